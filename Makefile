@@ -1,0 +1,81 @@
+# ChromaTrace. `make demo` and `make test` do all of their own set-up.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SOLC_VERSION := 0.8.37
+SHELL  := /bin/bash
+ONLY   ?=
+
+export SOLCX_BINARY_PATH := $(CURDIR)/.solcx
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+SOURCES := $(shell find contracts -name '*.sol')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-contracts test-python lint bench clean lock abi audit
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: .setup/python .setup/node .setup/package .setup/contracts ## everything that the other targets need
+
+demo: setup ## the main job: chain, contracts, plant, readings, inspections, QR codes, portal
+	$(BIN)/chromatrace demo
+
+test: setup test-contracts test-python ## every test
+
+test-contracts: setup ## contract tests (Brownie on Anvil)
+	$(BIN)/brownie test tests/contracts
+
+test-python: setup ## unit, conformance, integration and browser tests
+	$(BIN)/pytest
+
+lint: setup ## ruff, mypy, solhint, import rules, stale ABIs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
+	$(BIN)/python scripts/export_abi.py --check
+
+bench: setup ## figures beside their rivals; `make bench ONLY=name` runs one
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+abi: setup ## regenerate chromatrace/chain/abi from the compiled contracts
+	$(BIN)/python scripts/export_abi.py
+
+lock: ## pin requirements.in into requirements.txt, with hashes (needs uv)
+	uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --universal \
+		--python-version 3.11 requirements.in -o requirements.txt
+
+clean: ## remove everything that was generated
+	rm -rf $(VENV) .venv-audit node_modules bench/eas/node_modules .solcx .setup build reports .chromatrace
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.setup/prerequisites:
+	@bash scripts/prerequisites.sh $(PYTHON)
+	@mkdir -p .setup && touch $@
+
+.setup/python: requirements.txt | .setup/prerequisites
+	@echo "[1/4] Python packages (pinned and hashed; about two minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --progress-bar on --require-hashes -r requirements.txt
+	@touch $@
+
+.setup/node: package-lock.json package.json | .setup/prerequisites
+	@echo "[2/4] Compiler and chains from npm"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@mkdir -p .solcx && ln -sf ../scripts/solc.js .solcx/solc-v$(SOLC_VERSION)
+	@touch $@
+
+.setup/package: pyproject.toml .setup/python
+	@echo "[3/4] The chromatrace command"
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.setup/contracts: $(SOURCES) brownie-config.yaml .setup/python .setup/node
+	@echo "[4/4] Contracts"
+	@$(BIN)/brownie compile | grep -vE '^$$| - |artifacts' ; test $${PIPESTATUS[0]} -eq 0
+	@touch $@

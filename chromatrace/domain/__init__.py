@@ -1,0 +1,1 @@
+"""Frozen records, identifiers, units and errors. Imports nothing else of the project."""

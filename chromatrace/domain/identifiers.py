@@ -1,0 +1,153 @@
+"""GS1 keys and the on-chain identifiers made of them. Each validates once, when it is built.
+
+Source: GS1 General Specifications (check digits 7.9, character set 82 in figure 7.11-1).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NewType
+
+from eth_hash.auto import keccak
+
+from chromatrace.domain.errors import InvalidInput
+
+BatchId = NewType("BatchId", bytes)
+"""32 bytes: keccak256("01" ‖ GTIN-14 ‖ "10" ‖ lot)."""
+
+SET_82 = frozenset("!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
+
+_DIGITS = re.compile(r"[0-9]+")
+
+
+def check_digit(body: str) -> str:
+    """The GS1 modulo-10 check digit of `body` (digits without their check digit): weights 3, 1 from the right."""
+    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(body)))
+    return str(-total % 10)
+
+
+def _checked_key(text: str, length: int, name: str, field: str) -> str:
+    if len(text) != length or not _DIGITS.fullmatch(text):
+        raise InvalidInput(f"a {name} has {length} digits, got {text!r}", field=field)
+    expected = check_digit(text[:-1])
+    if text[-1] != expected:
+        raise InvalidInput(
+            f"check digit of {name} {text} is {text[-1]}, computed {expected}",
+            field=field,
+            hint="a digit is mistyped or two are swapped",
+        )
+    return text
+
+
+def _checked_text(text: str, name: str, field: str) -> str:
+    if not 1 <= len(text) <= 20:
+        raise InvalidInput(f"a {name} has 1 to 20 characters, got {len(text)}", field=field)
+    for place, character in enumerate(text):
+        if character not in SET_82:
+            raise InvalidInput(
+                f"{character!r} at position {place + 1} of {name} {text!r} is not in GS1 character set 82", field=field
+            )
+    return text
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Gtin:
+    """Global Trade Item Number, 14 digits; shorter forms are refused."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        _checked_key(self.value, 14, "GTIN-14", "gtin")
+
+    def __str__(self) -> str:
+        return self.value
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    @classmethod
+    def from_number(cls, number: int) -> Gtin:
+        """From the number that stands on the chain."""
+        return cls(f"{number:014d}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Gln:
+    """Global Location Number, 13 digits."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        _checked_key(self.value, 13, "GLN", "gln")
+
+    def __str__(self) -> str:
+        return self.value
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    @classmethod
+    def from_number(cls, number: int) -> Gln:
+        """From the number that stands on the chain."""
+        return cls(f"{number:013d}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Sscc:
+    """Serial Shipping Container Code, 18 digits."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        _checked_key(self.value, 18, "SSCC", "sscc")
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lot:
+    """Batch or lot number, GS1 AI (10): 1 to 20 characters of set 82."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        _checked_text(self.value, "lot", "lot")
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Serial:
+    """Serial number of a unit, GS1 AI (21): 1 to 20 characters of set 82."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        _checked_text(self.value, "serial", "serial")
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BatchKey:
+    """A batch as people write it: GTIN and lot."""
+
+    gtin: Gtin
+    lot: Lot
+
+    @classmethod
+    def parse(cls, gtin: str, lot: str) -> BatchKey:
+        """From text; raises `InvalidInput` naming `gtin` or `lot`."""
+        return cls(Gtin(gtin), Lot(lot))
+
+    @property
+    def batch_id(self) -> BatchId:
+        """The on-chain identifier."""
+        return BatchId(keccak(f"01{self.gtin}10{self.lot}".encode("ascii")))
+
+    def __str__(self) -> str:
+        return f"(01){self.gtin}(10){self.lot}"

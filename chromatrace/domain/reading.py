@@ -1,0 +1,64 @@
+"""One reading of one tag, whatever machine or protocol it came from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from chromatrace.domain.errors import InvalidInput
+
+GOOD = 0
+"""OPC UA status code `Good`."""
+
+_MAX_TIME_NS = 2**63 - 1
+_MAX_TEXT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading. Validates once, when it is built; raises `InvalidInput` naming the field.
+
+    source         who measured: a machine or a recorded file, 1-120 characters
+    tag            what was measured, 1-120 characters
+    source_time_ns when it was measured, Unix nanoseconds, > 0
+    received_ns    when we took it, Unix nanoseconds, > 0
+    value          finite number, in `unit`
+    unit           UCUM or plant unit, "" where the quantity has none
+    quality        OPC UA status code (Part 4, 7.39), 0 = Good
+    sequence       running number within the source, from 0
+    replayed       taken from history after an interruption rather than live
+    """
+
+    source: str
+    tag: str
+    source_time_ns: int
+    received_ns: int
+    value: float
+    unit: str = ""
+    quality: int = GOOD
+    sequence: int = 0
+    replayed: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("source", "tag"):
+            text = getattr(self, name)
+            if not isinstance(text, str) or not 1 <= len(text) <= _MAX_TEXT:
+                raise InvalidInput(f"1 to {_MAX_TEXT} characters are needed, got {text!r}", field=name)
+        if not isinstance(self.unit, str) or len(self.unit) > _MAX_TEXT:
+            raise InvalidInput(f"at most {_MAX_TEXT} characters, got {self.unit!r}", field="unit")
+        for name in ("source_time_ns", "received_ns"):
+            time_ns = getattr(self, name)
+            if type(time_ns) is not int or not 0 < time_ns <= _MAX_TIME_NS:
+                raise InvalidInput(
+                    f"a time in Unix nanoseconds is needed, got {time_ns!r}",
+                    field=name,
+                    hint="a reading without its source time is refused, never stamped by us",
+                )
+        if type(self.value) not in (int, float) or not math.isfinite(self.value):
+            raise InvalidInput(f"a finite number is needed, got {self.value!r}", field="value")
+        if type(self.quality) is not int or not 0 <= self.quality < 2**32:
+            raise InvalidInput(
+                f"an OPC UA status code (0 to 2^32 - 1) is needed, got {self.quality!r}", field="quality"
+            )
+        if type(self.sequence) is not int or not 0 <= self.sequence < 2**63:
+            raise InvalidInput(f"a number from 0 is needed, got {self.sequence!r}", field="sequence")

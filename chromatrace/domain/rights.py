@@ -1,0 +1,75 @@
+"""Roles, scopes and states as the contracts number them; a test holds both sides equal."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+
+class Role(IntFlag):
+    """What an operator may do (`Roles` in `contracts/libraries/Rights.sol`)."""
+
+    ADMIN = 1 << 0
+    PRODUCER = 1 << 1
+    GATEWAY = 1 << 2
+    INSPECTOR = 1 << 3
+    LOGISTICS = 1 << 4
+    FRANCHISEE = 1 << 5
+    SUPERVISOR = 1 << 6
+
+
+class Scope(IntFlag):
+    """What an organisation may read of another's products (`Scopes` in the same file)."""
+
+    PRODUCT = 1 << 0
+    LOGISTICS = 1 << 1
+    QUALITY = 1 << 2
+    PROCESS = 1 << 3
+    DOCUMENTS = 1 << 4
+
+
+class OrganisationKind(IntEnum):
+    """`IConsortium.Kind`."""
+
+    NONE = 0
+    MANUFACTURER = 1
+    SUPPLIER = 2
+    LABORATORY = 3
+    CARRIER = 4
+    FRANCHISEE = 5
+    AUTHORITY = 6
+
+
+class BatchState(IntEnum):
+    """`IBatchRegistry.State`."""
+
+    UNKNOWN = 0
+    REGISTERED = 1
+    FIRST_PASSED = 2
+    STOPPED = 3
+    RECYCLED = 4
+    ASSEMBLED = 5
+    GRADED = 6
+    SCRAPPED = 7
+    RELEASED = 8
+
+
+class SalesChannel(IntEnum):
+    """`IBatchRegistry.Channel`."""
+
+    STANDARD = 0
+    DEFECTIVE = 1
+
+
+class Stage(IntEnum):
+    """The two inspections of a batch."""
+
+    FIRST = 0
+    FINAL = 1
+
+
+class Verdict(IntEnum):
+    """What an inspection found."""
+
+    NONE = 0
+    PASS = 1
+    FAIL = 2

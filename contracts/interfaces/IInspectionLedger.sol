@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
+
+/// @title Two-stage inspection results, signed by the inspector and submitted by anyone.
+/// @notice A verdict is an event here and a field of the batch's slot. It can be superseded by a later revision, never
+/// erased.
+interface IInspectionLedger {
+    /// @notice The EIP-712 message that an inspector signs.
+    /// @param revision number of this verdict within its stage, from 1: 1 for the first, n + 1 to supersede the n-th
+    /// @param sampleSize units measured
+    /// @param defects units out of limits
+    /// @param instrument digest that identifies the instrument and its calibration
+    /// @param evidence SHA-256 of the evidence document
+    /// @param inspectedAt Unix seconds
+    /// @param nonce keyed nonce (upper 192 bits: lane, lower 64: next number in the lane)
+    /// @param deadline last Unix second at which the signature may be submitted
+    struct Inspection {
+        BatchId batch;
+        Stage stage;
+        Verdict verdict;
+        uint8 revision;
+        uint32 sampleSize;
+        uint32 defects;
+        bytes32 instrument;
+        bytes32 evidence;
+        uint64 inspectedAt;
+        address inspector;
+        uint256 nonce;
+        uint64 deadline;
+    }
+
+    /// @param unitsPerSample at least one sample per this many units, rounded up; 0: any sample of at least one
+    /// @param independent whether operators of the producing organisation are refused
+    struct Policy {
+        uint32 unitsPerSample;
+        bool independent;
+    }
+
+    event InspectionRecorded(
+        BatchId indexed batch,
+        Stage indexed stage,
+        address indexed inspector,
+        OrgId organisation,
+        Verdict verdict,
+        uint8 revision,
+        uint32 sampleSize,
+        uint32 defects,
+        bytes32 instrument,
+        bytes32 evidence,
+        uint64 inspectedAt
+    );
+    event PolicyChanged(Stage indexed stage, uint32 unitsPerSample, bool independent);
+
+    error InvalidVerdict();
+    error InvalidInspectionSignature(address inspector, bytes32 digest);
+    error InspectionExpired(uint64 deadline);
+    error InspectionInTheFuture(uint64 inspectedAt);
+    error SampleTooSmall(uint32 sampleSize, uint256 required);
+    error SampleTooLarge(uint32 sampleSize, uint32 quantity);
+    error TooManyDefects(uint32 defects, uint32 sampleSize);
+    error WrongRevision(uint8 revision, uint8 expected);
+    error InspectorNotIndependent(address inspector, OrgId organisation);
+
+    /// @notice Records a signed inspection and applies its verdict to the batch. Anyone may submit it.
+    function record(Inspection calldata inspection, bytes calldata signature) external;
+
+    /// @notice Records many, all or none.
+    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures) external;
+
+    /// @notice Sets the sampling and independence policy of a stage. Only the consortium's registrar.
+    function setPolicy(Stage stage, uint32 unitsPerSample, bool independent) external;
+
+    function policy(Stage stage) external view returns (Policy memory);
+
+    /// @notice The EIP-712 digest to sign.
+    function digestOf(Inspection calldata inspection) external view returns (bytes32);
+}

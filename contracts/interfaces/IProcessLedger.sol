@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ChannelId, OrgId} from "./Types.sol";
+
+/// @title Channels of process data: anchors of append-only Merkle logs (RFC 9162).
+interface IProcessLedger {
+    /// @param size entries of the log at its last anchor
+    /// @param anchoredAt Unix seconds of the last anchor
+    struct Channel {
+        OrgId organisation;
+        uint64 size;
+        uint64 anchoredAt;
+        bytes32 root;
+    }
+
+    event ChannelOpened(ChannelId indexed channel, OrgId indexed organisation, string name, address indexed by);
+    /// @param firstTimeNs earliest source time among the entries since the anchor before, Unix nanoseconds
+    /// @param lastTimeNs latest source time among them
+    event LogAnchored(
+        ChannelId indexed channel,
+        uint64 indexed size,
+        bytes32 root,
+        uint64 firstTimeNs,
+        uint64 lastTimeNs,
+        address indexed by
+    );
+
+    error ChannelAlreadyOpen(ChannelId channel);
+    error InvalidChannelName();
+    error UnknownChannel(ChannelId channel);
+    error NotChannelOwner(ChannelId channel, OrgId organisation, OrgId caller);
+    error LogDidNotGrow(ChannelId channel, uint64 size, uint64 anchored);
+    error EmptyRoot(ChannelId channel);
+    error TimesOutOfOrder(uint64 firstTimeNs, uint64 lastTimeNs);
+
+    /// @notice Opens a channel of the caller's organisation. Only a gateway or administrator.
+    function openChannel(string calldata name) external returns (ChannelId);
+
+    /// @notice Anchors the head of a channel's log. Only a gateway of its organisation; the size must grow.
+    function anchor(ChannelId channel, uint64 size, bytes32 root, uint64 firstTimeNs, uint64 lastTimeNs) external;
+
+    function channel(ChannelId id) external view returns (Channel memory);
+    function channelIdOf(OrgId organisation, string calldata name) external pure returns (ChannelId);
+}
