@@ -1,4 +1,4 @@
-"""Writes the ABIs of the deployed contracts from Brownie's build into chromatrace/chain/abi; `--check` only compares."""
+"""Writes the ABIs of the deployed contracts from the build into chromatrace/chain/abi; `--check` only compares."""
 
 from __future__ import annotations
 
