@@ -1,0 +1,61 @@
+"""Settings: one frozen record, from command-line options and `CHROMATRACE_*` variables.
+
+| variable                  | default                                  | what it is                                    |
+|---------------------------|------------------------------------------|-----------------------------------------------|
+| CHROMATRACE_RPC_URL       | http://127.0.0.1:8545                    | JSON-RPC endpoint of the chain                |
+| CHROMATRACE_DATA          | .chromatrace                             | folder of spool, outbox, index, documents, keys |
+| CHROMATRACE_DATABASE_URL  | sqlite:///<data>/index.db                | SQL database of the index                     |
+| CHROMATRACE_MANIFEST      | docs/deployments/<chain-id>.json         | deployment manifest                           |
+| CHROMATRACE_KEYSTORE      | none                                     | encrypted keystore of the acting operator     |
+| CHROMATRACE_KEY_PASSWORD  | asked for                                | password of that keystore                     |
+| CHROMATRACE_DEV_ACCOUNT   | none                                     | index of an Anvil dev account, dev chains only |
+| CHROMATRACE_BASE_URL      | http://127.0.0.1:8000                    | what stands before `/01/…` in a QR code       |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything is. Paths may be relative to the working folder."""
+
+    rpc_url: str = "http://127.0.0.1:8545"
+    data: Path = Path(".chromatrace")
+    database_url: str | None = None
+    manifest: Path | None = None
+    keystore: Path | None = None
+    dev_account: int | None = None
+    base_url: str = "http://127.0.0.1:8000"
+
+    @property
+    def index_url(self) -> str:
+        """SQLAlchemy URL of the index."""
+        return self.database_url or f"sqlite:///{self.data / 'index.db'}"
+
+    @property
+    def spool_path(self) -> Path:
+        return self.data / "spool.db"
+
+    @property
+    def outbox_path(self) -> Path:
+        return self.data / "outbox.db"
+
+    @property
+    def documents_folder(self) -> Path:
+        return self.data / "documents"
+
+    @property
+    def keys_folder(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def portal_url(self) -> str:
+        """SQLAlchemy URL of the portal's own tables (accounts, sessions, scans)."""
+        return f"sqlite:///{self.data / 'portal.db'}"
+
+    def manifest_path(self, chain_id: int) -> Path:
+        """The manifest in force for a chain."""
+        return self.manifest or Path("docs/deployments") / f"{chain_id}.json"
