@@ -1,0 +1,122 @@
+"""The command `chromatrace`: wiring only. Each command is a thin module of this package, loaded when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chromatrace import __version__
+from chromatrace.cli.output import report_errors
+from chromatrace.cli.workspace import Workspace
+from chromatrace.config import Settings
+
+COMMANDS = {
+    "demo": "chromatrace.cli.demo:demo",
+    "up": "chromatrace.cli.up:up",
+    "deploy": "chromatrace.cli.deploy:deploy",
+    "status": "chromatrace.cli.status:status",
+    "key": "chromatrace.cli.key:key",
+    "org": "chromatrace.cli.org:org",
+    "plant": "chromatrace.cli.plant:plant",
+    "ingest": "chromatrace.cli.ingest:ingest",
+    "anchor": "chromatrace.cli.anchor:anchor",
+    "batch": "chromatrace.cli.batch:batch",
+    "inspect": "chromatrace.cli.inspect:inspect",
+    "custody": "chromatrace.cli.custody:custody",
+    "qr": "chromatrace.cli.qr:qr",
+    "verify": "chromatrace.cli.verify:verify",
+    "index": "chromatrace.cli.index:index",
+    "portal": "chromatrace.cli.portal:portal",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for, so that `--help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with report_errors():
+            return super().invoke(ctx)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+@click.option(
+    "--rpc-url",
+    envvar="CHROMATRACE_RPC_URL",
+    default=Settings.rpc_url,
+    show_default=True,
+    show_envvar=True,
+    help="JSON-RPC endpoint of the chain.",
+)
+@click.option(
+    "--data",
+    envvar="CHROMATRACE_DATA",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Settings.data,
+    show_default=True,
+    show_envvar=True,
+    help="Folder of the spool, outbox, index, documents and keys.",
+)
+@click.option(
+    "--database-url",
+    envvar="CHROMATRACE_DATABASE_URL",
+    show_envvar=True,
+    help="SQL database of the index (SQLAlchemy URL); SQLite in the data folder by default.",
+)
+@click.option(
+    "--manifest",
+    envvar="CHROMATRACE_MANIFEST",
+    type=click.Path(path_type=Path, dir_okay=False),
+    show_envvar=True,
+    help="Deployment manifest; docs/deployments/<chain-id>.json by default.",
+)
+@click.option(
+    "--keystore",
+    envvar="CHROMATRACE_KEYSTORE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    show_envvar=True,
+    help="Encrypted keystore of the operator who acts; its password from CHROMATRACE_KEY_PASSWORD or asked for.",
+)
+@click.option(
+    "--dev-account",
+    envvar="CHROMATRACE_DEV_ACCOUNT",
+    type=click.IntRange(0, 99),
+    show_envvar=True,
+    help="Act as this account of Anvil's public mnemonic instead. Dev chains only.",
+)
+@click.option(
+    "--base-url",
+    envvar="CHROMATRACE_BASE_URL",
+    default=Settings.base_url,
+    show_default=True,
+    show_envvar=True,
+    help="What stands before /01/… in a QR code.",
+)
+@click.pass_context
+def main(ctx: click.Context, **options: Any) -> None:
+    """Factory traceability from a machine reading to a scanned QR code, on any EVM chain.
+
+    Try `chromatrace demo` first: it starts a local chain and a simulated plant, makes a few batches of
+    electrochromic panes and serves the portal where their QR codes can be scanned.
+
+    Options of the connection stand before the command: `chromatrace --rpc-url URL batch show …`. Every command that
+    prints facts takes `--json`. Exit status: 0 done, 1 refused or a check failed, 2 wrong usage.
+    """
+    ctx.obj = ctx.with_resource(Workspace(Settings(**options)))
+
+
+if __name__ == "__main__":
+    main()

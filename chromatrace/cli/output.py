@@ -1,0 +1,98 @@
+"""What commands print: facts for people or as JSON, progress on standard error, refusals in one shape."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from chromatrace.domain.errors import ChromaTraceError
+
+err = Console(stderr=True)
+out = Console()
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for a machine to read.")
+
+
+def jsonable(value: Any) -> Any:
+    """What the JSON encoder does not know: bytes as 0x…, paths and identifiers as text, enums by name."""
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, enum.Flag):
+        return [member.name.lower() for member in value if member.name]
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Path):
+        return str(value)
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        return str(value)
+    if value is None or type(value) in (str, int, float, bool):
+        return value
+    return _plain(jsonable(value))
+
+
+def dump(value: Any) -> str:
+    """One JSON document, indented."""
+    return orjson.dumps(_plain(value), option=orjson.OPT_INDENT_2).decode()
+
+
+def emit(as_json: bool, facts: dict[str, Any], human: Callable[[], None] | None = None) -> None:
+    """Prints `facts` as JSON, or for people by `human` (default: a line each)."""
+    if as_json:
+        click.echo(dump(facts))
+    elif human is not None:
+        human()
+    else:
+        width = max((len(key) for key in facts), default=0)
+        for key, value in facts.items():
+            plain = _plain(value)
+            click.echo(f"{key.replace('_', ' '):<{width}}  {plain if not isinstance(plain, list | dict) else dump(plain)}")
+
+
+@contextmanager
+def report_errors() -> Iterator[None]:
+    """Turns every refusal of ours into one clear message and exit status 1."""
+    try:
+        yield
+    except ChromaTraceError as refusal:
+        if "--json" in sys.argv:
+            click.echo(dump(refusal.as_dict()))
+        else:
+            err.print(f"[bold red]refused[/] {refusal.field + ': ' if refusal.field else ''}{refusal.message}", highlight=False)
+            if refusal.hint:
+                err.print(f"        {refusal.hint}", highlight=False)
+        raise SystemExit(1) from refusal
+
+
+@contextmanager
+def progress(description: str, total: float | None = None, *, hidden: bool = False) -> Iterator[Callable[[float], None]]:
+    """A progress bar on standard error; the callable takes how much is done so far, out of `total`."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *((MofNCompleteColumn(),) if total else ()),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=hidden or not err.is_terminal) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.update(task, completed=done)

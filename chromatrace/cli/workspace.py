@@ -1,0 +1,138 @@
+"""What a command works with, opened when it is first asked for and closed when the command ends."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chromatrace.config import Settings
+from chromatrace.domain.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from chromatrace.chain.client import Chain
+    from chromatrace.chain.manifest import Manifest
+    from chromatrace.chain.rpc import RpcClient
+    from chromatrace.chain.signer import Signer
+    from chromatrace.exchange.documents import DocumentStore
+    from chromatrace.index import Index
+    from chromatrace.ingest.spool import Spool
+
+DEV_CHAINS = (31337, 1337)
+
+
+class Workspace:
+    """The chain, spool, index and documents that `settings` name. A context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @cached_property
+    def data(self) -> Path:
+        """The data folder, made where it is missing, readable by its owner only."""
+        self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.settings.data
+
+    @cached_property
+    def rpc(self) -> RpcClient:
+        from chromatrace.chain.rpc import RpcClient
+
+        client = RpcClient(self.settings.rpc_url)
+        self._stack.callback(client.close)
+        return client
+
+    @cached_property
+    def chain_id(self) -> int:
+        return int(self.rpc.call("eth_chainId"), 16)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest in force, checked against the code on the chain."""
+        from chromatrace.chain.manifest import Manifest
+
+        path = self.settings.manifest_path(self.chain_id)
+        if not path.exists():
+            raise NotFound(
+                f"no deployment of ChromaTrace on chain {self.chain_id} is known: {path} is missing",
+                field="manifest",
+                hint="run `chromatrace deploy`, or name the manifest by --manifest",
+            )
+        manifest = Manifest.load(path)
+        manifest.verify(self.rpc)
+        return manifest
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Who acts: the keystore, or a dev account on a dev chain."""
+        from chromatrace.chain.signer import dev_signer, keystore_signer
+
+        if self.settings.keystore is not None:
+            return keystore_signer(self.settings.keystore, self.password(self.settings.keystore))
+        if self.settings.dev_account is not None:
+            return dev_signer(self.settings.dev_account, self.chain_id)
+        raise InvalidInput(
+            "this needs someone who acts",
+            field="keystore",
+            hint="give --keystore FILE (make one by `chromatrace key create`), or --dev-account N on a dev chain",
+        )
+
+    @staticmethod
+    def password(path: Path) -> str:
+        """The keystore's password, from CHROMATRACE_KEY_PASSWORD or asked for."""
+        given = os.environ.get("CHROMATRACE_KEY_PASSWORD")
+        return given if given is not None else str(click.prompt(f"Password of {path}", hide_input=True, err=True))
+
+    @cached_property
+    def reader(self) -> Chain:
+        """The chain for reading; nobody acts."""
+        return self._chain(None)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The chain for writing, as the signer."""
+        return self._chain(self.signer)
+
+    def _chain(self, signer: Signer | None) -> Chain:
+        from chromatrace.chain.client import Chain
+        from chromatrace.chain.outbox import Outbox
+
+        outbox = Outbox(self.data / self.settings.outbox_path.name)
+        self._stack.callback(outbox.close)
+        return Chain(self.rpc, self.manifest, outbox, signer)
+
+    @cached_property
+    def spool(self) -> Spool:
+        from chromatrace.ingest.spool import Spool
+
+        spool = Spool(self.data / self.settings.spool_path.name)
+        self._stack.callback(spool.close)
+        return spool
+
+    @cached_property
+    def documents(self) -> DocumentStore:
+        from chromatrace.exchange.documents import DocumentStore
+
+        return DocumentStore(self.data / self.settings.documents_folder.name)
+
+    @cached_property
+    def index(self) -> Index:
+        """The index, migrated and caught up with the chain."""
+        from chromatrace.index import Follower, Index
+
+        _ = self.data
+        index = Index(self.settings.index_url)
+        self._stack.callback(index.close)
+        index.migrate()
+        Follower(index, self.rpc, self.manifest).sync()
+        return index
