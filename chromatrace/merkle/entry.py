@@ -1,0 +1,201 @@
+"""A reading as a log entry: deterministic CBOR (RFC 8949, 4.2), so that anyone can rebuild the leaf from the reading.
+
+An entry is the array
+
+    [1, source, tag, unit, quality, replayed, source_time_ns, received_ns, sequence, value]
+
+of definite length: version 1, three text strings, an unsigned integer, a boolean, three unsigned integers, a float.
+Integers and lengths take their shortest form; the value is always a float, in the shortest of half, single and double
+precision that keeps it exactly. What does not change from reading to reading stands first, so that it is encoded once.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.reading import Reading
+from chromatrace.merkle.errors import EntryRefused, UnknownVersion
+
+VERSION = 1
+
+_FIELDS = 10
+_MAX_ENTRY = 2048
+"""Bytes. Three texts of 120 characters, at most four bytes each, and the numbers come to less."""
+
+_UNSIGNED, _TEXT, _ARRAY, _SIMPLE = 0, 3, 4, 7
+_FALSE, _TRUE, _HALF, _SINGLE, _DOUBLE = 20, 21, 25, 26, 27
+
+_pack_double = struct.Struct(">d").pack
+_pack_two_times = struct.Struct(">BQBQ").pack
+_FLOATS = {_HALF: struct.Struct(">e"), _SINGLE: struct.Struct(">f"), _DOUBLE: struct.Struct(">d")}
+
+
+def _head(major: int, argument: int) -> bytes:
+    """The shortest head of a data item (RFC 8949, 3)."""
+    if argument < 24:
+        return bytes((major << 5 | argument,))
+    for additional, size in ((24, 1), (25, 2), (26, 4)):
+        if argument < 1 << 8 * size:
+            return bytes((major << 5 | additional,)) + argument.to_bytes(size, "big")
+    return bytes((major << 5 | 27,)) + argument.to_bytes(8, "big")
+
+
+def _text(text: str) -> bytes:
+    encoded = text.encode()
+    return _head(_TEXT, len(encoded)) + encoded
+
+
+def _float(value: float) -> bytes:
+    bits = _pack_double(value)
+    # A single has 29 mantissa bits fewer: where any of those is set (as in nearly every decimal), a double is needed.
+    if bits[5:] != b"\0\0\0" or bits[4] & 0x1F:
+        return b"\xfb" + bits
+    for additional in (_HALF, _SINGLE):
+        codec = _FLOATS[additional]
+        try:
+            shorter = codec.pack(value)
+        except OverflowError:
+            continue
+        if codec.unpack(shorter)[0] == value:
+            return bytes((_SIMPLE << 5 | additional,)) + shorter
+    return b"\xfb" + bits
+
+
+@lru_cache(maxsize=16_384)
+def _prefix(source: str, tag: str, unit: str, quality: int, replayed: bool) -> bytes:
+    return b"".join(
+        (
+            _head(_ARRAY, _FIELDS),
+            _head(_UNSIGNED, VERSION),
+            _text(source),
+            _text(tag),
+            _text(unit),
+            _head(_UNSIGNED, quality),
+            _head(_SIMPLE, _TRUE if replayed else _FALSE),
+        )
+    )
+
+
+def encode_fields(
+    source: str,
+    tag: str,
+    source_time_ns: int,
+    received_ns: int,
+    value: float,
+    unit: str,
+    quality: int,
+    sequence: int,
+    replayed: bool,
+) -> bytes:
+    """The entry of a reading given by its fields, in the order of `Reading`. They must be those of a valid one."""
+    prefix = _prefix(source, tag, unit, quality, replayed)
+    if source_time_ns >> 32 and received_ns >> 32:
+        times = _pack_two_times(27, source_time_ns, 27, received_ns)
+    else:
+        times = _head(_UNSIGNED, source_time_ns) + _head(_UNSIGNED, received_ns)
+    return prefix + times + _head(_UNSIGNED, sequence) + _float(value)
+
+
+def encode_reading(reading: Reading) -> bytes:
+    """The one encoding of `reading`."""
+    return encode_fields(
+        reading.source,
+        reading.tag,
+        reading.source_time_ns,
+        reading.received_ns,
+        float(reading.value),
+        reading.unit,
+        reading.quality,
+        reading.sequence,
+        reading.replayed,
+    )
+
+
+class _Items:
+    """Reads the data items of an entry one after the other."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def _take(self, size: int, field: str) -> bytes:
+        if self._at + size > len(self._data):
+            raise EntryRefused(f"the entry ends within it, at byte {len(self._data)}", field=field)
+        taken = self._data[self._at : self._at + size]
+        self._at += size
+        return taken
+
+    def _argument(self, major: int, field: str) -> int:
+        initial = self._take(1, field)[0]
+        if initial >> 5 != major:
+            raise EntryRefused(f"CBOR major type {major} is needed, got {initial >> 5}", field=field)
+        additional = initial & 31
+        if additional < 24:
+            return additional
+        if additional > 27:
+            raise EntryRefused(f"additional information {additional} is not allowed here", field=field)
+        return int.from_bytes(self._take(1 << additional - 24, field), "big")
+
+    def array(self, field: str) -> int:
+        return self._argument(_ARRAY, field)
+
+    def unsigned(self, field: str) -> int:
+        return self._argument(_UNSIGNED, field)
+
+    def text(self, field: str) -> str:
+        encoded = self._take(self._argument(_TEXT, field), field)
+        try:
+            return encoded.decode()
+        except UnicodeDecodeError as error:
+            raise EntryRefused(f"not UTF-8: {error}", field=field) from error
+
+    def boolean(self, field: str) -> bool:
+        initial = self._take(1, field)[0]
+        if initial not in (_SIMPLE << 5 | _FALSE, _SIMPLE << 5 | _TRUE):
+            raise EntryRefused(f"a boolean is needed, got initial byte 0x{initial:02x}", field=field)
+        return initial & 31 == _TRUE
+
+    def number(self, field: str) -> float:
+        initial = self._take(1, field)[0]
+        codec = _FLOATS.get(initial & 31) if initial >> 5 == _SIMPLE else None
+        if codec is None:
+            raise EntryRefused(f"a float is needed, got initial byte 0x{initial:02x}", field=field)
+        value: float = codec.unpack(self._take(codec.size, field))[0]
+        return value
+
+
+def decode_reading(data: bytes) -> Reading:
+    """The reading that `data` encodes.
+
+    Raises `UnknownVersion` for another version, `EntryRefused` for anything but the one canonical encoding of a valid
+    reading: longer integers or floats than needed, indefinite lengths, trailing bytes, values that `Reading` refuses.
+    """
+    if len(data) > _MAX_ENTRY:
+        raise EntryRefused(f"{len(data)} bytes, at most {_MAX_ENTRY} are possible", field="entry")
+    items = _Items(data)
+    fields = items.array("entry")
+    version = items.unsigned("version")
+    if version != VERSION:
+        raise UnknownVersion(
+            f"version {version}, known: {VERSION}", field="version", hint="verify it with a newer ChromaTrace"
+        )
+    if fields != _FIELDS:
+        raise EntryRefused(f"an array of {_FIELDS} is needed, got {fields}", field="entry")
+    source, tag, unit = items.text("source"), items.text("tag"), items.text("unit")
+    quality, replayed = items.unsigned("quality"), items.boolean("replayed")
+    source_time_ns, received_ns = items.unsigned("source_time_ns"), items.unsigned("received_ns")
+    sequence, value = items.unsigned("sequence"), items.number("value")
+    try:
+        reading = Reading(source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed)
+    except InvalidInput as error:
+        raise EntryRefused(error.message, field=error.field) from error
+    # There is one encoding of each reading: whatever is longer, indefinite or followed by more differs from it here.
+    if encode_reading(reading) != data:
+        raise EntryRefused(
+            "not the deterministic encoding (RFC 8949, 4.2) of its content",
+            field="entry",
+            hint="a length, integer or float is longer than needed, or bytes follow the array",
+        )
+    return reading

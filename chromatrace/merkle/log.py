@@ -1,0 +1,273 @@
+"""`MerkleLog`: an append-only log of leaf hashes, durable, with roots and proofs at every size that it ever had.
+
+The hashes lie in tiles of 256 (as in Go's checksum database): tile (q, i) holds the roots of the complete subtrees of
+256^q leaves with the numbers 256·i to 256·i + 255; q = 0 are the leaves. That is 32.1 bytes a leaf. The last tile of
+each q may be partial. What lies between two q's is recomputed from a tile when it is asked for, 255 hashes at most.
+
+The tiles are rows of a SQLite file (WAL, synchronous FULL): an append is one transaction, so that a process killed in
+its middle leaves the log as it was before, and any number of processes may read while one appends. Resident memory
+does not depend on the size: a few hundred tiles are cached.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.merkle.errors import LogCorrupt, LogMoved, LogUnavailable
+from chromatrace.merkle.proofs import (
+    HASH_SIZE,
+    consistency_path,
+    consistency_proof,
+    fold,
+    inclusion_path,
+    inclusion_proof,
+    leaf_hash,
+    node_hash,
+    root,
+    split,
+    verify_consistency,
+    verify_inclusion,
+)
+
+__all__ = [
+    "MerkleLog",
+    "consistency_proof",
+    "inclusion_proof",
+    "leaf_hash",
+    "node_hash",
+    "root",
+    "verify_consistency",
+    "verify_inclusion",
+]
+
+TILE_LEVELS = 8
+TILE = 1 << TILE_LEVELS
+CACHED_TILES = 128
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tile (
+    log_id INTEGER NOT NULL, level INTEGER NOT NULL, number INTEGER NOT NULL, hashes BLOB NOT NULL,
+    UNIQUE (log_id, level, number)
+);
+"""
+
+
+def _expand(hashes: bytes) -> list[list[bytes]]:
+    """All complete subtrees within a tile: by level (0 to 8), then by number."""
+    level = [hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE)]
+    levels = [level]
+    for _ in range(TILE_LEVELS):
+        level = [node_hash(level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        levels.append(level)
+    return levels
+
+
+class MerkleLog:
+    """The log `name` of the file `path` (None: in memory only). Usable from several threads and processes.
+
+    Raises `LogUnavailable` where the file cannot be used just now, `LogCorrupt` where it does not match itself.
+    """
+
+    def __init__(self, path: Path | str | None = None, name: str = "log", *, busy_timeout_s: float = 30.0) -> None:
+        self.path = path
+        self.name = name
+        self._lock = threading.RLock()
+        self._full_tile = lru_cache(maxsize=CACHED_TILES)(self._expanded_tile)
+        with self._clear_errors():
+            self._db = sqlite3.connect(
+                ":memory:" if path is None else path,
+                timeout=busy_timeout_s,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._id = self._known_id()
+            if self._id is None:
+                self._create()
+
+    def _known_id(self) -> int | None:
+        """The log's id; None where the file or the log is new. Reads only, so that nobody waits for a long append."""
+        known = self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'log'").fetchone()
+        row = self._db.execute("SELECT id FROM log WHERE name = ?", (self.name,)).fetchone() if known else None
+        return row[0] if row else None
+
+    def _create(self) -> None:
+        with self._transaction():
+            for statement in _SCHEMA.split(";"):
+                self._db.execute(statement)
+            self._db.execute("INSERT OR IGNORE INTO log (name, size) VALUES (?, 0)", (self.name,))
+            self._id = self._known_id()
+        self._db.execute("PRAGMA journal_mode = WAL")
+
+    def __enter__(self) -> MerkleLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._db.close()
+
+    @property
+    def size(self) -> int:
+        """How many leaves there are."""
+        with self._clear_errors(), self._lock:
+            size: int = self._db.execute("SELECT size FROM log WHERE id = ?", (self._id,)).fetchone()[0]
+        return size
+
+    def append(self, entries: Iterable[bytes], *, at: int | None = None) -> int:
+        """Appends a leaf for each entry; otherwise as `append_hashes`."""
+        return self.append_hashes(map(leaf_hash, entries), at=at)
+
+    def append_hashes(self, leaf_hashes: Iterable[bytes], *, at: int | None = None) -> int:
+        """Appends leaf hashes of 32 bytes in one transaction, all or none; returns the new size once it is durable.
+
+        With `at`, appends only where the size is still `at`; raises `LogMoved` otherwise.
+        """
+        hashes = iter(leaf_hashes)
+        with self._clear_errors(), self._lock, self._transaction():
+            size = self.size
+            if at is not None and size != at:
+                raise LogMoved(f"the log {self.name!r} has {size} leaves, not {at}", field="size", hint="read it again")
+            added = self._append_level(0, size, hashes)
+            self._db.execute("UPDATE log SET size = ? WHERE id = ?", (size + added, self._id))
+        return size + added
+
+    def _append_level(self, level: int, size: int, hashes: Iterator[bytes]) -> int:
+        """Appends subtree roots to the tiles of `level`, which has `size` of them; the roots of full tiles go up."""
+        added = 0
+
+        def full_tiles() -> Iterator[bytes]:
+            nonlocal added
+            number, kept = divmod(size, TILE)
+            tile = self._tile(level, number) if kept else b""
+            while True:
+                new = list(islice(hashes, TILE - len(tile) // HASH_SIZE))
+                if not new:
+                    return
+                if any(len(one) != HASH_SIZE for one in new):
+                    raise InvalidInput(f"a leaf hash has {HASH_SIZE} bytes", field="leaf_hashes")
+                added += len(new)
+                tile += b"".join(new)
+                self._db.execute(
+                    "INSERT INTO tile (log_id, level, number, hashes) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (log_id, level, number) DO UPDATE SET hashes = excluded.hashes",
+                    (self._id, level, number, tile),
+                )
+                if len(tile) < TILE * HASH_SIZE:
+                    return
+                yield _expand(tile)[TILE_LEVELS][0]
+                number, tile = number + 1, b""
+
+        tiles = full_tiles()
+        first = next(tiles, None)
+        if first is not None:
+            self._append_level(level + 1, size // TILE, _chain(first, tiles))
+        return added
+
+    def leaf(self, index: int) -> bytes:
+        """The hash of leaf `index`."""
+        self._require_size(index + 1, "index")
+        return self._subtree(0, index)
+
+    def root(self, size: int | None = None) -> bytes:
+        """The root hash at `size` (None: now)."""
+        size = self._size_or_now(size)
+        return self._range_hash(0, size) if size else fold([])
+
+    def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
+        """The proof that leaf `index` is under the root at `size` (None: now)."""
+        return inclusion_path(index, self._size_or_now(size), self._range_hash)
+
+    def consistency_proof(self, old_size: int, size: int | None = None) -> list[bytes]:
+        """The proof that the log at `size` (None: now) extends the log at `old_size`."""
+        return consistency_path(old_size, self._size_or_now(size), self._range_hash)
+
+    def _size_or_now(self, size: int | None) -> int:
+        if size is None:
+            return self.size
+        self._require_size(size, "size")
+        return size
+
+    def _require_size(self, size: int, field: str) -> None:
+        if size < 0 or size > self.size:
+            raise InvalidInput(f"the log {self.name!r} has {self.size} leaves", field=field)
+
+    def _range_hash(self, start: int, stop: int) -> bytes:
+        """The root of the leaves from `start`, a multiple of the power of two that is not below their number."""
+        subtrees = []
+        while stop - start:
+            size = stop - start
+            # A range of 2^k leaves is one complete subtree, any other begins with its left half.
+            left = size if size & (size - 1) == 0 else split(size)
+            level = left.bit_length() - 1
+            subtrees.append(self._subtree(level, start >> level))
+            start += left
+        return fold(subtrees)
+
+    def _subtree(self, level: int, number: int) -> bytes:
+        """The root of the complete subtree of 2^level leaves with this number."""
+        tile_level, inner = divmod(level, TILE_LEVELS)
+        tile_number, at = divmod(number, TILE >> inner)
+        levels = self._full_tile(tile_level, tile_number)
+        if len(levels[inner]) <= at:
+            # The tile was partial when it was cached and has grown since.
+            levels = self._expanded_tile(tile_level, tile_number)
+            if len(levels[inner]) <= at:
+                raise LogCorrupt(f"log {self.name!r}: tile {tile_number} of level {tile_level} is too short")
+            self._full_tile.cache_clear()
+        return levels[inner][at]
+
+    def _expanded_tile(self, level: int, number: int) -> list[list[bytes]]:
+        return _expand(self._tile(level, number))
+
+    def _tile(self, level: int, number: int) -> bytes:
+        with self._clear_errors(), self._lock:
+            row = self._db.execute(
+                "SELECT hashes FROM tile WHERE log_id = ? AND level = ? AND number = ?", (self._id, level, number)
+            ).fetchone()
+        if row is None:
+            raise LogCorrupt(f"log {self.name!r}: tile {number} of level {level} is missing")
+        tile: bytes = row[0]
+        return tile
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            # Where the disk is full SQLite has already rolled back by itself.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise LogUnavailable(f"{self.path}: {error}", hint="free the disk or the lock and try again") from error
+        except sqlite3.ProgrammingError as error:
+            raise LogUnavailable(f"{self.path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise LogCorrupt(f"{self.path}: {error}", hint="rebuild the log from the spool") from error
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
