@@ -1,0 +1,162 @@
+"""A local development chain: Anvil, or Ganache as the second opinion, as a subprocess that ends with its context.
+
+Anvil runs Prague rules (it has the EIP-2537 precompiles; the default moves with releases) and holds each transaction
+to EIP-7825's 2^24 gas, as a real chain does.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from chromatrace.chain.errors import ChainUnavailable, RpcError
+from chromatrace.chain.rpc import RpcClient
+from chromatrace.domain.errors import NotFound, Unavailable
+
+MNEMONIC = "test test test test test test test test test test test junk"
+"""Anvil's well-known mnemonic. Everybody has its keys."""
+
+_LISTENING = re.compile(r"Listening on \S+:(\d+)")
+_START_S = 30.0
+_STOP_S = 15.0
+
+
+class DevNode:
+    """A development chain while its context lasts.
+
+    kind          "anvil" or "ganache"
+    port          0: any free port
+    state_path    file (Anvil) or folder (Ganache) that keeps the chain across restarts; None: forgotten at the end
+    block_time_s  seconds between blocks; None: a block as soon as there is a transaction
+    history       keep old states (Anvil): needed for reorganisations and reads at old blocks, slower as blocks pile up
+    options       further command-line options of the node
+    """
+
+    def __init__(
+        self,
+        kind: Literal["anvil", "ganache"] = "anvil",
+        port: int = 0,
+        state_path: str | Path | None = None,
+        block_time_s: float | None = None,
+        chain_id: int = 31337,
+        *,
+        history: bool = False,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.kind = kind
+        self.port = port
+        self.chain_id = chain_id
+        self._state_path = Path(state_path) if state_path is not None else None
+        self._block_time_s = block_time_s
+        self._history = history
+        self._options = list(options)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its JSON-RPC answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def rpc(self, timeout_s: float = 30.0) -> RpcClient:
+        """A new client."""
+        return RpcClient(self.url, timeout_s)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the node and returns when it answers."""
+        if self.running:
+            return
+        if self.kind == "ganache" and self.port == 0:
+            self.port = _free_port()
+        descriptor, name = tempfile.mkstemp(prefix=f"chromatrace-{self.kind}-", suffix=".log")
+        self._log = Path(name)
+        with open(descriptor, "wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + _START_S
+        while not self._answers():
+            if not self.running or time.monotonic() > deadline:
+                tail = self._log.read_text(encoding="utf-8", errors="replace")[-400:]
+                self.stop()
+                raise Unavailable(f"{self.kind} did not start: {tail.strip()}", field="devnode")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Ends the node; it writes its state first where it keeps one."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._log is not None:
+            self._log.unlink(missing_ok=True)
+            self._log = None
+
+    def _answers(self) -> bool:
+        if self.port == 0 and self._log is not None:
+            found = _LISTENING.search(self._log.read_text(encoding="utf-8", errors="replace"))
+            if found is None:
+                return False
+            self.port = int(found[1])
+        try:
+            return int(RpcClient(self.url, 5.0).call("eth_chainId"), 16) == self.chain_id
+        except (ChainUnavailable, RpcError):
+            return False
+
+    def _command(self) -> list[str]:
+        if self.kind == "anvil":
+            command = [_program("anvil"), "--host", "127.0.0.1", "--port", str(self.port)]
+            command += ["--chain-id", str(self.chain_id), "--hardfork", "prague", "--enable-tx-gas-limit"]
+            command += [] if self._history else ["--prune-history"]
+            command += ["--state", str(self._state_path)] if self._state_path else []
+            command += ["--block-time", f"{self._block_time_s:g}"] if self._block_time_s else []
+        else:
+            command = [_program("ganache"), "--server.host", "127.0.0.1", "--server.port", str(self.port)]
+            command += ["--chain.chainId", str(self.chain_id), "--wallet.mnemonic", MNEMONIC]
+            command += ["--chain.hardfork", "shanghai", "--logging.quiet", "true"]
+            command += ["--database.dbPath", str(self._state_path)] if self._state_path else []
+            command += ["--miner.blockTime", f"{self._block_time_s:g}"] if self._block_time_s else []
+        return command + self._options
+
+
+def _program(name: str) -> str:
+    for folder in (Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents):
+        candidate = folder / "node_modules" / ".bin" / name
+        if candidate.exists():
+            return str(candidate)
+    found = shutil.which(name)
+    if found is None:
+        raise NotFound(f"the program {name!r} is not installed", field="devnode", hint="run `make setup`")
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,165 @@
+"""JSON-RPC over HTTP keep-alive: single calls and batches, encoded by orjson.
+
+One connection per thread; a connection that the node closed while idle is opened again once. Requests are not retried
+otherwise: what is safe to repeat is the caller's knowledge.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import itertools
+import ssl
+import threading
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+
+from chromatrace.chain.errors import ChainUnavailable, RpcError
+from chromatrace.domain.errors import InvalidInput
+
+_STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
+_FAILED = (OSError, http.client.HTTPException)
+
+
+class RpcClient:
+    """A JSON-RPC endpoint. Thread-safe.
+
+    url        http(s)://[user:password@]host[:port][/path]
+    timeout_s  seconds to wait for a connection and for each answer
+    """
+
+    def __init__(self, url: str, timeout_s: float = 10.0) -> None:
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise InvalidInput(f"not a URL: {url!r}", field="rpc_url") from error
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidInput(
+                f"an http or https URL is needed, got {url!r}",
+                field="rpc_url",
+                hint="for example http://127.0.0.1:8545",
+            )
+        self.timeout_s = timeout_s
+        self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
+        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self.url = f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}{parts.path}"
+        """The URL without credentials, fit for messages."""
+        self._headers = {"Content-Type": "application/json"}
+        if parts.username is not None:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+        self._ids = itertools.count(1)
+        self._local = threading.local()
+
+    def call(self, method: str, *params: Any) -> Any:
+        """One request; returns its `result`, raises `RpcError` or `ChainUnavailable`."""
+        answer = self._exchange({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params})
+        return self._result(method, answer)
+
+    def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Many requests in one exchange; results in the order asked. Raises the first error among them."""
+        answers = self.batch_outcomes(requests)
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                raise answer
+        return answers
+
+    def batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """As `batch`, but an `RpcError` stands, unraised, in the place of each request that failed."""
+        if not requests:
+            return []
+        first = next(self._ids)
+        for _ in range(len(requests) - 1):
+            next(self._ids)
+        body = [
+            {"jsonrpc": "2.0", "id": first + place, "method": method, "params": params}
+            for place, (method, params) in enumerate(requests)
+        ]
+        answers = self._exchange(body)
+        if not isinstance(answers, list):
+            self._result("batch", answers)
+            raise self._unusable("the node does not answer JSON-RPC batches")
+        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        outcomes: list[Any] = []
+        for place, (method, _) in enumerate(requests):
+            try:
+                outcomes.append(self._result(method, by_id.get(first + place)))
+            except RpcError as error:
+                outcomes.append(error)
+        return outcomes
+
+    def close(self) -> None:
+        """Closes this thread's connection; the next request opens a new one."""
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def _result(self, method: str, answer: Any) -> Any:
+        if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
+            raise self._unusable("the answer is not JSON-RPC")
+        error = answer.get("error")
+        if error is None:
+            return answer["result"] if "result" in answer else None
+        if not isinstance(error, dict):
+            raise RpcError(method, -32603, str(error))
+        raise RpcError(method, int(error.get("code", -32603)), str(error.get("message", "")), error.get("data"))
+
+    def _unusable(self, why: str) -> ChainUnavailable:
+        return ChainUnavailable(
+            f"{self.url}: {why}", field="rpc_url", hint="point rpc_url at the JSON-RPC port of an Ethereum node"
+        )
+
+    def _exchange(self, body: Any) -> Any:
+        payload = orjson.dumps(body)
+        fresh = getattr(self._local, "connection", None) is None
+        try:
+            status, content = self._post(payload)
+        except _STALE as error:
+            self.close()
+            if fresh:
+                raise self._unreachable(error) from error
+            try:
+                status, content = self._post(payload)
+            except _FAILED as again:
+                self.close()
+                raise self._unreachable(again) from again
+        except _FAILED as error:
+            self.close()
+            raise self._unreachable(error) from error
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise self._unusable(f"HTTP {status} without JSON") from error
+
+    def _post(self, payload: bytes) -> tuple[int, bytes]:
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            if self._secure:
+                context = ssl.create_default_context()
+                connection = http.client.HTTPSConnection(
+                    self._host, self._port, timeout=self.timeout_s, context=context
+                )
+            else:
+                connection = http.client.HTTPConnection(self._host, self._port, timeout=self.timeout_s)
+            self._local.connection = connection
+        connection.request("POST", self._path, body=payload, headers=self._headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def _unreachable(self, error: Exception) -> ChainUnavailable:
+        if isinstance(error, TimeoutError):
+            return ChainUnavailable(
+                f"no answer from {self.url} within {self.timeout_s:g} s",
+                field="rpc_url",
+                hint="the node is overloaded or hangs; look at its log",
+            )
+        return ChainUnavailable(
+            f"no chain answers at {self.url}: {error}",
+            field="rpc_url",
+            hint="start the node (`chromatrace up` starts a local one) or correct rpc_url",
+        )

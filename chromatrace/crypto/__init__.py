@@ -1,0 +1,1 @@
+"""Signatures and payloads: EIP-712 today. Imports only `domain` of ours."""
