@@ -6,6 +6,7 @@ to EIP-7825's 2^24 gas, as a real chain does.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -92,7 +93,7 @@ class DevNode:
             self.port = _free_port()
         descriptor, name = tempfile.mkstemp(prefix=f"chromatrace-{self.kind}-", suffix=".log")
         self._log = Path(name)
-        with open(descriptor, "wb") as log:
+        with os.fdopen(descriptor, "wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
                 self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )

@@ -1,7 +1,7 @@
 """The contracts' custom errors in plain language: category, message, the field it concerns and what to do.
 
-A test holds this table complete: every error of every ABI has an entry. Placeholders are the error's arguments, rendered
-for people (`rendered`).
+A test holds this table complete: every error of every ABI has an entry. Placeholders are the error's arguments,
+rendered for people (`rendered`).
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class RpcClient:
             raise self._unusable("the answer is not JSON-RPC")
         error = answer.get("error")
         if error is None:
-            return answer["result"] if "result" in answer else None
+            return answer.get("result")
         if not isinstance(error, dict):
             raise RpcError(method, -32603, str(error))
         raise RpcError(method, int(error.get("code", -32603)), str(error.get("message", "")), error.get("data"))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from coincurve import PrivateKey
 from eth_account import Account
-from eth_keyfile import create_keyfile_json, decode_keyfile_json
+from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from chromatrace.chain.codec import checksummed
 from chromatrace.chain.devnode import MNEMONIC
@@ -104,14 +104,14 @@ def create_keystore(
         raise KeystoreError("an empty password protects nothing", field="password")
     secret = key if key is not None else PrivateKey().secret
     signer = LocalSigner(secret)
-    content = create_keyfile_json(secret, password.encode(), kdf="scrypt", iterations=work_factor)
+    content = create_keyfile_json(secret, password, kdf="scrypt", iterations=work_factor)
     content["address"] = checksummed(bytes.fromhex(signer.address[2:]))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise Conflict(f"{path} exists", field="keystore", hint="a key is never overwritten; name another") from error
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(content, file)
         file.flush()
         os.fsync(file.fileno())
@@ -137,7 +137,7 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
             hint=f"chmod 600 {path}",
         )
     try:
-        return LocalSigner(bytes(decode_keyfile_json(content, password.encode())))
+        return LocalSigner(bytes(decode_keyfile_json(content, password)))
     except (KeyError, TypeError, NotImplementedError) as error:
         raise KeystoreError(f"{path} is not a keystore (Web3 Secret Storage)", field="keystore") from error
     except ValueError as error:
@@ -145,7 +145,7 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
 
 
 def password_from_environment() -> str | None:
-    """The value of CHROMATRACE_KEY_PASSWORD, or the first line of the file that it names after an `@`; None if unset."""
+    """The value of CHROMATRACE_KEY_PASSWORD, or the first line of the file named after an `@` in it; None if unset."""
     value = os.environ.get(PASSWORD_VARIABLE)
     if value and value.startswith("@"):
         try:

@@ -1,0 +1,158 @@
+"""The inspection verdict as EIP-712 typed data: what an inspector signs and `InspectionLedger` checks.
+
+Domain: name "ChromaTrace InspectionLedger", version "1", chain id, the ledger's address. A test holds this digest equal
+to the contract's `digestOf`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from eth_account import Account
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_hash.auto import keccak
+from eth_keys.exceptions import BadSignature, ValidationError
+from eth_utils.address import is_address, to_checksum_address
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.rights import Stage, Verdict
+
+DOMAIN_NAME = "ChromaTrace InspectionLedger"
+DOMAIN_VERSION = "1"
+
+_TYPES = {
+    "EIP712Domain": [
+        {"name": "name", "type": "string"},
+        {"name": "version", "type": "string"},
+        {"name": "chainId", "type": "uint256"},
+        {"name": "verifyingContract", "type": "address"},
+    ],
+    "Inspection": [
+        {"name": "batch", "type": "bytes32"},
+        {"name": "stage", "type": "uint8"},
+        {"name": "verdict", "type": "uint8"},
+        {"name": "revision", "type": "uint8"},
+        {"name": "sampleSize", "type": "uint32"},
+        {"name": "defects", "type": "uint32"},
+        {"name": "instrument", "type": "bytes32"},
+        {"name": "evidence", "type": "bytes32"},
+        {"name": "inspectedAt", "type": "uint64"},
+        {"name": "inspector", "type": "address"},
+        {"name": "nonce", "type": "uint256"},
+        {"name": "deadline", "type": "uint64"},
+    ],
+}
+_SECP256K1_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+class DigestSigner(Protocol):
+    """Whoever signs 32 bytes for one address (`chromatrace.chain.signer.Signer` does)."""
+
+    @property
+    def address(self) -> str:
+        """EIP-55 text."""
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """65 bytes r, s, v."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """`IInspectionLedger.Inspection`, in its order. Validates once; raises `InvalidInput` naming the field.
+
+    batch         32 bytes
+    revision      number of this verdict within its stage, from 1
+    sample_size   units measured
+    defects       units out of limits
+    instrument    32 bytes that identify the instrument and its calibration
+    evidence      SHA-256 of the evidence document
+    inspected_at  Unix seconds
+    inspector     address that signs, EIP-55 text
+    nonce         keyed: upper 192 bits the lane, lower 64 the next number in it
+    deadline      last Unix second at which the signature may be submitted
+    """
+
+    batch: bytes
+    stage: Stage
+    verdict: Verdict
+    revision: int
+    sample_size: int
+    defects: int
+    instrument: bytes
+    evidence: bytes
+    inspected_at: int
+    inspector: str
+    nonce: int
+    deadline: int
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "instrument", "evidence"):
+            value = getattr(self, name)
+            if not isinstance(value, bytes) or len(value) != 32:
+                raise InvalidInput(f"32 bytes are needed, got {value!r}", field=name)
+        limits = {"revision": 8, "sample_size": 32, "defects": 32, "inspected_at": 64, "nonce": 256, "deadline": 64}
+        for name, bits in limits.items():
+            value = getattr(self, name)
+            if type(value) is not int or not 0 <= value < 1 << bits:
+                raise InvalidInput(f"a whole number below 2^{bits} is needed, got {value!r}", field=name)
+        if self.verdict not in (Verdict.PASS, Verdict.FAIL):
+            raise InvalidInput("a verdict is pass or fail", field="verdict")
+        if not is_address(self.inspector):
+            raise InvalidInput(f"an address is needed, got {self.inspector!r}", field="inspector")
+        if self.defects > self.sample_size:
+            raise InvalidInput(f"{self.defects} defects in a sample of {self.sample_size}", field="defects")
+
+    def as_struct(self) -> tuple[Any, ...]:
+        """The values in the contract's order, for `Chain.send("InspectionLedger", "record", …)`."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+
+def inspection_message(inspection: Inspection, chain_id: int, ledger: str) -> SignableMessage:
+    """The signable message of an inspection for one ledger on one chain."""
+    fields = [entry["name"] for entry in _TYPES["Inspection"]]
+    values = dict(zip(fields, asdict(inspection).values(), strict=True))
+    values["stage"], values["verdict"] = int(inspection.stage), int(inspection.verdict)
+    return encode_typed_data(
+        full_message={
+            "types": _TYPES,
+            "primaryType": "Inspection",
+            "domain": {
+                "name": DOMAIN_NAME,
+                "version": DOMAIN_VERSION,
+                "chainId": chain_id,
+                "verifyingContract": to_checksum_address(ledger),
+            },
+            "message": values,
+        }
+    )
+
+
+def inspection_digest(inspection: Inspection, chain_id: int, ledger: str) -> bytes:
+    """The 32 bytes that are signed: keccak(0x1901 ‖ domain separator ‖ struct hash)."""
+    message = inspection_message(inspection, chain_id, ledger)
+    return keccak(b"\x19" + message.version + message.header + message.body)
+
+
+def sign_inspection(inspection: Inspection, signer: DigestSigner, chain_id: int, ledger: str) -> bytes:
+    """The inspector's signature, 65 bytes r, s, v; refused where `signer` is not the inspection's inspector."""
+    if signer.address.lower() != inspection.inspector.lower():
+        raise InvalidInput(
+            f"the inspection names {inspection.inspector}, the key is {signer.address}'s",
+            field="inspector",
+            hint="sign with the inspector's own key",
+        )
+    return signer.sign_digest(inspection_digest(inspection, chain_id, ledger))
+
+
+def recover_inspector(inspection: Inspection, signature: bytes, chain_id: int, ledger: str) -> str:
+    """The address that signed, EIP-55; `InvalidInput` where the signature is malformed (as the contract has it)."""
+    if len(signature) != 65 or signature[64] not in (27, 28):
+        raise InvalidInput("a signature has 65 bytes r, s, v with v 27 or 28", field="signature")
+    if int.from_bytes(signature[32:64], "big") > _SECP256K1_HALF_ORDER:
+        raise InvalidInput("s is in the upper half of the order", field="signature")
+    message = inspection_message(inspection, chain_id, ledger)
+    try:
+        return str(Account.recover_message(message, signature=signature))
+    except (BadSignature, ValidationError, ValueError) as error:
+        raise InvalidInput("the signature is no point on the curve", field="signature") from error
