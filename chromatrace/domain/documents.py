@@ -13,25 +13,36 @@ offending member, from the document's root when a document is read and from the 
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Self
 
 from chromatrace.domain import strict_json
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, Lot, Serial
+from chromatrace.domain.evidence import Comparison, Instrument, Measurement, ReadingWindow
+from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.domain.rights import Stage
 from chromatrace.domain.serials import SerialRange
 from chromatrace.domain.strict_json import array, below, members
+
+__all__ = [
+    "BATCH_SCHEMA",
+    "INSPECTION_SCHEMA",
+    "BatchContent",
+    "Comparison",
+    "InspectionEvidence",
+    "Instrument",
+    "Material",
+    "Measurement",
+    "Product",
+    "ReadingWindow",
+    "digest",
+]
 
 BATCH_SCHEMA = "chromatrace.batch/1"
 INSPECTION_SCHEMA = "chromatrace.inspection/1"
 
 _STAGES = {"first": Stage.FIRST, "final": Stage.FINAL}
 _STAGE_NAMES = {stage: name for name, stage in _STAGES.items()}
-_ROOT = re.compile(r"0x[0-9a-f]{64}")
-_NANOSECONDS = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def digest(document: bytes) -> bytes:
@@ -140,110 +151,8 @@ class BatchContent:
             with below(pointer):
                 materials.append(Material(**parts))
         content = cls(gtin, lot, described, value["quantity"], value["made_at"], serials, tuple(materials))
-        _require_canonical(content.to_bytes(), data)
+        strict_json.require_canonical(content.to_bytes(), data)
         return content
-
-
-class Comparison(StrEnum):
-    """How a measured value stands to its limit when it passes."""
-
-    AT_LEAST = ">="
-    AT_MOST = "<="
-    ABOVE = ">"
-    BELOW = "<"
-
-    def holds(self, value: float, limit: float) -> bool:
-        """Whether `value` passes `limit`."""
-        return {
-            Comparison.AT_LEAST: value >= limit,
-            Comparison.AT_MOST: value <= limit,
-            Comparison.ABOVE: value > limit,
-            Comparison.BELOW: value < limit,
-        }[self]
-
-
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """What measured: its type, its serial number and the date of its last calibration (YYYY-MM-DD)."""
-
-    name: str
-    serial: str
-    calibrated_on: str
-
-    def __post_init__(self) -> None:
-        strict_json.text(self.name, "/name", most=200)
-        strict_json.text(self.serial, "/serial", most=100)
-        strict_json.date(self.calibrated_on, "/calibrated_on")
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One measured quantity beside its limit. `passed` must be what value, comparison and limit say.
-
-    quantity   what was measured, such as "optical modulation"
-    value      in `unit`
-    limit      in `unit`
-    criterion  what the value depends on where there is no single definition, such as "to 90 % of the modulation"
-    """
-
-    quantity: str
-    value: float
-    unit: str
-    limit: float
-    comparison: Comparison
-    passed: bool
-    criterion: str | None = None
-
-    def __post_init__(self) -> None:
-        strict_json.text(self.quantity, "/quantity", most=200)
-        strict_json.number(self.value, "/value")
-        strict_json.text(self.unit, "/unit", least=0, most=50)
-        strict_json.number(self.limit, "/limit")
-        if self.comparison not in list(Comparison):
-            allowed = ", ".join(Comparison)
-            raise InvalidInput(f"one of {allowed} is needed, got {self.comparison!r}", field="/comparison")
-        object.__setattr__(self, "comparison", Comparison(self.comparison))
-        if type(self.passed) is not bool:
-            raise InvalidInput(f"true or false is needed, got {self.passed!r}", field="/passed")
-        if self.criterion is not None:
-            strict_json.text(self.criterion, "/criterion", most=500)
-        if self.passed is not self.comparison.holds(self.value, self.limit):
-            raise InvalidInput(
-                f"{self.value} {self.comparison} {self.limit} does not give passed = {self.passed}",
-                field="/passed",
-                hint="the record contradicts itself: correct the value, the limit or the verdict",
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingWindow:
-    """The part of a channel's log that the inspected goods were made in.
-
-    channel        the channel's name within its organisation
-    organisation   GLN of the organisation whose channel it is
-    first_leaf, last_leaf  indices of the first and last reading, both included
-    tree_size, root        the log's head that covers them: leaves and RFC 9162 root (32 bytes)
-    first_time_ns, last_time_ns  source times of the first and last reading, Unix nanoseconds
-    """
-
-    channel: str
-    organisation: Gln
-    first_leaf: int
-    last_leaf: int
-    tree_size: int
-    root: bytes
-    first_time_ns: int
-    last_time_ns: int
-
-    def __post_init__(self) -> None:
-        strict_json.text(self.channel, "/channel", most=120)
-        strict_json.whole(self.tree_size, "/tree_size", least=1)
-        strict_json.whole(self.last_leaf, "/last_leaf", most=self.tree_size - 1)
-        strict_json.whole(self.first_leaf, "/first_leaf", most=self.last_leaf)
-        strict_json.whole(self.last_time_ns, "/last_time_ns", least=1, most=2**63 - 1)
-        strict_json.whole(self.first_time_ns, "/first_time_ns", least=1, most=self.last_time_ns)
-        if type(self.root) is not bytes or len(self.root) != 32:
-            raise InvalidInput("32 bytes are needed", field="/root")
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,21 +201,16 @@ class InspectionEvidence:
 
     def to_bytes(self) -> bytes:
         """The canonical JSON."""
-        instrument = self.instrument
         document = {
             "schema": INSPECTION_SCHEMA,
             "gtin": self.gtin.value,
             "lot": self.lot.value,
             "stage": _STAGE_NAMES[self.stage],
             "inspected_at": self.inspected_at,
-            "instrument": {
-                "name": instrument.name,
-                "serial": instrument.serial,
-                "calibrated_on": instrument.calibrated_on,
-            },
+            "instrument": self.instrument.as_json(),
             "sample": [serial.value for serial in self.sample],
-            "measurements": [_measurement_json(measurement) for measurement in self.measurements],
-            "readings": self.readings and _window_json(self.readings),
+            "measurements": [measurement.as_json() for measurement in self.measurements],
+            "readings": self.readings and self.readings.as_json(),
         }
         return strict_json.canonical(document)
 
@@ -319,22 +223,21 @@ class InspectionEvidence:
         stage = _STAGES.get(value["stage"]) if isinstance(value["stage"], str) else None
         if stage is None:
             raise InvalidInput(f"'first' or 'final' is needed, got {value['stage']!r}", field="/stage")
-        parts = members(value["instrument"], "/instrument", ("name", "serial", "calibrated_on"))
-        with below("/instrument"):
-            instrument = Instrument(**parts)
+        instrument = Instrument.from_json(value["instrument"], "/instrument")
         sample = []
         for place, item in enumerate(array(value["sample"], "/sample")):
             with below(f"/sample/{place}", whole=True):
                 sample.append(Serial(strict_json.text(item, "", most=20)))
         measurements = [
-            _read_measurement(item, f"/measurements/{place}")
+            Measurement.from_json(item, f"/measurements/{place}")
             for place, item in enumerate(array(value["measurements"], "/measurements"))
         ]
-        readings = None if value["readings"] is None else _read_window(value["readings"])
+        window = value["readings"]
+        readings = None if window is None else ReadingWindow.from_json(window, "/readings")
         evidence = cls(
             gtin, lot, stage, value["inspected_at"], instrument, tuple(sample), tuple(measurements), readings
         )
-        _require_canonical(evidence.to_bytes(), data)
+        strict_json.require_canonical(evidence.to_bytes(), data)
         return evidence
 
 
@@ -344,66 +247,3 @@ def _key(value: dict[str, Any]) -> tuple[Gtin, Lot]:
     with below("/lot", whole=True):
         lot = Lot(strict_json.text(value["lot"], ""))
     return gtin, lot
-
-
-def _measurement_json(measurement: Measurement) -> dict[str, Any]:
-    value = {
-        "quantity": measurement.quantity,
-        "value": measurement.value,
-        "unit": measurement.unit,
-        "limit": measurement.limit,
-        "comparison": measurement.comparison.value,
-        "passed": measurement.passed,
-    }
-    return value if measurement.criterion is None else value | {"criterion": measurement.criterion}
-
-
-def _read_measurement(item: object, pointer: str) -> Measurement:
-    parts = members(item, pointer, ("quantity", "value", "unit", "limit", "comparison", "passed"), ("criterion",))
-    if parts.get("criterion", "") is None:
-        raise InvalidInput("leave this member out where there is no criterion", field=f"{pointer}/criterion")
-    with below(pointer):
-        return Measurement(**parts)
-
-
-def _window_json(window: ReadingWindow) -> dict[str, Any]:
-    return {
-        "channel": window.channel,
-        "organisation": window.organisation.value,
-        "first_leaf": window.first_leaf,
-        "last_leaf": window.last_leaf,
-        "tree_size": window.tree_size,
-        "root": f"0x{window.root.hex()}",
-        "first_time_ns": str(window.first_time_ns),
-        "last_time_ns": str(window.last_time_ns),
-    }
-
-
-def _read_window(item: object) -> ReadingWindow:
-    pointer = "/readings"
-    names = ("channel", "organisation", "first_leaf", "last_leaf", "tree_size", "root", "first_time_ns", "last_time_ns")
-    parts = dict(members(item, pointer, names))
-    if not isinstance(parts["root"], str) or not _ROOT.fullmatch(parts["root"]):
-        raise InvalidInput("0x and 64 lower-case hexadecimal digits are needed", field=f"{pointer}/root")
-    parts["root"] = bytes.fromhex(parts["root"][2:])
-    for name in ("first_time_ns", "last_time_ns"):
-        if not isinstance(parts[name], str) or not _NANOSECONDS.fullmatch(parts[name]):
-            raise InvalidInput("Unix nanoseconds as a string of digits are needed", field=f"{pointer}/{name}")
-        parts[name] = int(parts[name])
-    with below(f"{pointer}/organisation", whole=True):
-        parts["organisation"] = Gln(strict_json.text(parts["organisation"], ""))
-    with below(pointer):
-        return ReadingWindow(**parts)
-
-
-def _require_canonical(canonical: bytes, data: bytes) -> None:
-    if canonical != data:
-        place = next(
-            (place for place, (a, b) in enumerate(zip(canonical, data, strict=False)) if a != b),
-            min(len(canonical), len(data)),
-        )
-        raise InvalidInput(
-            f"not canonical JSON (RFC 8785) from byte {place} on",
-            field="",
-            hint="sorted keys, no whitespace, shortest numbers, UTF-8; write documents with to_bytes()",
-        )

@@ -18,9 +18,9 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_EXACT = 2**53 - 1
 """The largest whole number of an RFC 8785 document; larger ones are written as strings of digits."""
 
-MAX_DEPTH = 32
-
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DIGEST = re.compile(r"0x[0-9a-f]{64}")
+_NANOSECONDS = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -142,6 +142,32 @@ def date(value: object, field: str) -> str:
             raise InvalidInput(f"{value!r} is no date: {error}", field=field) from error
         return value
     raise InvalidInput(f"a date is needed, such as 2026-03-31, got {value!r}", field=field)
+
+
+def digest(value: object, field: str) -> bytes:
+    """`value` as the 32 bytes that it writes as 0x and 64 lower-case hexadecimal digits."""
+    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+        raise InvalidInput(f"0x and 64 lower-case hexadecimal digits are needed, got {value!r}", field=field)
+    return bytes.fromhex(value[2:])
+
+
+def nanoseconds(value: object, field: str) -> int:
+    """`value` as the Unix nanoseconds that it writes as a string of digits."""
+    if not isinstance(value, str) or not _NANOSECONDS.fullmatch(value):
+        raise InvalidInput(f"Unix nanoseconds as a string of digits are needed, got {value!r}", field=field)
+    return int(value)
+
+
+def require_canonical(canonical: bytes, data: bytes) -> None:
+    """Refuses `data` unless it is `canonical`, the bytes that what was read from it writes back to."""
+    if canonical != data:
+        pairs = enumerate(zip(canonical, data, strict=False))
+        place = next((place for place, (ours, theirs) in pairs if ours != theirs), min(len(canonical), len(data)))
+        raise InvalidInput(
+            f"not canonical JSON (RFC 8785) from byte {place} on",
+            field="",
+            hint="sorted keys, no whitespace, shortest numbers, UTF-8; write documents with to_bytes()",
+        )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
