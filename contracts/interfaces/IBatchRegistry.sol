@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
 
 /// @title Batches: identity, genealogy, life cycle, release and recall.
@@ -8,7 +9,7 @@ import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
 /// @dev Two slots a batch: its state, and a commitment to what was registered. The commitment's parts are in the event
 /// and are given again, and checked, where a rule needs them. Hazard: a batch in the hands of another organisation can
 /// still be recalled, never regraded.
-interface IBatchRegistry {
+interface IBatchRegistry is IConsortiumBound {
     enum State {
         Unknown,
         Registered,
@@ -100,6 +101,7 @@ interface IBatchRegistry {
     error InvalidQuantity();
     error BatchAlreadyRegistered(BatchId batch);
     error UnknownBatch(BatchId batch);
+    error DuplicateInput(BatchId input);
     error InvalidInput(BatchId input, State state, bool recalled, bool onHold);
     error InputNotHeld(BatchId input, OrgId custodian, OrgId producer);
     error WrongState(BatchId batch, State state);
@@ -116,6 +118,8 @@ interface IBatchRegistry {
     error AlreadyReleased(BatchId batch, Channel channel);
     error CommitmentMismatch(BatchId batch);
     error NotAnInput(BatchId parent, BatchId child);
+    error RevisionsExhausted(BatchId batch, Stage stage);
+    error LengthMismatch(uint256 first, uint256 second);
 
     /// @notice Registers one batch of the caller's organisation. Only a producer.
     function register(Registration calldata registration) external returns (BatchId);
@@ -124,27 +128,28 @@ interface IBatchRegistry {
     function registerMany(Registration[] calldata registrations) external;
 
     /// @notice Closes a stopped batch: its material is recycled. Only the producer.
-    function recycle(BatchId batch) external;
+    function recycle(BatchId id) external;
 
     /// @notice Records that the devices of a batch that passed first inspection are assembled. Only the producer.
-    function assemble(BatchId batch) external;
+    function assemble(BatchId id) external;
 
     /// @notice Splits an assembled batch after final inspection; the three add up to its quantity, and a batch whose
     /// final verdict is Fail has no standard quantity. Only the producer.
-    function grade(BatchId batch, uint32 standard, uint32 defective, uint32 scrap) external;
+    function grade(BatchId id, uint32 standard, uint32 defective, uint32 scrap) external;
 
     /// @notice Releases the graded quantity of one channel. The standard channel needs both verdicts to be Pass, the
     /// defective channel needs first Pass and any final verdict. Only the producer.
-    function release(BatchId batch, Channel channel) external;
+    function release(BatchId id, Channel channel) external;
 
-    /// @notice Stops everything but inspection, recall and the end of the hold. Only a supervisor (see `recall`).
-    function hold(BatchId batch, string calldata reason) external;
+    /// @notice Stops everything but inspection, recall and the end of the hold. Only a supervisor (see `recall`). A
+    /// batch that is recalled can be neither held nor freed: recall is the stronger stop.
+    function hold(BatchId id, string calldata reason) external;
 
     /// @notice Ends a hold. Only a supervisor (see `recall`).
-    function releaseHold(BatchId batch, string calldata reason) external;
+    function releaseHold(BatchId id, string calldata reason) external;
 
     /// @notice Recalls a batch, for ever. Only a supervisor of its producer or of an authority.
-    function recall(BatchId batch, string calldata reason) external;
+    function recall(BatchId id, string calldata reason) external;
 
     /// @notice Recalls batches made of a recalled `parent`; the link of each is checked against its commitment. Only a
     /// supervisor of the producer of the parent or of the child, or of an authority.
@@ -156,15 +161,23 @@ interface IBatchRegistry {
         string calldata reason
     ) external;
 
-    /// @notice Applies an inspection's outcome; a failing verdict that comes after its stage puts the batch on hold.
+    /// @notice Applies an inspection's outcome. A first verdict decides between FirstPassed and Stopped for as long as
+    /// the batch is not recycled or assembled; a final verdict is given from Assembled on. A failing verdict that comes
+    /// when its stage is over (first: assembled or later, final: graded or later) puts the batch on hold.
     /// Only contracts with the role `VERDICT_LEDGER`.
     /// @return revision number of this verdict within its stage, from 1
-    function applyVerdict(BatchId batch, Stage stage, Verdict verdict) external returns (uint8 revision);
+    function applyVerdict(BatchId id, Stage stage, Verdict verdict) external returns (uint8 revision);
 
-    /// @notice Moves custody. Only contracts with the role `CUSTODY_LEDGER`. A recalled batch moves only to its producer.
-    function moveCustody(BatchId batch, OrgId to) external;
+    /// @notice Moves custody. Only contracts with the role `CUSTODY_LEDGER`. A recalled batch moves
+    /// only to its producer, on hold or not.
+    function moveCustody(BatchId id, OrgId to) external;
 
+    /// @notice The batch, all zeros (`State.Unknown`) where there is none.
     function batch(BatchId id) external view returns (Batch memory);
+
+    /// @notice The commitment to the batch's `Parts`; 0 where there is none.
     function commitmentOf(BatchId id) external view returns (bytes32);
+
+    /// @notice The id that a GTIN and lot would have; checks neither.
     function batchIdOf(uint64 gtin, string calldata lot) external pure returns (BatchId);
 }

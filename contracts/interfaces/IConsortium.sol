@@ -71,6 +71,8 @@ interface IConsortium {
     error GlnAlreadyRegistered(uint64 gln, OrgId organisation);
     error InvalidGln(uint64 gln);
     error InvalidKind();
+    error InvalidGtin(uint64 gtin);
+    error OrganisationNotSuspended(OrgId organisation);
     error InvalidOperator(address operator);
     error ValidityInThePast(uint64 validUntil);
     error NotAdministratorOf(address account, OrgId organisation);
@@ -84,21 +86,23 @@ interface IConsortium {
         string calldata name
     ) external returns (OrgId);
 
-    /// @notice Changes what an organisation may be given and until when. Only the registrar.
-    function changeOrganisation(OrgId organisation, uint16 permittedRoles, uint64 validUntil) external;
+    /// @notice Changes what an organisation may be given and until when; takes effect on operators already appointed. Only
+    /// the registrar.
+    function changeOrganisation(OrgId id, uint16 permittedRoles, uint64 validUntil) external;
 
-    /// @notice Takes every right of every operator of `organisation`, at once. Only the registrar.
-    function suspendOrganisation(OrgId organisation) external;
+    /// @notice Takes every right of every operator of an organisation, at once. Only the registrar.
+    function suspendOrganisation(OrgId id) external;
 
     /// @notice Ends a suspension. Only the registrar.
-    function reinstateOrganisation(OrgId organisation) external;
+    function reinstateOrganisation(OrgId id) external;
 
-    /// @notice Gives `operator` exactly `roles`, until `validUntil`. Only the registrar or an administrator of
-    /// `organisation`; never more than the organisation's permitted roles.
-    function appointOperator(address operator, OrgId organisation, uint16 roles, uint64 validUntil) external;
+    /// @notice Gives `account` exactly `roles`, until `validUntil`. Only the registrar or an administrator of
+    /// the organisation `id`; never more than the organisation's permitted roles. An operator of another organisation
+    /// must be dismissed there first; one without roles may only read.
+    function appointOperator(address account, OrgId id, uint16 roles, uint64 validUntil) external;
 
     /// @notice Takes all rights of one operator. Only the registrar or an administrator of its organisation.
-    function dismissOperator(address operator) external;
+    function dismissOperator(address account) external;
 
     /// @notice Lets `reader` read the given scopes of the caller's organisation, by product line; 0 scopes revoke.
     /// Only an administrator of the owning organisation.
@@ -112,11 +116,11 @@ interface IConsortium {
     function may(address account, uint16 roles) external view returns (bool);
 
     /// @notice Whether `account` may read all of `scopes` of `owner`'s product line `gtin`, now: as an operator of the
-    /// owner, as a supervisor of an authority, or by a grant for this line or for every line.
+    /// owner, as a supervisor of an authority, or by grants for this line and for every line, taken together.
     function mayRead(address account, OrgId owner, uint64 gtin, uint16 scopes) external view returns (bool);
 
     /// @notice Whether the organisation exists, is active and has not expired.
-    function isActive(OrgId organisation) external view returns (bool);
+    function isActive(OrgId id) external view returns (bool);
 
     function organisation(OrgId id) external view returns (Organisation memory);
     function organisationOfGln(uint64 gln) external view returns (OrgId);

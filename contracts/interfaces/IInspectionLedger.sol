@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IBatchRegistry} from "./IBatchRegistry.sol";
+import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
 
 /// @title Two-stage inspection results, signed by the inspector and submitted by anyone.
 /// @notice A verdict is an event here and a field of the batch's slot. It can be superseded by a later revision, never
 /// erased.
-interface IInspectionLedger {
-    /// @notice The EIP-712 message that an inspector signs.
+interface IInspectionLedger is IConsortiumBound {
+    /// @notice The EIP-712 message that an inspector signs, in the domain `ChromaTrace InspectionLedger`, version `1`:
+    /// `Inspection(bytes32 batch,uint8 stage,uint8 verdict,uint8 revision,uint32 sampleSize,uint32 defects,bytes32
+    /// instrument,bytes32 evidence,uint64 inspectedAt,address inspector,uint256 nonce,uint64 deadline)`.
     /// @param revision number of this verdict within its stage, from 1: 1 for the first, n + 1 to supersede the n-th
     /// @param sampleSize units measured
     /// @param defects units out of limits
@@ -60,10 +64,12 @@ interface IInspectionLedger {
     error SampleTooSmall(uint32 sampleSize, uint256 required);
     error SampleTooLarge(uint32 sampleSize, uint32 quantity);
     error TooManyDefects(uint32 defects, uint32 sampleSize);
-    error WrongRevision(uint8 revision, uint8 expected);
+    error WrongRevision(uint8 revision, uint256 expected);
     error InspectorNotIndependent(address inspector, OrgId organisation);
+    error LengthMismatch(uint256 first, uint256 second);
 
-    /// @notice Records a signed inspection and applies its verdict to the batch. Anyone may submit it.
+    /// @notice Records a signed inspection and applies its verdict to the batch. Anyone may submit it. The inspector is
+    /// an account, or a contract that answers ERC-1271.
     function record(Inspection calldata inspection, bytes calldata signature) external;
 
     /// @notice Records many, all or none.
@@ -71,6 +77,9 @@ interface IInspectionLedger {
 
     /// @notice Sets the sampling and independence policy of a stage. Only the consortium's registrar.
     function setPolicy(Stage stage, uint32 unitsPerSample, bool independent) external;
+
+    /// @notice The batches that verdicts are applied to.
+    function registry() external view returns (IBatchRegistry);
 
     function policy(Stage stage) external view returns (Policy memory);
 

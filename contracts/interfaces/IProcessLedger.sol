@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {ChannelId, OrgId} from "./Types.sol";
 
 /// @title Channels of process data: anchors of append-only Merkle logs (RFC 9162).
-interface IProcessLedger {
+interface IProcessLedger is IConsortiumBound {
     /// @param size entries of the log at its last anchor
     /// @param anchoredAt Unix seconds of the last anchor
     struct Channel {
@@ -27,18 +28,19 @@ interface IProcessLedger {
     );
 
     error ChannelAlreadyOpen(ChannelId channel);
-    error InvalidChannelName();
+    error InvalidChannelName(uint256 length);
     error UnknownChannel(ChannelId channel);
     error NotChannelOwner(ChannelId channel, OrgId organisation, OrgId caller);
     error LogDidNotGrow(ChannelId channel, uint64 size, uint64 anchored);
     error EmptyRoot(ChannelId channel);
     error TimesOutOfOrder(uint64 firstTimeNs, uint64 lastTimeNs);
 
-    /// @notice Opens a channel of the caller's organisation. Only a gateway or administrator.
+    /// @notice Opens a channel of the caller's organisation. Its name has 1 to 64 bytes. Only a gateway or
+    /// administrator.
     function openChannel(string calldata name) external returns (ChannelId);
 
     /// @notice Anchors the head of a channel's log. Only a gateway of its organisation; the size must grow.
-    function anchor(ChannelId channel, uint64 size, bytes32 root, uint64 firstTimeNs, uint64 lastTimeNs) external;
+    function anchor(ChannelId id, uint64 size, bytes32 root, uint64 firstTimeNs, uint64 lastTimeNs) external;
 
     function channel(ChannelId id) external view returns (Channel memory);
     function channelIdOf(OrgId organisation, string calldata name) external pure returns (ChannelId);

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {
+    AccessControlDefaultAdminRules
+} from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
+import {IConsortium} from "../interfaces/IConsortium.sol";
+import {OrgId, OrgIds} from "../interfaces/Types.sol";
+import {GS1} from "../libraries/GS1.sol";
+import {ContractRoles, Roles, Scopes} from "../libraries/Rights.sol";
+
+/// @title Organisations, operators and read scopes of one consortium.
+/// @dev The top admin (`DEFAULT_ADMIN_ROLE`) changes hands in two steps with a delay and appoints the registrars.
+contract Consortium is IConsortium, AccessControlDefaultAdminRules {
+    uint32 private _organisationCount;
+    mapping(OrgId => Organisation) private _organisations;
+    mapping(uint64 gln => OrgId) private _organisationOfGln;
+    mapping(address => Operator) private _operators;
+    mapping(OrgId owner => mapping(OrgId reader => mapping(uint64 gtin => Grant))) private _grants;
+
+    /// @dev For the registrar, and for an administrator acting for its own organisation.
+    modifier onlyAdministratorOf(OrgId id) {
+        if (!hasRole(ContractRoles.REGISTRAR, msg.sender)) {
+            if (_authorize(msg.sender, Roles.ADMIN) != id) revert NotAdministratorOf(msg.sender, id);
+        }
+        _;
+    }
+
+    modifier onlyKnown(OrgId id) {
+        if (_organisations[id].kind == Kind.None) revert UnknownOrganisation(id);
+        _;
+    }
+
+    modifier notInThePast(uint64 validUntil) {
+        if (validUntil < block.timestamp) revert ValidityInThePast(validUntil);
+        _;
+    }
+
+    /// @param adminDelay seconds between the two steps of handing over the top admin
+    constructor(uint48 adminDelay, address admin) AccessControlDefaultAdminRules(adminDelay, admin) {}
+
+    // ------------------------------------------------------------------ organisations
+
+    /// @inheritdoc IConsortium
+    function registerOrganisation(
+        Kind kind,
+        uint64 gln,
+        uint16 permittedRoles,
+        uint64 validUntil,
+        string calldata name
+    ) external onlyRole(ContractRoles.REGISTRAR) notInThePast(validUntil) returns (OrgId id) {
+        if (kind == Kind.None) revert InvalidKind();
+        if (!GS1.isGln(gln)) revert InvalidGln(gln);
+        OrgId holder = _organisationOfGln[gln];
+        if (holder != OrgIds.NONE) revert GlnAlreadyRegistered(gln, holder);
+        _requireKnownRoles(permittedRoles);
+
+        id = OrgId.wrap(++_organisationCount);
+        _organisationOfGln[gln] = id;
+        _organisations[id] = Organisation(kind, true, permittedRoles, validUntil, gln);
+        emit OrganisationRegistered(id, kind, gln, permittedRoles, validUntil, name);
+    }
+
+    /// @inheritdoc IConsortium
+    function changeOrganisation(OrgId id, uint16 permittedRoles, uint64 validUntil)
+        external
+        onlyRole(ContractRoles.REGISTRAR)
+        onlyKnown(id)
+        notInThePast(validUntil)
+    {
+        _requireKnownRoles(permittedRoles);
+        Organisation storage changed = _organisations[id];
+        changed.permittedRoles = permittedRoles;
+        changed.validUntil = validUntil;
+        emit OrganisationChanged(id, permittedRoles, validUntil);
+    }
+
+    /// @inheritdoc IConsortium
+    function suspendOrganisation(OrgId id) external onlyRole(ContractRoles.REGISTRAR) onlyKnown(id) {
+        if (!_organisations[id].active) revert OrganisationInactive(id);
+        _organisations[id].active = false;
+        emit OrganisationSuspended(id, msg.sender);
+    }
+
+    /// @inheritdoc IConsortium
+    function reinstateOrganisation(OrgId id) external onlyRole(ContractRoles.REGISTRAR) onlyKnown(id) {
+        if (_organisations[id].active) revert OrganisationNotSuspended(id);
+        _organisations[id].active = true;
+        emit OrganisationReinstated(id, msg.sender);
+    }
+
+    // ------------------------------------------------------------------ operators
+
+    /// @inheritdoc IConsortium
+    function appointOperator(address account, OrgId id, uint16 roles, uint64 validUntil)
+        external
+        onlyKnown(id)
+        onlyAdministratorOf(id)
+        notInThePast(validUntil)
+    {
+        if (account == address(0)) revert InvalidOperator(account);
+        _requireKnownRoles(roles);
+        uint16 permitted = _organisations[id].permittedRoles;
+        if (roles & ~permitted != 0) revert RolesNotPermitted(id, roles, permitted);
+        Operator storage appointed = _operators[account];
+        if (appointed.active && appointed.organisation != id) {
+            revert OperatorOfAnotherOrganisation(account, appointed.organisation);
+        }
+
+        _operators[account] = Operator(id, true, roles, validUntil);
+        emit OperatorAppointed(account, id, roles, validUntil, msg.sender);
+    }
+
+    /// @inheritdoc IConsortium
+    function dismissOperator(address account) external onlyAdministratorOf(_operators[account].organisation) {
+        OrgId id = _operators[account].organisation;
+        if (id == OrgIds.NONE) revert UnknownOperator(account);
+        if (!_operators[account].active) revert OperatorInactive(account);
+        _operators[account].active = false;
+        emit OperatorDismissed(account, id, msg.sender);
+    }
+
+    // ------------------------------------------------------------------ read scopes
+
+    /// @inheritdoc IConsortium
+    function grantReadScopes(OrgId reader, uint64[] calldata gtins, uint16 scopes, uint64 validUntil)
+        external
+        onlyKnown(reader)
+    {
+        OrgId owner = _authorize(msg.sender, Roles.ADMIN);
+        if (scopes & ~Scopes.ALL != 0) revert UnknownScopes(scopes);
+        if (scopes == 0) validUntil = 0;
+        else if (validUntil < block.timestamp) revert ValidityInThePast(validUntil);
+
+        for (uint256 i = 0; i < gtins.length; ++i) {
+            uint64 gtin = gtins[i];
+            if (gtin != 0 && !GS1.isGtin(gtin)) revert InvalidGtin(gtin);
+            _grants[owner][reader][gtin] = Grant(scopes, validUntil);
+            emit ReadScopesGranted(owner, reader, gtin, scopes, validUntil);
+        }
+    }
+
+    // ------------------------------------------------------------------ answers
+
+    /// @inheritdoc IConsortium
+    function authorize(address account, uint16 roles) external view returns (OrgId) {
+        return _authorize(account, roles);
+    }
+
+    /// @inheritdoc IConsortium
+    function may(address account, uint16 roles) external view returns (bool) {
+        (, uint16 held) = _standing(account);
+        return held & roles != 0;
+    }
+
+    /// @inheritdoc IConsortium
+    function mayRead(address account, OrgId owner, uint64 gtin, uint16 scopes) external view returns (bool) {
+        (OrgId reader, uint16 held) = _standing(account);
+        if (reader == OrgIds.NONE || scopes == 0) return false;
+        if (reader == owner) return true;
+        if (held & Roles.SUPERVISOR != 0 && _organisations[reader].kind == Kind.Authority) return true;
+        uint16 granted = _grantedScopes(owner, reader, gtin) | _grantedScopes(owner, reader, 0);
+        return scopes & ~granted == 0;
+    }
+
+    /// @inheritdoc IConsortium
+    function isActive(OrgId id) external view returns (bool) {
+        return _isActive(_organisations[id]);
+    }
+
+    /// @inheritdoc IConsortium
+    function organisation(OrgId id) external view returns (Organisation memory) {
+        return _organisations[id];
+    }
+
+    /// @inheritdoc IConsortium
+    function organisationOfGln(uint64 gln) external view returns (OrgId) {
+        return _organisationOfGln[gln];
+    }
+
+    /// @inheritdoc IConsortium
+    function organisationCount() external view returns (uint32) {
+        return _organisationCount;
+    }
+
+    /// @inheritdoc IConsortium
+    function operator(address account) external view returns (Operator memory) {
+        return _operators[account];
+    }
+
+    /// @inheritdoc IConsortium
+    function grantOf(OrgId owner, OrgId reader, uint64 gtin) external view returns (Grant memory) {
+        return _grants[owner][reader][gtin];
+    }
+
+    // ------------------------------------------------------------------ internal
+
+    /// @dev As `_standing`, but says why not.
+    function _authorize(address account, uint16 roles) private view returns (OrgId id) {
+        Operator storage acting = _operators[account];
+        id = acting.organisation;
+        if (id == OrgIds.NONE) revert UnknownOperator(account);
+        if (!acting.active) revert OperatorInactive(account);
+        if (acting.validUntil < block.timestamp) revert OperatorExpired(account, acting.validUntil);
+        Organisation storage of_ = _organisations[id];
+        if (!of_.active) revert OrganisationInactive(id);
+        if (of_.validUntil < block.timestamp) revert OrganisationExpired(id, of_.validUntil);
+        uint16 held = acting.roles & of_.permittedRoles;
+        if (held & roles == 0) revert MissingRole(account, held, roles);
+    }
+
+    /// @dev Organisation and roles of an operator that may act now; none and 0 where it may not. Roles that the
+    /// organisation is no longer permitted do not count.
+    function _standing(address account) private view returns (OrgId, uint16) {
+        Operator storage acting = _operators[account];
+        Organisation storage of_ = _organisations[acting.organisation];
+        bool stands = acting.active && acting.validUntil >= block.timestamp && _isActive(of_);
+        return stands ? (acting.organisation, acting.roles & of_.permittedRoles) : (OrgIds.NONE, 0);
+    }
+
+    function _isActive(Organisation storage of_) private view returns (bool) {
+        return of_.active && of_.validUntil >= block.timestamp;
+    }
+
+    function _grantedScopes(OrgId owner, OrgId reader, uint64 gtin) private view returns (uint16) {
+        Grant storage grant = _grants[owner][reader][gtin];
+        return grant.validUntil >= block.timestamp ? grant.scopes : 0;
+    }
+
+    function _requireKnownRoles(uint16 roles) private pure {
+        if (roles & ~Roles.ALL != 0) revert UnknownRoles(roles);
+    }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ConsortiumBound} from "../access/ConsortiumBound.sol";
+import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
+import {IConsortium} from "../interfaces/IConsortium.sol";
+import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
+import {GS1} from "../libraries/GS1.sol";
+import {ContractRoles, Roles} from "../libraries/Rights.sol";
+
+/// @title Batches: identity, genealogy, life cycle, release and recall.
+contract BatchRegistry is IBatchRegistry, ConsortiumBound {
+    mapping(BatchId => Batch) private _batches;
+    mapping(BatchId => bytes32) private _commitments;
+
+    constructor(IConsortium consortium_) ConsortiumBound(consortium_) {}
+
+    // ------------------------------------------------------------------ registration
+
+    /// @inheritdoc IBatchRegistry
+    function register(Registration calldata registration) external returns (BatchId) {
+        return _register(registration, consortium.authorize(msg.sender, Roles.PRODUCER));
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function registerMany(Registration[] calldata registrations) external {
+        OrgId producer = consortium.authorize(msg.sender, Roles.PRODUCER);
+        for (uint256 i = 0; i < registrations.length; ++i) {
+            _register(registrations[i], producer);
+        }
+    }
+
+    // ------------------------------------------------------------------ life cycle
+
+    /// @inheritdoc IBatchRegistry
+    function recycle(BatchId id) external {
+        Batch storage stored = _ownOpenBatch(id);
+        if (stored.state != State.Stopped) revert WrongState(id, stored.state);
+        stored.state = State.Recycled;
+        emit BatchRecycled(id, msg.sender);
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function assemble(BatchId id) external {
+        Batch storage stored = _ownOpenBatch(id);
+        if (stored.state != State.FirstPassed) revert WrongState(id, stored.state);
+        stored.state = State.Assembled;
+        emit BatchAssembled(id, msg.sender);
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function grade(BatchId id, uint32 standard, uint32 defective, uint32 scrap) external {
+        Batch storage stored = _ownOpenBatch(id);
+        Batch memory current = stored;
+        if (current.state != State.Assembled) revert WrongState(id, current.state);
+        if (current.finalVerdict == Verdict.None) revert VerdictMissing(id, Stage.Final);
+        uint256 sum = uint256(standard) + defective + scrap;
+        if (sum != current.quantity) revert QuantitiesDoNotAddUp(current.quantity, sum);
+        if (standard != 0 && current.finalVerdict == Verdict.Fail) revert VerdictFailed(id, Stage.Final);
+
+        stored.state = scrap == current.quantity ? State.Scrapped : State.Graded;
+        stored.standard = standard;
+        stored.defective = defective;
+        stored.scrap = scrap;
+        emit BatchGraded(id, standard, defective, scrap, msg.sender);
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function release(BatchId id, Channel channel) external {
+        Batch storage stored = _ownOpenBatch(id);
+        Batch memory current = stored;
+        if (current.state != State.Graded && current.state != State.Released) revert WrongState(id, current.state);
+        if (current.firstVerdict != Verdict.Pass) revert VerdictFailed(id, Stage.First);
+        bool isStandard = channel == Channel.Standard;
+        if (isStandard && current.finalVerdict != Verdict.Pass) revert VerdictFailed(id, Stage.Final);
+        if ((isStandard ? current.standard : current.defective) == 0) revert NothingToRelease(id, channel);
+        uint8 bit = uint8(1 << uint8(channel));
+        if (current.channels & bit != 0) revert AlreadyReleased(id, channel);
+
+        stored.state = State.Released;
+        stored.channels = current.channels | bit;
+        emit BatchReleased(id, channel, msg.sender);
+    }
+
+    // ------------------------------------------------------------------ hold and recall
+
+    /// @inheritdoc IBatchRegistry
+    function hold(BatchId id, string calldata reason) external {
+        Batch storage stored = _supervisedBatch(id);
+        if (stored.onHold) revert BatchOnHold(id);
+        stored.onHold = true;
+        emit BatchHeld(id, msg.sender, reason);
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function releaseHold(BatchId id, string calldata reason) external {
+        Batch storage stored = _supervisedBatch(id);
+        if (!stored.onHold) revert BatchNotOnHold(id);
+        stored.onHold = false;
+        emit BatchHoldReleased(id, msg.sender, reason);
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function recall(BatchId id, string calldata reason) external {
+        _supervisedBatch(id).recalled = true;
+        emit BatchRecalled(id, id, msg.sender, reason);
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function recallDescendants(
+        BatchId parent,
+        BatchId[] calldata children,
+        Parts[] calldata parts,
+        string calldata reason
+    ) external {
+        if (children.length != parts.length) revert LengthMismatch(children.length, parts.length);
+        Batch storage origin = _known(parent);
+        if (!origin.recalled) revert BatchNotRecalled(parent);
+        (OrgId supervisor, bool everywhere) = _supervisor();
+        bool entitled = everywhere || origin.producer == supervisor;
+
+        for (uint256 i = 0; i < children.length; ++i) {
+            if (!entitled && _known(children[i]).producer != supervisor) revert NotEntitled(children[i], msg.sender);
+            _recallChild(parent, children[i], parts[i], reason);
+        }
+    }
+
+    // ------------------------------------------------------------------ from the other ledgers
+
+    /// @inheritdoc IBatchRegistry
+    function applyVerdict(BatchId id, Stage stage, Verdict verdict)
+        external
+        onlyContractRole(ContractRoles.VERDICT_LEDGER)
+        returns (uint8 revision)
+    {
+        Batch storage stored = _known(id);
+        Batch memory current = stored;
+        State state = current.state;
+        bool failed = verdict == Verdict.Fail;
+        bool late = false;
+        if (stage == Stage.First) {
+            revision = _next(id, stage, current.firstRevision);
+            late = state >= State.Assembled;
+            if (state <= State.Stopped) state = failed ? State.Stopped : State.FirstPassed;
+            stored.firstVerdict = verdict;
+            stored.firstRevision = revision;
+        } else {
+            if (state < State.Assembled) revert WrongState(id, state);
+            revision = _next(id, stage, current.finalRevision);
+            late = state >= State.Graded;
+            stored.finalVerdict = verdict;
+            stored.finalRevision = revision;
+        }
+        stored.state = state;
+        if (failed && late) stored.onHold = true;
+        emit VerdictApplied(id, stage, verdict, revision, state);
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function moveCustody(BatchId id, OrgId to) external onlyContractRole(ContractRoles.CUSTODY_LEDGER) {
+        Batch storage stored = _known(id);
+        Batch memory current = stored;
+        if (current.state != State.Released) revert WrongState(id, current.state);
+        if (current.recalled && to != current.producer) revert BatchIsRecalled(id);
+        if (current.onHold && !current.recalled) revert BatchOnHold(id);
+        stored.custodian = to;
+        emit CustodyMoved(id, current.custodian, to);
+    }
+
+    // ------------------------------------------------------------------ answers
+
+    /// @inheritdoc IBatchRegistry
+    function batch(BatchId id) external view returns (Batch memory) {
+        return _batches[id];
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function commitmentOf(BatchId id) external view returns (bytes32) {
+        return _commitments[id];
+    }
+
+    /// @inheritdoc IBatchRegistry
+    function batchIdOf(uint64 gtin, string calldata lot) external pure returns (BatchId) {
+        return GS1.batchId(gtin, lot);
+    }
+
+    // ------------------------------------------------------------------ internal
+
+    function _register(Registration calldata new_, OrgId producer) private returns (BatchId id) {
+        id = _checkedId(new_.gtin, new_.lot);
+        if (new_.quantity == 0) revert InvalidQuantity();
+        Batch storage stored = _batches[id];
+        if (stored.state != State.Unknown) revert BatchAlreadyRegistered(id);
+        _checkInputs(new_.inputs, producer);
+
+        stored.state = State.Registered;
+        stored.producer = producer;
+        stored.custodian = producer;
+        stored.quantity = new_.quantity;
+        _commitments[id] = _commitment(new_.serialRoot, new_.contentDigest, new_.route, new_.inputs);
+        emit BatchRegistered(
+            id,
+            producer,
+            new_.gtin,
+            new_.lot,
+            new_.quantity,
+            new_.serialRoot,
+            new_.contentDigest,
+            new_.route,
+            new_.inputs
+        );
+    }
+
+    function _recallChild(BatchId parent, BatchId child, Parts calldata parts, string calldata reason) private {
+        Batch storage stored = _known(child);
+        if (stored.recalled) revert BatchIsRecalled(child);
+        if (_commitment(parts) != _commitments[child]) revert CommitmentMismatch(child);
+        if (!_contains(parts.inputs, parent)) revert NotAnInput(parent, child);
+        stored.recalled = true;
+        emit BatchRecalled(child, parent, msg.sender, reason);
+    }
+
+    function _checkInputs(BatchId[] calldata inputs, OrgId producer) private view {
+        for (uint256 i = 0; i < inputs.length; ++i) {
+            BatchId id = inputs[i];
+            Batch memory input = _batches[id];
+            bool unusable = input.state == State.Unknown || input.state == State.Stopped
+                || input.state == State.Recycled || input.state == State.Scrapped;
+            if (unusable || input.recalled || input.onHold) {
+                revert InvalidInput(id, input.state, input.recalled, input.onHold);
+            }
+            if (input.custodian != producer) revert InputNotHeld(id, input.custodian, producer);
+            if (_contains(inputs[:i], id)) revert DuplicateInput(id);
+        }
+    }
+
+    /// @dev A batch of the caller's organisation that neither a hold nor a recall stops.
+    function _ownOpenBatch(BatchId id) private view returns (Batch storage stored) {
+        stored = _known(id);
+        OrgId caller = consortium.authorize(msg.sender, Roles.PRODUCER);
+        if (stored.producer != caller) revert NotProducer(id, stored.producer, caller);
+        if (stored.recalled) revert BatchIsRecalled(id);
+        if (stored.onHold) revert BatchOnHold(id);
+    }
+
+    /// @dev A batch, not recalled yet, that the caller supervises.
+    function _supervisedBatch(BatchId id) private view returns (Batch storage stored) {
+        stored = _known(id);
+        (OrgId supervisor, bool everywhere) = _supervisor();
+        if (!everywhere && stored.producer != supervisor) revert NotEntitled(id, msg.sender);
+        if (stored.recalled) revert BatchIsRecalled(id);
+    }
+
+    /// @dev The organisation that the caller supervises for, and whether it is an authority: those supervise everywhere.
+    function _supervisor() private view returns (OrgId id, bool everywhere) {
+        id = consortium.authorize(msg.sender, Roles.SUPERVISOR);
+        everywhere = consortium.organisation(id).kind == IConsortium.Kind.Authority;
+    }
+
+    function _known(BatchId id) private view returns (Batch storage stored) {
+        stored = _batches[id];
+        if (stored.state == State.Unknown) revert UnknownBatch(id);
+    }
+
+    function _checkedId(uint64 gtin, string calldata lot) private pure returns (BatchId) {
+        if (!GS1.isGtin(gtin)) revert InvalidGtin(gtin);
+        uint256 length = bytes(lot).length;
+        if (length == 0 || length > GS1.MAX_LOT_LENGTH) revert InvalidLotLength(length);
+        uint256 position = GS1.firstInvalid(lot);
+        if (position != length) revert InvalidLotCharacter(position, bytes(lot)[position]);
+        return GS1.batchId(gtin, lot);
+    }
+
+    function _next(BatchId id, Stage stage, uint8 revision) private pure returns (uint8) {
+        if (revision == type(uint8).max) revert RevisionsExhausted(id, stage);
+        return revision + 1;
+    }
+
+    function _commitment(Parts calldata parts) private pure returns (bytes32) {
+        return _commitment(parts.serialRoot, parts.contentDigest, parts.route, parts.inputs);
+    }
+
+    function _commitment(bytes32 serialRoot, bytes32 contentDigest, bytes32 route, BatchId[] calldata inputs)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(serialRoot, contentDigest, route, keccak256(abi.encodePacked(inputs))));
+    }
+
+    function _contains(BatchId[] calldata ids, BatchId sought) private pure returns (bool) {
+        for (uint256 i = 0; i < ids.length; ++i) {
+            if (BatchId.unwrap(ids[i]) == BatchId.unwrap(sought)) return true;
+        }
+        return false;
+    }
+}
