@@ -1,0 +1,147 @@
+"""The index's database: where it is, its schema, its readers. SQLite by a file's URL, PostgreSQL by its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.pool import StaticPool
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.index import schema
+from chromatrace.index.digest import digest_of
+from chromatrace.index.errors import IndexUnavailable
+from chromatrace.index.lock import WriterLock, lock_for
+from chromatrace.index.queries.events import EventQueries
+from chromatrace.index.queries.parties import PartyQueries
+from chromatrace.index.queries.process import ProcessQueries
+from chromatrace.index.queries.trace import TraceQueries
+
+
+class Queries(TraceQueries, ProcessQueries, PartyQueries, EventQueries):
+    """Every question that the index answers."""
+
+
+class Snapshot(Queries):
+    """The index at one moment: all answers are of the same indexed block."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """All rows of a statement."""
+        return _ask(self._connection, statement)
+
+
+class Index(Queries):
+    """An index database. Thread-safe; each answer is of one moment, two answers may be of two (see `snapshot`).
+
+    `database_url` is an SQLAlchemy URL (`sqlite:////path/index.db`, `postgresql://user@host/name`) or a file's path.
+    Opening it writes nothing; `migrate` makes or updates the tables.
+    """
+
+    def __init__(self, database_url: str | Path) -> None:
+        self.engine = _engine(database_url)
+        self.url = self.engine.url.render_as_string(hide_password=True)
+
+    def migrate(self) -> None:
+        """Brings the schema to this software's version; safe to call at every start and by several at once.
+
+        Raises `WrongIndex` where a newer software made the database.
+        """
+        with self.writer_lock(timeout_s=60.0), _refusals(self.url):
+            schema.upgrade(self.engine)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Answers that belong together: of one indexed block, whatever the follower does meanwhile."""
+        engine = self.engine
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with _refusals(self.url), engine.connect() as connection:
+            yield Snapshot(connection)
+
+    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """All rows of a statement."""
+        with _refusals(self.url), self.engine.connect() as connection:
+            return _ask(connection, statement)
+
+    def digest(self) -> bytes:
+        """SHA-256 over everything that the chain determines, the same on every database: see `digest.digest_of`."""
+        with _refusals(self.url), self.snapshot() as snapshot:
+            return digest_of(snapshot._connection)
+
+    def writer_lock(self, timeout_s: float) -> WriterLock:
+        """The lock that a writer holds; `FollowerBusy` where another has it for longer than `timeout_s`."""
+        return lock_for(self.engine, timeout_s)
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+
+def _engine(database_url: str | Path) -> Engine:
+    text = str(database_url)
+    if isinstance(database_url, Path) or "://" not in text:
+        text = f"sqlite:///{Path(text).absolute()}"
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise InvalidInput("not a database URL", field="database_url", hint="sqlite:////path/index.db") from error
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() == "postgresql":
+        return create_engine(url, pool_pre_ping=True)
+    if url.get_backend_name() != "sqlite":
+        raise InvalidInput(
+            f"{url.get_backend_name()} is not supported", field="database_url", hint="use SQLite or PostgreSQL"
+        )
+    if url.database in (None, "", ":memory:"):
+        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    else:
+        engine = create_engine(url, connect_args={"timeout": 30.0})
+    event.listen(engine, "connect", _sqlite_connected)
+    event.listen(engine, "begin", _sqlite_begins)
+    return engine
+
+
+def _sqlite_connected(connection: Any, record: Any) -> None:
+    # SQLAlchemy, not the driver, says when a transaction begins: the driver would leave reads outside of any.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begins(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("index_writer", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _ask(connection: Connection, statement: Select[Any]) -> Sequence[Row[Any]]:
+    return connection.execute(statement).all()
+
+
+@contextmanager
+def _refusals(url: str) -> Iterator[None]:
+    """The driver's errors as ours."""
+    try:
+        yield
+    except ProgrammingError as error:
+        raise _unavailable(url, error) from error
+    except OperationalError as error:
+        raise _unavailable(url, error) from error
+
+
+def _unavailable(url: str, error: OperationalError | ProgrammingError) -> IndexUnavailable:
+    reason = str(error.orig).strip().splitlines()[0] if error.orig else "unknown"
+    if "no such table" in reason or "does not exist" in reason and "relation" in reason:
+        return IndexUnavailable(
+            f"{url} has no index in it", field="database_url", hint="start the follower once, or call migrate"
+        )
+    return IndexUnavailable(f"{url}: {reason}", field="database_url", hint="is the database running and reachable?")

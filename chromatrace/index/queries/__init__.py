@@ -1,0 +1,1 @@
+"""Questions to the index, by subject. `Index` and `Snapshot` put them together."""

@@ -1,0 +1,100 @@
+"""Events as the chain has them, and how far the index is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from chromatrace.domain.identifiers import BatchId
+from chromatrace.index.decoding import decode
+from chromatrace.index.models import POSITION_BITS, Block, Cursor, Deployment, Event, Transaction, block_of
+from chromatrace.index.queries.base import Rows, log_index_of
+from chromatrace.index.subjects import BATCH
+from chromatrace.index.views import EventView, HeadView, TransactionView
+
+MAX_EVENTS = 10_000
+
+
+class EventQueries(Rows):
+    """Questions about what happened, and about the index itself."""
+
+    def timeline(self, batch_id: BatchId) -> list[EventView]:
+        """Every event of a batch, oldest first, whatever contract emitted it."""
+        return self._events(select(Event.position).where(Event.subject == batch_id, Event.entity == BATCH))
+
+    def events(self, *, after: tuple[int, int] | None = None, limit: int = 1000) -> list[EventView]:
+        """All events in the order of the chain, behind (block number, log index) `after`; at most 10,000."""
+        chosen = select(Event.position)
+        if after is not None:
+            chosen = chosen.where(Event.position > (after[0] << POSITION_BITS | after[1]))
+        return self._events(chosen.order_by(Event.position).limit(min(limit, MAX_EVENTS)))
+
+    def transaction(self, tx_hash: bytes) -> TransactionView | None:
+        """A transaction with its events; None where the index has none of that hash (yet)."""
+        found = self.rows(select(Transaction.position).where(Transaction.hash == tx_hash))
+        if not found:
+            return None
+        place = found[0].position
+        low, high = place >> POSITION_BITS << POSITION_BITS, (place >> POSITION_BITS) + 1 << POSITION_BITS
+        events = self._events(
+            select(Event.position).where(
+                Event.position >= low, Event.position < high, Event.tx_position == place, Event.name != ""
+            )
+        )
+        block = self.rows(select(Block.number, Block.hash, Block.time).where(Block.number == block_of(place)))[0]
+        return TransactionView(tx_hash, block.number, block.hash, block.time, tuple(events))
+
+    def head(self) -> HeadView:
+        """How far the index is and how far behind the chain."""
+        cursors = self.rows(select(Cursor))
+        deployments = self.rows(select(Deployment.chain_id))
+        chain_id = deployments[0].chain_id if deployments else None
+        if not cursors:
+            return HeadView(chain_id, -1, None, None, None, None, None, None)
+        cursor = cursors[0]
+        return HeadView(
+            chain_id=chain_id,
+            indexed_block=cursor.block_number,
+            indexed_hash=cursor.block_hash or None,
+            indexed_time=cursor.block_time if cursor.block_hash else None,
+            chain_head=cursor.chain_head,
+            chain_time=cursor.chain_time,
+            confirmations=cursor.confirmations,
+            checked_at=cursor.checked_at,
+        )
+
+    def _events(self, chosen: Select[Any]) -> list[EventView]:
+        places = chosen.subquery()
+        statement = (
+            select(
+                Event.position,
+                Event.contract,
+                Event.topics,
+                Event.data,
+                Block.hash.label("block_hash"),
+                Block.time,
+                Transaction.hash.label("tx_hash"),
+            )
+            .join(places, places.c.position == Event.position)
+            .join(Block, Block.number == Event.position.bitwise_rshift(POSITION_BITS))
+            .join(Transaction, Transaction.position == Event.tx_position)
+            .where(Event.name != "")
+            .order_by(Event.position)
+        )
+        views = []
+        for row in self.rows(statement):
+            name, args = decode(row.contract, row.topics, row.data)
+            views.append(
+                EventView(
+                    block_number=block_of(row.position),
+                    block_hash=row.block_hash,
+                    block_time=row.time,
+                    tx_hash=row.tx_hash,
+                    log_index=log_index_of(row.position),
+                    contract=row.contract,
+                    name=name,
+                    args=args,
+                )
+            )
+        return views

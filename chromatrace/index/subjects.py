@@ -1,0 +1,45 @@
+"""What each event is about: the entity whose present state it changes, and that entity's key in the log's topics.
+
+An entity's rows are a function of its own events in order, and of nothing else. That is what makes undoing simple
+(forget the events, fold the rest again) and a rebuild the same as a follower's work by construction.
+"""
+
+from __future__ import annotations
+
+ORGANISATION, OPERATOR, GRANT, POLICY = "organisation", "operator", "grant", "policy"
+CHANNEL, BATCH, OTHER = "channel", "batch", ""
+
+SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
+    ("Consortium", "OrganisationRegistered"): (ORGANISATION, 1),
+    ("Consortium", "OrganisationChanged"): (ORGANISATION, 1),
+    ("Consortium", "OrganisationSuspended"): (ORGANISATION, 1),
+    ("Consortium", "OrganisationReinstated"): (ORGANISATION, 1),
+    ("Consortium", "OperatorAppointed"): (OPERATOR, 1),
+    ("Consortium", "OperatorDismissed"): (OPERATOR, 1),
+    ("Consortium", "ReadScopesGranted"): (GRANT, 3),
+    ("BatchRegistry", "BatchRegistered"): (BATCH, 1),
+    ("BatchRegistry", "VerdictApplied"): (BATCH, 1),
+    ("BatchRegistry", "BatchRecycled"): (BATCH, 1),
+    ("BatchRegistry", "BatchAssembled"): (BATCH, 1),
+    ("BatchRegistry", "BatchGraded"): (BATCH, 1),
+    ("BatchRegistry", "BatchReleased"): (BATCH, 1),
+    ("BatchRegistry", "BatchHeld"): (BATCH, 1),
+    ("BatchRegistry", "BatchHoldReleased"): (BATCH, 1),
+    ("BatchRegistry", "BatchRecalled"): (BATCH, 1),
+    ("BatchRegistry", "CustodyMoved"): (BATCH, 1),
+    ("InspectionLedger", "InspectionRecorded"): (BATCH, 1),
+    ("InspectionLedger", "PolicyChanged"): (POLICY, 1),
+    ("CustodyLedger", "CustodyOffered"): (BATCH, 1),
+    ("CustodyLedger", "CustodyAccepted"): (BATCH, 1),
+    ("CustodyLedger", "CustodyRefused"): (BATCH, 1),
+    ("CustodyLedger", "CustodyOfferWithdrawn"): (BATCH, 1),
+    ("ProcessLedger", "ChannelOpened"): (CHANNEL, 1),
+    ("ProcessLedger", "LogAnchored"): (CHANNEL, 1),
+}
+"""(contract, event) -> (entity, how many topics after the first make its key)."""
+
+
+def subject_of(contract: str, event: str, topics: bytes) -> tuple[str, bytes]:
+    """Entity and key of a log whose topics stand one after the other in `topics`; others: no entity, empty key."""
+    entity, parts = SUBJECTS.get((contract, event), (OTHER, 0))
+    return entity, topics[32 : 32 + 32 * parts]
