@@ -72,7 +72,7 @@ class SerialTree:
         return UnitProof(serial, index, self.serials.count, tuple(path))
 
     def _range_hash(self, start: int, stop: int) -> bytes:
-        # A subtree of more than a block begins at a block, and RFC 9162 splits it at blocks only: BLOCK is a power of 2.
+        # A subtree of more than a block begins at one, and RFC 9162 splits it at multiples of BLOCK, a power of 2.
         if stop - start > BLOCK:
             return root(self._blocks[start // BLOCK : -(-stop // BLOCK)])
         return root(self._leaves(start, stop))
