@@ -1,0 +1,238 @@
+"""Loads a plant configuration (TOML) and checks it whole; a mistake is named by its field."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import Gtin
+from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.models import check_model
+from chromatrace.plant.records import (
+    DEFAULT_NAMESPACE,
+    Check,
+    CheckSheet,
+    Material,
+    Plant,
+    ProcessModel,
+    Product,
+    RecordKind,
+    Station,
+    Tag,
+)
+from chromatrace.plant.table import Table
+
+SCHEMA = "chromatrace.plant/1"
+_FOLDER = Path(__file__).parent / "plants"
+_COMPARISONS = (">=", "<=", "==", "between")
+
+
+def example_plants() -> tuple[str, ...]:
+    """The names of the plants that ship with the package."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
+
+def example_plant(name: str) -> Plant:
+    """A plant that ships with the package. Raises `InvalidPlant` where there is none of that name."""
+    if name not in example_plants():
+        raise InvalidPlant(
+            f"there is no example plant {name!r}", field="plant", hint=f"there are: {', '.join(example_plants())}"
+        )
+    return load_plant(_FOLDER / f"{name}.toml")
+
+
+def load_plant(path: Path) -> Plant:
+    """Reads and checks a configuration file. Raises `InvalidPlant` naming the field, or the line of a syntax error."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidPlant(f"{path} cannot be read: {error.strerror}", field="plant") from error
+    except UnicodeDecodeError as error:
+        raise InvalidPlant(f"{path} is not UTF-8 text", field="plant") from error
+    return parse_plant(text)
+
+
+def parse_plant(text: str) -> Plant:
+    """Checks the text of a configuration file. Raises `InvalidPlant`."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidPlant(f"not valid TOML: {error}", field="plant") from error
+    top = Table(content)
+    top.choice("schema", (SCHEMA,))
+    stations = tuple(_station(table) for table in top.tables("stations", required=True))
+    known = _unique("stations", "id", (station.id for station in stations))
+    _check_preconditions(stations, known)
+    tags = tuple(_tag(table, known) for table in top.tables("tags"))
+    _unique("tags", "name", (tag.name for tag in tags))
+    model_table = top.table("model")
+    kind = model_table.text("kind")
+    model = ProcessModel(kind, {name: value for name, value in content["model"].items() if name != "kind"})
+    plant = Plant(
+        name=top.text("name", longest=100),
+        title=top.text("title"),
+        namespace=top.text("namespace", DEFAULT_NAMESPACE),
+        sample_period_s=top.number("sample_period_s", 1.0, above=0),
+        model=model,
+        stations=stations,
+        tags=tags,
+        products=tuple(_product(table, known) for table in top.tables("products", required=True)),
+        materials=tuple(_material(table, known) for table in top.tables("materials")),
+        check_sheets=tuple(_check_sheet(table, known) for table in top.tables("check_sheets")),
+        record_kinds=tuple(_record_kind(table, known) for table in top.tables("record_kinds")),
+    )
+    _unique("check_sheets", "id", (sheet.id for sheet in plant.check_sheets))
+    _unique("products", "gtin", (str(product.gtin) for product in plant.products))
+    top.finish()
+    check_model(plant)
+    return plant
+
+
+def _station(table: Table) -> Station:
+    station = Station(
+        id=table.text("id", longest=60),
+        name=table.text("name", longest=120),
+        description=table.text("description", ""),
+        department=table.text("department", ""),
+        after=table.texts("after", ()),
+    )
+    table.finish()
+    return station
+
+
+def _tag(table: Table, stations: frozenset[str]) -> Tag:
+    low = table.number("low")
+    tag = Tag(
+        name=table.text("name", longest=120),
+        station=_known(table, "station", stations),
+        unit=table.text("unit", "", longest=40),
+        low=low,
+        high=table.number("high", above=low),
+        description=table.text("description", ""),
+        limit_low=table.optional_number("limit_low"),
+        limit_high=table.optional_number("limit_high"),
+        nominal=table.optional_number("nominal"),
+        noise=table.number("noise", 0.0, at_least=0),
+    )
+    for name in ("limit_low", "limit_high", "nominal"):
+        value = getattr(tag, name)
+        if value is not None and not tag.low <= value <= tag.high:
+            raise InvalidPlant(
+                f"{value:g} is outside the instrument's range {tag.low:g} to {tag.high:g}", field=table.path(name)
+            )
+    if tag.limit_low is not None and tag.limit_high is not None and tag.limit_low >= tag.limit_high:
+        raise InvalidPlant("must be below limit_high", field=table.path("limit_low"))
+    table.finish()
+    return tag
+
+
+def _product(table: Table, stations: frozenset[str]) -> Product:
+    try:
+        gtin = Gtin(table.text("gtin"))
+    except InvalidInput as error:
+        raise InvalidPlant(error.message, field=table.path("gtin"), hint=error.hint) from error
+    product = Product(
+        gtin=gtin,
+        name=table.text("name"),
+        description=table.text("description", ""),
+        route=_all_known(table, "route", stations),
+    )
+    table.finish()
+    return product
+
+
+def _material(table: Table, stations: frozenset[str]) -> Material:
+    material = Material(
+        name=table.text("name"),
+        station=_known(table, "station", stations),
+        grade=table.text("grade"),
+        supplier=table.text("supplier"),
+    )
+    table.finish()
+    return material
+
+
+def _check_sheet(table: Table, stations: frozenset[str]) -> CheckSheet:
+    sheet = CheckSheet(
+        id=table.text("id"),
+        station=_known(table, "station", stations),
+        stage=table.text("stage"),
+        sample_one_per=table.whole("sample_one_per", 1, at_least=1),
+        ordered=table.flag("ordered", False),
+        states=table.texts("states", ("pass", "fail")),
+        checks=tuple(_check(item) for item in table.tables("checks", required=True)),
+    )
+    if len(sheet.states) < 2:
+        raise InvalidPlant("at least two states are needed", field=table.path("states"))
+    table.finish()
+    return sheet
+
+
+def _check(table: Table) -> Check:
+    check = Check(
+        quantity=table.text("quantity"),
+        unit=table.text("unit", ""),
+        comparison=table.choice("comparison", _COMPARISONS),
+        limit=table.number("limit"),
+        limit_high=table.optional_number("limit_high"),
+        definition=table.text("definition", ""),
+        criterion=table.text("criterion", "") or None,
+    )
+    if (check.comparison == "between") != (check.limit_high is not None):
+        raise InvalidPlant("belongs to the comparison 'between', and only to it", field=table.path("limit_high"))
+    if check.limit_high is not None and check.limit_high <= check.limit:
+        raise InvalidPlant("must be above limit", field=table.path("limit_high"))
+    table.finish()
+    return check
+
+
+def _record_kind(table: Table, stations: frozenset[str]) -> RecordKind:
+    record_kind = RecordKind(
+        station=_known(table, "station", stations),
+        record=table.text("record"),
+        fields=table.texts("fields"),
+        preceding=table.texts("preceding", ()),
+    )
+    table.finish()
+    return record_kind
+
+
+def _known(table: Table, name: str, stations: frozenset[str]) -> str:
+    value = table.text(name)
+    if value not in stations:
+        raise InvalidPlant(f"there is no station {value!r}", field=table.path(name))
+    return value
+
+
+def _all_known(table: Table, name: str, stations: frozenset[str]) -> tuple[str, ...]:
+    values = table.texts(name)
+    for position, value in enumerate(values):
+        if value not in stations:
+            raise InvalidPlant(f"there is no station {value!r}", field=f"{table.path(name)}[{position}]")
+    return values
+
+
+def _unique(array: str, field: str, values: Iterable[str]) -> frozenset[str]:
+    seen: set[str] = set()
+    for position, value in enumerate(values):
+        if value in seen:
+            raise InvalidPlant(f"{value!r} stands here twice", field=f"{array}[{position}].{field}")
+        seen.add(value)
+    return frozenset(seen)
+
+
+def _check_preconditions(stations: tuple[Station, ...], known: frozenset[str]) -> None:
+    """Every precondition exists, and the stations can be done in some order."""
+    done: set[str] = set()
+    for position, station in enumerate(stations):
+        for index, before in enumerate(station.after):
+            if before not in known:
+                raise InvalidPlant(f"there is no station {before!r}", field=f"stations[{position}].after[{index}]")
+    while len(done) < len(stations):
+        ready = [station.id for station in stations if station.id not in done and done.issuperset(station.after)]
+        if not ready:
+            position = next(index for index, station in enumerate(stations) if station.id not in done)
+            raise InvalidPlant("the preconditions form a circle", field=f"stations[{position}].after")
+        done.update(ready)

@@ -1,0 +1,114 @@
+"""The parameters of a sputtering chamber, read from a plant configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+from chromatrace.plant.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuum:
+    """`*_l_s`: effective pumping speeds. Gas from the walls falls as outgassing / (1 + t / outgassing_time)."""
+
+    volume_l: float
+    roughing_l_s: float
+    speed_l_s: float
+    throttled_l_s: float
+    outgassing_pa_l_s: float
+    outgassing_time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`rate_nm_min_w`: deposition rate of the metal per watt at no pressure; `oxide_rate_share` the
+    oxide's share of that.
+
+    `scattering_pa`: the pressure at which half of the atoms reach the substrate. `erosion_per_kwh`: share of the rate
+    that is lost per kWh of use.
+    """
+
+    metal_voltage_v: float
+    oxide_voltage_v: float
+    rate_nm_min_w: float
+    oxide_rate_share: float
+    scattering_pa: float
+    erosion_per_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
+class Oxidation:
+    """The constants of Berg's model: oxygen taken up by target and collector, oxide removed by sputtering."""
+
+    target_getter_l_s: float
+    collector_getter_l_s: float
+    target_uptake_per_pa_s: float
+    collector_uptake_per_pa_s: float
+    target_removal_per_w_s: float
+    collector_exchange_per_w_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thermal:
+    """The substrate follows heater and plasma with one time constant."""
+
+    time_constant_s: float
+    plasma_c_per_w: float
+    cooling_water_c: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the chamber is told to do. The film is finished at `thickness_nm`."""
+
+    base_pressure_pa: float
+    longest_pumping_s: float
+    argon_sccm: float
+    oxygen_sccm: float
+    power_w: float
+    temperature_c: float
+    rotation_rpm: float
+    thickness_nm: float
+    settling_s: float
+    presputter_s: float
+    venting_s: float
+
+
+_Part = TypeVar("_Part", Vacuum, Target, Oxidation, Thermal, Recipe)
+
+
+@dataclass(frozen=True, slots=True)
+class Chamber:
+    """One chamber: the station where it stands, the film that it makes, what it is and what it does."""
+
+    station: str
+    film: str
+    vacuum: Vacuum
+    target: Target
+    oxidation: Oxidation
+    thermal: Thermal
+    recipe: Recipe
+
+
+def read_chamber(station: str, table: Table) -> Chamber:
+    """Raises `InvalidPlant` naming the field."""
+    chamber = Chamber(
+        station=station,
+        film=table.text("film", longest=60),
+        vacuum=_positive(table, "vacuum", Vacuum),
+        target=_positive(table, "target", Target),
+        oxidation=_positive(table, "oxidation", Oxidation),
+        thermal=_positive(table, "thermal", Thermal),
+        recipe=_positive(table, "recipe", Recipe),
+    )
+    table.finish()
+    return chamber
+
+
+def _positive(table: Table, name: str, record: type[_Part]) -> _Part:
+    """A record of numbers, none of which may be negative."""
+    part = table.table(name)
+    values = {field.name: part.number(field.name, at_least=0) for field in fields(record)}
+    part.finish()
+    return record(**values)

@@ -1,0 +1,66 @@
+"""The model of a quantity that nobody modelled: it wanders about its nominal value and forgets where it was.
+
+First-order autoregression x' = a·x + sqrt(1 - a²)·σ·ε with a = exp(-step / correlation time); σ is a share of the
+distance between the limits of the process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chromatrace.plant.errors import InvalidFault, InvalidPlant
+from chromatrace.plant.faults import Fault
+from chromatrace.plant.records import Plant
+from chromatrace.plant.table import Table
+
+_SPREAD = 0.1
+
+
+def check(plant: Plant) -> None:
+    """Every tag needs its nominal value. Raises `InvalidPlant`."""
+    table = Table(plant.model.parameters, "model")
+    table.number("correlation_s", 60.0, above=0)
+    table.number("run_s", 600.0, above=0)
+    table.finish()
+    for position, tag in enumerate(plant.tags):
+        if tag.nominal is None:
+            raise InvalidPlant("is missing: the model 'nominal' needs it", field=f"tags[{position}].nominal")
+
+
+class NominalModel:
+    """Tags that wander about their nominal values. It knows no faults."""
+
+    def __init__(self, plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> None:
+        if faults:
+            raise InvalidFault(f"the model of {plant.name} knows no faults", field="fault")
+        table = Table(plant.model.parameters, "model")
+        self._correlation_s = table.number("correlation_s", 60.0)
+        self._run_s = table.number("run_s", 600.0)
+        self._tags = plant.tags
+        self._spread = np.array(
+            [_SPREAD * _width(tag.limit_low, tag.limit_high, tag.low, tag.high) for tag in plant.tags]
+        )
+        self._random = np.random.default_rng(seed)
+        self._deviation = self._spread * self._random.standard_normal(len(plant.tags))
+        self._elapsed_s = 0.0
+
+    @property
+    def runs_completed(self) -> int:
+        return int(self._elapsed_s // self._run_s)
+
+    def advance(self, step_s: float) -> Mapping[str, float]:
+        kept = math.exp(-step_s / self._correlation_s)
+        news = self._random.standard_normal(len(self._tags))
+        self._deviation = kept * self._deviation + math.sqrt(1 - kept * kept) * self._spread * news
+        self._elapsed_s += step_s
+        return {
+            tag.name: float(tag.nominal if tag.nominal is not None else tag.low) + float(deviation)
+            for tag, deviation in zip(self._tags, self._deviation, strict=True)
+        }
+
+
+def _width(limit_low: float | None, limit_high: float | None, low: float, high: float) -> float:
+    return (high if limit_high is None else limit_high) - (low if limit_low is None else limit_low)

@@ -1,0 +1,174 @@
+"""A plant as frozen records: what a configuration file says, and nothing about any one product in code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import Gtin
+
+DEFAULT_NAMESPACE = "urn:chromatrace:plant"
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A place where a step is done. `after` names the stations that must be done before; `department` may be empty."""
+
+    id: str
+    name: str
+    description: str = ""
+    department: str = ""
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One measured quantity.
+
+    `low` and `high` are the range of the instrument (OPC UA EURange), `limit_low` and `limit_high` the limits of the
+    process (None: no limit on that side), all in `unit` (UCUM). `noise` is the standard deviation of the instrument, in
+    `unit`; `nominal` the value of a quantity that no process model gives.
+    """
+
+    name: str
+    station: str
+    unit: str
+    low: float
+    high: float
+    description: str = ""
+    limit_low: float | None = None
+    limit_high: float | None = None
+    nominal: float | None = None
+    noise: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What the plant makes. `route` is the order of its stations."""
+
+    gtin: Gtin
+    name: str
+    description: str
+    route: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What goes in at a station."""
+
+    name: str
+    station: str
+    grade: str
+    supplier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One measurement of a check sheet: `value comparison limit`, with `comparison` one of >=, <=, == and between.
+
+    `limit_high` is the upper limit of `between`, whose lower one is `limit`. `criterion` says how the value is defined
+    where the quantity alone does not.
+    """
+
+    quantity: str
+    unit: str
+    comparison: str
+    limit: float
+    limit_high: float | None = None
+    definition: str = ""
+    criterion: str | None = None
+
+    def passes(self, value: float) -> bool:
+        """Whether a value meets the limit."""
+        match self.comparison:
+            case ">=":
+                return value >= self.limit
+            case "<=":
+                return value <= self.limit
+            case "==":
+                return value == self.limit
+            case _:
+                return self.limit <= value <= (self.limit if self.limit_high is None else self.limit_high)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSheet:
+    """How a station inspects. `sample_one_per`: one unit for so many; `states`: the possible results of the sheet.
+
+    Where `ordered`, each check must pass before the next is measured.
+    """
+
+    id: str
+    station: str
+    stage: str
+    sample_one_per: int
+    ordered: bool
+    states: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+    def sample_size(self, quantity: int) -> int:
+        """How many units to sample of a batch of `quantity`: at least one."""
+        return max(1, -(-quantity // self.sample_one_per))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    """A kind of record that a department writes, and the keys of the records that go before it."""
+
+    station: str
+    record: str
+    fields: tuple[str, ...]
+    preceding: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessModel:
+    """Which process model gives the values (`kind`) and its parameters, checked by that model."""
+
+    kind: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A whole plant."""
+
+    name: str
+    title: str
+    namespace: str
+    sample_period_s: float
+    model: ProcessModel
+    stations: tuple[Station, ...]
+    tags: tuple[Tag, ...]
+    products: tuple[Product, ...]
+    materials: tuple[Material, ...]
+    check_sheets: tuple[CheckSheet, ...]
+    record_kinds: tuple[RecordKind, ...]
+
+    def station(self, station_id: str) -> Station:
+        """Raises `NotFound`."""
+        for station in self.stations:
+            if station.id == station_id:
+                return station
+        raise NotFound(f"{self.name} has no station {station_id!r}", field="station")
+
+    def tag(self, name: str) -> Tag:
+        """Raises `NotFound`."""
+        for tag in self.tags:
+            if tag.name == name:
+                return tag
+        raise NotFound(f"{self.name} has no tag {name!r}", field="tag")
+
+    def tags_of(self, station_id: str) -> tuple[Tag, ...]:
+        """The tags of one station, in the order of the configuration."""
+        return tuple(tag for tag in self.tags if tag.station == station_id)
+
+    def check_sheet(self, stage: str) -> CheckSheet:
+        """The check sheet of a stage. Raises `NotFound`."""
+        for sheet in self.check_sheets:
+            if sheet.stage == stage:
+                return sheet
+        known = ", ".join(sheet.stage for sheet in self.check_sheets) or "none"
+        raise NotFound(f"{self.name} has no check sheet for {stage!r}", field="stage", hint=f"there are: {known}")

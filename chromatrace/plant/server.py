@@ -1,0 +1,143 @@
+"""Serves a source, simulated or recorded, over OPC UA."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlparse
+
+from asyncua import Server, ua
+
+from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.plant.address_space import PlantNodes, build
+from chromatrace.plant.history import ValueHistory
+from chromatrace.plant.overflow import OverflowMarkingSubscriptions
+from chromatrace.plant.security import Security
+from chromatrace.plant.sources import Source, Step
+
+APPLICATION_URI = "urn:chromatrace:plant:server"
+DEFAULT_ENDPOINT = "opc.tcp://127.0.0.1:4840/chromatrace/plant"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_logger = logging.getLogger(__name__)
+
+
+async def serve(
+    source: Source,
+    endpoint: str = DEFAULT_ENDPOINT,
+    *,
+    time_factor: float | None = 1.0,
+    history: int = 100_000,
+    security: Security | None = None,
+    ready: Callable[[str], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serves until `stop` is set, or for ever; after the last step the values and their history stay.
+
+    `time_factor`: simulated seconds in a real one; None: as fast as it goes. `history`: values kept for each variable.
+    `ready` is called with the URL once clients can connect (port 0 in `endpoint` takes a free one). Raises
+    `InsecureEndpoint`, `InvalidInput` (endpoint, time_factor), `Unavailable` where the port is taken.
+    """
+    if time_factor is not None and not 0 < time_factor < float("inf"):
+        raise InvalidInput(f"more than 0 is needed, got {time_factor}", field="time_factor")
+    stopping = stop or asyncio.Event()
+    async with running_server(source, endpoint, history=history, security=security) as (plant, url):
+        if ready is not None:
+            ready(url)
+        playing = asyncio.create_task(plant.play(source, time_factor))
+        waiting = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({playing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if playing.done():
+                playing.result()
+                await waiting
+        finally:
+            for task in (playing, waiting):
+                task.cancel()
+            await asyncio.gather(playing, waiting, return_exceptions=True)
+
+
+class PlantServer:
+    """A running server that steps can be written to."""
+
+    def __init__(self, server: Server, nodes: PlantNodes, history: ValueHistory) -> None:
+        self._server = server
+        self._nodes = nodes
+        self._history = history
+        self._steps = 0
+
+    async def play(self, source: Source, time_factor: float | None) -> None:
+        """Writes every step when it is due; then says that it has finished."""
+        clock = asyncio.get_running_loop().time
+        begun, first_ns = clock(), None
+        for step in source.steps():
+            first_ns = step.source_time_ns if first_ns is None else first_ns
+            due_s = 0.0 if time_factor is None else (step.source_time_ns - first_ns) / 1e9 / time_factor
+            await asyncio.sleep(max(0.0, begun + due_s - clock()))
+            await self.write(step)
+        await self._write_status(self._nodes.finished, ua.Variant(True))
+        _logger.info("%s: %d steps written, no more will come", source.name, self._steps)
+
+    async def write(self, step: Step) -> None:
+        """Writes one instant to nodes and history."""
+        time = _EPOCH + timedelta(microseconds=step.source_time_ns // 1000)
+        for node_id, value, quality in zip(self._nodes.tags, step.values, step.qualities, strict=True):
+            data = ua.DataValue(
+                Value=ua.Variant(value, ua.VariantType.Double),
+                StatusCode=ua.StatusCode(quality),
+                SourceTimestamp=time,
+                ServerTimestamp=datetime.now(UTC),
+            )
+            # History first: whoever is told of a value must be able to find it there.
+            self._history.add(node_id, data)
+            await self._server.write_attribute_value(node_id, data)
+        self._steps += 1
+        await self._write_status(self._nodes.steps, ua.Variant(self._steps, ua.VariantType.UInt64))
+        await self._write_status(self._nodes.runs_completed, ua.Variant(step.runs_completed, ua.VariantType.UInt64))
+
+    async def _write_status(self, node_id: ua.NodeId, value: ua.Variant) -> None:
+        now = datetime.now(UTC)
+        await self._server.write_attribute_value(node_id, ua.DataValue(value, SourceTimestamp=now, ServerTimestamp=now))
+
+
+@asynccontextmanager
+async def running_server(
+    source: Source, endpoint: str, *, history: int = 100_000, security: Security | None = None
+) -> AsyncIterator[tuple[PlantServer, str]]:
+    """A server with the nodes of `source`, and its URL. Raises as `serve` does."""
+    address = urlparse(endpoint)
+    if address.scheme != "opc.tcp" or not address.hostname or address.port is None:
+        raise InvalidInput(f"an URL such as {DEFAULT_ENDPOINT} is needed, got {endpoint!r}", field="endpoint")
+    security = security or Security()
+    security.check(endpoint)
+    server = Server()
+    server.name = "ChromaTrace plant"
+    subscriptions = OverflowMarkingSubscriptions(server.iserver.aspace, iserver=server.iserver)
+    server.iserver.subscription_service = server.iserver.isession.subscription_service = subscriptions
+    await server.init()
+    await server.set_application_uri(APPLICATION_URI)
+    server.set_endpoint(endpoint)
+    await security.apply(server)
+    values = ValueHistory(history)
+    server.iserver.history_manager.set_storage(values)
+    nodes = await build(server, source, values)
+    try:
+        await server.start()
+    except OSError as error:
+        raise Unavailable(
+            f"{endpoint} cannot be opened: {error.strerror}", field="endpoint", hint="another program may have the port"
+        ) from error
+    try:
+        yield PlantServer(server, nodes, values), address._replace(netloc=_netloc(server, address.hostname)).geturl()
+    finally:
+        await server.stop()
+
+
+def _netloc(server: Server, host: str) -> str:
+    """Host and port where it listens in fact."""
+    listening = server.bserver._server if server.bserver else None
+    port = listening.sockets[0].getsockname()[1] if listening else server.endpoint.port
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
