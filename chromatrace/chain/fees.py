@@ -1,0 +1,75 @@
+"""What the chain looks like to a sender at one moment, and what to pay there (EIP-1559). Amounts in wei per gas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chromatrace.chain.errors import RpcError
+from chromatrace.chain.rpc import RpcClient
+
+_DEFAULT_TIP_WEI = 10**9
+_BUMP_NUMERATOR, _BUMP_DENOMINATOR = 1125, 1000
+"""Nodes take a replacement only when both fees rise by an eighth or, with most, a tenth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """The two fees of a type-2 transaction."""
+
+    max_fee_wei: int
+    priority_fee_wei: int
+
+    def bumped(self, market: Fees, ceiling_wei: int) -> Fees | None:
+        """Fees that replace these: an eighth more at least, or the market's; None where the ceiling forbids it."""
+        raised = Fees(
+            max(market.max_fee_wei, _eighth_more(self.max_fee_wei)),
+            max(market.priority_fee_wei, _eighth_more(self.priority_fee_wei)),
+        )
+        return raised if raised.max_fee_wei <= ceiling_wei else None
+
+
+def _eighth_more(fee_wei: int) -> int:
+    return -(-fee_wei * _BUMP_NUMERATOR // _BUMP_DENOMINATOR) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The newest block and the sender's account there.
+
+    nonce    transactions of the sender in the chain up to `block`
+    """
+
+    block: int
+    base_fee_wei: int
+    tip_wei: int
+    block_gas_limit: int
+    nonce: int
+    balance_wei: int
+
+    def fees(self, ceiling_wei: int) -> Fees:
+        """Enough for six full blocks in a row, which double the base fee."""
+        tip = min(self.tip_wei, ceiling_wei)
+        return Fees(min(2 * self.base_fee_wei + tip, ceiling_wei), tip)
+
+    @classmethod
+    def ask(cls, rpc: RpcClient, sender: str) -> Surroundings:
+        """One batch of four requests."""
+        block, nonce, balance, tip = rpc.batch_outcomes(
+            [
+                ("eth_getBlockByNumber", ["latest", False]),
+                ("eth_getTransactionCount", [sender, "latest"]),
+                ("eth_getBalance", [sender, "latest"]),
+                ("eth_maxPriorityFeePerGas", []),
+            ]
+        )
+        for outcome in (block, nonce, balance):
+            if isinstance(outcome, RpcError):
+                raise outcome
+        return cls(
+            block=int(block["number"], 16),
+            base_fee_wei=int(block.get("baseFeePerGas") or "0x0", 16),
+            tip_wei=_DEFAULT_TIP_WEI if isinstance(tip, RpcError) else int(tip, 16),
+            block_gas_limit=int(block["gasLimit"], 16),
+            nonce=int(nonce, 16),
+            balance_wei=int(balance, 16),
+        )
