@@ -1,0 +1,162 @@
+"""Block headers and receipts as Ethereum hashes them: from the JSON of a node to the bytes and back.
+
+Sources: yellow paper section 4; EIP-1559, EIP-2718, EIP-4895, EIP-4844, EIP-4788, EIP-7685 for later header fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import rlp
+from eth_hash.auto import keccak
+
+from chromatrace.exchange import trie
+from chromatrace.merkle.errors import ProofRefused
+
+HEADER_FIELDS = [
+    "parentHash",
+    "sha3Uncles",
+    "miner",
+    "stateRoot",
+    "transactionsRoot",
+    "receiptsRoot",
+    "logsBloom",
+    "difficulty",
+    "number",
+    "gasLimit",
+    "gasUsed",
+    "timestamp",
+    "extraData",
+    "mixHash",
+    "nonce",
+    "baseFeePerGas",
+    "withdrawalsRoot",
+    "blobGasUsed",
+    "excessBlobGas",
+    "parentBeaconBlockRoot",
+    "requestsHash",
+]
+"""In the order of the RLP list; those that a fork did not know yet are missing at the end."""
+
+_NUMBERS = {
+    "difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The parts of a block header that proofs need. `hash` is the keccak-256 of its RLP; `timestamp` Unix seconds."""
+
+    hash: bytes
+    parent: bytes
+    number: int
+    timestamp: int
+    state_root: bytes
+    receipts_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log: `topics` of 32 bytes each."""
+
+    address: bytes
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
+def encode_header(block: Mapping[str, Any]) -> bytes:
+    """RLP of the header of a block, from `eth_getBlockByNumber`; `ProofRefused` where it hashes otherwise."""
+    fields = []
+    for name in HEADER_FIELDS:
+        if block.get(name) is None:
+            break
+        raw = block[name]
+        fields.append(_minimal(int(raw, 16)) if name in _NUMBERS else bytes.fromhex(raw[2:]))
+    encoded: bytes = rlp.encode(fields)
+    if keccak(encoded) != bytes.fromhex(block["hash"][2:]):
+        raise ProofRefused(
+            f"the header of block {int(block['number'], 16)} does not hash to its block hash",
+            field="header",
+            hint="this chain has header fields that are not known here",
+        )
+    return encoded
+
+
+def decode_header(encoded: bytes) -> Header:
+    """Raises `ProofRefused` where the bytes are no header."""
+    try:
+        fields = rlp.decode(encoded)
+    except rlp.DecodingError as error:
+        raise ProofRefused("the block header is not RLP", field="header") from error
+    if not isinstance(fields, list) or not 15 <= len(fields) <= len(HEADER_FIELDS):
+        raise ProofRefused("the block header has the wrong number of fields", field="header")
+    return Header(
+        hash=keccak(encoded),
+        parent=fields[0],
+        state_root=fields[3],
+        receipts_root=fields[5],
+        number=int.from_bytes(fields[8], "big"),
+        timestamp=int.from_bytes(fields[11], "big"),
+    )
+
+
+def encode_receipt(receipt: Mapping[str, Any]) -> bytes:
+    """A receipt as it stands in the trie (EIP-2718), from `eth_getBlockReceipts`."""
+    logs = [
+        [
+            bytes.fromhex(log["address"][2:]),
+            [bytes.fromhex(topic[2:]) for topic in log["topics"]],
+            bytes.fromhex(log["data"][2:]),
+        ]
+        for log in receipt["logs"]
+    ]
+    status = _minimal(int(receipt["status"], 16))
+    gas = _minimal(int(receipt["cumulativeGasUsed"], 16))
+    body: bytes = rlp.encode([status, gas, bytes.fromhex(receipt["logsBloom"][2:]), logs])
+    kind = int(receipt.get("type") or "0x0", 16)
+    return bytes([kind]) + body if kind else body
+
+
+def decode_receipt(encoded: bytes) -> tuple[bool, tuple[Log, ...]]:
+    """Whether the transaction succeeded, and its logs in order; `ProofRefused` where these are no receipt's bytes."""
+    body = encoded[1:] if encoded[:1] < b"\xc0" else encoded
+    try:
+        status, _, _, logs = rlp.decode(body)
+        return status == b"\x01", tuple(Log(address, tuple(topics), data) for address, topics, data in logs)
+    except (rlp.DecodingError, ValueError, TypeError) as error:
+        raise ProofRefused("the receipt is not RLP of a receipt", field="receipt") from error
+
+
+def prove_receipt(receipts: Sequence[Mapping[str, Any]], index: int, root: bytes) -> list[bytes]:
+    """The trie proof of receipt `index` among all `receipts` of a block. Raises where they do not make up `root`."""
+    entries = {rlp.encode(_minimal(place)): encode_receipt(receipt) for place, receipt in enumerate(receipts)}
+    found, nodes = trie.prove(entries, rlp.encode(_minimal(index)))
+    if found != root:
+        raise ProofRefused("the receipts that the node gave do not make up the block's receipts root", field="receipts")
+    return nodes
+
+
+def verify_receipt(root: bytes, index: int, nodes: Sequence[bytes]) -> bytes:
+    """The encoded receipt `index` under `root`; raises `ProofRefused`."""
+    value = trie.verify(root, rlp.encode(_minimal(index)), nodes)
+    if value is None:
+        raise ProofRefused(f"the block has no receipt {index}", field="receipt")
+    return value
+
+
+def verify_storage(
+    state_root: bytes, address: bytes, slot: bytes, account: Sequence[bytes], storage: Sequence[bytes]
+) -> int:
+    """The value of a 32-byte storage slot under a state root, from an EIP-1186 proof; raises `ProofRefused`."""
+    found = trie.verify(state_root, keccak(address), account)
+    if found is None:
+        raise ProofRefused(f"there is no account 0x{address.hex()} in this state", field="state")
+    _, _, storage_root, _ = rlp.decode(found)
+    value = trie.verify(storage_root, keccak(slot), storage)
+    return int.from_bytes(rlp.decode(value), "big") if value else 0
+
+
+def _minimal(number: int) -> bytes:
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")

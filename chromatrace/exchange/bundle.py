@@ -1,0 +1,257 @@
+"""A proof bundle: everything that is needed to check a batch or a unit against block hashes, in one JSON file.
+
+    schema       "chromatrace.bundle/1"
+    chain_id     of the chain
+    contracts    address by contract name
+    subject      {gtin, lot, serial or null}
+    headers      RLP of block headers, by rising number; neighbours vouch for each other
+    receipts     [{block, index, proof}]: a receipt under its block's receiptsRoot
+    state        {block, account, storage} or null: the batch's slot under a block's stateRoot
+    documents    canonical JSON texts whose SHA-256 stands on the chain
+    inspections  [{stage, revision, nonce, deadline, signature}]: what the inspector signed beside the event
+    readings     [{channel, entry, index, size, path}]: readings under an anchored root
+    unit         proof that the serial is one of the batch's, or null
+
+Bytes are 0x and lower-case hexadecimal digits. The bundle holds no statement of its own: what it says is what
+`chromatrace.exchange.verifier` reads out of the receipts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+import orjson
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.domain.strict_json import members
+from chromatrace.exchange.units import UnitProof
+
+Item = TypeVar("Item")
+
+SCHEMA = "chromatrace.bundle/1"
+_MEMBERS = [
+    "schema",
+    "chain_id",
+    "contracts",
+    "subject",
+    "headers",
+    "receipts",
+    "state",
+    "documents",
+    "inspections",
+    "readings",
+    "unit",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CitedReceipt:
+    """Receipt `index` of block number `block`, and the trie nodes down to it."""
+
+    block: int
+    index: int
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CitedState:
+    """EIP-1186 proof of the batch's slot at block number `block`."""
+
+    block: int
+    account: tuple[bytes, ...]
+    storage: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSignature:
+    """What an inspector signed that the event does not repeat."""
+
+    stage: int
+    revision: int
+    nonce: int
+    deadline: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CitedReading:
+    """A log entry (canonical CBOR of a reading) under the head of `size` leaves of `channel` (its on-chain id)."""
+
+    channel: bytes
+    entry: bytes
+    index: int
+    size: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A parsed bundle; see the module for its parts. Parsing checks form only, the verifier checks truth."""
+
+    chain_id: int
+    contracts: dict[str, bytes]
+    key: BatchKey
+    serial: Serial | None
+    headers: tuple[bytes, ...]
+    receipts: tuple[CitedReceipt, ...]
+    state: CitedState | None = None
+    documents: tuple[bytes, ...] = ()
+    inspections: tuple[CitedSignature, ...] = ()
+    readings: tuple[CitedReading, ...] = ()
+    unit: UnitProof | None = field(default=None)
+
+    def to_bytes(self) -> bytes:
+        """The JSON file."""
+        document = {
+            "schema": SCHEMA,
+            "chain_id": self.chain_id,
+            "contracts": {name: _hex(address) for name, address in self.contracts.items()},
+            "subject": {
+                "gtin": str(self.key.gtin),
+                "lot": str(self.key.lot),
+                "serial": self.serial and str(self.serial),
+            },
+            "headers": [_hex(header) for header in self.headers],
+            "receipts": [
+                {"block": cited.block, "index": cited.index, "proof": [_hex(node) for node in cited.proof]}
+                for cited in self.receipts
+            ],
+            "state": self.state
+            and {
+                "block": self.state.block,
+                "account": [_hex(node) for node in self.state.account],
+                "storage": [_hex(node) for node in self.state.storage],
+            },
+            "documents": [document.decode("utf-8") for document in self.documents],
+            "inspections": [
+                {
+                    "stage": cited.stage,
+                    "revision": cited.revision,
+                    "nonce": str(cited.nonce),
+                    "deadline": cited.deadline,
+                    "signature": _hex(cited.signature),
+                }
+                for cited in self.inspections
+            ],
+            "readings": [
+                {
+                    "channel": _hex(cited.channel),
+                    "entry": _hex(cited.entry),
+                    "index": cited.index,
+                    "size": cited.size,
+                    "path": [_hex(node) for node in cited.path],
+                }
+                for cited in self.readings
+            ],
+            "unit": self.unit and self.unit.as_json(),
+        }
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Reads the JSON file; `InvalidInput` with the JSON pointer of what is malformed."""
+        try:
+            value = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(f"not JSON: {error}", field="/") from error
+        parts = members(value, "", _MEMBERS)
+        if parts["schema"] != SCHEMA:
+            raise InvalidInput(f"{SCHEMA!r} is needed, got {parts['schema']!r}", field="/schema")
+        subject = members(parts["subject"], "/subject", ("gtin", "lot", "serial"))
+        return cls(
+            chain_id=_whole(parts["chain_id"], "/chain_id"),
+            contracts=_object(parts["contracts"], "/contracts"),
+            key=BatchKey.parse(_text(subject["gtin"], "/subject/gtin"), _text(subject["lot"], "/subject/lot")),
+            serial=None if subject["serial"] is None else Serial(_text(subject["serial"], "/subject/serial")),
+            headers=_list(parts["headers"], "/headers", _bytes),
+            receipts=_list(parts["receipts"], "/receipts", _receipt),
+            state=None if parts["state"] is None else _state(parts["state"], "/state"),
+            documents=_list(parts["documents"], "/documents", lambda item, at: _text(item, at).encode("utf-8")),
+            inspections=_list(parts["inspections"], "/inspections", _signature),
+            readings=_list(parts["readings"], "/readings", _reading),
+            unit=None if parts["unit"] is None else UnitProof.from_json(parts["unit"], "/unit"),
+        )
+
+
+def _receipt(value: object, at: str) -> CitedReceipt:
+    parts = members(value, at, ("block", "index", "proof"))
+    return CitedReceipt(
+        _whole(parts["block"], f"{at}/block"),
+        _whole(parts["index"], f"{at}/index"),
+        _list(parts["proof"], f"{at}/proof", _bytes),
+    )
+
+
+def _state(value: object, at: str) -> CitedState:
+    parts = members(value, at, ("block", "account", "storage"))
+    return CitedState(
+        _whole(parts["block"], f"{at}/block"),
+        _list(parts["account"], f"{at}/account", _bytes),
+        _list(parts["storage"], f"{at}/storage", _bytes),
+    )
+
+
+def _signature(value: object, at: str) -> CitedSignature:
+    parts = members(value, at, ("stage", "revision", "nonce", "deadline", "signature"))
+    nonce = _text(parts["nonce"], f"{at}/nonce")
+    if not nonce.isascii() or not nonce.isdigit() or len(nonce) > 78 or nonce != str(int(nonce)):
+        raise InvalidInput("the digits of a number are needed", field=f"{at}/nonce")
+    return CitedSignature(
+        _whole(parts["stage"], f"{at}/stage"),
+        _whole(parts["revision"], f"{at}/revision"),
+        int(nonce),
+        _whole(parts["deadline"], f"{at}/deadline"),
+        _bytes(parts["signature"], f"{at}/signature"),
+    )
+
+
+def _reading(value: object, at: str) -> CitedReading:
+    parts = members(value, at, ("channel", "entry", "index", "size", "path"))
+    return CitedReading(
+        _bytes(parts["channel"], f"{at}/channel"),
+        _bytes(parts["entry"], f"{at}/entry"),
+        _whole(parts["index"], f"{at}/index"),
+        _whole(parts["size"], f"{at}/size"),
+        _list(parts["path"], f"{at}/path", _bytes),
+    )
+
+
+def _list(value: object, at: str, item: Callable[[Any, str], Item]) -> tuple[Item, ...]:
+    if not isinstance(value, list):
+        raise InvalidInput("a list is needed", field=at)
+    return tuple(item(entry, f"{at}/{place}") for place, entry in enumerate(value))
+
+
+def _object(value: object, at: str) -> dict[str, bytes]:
+    if not isinstance(value, dict):
+        raise InvalidInput("an object is needed", field=at)
+    return {name: _bytes(entry, f"{at}/{name}") for name, entry in value.items()}
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
+def _bytes(value: object, at: str) -> bytes:
+    text = _text(value, at)
+    if text[:2] == "0x" and text == text.lower():
+        try:
+            return bytes.fromhex(text[2:])
+        except ValueError:
+            pass
+    raise InvalidInput("0x and lower-case hexadecimal digits are needed", field=at)
+
+
+def _text(value: object, at: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput("text is needed", field=at)
+    return value
+
+
+def _whole(value: object, at: str) -> int:
+    if type(value) is not int or value < 0:
+        raise InvalidInput("a whole number from 0 is needed", field=at)
+    return value

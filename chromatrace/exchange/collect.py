@@ -1,0 +1,118 @@
+"""Collects what a proof bundle holds from a node: headers, receipts with their proofs, the batch's slot, signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Protocol
+
+from eth_abi.abi import decode
+from eth_hash.auto import keccak
+
+from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.exchange.blocks import decode_header, encode_header, prove_receipt
+from chromatrace.exchange.bundle import Bundle, CitedReading, CitedReceipt, CitedSignature, CitedState
+from chromatrace.exchange.units import UnitProof
+from chromatrace.exchange.verifier import BATCHES_SLOT
+
+LONGEST_CHAIN = 2_000
+"""Headers between the first and the last cited block up to which the bundle holds all of them, so that one trusted
+block hash is enough. Beyond it only the cited ones: each then needs its own trusted hash."""
+
+_INSPECTION = "(bytes32,uint8,uint8,uint8,uint32,uint32,bytes32,bytes32,uint64,address,uint256,uint64)"
+_RECORD = keccak(f"record({_INSPECTION},bytes)".encode())[:4]
+_RECORD_MANY = keccak(f"recordMany({_INSPECTION}[],bytes[])".encode())[:4]
+
+
+class Node(Protocol):
+    """A JSON-RPC node."""
+
+    def call(self, method: str, *params: Any) -> Any:
+        """The result of one request."""
+
+    def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """The results of many."""
+
+
+def collect(
+    node: Node,
+    *,
+    chain_id: int,
+    contracts: Mapping[str, bytes],
+    key: BatchKey,
+    serial: Serial | None = None,
+    transactions: Iterable[bytes],
+    documents: Iterable[bytes] = (),
+    readings: Iterable[CitedReading] = (),
+    unit: UnitProof | None = None,
+) -> Bundle:
+    """The bundle of a batch or unit.
+
+    contracts     20-byte addresses by name
+    transactions  hashes of those whose events are to be proven
+    """
+    hashes = sorted(set(transactions))
+    found = node.batch([("eth_getTransactionByHash", ["0x" + tx.hex()]) for tx in hashes])
+    cited = sorted({(int(tx["blockNumber"], 16), int(tx["transactionIndex"], 16)) for tx in found})
+    head = int(node.call("eth_blockNumber"), 16)
+    numbers = sorted({block for block, _ in cited} | {head})
+    if numbers[-1] - numbers[0] <= LONGEST_CHAIN:
+        numbers = list(range(numbers[0], numbers[-1] + 1))
+    headers = {number: encode_header(block) for number, block in zip(numbers, _blocks(node, numbers), strict=True)}
+    return Bundle(
+        chain_id=chain_id,
+        contracts=dict(contracts),
+        key=key,
+        serial=serial,
+        headers=tuple(headers[number] for number in numbers),
+        receipts=tuple(_receipts(node, headers, cited)),
+        state=_state(node, contracts["BatchRegistry"], key, head),
+        documents=tuple(documents),
+        inspections=tuple(_signatures(found, contracts["InspectionLedger"], key)),
+        readings=tuple(readings),
+        unit=unit,
+    )
+
+
+def gaps(bundle: Bundle) -> list[int]:
+    """Block numbers after which the bundle's headers do not go on: each needs a trusted hash of its own."""
+    numbers = [decode_header(header).number for header in bundle.headers]
+    return [one for one, next_ in pairwise(numbers) if next_ != one + 1] + numbers[-1:]
+
+
+def _blocks(node: Node, numbers: list[int]) -> list[Any]:
+    return node.batch([("eth_getBlockByNumber", [hex(number), False]) for number in numbers])
+
+
+def _receipts(node: Node, headers: Mapping[int, bytes], cited: Sequence[tuple[int, int]]) -> Iterable[CitedReceipt]:
+    numbers = sorted({block for block, _ in cited})
+    answers = node.batch([("eth_getBlockReceipts", [hex(number)]) for number in numbers])
+    receipts = dict(zip(numbers, answers, strict=True))
+    for block, index in cited:
+        root = decode_header(headers[block]).receipts_root
+        yield CitedReceipt(block, index, tuple(prove_receipt(receipts[block], index, root)))
+
+
+def _state(node: Node, registry: bytes, key: BatchKey, block: int) -> CitedState:
+    slot = keccak(bytes(key.batch_id) + BATCHES_SLOT.to_bytes(32, "big"))
+    proof = node.call("eth_getProof", "0x" + registry.hex(), ["0x" + slot.hex()], hex(block))
+    account = tuple(bytes.fromhex(entry[2:]) for entry in proof["accountProof"])
+    return CitedState(block, account, tuple(bytes.fromhex(entry[2:]) for entry in proof["storageProof"][0]["proof"]))
+
+
+def _signatures(transactions: Iterable[Mapping[str, Any]], ledger: bytes, key: BatchKey) -> Iterable[CitedSignature]:
+    for transaction in transactions:
+        data = bytes.fromhex(transaction["input"][2:])
+        if transaction["to"] is None or bytes.fromhex(transaction["to"][2:]) != ledger:
+            continue
+        if data[:4] == _RECORD:
+            inspection, signature = decode([_INSPECTION, "bytes"], data[4:])
+            pairs = [(inspection, signature)]
+        elif data[:4] == _RECORD_MANY:
+            pairs = list(zip(*decode([f"{_INSPECTION}[]", "bytes[]"], data[4:]), strict=True))
+        else:
+            continue
+        for inspection, signature in pairs:
+            batch, stage, _, revision, *_, nonce, deadline = inspection
+            if batch == key.batch_id:
+                yield CitedSignature(stage, revision, nonce, deadline, signature)

@@ -1,0 +1,101 @@
+"""The contract events that a proof bundle cites, by their Solidity declarations; a test holds them to the ABIs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_hash.auto import keccak
+
+from chromatrace.exchange.blocks import Log
+from chromatrace.merkle.errors import ProofRefused
+
+DECLARATIONS = {
+    "Consortium": [
+        "OrganisationRegistered(uint32 indexed organisation, uint8 kind, uint64 indexed gln, uint16 permittedRoles, "
+        "uint64 validUntil, string name)",
+        "OperatorAppointed(address indexed operator, uint32 indexed organisation, uint16 roles, uint64 validUntil, "
+        "address indexed by)",
+    ],
+    "BatchRegistry": [
+        "BatchRegistered(bytes32 indexed batch, uint32 indexed producer, uint64 indexed gtin, string lot, "
+        "uint32 quantity, bytes32 serialRoot, bytes32 contentDigest, bytes32 route, bytes32[] inputs)",
+        "VerdictApplied(bytes32 indexed batch, uint8 indexed stage, uint8 verdict, uint8 revision, uint8 state)",
+        "BatchRecycled(bytes32 indexed batch, address indexed by)",
+        "BatchAssembled(bytes32 indexed batch, address indexed by)",
+        "BatchGraded(bytes32 indexed batch, uint32 standard, uint32 defective, uint32 scrap, address indexed by)",
+        "BatchReleased(bytes32 indexed batch, uint8 indexed channel, address indexed by)",
+        "BatchHeld(bytes32 indexed batch, address indexed by, string reason)",
+        "BatchHoldReleased(bytes32 indexed batch, address indexed by, string reason)",
+        "BatchRecalled(bytes32 indexed batch, bytes32 indexed cause, address indexed by, string reason)",
+        "CustodyMoved(bytes32 indexed batch, uint32 indexed from, uint32 indexed to)",
+    ],
+    "InspectionLedger": [
+        "InspectionRecorded(bytes32 indexed batch, uint8 indexed stage, address indexed inspector, "
+        "uint32 organisation, uint8 verdict, uint8 revision, uint32 sampleSize, uint32 defects, bytes32 instrument, "
+        "bytes32 evidence, uint64 inspectedAt)",
+    ],
+    "CustodyLedger": [
+        "CustodyOffered(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by, uint64 validUntil)",
+        "CustodyAccepted(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by)",
+        "CustodyRefused(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by, string reason)",
+        "CustodyOfferWithdrawn(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by)",
+    ],
+    "ProcessLedger": [
+        "ChannelOpened(bytes32 indexed channel, uint32 indexed organisation, string name, address indexed by)",
+        "LogAnchored(bytes32 indexed channel, uint64 indexed size, bytes32 root, uint64 firstTimeNs, "
+        "uint64 lastTimeNs, address indexed by)",
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One decoded log. `args` by name: integers, text, bytes; addresses as 0x and lower-case hexadecimal digits."""
+
+    contract: str
+    name: str
+    args: dict[str, Any]
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    name: str
+    parameters: tuple[tuple[str, str, bool], ...]
+
+    @property
+    def topic(self) -> bytes:
+        return keccak(f"{self.name}({','.join(kind for kind, _, _ in self.parameters)})".encode())
+
+
+def _parse(declaration: str) -> _Declared:
+    name, inner = re.fullmatch(r"(\w+)\((.*)\)", declaration).groups()  # type: ignore[union-attr]
+    parts = [part.split() for part in inner.split(", ")]
+    return _Declared(name, tuple((part[0], part[-1], len(part) == 3) for part in parts))
+
+
+_BY_TOPIC = {
+    (contract, event.topic): event
+    for contract, declarations in DECLARATIONS.items()
+    for event in map(_parse, declarations)
+}
+
+
+def decode_log(contract: str, log: Log, block: int) -> Event | None:
+    """The event that a log of `contract` is, or None where bundles do not cite its kind; raises `ProofRefused`."""
+    declared = _BY_TOPIC.get((contract, log.topics[0])) if log.topics else None
+    if declared is None:
+        return None
+    indexed = [kind for kind, _, is_indexed in declared.parameters if is_indexed]
+    plain = [kind for kind, _, is_indexed in declared.parameters if not is_indexed]
+    try:
+        topics = [decode([kind], topic)[0] for kind, topic in zip(indexed, log.topics[1:], strict=True)]
+        data = list(decode(plain, log.data))
+    except (DecodingError, ValueError, OverflowError) as error:
+        raise ProofRefused(f"a log of {contract} is no {declared.name}", field="receipt") from error
+    args = {name: (topics if is_indexed else data).pop(0) for _, name, is_indexed in declared.parameters}
+    return Event(contract, declared.name, args, block)
