@@ -109,7 +109,7 @@ class Anchorer:
                 )
             if hashed:
                 self._require_same(channel, log, hashed - 1)
-            leaves = (leaf_hash(encode_fields(*fields)) for fields in self._spool.fields(channel, hashed, spooled))
+            leaves = map(leaf_hash, encode_fields(self._spool.fields(channel, hashed, spooled)))
             while hashed < spooled:
                 try:
                     hashed = log.append_hashes(islice(leaves, HASHED_AT_ONCE), at=hashed)
@@ -119,8 +119,8 @@ class Anchorer:
             return hashed
 
     def _require_same(self, channel: str, log: MerkleLog, index: int) -> None:
-        (fields,) = self._spool.fields(channel, index, index + 1)
-        if leaf_hash(encode_fields(*fields)) != log.leaf(index):
+        (entry,) = encode_fields(self._spool.fields(channel, index, index + 1))
+        if leaf_hash(entry) != log.leaf(index):
             raise SpoolDiffers(
                 f"{channel!r}: reading {index} is not the one that was hashed",
                 field="channel",

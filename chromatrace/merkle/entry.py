@@ -12,6 +12,7 @@ precision that keeps it exactly. What does not change from reading to reading st
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from chromatrace.domain.errors import InvalidInput
@@ -28,7 +29,7 @@ _UNSIGNED, _TEXT, _ARRAY, _SIMPLE = 0, 3, 4, 7
 _FALSE, _TRUE, _HALF, _SINGLE, _DOUBLE = 20, 21, 25, 26, 27
 
 _pack_double = struct.Struct(">d").pack
-_pack_two_times = struct.Struct(">BQBQ").pack
+_pack_usual = struct.Struct(">BQBQBIBd").pack
 _FLOATS = {_HALF: struct.Struct(">e"), _SINGLE: struct.Struct(">f"), _DOUBLE: struct.Struct(">d")}
 
 
@@ -78,38 +79,41 @@ def _prefix(source: str, tag: str, unit: str, quality: int, replayed: bool) -> b
     )
 
 
-def encode_fields(
-    source: str,
-    tag: str,
-    source_time_ns: int,
-    received_ns: int,
-    value: float,
-    unit: str,
-    quality: int,
-    sequence: int,
-    replayed: bool,
-) -> bytes:
-    """The entry of a reading given by its fields, in the order of `Reading`. They must be those of a valid one."""
-    prefix = _prefix(source, tag, unit, quality, replayed)
-    if source_time_ns >> 32 and received_ns >> 32:
-        times = _pack_two_times(27, source_time_ns, 27, received_ns)
-    else:
-        times = _head(_UNSIGNED, source_time_ns) + _head(_UNSIGNED, received_ns)
-    return prefix + times + _head(_UNSIGNED, sequence) + _float(value)
+Fields = tuple[str, str, int, int, float, str, int, int, bool]
+"""The fields of a valid `Reading`, in its order; `replayed` may be 0 or 1."""
+
+
+def encode_fields(readings: Iterable[Fields]) -> Iterator[bytes]:
+    """The entries of many readings, given by their fields: the same bytes as `encode_reading` makes, sooner."""
+    for source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed in readings:
+        prefix = _prefix(source, tag, unit, quality, replayed)
+        # The usual case packs all four numbers at once: two times of our days, a sequence of four bytes, a double.
+        if source_time_ns >> 32 and received_ns >> 32 and 0xFFFF < sequence <= 0xFFFFFFFF:
+            numbers = _pack_usual(0x1B, source_time_ns, 0x1B, received_ns, 0x1A, sequence, 0xFB, value)
+            if numbers[-3:] != b"\0\0\0":
+                yield prefix + numbers
+                continue
+        yield b"".join(
+            (
+                prefix,
+                _head(_UNSIGNED, source_time_ns),
+                _head(_UNSIGNED, received_ns),
+                _head(_UNSIGNED, sequence),
+                _float(value),
+            )
+        )
 
 
 def encode_reading(reading: Reading) -> bytes:
     """The one encoding of `reading`."""
-    return encode_fields(
-        reading.source,
-        reading.tag,
-        reading.source_time_ns,
-        reading.received_ns,
-        float(reading.value),
-        reading.unit,
-        reading.quality,
-        reading.sequence,
-        reading.replayed,
+    return b"".join(
+        (
+            _prefix(reading.source, reading.tag, reading.unit, reading.quality, reading.replayed),
+            _head(_UNSIGNED, reading.source_time_ns),
+            _head(_UNSIGNED, reading.received_ns),
+            _head(_UNSIGNED, reading.sequence),
+            _float(float(reading.value)),
+        )
     )
 
 
