@@ -54,17 +54,16 @@ def ganache():
 
 def deploy(node, folder):
     """Deploys with scripts/deploy.py onto `node`, through Brownie's own process; returns the manifest's path."""
-    target = Path(folder) / f"{node.chain_id}.json"
     tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{Path(sys.executable).parent}"
     environment = os.environ | {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "SOLCX_BINARY_PATH": str(ROOT / ".solcx"),
     }
-    command = [sys.executable, "scripts/deploy.py", "--rpc-url", node.url, "--manifest", str(target)]
+    command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
-    return target
+    return Path(folder) / f"{node.chain_id}.json"
 
 
 @pytest.fixture(scope="session")

@@ -221,7 +221,7 @@ class Chain:
         """Sends many calls that do not depend on each other; outcomes in their order, events left out.
 
         Each is tried first against the newest block (with its `gas` where given, else by an estimate); one that would
-        be refused takes no nonce and its refusal stands in its place. `check=False` skips the trial where `gas` is given.
+        be refused takes no nonce and its refusal stands in its place. `check=False`: no trial where `gas` is given.
         `progress` is told how many are in blocks.
         """
         courier = self._courier
