@@ -1,0 +1,154 @@
+"""A chain, the compiled project and an account: what the scripts here share.
+
+Brownie compiles, holds the account and sends; reading goes straight over JSON-RPC. A chain named by its URL becomes a
+Brownie network for this process only: nothing is written to Brownie's own settings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brownie import accounts, network, project
+from brownie._config import CONFIG
+from brownie.exceptions import VirtualMachineError
+from eth_account import Account as Keys
+from web3.exceptions import Web3RPCError
+
+from chromatrace.chain.abi import contract, decode_revert, revert_data
+from chromatrace.chain.errors import KeystoreError, RpcError, SignerMissing
+from chromatrace.chain.rpc import RpcClient
+from chromatrace.domain.errors import ChromaTraceError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEV_CHAIN_IDS = frozenset({1337, 31337})
+NETWORK = "chromatrace"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """`sender` signs; on a dev chain it may be the node's first account, unlocked."""
+
+    rpc: RpcClient
+    chain_id: int
+    sender: Any
+    compiled: Any
+
+    @property
+    def is_dev(self) -> bool:
+        """Whether chains with this id come and go on somebody's desk."""
+        return self.chain_id in DEV_CHAIN_IDS
+
+    def code(self, address: str) -> bytes:
+        """The code at an address; empty where there is none."""
+        return bytes.fromhex(self.rpc.call("eth_getCode", address, "latest")[2:])
+
+    def read(self, name: str, address: str, function: str, *args: Any) -> Any:
+        """What a view of one of our contracts answers."""
+        abi = contract(name)
+        data = "0x" + abi.encode(function, *args).hex()
+        return abi.decode_output(function, self.rpc.call("eth_call", {"to": address, "data": data}, "latest"))
+
+    def write(self, name: str, address: str, function: str, *args: Any) -> Any:
+        """Sends one call and waits for its block; a refusal is raised before anything is sent."""
+        data = "0x" + contract(name).encode(function, *args).hex()
+        try:
+            self.rpc.call("eth_call", {"from": str(self.sender), "to": address, "data": data}, "latest")
+        except RpcError as error:
+            reason = revert_data(error.data)
+            if reason is None:
+                raise
+            raise decode_revert(reason) from error
+        return self._send(address, data)
+
+    def deploy(self, name: str, *args: Any) -> Any:
+        """Deploys one contract; returns Brownie's receipt."""
+        return self._send(None, self.compiled[name].deploy.encode_input(*args))
+
+    def _send(self, to: str | None, data: str) -> Any:
+        try:
+            receipt = self.sender.transfer(to, 0, data=data, silent=True)
+        except (ValueError, VirtualMachineError, Web3RPCError) as error:
+            raise RpcError("eth_sendTransaction", 0, str(error)) from error
+        if receipt.status != 1:
+            raise RpcError("eth_sendTransaction", 0, f"transaction {receipt.txid} failed or was dropped")
+        return receipt
+
+
+def open_connection(rpc_url: str | None, keystore: Path | None) -> Connection:
+    """Connects to `rpc_url`, or to the network that `brownie run` has connected to where it is None."""
+    with contextlib.redirect_stdout(sys.stderr):
+        compiled = _compiled()
+        if rpc_url is not None:
+            _connect(rpc_url)
+    rpc = RpcClient(rpc_url or network.web3.provider.endpoint_uri)
+    chain_id = int(rpc.call("eth_chainId"), 16)
+    return Connection(rpc, chain_id, _sender(chain_id, keystore), compiled)
+
+
+def settings(rpc_url: str | None, keystore: Path | None) -> tuple[str | None, Path | None]:
+    """Fills in `CHROMATRACE_RPC_URL` and `CHROMATRACE_KEYSTORE`."""
+    named = os.environ.get("CHROMATRACE_KEYSTORE")
+    return rpc_url or os.environ.get("CHROMATRACE_RPC_URL"), keystore or (Path(named) if named else None)
+
+
+def fail(refusal: ChromaTraceError, as_json: bool) -> int:
+    """Prints a refusal in its one shape; the exit status."""
+    if as_json:
+        print(json.dumps(refusal.as_dict()))
+    else:
+        print(f"refused: {refusal}", file=sys.stderr)
+    return 1
+
+
+def _compiled() -> Any:
+    loaded = [found for found in project.get_loaded_projects() if Path(found._path) == ROOT]
+    return loaded[0] if loaded else project.load(ROOT, "ChromaTrace")
+
+
+def _connect(rpc_url: str) -> None:
+    chain_id = int(RpcClient(rpc_url).call("eth_chainId"), 16)
+    if network.is_connected():
+        network.disconnect()
+    CONFIG.networks[NETWORK] = {"id": NETWORK, "name": NETWORK, "host": rpc_url, "chainid": str(chain_id)}
+    network.connect(NETWORK)
+
+
+def _sender(chain_id: int, keystore: Path | None) -> Any:
+    if keystore is not None:
+        return accounts.add(_private_key(keystore))
+    if chain_id not in DEV_CHAIN_IDS:
+        raise SignerMissing(
+            f"chain {chain_id} is not a dev chain: an encrypted keystore is needed",
+            field="keystore",
+            hint="give --keystore FILE, or set CHROMATRACE_KEYSTORE",
+        )
+    if len(accounts) == 0:
+        raise SignerMissing(
+            "the node offers no unlocked account", field="keystore", hint="start it with accounts, or give --keystore"
+        )
+    return accounts[0]
+
+
+def _private_key(keystore: Path) -> bytes:
+    password = os.environ.get("CHROMATRACE_KEY_PASSWORD")
+    if password is None:
+        if not sys.stdin.isatty():
+            raise KeystoreError(
+                "there is nobody to ask for the password of the keystore",
+                field="CHROMATRACE_KEY_PASSWORD",
+                hint="set this variable",
+            )
+        password = getpass.getpass(f"Password of {keystore}: ")
+    try:
+        return bytes(Keys.decrypt(json.loads(keystore.read_text(encoding="utf-8")), password))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KeystoreError(
+            f"{keystore} cannot be opened: {error}", field="keystore", hint="check the file and its password"
+        ) from error
