@@ -53,7 +53,7 @@ class Index(Queries):
 
         Raises `WrongIndex` where a newer software made the database.
         """
-        with self.writer_lock(timeout_s=60.0), _refusals(self.url):
+        with self.writer_lock(timeout_s=60.0), refusals(self.url):
             schema.upgrade(self.engine)
 
     @contextmanager
@@ -62,17 +62,17 @@ class Index(Queries):
         engine = self.engine
         if engine.dialect.name == "postgresql":
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
-        with _refusals(self.url), engine.connect() as connection:
+        with refusals(self.url), engine.connect() as connection:
             yield Snapshot(connection)
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """All rows of a statement."""
-        with _refusals(self.url), self.engine.connect() as connection:
+        with refusals(self.url), self.engine.connect() as connection:
             return _ask(connection, statement)
 
     def digest(self) -> bytes:
         """SHA-256 over everything that the chain determines, the same on every database: see `digest.digest_of`."""
-        with _refusals(self.url), self.snapshot() as snapshot:
+        with refusals(self.url), self.snapshot() as snapshot:
             return digest_of(snapshot._connection)
 
     def writer_lock(self, timeout_s: float) -> WriterLock:
@@ -128,7 +128,7 @@ def _ask(connection: Connection, statement: Select[Any]) -> Sequence[Row[Any]]:
 
 
 @contextmanager
-def _refusals(url: str) -> Iterator[None]:
+def refusals(url: str) -> Iterator[None]:
     """The driver's errors as ours."""
     try:
         yield
@@ -140,7 +140,7 @@ def _refusals(url: str) -> Iterator[None]:
 
 def _unavailable(url: str, error: OperationalError | ProgrammingError) -> IndexUnavailable:
     reason = str(error.orig).strip().splitlines()[0] if error.orig else "unknown"
-    if "no such table" in reason or "does not exist" in reason and "relation" in reason:
+    if "no such table" in reason or ("does not exist" in reason and "relation" in reason):
         return IndexUnavailable(
             f"{url} has no index in it", field="database_url", hint="start the follower once, or call migrate"
         )

@@ -60,5 +60,5 @@ def _value(value: object) -> bytes:
 
 def _table(kind: type[Base]) -> Table:
     table = kind.__table__
-    assert isinstance(table, Table)  # noqa: S101
+    assert isinstance(table, Table)
     return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Row, Select, select
 
@@ -15,6 +15,8 @@ CHUNK = 500
 """Values in one IN list: below every database's limit of bound parameters."""
 
 T = TypeVar("T")
+Statement: TypeAlias = Select[*tuple[Any, ...]]
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 ZERO_32 = b"\0" * 32
 
@@ -29,7 +31,7 @@ class Rows(ABC):
     """Somewhere that statements can be asked of."""
 
     @abstractmethod
-    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+    def rows(self, statement: Statement) -> Sequence[AnyRow]:
         """All rows of a statement. Raises `IndexUnavailable`."""
 
     def _refs(self, positions: Iterable[int | None]) -> dict[int, EventRef]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 
 from chromatrace.chain.codec import checksummed
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 from chromatrace.index.models import Batch, BatchInput, Inspection, Offer, Policy
-from chromatrace.index.queries.base import Rows, chunks, first, or_none
+from chromatrace.index.queries.base import Rows, Statement, chunks, first, or_none
 from chromatrace.index.views import BatchView, InspectionView, OfferState, OfferView, PolicyView
 
 MAX_PAGE = 1000
@@ -142,7 +142,7 @@ class BatchQueries(Rows):
             chosen = chosen.where(Offer.state == state.value)
         return self._offers(chosen.order_by(Offer.position.desc()))
 
-    def _offers(self, chosen: Select[Any]) -> tuple[OfferView, ...]:
+    def _offers(self, chosen: Statement) -> tuple[OfferView, ...]:
         found = self.rows(chosen)
         refs = self._refs(place for row in found for place in (row.position, row.closed))
         return tuple(
@@ -161,7 +161,7 @@ class BatchQueries(Rows):
             for row in found
         )
 
-    def _batches(self, chosen: Select[Any]) -> tuple[BatchView, ...]:
+    def _batches(self, chosen: Statement) -> tuple[BatchView, ...]:
         found = self.rows(chosen)
         refs = self._refs(place for row in found for place in (row.position, row.changed))
         return tuple(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.decoding import decode
 from chromatrace.index.models import POSITION_BITS, Block, Cursor, Deployment, Event, Transaction, block_of
-from chromatrace.index.queries.base import Rows, log_index_of
+from chromatrace.index.queries.base import Rows, Statement, log_index_of
 from chromatrace.index.subjects import BATCH
 from chromatrace.index.views import EventView, HeadView, TransactionView
 
@@ -64,7 +62,7 @@ class EventQueries(Rows):
             checked_at=cursor.checked_at,
         )
 
-    def _events(self, chosen: Select[Any]) -> list[EventView]:
+    def _events(self, chosen: Statement) -> list[EventView]:
         places = chosen.subquery()
         statement = (
             select(

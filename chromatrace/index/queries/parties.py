@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from chromatrace.chain.codec import bytes_of, checksummed
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import OrganisationKind, Role, Scope
 from chromatrace.index.models import Grant, Operator, Organisation
-from chromatrace.index.queries.base import Rows, first
+from chromatrace.index.queries.base import Rows, Statement, first
 from chromatrace.index.views import GrantView, OperatorView, OrganisationView
 
 
@@ -53,22 +51,22 @@ class PartyQueries(Rows):
         the indexed block. An operator of the owner, a supervisor of an authority, or by a grant."""
         operator = self.operator(address)
         organisation = self.organisation(operator.organisation) if operator else None
-        if operator is None or organisation is None:
+        if operator is None or organisation is None or not scopes:
             return False
         if not (operator.holds_at(unix_s) and organisation.holds_at(unix_s)):
             return False
         if organisation.id == owner:
             return True
-        if organisation.kind is OrganisationKind.AUTHORITY and Role.SUPERVISOR in operator.roles:
+        roles = operator.roles & organisation.permitted_roles
+        if organisation.kind is OrganisationKind.AUTHORITY and Role.SUPERVISOR in roles:
             return True
-        lines = [
-            grant
-            for grant in self.grants_to(organisation.id)
-            if grant.owner == owner and grant.gtin in (None, gtin) and grant.holds_at(unix_s)
-        ]
-        return any(scopes & grant.scopes == scopes for grant in lines)
+        granted = Scope(0)
+        for grant in self.grants_to(organisation.id):
+            if grant.owner == owner and grant.gtin in (None, gtin) and grant.holds_at(unix_s):
+                granted |= grant.scopes
+        return scopes & granted == scopes
 
-    def _organisations(self, chosen: Select[Any]) -> tuple[OrganisationView, ...]:
+    def _organisations(self, chosen: Statement) -> tuple[OrganisationView, ...]:
         found = self.rows(chosen)
         refs = self._refs(place for row in found for place in (row.position, row.changed))
         return tuple(
@@ -86,7 +84,7 @@ class PartyQueries(Rows):
             for row in found
         )
 
-    def _operators(self, chosen: Select[Any]) -> tuple[OperatorView, ...]:
+    def _operators(self, chosen: Statement) -> tuple[OperatorView, ...]:
         found = self.rows(chosen)
         refs = self._refs(row.changed for row in found)
         return tuple(
@@ -102,7 +100,7 @@ class PartyQueries(Rows):
             for row in found
         )
 
-    def _grants(self, chosen: Select[Any]) -> tuple[GrantView, ...]:
+    def _grants(self, chosen: Statement) -> tuple[GrantView, ...]:
         found = self.rows(chosen)
         refs = self._refs(row.changed for row in found)
         return tuple(

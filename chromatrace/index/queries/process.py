@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, or_, select
+from sqlalchemy import or_, select
 
 from chromatrace.chain.codec import checksummed
 from chromatrace.index.models import Anchor, Channel
-from chromatrace.index.queries.base import Rows, first
+from chromatrace.index.queries.base import Rows, Statement, first
 from chromatrace.index.views import AnchorView, ChannelView
 
 
@@ -44,7 +42,7 @@ class ProcessQueries(Rows):
         chosen = select(Anchor).where(Anchor.channel == channel_id, covers).order_by(Anchor.position).limit(1)
         return first(self._anchors(chosen))
 
-    def _channels(self, chosen: Select[Any]) -> tuple[ChannelView, ...]:
+    def _channels(self, chosen: Statement) -> tuple[ChannelView, ...]:
         found = self.rows(chosen)
         refs = self._refs(place for row in found for place in (row.position, row.anchored))
         return tuple(
@@ -60,7 +58,7 @@ class ProcessQueries(Rows):
             for row in found
         )
 
-    def _anchors(self, chosen: Select[Any]) -> tuple[AnchorView, ...]:
+    def _anchors(self, chosen: Statement) -> tuple[AnchorView, ...]:
         found = self.rows(chosen)
         refs = self._refs(row.position for row in found)
         return tuple(

@@ -1,0 +1,107 @@
+"""The folds' common part: load the present rows of the touched entities, apply events, write what changed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, tuple_
+
+from chromatrace.index import bulk
+from chromatrace.index.errors import InconsistentEvents
+from chromatrace.index.fold.record import EventRecord
+from chromatrace.index.models import Base
+from chromatrace.index.queries.base import chunks
+
+Key = tuple[Any, ...]
+State = dict[str, Any]
+
+
+class EntityFold(ABC):
+    """The entities of one kind that one transaction touches. `states` are rows of the entity's main table, by key."""
+
+    entity: ClassVar[str]
+    model: ClassVar[type[Base]]
+    parts: ClassVar[tuple[tuple[type[Base], str], ...]] = ()
+    """Tables whose rows belong to an entity, and their column with its key; emptied when it is forgotten."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._states: dict[Key, State] = {}
+        self._stored: set[Key] = set()
+        self._dirty: dict[Key, None] = {}
+        self.table = table_of(self.model)
+        self._key_columns = tuple(self.table.primary_key.columns)
+
+    @abstractmethod
+    def key_of(self, subject: bytes) -> Key:
+        """The primary key that stands in the topics."""
+
+    @abstractmethod
+    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+        """The row after the event; `state` is the row before it, None where there was none."""
+
+    def creates(self, event: EventRecord) -> bool:
+        """Whether the event can only be an entity's first, so that there is nothing to load."""
+        return False
+
+    def apply(self, events: Sequence[EventRecord]) -> None:
+        """Folds events in their order into the states, loading those that are not here yet."""
+        keys = [self.key_of(event.subject) for event in events]
+        created = {key for key, event in zip(keys, events, strict=True) if self.creates(event)}
+        self._load({key: None for key in keys if key not in created and key not in self._states})
+        for key, event in zip(keys, events, strict=True):
+            self._states[key] = self.fold(key, self._states.get(key), event)
+            self._dirty[key] = None
+
+    def write(self) -> None:
+        """Writes the changed rows."""
+        new = [self._states[key] for key in self._dirty if key not in self._stored]
+        old = [self._states[key] for key in self._dirty if key in self._stored]
+        bulk.insert(self._connection, self.table, new)
+        bulk.replace(self._connection, self.table, old)
+        self._stored.update(self._dirty)
+        self._dirty.clear()
+
+    def forget(self, subjects: Iterable[bytes]) -> None:
+        """Removes all rows of these entities."""
+        keys = [self.key_of(subject) for subject in subjects]
+        for part in chunks(keys):
+            self._connection.execute(delete(self.table).where(self._among(part)))
+            for model, column in self.parts:
+                table = table_of(model)
+                self._connection.execute(delete(table).where(table.c[column].in_([key[0] for key in part])))
+        for key in keys:
+            self._states.pop(key, None)
+            self._stored.discard(key)
+
+    def _load(self, keys: Iterable[Key]) -> None:
+        for part in chunks(list(keys)):
+            for row in self._connection.execute(select(self.table).where(self._among(part))).mappings():
+                key = tuple(row[column.name] for column in self._key_columns)
+                self._states[key] = dict(row)
+                self._stored.add(key)
+
+    def _among(self, keys: Sequence[Key]) -> ColumnElement[bool]:
+        if len(self._key_columns) == 1:
+            return self._key_columns[0].in_([key[0] for key in keys])
+        return tuple_(*self._key_columns).in_(keys)
+
+
+def known(state: State | None, event: EventRecord) -> State:
+    """The state before an event that cannot be the first; raises `InconsistentEvents`."""
+    if state is None:
+        raise InconsistentEvents(
+            f"{event.contract}.{event.name} is about {event.entity} 0x{event.subject.hex()}, which no event made",
+            field=event.entity,
+            hint="the node leaves out events, or the manifest's `block` is too late: rebuild from another node",
+        )
+    return state
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
