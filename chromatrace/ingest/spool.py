@@ -21,23 +21,29 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
+from chromatrace.ingest.records import (
+    LISTED_CONFLICTS,
+    AppendResult,
+    Conflict,
+    ReadingFields,
+    Spooled,
+    reading_fields,
+    reading_of,
+)
+
+__all__ = ["BATCH", "AppendResult", "Conflict", "Spool", "Spooled"]
 
 BATCH = 8192
-LISTED_CONFLICTS = 1000
-
-ReadingFields = tuple[str, str, int, int, float, str, int, int, bool]
-"""The fields of a valid `Reading`, in its order."""
 
 _Row = tuple[int, int, int, int, float, int, int, int, bool]
 """A row of the table `reading`."""
@@ -113,39 +119,6 @@ _Series = _Ids[tuple[str, str]]
 _Units = _Ids[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """A reading with its number within the channel, from 0."""
-
-    index: int
-    reading: Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """`offered` was kept out because `stored`, of the same identity, says something else.
-
-    `offset` is the place of `offered` among the readings that were given to `append`, from 0.
-    """
-
-    offset: int
-    offered: Reading
-    stored: Spooled
-
-
-@dataclass(frozen=True, slots=True)
-class AppendResult:
-    """What became of the readings: `taken + duplicates + conflicting` is how many were given.
-
-    `conflicts` lists the first thousand; the spool has all of them.
-    """
-
-    taken: int
-    duplicates: int
-    conflicting: int = 0
-    conflicts: tuple[Conflict, ...] = ()
-
-
 class Spool:
     """The spool in the file `path`, which is made where it is missing. Usable from several threads and processes.
 
@@ -205,7 +178,7 @@ class Spool:
         Taken in batches of `BATCH`, each all or none; where it raises, the batches before are kept and giving all the
         readings again is safe.
         """
-        return self.append_fields(channel, map(_fields, readings))
+        return self.append_fields(channel, map(reading_fields, readings))
 
     def append_fields(self, channel: str, readings: Iterable[ReadingFields]) -> AppendResult:
         """As `append`, for readings given by their fields, which must be those of valid ones (for bulk readers)."""
@@ -281,7 +254,7 @@ class Spool:
 
     def entries(self, channel: str, start: int = 0, stop: int | None = None) -> Iterator[Reading]:
         """The readings numbered `start` to `stop` (excluded; None: to the end), in their order."""
-        return (_reading(fields) for fields in self.fields(channel, start, stop))
+        return (reading_of(fields) for fields in self.fields(channel, start, stop))
 
     def fields(self, channel: str, start: int = 0, stop: int | None = None) -> Iterator[ReadingFields]:
         """As `entries`, as plain tuples: `replayed` is 0 or 1. Read in batches, so that no writer waits."""
@@ -334,7 +307,7 @@ class Spool:
                 (first, first + (1 << _POSITION_BITS)),
             ).fetchall()
         for *fields, reading_id in found:
-            yield _reading(fields), self._by_id(reading_id)
+            yield reading_of(fields), self._by_id(reading_id)
 
     def _channel_id(self, channel: str, *, make: bool = False) -> int:
         """The channel's id; 0 where there is none and `make` is false."""
@@ -375,7 +348,7 @@ class Spool:
     def _by_id(self, reading_id: int) -> Spooled:
         with self._clear_errors(), self._lock:
             row = self._db.execute(_SELECT + "WHERE reading.id = ?", (reading_id,)).fetchone()
-        return Spooled(reading_id & (1 << _POSITION_BITS) - 1, _reading(row))
+        return Spooled(reading_id & (1 << _POSITION_BITS) - 1, reading_of(row))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -413,25 +386,6 @@ class Spool:
 
 def _first(channel_id: int) -> int:
     return channel_id << _POSITION_BITS
-
-
-def _fields(reading: Reading) -> ReadingFields:
-    return (
-        reading.source,
-        reading.tag,
-        reading.source_time_ns,
-        reading.received_ns,
-        float(reading.value),
-        reading.unit,
-        reading.quality,
-        reading.sequence,
-        reading.replayed,
-    )
-
-
-def _reading(fields: Sequence[Any]) -> Reading:
-    source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed = fields
-    return Reading(source, tag, source_time_ns, received_ns, value, unit, quality, sequence, bool(replayed))
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -81,6 +81,7 @@ class MerkleLog:
         self.path = path
         self.name = name
         self._lock = threading.RLock()
+        self._seen_size = 0
         self._full_tile = lru_cache(maxsize=CACHED_TILES)(self._expanded_tile)
         with self._clear_errors():
             self._db = sqlite3.connect(
@@ -203,20 +204,25 @@ class MerkleLog:
         return size
 
     def _require_size(self, size: int, field: str) -> None:
-        if size < 0 or size > self.size:
-            raise InvalidInput(f"the log {self.name!r} has {self.size} leaves", field=field)
+        # A log never shrinks, so that most sizes need no look into the file.
+        if size > self._seen_size:
+            self._seen_size = self.size
+        if not 0 <= size <= self._seen_size:
+            raise InvalidInput(f"the log {self.name!r} has {self._seen_size} leaves", field=field)
 
     def _range_hash(self, start: int, stop: int) -> bytes:
         """The root of the leaves from `start`, a multiple of the power of two that is not below their number."""
+        size = stop - start
         subtrees = []
-        while stop - start:
-            size = stop - start
-            # A range of 2^k leaves is one complete subtree, any other begins with its left half.
-            left = size if size & (size - 1) == 0 else split(size)
+        # A range of 2^k leaves is one complete subtree, any other begins with one that is its left half.
+        while size & (size - 1):
+            left = split(size)
             level = left.bit_length() - 1
             subtrees.append(self._subtree(level, start >> level))
             start += left
-        return fold(subtrees)
+            size -= left
+        level = size.bit_length() - 1
+        return fold([*subtrees, self._subtree(level, start >> level)])
 
     def _subtree(self, level: int, number: int) -> bytes:
         """The root of the complete subtree of 2^level leaves with this number."""

@@ -1,0 +1,69 @@
+"""Times and durations of recorded files, exact to the nanosecond."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from decimal import Decimal, InvalidOperation
+
+from chromatrace.domain.errors import InvalidInput
+
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))?", re.ASCII
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|min|h|d)", re.ASCII)
+_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
+_NS["d"] = 24 * _NS["h"]
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+TIME_UNITS = ("s", "ms", "us", "ns")
+
+
+def parse_time(text: str, *, field: str = "time") -> int:
+    """Unix nanoseconds of an RFC 3339 time such as `2026-01-01T00:00:00.25+01:00`, with up to nine decimals.
+
+    Raises `InvalidInput` for anything else; a time without an offset is refused, since it names no instant.
+    """
+    match = _RFC3339.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInput(
+            f"an RFC 3339 time is needed, got {text!r}", field=field, hint="for instance 2026-01-01T00:00:00Z"
+        )
+    year, month, day, hour, minute, second, decimals, zulu, sign, offset_hours, offset_minutes = match.groups()
+    if not zulu and not sign:
+        raise InvalidInput(f"{text!r} has no offset from UTC", field=field, hint="append Z or an offset such as +01:00")
+    try:
+        moment = datetime.datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=datetime.UTC
+        )
+        offset = datetime.timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
+        if offset >= datetime.timedelta(days=1) or int(offset_minutes or 0) > 59:
+            raise ValueError("the offset is out of range")
+        moment = moment + offset if sign == "-" else moment - offset
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(f"{text!r} is no time: {error}", field=field) from error
+    seconds = (moment - _EPOCH) // datetime.timedelta(seconds=1)
+    return seconds * 10**9 + int((decimals or "").ljust(9, "0"))
+
+
+def parse_epoch(text: str, unit: str, *, field: str = "time") -> int:
+    """Unix nanoseconds of a number of `unit` (s, ms, us, ns) since 1970. Raises `InvalidInput` for anything else."""
+    try:
+        ns = Decimal(text.strip()) * _NS[unit]
+        if not ns.is_finite() or ns != int(ns):
+            raise ValueError("not a whole number of nanoseconds")
+    except (InvalidOperation, ValueError) as error:
+        raise InvalidInput(f"a number of {unit} since 1970 is needed, got {text!r}", field=field) from error
+    return int(ns)
+
+
+def parse_duration(text: str, *, field: str = "step") -> int:
+    """Nanoseconds, more than 0, of a duration such as `180s`, `0.5 ms`, `3min`, `1h`."""
+    match = _DURATION.fullmatch(text.strip())
+    ns = Decimal(match[1]) * _NS[match[2]] if match else Decimal(0)
+    if ns <= 0 or ns != int(ns):
+        raise InvalidInput(
+            f"a duration of at least a nanosecond is needed, got {text!r}",
+            field=field,
+            hint=f"a number and one of {', '.join(_NS)}, for instance 180s",
+        )
+    return int(ns)
