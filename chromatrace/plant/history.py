@@ -13,7 +13,7 @@ from asyncua import ua
 from asyncua.server.history import HistoryStorageInterface
 
 
-class ValueHistory(HistoryStorageInterface):
+class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
     """The last `capacity` values of each variable (at times twice as many), in the order of their source times.
 
     One answer has at most `page` values; the rest follows by continuation point.

@@ -17,13 +17,13 @@ OVERFLOW_BITS = 0x0480
 """InfoType DataValue with the overflow bit."""
 
 
-class OverflowMarkingSubscriptions(SubscriptionService):
+class OverflowMarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
     """Subscriptions that mark an overflow. Set as the server's `subscription_service` before it starts."""
 
     async def create_subscription(self, *args: Any, **kwargs: Any) -> ua.CreateSubscriptionResult:
         result = await super().create_subscription(*args, **kwargs)
         subscription = self.subscriptions[result.SubscriptionId]
-        subscription._enqueue_event = _Marking(subscription)  # type: ignore[method-assign]
+        subscription._enqueue_event = _Marking(subscription)
         return result
 
 
