@@ -1,0 +1,48 @@
+"""Operations at a glance, for the consortium's own operators: read-only."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, render_template
+from flask_limiter import Limiter
+
+from app.config import PortalConfig
+from app.facts.parties import Party
+from app.franchisee.overview import row_of
+from app.portal import now_s, operator, portal
+from app.rights import CONSOLE_ROLES
+from chromatrace.index.views import AnchorView, ChannelView
+
+_NEWEST = 25
+
+
+def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+    """Adds the routes; each needs a role of `CONSOLE_ROLES`."""
+    blueprint = Blueprint("console", __name__)
+    blueprint.before_request(lambda: operator().need(CONSOLE_ROLES, "the operations console"))
+    blueprint.add_url_rule("/console/", "overview", overview)
+    app.register_blueprint(blueprint)
+
+
+def overview() -> str:
+    """Index health, batches by state, the newest batches, channels with their last anchors, organisations."""
+    here, now = portal(), now_s()
+    organisations = [here.batches.party(view.id, now) for view in here.index.organisations()]
+    return render_template(
+        "console/overview.html",
+        head=here.index.head(),
+        most_lag=here.config.max_index_lag_blocks,
+        counts=here.index.count_batches(),
+        recalled=len(here.index.batches(recalled=True, limit=1000)),
+        rows=[row_of(view) for view in here.index.batches(limit=_NEWEST)],
+        channels=_channels(organisations),
+        organisations=organisations,
+    )
+
+
+def _channels(organisations: list[Party]) -> list[tuple[Party, ChannelView, AnchorView | None]]:
+    index = portal().index
+    return [
+        (party, channel, next(iter(index.anchors(channel.id, limit=1)), None))
+        for party in organisations
+        for channel in index.channels_of(party.id)
+    ]

@@ -1,0 +1,26 @@
+"""What anyone sees without logging in: the page of a code, scanning, codes and published documents."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+from flask_limiter import Limiter
+
+from app.config import PortalConfig
+from app.consumer import codes, pages, scanning
+from app.security import limit_views
+
+
+def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+    """Adds the routes, with their limits."""
+    blueprint = Blueprint("consumer", __name__)
+    blueprint.add_url_rule("/", "home", pages.home)
+    blueprint.add_url_rule("/lookup", "lookup", pages.lookup)
+    blueprint.add_url_rule("/01/<path:rest>", "code", pages.code)
+    blueprint.add_url_rule("/scan", "scan", scanning.scan, methods=["GET", "POST"])
+    blueprint.add_url_rule("/qr/<gtin>/<path:rest>", "qr", codes.qr)
+    blueprint.add_url_rule("/documents/<gtin>/<path:rest>", "document", codes.document)
+    blueprint.add_url_rule("/healthz", "health", pages.health)
+    app.register_blueprint(blueprint)
+    pages_limited = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document")
+    limit_views(app, limiter, dict.fromkeys(pages_limited, config.page_limit))
+    limit_views(app, limiter, {"consumer.scan": config.scan_limit}, methods=["POST"])

@@ -1,0 +1,125 @@
+"""The start, the page of a code, looking a code up by hand, and the health of the portal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify, make_response, redirect, render_template, request
+
+from app.answers import wants_json
+from app.errors import RightsUnknown
+from app.facts.batch import BatchFacts
+from app.facts.status import UNKNOWN_BATCH
+from app.facts.units import Membership
+from app.links import document_path, page_path, public_uri, qr_path, raw_target, same_host
+from app.portal import now_s, portal
+from chromatrace.domain.errors import Unavailable
+from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
+from chromatrace.identity.digital_link import DigitalLink
+from chromatrace.identity.errors import DigitalLinkError
+
+
+def home() -> str:
+    """What this is, and the way to scan."""
+    return render_template("consumer/home.html")
+
+
+def lookup() -> Any:
+    """Leads to the page of a code that was typed (`gtin`, `lot`, `serial`) or read by a browser (`code`)."""
+    scanned = request.args.get("code")
+    if scanned:
+        return redirect(destination(DigitalLink.parse(scanned.strip())), 303)
+    key = BatchKey(Gtin(request.args.get("gtin", "").strip()), Lot(request.args.get("lot", "").strip()))
+    serial = request.args.get("serial", "").strip()
+    return redirect(page_path(key, Serial(serial) if serial else None), 303)
+
+
+def destination(link: DigitalLink) -> str:
+    """The page of a scanned code on this site; it says so where the code names another site."""
+    gtin, key = link.gtin, link.batch_key
+    if gtin is None:
+        raise DigitalLinkError(
+            f"({link.key.ai}) names no product", field="path", hint="scan the code on the product, not on its box"
+        )
+    path = page_path(key, link.serial) if key else f"/01/{gtin}"
+    if same_host(link, portal().config.base_url):
+        return path
+    return f"{path}?code-host={link.base.partition('://')[2].partition('/')[0]}"
+
+
+def code(rest: str) -> Any:
+    """The page at a GS1 Digital Link path: a product, a batch, or a unit of it."""
+    here = portal()
+    link = DigitalLink.parse(here.config.base_url + raw_target())
+    key, serial = link.batch_key, link.serial
+    if key is None:
+        gtin = link.gtin
+        return jsonify({"gtin": str(gtin)}) if wants_json() else render_template("consumer/product.html", gtin=gtin)
+    now = now_s()
+    facts = here.batches.facts(key, serial, now)
+    if wants_json():
+        return _vary(batch_json(key, serial, facts))
+    if facts is None:
+        return _vary((render_template("consumer/unknown.html", key=key, serial=serial, status=UNKNOWN_BATCH), 404))
+    stranger = facts.unit is not None and facts.unit.alarming
+    if request.method == "GET" and not stranger:
+        here.scans.record(key, serial, f"{request.remote_addr}|{request.user_agent.string}", now)
+    page = render_template(
+        "consumer/batch.html",
+        facts=facts,
+        scans=here.scans.facts(key, serial),
+        uri=public_uri(here.config.base_url, key, serial),
+        qr_link=qr_path(key, serial, "svg"),
+        json_link=f"{page_path(key, serial)}?format=json",
+        document_link=lambda which: document_path(key, which),
+        link_of=page_path,
+        code_host=request.args.get("code-host", "")[:100],
+    )
+    return _vary((page, 404 if stranger else 200))
+
+
+def batch_json(key: BatchKey, serial: Serial | None, facts: BatchFacts | None) -> Any:
+    """A batch or unit for machines; 404 where it is not registered or the serial is not one of it."""
+    here = portal()
+    uri = public_uri(here.config.base_url, key, serial)
+    if facts is None:
+        return jsonify({"uri": uri, "gtin": str(key.gtin), "lot": str(key.lot), **UNKNOWN_BATCH.as_dict()}), 404
+    scans = here.scans.facts(key, serial)
+    answer = {
+        "uri": uri,
+        **facts.as_dict(),
+        "scans": {"count": scans.count, "first_at": scans.first_at, "last_at": scans.last_at},
+    }
+    known = facts.unit is None or facts.unit.membership in (Membership.MEMBER, Membership.UNCHECKED)
+    return jsonify(answer), 200 if known else 404
+
+
+def health() -> Any:
+    """How far the index is and whether the chain answers: 200 where both are well, 503 where not."""
+    here = portal()
+    head = here.index.head()
+    try:
+        here.chain.ping()
+        chain_answers = True
+    except (RightsUnknown, Unavailable):
+        chain_answers = False
+    lag = head.lag_blocks
+    fresh = lag is not None and lag <= here.config.max_index_lag_blocks
+    status = "ok" if fresh and chain_answers else "lagging" if chain_answers else "chain-unavailable"
+    answer = {
+        "status": status,
+        "chain_id": here.chain.chain_id,
+        "chain_answers": chain_answers,
+        "indexed_block": head.indexed_block,
+        "indexed_time": head.indexed_time,
+        "lag_blocks": lag,
+        "lag_s": head.lag_s,
+        "checked_at": head.checked_at,
+    }
+    return jsonify(answer), 200 if status == "ok" else 503
+
+
+def _vary(answer: Any) -> Response:
+    response = make_response(answer)
+    response.vary.add("Accept")
+    return response

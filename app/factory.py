@@ -1,0 +1,73 @@
+"""Puts a portal worker together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import api, console, consumer, franchisee
+from app.accounts import refuse_demonstration_accounts
+from app.answers import register_error_handlers
+from app.config import PortalConfig
+from app.facts.batch import BatchReader
+from app.facts.window import ReadingsSource
+from app.logins import Logins
+from app.portal import Portal
+from app.secret import secret_key
+from app.security import add_headers, build_limiter, cookie_settings, csrf
+from app.services import ChainPort
+from app.store.database import Store
+from app.store.scans import ScanLog
+from app.wallet import WalletLogins
+from app.words import register_filters
+from chromatrace.chain.manifest import Manifest
+from chromatrace.exchange.documents import DocumentStore
+from chromatrace.index import Index
+
+
+def create_app(config: PortalConfig, readings: ReadingsSource | None = None) -> Flask:
+    """One worker of the portal, a WSGI application. Several may run beside each other on the same databases.
+
+    readings  where plots of reading windows come from (`Spool`); without it the page names the windows and draws none
+    Raises `InsecureConfiguration` in production, `NotFound` without a manifest. The chain need not answer yet.
+    """
+    manifest = Manifest.load(config.manifest_path)
+    config.refuse_dev_chain(manifest.chain_id)
+    secret = secret_key(config.data_folder)
+    store = Store(config.portal_database)
+    if config.production:
+        refuse_demonstration_accounts(store)
+
+    app = Flask(__name__)
+    app.config.update(cookie_settings(config), SECRET_KEY=secret)
+    if config.trusted_proxies:
+        hops = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    index = Index(config.index_database)
+    limiter = build_limiter(app, store)
+    app.extensions["portal"] = Portal(
+        config=config,
+        store=store,
+        index=index,
+        batches=BatchReader(index, DocumentStore(config.documents), readings, config.plot_tags),
+        chain=ChainPort(config.rpc_url, manifest, config.outbox),
+        logins=Logins(store, config.session_hours * 3600, config.session_idle_minutes * 60),
+        wallets=WalletLogins(store, config.base_url, config.domain, manifest.chain_id),
+        scans=ScanLog(store, secret),
+        limiter=limiter,
+    )
+    csrf.init_app(app)
+    add_headers(app, config)
+    register_error_handlers(app)
+    register_filters(app)
+    app.context_processor(lambda: _context(config))
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    for package in (consumer, franchisee, console, api):
+        package.register(app, limiter, config)
+    return app
+
+
+def _context(config: PortalConfig) -> dict[str, Any]:
+    return {"portal_title": config.title, "explorer_tx_url": config.explorer_tx_url}

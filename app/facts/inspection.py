@@ -1,0 +1,158 @@
+"""Inspection results in plain words, each measurement beside its limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.facts.documents import CheckedDocument
+from app.facts.parties import Party
+from app.facts.window import WindowFacts
+from chromatrace.domain.documents import Comparison, InspectionEvidence, Measurement
+from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.index.views import InspectionView
+
+_LIMIT_WORDS = {
+    Comparison.AT_LEAST: "at least",
+    Comparison.AT_MOST: "at most",
+    Comparison.ABOVE: "more than",
+    Comparison.BELOW: "less than",
+}
+
+STAGE_TITLES = {Stage.FIRST: "First inspection", Stage.FINAL: "Final inspection"}
+STAGE_PURPOSES = {
+    Stage.FIRST: "Before assembly: is what was made fit to be built into a product?",
+    Stage.FINAL: "After assembly: does the finished product do what it should?",
+}
+
+
+def number_words(value: float) -> str:
+    """A measured number without noise: at most four significant digits, no exponent for everyday sizes."""
+    if value != 0 and not 1e-3 <= abs(value) < 1e6:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{number_words(value)} {unit}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementFacts:
+    """One measurement as a page shows it."""
+
+    measurement: Measurement
+
+    @property
+    def quantity(self) -> str:
+        name = self.measurement.quantity
+        return name[:1].upper() + name[1:]
+
+    @property
+    def value(self) -> str:
+        return number_words(self.measurement.value)
+
+    @property
+    def unit(self) -> str:
+        return self.measurement.unit
+
+    @property
+    def limit(self) -> str:
+        unit = self.measurement.unit
+        return f"{_LIMIT_WORDS[self.measurement.comparison]} {_with_unit(self.measurement.limit, unit)}"
+
+    @property
+    def passed(self) -> bool:
+        return self.measurement.passed
+
+    @property
+    def criterion(self) -> str | None:
+        return self.measurement.criterion
+
+    def as_dict(self) -> dict[str, object]:
+        item = self.measurement
+        return {
+            "quantity": item.quantity,
+            "value": item.value,
+            "unit": item.unit,
+            "comparison": item.comparison.value,
+            "limit": item.limit,
+            "passed": item.passed,
+            "criterion": item.criterion,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionFacts:
+    """One inspection: what the chain has, and what its document adds where it matches."""
+
+    view: InspectionView
+    organisation: Party
+    document: CheckedDocument[InspectionEvidence]
+    window: WindowFacts | None
+
+    @property
+    def title(self) -> str:
+        return STAGE_TITLES[self.view.stage]
+
+    @property
+    def purpose(self) -> str:
+        return STAGE_PURPOSES[self.view.stage]
+
+    @property
+    def slug(self) -> str:
+        return self.view.stage.name.lower()
+
+    @property
+    def passed(self) -> bool:
+        return self.view.verdict is Verdict.PASS
+
+    @property
+    def tx_hash(self) -> str:
+        return f"0x{self.view.recorded.tx_hash.hex()}"
+
+    @property
+    def contradiction(self) -> str | None:
+        """Where document and chain disagree, said plainly; None where they agree or no document can be read."""
+        evidence = self.document.value
+        if evidence is None or evidence.passed == self.passed:
+            return None
+        said = "pass" if evidence.passed else "fail"
+        ruled = "pass" if self.passed else "fail"
+        return f"By its measurements this would be a {said}, but the inspector's signed verdict is {ruled}."
+
+    @property
+    def measurements(self) -> tuple[MeasurementFacts, ...]:
+        evidence = self.document.value
+        return tuple(MeasurementFacts(item) for item in evidence.measurements) if evidence else ()
+
+    @property
+    def sample_words(self) -> str:
+        count, bad = self.view.sample_size, self.view.defects
+        units = "1 unit" if count == 1 else f"{count:,} units"
+        return f"{units} measured, {'none' if bad == 0 else f'{bad:,}'} out of limits"
+
+    def as_dict(self) -> dict[str, object]:
+        evidence = self.document.value
+        return {
+            "stage": self.slug,
+            "verdict": self.view.verdict.name.lower(),
+            "revision": self.view.revision,
+            "superseded": self.view.superseded,
+            "sample_size": self.view.sample_size,
+            "defects": self.view.defects,
+            "inspected_at": self.view.inspected_at,
+            "inspector": self.view.inspector,
+            "organisation": self.organisation.as_dict(),
+            "document": self.document.as_dict(),
+            "instrument": evidence
+            and {
+                "name": evidence.instrument.name,
+                "serial": evidence.instrument.serial,
+                "calibrated_on": evidence.instrument.calibrated_on,
+            },
+            "measurements": [item.as_dict() for item in self.measurements],
+            "readings": self.window.as_dict() if self.window else None,
+            "tx_hash": self.tx_hash,
+            "block_number": self.view.recorded.block_number,
+            "block_time": self.view.recorded.block_time,
+        }

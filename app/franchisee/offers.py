@@ -1,0 +1,184 @@
+"""One offer: seeing it, accepting or refusing it, and waiting until the index has the answer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from flask import jsonify, redirect, render_template, request, url_for
+
+from app.accounts import check_password
+from app.answers import wants_json
+from app.errors import LoginRefused, RightMissing, status_of
+from app.franchisee.overview import row_of
+from app.portal import now_s, operator, portal, readable
+from app.rights import CUSTODY_ROLES, OFFER_SCOPES
+from app.services import Outcome
+from app.store.actions import latest_action, remember, settle
+from app.store.models import Account, Action
+from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotFound, Unavailable
+from chromatrace.domain.identifiers import BatchId
+from chromatrace.index.views import BatchView, OfferState, OfferView
+
+_BATCH_ID = re.compile(r"[0-9a-f]{64}")
+_TX_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+
+
+def offer(batch_id: str) -> Any:
+    """The newest offer of this batch to the operator's organisation, and how the own answer to it fares."""
+    view, found = _find(batch_id)
+    if wants_json():
+        return jsonify(_state(found, _followed(view)))
+    return _page(view, found)
+
+
+def accept(batch_id: str) -> Any:
+    """Accepts, signed by the account's key, which the posted `password` unlocks for this one transaction."""
+    return _act(batch_id, "accept")
+
+
+def refuse(batch_id: str) -> Any:
+    """Refuses with a posted `reason`, signed in the same way."""
+    return _act(batch_id, "refuse")
+
+
+def _act(batch_id: str, kind: str) -> Any:
+    view, found = _find(batch_id)
+    try:
+        _need_open(found)
+        tx_hash = _send(view, found, kind)
+    except Unavailable:
+        raise
+    except ChromaTraceError as error:
+        status = 401 if isinstance(error, LoginRefused) else status_of(error)
+        return _page(view, found, error=error, tried=kind), status
+    remember(portal().store, tx_hash, operator().address, view.batch_id, kind, now_s())
+    return redirect(url_for("franchisee.offer", batch_id=batch_id), 303)
+
+
+def _send(view: BatchView, found: OfferView, kind: str) -> str:
+    here, who = portal(), operator()
+    if who.account is None:
+        raise InvalidInput("this session belongs to a wallet", field="password", hint="sign with the wallet instead")
+    password = request.form.get("password", "")
+    keystore = _keystore(check_password(here.store, who.account, password), who.address)
+    offer_name = f"{found.offered.tx_hash.hex()}/{found.offered.log_index}"
+    if kind == "accept":
+        return here.chain.accept(view.batch_id, keystore, password, offer_name)
+    return here.chain.refuse(view.batch_id, request.form.get("reason", ""), keystore, password, offer_name)
+
+
+def _keystore(account: Account, address: str) -> Path:
+    if account.keystore is None:
+        raise InvalidInput(
+            "this account has no key here", field="password", hint="log in with the wallet that holds its key"
+        )
+    if account.address.lower() != address.lower():
+        raise RightMissing("the account's key has changed since you logged in", hint="log out and in again")
+    return portal().config.keys / account.keystore
+
+
+def wallet_call(batch_id: str) -> Any:
+    """What a wallet is to sign: `kind` is `accept` or `refuse`, the latter with a `reason`."""
+    view, found = _find(batch_id)
+    _need_open(found)
+    chain = portal().chain
+    if request.form.get("kind") == "accept":
+        call = chain.wallet_accept(view.batch_id)
+    else:
+        call = chain.wallet_refuse(view.batch_id, request.form.get("reason", ""))
+    return jsonify({"to": call.to, "data": call.data, "chainId": hex(call.chain_id), "from": operator().address})
+
+
+def watch(batch_id: str) -> Any:
+    """Takes note of `tx_hash`, which the operator's wallet has sent; only a transaction of theirs to our contract."""
+    view, _ = _find(batch_id)
+    tx_hash, kind = request.form.get("tx_hash", ""), request.form.get("kind", "")
+    if not _TX_HASH.fullmatch(tx_hash):
+        raise InvalidInput("a transaction hash is 0x and 64 hex digits", field="tx_hash")
+    if kind not in ("accept", "refuse"):
+        raise InvalidInput("accept or refuse is needed", field="kind")
+    if not portal().chain.is_ours(tx_hash, operator().address):
+        raise InvalidInput(
+            "the chain knows no such transaction of yours to the custody contract",
+            field="tx_hash",
+            hint="is the wallet on another network?",
+        )
+    remember(portal().store, tx_hash, operator().address, view.batch_id, kind, now_s())
+    return jsonify({"location": url_for("franchisee.offer", batch_id=batch_id)})
+
+
+def _find(batch_id: str) -> tuple[BatchView, OfferView]:
+    """The batch and its newest offer to us. What the grants do not allow to be seen does not exist here."""
+    nothing = NotFound("there is no such offer to your organisation", field="offer", hint="see the list of offers")
+    if not _BATCH_ID.fullmatch(batch_id):
+        raise nothing
+    here, who = portal(), operator()
+    view = here.index.batch(BatchId(bytes.fromhex(batch_id)))
+    if view is None or not readable()(view.producer, view.gtin, OFFER_SCOPES):
+        raise nothing
+    ours = [item for item in here.index.offers(view.batch_id) if item.to_organisation == who.organisation]
+    if not ours:
+        raise nothing
+    return view, ours[-1]
+
+
+def _need_open(found: OfferView) -> None:
+    operator().need(CUSTODY_ROLES, "answering an offer")
+    if found.state is not OfferState.OPEN:
+        raise Conflict(f"this offer is {found.state.value} already", field="offer")
+    if not found.open_at(now_s()):
+        raise Conflict("this offer has expired", field="offer", hint="ask for a new one")
+
+
+def _followed(view: BatchView) -> Action | None:
+    """The operator's newest action on the batch, settled by what index and chain say of it now."""
+    here = portal()
+    action = latest_action(here.store, view.batch_id, operator().address)
+    if action is None or action.state != "pending":
+        return action
+    if here.index.transaction(bytes.fromhex(action.tx_hash[2:])) is not None:
+        settle(here.store, action.tx_hash, "done")
+    else:
+        try:
+            outcome = here.chain.outcome(action.tx_hash)
+        except Unavailable:
+            outcome = Outcome(included=False, succeeded=None, message=None)
+        if outcome.succeeded is False:
+            settle(here.store, action.tx_hash, "failed", outcome.message)
+    return latest_action(here.store, view.batch_id, operator().address)
+
+
+def _page(view: BatchView, found: OfferView, error: ChromaTraceError | None = None, tried: str = "") -> str:
+    here, who, now = portal(), operator(), now_s()
+    action = _followed(view)
+    if action is not None and action.state == "done":
+        view, found = _find(view.batch_id.hex())
+    pending = action is not None and action.state == "pending"
+    return render_template(
+        "franchisee/offer.html",
+        batch=row_of(view),
+        batch_hex=view.batch_id.hex(),
+        offer=found,
+        giver=here.batches.party(found.from_organisation, now),
+        open=found.open_at(now) and not pending,
+        expired=found.state is OfferState.OPEN and not found.open_at(now),
+        may_answer=who.has(CUSTODY_ROLES),
+        by_wallet=who.account is None,
+        operator=who,
+        action=action,
+        pending=pending,
+        error=error,
+        tried=tried,
+        reason=request.form.get("reason", ""),
+    )
+
+
+def _state(found: OfferView, action: Action | None) -> dict[str, object]:
+    return {
+        "offer": found.state.value,
+        "valid_until": found.valid_until,
+        "action": action
+        and {"kind": action.kind, "state": action.state, "tx_hash": action.tx_hash, "message": action.message},
+    }

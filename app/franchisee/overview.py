@@ -1,0 +1,136 @@
+"""What waits for the operator's organisation, and the batches that it may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import render_template, request
+
+from app.facts.documents import CheckedDocument
+from app.facts.parties import Party
+from app.facts.status import Status, status_of
+from app.links import page_path
+from app.portal import now_s, operator, portal, readable
+from app.rights import OFFER_SCOPES
+from app.store.actions import open_actions
+from chromatrace.domain.errors import NotFound
+from chromatrace.domain.rights import Role, Scope
+from chromatrace.index.views import BatchView, GrantView, OfferView
+
+_SHORT, _PAGE = 10, 50
+GROUPS = {"held": "Held by you", "made": "Made by you", "shared": "Shared with you"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One batch in a list."""
+
+    view: BatchView
+    name: str
+    status: Status
+    producer: Party
+
+    @property
+    def link(self) -> str:
+        return page_path(self.view.key)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """One offer that waits."""
+
+    offer: OfferView
+    batch: Row
+    giver: Party
+    expired: bool
+
+    @property
+    def batch_hex(self) -> str:
+        return self.offer.batch_id.hex()
+
+
+def overview() -> str:
+    """Offers, pending actions, and the newest batches of each group."""
+    here, who, now = portal(), operator(), now_s()
+    offers, withheld = waiting_offers()
+    return render_template(
+        "franchisee/overview.html",
+        operator=who,
+        organisation=here.batches.party(who.organisation, now),
+        roles=[role.name.lower() for role in Role if role & who.roles and role.name],
+        offers=offers,
+        withheld=withheld,
+        actions=open_actions(here.store, who.address),
+        groups=[(group, title, _group(group, _SHORT, None)) for group, title in GROUPS.items()],
+        grants=[(grant, here.batches.party(grant.owner, now), _scopes(grant.scopes)) for grant in _grants(now)],
+        may_make_labels=who.has(Role.PRODUCER),
+    )
+
+
+def batches(group: str) -> str:
+    """All batches of one group, page by page."""
+    if group not in GROUPS:
+        raise NotFound("there is no such list", field="group", hint=f"one of {', '.join(GROUPS)}")
+    rows = _group(group, _PAGE, request.args.get("after", type=int))
+    return render_template(
+        "franchisee/batches.html",
+        title=GROUPS[group],
+        group=group,
+        rows=rows,
+        after=rows[-1].view.cursor if len(rows) == _PAGE else None,
+        may_make_labels=operator().has(Role.PRODUCER) and group == "made",
+    )
+
+
+def waiting_offers() -> tuple[list[OfferRow], int]:
+    """The open offers that the organisation's grants allow to be seen, and how many more there are."""
+    here, who, now = portal(), operator(), now_s()
+    shown: list[OfferRow] = []
+    withheld = 0
+    for offer in here.index.offers_to(who.organisation):
+        view = here.index.batch(offer.batch_id)
+        if view is None or not readable()(view.producer, view.gtin, OFFER_SCOPES):
+            withheld += 1
+            continue
+        giver = here.batches.party(offer.from_organisation, now)
+        shown.append(OfferRow(offer, row_of(view), giver, not offer.open_at(now)))
+    return shown, withheld
+
+
+def row_of(view: BatchView) -> Row:
+    """A batch as a list shows it."""
+    batches = portal().batches
+    content: CheckedDocument[object] = batches.content(view)  # type: ignore[assignment]
+    product = getattr(content.value, "product", None)
+    name = product.name if product else f"Batch {view.lot}"
+    return Row(view, name, status_of(view), batches.party(view.producer, now_s()))
+
+
+def _grants(now: int) -> list[GrantView]:
+    return [grant for grant in portal().index.grants_to(operator().organisation) if grant.holds_at(now)]
+
+
+def _group(group: str, limit: int, after: int | None) -> list[Row]:
+    index, organisation = portal().index, operator().organisation
+    if group == "made":
+        found = index.batches(producer=organisation, limit=limit, after=after)
+    elif group == "held":
+        found = index.batches(custodian=organisation, limit=limit, after=after)
+    else:
+        found = _shared(limit, after)
+    return [row_of(view) for view in found]
+
+
+def _shared(limit: int, after: int | None) -> tuple[BatchView, ...]:
+    """Others' batches, by the grants that the index knows, each line confirmed by the chain."""
+    index, found = portal().index, dict[bytes, BatchView]()
+    for grant in _grants(now_s()):
+        for view in index.batches(producer=grant.owner, gtin=grant.gtin, limit=limit, after=after):
+            if readable()(view.producer, view.gtin, Scope.PRODUCT):
+                found[view.batch_id] = view
+    newest = sorted(found.values(), key=lambda view: view.cursor, reverse=True)
+    return tuple(newest[:limit])
+
+
+def _scopes(scopes: Scope) -> list[str]:
+    return [scope.name.lower() for scope in Scope if scope & scopes and scope.name]

@@ -1,0 +1,76 @@
+"""What the views of one portal worker share."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app, g
+from flask_limiter import Limiter
+
+from app.config import PortalConfig
+from app.errors import LoginNeeded, RightsEnded
+from app.facts.batch import BatchReader
+from app.logins import Logins
+from app.rights import Operator, ReadableLines
+from app.services import ChainPort
+from app.store.database import Store
+from app.store.scans import ScanLog
+from app.wallet import WalletLogins
+from chromatrace.index import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """One worker's parts, made by `create_app`."""
+
+    config: PortalConfig
+    store: Store
+    index: Index
+    batches: BatchReader
+    chain: ChainPort
+    logins: Logins
+    wallets: WalletLogins
+    scans: ScanLog
+    limiter: Limiter
+
+
+def portal() -> Portal:
+    """The portal that the present request belongs to."""
+    return cast(Portal, current_app.extensions["portal"])
+
+
+def now_s() -> int:
+    """The present, Unix seconds."""
+    return int(time.time())
+
+
+def operator() -> Operator:
+    """Who is acting, authorised by the chain in this request.
+
+    Raises `LoginNeeded`; `RightsEnded`, with every session of the operator ended; `RightsUnknown` where the chain does
+    not answer.
+    """
+    known = g.get("operator")
+    if isinstance(known, Operator):
+        return known
+    here = portal()
+    visitor = here.logins.current(now_s())
+    if visitor is None:
+        raise LoginNeeded("this page is for operators of the consortium", hint="log in to see it")
+    try:
+        organisation = here.chain.authorise(visitor.address)
+    except RightsEnded:
+        here.logins.end_all(visitor.address)
+        raise
+    found = Operator(visitor.address, visitor.account, organisation, here.chain.roles_of(visitor.address))
+    g.operator = found
+    return found
+
+
+def readable() -> ReadableLines:
+    """What the operator of this request may read, asked of the chain."""
+    if "readable" not in g:
+        g.readable = ReadableLines(portal().chain, operator())
+    return cast(ReadableLines, g.readable)

@@ -1,0 +1,92 @@
+"""Headers of every answer, CSRF, rate limits, cookie flags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+
+from app.config import PortalConfig
+from app.store import rate_counts  # noqa: F401 - registers the storage scheme `portal`
+from app.store.database import Store
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_NO_DEVICES = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+_CAMERA_ONLY = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
+
+csrf = CSRFProtect()
+
+
+def cookie_settings(config: PortalConfig) -> dict[str, object]:
+    """Flask's settings for the one cookie: unreadable to scripts, bound to this host where there is TLS."""
+    return {
+        "SESSION_COOKIE_NAME": "__Host-chromatrace" if config.secure else "chromatrace",
+        "SESSION_COOKIE_SECURE": config.secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,
+        "MAX_CONTENT_LENGTH": config.max_upload_bytes,
+        "MAX_FORM_MEMORY_SIZE": 500_000,
+        "MAX_FORM_PARTS": 50,
+    }
+
+
+def build_limiter(app: Flask, store: Store) -> Limiter:
+    """A limiter that counts in portal.db; the routes name their own limits."""
+    return Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri="portal://",
+        storage_options={"store": store},  # type: ignore[dict-item]
+        strategy="fixed-window",
+        headers_enabled=True,
+        default_limits=[],
+    )
+
+
+def add_headers(app: Flask, config: PortalConfig) -> None:
+    """Sets the headers on every answer, errors too."""
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        scanning = request.endpoint == "consumer.scan"
+        response.headers["Permissions-Policy"] = _CAMERA_ONLY if scanning else _NO_DEVICES
+        if config.secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.pop("Server", None)
+        return response
+
+
+def limit_views(app: Flask, limiter: Limiter, limits: dict[str, str], *, methods: list[str] | None = None) -> None:
+    """Puts rate limits on views that are registered already: endpoint to limit, per address."""
+    for endpoint, rate in limits.items():
+        view: Any = app.view_functions[endpoint]
+        app.view_functions[endpoint] = limiter.limit(rate, methods=methods)(view)

@@ -1,0 +1,205 @@
+"""The one command port: every question of rights to the chain, and every write, goes through here.
+
+No other module of the portal imports `chromatrace.chain`. A key is unlocked by its owner's password for one action and
+forgotten with it; the portal never holds an unlocked one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import LoginRefused, RightsEnded, RightsUnknown
+from chromatrace.chain.abi import contract
+from chromatrace.chain.client import Chain
+from chromatrace.chain.errors import ChainUnavailable, ContractRefusal, RpcError
+from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.rpc import RpcClient
+from chromatrace.chain.signer import create_keystore, keystore_signer
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import BatchId, Gtin
+from chromatrace.domain.rights import Role, Scope
+
+MAX_REASON = 200
+"""Characters of a reason that goes on the chain."""
+
+_ALL_ROLES = Role(sum(Role))
+
+
+@dataclass(frozen=True, slots=True)
+class WalletCall:
+    """A transaction for a wallet to sign: where to, and what to say there."""
+
+    to: str
+    data: str
+    chain_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a transaction: None while no block has it."""
+
+    included: bool
+    succeeded: bool | None
+    message: str | None
+
+
+class ChainPort:
+    """One chain, one deployment. Thread-safe; the deployment is verified before the first answer is believed."""
+
+    def __init__(self, rpc_url: str, manifest: Manifest, outbox: Path) -> None:
+        self._rpc = RpcClient(rpc_url)
+        self._manifest = manifest
+        self._outbox = Outbox(outbox)
+        self._chain = Chain(self._rpc, manifest, self._outbox)
+        self._verified = False
+
+    @property
+    def chain_id(self) -> int:
+        """The chain that the manifest is for."""
+        return self._manifest.chain_id
+
+    # -- rights
+
+    def authorise(self, address: str, roles: Role = _ALL_ROLES) -> int:
+        """The organisation for which `address` may act in one of `roles`, now.
+
+        Raises `RightsEnded` with the chain's reason, `RightsUnknown` where the chain does not answer.
+        """
+        try:
+            return int(self._read("Consortium", "authorize", address, int(roles)))
+        except ContractRefusal as error:
+            raise RightsEnded(
+                f"the consortium does not authorise this operator: {error.message}",
+                field="operator",
+                hint=error.hint or "ask an administrator of your organisation",
+            ) from error
+
+    def roles_of(self, address: str) -> Role:
+        """The operator's roles as they stand on the chain; use only after `authorise`."""
+        return Role(self._read("Consortium", "operator", address)["roles"])
+
+    def may_read(self, address: str, owner: int, gtin: Gtin, scopes: Scope) -> bool:
+        """Whether `address` may read all of `scopes` of `owner`'s product line `gtin`, now."""
+        return bool(self._read("Consortium", "mayRead", address, owner, int(gtin), int(scopes)))
+
+    def ping(self) -> None:
+        """Raises `RightsUnknown` where the chain does not answer."""
+        self._read("Consortium", "organisationCount")
+
+    def _read(self, name: str, function: str, *args: Any) -> Any:
+        try:
+            if not self._verified:
+                self._manifest.verify(self._rpc)
+                self._verified = True
+            return self._chain.read(name, function, *args)
+        except (ChainUnavailable, RpcError) as error:
+            raise RightsUnknown(
+                "the chain does not answer, so nobody's rights can be checked",
+                field="chain",
+                hint="try again in a minute; nothing was changed",
+            ) from error
+
+    # -- writes
+
+    def accept(self, batch: BatchId, keystore: Path, password: str, offer: str) -> str:
+        """Accepts an offer in the name of the keystore's operator; the transaction's hash. `offer` names the offer."""
+        return self._send(keystore, password, f"accept:{offer}", "accept", batch)
+
+    def refuse(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
+        """Refuses an offer, with a reason of at most `MAX_REASON` characters; the transaction's hash."""
+        return self._send(keystore, password, f"refuse:{offer}", "refuse", batch, checked_reason(reason))
+
+    def wallet_accept(self, batch: BatchId) -> WalletCall:
+        """What a wallet signs to accept."""
+        return self._wallet_call("accept", batch)
+
+    def wallet_refuse(self, batch: BatchId, reason: str) -> WalletCall:
+        """What a wallet signs to refuse."""
+        return self._wallet_call("refuse", batch, checked_reason(reason))
+
+    def _wallet_call(self, function: str, *args: Any) -> WalletCall:
+        data = contract("CustodyLedger").encode(function, *args)
+        return WalletCall(self._manifest.address("CustodyLedger"), f"0x{data.hex()}", self.chain_id)
+
+    def _send(self, keystore: Path, password: str, key: str, function: str, *args: Any) -> str:
+        try:
+            signer = keystore_signer(keystore, password)
+        except InvalidInput as error:
+            if error.field == "password":
+                raise LoginRefused("the password is wrong", field="password", hint="nothing was sent") from error
+            raise
+        chain = self._chain.with_signer(signer)
+        receipt = chain.send("CustodyLedger", function, *args, key=f"{signer.address}:{key}", wait=False)
+        return receipt.tx
+
+    # -- watching
+
+    def is_ours(self, tx_hash: str, sender: str) -> bool:
+        """Whether the node knows the transaction and it goes from `sender` to this deployment's custody ledger."""
+        transaction = self._rpc.call("eth_getTransactionByHash", tx_hash)
+        return (
+            isinstance(transaction, dict)
+            and str(transaction.get("from")).lower() == sender.lower()
+            and str(transaction.get("to")).lower() == self._manifest.address("CustodyLedger").lower()
+        )
+
+    def outcome(self, tx_hash: str) -> Outcome:
+        """What the chain says of a transaction."""
+        receipt = self._rpc.call("eth_getTransactionReceipt", tx_hash)
+        if receipt is None:
+            return Outcome(included=False, succeeded=None, message=None)
+        succeeded = int(receipt["status"], 16) == 1
+        message = None if succeeded else "the contract refused it; the offer or your rights changed in the meantime"
+        return Outcome(included=True, succeeded=succeeded, message=message)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._outbox.close()
+        self._rpc.close()
+
+
+def checked_reason(reason: str) -> str:
+    """A reason fit for the chain; `InvalidInput` naming `reason`."""
+    text = " ".join(reason.split())
+    if not 3 <= len(text) <= MAX_REASON:
+        raise InvalidInput(
+            f"3 to {MAX_REASON} characters are needed, got {len(text)}",
+            field="reason",
+            hint="say in a sentence why; it stands on the chain for ever, so name no person",
+        )
+    return text
+
+
+def new_keystore(path: Path, password: str) -> str:
+    """Makes an operator key, encrypted under `password`; its address."""
+    return str(create_keystore(path, password).address)
+
+
+def adopt_keystore(path: Path, password: str, private_key: bytes) -> str:
+    """Encrypts an existing key under `password`; its address."""
+    return str(create_keystore(path, password, key=private_key).address)
+
+
+def dev_addresses() -> frozenset[str]:
+    """Addresses whose keys are published with the development chains, lower case."""
+    return _PUBLISHED
+
+
+_PUBLISHED = frozenset(
+    {
+        "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
+        "0x70997970c51812dc3a010c7d01b50e0d17dc79c8",
+        "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc",
+        "0x90f79bf6eb2c4f870365e785982e1f101e93b906",
+        "0x15d34aaf54267db7d7c367839aaf71a00a2c6a65",
+        "0x9965507d1a55bcc2695c58ba16fb37d819b0a4dc",
+        "0x976ea74026e726554db657fa54763abd0c3a0aa9",
+        "0x14dc79964da2c08b23698b3d3cc7ca32193d9955",
+        "0x23618e81e3f5cdf7f54c3d65f7fbc0abf5b21e8f",
+        "0xa0ee7a142d267c1f36714e4a8f75612f20a79720",
+    }
+)
+"""The ten first addresses of Anvil's mnemonic; a test derives them anew."""

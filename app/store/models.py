@@ -1,0 +1,88 @@
+"""The tables of portal.db. Times are Unix seconds, addresses lower-case hex with 0x."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """All tables of the portal."""
+
+
+class Account(Base):
+    """An enterprise account: a name and password, and the operator address that acts on chain."""
+
+    __tablename__ = "accounts"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    address: Mapped[str] = mapped_column(String(42), index=True)
+    keystore: Mapped[str | None] = mapped_column(String(200))
+    """File name in the keys folder; none where the owner signs with a wallet."""
+    demonstration: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Login(Base):
+    """A session. The cookie has the token, this row its SHA-256 alone."""
+
+    __tablename__ = "logins"
+
+    token_digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    address: Mapped[str] = mapped_column(String(42), index=True)
+    account: Mapped[str | None] = mapped_column(String(64), index=True)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Nonce(Base):
+    """An EIP-4361 nonce that was given out and not yet used."""
+
+    __tablename__ = "nonces"
+
+    value: Mapped[str] = mapped_column(String(32), primary_key=True)
+    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+class Scan(Base):
+    """One opening of a code's page. Who opened it is a keyed digest that changes every day."""
+
+    __tablename__ = "scans"
+    __table_args__ = (Index("ix_scans_code", "gtin", "lot", "serial", "scanned_at"),)
+
+    id: Mapped[int] = mapped_column(_RowId, primary_key=True, autoincrement=True)
+    gtin: Mapped[str] = mapped_column(String(14))
+    lot: Mapped[str] = mapped_column(String(20))
+    serial: Mapped[str] = mapped_column(String(20), default="")
+    """Empty for the code of a whole batch."""
+    viewer: Mapped[bytes] = mapped_column(LargeBinary(16))
+    scanned_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Action(Base):
+    """Something sent to the chain from here, kept until the index has it."""
+
+    __tablename__ = "actions"
+
+    tx_hash: Mapped[str] = mapped_column(String(66), primary_key=True)
+    address: Mapped[str] = mapped_column(String(42), index=True)
+    batch_id: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    """`accept` or `refuse`."""
+    state: Mapped[str] = mapped_column(String(16), default="pending")
+    """`pending`, `done` or `failed`."""
+    message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class RateCount(Base):
+    """How often a limited thing was done in the present window."""
+
+    __tablename__ = "rate_counts"
+
+    key: Mapped[str] = mapped_column(String(250), primary_key=True)
+    count: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)

@@ -1,0 +1,43 @@
+"""Template filters: times, numbers, hashes as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from app.facts.inspection import number_words
+
+_FORMAT = "%-d %b %Y, %H:%M UTC"
+
+
+def plain_time(seconds: int) -> str:
+    """ "22 Nov 2026, 05:04 UTC"."""
+    return datetime.fromtimestamp(seconds, UTC).strftime(_FORMAT)
+
+
+def iso_time(seconds: int) -> str:
+    """RFC 3339, for machines."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def plain_rfc3339(text: str) -> str:
+    """A document's time, in UTC."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC).strftime(_FORMAT)
+
+
+def short_hash(text: str) -> str:
+    """Both ends of a hash or address: "0x12ab34…c0de"."""
+    return text if len(text) <= 14 else f"{text[:8]}…{text[-4:]}"
+
+
+def tag_words(tag: str) -> str:
+    """A machine's tag without its path and underscores: "Line1.Chamber.working_pressure" is "working pressure"."""
+    return tag.replace("/", ".").split(".")[-1].replace("_", " ")
+
+
+def register_filters(app: Flask) -> None:
+    """Makes the filters known to the templates."""
+    for function in (plain_time, iso_time, plain_rfc3339, short_hash, tag_words):
+        app.add_template_filter(function, function.__name__)
+    app.add_template_filter(number_words, "number")

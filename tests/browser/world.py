@@ -1,0 +1,312 @@
+"""A small consortium on a real chain, with its index, documents and readings: what the portal's tests look at.
+
+Example Glass makes panes, Example Spectroscopy inspects them, Example Windows sells them. Batches:
+
+    L2410A  released, offered to Example Windows          L2410D  first inspection passed, being assembled
+    L2410B  recalled after release                        L2410E  stopped: first inspection failed
+    L2410C  on hold                                       L2410F  released, its inspection document altered
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from chromatrace.chain.client import Chain
+from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.crypto.eip712 import Inspection, sign_inspection
+from chromatrace.domain.documents import (
+    BatchContent,
+    Comparison,
+    InspectionEvidence,
+    Instrument,
+    Material,
+    Measurement,
+    Product,
+    ReadingWindow,
+)
+from chromatrace.domain.identifiers import BatchKey, Gln
+from chromatrace.domain.reading import Reading
+from chromatrace.domain.rights import OrganisationKind, Role, Scope, Stage, Verdict
+from chromatrace.domain.serials import SerialRange
+from chromatrace.exchange.documents import DocumentStore
+from chromatrace.exchange.units import serial_root
+from chromatrace.index import Follower, Index
+from chromatrace.ingest.spool import Spool
+from chromatrace.merkle.entry import encode_reading
+from chromatrace.merkle.log import leaf_hash, root
+
+from app import PortalConfig
+from app.accounts import create_account
+from app.store import Store
+
+GTIN = "09521234543213"
+PASSWORD = "seven grey panes of glass"
+FAR = 4_000_000_000
+CHANNEL = "line-1"
+
+REGISTRAR, MAKER, LABORATORY, SHOP, OTHER_SHOP = range(5)
+_FIRST_NS = 1_792_000_000_000_000_000
+
+
+@dataclass
+class World:
+    """The running consortium. `chains` has one signer for each of the actors above."""
+
+    node: DevNode
+    folder: Path
+    manifest_path: Path
+    manifest: Manifest
+    chains: list[Chain]
+    index: Index
+    follower: Follower
+    documents: DocumentStore
+    spool: Spool
+    organisations: dict[str, int] = field(default_factory=dict)
+    shop_account: str = "store-12@example-windows"
+    shop_address: str = ""
+    maker_account: str = "line@example-glass"
+
+    def config(self, base_url: str, **settings: object) -> PortalConfig:
+        """A portal on this world."""
+        values = {"plot_tags": ("working_pressure", "target_power", "substrate_temperature")} | settings
+        return PortalConfig(
+            data_folder=self.folder,
+            rpc_url=self.node.url,
+            manifest_path=self.manifest_path,
+            base_url=base_url,
+            **values,  # type: ignore[arg-type]
+        )
+
+    def key(self, lot: str) -> BatchKey:
+        return BatchKey.parse(GTIN, lot)
+
+    def sync(self) -> None:
+        """Brings the index up to the chain."""
+        self.follower.sync()
+
+    def send(self, actor: int, contract: str, function: str, *args: object) -> None:
+        self.chains[actor].send(contract, function, *args)
+
+    def close(self) -> None:
+        self.index.close()
+        self.spool.close()
+        for chain in self.chains:
+            chain.outbox.close()
+
+
+def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
+    """Everything above, from contracts that are just deployed."""
+    manifest = Manifest.load(manifest_path)
+    chains = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DevKeyWarning)
+        for actor in range(5):
+            signer = dev_signer(actor, node.chain_id)
+            chains.append(Chain(node.rpc(), manifest, Outbox(folder / f"outbox-{actor}.db"), signer))
+    index = Index(f"sqlite:///{folder / 'index.db'}")
+    index.migrate()
+    world = World(
+        node,
+        folder,
+        manifest_path,
+        manifest,
+        chains,
+        index,
+        Follower(index, node.rpc(), manifest),
+        DocumentStore(folder / "documents"),
+        Spool(folder / "spool.db"),
+    )
+    _organisations(world)
+    _accounts(world)
+    window = _readings(world)
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410E", "L2410F"):
+        _register(world, lot)
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410F"):
+        _inspect(world, lot, Stage.FIRST, Verdict.PASS, window)
+    _inspect(world, "L2410E", Stage.FIRST, Verdict.FAIL, window)
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410F"):
+        batch = world.key(lot).batch_id
+        world.send(MAKER, "BatchRegistry", "assemble", batch)
+        _inspect(world, lot, Stage.FINAL, Verdict.PASS, None)
+        world.send(MAKER, "BatchRegistry", "grade", batch, 188, 9, 3)
+        world.send(MAKER, "BatchRegistry", "release", batch, 0)
+    offer_until = int(time.time()) + 14 * 86_400
+    world.send(MAKER, "CustodyLedger", "offer", world.key("L2410A").batch_id, world.organisations["shop"], offer_until)
+    reason = "Electrolyte of supplier lot EL-0098 may leak at the edge seal."
+    world.send(MAKER, "BatchRegistry", "recall", world.key("L2410B").batch_id, reason)
+    world.send(
+        MAKER, "BatchRegistry", "hold", world.key("L2410C").batch_id, "Thickness readings drifted; under review."
+    )
+    _alter_document(world, "L2410F")
+    world.sync()
+    return world
+
+
+def _organisations(world: World) -> None:
+    kinds = (
+        ("maker", OrganisationKind.MANUFACTURER, "9521000000013", "Example Glass", MAKER, 0b1111111),
+        ("laboratory", OrganisationKind.LABORATORY, "9521000000020", "Example Spectroscopy", LABORATORY, 0b0001001),
+        ("shop", OrganisationKind.FRANCHISEE, "9521000000037", "Example Windows", SHOP, 0b0110001),
+        ("other", OrganisationKind.FRANCHISEE, "9521000000044", "Example Facades", OTHER_SHOP, 0b0110001),
+    )
+    for number, (short, kind, gln, name, actor, roles) in enumerate(kinds, start=1):
+        world.send(
+            REGISTRAR, "Consortium", "registerOrganisation", int(kind), int(Gln(_with_check(gln))), roles, FAR, name
+        )
+        address = world.chains[actor].sender
+        world.send(REGISTRAR, "Consortium", "appointOperator", address, number, roles, FAR)
+        world.organisations[short] = number
+    scopes = int(Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY)
+    world.send(MAKER, "Consortium", "grantReadScopes", world.organisations["shop"], [int(GTIN)], scopes, FAR)
+
+
+def _with_check(gln: str) -> str:
+    from chromatrace.domain.identifiers import check_digit
+
+    return gln[:-1] + check_digit(gln[:-1])
+
+
+def _accounts(world: World) -> None:
+    store = Store(f"sqlite:///{world.folder / 'portal.db'}")
+    rpc = world.node.rpc()
+    for name, organisation, roles in (
+        (world.shop_account, "shop", Role.FRANCHISEE | Role.ADMIN),
+        (world.maker_account, "maker", Role.PRODUCER | Role.ADMIN),
+    ):
+        account = create_account(store, world.folder / "keys", name, PASSWORD, demonstration=True)
+        world.send(
+            REGISTRAR,
+            "Consortium",
+            "appointOperator",
+            account.address,
+            world.organisations[organisation],
+            int(roles),
+            FAR,
+        )
+        rpc.call("anvil_setBalance", account.address, hex(10**18))
+        if name == world.shop_account:
+            world.shop_address = account.address
+    store.close()
+
+
+def _readings(world: World) -> ReadingWindow:
+    """A sputtering run of twenty minutes, spooled and anchored."""
+    tags = {
+        "working_pressure": ("Pa", lambda t: 1.2 + 0.08 * math.sin(t / 40) + 0.01 * math.sin(t * 3.1)),
+        "target_power": ("W", lambda t: 300 * (1 - math.exp(-t / 60)) + 2.5 * math.sin(t / 7)),
+        "substrate_temperature": ("Cel", lambda t: 25 + 175 * (1 - math.exp(-t / 300)) + 1.5 * math.sin(t / 11)),
+        "o2_share": ("%", lambda t: 30 + 1.1 * math.sin(t / 90)),
+    }
+    readings = []
+    for step in range(400):
+        at_ns = _FIRST_NS + step * 3_000_000_000
+        for tag, (unit, value) in tags.items():
+            readings.append(
+                Reading("sputter-201", tag, at_ns, at_ns + 5_000_000, value(step * 3.0), unit, sequence=len(readings))
+            )
+    world.spool.append(CHANNEL, readings)
+    stored = list(world.spool.entries(CHANNEL))
+    head = root([leaf_hash(encode_reading(reading)) for reading in stored])
+    first_ns, last_ns = stored[0].source_time_ns, stored[-1].source_time_ns
+    world.send(MAKER, "ProcessLedger", "openChannel", CHANNEL)
+    channel = world.chains[MAKER].read("ProcessLedger", "channelIdOf", world.organisations["maker"], CHANNEL)
+    world.send(MAKER, "ProcessLedger", "anchor", channel, len(stored), head, first_ns, last_ns)
+    gln = Gln(_with_check("9521000000013"))
+    return ReadingWindow(CHANNEL, gln, 40, 1_559, len(stored), head, first_ns + 30_000_000_000, last_ns)
+
+
+def _register(world: World, lot: str) -> None:
+    key = world.key(lot)
+    serials = SerialRange(1, 200, 6)
+    content = BatchContent(
+        gtin=key.gtin,
+        lot=key.lot,
+        product=Product(
+            "Electrochromic pane EC-633", "Window pane that darkens on command: tungsten oxide and nickel oxide on glass."
+        ),
+        quantity=200,
+        made_at="2026-10-14T06:30:00Z",
+        serials=serials,
+        materials=(
+            Material("Tungsten target, 99.99 %", "Example Metals", "W-7719"),
+            Material("FTO glass, 3 mm", "Example Float", "FTO-2291"),
+            Material("Solid electrolyte", "Example Polymers", "EL-0098"),
+        ),
+    )
+    digest = world.documents.put(content.to_bytes())
+    registration = (int(key.gtin), str(key.lot), 200, serial_root(serials), digest, bytes(32), [])
+    world.send(MAKER, "BatchRegistry", "register", registration)
+
+
+def _measurements(stage: Stage, passed: bool) -> tuple[Measurement, ...]:
+    least, most = Comparison.AT_LEAST, Comparison.AT_MOST
+    if stage is Stage.FIRST:
+        thickness = 382.0 if passed else 268.0
+        return (
+            Measurement("film thickness", thickness, "nm", 300.0, least, passed),
+            Measurement("oxygen deficiency x in WO3-x", 0.24, "", 0.35, most, True),
+            Measurement("crystalline share (XRD)", 3.1, "%", 10.0, most, True),
+        )
+    return (
+        Measurement("optical modulation", 63.2, "%", 40.0, least, True, "at 633 nm"),
+        Measurement("coloration efficiency", 41.7, "cm²/C", 30.0, least, True),
+        Measurement("cycling stability", 91.5, "%", 80.0, least, True, "after 1,000 cycles"),
+        Measurement("switching time, colouring", 18.4, "s", 30.0, most, True, "to 90 % of the modulation"),
+        Measurement("optical memory", 6.3, "%/24 h", 10.0, most, True),
+    )
+
+
+def _inspect(world: World, lot: str, stage: Stage, verdict: Verdict, window: ReadingWindow | None) -> None:
+    key, chain = world.key(lot), world.chains[LABORATORY]
+    first = stage is Stage.FIRST
+    instrument = (
+        Instrument("X-ray diffractometer", "XRD-0417", "2026-08-03")
+        if first
+        else Instrument("Spectrophotometer", "SP-2208", "2026-09-21")
+    )
+    serials = SerialRange(1, 200, 6)
+    evidence = InspectionEvidence(
+        gtin=key.gtin,
+        lot=key.lot,
+        stage=stage,
+        inspected_at="2026-10-15T09:12:00Z" if first else "2026-10-19T13:40:00Z",
+        instrument=instrument,
+        sample=(serials.serial(41), serials.serial(117)),
+        measurements=_measurements(stage, verdict is Verdict.PASS),
+        readings=window,
+    )
+    inspection = Inspection(
+        batch=key.batch_id,
+        stage=stage,
+        verdict=verdict,
+        revision=1,
+        sample_size=2,
+        defects=0 if verdict is Verdict.PASS else 2,
+        instrument=sha256(str(instrument).encode()).digest(),
+        evidence=world.documents.put(evidence.to_bytes()),
+        inspected_at=int(time.time()) - 60,
+        inspector=chain.sender,
+        nonce=int.from_bytes(sha256(f"{lot}{stage}".encode()).digest()[:20], "big") << 64,
+        deadline=FAR,
+    )
+    ledger = world.manifest.address("InspectionLedger")
+    signature = sign_inspection(inspection, chain.signer, world.manifest.chain_id, ledger)
+    world.send(MAKER, "InspectionLedger", "record", inspection.as_struct(), signature)
+
+
+def _alter_document(world: World, lot: str) -> None:
+    """Somebody improves a result in the stored document after the fact."""
+    world.sync()
+    final = next(item for item in world.index.inspections(world.key(lot).batch_id) if item.stage is Stage.FINAL)
+    name = final.evidence.hex()
+    path = world.documents.folder / name[:2] / name[2:]
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes().replace(b"63.2", b"83.2"))
