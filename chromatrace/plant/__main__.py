@@ -38,7 +38,7 @@ from chromatrace.plant.sources import Source
 @click.option("--recording", type=click.Path(path_type=Path), help="Replay this table of numbers instead of a plant.")
 @click.option("--columns", help="Tags of the recording's columns: XMEAS(1..41),XMV(1..11).")
 @click.option("--step", type=float, help="Seconds between the recording's rows.")
-@click.option("--name", help="Source name of the recording; its file name where not given.")
+@click.option("--name", help="Source name of the recording; the file's stem where not given.")
 @click.option("--start", help="Simulated time of the start, RFC 3339; now where not given.")
 @click.option("--time-factor", default="1", show_default=True, help="Simulated seconds in a real one, or max.")
 @click.option("--runs", type=click.IntRange(min=1), help="End when every machine has finished so many runs.")

@@ -20,6 +20,8 @@ from chromatrace.plant.sources import Source, Step
 
 APPLICATION_URI = "urn:chromatrace:plant:server"
 DEFAULT_ENDPOINT = "opc.tcp://127.0.0.1:4840/chromatrace/plant"
+LOCAL_ENDPOINT = "opc.tcp://127.0.0.1:0/chromatrace/plant"
+"""At a free port."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _logger = logging.getLogger(__name__)

@@ -216,7 +216,10 @@ class Session:
         """Whether the server says that no further value will come. Raises `InvalidInput` where it does not say."""
         if not self._finished:
             raise InvalidInput("this server never says that it has finished", field="once", hint="leave it out")
-        return all([bool(await self._request(node.read_value())) for node in self._finished])
+        for node in self._finished:
+            if not await self._request(node.read_value()):
+                return False
+        return True
 
     def silent(self) -> bool:
         """Whether neither values nor a keep-alive have come for longer than the server promised."""

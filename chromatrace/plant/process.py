@@ -1,0 +1,85 @@
+"""A plant server as a process of its own, for demos and tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from types import TracebackType
+from typing import IO
+
+from chromatrace.domain.errors import Unavailable
+from chromatrace.plant.server import LOCAL_ENDPOINT
+
+
+class PlantProcess:
+    """`with PlantProcess("--plant", "electrochromic", "--time-factor", "60") as plant:` serves until the block ends.
+
+    Takes the arguments of `python -m chromatrace.plant`; without `--endpoint` it listens on the loopback interface at a
+    free port. `url` and `source` are known within the block. Raises `Unavailable` with the process's own words where it
+    does not come up within `timeout_s`.
+    """
+
+    def __init__(self, *arguments: str, timeout_s: float = 60.0) -> None:
+        self._arguments = arguments if "--endpoint" in arguments else (*arguments, "--endpoint", LOCAL_ENDPOINT)
+        self._timeout_s = timeout_s
+        self._process: subprocess.Popen[str] | None = None
+        self._errors: IO[str] | None = None
+        self.url = ""
+        self.source = ""
+
+    @property
+    def pid(self) -> int:
+        """Process id; 0 outside of the block."""
+        return self._process.pid if self._process is not None else 0
+
+    def __enter__(self) -> PlantProcess:
+        command = [sys.executable, "-m", "chromatrace.plant", *self._arguments]
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors, text=True)  # noqa: S603
+        line = self._first_line(self._process)
+        if not line:
+            said = self._close()
+            raise Unavailable(f"the plant server did not come up: {said[-1000:] or 'it said nothing'}", field="plant")
+        announced = json.loads(line)
+        self.url, self.source = announced["endpoint"], announced["source"]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _first_line(self, process: subprocess.Popen[str]) -> str:
+        """What it writes when clients can connect; "" where it ends, or is ended, before."""
+        output = process.stdout
+        if output is None:
+            return ""
+        too_late = threading.Timer(self._timeout_s, process.kill)
+        too_late.start()
+        try:
+            return output.readline()
+        finally:
+            too_late.cancel()
+
+    def _close(self) -> str:
+        """Ends the process; what it wrote as errors."""
+        said = ""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            self._process = None
+        if self._errors is not None:
+            self._errors.seek(0)
+            said = self._errors.read().strip()
+            self._errors.close()
+            self._errors = None
+        return said

@@ -1,0 +1,141 @@
+"""The recorded process over a real OPC UA server: every reading, none twice, whatever happens to the connection."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from opcua_proxy import CuttingProxy
+
+from chromatrace.ingest.files import ingest_file
+from chromatrace.ingest.layout import Table, parse_columns
+from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSettings
+from chromatrace.ingest.spool import Spool
+from chromatrace.plant.process import PlantProcess
+
+COLUMNS = "XMEAS(1..41),XMV(1..11)"
+TAGS = [f"XMEAS({number})" for number in range(1, 42)] + [f"XMV({number})" for number in range(1, 12)]
+START = "2020-01-01T00:00:00Z"
+START_NS = 1_577_836_800 * 10**9
+STEP_NS = 180 * 10**9
+READINGS = 49_920
+FEW_ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def recording(data_dir):
+    return data_dir / "tep" / "d01_te.dat"
+
+
+@pytest.fixture(scope="module")
+def beginning(recording, tmp_path_factory):
+    """Its first rows, under the same name."""
+    path = tmp_path_factory.mktemp("beginning") / recording.name
+    path.write_text("".join(recording.read_text().splitlines(keepends=True)[:FEW_ROWS]))
+    return path
+
+
+def served(recording, time_factor):
+    return PlantProcess(
+        *("--recording", str(recording), "--columns", COLUMNS, "--step", "180", "--start", START),
+        *("--time-factor", time_factor),
+    )
+
+
+def expected(recording):
+    """Read by numpy, beside our own reader and our own server."""
+    table = np.loadtxt(recording)
+    return {
+        ("d01_te", tag, START_NS + row * STEP_NS): float(table[row, column])
+        for row in range(table.shape[0])
+        for column, tag in enumerate(TAGS)
+    }
+
+
+def stored(spool, channel):
+    """By identity; fails where one stands twice."""
+    readings = list(spool.entries(channel))
+    found = {(reading.source, reading.tag, reading.source_time_ns): reading.value for reading in readings}
+    assert len(found) == len(readings)
+    return found
+
+
+def wait_until(condition, what, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not happen in {seconds} s"
+        time.sleep(0.02)
+
+
+def test_every_reading_once_in_spite_of_a_cut(recording, tmp_path):
+    wanted = expected(recording)
+    assert len(wanted) == READINGS
+    with (
+        served(recording, "34560") as plant,  # five seconds
+        CuttingProxy(plant.url) as proxy,
+        Spool(tmp_path / "spool.db") as spool,
+        BackgroundGateway(OpcUaSettings(proxy.url, "tep", since_ns=0, once=True), spool) as gateway,
+    ):
+        wait_until(lambda: gateway.statistics.taken > READINGS // 3, "a third of the readings")
+        live_before = gateway.statistics.taken - gateway.statistics.replayed
+        proxy.refusing = True
+        proxy.cut()
+        wait_until(lambda: gateway.statistics.failed_attempts > 0, "a refused connection")
+        at_cut = spool.size("tep")
+        proxy.refusing = False
+        assert gateway.wait(60)
+        statistics = gateway.statistics
+        found = stored(spool, "tep")
+        readings = list(spool.entries("tep"))
+    assert found == wanted
+    assert live_before > 0
+    assert at_cut < READINGS
+    assert statistics.reconnects == 1
+    assert statistics.taken == READINGS
+    assert statistics.conflicting == statistics.refused == statistics.gaps_unfilled == 0
+    # What was missed came from history and says so; what came before the cut did not.
+    assert sum(reading.replayed for reading in readings) == statistics.replayed
+    assert any(reading.replayed for reading in readings[at_cut:])
+    assert [reading.sequence for reading in readings] == list(range(READINGS))
+    assert all(reading.quality == 0 for reading in readings)
+
+
+def test_the_file_reader_gives_the_same_readings(recording, tmp_path):
+    with served(recording, "max") as plant, Spool(tmp_path / "spool.db") as spool:
+        with BackgroundGateway(OpcUaSettings(plant.url, "opcua", since_ns=0, once=True), spool) as gateway:
+            assert gateway.wait(60)
+        ingest_file(spool, "file", recording, Table(parse_columns(COLUMNS), START_NS, STEP_NS))
+        assert len(stored(spool, "file")) == READINGS
+        assert stored(spool, "opcua") == stored(spool, "file")
+        # The same readings are the same also to the spool: from the file into the other channel nothing is taken.
+        again = ingest_file(spool, "opcua", recording, Table(parse_columns(COLUMNS), START_NS, STEP_NS))
+        assert (again.taken, again.duplicates, again.conflicting) == (0, READINGS, 0)
+
+
+def test_a_gateway_resumes_where_an_earlier_one_stopped(beginning, tmp_path):
+    wanted = expected(beginning)
+    with served(beginning, "18000") as plant, Spool(tmp_path / "spool.db") as spool:
+        with BackgroundGateway(OpcUaSettings(plant.url, "tep", since_ns=0), spool) as first:
+            wait_until(lambda: first.statistics.taken > len(wanted) // 5, "a fifth of the readings")
+        between = spool.size("tep")
+        assert 0 < between < len(wanted)
+        # No `since_ns`: what the spool has says where to go on.
+        with BackgroundGateway(OpcUaSettings(plant.url, "tep", once=True), spool) as second:
+            assert second.wait(60)
+        assert stored(spool, "tep") == wanted
+        assert second.statistics.taken == len(wanted) - between
+        assert [reading.sequence for reading in spool.entries("tep")] == list(range(len(wanted)))
+
+
+def test_an_overflown_queue_on_the_server_is_filled_from_history(beginning, tmp_path):
+    """A queue of one value, read once a second: nearly all is swallowed on the way, and fetched."""
+    settings = {"since_ns": 0, "once": True, "queue_size": 1, "publishing_interval_ms": 1000.0}
+    wanted = expected(beginning)
+    with served(beginning, "12000") as plant, Spool(tmp_path / "spool.db") as spool:
+        with BackgroundGateway(OpcUaSettings(plant.url, "tep", **settings), spool) as gateway:
+            assert gateway.wait(60)
+        assert stored(spool, "tep") == wanted
+        assert gateway.statistics.overflows > 0
+        assert gateway.statistics.gaps_unfilled == gateway.statistics.conflicting == 0
+        assert all(reading.quality == 0 for reading in spool.entries("tep"))
