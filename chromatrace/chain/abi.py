@@ -10,11 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from chromatrace.chain import refusals
 from chromatrace.chain.codec import Codec, bytes_of, checksummed, codec_of, tuple_codec
 from chromatrace.chain.errors import AbiError, ContractRefusal, RefusedConflict
+from chromatrace.crypto.hashing import keccak
 
 FOLDER = Path(__file__).parent / "abi"
 

@@ -10,6 +10,7 @@ Every refusal is a decoded `ContractRefusal`; a refused call takes no nonce.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,6 +36,8 @@ from chromatrace.chain.signer import Signer
 from chromatrace.domain.errors import Unavailable
 
 _CHUNK = 400
+_WINDOW = 4_000
+"""Calls of one sender that may wait for a block at once: nodes hold about five thousand in their pools."""
 _BATCH = 100
 
 
@@ -226,36 +229,54 @@ class Chain:
         """
         courier = self._courier
         outcomes: list[Receipt | ContractRefusal | int] = []
-        for start in range(0, len(calls), _CHUNK):
-            some = calls[start : start + _CHUNK]
-            outcomes += self._send_chunk(courier, some, check)
+        # While one chunk is on its way to the node, the next one is encoded and signed.
+        with ThreadPoolExecutor(1, "chromatrace-send") as sending:
+            on_the_way: Future[None] | None = None
+            for start in range(0, len(calls), _CHUNK):
+                signed, block, chunk = self._sign_chunk(courier, calls[start : start + _CHUNK], check)
+                outcomes += chunk
+                if on_the_way is not None:
+                    on_the_way.result()
+                if start % _WINDOW == _WINDOW - _CHUNK:
+                    courier.wait_for_room(_WINDOW - _CHUNK, timeout_s)
+                on_the_way = sending.submit(self._hand_over, courier, signed, block)
+            if on_the_way is not None:
+                on_the_way.result()
+        sent = [item for item in outcomes if isinstance(item, int)]
         if wait:
-            courier.wait((item for item in outcomes if isinstance(item, int)), timeout_s, progress)
-        return [self._outcome(item) if isinstance(item, int) else item for item in outcomes]
+            courier.wait(sent, timeout_s, progress)
+        known = {entry.id: entry for entry in self._outbox.get_many(sent)}
+        return [_outcome(known[item]) if isinstance(item, int) else item for item in outcomes]
 
-    def _send_chunk(
+    def _sign_chunk(
         self, courier: Courier, calls: Sequence[Call], check: bool
-    ) -> list[Receipt | ContractRefusal | int]:
+    ) -> tuple[list[int], int, list[Receipt | ContractRefusal | int]]:
         drafts = [self._draft(call) for call in calls]
         around = courier.look_around()
         if check or any(draft.gas is None for draft in drafts):
             trials = preflight.needed_gas(self.rpc, self.sender, drafts, around.block_gas_limit)
         else:
             trials = [draft.gas or 0 for draft in drafts]
-        # A key that the outbox knows may rightly fail its trial now: its effect is there already.
-        known = [draft.key is not None and self._outbox.by_key(draft.key) is not None for draft in drafts]
-        ready = [place for place, trial in enumerate(trials) if known[place] or not isinstance(trial, ContractRefusal)]
+        ready = [
+            place
+            for place, trial in enumerate(trials)
+            if not isinstance(trial, ContractRefusal) or self._under_way(drafts[place])
+        ]
         limits = [trials[place] for place in ready]
         entries = courier.sign(
             [drafts[place] for place in ready],
             [0 if isinstance(limit, ContractRefusal) else limit for limit in limits],
             around,
         )
-        self._hand_over(courier, [entry.id for entry in entries if entry.state is CallState.SIGNED], around.block)
         outcomes: list[Receipt | ContractRefusal | int] = list(trials)
         for place, entry in zip(ready, entries, strict=True):
             outcomes[place] = entry.id
-        return outcomes
+        return [entry.id for entry in entries if entry.state is CallState.SIGNED], around.block, outcomes
+
+    def _under_way(self, draft: Draft) -> bool:
+        """Whether its key was sent before: then its trial rightly fails now, since its effect is there already."""
+        known = self._outbox.by_key(draft.key) if draft.key is not None else None
+        return known is not None and known.state not in (CallState.QUEUED, CallState.FAILED)
 
     def _hand_over(self, courier: Courier, calls: Sequence[int], block: int) -> None:
         try:
@@ -294,10 +315,6 @@ class Chain:
         recipient = bytes.fromhex(self.manifest.address(call.contract)[2:])
         return Draft(recipient, data, f"{call.contract}.{call.function}", call.key, call.gas)
 
-    def _outcome(self, call: int) -> Receipt | ContractRefusal:
-        entry = self._outbox.get(call)
-        return _failure(entry) if entry.state is CallState.FAILED else _plain_receipt(entry)
-
     def _receipt(self, entry: Entry) -> Receipt:
         if entry.state is CallState.FAILED:
             raise _failure(entry)
@@ -311,6 +328,10 @@ class Chain:
             *(receipt.call, receipt.state, receipt.tx_hash, receipt.block_number, receipt.block_hash),
             *(receipt.gas_used, events),
         )
+
+
+def _outcome(entry: Entry) -> Receipt | ContractRefusal:
+    return _failure(entry) if entry.state is CallState.FAILED else _plain_receipt(entry)
 
 
 def _plain_receipt(entry: Entry) -> Receipt:

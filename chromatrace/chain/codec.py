@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from chromatrace.chain.errors import AbiError
+from chromatrace.crypto.hashing import keccak
 
 Encoder = Callable[[Any], bytes]
 Decoder = Callable[[bytes, int, int], Any]

@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from eth_hash.auto import keccak
-
 from chromatrace.chain import preflight
 from chromatrace.chain.abi import decode_revert, revert_data
 from chromatrace.chain.codec import bytes_of
@@ -22,10 +20,12 @@ from chromatrace.chain.records import Attempt, CallState, Draft, Entry, Inclusio
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.chain.signer import DEV_CHAINS, Signer
 from chromatrace.chain.transaction import Transaction
+from chromatrace.crypto.hashing import keccak
 
 _BATCH = 100
 _NS = 1_000_000_000
 _FILLER_GAS = 21_000
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.25
 _IN_FLIGHT_S = 3.0
 """Signed calls younger than this are being sent by the process that signed them."""
 
@@ -124,20 +124,26 @@ class Courier:
         for attempt in self._outbox.attempts(*calls):
             newest[attempt.call] = attempt
         attempts = sorted(newest.values(), key=lambda attempt: attempt.nonce)
-        for start in range(0, len(attempts), _BATCH):
-            some = attempts[start : start + _BATCH]
-            answers = self._rpc.batch_outcomes(
-                [("eth_sendRawTransaction", ["0x" + attempt.raw.hex()]) for attempt in some]
-            )
-            taken, problem = [], None
-            for attempt, answer in zip(some, answers, strict=True):
-                if not isinstance(answer, RpcError) or self._harmless(attempt, answer):
-                    taken.append(attempt.tx_hash)
-                elif any(words in answer.node_message.lower() for words in _NO_FUNDS):
-                    problem = preflight.no_funds(f"{self._sender}: {answer.node_message}; the call is kept")
-            self._outbox.mark_sent(taken, block)
-            if problem is not None:
-                raise problem
+        taken: list[bytes] = []
+        try:
+            for start in range(0, len(attempts), _BATCH):
+                self._send(attempts[start : start + _BATCH], taken)
+        finally:
+            if taken:
+                self._outbox.mark_sent(taken, block)
+
+    def _send(self, attempts: Sequence[Attempt], taken: list[bytes]) -> None:
+        answers = self._rpc.batch_outcomes(
+            [("eth_sendRawTransaction", ["0x" + attempt.raw.hex()]) for attempt in attempts]
+        )
+        problem = None
+        for attempt, answer in zip(attempts, answers, strict=True):
+            if not isinstance(answer, RpcError) or self._harmless(attempt, answer):
+                taken.append(attempt.tx_hash)
+            elif any(words in answer.node_message.lower() for words in _NO_FUNDS):
+                problem = preflight.no_funds(f"{self._sender}: {answer.node_message}; the call is kept")
+        if problem is not None:
+            raise problem
 
     def _harmless(self, attempt: Attempt, error: RpcError) -> bool:
         """Whether the node has the transaction, or its nonce is used (the receipt will tell by whom)."""
@@ -314,20 +320,36 @@ class Courier:
     ) -> None:
         """Returns when every call is included, final or failed; raises `InclusionTimeout`, and the outbox goes on."""
         wanted = set(calls)
+        if wanted:
+            self._until(lambda still: len(wanted & still), 0, timeout_s, len(wanted), progress)
+
+    def wait_for_room(self, limit: int, timeout_s: float | None) -> None:
+        """Returns when at most `limit` of the signer's calls wait for a block; raises `InclusionTimeout`."""
+        self._until(len, limit, timeout_s, limit, None)
+
+    def _until(
+        self,
+        count: Callable[[set[int]], int],
+        goal: int,
+        timeout_s: float | None,
+        whole: int,
+        progress: Callable[[int], None] | None,
+    ) -> None:
         limit_s = self._policy.timeout_s if timeout_s is None else timeout_s
-        deadline, pause_s = time.monotonic() + limit_s, 0.002
-        left = len(wanted)
-        while still := wanted & self.poll():
-            if len(still) < left:
-                left, pause_s = len(still), 0.002
+        deadline, pause_s, left = time.monotonic() + limit_s, _FIRST_PAUSE_S, whole
+        while (now_left := count(self.poll())) > goal:
+            if now_left < left:
+                left, pause_s = now_left, _FIRST_PAUSE_S
                 if progress is not None:
-                    progress(len(wanted) - left)
+                    progress(whole - left)
             if time.monotonic() > deadline:
                 why = f"; the node last said: {self._last_words}" if self._last_words else ""
                 raise InclusionTimeout(
-                    f"{len(still)} of {len(wanted)} calls are in no block after {limit_s:g} s{why}",
+                    f"{now_left} calls are in no block after {limit_s:g} s{why}",
                     field="outbox",
                     hint="they are kept and will be sent again; is the chain making blocks?",
                 )
             time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, 0.25)
+            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+        if progress is not None:
+            progress(whole)

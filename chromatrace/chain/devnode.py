@@ -7,7 +7,6 @@ to EIP-7825's 2^24 gas, as a real chain does.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -25,8 +24,9 @@ from chromatrace.domain.errors import NotFound, Unavailable
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's well-known mnemonic. Everybody has its keys."""
 
-_LISTENING = re.compile(r"Listening on \S+:(\d+)")
 _START_S = 30.0
+_BLOCK_GAS = 10**9
+"""With Anvil's default of 3e7 a burst fills a block, and what is left waits until somebody sends again."""
 _STOP_S = 15.0
 
 
@@ -54,6 +54,7 @@ class DevNode:
     ) -> None:
         self.kind = kind
         self.port = port
+        self._any_port = port == 0
         self.chain_id = chain_id
         self._state_path = Path(state_path) if state_path is not None else None
         self._block_time_s = block_time_s
@@ -89,7 +90,7 @@ class DevNode:
         """Starts the node and returns when it answers."""
         if self.running:
             return
-        if self.kind == "ganache" and self.port == 0:
+        if self._any_port:
             self.port = _free_port()
         descriptor, name = tempfile.mkstemp(prefix=f"chromatrace-{self.kind}-", suffix=".log")
         self._log = Path(name)
@@ -120,11 +121,6 @@ class DevNode:
             self._log = None
 
     def _answers(self) -> bool:
-        if self.port == 0 and self._log is not None:
-            found = _LISTENING.search(self._log.read_text(encoding="utf-8", errors="replace"))
-            if found is None:
-                return False
-            self.port = int(found[1])
         try:
             return int(RpcClient(self.url, 5.0).call("eth_chainId"), 16) == self.chain_id
         except (ChainUnavailable, RpcError):
@@ -133,7 +129,8 @@ class DevNode:
     def _command(self) -> list[str]:
         if self.kind == "anvil":
             command = [_program("anvil"), "--host", "127.0.0.1", "--port", str(self.port)]
-            command += ["--chain-id", str(self.chain_id), "--hardfork", "prague", "--enable-tx-gas-limit"]
+            command += ["--chain-id", str(self.chain_id), "--hardfork", "prague", "--enable-tx-gas-limit", "--quiet"]
+            command += ["--gas-limit", str(_BLOCK_GAS)]
             command += [] if self._history else ["--prune-history"]
             command += ["--state", str(self._state_path)] if self._state_path else []
             command += ["--block-time", f"{self._block_time_s:g}"] if self._block_time_s else []

@@ -16,11 +16,11 @@ from types import MappingProxyType
 from typing import Any
 
 import orjson
-from eth_hash.auto import keccak
 
 from chromatrace.chain.codec import bytes_of, checksummed
 from chromatrace.chain.errors import AbiError, WrongDeployment
 from chromatrace.chain.rpc import RpcClient
+from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.errors import InvalidInput, NotFound
 
 

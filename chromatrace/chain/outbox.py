@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -68,6 +69,10 @@ CREATE INDEX IF NOT EXISTS attempts_call ON attempts (call);
 _COLUMNS = (
     "id, key, label, sender, recipient, data, gas, nonce, state, tx_hash, block_number, block_hash, gas_used, "
     "error, revert"
+)
+_NEW_ATTEMPT = (
+    "INSERT OR IGNORE INTO attempts (tx_hash, call, raw, max_fee_wei, priority_fee_wei, signed_ns) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
 )
 _BUSY_S = 60.0
 
@@ -149,76 +154,70 @@ class Outbox:
         Calls that are past `queued` already (a known key, or another process was first) are returned as they are.
         """
         with self._transaction():
-            drafts = [item for item in drafts_or_ids if isinstance(item, Draft)]
-            taken = iter(self._take(sender, drafts))
+            taken = iter(self._take(sender, [item for item in drafts_or_ids if isinstance(item, Draft)]))
             entries = [next(taken) if isinstance(item, Draft) else self._entry(item) for item in drafts_or_ids]
             row = self._db.execute("SELECT next FROM nonces WHERE sender = ?", (sender,)).fetchone()
-            first = nonce = max(floor, row[0] if row else 0)
+            nonce = max(floor, row[0] if row else 0)
             now = time.time_ns()
-            calls, attempts, done = [], [], set()
+            calls, attempts = [], []
+            signed_now: dict[int, Entry] = {}
             for place, entry in enumerate(entries):
-                if entry.state is not CallState.QUEUED or entry.id in done:
+                if entry.state is not CallState.QUEUED:
                     continue
-                done.add(entry.id)
-                signed = signing(entry, nonce, gas[place])
-                calls.append((nonce, gas[place], signed.tx_hash, entry.id))
-                attempts.append(
-                    (signed.tx_hash, entry.id, signed.raw, signed.max_fee_wei, signed.priority_fee_wei, now)
-                )
-                nonce += 1
+                if entry.id not in signed_now:
+                    made = signing(entry, nonce, gas[place])
+                    calls.append((nonce, gas[place], made.tx_hash, entry.id))
+                    attempts.append((made.tx_hash, entry.id, made.raw, made.max_fee_wei, made.priority_fee_wei, now))
+                    signed_now[entry.id] = replace(
+                        entry, nonce=nonce, gas=gas[place], state=CallState.SIGNED, tx_hash=made.tx_hash
+                    )
+                    nonce += 1
+                entries[place] = signed_now[entry.id]
             self._db.executemany(
                 "UPDATE calls SET state = 'signed', nonce = ?, gas = ?, tx_hash = ? WHERE id = ?", calls
             )
-            self._db.executemany(
-                "INSERT INTO attempts (tx_hash, call, raw, max_fee_wei, priority_fee_wei, signed_ns) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                attempts,
-            )
-            if nonce != first or row is None:
+            self._db.executemany(_NEW_ATTEMPT, attempts)
+            if calls or row is None:
                 self._db.execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (sender, nonce))
-            return [self._entry(entry.id) for entry in entries]
+            return entries
 
     def _take(self, sender: str, drafts: Sequence[Draft]) -> list[Entry]:
-        open_calls = self._db.execute(
-            "SELECT count(*) FROM calls WHERE state NOT IN ('final', 'failed', 'included')"
-        ).fetchone()[0]
-        entries = []
+        open_calls, last_id = self._db.execute(
+            "SELECT (SELECT count(*) FROM calls WHERE state IN ('queued', 'signed', 'sent')), "
+            "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'calls'), 0)"
+        ).fetchone()
+        entries: list[Entry] = []
+        new: dict[str, Entry] = {}
+        rows = []
+        now = time.time_ns()
         for draft in drafts:
-            known = self._known(sender, draft)
+            known = self._known(sender, draft, new)
             if known is not None:
                 entries.append(known)
                 continue
-            open_calls += 1
+            open_calls, last_id = open_calls + 1, last_id + 1
             if open_calls > self.limit:
                 raise OutboxFull(
                     f"{self.limit} calls wait for the chain already",
                     field="outbox",
                     hint="let them be included first: is the node mining, is the fee high enough?",
                 )
-            cursor = self._db.execute(
-                "INSERT INTO calls (key, label, sender, recipient, data, gas, state, queued_ns) "
-                "VALUES (?, ?, ?, ?, ?, ?, 'queued', ?)",
-                (draft.key, draft.label, sender, draft.recipient, draft.data, draft.gas, time.time_ns()),
-            )
-            assert cursor.lastrowid is not None
-            entries.append(
-                Entry(
-                    cursor.lastrowid,
-                    draft.key,
-                    draft.label,
-                    sender,
-                    draft.recipient,
-                    draft.data,
-                    draft.gas,
-                    *(None, CallState.QUEUED, None, None, None, None, None, None),
-                )
-            )
+            entry = Entry(last_id, draft.key, draft.label, sender, draft.recipient, draft.data, draft.gas)
+            rows.append((entry.id, entry.key, entry.label, sender, entry.recipient, entry.data, entry.gas, now))
+            entries.append(entry)
+            if draft.key is not None:
+                new[draft.key] = entry
+        self._db.executemany(
+            "INSERT INTO calls (id, key, label, sender, recipient, data, gas, state, queued_ns) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?)",
+            rows,
+        )
         return entries
 
-    def _known(self, sender: str, draft: Draft) -> Entry | None:
+    def _known(self, sender: str, draft: Draft, new: Mapping[str, Entry]) -> Entry | None:
         if draft.key is None:
             return None
-        entry = self.by_key(draft.key)
+        entry = new.get(draft.key) or self.by_key(draft.key)
         if entry is None:
             return None
         if (entry.sender, entry.recipient, entry.data) != (sender, draft.recipient, draft.data):
@@ -236,6 +235,17 @@ class Outbox:
         """One call by its id; `KeyError` where there is none."""
         with self._lock:
             return self._entry(call)
+
+    def get_many(self, calls: Sequence[int]) -> list[Entry]:
+        """Many calls by id, in the order given; `KeyError` where there is none."""
+        found: dict[int, Entry] = {}
+        with self._lock:
+            for start in range(0, len(calls), 500):
+                some = calls[start : start + 500]
+                marks = ", ".join("?" * len(some))
+                rows = self._db.execute(f"SELECT {_COLUMNS} FROM calls WHERE id IN ({marks})", some)  # noqa: S608
+                found |= {row[0]: _entry(row) for row in rows}
+        return [found[call] for call in calls]
 
     def _entry(self, call: int) -> Entry:
         row = self._db.execute(f"SELECT {_COLUMNS} FROM calls WHERE id = ?", (call,)).fetchone()  # noqa: S608
@@ -369,8 +379,7 @@ class Outbox:
             ).rowcount
             if changed:
                 self._db.execute(
-                    "INSERT OR IGNORE INTO attempts (tx_hash, call, raw, max_fee_wei, priority_fee_wei, signed_ns) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    _NEW_ATTEMPT,
                     (signed.tx_hash, call, signed.raw, signed.max_fee_wei, signed.priority_fee_wei, time.time_ns()),
                 )
 
@@ -430,8 +439,7 @@ class Outbox:
                 (sender, recipient, gas, nonce, time.time_ns(), signed.tx_hash),
             )
             self._db.execute(
-                "INSERT INTO attempts (tx_hash, call, raw, max_fee_wei, priority_fee_wei, signed_ns) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                _NEW_ATTEMPT,
                 (
                     *(signed.tx_hash, cursor.lastrowid, signed.raw, signed.max_fee_wei, signed.priority_fee_wei),
                     time.time_ns(),

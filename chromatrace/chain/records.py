@@ -39,14 +39,14 @@ class Entry:
     recipient: bytes
     data: bytes
     gas: int | None
-    nonce: int | None
-    state: CallState
-    tx_hash: bytes | None
-    block_number: int | None
-    block_hash: bytes | None
-    gas_used: int | None
-    error: str | None
-    revert: bytes | None
+    nonce: int | None = None
+    state: CallState = CallState.QUEUED
+    tx_hash: bytes | None = None
+    block_number: int | None = None
+    block_hash: bytes | None = None
+    gas_used: int | None = None
+    error: str | None = None
+    revert: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from eth_hash.auto import keccak
-
 from chromatrace.chain.errors import (
     ContractRefusal,
     RefusedConflict,
@@ -21,6 +19,7 @@ from chromatrace.chain.errors import (
     RefusedNotAuthorised,
     RefusedNotFound,
 )
+from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.rights import (
     BatchState,
     OrganisationKind,

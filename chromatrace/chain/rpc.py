@@ -22,6 +22,13 @@ from chromatrace.domain.errors import InvalidInput
 
 _STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
 _FAILED = (OSError, http.client.HTTPException)
+_TRANSIENT_RETRIES = 5
+_TRANSIENT = ("blockoutofrange", "header not found", "unknown block")
+
+
+def _is_transient(outcome: Any) -> bool:
+    """Whether a node pruned "latest" while it answered, because a new block came: nothing was executed."""
+    return isinstance(outcome, RpcError) and any(words in outcome.node_message.lower() for words in _TRANSIENT)
 
 
 class RpcClient:
@@ -70,6 +77,16 @@ class RpcClient:
 
     def batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """As `batch`, but an `RpcError` stands, unraised, in the place of each request that failed."""
+        outcomes = self._batch_once(requests)
+        for _ in range(_TRANSIENT_RETRIES):
+            again = [place for place, outcome in enumerate(outcomes) if _is_transient(outcome)]
+            if not again:
+                break
+            for place, outcome in zip(again, self._batch_once([requests[place] for place in again]), strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    def _batch_once(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         if not requests:
             return []
         first = next(self._ids)

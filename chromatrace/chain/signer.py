@@ -59,7 +59,7 @@ class LocalSigner:
 
     def sign_transaction(self, transaction: Transaction) -> bytes:
         """See `Signer`."""
-        return transaction.raw(sign_digest(self._key, transaction.signing_hash()))
+        return transaction.signed(self.sign_digest)
 
 
 class DevSigner(LocalSigner):

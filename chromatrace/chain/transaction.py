@@ -5,10 +5,13 @@ Sources: EIP-1559, EIP-2718; RLP from the yellow paper, appendix B. A test holds
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coincurve import PrivateKey
-from eth_hash.auto import keccak
+
+from chromatrace.crypto.hashing import keccak
 
 TX_GAS_CAP = 1 << 24
 """Gas that one transaction may ask for (EIP-7825)."""
@@ -30,19 +33,16 @@ class Transaction:
     data: bytes
 
     def _fields(self) -> bytes:
-        numbers = (self.chain_id, self.nonce, self.max_priority_fee_wei, self.max_fee_wei, self.gas)
-        head = b"".join(_number(number) for number in numbers)
-        return head + _text(self.to) + _number(self.value_wei) + _text(self.data) + _EMPTY_LIST
+        fees = _common_number(self.max_priority_fee_wei) + _common_number(self.max_fee_wei)
+        head = _common_number(self.chain_id) + _number(self.nonce) + fees + _common_number(self.gas)
+        return head + _text(self.to) + _common_number(self.value_wei) + _text(self.data) + _EMPTY_LIST
 
-    def signing_hash(self) -> bytes:
-        """What the sender signs."""
-        return keccak(b"\x02" + _list(self._fields()))
-
-    def raw(self, signature: bytes) -> bytes:
-        """The bytes for eth_sendRawTransaction. `signature`: 65 bytes r, s, recovery id (0, 1 or 27, 28)."""
-        y_parity = signature[64] % 27
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
-        return b"\x02" + _list(self._fields() + _number(y_parity) + _number(r) + _number(s))
+    def signed(self, sign: Callable[[bytes], bytes]) -> bytes:
+        """The bytes for eth_sendRawTransaction. `sign`: 32 bytes -> r, s, recovery id (0, 1 or 27, 28), 65 bytes."""
+        fields = self._fields()
+        signature = sign(keccak(b"\x02" + _list(fields)))
+        r, s = signature[:32].lstrip(b"\0"), signature[32:64].lstrip(b"\0")
+        return b"\x02" + _list(fields + _number(signature[64] % 27) + _text(r) + _text(s))
 
 
 def sign_digest(key: PrivateKey, digest: bytes) -> bytes:
@@ -54,6 +54,9 @@ def _number(value: int) -> bytes:
     if value == 0:
         return b"\x80"
     return _text(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+
+
+_common_number = lru_cache(maxsize=1024)(_number)
 
 
 def _text(raw: bytes) -> bytes:

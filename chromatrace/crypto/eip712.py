@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
-from eth_hash.auto import keccak
 from eth_keys.exceptions import BadSignature
 from eth_utils.address import is_address, to_checksum_address
 from eth_utils.exceptions import ValidationError
 
+from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
 
