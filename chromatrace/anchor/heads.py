@@ -105,7 +105,7 @@ class HeadStore:
             self._db.execute("PRAGMA synchronous = FULL")
             if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'head'").fetchone():
                 self._db.execute(_SCHEMA)
-                self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA journal_mode = WAL")
 
     def close(self) -> None:
         """Closes the file."""

@@ -138,6 +138,7 @@ class Spool:
             self._db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_BYTES // _PAGE}")
             if self._version() != _VERSION:
                 self._create()
+            self._db.execute("PRAGMA journal_mode = WAL")
             if max_bytes is not None:
                 self._db.execute(f"PRAGMA max_page_count = {max(1, max_bytes // _PAGE)}")
 
@@ -157,7 +158,6 @@ class Spool:
             if self._version() != _VERSION:
                 for statement in _statements(_SCHEMA):
                     self._db.execute(statement)
-        self._db.execute("PRAGMA journal_mode = WAL")
 
     def __enter__(self) -> Spool:
         return self

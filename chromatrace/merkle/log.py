@@ -94,6 +94,7 @@ class MerkleLog:
             self._id = self._known_id()
             if self._id is None:
                 self._create()
+            self._db.execute("PRAGMA journal_mode = WAL")
 
     def _known_id(self) -> int | None:
         """The log's id; None where the file or the log is new. Reads only, so that nobody waits for a long append."""
@@ -107,7 +108,6 @@ class MerkleLog:
                 self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO log (name, size) VALUES (?, 0)", (self.name,))
             self._id = self._known_id()
-        self._db.execute("PRAGMA journal_mode = WAL")
 
     def __enter__(self) -> MerkleLog:
         return self

@@ -1,0 +1,257 @@
+"""Recorded files: what is broken is reported by line and field, the rest is taken, and nothing twice."""
+
+import pytest
+
+from chromatrace.ingest.errors import FileRefused, LayoutRefused
+from chromatrace.ingest.files import LISTED_REFUSALS, MAX_LINE, RefusedRow, ingest_file, layout_for
+from chromatrace.ingest.layout import Column, JsonLines, Table, TimedCsv, parse_columns
+from chromatrace.ingest.spool import Spool
+
+START = 1_767_225_600_000_000_000
+TABLE = {"columns": "T[Cel],p(1..2)", "start": "2026-01-01T00:00:00Z", "step": "2s"}
+
+
+@pytest.fixture
+def spool(tmp_path):
+    with Spool(tmp_path / "spool.db") as spool:
+        yield spool
+
+
+@pytest.fixture
+def take(spool, tmp_path):
+    def take(content, name="run.dat", **options):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return ingest_file(spool, "line", path, layout_for(path, **options))
+
+    return take
+
+
+def values(spool):
+    return [(one.tag, (one.source_time_ns - START) / 1e9, one.value, one.unit) for one in spool.entries("line")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["1 2 3\n 4   5\t6e0 \n", "1,2,3\n4,5,6\n", "1\t2\t3\r\n4\t5\t6\r\n", "1;2;3\n4;5,0;6", '1,"2",3\n4,5,6\n\n\n'],
+)
+def test_a_table_whatever_its_delimiter(take, spool, content):
+    result = take(content, **TABLE)
+    assert (result.taken, result.refused_count, result.lines) == (6, 0, 2)
+    assert values(spool) == [
+        ("T", 0, 1, "Cel"), ("p(1)", 0, 2, ""), ("p(2)", 0, 3, ""),
+        ("T", 2, 4, "Cel"), ("p(1)", 2, 5, ""), ("p(2)", 2, 6, ""),
+    ]  # fmt: skip
+    assert [one.sequence for one in spool.entries("line")] == list(range(6))
+    assert {one.source for one in spool.entries("line")} == {"run"}
+
+
+def test_broken_rows_are_reported_and_keep_their_time_step(take, spool):
+    result = take("1 2 3\n1 x 3\n1 2\n\n1 nan 1_0\n7 8 9\n\n", **TABLE)
+    assert result.refused == [
+        RefusedRow(2, "p(1)", "a number is needed, got 'x'"),
+        RefusedRow(3, "columns", "3 cells are needed, got 2"),
+        RefusedRow(4, "line", "it is empty"),
+        RefusedRow(5, "p(1)", "a finite number is needed, got 'nan'"),
+        RefusedRow(5, "p(2)", "a finite number is needed, got '1_0'"),
+    ]
+    assert result.refused_count == 5
+    assert result.taken == 3 + 2 + 1 + 3
+    assert values(spool)[-3:] == [("T", 10, 7, "Cel"), ("p(1)", 10, 8, ""), ("p(2)", 10, 9, "")]
+
+
+def test_a_broken_line_is_reported_whatever_is_in_it(take):
+    result = take(b"1 2 3\n\xff\xfe 2 3\n" + b"9" * (MAX_LINE + 5) + b"\n4 5 6\n1 \xd9\xa3 3\n", **TABLE)
+    assert [(row.line, row.field) for row in result.refused] == [(2, "line"), (3, "line"), (5, "p(1)")]
+    assert "not UTF-8" in result.refused[0].reason
+    assert "longer than" in result.refused[1].reason
+    assert (result.taken, result.lines) == (8, 5)
+
+
+def test_a_second_run_takes_nothing(take, spool):
+    content = "".join(f"{row} {row * 2} {row * 3}\n" for row in range(9000))
+    assert take(content, **TABLE).taken == 27_000
+    again = take(content, **TABLE)
+    assert (again.taken, again.duplicates, again.refused_count) == (0, 27_000, 0)
+    assert spool.size("line") == 27_000
+    longer = take(content + "1 2 3\n", **TABLE)
+    assert (longer.taken, longer.duplicates) == (3, 27_000)
+
+
+def test_a_contradiction_is_reported_by_its_line(take, spool):
+    take("1 2 3\n4 5 6\n", **TABLE)
+    result = take("1 2 3\n4 5 7\n8 9 10\n", **TABLE)
+    assert (result.taken, result.duplicates, result.conflicting, result.refused_count) == (3, 5, 1, 1)
+    (row,) = result.refused
+    assert (row.line, row.field) == (2, "p(2)")
+    assert row.reason.startswith("7.0 contradicts 6.0")
+    assert len(list(spool.conflicts("line"))) == 1
+
+
+def test_refusals_are_counted_beyond_those_listed(take):
+    result = take("x y z\n" * (LISTED_REFUSALS // 3 + 10), **TABLE)
+    assert result.refused_count == 3 * (LISTED_REFUSALS // 3 + 10)
+    assert len(result.refused) == LISTED_REFUSALS
+
+
+def test_skipped_columns_and_units_by_option(take, spool):
+    take("1 2 3\n", columns="a,-,b", start="2026-01-01T00:00:00Z", step="1s", units={"b": "kPa"})
+    assert values(spool) == [("a", 0, 1, ""), ("b", 0, 3, "kPa")]
+
+
+def test_empty_cells_are_counted(take):
+    result = take("1,,3\n", **TABLE)
+    assert (result.taken, result.empty, result.refused_count) == (2, 1, 0)
+
+
+def test_rows_beyond_the_range_of_times_are_refused(take):
+    result = take("1\n2\n", columns="a", start="2262-04-11T23:47:16Z", step="1s")
+    assert result.taken == 1
+    assert [(row.line, row.field) for row in result.refused] == [(2, "time")]
+
+
+def test_csv_with_a_header_and_times(take, spool):
+    content = (
+        "\ufeffTime,T [Cel],note,p\n"
+        "2026-01-01T00:00:00Z,1.5,ok,2\n"
+        "2026-01-01T01:00:00.000000001+01:00,2.5,,x\n"
+        "2026-01-01T00:00:02,3.5,,4\n"
+        ",3.5,,4\n"
+        "2026-02-30T00:00:00Z,3.5,,4\n"
+        "2026-01-01T00:00:04Z,5,,6,7\n"
+        '2026-01-01T00:00:05Z,5,"a,b",6\n'
+        '2026-01-01T00:00:06Z,5,"a,6\n'
+    )
+    result = take(content, "run.csv", columns="T,p", units={"p": "Pa"})
+    assert [(row.line, row.field) for row in result.refused] == [
+        (3, "p"), (4, "Time"), (5, "Time"), (6, "Time"), (7, "columns"), (9, "line"),
+    ]  # fmt: skip
+    assert "no offset" in result.refused[1].reason
+    assert [(one.tag, one.source_time_ns - START, one.value, one.unit) for one in spool.entries("line")] == [
+        ("T", 0, 1.5, "Cel"), ("p", 0, 2, "Pa"), ("T", 1, 2.5, "Cel"),
+        ("T", 5 * 10**9, 5, "Cel"), ("p", 5 * 10**9, 6, "Pa"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("unit", "cell"),
+    [
+        ("s", "1767225600.25"),
+        ("ms", "1767225600250"),
+        ("us", "1767225600250000"),
+        ("ns", "1767225600250000000"),
+    ],
+)
+def test_csv_with_times_in_numbers(take, spool, unit, cell):
+    result = take(f"clock;a\n{cell};1\nsoon;1\n", "run.csv", time_column="clock", time_unit=unit)
+    assert [one.source_time_ns for one in spool.entries("line")] == [START + 250_000_000]
+    assert [(row.line, row.field) for row in result.refused] == [(3, "clock")]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "error", "field"),
+    [
+        ("1,2\n3,4\n", {}, FileRefused, "line 1"),
+        ("when,a\n1,2\n", {}, LayoutRefused, "time_column"),
+        ("time,a\n1,2\n", {"time_column": "clock"}, LayoutRefused, "time_column"),
+        ("time,a,a\n", {}, FileRefused, "line 1"),
+        ("time\n", {}, FileRefused, "line 1"),
+        ("time,,b\n", {}, FileRefused, "line 1"),
+        ("time,a\n", {"columns": "b"}, LayoutRefused, "columns"),
+    ],
+)
+def test_headers_that_do_not_do(take, spool, content, options, error, field):
+    with pytest.raises(error) as refusal:
+        take(content, "run.csv", **options)
+    assert refusal.value.field == field
+    assert spool.names() == []
+
+
+def test_json_lines(take, spool):
+    lines = [
+        '{"tag": "a", "value": 1, "time": "2026-01-01T00:00:00Z"}',
+        f'{{"source": "m", "tag": "a", "value": 2.5, "source_time_ns": {START}, "unit": "Pa", "quality": 1073741824}}',
+        '{"tag": "a", "value": "1", "time": "2026-01-01T00:00:01Z"}',
+        '{"tag": "a", "value": 1}',
+        '{"tag": "a", "value": 1, "time": "yesterday"}',
+        '{"tag": "a", "value": 1, "time": 12}',
+        '{"tag": "a", "value": NaN, "time": "2026-01-01T00:00:01Z"}',
+        '{"tag": "a", "value": 1, "value": 2, "time": "2026-01-01T00:00:01Z"}',
+        '{"tag": "a", "value": 1, "time": "2026-01-01T00:00:01Z", "untit": "Pa"}',
+        '{"value": 1, "time": "2026-01-01T00:00:01Z"}',
+        '{"tag": null, "value": 1, "time": "2026-01-01T00:00:01Z"}',
+        "[1]",
+        '{"tag": ',
+        "[" * 100_000,
+        '{"tag": "a", "value": 3, "time": "2026-01-01T00:00:02Z", "sequence": 7, "replayed": true}',
+    ]
+    result = take("\n".join(lines), "run.jsonl")
+    assert [(row.line, row.field) for row in result.refused] == [
+        (3, "value"), (4, "source_time_ns"), (5, "time"), (6, "time"), (7, "value"), (8, "value"), (9, "untit"),
+        (10, "tag"), (11, "tag"), (12, "line"), (13, "line"), (14, "line"),
+    ]  # fmt: skip
+    first, second, third = spool.entries("line")
+    assert (first.source, first.sequence, first.source_time_ns) == ("run", 0, START)
+    assert (second.source, second.unit, second.quality) == ("m", "Pa", 1073741824)
+    assert (third.sequence, third.replayed) == (7, True)
+
+
+def test_progress_in_bytes(spool, tmp_path):
+    path = tmp_path / "run.dat"
+    path.write_text("1 2 3\n" * 20_000, encoding="utf-8")
+    told = []
+    ingest_file(spool, "line", path, layout_for(path, **TABLE), progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (120_000, 120_000)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert len(told) > 5
+
+
+def test_a_file_that_is_not_there(spool, tmp_path):
+    with pytest.raises(FileRefused) as refusal:
+        ingest_file(spool, "line", tmp_path / "absent.dat", layout_for("absent.dat", **TABLE))
+    assert refusal.value.field == "path"
+
+
+def test_columns():
+    assert parse_columns("XMEAS(1..3),XMV(9..9)[%]") == (
+        Column("XMEAS(1)"), Column("XMEAS(2)"), Column("XMEAS(3)"), Column("XMV(9)", "%"),
+    )  # fmt: skip
+    assert parse_columns(" a , - ,b [m/s]") == (Column("a"), Column(None), Column("b", "m/s"))
+    assert len(parse_columns("XMEAS(1..41),XMV(1..11)")) == 52
+
+
+@pytest.mark.parametrize("text", ["", "a,,b", "a,a", "x(3..1)", "x(1..2),x(2)", "-", "x(0..999999)", "a[b]c", "a]"])
+def test_columns_that_make_no_sense(text):
+    with pytest.raises(LayoutRefused) as refusal:
+        parse_columns(text)
+    assert refusal.value.field == "columns"
+
+
+def test_the_options_choose_the_layout():
+    assert layout_for("a.dat", **TABLE) == Table((Column("T", "Cel"), Column("p(1)"), Column("p(2)")), START, 2 * 10**9)
+    assert layout_for("a.JSONL") == JsonLines()
+    assert layout_for("a.csv", delimiter="semicolon") == TimedCsv(delimiter=";")
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"step": "1s"}, "columns"),
+        ({"columns": "a", "step": "1s"}, "start"),
+        ({"columns": "a", "start": "2026-01-01T00:00:00Z"}, "step"),
+        ({**TABLE, "start": "2026-01-01"}, "start"),
+        ({**TABLE, "start": "2026-01-01T00:00:00"}, "start"),
+        ({**TABLE, "step": "0s"}, "step"),
+        ({**TABLE, "step": "0.1ns"}, "step"),
+        ({**TABLE, "step": "3 fortnights"}, "step"),
+        ({**TABLE, "time_column": "t"}, "time_column"),
+        ({"delimiter": "|"}, "delimiter"),
+        ({"time_unit": "weeks"}, "time_unit"),
+    ],
+)
+def test_options_that_do_not_go_together(options, field):
+    from chromatrace.domain.errors import InvalidInput
+
+    with pytest.raises(InvalidInput) as refusal:
+        layout_for("a.dat", **options)
+    assert refusal.value.field == field

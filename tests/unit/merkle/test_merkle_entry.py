@@ -1,0 +1,198 @@
+"""Entries: the one canonical encoding, and the refusal of every other."""
+
+import struct
+
+import cbor2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.reading import Reading
+from chromatrace.merkle.entry import decode_reading, encode_fields, encode_reading
+from chromatrace.merkle.errors import EntryRefused, UnknownVersion
+
+READING = Reading("SP-201", "pressure", 1_767_225_600_000_000_000, 1_767_225_600_100_000_000, 0.1, "Pa", 0, 7, False)
+
+# RFC 8949, appendix A, and the edges of the three precisions.
+FLOATS = {
+    0.0: "f90000",
+    1.0: "f93c00",
+    1.5: "f93e00",
+    65504.0: "f97bff",
+    65505.0: "fa477fe100",
+    100000.0: "fa47c35000",
+    3.4028234663852886e38: "fa7f7fffff",
+    1.0e300: "fb7e37e43c8800759c",
+    5.960464477539063e-8: "f90001",
+    2.0**-25: "fa33000000",
+    0.00006103515625: "f90400",
+    -4.0: "f9c400",
+    -4.1: "fbc010666666666666",
+    1.1: "fb3ff199999999999a",
+    2.0**-149: "fa00000001",
+    2.0**-150: "fb3690000000000000",
+    5e-324: "fb0000000000000001",
+}
+
+texts = st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=120)
+times = st.one_of(st.integers(1, 2**63 - 1), st.sampled_from([1, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32]))
+readings = st.builds(
+    Reading,
+    source=texts,
+    tag=texts,
+    source_time_ns=times,
+    received_ns=times,
+    value=st.one_of(
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.floats(allow_nan=False, allow_infinity=False, width=16),
+        st.floats(allow_nan=False, allow_infinity=False, width=32),
+        st.integers(-(2**53), 2**53),
+    ),
+    unit=st.one_of(st.just(""), texts),
+    quality=st.integers(0, 2**32 - 1),
+    sequence=st.one_of(st.integers(0, 2**63 - 1), st.integers(0, 2**17)),
+    replayed=st.booleans(),
+)
+
+
+def fields_of(reading):
+    value = float(reading.value)
+    times_ns = (reading.source_time_ns, reading.received_ns)
+    return (
+        reading.source,
+        reading.tag,
+        *times_ns,
+        value,
+        reading.unit,
+        reading.quality,
+        reading.sequence,
+        reading.replayed,
+    )
+
+
+def is_shortest_by_cbor2(value):
+    """False in the range where cbor2 5.9 takes a single though a half would do: 65,472 to 65,504."""
+    return not 65472 <= abs(value) <= 65504
+
+
+def items_of(reading, value=None):
+    return [
+        1, reading.source, reading.tag, reading.unit, reading.quality, reading.replayed, reading.source_time_ns,
+        reading.received_ns, reading.sequence, float(reading.value) if value is None else value,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "expected"), FLOATS.items())
+def test_values_take_the_shortest_float(value, expected):
+    reading = Reading("s", "t", 1, 1, value)
+    assert encode_reading(reading).hex().endswith("00" + expected)
+    assert decode_reading(encode_reading(reading)) == reading
+
+
+def test_negative_zero_stays_negative():
+    decoded = decode_reading(encode_reading(Reading("s", "t", 1, 1, -0.0)))
+    assert struct.pack(">d", decoded.value) == struct.pack(">d", -0.0)
+
+
+@given(readings)
+@settings(max_examples=300, deadline=None)
+def test_same_bytes_as_another_canonical_encoder(reading):
+    entry = encode_reading(reading)
+    if is_shortest_by_cbor2(reading.value):
+        assert entry == cbor2.dumps(items_of(reading), canonical=True)
+    assert cbor2.loads(entry) == items_of(reading)
+    assert list(encode_fields([fields_of(reading)])) == [entry]
+    assert decode_reading(entry) == reading
+
+
+@given(readings, st.data())
+@settings(max_examples=200, deadline=None)
+def test_no_changed_entry_decodes_to_the_same_reading(reading, data):
+    entry = bytearray(encode_reading(reading))
+    position = data.draw(st.integers(0, len(entry) - 1))
+    entry[position] ^= data.draw(st.integers(1, 255))
+    try:
+        decoded = decode_reading(bytes(entry))
+    except EntryRefused:
+        return
+    # What still is an entry is the canonical one of what it says.
+    assert encode_reading(decoded) == bytes(entry)
+
+
+@given(st.binary(max_size=80))
+@settings(max_examples=200, deadline=None)
+def test_junk_is_refused(junk):
+    with pytest.raises(EntryRefused):
+        decode_reading(junk)
+
+
+def _replaced(position, encoded):
+    parts = [cbor2.dumps(item, canonical=True) for item in items_of(READING)]
+    parts[position] = encoded
+    return b"\x8a" + b"".join(parts)
+
+
+NOT_CANONICAL = {
+    "trailing byte": (encode_reading(READING) + b"\0", "entry"),
+    "longer array head": (b"\x98\x0a" + encode_reading(READING)[1:], "entry"),
+    "indefinite array": (b"\x9f" + encode_reading(READING)[1:] + b"\xff", "entry"),
+    "longer integer": (_replaced(8, b"\x18\x07"), "entry"),
+    "longer text head": (_replaced(3, b"\x78\x02Pa"), "entry"),
+    "value as a single with no need": (_replaced(9, b"\xfa\x3f\x80\x00\x00"), "entry"),
+    "value as an integer": (_replaced(9, b"\x01"), "value"),
+    "not a number": (_replaced(9, b"\xf9\x7e\x00"), "value"),
+    "infinity": (_replaced(9, b"\xf9\x7c\x00"), "value"),
+    "negative time": (_replaced(6, b"\x20"), "source_time_ns"),
+    "no time": (_replaced(6, b"\x00"), "source_time_ns"),
+    "bytes for text": (_replaced(1, b"\x41s"), "source"),
+    "text that is not UTF-8": (_replaced(1, b"\x61\xff"), "source"),
+    "indefinite text": (_replaced(1, b"\x7f\x61s\xff"), "source"),
+    "null for a boolean": (_replaced(5, b"\xf6"), "replayed"),
+    "tagged": (b"\xc1" + encode_reading(READING), "entry"),
+    "cut short": (encode_reading(READING)[:-1], "value"),
+    "empty": (b"", "entry"),
+    "nine fields": (b"\x89" + encode_reading(READING)[1:], "entry"),
+    "text longer than the rest": (_replaced(1, b"\x7b" + b"\xff" * 8), "source"),
+    "too long to be one": (b"\x8a" * 3000, "entry"),
+}
+
+
+@pytest.mark.parametrize(("entry", "field"), NOT_CANONICAL.values(), ids=NOT_CANONICAL.keys())
+def test_other_encodings_are_refused(entry, field):
+    with pytest.raises(EntryRefused) as refusal:
+        decode_reading(entry)
+    assert refusal.value.field == field
+    assert not isinstance(refusal.value, UnknownVersion)
+
+
+def test_an_unknown_version_is_named():
+    with pytest.raises(UnknownVersion) as refusal:
+        decode_reading(_replaced(0, b"\x02"))
+    assert refusal.value.field == "version"
+    assert "version 2" in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"value": 2**53 + 1}, "value"),
+        ({"value": 10**400}, "value"),
+        ({"value": float("nan")}, "value"),
+        ({"value": True}, "value"),
+        ({"source": "half \ud83d"}, "source"),
+        ({"unit": "\udc00"}, "unit"),
+        ({"replayed": 1}, "replayed"),
+        ({"source_time_ns": 0}, "source_time_ns"),
+        ({"source_time_ns": None}, "source_time_ns"),
+        ({"sequence": -1}, "sequence"),
+        ({"quality": 2**32}, "quality"),
+        ({"tag": ""}, "tag"),
+        ({"tag": "x" * 121}, "tag"),
+    ],
+)
+def test_what_no_entry_could_hold_is_no_reading(changed, field):
+    arguments = {"source": "s", "tag": "t", "source_time_ns": 1, "received_ns": 1, "value": 1.0}
+    with pytest.raises(InvalidInput) as refusal:
+        Reading(**(arguments | changed))
+    assert refusal.value.field == field

@@ -1,0 +1,141 @@
+"""Roots and proofs against a reference that follows RFC 9162 word by word."""
+
+from hashlib import sha256
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from merkle_reference import reference_consistency, reference_path, reference_root
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.log import (
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    root,
+    verify_consistency,
+    verify_inclusion,
+)
+
+ENTRIES = [f"entry {number}".encode() for number in range(70)]
+LEAVES = [leaf_hash(entry) for entry in ENTRIES]
+
+
+def test_the_empty_tree_and_a_single_leaf():
+    assert root([]) == sha256(b"").digest()
+    assert root(LEAVES[:1]) == sha256(b"\x00" + ENTRIES[0]).digest()
+
+
+@pytest.mark.parametrize("size", range(1, 40))
+def test_every_proof_of_small_trees(size):
+    entries, leaves = ENTRIES[:size], LEAVES[:size]
+    head = root(leaves)
+    assert head == reference_root(entries)
+    for index in range(size):
+        proof = inclusion_proof(leaves, index)
+        assert proof == reference_path(index, entries)
+        verify_inclusion(leaves[index], index, size, proof, head)
+    for old_size in range(1, size + 1):
+        proof = consistency_proof(leaves, old_size)
+        assert proof == reference_consistency(old_size, entries)
+        verify_consistency(old_size, size, proof, root(leaves[:old_size]), head)
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_changed_inclusion_proof_is_refused(data):
+    size = data.draw(st.integers(1, 70))
+    index = data.draw(st.integers(0, size - 1))
+    leaf, proof, head = LEAVES[index], inclusion_proof(LEAVES[:size], index), root(LEAVES[:size])
+    claims = {"leaf": leaf, "index": index, "size": size, "proof": proof, "root": head}
+    changed = claims | data.draw(
+        st.one_of(
+            st.builds(lambda other: {"leaf": LEAVES[other]}, st.integers(0, 69)),
+            st.builds(lambda other: {"index": other}, st.integers(-2, 140)),
+            st.builds(lambda other: {"root": root(LEAVES[:other])}, st.integers(0, 70)),
+            _changed_hashes(proof),
+        )
+    )
+    if changed == claims:
+        return
+    with pytest.raises(ProofRefused):
+        verify_inclusion(changed["leaf"], changed["index"], changed["size"], changed["proof"], changed["root"])
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_changed_consistency_proof_is_refused(data):
+    size = data.draw(st.integers(1, 70))
+    old_size = data.draw(st.integers(1, size))
+    proof = consistency_proof(LEAVES[:size], old_size)
+    claims = {"proof": proof, "old_root": root(LEAVES[:old_size]), "root": root(LEAVES[:size])}
+    changed = claims | data.draw(
+        st.one_of(
+            st.builds(lambda other: {"old_root": root(LEAVES[:other])}, st.integers(0, 70)),
+            st.builds(lambda other: {"root": root(LEAVES[:other])}, st.integers(0, 70)),
+            _changed_hashes(proof),
+        )
+    )
+    if changed == claims:
+        return
+    with pytest.raises(ProofRefused):
+        verify_consistency(old_size, size, changed["proof"], changed["old_root"], changed["root"])
+
+
+def _changed_hashes(proof):
+    """The proof with a hash more, a hash less, or another bit."""
+    choices = [st.builds(lambda at: {"proof": [*proof[:at], LEAVES[at], *proof[at:]]}, st.integers(0, len(proof)))]
+    if proof:
+        places = st.integers(0, len(proof) - 1)
+        choices.append(st.builds(lambda at: {"proof": proof[:at] + proof[at + 1 :]}, places))
+        choices.append(
+            st.builds(
+                lambda at, bit: {"proof": [*proof[:at], _flipped(proof[at], bit), *proof[at + 1 :]]},
+                places,
+                st.integers(0, 255),
+            )
+        )
+    return st.one_of(choices)
+
+
+def _flipped(node, bit):
+    return (int.from_bytes(node, "big") ^ 1 << bit).to_bytes(32, "big")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ((LEAVES[0], 0, 1, [], b""), "root"),
+        ((b"", 0, 1, [], LEAVES[0]), "leaf_hash"),
+        ((LEAVES[0], 0, 0, [], root([])), "index"),
+        ((LEAVES[0], 1, 1, [], LEAVES[0]), "index"),
+        ((LEAVES[0], 0, 2, [b"short"], LEAVES[0]), "proof[0]"),
+        ((LEAVES[0], 0, 2, [], LEAVES[0]), "proof"),
+        ((LEAVES[0], 0, 2, [LEAVES[1]], LEAVES[0]), "root"),
+    ],
+)
+def test_a_refusal_names_what_is_wrong(arguments, field):
+    with pytest.raises(ProofRefused) as refusal:
+        verify_inclusion(*arguments)
+    assert refusal.value.field == field
+
+
+def test_nothing_is_shown_of_an_empty_old_tree():
+    with pytest.raises(ProofRefused) as refusal:
+        verify_consistency(0, 3, [], root([]), root(LEAVES[:3]))
+    assert refusal.value.field == "old_size"
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_there_is_no_proof_of_a_leaf_that_is_not_there(index):
+    with pytest.raises(InvalidInput) as refusal:
+        inclusion_proof(LEAVES[:3], index)
+    assert refusal.value.field == "index"
+
+
+@pytest.mark.parametrize("old_size", [0, 4])
+def test_there_is_no_consistency_with_a_tree_that_never_was(old_size):
+    with pytest.raises(InvalidInput) as refusal:
+        consistency_proof(LEAVES[:3], old_size)
+    assert refusal.value.field == "old_size"
