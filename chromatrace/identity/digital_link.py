@@ -304,7 +304,7 @@ def _split(uri: str) -> tuple[str, str, str]:
     before_query, _, query = without_fragment.partition("?")
     match = _BASE.fullmatch(before_query)
     if match is None:
-        raise DigitalLinkError(f"{uri!r} is no web address", field="uri", hint="it begins with https://")
+        raise DigitalLinkError(f"{_shown(uri)} is no web address", field="uri", hint="it begins with https://")
     scheme, host, path = match.groups()
     return f"{scheme}://{host}", path, query
 
@@ -312,7 +312,7 @@ def _split(uri: str) -> tuple[str, str, str]:
 def _checked_base(base: str) -> str:
     match = _BASE.fullmatch(base)
     if match is None:
-        raise DigitalLinkError(f"{base!r} is no web address", field="uri", hint="it begins with https://")
+        raise DigitalLinkError(f"{_shown(base)} is no web address", field="uri", hint="it begins with https://")
     scheme, host, stem = match.groups()
     if scheme not in ("https", "http", "HTTPS", "HTTP"):
         raise DigitalLinkError(f"'https' or 'http' is needed, got {scheme!r}", field="scheme")
@@ -337,7 +337,9 @@ def _find_key(path: str, *, short_names: bool) -> tuple[str, list[str]]:
             return stem, segments[start:]
         if ai not in APPLICATION_IDENTIFIERS:
             break
-    raise DigitalLinkError(f"no GS1 primary key in {path!r}", field="path", hint="such as /01/09521234543213/10/L2410A")
+    raise DigitalLinkError(
+        f"no GS1 primary key in {_shown(path)}", field="path", hint="such as /01/09521234543213/10/L2410A"
+    )
 
 
 def _read_query(query: str) -> tuple[list[Element], list[tuple[str, str | None]]]:
@@ -364,6 +366,10 @@ def _decoded(raw: str, field: str) -> str:
         return unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError as error:
         raise DigitalLinkError(f"{raw!r} does not decode to UTF-8", field=field) from error
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:77]}…")
 
 
 def _quoted(value: str) -> str:

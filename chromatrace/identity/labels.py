@@ -100,7 +100,9 @@ class SheetLayout:
     @staticmethod
     def _require_room(field: str, used_mm: float, free_mm: float) -> None:
         if used_mm > free_mm:
-            raise InvalidInput(f"{used_mm:g} mm are used, {free_mm:g} mm are free", field=field)
+            raise InvalidInput(
+                f"{used_mm:.1f} mm are used, {free_mm:.1f} mm are free", field=field, hint="make it smaller, or fewer"
+            )
 
 
 def label_sheet(

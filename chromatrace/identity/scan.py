@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
 
 import zxingcpp
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.identity.errors import (
@@ -65,17 +66,22 @@ def read_link(photo: bytes) -> DigitalLink:
 
 def read_codes(photo: bytes) -> list[str]:
     """The different texts of the QR and Data Matrix codes in a photo, in their order in the picture."""
-    image = _decoded(photo)
-    small = image.copy()
-    small.thumbnail((_WORKING_SIDE_PX, _WORKING_SIDE_PX))
-    found = _texts(small)
-    if not found and small.size != image.size:
-        found = _texts(image)
-    return found
+    return next((found for attempt in _attempts(_decoded(photo)) if (found := _texts(attempt))), [])
+
+
+def _attempts(image: Image.Image) -> Iterator[Image.Image]:
+    """The picture in the order in which it pays to look: handy, without its grain, small, in full."""
+    handy = image.copy()
+    handy.thumbnail((_WORKING_SIDE_PX, _WORKING_SIDE_PX))
+    yield handy
+    yield handy.filter(ImageFilter.GaussianBlur(1.5))
+    yield handy.reduce(2)
+    if handy.size != image.size:
+        yield image
 
 
 def _texts(image: Image.Image) -> list[str]:
-    formats = zxingcpp.BarcodeFormat.QRCode | zxingcpp.BarcodeFormat.DataMatrix
+    formats = (zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.DataMatrix)
     codes = zxingcpp.read_barcodes(image, formats=formats, text_mode=zxingcpp.TextMode.Plain)
     return list(dict.fromkeys(code.text for code in codes))
 
@@ -102,12 +108,14 @@ def _decoded(photo: bytes) -> Image.Image:
             return ImageOps.exif_transpose(_on_white(image))
     except Image.DecompressionBombError as error:
         raise ImageTooLarge("the picture is too large to decode", field=_FIELD, hint="send a smaller one") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+    except UnidentifiedImageError as error:
         raise NotAnImage(
-            f"this is no picture that can be read ({error})" if photo else "the file is empty",
+            "this is no picture of a kind that we read" if photo else "the file is empty",
             field=_FIELD,
             hint="send a JPEG, PNG or WebP file",
         ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise NotAnImage(f"the picture is broken: {error}", field=_FIELD, hint="send it again, whole") from error
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -1,0 +1,70 @@
+"""Every case of GS1's own syntax engine: URIs to parse or to refuse, and URIs to generate."""
+
+import json
+
+import pytest
+
+from chromatrace.identity.digital_link import GS1_RESOLVER, DigitalLink
+from chromatrace.identity.errors import DigitalLinkError
+
+PARSED, GENERATED = 59, 11
+
+MODES = {
+    "default": {},
+    "zero": {"allow_zero_suppressed_gtin": True},
+    "unk": {"allow_unknown_ais": True},
+}
+
+# The engine's test turns its undocumented switch for short names on for this one case; the vectors do not say so.
+SHORT_NAMES = "https://a/gtin/12312312312333/ser/ABC123"
+
+
+@pytest.fixture(scope="module")
+def vectors(vectors_dir):
+    return json.loads((vectors_dir / "gs1-digital-link" / "vectors.json").read_text(encoding="utf-8"))
+
+
+def test_no_case_is_left_out(vectors):
+    assert len(vectors["parse"]) == PARSED
+    assert len(vectors["generate"]) == GENERATED
+    assert {case["mode"] for case in vectors["parse"]} == set(MODES)
+
+
+@pytest.mark.parametrize("number", range(PARSED))
+def test_parse(vectors, number):
+    case = vectors["parse"][number]
+    options = MODES[case["mode"]] | {"allow_short_names": case["uri"] == SHORT_NAMES}
+    if case["ok"]:
+        assert DigitalLink.parse(case["uri"], **options).element_string("^") == case["expect"]
+    else:
+        with pytest.raises(DigitalLinkError) as refusal:
+            DigitalLink.parse(case["uri"], **options)
+        assert refusal.value.field
+
+
+def test_what_an_option_permits_is_refused_without_it(vectors):
+    optional = [case for case in vectors["parse"] if case["mode"] != "default" or case["uri"] == SHORT_NAMES]
+    assert len(optional) == 8
+    for case in optional:
+        with pytest.raises(DigitalLinkError):
+            DigitalLink.parse(case["uri"])
+
+
+@pytest.mark.parametrize("number", range(GENERATED))
+def test_generate(vectors, number):
+    case = vectors["generate"][number]
+    base = case["stem"] or GS1_RESOLVER
+    if case["ok"]:
+        assert DigitalLink.from_bracketed(case["ai"], base).uri == case["expect"]
+    else:
+        with pytest.raises(DigitalLinkError):
+            DigitalLink.from_bracketed(case["ai"], base)
+
+
+def test_what_parses_is_written_so_that_it_parses_to_the_same(vectors):
+    good = [case for case in vectors["parse"] if case["ok"]]
+    assert len(good) == 39
+    for case in good:
+        options = MODES[case["mode"]] | {"allow_short_names": case["uri"] == SHORT_NAMES}
+        link = DigitalLink.parse(case["uri"], **options)
+        assert DigitalLink.parse(link.uri, allow_unknown_ais=True) == link

@@ -1,0 +1,16 @@
+import io
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def decode():
+    """What an independent decoder reads from a picture or a picture's bytes, as texts."""
+
+    def read(picture):
+        image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture
+        return [code.text for code in zxingcpp.read_barcodes(image, text_mode=zxingcpp.TextMode.Plain)]
+
+    return read

@@ -1,0 +1,195 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chromatrace.domain.identifiers import SET_82, BatchKey, Gln, Gtin, Lot, Serial, Sscc, check_digit
+from chromatrace.identity.application_identifiers import APPLICATION_IDENTIFIERS, KEY_QUALIFIERS, NEVER_ATTRIBUTES
+from chromatrace.identity.digital_link import DigitalLink, Element, uri_for_batch, uri_for_unit
+from chromatrace.identity.errors import DigitalLinkError
+
+GTIN = "09521234543213"
+BASE = "https://example.com"
+KEY = BatchKey.parse(GTIN, "L2410A")
+
+set_82 = st.text(sorted(SET_82), min_size=1, max_size=20)
+gtins = st.text("0123456789", min_size=13, max_size=13).map(lambda body: body + check_digit(body))
+bases = st.sampled_from(
+    [
+        BASE,
+        "http://localhost:8000",
+        "https://[2001:db8::1]:8443",
+        f"{BASE}/some/stem",
+        f"{BASE}/01/x",
+        "HTTPS://EXAMPLE.COM",
+    ]
+)
+
+
+def test_the_uris_of_a_batch_and_a_unit():
+    assert uri_for_batch(BASE, KEY) == f"{BASE}/01/{GTIN}/10/L2410A"
+    assert uri_for_unit(f"{BASE}/stem/", KEY, Serial("000042")) == f"{BASE}/stem/01/{GTIN}/10/L2410A/21/000042"
+
+
+def test_what_a_link_says():
+    link = DigitalLink.parse(f"{BASE}/s/01/{GTIN}/22/V1/10/L2410A/21/000042?17=271231&linkType=gs1:pip&x#top")
+    assert link.base == f"{BASE}/s"
+    assert (link.gtin, link.lot, link.serial) == (Gtin(GTIN), Lot("L2410A"), Serial("000042"))
+    assert link.batch_key == KEY
+    assert (link["22"], link["17"], link.get("99")) == ("V1", "271231", None)
+    assert link.attributes == (Element("17", "271231"),)
+    assert link.parameters == (("linkType", "gs1:pip"), ("x", None))
+    assert link.bracketed() == f"(01){GTIN}(22)V1(10)L2410A(21)000042(17)271231"
+    assert link.canonical_uri == f"https://id.gs1.org/01/{GTIN}/22/V1/10/L2410A/21/000042?17=271231"
+    assert (link.gln, link.sscc) == (None, None)
+    with pytest.raises(KeyError):
+        link["99"]
+
+
+def test_places_and_shipments():
+    assert DigitalLink.parse(f"{BASE}/414/9520123456788").gln == Gln("9520123456788")
+    shipment = DigitalLink.parse(f"{BASE}/00/952012345678912345?10=LOT")
+    assert shipment.sscc == Sscc("952012345678912345")
+    # A lot beside a shipment is its content's, not a batch that the link names.
+    assert (shipment.gtin, shipment.lot, shipment.batch_key) == (None, None, None)
+
+
+@given(bases, gtins, set_82, set_82, set_82, st.lists(st.booleans(), min_size=3, max_size=3))
+def test_what_is_built_parses_to_the_same(base, gtin, variant, lot, serial, present):
+    qualifiers = [
+        pair for pair, there in zip((("22", variant), ("10", lot), ("21", serial)), present, strict=True) if there
+    ]
+    built = DigitalLink.build([*reversed(qualifiers), ("01", gtin), ("99", serial)], base)
+    assert DigitalLink.parse(built.uri) == built
+    assert [element.ai for element in built.path[1:]] == [ai for ai, _ in qualifiers]
+    assert built.uri.isascii()
+
+
+@given(st.dictionaries(set_82.map(lambda name: f"x{name}"), st.none() | st.text(max_size=8), max_size=3))
+def test_other_parameters_are_kept(parameters):
+    link = DigitalLink(BASE, (Element("01", GTIN),), parameters=tuple(parameters.items()))
+    assert DigitalLink.parse(link.uri).parameters == link.parameters
+
+
+@given(st.text(max_size=60))
+def test_no_text_ends_in_another_error(text):
+    for uri in (text, f"{BASE}/{text}", f"{BASE}/01/{GTIN}/10/{text}", f"{BASE}/01/{GTIN}?{text}"):
+        try:
+            link = DigitalLink.parse(uri)
+        except DigitalLinkError as refusal:
+            assert refusal.field  # noqa: PT017 - either outcome is right, and both are asserted
+        else:
+            assert DigitalLink.parse(link.uri) == link
+
+
+@pytest.mark.parametrize(
+    ("uri", "field"),
+    [
+        ("", "uri"),
+        ("example.com/01/09521234543213", "uri"),
+        ("https://exämple.com/01/09521234543213", "uri"),
+        (f"{BASE}/01/{GTIN}/10/" + "A" * 2000, "uri"),
+        (f"ftp://example.com/01/{GTIN}", "scheme"),
+        (f"hTTps://example.com/01/{GTIN}", "scheme"),
+        (f"https:///01/{GTIN}", "host"),
+        (f"https://user@example.com/01/{GTIN}", "host"),
+        (f"https://example.com:x/01/{GTIN}", "host"),
+        (f"{BASE}/{GTIN}", "path"),
+        (f"{BASE}/01/{GTIN}/", "path"),
+        (f"{BASE}/01/{GTIN}/10", "path"),
+        (f"{BASE}/01/{GTIN}//10/L", "path"),
+        (f"{BASE}/01/{GTIN}/21/S/10/L", "path"),
+        (f"{BASE}/01/{GTIN}/10/L/10/L", "path"),
+        (f"{BASE}/01/{GTIN}/17/271231", "path"),
+        (f"{BASE}/01/{GTIN}/235/T/10/L", "path"),
+        (f"{BASE}/gtin/{GTIN}", "path"),
+        (f"{BASE}/01/09521234543214", "(01)"),
+        (f"{BASE}/01/9521234543213", "(01)"),
+        (f"{BASE}/01/{GTIN}/10/" + "A" * 21, "(10)"),
+        (f"{BASE}/01/{GTIN}/10/A%20B", "(10)"),
+        (f"{BASE}/01/{GTIN}/10/%C3%A4", "(10)"),
+        (f"{BASE}/01/{GTIN}/10/%FF", "(10)"),
+        (f"{BASE}/01/{GTIN}/10/%2", "(10)"),
+        (f"{BASE}/01/{GTIN}/10/%zz", "(10)"),
+        (f"{BASE}/01/{GTIN}/10/L?10=L", "(10)"),
+        (f"{BASE}/01/{GTIN}?10=L", "(10)"),
+        (f"{BASE}/01/{GTIN}/10/L?21=S", "(21)"),
+        (f"{BASE}/00/952012345678912345?21=S", "(21)"),
+        (f"{BASE}/00/952012345678912345?22=S", "(22)"),
+        (f"{BASE}/01/{GTIN}?17=271331", "(17)"),
+        (f"{BASE}/01/{GTIN}?17=", "(17)"),
+        (f"{BASE}/01/{GTIN}?17", "(17)"),
+        (f"{BASE}/01/{GTIN}?17=271231&17=271231", "(17)"),
+        (f"{BASE}/01/{GTIN}?18=271231", "(18)"),
+        (f"{BASE}/01/{GTIN}?123456=1", "(123456)"),
+        (f"{BASE}/01/{GTIN}?=1", "query"),
+    ],
+)
+def test_a_refusal_names_what_is_wrong(uri, field):
+    with pytest.raises(DigitalLinkError) as refusal:
+        DigitalLink.parse(uri)
+    assert refusal.value.field == field
+
+
+def test_a_plus_in_a_path_is_a_plus():
+    link = DigitalLink.parse(f"{BASE}/01/{GTIN}/10/A+B")
+    assert link.lot == Lot("A+B")
+    assert link.uri == f"{BASE}/01/{GTIN}/10/A%2BB"
+
+
+def test_options_permit_what_is_refused_otherwise():
+    short = "https://example.com/gtin/9521234543213/lot/L1/ser/S1"
+    link = DigitalLink.parse(short, allow_short_names=True, allow_zero_suppressed_gtin=True)
+    assert link.uri == f"{BASE}/01/{GTIN}/10/L1/21/S1"
+    unknown = DigitalLink.parse(f"{BASE}/01/{GTIN}?89=x", allow_unknown_ais=True)
+    assert unknown["89"] == "x"
+    assert unknown.canonical_uri == f"https://id.gs1.org/01/{GTIN}?89=x"
+    for bad in ("89=ä", "89=", "12345=x"):
+        with pytest.raises(DigitalLinkError):
+            DigitalLink.parse(f"{BASE}/01/{GTIN}?{bad}".replace("ä", "%C3%A4"), allow_unknown_ais=True)
+
+
+@pytest.mark.parametrize(
+    ("elements", "field"),
+    [
+        ([], "path"),
+        ([("10", "L1")], "path"),
+        ([("01", GTIN), ("10", "A"), ("10", "B")], "(10)"),
+        ([("01", GTIN), ("89", "A")], "(89)"),
+        ([("01", "1")], "(01)"),
+    ],
+)
+def test_building_is_as_strict_as_parsing(elements, field):
+    with pytest.raises(DigitalLinkError) as refusal:
+        DigitalLink.build(elements, BASE)
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    "base", ["", "example.com", "https://", "https://a b", "https://a/?q", "https://a/<", "mailto:a@b"]
+)
+def test_a_base_that_is_no_web_address_is_refused(base):
+    with pytest.raises(DigitalLinkError):
+        uri_for_batch(base, KEY)
+
+
+@pytest.mark.parametrize("text", ["", "01", "(01)", f"x(01){GTIN}", f"(01){GTIN}(", f"(1){GTIN}"])
+def test_bracketed_text_that_is_none_is_refused(text):
+    with pytest.raises(DigitalLinkError):
+        DigitalLink.from_bracketed(text)
+
+
+def test_a_bracket_within_a_value():
+    link = DigitalLink.from_bracketed(rf"(01){GTIN}(10)A\(B)", BASE)
+    assert link.lot == Lot("A(B)")
+    assert link.uri == f"{BASE}/01/{GTIN}/10/A%28B%29"
+
+
+@pytest.mark.parametrize("name", ["", "10"])
+def test_a_parameter_that_would_be_read_as_an_ai_is_refused(name):
+    with pytest.raises(DigitalLinkError):
+        DigitalLink(BASE, (Element("01", GTIN),), parameters=((name, "x"),))
+
+
+def test_keys_and_qualifiers_are_ais_that_we_know():
+    qualifiers = {ai for sequences in KEY_QUALIFIERS.values() for sequence in sequences for ai in sequence}
+    assert qualifiers | set(KEY_QUALIFIERS) | NEVER_ATTRIBUTES <= set(APPLICATION_IDENTIFIERS)

@@ -1,0 +1,142 @@
+import base64
+import re
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import BatchKey
+from chromatrace.domain.serials import SerialRange
+from chromatrace.identity.digital_link import DigitalLink
+from chromatrace.identity.errors import DigitalLinkError
+from chromatrace.identity.labels import MAX_LABELS, SheetLayout, label_sheet
+from chromatrace.identity.qr import ErrorCorrection
+
+BASE = "https://trace.example.com"
+KEY = BatchKey.parse("09521234543213", "L2410A")
+DOTS_PER_PT = 4
+
+
+def page_contents(pdf):
+    """The drawing operators of each page, uncompressed."""
+    for stream in re.findall(
+        rb"/Filter \[ /ASCII85Decode /FlateDecode \][^>]*>>\s*stream\r?\n(.*?)endstream", pdf, re.S
+    ):
+        content = zlib.decompress(base64.a85decode(stream.strip().removesuffix(b"~>")))
+        if b" re\nf" in content or b"f*" in content:
+            yield content.decode("latin-1")
+
+
+def raster(content):
+    """Fills every even-odd path of a page at its place: a small interpreter of the operators that we write."""
+    width, height = round(210 / 25.4 * 72 * DOTS_PER_PT), round(297 / 25.4 * 72 * DOTS_PER_PT)
+    flips = np.zeros((height, width + 1), dtype=np.int32)
+    matrix, stack, polygon, polygons = (1, 0, 0, 1, 0, 0), [], [], []
+    for line in content.splitlines():
+        for numbers, operator in re.findall(r"((?:-?[\d.]+ )*)([a-zA-Z*]+)", line):
+            values = [float(number) for number in numbers.split()]
+            if operator == "q":
+                stack.append(matrix)
+            elif operator == "Q":
+                matrix = stack.pop()
+            elif operator == "cm":
+                a, b, c, d, e, f = values
+                assert (b, c) == (0, 0)
+                a0, _, _, d0, e0, f0 = matrix
+                matrix = (a * a0, 0, 0, d * d0, e * a0 + e0, f * d0 + f0)
+            elif operator in ("m", "l"):
+                if operator == "m":
+                    polygon = []
+                    polygons.append(polygon)
+                x, y = matrix[0] * values[0] + matrix[4], matrix[3] * values[1] + matrix[5]
+                polygon.append((round(x * DOTS_PER_PT), height - round(y * DOTS_PER_PT)))
+            elif operator == "f*":
+                for corners in polygons:
+                    for (x1, y1), (x2, y2) in zip(corners, [*corners[1:], corners[0]], strict=True):
+                        if x1 == x2:
+                            flips[min(y1, y2) : max(y1, y2), x1] += 1
+                polygons = []
+            elif operator in ("S", "n", "f"):
+                polygons = []
+    assert not stack
+    return Image.fromarray(flips.cumsum(axis=1)[:, :-1] % 2 == 0)
+
+
+@pytest.mark.parametrize("level", list(ErrorCorrection))
+def test_every_code_on_the_sheet_decodes_in_order(decode, level):
+    serials = SerialRange(95, 30, 6)
+    pages = list(page_contents(label_sheet(f"{BASE}/p", KEY, serials, level=level)))
+    assert len(pages) == 2
+    read = [text for page in pages for text in decode(raster(page))]
+    links = [DigitalLink.parse(text) for text in read]
+    assert sorted(str(link.serial) for link in links) == list(serials.texts())
+    assert {link.batch_key for link in links} == {KEY}
+    assert {link.base for link in links} == {f"{BASE}/p"}
+
+
+def test_progress_is_told_after_each_page():
+    told = []
+    layout = SheetLayout(columns=2, rows=2)
+    label_sheet(BASE, KEY, SerialRange(1, 9, 6), layout=layout, progress=lambda *counts: told.append(counts))
+    assert told == [(4, 9), (8, 9), (9, 9)]
+
+
+def test_the_same_run_gives_the_same_bytes():
+    sheets = {label_sheet(BASE, KEY, SerialRange(1, 3, 6), title="Example pane") for _ in range(2)}
+    assert len(sheets) == 1
+    assert sheets.pop().startswith(b"%PDF-")
+
+
+def test_fonts_are_embedded_and_no_picture_is_in_it():
+    pdf = label_sheet(BASE, KEY, SerialRange(1, 3, 6))
+    assert pdf.count(b"/FontFile2") == 2
+    assert b"/Subtype /Image" not in pdf
+
+
+def test_other_layouts_and_long_texts_fit(decode):
+    layout = SheetLayout(columns=2, rows=3, label_width_mm=95, label_height_mm=90, code_mm=50, text_pt=10)
+    key = BatchKey.parse("09521234543213", "%" * 20)
+    pages = list(page_contents(label_sheet(BASE, key, SerialRange(10**19, 7, 20), title="W" * 300, layout=layout)))
+    assert len(pages) == 2
+    assert len(decode(raster(pages[0]))) == 6
+
+
+@pytest.mark.parametrize(
+    ("parts", "field"),
+    [
+        ({"columns": 0}, "columns"),
+        ({"columns": 5}, "columns"),
+        ({"rows": 7}, "rows"),
+        ({"rows": 1.5}, "rows"),
+        ({"code_mm": 46}, "code_mm"),
+        ({"code_mm": 48}, "code_mm"),
+        ({"code_mm": 0}, "code_mm"),
+        ({"text_pt": float("nan")}, "text_pt"),
+        ({"label_width_mm": -1}, "label_width_mm"),
+    ],
+)
+def test_a_layout_that_does_not_fit_names_what(parts, field):
+    with pytest.raises(InvalidInput) as refusal:
+        SheetLayout(**parts)
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("code_mm", [9, 36])
+def test_a_code_too_fine_or_too_large_for_its_label_is_refused(code_mm):
+    with pytest.raises(InvalidInput) as refusal:
+        label_sheet(BASE, KEY, SerialRange(1, 1, 6), layout=SheetLayout(code_mm=code_mm))
+    assert refusal.value.field == "code_mm"
+    assert refusal.value.hint
+
+
+def test_a_run_too_long_for_a_file_is_refused():
+    with pytest.raises(InvalidInput) as refusal:
+        label_sheet(BASE, KEY, SerialRange(0, MAX_LABELS + 1, 6))
+    assert refusal.value.field == "count"
+
+
+def test_a_base_that_is_no_address_is_refused():
+    with pytest.raises(DigitalLinkError):
+        label_sheet("example", KEY, SerialRange(0, 1, 6))
