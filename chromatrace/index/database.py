@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from chromatrace.index.queries.events import EventQueries
 from chromatrace.index.queries.parties import PartyQueries
 from chromatrace.index.queries.process import ProcessQueries
 from chromatrace.index.queries.trace import TraceQueries
+
+_NO_TABLE = re.compile(r"no such table|relation .* does not exist")
 
 
 class Queries(TraceQueries, ProcessQueries, PartyQueries, EventQueries):
@@ -129,19 +132,17 @@ def _ask(connection: Connection, statement: Select[Any]) -> Sequence[Row[Any]]:
 
 @contextmanager
 def refusals(url: str) -> Iterator[None]:
-    """The driver's errors as ours."""
+    """The driver's errors as ours, where they are not our own mistakes."""
     try:
         yield
-    except ProgrammingError as error:
-        raise _unavailable(url, error) from error
-    except OperationalError as error:
-        raise _unavailable(url, error) from error
-
-
-def _unavailable(url: str, error: OperationalError | ProgrammingError) -> IndexUnavailable:
-    reason = str(error.orig).strip().splitlines()[0] if error.orig else "unknown"
-    if "no such table" in reason or ("does not exist" in reason and "relation" in reason):
-        return IndexUnavailable(
-            f"{url} has no index in it", field="database_url", hint="start the follower once, or call migrate"
-        )
-    return IndexUnavailable(f"{url}: {reason}", field="database_url", hint="is the database running and reachable?")
+    except (OperationalError, ProgrammingError) as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        if _NO_TABLE.search(reason):
+            raise IndexUnavailable(
+                f"{url} has no index in it", field="database_url", hint="start the follower once, or call migrate"
+            ) from error
+        if isinstance(error, ProgrammingError):
+            raise
+        raise IndexUnavailable(
+            f"{url}: {reason}", field="database_url", hint="is the database running and reachable?"
+        ) from error

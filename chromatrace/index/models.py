@@ -138,6 +138,7 @@ class Event(Content):
 
     __tablename__ = "events"
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    block_number: Mapped[int] = mapped_column(BigInteger)
     tx_position: Mapped[int] = mapped_column(BigInteger)
     contract: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(60))

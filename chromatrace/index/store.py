@@ -15,7 +15,16 @@ from chromatrace.index.digest import bookkeeping_tables, content_tables
 from chromatrace.index.errors import FollowerBusy
 from chromatrace.index.fold import EventRecord, Projector
 from chromatrace.index.fold.entities import table_of
-from chromatrace.index.models import Block, Cursor, Deployment, Event, RecentBlock, Transaction, first_position
+from chromatrace.index.models import (
+    POSITION_BITS,
+    Block,
+    Cursor,
+    Deployment,
+    Event,
+    RecentBlock,
+    Transaction,
+    first_position,
+)
 from chromatrace.index.queries.base import chunks
 from chromatrace.index.source import Header, LogRange
 from chromatrace.index.subjects import subject_of
@@ -182,7 +191,7 @@ def _prepared(found: LogRange) -> tuple[list[tuple[object, ...]], list[EventReco
     for place, tx_position, contract, topics, data in found.logs:
         name = event_name(contract, topics)
         entity, subject = subject_of(contract, name, topics)
-        rows.append((place, tx_position, contract, name, entity, subject, topics, data))
+        rows.append((place, place >> POSITION_BITS, tx_position, contract, name, entity, subject, topics, data))
         if entity:
             records.append(EventRecord(place, contract, name, entity, subject, decode(contract, topics, data)[1]))
     return rows, records

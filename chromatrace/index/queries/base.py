@@ -41,7 +41,7 @@ class Rows(ABC):
         for part in chunks(wanted):
             statement = (
                 select(Event.position, Block.hash, Block.time, Transaction.hash)
-                .join(Block, Block.number == Event.position.bitwise_rshift(POSITION_BITS))
+                .join(Block, Block.number == Event.block_number)
                 .join(Transaction, Transaction.position == Event.tx_position)
                 .where(Event.position.in_(part))
             )

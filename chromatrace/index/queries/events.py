@@ -75,7 +75,7 @@ class EventQueries(Rows):
                 Transaction.hash.label("tx_hash"),
             )
             .join(places, places.c.position == Event.position)
-            .join(Block, Block.number == Event.position.bitwise_rshift(POSITION_BITS))
+            .join(Block, Block.number == Event.block_number)
             .join(Transaction, Transaction.position == Event.tx_position)
             .where(Event.name != "")
             .order_by(Event.position)

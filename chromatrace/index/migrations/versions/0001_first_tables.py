@@ -109,6 +109,7 @@ def upgrade() -> None:
     op.create_table(
         "events",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("block_number", sa.BigInteger(), nullable=False),
         sa.Column("tx_position", sa.BigInteger(), nullable=False),
         sa.Column("contract", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),

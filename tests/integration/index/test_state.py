@@ -1,0 +1,183 @@
+"""The index says what the contracts say, from their events alone."""
+
+from __future__ import annotations
+
+import pytest
+from eth_hash.auto import keccak
+
+from chromatrace.chain.abi import contract
+from chromatrace.domain.identifiers import Gtin
+from chromatrace.domain.rights import SalesChannel, Scope
+from chromatrace.index.views import OfferState
+
+
+@pytest.fixture(scope="module")
+def lively(yard):
+    """The yard after some more life, some of which the contracts refused."""
+    yard.random.seed(7)
+    yard.live(250)
+    batch = yard.release()
+    yard.send(1, "CustodyLedger", "offer", batch, yard.organisations[3], 2**64 - 1)
+    return yard
+
+
+def test_every_state_on_the_chain_follows_from_events(lively, index, follower):
+    follower.sync()
+    batches = index.batches(limit=1000)
+    assert len(batches) == sum(index.count_batches().values()) > 20
+    for view in batches:
+        stored = lively.read("BatchRegistry", "batch", view.batch_id)
+        assert stored == {
+            "state": view.state,
+            "onHold": view.on_hold,
+            "recalled": view.recalled,
+            "channels": sum(1 << channel for channel in view.channels),
+            "firstVerdict": view.first_verdict,
+            "finalVerdict": view.final_verdict,
+            "firstRevision": view.first_revision,
+            "finalRevision": view.final_revision,
+            "producer": view.producer,
+            "custodian": view.custodian,
+            "quantity": view.quantity,
+            "standard": view.standard,
+            "defective": view.defective,
+            "scrap": view.scrap,
+        }
+        zero = bytes(32)
+        inputs = b"".join(index.inputs_of(view.batch_id))
+        parts = (view.serial_root or zero) + view.content_digest + (view.route or zero) + keccak(inputs)
+        assert lively.read("BatchRegistry", "commitmentOf", view.batch_id) == keccak(parts)
+        offer = index.offer_of(view.batch_id)
+        held = lively.read("CustodyLedger", "offerOf", view.batch_id)
+        found = (offer.from_organisation, offer.to_organisation, offer.valid_until) if offer else (0, 0, 0)
+        assert (held["from"], held["to"], held["validUntil"]) == found
+
+
+def test_every_right_on_the_chain_follows_from_events(lively, index, follower):
+    follower.sync()
+    views = index.organisations()
+    assert len(views) == lively.read("Consortium", "organisationCount")
+    for view in views:
+        stored = lively.read("Consortium", "organisation", view.id)
+        assert stored == {
+            "kind": view.kind,
+            "active": view.active,
+            "permittedRoles": view.permitted_roles,
+            "validUntil": view.valid_until,
+            "gln": int(view.gln),
+        }
+        assert index.organisation_of_gln(view.gln) == view
+    operators = [operator for view in views for operator in index.operators_of(view.id)]
+    assert len(operators) >= 5
+    for operator in operators:
+        assert lively.read("Consortium", "operator", operator.address) == {
+            "organisation": operator.organisation,
+            "active": operator.active,
+            "roles": operator.roles,
+            "validUntil": operator.valid_until,
+        }
+        assert index.operator(operator.address.lower()) == operator
+    grants = [grant for view in views for grant in index.grants_to(view.id)]
+    assert grants
+    for grant in grants:
+        line = int(grant.gtin) if grant.gtin else 0
+        stored = lively.read("Consortium", "grantOf", grant.owner, grant.reader, line)
+        assert stored == {"scopes": grant.scopes, "validUntil": grant.valid_until}
+
+
+def test_may_read_agrees_with_the_contract(lively, index, follower):
+    follower.sync()
+    now = lively.now()
+    answers = []
+    for account in [*lively.accounts[:6], lively.accounts[9]]:
+        for owner in lively.organisations[:2]:
+            for gtin in {batch.gtin for batch in index.batches(limit=5)} | {Gtin("09521234543213")}:
+                for scopes in (Scope.PRODUCT, Scope.QUALITY | Scope.PROCESS, Scope(0)):
+                    says = lively.read("Consortium", "mayRead", account, owner, int(gtin), int(scopes))
+                    assert index.may_read(account, owner, gtin, scopes, now) == says
+                    answers.append(says)
+    assert set(answers) == {True, False}
+
+
+def test_channels_and_anchors_are_those_of_the_ledger(lively, index, follower):
+    follower.sync()
+    channels = index.channels_of(lively.organisations[0])
+    assert channels
+    for view in channels:
+        stored = lively.read("ProcessLedger", "channel", view.id)
+        anchored_at = view.anchored.block_time if view.anchored else 0
+        assert (stored["size"], stored["root"], stored["anchoredAt"]) == (
+            view.size,
+            view.root or bytes(32),
+            anchored_at,
+        )
+        assert index.channel_by_name(view.organisation, view.name) == view == index.channel(view.id)
+        anchors = index.anchors(view.id)
+        assert [anchor.previous_size for anchor in anchors] == [0, *(anchor.size for anchor in anchors)][:-1]
+        for anchor in anchors:
+            assert index.anchor_covering(view.id, anchor.size - 1) == anchor
+            assert index.anchor_covering(view.id, anchor.previous_size) == anchor
+        assert index.anchor_covering(view.id, view.size) is None
+    assert any(index.anchors(view.id) for view in channels)
+
+
+def test_timeline_is_the_chains_own_logs_of_the_batch(lively, index, follower):
+    follower.sync()
+    batch = index.batches(custodian=lively.organisations[0])[0].batch_id
+    logs = lively.rpc.call(
+        "eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "topics": [None, "0x" + batch.hex()]}
+    )
+    events = index.timeline(batch)
+    assert [(event.block_number, event.log_index) for event in events] == [
+        (int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in logs
+    ]
+    assert events[0].name == "BatchRegistered"
+    assert events[0].args["batch"] == batch
+    for event, log in zip(events, logs, strict=True):
+        assert "0x" + event.tx_hash.hex() == log["transactionHash"]
+        assert "0x" + event.block_hash.hex() == log["blockHash"]
+        assert log["address"] == lively.manifest.address(event.contract).lower()
+        block = lively.rpc.call("eth_getBlockByHash", log["blockHash"], False)
+        assert int(block["timestamp"], 16) == event.block_time
+        assert contract(event.contract).events[event.name].topic.hex() == log["topics"][0][2:]
+
+
+def test_a_transaction_is_found_with_its_events_once_it_is_indexed(yard, index, follower):
+    follower.sync()
+    data = contract("ProcessLedger").encode("openChannel", f"line of {yard.now()} {yard.random.random()}")
+    fields = {"from": yard.accounts[1], "to": yard.manifest.address("ProcessLedger"), "data": "0x" + data.hex()}
+    tx_hash = bytes.fromhex(yard.rpc.call("eth_sendTransaction", fields)[2:])
+    assert index.transaction(tx_hash) is None
+    follower.sync()
+    found = index.transaction(tx_hash)
+    assert [event.name for event in found.events] == ["ChannelOpened"]
+    assert found.block_hash == found.events[0].block_hash
+
+
+def test_an_offer_ends_in_every_way(yard, index, follower):
+    batch = yard.release()
+    shop, maker = yard.organisations[3], yard.organisations[0]
+    ledger = "CustodyLedger"
+    assert yard.send(1, ledger, "offer", batch, shop, yard.now() + 3)
+    yard.rpc.call("evm_increaseTime", 10)
+    assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
+    assert yard.send(4, ledger, "refuse", batch, "crate is\0broken")
+    assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
+    assert yard.send(1, ledger, "withdraw", batch)
+    follower.sync()
+    assert index.offer_of(batch) is None
+    assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
+    follower.sync()
+    assert index.offer_of(batch) in index.offers_to(shop)
+    assert index.batch(batch).custodian == maker
+    assert yard.send(4, ledger, "accept", batch)
+    follower.sync()
+    offers = index.offers(batch)
+    ends = [OfferState.REPLACED, OfferState.REFUSED, OfferState.WITHDRAWN, OfferState.ACCEPTED]
+    assert [offer.state for offer in offers] == ends
+    assert offers[1].reason == "crate is\N{REPLACEMENT CHARACTER}broken"
+    assert offers[1].closed_by == index.operators_of(shop)[0].address
+    assert offers[3].closed == offers[3].closed
+    assert index.batch(batch).custodian == shop
+    assert index.batches(custodian=shop)[0].channels == frozenset(SalesChannel)
+    assert set(index.offers_to(shop, None)) >= set(offers)

@@ -1,0 +1,266 @@
+"""A small consortium at work on the real contracts: every kind of event, in random but repeatable order.
+
+Transactions go out unsigned to the development node's own accounts; what the contracts refuse leaves no event, and is
+part of the game.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+
+from chromatrace.chain.abi import contract
+from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.crypto.eip712 import Inspection, sign_inspection
+from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
+from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
+
+FOR_EVER = 2**64 - 1
+GTINS = [Gtin(body + check_digit(body)) for body in (f"0952123400{number:03d}" for number in range(3))]
+REGISTRAR, MAKER, SUPPLIER, LABORATORY, SHOP, AUTHORITY = range(6)
+
+
+def gln(number):
+    """The number-th made-up location."""
+    body = f"952000{number:06d}"
+    return Gln(body + check_digit(body))
+
+
+class World:
+    """A deployment with its people. `organisations`: the numbers of maker, supplier, laboratory, shop, authority."""
+
+    def __init__(self, rpc, manifest, seed=0):
+        self.rpc, self.manifest = rpc, manifest
+        self.random = random.Random(seed)
+        self.accounts = rpc.call("eth_accounts")
+        self.batches = []
+        self.sizes = 0
+        self.channels = []
+        self.released = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DevKeyWarning)
+            self.inspector = dev_signer(LABORATORY, manifest.chain_id)
+
+    def send(self, account, name, function, *args, wait=True):
+        """Sends; returns whether the contract took it (None without `wait`)."""
+        fields = {
+            "from": self.accounts[account],
+            "to": self.manifest.address(name),
+            "data": "0x" + contract(name).encode(function, *args).hex(),
+            "gas": hex(2_000_000),
+        }
+        tx_hash = self.rpc.call("eth_sendTransaction", fields)
+        while wait:
+            # Anvil answers before its block is done.
+            receipt = self.rpc.call("eth_getTransactionReceipt", tx_hash)
+            if receipt is not None:
+                return receipt["status"] == "0x1"
+        return None
+
+    def read(self, name, function, *args):
+        """What a view answers."""
+        abi = contract(name)
+        fields = {"to": self.manifest.address(name), "data": "0x" + abi.encode(function, *args).hex()}
+        return abi.decode_output(function, self.rpc.call("eth_call", fields, "latest"))
+
+    def now(self):
+        """The chain's time, Unix seconds."""
+        return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    def found(self):
+        """Registers the organisations and their operators, each account one of its own."""
+        kinds = [
+            OrganisationKind.MANUFACTURER,
+            OrganisationKind.SUPPLIER,
+            OrganisationKind.LABORATORY,
+            OrganisationKind.FRANCHISEE,
+            OrganisationKind.AUTHORITY,
+        ]
+        every = int(sum(Role))
+        first = self.read("Consortium", "organisationCount") + 1
+        for place, kind in enumerate(kinds):
+            name = f"Example {kind.name.title()} {place}"
+            taken = self.send(
+                REGISTRAR, "Consortium", "registerOrganisation", kind, int(gln(first + place)), every, FOR_EVER, name
+            )
+            assert taken
+            operator = self.accounts[place + 1]
+            assert self.send(REGISTRAR, "Consortium", "appointOperator", operator, first + place, every, FOR_EVER), (
+                "appointment"
+            )
+        self.organisations = list(range(first, first + len(kinds)))
+        return self
+
+    # -- single acts
+
+    def register(self, account=MAKER, inputs=(), quantity=None, many=1):
+        """Registers batches; returns the identifier of the first."""
+        registrations, keys = [], []
+        for _ in range(many):
+            keys.append(BatchKey.parse(str(self.random.choice(GTINS)), f"L{self.random.getrandbits(40):010X}"))
+            digest = self.random.randbytes(32)
+            registrations.append(
+                {
+                    "gtin": int(keys[-1].gtin),
+                    "lot": str(keys[-1].lot),
+                    "quantity": quantity or self.random.randint(1, 500),
+                    "serialRoot": self.random.choice([bytes(32), digest]),
+                    "contentDigest": digest,
+                    "route": bytes(32),
+                    "inputs": list(inputs),
+                }
+            )
+        if self.send(account, "BatchRegistry", "registerMany", registrations):
+            self.batches += [key.batch_id for key in keys]
+        return keys[0].batch_id
+
+    def inspect(self, batch, stage=Stage.FIRST, verdict=Verdict.PASS, sample=None):
+        """Records a signed inspection with the right revision."""
+        stored = self.read("BatchRegistry", "batch", batch)
+        revision = 1 + stored["firstRevision" if stage is Stage.FIRST else "finalRevision"]
+        inspection = Inspection(
+            batch=batch,
+            stage=stage,
+            verdict=verdict,
+            revision=min(revision, 255),
+            sample_size=sample or stored["quantity"] or 1,
+            defects=0 if verdict is Verdict.PASS else 1,
+            instrument=self.random.randbytes(32),
+            evidence=self.random.randbytes(32),
+            inspected_at=self.now(),
+            inspector=self.inspector.address,
+            nonce=self.random.getrandbits(191) << 64,
+            deadline=FOR_EVER,
+        )
+        ledger = self.manifest.address("InspectionLedger")
+        signature = sign_inspection(inspection, self.inspector, self.manifest.chain_id, ledger)
+        return self.send(SHOP, "InspectionLedger", "record", inspection.as_struct(), signature)
+
+    def release(self, account=MAKER, inputs=()):
+        """A batch through both inspections to release in both channels; returns its identifier."""
+        batch = self.register(account, inputs, quantity=10)
+        assert self.inspect(batch)
+        assert self.send(account, "BatchRegistry", "assemble", batch)
+        assert self.inspect(batch, Stage.FINAL)
+        assert self.send(account, "BatchRegistry", "grade", batch, 7, 2, 1)
+        for channel in SalesChannel:
+            assert self.send(account, "BatchRegistry", "release", batch, channel)
+        return batch
+
+    # -- random life
+
+    def live(self, acts):
+        """So many random acts; some are refused."""
+        for _ in range(acts):
+            self.act()
+
+    def act(self):
+        """One random act."""
+        dice = self.random
+        batch = dice.choice(self.batches[-15:]) if self.batches else self.register()
+        acts = {
+            "register": 3,
+            "further": 8,
+            "inspect": 1,
+            "supervise": 1,
+            "custody": 3,
+            "anchor": 1,
+            "rights": 1,
+            "policy": 1,
+        }
+        match dice.choices(list(acts), list(acts.values()))[0]:
+            case "register":
+                account = dice.choice([MAKER, MAKER, SUPPLIER])
+                made_of = [one for one in self.batches[-15:] if dice.random() < 0.3 and self._usable(one, account)]
+                self.register(account, made_of, many=dice.randint(1, 3))
+            case "further":
+                self._further(batch)
+            case "inspect":
+                self.inspect(batch, dice.choice(list(Stage)), dice.choice([Verdict.PASS, Verdict.FAIL]))
+            case "supervise":
+                act = dice.choice(["hold", "releaseHold", "releaseHold", "recall"])
+                self.send(AUTHORITY, "BatchRegistry", act, batch, dice.choice(["", "glass", "nul\0 Grüße"]))
+            case "custody":
+                self._custody(dice.choice(self.released or [batch]))
+            case "anchor":
+                self._anchor()
+            case "rights":
+                self._change_rights()
+            case "policy":
+                units, alone = dice.randrange(200), dice.random() < 0.5
+                self.send(REGISTRAR, "InspectionLedger", "setPolicy", dice.choice(list(Stage)), units, alone)
+
+    def _usable(self, batch, account):
+        stored = self.read("BatchRegistry", "batch", batch)
+        bad = (BatchState.UNKNOWN, BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED)
+        free = not (stored["recalled"] or stored["onHold"]) and stored["state"] not in bad
+        return free and stored["custodian"] == self.organisations[account - 1]
+
+    def _operator_of(self, organisation):
+        return self.organisations.index(organisation) + 1 if organisation in self.organisations else MAKER
+
+    def _further(self, batch):
+        """The next step of the batch's life, whatever it is."""
+        stored = self.read("BatchRegistry", "batch", batch)
+        account = self._operator_of(stored["producer"])
+        quantity = stored["quantity"]
+        match BatchState(stored["state"]):
+            case BatchState.REGISTERED:
+                self.inspect(batch)
+            case BatchState.STOPPED:
+                self.send(account, "BatchRegistry", "recycle", batch)
+            case BatchState.FIRST_PASSED:
+                self.send(account, "BatchRegistry", "assemble", batch)
+            case BatchState.ASSEMBLED if stored["finalVerdict"]:
+                scrap = self.random.choice([0, quantity, quantity // 2])
+                self.send(account, "BatchRegistry", "grade", batch, quantity - scrap, 0, scrap)
+            case BatchState.ASSEMBLED:
+                self.inspect(batch, Stage.FINAL)
+            case BatchState.GRADED | BatchState.RELEASED:
+                if self.send(account, "BatchRegistry", "release", batch, self.random.choice(list(SalesChannel))):
+                    self.released.append(batch)
+
+    def _custody(self, batch):
+        stored = self.read("CustodyLedger", "offerOf", batch)
+        if not stored["to"]:
+            account = self._operator_of(self.read("BatchRegistry", "batch", batch)["custodian"])
+            validity = self.random.choice([FOR_EVER, self.now() + 2])
+            self.send(account, "CustodyLedger", "offer", batch, self.random.choice(self.organisations), validity)
+            return
+        act = self.random.choice(["accept", "accept", "refuse", "withdraw", "offer"])
+        account = self._operator_of(stored["to" if act in ("accept", "refuse") else "from"])
+        rest = {"refuse": ("no room",), "offer": (self.organisations[3], FOR_EVER)}.get(act, ())
+        self.send(account, "CustodyLedger", act, batch, *rest)
+
+    def _anchor(self):
+        if not self.channels or self.random.random() < 0.2:
+            name = f"line {self.random.getrandbits(32):08x}"
+            self.send(MAKER, "ProcessLedger", "openChannel", name)
+            self.channels.append(self.read("ProcessLedger", "channelIdOf", self.organisations[0], name))
+            return
+        self.sizes += self.random.randint(1, 1000)
+        times = sorted(self.random.getrandbits(64) for _ in range(2))
+        root = self.random.randbytes(32)
+        self.send(MAKER, "ProcessLedger", "anchor", self.random.choice(self.channels), self.sizes, root, *times)
+
+    def _change_rights(self):
+        dice = self.random
+        match dice.randrange(4):
+            case 0:
+                lines = [int(line) for line in dice.sample(GTINS, 2)] + [0]
+                reader, scopes = dice.choice(self.organisations), dice.randrange(32)
+                self.send(MAKER, "Consortium", "grantReadScopes", reader, lines, scopes, FOR_EVER)
+            case 1:
+                account = self.accounts[9]
+                if dice.random() < 0.5:
+                    self.send(REGISTRAR, "Consortium", "dismissOperator", account)
+                else:
+                    to, until = dice.choice(self.organisations), self.now() + dice.randrange(10_000)
+                    self.send(REGISTRAR, "Consortium", "appointOperator", account, to, dice.randrange(128), until)
+            case 2:
+                number = self.organisations[4]
+                self.send(REGISTRAR, "Consortium", "suspendOrganisation", number)
+                if dice.random() < 0.8:
+                    self.send(REGISTRAR, "Consortium", "reinstateOrganisation", number)
+            case 3:
+                self.send(REGISTRAR, "Consortium", "changeOrganisation", self.organisations[2], 127, FOR_EVER)
