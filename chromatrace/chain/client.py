@@ -35,9 +35,9 @@ from chromatrace.chain.rpc import RpcClient
 from chromatrace.chain.signer import Signer
 from chromatrace.domain.errors import Unavailable
 
-_CHUNK = 400
-_WINDOW = 4_000
-"""Calls of one sender that may wait for a block at once: nodes hold about five thousand in their pools."""
+_CHUNK = 300
+_WINDOW = 1_200
+"""Calls of one sender that may wait for a block at once: Anvil's automine stalls on pools of thousands, others drop."""
 _BATCH = 100
 
 
@@ -233,12 +233,12 @@ class Chain:
         with ThreadPoolExecutor(1, "chromatrace-send") as sending:
             on_the_way: Future[None] | None = None
             for start in range(0, len(calls), _CHUNK):
+                if start >= _WINDOW:
+                    courier.wait_for_room(_WINDOW - _CHUNK, timeout_s)
                 signed, block, chunk = self._sign_chunk(courier, calls[start : start + _CHUNK], check)
                 outcomes += chunk
                 if on_the_way is not None:
                     on_the_way.result()
-                if start % _WINDOW == _WINDOW - _CHUNK:
-                    courier.wait_for_room(_WINDOW - _CHUNK, timeout_s)
                 on_the_way = sending.submit(self._hand_over, courier, signed, block)
             if on_the_way is not None:
                 on_the_way.result()
