@@ -16,6 +16,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Serial
 from chromatrace.domain.serials import SerialRange
 from chromatrace.domain.strict_json import array, below, members
+from chromatrace.merkle.errors import ProofRefused
 from chromatrace.merkle.proofs import inclusion_path, leaf_hash, root, verify_inclusion
 
 BLOCK = 1 << 10
@@ -98,11 +99,15 @@ def unit_proof(serials: SerialRange, serial: Serial) -> UnitProof:
     return serial_tree(serials).proof(serial)
 
 
-def verify_unit(root: bytes, proof: UnitProof, *, serial: Serial | None = None) -> None:
-    """Returns where `proof` shows that its serial is a unit of the batch with `root` on the chain; else `ProofRefused`.
+def verify_unit(root: bytes, units: int, proof: UnitProof, *, serial: Serial | None = None) -> None:
+    """Returns where `proof` shows its serial to be one of the `units` of the batch with `root`; else `ProofRefused`.
 
-    With `serial`, what was scanned: raises `InvalidInput` where the proof is about another unit.
+    root, units  as the chain has them for the batch. The root alone does not bind the number: RFC 9162 lets one path
+                 hold in trees of several sizes.
+    serial       what was scanned; raises `InvalidInput` where the proof is about another unit
     """
     if serial is not None and serial != proof.serial:
         raise InvalidInput(f"the proof is about unit {proof.serial}, not {serial}", field="serial")
+    if proof.size != units:
+        raise ProofRefused(f"the proof is about a batch of {proof.size} units, the chain has {units}", field="size")
     verify_inclusion(leaf_hash(proof.serial.value.encode("ascii")), proof.index, proof.size, proof.path, root)

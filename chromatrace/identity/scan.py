@@ -81,7 +81,7 @@ def _attempts(image: Image.Image) -> Iterator[Image.Image]:
 
 
 def _texts(image: Image.Image) -> list[str]:
-    formats = (zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.DataMatrix)
+    formats = zxingcpp.BarcodeFormats((zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.DataMatrix))
     codes = zxingcpp.read_barcodes(image, formats=formats, text_mode=zxingcpp.TextMode.Plain)
     return list(dict.fromkeys(code.text for code in codes))
 

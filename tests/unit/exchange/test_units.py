@@ -1,0 +1,123 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import Serial
+from chromatrace.domain.serials import SerialRange
+from chromatrace.exchange.units import BLOCK, SerialTree, UnitProof, serial_root, unit_proof, verify_unit
+from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.proofs import inclusion_proof, leaf_hash, root
+
+SERIALS = SerialRange(1, 100, 6)
+
+
+def leaves(serials):
+    return [leaf_hash(text.encode()) for text in serials.texts()]
+
+
+def test_one_unit_is_its_own_root():
+    serials = SerialRange(42, 1, 6)
+    assert serial_root(serials) == leaf_hash(b"000042")
+    assert unit_proof(serials, Serial("000042")).path == ()
+
+
+@pytest.mark.parametrize(
+    "count", [2, 3, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1, 3 * BLOCK - 1, 5 * BLOCK + 3]
+)
+def test_roots_and_proofs_are_those_of_the_plain_tree(count):
+    serials = SerialRange(7, count, 8)
+    tree, plain = SerialTree(serials), leaves(serials)
+    assert tree.root == root(plain)
+    for index in {0, 1, count // 2, count - 1, min(BLOCK, count - 1), max(0, count - BLOCK)}:
+        proof = tree.proof(serials.serial(index))
+        assert list(proof.path) == inclusion_proof(plain, index)
+        verify_unit(tree.root, count, proof)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 300), st.data())
+def test_every_unit_verifies_and_no_other_does(count, data):
+    serials = SerialRange(0, count, 4)
+    serial = serials.serial(data.draw(st.integers(0, count - 1)))
+    proof = unit_proof(serials, serial)
+    verify_unit(serial_root(serials), count, proof, serial=serial)
+    other = data.draw(st.integers(0, 9999).map(lambda number: Serial(f"{number:04d}")).filter(lambda it: it != serial))
+    with pytest.raises(ProofRefused):
+        verify_unit(serial_root(serials), count, replace(proof, serial=other))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"index": 42},
+        {"index": 100},
+        {"index": -1},
+        {"size": 99},
+        {"size": 0},
+        {"path": ()},
+        {"serial": Serial("42")},
+        {"serial": Serial("000043")},
+    ],
+)
+def test_a_proof_that_was_changed_is_refused(change):
+    proof = unit_proof(SERIALS, Serial("000042"))
+    with pytest.raises(ProofRefused):
+        verify_unit(serial_root(SERIALS), 100, replace(proof, **change))
+
+
+def test_a_proof_for_another_batch_is_refused():
+    proof = unit_proof(SERIALS, Serial("000042"))
+    with pytest.raises(ProofRefused):
+        verify_unit(serial_root(SerialRange(101, 100, 6)), 100, proof)
+
+
+def test_a_proof_about_another_unit_than_was_scanned_is_refused():
+    proof = unit_proof(SERIALS, Serial("000042"))
+    with pytest.raises(InvalidInput) as refusal:
+        verify_unit(serial_root(SERIALS), 100, proof, serial=Serial("000043"))
+    assert refusal.value.field == "serial"
+
+
+def test_an_inner_node_is_no_unit():
+    plain = leaves(SerialRange(0, 4, 1))
+    # Whoever passes a node off as a leaf would need its two children to be a serial: too long, and not in set 82.
+    with pytest.raises(InvalidInput):
+        Serial((plain[0] + plain[1]).decode("latin-1"))
+
+
+@pytest.mark.parametrize("text", ["0", "000000", "000101", "0000042", "00004X"])
+def test_a_serial_outside_the_batch_has_no_proof(text):
+    with pytest.raises(InvalidInput) as refusal:
+        unit_proof(SERIALS, Serial(text))
+    assert refusal.value.field == "serial"
+
+
+def test_a_proof_as_json_and_back():
+    proof = unit_proof(SERIALS, Serial("000042"))
+    value = proof.as_json()
+    assert (value["serial"], value["index"], value["size"], len(value["path"])) == ("000042", 41, 100, 7)
+    assert UnitProof.from_json(value) == proof
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("serial", 42),
+        ("serial", ""),
+        ("index", 100),
+        ("index", "41"),
+        ("size", 0),
+        ("path", "0x00"),
+        ("path", ["0x00"]),
+        ("path", ["0x" + "0" * 63 + "G"]),
+        ("more", 1),
+    ],
+)
+def test_bad_json_names_the_member(member, value):
+    good = unit_proof(SERIALS, Serial("000042")).as_json()
+    with pytest.raises(InvalidInput) as refusal:
+        UnitProof.from_json(good | {member: value}, "/unit")
+    assert refusal.value.field in (f"/unit/{member}", f"/unit/{member}/0")
