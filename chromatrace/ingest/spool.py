@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
@@ -90,13 +90,9 @@ _FIELDS = """
 SELECT series.source, series.tag, reading.source_time_ns, {from_}.received_ns, {from_}.value, unit.name,
        {from_}.quality, {from_}.sequence, {from_}.replayed
 """
-_SELECT = (
-    _FIELDS.format(from_="reading")
-    + """
-FROM reading JOIN series ON series.id = reading.series_id JOIN unit ON unit.id = reading.unit_id
-"""
-)
-
+_FROM = " FROM reading JOIN series ON series.id = reading.series_id JOIN unit ON unit.id = reading.unit_id "
+_SELECT = _FIELDS.format(from_="reading") + _FROM
+_SELECT_WITH_ID = _FIELDS.format(from_="reading") + ", reading.id" + _FROM
 
 _Key = TypeVar("_Key")
 
@@ -277,11 +273,11 @@ class Spool:
         """The reading of this identity; None where there is none."""
         with self._clear_errors(), self._lock:
             row = self._db.execute(
-                "SELECT id FROM reading WHERE source_time_ns = ? AND series_id = (SELECT id FROM series"
-                " WHERE channel_id = (SELECT id FROM channel WHERE name = ?) AND source = ? AND tag = ?)",
-                (source_time_ns, channel, source, tag),
+                _SELECT_WITH_ID + "JOIN channel ON channel.id = series.channel_id"
+                " WHERE channel.name = ? AND series.source = ? AND series.tag = ? AND reading.source_time_ns = ?",
+                (channel, source, tag, source_time_ns),
             ).fetchone()
-            return self._by_id(row[0]) if row else None
+        return _spooled(row) if row else None
 
     def time_range(self, channel: str, start: int, stop: int) -> tuple[int, int]:
         """Earliest and latest source time, Unix nanoseconds, of the readings `start` to `stop` (excluded)."""
@@ -347,8 +343,7 @@ class Spool:
 
     def _by_id(self, reading_id: int) -> Spooled:
         with self._clear_errors(), self._lock:
-            row = self._db.execute(_SELECT + "WHERE reading.id = ?", (reading_id,)).fetchone()
-        return Spooled(reading_id & (1 << _POSITION_BITS) - 1, reading_of(row))
+            return _spooled(self._db.execute(_SELECT_WITH_ID + "WHERE reading.id = ?", (reading_id,)).fetchone())
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -386,6 +381,11 @@ class Spool:
 
 def _first(channel_id: int) -> int:
     return channel_id << _POSITION_BITS
+
+
+def _spooled(row: tuple[Any, ...]) -> Spooled:
+    *fields, reading_id = row
+    return Spooled(reading_id & (1 << _POSITION_BITS) - 1, reading_of(fields))
 
 
 def _statements(script: str) -> Iterator[str]:

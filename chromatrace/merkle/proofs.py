@@ -120,7 +120,8 @@ def _require_hash(value: object, field: str) -> None:
 
 def _require_proof(proof: Sequence[bytes]) -> None:
     for position, node in enumerate(proof):
-        _require_hash(node, f"proof[{position}]")
+        if not isinstance(node, bytes) or len(node) != HASH_SIZE:
+            _require_hash(node, f"proof[{position}]")
 
 
 def _require_root(made: bytes, root: bytes, field: str) -> None:

@@ -1,0 +1,75 @@
+"""The recorded process from its file to the proof of every single reading."""
+
+import pytest
+
+from chromatrace.anchor import Anchorer
+from chromatrace.ingest.files import ingest_file, layout_for
+from chromatrace.ingest.spool import Spool
+from chromatrace.merkle.entry import encode_reading
+from chromatrace.merkle.log import leaf_hash, root
+
+READINGS = 49_920
+COLUMNS = "XMEAS(1..41),XMV(1..11)"
+START, STEP = 1_767_225_600_000_000_000, 180 * 10**9
+
+
+class Board:
+    def __init__(self):
+        self.heads = []
+
+    def publish(self, head):
+        self.heads.append(head)
+
+
+@pytest.fixture
+def recorded(data_dir):
+    return data_dir / "tep" / "d01_te.dat"
+
+
+def test_all_are_taken_once_and_each_is_proved(recorded, tmp_path):
+    board = Board()
+    layout = layout_for(recorded, columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
+    with Spool(tmp_path / "spool.db") as spool, Anchorer(spool, board, tmp_path / "log.db") as anchorer:
+        first = ingest_file(spool, "tep", recorded, layout)
+        assert (first.taken, first.duplicates, first.refused_count, first.lines) == (READINGS, 0, 0, 960)
+        anchorer.anchor("tep")
+        again = ingest_file(spool, "tep", recorded, layout)
+        assert (again.taken, again.duplicates, again.refused_count) == (0, READINGS, 0)
+        assert anchorer.anchor("tep") is None
+
+        # The file, read here by other means, is what was stored.
+        cells = [[float(cell) for cell in line.split()] for line in recorded.read_text(encoding="ascii").splitlines()]
+        tags = [f"XMEAS({n})" for n in range(1, 42)] + [f"XMV({n})" for n in range(1, 12)]
+        expected = [
+            (tag, START + row * STEP, value)
+            for row, line in enumerate(cells)
+            for tag, value in zip(tags, line, strict=True)
+        ]
+        stored = list(spool.entries("tep"))
+        assert [(one.tag, one.source_time_ns, one.value) for one in stored] == expected
+
+        (head,) = board.heads
+        assert (head.size, head.first_time_ns, head.last_time_ns) == (READINGS, START, START + 959 * STEP)
+        assert head.root == root(leaf_hash(encode_reading(one)) for one in stored)
+        for index, one in enumerate(stored):
+            proof = anchorer.prove("tep", "d01_te", one.tag, one.source_time_ns)
+            assert (proof.index, proof.size, proof.root) == (index, READINGS, head.root)
+            assert proof.verify() == one
+
+
+def test_a_broken_row_in_its_middle_costs_that_row_only(recorded, tmp_path):
+    lines = recorded.read_text(encoding="ascii").splitlines(keepends=True)
+    cells = lines[499].split()
+    lines[499] = "  ".join([*cells[:10], "2.66O4e+01", *cells[11:]]) + "\n"
+    lines[700] = lines[700][:40] + "\n"
+    broken = tmp_path / "d01_te.dat"
+    broken.write_text("".join(lines), encoding="ascii")
+    layout = layout_for(broken, columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
+    with Spool(tmp_path / "spool.db") as spool:
+        result = ingest_file(spool, "tep", broken, layout)
+        assert [(row.line, row.field) for row in result.refused] == [(500, "XMEAS(11)"), (701, "columns")]
+        assert "'2.66O4e+01'" in result.refused[0].reason
+        assert result.taken == READINGS - 1 - 52
+        # With the file mended only what was missing is taken, at the places in time where it belongs.
+        mended = ingest_file(spool, "tep", recorded, layout)
+        assert (mended.taken, mended.duplicates, mended.conflicting) == (53, READINGS - 53, 0)
