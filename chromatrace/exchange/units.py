@@ -99,15 +99,15 @@ def unit_proof(serials: SerialRange, serial: Serial) -> UnitProof:
     return serial_tree(serials).proof(serial)
 
 
-def verify_unit(root: bytes, units: int, proof: UnitProof, *, serial: Serial | None = None) -> None:
-    """Returns where `proof` shows its serial to be one of the `units` of the batch with `root`; else `ProofRefused`.
+def verify_unit(root: bytes, proof: UnitProof, *, units: int | None = None, serial: Serial | None = None) -> None:
+    """Returns where `proof` shows its serial to be a unit of the batch with `root` on the chain; else `ProofRefused`.
 
-    root, units  as the chain has them for the batch. The root alone does not bind the number: RFC 9162 lets one path
-                 hold in trees of several sizes.
-    serial       what was scanned; raises `InvalidInput` where the proof is about another unit
+    units   how many the chain says there are. Without it `proof.index` and `proof.size` are claims only: RFC 9162 lets
+            one path hold in trees of several sizes, so the root does not bind them.
+    serial  what was scanned; raises `InvalidInput` where the proof is about another unit
     """
     if serial is not None and serial != proof.serial:
         raise InvalidInput(f"the proof is about unit {proof.serial}, not {serial}", field="serial")
-    if proof.size != units:
+    if units is not None and proof.size != units:
         raise ProofRefused(f"the proof is about a batch of {proof.size} units, the chain has {units}", field="size")
     verify_inclusion(leaf_hash(proof.serial.value.encode("ascii")), proof.index, proof.size, proof.path, root)

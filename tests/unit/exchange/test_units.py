@@ -34,7 +34,7 @@ def test_roots_and_proofs_are_those_of_the_plain_tree(count):
     for index in {0, 1, count // 2, count - 1, min(BLOCK, count - 1), max(0, count - BLOCK)}:
         proof = tree.proof(serials.serial(index))
         assert list(proof.path) == inclusion_proof(plain, index)
-        verify_unit(tree.root, count, proof)
+        verify_unit(tree.root, proof, units=count)
 
 
 @settings(deadline=None)
@@ -43,10 +43,10 @@ def test_every_unit_verifies_and_no_other_does(count, data):
     serials = SerialRange(0, count, 4)
     serial = serials.serial(data.draw(st.integers(0, count - 1)))
     proof = unit_proof(serials, serial)
-    verify_unit(serial_root(serials), count, proof, serial=serial)
+    verify_unit(serial_root(serials), proof, units=count, serial=serial)
     other = data.draw(st.integers(0, 9999).map(lambda number: Serial(f"{number:04d}")).filter(lambda it: it != serial))
     with pytest.raises(ProofRefused):
-        verify_unit(serial_root(serials), count, replace(proof, serial=other))
+        verify_unit(serial_root(serials), replace(proof, serial=other), units=count)
 
 
 @pytest.mark.parametrize(
@@ -65,19 +65,19 @@ def test_every_unit_verifies_and_no_other_does(count, data):
 def test_a_proof_that_was_changed_is_refused(change):
     proof = unit_proof(SERIALS, Serial("000042"))
     with pytest.raises(ProofRefused):
-        verify_unit(serial_root(SERIALS), 100, replace(proof, **change))
+        verify_unit(serial_root(SERIALS), replace(proof, **change), units=100)
 
 
 def test_a_proof_for_another_batch_is_refused():
     proof = unit_proof(SERIALS, Serial("000042"))
     with pytest.raises(ProofRefused):
-        verify_unit(serial_root(SerialRange(101, 100, 6)), 100, proof)
+        verify_unit(serial_root(SerialRange(101, 100, 6)), proof, units=100)
 
 
 def test_a_proof_about_another_unit_than_was_scanned_is_refused():
     proof = unit_proof(SERIALS, Serial("000042"))
     with pytest.raises(InvalidInput) as refusal:
-        verify_unit(serial_root(SERIALS), 100, proof, serial=Serial("000043"))
+        verify_unit(serial_root(SERIALS), proof, units=100, serial=Serial("000043"))
     assert refusal.value.field == "serial"
 
 
