@@ -1,0 +1,180 @@
+"""Whatever the chain takes back, the index is afterwards what a rebuild would be."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from chromatrace.chain.rpc import RpcClient
+from chromatrace.index import Follower
+from chromatrace.index.store import WINDOW
+
+
+def head(world):
+    return int(world.rpc.call("eth_blockNumber"), 16)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 7, 64])
+def test_blocks_rolled_back_and_others_mined(yard, index, follower, rebuilt_digest, depth):
+    yard.live(30 + depth)
+    follower.sync()
+    before = head(yard)
+    yard.rpc.call("anvil_rollback", depth)
+    yard.live(max(1, depth // 2))
+    done = follower.sync()
+    assert done.undone_blocks == depth
+    assert done.from_block == before
+    assert index.head().indexed_block == head(yard)
+    assert index.digest() == rebuilt_digest()
+
+
+def test_blocks_rolled_back_and_nothing_mined(yard, index, follower, rebuilt_digest):
+    yard.live(20)
+    follower.sync()
+    yard.rpc.call("anvil_rollback", 9)
+    done = follower.sync()
+    assert (done.undone_blocks, done.indexed_block) == (9, head(yard))
+    assert index.digest() == rebuilt_digest()
+
+
+def test_a_chain_of_the_same_length_in_place_of_the_old_one(yard, index, follower, rebuilt_digest):
+    yard.live(30)
+    follower.sync()
+    old = index.digest()
+    yard.rpc.call("anvil_reorg", 12, [])
+    done = follower.sync()
+    assert done.undone_blocks == 12
+    assert index.digest() == rebuilt_digest() != old
+
+
+def test_a_reverted_snapshot_and_another_life(yard, index, follower, rebuilt_digest):
+    yard.live(20)
+    mark = yard.rpc.call("evm_snapshot")
+    yard.live(25)
+    follower.sync()
+    assert yard.rpc.call("evm_revert", mark)
+    yard.live(40)
+    assert follower.sync().undone_blocks > 0
+    assert index.digest() == rebuilt_digest()
+
+
+def test_deeper_than_the_window_of_recent_blocks(yard, index, follower, rebuilt_digest):
+    yard.live(10)
+    low = head(yard)
+    yard.rpc.call("anvil_mine", hex(WINDOW + 40))
+    yard.live(10)
+    follower.sync()
+    yard.rpc.call("anvil_rollback", head(yard) - low + 4)
+    yard.live(5)
+    done = follower.sync()
+    assert done.undone_blocks > WINDOW
+    assert index.digest() == rebuilt_digest()
+
+
+def test_back_to_the_deployment(yard, index, follower, rebuilt_digest):
+    """Nothing of what was indexed is left but the deployment's own events."""
+    mark = yard.rpc.call("evm_snapshot")
+    yard.live(5)
+    follower.sync()
+    first = yard.manifest.block
+    for row in index.events(limit=1):
+        assert row.block_number >= first
+    assert yard.rpc.call("evm_revert", mark)
+    follower.sync()
+    assert index.digest() == rebuilt_digest()
+
+
+def test_many_in_a_row(yard, index, follower, rebuilt_digest):
+    yard.random.seed(11)
+    for _ in range(8):
+        yard.live(yard.random.randint(1, 12))
+        follower.sync()
+        yard.rpc.call("anvil_rollback", yard.random.randint(1, 10))
+        yard.live(yard.random.randint(0, 6))
+        follower.sync()
+        assert index.digest() == rebuilt_digest()
+
+
+def test_reorganisation_between_two_answers_of_the_node(yard, index, rebuilt_digest):
+    yard.live(40)
+
+    class Unsteady(RpcClient):
+        """The node reorganises just after it gave its first logs."""
+
+        turned = 0
+
+        def call(self, method, *params):
+            answer = super().call(method, *params)
+            if method == "eth_getLogs" and self.turned < 2:
+                self.turned += 1
+                super().call("anvil_reorg", 5, [])
+            return answer
+
+    rpc = Unsteady(yard.rpc.url)
+    Follower(index, rpc, yard.manifest).sync()
+    assert rpc.turned == 2
+    assert index.digest() == rebuilt_digest()
+
+
+def test_a_node_that_keeps_logs_back_is_asked_again_by_hash(yard, index, rebuilt_digest):
+    """As if the range had been answered by a node of another fork."""
+    yard.live(20)
+    last = index_of_last_event(yard)
+
+    class Forgetful(RpcClient):
+        kept_back = 0
+
+        def call(self, method, *params):
+            answer = super().call(method, *params)
+            if method == "eth_getLogs":
+                full = len(answer)
+                answer = [log for log in answer if log["blockNumber"] != last]
+                self.kept_back += full - len(answer)
+            return answer
+
+    rpc = Forgetful(yard.rpc.url)
+    Follower(index, rpc, yard.manifest).sync()
+    assert rpc.kept_back > 0
+    assert index.digest() == rebuilt_digest()
+
+
+def index_of_last_event(world):
+    logs = world.rpc.call("eth_getLogs", {"fromBlock": "0x0", "address": [*world.manifest.names_by_address]})
+    return logs[-1]["blockNumber"]
+
+
+def test_confirmations_keep_a_distance_and_undo_nothing_shallow(yard, index, rebuilt_digest):
+    follower = Follower(index, yard.rpc, yard.manifest, confirmations=5)
+    yard.live(30)
+    assert follower.sync().indexed_block == head(yard) - 5
+    assert index.head().lag_blocks == 5
+    assert index.head().confirmations == 5
+    digest = index.digest()
+    yard.rpc.call("anvil_reorg", 5, [])
+    done = follower.sync()
+    assert (done.undone_blocks, done.undone_events) == (0, 0)
+    assert index.digest() == digest == rebuilt_digest(confirmations=5)
+    yard.rpc.call("anvil_reorg", 8, [])
+    assert follower.sync().undone_blocks == 3
+    assert index.digest() == rebuilt_digest(confirmations=5)
+
+
+def test_only_final_blocks(yard, index):
+    follower = Follower(index, yard.rpc, yard.manifest, finalized=True)
+    yard.live(5)
+    follower.sync()
+    final = yard.rpc.call("eth_getBlockByNumber", "finalized", False)
+    expected = max(int(final["number"], 16), yard.manifest.block - 1) if final else yard.manifest.block - 1
+    assert index.head().indexed_block == expected
+    assert index.head().indexed_block < head(yard)
+    assert index.head().confirmations is None
+
+
+def test_a_reorganisation_is_logged(yard, index, follower, caplog):
+    yard.live(5)
+    follower.sync()
+    yard.rpc.call("anvil_rollback", 3)
+    with caplog.at_level(logging.WARNING, "chromatrace.index"):
+        follower.sync()
+    assert "reorganised 3 blocks" in caplog.text
