@@ -20,7 +20,7 @@ COMMANDS = {
     "status": "chromatrace.cli.status:status",
     "key": "chromatrace.cli.key:key",
     "org": "chromatrace.cli.org:org",
-    "plant": "chromatrace.cli.plant:plant",
+    "plant": "chromatrace.plant.__main__:main",
     "ingest": "chromatrace.cli.ingest:ingest",
     "anchor": "chromatrace.cli.anchor:anchor",
     "batch": "chromatrace.cli.batch:batch",
@@ -106,7 +106,7 @@ class LazyGroup(click.Group):
     help="What stands before /01/… in a QR code.",
 )
 @click.pass_context
-def main(ctx: click.Context, **options: Any) -> None:
+def main(ctx: click.Context, /, **options: Any) -> None:
     """Factory traceability from a machine reading to a scanned QR code, on any EVM chain.
 
     Try `chromatrace demo` first: it starts a local chain and a simulated plant, makes a few batches of

@@ -62,10 +62,23 @@ def emit(as_json: bool, facts: dict[str, Any], human: Callable[[], None] | None 
     elif human is not None:
         human()
     else:
-        width = max((len(key) for key in facts), default=0)
-        for key, value in facts.items():
-            plain = _plain(value)
-            click.echo(f"{key.replace('_', ' '):<{width}}  {plain if not isinstance(plain, list | dict) else dump(plain)}")
+        _print_facts(_plain(facts), indent=0)
+
+
+def _print_facts(facts: dict[str, Any], indent: int) -> None:
+    width = max((len(key) for key in facts), default=0)
+    for key, value in facts.items():
+        label = " " * indent + key.replace("_", " ")
+        if isinstance(value, dict) and value:
+            click.echo(label)
+            _print_facts(value, indent + 2)
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            click.echo(label)
+            for item in value:
+                _print_facts(item, indent + 2)
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else value
+            click.echo(f"{label:<{width + indent}}  {'-' if text in (None, {}, '') else text}")
 
 
 @contextmanager
@@ -77,14 +90,19 @@ def report_errors() -> Iterator[None]:
         if "--json" in sys.argv:
             click.echo(dump(refusal.as_dict()))
         else:
-            err.print(f"[bold red]refused[/] {refusal.field + ': ' if refusal.field else ''}{refusal.message}", highlight=False)
+            err.print(
+                f"[bold red]refused[/] {refusal.field + ': ' if refusal.field else ''}{refusal.message}",
+                highlight=False,
+            )
             if refusal.hint:
                 err.print(f"        {refusal.hint}", highlight=False)
         raise SystemExit(1) from refusal
 
 
 @contextmanager
-def progress(description: str, total: float | None = None, *, hidden: bool = False) -> Iterator[Callable[[float], None]]:
+def progress(
+    description: str, total: float | None = None, *, hidden: bool = False
+) -> Iterator[Callable[[float], None]]:
     """A progress bar on standard error; the callable takes how much is done so far, out of `total`."""
     columns = (
         SpinnerColumn(),

@@ -14,6 +14,7 @@ from chromatrace.config import Settings
 from chromatrace.domain.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from chromatrace.anchor import Anchorer
     from chromatrace.chain.client import Chain
     from chromatrace.chain.manifest import Manifest
     from chromatrace.chain.rpc import RpcClient
@@ -37,6 +38,13 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def share(self, other: Workspace, signer: Signer) -> None:
+        """Uses what `other` has open, acting as `signer`; `other` must live longer."""
+        for name in ("rpc", "manifest", "spool", "documents", "reader"):
+            self.__dict__[name] = getattr(other, name)
+        self.__dict__["signer"] = signer
+        self.__dict__["chain"] = other.reader.with_signer(signer)
 
     @cached_property
     def data(self) -> Path:
@@ -119,20 +127,52 @@ class Workspace:
         self._stack.callback(spool.close)
         return spool
 
+    def anchorer(self, *, every_count: int = 10_000, every_s: float = 60.0) -> Anchorer:
+        """The anchorer of the spool, publishing as the signer."""
+        from chromatrace.anchor import Anchorer
+        from chromatrace.cli.publisher import ChainPublisher
+
+        publisher = ChainPublisher(self.chain)
+        anchorer = Anchorer(self.spool, publisher, self.anchors_path, every_count=every_count, every_s=every_s)
+        self._stack.callback(anchorer.close)
+        return anchorer
+
+    @cached_property
+    def proofs(self) -> Anchorer:
+        """The anchorer for proofs only: it cannot publish."""
+        from chromatrace.anchor import Anchorer
+        from chromatrace.cli.publisher import NoPublisher
+
+        anchorer = Anchorer(self.spool, NoPublisher(), self.anchors_path)
+        self._stack.callback(anchorer.close)
+        return anchorer
+
+    @property
+    def anchors_path(self) -> Path:
+        """Where heads and logs are kept."""
+        return self.data / "anchors.db"
+
     @cached_property
     def documents(self) -> DocumentStore:
         from chromatrace.exchange.documents import DocumentStore
 
         return DocumentStore(self.data / self.settings.documents_folder.name)
 
-    @cached_property
-    def index(self) -> Index:
-        """The index, migrated and caught up with the chain."""
-        from chromatrace.index import Follower, Index
+    def open_index(self) -> Index:
+        """The index, migrated, as it stands."""
+        from chromatrace.index import Index
 
         _ = self.data
         index = Index(self.settings.index_url)
         self._stack.callback(index.close)
         index.migrate()
+        return index
+
+    @cached_property
+    def index(self) -> Index:
+        """The index, migrated and caught up with the chain."""
+        from chromatrace.index import Follower
+
+        index = self.open_index()
         Follower(index, self.rpc, self.manifest).sync()
         return index

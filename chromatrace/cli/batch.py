@@ -1,0 +1,228 @@
+"""`chromatrace batch`: register batches, take them through their life, recall them, prove them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from chromatrace.cli.options import batch_argument, parse_batch
+from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.domain.rights import SalesChannel
+
+ZERO = bytes(32)
+
+
+@click.group()
+def batch() -> None:
+    """Batches: identity, life cycle, recall and proof. A batch is GTIN-14 and lot."""
+
+
+@batch.command()
+@click.argument("content", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--input", "inputs", multiple=True, help="GTIN/LOT of a batch that it is made of; may be repeated.")
+@click.option("--route", help="Id of the designed route, 0x and 64 hexadecimal digits.")
+@json_option
+@click.pass_obj
+def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route: str | None, as_json: bool) -> None:
+    """Register the batch that the document CONTENT describes (JSON, schema chromatrace.batch/1).
+
+    \b
+    {"schema": "chromatrace.batch/1", "gtin": "09521234543213", "lot": "L2410A",
+     "product": {"name": "Electrochromic pane", "description": ""}, "quantity": 100,
+     "made_at": "2026-01-01T08:00:00Z", "serials": {"first": 1, "count": 100, "width": 6}, "materials": []}
+    """
+    from chromatrace.domain import strict_json
+    from chromatrace.domain.documents import BatchContent
+    from chromatrace.exchange.units import serial_root
+
+    parsed = BatchContent.from_bytes(strict_json.canonical(_json(content)))
+    parts = [parse_batch(text) for text in inputs]
+    digest = workspace.documents.put(parsed.to_bytes())
+    registration = (
+        int(parsed.gtin),
+        str(parsed.lot),
+        parsed.quantity,
+        serial_root(parsed.serials) if parsed.serials else ZERO,
+        digest,
+        bytes.fromhex(route.removeprefix("0x")) if route else ZERO,
+        [part.batch_id for part in parts],
+    )
+    receipt = workspace.chain.send("BatchRegistry", "register", registration)
+    emit(as_json, {"batch": parsed.key.batch_id, "content_digest": digest, "tx": receipt.tx})
+
+
+@batch.command()
+@batch_argument
+@json_option
+@click.pass_obj
+def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
+    """Show a batch and its life."""
+    key = BatchKey.parse(gtin, lot)
+    found = workspace.index.batch_by_key(key)
+    if found is None:
+        raise NotFound(f"no batch {key} is registered on this chain", field="lot")
+    events = workspace.index.timeline(found.batch_id)
+
+    def human() -> None:
+        flags = " RECALLED" * found.recalled + " on hold" * found.on_hold
+        click.echo(f"{key}  {found.state.name.lower().replace('_', ' ')}{flags}  {found.quantity} units")
+        for event in events:
+            click.echo(f"  block {event.block_number:>6}  {event.name:<22} 0x{event.tx_hash.hex()}")
+
+    emit(as_json, {"batch": found, "events": events}, human)
+
+
+@batch.command("list")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@json_option
+@click.pass_obj
+def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
+    """List the newest batches."""
+    found = workspace.index.batches(limit=limit)
+
+    def human() -> None:
+        for one in found:
+            state = one.state.name.lower().replace("_", " ") + " RECALLED" * one.recalled + " on hold" * one.on_hold
+            click.echo(f"{one.gtin}/{one.lot!s:<20}  {one.quantity:>8}  {state}")
+
+    emit(as_json, {"batches": list(found)}, human)
+
+
+@batch.command()
+@batch_argument
+@json_option
+@click.pass_obj
+def assemble(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
+    """Record that the devices of a batch that passed first inspection are assembled."""
+    _write(workspace, as_json, gtin, lot, "assemble")
+
+
+@batch.command()
+@batch_argument
+@json_option
+@click.pass_obj
+def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
+    """Close a batch that failed first inspection: its material is recycled."""
+    _write(workspace, as_json, gtin, lot, "recycle")
+
+
+@batch.command()
+@batch_argument
+@click.option("--standard", required=True, type=click.IntRange(0), help="Units of the standard channel.")
+@click.option("--defective", required=True, type=click.IntRange(0), help="Units sold at a discount.")
+@click.option("--scrap", required=True, type=click.IntRange(0))
+@json_option
+@click.pass_obj
+def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: int, scrap: int, as_json: bool) -> None:
+    """Split a batch after final inspection; the three add up to its quantity."""
+    _write(workspace, as_json, gtin, lot, "grade", standard, defective, scrap)
+
+
+@batch.command()
+@batch_argument
+@click.option("--channel", type=click.Choice(["standard", "defective"]), required=True)
+@json_option
+@click.pass_obj
+def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bool) -> None:
+    """Release the graded units of one channel."""
+    _write(workspace, as_json, gtin, lot, "release", SalesChannel[channel.upper()])
+
+
+@batch.command()
+@batch_argument
+@click.option("--reason", required=True)
+@json_option
+@click.pass_obj
+def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
+    """Put a batch on hold."""
+    _write(workspace, as_json, gtin, lot, "hold", reason)
+
+
+@batch.command("release-hold")
+@batch_argument
+@click.option("--reason", required=True)
+@json_option
+@click.pass_obj
+def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
+    """End a hold."""
+    _write(workspace, as_json, gtin, lot, "releaseHold", reason)
+
+
+@batch.command()
+@batch_argument
+@click.option("--reason", required=True)
+@click.option("--descendants", is_flag=True, help="Also every batch made of it, however far down.")
+@json_option
+@click.pass_obj
+def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: bool, as_json: bool) -> None:
+    """Recall a batch, for ever."""
+    key = BatchKey.parse(gtin, lot)
+    receipts = [workspace.chain.send("BatchRegistry", "recall", key.batch_id, reason)]
+    recalled = [str(key)]
+    if descendants:
+        index = workspace.index
+        trace = index.trace_forward(key.batch_id)
+        links = trace.links if trace is not None else ()
+        for step in sorted(trace.steps if trace is not None else (), key=lambda step: step.depth):
+            if step.depth == 0 or step.batch.recalled:
+                continue
+            parent = next(link.input for link in links if link.batch == step.batch.batch_id)
+            parts = (
+                step.batch.serial_root or ZERO,
+                step.batch.content_digest,
+                step.batch.route or ZERO,
+                list(index.inputs_of(step.batch.batch_id)),
+            )
+            receipts.append(
+                workspace.chain.send(
+                    "BatchRegistry", "recallDescendants", parent, [step.batch.batch_id], [parts], reason
+                )
+            )
+            recalled.append(str(step.batch.key))
+        if trace is not None and trace.truncated:
+            click.echo("there are more descendants than were traced: run this again", err=True)
+    emit(as_json, {"recalled": recalled, "transactions": [receipt.tx for receipt in receipts]})
+
+
+@batch.command()
+@batch_argument
+@click.option("--serial", help="One unit of it.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: GTIN-LOT.bundle.json")
+@json_option
+@click.pass_obj
+def prove(workspace: Workspace, gtin: str, lot: str, serial: str | None, output: Path | None, as_json: bool) -> None:
+    """Write a proof bundle: all that a stranger needs to check the batch offline (`chromatrace verify bundle`)."""
+    from chromatrace.cli.prove import bundle_of
+
+    key = BatchKey.parse(gtin, lot)
+    made = bundle_of(workspace, key, Serial(serial) if serial else None)
+    path = output or Path(f"{key.gtin}-{key.lot}.bundle.json".replace("/", "_"))
+    data = made.to_bytes()
+    path.write_bytes(data)
+    facts = {
+        "file": path,
+        "bytes": len(data),
+        "blocks": len(made.headers),
+        "transactions": len(made.receipts),
+        "documents": len(made.documents),
+        "readings": len(made.readings),
+    }
+    emit(as_json, facts)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"{path} is not JSON: {error}", field="content") from error
+
+
+def _write(workspace: Workspace, as_json: bool, gtin: str, lot: str, function: str, *args: Any) -> None:
+    receipt = workspace.chain.send("BatchRegistry", function, BatchKey.parse(gtin, lot).batch_id, *args)
+    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

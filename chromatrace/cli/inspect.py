@@ -1,0 +1,135 @@
+"""`chromatrace inspect`: the two inspections of a batch, signed by the inspector and submitted by anyone."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from chromatrace.cli.output import dump, emit, json_option
+from chromatrace.cli.workspace import Workspace
+from chromatrace.crypto.eip712 import Inspection, sign_inspection
+from chromatrace.domain import strict_json
+from chromatrace.domain.documents import InspectionEvidence
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.rights import Stage, Verdict
+
+SIGNED = "chromatrace.signed-inspection/1"
+
+
+@click.group("inspect")
+def inspect() -> None:
+    """Sign an inspection result, or submit a signed one.
+
+    An inspector signs on any machine (EIP-712); whoever has gas submits. The first inspection comes before assembly,
+    the final one after it.
+    """
+
+
+@inspect.command()
+@click.argument("evidence", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--sample-size", required=True, type=click.IntRange(1), help="Units measured.")
+@click.option("--defects", required=True, type=click.IntRange(0), help="Units out of limits.")
+@click.option("--verdict", type=click.Choice(["pass", "fail"]), help="Default: what the measurements say.")
+@click.option("--hours", default=24.0, show_default=True, help="How long the signature may be submitted.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it here, do not submit.")
+@json_option
+@click.pass_obj
+def record(
+    workspace: Workspace,
+    evidence: Path,
+    sample_size: int,
+    defects: int,
+    verdict: str | None,
+    hours: float,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Sign the result that the document EVIDENCE describes (schema chromatrace.inspection/1) and submit it.
+
+    The acting key is the inspector's. A second result of the same stage supersedes the first, which stays readable.
+    """
+    parsed = InspectionEvidence.from_bytes(strict_json.canonical(_json(evidence)))
+    found = Verdict[verdict.upper()] if verdict else (Verdict.PASS if parsed.passed else Verdict.FAIL)
+    signed, signature = sign(workspace, parsed, found, sample_size, defects, valid_s=int(hours * 3600))
+    if output is not None:
+        fields = zip(signed.__slots__, signed.as_struct(), strict=True)
+        inspection = {name: int(value) if isinstance(value, int) else value for name, value in fields}
+        packed = {"schema": SIGNED, "inspection": inspection, "signature": signature}
+        output.write_text(dump(packed) + "\n", encoding="utf-8")
+        emit(as_json, {"signed": output, "inspector": signed.inspector})
+        return
+    receipt = workspace.chain.send("InspectionLedger", "record", signed.as_struct(), signature)
+    emit(as_json, {"verdict": found, "evidence": signed.evidence, "tx": receipt.tx})
+
+
+def sign(
+    workspace: Workspace,
+    evidence: InspectionEvidence,
+    verdict: Verdict,
+    sample_size: int,
+    defects: int,
+    *,
+    valid_s: int = 86_400,
+) -> tuple[Inspection, bytes]:
+    """The inspection that follows from `evidence`, which is stored, and the acting inspector's signature."""
+    key = evidence.key
+    state = workspace.reader.read("BatchRegistry", "batch", key.batch_id)
+    done = state["firstRevision"] if evidence.stage is Stage.FIRST else state["finalRevision"]
+    inspector = workspace.signer.address
+    lane = int.from_bytes(hashlib.sha256(bytes(key.batch_id) + bytes([evidence.stage])).digest()[:24], "big")
+    instrument = orjson.dumps(evidence.instrument.as_json(), option=orjson.OPT_SORT_KEYS)
+    inspection = Inspection(
+        batch=key.batch_id,
+        stage=evidence.stage,
+        verdict=verdict,
+        revision=done + 1,
+        sample_size=sample_size,
+        defects=defects,
+        instrument=hashlib.sha256(instrument).digest(),
+        evidence=workspace.documents.put(evidence.to_bytes()),
+        inspected_at=int(datetime.fromisoformat(evidence.inspected_at).timestamp()),
+        inspector=inspector,
+        nonce=workspace.reader.read("InspectionLedger", "nonces", inspector, lane),
+        deadline=int(time.time()) + valid_s,
+    )
+    ledger = workspace.manifest.address("InspectionLedger")
+    return inspection, sign_inspection(inspection, workspace.signer, workspace.chain_id, ledger)
+
+
+@inspect.command()
+@click.argument("signed", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+@click.pass_obj
+def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
+    """Submit a result that an inspector signed elsewhere. Anyone may."""
+    packed = _json(signed)
+    if packed.get("schema") != SIGNED:
+        raise InvalidInput(f"{SIGNED!r} is needed", field="schema")
+    fields = dict(strict_json.members(packed.get("inspection"), "/inspection", Inspection.__slots__))
+    for name in ("batch", "instrument", "evidence"):
+        fields[name] = strict_json.digest(fields[name], f"/inspection/{name}")
+    fields["stage"], fields["verdict"] = Stage(fields["stage"]), Verdict(fields["verdict"])
+    fields["nonce"] = int(fields["nonce"])
+    inspection = Inspection(**fields)
+    try:
+        signature = bytes.fromhex(str(packed.get("signature")).removeprefix("0x"))
+    except ValueError as error:
+        raise InvalidInput("0x and hexadecimal digits are needed", field="/signature") from error
+    receipt = workspace.chain.send("InspectionLedger", "record", inspection.as_struct(), signature)
+    emit(as_json, {"verdict": inspection.verdict, "tx": receipt.tx})
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"{path} is not JSON: {error}", field="file") from error
+    if not isinstance(value, dict):
+        raise InvalidInput("a JSON object is needed", field="file")
+    return value

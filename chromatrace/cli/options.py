@@ -1,0 +1,51 @@
+"""Arguments and options that several commands share, parsed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntFlag
+from typing import Any, TypeVar
+
+import click
+
+from chromatrace.domain.identifiers import BatchKey
+from chromatrace.domain.rights import Role, Scope
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FOREVER = 2**64 - 1
+"""Unix seconds: a right without an end."""
+
+
+def batch_argument(command: Command) -> Command:
+    """Adds the arguments GTIN and LOT, given to the command as `gtin` and `lot`."""
+    return click.argument("gtin")(click.argument("lot")(command))
+
+
+def parse_batch(text: str) -> BatchKey:
+    """GTIN/LOT, as batches are named in lists."""
+    gtin, _, lot = text.partition("/")
+    return BatchKey.parse(gtin, lot)
+
+
+class FlagList(click.ParamType[IntFlag]):
+    """Names of a flag enumeration, separated by commas."""
+
+    def __init__(self, flags: type[IntFlag]) -> None:
+        self.flags = flags
+        self.name = ",".join(member.name.lower() for member in flags if member.name)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, self.flags):
+            return value
+        found = self.flags(0)
+        for name in str(value).split(","):
+            try:
+                found |= self.flags[name.strip().upper()]
+            except KeyError:
+                self.fail(f"{name.strip()!r} is none of {self.name}", param, ctx)
+        return found
+
+
+ROLES = FlagList(Role)
+SCOPES = FlagList(Scope)

@@ -1,0 +1,131 @@
+"""`chromatrace org`: organisations, operators and read scopes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from chromatrace.cli.options import FOREVER, ROLES, SCOPES
+from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import Gln, Gtin
+from chromatrace.domain.rights import OrganisationKind, Role, Scope
+
+KINDS = click.Choice([kind.name.lower() for kind in OrganisationKind if kind])
+until_option = click.option("--valid-until", default=FOREVER, type=int, help="Last Unix second. Default: no end.")
+
+
+def organisation_number(workspace: Workspace, gln: str) -> int:
+    """The number of the organisation with this GLN; `NotFound` where there is none."""
+    number: int = workspace.reader.read("Consortium", "organisationOfGln", int(Gln(gln)))
+    if not number:
+        raise NotFound(f"no organisation has the GLN {gln}", field="gln", hint="see `chromatrace org list`")
+    return number
+
+
+@click.group()
+def org() -> None:
+    """Organisations of the consortium, their operators, and who may read what."""
+
+
+@org.command("list")
+@json_option
+@click.pass_obj
+def list_(workspace: Workspace, as_json: bool) -> None:
+    """List organisations."""
+    found = workspace.index.organisations()
+
+    def human() -> None:
+        for one in found:
+            state = "active" if one.active else "SUSPENDED"
+            click.echo(f"{one.id:>4}  {one.gln}  {one.kind.name.lower():<12}  {state:<9}  {one.name}")
+
+    emit(as_json, {"organisations": list(found)}, human)
+
+
+@org.command()
+@click.argument("gln")
+@click.argument("name")
+@click.option("--kind", type=KINDS, required=True)
+@click.option("--roles", type=ROLES, required=True, help="What its operators may be given at all, by commas.")
+@until_option
+@json_option
+@click.pass_obj
+def register(
+    workspace: Workspace, gln: str, name: str, kind: str, roles: Role, valid_until: int, as_json: bool
+) -> None:
+    """Register an organisation. Only the consortium's registrar."""
+    receipt = workspace.chain.send(
+        "Consortium",
+        "registerOrganisation",
+        OrganisationKind[kind.upper()],
+        int(Gln(gln)),
+        int(roles),
+        valid_until,
+        name,
+        key=f"organisation/{gln}",
+    )
+    emit(as_json, {"organisation": receipt.event("OrganisationRegistered").args["organisation"], "tx": receipt.tx})
+
+
+@org.command()
+@click.argument("operator")
+@click.argument("gln")
+@click.option("--roles", type=ROLES, required=True, help="By commas; these and no others.")
+@until_option
+@json_option
+@click.pass_obj
+def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_until: int, as_json: bool) -> None:
+    """Let the address OPERATOR act for an organisation. Only the registrar or the organisation's administrator."""
+    number = organisation_number(workspace, gln)
+    _write(workspace, as_json, "appointOperator", operator, number, int(roles), valid_until)
+
+
+@org.command()
+@click.argument("operator")
+@json_option
+@click.pass_obj
+def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:
+    """Take all rights of an operator."""
+    _write(workspace, as_json, "dismissOperator", operator)
+
+
+@org.command()
+@click.argument("gln")
+@json_option
+@click.pass_obj
+def suspend(workspace: Workspace, gln: str, as_json: bool) -> None:
+    """Take every right of every operator of an organisation, at once. Only the registrar."""
+    _write(workspace, as_json, "suspendOrganisation", organisation_number(workspace, gln))
+
+
+@org.command()
+@click.argument("gln")
+@json_option
+@click.pass_obj
+def reinstate(workspace: Workspace, gln: str, as_json: bool) -> None:
+    """End a suspension. Only the registrar."""
+    _write(workspace, as_json, "reinstateOrganisation", organisation_number(workspace, gln))
+
+
+@org.command()
+@click.argument("reader_gln")
+@click.option("--scopes", type=SCOPES, required=True, help="By commas.")
+@click.option("--gtin", "gtins", multiple=True, help="A product line; may be repeated. Default: every product.")
+@until_option
+@json_option
+@click.pass_obj
+def grant(
+    workspace: Workspace, reader_gln: str, scopes: Scope, gtins: tuple[str, ...], valid_until: int, as_json: bool
+) -> None:
+    """Let another organisation read of ours. Only our administrator."""
+    lines = [int(Gtin(gtin)) for gtin in gtins] or [0]
+    number = organisation_number(workspace, reader_gln)
+    _write(workspace, as_json, "grantReadScopes", number, lines, int(scopes), valid_until)
+
+
+def _write(workspace: Workspace, as_json: bool, function: str, *args: Any) -> None:
+    receipt = workspace.chain.send("Consortium", function, *args)
+    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

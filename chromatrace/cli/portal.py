@@ -1,0 +1,129 @@
+"""`chromatrace portal`: serve the portal, and keep its enterprise accounts."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    from app import PortalConfig
+    from app.store.database import Store
+
+
+@click.group()
+def portal() -> None:
+    """The web portal: consumer pages at the scanned URIs, and the area of franchisees and staff."""
+
+
+@portal.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--production", is_flag=True, help="Refuse dev keys, demonstration accounts and plain http.")
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64))
+@click.pass_obj
+def serve(workspace: Workspace, host: str, port: int, production: bool, threads: int) -> None:
+    """Serve the portal and follow the chain beside it."""
+    with serving(workspace, host, port, production=production, threads=threads) as server:
+        err.print(f"portal at http://{server.effective_host}:{server.effective_port}; Ctrl-C ends it", highlight=False)
+        server.run()
+
+
+@portal.command("add-account")
+@click.argument("name")
+@click.option("--wallet", help="Address of a wallet that signs instead of a key kept here.")
+@json_option
+@click.pass_obj
+def add_account(workspace: Workspace, name: str, wallet: str | None, as_json: bool) -> None:
+    """Make an enterprise account. Its password comes from CHROMATRACE_ACCOUNT_PASSWORD or is asked for.
+
+    The new operator address has no rights until an administrator of its organisation runs `chromatrace org appoint`.
+    """
+    from app.accounts import create_account
+
+    password = os.environ.get("CHROMATRACE_ACCOUNT_PASSWORD") or click.prompt(
+        "Password", hide_input=True, confirmation_prompt=True, err=True
+    )
+    account = create_account(
+        open_store(workspace),
+        workspace.data / workspace.settings.keys_folder.name,
+        name,
+        password,
+        wallet_address=wallet,
+    )
+    emit(as_json, {"account": account.name, "operator": account.address})
+
+
+@portal.command()
+@json_option
+@click.pass_obj
+def accounts(workspace: Workspace, as_json: bool) -> None:
+    """List enterprise accounts."""
+    from app.accounts import list_accounts
+
+    emit(as_json, {"accounts": [{"name": a.name, "operator": a.address} for a in list_accounts(open_store(workspace))]})
+
+
+@portal.command("remove-account")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def remove_account(workspace: Workspace, name: str, as_json: bool) -> None:
+    """Remove an enterprise account and end its sessions."""
+    from app.accounts import remove_account as remove
+
+    remove(open_store(workspace), name)
+    emit(as_json, {"removed": name})
+
+
+def portal_config(workspace: Workspace, *, production: bool = False) -> PortalConfig:
+    """The portal's configuration for this workspace."""
+    from app import PortalConfig
+
+    return PortalConfig(
+        data_folder=workspace.data,
+        rpc_url=workspace.settings.rpc_url,
+        manifest_path=workspace.settings.manifest_path(workspace.chain_id),
+        base_url=workspace.settings.base_url,
+        index_url=workspace.settings.index_url,
+        production=production,
+    )
+
+
+def open_store(workspace: Workspace) -> Store:
+    """The portal's own database."""
+    from app.store.database import Store
+
+    _ = workspace.data
+    return Store(workspace.settings.portal_url)
+
+
+@contextmanager
+def serving(workspace: Workspace, host: str, port: int, *, production: bool = False, threads: int = 8) -> Iterator[Any]:
+    """A waitress server of the portal, not yet running, with the index followed beside it."""
+    from waitress.server import create_server
+
+    from app import create_app
+    from chromatrace.index import Follower
+
+    index = workspace.index
+    app = create_app(portal_config(workspace, production=production), workspace.spool)
+    server = create_server(app, host=host, port=port, threads=threads, ident="ChromaTrace")
+    stop = threading.Event()
+    follower = threading.Thread(
+        target=Follower(index, workspace.rpc, workspace.manifest).run, args=(stop,), name="follower", daemon=True
+    )
+    follower.start()
+    try:
+        yield server
+    finally:
+        stop.set()
+        follower.join(timeout=10)
+        server.close()

@@ -1,0 +1,105 @@
+"""Gathers what a proof bundle cites: the batch's events, its parties, its documents, a few of its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.documents import BatchContent, InspectionEvidence, ReadingWindow
+from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import BatchKey, Serial
+
+if TYPE_CHECKING:
+    from chromatrace.exchange.bundle import Bundle, CitedReading
+    from chromatrace.index.views import AnchorView, BatchView
+
+CITED_READINGS = 8
+"""Readings of each inspection's window that a bundle holds, spread evenly; `verify reading` shows any other."""
+
+
+def bundle_of(workspace: Workspace, key: BatchKey, serial: Serial | None = None) -> Bundle:
+    """The proof bundle of a batch or unit."""
+    from chromatrace.exchange.collect import collect
+    from chromatrace.exchange.units import unit_proof
+
+    index = workspace.index
+    batch = index.batch_by_key(key)
+    if batch is None:
+        raise NotFound(f"no batch {key} is registered on this chain", field="lot")
+    content = _document(workspace, batch.content_digest)
+    evidence = [_document(workspace, found.evidence) for found in index.inspections(batch.batch_id)]
+    documents = [document for document in [content, *evidence] if document is not None]
+    anchors = list(_anchors(workspace, evidence))
+    serials = BatchContent.from_bytes(content).serials if content else None
+    return collect(
+        workspace.rpc,
+        chain_id=workspace.manifest.chain_id,
+        contracts={name: bytes.fromhex(entry.address[2:]) for name, entry in workspace.manifest.contracts.items()},
+        key=key,
+        serial=serial,
+        transactions=_transactions(workspace, batch, [anchor for anchor, _ in anchors]),
+        documents=dict.fromkeys(documents),
+        readings=[cited for anchor, window in anchors for cited in _readings(workspace, anchor, window)],
+        unit=unit_proof(serials, serial) if serial is not None and serials is not None else None,
+    )
+
+
+def _document(workspace: Workspace, digest: bytes) -> bytes | None:
+    try:
+        return workspace.documents.get(digest)
+    except NotFound:
+        return None
+
+
+def _anchors(workspace: Workspace, evidence: list[bytes | None]) -> Iterator[tuple[AnchorView, ReadingWindow]]:
+    index = workspace.index
+    for document in evidence:
+        window = InspectionEvidence.from_bytes(document).readings if document is not None else None
+        owner = index.organisation_of_gln(window.organisation) if window is not None else None
+        if window is None or owner is None:
+            continue
+        channel = index.channel_by_name(owner.id, window.channel)
+        anchor = index.anchor_covering(channel.id, window.last_leaf) if channel is not None else None
+        if anchor is not None and (anchor.size, anchor.root) == (window.tree_size, window.root):
+            yield anchor, window
+
+
+def _transactions(workspace: Workspace, batch: BatchView, anchors: list[AnchorView]) -> Iterator[bytes]:
+    index = workspace.index
+    parties = {batch.producer, batch.custodian}
+    yield from (event.tx_hash for event in index.timeline(batch.batch_id))
+    for input_batch in index.inputs_of(batch.batch_id):
+        found = index.batch(input_batch)
+        if found is not None:
+            yield found.registered.tx_hash
+    for inspection in index.inspections(batch.batch_id):
+        parties.add(inspection.organisation)
+        inspector = index.operator(inspection.inspector)
+        if inspector is not None:
+            yield inspector.changed.tx_hash
+    for anchor in anchors:
+        yield anchor.anchored.tx_hash
+        channel = index.channel(anchor.channel_id)
+        if channel is not None:
+            parties.add(channel.organisation)
+            yield channel.opened.tx_hash
+    for number in parties:
+        organisation = index.organisation(number)
+        if organisation is not None:
+            yield organisation.registered.tx_hash
+
+
+def _readings(workspace: Workspace, anchor: AnchorView, window: ReadingWindow) -> Iterator[CitedReading]:
+    from chromatrace.exchange.bundle import CitedReading
+    from chromatrace.merkle.entry import encode_reading
+
+    if workspace.spool.size(window.channel) < window.tree_size:
+        return
+    log = workspace.proofs.log(window.channel)
+    count = window.last_leaf - window.first_leaf + 1
+    step = max(1, count // CITED_READINGS)
+    for place in range(window.first_leaf, window.last_leaf + 1, step):
+        reading = next(iter(workspace.spool.entries(window.channel, place, place + 1)))
+        path = tuple(log.inclusion_proof(place, window.tree_size))
+        yield CitedReading(anchor.channel_id, encode_reading(reading), place, window.tree_size, path)

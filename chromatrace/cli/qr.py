@@ -1,0 +1,82 @@
+"""`chromatrace qr`: identifiers as QR codes and label sheets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from chromatrace.cli.output import emit, json_option, progress
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.domain.serials import SerialRange
+
+
+@click.group()
+def qr() -> None:
+    """Mint QR codes of GS1 Digital Link URIs, print label sheets, read a code from a photo."""
+
+
+@qr.command()
+@click.argument("gtin")
+@click.argument("lot")
+@click.option("--serial", help="One unit instead of the whole batch.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help=".svg or .png")
+@json_option
+@click.pass_obj
+def code(workspace: Workspace, gtin: str, lot: str, serial: str | None, output: Path, as_json: bool) -> None:
+    """Write one QR code. The base URL is --base-url."""
+    from chromatrace.domain.errors import InvalidInput
+    from chromatrace.identity.digital_link import uri_for_batch, uri_for_unit
+    from chromatrace.identity.qr import encode
+
+    key = BatchKey.parse(gtin, lot)
+    base = workspace.settings.base_url
+    uri = uri_for_batch(base, key) if serial is None else uri_for_unit(base, key, Serial(serial))
+    made = encode(uri)
+    if output.suffix not in (".svg", ".png"):
+        raise InvalidInput(f"the file's name must end in .svg or .png, got {output.name!r}", field="output")
+    output.write_bytes(made.svg() if output.suffix == ".svg" else made.png())
+    emit(as_json, {"uri": uri, "file": output})
+
+
+@qr.command()
+@click.argument("gtin")
+@click.argument("lot")
+@click.option("--first", default=1, show_default=True, type=click.IntRange(0), help="First serial number.")
+@click.option("--count", required=True, type=click.IntRange(1), help="How many labels.")
+@click.option("--width", default=6, show_default=True, type=click.IntRange(1, 20), help="Digits of a serial.")
+@click.option("--title", default="", help="Product name, printed on each label.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PDF file.")
+@json_option
+@click.pass_obj
+def labels(
+    workspace: Workspace,
+    gtin: str,
+    lot: str,
+    first: int,
+    count: int,
+    width: int,
+    title: str,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Write a printable A4 label sheet for a range of serials."""
+    from chromatrace.identity.labels import label_sheet
+
+    key, serials = BatchKey.parse(gtin, lot), SerialRange(first, count, width)
+    with progress("drawing labels", total=count, hidden=as_json) as show:
+        sheet = label_sheet(workspace.settings.base_url, key, serials, title=title, progress=lambda done, _: show(done))
+    output.write_bytes(sheet)
+    emit(as_json, {"labels": count, "file": output, "bytes": len(sheet)})
+
+
+@qr.command()
+@click.argument("photo", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+def read(photo: Path, as_json: bool) -> None:
+    """Read the code on a photo."""
+    from chromatrace.identity.scan import read_link
+
+    link = read_link(photo.read_bytes())
+    emit(as_json, {"uri": link.uri, "elements": {element.ai: element.value for element in link.elements()}})

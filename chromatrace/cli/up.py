@@ -1,0 +1,52 @@
+"""`chromatrace up`: a local stack that keeps its state: chain, contracts, index, portal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from chromatrace.cli.output import err
+from chromatrace.cli.workspace import Workspace
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Of the portal.")
+@click.option("--chain-port", default=8545, show_default=True, type=click.IntRange(0, 65535), help="Of the chain.")
+@click.pass_obj
+def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
+    """Start a local development stack: Anvil, the contracts, the index and the portal.
+
+    The chain is kept in the data folder; the next `up` goes on where this one ends. For development only: everybody
+    knows the keys of this chain.
+    """
+    from chromatrace.cli.portal import serving
+
+    with (
+        local_chain(workspace, chain_port, workspace.data / "chain.json") as local,
+        serving(local, host, port) as server,
+    ):
+        err.print(f"chain  {local.settings.rpc_url}", highlight=False)
+        err.print(f"portal http://{host}:{server.effective_port}   Ctrl-C ends both", highlight=False)
+        server.run()
+
+
+@contextmanager
+def local_chain(workspace: Workspace, port: int, state: Path | None) -> Iterator[Workspace]:
+    """A running Anvil with the contracts on it, and the workspace that uses it."""
+    from chromatrace.chain.devnode import DevNode
+    from chromatrace.cli.deploy import deploy_contracts
+
+    with ExitStack() as stack:
+        with err.status("Starting Anvil …"):
+            node = stack.enter_context(DevNode(port=port, state_path=state))
+        folder = workspace.data / "deployments"
+        folder.mkdir(exist_ok=True)
+        settings = replace(workspace.settings, rpc_url=node.url, manifest=folder / f"{node.chain_id}.json")
+        local = stack.enter_context(Workspace(settings))
+        deploy_contracts(local, folder)
+        yield local

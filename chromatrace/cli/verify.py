@@ -1,0 +1,215 @@
+"""`chromatrace verify`: hold readings and proof bundles against the chain, or against a block hash alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from chromatrace.cli.output import emit, json_option, out, progress
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from chromatrace.anchor import ReadingProof
+    from chromatrace.exchange.verifier import Finding
+
+
+@click.group()
+def verify() -> None:
+    """Check what is claimed: nothing here trusts our own database."""
+
+
+@verify.command()
+@click.option("--channel", help="Channel of a reading in the local spool.")
+@click.option("--source", help="Its source.")
+@click.option("--tag", help="Its tag.")
+@click.option("--time-ns", type=int, help="Its source time, Unix nanoseconds.")
+@click.option("--all", "everything", is_flag=True, help="Every reading of --channel instead of one.")
+@click.option("--proof", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A proof file instead.")
+@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof, for others to check.")
+@click.option("--organisation", type=int, help="Whose channel it is. Default: the acting operator's, or the only one.")
+@json_option
+@click.pass_obj
+def reading(
+    workspace: Workspace,
+    channel: str | None,
+    source: str | None,
+    tag: str | None,
+    time_ns: int | None,
+    everything: bool,
+    proof: Path | None,
+    write: Path | None,
+    organisation: int | None,
+    as_json: bool,
+) -> None:
+    """Show that a reading lies under a root that stands on the chain.
+
+    The reading comes from the local spool (--channel --source --tag --time-ns) or from a proof file (--proof). With
+    --all, every reading of the channel is checked: the roots are computed anew from the spool.
+    """
+    if everything:
+        emit(as_json, _verify_all(workspace, _needed(channel, "channel"), organisation, as_json))
+        return
+    if proof is not None:
+        from chromatrace.anchor import ReadingProof
+
+        try:
+            found = ReadingProof.from_dict(orjson.loads(proof.read_bytes()))
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(f"{proof} is not JSON: {error}", field="proof") from error
+    else:
+        anchorer = workspace.proofs
+        found = anchorer.prove(
+            _needed(channel, "channel"), _needed(source, "source"), _needed(tag, "tag"), _needed(time_ns, "time_ns")
+        )
+    emit(as_json, _check(workspace, found, organisation))
+    if write is not None:
+        write.write_bytes(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _needed(value: Any, name: str) -> Any:
+    if value is None:
+        raise InvalidInput("this option is needed", field=name, hint="see `chromatrace verify reading --help`")
+    return value
+
+
+def _check(workspace: Workspace, proof: ReadingProof, organisation: int | None) -> dict[str, Any]:
+    found = proof.verify()
+    anchors = _anchors(workspace, proof.channel, organisation)
+    anchor = next((anchor for anchor in anchors if anchor.size == proof.size), None)
+    if anchor is None:
+        raise NotFound(f"no anchor of {proof.size} entries of {proof.channel!r} stands on the chain", field="size")
+    if anchor.root != proof.root:
+        raise IntegrityError(f"the chain has another root for {proof.size} entries of {proof.channel!r}", field="root")
+    return {
+        "verified": True,
+        "reading": found,
+        "channel": proof.channel,
+        "leaf": proof.index,
+        "root": proof.root,
+        "anchored_in_block": anchor.anchored.block_number,
+        "transaction": anchor.anchored.tx_hash,
+    }
+
+
+def _verify_all(workspace: Workspace, channel: str, organisation: int | None, quiet: bool) -> dict[str, Any]:
+    from chromatrace.merkle.entry import encode_fields
+    from chromatrace.merkle.log import MerkleLog
+    from chromatrace.merkle.proofs import leaf_hash
+
+    anchors = _anchors(workspace, channel, organisation)
+    total = workspace.spool.size(channel)
+    with progress(f"hashing {channel}", total=total, hidden=quiet) as show, MerkleLog() as log:
+        hashes = (leaf_hash(entry) for entry in encode_fields(workspace.spool.fields(channel)))
+        log.append_hashes(_counted(hashes, show))
+        within = [anchor for anchor in anchors if anchor.size <= total]
+        for anchor in within:
+            if log.root(anchor.size) != anchor.root:
+                raise IntegrityError(
+                    f"the first {anchor.size} readings of {channel!r} in the spool are not those anchored in block "
+                    f"{anchor.anchored.block_number}",
+                    field="channel",
+                )
+    covered = max((anchor.size for anchor in within), default=0)
+    return {
+        "verified": covered == total and bool(total),
+        "channel": channel,
+        "readings": total,
+        "under_a_root_on_the_chain": covered,
+        "anchors_checked": len(within),
+    }
+
+
+def _counted(hashes: Iterable[bytes], show: Callable[[float], None]) -> Iterator[bytes]:
+    for number, found in enumerate(hashes, start=1):
+        yield found
+        if number % 5000 == 0:
+            show(number)
+
+
+def _anchors(workspace: Workspace, name: str, organisation: int | None) -> list[Any]:
+    index = workspace.index
+    owners = [organisation] if organisation is not None else [found.id for found in index.organisations()]
+    channels = [found for owner in owners if (found := index.channel_by_name(owner, name)) is not None]
+    if not channels:
+        raise NotFound(f"no channel {name!r} stands on the chain", field="channel", hint="anchor it first")
+    if len(channels) > 1:
+        raise InvalidInput(f"{len(channels)} organisations have a channel {name!r}", field="organisation")
+    return list(index.anchors(channels[0].id))
+
+
+@verify.command()
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--block-hash", "block_hashes", multiple=True, help="A block hash that you trust; may be repeated.")
+@click.option("--rpc", help="A node that you trust: it is asked for the block hashes.")
+@click.option(
+    "--manifest",
+    "manifest_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Deployment manifest that you trust: the contracts' addresses are held against it.",
+)
+@json_option
+def bundle(
+    path: Path, block_hashes: tuple[str, ...], rpc: str | None, manifest_path: Path | None, as_json: bool
+) -> None:
+    """Check a proof bundle offline, against nothing but block hashes that you trust.
+
+    Prints a tree of what holds, what fails and what was not checked. Exit status 1 where anything fails.
+    """
+    from chromatrace.exchange.bundle import Bundle
+    from chromatrace.exchange.verifier import verify as check
+
+    parsed = Bundle.from_bytes(path.read_bytes())
+    trusted = [_block_hash(text) for text in block_hashes]
+    if rpc is not None:
+        trusted += _hashes_from(rpc, parsed)
+    contracts, chain_id = None, None
+    if manifest_path is not None:
+        from chromatrace.chain.manifest import Manifest
+
+        manifest = Manifest.load(manifest_path)
+        chain_id = manifest.chain_id
+        contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in manifest.contracts.items()}
+    result = check(parsed, trusted, contracts, chain_id)
+    emit(as_json, result.as_json() | {"failed": len(result.failures)}, lambda: out.print(_tree(result)))
+    if result.failures:
+        raise SystemExit(1)
+
+
+def _block_hash(text: str) -> bytes:
+    try:
+        found = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise InvalidInput(f"0x and 64 hexadecimal digits are needed, got {text!r}", field="block_hash")
+    return found
+
+
+def _hashes_from(url: str, parsed: Any) -> list[bytes]:
+    from chromatrace.chain.rpc import RpcClient
+    from chromatrace.exchange.collect import gaps
+
+    node = RpcClient(url)
+    blocks = node.batch([("eth_getBlockByNumber", [hex(number), False]) for number in gaps(parsed)])
+    return [bytes.fromhex(block["hash"][2:]) for block in blocks if block is not None]
+
+
+_MARKS = {"holds": "[green]✓[/]", "fails": "[bold red]✗[/]", "not checked": "[yellow]?[/]"}
+
+
+def _tree(finding: Finding, tree: Tree | None = None) -> Tree:
+    from rich.markup import escape
+    from rich.tree import Tree as RichTree
+
+    label = f"{_MARKS[finding.status]} {escape(finding.text)}"
+    node = RichTree(label) if tree is None else tree.add(label)
+    for part in finding.parts:
+        _tree(part, node)
+    return node
