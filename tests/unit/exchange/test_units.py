@@ -68,6 +68,14 @@ def test_a_proof_that_was_changed_is_refused(change):
         verify_unit(serial_root(SERIALS), replace(proof, **change), units=100)
 
 
+def test_the_root_alone_does_not_bind_the_number_of_units():
+    proof = replace(unit_proof(SERIALS, Serial("000042")), size=99)
+    verify_unit(serial_root(SERIALS), proof)
+    with pytest.raises(ProofRefused) as refusal:
+        verify_unit(serial_root(SERIALS), proof, units=100)
+    assert refusal.value.field == "size"
+
+
 def test_a_proof_for_another_batch_is_refused():
     proof = unit_proof(SERIALS, Serial("000042"))
     with pytest.raises(ProofRefused):
