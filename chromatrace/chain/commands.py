@@ -1,6 +1,6 @@
 """What the product does on the chain, as typed calls: `chain.submit(assemble(batch))`.
 
-Each function returns a `Call`; `Chain.submit` and `Chain.send_many` send it. `key` makes a call take effect at most once.
+Each function returns a `Call`; `Chain.submit` and `Chain.send_many` send it, `keyed` makes it take effect at most once.
 Times are Unix seconds unless a name says `_ns`.
 """
 

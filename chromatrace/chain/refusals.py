@@ -54,6 +54,7 @@ ENTRIES: dict[str, Entry] = {
         "organisation",
         "the registrar can extend it",
     ),
+    "OrganisationNotSuspended": Entry(_CLASH, "organisation {organisation} is not suspended", "organisation"),
     "UnknownOperator": Entry(
         _NO,
         "{operator} is no operator of any organisation",
@@ -151,6 +152,9 @@ ENTRIES: dict[str, Entry] = {
         "read them from its event",
     ),
     "NotAnInput": Entry(_BAD, "batch {parent} is no input of batch {child}", "children"),
+    "DuplicateInput": Entry(_BAD, "input {input} is named twice", "inputs"),
+    "LengthMismatch": Entry(_BAD, "two lists that belong together have different lengths"),
+    "RevisionsExhausted": Entry(_CLASH, "batch {batch} has had 255 verdicts of its {stage} inspection", "revision"),
     # InspectionLedger
     "InvalidVerdict": Entry(_BAD, "a verdict is pass or fail", "verdict"),
     "InvalidInspectionSignature": Entry(
@@ -188,6 +192,7 @@ ENTRIES: dict[str, Entry] = {
     "NotReleased": Entry(_CLASH, "batch {batch} is not released", "batch"),
     "BatchBlocked": Entry(_CLASH, "batch {batch} is blocked (on hold: {onHold}, recalled: {recalled})", "batch"),
     "ReceiverInactive": Entry(_CLASH, "organisation {to} is unknown, suspended or expired", "to"),
+    "SenderInactive": Entry(_CLASH, "organisation {from} is suspended or expired", "from"),
     "ReceiverIsCustodian": Entry(_CLASH, "organisation {to} holds the batch already", "to"),
     # ProcessLedger
     "ChannelAlreadyOpen": Entry(_CLASH, "channel {channel} is open already", "channel"),

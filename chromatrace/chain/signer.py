@@ -130,6 +130,8 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
         ) from error
     except (OSError, ValueError) as error:
         raise KeystoreError(f"{path} cannot be read as a keystore: {error}", field="keystore") from error
+    if not isinstance(content, dict):
+        raise KeystoreError(f"{path} is not a keystore (Web3 Secret Storage)", field="keystore")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeystoreError(
             f"{path} is open to other users (mode {stat.S_IMODE(mode):04o})",

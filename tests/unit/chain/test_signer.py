@@ -1,0 +1,110 @@
+"""Keystores and development keys."""
+
+import json
+
+import pytest
+from eth_account import Account
+
+from chromatrace.chain.errors import KeystoreError
+from chromatrace.chain.signer import (
+    PASSWORD_VARIABLE,
+    DevKeyWarning,
+    create_keystore,
+    dev_signer,
+    keystore_signer,
+    password_from_environment,
+)
+from chromatrace.chain.transaction import Transaction
+from chromatrace.domain.errors import Conflict
+
+ANVIL_FIRST = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+
+
+@pytest.fixture
+def keystore(tmp_path):
+    path = tmp_path / "keys" / "operator.json"
+    return path, create_keystore(path, "correct horse", work_factor=2)
+
+
+def test_a_keystore_opens_with_its_password_only(keystore):
+    path, created = keystore
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert keystore_signer(path, "correct horse").address == created.address
+    assert json.loads(path.read_text())["address"] == created.address
+    with pytest.raises(KeystoreError) as refusal:
+        keystore_signer(path, "battery staple")
+    assert refusal.value.field == "password"
+
+
+def test_other_software_opens_the_keystore(keystore):
+    path, created = keystore
+    assert Account.from_key(Account.decrypt(path.read_text(), "correct horse")).address == created.address
+
+
+def test_a_key_is_never_overwritten(keystore):
+    path, _ = keystore
+    before = path.read_bytes()
+    with pytest.raises(Conflict):
+        create_keystore(path, "another", work_factor=2)
+    assert path.read_bytes() == before
+
+
+def test_a_keystore_open_to_others_is_refused(keystore):
+    path, _ = keystore
+    path.chmod(0o640)
+    with pytest.raises(KeystoreError, match="0640") as refusal:
+        keystore_signer(path, "correct horse")
+    assert refusal.value.hint == f"chmod 600 {path}"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 3, "crypto": {}}'])
+def test_what_is_no_keystore_is_told(tmp_path, content):
+    path = tmp_path / "key.json"
+    path.write_text(content)
+    path.chmod(0o600)
+    with pytest.raises(KeystoreError) as refusal:
+        keystore_signer(path, "x")
+    assert refusal.value.field == "keystore"
+
+
+def test_no_keystore(tmp_path):
+    with pytest.raises(KeystoreError, match="there is no keystore"):
+        keystore_signer(tmp_path / "absent.json", "x")
+
+
+def test_an_empty_password_is_refused(tmp_path):
+    with pytest.raises(KeystoreError):
+        create_keystore(tmp_path / "key.json", "")
+    assert not (tmp_path / "key.json").exists()
+
+
+def test_development_keys_warn_and_stay_on_development_chains():
+    with pytest.warns(DevKeyWarning, match="INSECURE"):
+        signer = dev_signer(0, 31337)
+    assert signer.address == ANVIL_FIRST
+    with pytest.raises(KeystoreError, match=r"not for 1 "):
+        dev_signer(0, 1)
+    with pytest.raises(KeystoreError, match="not for 11155111"):
+        signer.sign_transaction(Transaction(11155111, 0, 1, 1, 21_000, bytes(20), 0, b""))
+
+
+def test_digest_signatures_recover():
+    with pytest.warns(DevKeyWarning):
+        signer = dev_signer(0, 1337)
+    signature = signer.sign_digest(b"\7" * 32)
+    assert signature[64] in (27, 28)
+    assert Account._recover_hash(b"\7" * 32, signature=signature) == ANVIL_FIRST
+
+
+def test_the_password_comes_from_the_environment_or_a_file(monkeypatch, tmp_path):
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    assert password_from_environment() is None
+    monkeypatch.setenv(PASSWORD_VARIABLE, "plain")
+    assert password_from_environment() == "plain"
+    secret = tmp_path / "secret"
+    secret.write_text("from a file\n")
+    monkeypatch.setenv(PASSWORD_VARIABLE, f"@{secret}")
+    assert password_from_environment() == "from a file"
+    monkeypatch.setenv(PASSWORD_VARIABLE, f"@{tmp_path / 'absent'}")
+    with pytest.raises(KeystoreError):
+        password_from_environment()
