@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.evidence import Comparison
 from chromatrace.domain.identifiers import Gtin
+from chromatrace.plant.devices import check_device
 from chromatrace.plant.errors import InvalidPlant
 from chromatrace.plant.models import check_model
 from chromatrace.plant.records import (
@@ -26,7 +28,6 @@ from chromatrace.plant.table import Table
 
 SCHEMA = "chromatrace.plant/1"
 _FOLDER = Path(__file__).parent / "plants"
-_COMPARISONS = (">=", "<=", "==", "between")
 
 
 def example_plants() -> tuple[str, ...]:
@@ -67,15 +68,13 @@ def parse_plant(text: str) -> Plant:
     _check_preconditions(stations, known)
     tags = tuple(_tag(table, known) for table in top.tables("tags"))
     _unique("tags", "name", (tag.name for tag in tags))
-    model_table = top.table("model")
-    kind = model_table.text("kind")
-    model = ProcessModel(kind, {name: value for name, value in content["model"].items() if name != "kind"})
     plant = Plant(
         name=top.text("name", longest=100),
         title=top.text("title"),
         namespace=top.text("namespace", DEFAULT_NAMESPACE),
         sample_period_s=top.number("sample_period_s", 1.0, above=0),
-        model=model,
+        model=_model(top.table("model")),
+        device=_model(top.table("device")) if "device" in content else None,
         stations=stations,
         tags=tags,
         products=tuple(_product(table, known) for table in top.tables("products", required=True)),
@@ -87,7 +86,13 @@ def parse_plant(text: str) -> Plant:
     _unique("products", "gtin", (str(product.gtin) for product in plant.products))
     top.finish()
     check_model(plant)
+    check_device(plant)
     return plant
+
+
+def _model(table: Table) -> ProcessModel:
+    """Its kind, and the rest unread: only the model knows its parameters."""
+    return ProcessModel(table.text("kind"), table.rest())
 
 
 def _station(table: Table) -> Station:
@@ -174,16 +179,11 @@ def _check(table: Table) -> Check:
     check = Check(
         quantity=table.text("quantity"),
         unit=table.text("unit", ""),
-        comparison=table.choice("comparison", _COMPARISONS),
+        comparison=Comparison(table.choice("comparison", tuple(Comparison))),
         limit=table.number("limit"),
-        limit_high=table.optional_number("limit_high"),
         definition=table.text("definition", ""),
         criterion=table.text("criterion", "") or None,
     )
-    if (check.comparison == "between") != (check.limit_high is not None):
-        raise InvalidPlant("belongs to the comparison 'between', and only to it", field=table.path("limit_high"))
-    if check.limit_high is not None and check.limit_high <= check.limit:
-        raise InvalidPlant("must be above limit", field=table.path("limit_high"))
     table.finish()
     return check
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.evidence import Comparison, Measurement
 from chromatrace.domain.identifiers import Gtin
 
 DEFAULT_NAMESPACE = "urn:chromatrace:plant"
@@ -66,31 +67,22 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One measurement of a check sheet: `value comparison limit`, with `comparison` one of >=, <=, == and between.
+    """One line of a check sheet: `quantity comparison limit`. A range is two lines.
 
-    `limit_high` is the upper limit of `between`, whose lower one is `limit`. `criterion` says how the value is defined
-    where the quantity alone does not.
+    `criterion` says what the value depends on where there is no single definition.
     """
 
     quantity: str
     unit: str
-    comparison: str
+    comparison: Comparison
     limit: float
-    limit_high: float | None = None
     definition: str = ""
     criterion: str | None = None
 
-    def passes(self, value: float) -> bool:
-        """Whether a value meets the limit."""
-        match self.comparison:
-            case ">=":
-                return value >= self.limit
-            case "<=":
-                return value <= self.limit
-            case "==":
-                return value == self.limit
-            case _:
-                return self.limit <= value <= (self.limit if self.limit_high is None else self.limit_high)
+    def measured(self, value: float) -> Measurement:
+        """A value beside its limit."""
+        passed = self.comparison.holds(value, self.limit)
+        return Measurement(self.quantity, value, self.unit, self.limit, self.comparison, passed, self.criterion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +125,14 @@ class ProcessModel:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A whole plant."""
+    """A whole plant. `device`: which model gives the properties of what is made, for simulated inspections."""
 
     name: str
     title: str
     namespace: str
     sample_period_s: float
     model: ProcessModel
+    device: ProcessModel | None
     stations: tuple[Station, ...]
     tags: tuple[Tag, ...]
     products: tuple[Product, ...]

@@ -106,6 +106,10 @@ class Table:
         for name in self._content:
             yield name, self.table(name)
 
+    def rest(self) -> dict[str, Any]:
+        """The fields that were not read yet, for another reader."""
+        return {name: value for name, value in self._content.items() if name not in self._read}
+
     def finish(self) -> None:
         """Refuses what was not asked for: a misspelt field would otherwise be silently ignored."""
         for name in self._content:

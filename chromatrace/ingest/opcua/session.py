@@ -48,6 +48,7 @@ class Session:
         self._settings = settings
         self._last_heard = time.monotonic()
         self._finished: list[Node] = []
+        self._silence_s = float("inf")
         self.lost = asyncio.Event()
 
     async def browse(self) -> list[TagKey]:

@@ -299,9 +299,8 @@ class ChamberRun:
             "vent": "pump down",
         }
         self.phase, self.phase_s = following[self.phase], 0.0
-        if self.phase == "vent":
+        if self.phase == "pump down":
             self.runs_completed += 1
-        elif self.phase == "pump down":
             self.thickness_nm = 0.0
 
 

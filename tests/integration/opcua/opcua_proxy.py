@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 
 class CuttingProxy:
-    """Stands before an `opc.tcp` server. `cut` breaks all connections; while `refusing`, new ones are closed at once."""
+    """Before an `opc.tcp` server. `cut` breaks all connections; while `refusing`, new ones are closed at once."""
 
     def __init__(self, url: str) -> None:
         self._target = urlparse(url)

@@ -1,0 +1,121 @@
+"""The making of a film, read out of the readings of its chamber."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from statistics import fmean
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.reading import Reading
+from chromatrace.plant.errors import NoProcessHistory
+
+_DEPOSITING_NM_MIN = 0.5
+_NEEDED = (
+    "base_pressure",
+    "working_pressure",
+    "oxygen_share",
+    "substrate_temperature",
+    "target_voltage",
+    "deposition_rate",
+    "film_thickness",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A film as its chamber's readings describe it: means over the deposition, except where said otherwise.
+
+    base_pressure_pa  reached before the gases were admitted
+    thickness_nm      at the end
+    arc_share         share of the samples whose voltage had collapsed
+    started_ns, ended_ns  source times of the first and last sample of the deposition
+    finished          the readings go on after its deposition
+    """
+
+    station: str
+    base_pressure_pa: float
+    pressure_pa: float
+    oxygen_share: float
+    temperature_c: float
+    rate_nm_min: float
+    thickness_nm: float
+    arc_share: float
+    samples: int
+    started_ns: int
+    ended_ns: int
+    finished: bool
+
+    @property
+    def oxygen_pa(self) -> float:
+        """Partial pressure of oxygen, from its share in the gas that was admitted."""
+        return self.pressure_pa * self.oxygen_share
+
+
+def films(station: str, readings: Iterable[Reading]) -> list[Film]:
+    """The films that the readings show, in the order of their making; readings of other tags are passed over."""
+    instants = _instants(station, readings)
+    return [_film(station, run, finished=run[-1] is not instants[-1]) for run in _depositions(instants)]
+
+
+def latest_film(station: str, readings: Iterable[Reading]) -> Film:
+    """The last finished film that the readings show. Raises `NoProcessHistory`."""
+    found = [film for film in films(station, readings) if film.finished]
+    if not found:
+        raise NoProcessHistory(
+            f"the readings show no finished film at station {station}",
+            field="readings",
+            hint="take the readings of a whole run: "
+            + ", ".join(f"{station}.{quantity}" for quantity in ("deposition_rate", "film_thickness")),
+        )
+    return found[-1]
+
+
+_Instant = tuple[int, dict[str, float]]
+
+
+def _instants(station: str, readings: Iterable[Reading]) -> list[_Instant]:
+    """What was measured at each instant at which everything that is needed was."""
+    prefix = f"{station}."
+    instants: dict[int, dict[str, float]] = {}
+    sources: set[str] = set()
+    for reading in readings:
+        if reading.tag.startswith(prefix) and reading.tag[len(prefix) :] in _NEEDED:
+            sources.add(reading.source)
+            instants.setdefault(reading.source_time_ns, {})[reading.tag[len(prefix) :]] = reading.value
+    if len(sources) > 1:
+        raise InvalidInput(f"readings of several sources: {', '.join(sorted(sources))}", field="readings")
+    return sorted((time, values) for time, values in instants.items() if len(values) == len(_NEEDED))
+
+
+def _depositions(instants: list[_Instant]) -> Iterator[list[_Instant]]:
+    run: list[_Instant] = []
+    for instant in instants:
+        if instant[1]["deposition_rate"] >= _DEPOSITING_NM_MIN:
+            run.append(instant)
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _film(station: str, run: list[_Instant], *, finished: bool) -> Film:
+    def mean(quantity: str) -> float:
+        return fmean(values[quantity] for _, values in run)
+
+    typical = sorted(values["target_voltage"] for _, values in run)[len(run) // 2]
+    return Film(
+        station=station,
+        base_pressure_pa=run[0][1]["base_pressure"],
+        pressure_pa=mean("working_pressure"),
+        oxygen_share=mean("oxygen_share") / 100,
+        temperature_c=mean("substrate_temperature"),
+        rate_nm_min=mean("deposition_rate"),
+        thickness_nm=run[-1][1]["film_thickness"],
+        arc_share=fmean(values["target_voltage"] < typical / 2 for _, values in run),
+        samples=len(run),
+        started_ns=run[0][0],
+        ended_ns=run[-1][0],
+        finished=finished,
+    )
