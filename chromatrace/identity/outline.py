@@ -62,9 +62,9 @@ def svg_path(outline: Iterable[list[Corner]], offset: int = 0) -> str:
     for polygon in outline:
         x, y = polygon[0]
         parts.append(f"M{x + offset} {y + offset}")
-        across = True
-        for next_x, next_y in polygon[1:]:
-            parts.append(f"h{next_x - x}" if across else f"v{next_y - y}")
-            x, y, across = next_x, next_y, not across
-        parts.append("z")
+        # Edges by pairs, across and down; the last one down is the way back to the start.
+        for (right, _), (_, below) in zip(polygon[1:-1:2], polygon[2::2], strict=True):
+            parts.append(f"h{right - x}v{below - y}")
+            x, y = right, below
+        parts.append(f"h{polygon[-1][0] - x}z")
     return "".join(parts)

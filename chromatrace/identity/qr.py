@@ -1,9 +1,11 @@
 """QR codes (ISO/IEC 18004) as SVG and PNG.
 
-The package `qrcode` encodes: segments, version, error correction, function patterns. What it does module by module in
-Python is done here on arrays: placing the codewords, choosing the mask, drawing. The mask is the one with the lowest
-penalty, as the standard asks, not a fixed one: a fixed mask decodes as well from a clean print, but now and then puts
-a second finder pattern or a large blank area into a code, and then a scanner has to search.
+The package `qrcode` says what a code is: segments, tables, function patterns. What it does bit by bit and module by
+module is done on arrays here: error correction, placing, choosing the mask, drawing.
+
+The mask is the one with the lowest penalty, as the standard asks, not a fixed one: a fixed mask decodes as well from a
+clean print, but now and then puts a second finder pattern or a large blank area into a code, and then a scanner has to
+search.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ import numpy.typing as npt
 import qrcode
 from PIL import Image
 from qrcode import constants, util
-from qrcode.exceptions import DataOverflowError
 
+from chromatrace.identity.codewords import codewords, smallest_version
 from chromatrace.identity.errors import QrError
 from chromatrace.identity.masks import mask_patterns, penalties
 from chromatrace.identity.outline import Corner, polygons, svg_path
@@ -94,15 +96,12 @@ def encode(text: str, level: ErrorCorrection = ErrorCorrection.M) -> QrCode:
     """The smallest code for `text`, ASCII such as a URI. Raises `QrError` where none is large enough."""
     if not text or not text.isascii():
         raise QrError(f"ASCII text is needed, got {text!r}", field="text", hint="percent-encode it")
-    source = qrcode.QRCode(error_correction=level.value, border=0)
-    source.add_data(text.encode("ascii"), optimize=_SEGMENT)
-    try:
-        version = source.best_fit()
-    except (DataOverflowError, ValueError) as error:
-        raise QrError(f"{len(text)} characters do not fit into a code of level {level.name}", field="text") from error
-    codewords = np.array(util.create_data(version, level.value, source.data_list), dtype=np.uint8)
+    segments = list(util.optimal_data_chunks(text.encode("ascii"), minimum=_SEGMENT))
+    version = smallest_version(segments, level.value)
+    if version is None:
+        raise QrError(f"{len(text)} characters do not fit into a code of level {level.name}", field="text")
     frame = _frame(version, level)
-    bits = np.unpackbits(codewords).astype(bool)
+    bits = np.unpackbits(codewords(segments, version, level.value)).astype(bool)
     unmasked = np.zeros(frame.data.shape, dtype=bool)
     unmasked.ravel()[frame.order[: len(bits)]] = bits
     candidates = frame.function | (frame.data & (unmasked ^ frame.masks))

@@ -14,6 +14,7 @@ from qrcode import util
 from qrcode.image.svg import SvgPathImage
 
 from chromatrace.domain.identifiers import SET_82, BatchKey, Serial
+from chromatrace.identity.codewords import codewords, smallest_version
 from chromatrace.identity.digital_link import DigitalLink, uri_for_unit
 from chromatrace.identity.errors import QrError
 from chromatrace.identity.masks import mask_patterns, penalties
@@ -105,6 +106,17 @@ def test_the_modules_and_the_mask_are_those_of_the_package(number, level):
     points = [util.lost_point(matrix) for matrix in rival]
     assert penalties(np.array(rival, dtype=bool)).tolist() == points
     assert points[code.mask] == min(points)
+
+
+@settings(deadline=None)
+@given(st.text(sorted(SET_82), min_size=1, max_size=300), levels)
+def test_codewords_and_version_are_those_of_the_package(text, level):
+    theirs = qrcode.QRCode(error_correction=level.value)
+    theirs.add_data(text)
+    version = smallest_version(theirs.data_list, level.value)
+    assert version == theirs.best_fit()
+    ours = codewords(theirs.data_list, version, level.value)
+    assert ours.tolist() == util.create_data(version, level.value, theirs.data_list)
 
 
 @pytest.mark.parametrize("level", list(ErrorCorrection))
