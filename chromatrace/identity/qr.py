@@ -3,7 +3,7 @@
 The package `qrcode` says what a code is: segments, tables, function patterns. What it does bit by bit and module by
 module is done on arrays here: error correction, placing, choosing the mask, drawing.
 
-The mask is the one with the lowest penalty, because the standard asks for it and other readers than the one that we test
+The mask is the one with the lowest penalty, because the standard asks for it and other readers than the one we test
 with may count on it. With zxing-cpp a fixed mask decoded as well: 60 of 60 clean prints each, 59 against 58 of 60 bad
 photos.
 """
