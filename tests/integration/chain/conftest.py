@@ -1,0 +1,76 @@
+"""An organisation with operators on the deployed contracts, and chains that a test may break."""
+
+import warnings
+
+import pytest
+
+from chromatrace.chain import commands
+from chromatrace.chain.client import Chain
+from chromatrace.chain.delivery import DeliveryPolicy
+from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.domain.identifiers import BatchKey, Gln
+from chromatrace.domain.rights import OrganisationKind, Role
+
+ALL_ROLES = Role((1 << 7) - 1)
+EXAMPLE_GLN = Gln("9521234000013")
+
+
+@pytest.fixture(autouse=True)
+def _quiet_dev_keys():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DevKeyWarning)
+        yield
+
+
+@pytest.fixture(scope="session")
+def registration():
+    """Makes a batch of 100 panes: `registration(lot, **changes)`."""
+
+    def make(lot, **changes):
+        whole = {"quantity": 100, "content_digest": b"\1" * 32, **changes}
+        return commands.Registration(BatchKey.parse("09521234543213", lot), **whole)
+
+    return make
+
+
+def found_organisation(chain):
+    """Registers Example Glass with the chain's signer as its operator in every role; returns its id."""
+    receipt = chain.submit(
+        commands.register_organisation(OrganisationKind.MANUFACTURER, EXAMPLE_GLN, ALL_ROLES, "Example Glass")
+    )
+    organisation = receipt.event("OrganisationRegistered").args["organisation"]
+    chain.submit(commands.appoint_operator(chain.sender, organisation, ALL_ROLES))
+    return organisation
+
+
+@pytest.fixture
+def plant(chain):
+    """`chain` with its signer as the operator of Example Glass."""
+    found_organisation(chain)
+    return chain
+
+
+@pytest.fixture
+def chain_on():
+    """Opens a `Chain` on a node with an outbox of its own."""
+    outboxes = []
+
+    def open_chain(node, manifest, path, signer_index=0, limit=20_000, **policy):
+        outboxes.append(Outbox(path, limit))
+        signer = dev_signer(signer_index, manifest.chain_id)
+        return Chain(node.rpc(), manifest, outboxes[-1], signer, DeliveryPolicy(**policy))
+
+    yield open_chain
+    for outbox in outboxes:
+        outbox.close()
+
+
+@pytest.fixture
+def held(isolated):
+    """The deployed chain with mining stopped; `held()` makes a block. Mining goes on afterwards."""
+    rpc = isolated.rpc()
+    rpc.call("evm_setAutomine", False)
+    yield lambda blocks=1: [rpc.call("evm_mine") for _ in range(blocks)]
+    rpc.call("anvil_dropAllTransactions")
+    rpc.call("evm_setAutomine", True)
