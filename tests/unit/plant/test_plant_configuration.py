@@ -1,0 +1,119 @@
+"""Plants as data: the three that ship, and every mistake named by its field."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+
+from chromatrace.domain.errors import NotFound
+from chromatrace.plant import InvalidPlant, example_plant, example_plants, load_plant
+from chromatrace.plant.configuration import parse_plant
+
+
+def text_of(name):
+    return (files("chromatrace.plant") / "plants" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def test_the_three_example_plants_load():
+    assert example_plants() == ("desktop-computer", "electrochromic", "engineer-to-order")
+    assert [station.id for station in example_plant("electrochromic").stations] == [
+        *("101", "201", "202", "301", "302", "303", "404")
+    ]
+    assert len(example_plant("desktop-computer").stations) == 17
+    assert len(example_plant("engineer-to-order").record_kinds) == 6
+
+
+def test_the_desktop_line_has_the_designed_preconditions():
+    after = {int(s.id): {int(before) for before in s.after} for s in example_plant("desktop-computer").stations}
+    assert after[1] == set()
+    assert after[5] == {2, 3, 4}
+    assert after[12] == {7, 8, 9, 10, 11}
+    assert after[17] == {14, 15, 16}
+
+
+def test_each_department_of_the_shop_names_the_record_before_it():
+    kinds = example_plant("engineer-to-order").record_kinds
+    assert [kind.station for kind in kinds if not kind.preceding] == ["sales"]
+    assert kinds[3].record == "component"
+    assert set(kinds[3].preceding) == {"work-order ID", "product ID"}
+
+
+def test_limits_of_the_final_inspection_are_those_of_the_domain():
+    sheet = example_plant("electrochromic").check_sheet("final")
+    assert sheet.ordered
+    assert [(c.quantity, c.comparison.value, c.limit) for c in sheet.checks] == [
+        ("optical modulation", ">=", 40),
+        ("coloration efficiency", ">=", 30),
+        ("cycling stability", ">=", 80),
+        ("switching time", "<=", 30),
+        ("optical memory", "<=", 10),
+    ]
+    assert [sheet.sample_size(quantity) for quantity in (1, 100, 101, 1000)] == [1, 1, 2, 10]
+
+
+ELECTROCHROMIC_MISTAKES = [
+    ('schema = "chromatrace.plant/1"', 'schema = "chromatrace.plant/2"', "schema"),
+    ("sample_period_s = 10", "sample_period_s = 0", "sample_period_s"),
+    ("sample_period_s = 10", "sample_periods = 10", "sample_periods"),
+    ('name = "Materials"', 'nam = "Materials"', "stations[0].name"),
+    ('name = "Materials"', 'name = "Materials"\ncolour = "red"', "stations[0].colour"),
+    ('after = ["202"]', 'after = ["222"]', "stations[3].after[0]"),
+    ('after = ["101"]', 'after = ["404"]', "stations[1].after"),
+    ('gtin = "09521234543213"', 'gtin = "09521234543214"', "products[0].gtin"),
+    ('"302", "303", "404"]', '"302", "303", "405"]', "products[0].route[6]"),
+    ('comparison = "<="\nlimit = 20\n', 'comparison = "=<"\nlimit = 20\n', "check_sheets[0].checks[0].comparison"),
+    ("limit = 20\n", 'limit = "20"\n', "check_sheets[0].checks[0].limit"),
+    ('quantity = "optical memory"', 'quantity = "smell"', "check_sheets[1].checks[4].quantity"),
+    ("sample_one_per = 100", "sample_one_per = 0", "check_sheets[0].sample_one_per"),
+    ('name = "201.base_pressure"', 'name = "201.basic_pressure"', "tags[0].name"),
+    ("low = 0\nhigh = 10\n", "low = 10\nhigh = 10\n", "tags[0].high"),
+    ("limit_high = 0.001\n", "limit_high = 11\n", "tags[0].limit_high"),
+    ('kind = "reactive-sputtering"', 'kind = "printing"', "model.kind"),
+    ("volume_l = 60,", "volume_l = -60,", "model.chambers.201.vacuum.volume_l"),
+    ("power_w = 300\n", "", "model.chambers.201.recipe.power_w"),
+    ("[model.chambers.301.recipe]", "[model.chambers.302.recipe]", "model.chambers.301.recipe"),
+    ('working_station = "201"', 'working_station = "299"', "device.working_station"),
+    ("charge_share = 0.95", "charge_share = true", "device.stack.charge_share"),
+]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field"), ELECTROCHROMIC_MISTAKES, ids=[m[2] for m in ELECTROCHROMIC_MISTAKES]
+)
+def test_a_mistake_is_named_by_its_field(right, wrong, field):
+    text = text_of("electrochromic")
+    assert right in text
+    with pytest.raises(InvalidPlant) as caught:
+        parse_plant(text.replace(right, wrong, 1))
+    assert caught.value.field == field
+
+
+def test_a_tag_twice_is_named():
+    text = text_of("engineer-to-order")
+    copy = text[text.rindex("[[tags]]") :]
+    with pytest.raises(InvalidPlant, match="twice") as caught:
+        parse_plant(f"{text}\n{copy}")
+    assert caught.value.field == "tags[3].name"
+
+
+def test_what_no_model_gives_needs_its_nominal_value():
+    with pytest.raises(InvalidPlant) as caught:
+        parse_plant(text_of("desktop-computer").replace("nominal = 65\n", "", 1))
+    assert caught.value.field == "tags[0].nominal"
+
+
+def test_a_syntax_error_is_told_with_its_line(tmp_path):
+    path = tmp_path / "plant.toml"
+    path.write_text('schema = "chromatrace.plant/1"\nname = \n')
+    with pytest.raises(InvalidPlant, match="line 2"):
+        load_plant(path)
+    with pytest.raises(InvalidPlant, match="cannot be read"):
+        load_plant(tmp_path / "absent.toml")
+
+
+def test_an_unknown_name_says_what_there_is():
+    with pytest.raises(InvalidPlant, match="desktop-computer, electrochromic, engineer-to-order"):
+        example_plant("bakery")
+    with pytest.raises(NotFound, match="first, final"):
+        example_plant("electrochromic").check_sheet("second")

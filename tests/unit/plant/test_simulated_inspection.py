@@ -1,0 +1,120 @@
+"""A verdict follows from the readings."""
+
+from __future__ import annotations
+
+import pytest
+
+from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.plant import example_plant
+from chromatrace.plant.devices.electrochromic import consistency
+from chromatrace.plant.errors import NoProcessHistory
+from chromatrace.plant.faults import parse_fault
+from chromatrace.plant.films import films
+from chromatrace.plant.inspection import TOLERANCE, inspect
+from chromatrace.plant.simulation import simulate
+
+START_NS = 1_700_000_000 * 10**9
+SERIALS = ("000001", "000101", "000201")
+ORDER = ["optical modulation", "coloration efficiency", "cycling stability", "switching time", "optical memory"]
+
+
+@pytest.fixture(scope="module")
+def plant():
+    return example_plant("electrochromic")
+
+
+def made(plant, *faults, runs=1):
+    parsed = [parse_fault(fault) for fault in faults]
+    return list(simulate(plant, seed=3, start_ns=START_NS, runs=runs, faults=parsed))
+
+
+@pytest.fixture(scope="module")
+def good(plant):
+    return made(plant)
+
+
+def test_a_good_run_passes_both_inspections(plant, good):
+    for stage in ("first", "final"):
+        result = inspect(plant, stage, good, SERIALS)
+        assert result.verdict == "pass"
+        assert result.defects == 0
+        assert [unit.serial for unit in result.units] == list(SERIALS)
+        assert all(measurement.passed for measurement in result.measurements)
+
+
+def test_the_final_inspection_measures_in_the_designed_order(plant, good):
+    assert [m.quantity for m in inspect(plant, "final", good, SERIALS).measurements] == ORDER
+
+
+@pytest.mark.parametrize(
+    ("fault", "stage", "failing"),
+    [
+        ("flow_stuck@201:0+9000", "first", "W5+ share"),
+        ("cooling_loss@201:400+4000x4", "first", "crystalline share"),
+        ("leak@201:0+4000", "final", "coloration efficiency"),
+        ("arc@301:500+3000", "final", "cycling stability"),
+    ],
+)
+def test_a_fault_in_the_readings_is_found(plant, fault, stage, failing):
+    result = inspect(plant, stage, made(plant, fault), SERIALS)
+    assert result.verdict == "fail"
+    assert result.defects == len(SERIALS)
+    assert failing in [m.quantity for m in result.measurements if not m.passed]
+    if stage == "final":
+        # Nothing is measured after the first failure.
+        assert result.measurements[-1].quantity == failing
+        assert [m.quantity for m in result.measurements] == ORDER[: ORDER.index(failing) + 1]
+
+
+def test_a_film_that_does_not_colour_is_a_defect_and_no_measurement_error(plant):
+    assert inspect(plant, "final", made(plant, "flow_stuck@201:0+9000"), SERIALS).verdict == "fail"
+
+
+@pytest.mark.parametrize("quantity", ["charge density", "coloration efficiency", "coloured transmittance"])
+def test_contradicting_values_are_a_measurement_error_and_no_defect(plant, good, quantity):
+    result = inspect(plant, "final", good, SERIALS, disturb={quantity: 0.7})
+    assert result.verdict == "measurement error"
+    assert result.defects == 0
+    assert all(unit.deviation > TOLERANCE for unit in result.units)
+    assert all(unit.deviation < TOLERANCE for unit in inspect(plant, "final", good, SERIALS).units)
+
+
+def test_the_consistency_check_is_the_published_example():
+    assert consistency(40, 23.9e-3, 0.9542) < 0.005  # 9 to 1 at 40 cm²/C needs about 23.9 mC/cm²
+    assert consistency(40, 20e-3, 0.9542) == pytest.approx(1 - 0.8 / 0.9542)
+
+
+def test_the_same_seed_measures_the_same(plant, good):
+    assert inspect(plant, "final", good, SERIALS, seed=5) == inspect(plant, "final", good, SERIALS, seed=5)
+    assert inspect(plant, "final", good, SERIALS, seed=5) != inspect(plant, "final", good, SERIALS, seed=6)
+
+
+def test_films_are_read_out_of_the_readings_in_any_order(plant):
+    readings = made(plant, runs=2)
+    found = films("201", readings)
+    assert [film.finished for film in found] == [True, True]
+    assert found == films("201", reversed(readings))
+    assert found[0].ended_ns < found[1].started_ns
+    for film in found:
+        assert 370 < film.thickness_nm < 390
+        assert film.oxygen_pa == pytest.approx(0.27, abs=0.02)
+
+
+def test_an_unfinished_film_is_not_inspected(plant, good):
+    end = films("201", good)[0].ended_ns
+    partial = [reading for reading in good if reading.source_time_ns <= end]
+    assert [film.finished for film in films("201", partial)] == [False]
+    with pytest.raises(NoProcessHistory, match="no finished film at station 201"):
+        inspect(plant, "first", partial, SERIALS)
+
+
+def test_what_cannot_be_inspected_is_refused(plant, good):
+    with pytest.raises(NotFound):
+        inspect(plant, "second", good, SERIALS)
+    with pytest.raises(InvalidInput) as caught:
+        inspect(plant, "first", good, [])
+    assert caught.value.field == "serials"
+    with pytest.raises(NoProcessHistory):
+        inspect(plant, "first", [], SERIALS)
+    with pytest.raises(NotFound, match="no device model"):
+        inspect(example_plant("desktop-computer"), "final", good, SERIALS)
