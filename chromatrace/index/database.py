@@ -51,13 +51,17 @@ class Index(Queries):
         self.engine = _engine(database_url)
         self.url = self.engine.url.render_as_string(hide_password=True)
 
-    def migrate(self) -> None:
+    def migrate(self, lock_timeout_s: float = 60.0) -> None:
         """Brings the schema to this software's version; safe to call at every start and by several at once.
 
-        Raises `WrongIndex` where a newer software made the database.
+        Raises `WrongIndex` where a newer software made the database, `FollowerBusy` where it needs the writer's lock
+        and does not get it.
         """
-        with self.writer_lock(timeout_s=60.0), refusals(self.url):
-            schema.upgrade(self.engine)
+        with refusals(self.url):
+            if schema.is_current(self.engine):
+                return
+            with self.writer_lock(lock_timeout_s):
+                schema.upgrade(self.engine)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -65,13 +65,13 @@ class Follower:
         `IndexUnavailable`, `FollowerBusy`.
         """
         if not self._verified:
-            self._index.migrate()
+            self._index.migrate(self._lock_timeout_s)
         with self._index.writer_lock(self._lock_timeout_s), refusals(self._index.url):
             return self._sync(progress)
 
     def rebuild(self, progress: Callable[[SyncProgress], None] | None = None) -> SyncProgress:
         """Empties the index and builds it again from the chain; afterwards `digest` is what it was."""
-        self._index.migrate()
+        self._index.migrate(self._lock_timeout_s)
         with self._index.writer_lock(self._lock_timeout_s), refusals(self._index.url):
             self._store.clear()
             self._verified = False

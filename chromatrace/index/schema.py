@@ -13,17 +13,22 @@ REVISION = "0001"
 """The newest migration; a test holds it equal to Alembic's own answer."""
 
 
-def upgrade(engine: Engine) -> None:
-    """Applies the migrations that the database lacks, in one transaction. Costs one query where there are none."""
+def is_current(engine: Engine) -> bool:
+    """Whether there is nothing to migrate. Raises `WrongIndex` where the schema is newer than this software."""
     present = revision_of(engine)
-    if present == REVISION:
-        return
     if present is not None and not any((MIGRATIONS / "versions").glob(f"{present}_*.py")):
         raise WrongIndex(
             f"the index has schema {present}, this software knows it up to {REVISION}",
             field="database_url",
             hint="update the software, or let it build a new index under another URL",
         )
+    return present == REVISION
+
+
+def upgrade(engine: Engine) -> None:
+    """Applies the migrations that the database lacks, in one transaction."""
+    if is_current(engine):
+        return
     # Alembic takes longer to import than an index takes to open.
     from alembic import command
     from alembic.config import Config

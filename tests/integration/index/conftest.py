@@ -28,8 +28,10 @@ def deploy(request):
 def yard(tmp_path_factory, deploy):
     """A chain of these tests alone, with the contracts and a consortium on it; it only ever grows or reorganises."""
     with DevNode("anvil", history=True) as node:
-        manifest = Manifest.load(deploy(node, tmp_path_factory.mktemp("yard")))
-        yield World(node.rpc(), manifest).found()
+        path = deploy(node, tmp_path_factory.mktemp("yard"))
+        world = World(node.rpc(), Manifest.load(path)).found()
+        world.manifest_path = path
+        yield world
 
 
 @pytest.fixture(scope="session")

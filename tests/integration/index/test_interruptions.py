@@ -1,0 +1,288 @@
+"""Followers that are killed, that are two, that lose their chain or meet another one."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from processes import start_follower
+
+from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.errors import ChainUnavailable, RpcError, WrongDeployment
+from chromatrace.chain.rpc import RpcClient
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.index import Follower, Index
+from chromatrace.index.errors import FollowerBusy, IndexUnavailable, WrongIndex
+from chromatrace.index.source import Header, LogRange
+from chromatrace.index.store import Sight, Store
+
+KILLS = int(os.environ.get("CHROMATRACE_KILLS", "12"))
+
+
+@pytest.fixture
+def manifest_path(yard):
+    return yard.manifest_path
+
+
+def head(world):
+    return int(world.rpc.call("eth_blockNumber"), 16)
+
+
+def wait_for(condition, timeout_s=30.0):
+    """Until the condition holds; fails the test where it never does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.02)
+
+
+def test_killed_at_random_points_it_goes_on_and_loses_nothing(yard, index, database_url, manifest_path, rebuilt_digest):
+    chance = random.Random(5)
+    yard.live(40)
+    reached = [-1]
+    for number in range(KILLS):
+        process = start_follower(database_url, yard.rpc.url, manifest_path, blocks_at_once=1)
+        time.sleep(chance.uniform(0.0, 0.5))
+        if number % 3 == 2:
+            yard.rpc.call("anvil_rollback", chance.randint(1, 12))
+            yard.live(4)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        try:
+            reached.append(index.head().indexed_block)
+        except IndexUnavailable:
+            assert reached == [-1] * len(reached), "the tables were there already"
+            reached.append(-1)
+    assert len(set(reached)) > 2, "no kill fell into the work"
+    assert Follower(index, yard.rpc, yard.manifest).sync().indexed_block == head(yard)
+    assert index.digest() == rebuilt_digest()
+
+
+def test_two_followers_beside_each_other_do_no_harm(yard, index, database_url, manifest_path, rebuilt_digest):
+    pair = [start_follower(database_url, yard.rpc.url, manifest_path, blocks_at_once=2) for _ in range(2)]
+    try:
+        for _ in range(6):
+            yard.live(5)
+            yard.rpc.call("anvil_rollback", 3)
+        yard.live(3)
+        wait_for(lambda: _indexed(index) == head(yard))
+        assert all(process.is_alive() for process in pair)
+    finally:
+        for process in pair:
+            process.kill()
+            process.join()
+    assert index.digest() == rebuilt_digest()
+
+
+def free_port():
+    """A port that the node can have again after a restart."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _indexed(index):
+    try:
+        return index.head().indexed_block
+    except IndexUnavailable:
+        return None
+
+
+def test_readers_see_whole_blocks_while_the_writer_works(yard, index, database_url, manifest_path):
+    """A snapshot's events, batches and cursor are of one block."""
+    yard.live(60)
+    process = start_follower(database_url, yard.rpc.url, manifest_path, blocks_at_once=1)
+    seen = set()
+    try:
+        while (at := _indexed(index)) != head(yard):
+            if at is None:
+                continue
+            with index.snapshot() as snapshot:
+                indexed = snapshot.head().indexed_block
+                events = snapshot.events(limit=10_000)
+                registered = {event.args["batch"] for event in events if event.name == "BatchRegistered"}
+                assert all(event.block_number <= indexed for event in events)
+                assert sum(snapshot.count_batches().values()) == len(registered)
+                seen.add(indexed)
+    finally:
+        process.kill()
+        process.join()
+    assert len(seen) > 2
+
+
+def test_a_second_follower_waits_and_then_says_so(index, follower, yard):
+    impatient = Follower(Index(index.engine.url.render_as_string(False)), yard.rpc, yard.manifest, lock_timeout_s=0.2)
+    busy = pytest.raises(FollowerBusy, match="another process writes to this index")
+    with index.writer_lock(timeout_s=1.0), busy:
+        impatient.sync()
+    impatient.sync()
+
+
+def test_a_cursor_that_somebody_else_moved_is_refused(yard, index, follower):
+    """The second line of defence, should a lock not hold (a network file system)."""
+    yard.live(3)
+    follower.sync()
+    store = Store(index.engine)
+    cursor = store.cursor()
+    stale = Header(cursor.number - 1, b"\1" * 32, b"", 0)
+    digest = index.digest()
+    with pytest.raises(FollowerBusy, match="another follower moved this index"):
+        store.append(stale, LogRange(cursor.number, replace(cursor, number=cursor.number + 1)), Sight(cursor, 0))
+    with pytest.raises(FollowerBusy):
+        store.undo(stale, replace(cursor, number=0), Sight(cursor, 0))
+    assert index.digest() == digest
+
+
+def test_rebuild_gives_the_same_and_is_the_same_on_both_databases(yard, index, follower, rebuilt_digest):
+    yard.live(30)
+    follower.sync()
+    digest = index.digest()
+    seen = []
+    follower.rebuild(seen.append)
+    assert index.digest() == digest == rebuilt_digest()
+    assert seen[-1].indexed_block == head(yard)
+
+
+def test_a_node_with_few_results_at_once_is_read_in_smaller_ranges(yard, index, rebuilt_digest):
+    yard.live(30)
+
+    class Stingy(RpcClient):
+        refusals = 0
+
+        def call(self, method, *params):
+            answer = super().call(method, *params)
+            if method == "eth_getLogs" and len(answer) > 5:
+                type(self).refusals += 1
+                raise RpcError(method, -32005, "query returned more than 5 results")
+            return answer
+
+    Follower(index, Stingy(yard.rpc.url), yard.manifest).sync()
+    assert Stingy.refusals > 0
+    assert index.digest() == rebuilt_digest()
+
+
+def test_an_error_that_no_smaller_range_mends_is_told(yard, index):
+    class Broken(RpcClient):
+        def call(self, method, *params):
+            if method == "eth_getLogs":
+                raise RpcError(method, -32601, "the method does not exist")
+            return super().call(method, *params)
+
+    with pytest.raises(RpcError, match="the method does not exist"):
+        Follower(index, Broken(yard.rpc.url), yard.manifest).sync()
+
+
+def test_no_chain_at_the_url(yard, index):
+    nobody = RpcClient("http://127.0.0.1:9", timeout_s=1)
+    with pytest.raises(ChainUnavailable, match="no chain answers"):
+        Follower(index, nobody, yard.manifest).sync()
+
+
+def test_a_chain_that_goes_away_is_waited_for(yard, index, tmp_path):
+    """`run` keeps its trouble in sight and goes on when the chain is back."""
+    state = tmp_path / "chain"
+    with DevNode("anvil", free_port(), state_path=state, history=True) as node:
+        copy = _copy(yard, node)
+        follower = Follower(index, node.rpc(), copy)
+        stop = threading.Event()
+        runner = threading.Thread(target=follower.run, args=(stop, 0.02))
+        runner.start()
+        try:
+            wait_for(lambda: _indexed(index) == int(node.rpc().call("eth_blockNumber"), 16))
+            node.stop()
+            wait_for(lambda: isinstance(follower.trouble, ChainUnavailable))
+            node.start()
+            node.rpc().call("evm_mine")
+            wait_for(lambda: _indexed(index) == int(node.rpc().call("eth_blockNumber"), 16))
+            wait_for(lambda: follower.trouble is None)
+        finally:
+            stop.set()
+            runner.join()
+
+
+def _copy(yard, node):
+    """The yard's contracts on another node; returns their manifest."""
+    rpc = node.rpc()
+    for name, entry in yard.manifest.contracts.items():
+        code = yard.rpc.call("eth_getCode", entry.address, "latest")
+        rpc.call("anvil_setCode", entry.address, code)
+        assert rpc.call("eth_getCode", entry.address, "latest") == code, name
+    rpc.call("evm_mine")
+    return yard.manifest
+
+
+def test_a_chain_that_was_reset_is_refused_and_nothing_mixed(yard, index, follower):
+    yard.live(5)
+    follower.sync()
+    digest = index.digest()
+    with DevNode("anvil", options=["--timestamp", "1700000000"]) as node:
+        manifest = _copy(yard, node)
+        with pytest.raises(WrongIndex, match="the chain was reset") as refused:
+            Follower(index, node.rpc(), manifest).sync()
+        assert refused.value.field == "database_url"
+        assert index.digest() == digest
+        done = Follower(index, node.rpc(), manifest).rebuild()
+        assert (done.events, done.indexed_block) == (0, 1)
+
+
+def test_a_chain_reset_behind_a_running_follower_is_noticed(yard, index):
+    port = free_port()
+    with DevNode("anvil", port, options=["--timestamp", "1700000000"]) as node:
+        follower = Follower(index, node.rpc(), _copy(yard, node))
+        follower.sync()
+    with DevNode("anvil", port, options=["--timestamp", "1700000001"]) as node:
+        with pytest.raises(WrongDeployment, match="there is no contract"):
+            follower.sync()
+        _copy(yard, node)
+        with pytest.raises(WrongIndex, match="the chain was reset"):
+            follower.sync()
+
+
+def test_another_deployment_is_refused(yard, index, follower, tmp_path):
+    follower.sync()
+    contracts = dict(yard.manifest.contracts)
+    consortium = contracts["Consortium"]
+    elsewhere = "0x00000000000000000000000000000000000000AA"
+    code = yard.rpc.call("eth_getCode", consortium.address, "latest")
+    yard.rpc.call("anvil_setCode", elsewhere, code)
+    contracts["Consortium"] = replace(consortium, address=elsewhere)
+    other = replace(yard.manifest, contracts=contracts)
+    with pytest.raises(WrongIndex, match="another deployment on the same chain"):
+        Follower(index, yard.rpc, other).sync()
+
+
+def test_a_manifest_of_another_chain_is_refused(yard, index):
+    other = replace(yard.manifest, chain_id=yard.manifest.chain_id + 1)
+    with pytest.raises(WrongDeployment, match="the manifest is for"):
+        Follower(index, yard.rpc, other).sync()
+    assert index.head().indexed_block == -1
+
+
+def test_confirmations_are_checked(yard, index):
+    with pytest.raises(InvalidInput) as refused:
+        Follower(index, yard.rpc, yard.manifest, confirmations=-1)
+    assert refused.value.field == "confirmations"
+
+
+def test_health_says_how_far_behind(yard, index):
+    follower = Follower(index, yard.rpc, yard.manifest, confirmations=3)
+    yard.rpc.call("evm_increaseTime", 100)
+    yard.rpc.call("anvil_mine", hex(1))
+    yard.rpc.call("evm_increaseTime", 50)
+    yard.rpc.call("anvil_mine", hex(3))
+    follower.sync()
+    view = index.head()
+    assert (view.chain_id, view.lag_blocks, view.chain_head) == (31337, 3, head(yard))
+    times = [
+        int(yard.rpc.call("eth_getBlockByNumber", hex(number), False)["timestamp"], 16)
+        for number in (head(yard) - 3, head(yard))
+    ]
+    assert view.lag_s == times[1] - times[0] >= 50
+    assert abs(view.checked_at - time.time()) < 60
