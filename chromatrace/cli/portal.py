@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import click
 
 from chromatrace.cli.output import emit, err, json_option
 from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from app import PortalConfig
@@ -127,3 +129,16 @@ def serving(workspace: Workspace, host: str, port: int, *, production: bool = Fa
         stop.set()
         follower.join(timeout=10)
         server.close()
+
+
+def free_port(host: str, wanted: int) -> int:
+    """`wanted` where it is free, else any free port."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise Unavailable(f"no port of {host} is free", field="port")

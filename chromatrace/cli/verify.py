@@ -54,7 +54,7 @@ def reading(
     --all, every reading of the channel is checked: the roots are computed anew from the spool.
     """
     if everything:
-        emit(as_json, _verify_all(workspace, _needed(channel, "channel"), organisation, as_json))
+        emit(as_json, verify_all(workspace, _needed(channel, "channel"), organisation, as_json))
         return
     if proof is not None:
         from chromatrace.anchor import ReadingProof
@@ -98,7 +98,8 @@ def _check(workspace: Workspace, proof: ReadingProof, organisation: int | None) 
     }
 
 
-def _verify_all(workspace: Workspace, channel: str, organisation: int | None, quiet: bool) -> dict[str, Any]:
+def verify_all(workspace: Workspace, channel: str, organisation: int | None, quiet: bool) -> dict[str, Any]:
+    """Computes every anchored root of a channel anew from the spool; raises `IntegrityError` where one differs."""
     from chromatrace.merkle.entry import encode_fields
     from chromatrace.merkle.log import MerkleLog
     from chromatrace.merkle.proofs import leaf_hash

@@ -104,7 +104,7 @@ class _Check:
         result = Finding(Status.HOLDS, f"proof bundle of {subject} on chain {self.bundle.chain_id}")
         sections = (
             self._deployment, self._blocks, self._receipts, self._registration, self._unit,
-            self._inspections, self._readings, self._life, self._state,
+            self._inspections, self._readings, self._nothing_else, self._life, self._state,
         )  # fmt: skip
         for section in sections:
             try:
@@ -192,7 +192,8 @@ class _Check:
             return Finding(Status.HOLDS, "the bundle is about the whole batch")
         if proof is None:
             raise IntegrityError(f"there is no proof that unit {serial} is one of the batch", field="unit")
-        verify_unit(self._registered().args["serialRoot"], proof, serial=serial)
+        args = self._registered().args
+        verify_unit(args["serialRoot"], proof, units=args["quantity"], serial=serial)
         return Finding(Status.HOLDS, f"unit {serial} is number {proof.index + 1} of the batch's {proof.size} serials")
 
     def _inspections(self) -> Finding:
@@ -307,6 +308,22 @@ class _Check:
                 f"{reading.tag} = {reading.value:g} {reading.unit} at {reading.source_time_ns} ns, leaf {cited.index}"
             )
             finding.parts.append(Finding(Status.HOLDS, f"{text}, anchored in block {event.block}"))
+        return finding
+
+    def _nothing_else(self) -> Finding:
+        finding = Finding(Status.HOLDS, "every document and signature in the bundle belongs to an event")
+        claimed = {e.args["contentDigest"] for e in self._of("BatchRegistered")}
+        claimed |= {e.args["evidence"] for e in self._of("InspectionRecorded")}
+        for place, document in enumerate(self.bundle.documents):
+            if digest(document) not in claimed:
+                finding.parts.append(Finding(Status.FAILS, f"document {place + 1} is not the one that any event names"))
+        batch = self.bundle.key.batch_id
+        stages = {
+            (e.args["stage"], e.args["revision"]) for e in self._of("InspectionRecorded") if e.args["batch"] == batch
+        }
+        for cited in self.bundle.inspections:
+            if (cited.stage, cited.revision) not in stages:
+                finding.parts.append(Finding(Status.FAILS, "a signature belongs to no inspection of this batch"))
         return finding
 
     def _life(self) -> Finding:

@@ -1,6 +1,185 @@
+"""`chromatrace demo`: the main job from end to end, on a local chain."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
+
+from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import Conflict
+
+if TYPE_CHECKING:
+    from chromatrace.cli.demo.story import Story
+
+PASSWORD = "a demonstration only"  # noqa: S105 - printed on the screen, refused in production
+ACCOUNT = "store-12@example-windows"
+MARKER = "This folder belongs to `chromatrace demo`, which empties it at each start.\n"
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds by stage, and a line for each on standard error."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, said: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - began, 2)
+        err.print(f"[green]✓[/] {said} [dim]{self.seconds[name]:.1f} s[/]", highlight=False)
 
 
 @click.command()
-def demo():
-    """The main job."""
+@click.option("--once", is_flag=True, help="Do it, check it, print what was made, and end; nothing is served.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the portal listens; 0.0.0.0 for a phone.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Of the portal; 0: any.")
+@json_option
+@click.pass_obj
+def demo(workspace: Workspace, once: bool, host: str, port: int, as_json: bool) -> None:
+    """The main job, end to end, with nothing prepared.
+
+    Starts Anvil, deploys the contracts, runs a simulated sputtering line behind a real OPC UA server, takes its
+    readings and anchors them, takes four lots of electrochromic panes through inspection, assembly, release and
+    shipment (one fails and is recycled, one is recalled), mints their QR codes, writes proof bundles, checks all of it,
+    and serves the portal where the codes can be scanned.
+
+    Everything lies in the folder `demo` of the data folder, which is emptied at each start. Exit status 0 where every
+    check held.
+    """
+    clock = _Clock()
+    with ExitStack() as stack:
+        local = _local(workspace, stack, clock, 0 if once else port, host)
+        server, made = _make(local, stack, clock)
+        emit(as_json, made | {"seconds": clock.seconds}, lambda: _tell(made))
+        if not once:
+            err.print(f"\nportal {local.settings.base_url}   Ctrl-C ends it", highlight=False)
+            server.run()
+    if made["failed"]:
+        raise SystemExit(1)
+
+
+def _local(workspace: Workspace, stack: ExitStack, clock: _Clock, port: int, host: str) -> Workspace:
+    """A fresh folder, chain and deployment."""
+    from chromatrace.cli.portal import free_port
+    from chromatrace.cli.up import local_chain
+
+    folder = _fresh(workspace.data / "demo")
+    port = free_port(host, port)
+    shown = host if host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared, not bound
+    settings = replace(
+        workspace.settings,
+        data=folder,
+        database_url=None,
+        keystore=None,
+        dev_account=None,
+        base_url=f"http://{shown}:{port}",
+    )
+    with clock.stage("deploy", "chain started, contracts deployed"):
+        outer = stack.enter_context(Workspace(settings))
+        return stack.enter_context(local_chain(outer, 0, None))
+
+
+def _fresh(folder: Path) -> Path:
+    marker = folder / "README"
+    if folder.exists():
+        if not marker.exists():
+            raise Conflict(f"{folder} exists and is not the demonstration's", field="data", hint="name another --data")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, mode=0o700)
+    marker.write_text(MARKER, encoding="utf-8")
+    return folder
+
+
+def _make(local: Workspace, stack: ExitStack, clock: _Clock) -> tuple[Any, dict[str, Any]]:
+    from urllib.parse import urlsplit
+
+    from app.accounts import create_account
+    from chromatrace.cli.demo import checks, goods
+    from chromatrace.cli.demo.cast import Cast
+    from chromatrace.cli.demo.story import Story, run_all
+    from chromatrace.cli.portal import open_store, serving
+
+    with clock.stage("consortium", "organisations registered, operators appointed"):
+        cast = Cast(local)
+        story = Story(cast)
+        story.transactions += cast.enrol()
+        store = open_store(local)
+        stack.callback(store.close)
+        account = create_account(store, local.data / "keys", ACCOUNT, PASSWORD, demonstration=True)
+        story.transactions.append(cast.appoint_franchisee(account.address))
+    with clock.stage("line", "four lots made, inspected, released; one recycled, one recalled"):
+        run_all(local, story)
+    with clock.stage("identify", "QR codes and label sheets minted, proof bundles written"):
+        printed = goods.mint(local, story)
+    with clock.stage("index", "index caught up with the chain"):
+        head = local.index.head()
+    with clock.stage("check", "everything checked against the chain"):
+        address = urlsplit(local.settings.base_url)
+        server = stack.enter_context(serving(local, str(address.hostname), int(address.port or 0)))
+        results = checks.run(local, story, printed, server)
+    for result in results:
+        if not result.held:
+            err.print(f"[bold red]✗[/] {result.name}: {result.said}", highlight=False)
+    return server, _facts(local, story, printed, results, head.indexed_block)
+
+
+def _facts(local: Workspace, story: Story, printed: Any, results: Any, block: int) -> dict[str, Any]:
+    batches = {
+        letter: {
+            "gtin": key.gtin,
+            "lot": key.lot,
+            "batch_id": key.batch_id,
+            "uri": printed.uris[letter],
+            "state": local.index.batch(key.batch_id),
+            "readings": len(story.runs[letter].readings),
+            "bundle": printed.bundles[letter],
+        }
+        for letter, key in story.keys.items()
+    }
+    for facts in batches.values():
+        view = facts["state"]
+        facts["state"], facts["recalled"] = view.state, view.recalled
+    return {
+        "portal": local.settings.base_url,
+        "rpc_url": local.settings.rpc_url,
+        "chain_id": local.chain_id,
+        "addresses": {name: entry.address for name, entry in local.manifest.contracts.items()},
+        "batches": batches,
+        "unit_uris": printed.unit_uris,
+        "codes": printed.codes,
+        "labels": printed.labels,
+        "transactions": story.transactions,
+        "counts": {
+            "readings": sum(len(run.readings) for run in story.runs.values()),
+            "transactions": len(story.transactions),
+            "blocks": block,
+            "batches": len(batches),
+        },
+        "account": {"name": ACCOUNT, "password": PASSWORD},
+        "checks": [{"check": result.name, "held": result.held, "said": result.said} for result in results],
+        "failed": sum(not result.held for result in results),
+    }
+
+
+def _tell(made: dict[str, Any]) -> None:
+    counts = made["counts"]
+    click.echo(
+        f"\n{counts['readings']:,} readings, {counts['transactions']} transactions in {counts['blocks']} blocks; "
+        f"{len(made['checks'])} checks, {made['failed']} failed\n"
+    )
+    for batch in made["batches"].values():
+        state = "RECALLED" if batch["recalled"] else batch["state"].name.lower().replace("_", " ")
+        click.echo(f"  {batch['lot']!s:<8} {state:<14} {batch['uri']}")
+    click.echo(f"\n  scan or open {made['unit_uris'][0]}")
+    click.echo(f"  its code     {made['codes'][0]}")
+    click.echo(f"  label sheet  {made['labels']}")
+    click.echo(f"  log in as    {made['account']['name']} / {made['account']['password']}   (demonstration only)")

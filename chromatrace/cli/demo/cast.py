@@ -112,3 +112,9 @@ class Cast:
             "Consortium", "grantReadScopes", self.numbers[FRANCHISEE.gln], [int(PANE)], int(scopes), FOREVER
         )
         return [*transactions, granted.tx]
+
+    def appoint_franchisee(self, address: str) -> str:
+        """Lets the portal account with this operator address act for the franchisee; the transaction."""
+        registrar = self.acting(Actor.REGISTRAR).chain
+        number = self.numbers[FRANCHISEE.gln]
+        return registrar.send("Consortium", "appointOperator", address, number, int(Role.FRANCHISEE), FOREVER).tx

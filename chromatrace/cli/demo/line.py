@@ -16,7 +16,7 @@ from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSettings
 from chromatrace.plant.process import PlantProcess
 
 CHANNEL = "sputtering-line"
-SAMPLE_PERIOD_S = 10
+SAMPLE_PERIOD_S = 30
 LONGEST_S = 120.0
 
 

@@ -1,0 +1,118 @@
+"""What the demonstration checks of itself, each from outside: over HTTP, from files, against the chain."""
+
+from __future__ import annotations
+
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chromatrace.cli.demo.cast import FRANCHISEE, MAKER
+from chromatrace.cli.demo.goods import Printed
+from chromatrace.cli.demo.line import CHANNEL
+from chromatrace.cli.demo.story import Story
+from chromatrace.cli.verify import verify_all
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import ChromaTraceError, IntegrityError
+from chromatrace.domain.rights import BatchState
+from chromatrace.exchange.bundle import Bundle
+from chromatrace.exchange.verifier import verify
+from chromatrace.identity.scan import read_link
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check: what it found, or why it failed."""
+
+    name: str
+    held: bool
+    said: str
+
+
+def run(workspace: Workspace, story: Story, printed: Printed, server: Any) -> list[Result]:
+    """Every check, while the portal answers."""
+    thread = threading.Thread(target=server.run, name="portal", daemon=True)
+    thread.start()
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("readings", lambda: _readings(workspace, story)),
+        ("states", lambda: _states(workspace, story)),
+        ("codes", lambda: _codes(printed)),
+        ("pages", lambda: _pages(story, printed)),
+        ("bundles", lambda: _bundles(workspace, printed)),
+    ]
+    results = []
+    for name, check in checks:
+        try:
+            results.append(Result(name, True, check()))
+        except ChromaTraceError as refusal:
+            results.append(Result(name, False, str(refusal)))
+    return results
+
+
+def _readings(workspace: Workspace, story: Story) -> str:
+    found = verify_all(workspace, CHANNEL, story.cast.numbers[MAKER.gln], quiet=True)
+    if not found["verified"]:
+        raise IntegrityError(f"only {found['under_a_root_on_the_chain']} of {found['readings']} lie under a root")
+    return f"all {found['readings']:,} readings lie under roots on the chain"
+
+
+def _states(workspace: Workspace, story: Story) -> str:
+    wanted = {
+        "A": (BatchState.RELEASED, False, FRANCHISEE),
+        "B": (BatchState.RELEASED, False, MAKER),
+        "C": (BatchState.RECYCLED, False, MAKER),
+        "D": (BatchState.RELEASED, True, FRANCHISEE),
+    }
+    for letter, (state, recalled, holder) in wanted.items():
+        stored = workspace.reader.read("BatchRegistry", "batch", story.keys[letter].batch_id)
+        found = (BatchState(stored["state"]), stored["recalled"], stored["custodian"])
+        if found != (state, recalled, story.cast.numbers[holder.gln]):
+            raise IntegrityError(f"lot {story.keys[letter].lot} is {found}", field=letter)
+    return "every lot is where its story ends"
+
+
+def _codes(printed: Printed) -> str:
+    for path, uri in zip(printed.codes, [*printed.unit_uris, *printed.uris.values()], strict=True):
+        read = read_link(path.read_bytes()).uri
+        if read != uri:
+            raise IntegrityError(f"{path} reads {read}, not {uri}", field="code")
+    return f"{len(printed.codes)} minted codes read back"
+
+
+def _pages(story: Story, printed: Printed) -> str:
+    wanted = {
+        printed.unit_uris[0]: ["000042", "optical modulation"],
+        printed.uris["C"]: ["recycled"],
+        printed.uris["D"]: ["recalled"],
+        printed.uris["A"].replace(str(story.keys["A"].lot), "NO-SUCH-LOT"): ["unknown"],
+    }
+    for uri, texts in wanted.items():
+        page = _fetch(uri).lower()
+        missing = [text for text in texts if text.lower() not in page]
+        if missing or "genuine" in page:
+            raise IntegrityError(f"the page {uri} does not say {missing or 'only what is proven'}", field="page")
+    return f"{len(wanted)} pages say what they should"
+
+
+def _fetch(uri: str) -> str:
+    try:
+        with urllib.request.urlopen(uri, timeout=30) as answer:  # noqa: S310 - our own portal
+            return str(answer.read().decode("utf-8"))
+    except urllib.error.HTTPError as error:
+        return error.read().decode("utf-8")
+    except OSError as error:
+        raise IntegrityError(f"the portal does not answer at {uri}: {error}", field="page") from error
+
+
+def _bundles(workspace: Workspace, printed: Printed) -> str:
+    contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in workspace.manifest.contracts.items()}
+    for path in printed.bundles.values():
+        parsed = Bundle.from_bytes(path.read_bytes())
+        number = max(cited.block for cited in (parsed.state, *parsed.receipts) if cited is not None)
+        block = workspace.rpc.call("eth_getBlockByNumber", hex(number), False)
+        result = verify(parsed, [bytes.fromhex(block["hash"][2:])], contracts, workspace.chain_id)
+        if result.failures:
+            raise IntegrityError(f"{path.name}: {result.failures[0].text}", field="bundle")
+    return f"{len(printed.bundles)} proof bundles hold against one block hash each"

@@ -1,0 +1,147 @@
+"""What happens in the demonstration: four lots of panes, each with another fate.
+
+A  passes both inspections, is released, offered and accepted: the franchisee has it
+B  the same, but its offer still waits for the franchisee
+C  made while the cooling water failed: stopped at first inspection and recycled
+D  released and delivered, then recalled by a supervisor
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chromatrace.chain.client import Receipt
+from chromatrace.cli.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
+from chromatrace.cli.demo.inspections import Found, examine
+from chromatrace.cli.demo.line import Run, run_line
+from chromatrace.cli.inspect import sign
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.documents import BatchContent, Material, Product
+from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
+from chromatrace.domain.rights import SalesChannel, Stage, Verdict
+from chromatrace.domain.serials import SerialRange
+from chromatrace.exchange.units import serial_root
+
+QUANTITY = 100
+DEFECTIVE, SCRAP = 4, 2
+COOLING_LOSS = "cooling_loss@201:600+7200x3"
+SERIALS = SerialRange(1, QUANTITY, 6)
+ZERO = bytes(32)
+
+TARGET = Gtin("09521234500018")
+GLASS = Gtin("09521234500025")
+
+
+@dataclass(slots=True)
+class Story:
+    """What was made: batches by letter, every transaction in order."""
+
+    cast: Cast
+    keys: dict[str, BatchKey] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    found: dict[str, list[Found]] = field(default_factory=dict)
+    transactions: list[str] = field(default_factory=list)
+
+    def _send(self, actor: Actor, contract: str, function: str, *args: Any) -> Receipt:
+        receipt = self.cast.acting(actor).chain.send(contract, function, *args)
+        self.transactions.append(receipt.tx)
+        return receipt
+
+    def buy_materials(self, now: datetime) -> list[BatchId]:
+        """Registers what goods-in took: a tungsten target and a pack of coated glass, each with its supplier's lot."""
+        parts = []
+        for gtin, name, supplier, lot, count in (
+            (TARGET, "Tungsten target 99.99 %", "Example Metals", "W-2291", 1),
+            (GLASS, "FTO glass 300 × 300 mm", "Example Glass", "G-7741", 500),
+        ):
+            content = BatchContent(
+                gtin=gtin,
+                lot=Lot(lot),
+                product=Product(name, "Goods in at station 101"),
+                quantity=count,
+                made_at=now.isoformat(),
+                materials=(Material(name, supplier, lot),),
+            )
+            self._register(content, [])
+            parts.append(content.key.batch_id)
+        return parts
+
+    def make(self, letter: str, run: Run, inputs: list[BatchId]) -> BatchKey:
+        """Registers the lot that `run` coated, with its serials and what it is made of."""
+        lot = f"L{run.ended:%y%m}{letter}"
+        content = BatchContent(
+            gtin=PANE,
+            lot=Lot(lot),
+            product=Product(
+                "Electrochromic pane 300 × 300 mm",
+                "Glass that darkens at a low voltage: WO3 and NiO films, a solid electrolyte between.",
+            ),
+            quantity=QUANTITY,
+            made_at=run.ended.replace(microsecond=0).isoformat(),
+            serials=SERIALS,
+        )
+        self._register(content, inputs)
+        self.keys[letter], self.runs[letter], self.found[letter] = content.key, run, []
+        return content.key
+
+    def _register(self, content: BatchContent, inputs: list[BatchId]) -> None:
+        plant = self.cast.acting(Actor.PLANT)
+        digest = plant.documents.put(content.to_bytes())
+        root = serial_root(content.serials) if content.serials else ZERO
+        registration = (int(content.gtin), str(content.lot), content.quantity, root, digest, ZERO, inputs)
+        self._send(Actor.PLANT, "BatchRegistry", "register", registration)
+
+    def inspect(self, letter: str, found: Found) -> bool:
+        """The laboratory signs, the plant submits; whether it passed."""
+        inspector = self.cast.acting(Actor.INSPECTOR)
+        verdict = Verdict.PASS if found.evidence.passed else Verdict.FAIL
+        signed, signature = sign(inspector, found.evidence, verdict, len(found.evidence.sample), found.defects)
+        self._send(Actor.PLANT, "InspectionLedger", "record", signed.as_struct(), signature)
+        self.found[letter].append(found)
+        return found.evidence.passed
+
+    def take_through(self, letter: str, seed: int) -> bool:
+        """Inspections, assembly, grading and release; False where first inspection stopped it."""
+        key, run = self.keys[letter], self.runs[letter]
+        if not self.inspect(letter, examine(Stage.FIRST, key, run, SERIALS, seed)):
+            self._send(Actor.PLANT, "BatchRegistry", "recycle", key.batch_id)
+            return False
+        self._send(Actor.PLANT, "BatchRegistry", "assemble", key.batch_id)
+        passed = self.inspect(letter, examine(Stage.FINAL, key, run, SERIALS, seed))
+        standard = QUANTITY - DEFECTIVE - SCRAP if passed else 0
+        defective = QUANTITY - SCRAP - standard
+        self._send(Actor.PLANT, "BatchRegistry", "grade", key.batch_id, standard, defective, SCRAP)
+        if passed:
+            self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.STANDARD)
+        self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.DEFECTIVE)
+        return True
+
+    def ship(self, letter: str, *, accept: bool) -> None:
+        """Offers the lot to the franchisee, who accepts it or leaves the offer open."""
+        batch = self.keys[letter].batch_id
+        until = int(time.time()) + 14 * 86_400
+        self._send(Actor.PLANT, "CustodyLedger", "offer", batch, self.cast.numbers[FRANCHISEE.gln], until)
+        if accept:
+            self._send(Actor.FRANCHISEE, "CustodyLedger", "accept", batch)
+
+    def recall(self, letter: str, reason: str) -> None:
+        """The plant's supervisor recalls the lot."""
+        self._send(Actor.SUPERVISOR, "BatchRegistry", "recall", self.keys[letter].batch_id, reason)
+
+
+def run_all(workspace: Workspace, story: Story) -> None:
+    """The four runs of the line, one after the other in simulated time, and what becomes of their lots."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    inputs = story.buy_materials(now - timedelta(hours=30))
+    anchorer = story.cast.acting(Actor.GATEWAY).anchorer()
+    for place, letter in enumerate("ABCD"):
+        start = now - timedelta(hours=28 - 7 * place)
+        faults = (COOLING_LOSS,) if letter == "C" else ()
+        run = run_line(workspace, anchorer, MAKER.gln, seed=place + 1, start=start, faults=faults)
+        story.make(letter, run, inputs)
+        if story.take_through(letter, seed=place + 1) and letter in "ABD":
+            story.ship(letter, accept=letter in "AD")
+    story.recall("D", "Edge seal of this lot may leak: please return the panes to your dealer.")
