@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brownie import accounts, network, project
-from brownie._config import CONFIG
-from brownie.exceptions import VirtualMachineError
-from eth_account import Account as Keys
 from web3.exceptions import Web3RPCError
 
 from chromatrace.chain.abi import contract, decode_revert, revert_data
 from chromatrace.chain.errors import KeystoreError, RpcError, SignerMissing
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.errors import ChromaTraceError
+
+os.environ["SOLCX_BINARY_PATH"] = os.environ.get("SOLCX_BINARY_PATH") or str(Path(__file__).parents[1] / ".solcx")
+
+from brownie import accounts, network, project
+from brownie._config import CONFIG
+from brownie.exceptions import VirtualMachineError
+from eth_account import Account as Keys
 
 ROOT = Path(__file__).resolve().parent.parent
 DEV_CHAIN_IDS = frozenset({1337, 31337})

@@ -166,7 +166,11 @@ interface IBatchRegistry is IConsortiumBound {
     /// when its stage is over (first: assembled or later, final: graded or later) puts the batch on hold.
     /// Only contracts with the role `VERDICT_LEDGER`.
     /// @return revision number of this verdict within its stage, from 1
-    function applyVerdict(BatchId id, Stage stage, Verdict verdict) external returns (uint8 revision);
+    /// @return producer who made the batch
+    /// @return quantity units in the batch
+    function applyVerdict(BatchId id, Stage stage, Verdict verdict)
+        external
+        returns (uint8 revision, OrgId producer, uint32 quantity);
 
     /// @notice Moves custody. Only contracts with the role `CUSTODY_LEDGER`. A recalled batch moves
     /// only to its producer, on hold or not.

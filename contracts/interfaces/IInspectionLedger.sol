@@ -64,7 +64,7 @@ interface IInspectionLedger is IConsortiumBound {
     error SampleTooSmall(uint32 sampleSize, uint256 required);
     error SampleTooLarge(uint32 sampleSize, uint32 quantity);
     error TooManyDefects(uint32 defects, uint32 sampleSize);
-    error WrongRevision(uint8 revision, uint256 expected);
+    error WrongRevision(uint8 revision, uint8 expected);
     error InspectorNotIndependent(address inspector, OrgId organisation);
     error LengthMismatch(uint256 first, uint256 second);
 

@@ -25,10 +25,12 @@ library GS1 {
         return number != 0 && number < GLN_LIMIT && _checks(number);
     }
 
-    /// @notice Position of the first character of `text` outside set 82; its length where there is none.
-    function firstInvalid(string calldata text) internal pure returns (uint256 position) {
-        bytes calldata characters = bytes(text);
-        for (; position < characters.length; ++position) {
+    /// @notice Position of the first character of `lot` outside set 82; its length where there is none.
+    /// @dev Looks at the first 32 characters only: check the length before.
+    function firstInvalid(string calldata lot) internal pure returns (uint256 position) {
+        bytes32 characters = bytes32(bytes(lot));
+        uint256 length = bytes(lot).length;
+        for (; position < length; ++position) {
             if ((SET_82 >> uint8(characters[position])) & 1 == 0) break;
         }
     }

@@ -131,22 +131,21 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     function applyVerdict(BatchId id, Stage stage, Verdict verdict)
         external
         onlyContractRole(ContractRoles.VERDICT_LEDGER)
-        returns (uint8 revision)
+        returns (uint8 revision, OrgId producer, uint32 quantity)
     {
         Batch storage stored = _known(id);
-        Batch memory current = stored;
-        State state = current.state;
+        State state = stored.state;
         bool failed = verdict == Verdict.Fail;
         bool late = false;
         if (stage == Stage.First) {
-            revision = _next(id, stage, current.firstRevision);
+            revision = _next(id, stage, stored.firstRevision);
             late = state >= State.Assembled;
             if (state <= State.Stopped) state = failed ? State.Stopped : State.FirstPassed;
             stored.firstVerdict = verdict;
             stored.firstRevision = revision;
         } else {
             if (state < State.Assembled) revert WrongState(id, state);
-            revision = _next(id, stage, current.finalRevision);
+            revision = _next(id, stage, stored.finalRevision);
             late = state >= State.Graded;
             stored.finalVerdict = verdict;
             stored.finalRevision = revision;
@@ -154,6 +153,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         stored.state = state;
         if (failed && late) stored.onHold = true;
         emit VerdictApplied(id, stage, verdict, revision, state);
+        return (revision, stored.producer, stored.quantity);
     }
 
     /// @inheritdoc IBatchRegistry

@@ -1,0 +1,48 @@
+"""One Anvil of its own on a free port, one deployment for the whole run, and a clean slate for every test."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import brownie
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+# Brownie starts its development network after collection, from these settings. Port 8545 may be somebody else's, and
+# Brownie would run the tests on that chain; the default rules move with Anvil's releases; one call registers 100
+# batches, which is more than Brownie's default block holds.
+# (`brownie._config` by attribute: Brownie parses what a conftest imports from below the project folder as Python, and
+# this module is compiled.)
+brownie._config.CONFIG.networks["development"]["cmd_settings"] = {
+    "port": _free_port(),
+    "evm_version": "prague",
+    "gas_limit": 2**24,
+    "accounts": 10,
+    "base_fee": 0,
+}
+
+
+@pytest.fixture(scope="session")
+def world():
+    """The contracts, wired, with organisations and operators (see `world.World`)."""
+    from world import World
+
+    return World.build()
+
+
+@pytest.fixture(autouse=True)
+def _isolation(world):
+    brownie.chain.snapshot()
+    yield
+    brownie.chain.revert()
