@@ -15,6 +15,7 @@ from app.facts.batch import BatchReader
 from app.facts.window import ReadingsSource
 from app.logins import Logins
 from app.portal import Portal
+from app.rights import CONSOLE_ROLES
 from app.secret import secret_key
 from app.security import add_headers, build_limiter, cookie_settings, csrf
 from app.services import ChainPort
@@ -70,4 +71,8 @@ def create_app(config: PortalConfig, readings: ReadingsSource | None = None) -> 
 
 
 def _context(config: PortalConfig) -> dict[str, Any]:
-    return {"portal_title": config.title, "explorer_tx_url": config.explorer_tx_url}
+    return {
+        "portal_title": config.title,
+        "explorer_tx_url": config.explorer_tx_url,
+        "console_roles": CONSOLE_ROLES,
+    }

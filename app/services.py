@@ -12,7 +12,8 @@ from typing import Any
 
 from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from chromatrace.chain.abi import contract
-from chromatrace.chain.client import Chain
+from chromatrace.chain.client import Call, Chain
+from chromatrace.chain.commands import accept_custody, keyed, refuse_custody
 from chromatrace.chain.errors import ChainUnavailable, ContractRefusal, RpcError
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
@@ -106,34 +107,33 @@ class ChainPort:
 
     def accept(self, batch: BatchId, keystore: Path, password: str, offer: str) -> str:
         """Accepts an offer in the name of the keystore's operator; the transaction's hash. `offer` names the offer."""
-        return self._send(keystore, password, f"accept:{offer}", "accept", batch)
+        return self._send(keystore, password, keyed(accept_custody(batch), f"accept:{offer}"))
 
     def refuse(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
         """Refuses an offer, with a reason of at most `MAX_REASON` characters; the transaction's hash."""
-        return self._send(keystore, password, f"refuse:{offer}", "refuse", batch, checked_reason(reason))
+        return self._send(keystore, password, keyed(refuse_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
 
     def wallet_accept(self, batch: BatchId) -> WalletCall:
         """What a wallet signs to accept."""
-        return self._wallet_call("accept", batch)
+        return self._wallet_call(accept_custody(batch))
 
     def wallet_refuse(self, batch: BatchId, reason: str) -> WalletCall:
         """What a wallet signs to refuse."""
-        return self._wallet_call("refuse", batch, checked_reason(reason))
+        return self._wallet_call(refuse_custody(batch, checked_reason(reason)))
 
-    def _wallet_call(self, function: str, *args: Any) -> WalletCall:
-        data = contract("CustodyLedger").encode(function, *args)
-        return WalletCall(self._manifest.address("CustodyLedger"), f"0x{data.hex()}", self.chain_id)
+    def _wallet_call(self, call: Call) -> WalletCall:
+        data = contract(call.contract).encode(call.function, *call.args)
+        return WalletCall(self._manifest.address(call.contract), f"0x{data.hex()}", self.chain_id)
 
-    def _send(self, keystore: Path, password: str, key: str, function: str, *args: Any) -> str:
+    def _send(self, keystore: Path, password: str, call: Call) -> str:
         try:
             signer = keystore_signer(keystore, password)
         except InvalidInput as error:
             if error.field == "password":
                 raise LoginRefused("the password is wrong", field="password", hint="nothing was sent") from error
             raise
-        chain = self._chain.with_signer(signer)
-        receipt = chain.send("CustodyLedger", function, *args, key=f"{signer.address}:{key}", wait=False)
-        return receipt.tx
+        key = f"{signer.address}:{call.key}"
+        return self._chain.with_signer(signer).submit(keyed(call, key), wait=False).tx
 
     # -- watching
 

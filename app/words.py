@@ -9,6 +9,8 @@ from flask import Flask
 from app.facts.inspection import number_words
 
 _FORMAT = "%-d %b %Y, %H:%M UTC"
+_LAST = 253_402_300_799
+"""The last second of the year 9999."""
 
 
 def plain_time(seconds: int) -> str:
@@ -18,7 +20,7 @@ def plain_time(seconds: int) -> str:
 
 def iso_time(seconds: int) -> str:
     """RFC 3339, for machines."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(min(seconds, _LAST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def plain_rfc3339(text: str) -> str:
@@ -32,12 +34,21 @@ def short_hash(text: str) -> str:
 
 
 def tag_words(tag: str) -> str:
-    """A machine's tag without its path and underscores: "Line1.Chamber.working_pressure" is "working pressure"."""
-    return tag.replace("/", ".").split(".")[-1].replace("_", " ")
+    """A machine's tag without its path and underscores: "Line1.Chamber.working_pressure" is "Working pressure"."""
+    words = tag.replace("/", ".").split(".")[-1].replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+_UNITS = {"Cel": "°C", "K.s-1": "K/s", "m3.h-1": "m³/h", "cm2": "cm²", "1": ""}
+
+
+def unit_words(unit: str) -> str:
+    """A UCUM unit as people write it; one that is not known stays as it is."""
+    return _UNITS.get(unit, unit)
 
 
 def register_filters(app: Flask) -> None:
     """Makes the filters known to the templates."""
-    for function in (plain_time, iso_time, plain_rfc3339, short_hash, tag_words):
+    for function in (plain_time, iso_time, plain_rfc3339, short_hash, tag_words, unit_words):
         app.add_template_filter(function, function.__name__)
     app.add_template_filter(number_words, "number")

@@ -6,8 +6,9 @@ from flask import Blueprint, Flask
 from flask_limiter import Limiter
 
 from app.config import PortalConfig
-from app.consumer import codes, pages, scanning
+from app.consumer import codes, pages, resolver, scanning
 from app.security import limit_views
+from chromatrace.identity.resolver import DESCRIPTION_PATH
 
 
 def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
@@ -19,6 +20,7 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.add_url_rule("/scan", "scan", scanning.scan, methods=["GET", "POST"])
     blueprint.add_url_rule("/qr/<gtin>/<path:rest>", "qr", codes.qr)
     blueprint.add_url_rule("/documents/<gtin>/<path:rest>", "document", codes.document)
+    blueprint.add_url_rule(DESCRIPTION_PATH, "resolver", resolver.describe)
     blueprint.add_url_rule("/healthz", "health", pages.health)
     app.register_blueprint(blueprint)
     pages_limited = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document")

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, jsonify, make_response, redirect, render_template, request
 
 from app.answers import wants_json
+from app.consumer import resolver
 from app.errors import RightsUnknown
 from app.facts.batch import BatchFacts
 from app.facts.status import UNKNOWN_BATCH
@@ -17,6 +18,7 @@ from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.identity.errors import DigitalLinkError
+from chromatrace.identity.resolver import link_header
 
 
 def home() -> str:
@@ -57,11 +59,14 @@ def code(rest: str) -> Any:
         return jsonify({"gtin": str(gtin)}) if wants_json() else render_template("consumer/product.html", gtin=gtin)
     now = now_s()
     facts = here.batches.facts(key, serial, now)
+    links = resolver.resolve(link, facts is not None and not _alarming(facts), facts.name if facts else "")
+    if links is not None:
+        return _vary(links)
     if wants_json():
         return _vary(batch_json(key, serial, facts))
     if facts is None:
         return _vary((render_template("consumer/unknown.html", key=key, serial=serial, status=UNKNOWN_BATCH), 404))
-    stranger = facts.unit is not None and facts.unit.alarming
+    stranger = _alarming(facts)
     if request.method == "GET" and not stranger:
         here.scans.record(key, serial, f"{request.remote_addr}|{request.user_agent.string}", now)
     page = render_template(
@@ -75,7 +80,10 @@ def code(rest: str) -> Any:
         link_of=page_path,
         code_host=request.args.get("code-host", "")[:100],
     )
-    return _vary((page, 404 if stranger else 200))
+    answer = _vary((page, 404 if stranger else 200))
+    if not stranger:
+        answer.headers["Link"] = link_header(DigitalLink(here.config.base_url, link.path))
+    return answer
 
 
 def batch_json(key: BatchKey, serial: Serial | None, facts: BatchFacts | None) -> Any:
@@ -117,6 +125,10 @@ def health() -> Any:
         "checked_at": head.checked_at,
     }
     return jsonify(answer), 200 if status == "ok" else 503
+
+
+def _alarming(facts: BatchFacts) -> bool:
+    return facts.unit is not None and facts.unit.alarming
 
 
 def _vary(answer: Any) -> Response:

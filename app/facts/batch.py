@@ -51,6 +51,14 @@ class BatchFacts:
         return self.content.value.product.name if self.content.value else f"Batch {self.view.lot}"
 
     @property
+    def broken(self) -> bool:
+        """Whether anything stored here contradicts the chain."""
+        return self.content.contradicts or any(
+            item.document.contradicts or (item.window is not None and item.window.contradicts)
+            for item in self.inspections
+        )
+
+    @property
     def sorted_words(self) -> str | None:
         """How the batch was graded; None before."""
         view = self.view

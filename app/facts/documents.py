@@ -24,7 +24,7 @@ class Check(StrEnum):
 
 
 _WORDS = {
-    Check.MATCHES: "The document's SHA-256 is the one on the chain.",
+    Check.MATCHES: "Checked: this is the document whose fingerprint is on the chain.",
     Check.MISSING: "The chain names a document that is not published here, so its contents cannot be shown or checked.",
     Check.ALTERED: "The document stored here is not the one that the chain names: it was changed. It is not shown.",
     Check.UNREADABLE: "The document matches the chain but cannot be read as what it should be. It is not shown.",
@@ -43,6 +43,11 @@ class CheckedDocument(Generic[T]):
     @property
     def words(self) -> str:
         return _WORDS[self.check]
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether what is stored is something else than what the chain names, rather than merely absent."""
+        return self.check in (Check.ALTERED, Check.FOREIGN)
 
     @property
     def matches(self) -> bool:

@@ -67,6 +67,11 @@ class WindowFacts:
         return self.window.last_leaf - self.window.first_leaf + 1
 
     @property
+    def contradicts(self) -> bool:
+        """Whether the document, or the readings stored here, say something else than the chain."""
+        return self.coverage is Coverage.CONTRADICTED or self.rebuilt is False
+
+    @property
     def words(self) -> str:
         return _WORDS[self.coverage]
 

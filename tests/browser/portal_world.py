@@ -4,7 +4,8 @@ Example Glass makes panes, Example Spectroscopy inspects them, Example Windows s
 
     L2410A  released, offered to Example Windows          L2410D  first inspection passed, being assembled
     L2410B  recalled after release                        L2410E  stopped: first inspection failed
-    L2410C  on hold                                       L2410F  released, its inspection document altered
+    L2410C  on hold                                       L2410F  released, offered, its inspection document altered
+    L2410G  released, offered
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from chromatrace.chain.client import Chain
+from app import PortalConfig
+from app.accounts import create_account
+from app.store import Store
+from chromatrace.chain import commands
+from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.devnode import DevNode
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
@@ -32,9 +37,9 @@ from chromatrace.domain.documents import (
     Product,
     ReadingWindow,
 )
-from chromatrace.domain.identifiers import BatchKey, Gln
+from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
 from chromatrace.domain.reading import Reading
-from chromatrace.domain.rights import OrganisationKind, Role, Scope, Stage, Verdict
+from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Scope, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.documents import DocumentStore
 from chromatrace.exchange.units import serial_root
@@ -43,16 +48,20 @@ from chromatrace.ingest.spool import Spool
 from chromatrace.merkle.entry import encode_reading
 from chromatrace.merkle.log import leaf_hash, root
 
-from app import PortalConfig
-from app.accounts import create_account
-from app.store import Store
-
 GTIN = "09521234543213"
 PASSWORD = "seven grey panes of glass"
 FAR = 4_000_000_000
 CHANNEL = "line-1"
 
 REGISTRAR, MAKER, LABORATORY, SHOP, OTHER_SHOP = range(5)
+
+
+def _gln(number: int) -> Gln:
+    body = f"9521000000{number:02d}"
+    return Gln(body + check_digit(body))
+
+
+MAKER_GLN = _gln(1)
 _FIRST_NS = 1_792_000_000_000_000_000
 
 
@@ -92,8 +101,9 @@ class World:
         """Brings the index up to the chain."""
         self.follower.sync()
 
-    def send(self, actor: int, contract: str, function: str, *args: object) -> None:
-        self.chains[actor].send(contract, function, *args)
+    def submit(self, actor: int, call: Call) -> None:
+        """Sends a call signed by an actor and waits until a block has it."""
+        self.chains[actor].submit(call)
 
     def close(self) -> None:
         self.index.close()
@@ -127,51 +137,44 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
     _organisations(world)
     _accounts(world)
     window = _readings(world)
-    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410E", "L2410F"):
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410E", "L2410F", "L2410G"):
         _register(world, lot)
-    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410F"):
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410F", "L2410G"):
         _inspect(world, lot, Stage.FIRST, Verdict.PASS, window)
     _inspect(world, "L2410E", Stage.FIRST, Verdict.FAIL, window)
-    for lot in ("L2410A", "L2410B", "L2410C", "L2410F"):
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410F", "L2410G"):
         batch = world.key(lot).batch_id
-        world.send(MAKER, "BatchRegistry", "assemble", batch)
+        world.submit(MAKER, commands.assemble(batch))
         _inspect(world, lot, Stage.FINAL, Verdict.PASS, None)
-        world.send(MAKER, "BatchRegistry", "grade", batch, 188, 9, 3)
-        world.send(MAKER, "BatchRegistry", "release", batch, 0)
+        world.submit(MAKER, commands.grade(batch, 188, 9, 3))
+        world.submit(MAKER, commands.release(batch, SalesChannel.STANDARD))
     offer_until = int(time.time()) + 14 * 86_400
-    world.send(MAKER, "CustodyLedger", "offer", world.key("L2410A").batch_id, world.organisations["shop"], offer_until)
+    for lot in ("L2410A", "L2410F", "L2410G"):
+        shop = world.organisations["shop"]
+        world.submit(MAKER, commands.offer_custody(world.key(lot).batch_id, shop, offer_until))
     reason = "Electrolyte of supplier lot EL-0098 may leak at the edge seal."
-    world.send(MAKER, "BatchRegistry", "recall", world.key("L2410B").batch_id, reason)
-    world.send(
-        MAKER, "BatchRegistry", "hold", world.key("L2410C").batch_id, "Thickness readings drifted; under review."
-    )
+    world.submit(MAKER, commands.recall(world.key("L2410B").batch_id, reason))
+    reason = "Thickness readings drifted; under review."
+    world.submit(MAKER, commands.hold(world.key("L2410C").batch_id, reason))
     _alter_document(world, "L2410F")
     world.sync()
     return world
 
 
 def _organisations(world: World) -> None:
+    shop_roles = Role.ADMIN | Role.LOGISTICS | Role.FRANCHISEE
     kinds = (
-        ("maker", OrganisationKind.MANUFACTURER, "9521000000013", "Example Glass", MAKER, 0b1111111),
-        ("laboratory", OrganisationKind.LABORATORY, "9521000000020", "Example Spectroscopy", LABORATORY, 0b0001001),
-        ("shop", OrganisationKind.FRANCHISEE, "9521000000037", "Example Windows", SHOP, 0b0110001),
-        ("other", OrganisationKind.FRANCHISEE, "9521000000044", "Example Facades", OTHER_SHOP, 0b0110001),
+        ("maker", OrganisationKind.MANUFACTURER, MAKER_GLN, "Example Glass", MAKER, Role(sum(Role))),
+        ("laboratory", OrganisationKind.LABORATORY, _gln(2), "Example Spectroscopy", LABORATORY, Role.INSPECTOR),
+        ("shop", OrganisationKind.FRANCHISEE, _gln(3), "Example Windows", SHOP, shop_roles),
+        ("other", OrganisationKind.FRANCHISEE, _gln(4), "Example Facades", OTHER_SHOP, shop_roles),
     )
     for number, (short, kind, gln, name, actor, roles) in enumerate(kinds, start=1):
-        world.send(
-            REGISTRAR, "Consortium", "registerOrganisation", int(kind), int(Gln(_with_check(gln))), roles, FAR, name
-        )
-        address = world.chains[actor].sender
-        world.send(REGISTRAR, "Consortium", "appointOperator", address, number, roles, FAR)
+        world.submit(REGISTRAR, commands.register_organisation(kind, gln, roles, name))
+        world.submit(REGISTRAR, commands.appoint_operator(world.chains[actor].sender, number, roles))
         world.organisations[short] = number
-    scopes = int(Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY)
-    world.send(MAKER, "Consortium", "grantReadScopes", world.organisations["shop"], [int(GTIN)], scopes, FAR)
-
-
-def _with_check(gln: str) -> str:
-    from chromatrace.domain.identifiers import check_digit
-
-    return gln[:-1] + check_digit(gln[:-1])
+    scopes = Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY
+    world.submit(MAKER, commands.grant_read_scopes(world.organisations["shop"], [Gtin(GTIN)], scopes))
 
 
 def _accounts(world: World) -> None:
@@ -182,15 +185,7 @@ def _accounts(world: World) -> None:
         (world.maker_account, "maker", Role.PRODUCER | Role.ADMIN),
     ):
         account = create_account(store, world.folder / "keys", name, PASSWORD, demonstration=True)
-        world.send(
-            REGISTRAR,
-            "Consortium",
-            "appointOperator",
-            account.address,
-            world.organisations[organisation],
-            int(roles),
-            FAR,
-        )
+        world.submit(REGISTRAR, commands.appoint_operator(account.address, world.organisations[organisation], roles))
         rpc.call("anvil_setBalance", account.address, hex(10**18))
         if name == world.shop_account:
             world.shop_address = account.address
@@ -216,11 +211,10 @@ def _readings(world: World) -> ReadingWindow:
     stored = list(world.spool.entries(CHANNEL))
     head = root([leaf_hash(encode_reading(reading)) for reading in stored])
     first_ns, last_ns = stored[0].source_time_ns, stored[-1].source_time_ns
-    world.send(MAKER, "ProcessLedger", "openChannel", CHANNEL)
+    world.submit(MAKER, commands.open_channel(CHANNEL))
     channel = world.chains[MAKER].read("ProcessLedger", "channelIdOf", world.organisations["maker"], CHANNEL)
-    world.send(MAKER, "ProcessLedger", "anchor", channel, len(stored), head, first_ns, last_ns)
-    gln = Gln(_with_check("9521000000013"))
-    return ReadingWindow(CHANNEL, gln, 40, 1_559, len(stored), head, first_ns + 30_000_000_000, last_ns)
+    world.submit(MAKER, commands.anchor(channel, len(stored), head, first_ns, last_ns))
+    return ReadingWindow(CHANNEL, MAKER_GLN, 40, 1_559, len(stored), head, first_ns + 30_000_000_000, last_ns)
 
 
 def _register(world: World, lot: str) -> None:
@@ -230,7 +224,8 @@ def _register(world: World, lot: str) -> None:
         gtin=key.gtin,
         lot=key.lot,
         product=Product(
-            "Electrochromic pane EC-633", "Window pane that darkens on command: tungsten oxide and nickel oxide on glass."
+            "Electrochromic pane EC-633",
+            "Window pane that darkens on command: tungsten oxide and nickel oxide on glass.",
         ),
         quantity=200,
         made_at="2026-10-14T06:30:00Z",
@@ -242,8 +237,8 @@ def _register(world: World, lot: str) -> None:
         ),
     )
     digest = world.documents.put(content.to_bytes())
-    registration = (int(key.gtin), str(key.lot), 200, serial_root(serials), digest, bytes(32), [])
-    world.send(MAKER, "BatchRegistry", "register", registration)
+    registration = commands.Registration(key, 200, digest, serial_root(serials))
+    world.submit(MAKER, commands.register_batch(registration))
 
 
 def _measurements(stage: Stage, passed: bool) -> tuple[Measurement, ...]:
@@ -299,7 +294,7 @@ def _inspect(world: World, lot: str, stage: Stage, verdict: Verdict, window: Rea
     )
     ledger = world.manifest.address("InspectionLedger")
     signature = sign_inspection(inspection, chain.signer, world.manifest.chain_id, ledger)
-    world.send(MAKER, "InspectionLedger", "record", inspection.as_struct(), signature)
+    world.submit(MAKER, commands.record_inspection(inspection, signature))
 
 
 def _alter_document(world: World, lot: str) -> None:

@@ -1,0 +1,105 @@
+"""One consortium on a real chain for all tests of the portal, a served portal, and a headless browser."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS / "browser"))
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _root_conftest():
+    spec = importlib.util.spec_from_file_location("portal_root_conftest", TESTS / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """See `portal_world`. Tests may change it, each its own batch."""
+    from chromatrace.chain.devnode import DevNode
+    from portal_world import build_world
+
+    folder = tmp_path_factory.mktemp("portal")
+    with DevNode("anvil", history=True) as node:
+        built = build_world(node, _root_conftest().deploy(node, folder), folder)
+        yield built
+        built.close()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A portal that answers at `url`."""
+
+    url: str
+    world: object
+
+
+@pytest.fixture(scope="session")
+def portal(world):
+    """The portal of `world`, served as it is in production, with a follower beside it."""
+    from waitress import create_server
+
+    from app import create_app
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    server = create_server(create_app(world.config(url), world.spool), host="127.0.0.1", port=port, threads=4)
+    serving = threading.Thread(target=server.run, daemon=True)
+    serving.start()
+    stop = threading.Event()
+    following = threading.Thread(target=world.follower.run, args=(stop, 0.2), daemon=True)
+    following.start()
+    yield Served(url, world)
+    stop.set()
+    following.join(timeout=10)
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium; tests that need it are skipped where it is absent."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is absent (apt-get install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
+def page(request, chromium):
+    """A page on a phone, with and without JavaScript. What the browser complains of fails the test."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=request.param)
+    page = context.new_page()
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(20_000)
+    yield page
+    context.close()
+    # A page that answers 404 on purpose is reported by the browser too.
+    assert [text for text in complaints if "status of 4" not in text] == []
