@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chromatrace.ingest.errors import SpoolUnavailable
@@ -158,19 +159,26 @@ class OpcUaGateway:
             await self._write(await self._fetch(session, arrival.key, start_ns, arrival.source_time_ns))
 
     async def _fetch(self, session: Session, key: TagKey, start_ns: int, end_ns: int | None) -> list[Arrival]:
-        """The history of a tag. Where there is none, the gap is counted and stays."""
+        """The history of a tag. Where it does not help, the gap is counted and stays."""
+        if end_ns is not None and end_ns <= start_ns:
+            return []
         found: list[Arrival] = []
+        span = _Span(self._writer.newest_ns(key) == start_ns, start_ns, end_ns)
         try:
             async for page in session.history(key, start_ns, end_ns):
                 received_ns = time.time_ns()
+                span.seen(page)
                 arrivals = (self._arrival(key, data, received_ns, replayed=True) for data in page)
                 found += [arrival for arrival in arrivals if arrival is not None]
                 if len(found) >= self.settings.buffer:
                     await self._write(found)
                     found = []
+            reason = span.fault()
         except HistoryUnavailable as error:
-            _logger.error("%s: values after %d ns may be missing", error, start_ns)
-            self.statistics.leave_gap(UnfilledGap(key.source, key.tag, start_ns, error.message))
+            reason = error.message
+        if reason is not None:
+            _logger.error("%s of %s: values after %d ns may be missing: %s", key.tag, key.source, start_ns, reason)
+            self.statistics.leave_gap(UnfilledGap(key.source, key.tag, start_ns, reason))
         return found
 
     def _arrival(self, key: TagKey, data: Any, received_ns: int, *, replayed: bool = False) -> Arrival | None:
@@ -202,6 +210,36 @@ class OpcUaGateway:
                         raise
                     await _wait(self._stop, _SPOOL_RETRY_S)
             self.statistics.lag_ms = (time.time_ns() - batch[-1].source_time_ns) / 1e6
+
+
+@dataclass(slots=True)
+class _Span:
+    """Whether a history covers what was asked for: some servers answer "good, nothing" for what they do not keep.
+
+    The reading at the start was taken before (where `known_start`), that at the end is the present one: a history that
+    has neither has not what lies between, either.
+    """
+
+    known_start: bool
+    start_ns: int
+    end_ns: int | None
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+    def seen(self, page: Sequence[Any]) -> None:
+        """Takes note of a page."""
+        times = [time_ns for data in page if (time_ns := source_time_ns(data)) is not None]
+        if times:
+            self.first_ns = times[0] if self.first_ns is None else self.first_ns
+            self.last_ns = times[-1]
+
+    def fault(self) -> str | None:
+        """Why something may be missing; None where all is there."""
+        if self.end_ns is not None and (self.last_ns is None or self.last_ns < self.end_ns):
+            return "the server's history does not have the present value"
+        if self.known_start and self.first_ns is not None and self.first_ns > self.start_ns:
+            return "the server's history does not reach back to the last reading"
+        return None
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

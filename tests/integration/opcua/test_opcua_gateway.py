@@ -1,0 +1,260 @@
+"""The gateway against servers that are not ours, or not well: real asyncua servers, in this process or killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from asyncua import Server, ua
+from opcua_proxy import CuttingProxy
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.ingest.opcua import BackgroundGateway, OpcUaGateway, OpcUaSettings
+from chromatrace.ingest.spool import Spool
+from chromatrace.plant.process import PlantProcess
+
+NAMESPACE = "urn:example:machine"
+BEGIN = datetime(2024, 5, 1, tzinfo=UTC)
+BEGIN_NS = 1_714_521_600 * 10**9
+
+
+@pytest.fixture
+def spool(tmp_path):
+    with Spool(tmp_path / "spool.db") as opened:
+        yield opened
+
+
+class Machine:
+    """A server with two numbers, a text and no history."""
+
+    def __init__(self, server, nodes):
+        self.server = server
+        self.nodes = nodes
+        self.url = f"opc.tcp://127.0.0.1:{server.bserver._server.sockets[0].getsockname()[1]}/machine"
+
+    async def write(self, name, seconds, value, status=0, kind=ua.VariantType.Double):
+        time_ = None if seconds is None else BEGIN + timedelta(seconds=seconds)
+        data = ua.DataValue(ua.Variant(value, kind), StatusCode=ua.StatusCode(status), SourceTimestamp=time_)
+        await self.server.write_attribute_value(self.nodes[name].nodeid, data)
+
+
+@pytest.fixture(scope="module")
+def loop():
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def press(loop):
+    """One machine for all tests: its server runs while a test's scenario does."""
+    machine = loop.run(start_machine())
+    yield machine
+    loop.run(machine.server.stop())
+
+
+async def start_machine():
+    server = Server()
+    await server.init()
+    server.set_endpoint("opc.tcp://127.0.0.1:0/machine")
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    index = await server.register_namespace(NAMESPACE)
+    device = await server.nodes.objects.add_object(index, "press")
+    folder = await device.add_object(index, "hydraulics")
+    nodes = {
+        "force": await folder.add_variable(index, "force", 0.0),
+        "count": await device.add_variable(index, "count", 0, ua.VariantType.Int64),
+        "state": await device.add_variable(index, "state", "idle"),
+    }
+    await server.start()
+    return Machine(server, nodes)
+
+
+@asynccontextmanager
+async def running(settings, spool):
+    gateway, stop = OpcUaGateway(settings, spool), asyncio.Event()
+    task = asyncio.create_task(gateway.run(stop))
+    try:
+        yield gateway
+    finally:
+        stop.set()
+        await task
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def settings(url, **others):
+    return OpcUaSettings(url, "press", **({"namespace": NAMESPACE, "publishing_interval_ms": 50.0} | others))
+
+
+def of_tag(spool, tag):
+    return [r for r in spool.entries("press") if r.tag == tag]
+
+
+def test_equal_values_status_and_integers_are_taken_as_they_are(loop, press, spool):
+    async def scenario():
+        await press.write("force", 0, 1.0)
+        await press.write("count", 0, 5, kind=ua.VariantType.Int64)
+        async with running(settings(press.url), spool) as gateway:
+            await until(lambda: gateway.statistics.taken == 2)
+            for seconds in (1, 2, 3):
+                await press.write("force", seconds, 1.0)
+            await press.write("force", 4, 1.0, status=int(ua.StatusCodes.UncertainSensorNotAccurate))
+            await until(lambda: gateway.statistics.taken == 6)
+        return gateway.statistics
+
+    statistics = loop.run(scenario())
+    force = of_tag(spool, "force")
+    assert [(r.source, r.source_time_ns - BEGIN_NS, r.value) for r in force] == [
+        ("press", seconds * 10**9, 1.0) for seconds in range(5)
+    ]
+    assert [r.quality for r in force] == [0, 0, 0, 0, int(ua.StatusCodes.UncertainSensorNotAccurate)]
+    assert [r.value for r in of_tag(spool, "count")] == [5]
+    assert not any(r.replayed for r in force)
+    assert (statistics.refused, statistics.conflicting, statistics.connects) == (0, 0, 1)
+
+
+def test_what_is_no_reading_is_refused_and_reported_and_the_rest_taken(loop, press, spool):
+    async def scenario():
+        await press.write("force", 0, 1.0)
+        await press.write("count", 0, 5, kind=ua.VariantType.Int64)
+        async with running(settings(press.url), spool) as gateway:
+            await until(lambda: gateway.statistics.taken == 2)
+            await press.write("force", None, 2.0)
+            await press.write("force", 2, float("nan"))
+            await press.write("force", 3, 3.0, status=int(ua.StatusCodes.BadSensorFailure))
+            await press.write("force", 4, 4.0)
+            await until(lambda: gateway.statistics.taken == 3)
+        return gateway.statistics
+
+    statistics = loop.run(scenario())
+    assert [r.value for r in of_tag(spool, "force")] == [1, 4]
+    assert statistics.refused == 3
+    assert {(refusal.source, refusal.tag) for refusal in statistics.refusals} == {("press", "force")}
+    assert [refusal.reason.split(":")[0] for refusal in statistics.refusals] == [
+        "no source time",
+        "not a finite number",
+        "no value, status BadSensorFailure",
+    ]
+
+
+def test_named_nodes_only_and_under_a_name_of_our_own(loop, press, spool):
+    async def scenario():
+        node = press.nodes["state"].nodeid.to_string()
+        count = press.nodes["count"].nodeid.to_string()
+        await press.write("count", 1, 5, kind=ua.VariantType.Int64)
+        await press.write("state", 1, "idle", kind=ua.VariantType.String)
+        async with running(settings(press.url, nodes=(count, node), source="press 7"), spool) as gateway:
+            await until(lambda: gateway.statistics.taken == 1 and gateway.statistics.refused == 1)
+            return gateway.statistics
+
+    statistics = loop.run(scenario())
+    assert [(r.source, r.tag) for r in spool.entries("press")] == [("press 7", "count")]
+    assert statistics.refusals[0].reason == "not a number: 'idle'"
+
+
+@pytest.mark.parametrize(
+    ("others", "field"),
+    [
+        ({"namespace": "urn:example:nothing"}, "namespace"),
+        ({"nodes": ("ns=2;s=nothing",), "source": "press"}, "nodes"),
+        ({"nodes": ("rubbish",), "source": "press"}, "nodes"),
+        ({"once": True}, "once"),
+    ],
+)
+def test_settings_that_do_not_fit_the_server_are_refused(loop, press, spool, others, field):
+    async def scenario():
+        async with asyncio.timeout(20):
+            await OpcUaGateway(settings(press.url, **others), spool).run(asyncio.Event())
+
+    with pytest.raises(InvalidInput) as caught:
+        loop.run(scenario())
+    assert caught.value.field == field
+
+
+def test_without_history_a_gap_is_reported_and_live_values_go_on(loop, press, spool):
+    async def scenario():
+        with CuttingProxy(press.url) as proxy:
+            await press.write("force", 0, 1.0)
+            async with running(settings(proxy.url), spool) as gateway:
+                await until(lambda: len(of_tag(spool, "force")) == 1)
+                proxy.refusing = True
+                await asyncio.to_thread(proxy.cut)
+                await until(lambda: gateway.statistics.failed_attempts > 0)
+                await press.write("force", 1, 2.0)
+                await press.write("force", 2, 3.0)
+                proxy.refusing = False
+                await until(lambda: gateway.statistics.reconnects == 1)
+                await press.write("force", 3, 4.0)
+                await until(lambda: len(of_tag(spool, "force")) == 3)
+            return gateway.statistics
+
+    statistics = loop.run(scenario())
+    assert [r.value for r in of_tag(spool, "force")] == [1, 3, 4]
+    gaps = [gap for gap in statistics.gaps if gap.tag == "force"]
+    assert [(gap.source, gap.start_ns) for gap in gaps] == [("press", BEGIN_NS)]
+    assert gaps[0].reason == "the server's history does not have the present value"
+
+
+def test_a_server_that_is_away_is_waited_for(spool):
+    """Killed and started again at the same port: the gateway comes back by itself."""
+    arguments = ("--plant", "engineer-to-order", "--time-factor", "100", "--start", "2024-05-01T00:00:00Z")
+    with PlantProcess(*arguments) as first:
+        url = first.url
+        with BackgroundGateway(OpcUaSettings(url, "shop", since_ns=0, backoff_s=(0.1, 0.5)), spool) as gateway:
+            wait_until(lambda: gateway.statistics.taken >= 6)
+            os.kill(first.pid, signal.SIGKILL)
+            wait_until(lambda: gateway.statistics.failed_attempts >= 2)
+            assert not gateway.statistics.connected
+            assert gateway.statistics.last_error
+            newest = max(r.source_time_ns for r in spool.entries("shop"))
+            with PlantProcess(*arguments, "--endpoint", url):
+                wait_until(lambda: max(r.source_time_ns for r in spool.entries("shop")) > newest)
+            assert gateway.statistics.reconnects == 1
+    identities = [(r.source, r.tag, r.source_time_ns) for r in spool.entries("shop")]
+    assert len(set(identities)) == len(identities)
+
+
+def test_a_killed_gateway_resumes_without_loss(tmp_path, data_dir):
+    """kill -9 in the middle, then a new gateway on the same spool: every reading once."""
+    rows = 150
+    table = tmp_path / "table.dat"
+    table.write_text("".join((data_dir / "tep" / "d00_te.dat").read_text().splitlines(keepends=True)[:rows]))
+    program = (
+        "import sys; from chromatrace.ingest.opcua import *; from chromatrace.ingest.spool import Spool\n"
+        "with BackgroundGateway(OpcUaSettings(sys.argv[1], 'c', since_ns=0), Spool(sys.argv[2])) as g: g.wait()"
+    )
+    arguments = ("--recording", str(table), "--columns", "c(1..52)", "--step", "180", "--time-factor", "9000")
+    path = tmp_path / "spool.db"
+    with PlantProcess(*arguments) as plant, Spool(path) as spool:
+        killed = subprocess.Popen([sys.executable, "-c", program, plant.url, str(path)], stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: spool.size("c") > 52)
+        finally:
+            killed.kill()
+            killed.wait()
+        before = spool.size("c")
+        with BackgroundGateway(OpcUaSettings(plant.url, "c", since_ns=0, once=True), spool) as gateway:
+            assert gateway.wait(60)
+        readings = list(spool.entries("c"))
+    assert before < 52 * rows
+    assert len(readings) == 52 * rows
+    assert len({(r.tag, r.source_time_ns) for r in readings}) == 52 * rows
+    assert [r.sequence for r in readings] == list(range(52 * rows))
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.02)
