@@ -1,0 +1,36 @@
+"""Every command teaches: each has a help text, and each option of it says what it is."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from chromatrace.cli import main
+
+
+def commands(group, path=()):
+    """Every command below `group`, with its words."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+ALL = list(commands(main))
+
+
+@pytest.mark.parametrize(("words", "command"), ALL, ids=[" ".join(words) for words, _ in ALL])
+def test_each_command_has_help(words, command):
+    answer = CliRunner().invoke(main, [*words, "--help"])
+    assert answer.exit_code == 0
+    assert command.help, "a command without a help text"
+    assert command.help.strip().endswith((".", ":", ")", "}")) or "\n" in command.help
+
+
+def test_there_are_the_commands_that_the_readme_names():
+    names = {" ".join(words) for words, _ in ALL}
+    assert names >= {
+        "demo", "up", "deploy", "ingest opcua", "ingest file", "anchor", "batch register", "inspect record",
+        "qr code", "qr labels", "verify reading", "verify bundle", "index sync", "portal serve", "org appoint",
+    }  # fmt: skip

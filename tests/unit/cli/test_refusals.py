@@ -1,0 +1,75 @@
+"""Bad input at the command line: one clear message that names the field, exit status 1, nothing half-written."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from chromatrace.cli import main
+
+
+def refused(monkeypatch, *words):
+    """The JSON refusal of a command that must fail."""
+    monkeypatch.setattr("sys.argv", ["chromatrace", *words])
+    answer = CliRunner().invoke(main, list(words))
+    assert answer.exit_code == 1, answer.output
+    return json.loads(answer.stdout)
+
+
+@pytest.fixture
+def nowhere(tmp_path):
+    """Options of a chain that does not answer, and a data folder of its own."""
+    return ["--rpc-url", "http://127.0.0.1:9", "--data", str(tmp_path / "data")]
+
+
+def test_no_chain_at_the_url(monkeypatch, nowhere):
+    said = refused(monkeypatch, *nowhere, "status", "--json")
+    assert (said["error"], said["field"]) == ("ChainUnavailable", "rpc_url")
+    assert "chromatrace up" in said["hint"]
+
+
+def test_a_wrong_check_digit(monkeypatch, nowhere, tmp_path):
+    said = refused(monkeypatch, *nowhere, "qr", "code", "09521234543214", "L1", "-o", str(tmp_path / "a.svg"), "--json")
+    assert (said["error"], said["field"]) == ("InvalidInput", "gtin")
+    assert "computed 3" in said["message"]
+
+
+def test_a_lot_over_twenty_characters(monkeypatch, nowhere, tmp_path):
+    words = ["qr", "code", "09521234543213", "L" * 21, "-o", str(tmp_path / "a.svg"), "--json"]
+    said = refused(monkeypatch, *nowhere, *words)
+    assert (said["field"], said["message"]) == ("lot", "a lot has 1 to 20 characters, got 21")
+    assert not (tmp_path / "a.svg").exists()
+
+
+def test_a_file_of_the_wrong_kind(monkeypatch, nowhere, tmp_path):
+    words = ["qr", "code", "09521234543213", "L1", "-o", str(tmp_path / "a.gif"), "--json"]
+    assert refused(monkeypatch, *nowhere, *words)["field"] == "output"
+
+
+def test_a_broken_row_in_the_middle_is_reported_and_the_rest_taken(monkeypatch, nowhere, tmp_path):
+    table = tmp_path / "table.dat"
+    table.write_text("1 2\n3 oops\n5 6\n")
+    words = [*nowhere, "ingest", "file", str(table), "--channel", "c", "--columns", "a,b"]
+    words += ["--start", "2026-01-01T00:00:00Z", "--step", "1s", "--json"]
+    said = refused(monkeypatch, *words)
+    assert (said["taken"], said["refused"]) == (5, 1)
+    assert (said["refusals"][0]["line"], said["refusals"][0]["field"]) == (2, "b")
+
+
+def test_a_table_without_its_start(monkeypatch, nowhere, tmp_path):
+    table = tmp_path / "table.dat"
+    table.write_text("1 2\n")
+    words = [*nowhere, "ingest", "file", str(table), "--channel", "c", "--columns", "a,b", "--step", "1s", "--json"]
+    assert refused(monkeypatch, *words)["field"] == "start"
+
+
+def test_a_bundle_that_is_no_bundle(monkeypatch, tmp_path):
+    path = tmp_path / "bundle.json"
+    path.write_text('{"schema": "other"}')
+    assert refused(monkeypatch, "verify", "bundle", str(path), "--json")["error"] == "InvalidInput"
+
+
+def test_a_block_hash_that_is_none(monkeypatch, tmp_path):
+    path = tmp_path / "bundle.json"
+    path.write_text("{}")
+    assert refused(monkeypatch, "verify", "bundle", str(path), "--block-hash", "0x12", "--json")["field"]
