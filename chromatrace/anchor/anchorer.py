@@ -156,23 +156,23 @@ class Anchorer:
         return published
 
     def poll(self) -> list[TreeHead]:
-        """Makes the heads that are due and publishes those, and any left over; returns what was published.
+        """Hashes what is new, makes the heads that are due, and publishes those and any left over; returns these.
 
         Raises `Unavailable` where the publisher does: the heads stay recorded and are published by the next call.
         """
         published = []
         with self._lock:
             for channel in self._spool.names():
-                if self._is_due(channel):
+                if self._is_due(channel, self.extend(channel)):
                     self._make_head(channel)
                 head = self._publish(channel)
                 if head is not None:
                     published.append(head)
         return published
 
-    def _is_due(self, channel: str) -> bool:
+    def _is_due(self, channel: str, size: int) -> bool:
         last = self.heads.last(channel)
-        waiting = self._spool.size(channel) - (last.size if last else 0)
+        waiting = size - (last.size if last else 0)
         if waiting <= 0:
             self._waiting_since.pop(channel, None)
             return False

@@ -45,7 +45,7 @@ __all__ = ["BATCH", "AppendResult", "Conflict", "Spool", "Spooled"]
 
 BATCH = 8192
 
-_Row = tuple[int, int, int, int, float, int, int, int, bool]
+_Row = tuple[int, int, int, int, float, int, int]
 """A row of the table `reading`."""
 
 _APPLICATION_ID = 0x43545350
@@ -64,20 +64,22 @@ CREATE TABLE series (
     id INTEGER PRIMARY KEY, channel_id INTEGER NOT NULL REFERENCES channel, source TEXT NOT NULL, tag TEXT NOT NULL,
     UNIQUE (channel_id, source, tag)
 );
-CREATE TABLE unit (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+-- What seldom differs from one reading to the next stands here once: fewer columns to write is what makes it fast.
+CREATE TABLE kind (
+    id INTEGER PRIMARY KEY, unit TEXT NOT NULL, quality INTEGER NOT NULL, replayed INTEGER NOT NULL,
+    UNIQUE (unit, quality, replayed)
+);
 -- id = channel_id << {_POSITION_BITS} | position, so that a channel lies together and in order.
 -- value has no type, since SQLite would store -0.0 as 0 in a REAL column.
 CREATE TABLE reading (
     id INTEGER PRIMARY KEY, series_id INTEGER NOT NULL, source_time_ns INTEGER NOT NULL, received_ns INTEGER NOT NULL,
-    value NOT NULL, unit_id INTEGER NOT NULL, quality INTEGER NOT NULL, sequence INTEGER NOT NULL,
-    replayed INTEGER NOT NULL
+    value NOT NULL, kind_id INTEGER NOT NULL, sequence INTEGER NOT NULL
 );
 -- Time first: what arrives in the order of time is then added at the index's end, whatever the series.
 CREATE UNIQUE INDEX reading_identity ON reading (source_time_ns, series_id);
 CREATE TABLE conflict (
     id INTEGER PRIMARY KEY, reading_id INTEGER NOT NULL REFERENCES reading, received_ns INTEGER NOT NULL,
-    value NOT NULL, unit_id INTEGER NOT NULL, quality INTEGER NOT NULL, sequence INTEGER NOT NULL,
-    replayed INTEGER NOT NULL, UNIQUE (reading_id, value, unit_id, quality)
+    value NOT NULL, kind_id INTEGER NOT NULL, sequence INTEGER NOT NULL, UNIQUE (reading_id, value, kind_id)
 );
 CREATE TRIGGER reading_unchanged BEFORE UPDATE ON reading BEGIN SELECT RAISE(ABORT, 'readings are append-only'); END;
 CREATE TRIGGER reading_kept BEFORE DELETE ON reading BEGIN SELECT RAISE(ABORT, 'readings are append-only'); END;
@@ -85,12 +87,16 @@ PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
 """
 
-_INSERT = "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?)"
+_KNOWN = (
+    "SELECT reading.id, value, unit, quality FROM reading JOIN kind ON kind.id = kind_id"
+    " WHERE source_time_ns = ?2 AND series_id = ?1"
+)
 _FIELDS = """
-SELECT series.source, series.tag, reading.source_time_ns, {from_}.received_ns, {from_}.value, unit.name,
-       {from_}.quality, {from_}.sequence, {from_}.replayed
+SELECT series.source, series.tag, reading.source_time_ns, {from_}.received_ns, {from_}.value, kind.unit,
+       kind.quality, {from_}.sequence, kind.replayed
 """
-_FROM = " FROM reading JOIN series ON series.id = reading.series_id JOIN unit ON unit.id = reading.unit_id "
+_FROM = " FROM reading JOIN series ON series.id = reading.series_id JOIN kind ON kind.id = reading.kind_id "
 _SELECT = _FIELDS.format(from_="reading") + _FROM
 _SELECT_WITH_ID = _FIELDS.format(from_="reading") + ", reading.id" + _FROM
 
@@ -112,7 +118,7 @@ class _Ids(dict[_Key, int]):
 
 
 _Series = _Ids[tuple[str, str]]
-_Units = _Ids[str]
+_Kinds = _Ids[tuple[str, int, bool]]
 
 
 class Spool:
@@ -126,7 +132,7 @@ class Spool:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._series: dict[str, _Series] = {}
-        self._units = _Units(self._make_unit)
+        self._kinds = _Kinds(self._make_kind)
         with self._clear_errors():
             self._db = sqlite3.connect(self.path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA synchronous = FULL")
@@ -195,10 +201,10 @@ class Spool:
 
     def _append_batch(self, channel: str, batch: list[ReadingFields], offset: int) -> AppendResult:
         with self._transaction():
-            series, units = self._series_of(channel), self._units
+            series, kinds = self._series_of(channel), self._kinds
             first = self._end(self._channel_id(channel))
             rows = [
-                (number, series[source, tag], time, received, value, units[unit], quality, sequence, replayed)
+                (number, series[source, tag], time, received, value, kinds[unit, quality, replayed], sequence)
                 for number, (source, tag, time, received, value, unit, quality, sequence, replayed) in enumerate(
                     batch, first
                 )
@@ -216,19 +222,17 @@ class Spool:
         end, duplicates = first, 0
         conflicting: list[tuple[int, int]] = []
         for place, row in enumerate(rows):
-            known = self._db.execute(
-                "SELECT id, value, unit_id, quality FROM reading WHERE series_id = ? AND source_time_ns = ?", row[1:3]
-            ).fetchone()
+            known = self._db.execute(_KNOWN, row[1:3]).fetchone()
             if known is None:
                 self._db.execute(_INSERT, (end, *row[1:]))
                 end += 1
-            elif known[1:] == row[4:7]:
+            elif known[1:] == batch[place][4:7]:
                 duplicates += 1
             else:
                 conflicting.append((place, known[0]))
                 self._db.execute(
-                    "INSERT OR IGNORE INTO conflict (reading_id, received_ns, value, unit_id, quality, sequence,"
-                    " replayed) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO conflict (reading_id, received_ns, value, kind_id, sequence)"
+                    " VALUES (?, ?, ?, ?, ?)",
                     (known[0], *row[3:]),
                 )
         listed = tuple(
@@ -298,7 +302,7 @@ class Spool:
             found = self._db.execute(
                 f"{_FIELDS.format(from_='conflict')}, reading.id FROM conflict"
                 " JOIN reading ON reading.id = conflict.reading_id JOIN series ON series.id = reading.series_id"
-                " JOIN unit ON unit.id = conflict.unit_id WHERE reading.id >= ? AND reading.id < ?"
+                " JOIN kind ON kind.id = conflict.kind_id WHERE reading.id >= ? AND reading.id < ?"
                 " ORDER BY conflict.id",
                 (first, first + (1 << _POSITION_BITS)),
             ).fetchall()
@@ -323,9 +327,9 @@ class Spool:
         row = self._db.execute("SELECT id FROM series WHERE channel_id = ? AND source = ? AND tag = ?", key).fetchone()
         return row[0] if row else self._made("INSERT INTO series (channel_id, source, tag) VALUES (?, ?, ?)", key)
 
-    def _make_unit(self, name: str) -> int:
-        row = self._db.execute("SELECT id FROM unit WHERE name = ?", (name,)).fetchone()
-        return row[0] if row else self._made("INSERT INTO unit (name) VALUES (?)", (name,))
+    def _make_kind(self, kind: tuple[str, int, bool]) -> int:
+        row = self._db.execute("SELECT id FROM kind WHERE unit = ? AND quality = ? AND replayed = ?", kind).fetchone()
+        return row[0] if row else self._made("INSERT INTO kind (unit, quality, replayed) VALUES (?, ?, ?)", kind)
 
     def _made(self, insert: str, values: tuple[object, ...]) -> int:
         made = self._db.execute(insert, values).lastrowid
@@ -354,7 +358,7 @@ class Spool:
         except BaseException:
             # Ids that were made in this transaction are not there any more.
             self._series.clear()
-            self._units.clear()
+            self._kinds.clear()
             # Where the disk is full SQLite has already rolled back by itself.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

@@ -30,6 +30,7 @@ _FALSE, _TRUE, _HALF, _SINGLE, _DOUBLE = 20, 21, 25, 26, 27
 
 _pack_double = struct.Struct(">d").pack
 _pack_usual = struct.Struct(">BQBQBIBd").pack
+_pack_early = struct.Struct(">BQBQBHBd").pack
 _FLOATS = {_HALF: struct.Struct(">e"), _SINGLE: struct.Struct(">f"), _DOUBLE: struct.Struct(">d")}
 
 
@@ -87,9 +88,12 @@ def encode_fields(readings: Iterable[Fields]) -> Iterator[bytes]:
     """The entries of many readings, given by their fields: the same bytes as `encode_reading` makes, sooner."""
     for source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed in readings:
         prefix = _prefix(source, tag, unit, quality, replayed)
-        # The usual case packs all four numbers at once: two times of our days, a sequence of four bytes, a double.
-        if source_time_ns >> 32 and received_ns >> 32 and 0xFFFF < sequence <= 0xFFFFFFFF:
-            numbers = _pack_usual(0x1B, source_time_ns, 0x1B, received_ns, 0x1A, sequence, 0xFB, value)
+        # The usual case packs all numbers at once: two times of our days, a sequence of two or four bytes, a double.
+        if source_time_ns >> 32 and received_ns >> 32 and 0xFF < sequence <= 0xFFFFFFFF:
+            if sequence > 0xFFFF:
+                numbers = _pack_usual(0x1B, source_time_ns, 0x1B, received_ns, 0x1A, sequence, 0xFB, value)
+            else:
+                numbers = _pack_early(0x1B, source_time_ns, 0x1B, received_ns, 0x19, sequence, 0xFB, value)
             if numbers[-3:] != b"\0\0\0":
                 yield prefix + numbers
                 continue

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +60,14 @@ CREATE TABLE IF NOT EXISTS tile (
     UNIQUE (log_id, level, number)
 );
 """
+
+
+def _tile_root(hashes: bytes) -> bytes:
+    """The root of a full tile; `node_hash` written out, since this is done for every tile that is appended."""
+    while len(hashes) > HASH_SIZE:
+        pairs = range(0, len(hashes), 2 * HASH_SIZE)
+        hashes = b"".join([sha256(b"\x01" + hashes[at : at + 2 * HASH_SIZE]).digest() for at in pairs])
+    return hashes
 
 
 def _expand(hashes: bytes) -> list[list[bytes]]:
@@ -170,7 +179,7 @@ class MerkleLog:
                 )
                 if len(tile) < TILE * HASH_SIZE:
                     return
-                yield _expand(tile)[TILE_LEVELS][0]
+                yield _tile_root(tile)
                 number, tile = number + 1, b""
 
         tiles = full_tiles()

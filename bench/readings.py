@@ -1,0 +1,259 @@
+"""Readings from a recorded file to an anchor on a chain, each second, and the memory that ten million of them take.
+
+Ours: one fresh process takes the file into a spool (`ingest_file`), another hashes what is there and anchors a head for
+every million in `ProcessLedger` on Anvil (`Anchorer`), as a gateway's two services do. The clock runs from before they
+start to the receipt of the last anchor; memory is that of both. The rival is what one would write first: `plain_loop`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+
+import cbor2
+
+from bench.figure import Figure
+from chromatrace.anchor import Anchorer, Publisher, TreeHead
+from chromatrace.ingest.files import ingest_file, layout_for
+from chromatrace.ingest.spool import Spool
+
+READINGS = 10_000_000
+RIVAL_READINGS = 100_000
+COLUMNS = 52
+ANCHOR_EVERY = 1_000_000
+BAR_PER_S = 50_000
+BAR_MB = 300
+CHANNEL, START, STEP_S = "line", "2026-01-01T00:00:00Z", 1
+EXAMPLE_GLN = "9521234500001"
+START_NS = 1_767_225_600 * 10**9
+
+Progress = Callable[[str], None]
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(progress: Progress) -> list[Figure]:
+    """One run of ten million readings, the rival beside it on the first hundred thousand of the same file."""
+    with tempfile.TemporaryDirectory(prefix="chromatrace-bench-") as name:
+        folder = Path(name)
+        recorded = folder / "line.dat"
+        progress(f"writing a table of {READINGS:,} readings, {COLUMNS} columns")
+        write_table(recorded, READINGS)
+        rival = plain_loop(recorded, folder / "plain.db", RIVAL_READINGS)
+        progress(f"the plain loop takes {rival:,.0f} readings/s")
+        with ledger(folder, progress) as options:
+            ours = _in_fresh_process(recorded, folder, options, progress)
+        rival = max(rival, plain_loop(recorded, folder / "plain again.db", RIVAL_READINGS))
+    where = "anchored on Anvil" if options else "head computed (no chain here)"
+    return [
+        Figure(
+            f"readings from file to spooled, hashed and {where}",
+            ours["readings"] / ours["seconds"],
+            "readings/s",
+            "higher",
+            BAR_PER_S,
+            "plain loop: csv, one INSERT per reading, cbor2, tree in a list",
+            rival,
+        ),
+        Figure("resident memory at 10 million readings, peak", ours["peak_mb"], "MB", "lower", BAR_MB),
+    ]
+
+
+def write_table(path: Path, readings: int) -> None:
+    """A table like the recorded process: `COLUMNS` numbers a row, drifting; the last row may pass `readings`."""
+    chooser = random.Random(52)
+    base = [10 ** chooser.uniform(-1, 3.5) for _ in range(COLUMNS)]
+    template = "   %.7e" * COLUMNS + "\n"
+    with path.open("w", encoding="ascii") as file:
+        for _ in range(-(-readings // COLUMNS)):
+            drift = chooser.random()
+            file.write(template % tuple([value * (1 + drift * chooser.random()) for value in base]))
+
+
+def _in_fresh_process(recorded: Path, folder: Path, options: list[str], progress: Progress) -> dict[str, float]:
+    command = _command(recorded, folder, *options)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        result: dict[str, float] = {}
+        for line in process.stdout or ():
+            result = json.loads(line)
+            progress(
+                f"{result['readings']:,} readings, {result['readings'] / result['seconds']:,.0f}/s, "
+                f"{result['peak_mb']:.0f} MB at most"
+            )
+    if process.returncode != 0 or result.get("readings", 0) < READINGS:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode} and {result}")
+    return result
+
+
+def _ingest(recorded: Path, folder: Path) -> None:
+    """File to spool; prints what was taken and the memory that it took."""
+    layout = layout_for(recorded, columns=f"X(1..{COLUMNS})", start=START, step=f"{STEP_S}s")
+    with Spool(folder / "spool.db") as spool:
+        result = ingest_file(spool, CHANNEL, recorded, layout)
+    print(json.dumps({"taken": result.taken, "refused": result.refused_count, "peak_mb": peak_mb()}))
+
+
+def _anchor(recorded: Path, folder: Path, publisher: Publisher) -> None:
+    """Spool to anchors, while another process reads the file; prints a line of JSON for each anchor."""
+    began = time.perf_counter()
+    with (
+        subprocess.Popen(_command(recorded, folder, "--ingest"), cwd=ROOT, stdout=subprocess.PIPE, text=True) as ingest,
+        Spool(folder / "spool.db") as spool,
+        Anchorer(spool, publisher, folder / "log.db", every_count=ANCHOR_EVERY, every_s=3600) as anchorer,
+    ):
+
+        def tell(heads: list[TreeHead], ingest_mb: float = 0.0) -> None:
+            for head in heads:
+                peak = peak_mb() + (ingest_mb or _peak_of(ingest.pid))
+                state = {"readings": head.size, "seconds": time.perf_counter() - began, "peak_mb": peak}
+                print(json.dumps(state), flush=True)
+
+        while ingest.poll() is None:
+            tell(anchorer.poll())
+            time.sleep(0.01)
+        done = json.loads(ingest.stdout.read() if ingest.stdout else "")
+        last = anchorer.anchor(CHANNEL) or anchorer.heads.last_published(CHANNEL)
+        if done["refused"] or last is None or last.size != done["taken"]:
+            raise RuntimeError(f"not everything was anchored: {done}, {last}")
+        tell([last], done["peak_mb"])
+
+
+def _command(recorded: Path, folder: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "bench.readings", str(recorded), str(folder), *options]
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had resident, MB (10^6 bytes)."""
+    return _peak_of(os.getpid())
+
+
+def _peak_of(process: int) -> float:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
+
+
+def plain_loop(recorded: Path, database: Path, readings: int) -> float:
+    """Readings a second of the obvious program: read with csv, insert and encode one by one, commit every row of the
+    table, keep the leaf hashes in a list, compute the root from it."""
+    rows = readings // COLUMNS
+    began = time.perf_counter()
+    db = sqlite3.connect(database)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute(
+        "CREATE TABLE reading (source TEXT, tag TEXT, time INTEGER, received INTEGER, value REAL, unit TEXT,"
+        " quality INTEGER, sequence INTEGER, replayed INTEGER, PRIMARY KEY (source, tag, time))"
+    )
+    leaves = []
+    with recorded.open(newline="", encoding="ascii") as file:
+        for row, cells in enumerate(islice(csv.reader(file, delimiter=" ", skipinitialspace=True), rows)):
+            received = time.time_ns()
+            for column, cell in enumerate(cells, 1):
+                number = row * COLUMNS + column - 1
+                reading = ("line", f"X({column})", START_NS + row * 10**9, received, float(cell), "", 0, number, False)
+                db.execute("INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", reading)
+                leaves.append(sha256(b"\0" + cbor2.dumps([1, *reading], canonical=True)).digest())
+            db.commit()
+    _plain_root(leaves)
+    db.close()
+    return rows * COLUMNS / (time.perf_counter() - began)
+
+
+def _plain_root(leaves: list[bytes]) -> bytes:
+    if len(leaves) == 1:
+        return leaves[0]
+    left = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha256(b"\1" + _plain_root(leaves[:left]) + _plain_root(leaves[left:])).digest()
+
+
+@contextmanager
+def ledger(folder: Path, progress: Progress) -> Iterator[list[str]]:
+    """The contracts deployed on a fresh Anvil: the worker's options for them, none where there is no chain package."""
+    try:
+        from chromatrace.chain.devnode import DevNode
+    except ImportError:
+        progress("chromatrace.chain is absent: heads are handed to a list")
+        yield []
+        return
+    with DevNode("anvil") as node:
+        progress("deploying the contracts on Anvil")
+        tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{Path(sys.executable).parent}"
+        environment = os.environ | {
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+            "SOLCX_BINARY_PATH": str(ROOT / ".solcx"),
+        }
+        command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", str(folder)]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+        yield ["--rpc", node.url, "--manifest", str(folder / f"{node.chain_id}.json")]
+
+
+@contextmanager
+def _publisher(folder: Path, rpc: str | None, manifest: Path | None) -> Iterator[Publisher]:
+    if rpc is None or manifest is None:
+        yield _Listed()
+        return
+    from chromatrace.chain import commands
+    from chromatrace.chain.client import Chain
+    from chromatrace.chain.manifest import Manifest
+    from chromatrace.chain.outbox import Outbox
+    from chromatrace.chain.rpc import RpcClient
+    from chromatrace.chain.signer import dev_signer
+    from chromatrace.cli.publisher import ChainPublisher
+    from chromatrace.domain.identifiers import Gln
+    from chromatrace.domain.rights import OrganisationKind, Role
+
+    deployment = Manifest.load(manifest)
+    warnings.simplefilter("ignore")
+    signer = dev_signer(0, deployment.chain_id)
+    with Outbox(folder / "outbox.db") as outbox:
+        chain = Chain(RpcClient(rpc), deployment, outbox, signer)
+        maker, gateway = OrganisationKind.MANUFACTURER, Role.GATEWAY
+        chain.submit(commands.register_organisation(maker, Gln(EXAMPLE_GLN), gateway, "Example Glass"))
+        number = chain.read("Consortium", "organisationCount")
+        chain.submit(commands.appoint_operator(signer.address, number, gateway))
+        yield ChainPublisher(chain)
+
+
+class _Listed:
+    """Where there is no chain."""
+
+    def __init__(self) -> None:
+        self.heads: list[TreeHead] = []
+
+    def publish(self, head: TreeHead) -> None:
+        self.heads.append(head)
+
+
+def main() -> None:
+    """One of the two fresh processes."""
+    parser = argparse.ArgumentParser(prog="python -m bench.readings", description="One measured run.")
+    parser.add_argument("recorded", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--ingest", action="store_true")
+    parser.add_argument("--rpc")
+    parser.add_argument("--manifest", type=Path)
+    options = parser.parse_args()
+    if options.ingest:
+        _ingest(options.recorded, options.folder)
+        return
+    with _publisher(options.folder, options.rpc, options.manifest) as publisher:
+        _anchor(options.recorded, options.folder, publisher)
+
+
+if __name__ == "__main__":
+    main()
