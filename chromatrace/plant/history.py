@@ -47,7 +47,10 @@ class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
         values, times = self._values[node_id], self._times[node_id]
         start, end = _time(start), _time(end)
         backwards = start is None or (end is not None and start > end)
-        earliest, latest = (end, start) if backwards else (start, end)
+        if start is None:
+            earliest, latest = None, end
+        else:
+            earliest, latest = (end, start) if backwards else (start, end)
         first = 0 if earliest is None else bisect_left(times, earliest)
         after = len(times) if latest is None else bisect_right(times, latest)
         wanted = min(nb_values or self.max_history_data_response_size, self.max_history_data_response_size)

@@ -1,0 +1,229 @@
+"""The plant's server as any OPC UA client sees it: address space, history, status, security."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from argon2 import PasswordHasher
+from asyncua import Client, ua
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from click.testing import CliRunner
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from chromatrace.domain.errors import NotAuthorised, Unavailable
+from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
+from chromatrace.ingest.spool import Spool
+from chromatrace.plant import example_plant
+from chromatrace.plant.__main__ import main
+from chromatrace.plant.errors import InsecureEndpoint, PlantError
+from chromatrace.plant.inspection import inspect
+from chromatrace.plant.process import PlantProcess
+from chromatrace.plant.security import Security
+from chromatrace.plant.server import LOCAL_ENDPOINT, serve
+from chromatrace.plant.simulation import Simulation, simulate
+
+START = "2025-03-01T06:00:00Z"
+START_NS = 1_740_808_800 * 10**9
+BEGIN = datetime(2025, 3, 1, 6, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def finished():
+    """A whole run of the electrochromic line, served as fast as it goes, with history of all of it."""
+    with PlantProcess("--seed", "3", "--runs", "1", "--start", START, "--time-factor", "max") as plant:
+        yield plant
+
+
+def ask(plant, question):
+    async def scenario():
+        async with Client(plant.url, timeout=20) as client:
+            index = await client.get_namespace_index("urn:chromatrace:plant")
+            return await question(client, index)
+
+    return asyncio.run(scenario())
+
+
+async def until_finished(client):
+    index = await client.get_namespace_index("urn:chromatrace:plant:status")
+    node = client.get_node(ua.NodeId("electrochromic status/Finished", index))
+    async with asyncio.timeout(60):
+        while not await node.read_value():
+            await asyncio.sleep(0.1)
+
+
+def test_objects_stations_and_variables(finished):
+    async def question(client, index):
+        plant = client.get_node(ua.NodeId("electrochromic", index))
+        stations = [(await node.read_browse_name()).Name for node in await plant.get_children()]
+        pressure = client.get_node(ua.NodeId("electrochromic/201/201.working_pressure", index))
+        properties = {(await n.read_browse_name()).Name: await n.read_value() for n in await pressure.get_properties()}
+        level = (await pressure.read_attribute(ua.AttributeIds.UserAccessLevel)).Value.Value
+        with pytest.raises(ua.UaStatusCodeError):
+            await pressure.write_value(1.0)
+        return stations, properties, level, (await pressure.read_attribute(ua.AttributeIds.Historizing)).Value.Value
+
+    stations, properties, level, historizing = ask(finished, question)
+    assert stations[:3] == ["101 Materials", "201 Sputtering", "202 First inspection"]
+    assert (properties["EURange"].Low, properties["EURange"].High) == (0, 10)
+    assert properties["EngineeringUnits"].DisplayName.Text == "Pa"
+    assert properties["EngineeringUnits"].UnitId == int.from_bytes(b"PAL", "big")
+    assert level == 0b101  # read, and read history: nothing can be written
+    assert historizing
+
+
+def test_history_by_start_end_and_number(finished):
+    async def question(client, index):
+        await until_finished(client)
+        node = client.get_node(ua.NodeId("electrochromic/201/201.film_thickness", index))
+
+        async def seconds(start, end, number=0):
+            begin = None if start is None else BEGIN + timedelta(seconds=start)
+            until = None if end is None else BEGIN + timedelta(seconds=end)
+            values = await node.read_raw_history(begin, until, number)
+            return [(value.SourceTimestamp - BEGIN).total_seconds() for value in values]
+
+        return [
+            await seconds(100, 130),
+            await seconds(101, 109),
+            await seconds(100, None, 2),
+            await seconds(130, 100),
+            await seconds(None, 30),
+            await seconds(30, 20, 1),
+            len(await seconds(0, 1_000_000)),
+        ]
+
+    *short, everything = ask(finished, question)
+    assert short == [[100, 110, 120, 130], [], [100, 110], [130, 120, 110, 100], [30, 20, 10], [30]]
+    assert everything == len(list(simulate(example_plant("electrochromic"), seed=3, start_ns=START_NS))) / 26
+
+
+def test_the_served_readings_are_those_of_the_simulation_and_lead_to_a_verdict(finished, tmp_path):
+    plant = example_plant("electrochromic")
+    with Spool(tmp_path / "spool.db") as spool:
+        with BackgroundGateway(OpcUaSettings(finished.url, "line", since_ns=0, once=True), spool) as gateway:
+            assert gateway.wait(60)
+        taken = list(spool.entries("line"))
+    wanted = list(simulate(plant, seed=3, start_ns=START_NS))
+
+    def key(reading):
+        return reading.source, reading.tag, reading.source_time_ns, reading.value, reading.unit, reading.quality
+
+    assert sorted(map(key, taken)) == sorted(map(key, wanted))
+    assert inspect(plant, "final", taken, ["000001"]) == inspect(plant, "final", wanted, ["000001"])
+    assert inspect(plant, "first", taken, ["000001"]).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--plant", "bakery"), "there is no example plant 'bakery'"),
+        (("--fault", "flood@201:0+1"), "kind: 'flood' is not one of"),
+        (("--time-factor", "fast"), "time_factor: a number or max"),
+        (("--time-factor", "-1"), "time_factor: more than 0"),
+        (("--start", "2025-03-01"), "start: '2025-03-01' has no time zone"),
+        (("--recording", "absent"), "columns: a recording needs"),
+        (("--recording", "absent", "--columns", "a", "--step", "1"), "path: absent cannot be read"),
+        (("--endpoint", "opc.tcp://0.0.0.0:0/plant"), "could be read and spoofed by anyone"),
+        (("--endpoint", "http://127.0.0.1/"), "endpoint: an URL such as"),
+    ],
+)
+def test_a_mistake_ends_the_command_with_its_reason(arguments, words):
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 1
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_process_that_does_not_come_up_says_why():
+    with pytest.raises(Unavailable, match="there is no example plant 'bakery'"), PlantProcess("--plant", "bakery"):
+        pass
+
+
+def test_a_taken_port_is_named(finished):
+    source = Simulation(example_plant("engineer-to-order"), seed=1, start_ns=START_NS)
+    with pytest.raises(Unavailable, match="another program may have the port"):
+        asyncio.run(serve(source, finished.url))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "plant.example"])
+def test_an_open_server_beyond_loopback_is_refused(host):
+    with pytest.raises(InsecureEndpoint) as caught:
+        Security().check(f"opc.tcp://{host}:4840/plant")
+    assert caught.value.field == "endpoint"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_on_loopback_an_open_server_warns(host, caplog):
+    Security().check(f"opc.tcp://{host}:4840/plant")
+    assert "for development only" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def credentials(tmp_path_factory):
+    """The server's folder with one trusted client, that client, a stranger, and one user."""
+    folder = tmp_path_factory.mktemp("credentials")
+    (folder / "server" / "trusted").mkdir(parents=True)
+
+    async def make(name, certificate):
+        key = folder / f"{name}.pem"
+        uri = "urn:example.org:FreeOpcUa:opcua-asyncio"
+        await setup_self_signed_certificate(key, certificate, uri, "localhost", [ExtendedKeyUsageOID.CLIENT_AUTH], {})
+        return certificate, key
+
+    client = asyncio.run(make("client", folder / "server" / "trusted" / "client.der"))
+    stranger = asyncio.run(make("stranger", folder / "stranger.der"))
+    users = folder / "users.json"
+    users.write_text(json.dumps({"gateway": PasswordHasher(time_cost=1, memory_cost=64).hash("right horse")}))
+    return folder, client, stranger, users
+
+
+@pytest.fixture(scope="module")
+def guarded(credentials):
+    folder, _, _, users = credentials
+    arguments = ("--plant", "engineer-to-order", "--runs", "1", "--time-factor", "max")
+    with PlantProcess(*arguments, "--certificates", str(folder / "server"), "--users", str(users)) as plant:
+        yield plant
+
+
+def take(plant, tmp_path, security):
+    settings = OpcUaSettings(plant.url, "shop", since_ns=0, once=True, security=security)
+    with Spool(tmp_path / "spool.db") as spool:
+        with BackgroundGateway(settings, spool) as gateway:
+            assert gateway.wait(60)
+        return spool.size("shop")
+
+
+def test_a_trusted_certificate_or_a_password_over_an_encrypted_channel_lets_in(guarded, credentials, tmp_path):
+    _, client, stranger, _ = credentials
+    by_certificate = OpcUaSecurity(certificate=client[0], private_key=client[1])
+    by_password = OpcUaSecurity("gateway", "right horse", *stranger)
+    whole = take(guarded, tmp_path, by_certificate)
+    assert whole == 3 * 360
+    (tmp_path / "again").mkdir()
+    assert take(guarded, tmp_path / "again", by_password) == whole
+
+
+@pytest.mark.parametrize(("user", "password"), [("gateway", "wrong"), ("nobody", "right horse"), (None, None)])
+def test_nobody_else_is_let_in(guarded, credentials, tmp_path, user, password):
+    _, _, stranger, _ = credentials
+    with pytest.raises(NotAuthorised) as caught:
+        take(guarded, tmp_path, OpcUaSecurity(user, password, *stranger))
+    assert caught.value.field == "user"
+
+
+def test_there_is_no_unencrypted_way_in(guarded):
+    async def connect():
+        async with Client(guarded.url, timeout=5):
+            pass
+
+    with pytest.raises((ua.UaError, OSError, TimeoutError)):
+        asyncio.run(connect())
+
+
+def test_a_certificate_folder_without_anybody_is_refused(tmp_path):
+    source = Simulation(example_plant("engineer-to-order"), seed=1, start_ns=START_NS)
+    with pytest.raises(PlantError, match="nobody could connect"):
+        asyncio.run(serve(source, LOCAL_ENDPOINT, security=Security(certificates=tmp_path / "own")))
