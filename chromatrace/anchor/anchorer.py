@@ -23,7 +23,7 @@ from types import TracebackType
 from chromatrace.anchor.errors import HeadConflict, NotAnchoredYet, SpoolDiffers, UnknownReading
 from chromatrace.anchor.heads import HeadStore, Publisher, ReadingSource, TreeHead
 from chromatrace.anchor.proof import ReadingProof
-from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 from chromatrace.merkle.entry import encode_fields, encode_reading
 from chromatrace.merkle.errors import LogMoved
 from chromatrace.merkle.log import MerkleLog
@@ -65,6 +65,8 @@ class Anchorer:
         self._every_s = every_s
         self._clock = clock
         self._lock = threading.RLock()
+        # Its own lock, so that a proof need not wait while a head is being published.
+        self._logs_lock = threading.Lock()
         self._logs: dict[str, MerkleLog] = {}
         self._waiting_since: dict[str, float] = {}
 
@@ -78,7 +80,7 @@ class Anchorer:
 
     def close(self) -> None:
         """Closes the logs and the heads."""
-        with self._lock:
+        with self._lock, self._logs_lock:
             for log in self._logs.values():
                 log.close()
             self._logs.clear()
@@ -86,7 +88,7 @@ class Anchorer:
 
     def log(self, channel: str) -> MerkleLog:
         """The channel's log."""
-        with self._lock:
+        with self._logs_lock:
             if channel not in self._logs:
                 self._logs[channel] = MerkleLog(self._path, channel)
             return self._logs[channel]
@@ -158,16 +160,23 @@ class Anchorer:
     def poll(self) -> list[TreeHead]:
         """Hashes what is new, makes the heads that are due, and publishes those and any left over; returns these.
 
-        Raises `Unavailable` where the publisher does: the heads stay recorded and are published by the next call.
+        Where a channel fails (its publisher is `Unavailable`, its spool differs) the others are done all the same, then
+        the first error is raised; heads not published stay recorded for the next call.
         """
-        published = []
+        published, errors = [], []
         with self._lock:
             for channel in self._spool.names():
-                if self._is_due(channel, self.extend(channel)):
-                    self._make_head(channel)
-                head = self._publish(channel)
+                try:
+                    if self._is_due(channel, self.extend(channel)):
+                        self._make_head(channel)
+                    head = self._publish(channel)
+                except ChromaTraceError as error:
+                    errors.append(error)
+                    continue
                 if head is not None:
                     published.append(head)
+        if errors:
+            raise errors[0]
         return published
 
     def _is_due(self, channel: str, size: int) -> bool:
@@ -181,12 +190,14 @@ class Anchorer:
         return waiting >= self._every_count or now - since >= self._every_s
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
-        """Polls until `stop` is set. A publisher that is unavailable is logged and tried again."""
+        """Polls until `stop` is set. What fails is logged and tried again: a wait as a warning, else as an error."""
         while not stop.is_set():
             try:
                 self.poll()
             except Unavailable as error:
                 _logger.warning("anchoring waits: %s", error)
+            except ChromaTraceError as error:
+                _logger.error("anchoring is held up: %s", error)
             stop.wait(poll_s)
 
     def prove(

@@ -189,6 +189,46 @@ def test_run_goes_on_after_an_outage(anchorer, spool, board):
     assert [head.size for head in board.heads] == [100]
 
 
+def test_a_channel_that_fails_does_not_hold_up_the_others(anchorer, spool, board):
+    publish = board.publish
+
+    def refusing(head):
+        if head.channel == "a":
+            raise HeadConflict("the chain knows another head", field="size")
+        publish(head)
+
+    board.publish = refusing
+    for channel in ("a", "b"):
+        spool.append(channel, readings(0, 100))
+    with pytest.raises(HeadConflict, match="another head"):
+        anchorer.poll()
+    assert [head.channel for head in board.heads] == ["b"]
+    assert [head.channel for head in anchorer.heads.unpublished()] == ["a"]
+
+
+def test_a_proof_does_not_wait_for_a_publication(anchorer, spool, board):
+    spool.append("line", readings(0, 3))
+    anchorer.anchor("line")
+    publishing, go_on = threading.Event(), threading.Event()
+
+    def slow(head):
+        publishing.set()
+        assert go_on.wait(20)
+
+    board.publish = slow
+    spool.append("line", readings(3, 6))
+    thread = threading.Thread(target=anchorer.anchor, args=("line",))
+    thread.start()
+    assert publishing.wait(20)
+    proved = []
+    prover = threading.Thread(target=lambda: proved.append(anchorer.prove("line", "SP-201", "p", START)))
+    prover.start()
+    prover.join(20)
+    go_on.set()
+    thread.join(20)
+    assert [proof.verify() for proof in proved] == readings(0, 1)
+
+
 def test_every_reading_is_proved_under_the_smallest_head_that_covers_it(anchorer, spool, board):
     for start, stop in ((0, 7), (7, 300)):
         spool.append("line", readings(start, stop))
