@@ -60,7 +60,8 @@ def _decoded(data: bytes) -> Refused:
     entry = _errors()[data[:4]]
     inputs = entry["inputs"]
     values = decode([item["type"] for item in inputs], data[4:])
-    return Refused(entry["name"], **{item["name"]: _plain(item, value) for item, value in zip(inputs, values)})
+    args = {item["name"]: _plain(item, value) for item, value in zip(inputs, values, strict=True)}
+    return Refused(entry["name"], **args)
 
 
 def _plain(item: dict[str, Any], value: Any) -> Any:

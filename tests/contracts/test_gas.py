@@ -177,5 +177,3 @@ def test_gas(world, recorded, scenario):
 
 def test_every_figure_has_its_scenario(recorded):
     assert list(recorded["gas"]) == [scenario.__name__ for scenario in SCENARIOS]
-
-

@@ -13,7 +13,9 @@ from brownie import (
     ProcessLedger,
     accounts,
     chain,
+    web3,
 )
+from brownie.convert.datatypes import HexString
 from brownie.network.account import LocalAccount
 from eth_account import Account as Keys
 from eth_utils import keccak
@@ -116,9 +118,7 @@ class World:
             ),
             start=1,
         ):
-            self.consortium.registerOrganisation(
-                kind, gln(number), roles, FOR_EVER, name, {"from": self.registrar}
-            )
+            self.consortium.registerOrganisation(kind, gln(number), roles, FOR_EVER, name, {"from": self.registrar})
         for place, (name, organisation, roles) in enumerate(
             (
                 ("administrator", self.plant, Role.ADMIN),
@@ -153,9 +153,7 @@ class World:
     # ---------------------------------------------------------------- rights
 
     def appoint(self, account: Any, organisation: int, roles: int, valid_until: int = FOR_EVER) -> Any:
-        return self.consortium.appointOperator(
-            account, organisation, roles, valid_until, {"from": self.registrar}
-        )
+        return self.consortium.appointOperator(account, organisation, roles, valid_until, {"from": self.registrar})
 
     def suspend(self, organisation: int) -> Any:
         return self.consortium.suspendOrganisation(organisation, {"from": self.registrar})
@@ -175,10 +173,8 @@ class World:
         return batch_id(lot)
 
     def batch(self, batch: bytes) -> Batch:
-        values = self.registry.batch(batch)
-        return Batch(
-            BatchState(values[0]), *values[1:4], Verdict(values[4]), Verdict(values[5]), *values[6:]
-        )
+        values = plain(self.registry.batch(batch))
+        return Batch(BatchState(values[0]), *values[1:4], Verdict(values[4]), Verdict(values[5]), *values[6:])
 
     def bring_to(self, state: BatchState, lot: str = "L1", quantity: int = 250, graded: tuple = (240, 8, 2)) -> bytes:
         """A new batch, brought to `state` by the shortest way (final verdict: Pass)."""
@@ -256,11 +252,33 @@ class World:
         return self.custody.accept(batch, {"from": taker})
 
 
+def event(tx: Any, name: str) -> dict[str, Any]:
+    """The one event `name` of a transaction, in plain types: bytes32 as bytes."""
+    (found,) = tx.events[name]
+    return {key: _plain(value) for key, value in found.items()}
+
+
+def plain(values: Any) -> tuple:
+    """A returned struct in plain types: Brownie's own refuse to be compared with enums."""
+    return tuple(_plain(value) for value in values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, HexString):
+        return bytes(value)
+    return plain(value) if isinstance(value, tuple | list) else value
+
+
+def advance_to(timestamp: int) -> None:
+    """Mines a block at a time."""
+    for method, params in (("evm_setNextBlockTimestamp", [timestamp]), ("evm_mine", [])):
+        answer = web3.provider.make_request(method, params)
+        if "error" in answer:
+            raise ValueError(answer["error"])
+
+
 def batch_id(lot: str, gtin: str = GTIN) -> bytes:
     """The on-chain id of a batch."""
     return bytes(BatchKey.parse(gtin, lot).batch_id)
-
-
-def hex_of(value: bytes) -> str:
-    """As Brownie shows a bytes32."""
-    return "0x" + value.hex()

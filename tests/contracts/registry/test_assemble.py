@@ -2,7 +2,7 @@
 
 import pytest
 from refusals import Refused, refusal
-from world import batch_id, hex_of
+from world import batch_id, event
 
 from chromatrace.domain.rights import BatchState, Role, Stage, Verdict
 
@@ -11,7 +11,7 @@ def test_assembles_a_batch_that_passed_first_inspection(world):
     batch = world.bring_to(BatchState.FIRST_PASSED)
     tx = world.registry.assemble(batch, {"from": world.producer})
     assert world.batch(batch).state is BatchState.ASSEMBLED
-    assert dict(tx.events["BatchAssembled"]) == {"batch": hex_of(batch), "by": world.producer}
+    assert event(tx, "BatchAssembled") == {"batch": batch, "by": world.producer}
 
 
 @pytest.mark.parametrize("state", [state for state in BatchState if state not in (0, BatchState.FIRST_PASSED)])
