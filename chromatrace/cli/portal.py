@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,10 @@ from chromatrace.domain.errors import Unavailable
 if TYPE_CHECKING:
     from app import PortalConfig
     from app.store.database import Store
+
+
+PLOTTED = ("201.working_pressure", "201.target_power", "201.film_thickness")
+"""Tags whose course the page of a lot draws, where its readings have them."""
 
 
 @click.group()
@@ -33,9 +38,10 @@ def portal() -> None:
 @click.pass_obj
 def serve(workspace: Workspace, host: str, port: int, production: bool, threads: int) -> None:
     """Serve the portal and follow the chain beside it."""
-    with serving(workspace, host, port, production=production, threads=threads) as server:
-        err.print(f"portal at http://{server.effective_host}:{server.effective_port}; Ctrl-C ends it", highlight=False)
-        server.run()
+    port = free_port(host, port)
+    with serving(workspace, host, port, production=production, threads=threads):
+        err.print(f"portal at http://{host}:{port}; Ctrl-C ends it", highlight=False)
+        until_interrupted()
 
 
 @portal.command("add-account")
@@ -95,6 +101,7 @@ def portal_config(workspace: Workspace, *, production: bool = False) -> PortalCo
         manifest_path=workspace.settings.manifest_path(workspace.chain_id),
         base_url=workspace.settings.base_url,
         index_url=workspace.settings.index_url,
+        plot_tags=PLOTTED,
         production=production,
     )
 
@@ -108,27 +115,48 @@ def open_store(workspace: Workspace) -> Store:
 
 
 @contextmanager
-def serving(workspace: Workspace, host: str, port: int, *, production: bool = False, threads: int = 8) -> Iterator[Any]:
-    """A waitress server of the portal, not yet running, with the index followed beside it."""
+def serving(
+    workspace: Workspace, host: str, port: int, *, production: bool = False, threads: int = 8
+) -> Iterator[None]:
+    """The portal answering at `port`, and the index followed, beside each other while the block lasts."""
     from waitress.server import create_server
 
     from app import create_app
     from chromatrace.index import Follower
 
-    index = workspace.index
     app = create_app(portal_config(workspace, production=production), workspace.spool)
     server = create_server(app, host=host, port=port, threads=threads, ident="ChromaTrace")
     stop = threading.Event()
-    follower = threading.Thread(
-        target=Follower(index, workspace.rpc, workspace.manifest).run, args=(stop,), name="follower", daemon=True
-    )
-    follower.start()
+
+    def answer() -> None:
+        try:
+            server.run()
+        except OSError:  # closing its socket is how waitress is stopped from another thread
+            if not stop.is_set():
+                raise
+
+    follow = Follower(workspace.index, workspace.rpc, workspace.manifest).run
+    beside = [
+        threading.Thread(target=answer, name="portal", daemon=True),
+        threading.Thread(target=follow, args=(stop,), name="follower", daemon=True),
+    ]
+    for thread in beside:
+        thread.start()
     try:
-        yield server
+        yield
     finally:
         stop.set()
-        follower.join(timeout=10)
         server.close()
+        for thread in beside:
+            thread.join(timeout=10)
+
+
+def until_interrupted() -> None:
+    """Returns at Ctrl-C or a request to end."""
+    ended = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: ended.set())
+    ended.wait()
 
 
 def free_port(host: str, wanted: int) -> int:

@@ -24,15 +24,13 @@ def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     The chain is kept in the data folder; the next `up` goes on where this one ends. For development only: everybody
     knows the keys of this chain.
     """
-    from chromatrace.cli.portal import serving
+    from chromatrace.cli.portal import free_port, serving, until_interrupted
 
-    with (
-        local_chain(workspace, chain_port, workspace.data / "chain.json") as local,
-        serving(local, host, port) as server,
-    ):
+    port = free_port(host, port)
+    with local_chain(workspace, chain_port, workspace.data / "chain.json") as local, serving(local, host, port):
         err.print(f"chain  {local.settings.rpc_url}", highlight=False)
-        err.print(f"portal http://{host}:{server.effective_port}   Ctrl-C ends both", highlight=False)
-        server.run()
+        err.print(f"portal http://{host}:{port}   Ctrl-C ends both", highlight=False)
+        until_interrupted()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "a demonstration only"  # noqa: S105 - printed on the screen, refused in production
 ACCOUNT = "store-12@example-windows"
-MARKER = "This folder belongs to `chromatrace demo`, which empties it at each start.\n"
+MARKER = "The folder `demo` beside this file belongs to `chromatrace demo`, which empties it at each start.\n"
 
 
 @dataclass(slots=True)
@@ -55,14 +56,16 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, as_json: bool) 
     Everything lies in the folder `demo` of the data folder, which is emptied at each start. Exit status 0 where every
     check held.
     """
+    from chromatrace.cli.portal import until_interrupted
+
     clock = _Clock()
     with ExitStack() as stack:
         local = _local(workspace, stack, clock, 0 if once else port, host)
-        server, made = _make(local, stack, clock)
+        made = _make(local, stack, clock)
         emit(as_json, made | {"seconds": clock.seconds}, lambda: _tell(made))
         if not once:
             err.print(f"\nportal {local.settings.base_url}   Ctrl-C ends it", highlight=False)
-            server.run()
+            until_interrupted()
     if made["failed"]:
         raise SystemExit(1)
 
@@ -72,7 +75,7 @@ def _local(workspace: Workspace, stack: ExitStack, clock: _Clock, port: int, hos
     from chromatrace.cli.portal import free_port
     from chromatrace.cli.up import local_chain
 
-    folder = _fresh(workspace.data / "demo")
+    folder = _fresh(workspace.data / "demo", stack)
     port = free_port(host, port)
     shown = host if host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared, not bound
     settings = replace(
@@ -88,18 +91,25 @@ def _local(workspace: Workspace, stack: ExitStack, clock: _Clock, port: int, hos
         return stack.enter_context(local_chain(outer, 0, None))
 
 
-def _fresh(folder: Path) -> Path:
-    marker = folder / "README"
+def _fresh(folder: Path, stack: ExitStack) -> Path:
+    """`folder`, empty and ours alone; the file beside it says whose it is, and is locked while a demonstration runs."""
+    marker = folder.with_suffix(".lock")
+    if folder.exists() and not marker.exists():
+        raise Conflict(f"{folder} exists and is not the demonstration's", field="data", hint="name another --data")
+    lock = stack.enter_context(marker.open("a", encoding="utf-8"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        hint = "end it, or name another folder by --data"
+        raise Conflict(f"a demonstration is running in {folder}", field="data", hint=hint) from error
+    marker.write_text(MARKER, encoding="utf-8")
     if folder.exists():
-        if not marker.exists():
-            raise Conflict(f"{folder} exists and is not the demonstration's", field="data", hint="name another --data")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, mode=0o700)
-    marker.write_text(MARKER, encoding="utf-8")
     return folder
 
 
-def _make(local: Workspace, stack: ExitStack, clock: _Clock) -> tuple[Any, dict[str, Any]]:
+def _make(local: Workspace, stack: ExitStack, clock: _Clock) -> dict[str, Any]:
     from urllib.parse import urlsplit
 
     from app.accounts import create_account
@@ -124,12 +134,12 @@ def _make(local: Workspace, stack: ExitStack, clock: _Clock) -> tuple[Any, dict[
         head = local.index.head()
     with clock.stage("check", "everything checked against the chain"):
         address = urlsplit(local.settings.base_url)
-        server = stack.enter_context(serving(local, str(address.hostname), int(address.port or 0)))
-        results = checks.run(local, story, printed, server)
+        stack.enter_context(serving(local, str(address.hostname), int(address.port or 0)))
+        results = checks.run(local, story, printed)
     for result in results:
         if not result.held:
             err.print(f"[bold red]✗[/] {result.name}: {result.said}", highlight=False)
-    return server, _facts(local, story, printed, results, head.indexed_block)
+    return _facts(local, story, printed, results, head.indexed_block)
 
 
 def _facts(local: Workspace, story: Story, printed: Any, results: Any, block: int) -> dict[str, Any]:

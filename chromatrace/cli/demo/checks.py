@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from chromatrace.cli.demo.cast import FRANCHISEE, MAKER
 from chromatrace.cli.demo.goods import Printed
@@ -31,10 +29,8 @@ class Result:
     said: str
 
 
-def run(workspace: Workspace, story: Story, printed: Printed, server: Any) -> list[Result]:
+def run(workspace: Workspace, story: Story, printed: Printed) -> list[Result]:
     """Every check, while the portal answers."""
-    thread = threading.Thread(target=server.run, name="portal", daemon=True)
-    thread.start()
     checks: list[tuple[str, Callable[[], str]]] = [
         ("readings", lambda: _readings(workspace, story)),
         ("states", lambda: _states(workspace, story)),
