@@ -89,6 +89,7 @@ def chain(isolated, deployment, tmp_path):
     import warnings
 
     from chromatrace.chain.client import Chain
+    from chromatrace.chain.delivery import DeliveryPolicy
     from chromatrace.chain.outbox import Outbox
     from chromatrace.chain.signer import DevKeyWarning, dev_signer
 
@@ -96,4 +97,4 @@ def chain(isolated, deployment, tmp_path):
         warnings.simplefilter("ignore", DevKeyWarning)
         signer = dev_signer(0, deployment.chain_id)
     with Outbox(tmp_path / "outbox.db") as outbox:
-        yield Chain(isolated.rpc(), deployment, outbox, signer)
+        yield Chain(isolated.rpc(), deployment, outbox, signer, DeliveryPolicy(timeout_s=40))

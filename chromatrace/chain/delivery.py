@@ -66,6 +66,7 @@ class Courier:
         self._signer = signer
         self._policy = policy
         self._last_words = ""
+        self._underpriced: set[int] = set()
 
     @property
     def _sender(self) -> str:
@@ -152,7 +153,8 @@ class Courier:
         if any(part in words for part in (*_KNOWN, *_NONCE_USED)):
             return True
         if any(part in words for part in _UNDERPRICED):
-            # Counts as sent, so that the fee is raised when its time comes; the earlier attempt is still in the pool.
+            # Counts as sent, so that the next look raises the fee; an earlier attempt may still be in the pool.
+            self._underpriced.add(attempt.call)
             return True
         if any(part in words for part in _REJECTED):
             self._outbox.withdraw(attempt.call, f"the node rejects the transaction: {error.node_message}")
@@ -263,8 +265,10 @@ class Courier:
             if attempt.sent_ns is None or attempt.sent_block is None:
                 continue
             waited = around.block - attempt.sent_block >= self._policy.bump_after_blocks
-            if not waited or now - attempt.signed_ns < self._policy.bump_after_s * _NS:
+            waited = waited and now - attempt.signed_ns >= self._policy.bump_after_s * _NS
+            if not waited and attempt.call not in self._underpriced:
                 continue
+            self._underpriced.discard(attempt.call)
             fees = Fees(attempt.max_fee_wei, attempt.priority_fee_wei).bumped(market, self._policy.fee_ceiling_wei)
             if fees is None:
                 self._last_words = f"the fee ceiling of {self._policy.fee_ceiling_wei} wei is reached"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from chromatrace.chain.errors import RpcError
 from chromatrace.chain.rpc import RpcClient
@@ -36,7 +37,8 @@ def _eighth_more(fee_wei: int) -> int:
 class Surroundings:
     """The newest block and the sender's account there.
 
-    nonce    transactions of the sender in the chain up to `block`
+    base_fee_wei  of the next block
+    nonce         transactions of the sender in the chain up to `block`
     """
 
     block: int
@@ -53,13 +55,14 @@ class Surroundings:
 
     @classmethod
     def ask(cls, rpc: RpcClient, sender: str) -> Surroundings:
-        """One batch of four requests."""
-        block, nonce, balance, tip = rpc.batch_outcomes(
+        """One batch of requests."""
+        block, nonce, balance, tip, history = rpc.batch_outcomes(
             [
                 ("eth_getBlockByNumber", ["latest", False]),
                 ("eth_getTransactionCount", [sender, "latest"]),
                 ("eth_getBalance", [sender, "latest"]),
                 ("eth_maxPriorityFeePerGas", []),
+                ("eth_feeHistory", ["0x1", "latest", []]),
             ]
         )
         for outcome in (block, nonce, balance):
@@ -67,9 +70,15 @@ class Surroundings:
                 raise outcome
         return cls(
             block=int(block["number"], 16),
-            base_fee_wei=int(block.get("baseFeePerGas") or "0x0", 16),
+            base_fee_wei=_next_base_fee(history, block),
             tip_wei=_DEFAULT_TIP_WEI if isinstance(tip, RpcError) else int(tip, 16),
             block_gas_limit=int(block["gasLimit"], 16),
             nonce=int(nonce, 16),
             balance_wei=int(balance, 16),
         )
+
+
+def _next_base_fee(history: Any, block: dict[str, Any]) -> int:
+    """The next block's base fee where the node tells it, else the newest one's; 0 on chains without."""
+    fees = [] if isinstance(history, RpcError) or not history else history.get("baseFeePerGas") or []
+    return int((fees[-1] if fees else block.get("baseFeePerGas")) or "0x0", 16)

@@ -73,4 +73,5 @@ def held(isolated):
     rpc.call("evm_setAutomine", False)
     yield lambda blocks=1: [rpc.call("evm_mine") for _ in range(blocks)]
     rpc.call("anvil_dropAllTransactions")
+    rpc.call("anvil_setNextBlockBaseFeePerGas", hex(10**9))  # a snapshot does not hold it
     rpc.call("evm_setAutomine", True)

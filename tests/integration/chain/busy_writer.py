@@ -1,0 +1,28 @@
+"""Opens COUNT channels, one by one and in bulk: `python busy_writer.py RPC_URL MANIFEST OUTBOX NAME COUNT`."""
+
+import sys
+import warnings
+from pathlib import Path
+
+from chromatrace.chain import commands
+from chromatrace.chain.client import Chain, Receipt
+from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.rpc import RpcClient
+from chromatrace.chain.signer import dev_signer
+
+
+def main(url, manifest, outbox, name, count):
+    warnings.simplefilter("ignore")
+    manifest = Manifest.load(Path(manifest))
+    chain = Chain(RpcClient(url, 60), manifest, Outbox(outbox), dev_signer(0, manifest.chain_id))
+    calls = [commands.open_channel(f"{name}-{number}") for number in range(int(count))]
+    alone = len(calls) // 5
+    for call in calls[:alone]:
+        chain.submit(call)
+    outcomes = [chain.send_many(calls[start : start + 20]) for start in range(alone, len(calls), 20)]
+    assert all(isinstance(outcome, Receipt) for some in outcomes for outcome in some)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

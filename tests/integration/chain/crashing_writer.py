@@ -1,0 +1,69 @@
+"""A writer that dies by SIGKILL at a given moment: `python crashing_writer.py RPC_URL MANIFEST OUTBOX MOMENT KEY`.
+
+It opens the channel KEY. MOMENT is one of those below, or "never".
+"""
+
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+
+from chromatrace.chain import commands
+from chromatrace.chain.client import Chain
+from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.rpc import RpcClient
+from chromatrace.chain.signer import dev_signer
+
+MOMENTS = ("queued", "signed", "handed over", "sent", "included")
+
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dying_after(owner, name):
+    """Replaces a method by one that dies as soon as it has done its work."""
+    method = getattr(owner, name)
+
+    def wrapped(self, *args, **kwargs):
+        method(self, *args, **kwargs)
+        die()
+
+    setattr(owner, name, wrapped)
+
+
+def dying_after_sending():
+    exchange = RpcClient.batch_outcomes
+
+    def wrapped(self, requests):
+        outcomes = exchange(self, requests)
+        if any(method == "eth_sendRawTransaction" for method, _ in requests):
+            die()
+        return outcomes
+
+    RpcClient.batch_outcomes = wrapped
+
+
+def main(url, manifest, outbox, moment, key):
+    warnings.simplefilter("ignore")
+    manifest = Manifest.load(Path(manifest))
+    chain = Chain(RpcClient(url), manifest, Outbox(outbox), dev_signer(0, manifest.chain_id))
+    call = commands.keyed(commands.open_channel(key), key)
+    if moment == "queued":
+        chain.queue([call])
+        die()
+    elif moment == "signed":
+        dying_after(Outbox, "sign")
+    elif moment == "handed over":
+        dying_after_sending()
+    elif moment == "sent":
+        dying_after(Outbox, "mark_sent")
+    elif moment == "included":
+        dying_after(Outbox, "mark_included")
+    chain.submit(call)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

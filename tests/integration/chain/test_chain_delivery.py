@@ -1,0 +1,302 @@
+"""What was taken reaches the chain once: crashes, two writers, fees, reorganisations, restarts."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chromatrace.chain import commands
+from chromatrace.chain.delivery import DeliveryPolicy
+from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.errors import (
+    ChainUnavailable,
+    ChainWentBack,
+    InclusionTimeout,
+    InsufficientFunds,
+    WrongDeployment,
+)
+from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.records import CallState
+from chromatrace.chain.signer import LocalSigner
+
+HERE = Path(__file__).parent
+GWEI = 10**9
+
+
+@pytest.fixture
+def manifest_file(deployment, tmp_path):
+    """The deployment's manifest as a file for another process."""
+    contracts = {
+        name: {"address": entry.address, "block": entry.block, "code_hash": "0x" + entry.code_hash.hex()}
+        for name, entry in deployment.contracts.items()
+    }
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({"chain_id": deployment.chain_id, "block": deployment.block, "contracts": contracts}))
+    return path
+
+
+def start(script, node, manifest_file, outbox, *arguments):
+    command = [sys.executable, str(HERE / script), node.url, str(manifest_file), str(outbox), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def nonce(chain, block="latest"):
+    return int(chain.rpc.call("eth_getTransactionCount", chain.sender, block), 16)
+
+
+def opened(chain):
+    """How often each channel was opened, by its name, as the chain has it."""
+    address = chain.manifest.address("ProcessLedger")
+    logs = chain.rpc.call("eth_getLogs", {"address": address, "fromBlock": "0x0", "toBlock": "latest"})
+    from chromatrace.chain.abi import decode_log
+
+    names = [decode_log("ProcessLedger", log).args["name"] for log in logs]
+    return {name: names.count(name) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("moment", "mining"),
+    [
+        *[("queued", True), ("signed", True), ("handed over", True), ("handed over", False)],
+        *[("sent", True), ("sent", False), ("included", True)],
+    ],
+)
+def test_a_killed_writer_has_sent_once(plant, manifest_file, moment, mining):
+    plant.rpc.call("evm_setAutomine", mining)
+    try:
+        before = nonce(plant)
+        outbox = plant.outbox.path
+        died = start("crashing_writer.py", _node(plant), manifest_file, outbox, moment, "line-1")
+        _, errors = died.communicate(timeout=60)
+        assert died.returncode == -9, errors
+        state = plant.outbox.by_key("line-1").state
+        assert state == {"handed over": CallState.SIGNED}.get(moment, CallState(moment.replace("handed over", "sent")))
+        plant.resume()
+        if not mining:
+            plant.rpc.call("evm_mine")
+        receipt = plant.submit(commands.keyed(commands.open_channel("line-1"), "line-1"))
+        assert receipt.event("ChannelOpened").args["name"] == "line-1"
+        assert nonce(plant) == nonce(plant, "pending") == before + 1
+        assert opened(plant) == {"line-1": 1}
+    finally:
+        plant.rpc.call("evm_setAutomine", True)
+
+
+class _node:  # noqa: N801 - stands for a node where only its URL is needed
+    def __init__(self, chain):
+        self.url = chain.rpc.url
+
+
+def test_two_writers_with_one_key_lose_and_double_nothing(plant, manifest_file):
+    before = nonce(plant)
+    writers = [
+        start("busy_writer.py", _node(plant), manifest_file, plant.outbox.path, name, "100") for name in ("a", "b")
+    ]
+    for writer in writers:
+        _, errors = writer.communicate(timeout=120)
+        assert writer.returncode == 0, errors
+    assert nonce(plant) == before + 200
+    assert opened(plant) == {f"{name}-{number}": 1 for name in ("a", "b") for number in range(100)}
+    counts = plant.outbox.counts()
+    assert counts[CallState.QUEUED] == counts[CallState.SIGNED] == counts[CallState.SENT] == 0
+    assert counts[CallState.FAILED] == 0
+
+
+def impatient(chain, **changes):
+    """The same chain, raising fees after two blocks."""
+    policy = DeliveryPolicy(**{"bump_after_s": 0.0, "bump_after_blocks": 2, **changes})
+    return type(chain)(chain.rpc, chain.manifest, chain.outbox, chain.signer, policy)
+
+
+def test_a_fee_that_became_too_low_is_raised(plant, held):
+    """Blocks come, the base fee is above the call's; the replacement keeps the nonce and takes effect once."""
+    chain = impatient(plant)
+    first = chain.submit(commands.open_channel("line-1"), wait=False)
+    before = nonce(chain)
+    for _ in range(2):
+        chain.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))
+        held()
+    assert nonce(chain) == before
+    chain.resume()
+    attempts = chain.outbox.attempts(first.call)
+    assert [attempt.nonce for attempt in attempts] == [before, before]
+    assert attempts[1].max_fee_wei >= attempts[0].max_fee_wei * 1.125
+    assert attempts[1].priority_fee_wei >= attempts[0].priority_fee_wei * 1.125
+    held()
+    chain.resume()
+    receipt = chain.receipt(first.call)
+    assert receipt.tx_hash == attempts[1].tx_hash != first.tx_hash
+    assert nonce(chain) == before + 1
+    assert opened(chain) == {"line-1": 1}
+
+
+def test_the_fee_ceiling_holds(plant, held):
+    chain = impatient(plant, fee_ceiling_wei=5 * GWEI)
+    first = chain.submit(commands.open_channel("line-1"), wait=False)
+    for _ in range(2):
+        chain.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))
+        held()
+    for _ in range(3):
+        chain.resume()
+    assert max(attempt.max_fee_wei for attempt in chain.outbox.attempts(first.call)) <= 5 * GWEI
+    with pytest.raises(InclusionTimeout, match="fee ceiling"):
+        chain._courier.wait([first.call], 0.01)
+
+
+def test_an_included_call_whose_block_vanished_is_sent_again(plant):
+    receipt = plant.submit(commands.open_channel("line-1"))
+    assert opened(plant) == {"line-1": 1}
+    plant.rpc.call("anvil_rollback", 1)
+    assert opened(plant) == {}
+    plant.rpc.call("anvil_dropAllTransactions")
+    plant.resume()
+    again = plant.submit(commands.open_channel("line-2"))
+    fresh = plant.receipt(receipt.call)
+    assert fresh.tx_hash == receipt.tx_hash
+    assert fresh.block_hash != receipt.block_hash
+    assert again.block_number
+    assert opened(plant) == {"line-1": 1, "line-2": 1}
+
+
+def test_calls_become_final_under_enough_blocks(plant):
+    receipt = plant.submit(commands.open_channel("line-1"))
+    for _ in range(plant.policy.confirmations - 1):
+        plant.rpc.call("evm_mine")
+    plant.resume()
+    assert plant.receipt(receipt.call).state is CallState.INCLUDED
+    plant.rpc.call("evm_mine")
+    plant.resume()
+    assert plant.receipt(receipt.call).state is CallState.FINAL
+
+
+def test_a_chain_that_forgot_final_calls_is_refused(plant, chain_on, anvil, tmp_path):
+    chain = chain_on(anvil, plant.manifest, tmp_path / "final.db", confirmations=0)
+    mark = chain.rpc.call("evm_snapshot")
+    chain.submit(commands.open_channel("line-1"))
+    chain.resume()
+    assert chain.outbox.counts()[CallState.FINAL] == 1
+    chain.rpc.call("evm_revert", mark)
+    with pytest.raises(ChainWentBack) as refusal:
+        chain.submit(commands.open_channel("line-2"))
+    assert refusal.value.field == "outbox"
+    assert chain.outbox.counts()[CallState.FINAL] == sum(chain.outbox.counts().values()) == 1
+
+
+def test_a_nonce_that_somebody_else_used_is_replaced(plant, held):
+    """The same key signs elsewhere: our call is signed anew, behind the foreign transaction."""
+    first = plant.submit(commands.open_channel("line-1"), wait=False)
+    before = nonce(plant)
+    plant.rpc.call("anvil_dropTransaction", first.tx)
+    plant.rpc.call(
+        "eth_sendTransaction",
+        {"from": plant.sender, "to": plant.sender, "value": "0x1", "nonce": hex(before), "gas": "0x5208"},
+    )
+    held()
+    plant.resume()
+    held()
+    plant.resume()
+    assert plant.receipt(first.call).event("ChannelOpened").args["name"] == "line-1"
+    assert nonce(plant) == before + 2
+    assert opened(plant) == {"line-1": 1}
+
+
+def test_a_transaction_that_the_node_lost_is_handed_over_again(plant, held):
+    chain = impatient(plant, resend_after_s=0.0, bump_after_blocks=1000)
+    first = chain.submit(commands.open_channel("line-1"), wait=False)
+    chain.rpc.call("anvil_dropTransaction", first.tx)
+    time.sleep(0.01)
+    chain.resume()
+    held()
+    chain.resume()
+    assert chain.receipt(first.call).tx_hash == first.tx_hash
+
+
+def test_an_empty_account_is_told(plant):
+    poor = plant.with_signer(LocalSigner(b"\x09" * 32))
+    plant.submit(commands.appoint_operator(poor.sender, 1, (1 << 7) - 1))
+    with pytest.raises(InsufficientFunds) as refusal:
+        poor.submit(commands.open_channel("line-1"))
+    assert refusal.value.field == "signer"
+    assert sum(plant.outbox.counts().values()) == 3
+
+
+def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
+    with DevNode("anvil") as node:
+        chain = chain_on(node, deployment, tmp_path / "outbox.db")
+    with pytest.raises(ChainUnavailable) as refusal:
+        chain.submit(commands.open_channel("line-1"))
+    assert refusal.value.field == "rpc_url"
+    assert sum(chain.outbox.counts().values()) == 0
+    chain.queue([commands.open_channel("line-1")])
+    assert chain.outbox.counts()[CallState.QUEUED] == 1
+
+
+def test_a_chain_without_our_contracts_is_refused(deployment, tmp_path, chain_on):
+    with DevNode("anvil") as node:
+        chain = chain_on(node, deployment, tmp_path / "outbox.db")
+        with pytest.raises(WrongDeployment, match="there is no contract") as refusal:
+            chain.submit(commands.open_channel("line-1"))
+        assert refusal.value.field.startswith("manifest.contracts.")
+        with pytest.raises(WrongDeployment, match="there is no contract BatchRegistry"):
+            chain.read("BatchRegistry", "batch", bytes(32))
+
+
+def test_another_chain_id_is_refused(deployment):
+    with DevNode("anvil", chain_id=1337) as node, pytest.raises(WrongDeployment) as refusal:
+        deployment.verify(node.rpc())
+    assert refusal.value.field == "manifest.chain_id"
+
+
+def test_other_code_at_the_address_is_refused(deployment, isolated):
+    rpc = isolated.rpc()
+    address = deployment.address("CustodyLedger")
+    rpc.call("anvil_setCode", address, rpc.call("eth_getCode", address, "latest") + "00")
+    with pytest.raises(WrongDeployment) as refusal:
+        deployment.verify(rpc)
+    assert refusal.value.field == "manifest.contracts.CustodyLedger.code_hash"
+
+
+def test_a_chain_started_afresh_with_the_same_contracts_is_refused(plant, tmp_path, chain_on):
+    """Same id, same addresses, same code: only its genesis block tells it from the chain that the outbox knows."""
+    plant.submit(commands.open_channel("line-1"))
+    with DevNode("anvil") as node:
+        rpc = node.rpc()
+        for entry in plant.manifest.contracts.values():
+            rpc.call("anvil_setCode", entry.address, plant.rpc.call("eth_getCode", entry.address, "latest"))
+        plant.manifest.verify(rpc)
+        chain = chain_on(node, plant.manifest, plant.outbox.path)
+        with pytest.raises(WrongDeployment, match="belongs to chain") as refusal:
+            chain.submit(commands.open_channel("line-2"))
+        assert refusal.value.field == "outbox"
+
+
+def test_a_chain_that_keeps_its_state_goes_on(tmp_path):
+    """A node restarted with its state is the same chain to an outbox."""
+    state = tmp_path / "state.json"
+    with DevNode("anvil", state_path=state) as node:
+        genesis = node.rpc().call("eth_getBlockByNumber", "0x0", False)["hash"]
+        node.rpc().call("evm_mine")
+    with DevNode("anvil", state_path=state) as node:
+        assert node.rpc().call("eth_getBlockByNumber", "0x0", False)["hash"] == genesis
+        assert node.rpc().call("eth_blockNumber") == "0x1"
+
+
+def test_a_manifest_survives_the_way_to_a_file(manifest_file, deployment):
+    assert Manifest.load(manifest_file).names_by_address == deployment.names_by_address
+
+
+def test_a_fee_that_the_node_refuses_is_raised_at_once(plant, held):
+    """No block has to pass: the node has said that it does not take this fee."""
+    first = plant.submit(commands.open_channel("line-1"), wait=False)
+    plant.rpc.call("anvil_dropTransaction", first.tx)
+    plant.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))
+    chain = impatient(plant, resend_after_s=0.0, bump_after_s=1000.0)
+    time.sleep(0.01)
+    chain.resume()
+    chain.resume()
+    held()
+    chain.resume()
+    assert chain.receipt(first.call).event("ChannelOpened").args["name"] == "line-1"
