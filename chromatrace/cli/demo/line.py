@@ -21,8 +21,8 @@ SAMPLE_PERIOD_S = 30
 LONGEST_S = 120.0
 
 # Between two runs the simulated line is off and its server gone, so that its history never reaches back to the run
-# before; the gateway rightly warns of it, tag by tag.
-logging.getLogger("chromatrace.ingest.opcua").setLevel(logging.ERROR)
+# before; the gateway rightly reports it, tag by tag.
+logging.getLogger("chromatrace.ingest.opcua").setLevel(logging.CRITICAL)
 logging.getLogger("asyncua").setLevel(logging.ERROR)
 
 
