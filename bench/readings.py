@@ -114,21 +114,25 @@ def _anchor(recorded: Path, folder: Path, publisher: Publisher) -> None:
         Spool(folder / "spool.db") as spool,
         Anchorer(spool, publisher, folder / "log.db", every_count=ANCHOR_EVERY, every_s=3600) as anchorer,
     ):
+        ingest_mb = 0.0
 
-        def tell(heads: list[TreeHead], ingest_mb: float = 0.0) -> None:
+        def tell(heads: list[TreeHead]) -> None:
+            seconds = time.perf_counter() - began
             for head in heads:
-                peak = peak_mb() + (ingest_mb or _peak_of(ingest.pid))
-                state = {"readings": head.size, "seconds": time.perf_counter() - began, "peak_mb": peak}
+                state = {"readings": head.size, "seconds": seconds, "peak_mb": peak_mb() + ingest_mb}
                 print(json.dumps(state), flush=True)
 
         while ingest.poll() is None:
+            # Nothing is there to be read once it has ended: what it says of itself then counts.
+            ingest_mb = max(ingest_mb, _peak_of(ingest.pid))
             tell(anchorer.poll())
             time.sleep(0.01)
         done = json.loads(ingest.stdout.read() if ingest.stdout else "")
         last = anchorer.anchor(CHANNEL) or anchorer.heads.last_published(CHANNEL)
         if done["refused"] or last is None or last.size != done["taken"]:
             raise RuntimeError(f"not everything was anchored: {done}, {last}")
-        tell([last], done["peak_mb"])
+        ingest_mb = done["peak_mb"]
+        tell([last])
 
 
 def _command(recorded: Path, folder: Path, *options: str) -> list[str]:
