@@ -6,6 +6,8 @@ import secrets
 import string
 from datetime import UTC, datetime, timedelta
 
+from eth_keys.exceptions import BadSignature
+from eth_keys.exceptions import ValidationError as InvalidSignatureValue
 from pydantic import ValidationError
 from siwe import ISO8601Datetime, SiweMessage, VerificationError
 from sqlalchemy import delete
@@ -41,7 +43,7 @@ def verify(message: SiweMessage, signature: str, *, now: datetime, domain: str |
         message.verify(signature, domain=domain, timestamp=now)
     except VerificationError as error:
         raise refused(type(error).__name__) from error
-    except ValueError as error:
+    except (ValueError, BadSignature, InvalidSignatureValue) as error:
         raise refused("a time or the signature is malformed") from error
     return str(message.address)
 

@@ -14,7 +14,9 @@ _LAST = 253_402_300_799
 
 
 def plain_time(seconds: int) -> str:
-    """ "22 Nov 2026, 05:04 UTC"."""
+    """As in "22 Nov 2026, 05:04 UTC"; a validity that does not end is said to be so."""
+    if seconds > _LAST:
+        return "no end"
     return datetime.fromtimestamp(seconds, UTC).strftime(_FORMAT)
 
 

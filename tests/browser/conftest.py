@@ -37,8 +37,9 @@ def _root_conftest():
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
     """See `portal_world`. Tests may change it, each its own batch."""
-    from chromatrace.chain.devnode import DevNode
     from portal_world import build_world
+
+    from chromatrace.chain.devnode import DevNode
 
     folder = tmp_path_factory.mktemp("portal")
     with DevNode("anvil", history=True) as node:

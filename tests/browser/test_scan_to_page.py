@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
+from portal_world import GTIN, PASSWORD, REGISTRAR
+
 from chromatrace.chain import commands
 from chromatrace.domain.identifiers import Serial
 from chromatrace.identity.digital_link import uri_for_unit
 from chromatrace.identity.qr import encode
-from playwright.sync_api import expect
-from portal_world import GTIN, PASSWORD, REGISTRAR
 
 
 def _minted(portal, lot, serial):
@@ -78,7 +79,7 @@ def test_a_picture_without_a_code_says_what_to_do(page, portal):
 def _log_in(page, portal, account):
     page.goto(f"{portal.url}/partners/")
     expect(page).to_have_url(re.compile(r"/login\?next="))
-    page.get_by_label("Account").fill(account)
+    page.get_by_role("textbox", name="Account").fill(account)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
 
