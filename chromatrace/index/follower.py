@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from eth_hash.auto import keccak
 
@@ -15,7 +16,7 @@ from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 from chromatrace.index.database import Index, refusals
 from chromatrace.index.errors import WrongIndex
-from chromatrace.index.source import Header, Reorganised, Source
+from chromatrace.index.source import Header, LogRange, Reorganised, Source
 from chromatrace.index.store import WINDOW, Identity, Sight, Store, optimise
 from chromatrace.index.views import SyncProgress
 
@@ -124,10 +125,7 @@ class Follower:
             done.tell(cursor, head, progress)
         target = self._target(head)
         written = False
-        while cursor.number < target:
-            deep = target - WINDOW
-            linked = cursor.number >= deep
-            found = self._source.read(cursor, target if linked else deep, linked=linked)
+        for found in self._ranges(cursor, target):
             done.events += self._store.append(cursor, found, sight)
             cursor, written = found.end, True
             done.tell(cursor, head, progress)
@@ -137,6 +135,27 @@ class Follower:
             self._store.look(cursor, sight)
             self._looked = time.monotonic()
         return done.progress(cursor, head)
+
+    def _ranges(self, after: Header, target: int) -> Iterator[LogRange]:
+        """The ranges up to `target`, each read from the chain while the one before is being written."""
+        if after.number >= target:
+            return
+        found = self._read(after, target)
+        if found.end.number >= target:
+            yield found
+            return
+        with ThreadPoolExecutor(1, "index-read") as reader:
+            while found.end.number < target:
+                coming = reader.submit(self._read, found.end, target)
+                yield found
+                found = coming.result()
+            reader.submit(self._rpc.close)
+        yield found
+
+    def _read(self, after: Header, target: int) -> LogRange:
+        deep = target - WINDOW
+        linked = after.number >= deep
+        return self._source.read(after, target if linked else deep, linked=linked)
 
     def _target(self, head: Header) -> int:
         if self._confirmations is not None:

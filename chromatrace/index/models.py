@@ -158,7 +158,7 @@ class Organisation(Content):
     __tablename__ = "organisations"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     kind: Mapped[int] = mapped_column(SmallInteger)
-    gln: Mapped[int] = mapped_column(Unsigned64, index=True)
+    gln: Mapped[int] = mapped_column(BigInteger, index=True)
     name: Mapped[str] = mapped_column(Text)
     permitted_roles: Mapped[int] = mapped_column(BigInteger)
     valid_until: Mapped[int] = mapped_column(Unsigned64)
@@ -186,7 +186,7 @@ class Grant(Content):
     __tablename__ = "grants"
     owner: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     reader: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    gtin: Mapped[int] = mapped_column(Unsigned64, primary_key=True, autoincrement=False)
+    gtin: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     scopes: Mapped[int] = mapped_column(BigInteger)
     valid_until: Mapped[int] = mapped_column(Unsigned64)
     changed: Mapped[int] = mapped_column(BigInteger)
@@ -226,7 +226,7 @@ class Batch(Content):
 
     __tablename__ = "batches"
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    gtin: Mapped[int] = mapped_column(Unsigned64)
+    gtin: Mapped[int] = mapped_column(BigInteger)
     lot: Mapped[str] = mapped_column(Text)
     producer: Mapped[int] = mapped_column(BigInteger)
     custodian: Mapped[int] = mapped_column(BigInteger)

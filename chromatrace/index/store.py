@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, func, select, text, update
 
 from chromatrace.index import bulk
-from chromatrace.index.decoding import decode, event_name
+from chromatrace.index.decoding import decode, kinds
 from chromatrace.index.digest import bookkeeping_tables, content_tables
 from chromatrace.index.errors import FollowerBusy
 from chromatrace.index.fold import EventRecord, Projector
@@ -27,7 +27,7 @@ from chromatrace.index.models import (
 )
 from chromatrace.index.queries.base import chunks
 from chromatrace.index.source import Header, LogRange
-from chromatrace.index.subjects import subject_of
+from chromatrace.index.subjects import OTHER
 
 WINDOW = 128
 """Blocks whose hashes are kept whether they have events or not."""
@@ -188,12 +188,19 @@ def _prepared(found: LogRange) -> tuple[list[tuple[object, ...]], list[EventReco
     """Rows of the table of events, and the events to fold."""
     rows: list[tuple[object, ...]] = []
     records: list[EventRecord] = []
+    known = kinds()
     for place, tx_position, contract, topics, data in found.logs:
-        name = event_name(contract, topics)
-        entity, subject = subject_of(contract, name, topics)
-        rows.append((place, place >> POSITION_BITS, tx_position, contract, name, entity, subject, topics, data))
-        if entity:
-            records.append(EventRecord(place, contract, name, entity, subject, decode(contract, topics, data)[1]))
+        kind = known.get((contract, topics[:32]))
+        if kind is None:
+            rows.append((place, place >> POSITION_BITS, tx_position, contract, "", OTHER, b"", topics, data))
+            continue
+        subject = topics[32 : kind.key_end]
+        rows.append(
+            (place, place >> POSITION_BITS, tx_position, contract, kind.name, kind.entity, subject, topics, data)
+        )
+        if kind.entity:
+            args = kind.decode(topics, data)
+            records.append(EventRecord(place, contract, kind.name, kind.entity, subject, args))
     return rows, records
 
 

@@ -37,9 +37,3 @@ SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("ProcessLedger", "LogAnchored"): (CHANNEL, 1),
 }
 """(contract, event) -> (entity, how many topics after the first make its key)."""
-
-
-def subject_of(contract: str, event: str, topics: bytes) -> tuple[str, bytes]:
-    """Entity and key of a log whose topics stand one after the other in `topics`; others: no entity, empty key."""
-    entity, parts = SUBJECTS.get((contract, event), (OTHER, 0))
-    return entity, topics[32 : 32 + 32 * parts]

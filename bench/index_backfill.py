@@ -1,0 +1,147 @@
+"""Backfill of the index: registrations on a real chain into SQLite, beside a web3.py loop that does the same.
+
+Every event is a `BatchRegistered` with one input, the largest that the contracts have; for each the index writes the
+raw log, the batch and its genealogy. The rival asks web3.py for the logs, lets it decode them, and writes one row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from web3 import HTTPProvider, Web3
+
+from bench.figure import Figure
+from chromatrace.chain.abi import FOLDER, contract
+from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.rpc import RpcClient
+from chromatrace.domain.identifiers import BatchKey
+from chromatrace.index import Follower, Index
+
+ROOT = Path(__file__).resolve().parent.parent
+EVENTS = int(os.environ.get("CHROMATRACE_BENCH_EVENTS", "60000"))
+RIVAL_EVENTS = 5_000
+ROUNDS = 3
+PER_CALL = 200
+_GTIN = "09521234543213"
+_GLN = 9520000000004
+_FOR_EVER = 2**64 - 1
+
+
+def run(progress: Callable[[str], None]) -> list[Figure]:
+    """Both by turns and each at its best, so that a busy moment of the machine does not decide."""
+    with tempfile.TemporaryDirectory() as folder, DevNode("anvil") as node:
+        progress("deploying")
+        manifest = deploy(node, Path(folder))
+        rpc = node.rpc(120.0)
+        registered = register(rpc, manifest, EVENTS, progress)
+        progress("following")
+        ours, theirs = [], []
+        for turn in range(ROUNDS):
+            progress("following")
+            ours.append(follow(node.url, manifest, Path(folder) / f"index{turn}.db", registered))
+            progress("the same through web3.py")
+            theirs.append(web3_loop(node.url, manifest, Path(folder) / f"rival{turn}.db"))
+    return [
+        Figure(
+            "index backfill into SQLite",
+            max(ours),
+            "events/s",
+            "higher",
+            bar=20_000,
+            rival="web3.py get_logs and process_log into SQLite",
+            rival_value=max(theirs),
+        )
+    ]
+
+
+def follow(url: str, manifest: Manifest, path: Path, registered: int) -> float:
+    """Events a second from an empty database to the chain's head."""
+    index = Index(path)
+    index.migrate()
+    started = time.perf_counter()
+    done = Follower(index, RpcClient(url, 120.0), manifest).sync()
+    seconds = time.perf_counter() - started
+    if sum(index.count_batches().values()) != registered or done.events < registered:
+        raise RuntimeError(f"{registered} batches were registered, the index has {index.count_batches()}")
+    index.close()
+    return done.events / seconds
+
+
+def deploy(node: DevNode, folder: Path) -> Manifest:
+    """The contracts on `node`, by the product's own script."""
+    tools = os.pathsep.join([str(ROOT / "node_modules" / ".bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": tools, "SOLCX_BINARY_PATH": str(ROOT / ".solcx")}
+    command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", str(folder)]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    return Manifest.load(folder / f"{node.chain_id}.json")
+
+
+def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[[str], None]) -> int:
+    """Registers `count` batches, each made of the first one; returns how many there are then."""
+    registrar, producer = rpc.call("eth_accounts")[:2]
+
+    def send(sender: str, name: str, function: str, *args: object, gas: int = 1_000_000) -> None:
+        data = "0x" + contract(name).encode(function, *args).hex()
+        fields = {"from": sender, "to": manifest.address(name), "data": data, "gas": hex(gas)}
+        tx_hash = rpc.call("eth_sendTransaction", fields)
+        while (receipt := rpc.call("eth_getTransactionReceipt", tx_hash)) is None:
+            time.sleep(0.001)
+        if receipt["status"] != "0x1":
+            raise RuntimeError(f"{name}.{function} was refused, {int(receipt['gasUsed'], 16)} gas")
+
+    send(registrar, "Consortium", "registerOrganisation", 1, _GLN, 127, _FOR_EVER, "Example Glass")
+    send(registrar, "Consortium", "appointOperator", producer, 1, 127, _FOR_EVER)
+    first = BatchKey.parse(_GTIN, "L000000")
+    send(producer, "BatchRegistry", "registerMany", [_registration(0, [])])
+    for start in range(1, count, PER_CALL):
+        rows = [_registration(number, [first.batch_id]) for number in range(start, min(start + PER_CALL, count))]
+        send(producer, "BatchRegistry", "registerMany", rows, gas=(1 << 24) - 1)
+        if start // PER_CALL % 25 == 0:
+            progress(f"registered {start:,} of {count:,}")
+    return count
+
+
+def _registration(number: int, inputs: list[bytes]) -> dict[str, object]:
+    digest = number.to_bytes(32, "big")
+    return {
+        "gtin": int(_GTIN),
+        "lot": f"L{number:06d}",
+        "quantity": 100,
+        "serialRoot": digest,
+        "contentDigest": digest,
+        "route": bytes(32),
+        "inputs": inputs,
+    }
+
+
+def web3_loop(url: str, manifest: Manifest, path: Path) -> float:
+    """Events a second of the usual loop over the first `RIVAL_EVENTS` events."""
+    chain = Web3(HTTPProvider(url, request_kwargs={"timeout": 120}))
+    abi = json.loads((FOLDER / "BatchRegistry.json").read_text(encoding="utf-8"))
+    registry = chain.eth.contract(address=Web3.to_checksum_address(manifest.address("BatchRegistry")), abi=abi)
+    database = sqlite3.connect(path)
+    database.execute(
+        "CREATE TABLE batches (id BLOB PRIMARY KEY, gtin INTEGER, lot TEXT, quantity INTEGER, block INTEGER)"
+    )
+    started, events, last = time.perf_counter(), 0, chain.eth.block_number
+    for block in range(manifest.block, last + 1, 10):
+        for event in registry.events.BatchRegistered().get_logs(from_block=block, to_block=min(block + 9, last)):
+            args = event["args"]
+            row = (args["batch"], args["gtin"], args["lot"], args["quantity"], event["blockNumber"])
+            database.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", row)
+            events += 1
+        database.commit()
+        if events >= RIVAL_EVENTS:
+            break
+    seconds = time.perf_counter() - started
+    database.close()
+    return events / seconds

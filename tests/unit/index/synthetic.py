@@ -1,0 +1,70 @@
+"""Logs as the contracts would emit them, without a chain."""
+
+from __future__ import annotations
+
+from test_decoding import log_of
+
+from chromatrace.chain.abi import contract
+from chromatrace.domain.identifiers import BatchKey
+from chromatrace.index import Index
+from chromatrace.index.models import position
+from chromatrace.index.source import Header, LogRange
+from chromatrace.index.store import Identity, Sight, Store
+
+GTIN = "09521234543213"
+ACCOUNT = "0x" + "a1" * 20
+ZERO = bytes(32)
+
+
+def header(number, fork=0):
+    """A made-up block; `fork` tells blocks of the same number apart."""
+    return Header(number, number.to_bytes(16, "big") + fork.to_bytes(16, "big"), ZERO, 1_700_000_000 + number)
+
+
+class Ledger:
+    """An index in memory that is fed block by block."""
+
+    def __init__(self):
+        self.index = Index("sqlite://")
+        self.index.migrate()
+        self.store = Store(self.index.engine)
+        self.at = header(0)
+        self.store.begin(Identity(31337, ZERO, ZERO, 1), self.at, Sight(self.at, 0))
+
+    def block(self, *events, fork=0):
+        """Appends one block with events (contract, name, values in the order of the ABI)."""
+        self.blocks([events], fork=fork)
+        return self
+
+    def blocks(self, blocks, fork=0):
+        """Appends many in one transaction."""
+        start = self.at.number + 1
+        found = LogRange(start, header(start + len(blocks) - 1, fork))
+        for number, events in enumerate(blocks, start):
+            for place, (name, event, values) in enumerate(events):
+                topics, data = log_of(name, contract(name).events[event], values)
+                tx = position(number, 0)
+                found.logs.append((position(number, place), tx, name, topics, data))
+                found.transactions[tx] = header(number, fork).hash
+                found.blocks[number] = header(number, fork).hash, header(number).time
+        self.store.append(self.at, found, Sight(found.end, 0))
+        self.at = found.end
+
+    def undo(self, number, fork=0):
+        """Takes back all blocks behind `number`."""
+        ancestor = header(number, fork)
+        undone = self.store.undo(self.at, ancestor, Sight(self.at, 0))
+        self.at = ancestor
+        return undone
+
+
+def batch_id(number):
+    """The number-th batch."""
+    return BatchKey.parse(GTIN, f"L{number}").batch_id
+
+
+def registered(number, inputs=(), producer=1, quantity=100):
+    """`BatchRegistered` of the number-th batch."""
+    made_of = [batch_id(one) for one in inputs]
+    values = [batch_id(number), producer, int(GTIN), f"L{number}", quantity, ZERO, b"\7" * 32, ZERO, made_of]
+    return "BatchRegistry", "BatchRegistered", values

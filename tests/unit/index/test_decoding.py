@@ -1,0 +1,92 @@
+"""The compiled decoder against `chain.abi`'s, and both against eth-abi."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from eth_abi import encode
+
+from chromatrace.chain.abi import FOLDER, contract, names
+from chromatrace.chain.errors import AbiError
+from chromatrace.index.decoding import decode, kinds
+from chromatrace.index.subjects import SUBJECTS
+
+EVENTS = [(name, event) for name in names() for event in contract(name).events.values()]
+
+
+def random_value(kind, chance):
+    if kind.endswith("[]"):
+        return [random_value(kind[:-2], chance) for _ in range(chance.randrange(4))]
+    if kind.startswith("uint"):
+        bits = int(kind[4:])
+        return chance.choice([0, 1, 2**bits - 1, chance.getrandbits(bits)])
+    if kind.startswith("bytes") and kind != "bytes":
+        return chance.randbytes(int(kind[5:]))
+    values = {
+        "address": lambda: "0x" + chance.randbytes(20).hex(),
+        "bool": lambda: chance.random() < 0.5,
+        "string": lambda: "".join(chance.choice("aZ9 \0ü漢") for _ in range(chance.randrange(70))),
+        "bytes": lambda: chance.randbytes(chance.randrange(70)),
+    }
+    return values[kind]()
+
+
+def log_of(name, event, values):
+    """Topics and data of a log, encoded by eth-abi from the ABI file."""
+    entries = json.loads((FOLDER / f"{name}.json").read_text())
+    inputs = next(entry["inputs"] for entry in entries if entry["type"] == "event" and entry["name"] == event.name)
+    topics, plain = [event.topic], []
+    for part, value in zip(inputs, values, strict=True):
+        if part["indexed"]:
+            topics.append(encode([part["type"]], [value]))
+        else:
+            plain.append((part["type"], value))
+    return b"".join(topics), encode([kind for kind, _ in plain], [value for _, value in plain])
+
+
+def types_of(name, event):
+    entries = json.loads((FOLDER / f"{name}.json").read_text())
+    found = next(entry for entry in entries if entry["type"] == "event" and entry["name"] == event.name)
+    return [part["type"] for part in found["inputs"]]
+
+
+@pytest.mark.parametrize(("name", "event"), EVENTS, ids=[f"{name}.{event.name}" for name, event in EVENTS])
+def test_every_event_decodes_as_the_readable_twin_says(name, event):
+    chance = random.Random(event.name)
+    for _ in range(10):
+        values = [random_value(kind, chance) for kind in types_of(name, event)]
+        topics, data = log_of(name, event, values)
+        expected = event.decode([topics[at : at + 32] for at in range(0, len(topics), 32)], data)
+        found_name, found = decode(name, topics, data)
+        assert (found_name, found) == (event.name, expected)
+        assert list(found) == list(event.names)
+        plain = [value.lower() if isinstance(value, str) and value[:2] == "0x" else value for value in found.values()]
+        assert plain == values
+
+
+def test_a_log_that_is_too_short_is_refused():
+    event = contract("BatchRegistry").events["BatchGraded"]
+    topics, data = log_of("BatchRegistry", event, [b"\1" * 32, 1, 2, 3, "0x" + "00" * 20])
+    with pytest.raises(AbiError):
+        decode("BatchRegistry", topics, data[:-1])
+
+
+def test_text_that_is_not_unicode_is_no_obstacle():
+    event = contract("BatchRegistry").events["BatchHeld"]
+    topics, data = log_of("BatchRegistry", event, [b"\1" * 32, "0x" + "00" * 20, "abcd"])
+    _, args = decode("BatchRegistry", topics, data.replace(b"abcd", b"a\xff\xfed"))
+    assert args["reason"] == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}d"
+
+
+def test_every_event_that_is_about_something_is_in_the_abi():
+    known = {(kind.contract, kind.name) for kind in kinds().values()}
+    assert set(SUBJECTS) <= known
+
+
+def test_every_event_of_ours_is_about_something():
+    """A new event must say what it is about, or be named here as one that the projections do not need."""
+    inherited = {"RoleGranted", "RoleRevoked", "RoleAdminChanged", "EIP712DomainChanged"}
+    silent = {kind.name for kind in kinds().values() if not kind.entity}
+    assert {name for name in silent - inherited if not name.startswith("DefaultAdmin")} == set()

@@ -1,0 +1,227 @@
+"""Undoing, rebuilding and refusing, block by block, without a chain."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import select, text, update
+from synthetic import ACCOUNT, GTIN, ZERO, Ledger, batch_id, header, registered
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import Gtin
+from chromatrace.domain.rights import BatchState, Stage, Verdict
+from chromatrace.index import Index, schema
+from chromatrace.index.digest import content_tables
+from chromatrace.index.errors import InconsistentEvents, IndexUnavailable, WrongIndex
+from chromatrace.index.models import Base, Block, Grant, to_signed, to_unsigned
+from chromatrace.index.store import Sight
+
+REGISTRY, LEDGER = "BatchRegistry", "CustodyLedger"
+
+
+def life(chance, known):
+    """One random event that may follow; `known` are the numbers of the registered batches, and is added to."""
+    if not known or chance.random() < 0.2:
+        number = chance.getrandbits(30)
+        made_of = chance.sample(sorted(known), min(len(known), chance.randrange(3)))
+        known.add(number)
+        return registered(number, made_of)
+    batch = batch_id(chance.choice(sorted(known)))
+    organisation, words = chance.randint(1, 3), chance.choice(["", "why\0not"])
+    channel = chance.randint(1, 2).to_bytes(32, "big")
+    return chance.choice(
+        [
+            (REGISTRY, "VerdictApplied", [batch, chance.randrange(2), chance.randint(1, 2), 1, chance.randint(1, 8)]),
+            (REGISTRY, "BatchGraded", [batch, 50, 0, 50, ACCOUNT]),
+            (REGISTRY, "BatchReleased", [batch, chance.randrange(2), ACCOUNT]),
+            (REGISTRY, "BatchHeld", [batch, ACCOUNT, words]),
+            (REGISTRY, "BatchHoldReleased", [batch, ACCOUNT, words]),
+            (REGISTRY, "BatchRecalled", [batch, batch, ACCOUNT, words]),
+            (REGISTRY, "CustodyMoved", [batch, 1, organisation]),
+            (LEDGER, "CustodyOffered", [batch, 1, organisation, ACCOUNT, 2**64 - 1]),
+            ("Consortium", "ReadScopesGranted", [organisation, 2, int(GTIN), chance.randrange(32), 2**64 - 1]),
+            ("Consortium", "OperatorAppointed", [ACCOUNT, organisation, 3, 2**63, ACCOUNT]),
+            ("InspectionLedger", "PolicyChanged", [chance.randrange(2), 100, True]),
+            ("ProcessLedger", "ChannelOpened", [channel, 1, "line", ACCOUNT]),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_undone_and_done_otherwise_is_as_never_done(seed):
+    chance = random.Random(seed)
+    history, ledger, fork = [], Ledger(), 0
+    for _ in range(6):
+        keep = chance.randint(0, len(history))
+        if keep < len(history):
+            ledger.undo(keep, history[keep - 1][1] if keep else 0)
+            history = history[:keep]
+            fork += 1
+        known = {int(event[2][3][1:]) for events, _ in history for event in events if event[1] == "BatchRegistered"}
+        opened = {event[2][0] for events, _ in history for event in events if event[1] == "ChannelOpened"}
+        for _ in range(chance.randint(1, 8)):
+            events = []
+            for _ in range(chance.randrange(4)):
+                event = life(chance, known)
+                if event[1] == "ChannelOpened" and event[2][0] in opened:
+                    size = chance.randint(1, 2**64 - 1)
+                    event = ("ProcessLedger", "LogAnchored", [event[2][0], size, b"\1" * 32, 0, 2**64 - 1, ACCOUNT])
+                opened.add(event[2][0])
+                events.append(event)
+            history.append((events, fork))
+            ledger.block(*events, fork=fork)
+    fresh = Ledger()
+    for events, made_in in history:
+        fresh.block(*events, fork=made_in)
+    assert ledger.index.digest() == fresh.index.digest()
+
+
+def test_one_transaction_or_many_make_the_same():
+    chance, known = random.Random(3), set()
+    blocks = [[life(chance, known) for _ in range(3)] for _ in range(30)]
+    blocks = [[event for event in events if event[1] != "ChannelOpened"] for events in blocks]
+    together, apart = Ledger(), Ledger()
+    together.blocks(blocks)
+    for events in blocks:
+        apart.block(*events)
+    assert together.index.digest() == apart.index.digest()
+
+
+def test_undo_counts_events_and_forgets_whole_entities():
+    ledger = Ledger().block(registered(1)).block(registered(2), registered(3, [1]))
+    assert ledger.undo(1) == 2
+    assert [view.batch_id for view in ledger.index.batches()] == [batch_id(1)]
+    assert ledger.index.used_in(batch_id(1)) == ()
+    assert ledger.index.transaction(header(2).hash) is None
+
+
+def test_every_content_table_counts_in_the_digest():
+    ledger = Ledger().block(registered(1))
+    before = ledger.index.digest()
+    assert {table.name for table in content_tables()} == set(Base.metadata.tables) - {
+        "deployment",
+        "cursor",
+        "recent_blocks",
+    }
+    with ledger.index.engine.begin() as connection:
+        connection.execute(update(Block).values(time=Block.time + 1))
+    assert ledger.index.digest() != before
+
+
+def test_the_digest_does_not_depend_on_when_one_looked():
+    ledger = Ledger().block(registered(1))
+    before = ledger.index.digest()
+    ledger.store.look(ledger.at, Sight(header(500), 3))
+    assert ledger.index.digest() == before
+    assert ledger.index.head().lag_blocks == 499
+
+
+def test_a_failing_verdict_after_its_stage_holds_the_batch():
+    """As `BatchRegistry.applyVerdict` does, without an event that says so."""
+    ledger = Ledger().block(registered(1), registered(2))
+    applied = "VerdictApplied"
+    released, assembled = BatchState.RELEASED, BatchState.ASSEMBLED
+    ledger.block((REGISTRY, applied, [batch_id(1), Stage.FINAL, Verdict.FAIL, 2, released]))
+    ledger.block((REGISTRY, applied, [batch_id(2), Stage.FINAL, Verdict.FAIL, 1, assembled]))
+    assert ledger.index.batch(batch_id(1)).on_hold
+    assert not ledger.index.batch(batch_id(2)).on_hold
+    ledger.block((REGISTRY, applied, [batch_id(2), Stage.FIRST, Verdict.FAIL, 2, assembled]))
+    assert ledger.index.batch(batch_id(2)).on_hold
+
+
+def test_an_event_about_something_that_no_event_made_is_refused():
+    ledger = Ledger()
+    before = ledger.index.digest()
+    with pytest.raises(InconsistentEvents) as refused:
+        ledger.block(registered(2), (REGISTRY, "BatchAssembled", [batch_id(1), ACCOUNT]))
+    assert refused.value.field == "batch"
+    assert "BatchAssembled" in refused.value.message
+    assert ledger.index.digest() == before
+
+
+def test_pages_of_batches():
+    ledger = Ledger()
+    ledger.blocks([[registered(number, producer=1 + number % 2)] for number in range(25)])
+    seen, after = [], None
+    while page := ledger.index.batches(producer=2, limit=5, after=after):
+        seen += [str(view.lot) for view in page]
+        after = page[-1].cursor
+    assert seen == [f"L{number}" for number in range(23, 0, -2)]
+    assert len(ledger.index.batches(gtin=Gtin(GTIN), limit=100)) == 25
+    assert ledger.index.batches(gtin=Gtin("09521234000013")) == ()
+    assert ledger.index.batches(state=BatchState.RELEASED) == ()
+    assert ledger.index.batch_by_key(seen_key := ledger.index.batches()[0].key).key == seen_key
+
+
+@pytest.mark.parametrize("value", [0, 1, 2**63 - 1, 2**63, 2**64 - 1])
+def test_unsigned_numbers_come_back(value):
+    assert to_unsigned(to_signed(value)) == value
+    assert -(2**63) <= to_signed(value) < 2**63
+    ledger = Ledger().block(("Consortium", "ReadScopesGranted", [1, 2, 0, 1, value]))
+    (grant,) = ledger.index.grants_to(2)
+    assert (grant.valid_until, grant.gtin) == (value, None)
+    with ledger.index.engine.connect() as connection:
+        assert connection.scalar(select(Grant.valid_until)) == value
+
+
+def test_a_leaf_under_an_anchor_of_enormous_size():
+    channel = b"\5" * 32
+    ledger = Ledger().block(("ProcessLedger", "ChannelOpened", [channel, 1, "line", ACCOUNT]))
+    for size in (10, 2**64 - 1):
+        ledger.block(("ProcessLedger", "LogAnchored", [channel, size, b"\1" * 32, 1, 2, ACCOUNT]))
+    covering = ledger.index.anchor_covering
+    assert covering(channel, 9).size == 10
+    assert covering(channel, 10).size == covering(channel, 2**62).size == 2**64 - 1
+    assert covering(channel, -1) is None
+    assert covering(ZERO, 0) is None
+    assert [anchor.size for anchor in ledger.index.anchors(channel, limit=1)] == [2**64 - 1]
+
+
+def test_the_migrations_make_what_the_models_say(tmp_path):
+    index = Index(tmp_path / "index.db")
+    index.migrate()
+    with index.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.REVISION
+
+
+def test_a_database_of_a_newer_software_is_refused(tmp_path):
+    index = Index(tmp_path / "index.db")
+    index.migrate()
+    with index.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(WrongIndex, match="schema 9999"):
+        index.migrate()
+
+
+def test_a_database_without_an_index_says_so(tmp_path):
+    with pytest.raises(IndexUnavailable, match="has no index in it") as refused:
+        Index(tmp_path / "index.db").batches()
+    assert refused.value.field == "database_url"
+
+
+def test_a_database_that_cannot_be_reached_says_so(tmp_path):
+    with pytest.raises(IndexUnavailable):
+        Index(f"sqlite:///{tmp_path / 'nowhere' / 'index.db'}").head()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "://"])
+def test_a_url_of_another_kind_is_refused(url):
+    with pytest.raises(InvalidInput) as refused:
+        Index(url)
+    assert refused.value.field == "database_url"
+
+
+def test_events_are_paged_in_the_order_of_the_chain():
+    ledger = Ledger().block(registered(1), registered(2)).block(registered(3))
+    first = ledger.index.events(limit=2)
+    assert [event.args["lot"] for event in first] == ["L1", "L2"]
+    rest = ledger.index.events(after=(first[-1].block_number, first[-1].log_index))
+    assert [event.args["lot"] for event in rest] == ["L3"]
