@@ -1,0 +1,89 @@
+"""Batch registrations per second, from Python values to included in a block, through the product's own durable outbox.
+
+Each is tried by eth_call first, encoded, signed, stored, sent and its receipt read. Anvil on the same machine makes a
+block every quarter of a second; its block gas limit is out of the way, as it would not be on a public chain. The rival
+is what a web3.py user writes: build, sign and send each with a local nonce, then wait for the receipts; it stores nothing
+and tries nothing. BPDMS published about 250 writes a second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from eth_account import Account
+from web3 import Web3
+
+from bench.figure import Figure
+from bench.gas import GTIN, deployed_chain, registration
+from chromatrace.chain import commands
+from chromatrace.chain.abi import FOLDER
+from chromatrace.chain.client import Chain, Receipt
+from chromatrace.chain.devnode import MNEMONIC
+
+_BLOCK_TIME_S = 0.25
+_SINGLE = 8_000
+_BULK, _PER_CALL = 20_000, 100
+_RIVAL = 1_500
+_GAS = 110_000
+_BULK_GAS = 7_000_000
+
+
+def run(progress: Callable[[str], None]) -> list[Figure]:
+    """Ours one by one and in bulk on one chain, the rival on another of the same settings."""
+    with deployed_chain(block_time_s=_BLOCK_TIME_S) as (_, chain):
+        progress(f"{_SINGLE:,} registrations, one per transaction")
+        single = _timed(chain, [_alone(number) for number in range(_SINGLE)], _SINGLE)
+        progress(f"{_BULK:,} registrations, {_PER_CALL} per transaction")
+        bulk = _timed(chain, [_together(start) for start in range(0, _BULK, _PER_CALL)], _BULK)
+    with deployed_chain(block_time_s=_BLOCK_TIME_S) as (_, chain):
+        progress(f"the rival: {_RIVAL:,} registrations")
+        rival = _web3_loop(chain)
+    loop = "web3.py: build, sign, send each, then wait"
+    return [
+        Figure("writes: registrations included, one per transaction", single, "1/s", "higher", 1_500, loop, rival),
+        Figure("writes: registrations included, 100 per transaction", bulk, "1/s", "higher", None, loop, rival),
+        Figure("writes: one per transaction, times the web3.py loop", single / rival, "×", "higher", 3),
+    ]
+
+
+def _alone(number: int) -> commands.Call:
+    return replace(commands.register_batch(registration(f"S{number}")), gas=_GAS)
+
+
+def _together(start: int) -> commands.Call:
+    lots = [registration(f"M{number}") for number in range(start, start + _PER_CALL)]
+    return replace(commands.register_batches(lots), gas=_BULK_GAS)
+
+
+def _timed(chain: Chain, calls: list[commands.Call], registrations: int) -> float:
+    start = time.perf_counter()
+    outcomes = chain.send_many(calls)
+    seconds = time.perf_counter() - start
+    refused = [outcome for outcome in outcomes if not isinstance(outcome, Receipt) or outcome.block_number is None]
+    if refused:
+        raise RuntimeError(f"{len(refused)} calls were refused, the first: {refused[0]}")
+    return registrations / seconds
+
+
+def _web3_loop(chain: Chain) -> float:
+    web3 = Web3(Web3.HTTPProvider(chain.rpc.url))
+    Account.enable_unaudited_hdwallet_features()
+    account = Account.from_mnemonic(MNEMONIC)
+    abi = (FOLDER / "BatchRegistry.json").read_text(encoding="utf-8")
+    registry = web3.eth.contract(address=chain.manifest.address("BatchRegistry"), abi=abi)
+    nonce = web3.eth.get_transaction_count(account.address)
+    fees = {"maxFeePerGas": 20 * 10**9, "maxPriorityFeePerGas": 10**9, "gas": _GAS, "chainId": chain.manifest.chain_id}
+    start = time.perf_counter()
+    sent = []
+    for number in range(_RIVAL):
+        lot = registration(f"W{number}")
+        values = (int(GTIN), f"W{number}", lot.quantity, lot.serial_root, lot.content_digest, lot.route, [])
+        transaction = registry.functions.register(values).build_transaction({**fees, "nonce": nonce + number})
+        signed = account.sign_transaction(transaction)
+        sent.append(web3.eth.send_raw_transaction(signed.raw_transaction))
+    for tx_hash in sent:
+        if web3.eth.wait_for_transaction_receipt(tx_hash, poll_latency=0.01)["status"] != 1:
+            raise RuntimeError("a registration of the rival failed")
+    return _RIVAL / (time.perf_counter() - start)
