@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import LoginNeeded, LoginRefused, RightMissing, RightsEnded, RightsUnknown, TooMany, status_of
 from app.facts.status import UNKNOWN_BATCH
-from chromatrace.domain.errors import ChromaTraceError
+from chromatrace.domain.errors import ChromaTraceError, IntegrityError, Unavailable
 
 _TITLES: tuple[tuple[type[ChromaTraceError], str], ...] = (
     (RightsUnknown, "The chain does not answer"),
@@ -62,7 +62,18 @@ def refuse(error: ChromaTraceError) -> Any:
     """The answer to one of our own refusals."""
     if isinstance(error, LoginNeeded) and request.method == "GET" and not wants_json():
         return redirect(f"{url_for('franchisee.login')}?next={quote(request.full_path.rstrip('?'))}", 303)
-    return _answer(error, status_of(error))
+    return _answer(_outward(error), status_of(error))
+
+
+def _outward(error: ChromaTraceError) -> ChromaTraceError:
+    """A refusal of a database, node or file names places on our machines: they go to the log, not to the caller."""
+    inward = isinstance(error, Unavailable | IntegrityError) and not type(error).__module__.startswith("app.")
+    if not inward or type(error) in (Unavailable, IntegrityError):
+        return error
+    current_app.logger.warning("refused: %s", error)
+    if isinstance(error, IntegrityError):
+        return IntegrityError("what is stored here does not match its fingerprint on the chain, so it is not shown")
+    return Unavailable("the records cannot be read just now", hint="try again in a minute")
 
 
 def _refuse_http(error: HTTPException) -> Any:

@@ -6,6 +6,7 @@ forgotten with it; the portal never holds an unlocked one.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from chromatrace.chain.abi import contract
 from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.commands import accept_custody, keyed, refuse_custody
-from chromatrace.chain.errors import ChainUnavailable, ContractRefusal, RpcError
+from chromatrace.chain.errors import ChainUnavailable, ContractRefusal, RpcError, WrongDeployment
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.chain.signer import create_keystore, keystore_signer
-from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.domain.identifiers import BatchId, Gtin
 from chromatrace.domain.rights import Role, Scope
+
+log = logging.getLogger(__name__)
 
 MAX_REASON = 200
 """Characters of a reason that goes on the chain."""
@@ -102,6 +105,12 @@ class ChainPort:
                 field="chain",
                 hint="try again in a minute; nothing was changed",
             ) from error
+        except WrongDeployment as error:
+            raise RightsUnknown(
+                "the chain that answers is not the consortium's, so its answers are not believed",
+                field="chain",
+                hint="the portal's operator has to name the right chain and manifest",
+            ) from error
 
     # -- writes
 
@@ -131,7 +140,12 @@ class ChainPort:
         except InvalidInput as error:
             if error.field == "password":
                 raise LoginRefused("the password is wrong", field="password", hint="nothing was sent") from error
-            raise
+            log.warning("a keystore cannot be used: %s", error)
+            raise Unavailable(
+                "this account's key cannot be used here just now",
+                field="keystore",
+                hint="nothing was sent; tell the portal's operator",
+            ) from error
         key = f"{signer.address}:{call.key}"
         return self._chain.with_signer(signer).submit(keyed(call, key), wait=False).tx
 

@@ -7,7 +7,7 @@ import string
 from datetime import UTC, datetime, timedelta
 
 from eth_keys.exceptions import BadSignature
-from eth_keys.exceptions import ValidationError as InvalidSignatureValue
+from eth_utils.exceptions import ValidationError as InvalidSignatureValue
 from pydantic import ValidationError
 from siwe import ISO8601Datetime, SiweMessage, VerificationError
 from sqlalchemy import delete

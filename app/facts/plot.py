@@ -72,10 +72,11 @@ def _thinned(series: Sequence[Reading]) -> Sequence[Reading]:
     """At most `_MAX_POINTS`: the least and the most of each stretch, so that no excursion is lost."""
     if len(series) <= _MAX_POINTS:
         return series
-    stretch = -(-len(series) // (_MAX_POINTS // 2))
+    stretch = -(-len(series) // (_MAX_POINTS // 2 - 1))
     kept: list[Reading] = []
     for start in range(0, len(series), stretch):
         part = series[start : start + stretch]
         extremes = {min(part, key=lambda item: item.value), max(part, key=lambda item: item.value)}
         kept.extend(sorted(extremes, key=lambda item: item.source_time_ns))
-    return kept
+    # Both ends stay, or the line would stop short of the window.
+    return [series[0], *kept, series[-1]]

@@ -5,7 +5,7 @@ Example Glass makes panes, Example Spectroscopy inspects them, Example Windows s
     L2410A  released, offered to Example Windows          L2410D  first inspection passed, being assembled
     L2410B  recalled after release                        L2410E  stopped: first inspection failed
     L2410C  on hold                                       L2410F  released, offered, its inspection document altered
-    L2410G  released, offered
+    L2410G  released, offered                             L2410H  released
 """
 
 from __future__ import annotations
@@ -137,12 +137,12 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
     _organisations(world)
     _accounts(world)
     window = _readings(world)
-    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410E", "L2410F", "L2410G"):
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410E", "L2410F", "L2410G", "L2410H"):
         _register(world, lot)
-    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410F", "L2410G"):
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410F", "L2410G", "L2410H"):
         _inspect(world, lot, Stage.FIRST, Verdict.PASS, window)
     _inspect(world, "L2410E", Stage.FIRST, Verdict.FAIL, window)
-    for lot in ("L2410A", "L2410B", "L2410C", "L2410F", "L2410G"):
+    for lot in ("L2410A", "L2410B", "L2410C", "L2410F", "L2410G", "L2410H"):
         batch = world.key(lot).batch_id
         world.submit(MAKER, commands.assemble(batch))
         _inspect(world, lot, Stage.FINAL, Verdict.PASS, None)

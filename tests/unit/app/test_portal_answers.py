@@ -274,6 +274,13 @@ def test_what_nobody_foresaw_tells_nothing(client, monkeypatch):
     assert "Traceback" not in answer.text
 
 
+def test_a_broken_index_tells_no_path(config):
+    app = create_app(replace(config, index_url=f"sqlite:///{config.data_folder / 'no-such.db'}"))
+    answer = app.test_client().get(f"/01/{GTIN}/10/L1", headers={"Accept": "application/json"})
+    assert answer.status_code == 503
+    assert str(config.data_folder) not in answer.text
+
+
 def test_health_says_that_the_chain_is_away(client):
     answer = client.get("/healthz")
     assert answer.status_code == 503

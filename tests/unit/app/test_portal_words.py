@@ -1,0 +1,198 @@
+"""States, events, numbers and plots in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.facts.inspection import number_words
+from app.facts.parties import Party
+from app.facts.plot import HEIGHT, WIDTH, plots_of
+from app.facts.status import Tone, status_of, stops_of
+from app.facts.timeline import steps_of
+from app.words import iso_time, plain_rfc3339, plain_time, short_hash, tag_words, unit_words
+from chromatrace.domain.identifiers import BatchId, Gtin, Lot
+from chromatrace.domain.reading import Reading
+from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.index.views import BatchView, EventRef, EventView
+
+REF = EventRef(7, b"\1" * 32, 1_792_000_000, b"\2" * 32, 0)
+ID = BatchId(b"\3" * 32)
+RELEASED = BatchView(
+    batch_id=ID,
+    gtin=Gtin("09521234543213"),
+    lot=Lot("L1"),
+    producer=1,
+    custodian=1,
+    state=BatchState.RELEASED,
+    on_hold=False,
+    hold_reason=None,
+    recalled=False,
+    recall_cause=None,
+    recall_reason=None,
+    quantity=200,
+    standard=190,
+    defective=7,
+    scrap=3,
+    channels=frozenset({SalesChannel.STANDARD}),
+    first_verdict=Verdict.PASS,
+    final_verdict=Verdict.PASS,
+    first_revision=1,
+    final_revision=1,
+    serial_root=None,
+    content_digest=b"\4" * 32,
+    route=None,
+    cursor=1,
+    registered=REF,
+    changed=REF,
+)
+
+
+@pytest.mark.parametrize("state", [state for state in BatchState if state is not BatchState.UNKNOWN])
+def test_every_state_has_words(state):
+    status = status_of(replace(RELEASED, state=state))
+    assert status.word != "unknown"
+    assert status.headline
+    assert status.explanation.endswith(".")
+
+
+def test_a_recall_outranks_a_hold_and_a_hold_the_release():
+    held = replace(RELEASED, on_hold=True, hold_reason="drift")
+    assert (status_of(held).word, status_of(held).reason) == ("on-hold", "drift")
+    recalled = replace(held, recalled=True, recall_reason="leak", recall_cause=ID)
+    assert (status_of(recalled).word, status_of(recalled).tone, status_of(recalled).reason) == (
+        "recalled",
+        Tone.ALARM,
+        "leak",
+    )
+    assert "another batch" not in status_of(recalled).explanation
+    inherited = replace(recalled, recall_cause=BatchId(b"\5" * 32))
+    assert "another batch" in status_of(inherited).explanation
+
+
+@pytest.mark.parametrize(
+    ("channels", "word"),
+    [
+        ({SalesChannel.STANDARD}, "released"),
+        ({SalesChannel.DEFECTIVE}, "released-defective"),
+        ({SalesChannel.STANDARD, SalesChannel.DEFECTIVE}, "released-mixed"),
+    ],
+)
+def test_the_channel_is_said(channels, word):
+    assert status_of(replace(RELEASED, channels=frozenset(channels))).word == word
+
+
+def test_the_strip_shows_how_far_it_came():
+    assert all(stop.reached for stop in stops_of(RELEASED))
+    stopped = stops_of(
+        replace(RELEASED, state=BatchState.STOPPED, first_verdict=Verdict.FAIL, final_verdict=Verdict.NONE)
+    )
+    assert [(stop.reached, stop.failed) for stop in stopped] == [
+        (True, False),
+        (True, True),
+        (False, False),
+        (False, False),
+        (False, False),
+    ]
+
+
+def _event(name, args, log_index=0, tx=b"\2" * 32, contract="BatchRegistry"):
+    return EventView(7, b"\1" * 32, 1_792_000_000, tx, log_index, contract, name, args)
+
+
+def _name(number):
+    return Party(number, f"Organisation {number}", "Carrier", "", standing=True)
+
+
+def test_what_two_contracts_say_of_one_step_is_said_once():
+    accepted = {"from": 1, "to": 2}
+    steps = steps_of(
+        [
+            _event("CustodyMoved", accepted),
+            _event("CustodyAccepted", accepted, 1, contract="CustodyLedger"),
+            _event("CustodyMoved", accepted, 2, tx=b"\6" * 32),
+        ],
+        [],
+        _name,
+    )
+    assert [(step.event, step.title) for step in steps] == [
+        ("CustodyAccepted", "Handed over"),
+        ("CustodyMoved", "Handed over"),
+    ]
+    assert steps[0].detail == "Organisation 2 took the batch over from Organisation 1."
+
+
+def test_an_event_without_words_is_shown_by_its_name():
+    (step,) = steps_of([_event("SomethingNew", {})], [], _name)
+    assert (step.title, step.detail) == ("SomethingNew", "")
+
+
+def test_a_superseding_verdict_says_so():
+    args = {
+        "stage": Stage.FINAL,
+        "verdict": Verdict.FAIL,
+        "revision": 2,
+        "organisation": 3,
+        "sampleSize": 1,
+        "defects": 1,
+    }
+    (step,) = steps_of([_event("InspectionRecorded", args)], [], _name)
+    assert (step.title, step.tone) == ("Final inspection failed", Tone.ALARM)
+    assert "measured 1 unit, 1 out of limits. Revision 2" in step.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (63.2, "63.2"),
+        (40.0, "40"),
+        (0.0, "0"),
+        (1234567.0, "1.23e+06"),
+        (1520.4, "1,520"),
+        (0.00012, "0.00012"),
+        (-3.14159, "-3.142"),
+    ],
+)
+def test_numbers_without_noise(value, words):
+    assert number_words(value) == words
+
+
+def test_times_and_hashes():
+    assert plain_time(1_792_000_000) == "14 Oct 2026, 17:46 UTC"
+    assert iso_time(1_792_000_000) == "2026-10-14T17:46:40Z"
+    assert plain_time(2**64 - 1) == "no end"
+    assert iso_time(2**64 - 1) == "9999-12-31T23:59:59Z"
+    assert plain_rfc3339("2026-10-14T19:46:40+02:00") == "14 Oct 2026, 17:46 UTC"
+    assert short_hash("0x" + "ab" * 32) == "0xababab…abab"
+    assert (tag_words("Line1.Chamber/working_pressure"), unit_words("Cel"), unit_words("Pa")) == (
+        "Working pressure",
+        "°C",
+        "Pa",
+    )
+
+
+def _readings(tag, values, quality=0):
+    return [
+        Reading("m", tag, 1_000 + number, 1_000 + number, value, "Pa", quality=quality, sequence=number)
+        for number, value in enumerate(values)
+    ]
+
+
+def test_a_plot_keeps_every_excursion():
+    values = [1.0] * 5_000
+    values[1_234], values[4_321] = 9.0, -9.0
+    (plot,) = plots_of(_readings("p", values), ["p"])
+    heights = [float(point.split(",")[1]) for point in plot.points.split()]
+    assert (plot.least, plot.most, plot.count) == (-9.0, 9.0, 5_000)
+    assert min(heights) == 4.0
+    assert max(heights) == HEIGHT - 4.0
+    assert len(heights) <= 160
+    assert plot.points.split()[-1].startswith(f"{WIDTH:.1f},")
+
+
+def test_plots_prefer_what_was_asked_for_and_what_varies():
+    readings = _readings("flat", [1.0, 1.0]) + _readings("wavy", [1.0, 2.0]) + _readings("single", [1.0])
+    assert [plot.tag for plot in plots_of(readings, [])] == ["wavy", "flat"]
+    assert [plot.tag for plot in plots_of(readings, ["flat", "absent"])] == ["flat"]
+    assert plots_of(_readings("bad", [1.0, 2.0], quality=0x80000000), []) == ()
