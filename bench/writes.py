@@ -2,8 +2,8 @@
 
 Each is tried by eth_call first, encoded, signed, stored, sent and its receipt read. Anvil on the same machine makes a
 block every quarter of a second; its block gas limit is out of the way, as it would not be on a public chain. The rival
-is what a web3.py user writes: build, sign and send each with a local nonce, then wait for the receipts; it stores nothing
-and tries nothing. BPDMS published about 250 writes a second.
+is what a web3.py user writes: build, sign and send each with a local nonce, then wait for the receipts; it stores
+nothing and tries nothing. BPDMS published about 250 writes a second.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import http.client
-import itertools
 import ssl
 import threading
 from collections.abc import Sequence
@@ -22,6 +21,8 @@ from chromatrace.domain.errors import InvalidInput
 
 _STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
 _FAILED = (OSError, http.client.HTTPException)
+_MAX_BODY = 500_000
+"""Bytes after which a batch goes out in parts: Anvil takes 2 MB, proxies often 1 MB."""
 _TRANSIENT_RETRIES = 5
 _TRANSIENT = ("blockoutofrange", "header not found", "unknown block")
 
@@ -59,12 +60,12 @@ class RpcClient:
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
-        self._ids = itertools.count(1)
         self._local = threading.local()
 
     def call(self, method: str, *params: Any) -> Any:
         """One request; returns its `result`, raises `RpcError` or `ChainUnavailable`."""
-        answer = self._exchange({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params})
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        answer = self._exchange(orjson.dumps(request))
         return self._result(method, answer)
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
@@ -87,16 +88,21 @@ class RpcClient:
         return outcomes
 
     def _batch_once(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        if not requests:
-            return []
-        first = next(self._ids)
-        for _ in range(len(requests) - 1):
-            next(self._ids)
-        body = [
-            {"jsonrpc": "2.0", "id": first + place, "method": method, "params": params}
-            for place, (method, params) in enumerate(requests)
-        ]
-        answers = self._exchange(body)
+        outcomes: list[Any] = []
+        items: list[bytes] = []
+        size = 0
+        for number, (method, params) in enumerate(requests):
+            if items and size > _MAX_BODY:
+                outcomes += self._exchange_items(items, requests[number - len(items) : number])
+                items, size = [], 0
+            items.append(orjson.dumps({"jsonrpc": "2.0", "id": len(items), "method": method, "params": params}))
+            size += len(items[-1])
+        if items:
+            outcomes += self._exchange_items(items, requests[len(requests) - len(items) :])
+        return outcomes
+
+    def _exchange_items(self, items: Sequence[bytes], requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        answers = self._exchange(b"[" + b",".join(items) + b"]")
         if not isinstance(answers, list):
             self._result("batch", answers)
             raise self._unusable("the node does not answer JSON-RPC batches")
@@ -104,7 +110,7 @@ class RpcClient:
         outcomes: list[Any] = []
         for place, (method, _) in enumerate(requests):
             try:
-                outcomes.append(self._result(method, by_id.get(first + place)))
+                outcomes.append(self._result(method, by_id.get(place)))
             except RpcError as error:
                 outcomes.append(error)
         return outcomes
@@ -131,8 +137,7 @@ class RpcClient:
             f"{self.url}: {why}", field="rpc_url", hint="point rpc_url at the JSON-RPC port of an Ethereum node"
         )
 
-    def _exchange(self, body: Any) -> Any:
-        payload = orjson.dumps(body)
+    def _exchange(self, payload: bytes) -> Any:
         fresh = getattr(self._local, "connection", None) is None
         try:
             status, content = self._post(payload)

@@ -70,6 +70,12 @@ def test_a_batch_is_put_in_order(node, rpc):
     assert rpc.batch([("a", []), ("b", [1])]) == ["a", "b"]
 
 
+def test_a_large_batch_goes_out_in_parts_and_comes_back_in_order(node, rpc):
+    node.replies = [lambda body: [{"id": item["id"], "result": item["params"][0][:1]} for item in body]] * 3
+    assert rpc.batch([("a", [letter * 300_000]) for letter in "abcde"]) == list("abcde")
+    assert [len(body) for _, _, body in node.seen] == [2, 2, 1]
+
+
 def test_errors_in_a_batch_stand_in_their_place(node, rpc):
     def mixed(body):
         error = {"code": 3, "message": "execution reverted", "data": "0x1234"}
