@@ -24,9 +24,12 @@ def deploy(request):
     return request.config.pluginmanager.get_plugin(str(root)).deploy
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def yard(tmp_path_factory, deploy):
-    """A chain of these tests alone, with the contracts and a consortium on it; it only ever grows or reorganises."""
+    """A chain of one module's own, with the contracts and a consortium on it; it only ever grows or reorganises.
+
+    Not of the session: Anvil forgets the states of old blocks, and could not be rolled back far on a long chain.
+    """
     with DevNode("anvil", history=True) as node:
         path = deploy(node, tmp_path_factory.mktemp("yard"))
         world = World(node.rpc(), Manifest.load(path)).found()

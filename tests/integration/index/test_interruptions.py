@@ -97,11 +97,11 @@ def _indexed(index):
 
 def test_readers_see_whole_blocks_while_the_writer_works(yard, index, database_url, manifest_path):
     """A snapshot's events, batches and cursor are of one block."""
-    yard.live(60)
+    yard.live(20)
     process = start_follower(database_url, yard.rpc.url, manifest_path, blocks_at_once=1)
     seen = set()
     try:
-        while (at := _indexed(index)) != head(yard):
+        while len(seen) < 8 and (at := _indexed(index)) != head(yard):
             if at is None:
                 continue
             with index.snapshot() as snapshot:
