@@ -11,8 +11,9 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -41,6 +42,7 @@ from chromatrace.plant.sources import Source
 @click.option("--name", help="Source name of the recording; the file's stem where not given.")
 @click.option("--start", help="Simulated time of the start, RFC 3339; now where not given.")
 @click.option("--time-factor", default="1", show_default=True, help="Simulated seconds in a real one, or max.")
+@click.option("--wait-for-client", is_flag=True, help="Begin when a client has subscribed.")
 @click.option("--runs", type=click.IntRange(min=1), help="End when every machine has finished so many runs.")
 @click.option("--sample-period", type=float, help="Simulated seconds between samples; the plant's where not given.")
 @click.option("--seed", type=int, default=1, show_default=True)
@@ -57,6 +59,7 @@ def main(
     name: str | None,
     start: str | None,
     time_factor: str,
+    wait_for_client: bool,
     runs: int | None,
     sample_period: float | None,
     seed: int,
@@ -84,18 +87,27 @@ def main(
                 faults=[parse_fault(fault) for fault in faults],
                 sample_period_s=sample_period,
             )
-        asyncio.run(_serve(source, endpoint, _factor(time_factor), history, Security(certificates, users)))
+        security = Security(certificates, users)
+        serving = partial(
+            serve,
+            source,
+            endpoint,
+            time_factor=_factor(time_factor),
+            wait_for_client=wait_for_client,
+            history=history,
+            security=security,
+            ready=_announce(source),
+        )
+        asyncio.run(_until_told(serving))
     except ChromaTraceError as error:
         raise click.ClickException(str(error)) from error
 
 
-async def _serve(source: Source, endpoint: str, factor: float | None, history: int, security: Security) -> None:
+async def _until_told(serving: Callable[..., Awaitable[None]]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(
-        source, endpoint, time_factor=factor, history=history, security=security, ready=_announce(source), stop=stop
-    )
+    await serving(stop=stop)
 
 
 def _announce(source: Source) -> Callable[[str], None]:

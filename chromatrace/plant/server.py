@@ -7,9 +7,11 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlparse
 
 from asyncua import Server, ua
+from asyncua.common.callback import CallbackType
 
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.plant.address_space import PlantNodes, build
@@ -32,6 +34,7 @@ async def serve(
     endpoint: str = DEFAULT_ENDPOINT,
     *,
     time_factor: float | None = 1.0,
+    wait_for_client: bool = False,
     history: int = 100_000,
     security: Security | None = None,
     ready: Callable[[str], None] | None = None,
@@ -39,7 +42,8 @@ async def serve(
 ) -> None:
     """Serves until `stop` is set, or for ever; after the last step the values and their history stay.
 
-    `time_factor`: simulated seconds in a real one; None: as fast as it goes. `history`: values kept for each variable.
+    `time_factor`: simulated seconds in a real one; None: as fast as it goes. `wait_for_client`: the first step is
+    not written before a client has subscribed. `history`: values kept for each variable.
     `ready` is called with the URL once clients can connect (port 0 in `endpoint` takes a free one). Raises
     `InsecureEndpoint`, `InvalidInput` (endpoint, time_factor), `Unavailable` where the port is taken.
     """
@@ -49,7 +53,7 @@ async def serve(
     async with running_server(source, endpoint, history=history, security=security) as (plant, url):
         if ready is not None:
             ready(url)
-        playing = asyncio.create_task(plant.play(source, time_factor))
+        playing = asyncio.create_task(plant.play(source, time_factor, wait_for_client=wait_for_client))
         waiting = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({playing, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -70,9 +74,17 @@ class PlantServer:
         self._nodes = nodes
         self._history = history
         self._steps = 0
+        self._subscribed = asyncio.Event()
+        server.subscribe_server_callback(CallbackType.ItemSubscriptionCreated, self._client_subscribed)
 
-    async def play(self, source: Source, time_factor: float | None) -> None:
+    def _client_subscribed(self, event: Any, _: Any) -> None:
+        if event.is_external:
+            self._subscribed.set()
+
+    async def play(self, source: Source, time_factor: float | None, *, wait_for_client: bool = False) -> None:
         """Writes every step when it is due; then says that it has finished."""
+        if wait_for_client:
+            await self._subscribed.wait()
         clock = asyncio.get_running_loop().time
         begun, first_ns = clock(), None
         for step in source.steps():

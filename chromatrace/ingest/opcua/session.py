@@ -19,6 +19,8 @@ from chromatrace.ingest.opcua.values import TagKey, to_datetime
 
 _KEEP_ALIVE_COUNT = 10
 _LIFETIME_COUNT = 3_000
+_AT_ONCE = 50
+"""Requests under way while browsing: servers limit how many they queue for a connection."""
 _NO_TIME = ua.get_win_epoch()
 _NOT_LET_IN = (
     ua.uaerrors.BadUserAccessDenied,
@@ -80,7 +82,10 @@ class Session:
         for node in await self._client.nodes.objects.get_children():
             if node.nodeid.NamespaceIndex == index:
                 source = self._settings.source or (await node.read_browse_name()).Name
-                found += [await self._tag(source, variable) for variable in await _numbers_below(node)]
+                variables = await _numbers_below(node)
+                for start in range(0, len(variables), _AT_ONCE):
+                    some = variables[start : start + _AT_ONCE]
+                    found += await asyncio.gather(*(self._tag(source, variable) for variable in some))
         if f"{self._settings.namespace}:status" in namespaces:
             self._finished = await self._find_finished(namespaces.index(f"{self._settings.namespace}:status"))
         return found

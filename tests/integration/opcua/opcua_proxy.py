@@ -9,7 +9,11 @@ from urllib.parse import urlparse
 
 
 class CuttingProxy:
-    """Before an `opc.tcp` server. `cut` breaks all connections; while `refusing`, new ones are closed at once."""
+    """Before an `opc.tcp` server. `cut` breaks all connections; while `refusing`, new ones are closed at once.
+
+    After `cut_after(n)` it cuts by itself, once, when the server has sent n more bytes, most likely in the middle of a
+    message, and refuses from then on.
+    """
 
     def __init__(self, url: str) -> None:
         self._target = urlparse(url)
@@ -18,7 +22,8 @@ class CuttingProxy:
         self._lock = threading.Lock()
         self._closed = False
         self.refusing = False
-        self.accepted = 0
+        self._remaining: int | None = None
+        self.has_cut = threading.Event()
 
     @property
     def url(self) -> str:
@@ -43,6 +48,21 @@ class CuttingProxy:
                 end.close()
             self._open.clear()
 
+    def cut_after(self, count: int) -> None:
+        self._remaining = count
+
+    def _allowed(self, data: bytes) -> bytes:
+        if self._remaining is None:
+            return data
+        allowed = data[: self._remaining]
+        self._remaining -= len(allowed)
+        if self._remaining == 0:
+            self._remaining = None
+            self.refusing = True
+            self.cut()
+            self.has_cut.set()
+        return allowed
+
     def _accept(self) -> None:
         while not self._closed:
             try:
@@ -57,16 +77,15 @@ class CuttingProxy:
             except OSError:
                 client.close()
                 continue
-            self.accepted += 1
             with self._lock:
                 self._open |= {client, server}
             for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink, source is server), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         try:
             while data := source.recv(65536):
-                sink.sendall(data)
+                sink.sendall(self._allowed(data) if counted else data)
         except OSError:
             pass
         with self._lock:

@@ -186,7 +186,7 @@ def test_without_history_a_gap_is_reported_and_live_values_go_on(loop, press, sp
     async def scenario():
         with CuttingProxy(press.url) as proxy:
             await press.write("force", 0, 1.0)
-            async with running(settings(proxy.url), spool) as gateway:
+            async with running(settings(proxy.url, timeout_s=3.0), spool) as gateway:
                 await until(lambda: len(of_tag(spool, "force")) == 1)
                 proxy.refusing = True
                 await asyncio.to_thread(proxy.cut)
@@ -227,25 +227,31 @@ def test_a_server_that_is_away_is_waited_for(spool):
 
 def test_a_killed_gateway_resumes_without_loss(tmp_path, data_dir):
     """kill -9 in the middle, then a new gateway on the same spool: every reading once."""
-    rows = 150
+    rows = 200
     table = tmp_path / "table.dat"
     table.write_text("".join((data_dir / "tep" / "d00_te.dat").read_text().splitlines(keepends=True)[:rows]))
     program = (
         "import sys; from chromatrace.ingest.opcua import *; from chromatrace.ingest.spool import Spool\n"
         "with BackgroundGateway(OpcUaSettings(sys.argv[1], 'c', since_ns=0), Spool(sys.argv[2])) as g: g.wait()"
     )
-    arguments = ("--recording", str(table), "--columns", "c(1..52)", "--step", "180", "--time-factor", "9000")
+    arguments = ("--recording", str(table), "--columns", "c(1..52)", "--step", "180", "--wait-for-client")
     path = tmp_path / "spool.db"
-    with PlantProcess(*arguments) as plant, Spool(path) as spool:
-        killed = subprocess.Popen([sys.executable, "-c", program, plant.url, str(path)], stderr=subprocess.DEVNULL)
+    with (
+        PlantProcess(*arguments, "--time-factor", "9000") as plant,
+        CuttingProxy(plant.url) as proxy,
+        Spool(path) as spool,
+    ):
+        killed = subprocess.Popen([sys.executable, "-c", program, proxy.url, str(path)], stderr=subprocess.DEVNULL)
         try:
-            wait_until(lambda: spool.size("c") > 52)
+            wait_until(lambda: spool.size("c") > 0)
+            proxy.cut_after(50_000)
+            assert proxy.has_cut.wait(60)
         finally:
             killed.kill()
             killed.wait()
         before = spool.size("c")
-        with BackgroundGateway(OpcUaSettings(plant.url, "c", since_ns=0, once=True), spool) as gateway:
-            assert gateway.wait(60)
+        with BackgroundGateway(OpcUaSettings(plant.url, "c", once=True), spool) as gateway:
+            assert gateway.wait(180)
         readings = list(spool.entries("c"))
     assert before < 52 * rows
     assert len(readings) == 52 * rows

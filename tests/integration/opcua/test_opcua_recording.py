@@ -36,10 +36,10 @@ def beginning(recording, tmp_path_factory):
     return path
 
 
-def served(recording, time_factor):
+def served(recording, time_factor, *others):
     return PlantProcess(
         *("--recording", str(recording), "--columns", COLUMNS, "--step", "180", "--start", START),
-        *("--time-factor", time_factor),
+        *("--time-factor", time_factor, *others),
     )
 
 
@@ -72,31 +72,31 @@ def test_every_reading_once_in_spite_of_a_cut(recording, tmp_path):
     wanted = expected(recording)
     assert len(wanted) == READINGS
     with (
-        served(recording, "34560") as plant,  # five seconds
+        served(
+            recording, "20000", "--wait-for-client"
+        ) as plant,  # nine seconds, so that many messages come before the cut
         CuttingProxy(plant.url) as proxy,
         Spool(tmp_path / "spool.db") as spool,
-        BackgroundGateway(OpcUaSettings(proxy.url, "tep", since_ns=0, once=True), spool) as gateway,
+        BackgroundGateway(OpcUaSettings(proxy.url, "tep", once=True, timeout_s=3.0), spool) as gateway,
     ):
-        wait_until(lambda: gateway.statistics.taken > READINGS // 3, "a third of the readings")
-        live_before = gateway.statistics.taken - gateway.statistics.replayed
-        proxy.refusing = True
-        proxy.cut()
+        wait_until(lambda: spool.size("tep") > 0, "a first reading")
+        proxy.cut_after(300_000)
+        assert proxy.has_cut.wait(60)
         wait_until(lambda: gateway.statistics.failed_attempts > 0, "a refused connection")
         at_cut = spool.size("tep")
         proxy.refusing = False
-        assert gateway.wait(60)
+        assert gateway.wait(180)
         statistics = gateway.statistics
         found = stored(spool, "tep")
         readings = list(spool.entries("tep"))
     assert found == wanted
-    assert live_before > 0
-    assert at_cut < READINGS
+    assert 0 < at_cut < READINGS
     assert statistics.reconnects == 1
     assert statistics.taken == READINGS
     assert statistics.conflicting == statistics.refused == statistics.gaps_unfilled == 0
     # What was missed came from history and says so; what came before the cut did not.
-    assert sum(reading.replayed for reading in readings) == statistics.replayed
-    assert any(reading.replayed for reading in readings[at_cut:])
+    assert sum(reading.replayed for reading in readings) == statistics.replayed > 0
+    assert not any(reading.replayed for reading in readings[:at_cut])
     assert [reading.sequence for reading in readings] == list(range(READINGS))
     assert all(reading.quality == 0 for reading in readings)
 
@@ -104,7 +104,7 @@ def test_every_reading_once_in_spite_of_a_cut(recording, tmp_path):
 def test_the_file_reader_gives_the_same_readings(recording, tmp_path):
     with served(recording, "max") as plant, Spool(tmp_path / "spool.db") as spool:
         with BackgroundGateway(OpcUaSettings(plant.url, "opcua", since_ns=0, once=True), spool) as gateway:
-            assert gateway.wait(60)
+            assert gateway.wait(180)
         ingest_file(spool, "file", recording, Table(parse_columns(COLUMNS), START_NS, STEP_NS))
         assert len(stored(spool, "file")) == READINGS
         assert stored(spool, "opcua") == stored(spool, "file")
@@ -115,14 +115,21 @@ def test_the_file_reader_gives_the_same_readings(recording, tmp_path):
 
 def test_a_gateway_resumes_where_an_earlier_one_stopped(beginning, tmp_path):
     wanted = expected(beginning)
-    with served(beginning, "18000") as plant, Spool(tmp_path / "spool.db") as spool:
-        with BackgroundGateway(OpcUaSettings(plant.url, "tep", since_ns=0), spool) as first:
-            wait_until(lambda: first.statistics.taken > len(wanted) // 5, "a fifth of the readings")
+    with (
+        served(beginning, "9000", "--wait-for-client") as plant,
+        CuttingProxy(plant.url) as proxy,
+        Spool(tmp_path / "spool.db") as spool,
+    ):
+        with BackgroundGateway(OpcUaSettings(proxy.url, "tep", timeout_s=3.0), spool) as first:
+            wait_until(lambda: spool.size("tep") > 0, "a first reading")
+            proxy.cut_after(50_000)
+            assert proxy.has_cut.wait(60)
+            wait_until(lambda: first.statistics.failed_attempts > 0, "a refused connection")
         between = spool.size("tep")
         assert 0 < between < len(wanted)
-        # No `since_ns`: what the spool has says where to go on.
+        # What the spool has says where to go on.
         with BackgroundGateway(OpcUaSettings(plant.url, "tep", once=True), spool) as second:
-            assert second.wait(60)
+            assert second.wait(180)
         assert stored(spool, "tep") == wanted
         assert second.statistics.taken == len(wanted) - between
         assert [reading.sequence for reading in spool.entries("tep")] == list(range(len(wanted)))
@@ -134,7 +141,7 @@ def test_an_overflown_queue_on_the_server_is_filled_from_history(beginning, tmp_
     wanted = expected(beginning)
     with served(beginning, "12000") as plant, Spool(tmp_path / "spool.db") as spool:
         with BackgroundGateway(OpcUaSettings(plant.url, "tep", **settings), spool) as gateway:
-            assert gateway.wait(60)
+            assert gateway.wait(180)
         assert stored(spool, "tep") == wanted
         assert gateway.statistics.overflows > 0
         assert gateway.statistics.gaps_unfilled == gateway.statistics.conflicting == 0
