@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,11 +12,14 @@ from typing import Protocol
 from app.facts.parties import Party, party_of
 from app.facts.plot import Plot, plots_of
 from chromatrace.domain.documents import ReadingWindow
+from chromatrace.domain.errors import IntegrityError, InvalidInput, Unavailable
 from chromatrace.domain.reading import Reading
 from chromatrace.index.database import Queries
 from chromatrace.index.views import AnchorView
 from chromatrace.merkle.entry import encode_reading
 from chromatrace.merkle.log import leaf_hash, root
+
+log = logging.getLogger(__name__)
 
 MAX_REBUILT = 200_000
 """Readings up to which a log's root is computed again from what is stored here."""
@@ -115,12 +119,22 @@ def window_facts(
         return WindowFacts(window, owner, Coverage.NOT_YET if covering is None else Coverage.ANCHORED, covering)
     if anchor.size == window.tree_size and anchor.root != window.root:
         return WindowFacts(window, owner, Coverage.CONTRADICTED, anchor)
-    held = readings is not None and readings.size(window.channel) >= window.tree_size
-    if not held or readings is None:
-        return WindowFacts(window, owner, Coverage.ANCHORED, anchor)
-    rebuilt = _rebuilds(window, readings.entries)
-    drawn = _decoded(window, readings) if rebuilt is not False else []
-    return WindowFacts(window, owner, Coverage.ANCHORED, anchor, rebuilt, plots_of(drawn, plot_tags))
+    rebuilt, plots = _drawn(window, readings, plot_tags) if readings is not None else (None, ())
+    return WindowFacts(window, owner, Coverage.ANCHORED, anchor, rebuilt, plots)
+
+
+def _drawn(
+    window: ReadingWindow, readings: ReadingsSource, plot_tags: tuple[str, ...]
+) -> tuple[bool | None, tuple[Plot, ...]]:
+    """Whether the stored readings give the window's root, and their plots. A page does without them where they fail."""
+    try:
+        if readings.size(window.channel) < window.tree_size:
+            return None, ()
+        rebuilt = _rebuilds(window, readings.entries)
+        return rebuilt, () if rebuilt is False else plots_of(_decoded(window, readings), plot_tags)
+    except (Unavailable, IntegrityError, InvalidInput) as error:
+        log.warning("readings of %s cannot be shown: %s", window.channel, error)
+        return None, ()
 
 
 def _decoded(window: ReadingWindow, readings: ReadingsSource) -> list[Reading]:

@@ -14,6 +14,7 @@ from portal_world import GTIN, MAKER, OTHER_SHOP, PASSWORD, REGISTRAR, SHOP
 from app import create_app
 from chromatrace.chain import commands
 from chromatrace.chain.devnode import DevNode
+from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
 
@@ -139,6 +140,43 @@ def test_the_window_is_covered_by_an_anchor_and_rebuilt(client, world):
     assert window["readings"] == 1_520
     channel = world.chains[MAKER].read("ProcessLedger", "channelIdOf", world.organisations["maker"], "line-1")
     assert window["root"] == "0x" + world.chains[MAKER].read("ProcessLedger", "channel", channel)["root"].hex()
+
+
+class _Broken:
+    """A spool whose file cannot be read."""
+
+    def size(self, channel):
+        raise Unavailable("no such table")
+
+
+class _Altered:
+    """A spool in which somebody changed one reading."""
+
+    def __init__(self, spool):
+        self._spool = spool
+
+    def size(self, channel):
+        return self._spool.size(channel)
+
+    def entries(self, channel, start, stop):
+        for reading in self._spool.entries(channel, start, stop):
+            yield replace(reading, value=9.9) if reading.sequence == 77 else reading
+
+
+def test_a_page_does_without_readings_that_cannot_be_read(world):
+    client = create_app(world.config(BASE), _Broken()).test_client()
+    window = _batch(client, "L2410H").json["inspections"][0]["readings"]
+    assert (window["coverage"], window["rebuilt_from_readings"]) == ("anchored", None)
+    assert "plot-line" not in client.get(f"/01/{GTIN}/10/L2410H").text
+
+
+def test_altered_readings_are_called_so_and_not_drawn(world):
+    client = create_app(world.config(BASE), _Altered(world.spool)).test_client()
+    assert _batch(client, "L2410H").json["inspections"][0]["readings"]["rebuilt_from_readings"] is False
+    page = client.get(f"/01/{GTIN}/10/L2410H").text
+    assert "do not give that fingerprint" in page
+    assert "does not match what the chain holds" in page
+    assert "plot-line" not in page
 
 
 def test_units_are_checked_under_the_serial_root(client):
