@@ -29,7 +29,6 @@ class BatchFold(EntityFold):
         self._inputs: list[State] = []
         self._inspections: list[State] = []
         self._offers: dict[int, State] = {}
-        self._new_offers: set[int] = set()
         self._rules: dict[str, Callable[[State, EventRecord], None]] = {
             "VerdictApplied": _verdict_applied,
             "BatchRecycled": lambda state, event: state.update(state=BatchState.RECYCLED.value),
@@ -65,11 +64,8 @@ class BatchFold(EntityFold):
         super().write()
         bulk.insert(self._connection, table_of(BatchInput), self._inputs)
         bulk.insert(self._connection, table_of(Inspection), self._inspections)
-        new = [offer for place, offer in self._offers.items() if place in self._new_offers]
-        old = [offer for place, offer in self._offers.items() if place not in self._new_offers]
-        bulk.insert(self._connection, table_of(Offer), new)
-        bulk.replace(self._connection, table_of(Offer), old)
-        for done in (self._inputs, self._inspections, self._offers, self._new_offers):
+        bulk.replace(self._connection, table_of(Offer), list(self._offers.values()))
+        for done in (self._inputs, self._inspections, self._offers):
             done.clear()
 
     def _registered(self, batch: bytes, event: EventRecord) -> State:
@@ -142,7 +138,6 @@ class BatchFold(EntityFold):
             "closed_by": None,
             "reason": None,
         }
-        self._new_offers.add(event.position)
         state["open_offer"] = event.position
 
     def _closing(self, end: OfferState) -> Callable[[State, EventRecord], None]:

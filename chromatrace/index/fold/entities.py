@@ -65,16 +65,13 @@ class EntityFold(ABC):
         self._dirty.clear()
 
     def forget(self, subjects: Iterable[bytes]) -> None:
-        """Removes all rows of these entities."""
+        """Removes all rows of these entities, none of which may have been touched in this transaction."""
         keys = [self.key_of(subject) for subject in subjects]
         for part in chunks(keys):
             self._connection.execute(delete(self.table).where(self._among(part)))
             for model, column in self.parts:
                 table = table_of(model)
                 self._connection.execute(delete(table).where(table.c[column].in_([key[0] for key in part])))
-        for key in keys:
-            self._states.pop(key, None)
-            self._stored.discard(key)
 
     def _load(self, keys: Iterable[Key]) -> None:
         for part in chunks(list(keys)):
