@@ -74,6 +74,14 @@ def deployment(anvil, tmp_path_factory):
     return Manifest.load(deploy(anvil, tmp_path_factory.mktemp("deployments")))
 
 
+@pytest.fixture(scope="session")
+def ganache_deployment(ganache, tmp_path_factory):
+    """The manifest of the contracts deployed on `ganache`."""
+    from chromatrace.chain.manifest import Manifest
+
+    return Manifest.load(deploy(ganache, tmp_path_factory.mktemp("deployments")))
+
+
 @pytest.fixture
 def isolated(anvil, deployment):
     """The deployed chain; whatever the test does to it is undone."""

@@ -25,6 +25,7 @@ from chromatrace.crypto.hashing import keccak
 _BATCH = 100
 _NS = 1_000_000_000
 _FILLER_GAS = 21_000
+_SETTLE_EVERY_S = 1.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.25
 _IN_FLIGHT_S = 3.0
 """Signed calls younger than this are being sent by the process that signed them."""
@@ -67,6 +68,7 @@ class Courier:
         self._policy = policy
         self._last_words = ""
         self._underpriced: set[int] = set()
+        self._settled_s = 0.0
 
     @property
     def _sender(self) -> str:
@@ -75,11 +77,13 @@ class Courier:
     def look_around(self) -> Surroundings:
         """The chain now, held against what this outbox saw of it; raises `ChainWentBack`."""
         around = Surroundings.ask(self._rpc, self._sender)
-        self.settle(around.block)
+        if time.monotonic() - self._settled_s >= _SETTLE_EVERY_S:
+            self.settle(around.block)
         for pause_s in (0.0, 0.1, 0.5):
             expected = self._outbox.expected_nonce(self._sender)
             if expected is None or around.nonce >= expected:
                 return around
+            self.settle(around.block)
             # Another process may have seen a newer block between the two questions, or a node behind a balancer lags.
             time.sleep(pause_s)
             around = Surroundings.ask(self._rpc, self._sender)
@@ -171,7 +175,8 @@ class Courier:
         self.broadcast([call for call, attempt in newest.items() if self._to_send(attempt, now)], around.block)
         self._raise_fees(newest.values(), around, now)
         self._fill_gaps(around)
-        self.settle(around.block)
+        if time.monotonic() - self._settled_s >= _SETTLE_EVERY_S:
+            self.settle(around.block)
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
         return {attempt.call for attempt in self._outbox.open_attempts(self._sender)} | {item.id for item in queued}
 
@@ -292,6 +297,7 @@ class Courier:
 
     def settle(self, block: int) -> None:
         """Holds the blocks of included calls against the chain: deep ones are final, vanished ones are sent again."""
+        self._settled_s = time.monotonic()
         blocks = list(self._outbox.included_blocks(self._sender))
         if not blocks:
             return
@@ -312,6 +318,7 @@ class Courier:
     def recover(self) -> set[int]:
         """After a start: delivers what is queued, sends what is signed, looks after what was sent."""
         around = self.look_around()
+        self.settle(around.block)
         signed = self._outbox.entries(self._sender, CallState.SIGNED)
         self.broadcast([entry.id for entry in signed], around.block)
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
