@@ -104,7 +104,7 @@ def _inspected(args: dict[str, Any], name: Name) -> tuple[str, str, Tone]:
     again = f" Revision {args['revision']}, in place of the one before." if args["revision"] > 1 else ""
     return (
         f"{stage} inspection {'passed' if passed else 'failed'}",
-        f"{name(args['organisation']).name} measured {_units(args['sampleSize'])}, {args['defects']:,} out of limits."
+        f"{name(args['organisation']).name} measured {_units(args['sampleSize'])}, {args['defects'] or 'none'} out of limits."
         + again,
         Tone.CLEAR if passed else Tone.ALARM,
     )
