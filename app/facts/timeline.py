@@ -101,11 +101,11 @@ def _registered(args: dict[str, Any], name: Name) -> tuple[str, str]:
 def _inspected(args: dict[str, Any], name: Name) -> tuple[str, str, Tone]:
     stage = "First" if args["stage"] == Stage.FIRST else "Final"
     passed = args["verdict"] == Verdict.PASS
+    inspector = name(args["organisation"]).name
     again = f" Revision {args['revision']}, in place of the one before." if args["revision"] > 1 else ""
     return (
         f"{stage} inspection {'passed' if passed else 'failed'}",
-        f"{name(args['organisation']).name} measured {_units(args['sampleSize'])}, {args['defects'] or 'none'} out of limits."
-        + again,
+        f"{inspector} measured {_units(args['sampleSize'])}, {args['defects'] or 'none'} out of limits.{again}",
         Tone.CLEAR if passed else Tone.ALARM,
     )
 
