@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 from brownie import chain
+from eth_utils import keccak
 from world import FOR_EVER
 
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 
 RECORDED = Path(__file__).with_name("gas.json")
 TOLERANCE = 0.005
+READ, APPEND = 1, 2
 TRANSACTION_CAP = 2**24
 """EIP-7825"""
 
@@ -123,6 +125,50 @@ def anchor(world):
     return _anchor(world, 2000)
 
 
+def open_department(world):
+    return world.process.openDepartment("Sales", {"from": world.administrator})
+
+
+def _department(world):
+    department = open_department(world).return_value
+    world.process.setMember(department, world.gateway, READ | APPEND, {"from": world.administrator})
+    return department
+
+
+def _append(world, department, count):
+    """Records of full 92 bytes, as dear as they can be."""
+    records = b"".join(keccak(b"%d" % number) * 2 + keccak(b"digest %d" % number)[:28] for number in range(count))
+    return world.process.appendRecords(department, keccak(b"kind"), records, {"from": world.gateway})
+
+
+def set_member(world):
+    department = open_department(world).return_value
+    return world.process.setMember(department, world.gateway, READ | APPEND, {"from": world.administrator})
+
+
+def append_record_first(world):
+    return _append(world, _department(world), 1)
+
+
+def append_record(world):
+    """The department has records already."""
+    department = _department(world)
+    _append(world, department, 1)
+    return _append(world, department, 1)
+
+
+def append_records_hundred(world):
+    department = _department(world)
+    _append(world, department, 1)
+    return _append(world, department, 100)
+
+
+def append_records_thousand(world):
+    department = _department(world)
+    _append(world, department, 1)
+    return _append(world, department, 1000)
+
+
 def appoint_operator(world):
     return world.appoint(world.stranger, world.plant, 1)
 
@@ -146,6 +192,12 @@ SCENARIOS = (
     open_channel,
     anchor_first,
     anchor,
+    open_department,
+    set_member,
+    append_record_first,
+    append_record,
+    append_records_hundred,
+    append_records_thousand,
     appoint_operator,
 )
 BARS = {
@@ -153,6 +205,8 @@ BARS = {
     "register_hundred": 100 * 60_000,
     "inspection": 70_000,
     "anchor": 45_000,
+    "append_records_hundred": 100 * 4_500,
+    "append_records_thousand": 1000 * 4_500,
 }
 
 

@@ -1,7 +1,7 @@
 """Suspending and reinstating: every right of every operator goes at once, everywhere, and comes back."""
 
 import pytest
-from brownie import chain, web3
+from brownie import web3
 from refusals import Refused, refusal
 from world import FOR_EVER, REGISTRAR, event
 
@@ -104,7 +104,7 @@ def test_suspension_takes_effect_in_the_block_that_contains_it(world):
                 ),
             )
         ]
-        chain.mine()
+        node("evm_mine", [])
     finally:
         node("evm_setAutomine", [True])
     registration, suspension = (web3.eth.get_transaction_receipt(tx) for tx in sent)
