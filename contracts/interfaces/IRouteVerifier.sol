@@ -49,12 +49,10 @@ interface IRouteVerifier {
     }
 
     /// @param head c_k, the last link; a proof whose messages lead elsewhere is refused before anything is paired
-    /// @param messages m_1 to m_k
     /// @param signature σ as EIP-2537 has it: x ‖ y, 64 bytes each
     struct Proof {
         bytes32 subject;
         bytes32 head;
-        bytes32[] messages;
         bytes32[4] signature;
     }
 
@@ -163,17 +161,24 @@ interface IRouteVerifier {
     ) external returns (RouteId);
 
     /// @notice Proves one subject of a processing route. Only a producer, gateway or administrator, of any organisation.
-    function proveRoute(RouteId route, Proof calldata proof) external;
+    /// @param messages m_1 to m_k
+    function proveRoute(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
     /// @notice Proves many subjects of one processing route, each of them, or none: one pairing product with 128-bit
     /// coefficients hashed from all inputs. Fits a transaction of 2^24 gas up to 64 subjects of 8 steps.
-    function proveRoutes(RouteId route, Proof[] calldata proofs) external;
+    /// @param messages m_1 to m_k of the first proof, then of the second, and so on
+    function proveRoutes(RouteId route, Proof[] calldata proofs, bytes32[] calldata messages) external;
 
     /// @notice Proves the assembly of proven components into one subject; c_0 fixes them and their order.
-    function proveAssembly(RouteId route, Proof calldata proof, Component[] calldata components) external;
+    function proveAssembly(
+        RouteId route,
+        Proof calldata proof,
+        bytes32[] calldata messages,
+        Component[] calldata components
+    ) external;
 
     /// @notice Records a signature that this chain cannot check, marked as such. Refused where the chain can.
-    function recordUnverified(RouteId route, Proof calldata proof) external;
+    function recordUnverified(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
     function stationKey(KeyId key) external view returns (StationKey memory);
     function route(RouteId id) external view returns (Route memory);

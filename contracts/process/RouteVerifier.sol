@@ -113,13 +113,18 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
     // ------------------------------------------------------------------ proofs
 
     /// @inheritdoc IRouteVerifier
-    function proveRoute(RouteId id, Proof calldata proof) external {
+    function proveRoute(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
         consortium.authorize(msg.sender, PROVERS);
-        _prove(id, _designed(id, Kind.Processing), proof, 0);
+        _prove(id, _designed(id, Kind.Processing), proof, messages, 0);
     }
 
     /// @inheritdoc IRouteVerifier
-    function proveAssembly(RouteId id, Proof calldata proof, Component[] calldata components) external {
+    function proveAssembly(
+        RouteId id,
+        Proof calldata proof,
+        bytes32[] calldata messages,
+        Component[] calldata components
+    ) external {
         consortium.authorize(msg.sender, PROVERS);
         StoredRoute memory design = _designed(id, Kind.Assembly);
         if (components.length == 0) revert NoComponents(id, proof.subject);
@@ -128,42 +133,40 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
                 revert ComponentNotProven(components[i].route, components[i].subject);
             }
         }
-        _prove(id, design, proof, _hashComponents(components));
+        _prove(id, design, proof, messages, _hashComponents(components));
         emit AssemblyProven(id, proof.subject, components);
     }
 
     /// @inheritdoc IRouteVerifier
-    function proveRoutes(RouteId id, Proof[] calldata proofs) external {
+    function proveRoutes(RouteId id, Proof[] calldata proofs, bytes32[] calldata messages) external {
         consortium.authorize(msg.sender, PROVERS);
         StoredRoute memory design = _designed(id, Kind.Processing);
         uint256 count = proofs.length;
         if (count == 0) revert NoProofs(id);
+        if (messages.length != count * design.steps) {
+            revert WrongStepCount(id, messages.length, count * design.steps);
+        }
 
         uint256 terms = BLS12381.allocate(count * BLS12381.MSM_TERM_SIZE);
         uint256 chains = BLS12381.allocate(count * CHAIN_SIZE);
-        uint256 origin = _originScratch(id, 0);
-        mapping(uint256 => uint256) storage proven = _proven[id];
-        for (uint256 n = 0; n < count; ++n) {
-            Proof calldata proof = proofs[n];
-            _requireShape(id, design, proof);
-            if (!_mark(proven, proof.subject)) revert AlreadyProven(id, proof.subject);
-            _writeChain(chains + n * CHAIN_SIZE, _originOf(origin, proof.subject), proof.messages);
-            _writeSignature(proof, terms + n * BLS12381.MSM_TERM_SIZE);
-        }
+        _openChains(id, design.steps, proofs, messages, chains, terms);
         _writeCoefficients(terms, count);
         uint256 pairs = _combine(design, chains, terms, count);
         for (uint256 n = 0; n < count; ++n) {
-            _conclude(id, proofs[n], chains + n * CHAIN_SIZE);
+            _conclude(id, proofs[n], chains);
+            unchecked {
+                chains += CHAIN_SIZE;
+            }
         }
         if (!BLS12381.pairingHolds(pairs, uint256(design.steps) + 1)) revert ProofsRefused(id, count);
     }
 
     /// @inheritdoc IRouteVerifier
-    function recordUnverified(RouteId id, Proof calldata proof) external {
+    function recordUnverified(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
         consortium.authorize(msg.sender, PROVERS);
         StoredRoute memory design = _routes[id];
         if (design.steps == 0) revert UnknownRoute(id);
-        _requireShape(id, design, proof);
+        if (messages.length != design.steps) revert WrongStepCount(id, messages.length, design.steps);
         if (BLS12381.available()) revert VerificationAvailable(id, proof.subject);
         if (!_mark(_unverified[id], proof.subject)) revert AlreadyRecorded(id, proof.subject);
         emit RouteRecordedUnverified(id, proof.subject, proof.head, proof.signature, msg.sender);
@@ -230,7 +233,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
 
     /// @inheritdoc IRouteVerifier
     function originOf(RouteId id, bytes32 subject, Component[] calldata components) external view returns (bytes32) {
-        return _origin(id, subject, components.length == 0 ? bytes32(0) : _hashComponents(components));
+        bytes32 digest = components.length == 0 ? bytes32(0) : _hashComponents(components);
+        return _originOf(_originScratch(id, digest), subject);
     }
 
     /// @inheritdoc IRouteVerifier
@@ -259,15 +263,21 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
 
     // ------------------------------------------------------------------ internal: verification
 
-    function _prove(RouteId id, StoredRoute memory design, Proof calldata proof, bytes32 components) private {
-        _requireShape(id, design, proof);
+    function _prove(
+        RouteId id,
+        StoredRoute memory design,
+        Proof calldata proof,
+        bytes32[] calldata messages,
+        bytes32 components
+    ) private {
+        uint256 steps = design.steps;
+        if (messages.length != steps) revert WrongStepCount(id, messages.length, steps);
         if (!_mark(_proven[id], proof.subject)) revert AlreadyProven(id, proof.subject);
 
         uint256 chain = BLS12381.allocate(CHAIN_SIZE);
-        _writeChain(chain, _origin(id, proof.subject, components), proof.messages);
-        uint256 steps = design.steps;
+        _writeChain(chain, _originOf(_originScratch(id, components), proof.subject), messages, 0);
         uint256 pairs = BLS12381.allocate((steps + 1) * BLS12381.PAIR_SIZE);
-        _writeSignature(proof, pairs);
+        _writeSignature(id, proof, pairs);
         BLS12381.writeNegatedGenerator(pairs + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(SIGNATURE_TAG, 32);
         uint256 scratch = BLS12381.allocate(LINK_SIZE);
@@ -283,6 +293,32 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         }
         _conclude(id, proof, chain);
         if (!BLS12381.pairingHolds(pairs, steps + 1)) revert ProofRefused(id, proof.subject);
+    }
+
+    /// @dev Marks each subject as proven, begins its chain, and writes its signature as the point of its term.
+    function _openChains(
+        RouteId id,
+        uint256 steps,
+        Proof[] calldata proofs,
+        bytes32[] calldata messages,
+        uint256 chain,
+        uint256 term
+    ) private {
+        uint256 origin = _originScratch(id, 0);
+        mapping(uint256 => uint256) storage proven = _proven[id];
+        uint256 first = 0;
+        for (uint256 n = 0; n < proofs.length; ++n) {
+            Proof calldata proof = proofs[n];
+            bytes32 subject = proof.subject;
+            if (!_mark(proven, subject)) revert AlreadyProven(id, subject);
+            _writeChain(chain, _originOf(origin, subject), messages, first);
+            _writeSignature(id, proof, term);
+            unchecked {
+                first += steps;
+                chain += CHAIN_SIZE;
+                term += BLS12381.MSM_TERM_SIZE;
+            }
+        }
     }
 
     /// @dev The pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i), which holds but for chance 2^-128 only where
@@ -351,16 +387,6 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         }
     }
 
-    function _requireShape(RouteId id, StoredRoute memory design, Proof calldata proof) private pure {
-        if (proof.messages.length != design.steps) {
-            revert WrongStepCount(id, proof.messages.length, design.steps);
-        }
-        bytes32[4] calldata signature = proof.signature;
-        if (signature[0] | signature[1] | signature[2] | signature[3] == 0) {
-            revert SignatureAtInfinity(id, proof.subject);
-        }
-    }
-
     /// @dev What is left to do of a chain that was followed to its end; the pairing comes after.
     function _conclude(RouteId id, Proof calldata proof, uint256 chain) private {
         bytes32 head;
@@ -381,15 +407,12 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         return 1 << (uint256(KeyId.unwrap(id)) & 0xff);
     }
 
-    function _writeSignature(Proof calldata proof, uint256 to) private pure {
+    function _writeSignature(RouteId id, Proof calldata proof, uint256 to) private pure {
         bytes32[4] calldata signature = proof.signature;
         assembly ("memory-safe") {
             calldatacopy(to, signature, 128)
         }
-    }
-
-    function _origin(RouteId id, bytes32 subject, bytes32 components) private view returns (bytes32) {
-        return _originOf(_originScratch(id, components), subject);
+        if (BLS12381.isZero(to, BLS12381.G1_SIZE)) revert SignatureAtInfinity(id, proof.subject);
     }
 
     /// @dev What is hashed to c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components, without the subject.
@@ -408,10 +431,10 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
     }
 
     /// @dev A chain while it is followed: the link so far ‖ where its next message stands in the calldata.
-    function _writeChain(uint256 chain, bytes32 first, bytes32[] calldata messages) private pure {
+    function _writeChain(uint256 chain, bytes32 first, bytes32[] calldata messages, uint256 begin) private pure {
         assembly ("memory-safe") {
             mstore(chain, first)
-            mstore(add(chain, 0x20), messages.offset)
+            mstore(add(chain, 0x20), add(messages.offset, shl(5, begin)))
         }
     }
 
@@ -485,10 +508,11 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
 
     /// @dev Sets the subject's bit; false where it was set.
     function _mark(mapping(uint256 => uint256) storage words, bytes32 subject) private returns (bool) {
-        uint256 word = words[uint256(subject) >> 8];
+        uint256 slot = uint256(subject) >> 8;
+        uint256 word = words[slot];
         uint256 bit = 1 << (uint256(subject) & 0xff);
         if (word & bit != 0) return false;
-        words[uint256(subject) >> 8] = word | bit;
+        words[slot] = word | bit;
         return true;
     }
 

@@ -18,7 +18,7 @@ from chromatrace.crypto.route.design import (
     subject_of,
 )
 from chromatrace.crypto.route.link import Component, origin
-from chromatrace.crypto.route.onchain import batches, components_of, key_words, proof_of, signature_words
+from chromatrace.crypto.route.onchain import batches, components_of, key_words, proof_of, proofs_of, signature_words
 from chromatrace.crypto.route.sign import sign_record, sign_step
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, begin
 from chromatrace.crypto.route.verify import Explanation, Finding, explain, verify_state, verify_trace
@@ -42,6 +42,7 @@ __all__ = [
     "origin",
     "possession_holds",
     "proof_of",
+    "proofs_of",
     "prove_possession",
     "route_id",
     "sign_record",

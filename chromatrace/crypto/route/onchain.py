@@ -18,8 +18,11 @@ MAX_BATCH_STEPS = 512
 """Subjects × steps of one `proveRoutes`: 64 × 8 is about 11.6 million gas of the 2^24 that EIP-7825 allows."""
 
 
-def proof_of(design: RouteDesign, trace: RouteTrace) -> tuple[Any, ...]:
-    """`IRouteVerifier.Proof` of a complete trace, verified here first: a refusal names the step, the chain cannot."""
+def proof_of(design: RouteDesign, trace: RouteTrace) -> tuple[Any, list[bytes]]:
+    """`IRouteVerifier.Proof` and the messages of a complete trace, verified here first: a refusal here names the step.
+
+    The arguments of `proveRoute` after the route.
+    """
     if design.profile is not Profile.EVM:
         raise InvalidInput(
             "a contract cannot compute the `paper` link",
@@ -30,7 +33,13 @@ def proof_of(design: RouteDesign, trace: RouteTrace) -> tuple[Any, ...]:
     state = trace.state
     if state is None:
         raise RouteRefused("nothing is signed", Break.COUNT)
-    return (trace.subject, state.link, list(trace.messages), signature_words(state.aggregate))
+    return (trace.subject, state.link, signature_words(state.aggregate)), list(trace.messages)
+
+
+def proofs_of(design: RouteDesign, traces: Sequence[RouteTrace]) -> tuple[list[Any], list[bytes]]:
+    """The arguments of `proveRoutes` after the route."""
+    pairs = [proof_of(design, trace) for trace in traces]
+    return [proof for proof, _ in pairs], [message for _, messages in pairs for message in messages]
 
 
 def components_of(trace: RouteTrace) -> list[tuple[bytes, bytes]]:
