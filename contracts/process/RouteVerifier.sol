@@ -44,6 +44,15 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         address store;
     }
 
+    /// @dev Memory of one `proveRoutes`: pointers to the chains (see `_writeChain`), the terms of the linear
+    /// combinations (signatures first, then the hashes of each step) and the pairs, and how many subjects there are.
+    struct Work {
+        uint256 count;
+        uint256 chains;
+        uint256 terms;
+        uint256 pairs;
+    }
+
     mapping(KeyId => StoredKey) private _keys;
     /// @dev Bit b is set once any key whose id ends in the byte b was revoked: where it is not, one word answers for all.
     uint256 private _revocationHints;
@@ -133,8 +142,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
                 revert ComponentNotProven(components[i].route, components[i].subject);
             }
         }
-        _prove(id, design, proof, messages, _hashComponents(components));
         emit AssemblyProven(id, proof.subject, components);
+        _prove(id, design, proof, messages, _hashComponents(components));
     }
 
     /// @inheritdoc IRouteVerifier
@@ -147,18 +156,21 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
             revert WrongStepCount(id, messages.length, count * design.steps);
         }
 
-        uint256 terms = BLS12381.allocate(count * BLS12381.MSM_TERM_SIZE);
-        uint256 chains = BLS12381.allocate(count * CHAIN_SIZE);
-        _openChains(id, design.steps, proofs, messages, chains, terms);
-        _writeCoefficients(terms, count);
-        uint256 pairs = _combine(design, chains, terms, count);
+        Work memory work;
+        work.count = count;
+        work.terms = BLS12381.allocate(count * BLS12381.MSM_TERM_SIZE);
+        work.chains = BLS12381.allocate(count * CHAIN_SIZE);
+        _openChains(id, design.steps, proofs, messages, work);
+        _writeCoefficients(work);
+        _combine(design, work);
+        uint256 chain = work.chains;
         for (uint256 n = 0; n < count; ++n) {
-            _conclude(id, proofs[n], chains);
+            _conclude(id, proofs[n], chain);
             unchecked {
-                chains += CHAIN_SIZE;
+                chain += CHAIN_SIZE;
             }
         }
-        if (!BLS12381.pairingHolds(pairs, uint256(design.steps) + 1)) revert ProofsRefused(id, count);
+        if (!BLS12381.pairingHolds(work.pairs, uint256(design.steps) + 1)) revert ProofsRefused(id, count);
     }
 
     /// @inheritdoc IRouteVerifier
@@ -278,12 +290,18 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         _writeChain(chain, _originOf(_originScratch(id, components), proof.subject), messages, 0);
         uint256 pairs = BLS12381.allocate((steps + 1) * BLS12381.PAIR_SIZE);
         _writeSignature(id, proof, pairs);
-        BLS12381.writeNegatedGenerator(pairs + BLS12381.G1_SIZE);
+        _follow(design, chain, pairs);
+        _conclude(id, proof, chain);
+        if (!BLS12381.pairingHolds(pairs, steps + 1)) revert ProofRefused(id, proof.subject);
+    }
+
+    /// @dev Follows one chain through its steps and completes the pairs of e(σ, g2) = Π e(H(c_i), pk_i).
+    function _follow(StoredRoute memory design, uint256 chain, uint256 pair) private view {
+        BLS12381.writeNegatedGenerator(pair + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(SIGNATURE_TAG, 32);
         uint256 scratch = BLS12381.allocate(LINK_SIZE);
         uint256 hints = _revocationHints;
-        uint256 pair = pairs;
-        for (uint256 i = 0; i < steps; ++i) {
+        for (uint256 i = 0; i < design.steps; ++i) {
             pair += BLS12381.PAIR_SIZE;
             KeyId key = _loadKey(design.store, i, pair + BLS12381.G1_SIZE);
             _requireInForce(key, hints);
@@ -291,8 +309,6 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
             _advance(chain, scratch, hasher.message);
             BLS12381.hashToG1(hasher, pair);
         }
-        _conclude(id, proof, chain);
-        if (!BLS12381.pairingHolds(pairs, steps + 1)) revert ProofRefused(id, proof.subject);
     }
 
     /// @dev Marks each subject as proven, begins its chain, and writes its signature as the point of its term.
@@ -301,11 +317,12 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         uint256 steps,
         Proof[] calldata proofs,
         bytes32[] calldata messages,
-        uint256 chain,
-        uint256 term
+        Work memory work
     ) private {
         uint256 origin = _originScratch(id, 0);
         mapping(uint256 => uint256) storage proven = _proven[id];
+        uint256 chain = work.chains;
+        uint256 term = work.terms;
         uint256 first = 0;
         for (uint256 n = 0; n < proofs.length; ++n) {
             Proof calldata proof = proofs[n];
@@ -322,37 +339,38 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
     }
 
     /// @dev The pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i), which holds but for chance 2^-128 only where
-    /// each of the proofs does. `terms` come with the signatures and coefficients, and serve the hashes of each step after.
-    function _combine(StoredRoute memory design, uint256 chains, uint256 terms, uint256 count)
-        private
-        view
-        returns (uint256 pairs)
-    {
-        uint256 steps = design.steps;
-        pairs = BLS12381.allocate((steps + 1) * BLS12381.PAIR_SIZE);
-        uint256 pair = pairs;
-        BLS12381.linearCombination(terms, count, pair);
+    /// each of the proofs does. The terms come with signatures and coefficients, and serve the hashes of each step after.
+    function _combine(StoredRoute memory design, Work memory work) private view {
+        uint256 pair = BLS12381.allocate((uint256(design.steps) + 1) * BLS12381.PAIR_SIZE);
+        work.pairs = pair;
+        BLS12381.linearCombination(work.terms, work.count, pair);
         BLS12381.writeNegatedGenerator(pair + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(SIGNATURE_TAG, 32);
         uint256 scratch = BLS12381.allocate(LINK_SIZE);
         uint256 hints = _revocationHints;
-        for (uint256 i = 0; i < steps; ++i) {
+        for (uint256 i = 0; i < design.steps; ++i) {
             pair += BLS12381.PAIR_SIZE;
             KeyId key = _loadKey(design.store, i, pair + BLS12381.G1_SIZE);
             _requireInForce(key, hints);
             _writeLink(scratch, key, i + 1);
-            uint256 chain = chains;
-            uint256 term = terms;
-            uint256 end = terms + count * BLS12381.MSM_TERM_SIZE;
-            while (term < end) {
-                _advance(chain, scratch, hasher.message);
-                BLS12381.hashToG1(hasher, term);
-                unchecked {
-                    chain += CHAIN_SIZE;
-                    term += BLS12381.MSM_TERM_SIZE;
-                }
+            _hashStepOfAll(hasher, scratch, work);
+            BLS12381.linearCombination(work.terms, work.count, pair);
+        }
+    }
+
+    /// @dev Moves every chain on by one step and writes the hash of its link as the point of its term.
+    function _hashStepOfAll(BLS12381.Hasher memory hasher, uint256 scratch, Work memory work) private view {
+        uint256 chain = work.chains;
+        uint256 term = work.terms;
+        uint256 end = term + work.count * BLS12381.MSM_TERM_SIZE;
+        uint256 message = hasher.message;
+        while (term < end) {
+            _advance(chain, scratch, message);
+            BLS12381.hashToG1(hasher, term);
+            unchecked {
+                chain += CHAIN_SIZE;
+                term += BLS12381.MSM_TERM_SIZE;
             }
-            BLS12381.linearCombination(terms, count, pair);
         }
     }
 
@@ -376,7 +394,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
     }
 
     /// @dev r_n: 128 bits of keccak256(seed ‖ n), the seed hashed from every input; written as the scalars of the terms.
-    function _writeCoefficients(uint256 terms, uint256 count) private view {
+    function _writeCoefficients(Work memory work) private view {
+        (uint256 terms, uint256 count) = (work.terms, work.count);
         bytes32 seed = keccak256(abi.encode(block.chainid, address(this), keccak256(msg.data)));
         assembly ("memory-safe") {
             mstore(0x00, seed)
