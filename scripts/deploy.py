@@ -36,7 +36,9 @@ REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER = (
     keccak(name) for name in (b"REGISTRAR", b"VERDICT_LEDGER", b"CUSTODY_LEDGER")
 )
 POINTERS = (
+    ("RouteVerifier", "consortium", "Consortium"),
     ("BatchRegistry", "consortium", "Consortium"),
+    ("BatchRegistry", "verifier", "RouteVerifier"),
     ("InspectionLedger", "consortium", "Consortium"),
     ("InspectionLedger", "registry", "BatchRegistry"),
     ("CustodyLedger", "consortium", "Consortium"),
@@ -137,7 +139,8 @@ def _deploy_all(connection: Connection, admin_delay_s: int, policies: Policies) 
         print(f"{name:<17} {address}  gas {receipt.gas_used:,}", file=sys.stderr)
 
     add("Consortium", admin_delay_s, str(connection.sender))
-    add("BatchRegistry", contracts["Consortium"]["address"])
+    add("RouteVerifier", contracts["Consortium"]["address"])
+    add("BatchRegistry", contracts["Consortium"]["address"], contracts["RouteVerifier"]["address"])
     add("InspectionLedger", contracts["BatchRegistry"]["address"], policies.first, policies.final)
     add("CustodyLedger", contracts["BatchRegistry"]["address"])
     add("ProcessLedger", contracts["Consortium"]["address"])

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "contracts"
 TARGET = ROOT / "chromatrace" / "chain" / "abi"
-CONTRACTS = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
+CONTRACTS = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger", "RouteVerifier")
 
 
 def generated(name: str) -> str:

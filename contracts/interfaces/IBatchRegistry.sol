@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IConsortiumBound} from "./IConsortiumBound.sol";
+import {IRouteVerifier, RouteId} from "./IRouteVerifier.sol";
 import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
 
 /// @title Batches: identity, genealogy, life cycle, release and recall.
@@ -121,6 +122,9 @@ interface IBatchRegistry is IConsortiumBound {
     error RevisionsExhausted(BatchId batch, Stage stage);
     error LengthMismatch(uint256 first, uint256 second);
 
+    /// @notice The policy of the batch's route asks for a proof before release, and there is none.
+    error RouteNotProven(BatchId batch, RouteId route);
+
     /// @notice Registers one batch of the caller's organisation. Only a producer.
     function register(Registration calldata registration) external returns (BatchId);
 
@@ -137,7 +141,7 @@ interface IBatchRegistry is IConsortiumBound {
     /// final verdict is Fail has no standard quantity. Only the producer.
     function grade(BatchId id, uint32 standard, uint32 defective, uint32 scrap) external;
 
-    /// @notice Releases the graded quantity of one channel. The standard channel needs both verdicts to be Pass, the
+    /// @notice Releases the graded quantity of one channel; a batch whose route requires its proof, only once it is proven. The standard channel needs both verdicts to be Pass, the
     /// defective channel needs first Pass and any final verdict. Only the producer.
     function release(BatchId id, Channel channel) external;
 
@@ -181,6 +185,10 @@ interface IBatchRegistry is IConsortiumBound {
 
     /// @notice The commitment to the batch's `Parts`; 0 where there is none.
     function commitmentOf(BatchId id) external view returns (bytes32);
+    /// @notice The route whose proof the batch needs before release, by the policy in force when it was registered; 0: none.
+    function requiredRouteOf(BatchId id) external view returns (RouteId);
+    /// @notice Where routes are proven.
+    function verifier() external view returns (IRouteVerifier);
 
     /// @notice The id that a GTIN and lot would have; checks neither.
     function batchIdOf(uint64 gtin, string calldata lot) external pure returns (BatchId);

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ConsortiumBound} from "../access/ConsortiumBound.sol";
 import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
 import {IConsortium} from "../interfaces/IConsortium.sol";
+import {IRouteVerifier, RouteId} from "../interfaces/IRouteVerifier.sol";
 import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
 import {GS1} from "../libraries/GS1.sol";
 import {ContractRoles, Roles} from "../libraries/Rights.sol";
@@ -12,8 +13,14 @@ import {ContractRoles, Roles} from "../libraries/Rights.sol";
 contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     mapping(BatchId => Batch) private _batches;
     mapping(BatchId => bytes32) private _commitments;
+    mapping(BatchId => RouteId) private _requiredRoutes;
 
-    constructor(IConsortium consortium_) ConsortiumBound(consortium_) {}
+    /// @inheritdoc IBatchRegistry
+    IRouteVerifier public immutable override verifier;
+
+    constructor(IConsortium consortium_, IRouteVerifier verifier_) ConsortiumBound(consortium_) {
+        verifier = verifier_;
+    }
 
     // ------------------------------------------------------------------ registration
 
@@ -76,6 +83,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         if ((isStandard ? current.standard : current.defective) == 0) revert NothingToRelease(id, channel);
         uint8 bit = uint8(1 << uint8(channel));
         if (current.channels & bit != 0) revert AlreadyReleased(id, channel);
+        _requireProvenRoute(id);
 
         stored.state = State.Released;
         stored.channels = current.channels | bit;
@@ -180,6 +188,11 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     }
 
     /// @inheritdoc IBatchRegistry
+    function requiredRouteOf(BatchId id) external view returns (RouteId) {
+        return _requiredRoutes[id];
+    }
+
+    /// @inheritdoc IBatchRegistry
     function batchIdOf(uint64 gtin, string calldata lot) external pure returns (BatchId) {
         return GS1.batchId(gtin, lot);
     }
@@ -198,6 +211,9 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         stored.custodian = producer;
         stored.quantity = new_.quantity;
         _commitments[id] = _commitment(new_.serialRoot, new_.contentDigest, new_.route, new_.inputs);
+        if (new_.route != 0 && verifier.requiresProof(RouteId.wrap(new_.route))) {
+            _requiredRoutes[id] = RouteId.wrap(new_.route);
+        }
         emit BatchRegistered(
             id,
             producer,
@@ -255,6 +271,13 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     function _supervisor() private view returns (OrgId id, bool everywhere) {
         id = consortium.authorize(msg.sender, Roles.SUPERVISOR);
         everywhere = consortium.organisation(id).kind == IConsortium.Kind.Authority;
+    }
+
+    /// @dev Where the policy of the batch's route asks for its proof.
+    function _requireProvenRoute(BatchId id) private view {
+        RouteId required = _requiredRoutes[id];
+        if (RouteId.unwrap(required) == 0) return;
+        if (!verifier.isProven(required, BatchId.unwrap(id))) revert RouteNotProven(id, required);
     }
 
     function _known(BatchId id) private view returns (Batch storage stored) {

@@ -11,6 +11,7 @@ from brownie import (
     CustodyLedger,
     InspectionLedger,
     ProcessLedger,
+    RouteVerifier,
     accounts,
     chain,
     web3,
@@ -83,6 +84,7 @@ class World:
     inspections: Any
     custody: Any
     process: Any
+    routes: Any
     registrar: Any
     plant: int = 1
     lab: int = 2
@@ -96,14 +98,15 @@ class World:
         registrar = accounts[0]
         by_registrar = {"from": registrar}
         consortium = registrar.deploy(Consortium, ADMIN_DELAY_S, registrar)
-        registry = registrar.deploy(BatchRegistry, consortium)
+        routes = registrar.deploy(RouteVerifier, consortium)
+        registry = registrar.deploy(BatchRegistry, consortium, routes)
         inspections = registrar.deploy(InspectionLedger, registry, (100, False), (0, True))
         custody = registrar.deploy(CustodyLedger, registry)
         process = registrar.deploy(ProcessLedger, consortium)
         consortium.grantRole(REGISTRAR, registrar, by_registrar)
         consortium.grantRole(VERDICT_LEDGER, inspections, by_registrar)
         consortium.grantRole(CUSTODY_LEDGER, custody, by_registrar)
-        world = cls(consortium, registry, inspections, custody, process, registrar)
+        world = cls(consortium, registry, inspections, custody, process, routes, registrar)
         world._populate()
         return world
 

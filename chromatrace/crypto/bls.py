@@ -1,0 +1,222 @@
+"""BLS12-381 signatures with signatures in G1 (48 bytes) and public keys in G2 (96 bytes): the one place of the libraries.
+
+`pyblst` (blst) signs and verifies; `py_arkworks_bls12381` gives what blst's binding lacks: uncompressed coordinates
+(`eip2537`) and the bytes of a GT value (`GtValue`). docs/adr/0003-bls-library.md says why. Ciphersuite:
+`BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_` of draft-irtf-cfrg-bls-signature, minimal-signature-size variant; encoding:
+ZCash's compressed points.
+
+Points are checked once, when a `PublicKey` or `Signature` is built: canonical encoding, on the curve, in the subgroup,
+not infinity (both libraries take infinity; we refuse it).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import mul
+from typing import Self
+
+from py_arkworks_bls12381 import GT, G1Point, G2Point
+from pyblst import BlstFP12Element, BlstP1Element, BlstP2Element, final_verify, miller_loop
+
+from chromatrace.crypto.errors import InvalidPoint, InvalidSecretKey
+
+SIGNATURE_TAG = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
+POSSESSION_TAG = b"BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
+
+ORDER = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
+"""r, the order of G1, G2 and GT."""
+
+SIGNATURE_BYTES = 48
+PUBLIC_KEY_BYTES = 96
+SECRET_KEY_BYTES = 32
+GT_BYTES = 576
+
+_G2_GENERATOR = bytes(G2Point().to_compressed_bytes())
+_G2 = BlstP2Element().uncompress(_G2_GENERATOR)
+_ARKWORKS_G2 = G2Point()
+_INFINITY_FLAG = 0x40
+
+
+def _checked(data: bytes, size: int, what: str, curve: type[BlstP1Element] | type[BlstP2Element]) -> object:
+    if not isinstance(data, bytes) or len(data) != size:
+        raise InvalidPoint(f"a {what} has {size} bytes, got {_shown(data)}", field=what)
+    if data[0] & _INFINITY_FLAG:
+        raise InvalidPoint(f"the point at infinity is no {what}", field=what)
+    try:
+        return curve().uncompress(data)
+    except ValueError as error:
+        raise InvalidPoint(
+            f"no {what}: {_reason(error)}", field=what, hint="48-byte limbs, compressed as ZCash and blst have it"
+        ) from error
+
+
+def _shown(data: object) -> str:
+    return f"{len(data)}" if isinstance(data, bytes) else type(data).__name__
+
+
+def _reason(error: ValueError) -> str:
+    text = str(error)
+    if "NOT_IN_GROUP" in text:
+        return "the point is outside the subgroup"
+    if "NOT_ON_CURVE" in text:
+        return "the point is not on the curve"
+    return "the encoding is not canonical"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A station's public key, a point of G2 other than infinity. Raises `InvalidPoint`."""
+
+    data: bytes
+    point: BlstP2Element = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "point", _checked(self.data, PUBLIC_KEY_BYTES, "public key", BlstP2Element))
+
+    def __str__(self) -> str:
+        return "0x" + self.data.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature or an aggregate of some, a point of G1 other than infinity. Raises `InvalidPoint`."""
+
+    data: bytes
+    point: BlstP1Element = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "point", _checked(self.data, SIGNATURE_BYTES, "signature", BlstP1Element))
+
+    def __str__(self) -> str:
+        return "0x" + self.data.hex()
+
+    @classmethod
+    def _of(cls, point: BlstP1Element) -> Self:
+        """From a point that came out of a computation on checked ones."""
+        data = bytes(point.compress())
+        if data[0] & _INFINITY_FLAG:
+            raise InvalidPoint("the sum is the point at infinity", field="signature")
+        signature = cls.__new__(cls)
+        object.__setattr__(signature, "data", data)
+        object.__setattr__(signature, "point", point)
+        return signature
+
+    def __add__(self, other: Signature) -> Signature:
+        return Signature._of(self.point + other.point)
+
+    def __sub__(self, other: Signature) -> Signature:
+        return Signature._of(self.point + -other.point)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """A station's secret key, a number from 1 to r - 1, with its public key sk · g2. Never printed."""
+
+    number: int = field(repr=False)
+    public_key: PublicKey = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if type(self.number) is not int or not 0 < self.number < ORDER:
+            raise InvalidSecretKey("a secret key is a number from 1 to r - 1", field="secret key")
+        object.__setattr__(self, "public_key", PublicKey(bytes(_G2.scalar_mul(self.number).compress())))
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new key, uniform, from the operating system's randomness."""
+        return cls(1 + secrets.randbelow(ORDER - 1))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """From 32 bytes, big-endian."""
+        if len(data) != SECRET_KEY_BYTES:
+            raise InvalidSecretKey(f"a secret key has {SECRET_KEY_BYTES} bytes, got {len(data)}", field="secret key")
+        return cls(int.from_bytes(data, "big"))
+
+    def to_bytes(self) -> bytes:
+        """32 bytes, big-endian."""
+        return self.number.to_bytes(SECRET_KEY_BYTES, "big")
+
+    def sign(self, message: bytes, tag: bytes = SIGNATURE_TAG) -> Signature:
+        """sk · H(message), H of RFC 9380 under the domain separation tag `tag`."""
+        return Signature._of(BlstP1Element().hash_to_group(message, tag).scalar_mul(self.number))
+
+
+def verify(key: PublicKey, message: bytes, signature: Signature, tag: bytes = SIGNATURE_TAG) -> bool:
+    """Whether e(signature, g2) = e(H(message), key)."""
+    return bool(final_verify(miller_loop(signature.point, _G2), _factor(message, key, tag)))
+
+
+def verify_product(signed: Sequence[tuple[bytes, PublicKey]], aggregate: Signature) -> bool:
+    """Whether e(aggregate, g2) = Π e(H(message), key) over `signed`; False where nothing is signed.
+
+    Sound against rogue keys only for keys with a proof of possession.
+    """
+    if not signed:
+        return False
+    return bool(final_verify(miller_loop(aggregate.point, _G2), reduce(mul, (_factor(*one) for one in signed))))
+
+
+def verify_product_and_last(signed: Sequence[tuple[bytes, PublicKey]], aggregate: Signature, last: Signature) -> bool:
+    """Whether `verify_product` holds and `last` is the signature of the last of `signed`, for the price of one check.
+
+    With r of 128 random bits, secret until now, both hold but for chance 2^-128 where
+
+        e(aggregate + r · last, g2) = Π_{i<n} e(H(m_i), pk_i) · e((1 + r) · H(m_n), pk_n).
+    """
+    if not signed:
+        return False
+    coefficient = 1 + secrets.randbelow(1 << 128)
+    message, key = signed[-1]
+    hashed = BlstP1Element().hash_to_group(message, SIGNATURE_TAG)
+    product = reduce(
+        mul, (_factor(*one) for one in signed[:-1]), miller_loop(hashed.scalar_mul(1 + coefficient), key.point)
+    )
+    return bool(final_verify(miller_loop(aggregate.point + last.point.scalar_mul(coefficient), _G2), product))
+
+
+def _factor(message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> BlstFP12Element:
+    """e(H(message), key) before the final exponentiation."""
+    return miller_loop(BlstP1Element().hash_to_group(message, tag), key.point)
+
+
+class GtValue:
+    """An element of GT, multiplied factor by factor.
+
+    GT has no portable encoding. `to_bytes` is arkworks' `serialize_compressed` of the Fp12 coefficients (py_arkworks_bls12381
+    0.5): 12 × 48 bytes, each little-endian, in the order of arkworks' tower; blst and py_ecc order and scale otherwise.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self) -> None:
+        self._value = GT.one()
+
+    @classmethod
+    def of_aggregate(cls, aggregate: Signature | None) -> GtValue:
+        """e(aggregate, g2); one for the empty aggregate."""
+        value = cls()
+        if aggregate is not None:
+            value._value = GT.pairing(G1Point.from_compressed_bytes_unchecked(aggregate.data), _ARKWORKS_G2)
+        return value
+
+    def times_signed(self, message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> GtValue:
+        """This times e(H(message), key)."""
+        hashed = bytes(BlstP1Element().hash_to_group(message, tag).compress())
+        result = GtValue()
+        result._value = self._value * GT.pairing(
+            G1Point.from_compressed_bytes_unchecked(hashed), G2Point.from_compressed_bytes_unchecked(key.data)
+        )
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GtValue) and bool(self._value == other._value)
+
+    def __hash__(self) -> int:
+        return hash(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """576 bytes, see the class."""
+        return bytes.fromhex(str(self._value))

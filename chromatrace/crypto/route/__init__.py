@@ -1,0 +1,54 @@
+"""Route proof: sequential aggregate signatures over a designed route (docs/route-proof.md).
+
+design = RouteDesign(Verifier(chain_id, address), owner, "pane", 1, (Station(…), …))
+trace = begin(design, subject)
+trace = sign_record(design, trace, record, secret)      # at each station
+verify_trace(design, trace)                             # or RouteRefused
+explain(design, trace).findings                         # the first step that breaks, and why
+"""
+
+from chromatrace.crypto.route.design import (
+    Profile,
+    RouteDesign,
+    RouteKind,
+    Station,
+    possession_holds,
+    prove_possession,
+    route_id,
+    subject_of,
+)
+from chromatrace.crypto.route.link import Component, origin
+from chromatrace.crypto.route.onchain import batches, components_of, key_words, proof_of, proofs_of, signature_words
+from chromatrace.crypto.route.sign import sign_record, sign_step
+from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, begin
+from chromatrace.crypto.route.verify import Explanation, Finding, explain, verify_state, verify_trace
+
+__all__ = [
+    "Component",
+    "Explanation",
+    "Finding",
+    "Profile",
+    "RouteDesign",
+    "RouteKind",
+    "RouteTrace",
+    "SignedState",
+    "SignedStep",
+    "Station",
+    "batches",
+    "begin",
+    "components_of",
+    "explain",
+    "key_words",
+    "origin",
+    "possession_holds",
+    "proof_of",
+    "proofs_of",
+    "prove_possession",
+    "route_id",
+    "sign_record",
+    "sign_step",
+    "signature_words",
+    "subject_of",
+    "verify_state",
+    "verify_trace",
+]

@@ -1,0 +1,117 @@
+"""How a step is chained to all before it: one chain, two link functions.
+
+`evm` (default), which a contract can compute:
+
+    c_i = keccak256(LINK ‖ c_{i-1} ‖ m_i ‖ key id_i ‖ i), every field 32 bytes
+
+`paper`, after Fischlin, Lehmann and Schröder 2012 (History-Free Sequential Aggregate Signatures), as BPDMS uses it:
+
+    c_i = SHA-256(⟨"…paper/1"⟩ ⟨e(σ_{i-1}, g2)⟩ ⟨m_i⟩ ⟨pk_i⟩ ⟨c_{i-1}⟩), ⟨x⟩ = size of x in 4 bytes, big-endian ‖ x
+
+pk_i is the 96 compressed bytes; the bytes of a GT value are those of `bls.GtValue`, fixed by library and version, because
+GT has no portable encoding. BLS signatures are unique, so e(σ_{i-1}, g2) = Π_{j<i} e(H(c_j), pk_j) is a function of what
+c_{i-1} commits to already: `evm` loses nothing by dropping it, and a corrupted σ that one station hands over does not spoil
+what later stations sign.
+
+Both begin with c_0 = keccak256(ORIGIN ‖ chain id ‖ verifier ‖ route ‖ subject ‖ components).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from eth_abi.abi import encode
+from eth_hash.auto import keccak
+
+from chromatrace.crypto.bls import GtValue, Signature
+from chromatrace.crypto.route.design import Profile, RouteDesign, Station
+
+ORIGIN = keccak(b"ChromaTrace route origin/1")
+LINK = keccak(b"ChromaTrace route link/1")
+PAPER_TAG = b"ChromaTrace route link paper/1"
+NO_COMPONENTS = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A proven subject that goes into an assembly."""
+
+    route: bytes
+    subject: bytes
+
+
+class Prefix(Protocol):
+    """e(σ_{i-1}, g2), asked for only by the link that needs it."""
+
+    def gt(self) -> GtValue:
+        """The value."""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatePrefix:
+    """From the aggregate itself: what a signing station has."""
+
+    aggregate: Signature | None
+
+    def gt(self) -> GtValue:
+        """One pairing."""
+        return GtValue.of_aggregate(self.aggregate)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPrefix:
+    """As the product of e(H(c_j), pk_j): what a verifier rebuilds, trusting no σ but the last."""
+
+    value: GtValue
+
+    def gt(self) -> GtValue:
+        """What was multiplied so far."""
+        return self.value
+
+
+def origin(design: RouteDesign, subject: bytes, components: Sequence[Component] = ()) -> bytes:
+    """c_0."""
+    verifier = design.verifier
+    return keccak(
+        encode(
+            ["bytes32", "uint256", "address", "bytes32", "bytes32", "bytes32"],
+            [
+                ORIGIN,
+                verifier.chain_id,
+                verifier.address,
+                design.route,
+                subject,
+                components_digest(components),
+            ],
+        )
+    )
+
+
+def components_digest(components: Sequence[Component]) -> bytes:
+    """What c_0 says of the components: keccak256 of their ABI encoding; zeros where there are none."""
+    if not components:
+        return NO_COMPONENTS
+    return keccak(encode(["(bytes32,bytes32)[]"], [[(part.route, part.subject) for part in components]]))
+
+
+def advance(profile: Profile, previous: bytes, message: bytes, station: Station, step: int, prefix: Prefix) -> bytes:
+    """c_i from c_{i-1}."""
+    if profile is Profile.EVM:
+        return keccak(LINK + previous + message + station.key_id + step.to_bytes(32, "big"))
+    fields = (PAPER_TAG, prefix.gt().to_bytes(), message, station.key.data, previous)
+    return sha256(b"".join(len(field).to_bytes(4, "big") + field for field in fields)).digest()
+
+
+def rebuild(design: RouteDesign, first: bytes, messages: Iterable[bytes]) -> list[bytes]:
+    """c_1 to c_n for the first n stations of the design, from c_0 and their messages."""
+    links: list[bytes] = []
+    previous, product = first, GtValue()
+    for step, (message, station) in enumerate(zip(messages, design.stations, strict=False), 1):
+        previous = advance(design.profile, previous, message, station, step, ProductPrefix(product))
+        links.append(previous)
+        if design.profile is Profile.PAPER:
+            product = product.times_signed(previous, station.key)
+    return links

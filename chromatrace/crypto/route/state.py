@@ -1,0 +1,84 @@
+"""What stations hand to each other: the state (σ, c, s, pk) of constant size, and the trace that keeps every state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chromatrace.crypto.bls import PublicKey, Signature
+from chromatrace.crypto.route.design import RouteDesign, RouteKind
+from chromatrace.crypto.route.link import Component, origin
+from chromatrace.crypto.step import StepRecord
+from chromatrace.domain.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class SignedState:
+    """State i: aggregate σ_i, link c_i, last single signature s_i and its signer pk_i."""
+
+    aggregate: Signature
+    link: bytes
+    signature: Signature
+    signer: PublicKey
+
+    def __post_init__(self) -> None:
+        checked_digest(self.link, "link")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStep:
+    """One step of a trace: the message, the record that it is the hash of where that is known, and the state after it."""
+
+    message: bytes
+    state: SignedState
+    record: StepRecord | None = None
+
+    def __post_init__(self) -> None:
+        checked_digest(self.message, "message")
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTrace:
+    """A subject's way so far: every state is kept, so that on refusal the first step that breaks can be named."""
+
+    route: bytes
+    subject: bytes
+    components: tuple[Component, ...] = ()
+    steps: tuple[SignedStep, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked_digest(self.route, "route")
+        checked_digest(self.subject, "subject")
+
+    @property
+    def state(self) -> SignedState | None:
+        """The last state; None before the first step."""
+        return self.steps[-1].state if self.steps else None
+
+    @property
+    def messages(self) -> tuple[bytes, ...]:
+        """m_1 to m_i."""
+        return tuple(step.message for step in self.steps)
+
+
+def begin(design: RouteDesign, subject: bytes, components: Sequence[Component] = ()) -> RouteTrace:
+    """The trace of a subject that has passed no station yet; an assembly names its components now."""
+    if bool(components) != (design.kind is RouteKind.ASSEMBLY):
+        raise InvalidInput(
+            "an assembly has components, a processing route none",
+            field="components",
+            hint="name the proven components of the kit before the first assembly step",
+        )
+    return RouteTrace(design.route, checked_digest(subject, "subject"), tuple(components))
+
+
+def origin_of(design: RouteDesign, trace: RouteTrace) -> bytes:
+    """c_0 of a trace."""
+    return origin(design, trace.subject, trace.components)
+
+
+def checked_digest(value: bytes, field: str) -> bytes:
+    """32 bytes, or `InvalidInput`."""
+    if not isinstance(value, bytes) or len(value) != 32:
+        raise InvalidInput(f"32 bytes are needed, got {value!r}", field=field)
+    return value

@@ -1,0 +1,134 @@
+"""The step record as EIP-712 typed data: what a station does, and what m_i of the route proof is the hash of.
+
+Domain: name "ChromaTrace RouteVerifier", version "1", chain id, the verifier's address. The contract's `hashStep` and
+`hashPossession` compute the same digests; a test holds them equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account.messages import encode_typed_data
+from eth_hash.auto import keccak
+from eth_utils.address import is_address, to_checksum_address
+
+from chromatrace.domain.errors import InvalidInput
+
+DOMAIN_NAME = "ChromaTrace RouteVerifier"
+DOMAIN_VERSION = "1"
+NO_CHANNEL = bytes(32)
+
+_MAX_NAME_BYTES = 64
+_DOMAIN_TYPE = [
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "chainId", "type": "uint256"},
+    {"name": "verifyingContract", "type": "address"},
+]
+_STEP_TYPE = [
+    {"name": "route", "type": "bytes32"},
+    {"name": "subject", "type": "bytes32"},
+    {"name": "step", "type": "uint16"},
+    {"name": "process", "type": "string"},
+    {"name": "channel", "type": "bytes32"},
+    {"name": "logSize", "type": "uint64"},
+    {"name": "digest", "type": "bytes32"},
+    {"name": "completedAt", "type": "uint64"},
+]
+_POSSESSION_TYPE = [{"name": "key", "type": "bytes32"}, {"name": "organisation", "type": "uint32"}]
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """One deployment of `RouteVerifier`: a proof for one is none for another. Raises `InvalidInput`."""
+
+    chain_id: int
+    address: str
+
+    def __post_init__(self) -> None:
+        if type(self.chain_id) is not int or not 0 < self.chain_id < 1 << 256:
+            raise InvalidInput(f"a chain id is a number from 1, got {self.chain_id!r}", field="chain_id")
+        if not is_address(self.address):
+            raise InvalidInput(f"an address is needed, got {self.address!r}", field="verifier")
+        object.__setattr__(self, "address", to_checksum_address(self.address))
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """`IRouteVerifier.Step`, in its order. Validates once; raises `InvalidInput` naming the field.
+
+    route         32 bytes, the route's id
+    subject       32 bytes, a batch or one unit or component of it
+    step          number of the step in the route, from 1
+    process       name of the step, as in the design, 1 to 64 bytes of UTF-8
+    channel       32 bytes, the channel whose Merkle log `digest` belongs to; zeros where it belongs to none
+    log_size      entries of the log under the head `digest`; 0 where `digest` is one entry or a document
+    digest        32 bytes: head or leaf hash (RFC 9162), or SHA-256 of a document
+    completed_at  Unix seconds
+    """
+
+    route: bytes
+    subject: bytes
+    step: int
+    process: str
+    channel: bytes
+    log_size: int
+    digest: bytes
+    completed_at: int
+
+    def __post_init__(self) -> None:
+        for name in ("route", "subject", "channel", "digest"):
+            value = getattr(self, name)
+            if not isinstance(value, bytes) or len(value) != 32:
+                raise InvalidInput(f"32 bytes are needed, got {value!r}", field=name)
+        for name, least, bits in (("step", 1, 16), ("log_size", 0, 64), ("completed_at", 0, 64)):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value < 1 << bits:
+                raise InvalidInput(f"a number from {least}, below 2^{bits}, is needed, got {value!r}", field=name)
+        checked_name(self.process, "process")
+        if self.log_size and self.channel == NO_CHANNEL:
+            raise InvalidInput("a log has a channel", field="channel", hint="give the channel, or log_size 0")
+
+    def as_struct(self) -> tuple[Any, ...]:
+        """The values in the contract's order."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+
+def checked_name(name: str, field: str) -> str:
+    """A name of a process, station or route as the contract takes it: 1 to 64 bytes of UTF-8."""
+    if not isinstance(name, str) or not 1 <= len(name.encode("utf-8")) <= _MAX_NAME_BYTES:
+        raise InvalidInput(f"a name has 1 to {_MAX_NAME_BYTES} bytes of UTF-8, got {name!r}", field=field)
+    return name
+
+
+def step_message(record: StepRecord, verifier: Verifier) -> bytes:
+    """m_i: the 32-byte EIP-712 hash of a step record for one verifier."""
+    names = [entry["name"] for entry in _STEP_TYPE]
+    return _digest("RouteStep", _STEP_TYPE, dict(zip(names, record.as_struct(), strict=True)), verifier)
+
+
+def possession_message(key: bytes, organisation: int, verifier: Verifier) -> bytes:
+    """What a station signs under the proof-of-possession tag when its key is registered; 32 bytes.
+
+    key           id of the key (`eip2537.key_id`)
+    organisation  number of the organisation that the station belongs to; nobody else can register the key with it
+    """
+    return _digest("StationKey", _POSSESSION_TYPE, {"key": key, "organisation": organisation}, verifier)
+
+
+def _digest(name: str, fields: list[dict[str, str]], values: dict[str, Any], verifier: Verifier) -> bytes:
+    message = encode_typed_data(
+        full_message={
+            "types": {"EIP712Domain": _DOMAIN_TYPE, name: fields},
+            "primaryType": name,
+            "domain": {
+                "name": DOMAIN_NAME,
+                "version": DOMAIN_VERSION,
+                "chainId": verifier.chain_id,
+                "verifyingContract": verifier.address,
+            },
+            "message": values,
+        }
+    )
+    return keccak(b"\x19" + message.version + message.header + message.body)

@@ -1,0 +1,243 @@
+"""A small line of stations for the route tests: honest traces, and every attack on one, the same off and on chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
+
+from chromatrace.crypto.bls import ORDER, SecretKey, Signature
+from chromatrace.crypto.errors import Break
+from chromatrace.crypto.route import (
+    Component,
+    Profile,
+    RouteDesign,
+    RouteKind,
+    RouteTrace,
+    SignedState,
+    Station,
+    begin,
+    origin,
+    prove_possession,
+    sign_record,
+)
+from chromatrace.crypto.route.link import AggregatePrefix, advance
+from chromatrace.crypto.step import StepRecord, Verifier
+
+VERIFIER = Verifier(31337, "0x" + "52" * 20)
+PLANT = 1
+
+
+def digest(text: str) -> bytes:
+    return sha256(text.encode()).digest()
+
+
+@cache
+def secret(name: str) -> SecretKey:
+    """The same key for the same name in every run."""
+    return SecretKey(1 + int.from_bytes(digest(name), "big") % (ORDER - 1))
+
+
+@cache
+def station(name: str, verifier: Verifier = VERIFIER, organisation: int = PLANT) -> Station:
+    key = secret(name)
+    return Station(name, organisation, key.public_key, prove_possession(key, organisation, verifier))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A design and the names of its stations, whose secrets are known."""
+
+    design: RouteDesign
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        steps: int | Sequence[str],
+        profile: Profile = Profile.EVM,
+        verifier: Verifier = VERIFIER,
+        name: str = "pane",
+        kind: RouteKind = RouteKind.PROCESSING,
+        version: int = 1,
+    ) -> Line:
+        names = tuple(f"station {n}" for n in range(1, steps + 1)) if isinstance(steps, int) else tuple(steps)
+        stations = tuple(station(known, verifier) for known in names)
+        return cls(RouteDesign(verifier, PLANT, name, version, stations, kind, profile), names)
+
+    def record(self, subject: bytes, step: int, **changes: object) -> StepRecord:
+        process = self.design.station(step).process
+        record = StepRecord(
+            self.design.route, subject, step, process, digest("channel"), 40 + step, digest(f"head {step}"), 1_795_000_000
+        )
+        return replace(record, **changes)
+
+    def trace(self, subject: bytes, components: Sequence[Component] = (), upto: int | None = None) -> RouteTrace:
+        trace = begin(self.design, subject, components)
+        for step, name in enumerate(self.names[:upto], 1):
+            trace = sign_record(self.design, trace, self.record(subject, step), secret(name))
+        return trace
+
+
+def forge(line: Line, subject: bytes, messages: Sequence[bytes], signers: Sequence[str]) -> list[SignedState]:
+    """States of a chain that `signers` made, in whatever order and number, as if the design named them."""
+    profile, states = line.design.profile, []
+    link, aggregate = origin(line.design, subject), None
+    for step, (message, name) in enumerate(zip(messages, signers, strict=True), 1):
+        by = station(name, line.design.verifier)
+        link = advance(profile, link, message, by, step, AggregatePrefix(aggregate))
+        signature = secret(name).sign(link)
+        aggregate = signature if aggregate is None else aggregate + signature
+        states.append(SignedState(aggregate, link, signature, by.key))
+    return states
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a prover puts before a verifier."""
+
+    subject: bytes
+    messages: tuple[bytes, ...]
+    state: SignedState
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A claim against `Line.of(5)` that must be refused: off chain for `reason`, on chain by the error `refusal`."""
+
+    name: str
+    build: Callable[[Line, RouteTrace], Claim]
+    reason: Break
+    refusal: str | None
+
+
+def _claim(trace: RouteTrace, **changes: object) -> Claim:
+    return replace(Claim(trace.subject, trace.messages, trace.state), **changes)
+
+
+def _forged(order: Sequence[int], foreign: str | None = None) -> Callable[[Line, RouteTrace], Claim]:
+    """Steps signed in another order or number: each station with the message that is its own."""
+
+    def build(line: Line, trace: RouteTrace) -> Claim:
+        names = [foreign if n == 0 else line.names[n - 1] for n in order]
+        messages = tuple(trace.messages[max(n, 1) - 1] for n in order)
+        return Claim(trace.subject, messages, forge(line, trace.subject, messages, names)[-1])
+
+    return build
+
+
+def _wrong_message(line: Line, trace: RouteTrace) -> Claim:
+    return _claim(trace, messages=(*trace.messages[:2], digest("another record"), *trace.messages[3:]))
+
+
+def _wrong_message_relinked(line: Line, trace: RouteTrace) -> Claim:
+    """The prover also gives the link that the changed message leads to; the stations signed the other one."""
+    messages = (*trace.messages[:2], digest("another record"), *trace.messages[3:])
+    link = forge(line, trace.subject, messages, line.names)[-1].link
+    return _claim(trace, messages=messages, state=replace(trace.state, link=link))
+
+
+def _swapped_messages(line: Line, trace: RouteTrace) -> Claim:
+    first, second, *rest = trace.messages
+    return _claim(trace, messages=(second, first, *rest))
+
+
+def _truncated(line: Line, trace: RouteTrace) -> Claim:
+    """σ - s_n is a valid aggregate of the prefix."""
+    before = trace.steps[-2].state
+    cut = trace.state.aggregate - trace.state.signature
+    assert cut == before.aggregate
+    return Claim(trace.subject, trace.messages[:-1], replace(before, aggregate=cut))
+
+
+def _truncated_full_length(line: Line, trace: RouteTrace) -> Claim:
+    """The aggregate of the prefix, given out for the whole."""
+    return _claim(trace, state=replace(trace.state, aggregate=trace.steps[-2].state.aggregate))
+
+
+def _other_subject(line: Line, trace: RouteTrace) -> Claim:
+    return _claim(trace, subject=digest("another batch"))
+
+
+def _signed_for(other: Callable[[Line], Line]) -> Callable[[Line, RouteTrace], Claim]:
+    def build(line: Line, trace: RouteTrace) -> Claim:
+        return _claim(other(line).trace(trace.subject))
+
+    return build
+
+
+def _junk_link(line: Line, trace: RouteTrace) -> Claim:
+    return _claim(trace, state=replace(trace.state, link=digest("junk")))
+
+
+def _junk_signature(line: Line, trace: RouteTrace) -> Claim:
+    return _claim(trace, state=replace(trace.state, signature=secret("junk").sign(b"junk")))
+
+
+def _junk_aggregate(line: Line, trace: RouteTrace) -> Claim:
+    return _claim(trace, state=replace(trace.state, aggregate=secret("junk").sign(b"junk")))
+
+
+def _foreign_signer(line: Line, trace: RouteTrace) -> Claim:
+    return _claim(trace, state=replace(trace.state, signer=station("foreign", line.design.verifier).key))
+
+
+def _missing_station(line: Line, trace: RouteTrace) -> Claim:
+    """All messages in order, but station 3 never signed: its share of the aggregate is missing."""
+    aggregate = trace.state.aggregate - trace.steps[2].state.signature
+    return _claim(trace, state=replace(trace.state, aggregate=aggregate))
+
+
+def _under(verifier: Callable[[Line], Verifier] | None = None, **changes: object) -> Callable[[Line], Line]:
+    def other(line: Line) -> Line:
+        design = line.design
+        at = verifier(line) if verifier else design.verifier
+        values = {"name": design.name, "version": design.version} | changes
+        return Line.of(line.names, design.profile, at, **values)
+
+    return other
+
+
+def _other_chain(line: Line) -> Verifier:
+    return replace(line.design.verifier, chain_id=line.design.verifier.chain_id + 1)
+
+
+def _other_verifier(line: Line) -> Verifier:
+    return replace(line.design.verifier, address="0x" + "66" * 20)
+
+
+ATTACKS = (
+    Attack("steps swapped", _forged([1, 3, 2, 4, 5]), Break.LINK, "HeadMismatch"),
+    Attack("first and last swapped", _forged([5, 2, 3, 4, 1]), Break.STATION, "HeadMismatch"),
+    Attack("step dropped", _forged([1, 2, 4, 5]), Break.COUNT, "WrongStepCount"),
+    Attack("step dropped, another repeated in its place", _forged([1, 2, 2, 4, 5]), Break.LINK, "HeadMismatch"),
+    Attack("step repeated", _forged([1, 2, 2, 3, 4, 5]), Break.COUNT, "WrongStepCount"),
+    Attack("foreign station", _forged([1, 0, 3, 4, 5], "foreign"), Break.LINK, "HeadMismatch"),
+    Attack("station never signed", _missing_station, Break.AGGREGATE, "ProofRefused"),
+    Attack("messages swapped", _swapped_messages, Break.LINK, "HeadMismatch"),
+    Attack("wrong message", _wrong_message, Break.LINK, "HeadMismatch"),
+    Attack("wrong message, its link given", _wrong_message_relinked, Break.SIGNATURE, "ProofRefused"),
+    Attack("chain truncated", _truncated, Break.COUNT, "WrongStepCount"),
+    Attack("aggregate of the prefix for the whole", _truncated_full_length, Break.AGGREGATE, "ProofRefused"),
+    Attack("replayed for another batch", _other_subject, Break.LINK, "HeadMismatch"),
+    Attack("replayed from another route", _signed_for(_under(name="frame")), Break.LINK, "HeadMismatch"),
+    Attack("replayed from another version", _signed_for(_under(version=9)), Break.LINK, "HeadMismatch"),
+    Attack("replayed from another chain", _signed_for(_under(_other_chain)), Break.LINK, "HeadMismatch"),
+    Attack("replayed from another verifier", _signed_for(_under(_other_verifier)), Break.LINK, "HeadMismatch"),
+    Attack("junk link", _junk_link, Break.LINK, "HeadMismatch"),
+    # The contract takes no s: it is σ minus the signatures before it, and no station follows that could build on it.
+    Attack("junk signature", _junk_signature, Break.SIGNATURE, None),
+    Attack("junk aggregate", _junk_aggregate, Break.AGGREGATE, "ProofRefused"),
+    Attack("foreign signer of the last state", _foreign_signer, Break.STATION, None),
+)
+
+INFINITY = b"\xc0" + bytes(47)
+"""A signature at infinity, as blst has it."""
+
+
+def tampered(signature: Signature, place: int, value: int) -> bytes:
+    """The bytes of a signature with one changed."""
+    data = bytearray(signature.data)
+    data[place] = value
+    return bytes(data)

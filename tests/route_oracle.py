@@ -1,0 +1,50 @@
+"""Verification of the `evm` profile once more, on py_ecc and written apart from the package: slow, plain, independent."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from eth_utils import keccak
+from py_ecc.bls.hash_to_curve import hash_to_G1
+from py_ecc.bls.point_compression import decompress_G1, decompress_G2
+from py_ecc.optimized_bls12_381 import FQ12, G2, final_exponentiate, is_inf, neg, normalize, pairing
+
+TAG = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
+
+
+def _key_bytes(key):
+    x, y = normalize(decompress_G2((int.from_bytes(key[:48], "big"), int.from_bytes(key[48:], "big"))))
+    return b"".join(int(number).to_bytes(64, "big") for point in (x, y) for number in point.coeffs)
+
+
+def links(chain_id, verifier, route, subject, components, messages, keys):
+    """c_1 to c_k. verifier: address as text; components: 32 bytes; keys: 96 bytes each."""
+    words = (
+        keccak(b"ChromaTrace route origin/1"),
+        chain_id.to_bytes(32, "big"),
+        bytes.fromhex(verifier[2:]).rjust(32, b"\0"),
+        route,
+        subject,
+        components,
+    )
+    link, found = keccak(b"".join(words)), []
+    for step, (message, key) in enumerate(zip(messages, keys, strict=True), 1):
+        link = keccak(
+            keccak(b"ChromaTrace route link/1") + link + message + keccak(_key_bytes(key)) + step.to_bytes(32, "big")
+        )
+        found.append(link)
+    return found
+
+
+def holds(chain_id, verifier, route, subject, components, messages, keys, aggregate):
+    """Whether the 48 bytes `aggregate` are the signatures of `keys` on the chain of `messages`."""
+    if not keys or len(keys) != len(messages):
+        return False
+    point = decompress_G1(int.from_bytes(aggregate, "big"))
+    if is_inf(point):
+        return False
+    product = pairing(neg(G2), point, final_exponentiate=False)
+    for link, key in zip(links(chain_id, verifier, route, subject, components, messages, keys), keys, strict=True):
+        public = decompress_G2((int.from_bytes(key[:48], "big"), int.from_bytes(key[48:], "big")))
+        product *= pairing(public, hash_to_G1(link, TAG, sha256), final_exponentiate=False)
+    return final_exponentiate(product) == FQ12.one()

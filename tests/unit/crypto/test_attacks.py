@@ -1,0 +1,182 @@
+"""Every attack of the design, off chain, under both links; on chain: tests/integration/route."""
+
+from dataclasses import replace
+
+import pytest
+from route_line import ATTACKS, INFINITY, PLANT, VERIFIER, Line, digest, secret, station
+
+from chromatrace.crypto.bls import PublicKey, Signature
+from chromatrace.crypto.errors import Break, InvalidPoint, PossessionNotProven, RouteRefused
+from chromatrace.crypto.route import (
+    Component,
+    Profile,
+    RouteDesign,
+    RouteKind,
+    Station,
+    explain,
+    prove_possession,
+    sign_record,
+    verify_state,
+    verify_trace,
+)
+from chromatrace.domain.errors import InvalidInput
+
+SUBJECT = digest("batch")
+
+
+@pytest.fixture(scope="module", params=list(Profile))
+def line(request):
+    return Line.of(5, request.param)
+
+
+@pytest.fixture(scope="module")
+def trace(line):
+    return line.trace(SUBJECT)
+
+
+def test_an_honest_chain_holds(line, trace):
+    verify_trace(line.design, trace)
+    assert explain(line.design, trace).proven
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attack_is_refused(line, trace, attack):
+    claim = attack.build(line, trace)
+    with pytest.raises(RouteRefused) as refused:
+        verify_state(line.design, claim.subject, claim.messages, claim.state)
+    assert refused.value.reason is attack.reason
+
+
+def test_nothing_signed_is_no_proof(line):
+    with pytest.raises(RouteRefused) as refused:
+        verify_trace(line.design, replace(line.trace(SUBJECT, upto=0)))
+    assert refused.value.reason is Break.COUNT
+    with pytest.raises(InvalidPoint):
+        Signature(INFINITY)
+
+
+def test_key_at_infinity_is_refused():
+    with pytest.raises(InvalidPoint):
+        PublicKey(b"\xc0" + bytes(95))
+
+
+def test_rogue_key_needs_a_possession_that_nobody_can_prove():
+    """pk' = pk_rogue - pk_victim would make the rogue's signature count for both; its secret is known to nobody."""
+    from py_arkworks_bls12381 import G2Point
+
+    rogue, victim = (G2Point.from_compressed_bytes(secret(name).public_key.data) for name in ("rogue", "station 1"))
+    key = PublicKey(bytes((rogue - victim).to_compressed_bytes()))
+    for possession in (
+        prove_possession(secret("rogue"), PLANT, VERIFIER),
+        prove_possession(secret("station 1"), PLANT, VERIFIER),
+    ):
+        with pytest.raises(PossessionNotProven) as refused:
+            RouteDesign(VERIFIER, PLANT, "pane", 1, (station("station 1"), Station("rogue", PLANT, key, possession)))
+        assert refused.value.field == "stations.2"
+
+
+def test_possession_of_another_organisation_or_verifier_is_refused():
+    key = secret("station 1")
+    elsewhere = replace(VERIFIER, chain_id=1)
+    for possession in (prove_possession(key, 2, VERIFIER), prove_possession(key, PLANT, elsewhere)):
+        with pytest.raises(PossessionNotProven):
+            RouteDesign(VERIFIER, PLANT, "pane", 1, (Station("station 1", PLANT, key.public_key, possession),))
+
+
+def test_a_station_refuses_what_the_one_before_should_not_hand_over(line):
+    half = line.trace(SUBJECT, upto=2)
+    record = line.record(SUBJECT, 3)
+    state = half.state
+    cases = (
+        (replace(state, signature=secret("junk").sign(b"junk")), Break.SIGNATURE),
+        (replace(state, link=digest("junk")), Break.SIGNATURE),
+        (replace(state, signer=secret("station 1").public_key), Break.STATION),
+    )
+    for handed, reason in cases:
+        steps = (half.steps[0], replace(half.steps[1], state=handed))
+        with pytest.raises(RouteRefused) as refused:
+            sign_record(line.design, replace(half, steps=steps), record, secret("station 3"))
+        assert (refused.value.reason, refused.value.step, refused.value.station) == (reason, 2, "station 2")
+
+
+def test_a_station_signs_its_own_step_only(line):
+    half = line.trace(SUBJECT, upto=2)
+    with pytest.raises(InvalidInput) as refused:
+        sign_record(line.design, half, line.record(SUBJECT, 3), secret("station 4"))
+    assert refused.value.field == "secret key"
+    for field, changes in (
+        ("step", {"step": 4}),
+        ("process", {"process": "station 4"}),
+        ("subject", {"subject": digest("another batch")}),
+        ("route", {"route": digest("another route")}),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            sign_record(line.design, half, replace(line.record(SUBJECT, 3), **changes), secret("station 3"))
+        assert refused.value.field == field
+    with pytest.raises(RouteRefused) as refused:
+        sign_record(line.design, line.trace(SUBJECT), line.record(SUBJECT, 5), secret("station 5"))
+    assert refused.value.reason is Break.COUNT
+
+
+def test_an_assembly_is_bound_to_its_components():
+    line = Line.of(2, kind=RouteKind.ASSEMBLY)
+    parts = (Component(digest("film route"), digest("film")), Component(digest("glass route"), digest("glass")))
+    trace = line.trace(SUBJECT, parts)
+    verify_trace(line.design, trace)
+    for components in (parts[::-1], parts[:1], (parts[0], replace(parts[1], subject=digest("other glass")))):
+        with pytest.raises(RouteRefused) as refused:
+            verify_trace(line.design, replace(trace, components=components))
+        assert refused.value.reason is Break.LINK
+    with pytest.raises(RouteRefused) as refused:
+        verify_trace(line.design, replace(trace, components=()))
+    assert refused.value.reason is Break.ORIGIN
+    with pytest.raises(InvalidInput):
+        line.trace(SUBJECT)
+    with pytest.raises(InvalidInput):
+        Line.of(2).trace(SUBJECT, parts)
+
+
+def test_a_corrupted_aggregate_spoils_nothing_after_it_in_the_evm_profile():
+    """c_i does not depend on σ there: with the right σ put back, what later stations signed still holds."""
+    line = Line.of(4)
+    half = line.trace(SUBJECT, upto=2)
+    corrupted = replace(half.steps[1].state, aggregate=secret("junk").sign(b"junk"))
+    trace = replace(half, steps=(half.steps[0], replace(half.steps[1], state=corrupted)))
+    for step in (3, 4):
+        trace = sign_record(line.design, trace, line.record(SUBJECT, step), secret(f"station {step}"))
+    assert explain(line.design, trace).refusal.step == 2
+    aggregate = half.steps[1].state.aggregate
+    for step in trace.steps[2:]:
+        aggregate += step.state.signature
+    verify_state(line.design, SUBJECT, trace.messages, replace(trace.state, aggregate=aggregate))
+
+
+def test_explain_names_the_first_step_that_breaks(line, trace):
+    def changed(number, **changes):
+        step = trace.steps[number - 1]
+        state = replace(step.state, **{name: value for name, value in changes.items() if name not in ("message", "record")})
+        rest = {name: value for name, value in changes.items() if name in ("message", "record")}
+        steps = list(trace.steps)
+        steps[number - 1] = replace(step, state=state, **rest)
+        return replace(trace, steps=tuple(steps))
+
+    other = line.record(SUBJECT, 3, digest=digest("other data"))
+    cases = (
+        (changed(3, record=other), 3, Break.RECORD),
+        (changed(3, record=None, message=digest("other")), 3, Break.LINK),
+        (changed(2, link=digest("junk")), 2, Break.LINK),
+        (changed(4, signature=secret("junk").sign(b"junk")), 4, Break.SIGNATURE),
+        (changed(2, aggregate=secret("junk").sign(b"junk")), 2, Break.AGGREGATE),
+        (changed(5, signer=secret("junk").public_key), 5, Break.STATION),
+        (replace(trace, steps=trace.steps[:3]), 4, Break.COUNT),
+        (replace(trace, subject=digest("another batch")), 1, Break.RECORD),
+    )
+    for broken, step, reason in cases:
+        found = explain(line.design, broken)
+        assert not found.proven
+        assert (found.refusal.step, found.refusal.reason) == (step, reason)
+        assert found.refusal.station == f"station {step}"
+        assert [finding.holds for finding in found.findings] == [number < step for number in range(1, 6)]
+    too_long = replace(trace, steps=(*trace.steps, trace.steps[-1]))
+    assert explain(line.design, too_long).refusal.reason is Break.COUNT
+    assert explain(line.design, replace(trace, route=digest("other"))).refusal.reason is Break.ORIGIN
