@@ -1,0 +1,242 @@
+"""Every attack of the design on the contract; off chain: tests/unit/crypto/test_attacks.py."""
+
+from dataclasses import replace
+
+import pytest
+from conftest import proof
+from route_line import ATTACKS, PLANT, Claim, digest, secret, station
+
+from chromatrace.crypto.bls import PublicKey
+from chromatrace.crypto.eip2537 import g1_from_evm, g1_to_evm, g2_to_evm, words
+from chromatrace.crypto.route import (
+    Component,
+    RouteKind,
+    key_words,
+    origin,
+    proof_of,
+    proofs_of,
+    prove_possession,
+    signature_words,
+    subject_of,
+)
+from chromatrace.crypto.step import possession_message, step_message
+
+SUBJECT = digest("batch")
+
+
+def claim_of(trace):
+    return Claim(trace.subject, trace.messages, trace.state)
+
+
+@pytest.fixture(scope="module")
+def line(rig):
+    return rig.line(5)
+
+
+@pytest.fixture(scope="module")
+def trace(line):
+    return line.trace(SUBJECT)
+
+
+def test_contract_and_package_compute_the_same(rig, line, trace):
+    record, components = line.record(SUBJECT, 3), (Component(digest("a route"), digest("a part")),)
+    read = rig.chain.read
+    assert read("RouteVerifier", "hashStep", record.as_struct()) == step_message(record, rig.verifier)
+    assert read("RouteVerifier", "originOf", line.design.route, SUBJECT, []) == origin(line.design, SUBJECT)
+    parts = [(part.route, part.subject) for part in components]
+    assert read("RouteVerifier", "originOf", line.design.route, SUBJECT, parts) == origin(line.design, SUBJECT, components)
+    assert read("RouteVerifier", "keysOf", line.design.route) == [one.key_id for one in line.design.stations]
+    assert read("RouteVerifier", "subjectOf", SUBJECT, 777) == subject_of(SUBJECT, 777)
+    key = line.design.stations[0].key_id
+    assert read("RouteVerifier", "hashPossession", key, PLANT) == possession_message(key, PLANT, rig.verifier)
+
+
+def test_an_honest_proof_is_stored_as_a_bit_and_an_event(rig, line, trace):
+    subject = digest("an honest batch")
+    honest = line.trace(subject)
+    receipt = rig.chain.send("RouteVerifier", "proveRoute", line.design.route, *proof_of(line.design, honest))
+    event = receipt.event("RouteProven").args
+    assert event == {"route": line.design.route, "subject": subject, "head": honest.state.link, "by": rig.chain.sender}
+    assert rig.chain.read("RouteVerifier", "isProven", line.design.route, subject)
+    assert not rig.chain.read("RouteVerifier", "isProven", line.design.route, digest("no batch"))
+    again = rig.refusal("proveRoute", line.design.route, *proof_of(line.design, honest))
+    assert (again.name, again.args_by_name["subject"]) == ("AlreadyProven", subject)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attack_is_refused_on_chain(rig, line, trace, attack):
+    assert rig.refusal("proveRoute", line.design.route, *proof(claim_of(trace))) is None
+    refused = rig.refusal("proveRoute", line.design.route, *proof(attack.build(line, trace)))
+    if attack.refusal is None:
+        assert refused is None, "the contract takes neither s nor its signer: nothing to tamper with"
+        return
+    assert refused.name == attack.refusal
+    args = refused.args_by_name
+    assert args["route"] == line.design.route
+    if attack.refusal == "WrongStepCount":
+        assert args["designed"] == 5
+        assert args["given"] == len(attack.build(line, trace).messages)
+    else:
+        assert args["subject"] == attack.build(line, trace).subject
+
+
+@pytest.mark.parametrize("attack", [one for one in ATTACKS if one.refusal], ids=lambda attack: attack.name)
+def test_attack_among_honest_proofs_is_refused(rig, line, trace, attack):
+    """One wrong proof among others cannot hide behind them."""
+    honest = [claim_of(line.trace(digest(f"batch {n}"))) for n in range(2)]
+    claims = [honest[0], attack.build(line, trace), honest[1]]
+    proofs = [proof(claim)[0] for claim in claims]
+    messages = [message for claim in claims for message in claim.messages]
+    refused = rig.refusal("proveRoutes", line.design.route, proofs, messages)
+    expected = "ProofsRefused" if attack.refusal == "ProofRefused" else attack.refusal
+    assert refused.name == expected
+
+
+def test_errors_that_cancel_in_a_plain_sum_are_refused(rig, line):
+    """σ_1 + d and σ_2 - d have the right sum; the coefficients tell them apart."""
+    first, second = (claim_of(line.trace(digest(f"batch {n}"))) for n in (1, 2))
+    d = secret("junk").sign(b"junk")
+    tampered = [
+        replace(first, state=replace(first.state, aggregate=first.state.aggregate + d)),
+        replace(second, state=replace(second.state, aggregate=second.state.aggregate - d)),
+    ]
+    messages = [message for claim in tampered for message in claim.messages]
+    refused = rig.refusal("proveRoutes", line.design.route, [proof(claim)[0] for claim in tampered], messages)
+    assert (refused.name, refused.args_by_name["count"]) == ("ProofsRefused", 2)
+
+
+def test_many_subjects_are_proven_each(rig, line):
+    traces = [line.trace(subject_of(SUBJECT, unit)) for unit in range(6)]
+    receipt = rig.chain.send("RouteVerifier", "proveRoutes", line.design.route, *proofs_of(line.design, traces))
+    proven = [event.args["subject"] for event in receipt.events if event.name == "RouteProven"]
+    assert proven == [trace.subject for trace in traces]
+    assert all(rig.chain.read("RouteVerifier", "isProven", line.design.route, subject) for subject in proven)
+    assert not rig.chain.read("RouteVerifier", "isProven", line.design.route, subject_of(SUBJECT, 6))
+    assert rig.refusal("proveRoutes", line.design.route, [], []).name == "NoProofs"
+    twice = [line.trace(digest("twice"))] * 2
+    assert rig.refusal("proveRoutes", line.design.route, *proofs_of(line.design, twice)).name == "AlreadyProven"
+
+
+def test_empty_list_and_infinity_are_refused(rig, line, trace):
+    (subject, head, _), messages = proof(claim_of(trace))
+    infinity = words(bytes(128))
+    refused = rig.refusal("proveRoute", line.design.route, (subject, head, infinity), messages)
+    assert (refused.name, refused.args_by_name["subject"]) == ("SignatureAtInfinity", subject)
+    refused = rig.refusal("proveRoute", line.design.route, (subject, head, infinity), [])
+    assert refused.name == "WrongStepCount"
+
+
+def test_points_off_the_curve_or_outside_the_subgroup_are_refused(rig, line, trace):
+    (subject, head, signature), messages = proof(claim_of(trace))
+    off_curve = bytearray(b"".join(signature))
+    off_curve[127] ^= 1
+    # x = 4 is on the curve, and not in the subgroup (of the published vectors for G1ADD).
+    outside = bytes(63) + b"\4" + bytes(16) + bytes.fromhex(
+        "0a989badd40d6212b33cffc3f3763e9bc760f988c9926b26da9dd85e928483446346b8ed00e1de5d5ea93e354abe706c"
+    )
+    for point in (bytes(off_curve), outside):
+        with pytest.raises(Exception, match="point"):
+            g1_from_evm(point)
+        for function, args in (
+            ("proveRoute", ((subject, head, words(point)), messages)),
+            ("proveRoutes", ([(subject, head, words(point))], messages)),
+        ):
+            assert rig.refusal(function, line.design.route, *args).name == "PrecompileRefused"
+
+
+def test_unknown_route_and_wrong_kind_are_refused(rig, line, trace):
+    args = proof(claim_of(trace))
+    assert rig.refusal("proveRoute", digest("no route"), *args).name == "UnknownRoute"
+    assembly = rig.line(2, RouteKind.ASSEMBLY)
+    refused = rig.refusal("proveRoute", assembly.design.route, *args)
+    assert (refused.name, refused.args_by_name["kind"]) == ("WrongRouteKind", RouteKind.ASSEMBLY)
+    assert rig.refusal("proveAssembly", line.design.route, *args, [(digest("r"), SUBJECT)]).name == "WrongRouteKind"
+
+
+def test_an_assembly_names_proven_components(rig, line):
+    assembly = rig.line(2, RouteKind.ASSEMBLY)
+    parts = [line.trace(digest(f"part {n}")) for n in range(2)]
+    components = [Component(line.design.route, part.subject) for part in parts]
+    named = [(part.route, part.subject) for part in components]
+    trace = assembly.trace(digest("product"), components)
+    args = proof_of(assembly.design, trace)
+    refused = rig.refusal("proveAssembly", assembly.design.route, *args, named)
+    assert (refused.name, refused.args_by_name["subject"]) == ("ComponentNotProven", parts[0].subject)
+
+    rig.chain.send("RouteVerifier", "proveRoutes", line.design.route, *proofs_of(line.design, parts))
+    assert rig.refusal("proveAssembly", assembly.design.route, *args, []).name == "NoComponents"
+    assert rig.refusal("proveAssembly", assembly.design.route, *args, named[::-1]).name == "HeadMismatch"
+    assert rig.refusal("proveAssembly", assembly.design.route, *args, named[:1]).name == "HeadMismatch"
+    receipt = rig.chain.send("RouteVerifier", "proveAssembly", assembly.design.route, *args, named)
+    told = receipt.event("AssemblyProven").args
+    assert told["subject"] == trace.subject
+    assert [(part["route"], part["subject"]) for part in told["components"]] == named
+    assert rig.chain.read("RouteVerifier", "isProven", assembly.design.route, trace.subject)
+
+
+def test_keys_are_checked_when_they_are_registered(rig):
+    key = secret("a new station")
+    possession = prove_possession(key, PLANT, rig.verifier)
+    good = key_words(key.public_key), signature_words(possession)
+    assert rig.refusal("registerStationKey", "new", *good) is None
+
+    infinity = words(bytes(256))
+    assert rig.refusal("registerStationKey", "new", infinity, good[1]).name == "StationKeyAtInfinity"
+    for other in (
+        prove_possession(secret("another"), PLANT, rig.verifier),
+        prove_possession(key, PLANT + 1, rig.verifier),
+        prove_possession(key, PLANT, replace(rig.verifier, chain_id=1)),
+        key.sign(b"anything"),
+    ):
+        refused = rig.refusal("registerStationKey", "new", good[0], signature_words(other))
+        assert (refused.name, refused.args_by_name["organisation"]) == ("PossessionNotProven", PLANT)
+    assert rig.refusal("registerStationKey", "new", good[0], words(bytes(128))).name == "PossessionNotProven"
+    off_curve = bytearray(g2_to_evm(key.public_key.data))
+    off_curve[-1] ^= 1
+    assert rig.refusal("registerStationKey", "new", words(bytes(off_curve)), good[1]).name == "PrecompileRefused"
+
+
+def test_rogue_key_is_refused(rig):
+    """pk' = pk_rogue - pk_victim: its possession can be proven by nobody, with whatever keys are known."""
+    from py_arkworks_bls12381 import G2Point
+
+    rig.register("station 1")
+    rogue, victim = (G2Point.from_compressed_bytes(secret(name).public_key.data) for name in ("rogue", "station 1"))
+    key = PublicKey(bytes((rogue - victim).to_compressed_bytes()))
+    for by in ("rogue", "station 1"):
+        possession = prove_possession(secret(by), PLANT, rig.verifier)
+        refused = rig.refusal("registerStationKey", "rogue", key_words(key), signature_words(possession))
+        assert refused.name == "PossessionNotProven"
+
+
+def test_a_revoked_key_proves_nothing_more(rig):
+    line = rig.line(("station 1", "leaving station"))
+    before, after = line.trace(digest("before")), line.trace(digest("after"))
+    route, key = line.design.route, station("leaving station", rig.verifier).key_id
+    rig.chain.send("RouteVerifier", "proveRoute", route, *proof_of(line.design, before))
+    now = int(rig.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    assert rig.refusal("revokeStationKey", key, now - 100).name == "RevocationInThePast"
+    rig.chain.send("RouteVerifier", "revokeStationKey", key, now + 1_000)
+    assert rig.refusal("proveRoute", route, *proof_of(line.design, after)) is None, "not yet"
+    assert rig.refusal("revokeStationKey", key, now + 2_000).name == "StationKeyIsRevoked", "never put off"
+    rig.chain.rpc.call("evm_setNextBlockTimestamp", now + 1_000)
+    rig.chain.rpc.call("evm_mine")
+    for function, args in (
+        ("proveRoute", proof_of(line.design, after)),
+        ("proveRoutes", proofs_of(line.design, [after])),
+    ):
+        refused = rig.refusal(function, route, *args)
+        assert (refused.name, refused.args_by_name) == ("StationKeyIsRevoked", {"key": key, "from": now + 1_000})
+    assert rig.refusal("designRoute", "later", 1, False, [key], ["x"]).name == "StationKeyIsRevoked"
+    assert rig.chain.read("RouteVerifier", "isProven", route, before.subject), "what was proven stands"
+
+
+def test_nothing_goes_unverified_where_it_can_be_verified(rig, line, trace):
+    refused = rig.refusal("recordUnverified", line.design.route, *proof(claim_of(trace)))
+    assert refused.name == "VerificationAvailable"
+    assert rig.chain.read("RouteVerifier", "canVerify")
+
+
+def test_codec_holds_against_the_chain(line, trace):
+    aggregate = trace.state.aggregate.data
+    assert g1_from_evm(g1_to_evm(aggregate)) == aggregate
