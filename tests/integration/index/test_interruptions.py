@@ -48,11 +48,13 @@ def test_killed_at_random_points_it_goes_on_and_loses_nothing(yard, index, datab
     reached = [-1]
     for number in range(KILLS):
         process = start_follower(database_url, yard.rpc.url, manifest_path, blocks_at_once=1)
-        time.sleep(chance.uniform(0.0, 0.5))
-        if number % 3 == 2:
-            yard.rpc.call("anvil_rollback", chance.randint(1, 12))
-            yard.live(4)
-        os.kill(process.pid, signal.SIGKILL)
+        try:
+            time.sleep(chance.uniform(0.0, 0.5))
+            if number % 3 == 2:
+                yard.rpc.call("anvil_rollback", chance.randint(1, 12))
+                yard.live(16)
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
         process.join()
         assert process.exitcode == -signal.SIGKILL
         try:
