@@ -141,8 +141,9 @@ interface IBatchRegistry is IConsortiumBound {
     /// final verdict is Fail has no standard quantity. Only the producer.
     function grade(BatchId id, uint32 standard, uint32 defective, uint32 scrap) external;
 
-    /// @notice Releases the graded quantity of one channel; a batch whose route requires its proof, only once it is proven. The standard channel needs both verdicts to be Pass, the
-    /// defective channel needs first Pass and any final verdict. Only the producer.
+    /// @notice Releases the graded quantity of one channel. The standard channel needs both verdicts to be Pass, the
+    /// defective channel needs first Pass and any final verdict; a batch whose route requires its proof must be proven
+    /// (`IRouteVerifier`). Only the producer.
     function release(BatchId id, Channel channel) external;
 
     /// @notice Stops everything but inspection, recall and the end of the hold. Only a supervisor (see `recall`). A
@@ -185,8 +186,11 @@ interface IBatchRegistry is IConsortiumBound {
 
     /// @notice The commitment to the batch's `Parts`; 0 where there is none.
     function commitmentOf(BatchId id) external view returns (bytes32);
-    /// @notice The route whose proof the batch needs before release, by the policy in force when it was registered; 0: none.
+
+    /// @notice The route whose proof the batch needs before release, by the policy in force when it was registered; 0
+    /// where it needs none.
     function requiredRouteOf(BatchId id) external view returns (RouteId);
+
     /// @notice Where routes are proven.
     function verifier() external view returns (IRouteVerifier);
 

@@ -86,8 +86,8 @@ interface IConsortium {
         string calldata name
     ) external returns (OrgId);
 
-    /// @notice Changes what an organisation may be given and until when; takes effect on operators already appointed. Only
-    /// the registrar.
+    /// @notice Changes what an organisation may be given and until when; takes effect on operators already appointed.
+    /// Only the registrar.
     function changeOrganisation(OrgId id, uint16 permittedRoles, uint64 validUntil) external;
 
     /// @notice Takes every right of every operator of an organisation, at once. Only the registrar.

@@ -33,8 +33,8 @@ interface ICustodyLedger is IConsortiumBound {
     error ReceiverInactive(OrgId to);
     error ReceiverIsCustodian(OrgId to);
 
-    /// @notice Offers a released batch to another organisation. Only logistics or franchisee operators of the custodian. An
-    /// expired offer is replaced. A batch on hold stays; a recalled one goes only to its producer.
+    /// @notice Offers a released batch to another organisation. Only logistics or franchisee operators of the custodian.
+    /// An expired offer is replaced. A batch on hold stays; a recalled one goes only to its producer.
     function offer(BatchId batch, OrgId to, uint64 validUntil) external;
 
     /// @notice Takes an offer back. Only the offering organisation.

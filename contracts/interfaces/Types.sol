@@ -10,6 +10,9 @@ type BatchId is bytes32;
 /// @notice `keccak256(abi.encode(organisation, name))`, one append-only log of one organisation.
 type ChannelId is bytes32;
 
+/// @notice `keccak256(abi.encode(organisation, name, "department"))`, one department of one organisation.
+type DepartmentId is bytes32;
+
 library OrgIds {
     OrgId internal constant NONE = OrgId.wrap(0);
 }

@@ -23,6 +23,13 @@ library Scopes {
     uint16 internal constant ALL = (1 << 5) - 1;
 }
 
+/// @notice What a member may do in a department; a bit each.
+library DepartmentRights {
+    uint8 internal constant READ = 1 << 0;
+    uint8 internal constant APPEND = 1 << 1;
+    uint8 internal constant ALL = (1 << 2) - 1;
+}
+
 /// @notice Roles in `Consortium`'s access control: its officers, and the contracts that write to each other.
 library ContractRoles {
     bytes32 internal constant REGISTRAR = keccak256("REGISTRAR");

@@ -6,9 +6,10 @@ import {IConsortium} from "../interfaces/IConsortium.sol";
 import {IProcessLedger} from "../interfaces/IProcessLedger.sol";
 import {ChannelId, OrgId, OrgIds} from "../interfaces/Types.sol";
 import {Roles} from "../libraries/Rights.sol";
+import {DepartmentRecords} from "./DepartmentRecords.sol";
 
-/// @title Channels of process data: anchors of append-only Merkle logs (RFC 9162).
-contract ProcessLedger is IProcessLedger, ConsortiumBound {
+/// @title Channels of process data: anchors of append-only Merkle logs (RFC 9162), and the records of departments.
+contract ProcessLedger is IProcessLedger, DepartmentRecords {
     uint256 private constant MAX_NAME_LENGTH = 64;
 
     mapping(ChannelId => Channel) private _channels;

@@ -1,5 +1,7 @@
 """Appending records: by the department's own writers, into a chain that does not depend on the batching."""
 
+from itertools import count
+
 import pytest
 from brownie.test import strategy
 from eth_utils import keccak
@@ -14,6 +16,8 @@ from chromatrace.domain.rights import Role
 KIND = keccak(b"chromatrace.record/sales.contract-order/1")
 READ, APPEND = DepartmentRight.READ, DepartmentRight.APPEND
 EMPTY_HEAD = bytes(27)
+EXAMPLE = count()
+"""Hypothesis runs its examples on one chain: each opens a department of its own."""
 
 
 def entry(number, preceding=None):
@@ -71,7 +75,7 @@ def test_appends_many_behind_those_before(world, sales):
 @given(sizes=st.lists(strategy("uint8", min_value=1, max_value=6), min_size=1, max_size=4))
 @settings(max_examples=8)
 def test_the_chain_does_not_depend_on_the_batching(world, sizes):
-    department = _opened(world, "Batched")
+    department = _opened(world, f"Batched {next(EXAMPLE)}")
     records = [entry(number) for number in range(sum(sizes))]
     left = list(records)
     for size in sizes:

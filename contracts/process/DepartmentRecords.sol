@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ConsortiumBound} from "../access/ConsortiumBound.sol";
+import {IConsortium} from "../interfaces/IConsortium.sol";
+import {IDepartmentRecords} from "../interfaces/IDepartmentRecords.sol";
+import {DepartmentId, OrgId, OrgIds} from "../interfaces/Types.sol";
+import {DepartmentRights, Roles, Scopes} from "../libraries/Rights.sol";
+
+/// @title Records of departments: who may append, and a hash chain over what each appended.
+abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
+    uint256 private constant RECORD_SIZE = 92;
+    uint256 private constant DIGEST_AT = 60;
+    uint256 private constant MAX_DEPARTMENT_NAME_LENGTH = 64;
+
+    /// @dev The one slot that an append writes.
+    struct Chain {
+        uint40 count;
+        bytes27 head;
+    }
+
+    mapping(DepartmentId => OrgId) private _organisationOf;
+    mapping(DepartmentId => Chain) private _chains;
+    mapping(DepartmentId => mapping(address member => uint8)) private _rights;
+
+    /// @inheritdoc IDepartmentRecords
+    function openDepartment(string calldata name) external returns (DepartmentId id) {
+        OrgId caller = consortium.authorize(msg.sender, Roles.ADMIN);
+        uint256 length = bytes(name).length;
+        if (length == 0 || length > MAX_DEPARTMENT_NAME_LENGTH) revert InvalidDepartmentName(length);
+        id = departmentIdOf(caller, name);
+        if (_organisationOf[id] != OrgIds.NONE) revert DepartmentAlreadyOpen(id);
+
+        _organisationOf[id] = caller;
+        emit DepartmentOpened(id, caller, name, msg.sender);
+    }
+
+    /// @inheritdoc IDepartmentRecords
+    function setMember(DepartmentId id, address member, uint8 rights) external {
+        OrgId owner = _ownedBy(id, consortium.authorize(msg.sender, Roles.ADMIN));
+        if (rights & ~DepartmentRights.ALL != 0) revert UnknownDepartmentRights(rights);
+        if (member == address(0)) revert InvalidMember(member);
+        if (rights & DepartmentRights.APPEND != 0) {
+            OrgId of_ = consortium.operator(member).organisation;
+            if (of_ != owner) revert MemberOfAnotherOrganisation(member, of_, owner);
+        }
+
+        _rights[id][member] = rights;
+        emit MemberSet(id, member, rights, msg.sender);
+    }
+
+    /// @inheritdoc IDepartmentRecords
+    function appendRecords(DepartmentId id, bytes32 kind, bytes calldata records) external {
+        _ownedBy(id, consortium.authorize(msg.sender, Roles.GATEWAY));
+        uint8 held = _rights[id][msg.sender];
+        if (held & DepartmentRights.APPEND == 0) revert NotMember(id, msg.sender, held, DepartmentRights.APPEND);
+        if (kind == 0) revert EmptyRecordKind();
+        if (records.length == 0 || records.length % RECORD_SIZE != 0) revert RecordsNotWhole(records.length);
+
+        Chain memory chain = _chains[id];
+        uint40 first = chain.count;
+        bytes27 head = chain.head;
+        for (uint256 at = 0; at < records.length; at += RECORD_SIZE) {
+            bytes calldata record = records[at:at + RECORD_SIZE];
+            if (bytes20(record) == 0 || bytes32(record[DIGEST_AT:]) == 0) revert EmptyRecord(at / RECORD_SIZE);
+            head = bytes27(keccak256(abi.encodePacked(head, kind, record)));
+        }
+        _chains[id] = Chain(first + uint40(records.length / RECORD_SIZE), head);
+        emit RecordsAppended(id, first, msg.sender, kind, head, records);
+    }
+
+    /// @inheritdoc IDepartmentRecords
+    function department(DepartmentId id) external view returns (Department memory) {
+        Chain memory chain = _chains[id];
+        return Department(_organisationOf[id], chain.count, chain.head);
+    }
+
+    /// @inheritdoc IDepartmentRecords
+    function memberRights(DepartmentId id, address member) external view returns (uint8) {
+        return _rights[id][member];
+    }
+
+    /// @inheritdoc IDepartmentRecords
+    function mayReadDepartment(DepartmentId id, address account) external view returns (bool) {
+        OrgId owner = _organisationOf[id];
+        OrgId reader = consortium.operator(account).organisation;
+        // Who stands may read its own organisation's: so this says whether the account stands at all.
+        if (owner == OrgIds.NONE || !consortium.mayRead(account, reader, 0, Scopes.PROCESS)) return false;
+        if (_rights[id][account] & DepartmentRights.READ != 0) return true;
+        bool overseen = reader == owner || consortium.organisation(reader).kind == IConsortium.Kind.Authority;
+        return overseen && consortium.may(account, Roles.SUPERVISOR);
+    }
+
+    /// @inheritdoc IDepartmentRecords
+    function departmentIdOf(OrgId organisation, string calldata name) public pure returns (DepartmentId) {
+        return DepartmentId.wrap(keccak256(abi.encode(organisation, name, "department")));
+    }
+
+    function _ownedBy(DepartmentId id, OrgId caller) private view returns (OrgId owner) {
+        owner = _organisationOf[id];
+        if (owner == OrgIds.NONE) revert UnknownDepartment(id);
+        if (owner != caller) revert NotDepartmentOwner(id, owner, caller);
+    }
+}
