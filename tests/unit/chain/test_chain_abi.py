@@ -14,7 +14,8 @@ from chromatrace.chain.errors import (
     RefusedNotAuthorised,
     RefusedNotFound,
 )
-from chromatrace.chain.refusals import ENTRIES, rendered
+from chromatrace.chain.refusal_texts import ENTRIES
+from chromatrace.chain.refusals import rendered
 from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from chromatrace.domain.identifiers import BatchKey
 
@@ -27,7 +28,7 @@ REGISTRATION = (9521234543213, "L2410A", 100, bytes(32), b"\1" * 32, bytes(32), 
 
 @pytest.mark.parametrize(("name", "arguments"), ALL_ERRORS)
 def test_every_custom_error_is_told_in_plain_language(name, arguments):
-    assert name in ENTRIES, f"add {name} to chromatrace/chain/refusals.py"
+    assert name in ENTRIES, f"add {name} to chromatrace/chain/refusal_texts.py"
     used = {field for _, field, _, _ in string.Formatter().parse(ENTRIES[name].message) if field}
     assert used <= set(arguments)
 
@@ -170,5 +171,9 @@ def test_arguments_are_rendered_for_people():
     assert rendered("validUntil", 2**64 - 1, "uint64") == str(2**64 - 1)
     assert rendered("roles", 1 << 15 | 1, "uint16") == "admin+0x8000"
     assert rendered("stage", 1, "enum Stage") == "final"
+    assert rendered("kind", 2, "enum IRouteVerifier.Kind") == "assembly"
+    assert rendered("state", 99, "enum IBatchRegistry.State") == "99"
+    assert rendered("from", 1_700_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
+    assert rendered("from", 7, "OrgId") == "7"
     assert rendered("gtin", 9521234543213, "uint64") == "09521234543213"
     assert rendered("neededRole", bytes(32), "bytes32") == "DEFAULT_ADMIN"
