@@ -19,7 +19,19 @@ CITED_READINGS = 8
 
 
 def bundle_of(workspace: Workspace, key: BatchKey, serial: Serial | None = None) -> Bundle:
-    """The proof bundle of a batch or unit."""
+    """The proof bundle of a batch or unit, as of the newest block."""
+    from chromatrace.exchange.verifier import verify
+    from chromatrace.index import Follower
+
+    made = _collected(workspace, key, serial)
+    if verify(made).failures:
+        # Something has happened between reading the index and reading the state: once more, from where we are now.
+        Follower(workspace.index, workspace.rpc, workspace.manifest).sync()
+        made = _collected(workspace, key, serial)
+    return made
+
+
+def _collected(workspace: Workspace, key: BatchKey, serial: Serial | None) -> Bundle:
     from chromatrace.exchange.collect import collect
     from chromatrace.exchange.units import unit_proof
 
@@ -30,7 +42,7 @@ def bundle_of(workspace: Workspace, key: BatchKey, serial: Serial | None = None)
     content = _document(workspace, batch.content_digest)
     evidence = [_document(workspace, found.evidence) for found in index.inspections(batch.batch_id)]
     documents = [document for document in [content, *evidence] if document is not None]
-    anchors = list(_anchors(workspace, evidence))
+    anchors = list(dict.fromkeys(_anchors(workspace, evidence)))
     serials = BatchContent.from_bytes(content).serials if content else None
     return collect(
         workspace.rpc,
@@ -40,7 +52,7 @@ def bundle_of(workspace: Workspace, key: BatchKey, serial: Serial | None = None)
         serial=serial,
         transactions=_transactions(workspace, batch, [anchor for anchor, _ in anchors]),
         documents=dict.fromkeys(documents),
-        readings=[cited for anchor, window in anchors for cited in _readings(workspace, anchor, window)],
+        readings=dict.fromkeys(cited for anchor, window in anchors for cited in _readings(workspace, anchor, window)),
         unit=unit_proof(serials, serial) if serial is not None and serials is not None else None,
     )
 
@@ -83,7 +95,6 @@ def _transactions(workspace: Workspace, batch: BatchView, anchors: list[AnchorVi
         channel = index.channel(anchor.channel_id)
         if channel is not None:
             parties.add(channel.organisation)
-            yield channel.opened.tx_hash
     for number in parties:
         organisation = index.organisation(number)
         if organisation is not None:
@@ -97,9 +108,8 @@ def _readings(workspace: Workspace, anchor: AnchorView, window: ReadingWindow) -
     if workspace.spool.size(window.channel) < window.tree_size:
         return
     log = workspace.proofs.log(window.channel)
-    count = window.last_leaf - window.first_leaf + 1
-    step = max(1, count // CITED_READINGS)
-    for place in range(window.first_leaf, window.last_leaf + 1, step):
+    span, last = window.last_leaf - window.first_leaf, CITED_READINGS - 1
+    for place in dict.fromkeys(window.first_leaf + span * number // last for number in range(CITED_READINGS)):
         reading = next(iter(workspace.spool.entries(window.channel, place, place + 1)))
         path = tuple(log.inclusion_proof(place, window.tree_size))
         yield CitedReading(anchor.channel_id, encode_reading(reading), place, window.tree_size, path)

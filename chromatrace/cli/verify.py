@@ -17,12 +17,27 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from chromatrace.anchor import ReadingProof
-    from chromatrace.exchange.verifier import Finding
+    from chromatrace.exchange.bundle import Bundle
+    from chromatrace.exchange.findings import Finding
 
 
-@click.group()
+class _FilesToo(click.Group):
+    """`verify FILE` is `verify bundle FILE`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and Path(args[0]).is_file():
+            args = ["bundle", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_FilesToo)
 def verify() -> None:
-    """Check what is claimed: nothing here trusts our own database."""
+    """Check what is claimed: nothing here trusts our own database.
+
+    `chromatrace verify FILE` checks a proof bundle, as `chromatrace verify bundle FILE` does.
+    """
 
 
 @verify.command()
@@ -155,21 +170,34 @@ def _anchors(workspace: Workspace, name: str, organisation: int | None) -> list[
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Deployment manifest that you trust: the contracts' addresses are held against it.",
 )
+@click.option("--strict", is_flag=True, help="Exit status 1 also where anything was not checked or speaks against it.")
 @json_option
 def bundle(
-    path: Path, block_hashes: tuple[str, ...], rpc: str | None, manifest_path: Path | None, as_json: bool
+    path: Path,
+    block_hashes: tuple[str, ...],
+    rpc: str | None,
+    manifest_path: Path | None,
+    strict: bool,
+    as_json: bool,
 ) -> None:
     """Check a proof bundle offline, against nothing but block hashes that you trust.
 
-    Prints a tree of what holds, what fails and what was not checked. Exit status 1 where anything fails.
+    Prints a tree of what holds (✓), what is proven and speaks against the goods (!), what fails (✗) and what was not
+    checked (?). Exit status 1 where anything fails.
+
+    Without --block-hash or --rpc nobody vouches for the blocks, without --manifest for the contracts: the result is
+    then NOT PROVEN, however well the bundle agrees with itself.
     """
     from chromatrace.exchange.bundle import Bundle
+    from chromatrace.exchange.findings import Status, conclusion
     from chromatrace.exchange.verifier import verify as check
 
     parsed = Bundle.from_bytes(path.read_bytes())
     trusted = [_block_hash(text) for text in block_hashes]
+    head = None
     if rpc is not None:
-        trusted += _hashes_from(rpc, parsed)
+        from_node, head = _hashes_from(rpc, parsed)
+        trusted += from_node
     contracts, chain_id = None, None
     if manifest_path is not None:
         from chromatrace.chain.manifest import Manifest
@@ -177,9 +205,12 @@ def bundle(
         manifest = Manifest.load(manifest_path)
         chain_id = manifest.chain_id
         contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in manifest.contracts.items()}
-    result = check(parsed, trusted, contracts, chain_id)
-    emit(as_json, result.as_json() | {"failed": len(result.failures)}, lambda: out.print(_tree(result)))
-    if result.failures:
+    result = check(parsed, trusted, contracts, chain_id, head)
+    lines = conclusion(result)
+    counts = {status.value.replace(" ", "_"): count for status, count in result.counts.items()}
+    facts = result.as_json() | {"failed": len(result.failures), "counts": counts, "conclusion": lines}
+    emit(as_json, facts, lambda: _show(result, lines))
+    if result.failures or (strict and (result.unchecked or result.warnings or result.status is not Status.HOLDS)):
         raise SystemExit(1)
 
 
@@ -193,24 +224,50 @@ def _block_hash(text: str) -> bytes:
     return found
 
 
-def _hashes_from(url: str, parsed: Any) -> list[bytes]:
+def _hashes_from(url: str, parsed: Bundle) -> tuple[list[bytes], int]:
+    """The hashes that the node has for the bundle's newest block and at each gap, and the number of its own newest."""
     from chromatrace.chain.rpc import RpcClient
     from chromatrace.exchange.collect import gaps
 
     node = RpcClient(url)
+    chain_id = int(node.call("eth_chainId"), 16)
+    if chain_id != parsed.chain_id:
+        raise InvalidInput(
+            f"the node follows chain {chain_id}, the bundle is for chain {parsed.chain_id}",
+            field="rpc",
+            hint="name a node of the bundle's chain",
+        )
     blocks = node.batch([("eth_getBlockByNumber", [hex(number), False]) for number in gaps(parsed)])
-    return [bytes.fromhex(block["hash"][2:]) for block in blocks if block is not None]
+    head = int(node.call("eth_blockNumber"), 16)
+    return [bytes.fromhex(block["hash"][2:]) for block in blocks if block is not None], head
 
 
-_MARKS = {"holds": "[green]✓[/]", "fails": "[bold red]✗[/]", "not checked": "[yellow]?[/]"}
+_MARKS = {
+    "holds": "[green]✓[/]",
+    "warning": "[bold black on yellow] ! [/]",
+    "fails": "[bold red]✗[/]",
+    "not checked": "[yellow]?[/]",
+}
+_STYLES = {"warning": "bold yellow", "fails": "bold red"}
+
+
+def _show(result: Finding, lines: list[str]) -> None:
+    from rich.text import Text
+
+    out.print(_tree(result))
+    for line in lines:
+        style = {"!": "bold yellow", "D": "bold red", "N": "bold yellow", "H": "bold green"}.get(line[:1], "")
+        out.print(Text(line, style=style))
 
 
 def _tree(finding: Finding, tree: Tree | None = None) -> Tree:
     from rich.markup import escape
     from rich.tree import Tree as RichTree
 
-    label = f"{_MARKS[finding.status]} {escape(finding.text)}"
-    node = RichTree(label) if tree is None else tree.add(label)
+    style = _STYLES.get(finding.status.value)
+    text = escape(finding.text)
+    label = f"{_MARKS[finding.outcome.value]} " + (f"[{style}]{text}[/]" if style else text)
+    node = RichTree(label, highlight=False) if tree is None else tree.add(label)
     for part in finding.parts:
         _tree(part, node)
     return node

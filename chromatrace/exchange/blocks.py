@@ -43,6 +43,12 @@ HEADER_FIELDS = [
 _NUMBERS = {
     "difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas",
 }  # fmt: skip
+_SIZES = dict.fromkeys(
+    (
+        "parentHash", "sha3Uncles", "stateRoot", "transactionsRoot", "receiptsRoot", "mixHash", "withdrawalsRoot",
+        "parentBeaconBlockRoot", "requestsHash",
+    ), 32,
+) | {"miner": 20, "logsBloom": 256, "nonce": 8}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +92,22 @@ def encode_header(block: Mapping[str, Any]) -> bytes:
 
 def decode_header(encoded: bytes) -> Header:
     """Raises `ProofRefused` where the bytes are no header."""
-    try:
-        fields = rlp.decode(encoded)
-    except rlp.DecodingError as error:
-        raise ProofRefused("the block header is not RLP", field="header") from error
+    fields = _decode(encoded, "header")
     if not isinstance(fields, list) or not 15 <= len(fields) <= len(HEADER_FIELDS):
         raise ProofRefused("the block header has the wrong number of fields", field="header")
+    for name, value in zip(HEADER_FIELDS, fields, strict=False):
+        size = _SIZES.get(name)
+        if not isinstance(value, bytes) or (size is not None and len(value) != size):
+            raise ProofRefused(f"{name} of the block header has the wrong size", field="header")
+        if name in _NUMBERS:
+            _number(value, 32, f"{name} of the block header")
     return Header(
         hash=keccak(encoded),
         parent=fields[0],
         state_root=fields[3],
         receipts_root=fields[5],
-        number=int.from_bytes(fields[8], "big"),
-        timestamp=int.from_bytes(fields[11], "big"),
+        number=_number(fields[8], 6, "the block number"),
+        timestamp=_number(fields[11], 5, "the block time"),
     )
 
 
@@ -121,12 +130,19 @@ def encode_receipt(receipt: Mapping[str, Any]) -> bytes:
 
 def decode_receipt(encoded: bytes) -> tuple[bool, tuple[Log, ...]]:
     """Whether the transaction succeeded, and its logs in order; `ProofRefused` where these are no receipt's bytes."""
-    body = encoded[1:] if encoded[:1] < b"\xc0" else encoded
-    try:
-        status, _, _, logs = rlp.decode(body)
-        return status == b"\x01", tuple(Log(address, tuple(topics), data) for address, topics, data in logs)
-    except (rlp.DecodingError, ValueError, TypeError) as error:
-        raise ProofRefused("the receipt is not RLP of a receipt", field="receipt") from error
+    fields = _decode(encoded[1:] if encoded[:1] < b"\x80" else encoded, "receipt")
+    match fields:
+        case [bytes(status), bytes(_), bytes(bloom), list(logs)] if status in (b"", b"\x01") and len(bloom) == 256:
+            return status == b"\x01", tuple(map(_log, logs))
+    raise ProofRefused("these bytes are no receipt with a status", field="receipt")
+
+
+def _log(item: Any) -> Log:
+    match item:
+        case [bytes(address), list(topics), bytes(data)] if len(address) == 20 and len(topics) <= 4:
+            if all(isinstance(topic, bytes) and len(topic) == 32 for topic in topics):
+                return Log(address, tuple(topics), data)
+    raise ProofRefused("a log of the receipt is malformed", field="receipt")
 
 
 def prove_receipt(receipts: Sequence[Mapping[str, Any]], index: int, root: bytes) -> list[bytes]:
@@ -153,9 +169,25 @@ def verify_storage(
     found = trie.verify(state_root, keccak(address), account)
     if found is None:
         raise ProofRefused(f"there is no account 0x{address.hex()} in this state", field="state")
-    _, _, storage_root, _ = rlp.decode(found)
-    value = trie.verify(storage_root, keccak(slot), storage)
-    return int.from_bytes(rlp.decode(value), "big") if value else 0
+    match _decode(found, "state"):
+        case [bytes(_), bytes(_), bytes(storage_root), bytes(code_hash)] if len(storage_root) == len(code_hash) == 32:
+            value = trie.verify(storage_root, keccak(slot), storage)
+        case _:
+            raise ProofRefused(f"the account 0x{address.hex()} is malformed", field="state")
+    return _number(_decode(value, "state"), 32, "the storage slot") if value else 0
+
+
+def _decode(encoded: bytes, field: str) -> Any:
+    try:
+        return rlp.decode(encoded)
+    except (rlp.DecodingError, RecursionError) as error:
+        raise ProofRefused(f"the {field} is not RLP", field=field) from error
+
+
+def _number(value: Any, most_bytes: int, what: str) -> int:
+    if not isinstance(value, bytes) or len(value) > most_bytes or value[:1] == b"\0":
+        raise ProofRefused(f"{what} is no number of at most {most_bytes} bytes", field="header")
+    return int.from_bytes(value, "big")
 
 
 def _minimal(number: int) -> bytes:

@@ -12,8 +12,9 @@
     readings     [{channel, entry, index, size, path}]: readings under an anchored root
     unit         proof that the serial is one of the batch's, or null
 
-Bytes are 0x and lower-case hexadecimal digits. The bundle holds no statement of its own: what it says is what
-`chromatrace.exchange.verifier` reads out of the receipts.
+Bytes are 0x and lower-case hexadecimal digits; nonces and deadlines, which may exceed 2^53, strings of digits. The
+bundle holds no statement of its own: what it says is what `chromatrace.exchange.verifier` reads out of the receipts.
+There is one way to write a bundle: what does not write back to the same bytes is refused, so that no byte may change.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ import orjson
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Serial
-from chromatrace.domain.strict_json import members
+from chromatrace.domain.strict_json import MAX_EXACT, below, escape, members, parse_object
+from chromatrace.exchange.events import DECLARATIONS
 from chromatrace.exchange.units import UnitProof
 
 Item = TypeVar("Item")
 
 SCHEMA = "chromatrace.bundle/1"
+FORM = "members in their order, two spaces of indentation, a line feed at the end: write bundles with to_bytes()"
+_HEXADECIMAL = frozenset("0123456789abcdef")
 _MEMBERS = [
-    "schema",
     "chain_id",
     "contracts",
     "subject",
@@ -108,7 +111,7 @@ class Bundle:
         document = {
             "schema": SCHEMA,
             "chain_id": self.chain_id,
-            "contracts": {name: _hex(address) for name, address in self.contracts.items()},
+            "contracts": {name: _hex(address) for name, address in sorted(self.contracts.items())},
             "subject": {
                 "gtin": str(self.key.gtin),
                 "lot": str(self.key.lot),
@@ -131,7 +134,7 @@ class Bundle:
                     "stage": cited.stage,
                     "revision": cited.revision,
                     "nonce": str(cited.nonce),
-                    "deadline": cited.deadline,
+                    "deadline": str(cited.deadline),
                     "signature": _hex(cited.signature),
                 }
                 for cited in self.inspections
@@ -153,19 +156,16 @@ class Bundle:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Reads the JSON file; `InvalidInput` with the JSON pointer of what is malformed."""
-        try:
-            value = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise InvalidInput(f"not JSON: {error}", field="/") from error
-        parts = members(value, "", _MEMBERS)
-        if parts["schema"] != SCHEMA:
-            raise InvalidInput(f"{SCHEMA!r} is needed, got {parts['schema']!r}", field="/schema")
+        parts = members(parse_object(data, SCHEMA), "", _MEMBERS)
         subject = members(parts["subject"], "/subject", ("gtin", "lot", "serial"))
-        return cls(
+        with below("/subject"):
+            key = BatchKey.parse(_text(subject["gtin"], "gtin"), _text(subject["lot"], "lot"))
+            serial = None if subject["serial"] is None else Serial(_text(subject["serial"], "serial"))
+        bundle = cls(
             chain_id=_whole(parts["chain_id"], "/chain_id"),
-            contracts=_object(parts["contracts"], "/contracts"),
-            key=BatchKey.parse(_text(subject["gtin"], "/subject/gtin"), _text(subject["lot"], "/subject/lot")),
-            serial=None if subject["serial"] is None else Serial(_text(subject["serial"], "/subject/serial")),
+            contracts=_contracts(parts["contracts"], "/contracts"),
+            key=key,
+            serial=serial,
             headers=_list(parts["headers"], "/headers", _bytes),
             receipts=_list(parts["receipts"], "/receipts", _receipt),
             state=None if parts["state"] is None else _state(parts["state"], "/state"),
@@ -174,6 +174,25 @@ class Bundle:
             readings=_list(parts["readings"], "/readings", _reading),
             unit=None if parts["unit"] is None else UnitProof.from_json(parts["unit"], "/unit"),
         )
+        bundle._refuse_repetition()
+        if bundle.to_bytes() != data:
+            raise InvalidInput("the bundle is not written the one way it can be", field="", hint=FORM)
+        return bundle
+
+    def _refuse_repetition(self) -> None:
+        """Where two parts answer one question, a reader could take the other one."""
+        for name, keys in (
+            ("headers", list(self.headers)),
+            ("receipts", [(cited.block, cited.index) for cited in self.receipts]),
+            ("documents", list(self.documents)),
+            ("inspections", [(cited.stage, cited.revision) for cited in self.inspections]),
+            ("readings", [(cited.channel, cited.size, cited.index) for cited in self.readings]),
+        ):
+            seen = set()
+            for place, key in enumerate(keys):
+                if key in seen:
+                    raise InvalidInput("this part stands there twice", field=f"/{name}/{place}")
+                seen.add(key)
 
 
 def _receipt(value: object, at: str) -> CitedReceipt:
@@ -196,26 +215,23 @@ def _state(value: object, at: str) -> CitedState:
 
 def _signature(value: object, at: str) -> CitedSignature:
     parts = members(value, at, ("stage", "revision", "nonce", "deadline", "signature"))
-    nonce = _text(parts["nonce"], f"{at}/nonce")
-    if not nonce.isascii() or not nonce.isdigit() or len(nonce) > 78 or nonce != str(int(nonce)):
-        raise InvalidInput("the digits of a number are needed", field=f"{at}/nonce")
     return CitedSignature(
-        _whole(parts["stage"], f"{at}/stage"),
-        _whole(parts["revision"], f"{at}/revision"),
-        int(nonce),
-        _whole(parts["deadline"], f"{at}/deadline"),
-        _bytes(parts["signature"], f"{at}/signature"),
+        _whole(parts["stage"], f"{at}/stage", 1),
+        _whole(parts["revision"], f"{at}/revision", 255),
+        _digits(parts["nonce"], f"{at}/nonce", 256),
+        _digits(parts["deadline"], f"{at}/deadline", 64),
+        _bytes(parts["signature"], f"{at}/signature", 65),
     )
 
 
 def _reading(value: object, at: str) -> CitedReading:
     parts = members(value, at, ("channel", "entry", "index", "size", "path"))
     return CitedReading(
-        _bytes(parts["channel"], f"{at}/channel"),
+        _bytes(parts["channel"], f"{at}/channel", 32),
         _bytes(parts["entry"], f"{at}/entry"),
         _whole(parts["index"], f"{at}/index"),
         _whole(parts["size"], f"{at}/size"),
-        _list(parts["path"], f"{at}/path", _bytes),
+        _list(parts["path"], f"{at}/path", lambda node, below_: _bytes(node, below_, 32)),
     )
 
 
@@ -225,33 +241,44 @@ def _list(value: object, at: str, item: Callable[[Any, str], Item]) -> tuple[Ite
     return tuple(item(entry, f"{at}/{place}") for place, entry in enumerate(value))
 
 
-def _object(value: object, at: str) -> dict[str, bytes]:
-    if not isinstance(value, dict):
-        raise InvalidInput("an object is needed", field=at)
-    return {name: _bytes(entry, f"{at}/{name}") for name, entry in value.items()}
+def _contracts(value: object, at: str) -> dict[str, bytes]:
+    others = list(value) if isinstance(value, dict) else []
+    named = members(value, at, list(DECLARATIONS), others)
+    found = {name: _bytes(entry, f"{at}/{escape(name)}", 20) for name, entry in named.items()}
+    for name, address in found.items():
+        if list(found.values()).count(address) > 1:
+            raise InvalidInput("two contracts cannot have one address", field=f"{at}/{escape(name)}")
+    return found
 
 
 def _hex(value: bytes) -> str:
     return "0x" + value.hex()
 
 
-def _bytes(value: object, at: str) -> bytes:
+def _bytes(value: object, at: str, size: int | None = None) -> bytes:
     text = _text(value, at)
-    if text[:2] == "0x" and text == text.lower():
-        try:
-            return bytes.fromhex(text[2:])
-        except ValueError:
-            pass
-    raise InvalidInput("0x and lower-case hexadecimal digits are needed", field=at)
+    if text[:2] == "0x" and not set(text[2:]) - _HEXADECIMAL and len(text) % 2 == 0:
+        found = bytes.fromhex(text[2:])
+        if size in (None, len(found)):
+            return found
+    digits = "" if size is None else f"{2 * size} "
+    raise InvalidInput(f"0x and {digits}lower-case hexadecimal digits are needed", field=at)
 
 
 def _text(value: object, at: str) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or any("\ud800" <= one <= "\udfff" for one in value):
         raise InvalidInput("text is needed", field=at)
     return value
 
 
-def _whole(value: object, at: str) -> int:
-    if type(value) is not int or value < 0:
-        raise InvalidInput("a whole number from 0 is needed", field=at)
+def _digits(value: object, at: str, bits: int) -> int:
+    text = _text(value, at)
+    if text.isascii() and text.isdigit() and len(text) <= 78 and text == str(int(text)) and int(text) < 1 << bits:
+        return int(text)
+    raise InvalidInput(f"the digits of a number below 2^{bits} are needed", field=at)
+
+
+def _whole(value: object, at: str, most: int = MAX_EXACT) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise InvalidInput(f"a whole number from 0 to {most} is needed", field=at)
     return value

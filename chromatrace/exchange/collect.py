@@ -9,11 +9,14 @@ from typing import Any, Protocol
 from eth_abi.abi import decode
 from eth_hash.auto import keccak
 
+from chromatrace.crypto.eip712 import Inspection, recover_inspector
+from chromatrace.domain.errors import ChromaTraceError, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.exchange.blocks import decode_header, encode_header, prove_receipt
 from chromatrace.exchange.bundle import Bundle, CitedReading, CitedReceipt, CitedSignature, CitedState
+from chromatrace.exchange.slot import BATCHES_SLOT
 from chromatrace.exchange.units import UnitProof
-from chromatrace.exchange.verifier import BATCHES_SLOT
 
 LONGEST_CHAIN = 2_000
 """Headers between the first and the last cited block up to which the bundle holds all of them, so that one trusted
@@ -49,10 +52,17 @@ def collect(
     """The bundle of a batch or unit.
 
     contracts     20-byte addresses by name
-    transactions  hashes of those whose events are to be proven
+    transactions  hashes of those whose events are to be proven; `NotFound` where the node does not have one
+
+    The state is that of the node's newest block.
     """
     hashes = sorted(set(transactions))
     found = node.batch([("eth_getTransactionByHash", ["0x" + tx.hex()]) for tx in hashes])
+    for tx, transaction in zip(hashes, found, strict=True):
+        if transaction is None or transaction["blockNumber"] is None:
+            raise NotFound(
+                f"the node has no transaction 0x{tx.hex()} in a block", hint="does it follow the same chain?"
+            )
     cited = sorted({(int(tx["blockNumber"], 16), int(tx["transactionIndex"], 16)) for tx in found})
     head = int(node.call("eth_blockNumber"), 16)
     numbers = sorted({block for block, _ in cited} | {head})
@@ -68,7 +78,7 @@ def collect(
         receipts=tuple(_receipts(node, headers, cited)),
         state=_state(node, contracts["BatchRegistry"], key, head),
         documents=tuple(documents),
-        inspections=tuple(_signatures(found, contracts["InspectionLedger"], key)),
+        inspections=tuple(_signatures(found, chain_id, contracts["InspectionLedger"], key)),
         readings=tuple(readings),
         unit=unit,
     )
@@ -100,7 +110,9 @@ def _state(node: Node, registry: bytes, key: BatchKey, block: int) -> CitedState
     return CitedState(block, account, tuple(bytes.fromhex(entry[2:]) for entry in proof["storageProof"][0]["proof"]))
 
 
-def _signatures(transactions: Iterable[Mapping[str, Any]], ledger: bytes, key: BatchKey) -> Iterable[CitedSignature]:
+def _signatures(
+    transactions: Iterable[Mapping[str, Any]], chain_id: int, ledger: bytes, key: BatchKey
+) -> Iterable[CitedSignature]:
     for transaction in transactions:
         data = bytes.fromhex(transaction["input"][2:])
         if transaction["to"] is None or bytes.fromhex(transaction["to"][2:]) != ledger:
@@ -114,5 +126,15 @@ def _signatures(transactions: Iterable[Mapping[str, Any]], ledger: bytes, key: B
             continue
         for inspection, signature in pairs:
             batch, stage, _, revision, *_, nonce, deadline = inspection
-            if batch == key.batch_id:
+            if batch == key.batch_id and _signed_by_key(inspection, signature, chain_id, ledger):
                 yield CitedSignature(stage, revision, nonce, deadline, signature)
+
+
+def _signed_by_key(inspection: tuple[Any, ...], signature: bytes, chain_id: int, ledger: bytes) -> bool:
+    """Whether the inspector is an account. What a contract accepts (ERC-1271) can be checked on the chain only."""
+    batch, stage, verdict, *rest = inspection
+    signed = Inspection(batch, Stage(stage), Verdict(verdict), *rest)
+    try:
+        return recover_inspector(signed, signature, chain_id, "0x" + ledger.hex()).lower() == signed.inspector
+    except ChromaTraceError:
+        return False

@@ -19,6 +19,7 @@ DECLARATIONS = {
         "uint64 validUntil, string name)",
         "OperatorAppointed(address indexed operator, uint32 indexed organisation, uint16 roles, uint64 validUntil, "
         "address indexed by)",
+        "OperatorDismissed(address indexed operator, uint32 indexed organisation, address indexed by)",
     ],
     "BatchRegistry": [
         "BatchRegistered(bytes32 indexed batch, uint32 indexed producer, uint64 indexed gtin, string lot, "
@@ -45,7 +46,6 @@ DECLARATIONS = {
         "CustodyOfferWithdrawn(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by)",
     ],
     "ProcessLedger": [
-        "ChannelOpened(bytes32 indexed channel, uint32 indexed organisation, string name, address indexed by)",
         "LogAnchored(bytes32 indexed channel, uint64 indexed size, bytes32 root, uint64 firstTimeNs, "
         "uint64 lastTimeNs, address indexed by)",
     ],
@@ -54,12 +54,25 @@ DECLARATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One decoded log. `args` by name: integers, text, bytes; addresses as 0x and lower-case hexadecimal digits."""
+    """One decoded log. `args` by name: integers, text, bytes; addresses as 0x and lower-case hexadecimal digits.
+
+    `place` orders events as the chain does: block number, transaction index in it, log in its receipt.
+    """
 
     contract: str
     name: str
     args: dict[str, Any]
-    block: int
+    place: tuple[int, int, int]
+
+    @property
+    def block(self) -> int:
+        """The number of its block."""
+        return self.place[0]
+
+    @property
+    def transaction(self) -> tuple[int, int]:
+        """Block number and transaction index."""
+        return self.place[:2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,7 @@ _BY_TOPIC = {
 }
 
 
-def decode_log(contract: str, log: Log, block: int) -> Event | None:
+def decode_log(contract: str, log: Log, place: tuple[int, int, int]) -> Event | None:
     """The event that a log of `contract` is, or None where bundles do not cite its kind; raises `ProofRefused`."""
     declared = _BY_TOPIC.get((contract, log.topics[0])) if log.topics else None
     if declared is None:
@@ -93,9 +106,18 @@ def decode_log(contract: str, log: Log, block: int) -> Event | None:
     indexed = [kind for kind, _, is_indexed in declared.parameters if is_indexed]
     plain = [kind for kind, _, is_indexed in declared.parameters if not is_indexed]
     try:
-        topics = [decode([kind], topic)[0] for kind, topic in zip(indexed, log.topics[1:], strict=True)]
-        data = list(decode(plain, log.data))
+        topics = [_decode([kind], topic)[0] for kind, topic in zip(indexed, log.topics[1:], strict=True)]
+        data = _decode(plain, log.data)
     except (DecodingError, ValueError, OverflowError) as error:
         raise ProofRefused(f"a log of {contract} is no {declared.name}", field="receipt") from error
     args = {name: (topics if is_indexed else data).pop(0) for _, name, is_indexed in declared.parameters}
-    return Event(contract, declared.name, args, block)
+    return Event(contract, declared.name, args, place)
+
+
+def _decode(kinds: list[str], data: bytes) -> list[Any]:
+    """Text that is not UTF-8 is no ground to refuse: Solidity lets anyone write it."""
+    values = decode(["bytes" if kind == "string" else kind for kind in kinds], data)
+    return [
+        value.decode("utf-8", "backslashreplace") if kind == "string" else value
+        for kind, value in zip(kinds, values, strict=True)
+    ]

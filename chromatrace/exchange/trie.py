@@ -35,17 +35,19 @@ def verify(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes | None:
         node, remaining = _resolve(expected, remaining)
         if len(node) == 17:
             if not path:
-                return _last(bytes(node[16]), remaining)
+                return _last(node[16], remaining)
             expected, path = node[path[0]], path[1:]
+            if expected == b"":
+                return _last(b"", remaining)
         else:
             prefix, is_leaf = _hex_prefix(node[0])
             if path[: len(prefix)] != prefix or (is_leaf and len(path) != len(prefix)):
                 return _last(b"", remaining)
             if is_leaf:
-                return _last(bytes(node[1]), remaining)
+                return _last(node[1], remaining)
+            if not prefix:
+                raise ProofRefused("an extension of the trie proof leads nowhere", field="proof")
             expected, path = node[1], path[len(prefix) :]
-        if expected == b"":
-            return _last(b"", remaining)
 
 
 def prove(entries: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, list[bytes]]:
@@ -117,16 +119,18 @@ def _resolve(expected: Any, remaining: list[bytes]) -> tuple[list[Any], list[byt
             raise ProofRefused("a node of the trie proof is not the one its parent names", field="proof")
         try:
             node = rlp.decode(encoded)
-        except rlp.DecodingError as error:
+        except (rlp.DecodingError, RecursionError) as error:
             raise ProofRefused("a node of the trie proof is not RLP", field="proof") from error
     if not isinstance(node, list) or len(node) not in (2, 17):
         raise ProofRefused("a node of the trie proof has neither 2 nor 17 items", field="proof")
     return node, remaining
 
 
-def _last(value: bytes, remaining: list[bytes]) -> bytes | None:
+def _last(value: Any, remaining: list[bytes]) -> bytes | None:
     if remaining:
         raise ProofRefused("the trie proof has nodes that lead nowhere", field="proof")
+    if not isinstance(value, bytes):
+        raise ProofRefused("a value of the trie proof is not bytes", field="proof")
     return value or None
 
 

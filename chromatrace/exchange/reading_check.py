@@ -1,0 +1,93 @@
+"""Checks the readings of a bundle: that they lie under an anchored root, and in a window that an inspection names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chromatrace.domain.documents import InspectionEvidence, ReadingWindow
+from chromatrace.domain.errors import ChromaTraceError, IntegrityError
+from chromatrace.domain.reading import GOOD
+from chromatrace.exchange.bundle import CitedReading
+from chromatrace.exchange.events import Event
+from chromatrace.exchange.findings import Finding, Status
+from chromatrace.exchange.proven import Proven, channel_id, utc
+from chromatrace.merkle.entry import decode_reading
+from chromatrace.merkle.proofs import leaf_hash, verify_inclusion
+
+
+def check_window(proven: Proven, window: ReadingWindow) -> Finding:
+    """Whether the head that a window names was anchored, in the channel that it names."""
+    size = window.last_leaf - window.first_leaf + 1
+    text = f"made while {size:,} readings of channel {window.channel!r} were taken"
+    channel = _channel(proven, window)
+    if channel is None:
+        return Finding(Status.UNCHECKED, f"{text}; whose channel it is, is not in the bundle")
+    event = _anchor(proven, channel, window.tree_size)
+    if event is None:
+        return Finding(Status.UNCHECKED, f"{text}; their anchor is not in the bundle")
+    if event.args["root"] != window.root:
+        raise IntegrityError(f"the evidence names another root than was anchored in block {event.block}")
+    return Finding(Status.HOLDS, f"{text}, anchored in {proven.when(event.block)}")
+
+
+def check_readings(proven: Proven) -> Finding:
+    """A finding for each cited reading."""
+    cited = proven.bundle.readings
+    if not cited:
+        return Finding(Status.UNCHECKED, "no single reading is cited")
+    windows = list(_windows(proven))
+    complete = all(proven.document(event.args["evidence"]) is not None for event in proven.inspections())
+    finding = Finding(Status.HOLDS, f"{len(cited)} readings out of those taken meanwhile")
+    for reading in cited:
+        try:
+            finding.parts.append(_reading(proven, reading, windows, complete))
+        except ChromaTraceError as refusal:
+            finding.parts.append(Finding(Status.FAILS, str(refusal)))
+    return finding
+
+
+def _reading(
+    proven: Proven, cited: CitedReading, windows: list[tuple[bytes, ReadingWindow]], complete: bool
+) -> Finding:
+    reading = decode_reading(cited.entry)
+    event = _anchor(proven, cited.channel, cited.size)
+    if event is None:
+        raise IntegrityError(f"{reading.tag}: no anchor of {cited.size} leaves is in the bundle", field="readings")
+    verify_inclusion(leaf_hash(cited.entry), cited.index, cited.size, cited.path, event.args["root"])
+    when = utc(reading.source_time_ns / 1e9)
+    text = f"{reading.tag} = {reading.value:g} {reading.unit} at {when} from {reading.source}, leaf {cited.index}"
+    window = next((window for channel, window in windows if _covers(channel, window, cited)), None)
+    if window is None and complete:
+        raise IntegrityError(f"{text}: it is in no window that an inspection of this batch names", field="readings")
+    if window is None:
+        return Finding(Status.UNCHECKED, f"{text}: anchored, but whether it belongs to this batch is not in the bundle")
+    if not window.first_time_ns <= reading.source_time_ns <= window.last_time_ns:
+        return Finding(Status.WARNING, f"{text}: OUTSIDE the time that the evidence names")
+    if reading.quality != GOOD:
+        return Finding(Status.WARNING, f"{text}: the machine itself marked it, OPC UA status 0x{reading.quality:08x}")
+    return Finding(Status.HOLDS, text)
+
+
+def _covers(channel: bytes, window: ReadingWindow, cited: CitedReading) -> bool:
+    same_log = (channel, window.tree_size) == (cited.channel, cited.size)
+    return same_log and window.first_leaf <= cited.index <= window.last_leaf
+
+
+def _windows(proven: Proven) -> Iterator[tuple[bytes, ReadingWindow]]:
+    """The windows that the batch's inspections name, with the channels' ids."""
+    for event in proven.inspections():
+        document = proven.document(event.args["evidence"])
+        window = None if document is None else InspectionEvidence.from_bytes(document).readings
+        channel = None if window is None else _channel(proven, window)
+        if window is not None and channel is not None:
+            yield channel, window
+
+
+def _channel(proven: Proven, window: ReadingWindow) -> bytes | None:
+    organisation = proven.organisation_of(int(window.organisation))
+    return None if organisation is None else channel_id(organisation, window.channel)
+
+
+def _anchor(proven: Proven, channel: bytes, size: int) -> Event | None:
+    found = proven.of("LogAnchored")
+    return next((event for event in found if (event.args["channel"], event.args["size"]) == (channel, size)), None)

@@ -1,0 +1,61 @@
+"""Batches of every ending, and their proof bundles, made once from the real contracts."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chromatrace.chain.devnode import DevNode
+from chromatrace.config import Settings
+from chromatrace.exchange.blocks import decode_header
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from works import Works
+
+
+@pytest.fixture(scope="session")
+def works(tmp_path_factory, request):
+    """A chain of these tests alone, and the consortium on it."""
+    root = Path(__file__).resolve().parents[2] / "conftest.py"
+    deploy = request.config.pluginmanager.get_plugin(str(root)).deploy
+    folder = tmp_path_factory.mktemp("works")
+    with DevNode("anvil", history=True) as node:
+        manifest = deploy(node, folder)
+        made = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=manifest))
+        made.manifest_path = manifest
+        yield made.make()
+        made.close()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A bundle, and what its reader trusts."""
+
+    bundle: object
+    trusted: bytes
+    contracts: dict
+    chain_id: int
+
+    @property
+    def terms(self):
+        """The reader's terms, as `verify` takes them."""
+        return [self.trusted], self.contracts, self.chain_id
+
+
+@pytest.fixture(scope="session")
+def prove(works):
+    """`prove(name, serial=None)`: the proof of one of the batches as of now."""
+    contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in works.manifest.contracts.items()}
+    kept = {}
+
+    def make(name, serial=None):
+        if (name, serial) not in kept:
+            bundle = works.bundle(name, serial)
+            kept[name, serial] = Proof(bundle, decode_header(bundle.headers[-1]).hash, contracts, works.outer.chain_id)
+        return kept[name, serial]
+
+    return make

@@ -1,0 +1,506 @@
+"""Bundles of real batches on a real chain: what they prove, what they warn of, and that no forgery holds."""
+
+from __future__ import annotations
+
+import copy
+import random
+import subprocess
+import sys
+from dataclasses import replace
+
+import orjson
+import pytest
+import rlp
+from click.testing import CliRunner
+
+from chromatrace.cli import main
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.exchange import trie
+from chromatrace.exchange.blocks import decode_header, encode_receipt
+from chromatrace.exchange.bundle import Bundle
+from chromatrace.exchange.findings import Status, conclusion
+from chromatrace.exchange.verifier import verify
+
+BATCHES = ["released", "recalled", "superseded", "held", "failed", "fresh"]
+
+
+def texts(findings):
+    return [finding.text for finding in findings]
+
+
+def failing(proof, **changes):
+    """The texts of what fails once the bundle is changed so."""
+    return texts(verify(replace(proof.bundle, **changes), *proof.terms).failures)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_an_honest_bundle_holds_from_one_block_hash(prove, name):
+    proof = prove(name)
+    result = verify(Bundle.from_bytes(proof.bundle.to_bytes()), *proof.terms)
+    assert (result.status, texts(result.failures)) == (Status.HOLDS, [])
+    assert conclusion(result)[-1].endswith(f"0 fail, {result.counts[Status.UNCHECKED]} not checked")
+
+
+def test_a_released_batch_is_proven_down_to_its_readings(prove):
+    result = verify(prove("released").bundle, *prove("released").terms)
+    assert (result.warnings, result.unchecked) == ([], [])
+    said = texts(result.walk())
+    for part in (
+        "not recalled, not on hold",
+        "no decision was kept back",
+        "held by Example Shop (GLN 9521234520009)",
+        "made of (01)09521234543213(10)P-fresh",
+        "signed by 0x",
+        "measured with Spectrophotometer",
+        "20 readings of channel 'coater 1'",
+        "target power = 300.625 W at 2025-06-15 15:06:45 UTC",
+    ):
+        assert any(part in text for text in said), part
+    assert len(prove("released").bundle.readings) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "warnings"),
+    [
+        ("recalled", ["this batch is RECALLED", "BatchRecalled"]),
+        ("superseded", ["the first verdict of revision 1 is SUPERSEDED by revision 2", "31 % (>= 40): FAILED"]),
+        ("held", ["this batch is ON HOLD", "BatchHeld (colour)"]),
+        ("failed", ["this batch is STOPPED", "the first inspection FAILED", "31 % (>= 40): FAILED"]),
+    ],
+)
+def test_what_speaks_against_the_goods_is_a_warning(prove, name, warnings):
+    result = verify(prove(name).bundle, *prove(name).terms)
+    assert len(result.warnings) == len(warnings)
+    assert all(part in text for part, text in zip(warnings, texts(result.warnings), strict=True))
+    lines = conclusion(result)
+    assert [line for line in lines if line.startswith("! ")] == [f"! {text}" for text in texts(result.warnings)]
+    assert lines[-2] == "HOLDS, and the facts proven speak against the goods."
+
+
+def test_a_reason_cannot_forge_a_line(prove):
+    result = verify(prove("recalled").bundle, *prove("recalled").terms)
+    assert all(text.isprintable() for text in texts(result.walk()))
+    assert any("cracks\\u000a\\u001b[2K" in text for text in texts(result.warnings))
+
+
+def test_a_unit_is_proven_to_be_one_of_its_batch(prove):
+    proof = prove("released", "000007")
+    said = texts(verify(proof.bundle, *proof.terms).walk())
+    assert "unit 000007 is number 7 of the batch's 20 serials" in said
+    assert "unit 000007 itself was in the sample" in said
+    assert failing(proof, serial=Serial("000008")) == ["serial: the proof is about unit 000007, not 000008"]
+    assert failing(proof, serial=None) == ["unit: a serial and its proof belong together, one of them is missing"]
+    assert failing(proof, unit=None) == ["unit: a serial and its proof belong together, one of them is missing"]
+    assert "a batch of 21 units" in failing(proof, unit=replace(proof.bundle.unit, size=21))[0]
+    assert failing(proof, unit=replace(proof.bundle.unit, index=5))
+
+
+# ------------------------------------------------------------------ what the reader trusts
+
+
+def test_without_a_block_hash_nothing_is_proven(prove):
+    proof = prove("released")
+    result = verify(proof.bundle, (), proof.contracts, proof.chain_id)
+    assert (result.status, result.failures) == (Status.UNCHECKED, [])
+    assert conclusion(result)[0].startswith("NOT PROVEN")
+    assert f"0x{proof.trusted.hex()}" in conclusion(result)[1]
+
+
+def test_without_a_manifest_nothing_is_proven(prove):
+    proof = prove("released")
+    assert verify(proof.bundle, [proof.trusted]).status is Status.UNCHECKED
+
+
+def test_another_block_hash_is_refused(prove):
+    proof = prove("released")
+    result = verify(proof.bundle, [b"\1" * 32], proof.contracts, proof.chain_id)
+    assert len(result.failures) == 1
+    assert "do not lead to a block hash that you trust" in result.failures[0].text
+
+
+def test_the_hash_of_an_older_block_does_not_vouch_for_newer_ones(prove):
+    proof = prove("recalled")
+    older = decode_header(proof.bundle.headers[-3])
+    result = verify(proof.bundle, [older.hash], proof.contracts, proof.chain_id)
+    assert texts(result.failures)[0].startswith(f"blocks {older.number + 1} to {older.number + 2} do not lead")
+
+
+@pytest.mark.parametrize("name", ["Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger"])
+def test_a_wrong_manifest_is_told(prove, name):
+    proof = prove("released")
+    known = proof.contracts | {name: b"\x11" * 20}
+    found = texts(verify(proof.bundle, [proof.trusted], known, proof.chain_id).failures)
+    assert found == [f"{name} is not at 0x{proof.contracts[name].hex()} in that deployment"]
+    del known[name]
+    assert len(verify(proof.bundle, [proof.trusted], known, proof.chain_id).failures) == 1
+
+
+def test_a_bundle_for_another_chain_is_refused(prove):
+    proof = prove("released")
+    assert "you asked for 1" in texts(verify(proof.bundle, [proof.trusted], proof.contracts, 1).failures)[0]
+    found = texts(verify(replace(proof.bundle, chain_id=1), [proof.trusted], proof.contracts).failures)
+    assert len(found) == 2  # both signatures are for chain 31337
+    assert all("is signed by" in text for text in found)
+
+
+def test_how_far_the_chain_has_gone_on_is_told(prove):
+    proof = prove("released")
+    result = verify(proof.bundle, *proof.terms, head=proof.bundle.state.block + 5)
+    assert texts(result.unchecked) == ["what happened since: the chain has gone on by 5 blocks (get a newer bundle)"]
+
+
+# ------------------------------------------------------------------ forgeries
+
+
+def without(items, *unwanted):
+    return tuple(item for item in items if item not in unwanted)
+
+
+def receipt_of(proof, event):
+    """The cited receipt that has an event, by its name, of the bundle's batch."""
+    from chromatrace.exchange.proven import Proven
+
+    proven = Proven(proof.bundle)
+    proven.read_headers()
+    proven.read_events()
+    found = next(one for one in reversed(proven.of_batch()) if one.name == event)
+    return next(cited for cited in proof.bundle.receipts if (cited.block, cited.index) == found.transaction)
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "differing"),
+    [
+        ("recalled", "BatchRecalled", "recalled"),
+        ("held", "BatchHeld", "on hold"),
+        ("released", "CustodyMoved", "custodian"),
+        ("released", "BatchGraded", "standard, defective, scrap"),
+        ("superseded", "VerdictApplied", "state, first verdict, first revision"),
+    ],
+)
+def test_an_event_that_is_kept_back_is_missed(prove, name, event, differing):
+    proof = prove(name)
+    found = failing(proof, receipts=without(proof.bundle.receipts, receipt_of(proof, event)))
+    assert f"the events in the bundle do not lead to this state (other {differing})" in found
+
+
+def test_a_recall_cannot_be_hidden_behind_an_older_state(works, prove):
+    """State before the recall, with all headers up to now."""
+    proof = prove("recalled")
+    recall = receipt_of(proof, "BatchRecalled")
+    slot = works.outer.rpc.call(
+        "eth_getProof",
+        "0x" + proof.contracts["BatchRegistry"].hex(),
+        ["0x" + slot_of(works.keys["recalled"]).hex()],
+        hex(recall.block - 1),
+    )
+    state = replace(
+        proof.bundle.state,
+        block=recall.block - 1,
+        account=tuple(bytes.fromhex(node[2:]) for node in slot["accountProof"]),
+        storage=tuple(bytes.fromhex(node[2:]) for node in slot["storageProof"][0]["proof"]),
+    )
+    kept = without(proof.bundle.receipts, recall)
+    assert "what happened between them would stay unseen" in failing(proof, state=state, receipts=kept)[0]
+    # Cut off at the older block, the bundle says of when it is, and the hash that is trusted does not vouch for it.
+    headers = tuple(one for one in proof.bundle.headers if decode_header(one).number < recall.block)
+    assert "do not lead to a block hash" in failing(proof, state=state, receipts=kept, headers=headers)[0]
+
+
+def slot_of(key):
+    from eth_hash.auto import keccak
+
+    return keccak(bytes(key.batch_id) + bytes(32))
+
+
+def test_without_its_state_a_batch_is_not_proven(prove):
+    proof = prove("recalled")
+    result = verify(
+        replace(proof.bundle, state=None, receipts=without(proof.bundle.receipts, receipt_of(proof, "BatchRecalled"))),
+        *proof.terms,
+    )
+    assert result.status is Status.UNCHECKED
+    assert "recalled or on hold NOW" in "".join(conclusion(result))
+
+
+def test_the_state_of_another_batch_is_refused(prove):
+    proof = prove("recalled")
+    found = failing(proof, state=prove("released").bundle.state)
+    assert found
+
+
+def test_the_bundle_of_one_batch_cannot_be_that_of_another(prove):
+    proof = prove("released")
+    found = failing(proof, key=BatchKey.parse("09521234543213", "P-other"))
+    assert any("no registration of" in text for text in found)
+
+
+def test_documents_that_no_event_names_are_refused(prove):
+    proof = prove("released")
+    changed = tuple(document.replace(b'"pane"', b'"gold"') for document in proof.bundle.documents)
+    assert any("belongs to no event" in text for text in failing(proof, documents=changed))
+    stranger = prove("held").bundle.documents[0]
+    assert failing(proof, documents=(*proof.bundle.documents, stranger)) == [
+        "document 4 belongs to no event of this batch"
+    ]
+
+
+def test_a_document_that_is_missing_is_told(prove):
+    proof = prove("released")
+    result = verify(replace(proof.bundle, documents=()), *proof.terms)
+    assert (result.status, result.failures) == (Status.HOLDS, [])
+    assert sum("is not in the bundle" in text for text in texts(result.unchecked)) == 3 + 8
+
+
+@pytest.mark.parametrize("member", ["nonce", "deadline", "signature"])
+def test_a_changed_signature_is_refused(prove, member):
+    proof = prove("failed")
+    signed = proof.bundle.inspections[0]
+    value = getattr(signed, member)
+    changed = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
+    found = failing(proof, inspections=(replace(signed, **{member: changed}),))
+    assert len(found) == 1
+    assert "is signed by" in found[0] or "no point on the curve" in found[0]
+
+
+def test_the_twin_of_a_signature_is_refused(prove):
+    """(r, n - s) with the other v recovers the same key."""
+    proof = prove("failed")
+    signed = proof.bundle.inspections[0]
+    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    s = order - int.from_bytes(signed.signature[32:64], "big")
+    twin = signed.signature[:32] + s.to_bytes(32, "big") + bytes([55 - signed.signature[64]])
+    assert "upper half" in failing(proof, inspections=(replace(signed, signature=twin),))[0]
+
+
+def test_a_signature_for_no_inspection_is_refused(prove):
+    proof = prove("failed")
+    stray = replace(proof.bundle.inspections[0], revision=2)
+    found = failing(proof, inspections=(*proof.bundle.inspections, stray))
+    assert found == ["signature 2 belongs to no inspection of this batch"]
+
+
+def test_a_missing_signature_is_told(prove):
+    result = verify(replace(prove("failed").bundle, inspections=()), *prove("failed").terms)
+    assert "the inspector's own signature is not in the bundle" in texts(result.unchecked)
+
+
+@pytest.mark.parametrize("member", ["channel", "index", "size"])
+def test_a_reading_elsewhere_is_refused(prove, member):
+    proof = prove("released")
+    first = proof.bundle.readings[0]
+    value = getattr(first, member)
+    moved = replace(first, **{member: b"\1" * 32 if member == "channel" else value + 1})
+    assert len(failing(proof, readings=(moved,))) == 1
+
+
+def test_a_reading_from_outside_the_window_is_refused(works, prove):
+    """It lies under the same root, but no inspection of the batch rests on it."""
+    from chromatrace.merkle.entry import encode_reading
+
+    proof = prove("released")
+    size = proof.bundle.readings[0].size
+    entry = encode_reading(next(iter(works.outer.spool.entries("coater 1", 30, 31))))
+    path = tuple(works.outer.proofs.log("coater 1").inclusion_proof(30, size))
+    stray = replace(proof.bundle.readings[0], entry=entry, index=30, path=path)
+    found = failing(proof, readings=(stray,))
+    assert len(found) == 1
+    assert "is in no window that an inspection of this batch names" in found[0]
+    result = verify(replace(proof.bundle, readings=(stray,), documents=()), *proof.terms)
+    assert any("whether it belongs to this batch" in text for text in texts(result.unchecked))
+
+
+def test_headers_must_rise_and_follow_one_another(prove):
+    proof = prove("released")
+    first, second, *rest = proof.bundle.headers
+    assert "stands behind block" in failing(proof, headers=(second, first, *rest))[0]
+    fields = rlp.decode(second)
+    fields[12] = b"another"
+    forged = rlp.encode(fields)
+    assert "stands behind block" in failing(proof, headers=(first, second, forged, *rest))[0]
+    result = verify(replace(proof.bundle, headers=(first, forged, *rest)))
+    assert any("does not follow block" in text for text in texts(result.failures))
+
+
+def test_a_whole_forged_chain_needs_a_trusted_hash(prove):
+    """Blocks of an attacker's own making agree with themselves; only the reader's hash tells them apart."""
+    proof = prove("held")
+    event = receipt_of(proof, "BatchHeld")
+    receipt = {"status": "0x1", "cumulativeGasUsed": "0x1", "logsBloom": "0x" + "00" * 256, "type": "0x2", "logs": []}
+    root, nodes = trie.prove({b"\x80": encode_receipt(receipt)}, b"\x80")
+    headers, parent = [], None
+    for encoded in proof.bundle.headers:
+        fields = rlp.decode(encoded)
+        if decode_header(encoded).number == event.block:
+            fields[5] = root
+        if parent is not None:
+            fields[0] = parent
+        headers.append(rlp.encode(fields))
+        parent = decode_header(headers[-1]).hash
+    receipts = tuple(
+        replace(cited, index=0, proof=tuple(nodes)) if cited == event else cited for cited in proof.bundle.receipts
+    )
+    found = failing(proof, headers=tuple(headers), receipts=receipts)
+    assert any("do not lead to a block hash that you trust" in text for text in found)
+    assert any("(other on hold)" in text for text in found)
+
+
+def test_a_reverted_transaction_proves_nothing(works):
+    from chromatrace.exchange.collect import collect
+
+    registry = works.manifest.address("BatchRegistry")
+    account = works.outer.rpc.call("eth_accounts")[5]
+    tx = works.outer.rpc.call(
+        "eth_sendTransaction", {"from": account, "to": registry, "data": "0x12345678", "gas": "0x100000"}
+    )
+    while works.outer.rpc.call("eth_getTransactionReceipt", tx) is None:
+        pass
+    contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in works.manifest.contracts.items()}
+    bundle = collect(
+        works.outer.rpc,
+        chain_id=31337,
+        contracts=contracts,
+        key=works.keys["fresh"],
+        transactions=[bytes.fromhex(tx[2:])],
+    )
+    assert any("was reverted" in text for text in texts(verify(bundle).failures))
+
+
+# ------------------------------------------------------------------ every byte
+
+
+def caught(data, terms):
+    """Whether a bundle's bytes are refused as malformed, or found to fail."""
+    try:
+        return bool(verify(Bundle.from_bytes(data), *terms).failures)
+    except InvalidInput:
+        return True
+
+
+def test_any_change_of_one_byte_is_caught(prove):
+    """Flipped bits, other digits, other letters at 2,000 places of a bundle with every kind of part."""
+    proof = prove("released", "000007")
+    data = proof.bundle.to_bytes()
+    assert not caught(data, proof.terms)
+    dice = random.Random(20261122)
+    for place in dice.sample(range(len(data)), 2_000):
+        old = data[place]
+        alike = b"0123456789abcdef" if chr(old) in "0123456789abcdef" else bytes([old ^ 0x20, old ^ 1, old + 1 & 0x7F])
+        new = dice.choice([one for one in alike if one != old])
+        assert caught(data[:place] + bytes([new]) + data[place + 1 :], proof.terms), (place, chr(old), chr(new))
+
+
+def leaves(value, at=()):
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, (*at, name))
+    else:
+        yield at
+
+
+def test_any_change_of_any_member_is_caught(prove):
+    """Every value in the bundle, nodes of proofs included, is changed in turn (in a bundle of several hundred)."""
+    proof = prove("released", "000007")
+    whole = orjson.loads(proof.bundle.to_bytes())
+    places = list(leaves(whole))
+    assert {place[0] for place in places} == set(whole)
+    for place in places:
+        changed = copy.deepcopy(whole)
+        parent = changed
+        for name in place[:-1]:
+            parent = parent[name]
+        old = parent[place[-1]]
+        parent[place[-1]] = old + 1 if isinstance(old, int) else old[:-1] + ("0" if old[-1] != "0" else "1")
+        assert caught(orjson.dumps(changed, option=orjson.OPT_INDENT_2) + b"\n", proof.terms), place
+
+
+def test_any_part_left_out_is_caught_or_told(prove):
+    proof = prove("released", "000007")
+    honest = verify(proof.bundle, *proof.terms)
+    whole = orjson.loads(proof.bundle.to_bytes())
+    for name, value in whole.items():
+        for number in range(len(value) if isinstance(value, list) else 0):
+            changed = whole | {name: value[:number] + value[number + 1 :]}
+            result = verify(Bundle.from_bytes(orjson.dumps(changed, option=orjson.OPT_INDENT_2) + b"\n"), *proof.terms)
+            told = result.failures or len(result.unchecked) > len(honest.unchecked)
+            told = told or any("its registration is not in the bundle" in text for text in texts(result.walk()))
+            assert told or name == "readings", (name, number)
+
+
+def test_truncation_is_refused(prove):
+    data = prove("released").bundle.to_bytes()
+    for length in range(0, len(data), 997):
+        with pytest.raises(InvalidInput):
+            Bundle.from_bytes(data[:length])
+
+
+def test_forged_parts_never_raise_anything_but_findings(prove):
+    """Junk in the parts that are decoded after parsing ends in findings, whatever it is."""
+    proof = prove("released", "000007")
+    dice = random.Random(7)
+    for _ in range(150):
+        junk = dice.choice([b"", b"\xc0", b"\xc1", b"\x80", dice.randbytes(40), rlp.encode([b"", [b"", [b""]]])])
+        receipt = replace(proof.bundle.receipts[0], proof=(junk,))
+        for changes in (
+            {"headers": (junk, *proof.bundle.headers)},
+            {"receipts": (receipt,)},
+            {"state": replace(proof.bundle.state, account=(junk,))},
+            {"documents": (junk.hex().encode(),)},
+            {"readings": (replace(proof.bundle.readings[0], entry=junk),)},
+        ):
+            assert verify(replace(proof.bundle, **changes), *proof.terms).failures
+
+
+# ------------------------------------------------------------------ the command, and the verifier alone
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(one) for one in arguments])
+
+
+def test_the_command(works, prove, tmp_path):
+    good, recalled, bad = (tmp_path / name for name in ("good.json", "recalled.json", "bad.json"))
+    good.write_bytes(prove("released").bundle.to_bytes())
+    recalled.write_bytes(prove("recalled").bundle.to_bytes())
+    bad.write_bytes(prove("released").bundle.to_bytes()[:-100])
+    given = ("--block-hash", "0x" + prove("released").trusted.hex(), "--manifest", works.manifest_path)
+
+    done = run("verify", good, *given)
+    assert (done.exit_code, done.output.splitlines()[-2]) == (0, "HOLDS.")
+    assert run("verify", "bundle", good, *given, "--strict").exit_code == 0
+    given = ("--rpc", works.outer.settings.rpc_url, "--manifest", works.manifest_path)
+    done = run("verify", "bundle", recalled, *given, "--json")
+    found = orjson.loads(done.output)
+    assert (done.exit_code, found["failed"], found["counts"]["warning"]) == (0, 0, 2)
+    assert run("verify", "bundle", recalled, *given, "--strict").exit_code == 1
+    assert run("verify", "bundle", bad, *given).exit_code == 1
+    done = run("verify", good)
+    assert (done.exit_code, "NOT PROVEN" in done.output) == (0, True)
+    assert run("verify", good, "--strict").exit_code == 1
+    assert run("verify", good, "--block-hash", "0x" + "11" * 32).exit_code == 1
+    assert run("verify", good, "--block-hash", "0x11").exit_code == 1
+
+
+_ALONE = """
+import socket, sqlite3, sys
+def refuse(*_, **__): raise SystemExit("the verifier reached out")
+socket.socket.__init__ = socket.create_connection = socket.getaddrinfo = sqlite3.connect = refuse
+from pathlib import Path
+from chromatrace.exchange.bundle import Bundle
+from chromatrace.exchange.verifier import verify
+result = verify(Bundle.from_bytes(Path(sys.argv[1]).read_bytes()), [bytes.fromhex(sys.argv[2])])
+loaded = {name.split(".")[0] for name in sys.modules}
+print(len(result.failures), sorted(loaded & {"sqlalchemy", "requests", "urllib3", "web3", "aiohttp", "flask"}))
+print(sorted(name for name in sys.modules if name.startswith("chromatrace.") and name.count(".") == 1))
+"""
+
+
+def test_the_verifier_needs_no_network_and_no_database(prove, tmp_path):
+    path = tmp_path / "bundle.json"
+    path.write_bytes(prove("released").bundle.to_bytes())
+    command = [sys.executable, "-c", _ALONE, str(path), prove("released").trusted.hex()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines() == [
+        "0 []",
+        "['chromatrace.crypto', 'chromatrace.domain', 'chromatrace.exchange', 'chromatrace.merkle']",
+    ]

@@ -1,0 +1,166 @@
+"""A small consortium whose batches end in every way that a proof bundle must tell apart, on the real contracts."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.cli.inspect import sign
+from chromatrace.cli.prove import bundle_of
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.documents import (
+    BatchContent,
+    InspectionEvidence,
+    Instrument,
+    Measurement,
+    Product,
+    ReadingWindow,
+)
+from chromatrace.domain.identifiers import BatchKey, Gln, Serial
+from chromatrace.domain.reading import Reading
+from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.domain.serials import SerialRange
+from chromatrace.exchange.units import serial_root
+
+FOR_EVER = 2**64 - 1
+CHANNEL = "coater 1"
+GTIN = "09521234543213"
+EVERY_ROLE = int(sum(Role))
+REGISTRAR, MAKER, INSPECTOR, SHOP = 0, 6, 7, 8
+MEMBERS = {
+    MAKER: ("Example Glass", OrganisationKind.MANUFACTURER, Gln("9521234500001")),
+    INSPECTOR: ("Example Laboratory", OrganisationKind.LABORATORY, Gln("9521234510000")),
+    SHOP: ("Example Shop", OrganisationKind.FRANCHISEE, Gln("9521234520009")),
+}
+FORGED_LINE = "cracks\n\x1b[2K✓ not recalled, not on hold"
+
+
+class Works:
+    """The consortium; `bundle(name)` proves one of its batches (see `make`)."""
+
+    def __init__(self, settings):
+        self.outer = Workspace(settings)
+        self.manifest = self.outer.manifest
+        self._acting = {}
+        self.keys = {}
+        self.numbers = {}
+
+    def close(self):
+        self.outer.__exit__()
+
+    def acting(self, account):
+        if account not in self._acting:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DevKeyWarning)
+                signer = dev_signer(account, self.outer.chain_id)
+            other = Workspace(replace(self.outer.settings, dev_account=account))
+            other.share(self.outer, signer)
+            self._acting[account] = other
+        return self._acting[account]
+
+    def send(self, account, contract, function, *args):
+        return self.acting(account).chain.send(contract, function, *args)
+
+    def bundle(self, name, serial=None):
+        return bundle_of(self.outer, self.keys[name], Serial(serial) if serial else None)
+
+    # -- the story
+
+    def make(self):
+        """Batches `released`, `recalled`, `superseded`, `held`, `failed`, `fresh`, by these names."""
+        self._enrol()
+        self._take_readings()
+        self.register("released", inputs=["fresh"] if self.register("fresh") else [])
+        self._to_release("released")
+        self._hand_over("released")
+        self.register("recalled")
+        self._to_release("recalled")
+        self.send(MAKER, "BatchRegistry", "recall", self.keys["recalled"].batch_id, FORGED_LINE)
+        self.register("superseded")
+        self.inspect("superseded", Stage.FIRST, Verdict.FAIL)
+        self.inspect("superseded", Stage.FIRST, Verdict.PASS)
+        self.register("held")
+        self.send(MAKER, "BatchRegistry", "hold", self.keys["held"].batch_id, "colour")
+        self.register("failed")
+        self.inspect("failed", Stage.FIRST, Verdict.FAIL)
+        return self
+
+    def _enrol(self):
+        for account, (name, kind, gln) in MEMBERS.items():
+            receipt = self.send(
+                REGISTRAR, "Consortium", "registerOrganisation", kind, int(gln), EVERY_ROLE, FOR_EVER, name
+            )
+            self.numbers[account] = receipt.event("OrganisationRegistered").args["organisation"]
+            address = self.acting(account).signer.address
+            self.send(REGISTRAR, "Consortium", "appointOperator", address, self.numbers[account], EVERY_ROLE, FOR_EVER)
+
+    def _take_readings(self):
+        start = 1_750_000_000_000_000_000
+        readings = [
+            Reading("coater", "target power", start + n * 10**9, start + n * 10**9, 300.0 + n / 8, "W", sequence=n)
+            for n in range(40)
+        ]
+        self.outer.spool.append(CHANNEL, readings)
+        anchorer = self.acting(MAKER).anchorer()
+        anchorer.extend(CHANNEL)
+        head = anchorer.anchor(CHANNEL)
+        self.window = ReadingWindow(
+            CHANNEL,
+            MEMBERS[MAKER][2],
+            5,
+            24,
+            head.size,
+            head.root,
+            readings[5].source_time_ns,
+            readings[24].source_time_ns,
+        )
+
+    def register(self, name, inputs=()):
+        key = self.keys[name] = BatchKey.parse(GTIN, f"P-{name}"[:20])
+        serials = SerialRange(1, 20, 6)
+        content = BatchContent(
+            key.gtin, key.lot, Product("pane"), 20, "2026-03-31T10:00:00Z", serials
+        )  # made_at is the producer's statement
+        registration = {
+            "gtin": int(key.gtin),
+            "lot": str(key.lot),
+            "quantity": 20,
+            "serialRoot": serial_root(serials),
+            "contentDigest": self.outer.documents.put(content.to_bytes()),
+            "route": bytes(32),
+            "inputs": [self.keys[one].batch_id for one in inputs],
+        }
+        return self.send(MAKER, "BatchRegistry", "register", registration)
+
+    def inspect(self, name, stage, verdict, measured=None):
+        key = self.keys[name]
+        passes = verdict is Verdict.PASS
+        value = measured if measured is not None else 52.0 if passes else 31.0
+        evidence = InspectionEvidence(
+            key.gtin,
+            key.lot,
+            stage,
+            datetime.fromtimestamp(int(time.time()) - 60, UTC).isoformat(),
+            Instrument("Spectrophotometer", "SP-07", "2026-05-18"),
+            (Serial("000007"),),
+            (Measurement("optical modulation", value, "%", 40.0, ">=", value >= 40.0),),
+            self.window,
+        )
+        signed, signature = sign(self.acting(INSPECTOR), evidence, verdict, 1, 0 if passes else 1)
+        return self.send(SHOP, "InspectionLedger", "record", signed.as_struct(), signature)
+
+    def _to_release(self, name):
+        batch = self.keys[name].batch_id
+        self.inspect(name, Stage.FIRST, Verdict.PASS)
+        self.send(MAKER, "BatchRegistry", "assemble", batch)
+        self.inspect(name, Stage.FINAL, Verdict.PASS)
+        self.send(MAKER, "BatchRegistry", "grade", batch, 18, 1, 1)
+        self.send(MAKER, "BatchRegistry", "release", batch, SalesChannel.STANDARD)
+
+    def _hand_over(self, name):
+        batch = self.keys[name].batch_id
+        self.send(MAKER, "CustodyLedger", "offer", batch, self.numbers[SHOP], FOR_EVER)
+        self.send(SHOP, "CustodyLedger", "accept", batch)

@@ -1,0 +1,185 @@
+"""A bundle is read strictly: one way to write it, and a JSON pointer to whatever is malformed."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import orjson
+import pytest
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.exchange.bundle import (
+    Bundle,
+    CitedReading,
+    CitedReceipt,
+    CitedSignature,
+    CitedState,
+)
+from chromatrace.exchange.events import DECLARATIONS
+from chromatrace.exchange.units import UnitProof
+
+BUNDLE = Bundle(
+    chain_id=31337,
+    contracts={name: bytes([place + 1]) * 20 for place, name in enumerate(sorted(DECLARATIONS))},
+    key=BatchKey.parse("09521234543213", "L1"),
+    serial=Serial("000042"),
+    headers=(b"\xf9", b"\xf8"),
+    receipts=(CitedReceipt(7, 0, (b"\1", b"\2")), CitedReceipt(7, 1, ())),
+    state=CitedState(7, (b"\1",), (b"\2",)),
+    documents=(b'{"a":1}', "Grüße".encode()),
+    inspections=(CitedSignature(0, 1, 2**255, 2**64 - 1, b"\3" * 65), CitedSignature(1, 1, 0, 0, b"\4" * 65)),
+    readings=(CitedReading(b"\5" * 32, b"\x8a", 3, 9, (b"\6" * 32,)),),
+    unit=UnitProof(Serial("000042"), 1, 3, (b"\7" * 32,)),
+)
+
+
+def test_a_bundle_is_written_and_read_back():
+    data = BUNDLE.to_bytes()
+    assert Bundle.from_bytes(data) == BUNDLE
+    assert Bundle.from_bytes(data).to_bytes() == data
+
+
+def refusal(value):
+    with pytest.raises(InvalidInput) as caught:
+        Bundle.from_bytes(
+            value if isinstance(value, bytes) else orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"
+        )
+    return caught.value
+
+
+def pointers(value, at=""):
+    yield at
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in items:
+        yield from pointers(inner, f"{at}/{name}")
+
+
+JSON = orjson.loads(BUNDLE.to_bytes())
+EVERYWHERE = [pointer for pointer in pointers(JSON) if pointer]
+
+
+def put(pointer, value):
+    changed = copy.deepcopy(JSON)
+    *path, last = pointer.split("/")[1:]
+    parent = changed
+    for name in path:
+        parent = parent[int(name) if isinstance(parent, list) else name]
+    parent[int(last) if isinstance(parent, list) else last] = value
+    return changed
+
+
+NULLABLE = ("/state", "/unit", "/subject/serial")
+FREE_TEXT = ("/documents/", "/subject/lot", "/subject/serial", "/unit/serial")
+WRONG = [None, True, -1, 1.5, {}, [[]], "\t", "0xzz", 2**60]
+
+
+def may_stand(pointer, value):
+    if value is None:
+        return pointer in NULLABLE
+    return (value == "\t" and pointer.startswith("/documents/")) or (value == "0xzz" and pointer.startswith(FREE_TEXT))
+
+
+MALFORMED = [(pointer, wrong) for pointer in EVERYWHERE for wrong in WRONG if not may_stand(pointer, wrong)]
+
+
+@pytest.mark.parametrize(("pointer", "wrong"), MALFORMED, ids=str)
+def test_every_malformed_member_is_named_by_its_pointer(pointer, wrong):
+    found = refusal(put(pointer, wrong))
+    assert found.field.startswith(pointer), found
+
+
+@pytest.mark.parametrize("pointer", [one for one in EVERYWHERE if not one.rsplit("/", 1)[1].isdigit()])
+def test_every_missing_member_is_named(pointer):
+    *path, last = pointer.split("/")[1:]
+    changed = copy.deepcopy(JSON)
+    parent = changed
+    for name in path:
+        parent = parent[int(name) if isinstance(parent, list) else name]
+    del parent[last]
+    assert refusal(changed).field == pointer
+
+
+@pytest.mark.parametrize("pointer", ["", "/subject", "/receipts/0", "/state", "/inspections/0", "/readings/0", "/unit"])
+def test_unknown_members_are_refused(pointer):
+    assert refusal(put(f"{pointer}/note", "x")).field == f"{pointer}/note"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("/schema", "chromatrace.bundle/2"),
+        ("/contracts/BatchRegistry", "0x" + "11" * 19),
+        ("/contracts/BatchRegistry", "0X" + "11" * 20),
+        ("/contracts/BatchRegistry", "0x" + "AA" * 20),
+        ("/contracts/BatchRegistry", "0x" + " 1" * 20),
+        ("/contracts/Consortium", JSON["contracts"]["BatchRegistry"]),
+        ("/subject/gtin", "09521234543214"),
+        ("/subject/gtin", "9521234543213"),
+        ("/subject/lot", "x" * 21),
+        ("/subject/serial", "ü"),
+        ("/inspections/0/stage", 2),
+        ("/inspections/0/revision", 256),
+        ("/inspections/0/nonce", str(2**256)),
+        ("/inspections/0/nonce", "01"),
+        ("/inspections/0/nonce", "²"),
+        ("/inspections/0/nonce", ""),
+        ("/inspections/0/deadline", str(2**64)),
+        ("/inspections/0/signature", "0x" + "11" * 64),
+        ("/readings/0/channel", "0x" + "11" * 31),
+        ("/readings/0/path/0", "0x" + "11" * 33),
+        ("/readings/0/index", 2**53),
+        ("/unit/path/0", "0x" + "11" * 31),
+        ("/unit/index", 3),
+        ("/unit/size", 0),
+        ("/headers/1", JSON["headers"][0]),
+        ("/receipts/1", JSON["receipts"][0]),
+        ("/documents/1", JSON["documents"][0]),
+    ],
+)
+def test_values_out_of_bounds_are_named(pointer, value):
+    found = refusal(put(pointer, value)).field
+    assert found.startswith(pointer) or found == "/contracts/BatchRegistry"
+
+
+@pytest.mark.parametrize("name", ["inspections", "readings"])
+def test_two_answers_to_one_question_are_refused(name):
+    changed = copy.deepcopy(JSON)
+    changed[name].append(copy.deepcopy(changed[name][0]))
+    assert refusal(changed).field == f"/{name}/{len(changed[name]) - 1}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"\xef\xbb\xbf" + BUNDLE.to_bytes(),
+        BUNDLE.to_bytes()[:-1],
+        BUNDLE.to_bytes() + b"\n",
+        BUNDLE.to_bytes().replace(b"  ", b"\t", 1),
+        BUNDLE.to_bytes().replace("Grüße".encode(), b"Gr\\u00fc\\u00dfe"),
+        BUNDLE.to_bytes().replace("Grüße".encode(), b"Gr\\ud800e"),
+        json.dumps(JSON).encode(),
+        json.dumps(dict(reversed(JSON.items())), indent=2).encode() + b"\n",
+        BUNDLE.to_bytes().replace(b'"chain_id": 31337', b'"chain_id": 31337,\n  "chain_id": 31337'),
+        BUNDLE.to_bytes().replace(b"31337", b"31337.0"),
+        BUNDLE.to_bytes().replace(b"31337", b"NaN"),
+        BUNDLE.to_bytes().replace(b"31337", b"1" * 5000),
+        b"[" * 100_000,
+        b'{"schema": "chromatrace.bundle/1", "x": ' + b"[" * 100_000,
+        b" " * (17 * 1024 * 1024),
+    ],
+    ids=range(19),
+)
+def test_another_writing_of_the_same_bundle_is_refused(data):
+    refusal(data)
+
+
+def test_every_truncation_is_refused():
+    data = BUNDLE.to_bytes()
+    for length in range(len(data)):
+        refusal(data[:length])

@@ -1,0 +1,93 @@
+"""The batch's slot: unpacked as the contract packs it, and replayed from events as the contract moves it."""
+
+from __future__ import annotations
+
+import pytest
+
+from chromatrace.domain.errors import IntegrityError
+from chromatrace.domain.rights import BatchState, Verdict
+from chromatrace.exchange.events import Event
+from chromatrace.exchange.slot import BatchSlot, replay, unpack
+
+
+def test_members_lie_where_the_contract_packs_them():
+    raw = bytes([8, 1, 1, 3, 1, 2, 4, 5]) + b"".join(n.to_bytes(4, "little") for n in (6, 7, 100, 90, 8, 2))
+    assert unpack(int.from_bytes(raw, "little")) == BatchSlot(
+        BatchState.RELEASED, True, True, 3, Verdict.PASS, Verdict.FAIL, 4, 5, 6, 7, 100, 90, 8, 2
+    )
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, 9), (1, 2), (2, 2), (3, 4), (4, 3), (5, 3)])
+def test_what_no_batch_can_have_is_refused(place, value):
+    with pytest.raises(IntegrityError):
+        unpack(value << 8 * place)
+
+
+class Life:
+    """Writes events down."""
+
+    def __init__(self):
+        self.events = []
+        self("BatchRegistered", producer=1, quantity=10)
+
+    def __call__(self, name, contract="BatchRegistry", **args):
+        self.events.append(Event(contract, name, args, (len(self.events), 0, 0)))
+        return self
+
+    def verdict(self, stage, verdict, revision, state):
+        return self("VerdictApplied", stage=stage, verdict=verdict, revision=revision, state=state)
+
+    @property
+    def slot(self):
+        return replay(self.events)
+
+
+def test_a_life_is_replayed():
+    life = Life()
+    assert (life.slot.state, life.slot.producer, life.slot.custodian) == (BatchState.REGISTERED, 1, 1)
+    life.verdict(0, 1, 1, 2)("BatchAssembled").verdict(1, 1, 1, 5)("BatchGraded", standard=7, defective=2, scrap=1)
+    assert (life.slot.state, life.slot.standard, life.slot.defective, life.slot.scrap) == (BatchState.GRADED, 7, 2, 1)
+    life("BatchReleased", channel=0)("BatchReleased", channel=1)("CustodyMoved", **{"from": 1, "to": 2})
+    life("CustodyOffered", contract="CustodyLedger")("BatchHeld")("BatchHoldReleased")
+    slot = life.slot
+    assert (slot.state, slot.channels, slot.custodian, slot.on_hold) == (BatchState.RELEASED, 3, 2, False)
+    assert (slot.first_verdict, slot.first_revision, slot.final_verdict) == (Verdict.PASS, 1, Verdict.PASS)
+    life("BatchRecalled")
+    assert life.slot.differences(slot) == ["recalled"]
+
+
+def test_scrap_and_recycling():
+    assert Life().verdict(0, 2, 1, 3)("BatchRecycled").slot.state is BatchState.RECYCLED
+    assert Life()("BatchGraded", standard=0, defective=0, scrap=10).slot.state is BatchState.SCRAPPED
+
+
+@pytest.mark.parametrize(
+    ("stage", "state", "held"), [(0, 3, False), (0, 5, True), (0, 8, True), (1, 5, False), (1, 6, True), (1, 8, True)]
+)
+def test_a_late_failing_verdict_holds_without_an_event_of_its_own(stage, state, held):
+    life = Life().verdict(stage, 2, 1, state)
+    assert life.slot.on_hold is held
+    assert Life().verdict(stage, 1, 1, state).slot.on_hold is False
+    assert life("BatchHoldReleased").slot.on_hold is False
+
+
+@pytest.mark.parametrize(
+    ("life", "problem"),
+    [
+        (Life()("BatchRegistered", producer=2, quantity=1), "do not begin with one registration"),
+        (Life().verdict(0, 1, 2, 2), "revision 1 of a verdict is not in the bundle"),
+        (Life()("CustodyMoved", **{"from": 3, "to": 2}), "does not start from the custodian"),
+        (Life()("BatchReleased", channel=2), "there is no SalesChannel 2"),
+        (Life().verdict(2, 1, 1, 2), "there is no Stage 2"),
+    ],
+)
+def test_what_does_not_follow_is_refused(life, problem):
+    with pytest.raises(IntegrityError, match=problem):
+        _ = life.slot
+
+
+def test_a_life_without_registration_is_refused():
+    with pytest.raises(IntegrityError, match="do not begin with one registration"):
+        replay(Life()("BatchHeld").events[1:])
+    with pytest.raises(IntegrityError, match="registration is not in the bundle"):
+        replay([])
