@@ -26,14 +26,22 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     /// @inheritdoc IBatchRegistry
     function register(Registration calldata registration) external returns (BatchId) {
-        return _register(registration, consortium.authorize(msg.sender, Roles.PRODUCER));
+        OrgId producer = consortium.authorize(msg.sender, Roles.PRODUCER);
+        return _register(registration, producer, _requiresProof(registration.route));
     }
 
     /// @inheritdoc IBatchRegistry
     function registerMany(Registration[] calldata registrations) external {
         OrgId producer = consortium.authorize(msg.sender, Roles.PRODUCER);
+        // Batches of one call mostly share their route: its policy is asked for once.
+        bytes32 route = 0;
+        bool proofNeeded = false;
         for (uint256 i = 0; i < registrations.length; ++i) {
-            _register(registrations[i], producer);
+            if (registrations[i].route != route) {
+                route = registrations[i].route;
+                proofNeeded = _requiresProof(route);
+            }
+            _register(registrations[i], producer, proofNeeded);
         }
     }
 
@@ -199,7 +207,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     // ------------------------------------------------------------------ internal
 
-    function _register(Registration calldata new_, OrgId producer) private returns (BatchId id) {
+    function _register(Registration calldata new_, OrgId producer, bool proofNeeded) private returns (BatchId id) {
         id = _checkedId(new_.gtin, new_.lot);
         if (new_.quantity == 0) revert InvalidQuantity();
         Batch storage stored = _batches[id];
@@ -211,9 +219,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         stored.custodian = producer;
         stored.quantity = new_.quantity;
         _commitments[id] = _commitment(new_.serialRoot, new_.contentDigest, new_.route, new_.inputs);
-        if (new_.route != 0 && verifier.requiresProof(RouteId.wrap(new_.route))) {
-            _requiredRoutes[id] = RouteId.wrap(new_.route);
-        }
+        if (proofNeeded) _requiredRoutes[id] = RouteId.wrap(new_.route);
         emit BatchRegistered(
             id,
             producer,
@@ -267,10 +273,14 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         if (stored.recalled) revert BatchIsRecalled(id);
     }
 
-    /// @dev The organisation that the caller supervises for, and whether it is an authority: those supervise everywhere.
+    /// @dev The organisation that the caller supervises for, and whether it is an authority, which supervises everywhere.
     function _supervisor() private view returns (OrgId id, bool everywhere) {
         id = consortium.authorize(msg.sender, Roles.SUPERVISOR);
         everywhere = consortium.organisation(id).kind == IConsortium.Kind.Authority;
+    }
+
+    function _requiresProof(bytes32 route) private view returns (bool) {
+        return route != 0 && verifier.requiresProof(RouteId.wrap(route));
     }
 
     /// @dev Where the policy of the batch's route asks for its proof.

@@ -2,7 +2,7 @@
 
 A drift of more than 0.5 % either way fails, and so does a scenario over its bar. Where the change is meant:
 
-    CHROMATRACE_UPDATE_GAS=1 brownie test tests/contracts/test_gas.py
+    CHROMATRACE_UPDATE_GAS=1 brownie test tests/contracts/test_gas.py tests/contracts/test_sizes.py
 
 writes the new figures; look at the diff before you commit it.
 """

@@ -1,0 +1,28 @@
+"""Size of the deployed code: below EIP-170's limit, and as recorded in gas.json (see test_gas.py for the update)."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from brownie import project
+
+RECORDED = Path(__file__).with_name("gas.json")
+CONTRACTS = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
+EIP_170_BYTES = 24_576
+TOLERANCE = 0.005
+
+
+def measured():
+    built = project.get_loaded_projects()[0]
+    return {name: len(built[name]._build["deployedBytecode"].removeprefix("0x")) // 2 for name in CONTRACTS}
+
+
+def test_sizes():
+    sizes = measured()
+    if os.environ.get("CHROMATRACE_UPDATE_GAS"):
+        figures = json.loads(RECORDED.read_text(encoding="utf-8"))
+        RECORDED.write_text(json.dumps(figures | {"bytes": sizes}, indent=2) + "\n", encoding="utf-8")
+    assert max(sizes.values()) <= EIP_170_BYTES
+    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))["bytes"]
+    assert sizes == pytest.approx(recorded, rel=TOLERANCE), "meant? see the docstring of test_gas.py"
