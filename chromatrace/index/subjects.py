@@ -8,6 +8,7 @@ from __future__ import annotations
 
 ORGANISATION, OPERATOR, GRANT, POLICY = "organisation", "operator", "grant", "policy"
 CHANNEL, BATCH, OTHER = "channel", "batch", ""
+STATION_KEY, ROUTE, ROUTE_PROOF = "station key", "route", "route proof"
 
 SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("Consortium", "OrganisationRegistered"): (ORGANISATION, 1),
@@ -35,5 +36,11 @@ SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("CustodyLedger", "CustodyOfferWithdrawn"): (BATCH, 1),
     ("ProcessLedger", "ChannelOpened"): (CHANNEL, 1),
     ("ProcessLedger", "LogAnchored"): (CHANNEL, 1),
+    ("RouteVerifier", "StationKeyRegistered"): (STATION_KEY, 1),
+    ("RouteVerifier", "StationKeyRevoked"): (STATION_KEY, 1),
+    ("RouteVerifier", "RouteDesigned"): (ROUTE, 1),
+    ("RouteVerifier", "RouteProven"): (ROUTE_PROOF, 2),
+    ("RouteVerifier", "AssemblyProven"): (ROUTE_PROOF, 2),
+    ("RouteVerifier", "RouteRecordedUnverified"): (ROUTE_PROOF, 2),
 }
 """(contract, event) -> (entity, how many topics after the first make its key)."""

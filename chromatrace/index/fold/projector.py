@@ -10,6 +10,7 @@ from chromatrace.index.fold.batches import BatchFold
 from chromatrace.index.fold.entities import EntityFold
 from chromatrace.index.fold.parties import ChannelFold, GrantFold, OperatorFold, OrganisationFold, PolicyFold
 from chromatrace.index.fold.record import EventRecord
+from chromatrace.index.fold.routes import RouteFold, RouteProofFold, StationKeyFold
 
 _FOLDS: tuple[type[EntityFold], ...] = (
     OrganisationFold,
@@ -18,6 +19,9 @@ _FOLDS: tuple[type[EntityFold], ...] = (
     PolicyFold,
     ChannelFold,
     BatchFold,
+    StationKeyFold,
+    RouteFold,
+    RouteProofFold,
 )
 
 

@@ -103,8 +103,14 @@ class RouteProofFold(EntityFold):
             case "AssemblyProven":
                 state["assembled"] = event.position
                 self._components += [
-                    {"route": key[0], "subject": key[1], "place": place, "component_route": route, "component": subject}
-                    for place, (route, subject) in enumerate(map(_component, args["components"]))
+                    {
+                        "route": key[0],
+                        "subject": key[1],
+                        "place": place,
+                        "component_route": part["route"],
+                        "component": part["subject"],
+                    }
+                    for place, part in enumerate(args["components"])
                 ]
             case _:
                 state |= {
@@ -127,7 +133,3 @@ class RouteProofFold(EntityFold):
         table = table_of(RouteComponent)
         for part in chunks([self.key_of(subject) for subject in gone]):
             self._connection.execute(delete(table).where(tuple_(table.c.route, table.c.subject).in_(part)))
-
-
-def _component(value: dict[str, bytes] | tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    return (value["route"], value["subject"]) if isinstance(value, dict) else value
