@@ -37,6 +37,15 @@ def parse_object(data: bytes, schema: str) -> dict[str, Any]:
 
     Refuses what has two readings: bytes that are not UTF-8, duplicate members, NaN and Infinity.
     """
+    value = parse_any_object(data)
+    found = value.pop("schema", None)
+    if found != schema:
+        raise InvalidInput(f"{schema!r} is needed, got {found!r}", field="/schema", hint="is this another document?")
+    return value
+
+
+def parse_any_object(data: bytes) -> dict[str, Any]:
+    """The JSON object in `data`, whatever its schema; as strict as `parse_object`."""
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"a document has at most {MAX_BYTES:,} bytes, got {len(data):,}", field="")
     try:
@@ -50,9 +59,6 @@ def parse_object(data: bytes, schema: str) -> dict[str, Any]:
         raise InvalidInput(f"not JSON that we read: {error}", field="") from error
     if not isinstance(value, dict):
         raise InvalidInput(f"a JSON object is needed, got {_kind(value)}", field="")
-    found = value.pop("schema", None)
-    if found != schema:
-        raise InvalidInput(f"{schema!r} is needed, got {found!r}", field="/schema", hint="is this another document?")
     return value
 
 

@@ -12,6 +12,7 @@ from chromatrace.domain.identifiers import Gtin
 from chromatrace.plant.devices import check_device
 from chromatrace.plant.errors import InvalidPlant
 from chromatrace.plant.models import check_model
+from chromatrace.plant.record_kinds import check_record_kinds, read_record_kind
 from chromatrace.plant.records import (
     DEFAULT_NAMESPACE,
     Check,
@@ -20,7 +21,6 @@ from chromatrace.plant.records import (
     Plant,
     ProcessModel,
     Product,
-    RecordKind,
     Station,
     Tag,
 )
@@ -66,6 +66,7 @@ def parse_plant(text: str) -> Plant:
     stations = tuple(_station(table) for table in top.tables("stations", required=True))
     known = _unique("stations", "id", (station.id for station in stations))
     _check_preconditions(stations, known)
+    departments = {station.id: station.department or station.name for station in stations}
     tags = tuple(_tag(table, known) for table in top.tables("tags"))
     _unique("tags", "name", (tag.name for tag in tags))
     plant = Plant(
@@ -80,10 +81,11 @@ def parse_plant(text: str) -> Plant:
         products=tuple(_product(table, known) for table in top.tables("products", required=True)),
         materials=tuple(_material(table, known) for table in top.tables("materials")),
         check_sheets=tuple(_check_sheet(table, known) for table in top.tables("check_sheets")),
-        record_kinds=tuple(_record_kind(table, known) for table in top.tables("record_kinds")),
+        record_kinds=tuple(read_record_kind(table, departments) for table in top.tables("record_kinds")),
     )
     _unique("check_sheets", "id", (sheet.id for sheet in plant.check_sheets))
     _unique("products", "gtin", (str(product.gtin) for product in plant.products))
+    check_record_kinds(plant.record_kinds)
     top.finish()
     check_model(plant)
     check_device(plant)
@@ -186,17 +188,6 @@ def _check(table: Table) -> Check:
     )
     table.finish()
     return check
-
-
-def _record_kind(table: Table, stations: frozenset[str]) -> RecordKind:
-    record_kind = RecordKind(
-        station=_known(table, "station", stations),
-        record=table.text("record"),
-        fields=table.texts("fields"),
-        preceding=table.texts("preceding", ()),
-    )
-    table.finish()
-    return record_kind
 
 
 def _known(table: Table, name: str, stations: frozenset[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.evidence import Comparison, Measurement
 from chromatrace.domain.identifiers import Gtin
+from chromatrace.domain.record_kinds import RecordKind
 
 DEFAULT_NAMESPACE = "urn:chromatrace:plant"
 
@@ -103,16 +104,6 @@ class CheckSheet:
     def sample_size(self, quantity: int) -> int:
         """How many units to sample of a batch of `quantity`: at least one."""
         return max(1, -(-quantity // self.sample_one_per))
-
-
-@dataclass(frozen=True, slots=True)
-class RecordKind:
-    """A kind of record that a department writes, and the keys of the records that go before it."""
-
-    station: str
-    record: str
-    fields: tuple[str, ...]
-    preceding: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,35 @@ def test_the_desktop_line_has_the_designed_preconditions():
 def test_each_department_of_the_shop_names_the_record_before_it():
     kinds = example_plant("engineer-to-order").record_kinds
     assert [kind.station for kind in kinds if not kind.preceding] == ["sales"]
-    assert kinds[3].record == "component"
-    assert set(kinds[3].preceding) == {"work-order ID", "product ID"}
+    assert kinds[3].schema == "chromatrace.record/discrete-processing.component/1"
+    assert kinds[3].department == "Discrete processing"
+    assert {before.field for before in kinds[3].preceding} == {"work_order_id", "product_id"}
+
+
+@pytest.mark.parametrize("name", ["desktop-computer", "electrochromic"])
+def test_the_other_plants_write_records_too(name):
+    assert len({kind.department for kind in example_plant(name).record_kinds}) == 3
+
+
+RECORD_MISTAKES = [
+    ('station = "sales"\nkey', 'station = "sails"\nkey', "record_kinds[0].station"),
+    ('key = ["contract_id"]', 'key = ["contract"]', "record_kinds[0].key"),
+    ('key = ["contract_id"]', 'key = ["products"]', "record_kinds[0].key"),
+    ('subject = "products"', 'subject = "customer"', "record_kinds[0].subject"),
+    ('type = "quantities"', 'type = "quantity"', "record_kinds[0].fields[3].type"),
+    ('name = "customer"', 'name = "salt"', "record_kinds[0].fields[2].name"),
+    ('choices = ["processing", "assembly"]', "choices = []", "record_kinds[2].fields[3].choices"),
+    ('kind = "sales.contract-order" }]', 'kind = "sales.order" }]', "record_kinds[1].preceding[0].kind"),
+    ('id = "product-design.design"', 'id = "sales.contract-order"', "record_kinds[1].id"),
+    ('id = "sales.contract-order"', 'id = "Sales"', "record_kinds[0].id"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "field"), RECORD_MISTAKES)
+def test_a_mistake_in_a_record_kind_is_named_by_its_field(right, wrong, field):
+    with pytest.raises(InvalidPlant) as refused:
+        parse_plant(text_of("engineer-to-order").replace(right, wrong, 1))
+    assert refused.value.field == field
 
 
 def test_limits_of_the_final_inspection_are_those_of_the_domain():

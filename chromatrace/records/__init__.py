@@ -1,0 +1,1 @@
+"""Records of departments: what they are by a plant's configuration, their documents, and the store that keeps them."""

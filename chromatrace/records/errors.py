@@ -1,0 +1,63 @@
+"""What the records of departments refuse.
+
+InvalidInput
+├── InvalidRecord               a document that its kind does not allow; `field` is a JSON pointer
+│   ├── UnknownSchema           a kind or version that the plant does not define
+│   └── UnknownPreceding        it goes on from a record that is not there
+Conflict
+└── RecordExists                there is a record of that kind and key already
+NotAuthorised
+├── RecordNotReadable           the caller may not read this, or it is not there: which of them is not said
+└── KeyMissing                  no key of this reader opens the document
+NotFound
+├── NoSuchProduct               no record that the caller may read is about it
+└── ContentNotFound             the content store has no such document
+IntegrityError
+└── ContentChanged              stored bytes are not those that were put there
+Unavailable
+└── VaultUnavailable            the disk refuses
+"""
+
+from __future__ import annotations
+
+from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, NotAuthorised, NotFound, Unavailable
+
+
+class InvalidRecord(InvalidInput):
+    """A document that its kind does not allow."""
+
+
+class UnknownSchema(InvalidRecord):
+    """A kind or version that the plant does not define."""
+
+
+class UnknownPreceding(InvalidRecord):
+    """The record before is not there, or is about another product."""
+
+
+class RecordExists(Conflict):
+    """A record of that kind and key is there already."""
+
+
+class RecordNotReadable(NotAuthorised):
+    """The caller may not read it, or it is not there."""
+
+
+class KeyMissing(NotAuthorised):
+    """No key of this reader opens the document."""
+
+
+class NoSuchProduct(NotFound):
+    """No record that the caller may read is about the product."""
+
+
+class ContentNotFound(NotFound):
+    """The content store has no such document."""
+
+
+class ContentChanged(IntegrityError):
+    """Stored bytes are not those that were put there."""
+
+
+class VaultUnavailable(Unavailable):
+    """The content store's disk refuses."""
