@@ -46,6 +46,7 @@ class DeliveryPolicy:
     bump_after_s       seconds without inclusion, after which the fee is raised
     fee_ceiling_wei    fee per gas that is never exceeded
     resend_after_s     seconds after which a transaction that no block has is handed to the node again
+    receipt_lag_s      seconds that a node may count a transaction's nonce as used before it shows the receipt
     timeout_s          how long a caller waits for inclusion
     """
 
@@ -54,6 +55,7 @@ class DeliveryPolicy:
     bump_after_s: float = 30.0
     fee_ceiling_wei: int = 500 * 10**9
     resend_after_s: float = 30.0
+    receipt_lag_s: float = 3.0
     timeout_s: float = 120.0
 
 
@@ -68,6 +70,7 @@ class Courier:
         self._policy = policy
         self._last_words = ""
         self._underpriced: set[int] = set()
+        self._missing_since: dict[int, float] = {}
         self._settled_s = 0.0
 
     @property
@@ -198,6 +201,8 @@ class Courier:
             ]
         if inclusions:
             self._outbox.mark_included(inclusions)
+        if not attempts:
+            self._missing_since.clear()
         lost = {attempt.call for attempt in attempts} - {inclusion.call for inclusion in inclusions}
         if lost:
             self._take_back(lost, {attempt.call: attempt.nonce for attempt in attempts}, around)
@@ -235,14 +240,22 @@ class Courier:
         if depth:
             at = hex(max(0, around.block - depth))
             settled = int(self._rpc.call("eth_getTransactionCount", self._sender, at), 16)
-        # A receipt may be younger than the count: ask once more before believing that it will not come.
+        # A receipt may be younger than the count: ask again for a while before believing that it will not come. Signing
+        # anew what is on the chain already would report a success as a refusal.
         again = {attempt.call: attempt for attempt in self._outbox.open_attempts(self._sender) if attempt.call in calls}
         if not again:
             return
         hashes = [attempt for attempt in self._outbox.open_attempts(self._sender) if attempt.call in again]
         receipts = self._rpc.batch([("eth_getTransactionReceipt", ["0x" + item.tx_hash.hex()]) for item in hashes])
         found = {item.call for item, receipt in zip(hashes, receipts, strict=True) if receipt}
-        foreign = [call for call in calls - found if call in again and nonces[call] < settled]
+        now = time.monotonic()
+        missing = {call: self._missing_since.get(call, now) for call in calls - found if call in again}
+        self._missing_since = missing
+        foreign = [
+            call
+            for call, since in missing.items()
+            if nonces[call] < settled and now - since >= self._policy.receipt_lag_s
+        ]
         for call in foreign:
             self._outbox.withdraw(call, None)
         if foreign:

@@ -187,6 +187,7 @@ def test_a_chain_that_forgot_final_calls_is_refused(plant, chain_on, anvil, tmp_
 
 def test_a_nonce_that_somebody_else_used_is_replaced(plant, held):
     """The same key signs elsewhere: our call is signed anew, behind the foreign transaction."""
+    patient, plant = plant, impatient(plant, receipt_lag_s=0.0)
     first = plant.submit(commands.open_channel("line-1"), wait=False)
     before = nonce(plant)
     plant.rpc.call("anvil_dropTransaction", first.tx)
@@ -195,6 +196,8 @@ def test_a_nonce_that_somebody_else_used_is_replaced(plant, held):
         {"from": plant.sender, "to": plant.sender, "value": "0x1", "nonce": hex(before), "gas": "0x5208"},
     )
     held()
+    patient.resume()
+    assert nonce(plant) == before + 1, "the receipt might only be late"
     plant.resume()
     held()
     plant.resume()
