@@ -73,3 +73,10 @@ class Verdict(IntEnum):
     NONE = 0
     PASS = 1
     FAIL = 2
+
+
+class RouteKind(IntEnum):
+    """`IRouteVerifier.Kind`, without its zero: a route is of one of the two."""
+
+    PROCESSING = 1
+    ASSEMBLY = 2

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gln, Gtin, Lot
-from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Scope, Stage, Verdict
+from chromatrace.domain.rights import (
+    BatchState,
+    OrganisationKind,
+    Role,
+    RouteKind,
+    SalesChannel,
+    Scope,
+    Stage,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +228,74 @@ class PolicyView:
     units_per_sample: int
     independent: bool
     changed: EventRef
+
+
+@dataclass(frozen=True, slots=True)
+class RouteStepView:
+    """One step of a designed route: the process, and the station whose key signs it.
+
+    `organisation` owns the station that `station` names; `revoked_from` is the Unix second from which no proof may
+    use its key, None where it is not revoked.
+    """
+
+    step: int
+    process: str
+    key: bytes
+    station: str
+    organisation: int
+    revoked_from: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """A designed route, its steps in order from 1."""
+
+    id: bytes
+    organisation: int
+    name: str
+    version: int
+    kind: RouteKind
+    requires_proof: bool
+    steps: tuple[RouteStepView, ...]
+    designed_by: str
+    designed: EventRef
+
+
+class RouteProofState(StrEnum):
+    """`RECORDED`: a signature stands on the chain that nobody has verified; it never counts as a proof."""
+
+    PROVEN = "proven"
+    RECORDED = "recorded-unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentView:
+    """A proven part of an assembly."""
+
+    route: bytes
+    subject: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RouteProofView:
+    """What stands on the chain of one subject under one route.
+
+    `head` (c_k, the last link) and `by` are those of the proof, or of the unverified record where there is no proof.
+    Both `proven` and `recorded` may be there: recorded first, proven later. `components` in the order of the proof.
+    """
+
+    route: bytes
+    subject: bytes
+    head: bytes
+    by: str
+    proven: EventRef | None
+    recorded: EventRef | None
+    components: tuple[ComponentView, ...]
+
+    @property
+    def state(self) -> RouteProofState:
+        """Whether it is a proof."""
+        return RouteProofState.RECORDED if self.proven is None else RouteProofState.PROVEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
@@ -14,6 +14,7 @@ from chromatrace.crypto.eip2537 import key_id
 from chromatrace.crypto.errors import PossessionNotProven
 from chromatrace.crypto.step import Verifier, checked_name, possession_message
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.rights import RouteKind as RouteKind
 
 MAX_STEPS = 64
 """As in the contract."""
@@ -24,13 +25,6 @@ class Profile(StrEnum):
 
     EVM = "evm"
     PAPER = "paper"
-
-
-class RouteKind(IntEnum):
-    """`IRouteVerifier.Kind`."""
-
-    PROCESSING = 1
-    ASSEMBLY = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import CompoundSelect, select, union_all
 
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.decoding import decode
-from chromatrace.index.models import POSITION_BITS, Block, Cursor, Deployment, Event, Transaction, block_of
+from chromatrace.index.models import POSITION_BITS, Block, Cursor, Deployment, Event, RouteProof, Transaction, block_of
 from chromatrace.index.queries.base import Rows, Statement, log_index_of
 from chromatrace.index.subjects import BATCH
 from chromatrace.index.views import EventView, HeadView, TransactionView
@@ -18,8 +20,13 @@ class EventQueries(Rows):
     """Questions about what happened, and about the index itself."""
 
     def timeline(self, batch_id: BatchId) -> list[EventView]:
-        """Every event of a batch, oldest first, whatever contract emitted it."""
-        return self._events(select(Event.position).where(Event.subject == batch_id, Event.entity == BATCH))
+        """Every event of a batch, proofs of its routes too, oldest first, whatever contract emitted it."""
+        own = select(Event.position).where(Event.subject == batch_id, Event.entity == BATCH)
+        proofs = [
+            select(place).where(RouteProof.subject == batch_id, place.is_not(None))
+            for place in (RouteProof.proven, RouteProof.assembled, RouteProof.recorded)
+        ]
+        return self._events(union_all(own, *proofs))
 
     def events(self, *, after: tuple[int, int] | None = None, limit: int = 1000) -> list[EventView]:
         """All events in the order of the chain, behind (block number, log index) `after`; at most 10,000."""
@@ -62,7 +69,7 @@ class EventQueries(Rows):
             checked_at=cursor.checked_at,
         )
 
-    def _events(self, chosen: Statement) -> list[EventView]:
+    def _events(self, chosen: Statement | CompoundSelect[*tuple[Any, ...]]) -> list[EventView]:
         places = chosen.subquery()
         statement = (
             select(
