@@ -43,9 +43,14 @@ class _Clock:
 @click.option("--once", is_flag=True, help="Do it, check it, print what was made, and end; nothing is served.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the portal listens; 0.0.0.0 for a phone.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Of the portal; 0: any.")
+@click.option(
+    "--tamper",
+    type=click.Choice(["swap", "drop", "forge", "replay"]),
+    help="Put this fault into lot B's route proof and show who catches it. Exit status 1 where nobody does.",
+)
 @json_option
 @click.pass_obj
-def demo(workspace: Workspace, once: bool, host: str, port: int, as_json: bool) -> None:
+def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | None, as_json: bool) -> None:
     """The main job, end to end, with nothing prepared.
 
     Starts Anvil, deploys the contracts, runs a simulated sputtering line behind a real OPC UA server, takes its
@@ -61,7 +66,7 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, as_json: bool) 
     clock = _Clock()
     with ExitStack() as stack:
         local = _local(workspace, stack, clock, 0 if once else port, host)
-        made = _make(local, stack, clock)
+        made = _make(local, stack, clock, tamper)
         emit(as_json, made | {"seconds": clock.seconds}, lambda: _tell(made))
         if not once:
             err.print(f"\nportal {local.settings.base_url}   Ctrl-C ends it", highlight=False)
@@ -109,19 +114,21 @@ def _fresh(folder: Path, stack: ExitStack) -> Path:
     return folder
 
 
-def _make(local: Workspace, stack: ExitStack, clock: _Clock) -> dict[str, Any]:
+def _make(local: Workspace, stack: ExitStack, clock: _Clock, tamper: str | None) -> dict[str, Any]:
     from urllib.parse import urlsplit
 
     from app.accounts import create_account
     from chromatrace.cli.demo import checks, goods
     from chromatrace.cli.demo.cast import Cast
+    from chromatrace.cli.demo.route import design_route
     from chromatrace.cli.demo.story import Story, run_all
     from chromatrace.cli.portal import open_store, serving
 
-    with clock.stage("consortium", "organisations registered, operators appointed"):
+    with clock.stage("consortium", "organisations registered, operators appointed, route designed"):
         cast = Cast(local)
-        story = Story(cast)
-        story.transactions += cast.enrol()
+        enrolled = cast.enrol()
+        route = design_route(cast)
+        story = Story(cast, route, tamper, transactions=enrolled + route.transactions)
         store = open_store(local)
         stack.callback(store.close)
         account = create_account(store, local.data / "keys", ACCOUNT, PASSWORD, demonstration=True)
@@ -176,6 +183,7 @@ def _facts(local: Workspace, story: Story, printed: Any, results: Any, block: in
         },
         "account": {"name": ACCOUNT, "password": PASSWORD},
         "checks": [{"check": result.name, "held": result.held, "said": result.said} for result in results],
+        "tamper": {"fault": story.done, "caught": [{"by": g.by, "said": g.said} for g in story.caught]},
         "failed": sum(not result.held for result in results),
     }
 
@@ -186,6 +194,11 @@ def _tell(made: dict[str, Any]) -> None:
         f"\n{counts['readings']:,} readings, {counts['transactions']} transactions in {counts['blocks']} blocks; "
         f"{len(made['checks'])} checks, {made['failed']} failed\n"
     )
+    if made["tamper"]["caught"]:
+        click.echo(f"  fault: {made['tamper']['fault']}")
+        for guard in made["tamper"]["caught"]:
+            click.echo(f"    {guard['by']:<14} {'caught it: ' + guard['said'] if guard['said'] else 'LET IT PASS'}")
+        click.echo("")
     for batch in made["batches"].values():
         state = "RECALLED" if batch["recalled"] else batch["state"].name.lower().replace("_", " ")
         click.echo(f"  {batch['lot']!s:<8} {state:<14} {batch['uri']}")

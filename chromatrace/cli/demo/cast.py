@@ -114,7 +114,8 @@ class Cast:
         return [*transactions, granted.tx]
 
     def appoint_franchisee(self, address: str) -> str:
-        """Lets the portal account with this operator address act for the franchisee; the transaction."""
+        """Lets the portal account with this operator address act for the franchisee, with gas; the transaction."""
+        self._workspace.rpc.call("anvil_setBalance", address, hex(10**18))
         registrar = self.acting(Actor.REGISTRAR).chain
         number = self.numbers[FRANCHISEE.gln]
         return registrar.send("Consortium", "appointOperator", address, number, int(Role.FRANCHISEE), FOREVER).tx

@@ -34,6 +34,7 @@ def run(workspace: Workspace, story: Story, printed: Printed) -> list[Result]:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("readings", lambda: _readings(workspace, story)),
         ("states", lambda: _states(workspace, story)),
+        ("routes", lambda: _routes(workspace, story)),
         ("codes", lambda: _codes(printed)),
         ("pages", lambda: _pages(story, printed)),
         ("bundles", lambda: _bundles(workspace, printed)),
@@ -57,7 +58,7 @@ def _readings(workspace: Workspace, story: Story) -> str:
 def _states(workspace: Workspace, story: Story) -> str:
     wanted = {
         "A": (BatchState.RELEASED, False, FRANCHISEE),
-        "B": (BatchState.RELEASED, False, MAKER),
+        "B": (BatchState.GRADED if story.tamper else BatchState.RELEASED, False, MAKER),
         "C": (BatchState.RECYCLED, False, MAKER),
         "D": (BatchState.RELEASED, True, FRANCHISEE),
     }
@@ -67,6 +68,22 @@ def _states(workspace: Workspace, story: Story) -> str:
         if found != (state, recalled, story.cast.numbers[holder.gln]):
             raise IntegrityError(f"lot {story.keys[letter].lot} is {found}", field=letter)
     return "every lot is where its story ends"
+
+
+def _routes(workspace: Workspace, story: Story) -> str:
+    proven = {}
+    for letter, trace in story.route.traces.items():
+        proven[letter] = workspace.reader.read("RouteVerifier", "isProven", story.route.design.route, trace.subject)
+    wanted = {"A": True, "B": story.tamper is None, "C": False, "D": True}
+    if proven != wanted:
+        raise IntegrityError(f"proven on chain: {proven}, wanted {wanted}", field="route")
+    for guard in story.caught:
+        if guard.said is None:
+            raise IntegrityError(f"{story.done}: it got through", field=guard.by)
+    steps = len(story.route.design)
+    if story.tamper is not None:
+        return f"{story.done}: caught by {', '.join(guard.by for guard in story.caught)}"
+    return f"{sum(proven.values())} lots passed {steps} stations in the designed order, proven on chain"
 
 
 def _codes(printed: Printed) -> str:
@@ -79,7 +96,7 @@ def _codes(printed: Printed) -> str:
 
 def _pages(story: Story, printed: Printed) -> str:
     wanted = {
-        printed.unit_uris[0]: ["000042", "optical modulation"],
+        printed.unit_uris[0]: ["000042", "optical modulation", "proven in order"],
         printed.uris["C"]: ["recycled"],
         printed.uris["D"]: ["recalled"],
         printed.uris["A"].replace(str(story.keys["A"].lot), "NO-SUCH-LOT"): ["unknown"],

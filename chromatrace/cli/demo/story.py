@@ -16,10 +16,12 @@ from typing import Any
 from chromatrace.chain.client import Receipt
 from chromatrace.cli.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
 from chromatrace.cli.demo.inspections import Found, examine
-from chromatrace.cli.demo.line import Run, run_line
+from chromatrace.cli.demo.line import CHANNEL, Run, run_line
+from chromatrace.cli.demo.route import SignedRoute
+from chromatrace.cli.demo.tamper import VICTIM, Caught, attempt, tampered
 from chromatrace.cli.inspect import sign
 from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.documents import BatchContent, Material, Product
+from chromatrace.domain.documents import BatchContent, Material, Product, digest
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
@@ -37,9 +39,16 @@ GLASS = Gtin("09521234500025")
 
 @dataclass(slots=True)
 class Story:
-    """What was made: batches by letter, every transaction in order."""
+    """What was made: batches by letter, every transaction in order.
+
+    tamper, done, caught  the kind of fault to put into lot B's proof (None: none), what was done, and who caught it
+    """
 
     cast: Cast
+    route: SignedRoute
+    tamper: str | None = None
+    done: str = ""
+    caught: list[Caught] = field(default_factory=list)
     keys: dict[str, BatchKey] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     found: dict[str, list[Found]] = field(default_factory=dict)
@@ -85,13 +94,25 @@ class Story:
         )
         self._register(content, inputs)
         self.keys[letter], self.runs[letter], self.found[letter] = content.key, run, []
+        self.route.begin(letter, content.key)
+        self.route.sign(letter, run.ended - timedelta(hours=1), digest(b"".join(map(bytes, inputs))))
+        self._sign_run(letter)
         return content.key
+
+    def _sign_run(self, letter: str) -> None:
+        """The sputtering stations bind their step to the log of readings that were taken while it ran."""
+        run = self.runs[letter]
+        plant = self.cast.acting(Actor.PLANT)
+        owner = self.cast.numbers[MAKER.gln]
+        channel = plant.chain.read("ProcessLedger", "channelIdOf", owner, CHANNEL)
+        self.route.sign(letter, run.ended, run.window.root, channel, run.window.tree_size)
 
     def _register(self, content: BatchContent, inputs: list[BatchId]) -> None:
         plant = self.cast.acting(Actor.PLANT)
-        digest = plant.documents.put(content.to_bytes())
+        stored = plant.documents.put(content.to_bytes())
+        route = self.route.design.route if content.gtin == PANE else ZERO
         root = serial_root(content.serials) if content.serials else ZERO
-        registration = (int(content.gtin), str(content.lot), content.quantity, root, digest, ZERO, inputs)
+        registration = (int(content.gtin), str(content.lot), content.quantity, root, stored, route, inputs)
         self._send(Actor.PLANT, "BatchRegistry", "register", registration)
 
     def inspect(self, letter: str, found: Found) -> bool:
@@ -101,19 +122,30 @@ class Story:
         signed, signature = sign(inspector, found.evidence, verdict, len(found.evidence.sample), found.defects)
         self._send(Actor.PLANT, "InspectionLedger", "record", signed.as_struct(), signature)
         self.found[letter].append(found)
+        self.route.sign(letter, datetime.fromisoformat(found.evidence.inspected_at), found.evidence.digest)
         return found.evidence.passed
 
     def take_through(self, letter: str, seed: int) -> bool:
-        """Inspections, assembly, grading and release; False where first inspection stopped it."""
+        """Inspections, assembly, grading, proof of its route and release; False where it was stopped on the way."""
         key, run = self.keys[letter], self.runs[letter]
         if not self.inspect(letter, examine(Stage.FIRST, key, run, SERIALS, seed)):
             self._send(Actor.PLANT, "BatchRegistry", "recycle", key.batch_id)
             return False
+        self._sign_run(letter)
         self._send(Actor.PLANT, "BatchRegistry", "assemble", key.batch_id)
+        self.route.sign(letter, run.ended + timedelta(hours=1), digest(b"assembled " + bytes(key.batch_id)))
         passed = self.inspect(letter, examine(Stage.FINAL, key, run, SERIALS, seed))
         standard = QUANTITY - DEFECTIVE - SCRAP if passed else 0
         defective = QUANTITY - SCRAP - standard
         self._send(Actor.PLANT, "BatchRegistry", "grade", key.batch_id, standard, defective, SCRAP)
+        graded = digest(f"graded {standard} {defective} {SCRAP}".encode())
+        self.route.sign(letter, run.ended + timedelta(hours=2), graded)
+        if self.tamper is not None and letter == VICTIM:
+            what, trace = tampered(self.tamper, self.route)
+            self.done = what
+            self.caught = attempt(trace, self.route, key, self.cast.acting(Actor.PLANT).chain)
+            return False
+        self.transactions.append(self.route.prove(letter, self.cast.acting(Actor.PLANT).chain))
         if passed:
             self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.STANDARD)
         self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.DEFECTIVE)
