@@ -20,13 +20,14 @@ from chromatrace.index.lock import WriterLock, lock_for
 from chromatrace.index.queries.events import EventQueries
 from chromatrace.index.queries.parties import PartyQueries
 from chromatrace.index.queries.process import ProcessQueries
+from chromatrace.index.queries.records import RecordQueries
 from chromatrace.index.queries.routes import RouteQueries
 from chromatrace.index.queries.trace import TraceQueries
 
 _NO_TABLE = re.compile(r"no such table|relation .* does not exist")
 
 
-class Queries(TraceQueries, RouteQueries, ProcessQueries, PartyQueries, EventQueries):
+class Queries(TraceQueries, RouteQueries, ProcessQueries, RecordQueries, PartyQueries, EventQueries):
     """Every question that the index answers."""
 
 

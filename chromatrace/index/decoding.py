@@ -24,6 +24,7 @@ Decoder = Callable[[bytes, bytes], dict[str, Any]]
 """(topics one after the other, data) -> arguments by name, in the order of the ABI."""
 
 _SMALL = re.compile(r"uint(8|16|24|32|40|48|56|64)")
+_SHORT_BYTES = re.compile(r"bytes([1-9]|[12][0-9]|3[01])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def _static_word(kind: str) -> _Word | None:
             return "24xQ", lambda number, data: number != 0
         case "uint256":
             return "32s", lambda word, data: int.from_bytes(word, "big")
+    if short := _SHORT_BYTES.fullmatch(kind):
+        return f"{short[1]}s{32 - int(short[1])}x", None
     return None
 
 
@@ -102,14 +105,20 @@ def _dynamic(kind: str) -> _Word | None:
     match kind:
         case "string":
             return "24xQ", _text
+        case "bytes":
+            return "24xQ", _bytes
         case "bytes32[]":
             return "24xQ", _words
     return None
 
 
 def _text(offset: int, data: bytes) -> str:
+    return _bytes(offset, data).decode("utf-8", "replace")
+
+
+def _bytes(offset: int, data: bytes) -> bytes:
     start = offset + 32
-    return data[start : start + int.from_bytes(data[offset:start], "big")].decode("utf-8", "replace")
+    return data[start : start + int.from_bytes(data[offset:start], "big")]
 
 
 def _words(offset: int, data: bytes) -> list[bytes]:

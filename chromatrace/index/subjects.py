@@ -8,6 +8,7 @@ from __future__ import annotations
 
 ORGANISATION, OPERATOR, GRANT, POLICY = "organisation", "operator", "grant", "policy"
 CHANNEL, BATCH, OTHER = "channel", "batch", ""
+DEPARTMENT, MEMBER, RECORDS = "department", "member", "records"
 STATION_KEY, ROUTE, ROUTE_PROOF = "station key", "route", "route proof"
 
 SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
@@ -36,6 +37,9 @@ SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("CustodyLedger", "CustodyOfferWithdrawn"): (BATCH, 1),
     ("ProcessLedger", "ChannelOpened"): (CHANNEL, 1),
     ("ProcessLedger", "LogAnchored"): (CHANNEL, 1),
+    ("ProcessLedger", "DepartmentOpened"): (DEPARTMENT, 1),
+    ("ProcessLedger", "MemberSet"): (MEMBER, 2),
+    ("ProcessLedger", "RecordsAppended"): (RECORDS, 2),
     ("RouteVerifier", "StationKeyRegistered"): (STATION_KEY, 1),
     ("RouteVerifier", "StationKeyRevoked"): (STATION_KEY, 1),
     ("RouteVerifier", "RouteDesigned"): (ROUTE, 1),

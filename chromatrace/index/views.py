@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gln, Gtin, Lot
+from chromatrace.domain.ledger_entries import DepartmentRight, RecordId, SubjectId
 from chromatrace.domain.rights import (
     BatchState,
     OrganisationKind,
@@ -120,6 +121,44 @@ class AnchorView:
     last_time_ns: int
     by: str
     anchored: EventRef
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentView:
+    """One department. `count` of its records and `head` of the hash chain over them (zeros before the first)."""
+
+    id: bytes
+    organisation: int
+    name: str
+    count: int
+    head: bytes
+    opened: EventRef
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """What an address may do in a department."""
+
+    department: bytes
+    member: str
+    rights: DepartmentRight
+    changed: EventRef
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """One record of a department about one product. `number` counts the department's entries from 0; a record about
+    several products has one entry for each. `kind`: see `kind_hash`; `preceding` None: it goes on from none."""
+
+    department: bytes
+    number: int
+    kind: bytes
+    record: RecordId
+    subject: SubjectId
+    preceding: RecordId | None
+    digest: bytes
+    by: str
+    appended: EventRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from chromatrace.index.fold.batches import BatchFold
 from chromatrace.index.fold.entities import EntityFold
 from chromatrace.index.fold.parties import ChannelFold, GrantFold, OperatorFold, OrganisationFold, PolicyFold
 from chromatrace.index.fold.record import EventRecord
+from chromatrace.index.fold.records import DepartmentFold, MemberFold, RecordsFold
 from chromatrace.index.fold.routes import RouteFold, RouteProofFold, StationKeyFold
 
 _FOLDS: tuple[type[EntityFold], ...] = (
@@ -22,6 +23,9 @@ _FOLDS: tuple[type[EntityFold], ...] = (
     StationKeyFold,
     RouteFold,
     RouteProofFold,
+    DepartmentFold,
+    MemberFold,
+    RecordsFold,
 )
 
 

@@ -1,0 +1,143 @@
+"""Departments and their records. Who may read them is asked of the chain, not here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from chromatrace.chain.codec import checksummed
+from chromatrace.domain.ledger_entries import EMPTY_HEAD, DepartmentRight, RecordId, SubjectId
+from chromatrace.index.models import Department, DepartmentMember, Record, RecordBatch
+from chromatrace.index.queries.base import Rows, Statement, first
+from chromatrace.index.views import DepartmentView, MemberView, RecordView
+
+MAX_RECORDS = 10_000
+
+
+class RecordQueries(Rows):
+    """Questions about departments."""
+
+    def department(self, department_id: bytes) -> DepartmentView | None:
+        """By its identifier on the chain (32 bytes)."""
+        return first(self._departments(select(Department).where(Department.id == department_id)))
+
+    def department_by_name(self, organisation: int, name: str) -> DepartmentView | None:
+        """By its organisation and name."""
+        chosen = select(Department).where(Department.organisation == organisation, Department.name == name)
+        return first(self._departments(chosen))
+
+    def departments(self, organisation: int | None = None) -> tuple[DepartmentView, ...]:
+        """Every department, or those of one organisation, in the order they were opened."""
+        chosen = select(Department).order_by(Department.position)
+        if organisation is not None:
+            chosen = chosen.where(Department.organisation == organisation)
+        return self._departments(chosen)
+
+    def members(self, department_id: bytes) -> tuple[MemberView, ...]:
+        """Who has rights in a department, by address; whether each one's appointment holds is not said here."""
+        chosen = (
+            select(DepartmentMember)
+            .where(DepartmentMember.department == department_id, DepartmentMember.rights != 0)
+            .order_by(DepartmentMember.member)
+        )
+        found = self.rows(chosen)
+        refs = self._refs(row.changed for row in found)
+        return tuple(
+            MemberView(row.department, checksummed(row.member), DepartmentRight(row.rights), refs[row.changed])
+            for row in found
+        )
+
+    def records_of(self, subject: SubjectId, departments: Sequence[bytes] | None = None) -> tuple[RecordView, ...]:
+        """The records about a product, oldest first, of these departments only where they are given."""
+        chosen = _records().where(Record.subject == subject).order_by(Record.position, Record.place)
+        if departments is not None:
+            chosen = chosen.where(RecordBatch.department.in_(list(departments)))
+        return self._records(chosen)
+
+    def records_of_department(
+        self, department_id: bytes, *, after: int = -1, limit: int = 100
+    ) -> tuple[RecordView, ...]:
+        """A department's entries behind number `after`, in their order; at most `limit` (and at most 10,000)."""
+        limit = min(limit, MAX_RECORDS)
+        # Every batch has a record, so these hold all that is wanted, and no record needs to be sorted to find them.
+        batches = (
+            select(RecordBatch.position)
+            .where(RecordBatch.department == department_id, RecordBatch.first + RecordBatch.count > after + 1)
+            .order_by(RecordBatch.first)
+            .limit(limit)
+        )
+        places = [row.position for row in self.rows(batches)]
+        found: list[RecordView] = []
+        for place in places:
+            chosen = _records().where(Record.position == place, RecordBatch.first + Record.place > after)
+            found += self._records(chosen.order_by(Record.place).limit(limit - len(found)))
+            if len(found) >= limit:
+                break
+        return tuple(found)
+
+    def record(self, record: RecordId) -> tuple[RecordView, ...]:
+        """The entries of a record, one for each product that it is about; none where there is no such record."""
+        return self._records(_records().where(Record.record == record).order_by(Record.position, Record.place))
+
+    def subjects_of_record(self, record: RecordId) -> tuple[SubjectId, ...]:
+        """The products that a record is about; none where there is no such record."""
+        chosen = select(Record.subject).where(Record.record == record).order_by(Record.position, Record.place)
+        return tuple(SubjectId(row.subject) for row in self.rows(chosen))
+
+    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId) -> RecordId | None:
+        """The newest record of these kinds about a product."""
+        statement = (
+            select(Record.record)
+            .join(RecordBatch, RecordBatch.position == Record.position)
+            .where(Record.subject == subject, RecordBatch.kind.in_(list(kinds)))
+            .order_by(Record.position.desc(), Record.place.desc())
+            .limit(1)
+        )
+        found = self.rows(statement)
+        return RecordId(found[0].record) if found else None
+
+    def _departments(self, chosen: Statement) -> tuple[DepartmentView, ...]:
+        found = self.rows(chosen)
+        refs = self._refs(row.position for row in found)
+        heads = {row.id: self._head(row.id) for row in found}
+        return tuple(
+            DepartmentView(row.id, row.organisation, row.name, *heads[row.id], refs[row.position]) for row in found
+        )
+
+    def _head(self, department: bytes) -> tuple[int, bytes]:
+        statement = (
+            select(RecordBatch.first, RecordBatch.count.label("records"), RecordBatch.head)
+            .where(RecordBatch.department == department)
+            .order_by(RecordBatch.first.desc())
+            .limit(1)
+        )
+        found = self.rows(statement)
+        return (found[0].first + found[0].records, found[0].head) if found else (0, EMPTY_HEAD)
+
+    def _records(self, chosen: Statement) -> tuple[RecordView, ...]:
+        found = self.rows(chosen)
+        refs = self._refs(row.position for row in found)
+        return tuple(
+            RecordView(
+                department=row.department,
+                number=row.first + row.place,
+                kind=row.kind,
+                record=RecordId(row.record),
+                subject=SubjectId(row.subject),
+                preceding=None if row.preceding is None else RecordId(row.preceding),
+                digest=row.digest,
+                by=checksummed(row.by),
+                appended=refs[row.position],
+            )
+            for row in found
+        )
+
+
+def _records() -> Statement:
+    columns: tuple[Any, ...] = (
+        *(Record.position, Record.place, Record.record, Record.subject, Record.preceding, Record.digest),
+        *(RecordBatch.department, RecordBatch.first, RecordBatch.kind, RecordBatch.by),
+    )
+    return select(*columns).join(RecordBatch, RecordBatch.position == Record.position)

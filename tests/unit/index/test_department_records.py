@@ -1,0 +1,91 @@
+"""Records of departments in the index: what was appended, and that undoing leaves what a rebuild would."""
+
+from __future__ import annotations
+
+import pytest
+from synthetic import ACCOUNT, ZERO, Ledger
+
+from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, pack, record_id, subject_id
+
+SALES, DESIGN = b"\1" * 32, b"\2" * 32
+ORDER, DRAWING = b"\x0a" * 32, b"\x0b" * 32
+HEAD = b"\7" * 27
+
+
+def entry(number, preceding=None, product="P"):
+    return LedgerEntry(record_id("k", str(number)), subject_id(product), preceding, number.to_bytes(32, "big"))
+
+
+def opened(department, name):
+    return "ProcessLedger", "DepartmentOpened", [department, 1, name, ACCOUNT]
+
+
+def appended(department, first, entries, kind=ORDER, head=HEAD):
+    return "ProcessLedger", "RecordsAppended", [department, first, ACCOUNT, kind, head, pack(entries)]
+
+
+@pytest.fixture
+def ledger():
+    first = entry(1)
+    return (
+        Ledger()
+        .block(opened(SALES, "Sales"), opened(DESIGN, "Product design"))
+        .block(("ProcessLedger", "MemberSet", [SALES, ACCOUNT, 3, ACCOUNT]), appended(SALES, 0, [first, entry(2)]))
+        .block(appended(DESIGN, 0, [entry(3, first.record)], DRAWING), appended(SALES, 2, [entry(4, product="Q")]))
+    )
+
+
+def test_records_are_found_by_product_key_and_department(ledger):
+    index = ledger.index
+    assert [record.digest[-1] for record in index.records_of(subject_id("P"))] == [1, 2, 3]
+    assert [record.digest[-1] for record in index.records_of(subject_id("P"), [DESIGN])] == [3]
+    assert index.records_of(subject_id("P"), []) == ()
+    (found,) = index.record(record_id("k", "3"))
+    assert (found.department, found.number, found.kind) == (DESIGN, 0, DRAWING)
+    assert (found.preceding, found.by.lower()) == (record_id("k", "1"), ACCOUNT)
+    assert found.appended.block_number == 3
+    assert index.subjects_of_record(record_id("k", "4")) == (subject_id("Q"),)
+    assert index.subjects_of_record(record_id("k", "9")) == ()
+
+
+def test_the_newest_record_of_a_kind_about_a_product(ledger):
+    assert ledger.index.latest_record([ORDER], subject_id("P")) == record_id("k", "2")
+    assert ledger.index.latest_record([ORDER, DRAWING], subject_id("P")) == record_id("k", "3")
+    assert ledger.index.latest_record([ZERO], subject_id("P")) is None
+
+
+def test_departments_with_their_chains_and_members(ledger):
+    sales = ledger.index.department_by_name(1, "Sales")
+    assert (sales.id, sales.count, sales.head) == (SALES, 3, HEAD)
+    assert [view.name for view in ledger.index.departments()] == ["Sales", "Product design"]
+    assert ledger.index.departments(organisation=2) == ()
+    (member,) = ledger.index.members(SALES)
+    assert (member.member.lower(), member.rights) == (ACCOUNT, DepartmentRight.READ | DepartmentRight.APPEND)
+    ledger.block(("ProcessLedger", "MemberSet", [SALES, ACCOUNT, 0, ACCOUNT]))
+    assert ledger.index.members(SALES) == ()
+
+
+@pytest.mark.parametrize(("after", "limit", "numbers"), [(-1, 9, [0, 1, 2]), (0, 1, [1]), (0, 9, [1, 2]), (2, 9, [])])
+def test_a_department_is_read_in_pages(ledger, after, limit, numbers):
+    page = ledger.index.records_of_department(SALES, after=after, limit=limit)
+    assert [record.number for record in page] == numbers
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_undone_and_appended_otherwise_is_as_never_appended(ledger, kept):
+    other = [
+        (opened(SALES, "Sales"), opened(DESIGN, "Product design")),
+        (appended(SALES, 0, [entry(5), entry(6, product="Q")]),),
+        (appended(SALES, 2, [entry(7)]), appended(DESIGN, 0, [entry(8)])),
+    ]
+    before = [
+        other[0],
+        (("ProcessLedger", "MemberSet", [SALES, ACCOUNT, 3, ACCOUNT]), appended(SALES, 0, [entry(1), entry(2)])),
+    ]
+    ledger.undo(kept)
+    for events in other[kept:]:
+        ledger.block(*events, fork=1)
+    fresh = Ledger()
+    for number, events in enumerate([*before[:kept], *other[kept:]]):
+        fresh.block(*events, fork=int(number >= kept))
+    assert ledger.index.digest() == fresh.index.digest()
