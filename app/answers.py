@@ -37,7 +37,7 @@ _TITLES_BY_STATUS = {
 
 def wants_json() -> bool:
     """Whether the caller is a machine: by `?format=json`, by its Accept header, or by asking the API."""
-    if request.path.startswith("/api/") or request.args.get("format") == "json":
+    if request.path.startswith(("/api/", "/epcis/")) or request.args.get("format") == "json":
         return True
     offered = request.accept_mimetypes
     best = offered.best_match(["text/html", "application/json"], default="text/html")

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, console, consumer, franchisee
+from app import api, console, consumer, epcis, franchisee
 from app.accounts import refuse_demonstration_accounts
 from app.answers import register_error_handlers
 from app.config import PortalConfig
@@ -65,7 +65,7 @@ def create_app(config: PortalConfig, readings: ReadingsSource | None = None) -> 
     register_filters(app)
     app.context_processor(lambda: _context(config))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for package in (consumer, franchisee, console, api):
+    for package in (consumer, franchisee, console, api, epcis):
         package.register(app, limiter, config)
     return app
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "custody": "chromatrace.cli.custody:custody",
     "qr": "chromatrace.cli.qr:qr",
     "verify": "chromatrace.cli.verify:verify",
+    "epcis": "chromatrace.cli.epcis:epcis",
     "index": "chromatrace.cli.index:index",
     "portal": "chromatrace.cli.portal:portal",
 }

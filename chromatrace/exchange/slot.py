@@ -81,8 +81,22 @@ def _registered(event: Event) -> BatchSlot:
     )
 
 
+_ONLY_IN = {
+    "BatchRecycled": (BatchState.STOPPED,),
+    "BatchAssembled": (BatchState.FIRST_PASSED,),
+    "BatchGraded": (BatchState.ASSEMBLED,),
+    "BatchReleased": (BatchState.GRADED, BatchState.RELEASED),
+    "CustodyMoved": (BatchState.RELEASED,),
+}
+"""The states from which the contract lets these events come."""
+
+
 def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
     args = event.args
+    if slot.state not in _ONLY_IN.get(event.name, (slot.state,)):
+        raise IntegrityError(f"{event.name} does not follow on {slot.state.name.lower()}", field="receipts")
+    if (event.name, slot.on_hold) in (("BatchHeld", True), ("BatchHoldReleased", False)):
+        raise IntegrityError(f"{event.name} does not follow on what is before it", field="receipts")
     match event.name:
         case "VerdictApplied":
             _apply_verdict(slot, event)
@@ -109,15 +123,18 @@ def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
 
 def _apply_verdict(slot: BatchSlot, event: Event) -> None:
     verdict, revision = member(Verdict, event.args["verdict"]), event.args["revision"]
-    slot.state = member(BatchState, event.args["state"])
     if member(Stage, event.args["stage"]) is Stage.FIRST:
         expected, late = slot.first_revision + 1, slot.state >= BatchState.ASSEMBLED
         slot.first_verdict, slot.first_revision = verdict, revision
+        if slot.state <= BatchState.STOPPED:
+            slot.state = BatchState.STOPPED if verdict is Verdict.FAIL else BatchState.FIRST_PASSED
     else:
         expected, late = slot.final_revision + 1, slot.state >= BatchState.GRADED
         slot.final_verdict, slot.final_revision = verdict, revision
     if revision != expected:
         raise IntegrityError(f"revision {expected} of a verdict is not in the bundle", field="receipts")
+    if slot.state is not member(BatchState, event.args["state"]):
+        raise IntegrityError(f"a verdict does not follow on {slot.state.name.lower()}", field="receipts")
     # A failing verdict that comes when its stage is over holds the batch without an event of its own.
     slot.on_hold = slot.on_hold or (verdict is Verdict.FAIL and late)
 

@@ -162,7 +162,7 @@ class _Check:
         if differing:
             names = ", ".join(name.replace("_", " ") for name in differing)
             return Finding(Status.FAILS, f"the events in the bundle do not lead to this state (other {names})")
-        return Finding(Status.HOLDS, "the events in the bundle lead to exactly this state: no decision was kept back")
+        return Finding(Status.HOLDS, "the events in the bundle follow one another and lead to exactly this state")
 
     def _registration(self) -> Finding:
         proven, registered = self.proven, self.proven.registered()

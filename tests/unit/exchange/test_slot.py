@@ -56,19 +56,29 @@ def test_a_life_is_replayed():
     assert life.slot.differences(slot) == ["recalled"]
 
 
+def assembled():
+    return Life().verdict(0, 1, 1, 2)("BatchAssembled").verdict(1, 1, 1, 5)
+
+
 def test_scrap_and_recycling():
     assert Life().verdict(0, 2, 1, 3)("BatchRecycled").slot.state is BatchState.RECYCLED
-    assert Life()("BatchGraded", standard=0, defective=0, scrap=10).slot.state is BatchState.SCRAPPED
+    assert assembled()("BatchGraded", standard=0, defective=0, scrap=10).slot.state is BatchState.SCRAPPED
 
 
-@pytest.mark.parametrize(
-    ("stage", "state", "held"), [(0, 3, False), (0, 5, True), (0, 8, True), (1, 5, False), (1, 6, True), (1, 8, True)]
-)
+@pytest.mark.parametrize(("stage", "state", "held"), [(0, 5, True), (1, 5, False), (0, 6, True), (1, 6, True)])
 def test_a_late_failing_verdict_holds_without_an_event_of_its_own(stage, state, held):
-    life = Life().verdict(stage, 2, 1, state)
-    assert life.slot.on_hold is held
-    assert Life().verdict(stage, 1, 1, state).slot.on_hold is False
-    assert life("BatchHoldReleased").slot.on_hold is False
+    def life():
+        return assembled()("BatchGraded", standard=10, defective=0, scrap=0) if state == 6 else assembled()
+
+    failed = life().verdict(stage, 2, 2, state)
+    assert failed.slot.on_hold is held
+    assert life().verdict(stage, 1, 2, state).slot.on_hold is False
+    if held:
+        assert failed("BatchHoldReleased").slot.on_hold is False
+
+
+def released():
+    return assembled()("BatchGraded", standard=10, defective=0, scrap=0)("BatchReleased", channel=0)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +86,16 @@ def test_a_late_failing_verdict_holds_without_an_event_of_its_own(stage, state, 
     [
         (Life()("BatchRegistered", producer=2, quantity=1), "do not begin with one registration"),
         (Life().verdict(0, 1, 2, 2), "revision 1 of a verdict is not in the bundle"),
-        (Life()("CustodyMoved", **{"from": 3, "to": 2}), "does not start from the custodian"),
-        (Life()("BatchReleased", channel=2), "there is no SalesChannel 2"),
+        (released()("CustodyMoved", **{"from": 3, "to": 2}), "does not start from the custodian"),
+        (released()("BatchReleased", channel=2), "there is no SalesChannel 2"),
+        (Life().verdict(0, 1, 1, 2).verdict(1, 1, 1, 5), "a verdict does not follow on first_passed"),
+        (Life()("BatchAssembled"), "BatchAssembled does not follow on registered"),
+        (Life()("BatchRecycled"), "BatchRecycled does not follow on registered"),
+        (Life()("BatchGraded", standard=10, defective=0, scrap=0), "BatchGraded does not follow on registered"),
+        (assembled()("BatchReleased", channel=0), "BatchReleased does not follow on assembled"),
+        (assembled()("CustodyMoved", **{"from": 1, "to": 2}), "CustodyMoved does not follow on assembled"),
+        (Life()("BatchHoldReleased"), "BatchHoldReleased does not follow"),
+        (Life()("BatchHeld")("BatchHeld"), "BatchHeld does not follow"),
         (Life().verdict(2, 1, 1, 2), "there is no Stage 2"),
     ],
 )

@@ -1,0 +1,173 @@
+"""Takes EPCIS documents: checks, keeps the bytes, writes the events in one transaction."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError as ConstraintError
+from sqlalchemy.orm import Session
+
+from app.epcis.goods import epcs_of
+from app.epcis.models import Capture, CapturedEvent, EventEpc
+from app.rights import Operator
+from app.store.database import Store
+from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput
+from chromatrace.exchange.documents import DocumentStore
+from chromatrace.exchange.epcis.check import check_document, check_envelope, check_event, declared_prefixes
+from chromatrace.exchange.epcis.document import event_digest, read_json
+
+ROLLBACK, PROCEED = "rollback", "proceed"
+MAX_IDENTIFIER = 600
+
+
+class DigestRecorder(Protocol):
+    """Puts the digest of a captured document on the chain."""
+
+    def __call__(self, digest: bytes, organisation: int) -> str:
+        """The transaction, once it is sent. Called again for the same digest it must not send twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a document is to be taken. `public`: anyone may read its events."""
+
+    behaviour: str = ROLLBACK
+    public: bool = False
+
+
+class Captures:
+    """Captured documents in `store`, their bytes in `documents`. Durable: what was answered is there after a crash."""
+
+    def __init__(self, store: Store, documents: DocumentStore) -> None:
+        self._store = store
+        self._documents = documents
+
+    def take(self, data: bytes, operator: Operator, terms: Terms, now: int) -> Capture:
+        """The finished job. Raises `InvalidInput` or `Conflict` with a JSON pointer; then nothing is written.
+
+        Events that were captured before, by the same organisation, are known and not written again.
+        """
+        document = read_json(data)
+        events, errors = _checked(document, terms.behaviour)
+        digest = self._documents.put(data)
+        job = Capture(
+            id=str(uuid.uuid4()),
+            organisation=operator.organisation,
+            address=operator.address.lower(),
+            created_at=now,
+            digest=digest,
+            behaviour=terms.behaviour,
+            taken=0,
+            known=0,
+            errors="",
+        )
+        try:
+            return self._write(job, document["@context"], events, errors, public=terms.public)
+        except ConstraintError:
+            # Another worker has captured one of the events between our look and our write: now it is known.
+            return self._write(job, document["@context"], events, errors, public=terms.public)
+
+    def _write(
+        self, job: Capture, context: Any, events: list[tuple[int, Any]], errors: list[dict[str, str]], *, public: bool
+    ) -> Capture:
+        told = list(errors)
+        with self._store.begin() as session:
+            job.taken = job.known = 0
+            job = session.merge(job)
+            session.flush()
+            for place, event in events:
+                try:
+                    new = _add(session, job, context, event, f"/epcisBody/eventList/{place}", public=public)
+                except ChromaTraceError as refusal:
+                    if job.behaviour == ROLLBACK:
+                        raise
+                    told.append(refusal.as_dict())
+                    continue
+                job.taken, job.known = job.taken + new, job.known + (not new)
+            job.errors = json.dumps(told)
+        return job
+
+    def find(self, identifier: str) -> Capture | None:
+        """A job by its id."""
+        with self._store.begin() as session:
+            return session.get(Capture, identifier)
+
+    def record(self, recorder: DigestRecorder) -> int:
+        """Hands each digest that is not on the chain yet to `recorder`; how many. Stops at the first that fails."""
+        with self._store.begin() as session:
+            waiting = session.scalars(select(Capture).where(Capture.recorded_tx.is_(None)).order_by(Capture.created_at))
+            jobs = [(job.id, job.digest, job.organisation) for job in waiting]
+        for identifier, digest, organisation in jobs:
+            transaction = recorder(digest, organisation)
+            with self._store.begin() as session:
+                session.get_one(Capture, identifier).recorded_tx = transaction
+        return len(jobs)
+
+
+def _checked(document: Any, behaviour: str) -> tuple[list[tuple[int, Any]], list[dict[str, str]]]:
+    """The events to take, with their places, and what was refused."""
+    if behaviour == ROLLBACK:
+        check_document(document)
+        return list(enumerate(document["epcisBody"]["eventList"])), []
+    check_envelope(document)
+    prefixes = declared_prefixes(document["@context"])
+    events, errors = [], []
+    for place, event in enumerate(document["epcisBody"]["eventList"]):
+        try:
+            check_event(event, f"/epcisBody/eventList/{place}", prefixes)
+            events.append((place, event))
+        except InvalidInput as refusal:
+            errors.append(refusal.as_dict())
+    return events, errors
+
+
+def _add(session: Session, job: Capture, context: Any, event: Mapping[str, Any], at: str, *, public: bool) -> bool:
+    """Whether the event is new."""
+    digest = event_digest(event)
+    identity = event.get("eventID", f"sha-256:{digest.hex()}") + ("#error" if "errorDeclaration" in event else "")
+    epcs = epcs_of(event)
+    for name, values in (("eventID", [identity]), ("epcList", epcs), ("bizStep", [event.get("bizStep", "")])):
+        if any(len(value) > (300 if name == "bizStep" else MAX_IDENTIFIER) for value in values):
+            raise InvalidInput("an identifier is too long to be kept", field=f"{at}/{name}")
+    same = (CapturedEvent.organisation == job.organisation, CapturedEvent.identity == identity)
+    known = session.scalars(select(CapturedEvent).where(*same)).first()
+    if known is not None:
+        if known.digest != digest:
+            raise Conflict(
+                "another event of this id has been captured",
+                field=f"{at}/eventID",
+                hint="correct an event by capturing it again with an errorDeclaration, and its successor",
+            )
+        return False
+    row = CapturedEvent(
+        organisation=job.organisation,
+        identity=identity,
+        digest=digest,
+        capture=job.id,
+        kind=event["type"],
+        biz_step=event.get("bizStep"),
+        event_time=microseconds(event["eventTime"]),
+        public=public,
+        context=json.dumps(context),
+        body=json.dumps(event),
+    )
+    session.add(row)
+    session.flush()
+    session.add_all(EventEpc(event=row.id, epc=epc) for epc in epcs)
+    return True
+
+
+def microseconds(time: str) -> int:
+    """Unix microseconds of a checked RFC 3339 time; finer fractions are cut off."""
+    whole, dot, rest = time.partition(".")
+    if dot:
+        digits = rest.rstrip("Z").split("+")[0].split("-")[0]
+        rest = digits[:6] + rest[len(digits) :]
+    moment = datetime.fromisoformat(whole + dot + rest)
+    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond

@@ -1,0 +1,141 @@
+"""`chromatrace epcis`: events as EPCIS 2.0 documents for partners' systems, and checks of theirs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from chromatrace.cli.options import parse_batch
+from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from chromatrace.domain.documents import InspectionEvidence
+    from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
+    from chromatrace.index.views import BatchView, EventView
+
+PAGE = 1_000
+
+
+@click.group()
+def epcis() -> None:
+    """Events as EPCIS 2.0 (GS1), for partners' systems."""
+
+
+@epcis.command()
+@click.argument("batches", nargs=-1, metavar="[GTIN/LOT]...")
+@click.option("--since", help="Events recorded from this time on, RFC 3339.")
+@click.option("--until", help="Events recorded before this time, RFC 3339.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: standard output.")
+@click.pass_obj
+def export(
+    workspace: Workspace, batches: tuple[str, ...], since: str | None, until: str | None, output: Path | None
+) -> None:
+    """Write the events of batches, or of a period, as one EPCIS document.
+
+    Without GTIN/LOT: of all batches. Measurements are in it where the evidence lies in the local document store.
+    """
+    from chromatrace.exchange.epcis.check import check_document
+    from chromatrace.exchange.epcis.document import document_of
+    from chromatrace.exchange.epcis.mapping import events_of
+
+    first, last = _seconds(since, "since"), _seconds(until, "until")
+    chosen = [
+        event
+        for event in _events(workspace, batches)
+        if (first is None or event.block_time >= first) and (last is None or event.block_time < last)
+    ]
+    made = events_of(chosen, IndexDirectory(workspace))
+    document = document_of(made, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    check_document(document)
+    data = orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+    if output is None:
+        click.echo(data, nl=False)
+        return
+    output.write_bytes(data)
+    click.echo(f"{len(made)} events in {output}", err=True)
+
+
+@epcis.command()
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@json_option
+def validate(path: Path, as_json: bool) -> None:
+    """Check an EPCIS document as the capture interface does; says by a JSON pointer what is wrong."""
+    from chromatrace.exchange.epcis.document import read_document
+
+    data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    document = read_document(data)
+    emit(as_json, {"valid": True, "events": len(document["epcisBody"]["eventList"])})
+
+
+def _seconds(text: str | None, field: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"a time such as 2026-03-31T14:05:00Z is needed, got {text!r}", field=field) from error
+    return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
+
+
+def _events(workspace: Workspace, batches: tuple[str, ...]) -> Iterator[EventView]:
+    index = workspace.index
+    for text in batches:
+        key = parse_batch(text)
+        if index.batch_by_key(key) is None:
+            raise NotFound(f"no batch {key} is registered on this chain", field="lot")
+        yield from index.timeline(key.batch_id)
+    after: tuple[int, int] | None = None
+    while not batches:
+        page = index.events(after=after, limit=PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = (page[-1].block_number, page[-1].log_index)
+
+
+class IndexDirectory:
+    """What events refer to, from the index and the local document store."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._batches: dict[bytes, BatchView | None] = {}
+        self.chain_id = workspace.chain_id
+        self.base_url = workspace.settings.base_url
+
+    def key_of(self, batch: bytes) -> BatchKey | None:
+        """GTIN and lot."""
+        found = self._batch(batch)
+        return None if found is None else found.key
+
+    def quantity_of(self, batch: bytes) -> int | None:
+        """Units registered."""
+        found = self._batch(batch)
+        return None if found is None else found.quantity
+
+    def gln_of(self, organisation: int) -> Gln | None:
+        """Where the organisation is."""
+        found = self._workspace.index.organisation(organisation)
+        return None if found is None else found.gln
+
+    def evidence_of(self, digest: bytes) -> InspectionEvidence | None:
+        """The evidence, where it is stored here."""
+        from chromatrace.domain.documents import InspectionEvidence
+
+        try:
+            return InspectionEvidence.from_bytes(self._workspace.documents.get(digest))
+        except NotFound:
+            return None
+
+    def _batch(self, batch: Any) -> BatchView | None:
+        if batch not in self._batches:
+            identifier: BatchId = batch
+            self._batches[batch] = self._workspace.index.batch(identifier)
+        return self._batches[batch]

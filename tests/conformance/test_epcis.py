@@ -1,0 +1,513 @@
+"""EPCIS 2.0: GS1's examples, GS1's JSON schema as the judge of what we write and of what we take."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from dataclasses import dataclass
+
+import pytest
+from jsonschema import Draft7Validator, FormatChecker
+
+from chromatrace.domain.documents import InspectionEvidence, Instrument, Measurement, ReadingWindow
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import BatchKey, Gln
+from chromatrace.domain.rights import Stage
+from chromatrace.exchange.epcis.document import document_of, event_digest, read_document
+from chromatrace.exchange.epcis.mapping import events_of
+
+EXAMPLES = (
+    "Example_9.6.2-ObjectEvent",
+    "Example_9.6.3-AggregationEvent",
+    "Example_9.6.4-TransformationEvent",
+    "PersistentDisposition-example",
+    "SensorDataExample1",
+)
+
+
+@pytest.fixture(scope="session")
+def folder(vectors_dir):
+    return vectors_dir / "epcis"
+
+
+@pytest.fixture(scope="session")
+def schema(folder):
+    checker = FormatChecker()
+    assert {"uri", "date-time"} <= set(checker.checkers), "the format checks need their packages"
+    return Draft7Validator(json.loads((folder / "EPCIS-JSON-Schema.json").read_text()), format_checker=checker)
+
+
+@pytest.fixture(params=EXAMPLES)
+def example(request, folder):
+    return (folder / "examples" / f"{request.param}.jsonld").read_bytes()
+
+
+def test_every_example_is_taken_as_it_is(example):
+    assert read_document(example) == json.loads(example)
+
+
+def test_all_examples_are_tested(folder):
+    assert {path.stem for path in (folder / "examples").iterdir()} == set(EXAMPLES)
+
+
+# ------------------------------------------------------------------ what we write
+
+
+@dataclass(frozen=True)
+class Event:
+    """As the index gives them."""
+
+    contract: str
+    name: str
+    args: dict
+    block_number: int = 7
+    block_time: int = 1_780_000_000
+    tx_hash: bytes = b"\x11" * 32
+    log_index: int = 0
+
+
+BATCH, INPUT = b"\x01" * 32, b"\x02" * 32
+EVIDENCE = InspectionEvidence(
+    BatchKey.parse("09521234543213", "L1").gtin,
+    BatchKey.parse("09521234543213", "L1").lot,
+    Stage.FINAL,
+    "2026-05-28T20:00:00+00:00",
+    Instrument("Spectrophotometer", "SP-07", "2026-05-18"),
+    (),
+    (
+        Measurement("optical modulation", 52.5, "%", 40.0, ">=", True),
+        Measurement("coloration efficiency", 22.0, "cm²/C", 30.0, ">=", False),
+        Measurement("Ø", 1.0, "", 2.0, "<", True),
+    ),
+    ReadingWindow("coater 1", Gln("9521234500001"), 0, 9, 10, b"\x05" * 32, 1, 2),
+)
+
+
+class Directory:
+    chain_id = 31337
+    base_url = "https://id.example.org"
+
+    def key_of(self, batch):
+        return {BATCH: BatchKey.parse("09521234543213", "L/1+"), INPUT: BatchKey.parse("09521234543213", "IN")}.get(
+            batch
+        )
+
+    def quantity_of(self, batch):
+        return 100 if batch == BATCH else None
+
+    def gln_of(self, organisation):
+        return {1: Gln("9521234500001"), 2: Gln("9521234510000")}.get(organisation)
+
+    def evidence_of(self, digest):
+        return EVIDENCE if digest == b"\x07" * 32 else None
+
+
+def inspected(revision, verdict, **more):
+    args = {
+        "batch": BATCH,
+        "stage": 1,
+        "inspector": "0x" + "ab" * 20,
+        "organisation": 2,
+        "verdict": verdict,
+        "revision": revision,
+        "sampleSize": 1,
+        "defects": 0,
+        "instrument": bytes(32),
+        "evidence": b"\x07" * 32,
+        "inspectedAt": 1_779_999_000,
+    }
+    return Event("InspectionLedger", "InspectionRecorded", args | more, log_index=revision)
+
+
+def registry(name, **args):
+    return Event("BatchRegistry", name, {"batch": BATCH, "by": "0x" + "ab" * 20, "reason": "", **args})
+
+
+def custody(name, **args):
+    return Event("CustodyLedger", name, {"batch": BATCH, "from": 1, "to": 2, "by": "0x" + "ab" * 20, **args})
+
+
+def registered(inputs=()):
+    return registry("BatchRegistered", producer=1, inputs=list(inputs), contentDigest=b"\x06" * 32)
+
+
+EVERY_EVENT = [
+    registered(),
+    registered([INPUT, b"\x09" * 32]),
+    inspected(1, 2),
+    inspected(2, 1),
+    inspected(3, 1, evidence=b"\x08" * 32, organisation=9, stage=0),
+    registry("BatchAssembled"),
+    registry("BatchGraded", standard=90, defective=8, scrap=2),
+    registry("BatchReleased", channel=0),
+    registry("BatchRecycled"),
+    registry("BatchHeld", reason="colour"),
+    registry("BatchHoldReleased"),
+    registry("BatchRecalled", cause=INPUT, reason="cracks"),
+    custody("CustodyOffered"),
+    custody("CustodyAccepted"),
+    custody("CustodyRefused", reason="no room"),
+    custody("CustodyOfferWithdrawn"),
+]
+
+
+def test_every_event_of_the_chain_is_written_as_gs1_has_it(schema):
+    made = events_of(EVERY_EVENT, Directory())
+    assert len(made) == len(EVERY_EVENT)
+    for event in made:
+        document = document_of([event], "2026-11-22T10:00:00Z")
+        schema.validate(document)
+        assert read_document(json.dumps(document).encode()) == document
+
+
+@pytest.mark.parametrize(
+    ("event", "members"),
+    [
+        (registered(), {"type": "ObjectEvent", "action": "ADD", "bizStep": "commissioning", "disposition": "active"}),
+        (registered([INPUT]), {"type": "TransformationEvent", "bizStep": "commissioning", "disposition": "active"}),
+        (inspected(1, 1), {"action": "OBSERVE", "bizStep": "inspecting", "disposition": "conformant"}),
+        (inspected(1, 2), {"disposition": "non_conformant", "eventTime": "2026-05-28T20:10:00Z"}),
+        (registry("BatchHeld"), {"bizStep": "holding"}),
+        (custody("CustodyOffered"), {"bizStep": "shipping", "disposition": "in_transit"}),
+        (custody("CustodyAccepted"), {"bizStep": "receiving"}),
+        (
+            registry("BatchRecalled", cause=BATCH),
+            {"disposition": "recalled", "persistentDisposition": {"set": ["recalled"]}},
+        ),
+    ],
+)
+def test_words_are_those_of_the_core_business_vocabulary(event, members):
+    found = events_of([event], Directory())[0]
+    assert found.items() >= members.items()
+    assert found["eventTimeZoneOffset"] == "+00:00"
+
+
+def test_what_is_registered_inspected_and_moved_is_named_by_digital_links():
+    made = events_of([registered([INPUT]), inspected(1, 1), custody("CustodyAccepted")], Directory())
+    assert made[0]["inputQuantityList"] == [{"epcClass": "https://id.example.org/01/09521234543213/10/IN"}]
+    assert made[0]["outputQuantityList"] == made[1]["quantityList"]
+    batch = "https://id.example.org/01/09521234543213/10/L%2F1%2B"
+    assert made[1]["quantityList"] == [{"epcClass": batch, "quantity": 100}]
+    assert made[0]["bizTransactionList"][0]["type"] == "prodorder"
+    assert made[1]["bizTransactionList"][0]["type"] == "testres"
+    assert made[2]["sourceList"] == [{"type": "possessing_party", "source": "https://id.example.org/414/9521234500001"}]
+    assert made[2]["destinationList"][0]["destination"] == made[2]["readPoint"]["id"]
+
+
+def test_measurements_carry_unit_codes_or_say_their_own_unit():
+    reports = events_of([inspected(1, 1)], Directory())[0]["sensorElementList"][0]["sensorReport"]
+    assert (reports[0]["type"], reports[0]["value"], reports[0]["uom"]) == ("chromatrace:OpticalModulation", 52.5, "P1")
+    assert "uom" not in reports[1]
+    assert reports[1]["chromatrace:unit"] == "cm²/C"
+    assert reports[2]["type"] == "chromatrace:Measurement"
+
+
+def test_a_superseded_verdict_names_its_successor():
+    first, second = events_of([inspected(1, 2), inspected(2, 1)], Directory())
+    assert first["errorDeclaration"]["correctiveEventIDs"] == [second["eventID"]]
+    assert "errorDeclaration" not in second
+
+
+def test_event_ids_are_the_same_in_every_export_and_differ_between_events():
+    made, again = events_of(EVERY_EVENT[2:5], Directory()), events_of(EVERY_EVENT[2:5], Directory())
+    assert [event["eventID"] for event in made] == [event["eventID"] for event in again]
+    assert len({event["eventID"] for event in made}) == 3
+
+
+def test_events_without_a_word_of_their_own_and_of_unknown_batches_are_left_out():
+    said_again = [registry("VerdictApplied"), registry("CustodyMoved")]
+    assert events_of([*said_again, Event("BatchRegistry", "BatchHeld", {"batch": b"\x09" * 32})], Directory()) == []
+
+
+# ------------------------------------------------------------------ what we take
+
+
+def whole():
+    """Every kind of event with nearly every member."""
+    uri, time = "https://id.example.org/414/9521234500001", "2026-03-31T14:05:00.123Z"
+    quantities = [{"epcClass": "urn:epc:class:lgtin:9521234.054321.L1", "quantity": 1.5, "uom": "KGM"}]
+    common = {
+        "eventTime": time,
+        "recordTime": time,
+        "eventTimeZoneOffset": "-14:00",
+        "eventID": "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+        "certificationInfo": [uri],
+        "errorDeclaration": {"declarationTime": time, "reason": "incorrect_data", "correctiveEventIDs": [uri]},
+        "bizStep": "https://example.org/steps/dyeing",
+        "disposition": "active",
+        "readPoint": {"id": uri},
+        "bizLocation": {"id": uri, "example:room": 3},
+        "bizTransactionList": [{"type": "po", "bizTransaction": uri}, {"bizTransaction": uri}],
+        "sourceList": [{"type": "location", "source": uri}],
+        "destinationList": [{"type": "owning_party", "destination": uri}],
+        "sensorElementList": [
+            {
+                "sensorMetadata": {"time": time, "startTime": time, "endTime": time, "deviceID": uri, "example:x": 1},
+                "sensorReport": [
+                    {
+                        "type": "Temperature",
+                        "value": 1,
+                        "uom": "CEL",
+                        "exception": "ALARM_CONDITION",
+                        "component": "x",
+                        "time": time,
+                        "stringValue": "",
+                        "booleanValue": True,
+                        "hexBinaryValue": "0aF",
+                        "uriValue": uri,
+                        "sDev": 0.5,
+                    }
+                ],
+                "example:y": None,
+            }
+        ],
+        "example:deep": {"anything": [1, {"goes": None}]},
+    }
+    lists = {"epcList": ["urn:epc:id:sgtin:9521234.054321.42"], "quantityList": quantities}
+    children = {"parentID": uri, "childEPCs": lists["epcList"], "childQuantityList": quantities}
+    transformed = {
+        "inputEPCList": lists["epcList"],
+        "inputQuantityList": quantities,
+        "outputEPCList": lists["epcList"],
+        "outputQuantityList": quantities,
+        "transformationID": uri,
+    }
+    persistent = {"persistentDisposition": {"set": ["recalled"], "unset": ["active"]}}
+    ilmd = {"ilmd": {"cbvmda:lotNumber": "L1"}}
+    document = document_of(
+        [
+            {"type": "ObjectEvent", "action": "ADD", **lists, **persistent, **ilmd, **common},
+            {"type": "AggregationEvent", "action": "ADD", **children, **common},
+            {"type": "AssociationEvent", "action": "OBSERVE", **children, **common},
+            {"type": "TransactionEvent", "action": "DELETE", "parentID": uri, **lists, **common},
+            {"type": "TransformationEvent", **transformed, **persistent, **ilmd, **common},
+        ],
+        time,
+    )
+    document["@context"].append({"example": "https://example.org/ns/"})
+    document |= {"id": uri, "sender": "a", "receiver": "b", "instanceIdentifier": "c", "example:note": 1}
+    attributes = [{"id": "https://example.org/a", "attribute": "x"}]
+    element = {"id": uri, "attributes": attributes, "children": [uri]}
+    master = {"vocabularyList": [{"type": "urn:epcglobal:epcis:vtype:ReadPoint", "vocabularyElementList": [element]}]}
+    return document | {"epcisHeader": {"epcisMasterData": master}}
+
+
+def test_everything_at_once_is_taken(schema):
+    document = whole()
+    schema.validate(document)
+    assert read_document(json.dumps(document).encode()) == document
+
+
+def refusal(document):
+    with pytest.raises(InvalidInput) as caught:
+        read_document(document if isinstance(document, bytes) else json.dumps(document).encode())
+    return caught.value
+
+
+EVENT = "/epcisBody/eventList/0"
+REMOVED = object()
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("/type", "EPCISQueryDocument"),
+        ("/schemaVersion", "1.2"),
+        ("/schemaVersion", REMOVED),
+        ("/creationDate", "yesterday"),
+        ("/creationDate", "2026-02-30T00:00:00Z"),
+        ("/@context", "https://example.org/other"),
+        ("/@context", REMOVED),
+        ("/note", "bare"),
+        ("/epcisBody/eventList", {}),
+        ("/epcisBody/note", "x"),
+        (EVENT, "event"),
+        (f"{EVENT}/type", "DyeingEvent"),
+        (f"{EVENT}/type", "https://example.org/DyeingEvent"),
+        (f"{EVENT}/type", REMOVED),
+        (f"{EVENT}/eventTimeZoneOffset", REMOVED),
+        (f"{EVENT}/eventTimeZoneOffset", "+2:00"),
+        (f"{EVENT}/eventTimeZoneOffset", "+15:00"),
+        (f"{EVENT}/eventTime", "2026-03-31T14:05:00"),
+        (f"{EVENT}/eventTime", REMOVED),
+        (f"{EVENT}/action", "CHANGE"),
+        (f"{EVENT}/action", REMOVED),
+        (f"{EVENT}/bizStep", "dyeing"),
+        (f"{EVENT}/bizStep", "urn:epcglobal:cbv:bizstep:receiving"),
+        (f"{EVENT}/disposition", "https://ns.gs1.org/cbv/Disp-active"),
+        (f"{EVENT}/quantityList/0/uom", "kg"),
+        (f"{EVENT}/quantityList/0/uom", "KGMS"),
+        (f"{EVENT}/quantityList/0/quantity", "1"),
+        (f"{EVENT}/quantityList/0/quantity", True),
+        (f"{EVENT}/quantityList/0/epcClass", REMOVED),
+        (f"{EVENT}/quantityList/0/example:x", 1),
+        (f"{EVENT}/epcList/0", "not a uri"),
+        (f"{EVENT}/epcList/0", "42"),
+        (f"{EVENT}/myField", "bare"),
+        (f"{EVENT}/other:myField", "undeclared"),
+        (f"{EVENT}/example:deep/other:x", 1),
+        (f"{EVENT}/persistentDisposition", {}),
+        (f"{EVENT}/persistentDisposition/set", []),
+        (f"{EVENT}/readPoint", "https://example.org"),
+        (f"{EVENT}/readPoint/id", REMOVED),
+        (f"{EVENT}/sourceList/0/type", "thief"),
+        (f"{EVENT}/sourceList/0/type", REMOVED),
+        (f"{EVENT}/bizTransactionList/0/type", "bill"),
+        (f"{EVENT}/errorDeclaration/declarationTime", REMOVED),
+        (f"{EVENT}/errorDeclaration/reason", "whim"),
+        (f"{EVENT}/sensorElementList/0/sensorReport", []),
+        (f"{EVENT}/sensorElementList/0/sensorReport/0/uom", "°C"),
+        (f"{EVENT}/sensorElementList/0/sensorReport/0/type", "Heat"),
+        (f"{EVENT}/sensorElementList/0/sensorReport/0/value", "1"),
+        (f"{EVENT}/sensorElementList/0/sensorReport/0/note", "x"),
+        (f"{EVENT}/ilmd/lot", "bare"),
+        (f"{EVENT}/eventID", "event 1"),
+        (f"{EVENT}/example:deep", "\ud800"),
+        ("/epcisBody/eventList/4/transformationID", "t1"),
+        ("/epcisBody/eventList/2/parentID", REMOVED),
+        ("/epcisBody/eventList/3/bizTransactionList", REMOVED),
+        ("/epcisHeader/epcisMasterData/vocabularyList/0/type", "ReadPoint"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named_by_a_json_pointer(pointer, value):
+    document = whole()
+    *path, last = pointer.split("/")[1:]
+    parent = document
+    for name in path:
+        parent = parent[int(name) if isinstance(parent, list) else name]
+    if value is REMOVED:
+        del parent[last]
+    else:
+        parent[int(last) if isinstance(parent, list) else last] = value
+    assert refusal(document).field == pointer
+
+
+def test_a_wrong_unit_is_told_with_the_right_one():
+    document = whole()
+    document["epcisBody"]["eventList"][0]["quantityList"][0]["uom"] = "kg"
+    assert refusal(document).hint == "'kg' is written 'KGM'"
+
+
+def event_without(kind, *names, **changes):
+    event = next(one for one in whole()["epcisBody"]["eventList"] if one["type"] == kind)
+    event = {name: value for name, value in event.items() if name not in names} | changes
+    return whole() | {"epcisBody": {"eventList": [event]}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        event_without("ObjectEvent", "epcList", "quantityList", "sensorElementList"),
+        event_without("ObjectEvent", "epcList", quantityList=[], sensorElementList=[]),
+        event_without("AggregationEvent", "childEPCs", "childQuantityList"),
+        event_without("TransactionEvent", "epcList", "quantityList", action="ADD"),
+        event_without("TransformationEvent", "inputEPCList", "inputQuantityList", "transformationID"),
+    ],
+)
+def test_an_event_about_nothing_is_refused(document):
+    assert refusal(document).field == EVENT
+
+
+def test_master_data_of_an_instance_needs_action_add():
+    assert refusal(event_without("ObjectEvent", action="OBSERVE")).field == f"{EVENT}/ilmd"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff{}",
+        b'{"type": "EPCISDocument", "type": "EPCISDocument"}',
+        b'{"type": NaN}',
+        b"[" * 100_000,
+        json.dumps(whole()).encode().replace(b"1.5", b"1e999"),
+        json.dumps(whole()).encode().replace(b"1.5", b"1" * 5000),
+        b" " * (9 * 1024 * 1024),
+    ],
+    ids=range(11),
+)
+def test_what_is_no_json_for_us_is_refused(data):
+    refusal(data)
+
+
+def test_nesting_and_number_of_events_are_limited():
+    deep = 1
+    for _ in range(40):
+        deep = [deep]
+    assert refusal(event_without("ObjectEvent", **{"example:deep": deep})).message.startswith("nested deeper")
+    event = {"type": "ObjectEvent"}
+    assert "at most 10,000 events" in refusal(whole() | {"epcisBody": {"eventList": [event] * 10_001}}).message
+
+
+JUNK = [
+    None,
+    True,
+    0,
+    -1.5,
+    "",
+    "a b",
+    "active",
+    "KGM",
+    "x:y",
+    "https://a/b",
+    "2026-03-31T14:05:00Z",
+    [],
+    {},
+    [1],
+    {"a": 1},
+]
+
+
+def places(value, at=()):
+    for name, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield (*at, name)
+        if isinstance(inner, dict | list):
+            yield from places(inner, (*at, name))
+
+
+def test_nothing_is_taken_that_gs1s_schema_refuses(schema):
+    """4,000 mutations of a document with everything in it: whatever we take, the schema takes too."""
+    dice, taken = random.Random(2), 0
+    everywhere = list(places(whole()))
+    for _ in range(4_000):
+        document = whole()
+        if dice.random() < 0.7:
+            document["epcisBody"]["eventList"] = [dice.choice(document["epcisBody"]["eventList"])]
+            everywhere = list(places(document))
+        *path, last = dice.choice(everywhere)
+        parent = document
+        try:
+            for name in path:
+                parent = parent[name]
+            match dice.randrange(4):
+                case 0:
+                    del parent[last]
+                case 1 if isinstance(parent, dict):
+                    parent[dice.choice(["bare", "example:x", "uom", "type", "id", "ilmd"])] = dice.choice(JUNK)
+                case 2 if isinstance(parent, list):
+                    parent.append(copy.deepcopy(parent[last]))
+                case _:
+                    parent[last] = dice.choice(JUNK)
+        except (KeyError, IndexError):
+            everywhere = list(places(whole()))
+            continue
+        everywhere = list(places(whole()))
+        try:
+            read_document(json.dumps(document).encode())
+        except InvalidInput:
+            continue
+        taken += 1
+        problem = next(schema.iter_errors(document), None)
+        assert problem is None, (path, last, problem.message[:300])
+    assert taken > 200
+
+
+def test_an_events_digest_does_not_depend_on_how_it_is_written(example):
+    event = json.loads(example)["epcisBody"]["eventList"][0]
+    assert event_digest(dict(reversed(event.items()))) == event_digest(event)
+    assert event_digest(event | {"example:x": 1}) != event_digest(event)

@@ -1,0 +1,345 @@
+"""Capturing and asking: all or nothing, each event once, given back as it came, to those who may read it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+
+import pytest
+
+from app.epcis.capture import Captures, microseconds
+from app.store import Store
+from chromatrace.domain.rights import Role
+from chromatrace.exchange.documents import DocumentStore
+
+BATCH = "https://id.gs1.org/01/09521234543213/10/L1"
+
+
+def event(number=0, **changes):
+    return {
+        "type": "ObjectEvent",
+        "action": "OBSERVE",
+        "eventID": f"urn:uuid:f81d4fae-7dec-11d0-a765-{number:012d}",
+        "eventTime": f"2026-03-31T14:{number % 60:02d}:05.25+02:00",
+        "eventTimeZoneOffset": "+02:00",
+        "bizStep": "receiving",
+        "quantityList": [{"epcClass": BATCH, "quantity": 3.5, "uom": "KGM"}],
+        "example:note": [1.0, None],
+        **changes,
+    }
+
+
+def document(*events):
+    return {
+        "@context": [
+            "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+            {"example": "https://example.org/ns/"},
+        ],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-11-22T10:00:00Z",
+        "epcisBody": {"eventList": list(events)},
+    }
+
+
+def post(client, value, query="", **headers):
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    given = {"Content-Type": "application/json"} | {name.replace("_", "-"): text for name, text in headers.items()}
+    return client.post(f"/epcis/v2/capture{query}", data=data, headers=given)
+
+
+def listed(client, path="/epcis/v2/events", **query):
+    answer = client.get(path, query_string=query)
+    assert answer.status_code == 200, answer.json
+    return answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+
+
+@pytest.fixture
+def stored(config):
+    """How many events and captures are in the database, and documents in the folder."""
+    import sqlite3
+
+    def count():
+        with sqlite3.connect(config.data_folder / "portal.db") as db:
+            rows = [db.execute(f"SELECT count(*) FROM epcis_{name}").fetchone()[0] for name in ("events", "captures")]
+        return (*rows, len(list(DocumentStore(config.documents).digests())))
+
+    return count
+
+
+def test_a_document_is_captured_and_given_back(client, acting, config):
+    acting(1)
+    answer = post(client, document(event(1), event(2)))
+    assert answer.status_code == 202
+    assert answer.headers["GS1-EPCIS-Version"] == "2.0.0"
+    job = client.get(answer.headers["Location"])
+    assert job.json == answer.json
+    assert (job.json["success"], job.json["running"], job.json["eventsTaken"]) == (True, False, 2)
+    assert job.json["transaction"] is None
+    assert listed(client) == [event(1), event(2)]
+    kept = DocumentStore(config.documents).get(bytes.fromhex(job.json["documentDigest"][2:]))
+    assert json.loads(kept) == document(event(1), event(2))
+
+
+def test_gs1s_examples_are_captured_and_given_back_equal(client, acting, vectors_dir):
+    acting(1)
+    expected = []
+    for path in sorted((vectors_dir / "epcis" / "examples").iterdir()):
+        assert post(client, path.read_bytes()).status_code == 202
+        expected += json.loads(path.read_bytes())["epcisBody"]["eventList"]
+    assert len(expected) == 6
+    found = listed(client)
+    by_id = {one["eventID"]: one for one in found}
+    assert [by_id[one["eventID"]] for one in expected] == expected
+    assert len(found) == len(expected)
+    epc = "urn:epc:id:sgtin:4012345.011111.9876"
+    assert [one["bizStep"] for one in listed(client, f"/epcis/v2/epcs/{epc}/events")] == ["inspecting"]
+
+
+def test_the_same_event_again_changes_nothing(client, acting, stored):
+    acting(1)
+    assert post(client, document(event(1))).json["eventsTaken"] == 1
+    again = post(client, document(dict(reversed(event(1).items())), event(2))).json
+    assert (again["eventsTaken"], again["eventsKnown"]) == (1, 1)
+    nameless = event(3)
+    del nameless["eventID"]
+    assert post(client, document(nameless, nameless)).json["eventsKnown"] == 1
+    assert stored()[:2] == (3, 3)
+
+
+def test_another_event_of_the_same_id_is_refused_unless_it_declares_the_error(client, acting, stored):
+    acting(1)
+    post(client, document(event(1)))
+    answer = post(client, document(event(2), event(1, bizStep="shipping")))
+    assert (answer.status_code, answer.json["field"]) == (409, "/epcisBody/eventList/1/eventID")
+    assert stored()[:2] == (1, 1)
+    declared = event(1, errorDeclaration={"declarationTime": "2026-11-22T10:00:00Z", "reason": "incorrect_data"})
+    assert post(client, document(declared)).status_code == 202
+    acting(2)
+    assert post(client, document(event(1, bizStep="shipping"))).status_code == 202
+
+
+BAD = event(2, quantityList=[{"epcClass": BATCH, "uom": "kg"}])
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer"),
+    [
+        (document(event(1), BAD), "/epcisBody/eventList/1/quantityList/0/uom"),
+        (document(event(1), event(2, note="bare")), "/epcisBody/eventList/1/note"),
+        (document(event(1), event(2, type="DyeingEvent")), "/epcisBody/eventList/1/type"),
+        (document(event(1, eventID="urn:x:" + "1" * 700)), "/epcisBody/eventList/0/eventID"),
+        (document(event(1, **{"example:big": 2**70})), None),
+        (document(event(1)) | {"note": 1}, "/note"),
+        (b"{", None),
+        (b"\xff", None),
+    ],
+)
+def test_what_is_wrong_is_told_by_a_pointer_and_nothing_is_written(client, acting, stored, data, pointer):
+    acting(1)
+    answer = post(client, data)
+    assert (answer.status_code, answer.json.get("field", "")) == (400, pointer or "")
+    assert {"error", "message"} <= set(answer.json)
+    assert stored()[:2] == (0, 0)
+
+
+def test_with_proceed_the_good_events_are_taken_and_the_others_told(client, acting):
+    acting(1)
+    post(client, document(event(3)))
+    mixed = document(event(1), BAD, event(3, bizStep="shipping"))
+    job = post(client, mixed, GS1_Capture_Error_Behaviour="proceed").json
+    assert (job["success"], job["eventsTaken"]) == (False, 1)
+    assert [one["field"].split("/", 4)[3] for one in job["errors"]] == ["1", "2"]
+    assert post(client, mixed, GS1_Capture_Error_Behaviour="whatever").status_code == 400
+
+
+@pytest.mark.parametrize("content_type", ["text/xml", "application/xml", "text/plain", "multipart/form-data", ""])
+def test_other_content_types_are_refused(client, acting, stored, content_type):
+    acting(1)
+    answer = post(client, document(event(1)), Content_Type=content_type)
+    assert (answer.status_code, answer.json["field"]) == (400, "Content-Type")
+    assert stored()[0] == 0
+
+
+def test_json_ld_is_taken_and_another_version_refused(client, acting):
+    acting(1)
+    assert post(client, document(event(1)), Content_Type="application/ld+json; charset=utf-8").status_code == 202
+    assert post(client, document(event(2)), GS1_EPCIS_Version="1.2").json["field"] == "GS1-EPCIS-Version"
+    assert post(client, document(event(2)), GS1_EPCIS_Version="2.0.0").status_code == 202
+
+
+def test_too_large_a_document_is_refused(client, acting, stored):
+    acting(1)
+    answer = post(client, b" " * (9 * 1024 * 1024))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/json")
+    assert stored() == (0, 0, 0)
+
+
+def test_capturing_needs_a_login_and_a_role(client, acting, stored):
+    answer = post(client, document(event(1)))
+    assert (answer.status_code, answer.json["error"]) == (401, "LoginNeeded")
+    acting(1, Role.ADMIN)
+    assert (post(client, document(event(1))).status_code, stored()) == (403, (0, 0, 0))
+
+
+def test_a_job_is_its_organisations_alone(client, acting):
+    acting(1)
+    location = post(client, document(event(1))).headers["Location"]
+    acting(2)
+    assert client.get(location).status_code == 404
+    acting(None)
+    assert client.get(location).status_code == 401
+
+
+def test_events_are_for_those_who_may_read_them(client, acting):
+    acting(1)
+    post(client, document(event(1)))
+    post(client, document(event(2)), "?visibility=public")
+    post(client, document(event(3, quantityList=[{"epcClass": "urn:epc:class:lgtin:9521234.054321.L1"}])))
+    post(client, document(event(4, quantityList=[{"epcClass": "https://example.org/whatever"}])))
+    assert listed(client) == listed(client, MATCH_anyEPC="") != []
+    assert len(listed(client)) == 4
+    acting(None)
+    assert [one["eventID"] for one in listed(client)] == [event(2)["eventID"]]
+    acting(2)
+    assert [one["eventID"] for one in listed(client)] == [event(2)["eventID"]]
+    acting.grants.add((2, 1, "09521234543213"))
+    assert len(listed(client)) == 3
+    assert post(client, document(event(5)), "?visibility=all").json["field"] == "visibility"
+
+
+def test_questions(client, acting):
+    acting(1)
+    other = "https://id.gs1.org/01/09521234543213/10/L2"
+    post(
+        client,
+        document(
+            event(1),
+            event(2, bizStep="shipping", quantityList=[{"epcClass": other}]),
+            event(3, bizStep="https://example.org/steps/dyeing", epcList=["https://id.gs1.org/01/09521234543213/21/7"]),
+        ),
+    )
+
+    def asked(path="/epcis/v2/events", **query):
+        return [int(one["eventID"][-1]) for one in listed(client, path, **query)]
+
+    assert asked() == [1, 2, 3]
+    assert asked(EQ_bizStep="shipping") == [2]
+    assert asked(EQ_bizStep="shipping,receiving") == [1, 2]
+    assert asked(MATCH_anyEPC=other) == [2]
+    assert asked(MATCH_anyEPC=f"{other},{BATCH}") == [1, 2, 3]
+    assert asked(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
+    assert asked(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
+    assert asked(eventType="AggregationEvent") == []
+    assert asked("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
+    assert asked(f"/epcis/v2/epcs/{other}/events") == [2]
+    for query in ({"perPage": "0"}, {"perPage": "x"}, {"GE_eventTime": "now"}, {"nextPageToken": "?"}, {"order": "1"}):
+        answer = client.get("/epcis/v2/events", query_string=query)
+        assert (answer.status_code, answer.json["field"]) == (400, next(iter(query)))
+
+
+def test_pages_follow_one_another_without_gap_or_repetition(client, acting):
+    acting(1)
+    same_time = [event(number, eventTime="2026-03-31T14:00:00Z") for number in range(20)]
+    post(client, document(*same_time, *[event(number) for number in range(20, 45)]))
+    link, found = "/epcis/v2/events?perPage=7&EQ_bizStep=receiving", []
+    while link:
+        answer = client.get(link)
+        page = answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+        assert 0 < len(page) <= 7
+        found += page
+        link = answer.headers.get("Link", "<>").split(">")[0][1:]
+    assert sorted(one["eventID"] for one in found) == [event(number)["eventID"] for number in range(45)]
+
+
+def test_the_answer_is_a_document_that_gs1s_schema_takes(client, acting, vectors_dir):
+    from jsonschema import Draft7Validator, FormatChecker
+
+    acting(1)
+    post(client, document(event(1)))
+    schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
+    Draft7Validator(schema, format_checker=FormatChecker()).validate(client.get("/epcis/v2/events").json)
+
+
+def test_digests_wait_for_whoever_puts_them_on_the_chain(client, acting, config):
+    """The seam: a recorder is given each digest once; one that fails leaves it waiting."""
+    acting(1)
+    jobs = [post(client, document(event(number))).json for number in (1, 2)]
+    store = Store(config.portal_database)
+    captures = Captures(store, DocumentStore(config.documents))
+    sent = []
+
+    def recorder(digest, organisation):
+        if len(sent) == 1 and not recorder.well:
+            raise RuntimeError("no chain")
+        sent.append((digest, organisation))
+        return "0x" + digest.hex()
+
+    recorder.well = False
+    with pytest.raises(RuntimeError):
+        captures.record(recorder)
+    recorder.well = True
+    assert captures.record(recorder) == 1
+    assert captures.record(recorder) == 0
+    assert sorted(sent) == sorted((bytes.fromhex(job["documentDigest"][2:]), 1) for job in jobs)
+    found = client.get(f"/epcis/v2/capture/{jobs[0]['captureID']}").json
+    assert found["transaction"] == found["documentDigest"]
+    store.close()
+
+
+_KILLED = """
+import os, sys, json
+from pathlib import Path
+from app.epcis import capture
+from app.rights import Operator
+from app.store import Store
+from chromatrace.domain.rights import Role
+from chromatrace.exchange.documents import DocumentStore
+data = Path(sys.argv[1])
+add = capture._add
+def dying(session, job, context, event, at, *, public):
+    if at.endswith("/2"):
+        os.kill(os.getpid(), 9)
+    return add(session, job, context, event, at, public=public)
+if sys.argv[2] == "die":
+    capture._add = dying
+captures = capture.Captures(Store(f"sqlite:///{data / 'portal.db'}"), DocumentStore(data / "documents"))
+operator = Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS)
+print(captures.take(sys.stdin.buffer.read(), operator, capture.Terms(), 0).id, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_process_killed_in_the_middle_leaves_nothing_and_one_killed_after_leaves_all(client, acting, config, stored):
+    acting(1)
+    data = json.dumps(document(event(1), event(2), event(3))).encode()
+    for how, expected in (("die", (0, 0)), ("live", (3, 1))):
+        command = [sys.executable, "-c", _KILLED, str(config.data_folder), how]
+        done = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
+        assert done.returncode == -9
+        assert stored()[:2] == expected
+    assert len(listed(client)) == 3
+
+
+def test_capture_does_not_change_what_it_is_given(client, acting):
+    acting(1)
+    given = document(event(1))
+    before = copy.deepcopy(given)
+    post(client, given)
+    assert given == before
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:01.5Z", 1_500_000),
+        ("1970-01-01T01:00:00.123456789+01:00", 123_456),
+        ("1969-12-31T23:59:59.9-00:00", -100_000),
+        ("2026-03-31T14:05:00-02:30", 1_774_974_900_000_000),
+    ],
+)
+def test_times_are_exact_microseconds(time, expected):
+    assert microseconds(time) == expected
