@@ -9,6 +9,7 @@ from functools import cache
 from app.facts.documents import CheckedDocument, check_document
 from app.facts.inspection import InspectionFacts
 from app.facts.parties import Party, Voucher, party_of
+from app.facts.route import RouteFacts, RouteState, route_facts
 from app.facts.status import Status, Stop, status_of, stops_of
 from app.facts.timeline import Step, steps_of
 from app.facts.units import UnitFacts, unit_facts
@@ -33,6 +34,7 @@ class BatchFacts:
     inspections: tuple[InspectionFacts, ...]
     """Those in force, first before final."""
     superseded: tuple[InspectionFacts, ...]
+    route: RouteFacts | None
     steps: tuple[Step, ...]
     producer: Party
     custodian: Party
@@ -96,6 +98,7 @@ class BatchFacts:
             "vouchers": [voucher.as_dict() for voucher in self.vouchers],
             "made_of": [{"gtin": str(item.gtin), "lot": str(item.lot)} for item in self.made_of],
             "inspections": [item.as_dict() for item in (*self.inspections, *self.superseded)],
+            "route": self.route.as_dict() if self.route else None,
             "timeline": [step.as_dict() for step in self.steps],
             "as_of": {
                 "chain_id": self.head.chain_id,
@@ -150,6 +153,7 @@ class BatchReader:
             for item in valid
             if item.window and item.window.anchor and item.window.owner
         }
+        route = route_facts(index, view, name)
         made_of = index.batches_by_id(index.inputs_of(view.batch_id))
         return BatchFacts(
             view=view,
@@ -158,10 +162,11 @@ class BatchReader:
             content=content,
             inspections=tuple(valid),
             superseded=tuple(item for item in every if item.view.superseded),
-            steps=steps_of(index.timeline(view.batch_id), anchors.values(), name),
+            route=route,
+            steps=steps_of(index.timeline(view.batch_id), anchors.values(), name, route.view if route else None),
             producer=name(view.producer),
             custodian=name(view.custodian),
-            vouchers=_vouchers(name(view.producer), name(view.custodian), valid),
+            vouchers=_vouchers(name(view.producer), name(view.custodian), valid, route),
             made_of=tuple(made_of.values()),
             unit=unit_facts(serial, view.serial_root, content) if serial else None,
             head=index.head(),
@@ -181,7 +186,9 @@ class BatchReader:
         return InspectionFacts(view, name(view.organisation), document, found)
 
 
-def _vouchers(producer: Party, custodian: Party, inspections: Iterable[InspectionFacts]) -> tuple[Voucher, ...]:
+def _vouchers(
+    producer: Party, custodian: Party, inspections: Iterable[InspectionFacts], route: RouteFacts | None
+) -> tuple[Voucher, ...]:
     """Who answers for what, each organisation once."""
     answers: dict[Party, list[str]] = {producer: ["Made and registered it"]}
     for inspection in inspections:
@@ -191,5 +198,8 @@ def _vouchers(producer: Party, custodian: Party, inspections: Iterable[Inspectio
             said = answers.setdefault(inspection.window.owner, [])
             if "Fixed the machine readings on the chain" not in said:
                 said.append("Fixed the machine readings on the chain")
+    if route and route.state is RouteState.PROVEN:
+        for owner in dict.fromkeys(station.organisation for station in route.stations):
+            answers.setdefault(owner, []).append("Signed the steps of its route")
     answers.setdefault(custodian, []).append("Holds it now")
     return tuple(Voucher(party, tuple(said)) for party, said in answers.items())

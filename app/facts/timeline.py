@@ -9,11 +9,15 @@ from typing import Any
 from app.facts.parties import Party
 from app.facts.status import Tone
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
-from chromatrace.index.views import AnchorView, EventRef, EventView
+from chromatrace.index.views import AnchorView, EventRef, EventView, RouteView
 
 Name = Callable[[int], Party]
 
-_SAID_BY = {"VerdictApplied": "InspectionRecorded", "CustodyMoved": "CustodyAccepted"}
+_SAID_BY = {
+    "VerdictApplied": "InspectionRecorded",
+    "CustodyMoved": "CustodyAccepted",
+    "AssemblyProven": "RouteProven",
+}
 """Events that another event of the same transaction says better."""
 
 
@@ -51,12 +55,20 @@ class Step:
         }
 
 
-def steps_of(events: Iterable[EventView], anchors: Iterable[tuple[AnchorView, Party]], name: Name) -> tuple[Step, ...]:
-    """The steps in the order of the chain: the batch's own events and the anchors of its readings."""
+def steps_of(
+    events: Iterable[EventView],
+    anchors: Iterable[tuple[AnchorView, Party]],
+    name: Name,
+    route: RouteView | None = None,
+) -> tuple[Step, ...]:
+    """The steps in the order of the chain: the batch's own events and the anchors of its readings.
+
+    `route` is the one that the batch was registered with: a proof of any other says nothing about that one.
+    """
     listed = list(events)
     said = {(event.tx_hash, event.name) for event in listed}
     steps = [
-        _step(event, *_words(event, name))
+        _step(event, *_words(event, name, route))
         for event in listed
         if (event.tx_hash, _SAID_BY.get(event.name, "")) not in said
     ]
@@ -86,8 +98,10 @@ def _place(ref: EventRef, title: str, detail: str, tone: Tone, contract: str, ev
     )
 
 
-def _words(event: EventView, name: Name) -> tuple[str, str] | tuple[str, str, Tone]:
+def _words(event: EventView, name: Name, route: RouteView | None) -> tuple[str, str] | tuple[str, str, Tone]:
     """Title, detail and tone of an event. One that is not known here is shown by its own name, never left out."""
+    if event.name in ("RouteProven", "RouteRecordedUnverified"):
+        return _route(event, route)
     write = _WRITERS.get(event.name)
     return write(dict(event.args), name) if write else (event.name, "", Tone.CLEAR)
 
@@ -129,6 +143,15 @@ def _graded(args: dict[str, Any], _name: Name) -> tuple[str, str]:
 def _released(args: dict[str, Any], _name: Name) -> tuple[str, str]:
     first = args["channel"] == SalesChannel.STANDARD
     return "Released", f"Released for sale as {'first' if first else 'second'} quality."
+
+
+def _route(event: EventView, route: RouteView | None) -> tuple[str, str, Tone]:
+    if route is None or event.args["route"] != route.id:
+        return "Another route", "A signature for a route that it was not registered with.", Tone.CAUTION
+    if event.name == "RouteRecordedUnverified":
+        return "Route recorded, not verified", "This chain cannot check the stations' signature.", Tone.CAUTION
+    detail = f"The contract checked that its {len(route.steps)} stations signed, each after the one before it."
+    return "Route proven in order", detail, Tone.CLEAR
 
 
 def _between(title: str, text: str, tone: Tone = Tone.CLEAR) -> Callable[[dict[str, Any], Name], tuple[str, str, Tone]]:
