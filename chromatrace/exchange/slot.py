@@ -63,7 +63,10 @@ def replay(events: Iterable[Event]) -> BatchSlot:
     Raises `IntegrityError` where they do not follow from one another.
     """
     slot: BatchSlot | None = None
+    offer: tuple[int, int] | None = None
     for event in events:
+        if event.contract == "CustodyLedger":
+            offer = _offered(offer, event)
         if event.contract != "BatchRegistry":
             continue
         if (slot is None) is not (event.name == "BatchRegistered"):
@@ -72,6 +75,16 @@ def replay(events: Iterable[Event]) -> BatchSlot:
     if slot is None:
         raise IntegrityError("the batch's registration is not in the bundle", field="receipts")
     return slot
+
+
+def _offered(offer: tuple[int, int] | None, event: Event) -> tuple[int, int] | None:
+    """The offer of custody that is open after `event`: from whom, to whom."""
+    parties = (event.args["from"], event.args["to"])
+    if event.name == "CustodyOffered":
+        return parties
+    if offer != parties:
+        raise IntegrityError(f"{event.name} does not follow on an offer", field="receipts")
+    return None
 
 
 def _registered(event: Event) -> BatchSlot:

@@ -37,6 +37,9 @@ class Life:
     def verdict(self, stage, verdict, revision, state):
         return self("VerdictApplied", stage=stage, verdict=verdict, revision=revision, state=state)
 
+    def custody(self, name, giver, taker):
+        return self(f"Custody{name}", contract="CustodyLedger", **{"from": giver, "to": taker})
+
     @property
     def slot(self):
         return replay(self.events)
@@ -48,7 +51,7 @@ def test_a_life_is_replayed():
     life.verdict(0, 1, 1, 2)("BatchAssembled").verdict(1, 1, 1, 5)("BatchGraded", standard=7, defective=2, scrap=1)
     assert (life.slot.state, life.slot.standard, life.slot.defective, life.slot.scrap) == (BatchState.GRADED, 7, 2, 1)
     life("BatchReleased", channel=0)("BatchReleased", channel=1)("CustodyMoved", **{"from": 1, "to": 2})
-    life("CustodyOffered", contract="CustodyLedger")("BatchHeld")("BatchHoldReleased")
+    life.custody("Offered", 2, 3).custody("Refused", 2, 3)("BatchHeld")("BatchHoldReleased")
     slot = life.slot
     assert (slot.state, slot.channels, slot.custodian, slot.on_hold) == (BatchState.RELEASED, 3, 2, False)
     assert (slot.first_verdict, slot.first_revision, slot.final_verdict) == (Verdict.PASS, 1, Verdict.PASS)
@@ -94,6 +97,9 @@ def released():
         (Life()("BatchGraded", standard=10, defective=0, scrap=0), "BatchGraded does not follow on registered"),
         (assembled()("BatchReleased", channel=0), "BatchReleased does not follow on assembled"),
         (assembled()("CustodyMoved", **{"from": 1, "to": 2}), "CustodyMoved does not follow on assembled"),
+        (released().custody("Accepted", 1, 2), "CustodyAccepted does not follow on an offer"),
+        (released().custody("Offered", 1, 2).custody("Accepted", 1, 3), "CustodyAccepted does not follow"),
+        (released().custody("Offered", 1, 2).custody("Refused", 1, 2).custody("Accepted", 1, 2), "CustodyAccepted"),
         (Life()("BatchHoldReleased"), "BatchHoldReleased does not follow"),
         (Life()("BatchHeld")("BatchHeld"), "BatchHeld does not follow"),
         (Life().verdict(2, 1, 1, 2), "there is no Stage 2"),

@@ -1,0 +1,73 @@
+"""The events of a real chain as an EPCIS document that GS1's schema takes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft7Validator, FormatChecker
+
+from chromatrace.cli import main
+
+
+@pytest.fixture
+def run(works, tmp_path):
+    settings = works.outer.settings
+    given = ("--rpc-url", settings.rpc_url, "--data", settings.data, "--manifest", works.manifest_path)
+
+    def command(*arguments):
+        return CliRunner().invoke(main, [str(one) for one in (*given, "epcis", *arguments)])
+
+    return command
+
+
+@pytest.fixture
+def exported(run, tmp_path, vectors_dir):
+    schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
+    validator = Draft7Validator(schema, format_checker=FormatChecker())
+
+    def export(*arguments):
+        path = tmp_path / "out.jsonld"
+        done = run("export", *arguments, "-o", path)
+        assert done.exit_code == 0, done.output
+        document = json.loads(path.read_bytes())
+        validator.validate(document)
+        assert run("validate", path).exit_code == 0
+        return document["epcisBody"]["eventList"]
+
+    return export
+
+
+def test_a_batch_is_exported(works, exported):
+    events = exported(f"09521234543213/{works.keys['released'].lot}")
+    assert [event["bizStep"] for event in events] == [
+        "commissioning",
+        "inspecting",
+        "assembling",
+        "inspecting",
+        "chromatrace:grading",
+        "chromatrace:releasing",
+        "shipping",
+        "receiving",
+    ]
+    assert events[0]["type"] == "TransformationEvent"
+    assert events[1]["sensorElementList"][0]["sensorReport"][0]["value"] == 52.0
+    assert events[-1]["readPoint"]["id"].endswith("/414/9521234520009")
+
+
+def test_everything_and_a_period_are_exported(works, exported):
+    events = exported()
+    found = Counter(event.get("disposition") for event in events)
+    assert (found["recalled"], found["non_conformant"], found["non_sellable_other"], found["active"]) == (1, 2, 1, 6)
+    assert len({event["eventID"] for event in events}) == len(events)
+    assert sum("errorDeclaration" in event for event in events) == 1
+    first = min(event["recordTime"] for event in events)
+    assert exported("--until", first) == []
+    assert exported("--since", first) == events
+
+
+def test_an_unknown_batch_or_time_is_refused(run):
+    assert run("export", "09521234543213/NONE").exit_code == 1
+    assert run("export", "--since", "yesterday").exit_code == 1
