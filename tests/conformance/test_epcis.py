@@ -471,12 +471,12 @@ def places(value, at=()):
 
 
 def test_nothing_is_taken_that_gs1s_schema_refuses(schema):
-    """1,500 mutations of a document with everything in it: whatever we take, the schema takes too."""
+    """800 mutations of a document with everything in it: whatever we take, the schema takes too."""
     dice, taken = random.Random(2), 0
     everywhere = list(places(whole()))
-    for _ in range(1_500):
+    for _ in range(800):
         document = whole()
-        if dice.random() < 0.7:
+        if dice.random() < 0.9:
             document["epcisBody"]["eventList"] = [dice.choice(document["epcisBody"]["eventList"])]
             everywhere = list(places(document))
         *path, last = dice.choice(everywhere)
@@ -504,7 +504,7 @@ def test_nothing_is_taken_that_gs1s_schema_refuses(schema):
         taken += 1
         problem = next(schema.iter_errors(document), None)
         assert problem is None, (path, last, problem.message[:300])
-    assert taken > 100
+    assert taken > 60
 
 
 def test_an_events_digest_does_not_depend_on_how_it_is_written(example):
