@@ -48,7 +48,8 @@ def _parameters(table: Table) -> Callable[[Row], tuple[Any, ...]]:
             return values  # type: ignore[no-any-return]
         converted = list(values)
         for place in unsigned:
-            converted[place] = to_signed(converted[place])
+            if converted[place] is not None:
+                converted[place] = to_signed(converted[place])
         return tuple(converted)
 
     return parameters
