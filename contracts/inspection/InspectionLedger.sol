@@ -107,6 +107,8 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     /// lives at an address that a key signs for, and asking whether one does costs as much as the signature.
     function _checkSignature(Inspection calldata inspection, bytes calldata signature) private view {
         bytes32 digest = _digest(inspection);
+        // The third value only explains a failure.
+        // slither-disable-next-line unused-return
         (address signer, ECDSA.RecoverError problem,) = ECDSA.tryRecover(digest, signature);
         if (problem == ECDSA.RecoverError.NoError && signer == inspection.inspector) return;
         if (!SignatureChecker.isValidERC1271SignatureNow(inspection.inspector, digest, signature)) {

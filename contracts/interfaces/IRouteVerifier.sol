@@ -24,6 +24,8 @@ type KeyId is bytes32;
 /// records in this order. What it does not: that the work was done, or that a station's clock was right. Needs EIP-2537
 /// (Prague); elsewhere every proof reverts `PrecompileUnavailable` and only `recordUnverified` is open.
 /// Hazard: a malformed point makes a precompile burn the gas of the call; simulate first.
+// Parameters carry the names of the views that answer for them.
+// slither-disable-start shadowing-local
 interface IRouteVerifier {
     enum Kind {
         None,
@@ -204,3 +206,4 @@ interface IRouteVerifier {
     /// @notice What a station signs to prove that it holds the key, for one organisation on one deployment.
     function hashPossession(KeyId key, OrgId organisation) external view returns (bytes32);
 }
+// slither-disable-end shadowing-local

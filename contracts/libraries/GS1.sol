@@ -10,6 +10,7 @@ library GS1 {
     uint256 internal constant MAX_LOT_LENGTH = 20;
 
     /// @dev Bit n is set where the ASCII character n is in set 82: !"%&'()*+,-./0-9:;<=>?A-Z_a-z
+    // slither-disable-next-line too-many-digits
     uint256 private constant SET_82 = 0x07fffffe87fffffeffffffe600000000;
 
     uint256 private constant GTIN_14_LIMIT = 1e14;

@@ -123,6 +123,7 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
 
     /// @inheritdoc IRouteVerifier
     function proveRoute(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
+        // slither-disable-next-line unused-return
         consortium.authorize(msg.sender, PROVERS);
         _prove(id, _designed(id, Kind.Processing), proof, messages, 0);
     }
@@ -134,6 +135,7 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         bytes32[] calldata messages,
         Component[] calldata components
     ) external {
+        // slither-disable-next-line unused-return
         consortium.authorize(msg.sender, PROVERS);
         StoredRoute memory design = _designed(id, Kind.Assembly);
         if (components.length == 0) revert NoComponents(id, proof.subject);
@@ -148,6 +150,7 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
 
     /// @inheritdoc IRouteVerifier
     function proveRoutes(RouteId id, Proof[] calldata proofs, bytes32[] calldata messages) external {
+        // slither-disable-next-line unused-return
         consortium.authorize(msg.sender, PROVERS);
         StoredRoute memory design = _designed(id, Kind.Processing);
         uint256 count = proofs.length;
@@ -156,6 +159,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
             revert WrongStepCount(id, messages.length, count * design.steps);
         }
 
+        // Memory begins as zeros.
+        // slither-disable-next-line uninitialized-local
         Work memory work;
         work.count = count;
         work.terms = BLS12381.allocate(count * BLS12381.MSM_TERM_SIZE);
@@ -175,6 +180,7 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
 
     /// @inheritdoc IRouteVerifier
     function recordUnverified(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
+        // slither-disable-next-line unused-return
         consortium.authorize(msg.sender, PROVERS);
         StoredRoute memory design = _routes[id];
         if (design.steps == 0) revert UnknownRoute(id);
