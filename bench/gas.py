@@ -57,7 +57,9 @@ def deployed_chain(**node_options: Any) -> Iterator[tuple[DevNode, Chain]]:
             "SOLCX_BINARY_PATH": str(ROOT / ".solcx"),
         }
         command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", folder]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"scripts/deploy.py failed:\n{done.stderr[-2000:]}")
         manifest = Manifest.load(Path(folder) / f"{node.chain_id}.json")
         with warnings.catch_warnings(), Outbox(Path(folder) / "outbox.db", limit=1_000_000) as outbox:
             warnings.simplefilter("ignore", DevKeyWarning)

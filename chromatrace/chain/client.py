@@ -9,6 +9,7 @@ Every refusal is a decoded `ContractRefusal`; a refused call takes no nonce.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from chromatrace.chain.errors import (
     SignerMissing,
     WrongDeployment,
 )
+from chromatrace.chain.fees import Surroundings
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import CallState, Draft, Entry
@@ -36,6 +38,7 @@ from chromatrace.chain.signer import Signer
 from chromatrace.domain.errors import Unavailable
 
 _CHUNK = 300
+_SENDERS = 2
 _WINDOW = 1_200
 """Calls of one sender that may wait for a block at once: Anvil's automine stalls on pools of thousands, others drop."""
 _BATCH = 100
@@ -75,6 +78,15 @@ class Receipt:
             if event.name == name:
                 return event
         raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A chunk of calls, each with its gas limit or its refusal."""
+
+    drafts: list[Draft]
+    trials: list[int | ContractRefusal]
+    around: Surroundings
 
 
 class Chain:
@@ -229,49 +241,53 @@ class Chain:
         """
         courier = self._courier
         outcomes: list[Receipt | ContractRefusal | int] = []
-        # While one chunk is on its way to the node, the next one is encoded and signed.
-        with ThreadPoolExecutor(1, "chromatrace-send") as sending:
-            on_the_way: Future[None] | None = None
+        # Three things go on at once: a chunk is encoded, tried and signed; the one before it is handed to the node; the
+        # receipts of those before that are read, which makes room in the node's pool.
+        with ThreadPoolExecutor(1 + _SENDERS, "chromatrace-send") as beside:
+            sending: deque[Future[None]] = deque()
+            room: Future[None] | None = None
             for start in range(0, len(calls), _CHUNK):
-                if start >= _WINDOW:
-                    courier.wait_for_room(_WINDOW - _CHUNK, timeout_s)
-                signed, block, chunk = self._sign_chunk(courier, calls[start : start + _CHUNK], check)
-                outcomes += chunk
-                if on_the_way is not None:
-                    on_the_way.result()
-                on_the_way = sending.submit(self._hand_over, courier, signed, block)
-            if on_the_way is not None:
-                on_the_way.result()
+                chunk = self._try_chunk(courier, calls[start : start + _CHUNK], check)
+                if room is not None:
+                    room.result()
+                signed = self._sign_chunk(courier, chunk, outcomes)
+                while len(sending) >= _SENDERS:
+                    sending.popleft().result()
+                sending.append(beside.submit(self._hand_over, courier, signed, chunk.around.block))
+                if start + 2 * _CHUNK > _WINDOW:
+                    room = beside.submit(courier.wait_for_room, _WINDOW - _CHUNK, timeout_s)
+            for handed_over in sending:
+                handed_over.result()
         sent = [item for item in outcomes if isinstance(item, int)]
         if wait:
             courier.wait(sent, timeout_s, progress)
         known = {entry.id: entry for entry in self._outbox.get_many(sent)}
         return [_outcome(known[item]) if isinstance(item, int) else item for item in outcomes]
 
-    def _sign_chunk(
-        self, courier: Courier, calls: Sequence[Call], check: bool
-    ) -> tuple[list[int], int, list[Receipt | ContractRefusal | int]]:
+    def _try_chunk(self, courier: Courier, calls: Sequence[Call], check: bool) -> _Tried:
         drafts = [self._draft(call) for call in calls]
         around = courier.look_around()
-        if check or any(draft.gas is None for draft in drafts):
-            trials = preflight.needed_gas(self.rpc, self.sender, drafts, around.block_gas_limit)
-        else:
-            trials = [draft.gas or 0 for draft in drafts]
-        ready = [
-            place
-            for place, trial in enumerate(trials)
-            if not isinstance(trial, ContractRefusal) or self._under_way(drafts[place])
-        ]
-        limits = [trials[place] for place in ready]
-        entries = courier.sign(
-            [drafts[place] for place in ready],
-            [0 if isinstance(limit, ContractRefusal) else limit for limit in limits],
-            around,
-        )
-        outcomes: list[Receipt | ContractRefusal | int] = list(trials)
-        for place, entry in zip(ready, entries, strict=True):
+        if not check and all(draft.gas is not None for draft in drafts):
+            return _Tried(drafts, [draft.gas or 0 for draft in drafts], around)
+        return _Tried(drafts, preflight.needed_gas(self.rpc, self.sender, drafts, around.block_gas_limit), around)
+
+    def _sign_chunk(
+        self, courier: Courier, tried: _Tried, outcomes: list[Receipt | ContractRefusal | int]
+    ) -> list[int]:
+        """Signs what passed its trial; adds ids and refusals to `outcomes`; returns the ids to send."""
+        ready: list[tuple[Draft, int]] = []
+        places: list[int] = []
+        for draft, trial in zip(tried.drafts, tried.trials, strict=True):
+            if isinstance(trial, ContractRefusal) and not self._under_way(draft):
+                outcomes.append(trial)
+                continue
+            ready.append((draft, 0 if isinstance(trial, ContractRefusal) else trial))
+            places.append(len(outcomes))
+            outcomes.append(0)
+        entries = courier.sign([draft for draft, _ in ready], [gas for _, gas in ready], tried.around)
+        for place, entry in zip(places, entries, strict=True):
             outcomes[place] = entry.id
-        return [entry.id for entry in entries if entry.state is CallState.SIGNED], around.block, outcomes
+        return [entry.id for entry in entries if entry.state is CallState.SIGNED]
 
     def _under_way(self, draft: Draft) -> bool:
         """Whether its key was sent before: then its trial rightly fails now, since its effect is there already."""
