@@ -68,3 +68,42 @@ def registered(number, inputs=(), producer=1, quantity=100):
     made_of = [batch_id(one) for one in inputs]
     values = [batch_id(number), producer, int(GTIN), f"L{number}", quantity, ZERO, b"\7" * 32, ZERO, made_of]
     return "BatchRegistry", "BatchRegistered", values
+
+
+def station_id(number):
+    """The key of the number-th station."""
+    return bytes([0x57, number]) * 16
+
+
+def route_id(number):
+    """The number-th route."""
+    return bytes([0x70, number]) * 16
+
+
+def station(number, organisation=1):
+    """`StationKeyRegistered` of the number-th station."""
+    values = [station_id(number), organisation, f"station {number}", [b"\5" * 32] * 8, [b"\6" * 32] * 4, ACCOUNT]
+    return "RouteVerifier", "StationKeyRegistered", values
+
+
+def designed(number, stations=(1, 2), kind=1, required=True):
+    """`RouteDesigned` of the number-th route; step n is process n."""
+    keys, processes = [station_id(one) for one in stations], [f"process {n}" for n in range(1, 1 + len(stations))]
+    values = [route_id(number), 1, f"route {number}", 1, kind, required, keys, processes, ACCOUNT]
+    return "RouteVerifier", "RouteDesigned", values
+
+
+def proven(number, subject, head=b"\x11" * 32):
+    """`RouteProven` of a subject under the number-th route."""
+    return "RouteVerifier", "RouteProven", [route_id(number), subject, head, ACCOUNT]
+
+
+def recorded(number, subject, head=b"\x22" * 32):
+    """`RouteRecordedUnverified` of a subject under the number-th route."""
+    return "RouteVerifier", "RouteRecordedUnverified", [route_id(number), subject, head, [head] * 4, ACCOUNT]
+
+
+def assembled(number, subject, components):
+    """`AssemblyProven` of a subject, from (number of a route, subject) pairs."""
+    parts = [(route_id(route), part) for route, part in components]
+    return "RouteVerifier", "AssemblyProven", [route_id(number), subject, parts]

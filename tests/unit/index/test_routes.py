@@ -1,0 +1,180 @@
+"""Station keys, routes and proofs from their events, undone and done otherwise, without a chain."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+from synthetic import (
+    ACCOUNT,
+    ZERO,
+    Ledger,
+    assembled,
+    batch_id,
+    designed,
+    proven,
+    recorded,
+    registered,
+    route_id,
+    station,
+    station_id,
+)
+
+from chromatrace.domain.rights import RouteKind
+from chromatrace.index import Index, schema
+from chromatrace.index.errors import InconsistentEvents
+from chromatrace.index.views import RouteProofState
+
+LATE = 2**64 - 1
+
+
+def revoked(number, moment):
+    return "RouteVerifier", "StationKeyRevoked", [station_id(number), moment, ACCOUNT]
+
+
+def line():
+    """Two stations, a route of processing over both and one of assembly over the second."""
+    return Ledger().block(station(1), station(2, organisation=2), designed(1), designed(2, [2], kind=2, required=False))
+
+
+def test_a_route_has_its_stations_in_the_designed_order():
+    ledger = line().block(designed(3, [2, 1, 2]))
+    route = ledger.index.route(route_id(3))
+    assert [(step.step, step.process, step.station, step.organisation) for step in route.steps] == [
+        (1, "process 1", "station 2", 2),
+        (2, "process 2", "station 1", 1),
+        (3, "process 3", "station 2", 2),
+    ]
+    assert (route.name, route.version, route.kind, route.requires_proof) == ("route 3", 1, RouteKind.PROCESSING, True)
+    assert route.designed_by.lower() == ACCOUNT
+    assert route.designed.block_number == 2
+    assembly = ledger.index.route(route_id(2))
+    assert (assembly.kind, assembly.requires_proof) == (RouteKind.ASSEMBLY, False)
+    assert ledger.index.route(ZERO) is None
+
+
+def test_a_revoked_key_says_since_when():
+    ledger = line().block(revoked(1, LATE))
+    ledger.block(revoked(1, 1_800_000_000))
+    assert [step.revoked_from for step in ledger.index.route(route_id(1)).steps] == [1_800_000_000, None]
+    ledger.undo(2)
+    assert [step.revoked_from for step in ledger.index.route(route_id(1)).steps] == [LATE, None]
+
+
+def test_a_key_that_nobody_registered_cannot_be_revoked():
+    with pytest.raises(InconsistentEvents) as refused:
+        line().block(revoked(9, 1))
+    assert refused.value.field == "station key"
+
+
+def test_a_proof_is_of_one_subject_under_one_route():
+    ledger = line().block(registered(1)).block(proven(1, batch_id(1)))
+    proof = ledger.index.proof_of(batch_id(1), route_id(1))
+    assert (proof.state, proof.head, proof.components) == (RouteProofState.PROVEN, b"\x11" * 32, ())
+    assert (proof.proven.block_number, proof.recorded) == (3, None)
+    assert ledger.index.proof_of(batch_id(1), route_id(2)) is None
+    assert ledger.index.proof_of(batch_id(2), route_id(1)) is None
+    assert ledger.index.proofs_of(batch_id(1)) == (proof,)
+
+
+def test_what_was_recorded_unverified_is_no_proof_until_one_comes():
+    ledger = line().block(recorded(1, batch_id(1)))
+    before = ledger.index.proof_of(batch_id(1), route_id(1))
+    assert (before.state, before.proven, before.head) == (RouteProofState.RECORDED, None, b"\x22" * 32)
+    ledger.block(proven(1, batch_id(1)))
+    after = ledger.index.proof_of(batch_id(1), route_id(1))
+    assert (after.state, after.head, after.recorded) == (RouteProofState.PROVEN, b"\x11" * 32, before.recorded)
+    ledger.undo(2)
+    assert ledger.index.proof_of(batch_id(1), route_id(1)) == before
+    ledger.undo(1)
+    assert ledger.index.proofs_of(batch_id(1)) == ()
+
+
+def test_an_assembly_names_its_parts_and_takes_only_its_own_along():
+    ledger = line()
+    for product in (1, 2):
+        parts = [(1, batch_id(10 * product + number)) for number in range(2)]
+        ledger.block(assembled(2, batch_id(product), parts), proven(2, batch_id(product)))
+    found = ledger.index.proof_of(batch_id(2), route_id(2)).components
+    assert [(part.route, part.subject) for part in found] == [(route_id(1), batch_id(20)), (route_id(1), batch_id(21))]
+    ledger.undo(2)
+    assert ledger.index.proof_of(batch_id(2), route_id(2)) is None
+    assert len(ledger.index.proof_of(batch_id(1), route_id(2)).components) == 2
+
+
+def test_the_timeline_of_a_batch_has_its_proofs_in_their_place():
+    ledger = line().block(registered(1), registered(2))
+    ledger.block(recorded(2, batch_id(1)), proven(1, batch_id(2)))
+    ledger.block(assembled(2, batch_id(1), [(1, batch_id(2))]), proven(2, batch_id(1)))
+    ledger.block(("BatchRegistry", "BatchHeld", [batch_id(1), ACCOUNT, ""]))
+    assert [event.name for event in ledger.index.timeline(batch_id(1))] == [
+        "BatchRegistered",
+        "RouteRecordedUnverified",
+        "AssemblyProven",
+        "RouteProven",
+        "BatchHeld",
+    ]
+
+
+def life(chance, done):
+    """One random event that may follow `done`, which holds the names and keys of the events before it."""
+    choices = [station(chance.randint(1, 4)), designed(chance.randint(1, 3), chance.choices((1, 2), k=3))]
+    subject, number = batch_id(chance.randint(1, 3)), chance.randint(1, 3)
+    choices += [proven(number, subject, chance.randbytes(32)), recorded(number, subject, chance.randbytes(32))]
+    choices += [assembled(number, subject, [(1, batch_id(part)) for part in range(chance.randint(1, 3))])]
+    choices = [event for event in choices if once(event) not in done]
+    known = [number for number in range(1, 5) if once(station(number)) in done]
+    choices += [revoked(chance.choice(known), chance.randint(1, LATE))] if known else []
+    return chance.choice(choices) if choices else registered(chance.getrandbits(30))
+
+
+def once(event):
+    """What the contract lets happen once."""
+    _, name, values = event
+    return (name, values[0], values[1] if "Proven" in name or "Recorded" in name else None)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_undone_and_done_otherwise_is_as_never_done(seed):
+    chance = random.Random(seed)
+    history, ledger = [], Ledger()
+    for fork in range(8):
+        keep = chance.randint(0, len(history))
+        if keep < len(history):
+            ledger.undo(keep, history[keep - 1][1] if keep else 0)
+            history = history[:keep]
+        for _ in range(chance.randint(1, 5)):
+            done = {once(event) for events, _ in history for event in events}
+            events = []
+            for _ in range(chance.randrange(5)):
+                events.append(life(chance, done))
+                done.add(once(events[-1]))
+            history.append((events, fork))
+            ledger.block(*events, fork=fork)
+    fresh = Ledger()
+    for events, made_in in history:
+        fresh.block(*events, fork=made_in)
+    assert ledger.index.digest() == fresh.index.digest()
+
+
+@pytest.mark.parametrize("passed_over", [True, False])
+def test_an_index_that_passed_over_routes_is_built_anew(tmp_path, passed_over):
+    """An older software kept the events and made nothing of them; where it met none, its index stays."""
+    index = Index(tmp_path / "index.db")
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with index.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO deployment VALUES (1, 31337, x'01', x'02', 1)"))
+        contract = "RouteVerifier" if passed_over else "BatchRegistry"
+        event = text("INSERT INTO events VALUES (7, 0, 7, :contract, '', '', x'', x'03', x'')")
+        connection.execute(event, {"contract": contract})
+        command.upgrade(config, "0002")
+    with index.engine.connect() as connection:
+        left = [connection.scalar(text(f"SELECT count(*) FROM {name}")) for name in ("deployment", "events")]
+    assert left == ([0, 0] if passed_over else [1, 1])
+    index.close()
