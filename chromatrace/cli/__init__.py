@@ -26,6 +26,7 @@ COMMANDS = {
     "batch": "chromatrace.cli.batch:batch",
     "inspect": "chromatrace.cli.inspect:inspect",
     "custody": "chromatrace.cli.custody:custody",
+    "record": "chromatrace.cli.record:record",
     "qr": "chromatrace.cli.qr:qr",
     "verify": "chromatrace.cli.verify:verify",
     "epcis": "chromatrace.cli.epcis:epcis",

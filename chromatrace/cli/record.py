@@ -1,0 +1,369 @@
+"""`chromatrace record`: what departments write, from the worked document to the chain and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chromatrace.cli.output import emit, err, json_option, progress
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.ledger_entries import DepartmentRight, record_id
+
+if TYPE_CHECKING:
+    from chromatrace.records.catalogue import Catalogue
+    from chromatrace.records.desk import Desk
+    from chromatrace.records.preparation import Prepared
+    from chromatrace.records.reader_key import Reader, ReaderKey
+
+plant_option = click.option(
+    "--plant",
+    envvar="CHROMATRACE_PLANT",
+    default="engineer-to-order",
+    show_default=True,
+    help="Plant that defines the kinds of record: a shipped one, or a configuration file.",
+)
+reader_option = click.option(
+    "--reader", "readers", multiple=True, help="NAME=x25519:… who may read it too; may be repeated."
+)
+_MAX_SHOWN = 100
+
+
+@click.group()
+def record() -> None:
+    """Records of departments: added, imported, shown and traced; their documents encrypted off the chain."""
+
+
+@record.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def key(workspace: Workspace, name: str, as_json: bool) -> None:
+    """Make the key by which the department or organisation NAME reads documents, and print its public part.
+
+    The private key lies in keys/readers of the data folder, encrypted where CHROMATRACE_READER_PASSWORD is set.
+    """
+    from chromatrace.cli.record_desk import key_path
+    from chromatrace.records.reader_key import ReaderKey
+
+    made = ReaderKey.generate(name)
+    path = key_path(workspace, name)
+    made.save(path, os.environ.get("CHROMATRACE_READER_PASSWORD"))
+    emit(as_json, {"reader": str(made.reader), "key": path})
+
+
+@record.command("open")
+@click.argument("departments", nargs=-1)
+@plant_option
+@json_option
+@click.pass_obj
+def open_(workspace: Workspace, departments: tuple[str, ...], plant: str, as_json: bool) -> None:
+    """Open DEPARTMENTS (default: every one of the plant) on the chain. Only an administrator."""
+    from chromatrace.cli.record_desk import plant_of
+    from chromatrace.records.catalogue import Catalogue
+
+    known = Catalogue(plant_of(plant).record_kinds).departments
+    for name in departments:
+        if name not in known:
+            raise InvalidInput(f"no department {name!r}", field="departments", hint=f"there are: {', '.join(known)}")
+    opened = {}
+    for name in departments or known:
+        receipt = workspace.chain.send("ProcessLedger", "openDepartment", name)
+        opened[name] = receipt.event("DepartmentOpened").args["department"]
+    emit(as_json, {"departments": opened})
+
+
+@record.command()
+@click.argument("department")
+@click.argument("address")
+@click.option("--rights", type=click.Choice(["none", "read", "append", "both"]), default="both", show_default=True)
+@json_option
+@click.pass_obj
+def member(workspace: Workspace, department: str, address: str, rights: str, as_json: bool) -> None:
+    """Give ADDRESS exactly these rights in our DEPARTMENT. Only an administrator."""
+    masks = {"none": 0, "read": 1, "append": 2, "both": 3}
+    chain = workspace.chain
+    organisation = chain.read("Consortium", "operator", chain.sender)["organisation"]
+    number = chain.read("ProcessLedger", "departmentIdOf", organisation, department)
+    receipt = chain.send("ProcessLedger", "setMember", number, address, masks[rights])
+    emit(as_json, {"department": number, "rights": DepartmentRight(masks[rights]), "tx": receipt.tx})
+
+
+@record.command()
+@click.argument("document", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--kind", help="Such as sales.contract-order, where the document names no schema.")
+@click.option("--attach", multiple=True, help="FIELD=PATH of a file that the record names; may be repeated.")
+@reader_option
+@plant_option
+@json_option
+@click.pass_obj
+def add(
+    workspace: Workspace,
+    document: Path,
+    kind: str | None,
+    attach: tuple[str, ...],
+    readers: tuple[str, ...],
+    plant: str,
+    as_json: bool,
+) -> None:
+    """Add the record in the JSON file DOCUMENT to its department; prints the transaction's id.
+
+    \b
+    {"schema": "chromatrace.record/sales.contract-order/1", "contract_id": "C-1", "name": "Gear units",
+     "customer": "Example Windows", "products": [{"product_id": "P-1", "quantity": 2}]}
+    """
+    from chromatrace.cli.record_desk import open_desk
+    from chromatrace.records.document import MAX_DOCUMENT, parse
+
+    with document.open("rb") as file:
+        members = parse(file.read(MAX_DOCUMENT + 1))
+    desk = open_desk(workspace, plant)
+    chosen = desk.catalogue.newest(kind) if kind else desk.catalogue.by_schema(members.get("schema"))
+    desk.require_writer(chosen)
+    files = _attached(attach)
+    entitled = _readers(workspace, chosen.department, readers)
+    prepared = desk.prepare(desk.document(chosen, members, files))
+    tx = desk.add([prepared], entitled, files)
+    made = prepared.document
+    emit(as_json, {"tx": tx, "schema": chosen.schema, "key": made.key, "record": made.record, "digest": made.digest})
+
+
+@record.command("import")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--kind", required=True, help="Such as discrete-processing.component.")
+@click.option("--batch", default=500, show_default=True, type=click.IntRange(1, 1000), help="Entries a transaction.")
+@reader_option
+@plant_option
+@json_option
+@click.pass_obj
+def import_(
+    workspace: Workspace, path: Path, kind: str, batch: int, readers: tuple[str, ...], plant: str, as_json: bool
+) -> None:
+    """Add a record for each row of a CSV or JSON-lines file.
+
+    A row that is refused is reported with its line and field, and the rest is taken; the exit status is 1 then. Run
+    again, rows that are recorded already are refused as such. Lists are written a;b, quantities P-1:2;P-2:1.
+    """
+    from chromatrace.cli.record_desk import open_desk
+    from chromatrace.records.bulk import rows
+    from chromatrace.records.preparation import Pending
+
+    desk = open_desk(workspace, plant)
+    chosen = desk.catalogue.newest(kind)
+    desk.require_writer(chosen)
+    entitled = _readers(workspace, chosen.department, readers)
+    pending = Pending(workspace.index)
+    accepted: list[tuple[int, Prepared]] = []
+    refused: list[tuple[int, ChromaTraceError]] = []
+    with progress(f"checking {path.name}", hidden=as_json) as show:
+        for count, row in enumerate(rows(path, chosen), 1):
+            try:
+                if row.refusal is not None:
+                    raise row.refusal
+                prepared = desk.prepare(desk.document(chosen, row.members, {}), pending)
+            except ChromaTraceError as refusal:
+                refused.append((row.line, refusal))
+            else:
+                pending.add(prepared)
+                accepted.append((row.line, prepared))
+            show(count)
+    transactions: list[str] = []
+    with progress("appending", total=len(accepted), hidden=as_json) as show:
+        done = 0
+        for part in _batches(accepted, batch):
+            transactions.append(desk.add([prepared for _, prepared in part], entitled, {}))
+            done += len(part)
+            show(done)
+    facts = {
+        "taken": len(accepted),
+        "refused": len(refused),
+        "transactions": transactions,
+        "refusals": [{"line": line, **refusal.as_dict()} for line, refusal in refused],
+    }
+
+    def human() -> None:
+        click.echo(f"{len(accepted):,} records taken in {len(transactions):,} transactions")
+        for line, refusal in refused[:_MAX_SHOWN]:
+            err.print(f"line {line}, {refusal.field or '/'}: {refusal.message}", highlight=False, markup=False)
+        if refused:
+            err.print(f"{len(refused):,} refused; everything else is taken", highlight=False)
+
+    emit(as_json, facts, human)
+    if refused:
+        raise SystemExit(1)
+
+
+@record.command()
+@click.argument("kind")
+@click.argument("record_key")
+@click.option("--as", "names", multiple=True, help="Read with this reader's key. Default: the department's.")
+@click.option("--save", multiple=True, help="FIELD=PATH: write the file that the record names there.")
+@plant_option
+@json_option
+@click.pass_obj
+def show(
+    workspace: Workspace,
+    kind: str,
+    record_key: str,
+    names: tuple[str, ...],
+    save: tuple[str, ...],
+    plant: str,
+    as_json: bool,
+) -> None:
+    """Show the record of KIND (such as sales.contract-order) with the key RECORD_KEY, and its document."""
+    from chromatrace.cli.record_desk import open_desk, vault_of
+    from chromatrace.records.errors import KeyMissing
+
+    desk = open_desk(workspace, plant)
+    chosen = desk.catalogue.newest(kind)
+    entry = desk.find(record_id(chosen.id, record_key))
+    keys = _keys(workspace, names or (chosen.department,))
+    document = desk.read(entry, keys)
+    if document is None:
+        raise KeyMissing("no reading key here opens the document", field="as", hint="somebody who may can grant it")
+    for field, target in (_pair(text, "save") for text in save):
+        named = document.fields.get(field)
+        if not isinstance(named, str) or bytes.fromhex(named[2:]) not in document.files:
+            raise InvalidInput(f"the record names no file {field!r}", field=f"/{field}")
+        vault_of(workspace).extract(bytes.fromhex(named[2:]), keys[0], Path(target))
+    emit(as_json, {"entry": entry, "schema": document.kind.schema, "fields": dict(document.fields)})
+
+
+@record.command("list")
+@click.argument("product")
+@plant_option
+@json_option
+@click.pass_obj
+def list_(workspace: Workspace, product: str, plant: str, as_json: bool) -> None:
+    """List what every department that we may read has recorded about PRODUCT, oldest first.
+
+    A member sees its departments, a supervisor all of them. Where a reading key is here, with the record's key.
+    """
+    from chromatrace.cli.record_desk import open_desk
+
+    desk = open_desk(workspace, plant)
+    found = desk.trace(product)
+    departments = {item.id: item.name for item in workspace.index.departments()}
+    facts = [
+        {"department": departments[entry.department], "entry": entry, **_described(workspace, desk, entry)}
+        for entry in found
+    ]
+
+    def human() -> None:
+        for fact in facts:
+            entry = fact["entry"]
+            about = fact["key"] or f"record 0x{entry.record.hex()}"
+            click.echo(f"block {entry.appended.block_number:>6}  {fact['department']:<24} {fact['title']:<16} {about}")
+
+    emit(as_json, {"product": product, "records": facts}, human)
+
+
+@record.command()
+@click.argument("kind")
+@click.argument("record_key")
+@click.option("--to", "readers", multiple=True, help="NAME=x25519:… who may read it from now on; may be repeated.")
+@click.option("--revoke", multiple=True, help="NAME who shall not; whoever has read it already may keep it.")
+@click.option("--as", "name", help="Grant with this reader's key. Default: the department's.")
+@plant_option
+@json_option
+@click.pass_obj
+def grant(
+    workspace: Workspace,
+    kind: str,
+    record_key: str,
+    readers: tuple[str, ...],
+    revoke: tuple[str, ...],
+    name: str | None,
+    plant: str,
+    as_json: bool,
+) -> None:
+    """Let others read the document of a record and its files, or take that from those who have not read it yet.
+
+    Revoking cannot make anybody forget: a reader who had the document, or its key, keeps it.
+    """
+    from chromatrace.cli.record_desk import open_desk, reading_key, vault_of
+    from chromatrace.records.errors import KeyMissing
+    from chromatrace.records.reader_key import Reader
+
+    desk = open_desk(workspace, plant)
+    chosen = desk.catalogue.newest(kind)
+    entry = desk.find(record_id(chosen.id, record_key))
+    own = reading_key(workspace, name or chosen.department)
+    document = desk.read(entry, [own])
+    if document is None:
+        raise KeyMissing(f"the key of {own.name!r} does not open the document", field="as")
+    wanted = [Reader.parse(text) for text in readers]
+    vault = vault_of(workspace)
+    for digest in (entry.digest, *document.files):
+        for reader in wanted:
+            vault.grant(digest, own, reader)
+        for gone in revoke:
+            vault.revoke(digest, gone)
+    emit(as_json, {"readers": [reader.name for reader in vault.content(entry.digest).readers]})
+
+
+def _attached(texts: Sequence[str]) -> dict[str, Path]:
+    files = {}
+    for field, path in (_pair(text, "attach") for text in texts):
+        files[field] = Path(path)
+        if not files[field].is_file():
+            raise InvalidInput(f"{path} is no file", field=f"/{field}")
+    return files
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    field, equals, value = text.partition("=")
+    if not (field and equals and value):
+        raise InvalidInput(f"FIELD=PATH is needed, got {text!r}", field=option)
+    return field, value
+
+
+def _readers(workspace: Workspace, department: str, others: Sequence[str]) -> list[Reader]:
+    """The department itself, and whoever is named."""
+    from chromatrace.cli.record_desk import reading_key
+    from chromatrace.records.reader_key import Reader
+
+    return [reading_key(workspace, department).reader, *(Reader.parse(text) for text in others)]
+
+
+def _keys(workspace: Workspace, names: Sequence[str]) -> list[ReaderKey]:
+    from chromatrace.cli.record_desk import reading_key
+
+    return [reading_key(workspace, name) for name in names]
+
+
+def _described(workspace: Workspace, desk: Desk, entry: Any) -> dict[str, Any]:
+    """What an entry is, as far as a key that is here opens it."""
+    from chromatrace.records.errors import ContentNotFound, KeyMissing
+
+    kind = _kind_of(desk.catalogue, entry)
+    described: dict[str, Any] = {"schema": kind and kind.schema, "title": kind.title if kind else "unknown kind"}
+    if kind is None:
+        return described | {"key": None}
+    try:
+        document = desk.read(entry, _keys(workspace, [kind.department]))
+    except (KeyMissing, ContentNotFound):
+        document = None
+    return described | {"key": document.key if document else None}
+
+
+def _kind_of(catalogue: Catalogue, entry: Any) -> Any:
+    return catalogue.by_hash(entry.kind)
+
+
+def _batches(accepted: Sequence[tuple[int, Prepared]], size: int) -> Iterator[list[tuple[int, Prepared]]]:
+    """Records in their order, as many as have at most `size` entries together (and at least one record)."""
+    part: list[tuple[int, Prepared]] = []
+    entries = 0
+    for line, prepared in accepted:
+        if part and entries + len(prepared.entries) > size:
+            yield part
+            part, entries = [], 0
+        part.append((line, prepared))
+        entries += len(prepared.entries)
+    if part:
+        yield part

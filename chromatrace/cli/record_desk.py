@@ -1,0 +1,73 @@
+"""The records' desk of a workspace: its plant, index, chain, content store and reading keys."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chromatrace.chain.client import Call, Chain
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.records.catalogue import Catalogue
+from chromatrace.records.desk import Desk
+from chromatrace.records.reader_key import ReaderKey
+from chromatrace.records.vault import Vault
+
+if TYPE_CHECKING:
+    from chromatrace.plant import Plant
+
+LEDGER = "ProcessLedger"
+
+
+class ChainWriter:
+    """Appends as the chain's signer."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    def may_read(self, department: bytes) -> bool:
+        """See `desk.Writer`."""
+        return bool(self._chain.read(LEDGER, "mayReadDepartment", department, self._chain.sender))
+
+    def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
+        """See `desk.Writer`."""
+        self._chain.simulate(LEDGER, "appendRecords", department, kind, packed)
+
+    def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
+        """See `desk.Writer`."""
+        return self._chain.submit(Call(LEDGER, "appendRecords", (department, kind, packed))).tx
+
+
+def plant_of(named: str) -> Plant:
+    """The plant of that name, or of that configuration file."""
+    from chromatrace.plant import example_plant, example_plants, load_plant
+
+    return example_plant(named) if named in example_plants() else load_plant(Path(named))
+
+
+def open_desk(workspace: Workspace, plant: str) -> Desk:
+    """The desk of the organisation that the signer acts for."""
+    chain = workspace.chain
+    organisation = chain.read("Consortium", "operator", chain.sender)["organisation"]
+    catalogue = Catalogue(plant_of(plant).record_kinds)
+    return Desk(catalogue, workspace.index, ChainWriter(chain), vault_of(workspace), organisation or None)
+
+
+def vault_of(workspace: Workspace) -> Vault:
+    """The content store of the data folder."""
+    return Vault(workspace.data / "vault")
+
+
+def key_path(workspace: Workspace, name: str) -> Path:
+    """Where the private key of the reader `name` lies."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if not plain:
+        raise InvalidInput("a reader's name needs a letter or digit", field="reader")
+    return workspace.data / "keys" / "readers" / f"{plain}.pem"
+
+
+def reading_key(workspace: Workspace, name: str) -> ReaderKey:
+    """The private key of the reader `name`. Raises `KeyMissing`."""
+    return ReaderKey.load(key_path(workspace, name), name, os.environ.get("CHROMATRACE_READER_PASSWORD"))

@@ -1,0 +1,165 @@
+"""Where records come in and go out: checked, sealed, appended; traced for those who may read.
+
+The index and the chain are given as what the desk needs of them (`Records`, `Ledger`), so that the command line, the
+portal and tests put together their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from chromatrace.domain.errors import NotFound
+from chromatrace.domain.ledger_entries import LedgerEntry, RecordId, SubjectId, kind_hash, pack, subject_id
+from chromatrace.domain.record_kinds import FieldType, RecordKind
+from chromatrace.records.catalogue import Catalogue
+from chromatrace.records.document import MAX_DOCUMENT, RecordDocument
+from chromatrace.records.errors import InvalidRecord, KeyMissing, NoSuchProduct, RecordNotReadable
+from chromatrace.records.preparation import Ledger, Prepared, prepare
+from chromatrace.records.reader_key import Reader, ReaderKey
+from chromatrace.records.vault import Vault
+
+
+class Department(Protocol):
+    """A department as the index has it."""
+
+    @property
+    def id(self) -> bytes:
+        """Its identifier on the chain."""
+
+    @property
+    def name(self) -> str:
+        """Its name within its organisation."""
+
+
+class Entry(Protocol):
+    """A record's entry as the index has it."""
+
+    @property
+    def department(self) -> bytes:
+        """Whose it is."""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the document."""
+
+
+class Records(Ledger, Protocol):
+    """What the desk asks of the index."""
+
+    def departments(self, organisation: int | None = None) -> Sequence[Any]:
+        """All departments (`Department`)."""
+
+    def records_of(self, subject: SubjectId, departments: Sequence[bytes] | None = None) -> Sequence[Any]:
+        """Entries about a product (`Entry`), of these departments only."""
+
+    def record(self, record: RecordId) -> Sequence[Any]:
+        """The entries of one record (`Entry`)."""
+
+
+class Writer(Protocol):
+    """What the desk asks of the chain."""
+
+    def may_read(self, department: bytes) -> bool:
+        """Whether the caller may read a department now."""
+
+    def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
+        """Raises what the contract would refuse the append with."""
+
+    def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
+        """Appends, and returns the transaction's id."""
+
+
+class Desk:
+    """Records of one organisation's departments. `organisation`: its number on the chain."""
+
+    def __init__(
+        self, catalogue: Catalogue, records: Records, writer: Writer, vault: Vault, organisation: int | None = None
+    ) -> None:
+        self.catalogue = catalogue
+        self._records, self._writer, self._vault = records, writer, vault
+        self._organisation = organisation
+
+    def department_of(self, kind: RecordKind) -> Any:
+        """The department that writes a kind. Raises `NotFound` where it is not open."""
+        for department in self._records.departments(self._organisation):
+            if department.name == kind.department:
+                return department
+        raise NotFound(
+            f"the department {kind.department!r} is not open", field="department", hint="see `chromatrace record open`"
+        )
+
+    def require_writer(self, kind: RecordKind) -> None:
+        """Raises what the contract says to a caller that may not append to the kind's department, and nothing more."""
+        probe = LedgerEntry(RecordId(b"\1" * 20), SubjectId(b"\1" * 20), None, b"\1" * 32)
+        self._writer.check(self.department_of(kind).id, kind_hash(kind.schema), probe.to_bytes())
+
+    def document(self, kind: RecordKind, members: object, files: Mapping[str, Path]) -> RecordDocument:
+        """The checked document; `files` are attached to their fields, and others that it names must be stored."""
+        given = dict(members) if isinstance(members, Mapping) else members
+        for name, path in files.items():
+            field = kind.field(name)
+            if field is None or field.type is not FieldType.FILE or not isinstance(given, dict):
+                raise InvalidRecord(f"{kind.schema} has no field for a file of that name", field=f"/{name}")
+            with path.open("rb") as file:
+                given[name] = "0x" + hashlib.file_digest(file, "sha256").hexdigest()
+        document = RecordDocument.new(kind, given)
+        for field in kind.fields:
+            named = document.fields.get(field.name) if field.type is FieldType.FILE else None
+            if named and field.name not in files and bytes.fromhex(named[2:]) not in self._vault:
+                raise InvalidRecord("no such file is stored", field=f"/{field.name}", hint="attach it")
+        return document
+
+    def prepare(self, document: RecordDocument, ledger: Ledger | None = None) -> Prepared:
+        """See `preparation.prepare`."""
+        return prepare(self.catalogue, document, ledger or self._records)
+
+    def add(self, prepared: Sequence[Prepared], readers: Sequence[Reader], files: Mapping[str, Path]) -> str:
+        """Appends records of one kind in one transaction; returns its id. What the contract refuses is not stored."""
+        kind = prepared[0].document.kind
+        department = self.department_of(kind).id
+        packed = pack(entry for one in prepared for entry in one.entries)
+        self._writer.check(department, prepared[0].kind, packed)
+        for path in files.values():
+            with path.open("rb") as file:
+                self._vault.put(file, readers)
+        for one in prepared:
+            self._vault.put(io.BytesIO(one.document.to_bytes()), readers)
+        return self._writer.append(department, prepared[0].kind, packed)
+
+    def trace(self, product: str) -> tuple[Any, ...]:
+        """The entries about a product in every department that the caller may read, oldest first.
+
+        Raises `RecordNotReadable` for one who may read none, whether there is such a product or not, and
+        `NoSuchProduct` where none of the caller's departments has anything about it.
+        """
+        readable = [item.id for item in self._records.departments() if self._writer.may_read(item.id)]
+        if not readable:
+            raise RecordNotReadable("not authorised", field="product")
+        found = self._records.records_of(subject_id(product), readable)
+        if not found:
+            raise NoSuchProduct(f"no such product {product!r}", field="product")
+        return tuple(found)
+
+    def find(self, record: RecordId) -> Any:
+        """The first entry of a record. Raises `RecordNotReadable` where there is none, and likewise where hidden."""
+        found = next(iter(self._records.record(record)), None)
+        if found is None or not self._writer.may_read(found.department):
+            raise RecordNotReadable("there is no such record, or you may not read it", field="key")
+        return found
+
+    def read(self, entry: Any, keys: Sequence[ReaderKey]) -> RecordDocument | None:
+        """The document of an entry, by the first of these keys that opens it; None where none does.
+
+        Raises `ContentNotFound`, `ContentChanged`.
+        """
+        for key in keys:
+            try:
+                data = self._vault.read_whole(entry.digest, key, MAX_DOCUMENT)
+            except KeyMissing:
+                continue
+            return RecordDocument.from_bytes(data, self.catalogue)
+        return None

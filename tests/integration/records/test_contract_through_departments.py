@@ -1,0 +1,243 @@
+"""BPDMS's worked example on a real chain, by the command line: one contract, six departments, and who sees what."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chromatrace.chain.client import Chain
+from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.cli import main
+from chromatrace.domain.identifiers import check_digit
+from chromatrace.index import Follower, Index
+from chromatrace.plant import example_plant
+from chromatrace.records.catalogue import Catalogue
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
+
+from contract_order import CONTRACT, story
+
+GLN, OTHER_GLN = (body + check_digit(body) for body in ("952123400000", "952123400001"))
+REGISTRAR, ADMINISTRATOR = 0, 1
+SALES, DESIGN, PRODUCTION, PROCESSING, ASSEMBLY, QUALITY = range(2, 8)
+SUPERVISOR, STRANGER, RIVAL = 8, 9, 10
+CATALOGUE = Catalogue(example_plant("engineer-to-order").record_kinds)
+DEPARTMENTS = dict(zip(CATALOGUE.departments, (SALES, DESIGN, PRODUCTION, PROCESSING, ASSEMBLY, QUALITY), strict=True))
+
+
+class Shop:
+    """A deployment with the six departments, each with one operator and its reading key in the one data folder."""
+
+    def __init__(self, node, manifest, folder):
+        self.node, self.manifest, self.folder = node, manifest, folder
+
+    def run(self, account, *words, status=0):
+        """Runs the command as a dev account, and gives what it printed."""
+        options = ["--rpc-url", self.node.url, "--manifest", str(self.manifest), "--data", str(self.folder / "data")]
+        arguments = [*options, "--dev-account", str(account), *map(str, words), "--json"]
+        before, sys.argv = sys.argv, ["chromatrace", *arguments]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DevKeyWarning)
+                answer = CliRunner().invoke(main, arguments)
+        finally:
+            sys.argv = before
+        assert answer.exit_code == status, answer.output
+        return json.loads(answer.stdout)
+
+    def refused(self, account, *words):
+        """The refusal: its name and field."""
+        said = self.run(account, *words, status=1)
+        return said["error"], said.get("field")
+
+    def write(self, value):
+        """A file with a document."""
+        path = self.folder / "document.json"
+        path.write_text(json.dumps(value))
+        return path
+
+    def add(self, account, value, *words):
+        return self.run(account, "record", "add", self.write(value), *words)
+
+    def stored(self):
+        """Every file of the content store."""
+        return {path for path in (self.folder / "data" / "vault").rglob("*") if path.is_file() and path.name != ".lock"}
+
+    def blocks(self):
+        return int(self.node.rpc().call("eth_blockNumber"), 16)
+
+
+def address(account):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DevKeyWarning)
+        return dev_signer(account, 31337).address
+
+
+@pytest.fixture(scope="module")
+def shop(request, tmp_path_factory):
+    root = Path(__file__).resolve().parents[2] / "conftest.py"
+    deploy = request.config.pluginmanager.get_plugin(str(root)).deploy
+    folder = tmp_path_factory.mktemp("records")
+    with DevNode("anvil") as node:
+        made = Shop(node, deploy(node, folder), folder)
+        roles = "admin,gateway,supervisor"
+        for gln, name in ((GLN, "Example Gears"), (OTHER_GLN, "Example Rival")):
+            made.run(REGISTRAR, "org", "register", gln, name, "--kind", "manufacturer", "--roles", roles)
+        made.run(REGISTRAR, "org", "appoint", address(ADMINISTRATOR), GLN, "--roles", "admin")
+        made.run(REGISTRAR, "org", "appoint", address(SUPERVISOR), GLN, "--roles", "supervisor")
+        made.run(REGISTRAR, "org", "appoint", address(RIVAL), OTHER_GLN, "--roles", roles)
+        opened = made.run(ADMINISTRATOR, "record", "open")
+        assert list(opened["departments"]) == list(DEPARTMENTS)
+        for department, account in DEPARTMENTS.items():
+            made.run(REGISTRAR, "org", "appoint", address(account), GLN, "--roles", "gateway")
+            made.run(ADMINISTRATOR, "record", "member", department, address(account))
+            made.run(account, "record", "key", department)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def done(shop):
+    """The transactions of the contract and both its products, in the order of the departments."""
+    drawing = shop.folder / "drawing.step"
+    drawing.write_bytes(b"ISO-10303-21;" * 50_000)
+    transactions = [shop.add(SALES, CONTRACT)["tx"]]
+    for product in ("P-1", "P-2"):
+        for value in story(product):
+            department = (
+                Catalogue(example_plant("engineer-to-order").record_kinds).by_schema(value["schema"]).department
+            )
+            words = ["--attach", f"drawing_file={drawing}"] if "drawing_file" in value else []
+            transactions.append(shop.add(DEPARTMENTS[department], value, *words)["tx"])
+    return transactions
+
+
+def test_a_supervisor_traces_the_product_across_all_departments(shop, done):
+    found = shop.run(SUPERVISOR, "record", "list", "P-1")["records"]
+    assert [one["department"] for one in found] == [
+        *("Sales", "Product design", "Production management"),
+        *("Discrete processing", "Discrete processing", "Assembly line", "Quality inspection"),
+    ]
+    assert [one["entry"]["appended"]["tx_hash"] for one in found] == done[:7]
+    assert found[0]["key"] == "C-2026-001"
+    for earlier, later in pairwise(found[:4]):
+        assert later["entry"]["preceding"] == earlier["entry"]["record"]
+
+
+def test_a_member_sees_its_own_department(shop, done):
+    found = shop.run(DESIGN, "record", "list", "P-2")["records"]
+    assert [one["department"] for one in found] == ["Product design"]
+
+
+@pytest.mark.parametrize("product", ["P-1", "P-404"])
+@pytest.mark.parametrize("who", [STRANGER, RIVAL, ADMINISTRATOR])
+def test_others_do_not_learn_whether_there_is_such_a_product(shop, done, who, product):
+    said = shop.run(who, "record", "list", product, status=1)
+    assert (said["error"], said["message"]) == ("RecordNotReadable", "not authorised")
+
+
+def test_no_such_product(shop, done):
+    for who in (SUPERVISOR, DESIGN):
+        assert shop.refused(who, "record", "list", "P-404") == ("NoSuchProduct", "product")
+
+
+def test_a_record_is_shown_with_its_file(shop, done, tmp_path):
+    target = tmp_path / "drawing"
+    shown = shop.run(DESIGN, "record", "show", "product-design.design", "D-1", "--save", f"drawing_file={target}")
+    assert shown["fields"]["contract_id"] == "C-2026-001"
+    assert target.read_bytes() == (shop.folder / "drawing.step").read_bytes()
+
+
+def test_hidden_and_absent_records_are_refused_alike(shop, done):
+    hidden = shop.run(DESIGN, "record", "show", "sales.contract-order", "C-2026-001", status=1)
+    absent = shop.run(DESIGN, "record", "show", "sales.contract-order", "C-404", status=1)
+    assert hidden == absent
+    assert hidden["error"] == "RecordNotReadable"
+
+
+def test_grant_and_revoke(shop, done):
+    reader = shop.run(STRANGER, "record", "key", "Auditor")["reader"]
+    words = ["record", "show", "sales.contract-order", "C-2026-001", "--as", "Auditor"]
+    assert shop.refused(SUPERVISOR, *words) == ("KeyMissing", "as")
+    granted = shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--to", reader)
+    assert granted["readers"] == ["Sales", "Auditor"]
+    assert shop.run(SUPERVISOR, *words)["fields"]["customer"] == "Example Windows"
+    shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--revoke", "Auditor")
+    assert shop.refused(SUPERVISOR, *words) == ("KeyMissing", "as")
+
+
+NEW = CONTRACT | {"contract_id": "C-new"}
+
+
+@pytest.mark.parametrize(
+    ("who", "value", "error", "field"),
+    [
+        (DESIGN, NEW, "NotMember", "signer"),
+        (STRANGER, NEW, "UnknownOperator", "operator"),
+        (RIVAL, NEW, "NotFound", "department"),
+        (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, "UnknownSchema", "/schema"),
+        (SALES, NEW | {"customer": 7}, "InvalidRecord", "/customer"),
+        (SALES, NEW | {"customer": "x" * 201}, "InvalidRecord", "/customer"),
+        (SALES, CONTRACT, "RecordExists", "/contract_id"),
+        (PRODUCTION, story()[1] | {"work_order_id": "W-9", "drawing_id": "D-9"}, "UnknownPreceding", "/drawing_id"),
+        (
+            DESIGN,
+            story()[0] | {"drawing_id": "D-9", "drawing_file": "0x" + "77" * 32},
+            "InvalidRecord",
+            "/drawing_file",
+        ),
+        (QUALITY, story()[5] | {"product_id": "P-9"}, "UnknownPreceding", "/product_id"),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_written(shop, done, who, value, error, field):
+    before = shop.blocks(), shop.stored()
+    assert shop.refused(who, "record", "add", shop.write(value)) == (error, field)
+    assert (shop.blocks(), shop.stored()) == before
+
+
+def test_bulk_import_takes_what_is_right_and_reports_the_rest(shop, done):
+    table = shop.folder / "components.csv"
+    header = "component_id,line_id,workers,processing_route,route_signature,work_order_id,product_id"
+    good = [f"K-b{number},L-1,worker 1;worker 2,mill,0x{'0a' * 48},W-1,P-1" for number in range(120)]
+    bad = ["K-b1,L-1,w,mill,0xaa,W-1,P-1", "K-x,L-1,w,mill,0xaa,W-404,P-1", "K-y,L-1,w,mill,AA,W-1,P-1", "K-z,L-1"]
+    table.write_text("\n".join([header, *good, *bad]) + "\n")
+    words = ["record", "import", table, "--kind", "discrete-processing.component", "--batch", "50"]
+    said = shop.run(PROCESSING, *words, status=1)
+    assert (said["taken"], said["refused"], len(said["transactions"])) == (120, 4, 3)
+    assert [(one["line"], one["error"], one["field"]) for one in said["refusals"]] == [
+        (122, "RecordExists", "/component_id"),
+        (123, "UnknownPreceding", "/work_order_id"),
+        (124, "InvalidRecord", "/route_signature"),
+        (125, "InvalidRecord", ""),
+    ]
+    again = shop.run(PROCESSING, *words, status=1)
+    assert (again["taken"], again["refused"]) == (0, 124)
+
+
+def test_json_lines_are_imported_too(shop, done):
+    lines = shop.folder / "orders.jsonl"
+    orders = [CONTRACT | {"contract_id": f"C-j{number}"} for number in range(3)]
+    lines.write_text("\n".join([*map(json.dumps, orders), "{", '{"a":1,"a":2}']))
+    said = shop.run(SALES, "record", "import", lines, "--kind", "sales.contract-order", status=1)
+    assert (said["taken"], said["refused"]) == (3, 2)
+
+
+def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done):
+    index, manifest = Index("sqlite://"), Manifest.load(shop.manifest)
+    rpc = shop.node.rpc()
+    Follower(index, rpc, manifest).sync()
+    kept = Index(f"sqlite:///{shop.folder / 'data' / 'index.db'}")
+    Follower(kept, rpc, manifest).sync()
+    assert kept.digest() == index.digest()
+    chain = Chain(rpc, manifest)
+    for view in index.departments():
+        held = chain.read("ProcessLedger", "department", view.id)
+        assert (held["organisation"], held["count"], held["head"]) == (view.organisation, view.count, view.head)
+        assert view.count > 0
