@@ -40,6 +40,11 @@ lint: setup ## ruff, mypy, solhint, import rules, stale ABIs
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 	$(BIN)/python scripts/export_abi.py --check
 
+audit: setup ## slither over the contracts, in an environment of its own
+	@test -x .venv-audit/bin/slither || ($(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/pip install --quiet --require-hashes -r requirements-audit.txt)
+	PATH="$(CURDIR)/.venv-audit/bin:$(PATH)" slither . --compile-force-framework brownie
+
 bench: setup ## figures beside their rivals; `make bench ONLY=name` runs one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 

@@ -3,12 +3,12 @@
 | variable                  | default                                  | what it is                                    |
 |---------------------------|------------------------------------------|-----------------------------------------------|
 | CHROMATRACE_RPC_URL       | http://127.0.0.1:8545                    | JSON-RPC endpoint of the chain                |
-| CHROMATRACE_DATA          | .chromatrace                             | folder of spool, outbox, index, documents, keys |
+| CHROMATRACE_DATA          | .chromatrace                             | spool, outbox, index, documents, keys         |
 | CHROMATRACE_DATABASE_URL  | sqlite:///<data>/index.db                | SQL database of the index                     |
 | CHROMATRACE_MANIFEST      | docs/deployments/<chain-id>.json         | deployment manifest                           |
 | CHROMATRACE_KEYSTORE      | none                                     | encrypted keystore of the acting operator     |
 | CHROMATRACE_KEY_PASSWORD  | asked for                                | password of that keystore                     |
-| CHROMATRACE_DEV_ACCOUNT   | none                                     | index of an Anvil dev account, dev chains only |
+| CHROMATRACE_DEV_ACCOUNT   | none                                     | number of an Anvil account; dev chains only   |
 | CHROMATRACE_BASE_URL      | http://127.0.0.1:8000                    | what stands before `/01/…` in a QR code       |
 """
 
