@@ -35,6 +35,7 @@ TWO_DAYS_S = 172_800
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER = (
     keccak(name) for name in (b"REGISTRAR", b"VERDICT_LEDGER", b"CUSTODY_LEDGER")
 )
+CONTRACTS = ("Consortium", "RouteVerifier", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
 POINTERS = (
     ("RouteVerifier", "consortium", "Consortium"),
     ("BatchRegistry", "consortium", "Consortium"),
@@ -99,6 +100,8 @@ def _standing(connection: Connection, path: Path) -> dict[str, Any] | None:
         return None
     known = Manifest.load(path)
     try:
+        if set(known.contracts) != set(CONTRACTS):
+            raise WrongDeployment(f"{path} names {', '.join(known.contracts)}", field="contracts")
         known.verify(connection.rpc)
         _hold_against_sources(connection, known)
     except WrongDeployment as refusal:
@@ -118,7 +121,7 @@ def _hold_against_sources(connection: Connection, known: Manifest) -> None:
     if not connection.is_dev:
         return
     for name, entry in known.contracts.items():
-        sent = connection.rpc.call("eth_getTransactionByHash", entry.tx)
+        sent = entry.tx and connection.rpc.call("eth_getTransactionByHash", entry.tx)
         code = connection.compiled[name].bytecode.removeprefix("0x")
         if not sent or not sent["input"].removeprefix("0x").startswith(code[: -2 * METADATA_BYTES]):
             raise WrongDeployment(f"{name} on the chain was compiled from other sources", field=f"contracts.{name}")

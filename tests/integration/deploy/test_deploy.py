@@ -1,0 +1,203 @@
+"""`scripts/deploy.py` and `scripts/grant.py` as they are run: own processes, real chains."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+from eth_hash.auto import keccak
+
+from chromatrace.chain.abi import contract
+from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.manifest import Manifest
+from chromatrace.domain.identifiers import check_digit
+
+ROOT = Path(__file__).resolve().parents[3]
+NAMES = {"Consortium", "RouteVerifier", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger"}
+REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER = (
+    keccak(name) for name in (b"REGISTRAR", b"VERDICT_LEDGER", b"CUSTODY_LEDGER")
+)
+PASSWORD = "only for this test"
+
+
+def run(script, node, folder, *arguments, **environment):
+    """Runs one of the scripts with `--json`; its exit status and its answer."""
+    command = [sys.executable, ROOT / "scripts" / f"{script}.py", *arguments, "--json"]
+    if node is not None:
+        command += ["--rpc", node.url]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("CHROMATRACE_")}
+    tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [*command, "--manifest-dir", folder],
+        capture_output=True,
+        text=True,
+        env=clean | {"PATH": tools} | environment,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def read(node, manifest, name, function, *args):
+    """What a view of a deployed contract answers."""
+    abi = contract(name)
+    call = {"to": manifest.address(name), "data": "0x" + abi.encode(function, *args).hex()}
+    return abi.decode_output(function, node.rpc().call("eth_call", call, "latest"))
+
+
+def block_number(node):
+    return int(node.rpc().call("eth_blockNumber"), 16)
+
+
+@pytest.fixture(params=["anvil", "ganache"])
+def node(request):
+    with DevNode(request.param, chain_id=31337 if request.param == "anvil" else 1337) as running:
+        yield running
+
+
+@pytest.fixture
+def anvil_node():
+    with DevNode("anvil") as running:
+        yield running
+
+
+def test_deploys_wires_and_is_idempotent(node, tmp_path):
+    status, answer = run("deploy", node, tmp_path)
+    assert (status, answer["deployed"]) == (0, True)
+    path = tmp_path / f"{node.chain_id}.json"
+    assert answer["path"] == str(path)
+    manifest = Manifest.load(path)
+    manifest.verify(node.rpc())
+    assert set(manifest.contracts) == NAMES
+    assert manifest.block == min(entry.block for entry in manifest.contracts.values())
+    for role, holder in (
+        (REGISTRAR, manifest.admin),
+        (VERDICT_LEDGER, manifest.address("InspectionLedger")),
+        (CUSTODY_LEDGER, manifest.address("CustodyLedger")),
+    ):
+        assert read(node, manifest, "Consortium", "hasRole", role, holder)
+
+    written, block = path.read_bytes(), block_number(node)
+    status, answer = run("deploy", node, tmp_path)
+    assert (status, answer["deployed"]) == (0, False)
+    assert path.read_bytes() == written
+    assert block_number(node) == block
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_dev_chain_that_was_started_afresh_is_deployed_to_again(anvil_node, tmp_path):
+    run("deploy", anvil_node, tmp_path)
+    with DevNode("anvil") as fresh:
+        fresh.rpc().call("anvil_mine", "0x5")
+        status, answer = run("deploy", fresh, tmp_path)
+        assert (status, answer["deployed"]) == (0, True)
+        manifest = Manifest.load(tmp_path / "31337.json")
+        assert manifest.block == 6
+        manifest.verify(fresh.rpc())
+
+
+def test_policies_and_admin_come_from_the_arguments(anvil_node, tmp_path):
+    admin = Account.create().address
+    status, _ = run(
+        "deploy",
+        anvil_node,
+        tmp_path,
+        *("--admin", admin, "--admin-delay", "60"),
+        *("--first-units-per-sample", "50", "--first-independent", "--no-final-independent"),
+    )
+    assert status == 0
+    manifest = Manifest.load(tmp_path / "31337.json")
+    assert manifest.admin == admin
+    assert read(anvil_node, manifest, "Consortium", "hasRole", REGISTRAR, admin)
+    pending, _ = read(anvil_node, manifest, "Consortium", "pendingDefaultAdmin")
+    assert pending.lower() == admin.lower()
+    assert read(anvil_node, manifest, "Consortium", "defaultAdminDelay") == 60
+    assert list(read(anvil_node, manifest, "InspectionLedger", "policy", 0).values()) == [50, True]
+    assert list(read(anvil_node, manifest, "InspectionLedger", "policy", 1).values()) == [0, False]
+
+
+def test_a_missing_role_is_found(anvil_node, tmp_path):
+    run("deploy", anvil_node, tmp_path)
+    manifest = Manifest.load(tmp_path / "31337.json")
+    ledger = manifest.address("CustodyLedger")
+    data = "0x" + contract("Consortium").encode("revokeRole", CUSTODY_LEDGER, ledger).hex()
+    call = {"from": manifest.admin, "to": manifest.address("Consortium"), "data": data}
+    anvil_node.rpc().call("eth_sendTransaction", call)
+    status, answer = run("deploy", anvil_node, tmp_path)
+    assert (status, answer["error"], answer["field"]) == (1, "WrongDeployment", "Consortium")
+    assert answer["message"] == f"{ledger} lacks the role 0x{CUSTODY_LEDGER.hex()} in Consortium"
+
+
+def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path):
+    keystore, key = tmp_path / "deployer.json", Account.create()
+    keystore.write_text(json.dumps(Account.encrypt(key.key, PASSWORD, kdf="pbkdf2", iterations=1000)))
+    with_key = ("--keystore", keystore)
+    folder = tmp_path / "manifests"
+    with DevNode("anvil", chain_id=4242) as real:
+        status, answer = run("deploy", real, folder)
+        assert (status, answer["error"], answer["field"]) == (1, "SignerMissing", "keystore")
+        status, answer = run("deploy", real, folder, *with_key, CHROMATRACE_KEY_PASSWORD="wrong")
+        assert (status, answer["error"], answer["field"]) == (1, "KeystoreError", "keystore")
+        status, answer = run("deploy", real, folder, *with_key, CHROMATRACE_KEY_PASSWORD=PASSWORD)
+        assert (status, answer["error"]) == (1, "RpcError")
+        assert "insufficient funds" in answer["message"].lower()
+        assert not folder.exists()
+
+        real.rpc().call("anvil_setBalance", key.address, hex(10**19))
+        status, answer = run("deploy", real, folder, *with_key, CHROMATRACE_KEY_PASSWORD=PASSWORD)
+        assert (status, answer["deployed"]) == (0, True)
+        assert answer["manifest"]["admin"] == key.address
+    written = (folder / "4242.json").read_bytes()
+    with DevNode("anvil", chain_id=4242) as fresh:
+        fresh.rpc().call("anvil_setBalance", key.address, hex(10**19))
+        status, answer = run("deploy", fresh, folder, *with_key, CHROMATRACE_KEY_PASSWORD=PASSWORD)
+        assert (status, answer["error"]) == (1, "WrongDeployment")
+        assert "never deployed to twice" in answer["message"]
+        assert block_number(fresh) == 0
+    assert (folder / "4242.json").read_bytes() == written
+
+
+def test_no_chain(tmp_path):
+    status, answer = run("deploy", None, tmp_path, "--rpc", "http://127.0.0.1:1")
+    assert (status, answer["error"], answer["field"]) == (1, "ChainUnavailable", "rpc_url")
+    status, answer = run("deploy", None, tmp_path)
+    assert (status, answer["error"], answer["field"]) == (1, "InvalidInput", "rpc")
+
+
+def gln(number):
+    body = f"952123{number:06d}"
+    return body + check_digit(body)
+
+
+def test_grants(anvil_node, tmp_path):
+    def grant(*arguments):
+        return run("grant", anvil_node, tmp_path, *arguments)
+
+    status, answer = grant("organisation", "--gln", gln(1), "--kind", "carrier", "--name", "x", "--roles", "logistics")
+    assert (status, answer["error"], answer["field"]) == (1, "NotFound", "manifest")
+
+    run("deploy", anvil_node, tmp_path)
+    manifest = Manifest.load(tmp_path / "31337.json")
+    maker = ("organisation", "--gln", gln(1), "--kind", "manufacturer", "--name", "Example Glass")
+    status, answer = grant(*maker, "--roles", "admin,producer")
+    assert (status, answer["organisation"]) == (0, 1)
+    assert read(anvil_node, manifest, "Consortium", "organisationOfGln", int(gln(1))) == 1
+    status, answer = grant(*maker, "--roles", "admin")
+    assert (status, answer["error"], answer["field"]) == (1, "GlnAlreadyRegistered", "gln")
+    status, answer = grant(*maker, "--roles", "wizard")
+    assert (status, answer["error"], answer["field"]) == (1, "InvalidInput", "roles")
+
+    status, answer = grant("operator", manifest.admin, "--organisation", gln(1), "--roles", "admin")
+    assert (status, answer["organisation"]) == (0, 1)
+    assert read(anvil_node, manifest, "Consortium", "may", manifest.admin, 1)
+
+    grant("organisation", "--gln", gln(2), "--kind", "franchisee", "--name", "Example Windows", "--roles", "franchisee")
+    status, answer = grant("scopes", "--reader", gln(2), "--scopes", "product,quality", "--gtins", "09521234543213")
+    assert (status, answer["reader"], answer["gtins"]) == (0, 2, [9521234543213])
+    granted = read(anvil_node, manifest, "Consortium", "grantOf", 1, 2, 9521234543213)
+    assert granted["scopes"] == 0b101
