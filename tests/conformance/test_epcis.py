@@ -306,7 +306,7 @@ def refusal(document):
 
 
 EVENT = "/epcisBody/eventList/0"
-REMOVED = object()
+REMOVED = "(removed)"
 
 
 @pytest.mark.parametrize(
