@@ -119,7 +119,7 @@ def route_facts(index: Queries, batch: BatchView, name: Name) -> RouteFacts | No
         return None
     view = index.route(batch.route)
     proof = index.proof_of(batch.batch_id, batch.route)
-    state, tone, headline, explanation = _words(batch, view, proof)
+    state, tone, headline, explanation = words_of(batch, view, proof)
     stations = tuple(
         StationFacts(step.step, step.process, step.station, step.key, name(step.organisation), step.revoked_from)
         for step in (view.steps if view else ())
@@ -128,7 +128,10 @@ def route_facts(index: Queries, batch: BatchView, name: Name) -> RouteFacts | No
     return RouteFacts(batch.route, state, tone, headline, explanation, view, owner, stations, proof)
 
 
-def _words(batch: BatchView, view: RouteView | None, proof: RouteProofView | None) -> tuple[RouteState, Tone, str, str]:
+def words_of(
+    batch: BatchView, view: RouteView | None, proof: RouteProofView | None
+) -> tuple[RouteState, Tone, str, str]:
+    """State, tone, headline and explanation of a batch's route, from what stands on the chain of it."""
     if view is None:
         explanation = "The batch was registered with a route that nobody has designed on this chain."
         return RouteState.UNKNOWN, Tone.CAUTION, "Unknown route", explanation

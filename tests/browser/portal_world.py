@@ -6,6 +6,9 @@ Example Glass makes panes, Example Spectroscopy inspects them, Example Windows s
     L2410B  recalled after release                        L2410E  stopped: first inspection failed
     L2410C  on hold                                       L2410F  released, offered, its inspection document altered
     L2410G  released, offered                             L2410H  released
+
+Routes: L2410H followed the designed one, which is proven; L2410D and L2410E are on it; L2410C was released under one
+that asks for no proof and has none; L2410F names one that nobody designed; the others have none.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from route_line import Line, station
+
 from app import PortalConfig
 from app.accounts import create_account
 from app.store import Store
@@ -27,6 +32,8 @@ from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
+from chromatrace.crypto.route import Profile, RouteKind, key_words, proof_of, signature_words
+from chromatrace.crypto.step import Verifier
 from chromatrace.domain.documents import (
     BatchContent,
     Comparison,
@@ -52,6 +59,17 @@ GTIN = "09521234543213"
 PASSWORD = "seven grey panes of glass"
 FAR = 4_000_000_000
 CHANNEL = "line-1"
+STATIONS = (
+    "101 Goods in",
+    "201 Sputtering, WO3",
+    "202 Sputtering, NiO",
+    "301 First inspection",
+    "302 Lamination",
+    "401 Edge seal",
+    "402 Final inspection",
+    "404 Grading and packing",
+)
+UNDESIGNED = b"\x17" * 32
 
 REGISTRAR, MAKER, LABORATORY, SHOP, OTHER_SHOP = range(5)
 
@@ -79,6 +97,7 @@ class World:
     documents: DocumentStore
     spool: Spool
     organisations: dict[str, int] = field(default_factory=dict)
+    routes: dict[str, Line] = field(default_factory=dict)
     shop_account: str = "store-12@example-windows"
     shop_address: str = ""
     maker_account: str = "line@example-glass"
@@ -137,8 +156,10 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
     _organisations(world)
     _accounts(world)
     window = _readings(world)
+    proven, free = _design(world, "electrochromic pane", required=True), _design(world, "sample pane", required=False)
+    routes = {"L2410C": free, "L2410D": proven, "L2410E": proven, "L2410F": UNDESIGNED, "L2410H": proven}
     for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410E", "L2410F", "L2410G", "L2410H"):
-        _register(world, lot)
+        _register(world, lot, routes.get(lot, bytes(32)))
     for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410F", "L2410G", "L2410H"):
         _inspect(world, lot, Stage.FIRST, Verdict.PASS, window)
     _inspect(world, "L2410E", Stage.FIRST, Verdict.FAIL, window)
@@ -147,6 +168,8 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
         world.submit(MAKER, commands.assemble(batch))
         _inspect(world, lot, Stage.FINAL, Verdict.PASS, None)
         world.submit(MAKER, commands.grade(batch, 188, 9, 3))
+        if lot == "L2410H":
+            _prove(world, "electrochromic pane", lot)
         world.submit(MAKER, commands.release(batch, SalesChannel.STANDARD))
     offer_until = int(time.time()) + 14 * 86_400
     for lot in ("L2410A", "L2410F", "L2410G"):
@@ -217,7 +240,30 @@ def _readings(world: World) -> ReadingWindow:
     return ReadingWindow(CHANNEL, MAKER_GLN, 40, 1_559, len(stored), head, first_ns + 30_000_000_000, last_ns)
 
 
-def _register(world: World, lot: str) -> None:
+def _design(world: World, name: str, *, required: bool) -> bytes:
+    """Registers the stations that are new and designs the route; its identifier."""
+    chain = world.chains[MAKER]
+    verifier = Verifier(world.manifest.chain_id, world.manifest.address("RouteVerifier"))
+    if not world.routes:
+        for process in STATIONS:
+            one = station(process, verifier, world.organisations["maker"])
+            words = key_words(one.key), signature_words(one.possession)
+            chain.send("RouteVerifier", "registerStationKey", process, *words)
+    line = Line.of(STATIONS, Profile.EVM, verifier, name)
+    keys = [one.key_id for one in line.design.stations]
+    chain.send("RouteVerifier", "designRoute", name, RouteKind.PROCESSING, required, keys, list(STATIONS))
+    world.routes[name] = line
+    return line.design.route
+
+
+def _prove(world: World, name: str, lot: str) -> None:
+    """Every station signs, and the chain checks it."""
+    line = world.routes[name]
+    proof, messages = proof_of(line.design, line.trace(bytes(world.key(lot).batch_id)))
+    world.chains[MAKER].send("RouteVerifier", "proveRoute", line.design.route, proof, messages)
+
+
+def _register(world: World, lot: str, route: bytes) -> None:
     key = world.key(lot)
     serials = SerialRange(1, 200, 6)
     content = BatchContent(
@@ -237,7 +283,7 @@ def _register(world: World, lot: str) -> None:
         ),
     )
     digest = world.documents.put(content.to_bytes())
-    registration = commands.Registration(key, 200, digest, serial_root(serials))
+    registration = commands.Registration(key, 200, digest, serial_root(serials), route)
     world.submit(MAKER, commands.register_batch(registration))
 
 

@@ -9,13 +9,22 @@ import pytest
 from app.facts.inspection import number_words
 from app.facts.parties import Party
 from app.facts.plot import HEIGHT, WIDTH, plots_of
+from app.facts.route import RouteFacts, RouteState, words_of
 from app.facts.status import Tone, status_of, stops_of
 from app.facts.timeline import steps_of
 from app.words import iso_time, plain_rfc3339, plain_time, short_hash, tag_words, unit_words
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
-from chromatrace.index.views import BatchView, EventRef, EventView
+from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict
+from chromatrace.index.views import (
+    BatchView,
+    ComponentView,
+    EventRef,
+    EventView,
+    RouteProofView,
+    RouteStepView,
+    RouteView,
+)
 
 REF = EventRef(7, b"\1" * 32, 1_792_000_000, b"\2" * 32, 0)
 ID = BatchId(b"\3" * 32)
@@ -196,3 +205,87 @@ def test_plots_prefer_what_was_asked_for_and_what_varies():
     assert [plot.tag for plot in plots_of(readings, [])] == ["wavy", "flat"]
     assert [plot.tag for plot in plots_of(readings, ["flat", "absent"])] == ["flat"]
     assert plots_of(_readings("bad", [1.0, 2.0], quality=0x80000000), []) == ()
+
+
+# -- routes
+
+ROUTE = RouteView(
+    id=b"\7" * 32,
+    organisation=1,
+    name="pane",
+    version=1,
+    kind=RouteKind.PROCESSING,
+    requires_proof=True,
+    steps=tuple(RouteStepView(n, f"process {n}", b"\x08" * 32, f"process {n}", 1, None) for n in range(1, 5)),
+    designed_by="0x" + "11" * 20,
+    designed=REF,
+)
+PROOF = RouteProofView(ROUTE.id, ID, b"\x09" * 32, "0x" + "22" * 20, REF, None, ())
+RECORDED = replace(PROOF, proven=None, recorded=REF)
+ON_ROUTE = replace(RELEASED, route=ROUTE.id)
+
+
+@pytest.mark.parametrize(
+    ("state", "view", "proof", "expected", "headline"),
+    [
+        (BatchState.RELEASED, ROUTE, PROOF, RouteState.PROVEN, "Proven in order"),
+        (BatchState.STOPPED, ROUTE, PROOF, RouteState.PROVEN, "Proven in order"),
+        (BatchState.RELEASED, ROUTE, replace(PROOF, recorded=REF), RouteState.PROVEN, "Proven in order"),
+        (BatchState.RELEASED, ROUTE, RECORDED, RouteState.RECORDED, "Recorded, not verified"),
+        (BatchState.ASSEMBLED, ROUTE, None, RouteState.OPEN, "Not proven yet"),
+        (BatchState.RELEASED, ROUTE, None, RouteState.WITHOUT, "Not proven"),
+        (BatchState.STOPPED, ROUTE, None, RouteState.BROKEN_OFF, "The route breaks off"),
+        (BatchState.SCRAPPED, ROUTE, None, RouteState.BROKEN_OFF, "The route breaks off"),
+        (BatchState.RELEASED, None, None, RouteState.UNKNOWN, "Unknown route"),
+        (BatchState.RELEASED, None, PROOF, RouteState.UNKNOWN, "Unknown route"),
+    ],
+)
+def test_each_state_of_a_route_has_its_words(state, view, proof, expected, headline):
+    found, tone, said, explanation = words_of(replace(ON_ROUTE, state=state), view, proof)
+    assert (found, said) == (expected, headline)
+    assert (tone is Tone.CLEAR) == (expected is RouteState.PROVEN)
+    assert ("signed what it did, in the designed order" in explanation) == (expected is RouteState.PROVEN)
+    assert explanation.endswith(".")
+
+
+def test_only_a_route_that_asks_for_a_proof_is_said_to_hold_back_the_release():
+    waiting = replace(ON_ROUTE, state=BatchState.GRADED)
+    assert "cannot be released" in words_of(waiting, ROUTE, None)[3]
+    assert "cannot be released" not in words_of(waiting, replace(ROUTE, requires_proof=False), None)[3]
+
+
+def test_a_proof_counts_its_stations_and_an_assemblys_its_parts():
+    assert "Each of the 4 stations" in words_of(ON_ROUTE, ROUTE, PROOF)[3]
+    assert "The one station" in words_of(ON_ROUTE, replace(ROUTE, steps=ROUTE.steps[:1]), PROOF)[3]
+    assembly = replace(ROUTE, kind=RouteKind.ASSEMBLY)
+    parts = tuple(ComponentView(ROUTE.id, bytes([n]) * 32) for n in range(3))
+    assert "3 parts that were each proven" in words_of(ON_ROUTE, assembly, replace(PROOF, components=parts))[3]
+    assert "one part that was" in words_of(ON_ROUTE, assembly, replace(PROOF, components=parts[:1]))[3]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8, 12, 64])
+def test_the_panes_of_a_route_darken_to_the_last(count):
+    route = RouteFacts(ROUTE.id, RouteState.PROVEN, Tone.CLEAR, "", "", ROUTE, None, (None,) * count, PROOF)
+    shades = [route.shade(step) for step in range(1, count + 1)]
+    assert shades == sorted(shades)
+    assert set(shades) <= {1, 2, 3, 4, 5}
+    assert shades[-1] == 5
+
+
+def test_a_proof_of_another_route_is_not_told_as_one_of_the_batchs_own():
+    own = _event("RouteProven", {"route": ROUTE.id, "subject": ID}, contract="RouteVerifier")
+    other = _event("RouteProven", {"route": b"\x0a" * 32, "subject": ID}, 1, contract="RouteVerifier")
+    recorded = _event("RouteRecordedUnverified", {"route": ROUTE.id, "subject": ID}, 2, contract="RouteVerifier")
+    titles = [(step.title, step.tone) for step in steps_of([own, other, recorded], [], _name, ROUTE)]
+    assert titles == [
+        ("Route proven in order", Tone.CLEAR),
+        ("Another route", Tone.CAUTION),
+        ("Route recorded, not verified", Tone.CAUTION),
+    ]
+    assert [step.title for step in steps_of([own], [], _name)] == ["Another route"]
+
+
+def test_an_assemblys_proof_is_told_once():
+    assembled = _event("AssemblyProven", {"route": ROUTE.id, "subject": ID, "components": []}, contract="RouteVerifier")
+    own = _event("RouteProven", {"route": ROUTE.id, "subject": ID}, 1, contract="RouteVerifier")
+    assert [step.event for step in steps_of([assembled, own], [], _name, ROUTE)] == ["RouteProven"]
