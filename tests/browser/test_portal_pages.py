@@ -6,12 +6,16 @@ import hashlib
 import re
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from eth_hash.auto import keccak
-from portal_world import GTIN, MAKER, OTHER_SHOP, PASSWORD, REGISTRAR, SHOP
+from flask import render_template
+from portal_world import GTIN, MAKER, OTHER_SHOP, PASSWORD, REGISTRAR, SHOP, STATIONS
 
 from app import create_app
+from app.facts.parties import Party
+from app.facts.route import route_facts, words_of
 from chromatrace.chain import commands
 from chromatrace.chain.devnode import DevNode
 from chromatrace.domain.errors import Unavailable
@@ -92,6 +96,75 @@ def test_every_step_names_its_transaction(client, world):
     assert "Registered" in titles
     assert "Readings anchored" in titles
     assert "First verdict applied" not in titles
+
+
+def _route_part(page):
+    found = re.search(r'<section class="route-part".*?</section>', page, re.DOTALL)
+    return found.group(0) if found else None
+
+
+@pytest.mark.parametrize("serial", ["", "/21/000042"])
+def test_a_proven_route_is_shown_step_by_step_with_its_transaction(client, world, serial):
+    route = _batch(client, "L2410H", serial).json["route"]
+    assert (route["state"], route["headline"]) == ("proven-in-order", "Proven in order")
+    assert [(step["step"], step["process"]) for step in route["steps"]] == list(enumerate(STATIONS, 1))
+    design = world.routes["electrochromic pane"].design
+    assert [step["key"] for step in route["steps"]] == [f"0x{one.key_id.hex()}" for one in design.stations]
+    chain = world.chains[MAKER]
+    assert chain.read("RouteVerifier", "isProven", bytes.fromhex(route["id"][2:]), world.key("L2410H").batch_id)
+    receipt = world.node.rpc().call("eth_getTransactionReceipt", route["record"]["tx_hash"])
+    verifier = world.manifest.address("RouteVerifier").lower()
+    log = next(log for log in receipt["logs"] if log["address"] == verifier)
+    assert log["data"][:66] == route["record"]["head"]
+    part = _route_part(client.get(f"/01/{GTIN}/10/L2410H{serial}").text)
+    assert route["record"]["tx_hash"] in part
+    assert re.findall(r'class="station-step">(\d+)<', part) == [str(n) for n in range(1, len(STATIONS) + 1)]
+    assert [part.index(process) for process in STATIONS] == sorted(part.index(process) for process in STATIONS)
+    assert "Each of the 8 stations signed what it did, in the designed order" in part
+    assert "It does not say that the work was done well" in part
+    assert "genuine" not in part.lower()
+
+
+@pytest.mark.parametrize(
+    ("lot", "state", "headline"),
+    [
+        ("L2410D", "not-proven-yet", "Not proven yet"),
+        ("L2410E", "breaks-off", "The route breaks off"),
+        ("L2410C", "not-proven", "Not proven"),
+        ("L2410F", "unknown-route", "Unknown route"),
+    ],
+)
+def test_a_route_that_is_not_proven_is_never_said_to_be(client, lot, state, headline):
+    route = _batch(client, lot).json["route"]
+    assert (route["state"], route["headline"], route["record"]) == (state, headline, None)
+    page = client.get(f"/01/{GTIN}/10/{lot}").text
+    assert headline in _route_part(page)
+    assert "proven in order" not in page.lower()
+    assert "shade-" not in _route_part(page)
+
+
+def test_a_batch_without_a_route_has_no_part_about_one(client):
+    assert _batch(client, "L2410G").json["route"] is None
+    assert _route_part(client.get(f"/01/{GTIN}/10/L2410G").text) is None
+
+
+def test_what_nobody_verified_is_shown_as_recorded(portal_app, world):
+    """As on a chain without the precompiles; this one refuses to record what it can check."""
+    with world.index.snapshot() as snapshot:
+        batch = snapshot.batch_by_key(world.key("L2410H"))
+        proven = route_facts(snapshot, batch, lambda number: Party(number, "Example Glass", "", "", standing=True))
+    record = replace(proven.proof, proven=None, recorded=proven.proof.proven)
+    state, tone, headline, explanation = words_of(batch, proven.view, record)
+    route = replace(proven, proof=record, state=state, tone=tone, headline=headline, explanation=explanation)
+    with portal_app.test_request_context():
+        part = render_template("parts/route.html", facts=SimpleNamespace(route=route))
+    assert "Recorded, not verified" in part
+    assert "does not count as a proof" in part
+    assert f"0x{record.recorded.tx_hash.hex()}" in part
+    assert "RouteVerifier.RouteRecordedUnverified" in part
+    assert "in the designed order" not in part
+    assert "proven in order" not in part.lower()
+    assert route.as_dict()["state"] == "recorded-not-verified"
 
 
 def test_published_documents_have_the_digests_on_the_chain(client):
