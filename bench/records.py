@@ -1,0 +1,176 @@
+"""Department records: gas of a bulk append, accounting time, and a trace among a million.
+
+Accounting: a document checked against the index, sealed, appended, and found in the index, one after the other, on
+Anvil, which mines at once. BPDMS published 0.39-0.49 s for it and 0.32-0.40 s for a query, on its own machines: stand
+them beside ours, not against. The trace is the index's answer for one product in six departments; the rights check on
+the chain, one call a department, is measured apart.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.figure import Figure
+from bench.gas import deployed_chain
+from chromatrace.chain.abi import contract
+from chromatrace.chain.client import Chain
+from chromatrace.cli.record_desk import ChainWriter
+from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
+from chromatrace.index import Follower, Index
+from chromatrace.index.models import position
+from chromatrace.index.source import Header, LogRange
+from chromatrace.index.store import Identity, Sight, Store, optimise
+from chromatrace.plant import example_plant
+from chromatrace.records.catalogue import Catalogue
+from chromatrace.records.desk import Desk
+from chromatrace.records.reader_key import ReaderKey
+from chromatrace.records.vault import Vault
+
+_BULK = 500
+_SINGLE = 60
+_MILLION = 1_000_000
+_BATCH = 1_000
+_DEPARTMENTS = 6
+_TRACES = 2_000
+
+
+def run(progress: Callable[[str], None]) -> list[Figure]:
+    """The chain's figures on a fresh Anvil, the trace on an index of synthetic logs."""
+    with deployed_chain() as (_, chain), tempfile.TemporaryDirectory() as folder:
+        progress(f"{_BULK} records in one transaction")
+        sales = _department(chain, "Sales")
+        gas = _bulk_gas(chain, sales)
+        progress(f"{_SINGLE} records, each from document to index")
+        accounting = _accounting(chain, Path(folder))
+        progress("rights of six departments")
+        rights_ms = _rights(chain, sales)
+    progress(f"{_MILLION:,} records into an index")
+    median_ms, slow_ms = _traces(progress)
+    bpdms = "BPDMS, as published, lower end"
+    return [
+        Figure(f"records: gas of each of {_BULK} in one transaction", gas, "gas", "lower", 4_500),
+        Figure("records: accounting, document to indexed, median", accounting, "s", "lower", None, bpdms, 0.39),
+        Figure("records: trace among a million, median", median_ms, "ms", "lower", 5, bpdms, 320),
+        Figure("records: trace among a million, 99th percentile", slow_ms, "ms", "lower", 20, bpdms, 320),
+        Figure("records: rights of a caller in six departments", rights_ms, "ms", "lower"),
+    ]
+
+
+def _department(chain: Chain, name: str) -> bytes:
+    opened = chain.send("ProcessLedger", "openDepartment", name).event("DepartmentOpened").args["department"]
+    chain.send("ProcessLedger", "setMember", opened, chain.sender, 3)
+    return bytes(opened)
+
+
+def _entry(number: int) -> LedgerEntry:
+    """Without a zero byte to speak of: as dear as records are."""
+    return LedgerEntry(
+        record_id("k", str(number)), subject_id(str(number)), record_id("before", str(number)), os.urandom(32)
+    )
+
+
+def _bulk_gas(chain: Chain, department: bytes) -> float:
+    kind = kind_hash("chromatrace.record/bench/1")
+    chain.send("ProcessLedger", "appendRecords", department, kind, pack([_entry(-1)]))
+    receipt = chain.send("ProcessLedger", "appendRecords", department, kind, pack(map(_entry, range(_BULK))))
+    assert receipt.gas_used is not None
+    return receipt.gas_used / _BULK
+
+
+def _accounting(chain: Chain, folder: Path) -> float:
+    catalogue = Catalogue(example_plant("engineer-to-order").record_kinds)
+    kind, key = catalogue.newest("sales.contract-order"), ReaderKey.generate("Sales")
+    index = Index(folder / "index.db")
+    follower = Follower(index, chain.rpc, chain.manifest)
+    follower.sync()
+    desk = Desk(catalogue, index, ChainWriter(chain), Vault(folder / "vault"), 1)
+    seconds = []
+    for number in range(_SINGLE):
+        order = {
+            "contract_id": f"C-{number}",
+            "name": "Gear units",
+            "customer": "Example Windows",
+            "products": [{"product_id": f"P-{number}", "quantity": 1}],
+        }
+        start = time.perf_counter()
+        prepared = desk.prepare(desk.document(kind, order, {}))
+        desk.add([prepared], [key.reader], {})
+        while not index.subjects_of_record(prepared.document.record):
+            follower.sync()
+        seconds.append(time.perf_counter() - start)
+    index.close()
+    return statistics.median(seconds)
+
+
+def _rights(chain: Chain, department: bytes) -> float:
+    writer = ChainWriter(chain)
+    seconds = []
+    for _ in range(20):
+        start = time.perf_counter()
+        for _ in range(_DEPARTMENTS):
+            assert writer.may_read(department)
+        seconds.append(time.perf_counter() - start)
+    return 1_000 * statistics.median(seconds)
+
+
+def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
+    """Milliseconds, median and 99th percentile, of one product's records in all departments."""
+    chance = random.Random(1)
+    products = [subject_id(str(number)) for number in range(_MILLION // _DEPARTMENTS)]
+    with tempfile.TemporaryDirectory() as folder:
+        index = Index(Path(folder) / "index.db")
+        index.migrate()
+        departments = _fill(index, products)
+        optimise(index.engine)
+        progress(f"{_TRACES:,} traces")
+        seconds = []
+        for product in chance.sample(products[: _MILLION // _BATCH // _DEPARTMENTS * _BATCH], _TRACES):
+            start = time.perf_counter()
+            found = index.records_of(product, departments)
+            seconds.append(time.perf_counter() - start)
+            assert len({record.department for record in found}) == _DEPARTMENTS
+        index.close()
+    return 1_000 * statistics.median(seconds), 1_000 * statistics.quantiles(seconds, n=100)[98]
+
+
+def _fill(index: Index, products: list[Any]) -> list[bytes]:
+    """Every product once in each of six departments, a thousand records an event, an event a block."""
+    departments = [bytes([number + 1]) * 32 for number in range(_DEPARTMENTS)]
+    abi, kind, account = contract("ProcessLedger"), bytes(31) + b"\1", bytes(12) + b"\xa1" * 20
+    events = abi.events
+    store, at = Store(index.engine), Header(0, bytes(32), bytes(32), 1_700_000_000)
+    store.begin(Identity(31337, bytes(32), bytes(32), 1), at, Sight(at, 0))
+    logs = [
+        (events["DepartmentOpened"].topic + one + (1).to_bytes(32, "big") + account, _dynamic(b"Dep"))
+        for one in departments
+    ]
+    for start in range(0, len(products) - _BATCH + 1, _BATCH):
+        for one in departments:
+            packed = b"".join(os.urandom(20) + product + os.urandom(52) for product in products[start : start + _BATCH])
+            topics = events["RecordsAppended"].topic + one + start.to_bytes(32, "big") + account
+            logs.append((topics, kind + bytes(32) + _dynamic(packed, 96)))
+    for first in range(0, len(logs), 20):
+        part = logs[first : first + 20]
+        end = Header(at.number + len(part), os.urandom(32), bytes(32), at.time + len(part))
+        found = LogRange(at.number + 1, end)
+        for number, (topics, data) in enumerate(part, at.number + 1):
+            place = position(number, 0)
+            found.logs.append((place, place, "ProcessLedger", topics, data))
+            found.transactions[place] = os.urandom(32)
+            found.blocks[number] = os.urandom(32), at.time
+        store.append(at, found, Sight(end, 0))
+        at = end
+    return departments
+
+
+def _dynamic(value: bytes, offset: int = 32) -> bytes:
+    """A dynamic value behind its offset, as ABI data has it."""
+    padding = bytes(-len(value) % 32)
+    return offset.to_bytes(32, "big") + len(value).to_bytes(32, "big") + value + padding
