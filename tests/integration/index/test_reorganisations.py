@@ -85,6 +85,28 @@ def test_back_to_the_deployment(yard, index, follower, rebuilt_digest):
     assert index.digest() == rebuilt_digest()
 
 
+def test_proofs_that_the_chain_takes_back(yard, index, follower, rebuilt_digest):
+    batch, line = yard.register(), yard.design(2)
+    assert yard.prove(line, batch)
+    kept = head(yard)
+    other = yard.design(3)
+    assert yard.prove(other, batch)
+    assert yard.revoke("station 2")
+    follower.sync()
+    assert len(index.proofs_of(batch)) == 2
+    yard.rpc.call("anvil_rollback", head(yard) - kept)
+    yard.live(2)
+    follower.sync()
+    assert [proof.route for proof in index.proofs_of(batch)] == [line.design.route]
+    assert index.route(other.design.route) is None
+    assert index.digest() == rebuilt_digest()
+    yard.rpc.call("anvil_rollback", head(yard) - kept + 1)
+    yard.live(2)
+    follower.sync()
+    assert index.proofs_of(batch) == ()
+    assert index.digest() == rebuilt_digest()
+
+
 def test_many_in_a_row(yard, index, follower, rebuilt_digest):
     yard.random.seed(11)
     for _ in range(8):

@@ -7,8 +7,8 @@ from eth_hash.auto import keccak
 
 from chromatrace.chain.abi import contract
 from chromatrace.domain.identifiers import Gtin
-from chromatrace.domain.rights import SalesChannel, Scope
-from chromatrace.index.views import OfferState
+from chromatrace.domain.rights import RouteKind, SalesChannel, Scope
+from chromatrace.index.views import ComponentView, OfferState, RouteProofState
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +181,40 @@ def test_an_offer_ends_in_every_way(yard, index, follower):
     assert index.batch(batch).custodian == shop
     assert index.batches(custodian=shop)[0].channels == frozenset(SalesChannel)
     assert set(index.offers_to(shop, None)) >= set(offers)
+
+
+def test_routes_and_their_proofs_are_those_of_the_verifier(yard, index, follower, rebuilt_digest):
+    part, product = yard.register(), yard.register()
+    line, assembly = yard.design(3), yard.design(2, RouteKind.ASSEMBLY)
+    assert yard.prove(line, part)
+    assert yard.prove(assembly, product, [(line.design.route, part)])
+    assert yard.revoke("station 1")
+    follower.sync()
+    for made in (line, assembly):
+        view = index.route(made.design.route)
+        stored = yard.read("RouteVerifier", "route", view.id)
+        assert stored == {
+            "owner": view.organisation,
+            "kind": view.kind,
+            "requiresProof": view.requires_proof,
+            "steps": len(view.steps),
+            "version": view.version,
+        }
+        assert list(yard.read("RouteVerifier", "keysOf", view.id)) == [step.key for step in view.steps]
+        for step in view.steps:
+            stored = yard.read("RouteVerifier", "stationKey", step.key)
+            assert stored == {"owner": step.organisation, "revokedFrom": step.revoked_from or 0}
+    assert index.route(line.design.route).steps[0].revoked_from is not None
+    assert index.proof_of(product, assembly.design.route).components == (ComponentView(line.design.route, part),)
+    for subject in (part, product):
+        for made in (line, assembly):
+            proof = index.proof_of(subject, made.design.route)
+            proven = yard.read("RouteVerifier", "isProven", made.design.route, subject)
+            assert (proof is not None and proof.state is RouteProofState.PROVEN) == proven
+        query = {"fromBlock": "0x0", "address": yard.manifest.address("RouteVerifier")}
+        logs = yard.rpc.call("eth_getLogs", query | {"topics": [None, None, "0x" + subject.hex()]})
+        own = [event for event in index.timeline(subject) if event.contract == "RouteVerifier"]
+        assert [(event.block_number, event.log_index) for event in own] == [
+            (int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in logs
+        ]
+    assert index.digest() == rebuilt_digest()

@@ -9,9 +9,13 @@ from __future__ import annotations
 import random
 import warnings
 
+from route_line import PLANT, Line, station
+
 from chromatrace.chain.abi import contract
 from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
+from chromatrace.crypto.route import Component, Profile, RouteKind, components_of, key_words, proof_of, signature_words
+from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
 from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
 
@@ -146,6 +150,36 @@ class World:
         for channel in SalesChannel:
             assert self.send(account, "BatchRegistry", "release", batch, channel)
         return batch
+
+    # -- routes
+
+    def design(self, steps=2, kind=RouteKind.PROCESSING):
+        """A route of the maker's over stations that it registers where they are new."""
+        assert self.organisations[0] == PLANT
+        verifier = Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))
+        line = Line.of(steps, Profile.EVM, verifier, f"route {self.random.getrandbits(40):010x}", kind)
+        for name, one in zip(line.names, line.design.stations, strict=True):
+            if not self.read("RouteVerifier", "stationKey", one.key_id)["owner"]:
+                words = key_words(one.key), signature_words(one.possession)
+                assert self.send(MAKER, "RouteVerifier", "registerStationKey", name, *words)
+        keys, processes = [one.key_id for one in line.design.stations], [one.process for one in line.design.stations]
+        assert self.send(MAKER, "RouteVerifier", "designRoute", line.design.name, kind, True, keys, processes)
+        return line
+
+    def prove(self, line, subject, parts=()):
+        """Lets every station sign, and the chain check it; `parts` are (route, subject) of proven components."""
+        trace = line.trace(bytes(subject), [Component(*part) for part in parts])
+        proof, messages = proof_of(line.design, trace)
+        if parts:
+            rest = (messages, components_of(trace))
+            return self.send(MAKER, "RouteVerifier", "proveAssembly", line.design.route, proof, *rest)
+        return self.send(MAKER, "RouteVerifier", "proveRoute", line.design.route, proof, messages)
+
+    def revoke(self, name):
+        """Revokes a station's key from a second in the far future, always earlier than the last time."""
+        moment = FOR_EVER - int(self.rpc.call("eth_blockNumber"), 16)
+        key = station(name, Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))).key_id
+        return self.send(MAKER, "RouteVerifier", "revokeStationKey", key, moment)
 
     # -- random life
 
