@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import orjson
 import rfc8785
 
 from chromatrace.domain.errors import InvalidInput
@@ -50,6 +51,7 @@ def parse_any_object(data: bytes) -> dict[str, Any]:
         raise InvalidInput(f"a document has at most {MAX_BYTES:,} bytes, got {len(data):,}", field="")
     try:
         text = data.decode("utf-8")
+        refuse_depth(data)
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"not UTF-8 at byte {error.start}", field="") from error
@@ -60,6 +62,19 @@ def parse_any_object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(f"a JSON object is needed, got {_kind(value)}", field="")
     return value
+
+
+def refuse_depth(data: bytes) -> None:
+    """Refuses JSON that nests more than 1,024 deep.
+
+    `json` recurses on the C stack as far as the interpreter's recursion limit lets it, which some packages raise: a
+    hostile document could end the process.
+    """
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if "depth limit" in str(error):
+            raise InvalidInput("nested more than 1,024 deep", field="") from error
 
 
 def members(value: object, pointer: str, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:

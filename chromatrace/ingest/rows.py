@@ -16,6 +16,7 @@ from typing import Any, NoReturn, Protocol
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
+from chromatrace.domain.strict_json import refuse_depth
 from chromatrace.ingest.errors import FileRefused, LayoutRefused
 from chromatrace.ingest.layout import TIME_COLUMNS, Layout, Table, TimedCsv
 from chromatrace.ingest.records import ReadingFields, reading_fields
@@ -281,6 +282,7 @@ class _JsonLinesParser:
         return []
 
     def _reading(self, line: str, row: int) -> Reading:
+        refuse_depth(line.encode("utf-8"))
         document = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_number)
         if not isinstance(document, dict):
             raise InvalidInput("a JSON object is needed", field="line")

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import rfc8785
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.strict_json import escape
+from chromatrace.domain.strict_json import escape, refuse_depth
 from chromatrace.exchange.epcis.check import check_document
 from chromatrace.exchange.epcis.vocabulary import CONTEXT
 
@@ -44,7 +44,9 @@ def read_json(data: bytes) -> Any:
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"a document has at most {MAX_BYTES:,} bytes, got {len(data):,}", field="")
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+        text = data.decode("utf-8")
+        refuse_depth(data)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"not UTF-8 at byte {error.start}", field="") from error
     except json.JSONDecodeError as error:
