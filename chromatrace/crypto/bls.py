@@ -1,9 +1,9 @@
-"""BLS12-381 signatures with signatures in G1 (48 bytes) and public keys in G2 (96 bytes): the one place of the libraries.
+"""BLS12-381 signatures in G1 (48 bytes) with public keys in G2 (96 bytes): the one place of the libraries.
 
 `pyblst` (blst) signs and verifies; `py_arkworks_bls12381` gives what blst's binding lacks: uncompressed coordinates
 (`eip2537`) and the bytes of a GT value (`GtValue`). docs/adr/0003-bls-library.md says why. Ciphersuite:
-`BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_` of draft-irtf-cfrg-bls-signature, minimal-signature-size variant; encoding:
-ZCash's compressed points.
+`BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_` of draft-irtf-cfrg-bls-signature, minimal-signature-size variant;
+encoding: ZCash's compressed points.
 
 Points are checked once, when a `PublicKey` or `Signature` is built: canonical encoding, on the curve, in the subgroup,
 not infinity (both libraries take infinity; we refuse it).
@@ -185,8 +185,9 @@ def _factor(message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> BlstF
 class GtValue:
     """An element of GT, multiplied factor by factor.
 
-    GT has no portable encoding. `to_bytes` is arkworks' `serialize_compressed` of the Fp12 coefficients (py_arkworks_bls12381
-    0.5): 12 × 48 bytes, each little-endian, in the order of arkworks' tower; blst and py_ecc order and scale otherwise.
+    GT has no portable encoding. `to_bytes` is arkworks' `serialize_compressed` of the Fp12 coefficients
+    (py_arkworks_bls12381 0.5): 12 × 48 bytes, each little-endian, in the order of arkworks' tower; blst and py_ecc
+    order and scale otherwise.
     """
 
     __slots__ = ("_value",)

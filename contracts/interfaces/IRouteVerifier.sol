@@ -10,8 +10,8 @@ type RouteId is bytes32;
 type KeyId is bytes32;
 
 /// @title Proofs that a subject passed the stations of a designed route, in order, each signing what it did.
-/// @notice One aggregate signature σ of BLS12-381 in G1 stands for the signatures of all k stations. Station i signs the
-/// link c_i, which fixes everything before it:
+/// @notice One aggregate signature σ of BLS12-381 in G1 stands for the signatures of all k stations. Station i signs
+/// the link c_i, which fixes everything before it:
 ///
 ///     c_0 = keccak256(ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components)
 ///     c_i = keccak256(LINK ‖ c_{i-1} ‖ m_i ‖ key id of station i ‖ i)
@@ -19,10 +19,10 @@ type KeyId is bytes32;
 ///
 /// each field 32 bytes wide, m_i the EIP-712 hash of the step record (`hashStep`). Keys and their number come from the
 /// design, never from the prover.
-/// @dev A subject is a batch (`BatchId`) or one unit or component of it (`subjectOf`); its last byte is the place of its
-/// bit in a word, so that 256 units of a batch share one slot. What a proof says: the holders of the keys signed these
-/// records in this order. What it does not: that the work was done, or that a station's clock was right. Needs EIP-2537
-/// (Prague); elsewhere every proof reverts `PrecompileUnavailable` and only `recordUnverified` is open.
+/// @dev A subject is a batch (`BatchId`) or one unit or component of it (`subjectOf`); its last byte is the place of
+/// its bit in a word, so that 256 units of a batch share one slot. What a proof says: the holders of the keys signed
+/// these records in this order. What it does not: that the work was done, or that a station's clock was right. Needs
+/// EIP-2537 (Prague); elsewhere every proof reverts `PrecompileUnavailable` and only `recordUnverified` is open.
 /// Hazard: a malformed point makes a precompile burn the gas of the call; simulate first.
 // Parameters carry the names of the views that answer for them.
 // slither-disable-start shadowing-local
@@ -151,8 +151,8 @@ interface IRouteVerifier {
     /// @param from Unix seconds, not in the past
     function revokeStationKey(KeyId key, uint64 from) external;
 
-    /// @notice Designs a route of the caller's organisation: its stations in order. Immutable; a design of the same name
-    /// is its next version. Only a producer or administrator.
+    /// @notice Designs a route of the caller's organisation: its stations in order. Immutable; a design of the same
+    /// name is its next version. Only a producer or administrator.
     /// @param processes name of the process of each step
     function designRoute(
         string calldata name,
@@ -162,7 +162,8 @@ interface IRouteVerifier {
         string[] calldata processes
     ) external returns (RouteId);
 
-    /// @notice Proves one subject of a processing route. Only a producer, gateway or administrator, of any organisation.
+    /// @notice Proves one subject of a processing route. Only a producer, gateway or administrator, of any
+    /// organisation.
     /// @param messages m_1 to m_k
     function proveRoute(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 

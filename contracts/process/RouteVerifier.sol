@@ -54,7 +54,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
     }
 
     mapping(KeyId => StoredKey) private _keys;
-    /// @dev Bit b is set once any key whose id ends in the byte b was revoked: where it is not, one word answers for all.
+    /// @dev Bit b is set once any key whose id ends in the byte b was revoked: where it is not, one word answers for
+    /// all.
     uint256 private _revocationHints;
     mapping(RouteId => StoredRoute) private _routes;
     mapping(OrgId => mapping(bytes32 nameHash => uint16)) private _versions;
@@ -344,8 +345,9 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         }
     }
 
-    /// @dev The pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i), which holds but for chance 2^-128 only where
-    /// each of the proofs does. The terms come with signatures and coefficients, and serve the hashes of each step after.
+    /// @dev The pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i), which holds but for chance 2^-128 only
+    /// where each of the proofs does. The terms come with signatures and coefficients, and then serve the hashes of
+    /// each step.
     function _combine(StoredRoute memory design, Work memory work) private view {
         uint256 pair = BLS12381.allocate((uint256(design.steps) + 1) * BLS12381.PAIR_SIZE);
         work.pairs = pair;
@@ -399,7 +401,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         if (!BLS12381.pairingHolds(pairs, 2)) revert PossessionNotProven(id, owner);
     }
 
-    /// @dev r_n: 128 bits of keccak256(seed ‖ n), the seed hashed from every input; written as the scalars of the terms.
+    /// @dev r_n: 128 bits of keccak256(seed ‖ n), the seed hashed from every input; written as the scalars of the
+    /// terms.
     function _writeCoefficients(Work memory work) private view {
         (uint256 terms, uint256 count) = (work.terms, work.count);
         bytes32 seed = keccak256(abi.encode(block.chainid, address(this), keccak256(msg.data)));
@@ -440,7 +443,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         if (BLS12381.isZero(to, BLS12381.G1_SIZE)) revert SignatureAtInfinity(id, proof.subject);
     }
 
-    /// @dev What is hashed to c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components, without the subject.
+    /// @dev What is hashed to c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components, without the
+    /// subject.
     function _originScratch(RouteId id, bytes32 components) private view returns (uint256 scratch) {
         bytes memory fields = abi.encode(ORIGIN, block.chainid, address(this), id, bytes32(0), components);
         assembly ("memory-safe") {

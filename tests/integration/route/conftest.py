@@ -36,7 +36,10 @@ class Rig:
             for known in dict.fromkeys(names):
                 self.register(known)
             line = Line.of(names, Profile.EVM, self.verifier, name, kind)
-            keys, processes = [one.key_id for one in line.design.stations], [one.process for one in line.design.stations]
+            keys, processes = (
+                [one.key_id for one in line.design.stations],
+                [one.process for one in line.design.stations],
+            )
             receipt = self.chain.send("RouteVerifier", "designRoute", name, kind, required, keys, processes)
             assert receipt.event("RouteDesigned").args["route"] == line.design.route
             self.designed[name] = line
@@ -84,7 +87,9 @@ def rig(anvil, deployment, tmp_path_factory):
         chain = Chain(rpc, deployment, outbox, signer)
         roles = Role.ADMIN | Role.PRODUCER | Role.GATEWAY
         gln = Gln("9521234000013")
-        receipt = chain.submit(commands.register_organisation(OrganisationKind.MANUFACTURER, gln, roles, "Example Glass"))
+        receipt = chain.submit(
+            commands.register_organisation(OrganisationKind.MANUFACTURER, gln, roles, "Example Glass")
+        )
         assert receipt.event("OrganisationRegistered").args["organisation"] == PLANT
         chain.submit(commands.appoint_operator(chain.sender, PLANT, roles))
         yield Rig(chain, Verifier(deployment.chain_id, deployment.address("RouteVerifier")))
