@@ -28,7 +28,7 @@ class SignedState:
 
 @dataclass(frozen=True, slots=True)
 class SignedStep:
-    """One step of a trace: its message, the state after it, and the record that the message is the hash of, if known."""
+    """One step of a trace: its message, the state after it, and the record that the message is the hash of, if any."""
 
     message: bytes
     state: SignedState
