@@ -22,7 +22,6 @@ from chromatrace.domain.rights import (
     Verdict,
 )
 
-
 _ENUMS: dict[str, type[IntEnum]] = {
     "enum IBatchRegistry.State": BatchState,
     "enum IBatchRegistry.Channel": SalesChannel,

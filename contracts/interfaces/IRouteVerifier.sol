@@ -90,6 +90,10 @@ interface IRouteVerifier {
         bytes32[4] proofOfPossession,
         address indexed by
     );
+    /// @notice Told after `StationKeyRegistered` where the chain could not check the key: it proves nothing.
+    event StationKeyUnverified(KeyId indexed key);
+    /// @notice An unverified key was checked after all, and belongs to whoever proved to hold it.
+    event StationKeyVerified(KeyId indexed key, OrgId indexed organisation, address indexed by);
     event StationKeyRevoked(KeyId indexed key, uint64 from, address indexed by);
     event RouteDesigned(
         RouteId indexed route,
@@ -115,6 +119,8 @@ interface IRouteVerifier {
     error StationKeyAtInfinity();
     error PossessionNotProven(KeyId key, OrgId organisation);
     error NotStationOwner(KeyId key, OrgId owner, OrgId caller);
+    error StationKeyIsUnverified(KeyId key);
+    error KeyVerificationAvailable(KeyId key);
     error StationKeyIsRevoked(KeyId key, uint64 from);
     error RevocationInThePast(uint64 from);
     error InvalidRouteName(uint256 length);
@@ -138,9 +144,18 @@ interface IRouteVerifier {
     error VerificationAvailable(RouteId route, bytes32 subject);
 
     /// @notice Registers the public key of a station of the caller's organisation. Only a gateway or administrator.
-    /// Infinity, points off the curve or outside the subgroup, and keys without proof of possession are refused.
+    /// Infinity, points off the curve or outside the subgroup, and keys without proof of possession are refused. A key
+    /// that stands unverified is verified by this.
     /// @param proofOfPossession the key's signature on `hashPossession`, under the proof-of-possession tag
     function registerStationKey(
+        string calldata name,
+        bytes32[8] calldata publicKey,
+        bytes32[4] calldata proofOfPossession
+    ) external returns (KeyId);
+
+    /// @notice Records a key that this chain cannot check, for routes whose proofs it can only record. Refused where the
+    /// chain can. Only a gateway or administrator.
+    function recordStationKey(
         string calldata name,
         bytes32[8] calldata publicKey,
         bytes32[4] calldata proofOfPossession
@@ -184,6 +199,8 @@ interface IRouteVerifier {
     function recordUnverified(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
     function stationKey(KeyId key) external view returns (StationKey memory);
+    /// @notice Whether the key was recorded without being checked.
+    function isUnverified(KeyId key) external view returns (bool);
     function route(RouteId id) external view returns (Route memory);
     /// @notice The stations of a route, in order.
     function keysOf(RouteId id) external view returns (KeyId[] memory);
