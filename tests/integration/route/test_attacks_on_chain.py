@@ -241,6 +241,9 @@ def test_a_revoked_key_proves_nothing_more(rig):
 def test_nothing_goes_unverified_where_it_can_be_verified(rig, line, trace):
     refused = rig.refusal("recordUnverified", line.design.route, *proof(claim_of(trace)))
     assert refused.name == "VerificationAvailable"
+    key = secret("a new station")
+    words_of = key_words(key.public_key), signature_words(prove_possession(key, PLANT, rig.verifier))
+    assert rig.refusal("recordStationKey", "new", *words_of).name == "KeyVerificationAvailable"
     assert rig.chain.read("RouteVerifier", "canVerify")
 
 

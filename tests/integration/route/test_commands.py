@@ -25,10 +25,12 @@ def run(rig, tmp_path, monkeypatch):
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "a station's password")
     monkeypatch.setitem(keystore._SCRYPT, "n", 1 << 12)
     manifest = tmp_path / "manifest.json"
-    entry = {
-        name: {"address": one.address, "block": one.block, "code_hash": one.code_hash} for name, one in deployed(rig)
+    known = rig.chain.manifest
+    contracts = {
+        name: {"address": one.address, "block": one.block, "code_hash": "0x" + one.code_hash.hex()}
+        for name, one in known.contracts.items()
     }
-    manifest.write_text(json.dumps({"chain_id": 31337, "block": rig.chain.manifest.block, "contracts": entry}))
+    manifest.write_text(json.dumps({"chain_id": known.chain_id, "block": known.block, "contracts": contracts}))
     settings = Settings(rpc_url=rig.chain.rpc.url, data=tmp_path / "data", manifest=manifest, dev_account=0)
     monkeypatch.chdir(tmp_path)
 
@@ -41,11 +43,6 @@ def run(rig, tmp_path, monkeypatch):
         return json.loads(answer.stdout)
 
     return command
-
-
-def deployed(rig):
-    manifest = rig.chain.manifest
-    return manifest.contracts.items()
 
 
 def signed(run, names, trace, *subject):
