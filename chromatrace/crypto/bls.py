@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import mul
 from typing import Self
 
@@ -66,6 +66,12 @@ def _reason(error: ValueError) -> str:
     return "the encoding is not canonical"
 
 
+@lru_cache(1024)
+def _key_point(data: bytes) -> BlstP2Element:
+    """The same few keys stand in every trace; a point never changes."""
+    return _checked(data, PUBLIC_KEY_BYTES, "public key", BlstP2Element)
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """A station's public key, a point of G2 other than infinity. Raises `InvalidPoint`."""
@@ -74,7 +80,7 @@ class PublicKey:
     point: BlstP2Element = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "point", _checked(self.data, PUBLIC_KEY_BYTES, "public key", BlstP2Element))
+        object.__setattr__(self, "point", _key_point(self.data))
 
     def __str__(self) -> str:
         return "0x" + self.data.hex()

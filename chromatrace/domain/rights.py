@@ -39,14 +39,6 @@ class OrganisationKind(IntEnum):
     AUTHORITY = 6
 
 
-class RouteKind(IntEnum):
-    """`IRouteVerifier.Kind`."""
-
-    NONE = 0
-    PROCESSING = 1
-    ASSEMBLY = 2
-
-
 class BatchState(IntEnum):
     """`IBatchRegistry.State`."""
 

@@ -14,11 +14,7 @@ from chromatrace.crypto.errors import PossessionNotProven
 from chromatrace.crypto.hashing import keccak
 from chromatrace.crypto.step import Verifier, checked_name, possession_message
 from chromatrace.domain.errors import InvalidInput
-<<<<<<< HEAD
 from chromatrace.domain.rights import RouteKind as RouteKind
-=======
-from chromatrace.domain.rights import RouteKind
->>>>>>> 8befd1c (Tell the verifier's refusals in plain language; wait for receipts that a node is slow to have)
 
 MAX_STEPS = 64
 """As in the contract."""
@@ -72,8 +68,6 @@ class RouteDesign:
         _checked_organisation(self.owner)
         if type(self.version) is not int or not 0 < self.version < 1 << 16:
             raise InvalidInput(f"a version is a number from 1 to 65535, got {self.version!r}", field="version")
-        if self.kind is RouteKind.NONE:
-            raise InvalidInput("a route is a processing or an assembly route", field="kind")
         if not 1 <= len(self.stations) <= MAX_STEPS:
             raise InvalidInput(f"a route has 1 to {MAX_STEPS} stations, got {len(self.stations)}", field="stations")
         for number, station in enumerate(self.stations, 1):

@@ -70,7 +70,7 @@ def test_refusals(world, keys):
 
     assert designed(name="") == Refused("InvalidRouteName", length=0)
     assert designed(name="é" * 33) == Refused("InvalidRouteName", length=66)
-    assert designed(kind=RouteKind.NONE) == Refused("InvalidRouteKind")
+    assert designed(kind=0) == Refused("InvalidRouteKind")
     assert designed(order=[], names=[]) == Refused("InvalidStepCount", steps=0, maximum=64)
     assert designed(order=keys[:1] * 65, names=["x"] * 65) == Refused("InvalidStepCount", steps=65, maximum=64)
     assert designed(names=NAMES[:2]).name == "LengthMismatch"
