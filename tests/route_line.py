@@ -69,7 +69,14 @@ class Line:
     def record(self, subject: bytes, step: int, **changes: object) -> StepRecord:
         process = self.design.station(step).process
         record = StepRecord(
-            self.design.route, subject, step, process, digest("channel"), 40 + step, digest(f"head {step}"), 1_795_000_000
+            self.design.route,
+            subject,
+            step,
+            process,
+            digest("channel"),
+            40 + step,
+            digest(f"head {step}"),
+            1_795_000_000,
         )
         return replace(record, **changes)
 

@@ -1,4 +1,4 @@
-"""Verification of the `evm` profile once more, on py_ecc and written apart from the package: slow, plain, independent."""
+"""Verification of the `evm` profile once more, on py_ecc and apart from the package: slow, plain, independent."""
 
 from __future__ import annotations
 

@@ -231,6 +231,15 @@ ENTRIES: dict[str, Entry] = {
     "NotStationOwner": Entry(
         _NO, "station key {key} belongs to organisation {owner}; the signer acts for {caller}", "signer"
     ),
+    "StationKeyIsUnverified": Entry(
+        _CLASH,
+        "station key {key} was recorded without being checked",
+        "key",
+        "register it again where it can be checked",
+    ),
+    "KeyVerificationAvailable": Entry(
+        _CLASH, "this chain can check station key {key}: register it instead of recording it", "key"
+    ),
     "StationKeyIsRevoked": Entry(_CLASH, "station key {key} is revoked since {from}", "key"),
     "RevocationInThePast": Entry(_BAD, "a revocation cannot begin in the past ({from})", "from"),
     "InvalidRouteName": Entry(_BAD, "a route needs a name of bounded length, got {length} bytes", "name"),

@@ -15,25 +15,19 @@ from chromatrace.domain.ledger_entries import DepartmentRight
 from chromatrace.domain.rights import (
     BatchState,
     Role,
+    RouteKind,
     SalesChannel,
     Scope,
     Stage,
     Verdict,
 )
 
-
-class _RouteKind(IntEnum):
-    NONE = 0
-    PROCESSING = 1
-    ASSEMBLY = 2
-
-
 _ENUMS: dict[str, type[IntEnum]] = {
     "enum IBatchRegistry.State": BatchState,
     "enum IBatchRegistry.Channel": SalesChannel,
     "enum Stage": Stage,
     "enum Verdict": Verdict,
-    "enum IRouteVerifier.Kind": _RouteKind,
+    "enum IRouteVerifier.Kind": RouteKind,
 }
 _TIMES = {"validUntil", "deadline", "inspectedAt", "schedule", "from"}
 _ROLE_MASKS = {"roles", "needed", "permitted"}

@@ -1,9 +1,9 @@
-"""BLS12-381 signatures with signatures in G1 (48 bytes) and public keys in G2 (96 bytes): the one place of the libraries.
+"""BLS12-381 signatures in G1 (48 bytes) with public keys in G2 (96 bytes): the one place of the libraries.
 
 `pyblst` (blst) signs and verifies; `py_arkworks_bls12381` gives what blst's binding lacks: uncompressed coordinates
 (`eip2537`) and the bytes of a GT value (`GtValue`). docs/adr/0003-bls-library.md says why. Ciphersuite:
-`BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_` of draft-irtf-cfrg-bls-signature, minimal-signature-size variant; encoding:
-ZCash's compressed points.
+`BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_` of draft-irtf-cfrg-bls-signature, minimal-signature-size variant;
+encoding: ZCash's compressed points.
 
 Points are checked once, when a `PublicKey` or `Signature` is built: canonical encoding, on the curve, in the subgroup,
 not infinity (both libraries take infinity; we refuse it).
@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import mul
 from typing import Self
 
@@ -66,6 +66,12 @@ def _reason(error: ValueError) -> str:
     return "the encoding is not canonical"
 
 
+@lru_cache(1024)
+def _key_point(data: bytes) -> BlstP2Element:
+    """The same few keys stand in every trace; a point never changes."""
+    return _checked(data, PUBLIC_KEY_BYTES, "public key", BlstP2Element)
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """A station's public key, a point of G2 other than infinity. Raises `InvalidPoint`."""
@@ -74,7 +80,7 @@ class PublicKey:
     point: BlstP2Element = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "point", _checked(self.data, PUBLIC_KEY_BYTES, "public key", BlstP2Element))
+        object.__setattr__(self, "point", _key_point(self.data))
 
     def __str__(self) -> str:
         return "0x" + self.data.hex()
@@ -185,8 +191,9 @@ def _factor(message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> BlstF
 class GtValue:
     """An element of GT, multiplied factor by factor.
 
-    GT has no portable encoding. `to_bytes` is arkworks' `serialize_compressed` of the Fp12 coefficients (py_arkworks_bls12381
-    0.5): 12 × 48 bytes, each little-endian, in the order of arkworks' tower; blst and py_ecc order and scale otherwise.
+    GT has no portable encoding. `to_bytes` is arkworks' `serialize_compressed` of the Fp12 coefficients
+    (py_arkworks_bls12381 0.5): 12 × 48 bytes, each little-endian, in the order of arkworks' tower; blst and py_ecc
+    order and scale otherwise.
     """
 
     __slots__ = ("_value",)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from eth_hash.auto import keccak
 from py_arkworks_bls12381 import G1Point, G2Point
 
 from chromatrace.crypto.bls import PublicKey
 from chromatrace.crypto.errors import InvalidPoint
+from chromatrace.crypto.hashing import keccak
 
 G1_BYTES = 128
 G2_BYTES = 256

@@ -82,7 +82,7 @@ def describe_key(path: Path) -> StoredKey:
 
 
 def open_key(path: Path, password: str) -> SecretKey:
-    """The secret key. `WrongKeyPassword` where the password does not open it, `InvalidInput` where it is no such file."""
+    """The secret key. `WrongKeyPassword` where the password does not open it, `InvalidInput` for another file."""
     keystore = _read(path)
     try:
         crypto = keystore["crypto"]

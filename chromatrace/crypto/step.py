@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_account.messages import encode_typed_data
-from eth_hash.auto import keccak
 from eth_utils.address import is_address, to_checksum_address
 
+from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.errors import InvalidInput
 
 DOMAIN_NAME = "ChromaTrace RouteVerifier"

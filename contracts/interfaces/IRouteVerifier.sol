@@ -10,8 +10,8 @@ type RouteId is bytes32;
 type KeyId is bytes32;
 
 /// @title Proofs that a subject passed the stations of a designed route, in order, each signing what it did.
-/// @notice One aggregate signature σ of BLS12-381 in G1 stands for the signatures of all k stations. Station i signs the
-/// link c_i, which fixes everything before it:
+/// @notice One aggregate signature σ of BLS12-381 in G1 stands for the signatures of all k stations. Station i signs
+/// the link c_i, which fixes everything before it:
 ///
 ///     c_0 = keccak256(ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components)
 ///     c_i = keccak256(LINK ‖ c_{i-1} ‖ m_i ‖ key id of station i ‖ i)
@@ -19,10 +19,10 @@ type KeyId is bytes32;
 ///
 /// each field 32 bytes wide, m_i the EIP-712 hash of the step record (`hashStep`). Keys and their number come from the
 /// design, never from the prover.
-/// @dev A subject is a batch (`BatchId`) or one unit or component of it (`subjectOf`); its last byte is the place of its
-/// bit in a word, so that 256 units of a batch share one slot. What a proof says: the holders of the keys signed these
-/// records in this order. What it does not: that the work was done, or that a station's clock was right. Needs EIP-2537
-/// (Prague); elsewhere every proof reverts `PrecompileUnavailable` and only `recordUnverified` is open.
+/// @dev A subject is a batch (`BatchId`) or one unit or component of it (`subjectOf`); its last byte is the place of
+/// its bit in a word, so that 256 units of a batch share one slot. What a proof says: the holders of the keys signed
+/// these records in this order. What it does not: that the work was done, or that a station's clock was right. Needs
+/// EIP-2537 (Prague); elsewhere every proof reverts `PrecompileUnavailable` and only `recordUnverified` is open.
 /// Hazard: a malformed point makes a precompile burn the gas of the call; simulate first.
 // Parameters carry the names of the views that answer for them.
 // slither-disable-start shadowing-local
@@ -90,6 +90,10 @@ interface IRouteVerifier {
         bytes32[4] proofOfPossession,
         address indexed by
     );
+    /// @notice Told after `StationKeyRegistered` where the chain could not check the key: it proves nothing.
+    event StationKeyUnverified(KeyId indexed key);
+    /// @notice An unverified key was checked after all, and belongs to whoever proved to hold it.
+    event StationKeyVerified(KeyId indexed key, OrgId indexed organisation, address indexed by);
     event StationKeyRevoked(KeyId indexed key, uint64 from, address indexed by);
     event RouteDesigned(
         RouteId indexed route,
@@ -115,6 +119,8 @@ interface IRouteVerifier {
     error StationKeyAtInfinity();
     error PossessionNotProven(KeyId key, OrgId organisation);
     error NotStationOwner(KeyId key, OrgId owner, OrgId caller);
+    error StationKeyIsUnverified(KeyId key);
+    error KeyVerificationAvailable(KeyId key);
     error StationKeyIsRevoked(KeyId key, uint64 from);
     error RevocationInThePast(uint64 from);
     error InvalidRouteName(uint256 length);
@@ -138,9 +144,18 @@ interface IRouteVerifier {
     error VerificationAvailable(RouteId route, bytes32 subject);
 
     /// @notice Registers the public key of a station of the caller's organisation. Only a gateway or administrator.
-    /// Infinity, points off the curve or outside the subgroup, and keys without proof of possession are refused.
+    /// Infinity, points off the curve or outside the subgroup, and keys without proof of possession are refused. A key
+    /// that stands unverified is verified by this.
     /// @param proofOfPossession the key's signature on `hashPossession`, under the proof-of-possession tag
     function registerStationKey(
+        string calldata name,
+        bytes32[8] calldata publicKey,
+        bytes32[4] calldata proofOfPossession
+    ) external returns (KeyId);
+
+    /// @notice Records a key that this chain cannot check, for routes whose proofs it can only record. Refused where the
+    /// chain can. Only a gateway or administrator.
+    function recordStationKey(
         string calldata name,
         bytes32[8] calldata publicKey,
         bytes32[4] calldata proofOfPossession
@@ -151,8 +166,8 @@ interface IRouteVerifier {
     /// @param from Unix seconds, not in the past
     function revokeStationKey(KeyId key, uint64 from) external;
 
-    /// @notice Designs a route of the caller's organisation: its stations in order. Immutable; a design of the same name
-    /// is its next version. Only a producer or administrator.
+    /// @notice Designs a route of the caller's organisation: its stations in order. Immutable; a design of the same
+    /// name is its next version. Only a producer or administrator.
     /// @param processes name of the process of each step
     function designRoute(
         string calldata name,
@@ -162,7 +177,8 @@ interface IRouteVerifier {
         string[] calldata processes
     ) external returns (RouteId);
 
-    /// @notice Proves one subject of a processing route. Only a producer, gateway or administrator, of any organisation.
+    /// @notice Proves one subject of a processing route. Only a producer, gateway or administrator, of any
+    /// organisation.
     /// @param messages m_1 to m_k
     function proveRoute(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
@@ -183,6 +199,8 @@ interface IRouteVerifier {
     function recordUnverified(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
     function stationKey(KeyId key) external view returns (StationKey memory);
+    /// @notice Whether the key was recorded without being checked.
+    function isUnverified(KeyId key) external view returns (bool);
     function route(RouteId id) external view returns (Route memory);
     /// @notice The stations of a route, in order.
     function keysOf(RouteId id) external view returns (KeyId[] memory);

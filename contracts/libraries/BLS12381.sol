@@ -98,14 +98,16 @@ library BLS12381 {
 
     /// @notice The same, of the message that stands at `hasher.message`.
     /// @dev b_0 = SHA-256(first), b_i = SHA-256((b_0 ⊕ b_{i-1}) ‖ i ‖ DST_prime) with 0 for b_0 in the bracket of b_1;
-    /// u_0 = (b_1 ‖ b_2) mod p, u_1 = (b_3 ‖ b_4) mod p; H = map(u_0) + map(u_1). The map precompile clears the cofactor
-    /// of each point, which commutes with their addition. In assembly because nothing else in a proof runs as often.
+    /// u_0 = (b_1 ‖ b_2) mod p, u_1 = (b_3 ‖ b_4) mod p; H = map(u_0) + map(u_1). The map precompile clears the
+    /// cofactor of each point, which commutes with their addition. In assembly because nothing else in a proof runs as
+    /// often.
     ///
-    /// mod p is Barrett's: with MU = ⌊2^512 / p⌋ the quotient q = ⌊high · MU / 2^256⌋ is at most 1 too small. The high word
-    /// of a product a · b is mulmod(a, b, 2^256 - 1) - low word - borrow. (MODEXP would cost 300 gas more, 900 after EIP-7883.)
+    /// mod p is Barrett's: with MU = ⌊2^512 / p⌋ the quotient q = ⌊high · MU / 2^256⌋ is at most 1 too small. The high
+    /// word of a product a · b is mulmod(a, b, 2^256 - 1) - low word - borrow. (MODEXP would cost 300 gas more, and
+    /// 900 more after EIP-7883.)
     ///
-    /// No input here can be refused, and a precompile answers with all of its bytes or with none: where the sum of what the
-    /// eight calls returned is right, each was.
+    /// No input here can be refused, and a precompile answers with all of its bytes or with none: where the sum of what
+    /// the eight calls returned is right, each was.
     function hashToG1(Hasher memory hasher, uint256 output) internal view {
         uint256 returned;
         assembly ("memory-safe") {

@@ -54,8 +54,10 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
     }
 
     mapping(KeyId => StoredKey) private _keys;
-    /// @dev Bit b is set once any key whose id ends in the byte b was revoked: where it is not, one word answers for all.
-    uint256 private _revocationHints;
+    mapping(KeyId => bool) private _unverifiedKeys;
+    /// @dev Bit b is set once any key whose id ends in the byte b was revoked or recorded unverified: where it is not,
+    /// one word answers for all.
+    uint256 private _doubts;
     mapping(RouteId => StoredRoute) private _routes;
     mapping(OrgId => mapping(bytes32 nameHash => uint16)) private _versions;
     mapping(RouteId => mapping(uint256 word => uint256)) private _proven;
@@ -72,15 +74,34 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         bytes32[4] calldata proofOfPossession
     ) external returns (KeyId id) {
         OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
-        _requireName(name);
         bytes memory encoded = abi.encodePacked(publicKey);
         id = KeyId.wrap(keccak256(encoded));
-        OrgId owner = _keys[id].owner;
-        if (owner != OrgIds.NONE) revert StationKeyAlreadyRegistered(id, owner);
         _requirePossession(id, caller, publicKey, proofOfPossession);
+        if (_unverifiedKeys[id]) {
+            delete _unverifiedKeys[id];
+            _keys[id].owner = caller;
+            emit StationKeyVerified(id, caller, msg.sender);
+        } else {
+            _storeKey(id, caller, name, encoded);
+            emit StationKeyRegistered(id, caller, name, publicKey, proofOfPossession, msg.sender);
+        }
+    }
 
-        _keys[id] = StoredKey(caller, 0, CodeStore.write(encoded));
+    /// @inheritdoc IRouteVerifier
+    function recordStationKey(
+        string calldata name,
+        bytes32[8] calldata publicKey,
+        bytes32[4] calldata proofOfPossession
+    ) external returns (KeyId id) {
+        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        bytes memory encoded = abi.encodePacked(publicKey);
+        id = KeyId.wrap(keccak256(encoded));
+        if (BLS12381.available()) revert KeyVerificationAvailable(id);
+        _storeKey(id, caller, name, encoded);
+        _unverifiedKeys[id] = true;
+        _doubts |= _hint(id);
         emit StationKeyRegistered(id, caller, name, publicKey, proofOfPossession, msg.sender);
+        emit StationKeyUnverified(id);
     }
 
     /// @inheritdoc IRouteVerifier
@@ -94,7 +115,7 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
             revert StationKeyIsRevoked(id, revoked.revokedFrom);
         }
         revoked.revokedFrom = from;
-        _revocationHints |= _hint(id);
+        _doubts |= _hint(id);
         emit StationKeyRevoked(id, from, msg.sender);
     }
 
@@ -195,6 +216,11 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
     /// @inheritdoc IRouteVerifier
     function stationKey(KeyId id) external view returns (StationKey memory) {
         return StationKey(_keys[id].owner, _keys[id].revokedFrom);
+    }
+
+    /// @inheritdoc IRouteVerifier
+    function isUnverified(KeyId id) external view returns (bool) {
+        return _unverifiedKeys[id];
     }
 
     /// @inheritdoc IRouteVerifier
@@ -306,11 +332,11 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         BLS12381.writeNegatedGenerator(pair + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(SIGNATURE_TAG, 32);
         uint256 scratch = BLS12381.allocate(LINK_SIZE);
-        uint256 hints = _revocationHints;
+        uint256 doubts = _doubts;
         for (uint256 i = 0; i < design.steps; ++i) {
             pair += BLS12381.PAIR_SIZE;
             KeyId key = _loadKey(design.store, i, pair + BLS12381.G1_SIZE);
-            _requireInForce(key, hints);
+            _requireInForce(key, doubts);
             _writeLink(scratch, key, i + 1);
             _advance(chain, scratch, hasher.message);
             BLS12381.hashToG1(hasher, pair);
@@ -344,8 +370,9 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         }
     }
 
-    /// @dev The pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i), which holds but for chance 2^-128 only where
-    /// each of the proofs does. The terms come with signatures and coefficients, and serve the hashes of each step after.
+    /// @dev The pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i), which holds but for chance 2^-128 only
+    /// where each of the proofs does. The terms come with signatures and coefficients, and then serve the hashes of
+    /// each step.
     function _combine(StoredRoute memory design, Work memory work) private view {
         uint256 pair = BLS12381.allocate((uint256(design.steps) + 1) * BLS12381.PAIR_SIZE);
         work.pairs = pair;
@@ -353,11 +380,11 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         BLS12381.writeNegatedGenerator(pair + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(SIGNATURE_TAG, 32);
         uint256 scratch = BLS12381.allocate(LINK_SIZE);
-        uint256 hints = _revocationHints;
+        uint256 doubts = _doubts;
         for (uint256 i = 0; i < design.steps; ++i) {
             pair += BLS12381.PAIR_SIZE;
             KeyId key = _loadKey(design.store, i, pair + BLS12381.G1_SIZE);
-            _requireInForce(key, hints);
+            _requireInForce(key, doubts);
             _writeLink(scratch, key, i + 1);
             _hashStepOfAll(hasher, scratch, work);
             BLS12381.linearCombination(work.terms, work.count, pair);
@@ -399,7 +426,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         if (!BLS12381.pairingHolds(pairs, 2)) revert PossessionNotProven(id, owner);
     }
 
-    /// @dev r_n: 128 bits of keccak256(seed ‖ n), the seed hashed from every input; written as the scalars of the terms.
+    /// @dev r_n: 128 bits of keccak256(seed ‖ n), the seed hashed from every input; written as the scalars of the
+    /// terms.
     function _writeCoefficients(Work memory work) private view {
         (uint256 terms, uint256 count) = (work.terms, work.count);
         bytes32 seed = keccak256(abi.encode(block.chainid, address(this), keccak256(msg.data)));
@@ -422,8 +450,13 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         emit RouteProven(id, proof.subject, head, msg.sender);
     }
 
-    function _requireInForce(KeyId id, uint256 hints) private view {
-        if (hints & _hint(id) == 0) return;
+    function _requireInForce(KeyId id, uint256 doubts) private view {
+        if (doubts & _hint(id) == 0) return;
+        if (_unverifiedKeys[id]) revert StationKeyIsUnverified(id);
+        _requireNotRevoked(id);
+    }
+
+    function _requireNotRevoked(KeyId id) private view {
         uint64 from = _keys[id].revokedFrom;
         if (from != 0 && from <= block.timestamp) revert StationKeyIsRevoked(id, from);
     }
@@ -440,7 +473,8 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         if (BLS12381.isZero(to, BLS12381.G1_SIZE)) revert SignatureAtInfinity(id, proof.subject);
     }
 
-    /// @dev What is hashed to c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components, without the subject.
+    /// @dev What is hashed to c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components, without the
+    /// subject.
     function _originScratch(RouteId id, bytes32 components) private view returns (uint256 scratch) {
         bytes memory fields = abi.encode(ORIGIN, block.chainid, address(this), id, bytes32(0), components);
         assembly ("memory-safe") {
@@ -515,17 +549,24 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         }
     }
 
+    function _storeKey(KeyId id, OrgId owner, string calldata name, bytes memory encoded) private {
+        _requireName(name);
+        OrgId known = _keys[id].owner;
+        if (known != OrgIds.NONE) revert StationKeyAlreadyRegistered(id, known);
+        _keys[id] = StoredKey(owner, 0, CodeStore.write(encoded));
+    }
+
     function _storeKeys(KeyId[] calldata keys) private returns (address) {
         bytes memory all = new bytes(keys.length * BLS12381.G2_SIZE);
         uint256 to;
         assembly ("memory-safe") {
             to := add(all, 0x20)
         }
-        uint256 hints = _revocationHints;
+        uint256 doubts = _doubts;
         for (uint256 i = 0; i < keys.length; ++i) {
             address store = _keys[keys[i]].store;
             if (store == address(0)) revert UnknownStationKey(keys[i]);
-            _requireInForce(keys[i], hints);
+            if (doubts & _hint(keys[i]) != 0) _requireNotRevoked(keys[i]);
             CodeStore.read(store, 0, to + i * BLS12381.G2_SIZE, BLS12381.G2_SIZE);
         }
         return CodeStore.write(all);

@@ -10,7 +10,6 @@ explain(design, trace).findings                         # the first step that br
 from chromatrace.crypto.route.design import (
     Profile,
     RouteDesign,
-    RouteKind,
     Station,
     possession_holds,
     prove_possession,
@@ -22,6 +21,7 @@ from chromatrace.crypto.route.onchain import batches, components_of, key_words, 
 from chromatrace.crypto.route.sign import sign_record, sign_step
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, begin
 from chromatrace.crypto.route.verify import Explanation, Finding, explain, verify_state, verify_trace
+from chromatrace.domain.rights import RouteKind
 
 __all__ = [
     "Component",

@@ -15,11 +15,12 @@ import cbor2
 
 from chromatrace.crypto.bls import PublicKey, Signature
 from chromatrace.crypto.errors import InvalidStateFile
-from chromatrace.crypto.route.design import Profile, RouteDesign, RouteKind, Station
+from chromatrace.crypto.route.design import Profile, RouteDesign, Station
 from chromatrace.crypto.route.link import Component
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep
 from chromatrace.crypto.step import StepRecord, Verifier
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.rights import RouteKind
 
 DESIGN_SCHEMA = "chromatrace.route-design/1"
 TRACE_SCHEMA = "chromatrace.route-trace/1"
@@ -49,7 +50,7 @@ def trace_to_cbor(trace: RouteTrace) -> bytes:
 
 
 def read_design(data: bytes) -> RouteDesign:
-    """A design from either form; every key's proof of possession is checked. Raises `InvalidStateFile` or the key's error."""
+    """A design from either form. Raises `InvalidStateFile`, and `PossessionNotProven`: every key is checked."""
     fields = _Fields(_parsed(data), "")
     fields.schema(DESIGN_SCHEMA)
     design = _built(

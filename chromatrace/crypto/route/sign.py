@@ -16,7 +16,7 @@ from chromatrace.domain.errors import InvalidInput
 def sign_step(
     design: RouteDesign, state: SignedState | None, step: int, first: bytes, message: bytes, secret: SecretKey
 ) -> SignedState:
-    """State `step` from the state before it; refuses (`RouteRefused`) what the station before should not have handed over.
+    """State `step` from the state before it; refuses (`RouteRefused`) a state that does not hold.
 
     state    what station `step` - 1 handed over; None at step 1
     step     number of the step, from 1

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chromatrace.crypto.bls import PublicKey, Signature
-from chromatrace.crypto.route.design import RouteDesign, RouteKind
+from chromatrace.crypto.route.design import RouteDesign
 from chromatrace.crypto.route.link import Component, origin
 from chromatrace.crypto.step import StepRecord
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.rights import RouteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class SignedState:
 
 @dataclass(frozen=True, slots=True)
 class SignedStep:
-    """One step of a trace: the message, the record that it is the hash of where that is known, and the state after it."""
+    """One step of a trace: its message, the state after it, and the record that the message is the hash of, if any."""
 
     message: bytes
     state: SignedState

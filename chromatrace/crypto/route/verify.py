@@ -1,4 +1,4 @@
-"""Whether a route signature holds: e(σ, g2) = Π e(H(c_i), pk_i) over the whole design; and, where not, since which step."""
+"""Whether a route signature holds: e(σ, g2) = Π e(H(c_i), pk_i) over the whole design; where not, since which step."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from chromatrace.crypto.bls import verify, verify_product_and_last
 from chromatrace.crypto.errors import Break, RouteRefused
-from chromatrace.crypto.route.design import RouteDesign, RouteKind
+from chromatrace.crypto.route.design import RouteDesign
 from chromatrace.crypto.route.link import Component, origin, rebuild
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, origin_of
 from chromatrace.crypto.step import step_message
+from chromatrace.domain.rights import RouteKind
 
 _TEXTS = {
     Break.STATION: "another station signed than the design names",
-    Break.LINK: "the link does not follow from the steps before it: something was swapped, dropped, repeated or changed",
+    Break.LINK: "the link does not follow from the steps before it: one was swapped, dropped, repeated or changed",
     Break.SIGNATURE: "the station's signature on its link does not hold",
     Break.AGGREGATE: "the aggregate is not the one before plus the station's signature",
 }
@@ -65,8 +66,8 @@ def verify_state(
         raise _refused(Break.STATION, len(design), last.process)
     if state.link != links[-1]:
         raise RouteRefused(
-            "the messages do not lead to the link that was signed: another subject, route, chain or verifier, or a step "
-            "swapped, dropped, repeated or changed",
+            "the messages do not lead to the link that was signed: another subject, route, chain or verifier, or a "
+            "step swapped, dropped, repeated or changed",
             Break.LINK,
         )
     signed = [(link, station.key) for link, station in zip(links, design.stations, strict=True)]

@@ -1,10 +1,11 @@
 """Stations registered and routes designed on a real deployment; calls simulated or sent by Example Glass's operator."""
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from route_line import PLANT, Claim, Line, secret, station
+from route_line import PLANT, Claim, Line, station
 
 from chromatrace.chain import commands
 from chromatrace.chain.abi import contract, decode_revert
@@ -36,7 +37,10 @@ class Rig:
             for known in dict.fromkeys(names):
                 self.register(known)
             line = Line.of(names, Profile.EVM, self.verifier, name, kind)
-            keys, processes = [one.key_id for one in line.design.stations], [one.process for one in line.design.stations]
+            keys, processes = (
+                [one.key_id for one in line.design.stations],
+                [one.process for one in line.design.stations],
+            )
             receipt = self.chain.send("RouteVerifier", "designRoute", name, kind, required, keys, processes)
             assert receipt.event("RouteDesigned").args["route"] == line.design.route
             self.designed[name] = line
@@ -73,22 +77,26 @@ def proof(claim: Claim):
     return (claim.subject, state.link, signature_words(state.aggregate)), list(claim.messages)
 
 
-@pytest.fixture(scope="module")
-def rig(anvil, deployment, tmp_path_factory):
-    rpc = anvil.rpc(timeout_s=120)
+@contextmanager
+def consortium_on(node, manifest, folder):
+    """The deployed chain with Example Glass and its operator; undone at the end."""
+    rpc = node.rpc(timeout_s=120)
     mark = rpc.call("evm_snapshot")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DevKeyWarning)
-        signer = dev_signer(0, deployment.chain_id)
-    with Outbox(tmp_path_factory.mktemp("route") / "outbox.db") as outbox:
-        chain = Chain(rpc, deployment, outbox, signer)
+        signer = dev_signer(0, manifest.chain_id)
+    with Outbox(folder / "outbox.db") as outbox:
+        chain = Chain(rpc, manifest, outbox, signer)
         roles = Role.ADMIN | Role.PRODUCER | Role.GATEWAY
-        gln = Gln("9521234000013")
-        receipt = chain.submit(commands.register_organisation(OrganisationKind.MANUFACTURER, gln, roles, "Example Glass"))
+        kind = OrganisationKind.MANUFACTURER
+        receipt = chain.submit(commands.register_organisation(kind, Gln("9521234000013"), roles, "Example Glass"))
         assert receipt.event("OrganisationRegistered").args["organisation"] == PLANT
         chain.submit(commands.appoint_operator(chain.sender, PLANT, roles))
-        yield Rig(chain, Verifier(deployment.chain_id, deployment.address("RouteVerifier")))
+        yield chain
     rpc.call("evm_revert", mark)
 
 
-__all__ = ["Rig", "proof", "secret"]
+@pytest.fixture(scope="module")
+def rig(anvil, deployment, tmp_path_factory):
+    with consortium_on(anvil, deployment, tmp_path_factory.mktemp("route")) as chain:
+        yield Rig(chain, Verifier(deployment.chain_id, deployment.address("RouteVerifier")))

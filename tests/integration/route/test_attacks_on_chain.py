@@ -44,7 +44,9 @@ def test_contract_and_package_compute_the_same(rig, line, trace):
     assert read("RouteVerifier", "hashStep", record.as_struct()) == step_message(record, rig.verifier)
     assert read("RouteVerifier", "originOf", line.design.route, SUBJECT, []) == origin(line.design, SUBJECT)
     parts = [(part.route, part.subject) for part in components]
-    assert read("RouteVerifier", "originOf", line.design.route, SUBJECT, parts) == origin(line.design, SUBJECT, components)
+    assert read("RouteVerifier", "originOf", line.design.route, SUBJECT, parts) == origin(
+        line.design, SUBJECT, components
+    )
     assert read("RouteVerifier", "keysOf", line.design.route) == [one.key_id for one in line.design.stations]
     assert read("RouteVerifier", "subjectOf", SUBJECT, 777) == subject_of(SUBJECT, 777)
     key = line.design.stations[0].key_id
@@ -131,8 +133,13 @@ def test_points_off_the_curve_or_outside_the_subgroup_are_refused(rig, line, tra
     off_curve = bytearray(b"".join(signature))
     off_curve[127] ^= 1
     # x = 4 is on the curve, and not in the subgroup (of the published vectors for G1ADD).
-    outside = bytes(63) + b"\4" + bytes(16) + bytes.fromhex(
-        "0a989badd40d6212b33cffc3f3763e9bc760f988c9926b26da9dd85e928483446346b8ed00e1de5d5ea93e354abe706c"
+    outside = (
+        bytes(63)
+        + b"\4"
+        + bytes(16)
+        + bytes.fromhex(
+            "0a989badd40d6212b33cffc3f3763e9bc760f988c9926b26da9dd85e928483446346b8ed00e1de5d5ea93e354abe706c"
+        )
     )
     for point in (bytes(off_curve), outside):
         with pytest.raises(Exception, match="point"):
@@ -234,6 +241,9 @@ def test_a_revoked_key_proves_nothing_more(rig):
 def test_nothing_goes_unverified_where_it_can_be_verified(rig, line, trace):
     refused = rig.refusal("recordUnverified", line.design.route, *proof(claim_of(trace)))
     assert refused.name == "VerificationAvailable"
+    key = secret("a new station")
+    words_of = key_words(key.public_key), signature_words(prove_possession(key, PLANT, rig.verifier))
+    assert rig.refusal("recordStationKey", "new", *words_of).name == "KeyVerificationAvailable"
     assert rig.chain.read("RouteVerifier", "canVerify")
 
 

@@ -32,7 +32,9 @@ def test_all_three_agree(rig, steps):
 def test_links_agree(rig):
     line = rig.line(12)
     trace = line.trace(digest("links"))
-    found = route_oracle.links(*_context(line, trace.subject), trace.messages, [one.key.data for one in line.design.stations])
+    found = route_oracle.links(
+        *_context(line, trace.subject), trace.messages, [one.key.data for one in line.design.stations]
+    )
     assert found == [step.state.link for step in trace.steps]
 
 

@@ -154,8 +154,8 @@ def test_a_corrupted_aggregate_spoils_nothing_after_it_in_the_evm_profile():
 def test_explain_names_the_first_step_that_breaks(line, trace):
     def changed(number, **changes):
         step = trace.steps[number - 1]
-        state = replace(step.state, **{name: value for name, value in changes.items() if name not in ("message", "record")})
-        rest = {name: value for name, value in changes.items() if name in ("message", "record")}
+        rest = {name: changes.pop(name) for name in ("message", "record") if name in changes}
+        state = replace(step.state, **changes)
         steps = list(trace.steps)
         steps[number - 1] = replace(step, state=state, **rest)
         return replace(trace, steps=tuple(steps))

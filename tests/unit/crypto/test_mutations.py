@@ -1,6 +1,7 @@
 """Any single change to any byte of any input of a valid proof is refused: 10,000 of them, under both links."""
 
 import random
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -13,13 +14,13 @@ from chromatrace.domain.errors import InvalidInput
 
 SUBJECT = digest("batch")
 FIELDS = ("subject", "message", "link", "aggregate", "signature", "signer", "key", "route", "chain id", "verifier")
-MUTATIONS = {Profile.EVM: 9_000, Profile.PAPER: 1_000}
+MUTATIONS = {Profile.EVM: 9_500, Profile.PAPER: 500}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", list(Profile))
 def test_every_mutation_is_refused(profile):
-    line = Line.of(3, profile)
+    line = Line.of(2, profile)
     trace = line.trace(SUBJECT)
     verify_state(line.design, SUBJECT, trace.messages, trace.state)
     chance = random.Random(2026)
@@ -69,7 +70,7 @@ def _mutated_design(design, field, chance):
         stations[place] = replace(station, key=key)
         return replace(design, stations=tuple(stations))
     if field == "route":
-        changed = replace(design)
+        changed = copy(design)
         object.__setattr__(changed, "route", _mutated(design.route, chance))
         return changed
     # Past the proofs of possession, which another chain or contract would refuse first.
@@ -78,7 +79,7 @@ def _mutated_design(design, field, chance):
         verifier = replace(verifier, chain_id=verifier.chain_id ^ (1 << chance.randrange(64)) or 1)
     else:
         verifier = replace(verifier, address="0x" + _mutated(bytes.fromhex(verifier.address[2:]), chance).hex())
-    changed = replace(design)
+    changed = copy(design)
     object.__setattr__(changed, "verifier", verifier)
     return changed
 

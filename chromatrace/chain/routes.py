@@ -1,0 +1,72 @@
+"""Station keys and designed routes as the chain's events tell them: what a proof is held against comes from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from chromatrace.chain.abi import contract, decode_log
+from chromatrace.chain.client import Chain
+from chromatrace.crypto.bls import PublicKey, Signature
+from chromatrace.crypto.eip2537 import g1_from_evm, g2_from_evm
+from chromatrace.crypto.route import RouteDesign, Station
+from chromatrace.crypto.step import Verifier
+from chromatrace.domain.errors import NotFound
+from chromatrace.domain.rights import RouteKind
+
+_CONTRACT = "RouteVerifier"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredKey:
+    """A station's key as it was registered: checked by the contract, and again when a design is made of it."""
+
+    key_id: bytes
+    organisation: int
+    name: str
+    public_key: PublicKey
+    possession: Signature
+
+
+def verifier_of(chain: Chain) -> Verifier:
+    """The deployment of `RouteVerifier` that the manifest names."""
+    return Verifier(chain.manifest.chain_id, chain.manifest.address(_CONTRACT))
+
+
+def registered_key(chain: Chain, key_id: bytes) -> RegisteredKey:
+    """The station key with this id; `NotFound` where none was registered."""
+    args = _event(chain, "StationKeyRegistered", key_id, f"no station key 0x{key_id.hex()} is registered", "key")
+    return RegisteredKey(
+        key_id,
+        args["organisation"],
+        args["name"],
+        PublicKey(g2_from_evm(b"".join(args["publicKey"]))),
+        Signature(g1_from_evm(b"".join(args["proofOfPossession"]))),
+    )
+
+
+def designed_route(chain: Chain, route: bytes) -> RouteDesign:
+    """The design of a route on the chain, each key with its proof of possession checked."""
+    args = _event(chain, "RouteDesigned", route, f"no route 0x{route.hex()} is designed", "route")
+    stations = []
+    for key_id, process in zip(args["keys"], args["processes"], strict=True):
+        key = registered_key(chain, key_id)
+        stations.append(Station(process, key.organisation, key.public_key, key.possession))
+    kind = RouteKind(args["kind"])
+    return RouteDesign(verifier_of(chain), args["organisation"], args["name"], args["version"], tuple(stations), kind)
+
+
+def _event(chain: Chain, name: str, topic: bytes, missing: str, field: str) -> dict[str, Any]:
+    """The arguments of the one event `name` whose first indexed argument is `topic`."""
+    found = chain.rpc.call(
+        "eth_getLogs",
+        {
+            "address": chain.manifest.address(_CONTRACT),
+            "fromBlock": hex(chain.manifest.block),
+            "topics": ["0x" + contract(_CONTRACT).events[name].topic.hex(), "0x" + topic.hex()],
+        },
+    )
+    event = decode_log(_CONTRACT, found[0]) if found else None
+    if event is None:
+        raise NotFound(missing, field=field, hint="check the id, and that this is the right chain and manifest")
+    return event.args

@@ -1,0 +1,58 @@
+"""Stations of the plant on the test chain: registering, designing and proving with sensible defaults."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from brownie import chain
+
+from chromatrace.crypto.route import Profile, key_words, proof_of, prove_possession, signature_words
+from chromatrace.crypto.step import Verifier
+from chromatrace.domain.rights import RouteKind
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from route_line import Line, digest, secret, station
+
+
+class Stations:
+    """`world` with stations "station 1", "station 2", … whose secrets are known."""
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+        self.routes = world.routes
+        self.verifier = Verifier(chain.id, str(world.routes.address))
+
+    def key_arguments(self, name: str, organisation: int | None = None) -> tuple[str, tuple, tuple]:
+        """The arguments of `registerStationKey`."""
+        key = secret(name)
+        possession = prove_possession(key, organisation or self.world.plant, self.verifier)
+        return name, key_words(key.public_key), signature_words(possession)
+
+    def register(self, *names: str) -> list[bytes]:
+        """Registers stations of the plant; returns their key ids."""
+        for name in names:
+            self.routes.registerStationKey(*self.key_arguments(name), {"from": self.world.gateway})
+        return [station(name, self.verifier).key_id for name in names]
+
+    def line(
+        self, steps: int, kind: RouteKind = RouteKind.PROCESSING, name: str = "pane", required: bool = False
+    ) -> Line:
+        """A route over new stations, designed by the plant's producer."""
+        names = [f"{name} station {n}" for n in range(1, steps + 1)]
+        keys = self.register(*names)
+        self.routes.designRoute(name, kind, required, keys, names, {"from": self.world.producer})
+        return Line.of(names, Profile.EVM, self.verifier, name, kind)
+
+    def prove(self, line: Line, subject: bytes, sender: Any = None) -> Any:
+        """Signs at every station and proves on the chain."""
+        arguments = self.proof(line, subject)
+        return self.routes.proveRoute(line.design.route, *arguments, {"from": sender or self.world.producer})
+
+    def proof(self, line: Line, subject: bytes) -> tuple:
+        """The arguments of `proveRoute` after the route."""
+        return proof_of(line.design, line.trace(subject))
+
+
+__all__ = ["Stations", "digest", "station"]
