@@ -24,6 +24,8 @@ COMMANDS = {
     "ingest": "chromatrace.cli.ingest:ingest",
     "anchor": "chromatrace.cli.anchor:anchor",
     "batch": "chromatrace.cli.batch:batch",
+    "station": "chromatrace.cli.station:station",
+    "route": "chromatrace.cli.route:route",
     "inspect": "chromatrace.cli.inspect:inspect",
     "custody": "chromatrace.cli.custody:custody",
     "record": "chromatrace.cli.record:record",
