@@ -30,7 +30,7 @@ test-contracts: setup ## contract tests (Brownie on Anvil)
 	$(BIN)/brownie test tests/contracts
 
 test-python: setup ## unit, conformance, integration and browser tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy, solhint, import rules, stale ABIs
 	$(BIN)/ruff check .
