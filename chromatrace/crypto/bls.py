@@ -188,6 +188,12 @@ def _factor(message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> BlstF
     return miller_loop(BlstP1Element().hash_to_group(message, tag), key.point)
 
 
+@lru_cache(1024)
+def _arkworks_key(data: bytes) -> G2Point:
+    """The point of a `PublicKey`, checked there."""
+    return G2Point.from_compressed_bytes_unchecked(data)
+
+
 class GtValue:
     """An element of GT, multiplied factor by factor.
 
@@ -214,7 +220,7 @@ class GtValue:
         hashed = bytes(BlstP1Element().hash_to_group(message, tag).compress())
         result = GtValue()
         result._value = self._value * GT.pairing(
-            G1Point.from_compressed_bytes_unchecked(hashed), G2Point.from_compressed_bytes_unchecked(key.data)
+            G1Point.from_compressed_bytes_unchecked(hashed), _arkworks_key(key.data)
         )
         return result
 

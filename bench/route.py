@@ -1,0 +1,397 @@
+"""Route signatures: CPU time of signing and verifying, gas of proving, and the plot docs/figures/route-time.svg.
+
+CPU times are the best of thirty means, each over enough runs for a fiftieth of a second: a neighbour on the same core
+makes a run slower, nothing makes it faster. A station's time is that of reading the state it was handed from bytes,
+checking it, and signing the 32-byte message; hashing the step record to that message (EIP-712, eth-account) is another
+0.3 to 0.6 ms. Rivals in the same run: py_ecc, and a secp256k1 signature of each station by coincurve, which is faster
+and costs less gas, and leaves k signatures of 65 bytes to keep instead of one of 48. BPDMS's figures are as published.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from coincurve import PrivateKey, PublicKey
+
+from bench.figure import Figure
+from bench.gas import deployed_chain
+from chromatrace.chain.client import Chain
+from chromatrace.chain.routes import designed_route
+from chromatrace.crypto.bls import ORDER, SIGNATURE_TAG, SecretKey, Signature, verify
+from chromatrace.crypto.bls import PublicKey as StationKey
+from chromatrace.crypto.hashing import keccak
+from chromatrace.crypto.route import (
+    Profile,
+    RouteDesign,
+    SignedState,
+    SignedStep,
+    Station,
+    begin,
+    key_words,
+    origin,
+    proof_of,
+    proofs_of,
+    prove_possession,
+    sign_step,
+    signature_words,
+    subject_of,
+    verify_state,
+)
+from chromatrace.crypto.route.state import RouteTrace
+from chromatrace.crypto.step import Verifier
+
+ROOT = Path(__file__).resolve().parent.parent
+PLOT = ROOT / "docs" / "figures" / "route-time.svg"
+STATIONS = (1, 2, 5, 10, 20, 50)
+PY_ECC_STATIONS = (1, 2, 5)
+BPDMS_FIRST_S, BPDMS_FURTHER_S = 0.799, 0.066
+BPDMS = "BPDMS, as published"
+SIGN_BAR_MS = {Profile.EVM: 1.5, Profile.PAPER: 3.0}
+VERIFY_BAR_MS = {Profile.EVM: 1.2, Profile.PAPER: 2.4}
+"""Per station and one more: pyblst, and twice that with arkworks, whose GT values the paper's link hashes."""
+GAS_BAR, GAS_BAR_MANY = 540_000, 24_000
+STEPS, SUBJECTS = 8, 64
+
+Progress = Callable[[str], None]
+
+
+def digest(text: str) -> bytes:
+    """32 bytes that stand for something."""
+    return sha256(text.encode()).digest()
+
+
+def best_ms(work: Callable[[], object]) -> float:
+    """CPU milliseconds of `work`: the best of thirty means."""
+    work()
+    begun = time.process_time()
+    work()
+    times = max(1, int(0.02 / max(time.process_time() - begun, 1e-6)))
+    found = []
+    for _ in range(30):
+        begun = time.process_time()
+        for _ in range(times):
+            work()
+        found.append((time.process_time() - begun) / times)
+    return 1000 * min(found)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A design with the secrets of its stations."""
+
+    design: RouteDesign
+    secrets: tuple[SecretKey, ...]
+
+    @classmethod
+    def of(cls, steps: int, profile: Profile, verifier: Verifier | None = None) -> Line:
+        verifier = verifier or Verifier(31337, "0x" + "52" * 20)
+        secrets = tuple(SecretKey(1 + int.from_bytes(digest(f"key {n}"), "big") % (ORDER - 1)) for n in range(steps))
+        stations = tuple(
+            Station(f"station {n}", 1, secret.public_key, prove_possession(secret, 1, verifier))
+            for n, secret in enumerate(secrets, 1)
+        )
+        return cls(RouteDesign(verifier, 1, "pane", 1, stations, profile=profile), secrets)
+
+    def trace(self, subject: bytes) -> RouteTrace:
+        trace, state, first = begin(self.design, subject), None, origin(self.design, subject)
+        steps = []
+        for step, secret in enumerate(self.secrets, 1):
+            message = digest(f"record {step} of {subject.hex()}")
+            state = sign_step(self.design, state, step, first, message, secret)
+            steps.append(SignedStep(message, state))
+        return RouteTrace(trace.route, subject, (), tuple(steps))
+
+
+def handed_over(state: SignedState) -> Callable[[], SignedState]:
+    """Reading a state from its bytes, as the next station does."""
+    aggregate, signature, signer = state.aggregate.data, state.signature.data, state.signer.data
+    return lambda: SignedState(Signature(aggregate), state.link, Signature(signature), StationKey(signer))
+
+
+def further_ms(profile: Profile) -> float:
+    """Signing one further station, the fifth."""
+    line = Line.of(5, profile)
+    trace = line.trace(digest("batch"))
+    first, read = origin(line.design, trace.subject), handed_over(trace.steps[3].state)
+    return best_ms(lambda: sign_step(line.design, read(), 5, first, trace.messages[4], line.secrets[4]))
+
+
+def single_verify_ms() -> float:
+    """One signature verified by pyblst: what the speed of a machine is told by."""
+    secret = SecretKey(1 + int.from_bytes(digest("key 0"), "big") % (ORDER - 1))
+    signature = secret.sign(digest("message"))
+    return best_ms(lambda: verify(secret.public_key, digest("message"), signature))
+
+
+def first_ms(profile: Profile) -> float:
+    """Signing the first station."""
+    line = Line.of(1, profile)
+    first = origin(line.design, digest("batch"))
+    return best_ms(lambda: sign_step(line.design, None, 1, first, digest("record"), line.secrets[0]))
+
+
+def verify_ms(profile: Profile, steps: int) -> float:
+    """Verifying a route of `steps` stations, from the bytes of the last state."""
+    line = Line.of(steps, profile)
+    trace = line.trace(digest("batch"))
+    assert trace.state is not None
+    read = handed_over(trace.state)
+    return best_ms(lambda: verify_state(line.design, trace.subject, trace.messages, read()))
+
+
+def ecdsa_verify_ms(steps: int) -> float:
+    """Verifying one secp256k1 signature of each station."""
+    keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(steps)]
+    signed = [
+        (key.public_key.format(), key.sign(digest(str(n)), hasher=None), digest(str(n))) for n, key in enumerate(keys)
+    ]
+
+    def work() -> None:
+        if not all(PublicKey(key).verify(signature, message, hasher=None) for key, signature, message in signed):
+            raise RuntimeError("a signature of the rival does not hold")
+
+    return best_ms(work)
+
+
+class PyEcc:
+    """The same with py_ecc: one run each, it is slow enough."""
+
+    def __init__(self) -> None:
+        from py_ecc.bls.hash_to_curve import hash_to_G1
+        from py_ecc.optimized_bls12_381 import FQ12, G2, add, final_exponentiate, multiply, neg, pairing
+
+        self._hash = lambda message: hash_to_G1(message, SIGNATURE_TAG, sha256)
+        self._add, self._multiply, self._neg, self._g2 = add, multiply, neg, G2
+        self._pairing, self._final, self._one = pairing, final_exponentiate, FQ12.one()
+        self._secrets = [int.from_bytes(digest(f"key {n}"), "big") % ORDER for n in range(max(PY_ECC_STATIONS))]
+        self._keys = [multiply(G2, secret) for secret in self._secrets]
+
+    def sign_ms(self) -> float:
+        """Check of the signature before, signature, sum."""
+        previous = self._multiply(self._hash(digest("0")), self._secrets[0])
+
+        def work() -> None:
+            if not self._holds([(digest("0"), self._keys[0])], previous):
+                raise RuntimeError("py_ecc refuses its own signature")
+            self._add(previous, self._multiply(self._hash(digest("1")), self._secrets[1]))
+
+        return self._once_ms(work)
+
+    def verify_ms(self, steps: int) -> float:
+        """Product of the pairings of `steps` stations."""
+        aggregate = None
+        signed = [(digest(str(n)), self._keys[n]) for n in range(steps)]
+        for (message, _), secret in zip(signed, self._secrets, strict=False):
+            single = self._multiply(self._hash(message), secret)
+            aggregate = single if aggregate is None else self._add(aggregate, single)
+
+        def work() -> None:
+            if not self._holds(signed, aggregate):
+                raise RuntimeError("py_ecc refuses its own aggregate")
+
+        return self._once_ms(work)
+
+    def _holds(self, signed: Sequence[tuple[bytes, Any]], aggregate: Any) -> bool:
+        product = self._pairing(self._neg(self._g2), aggregate, final_exponentiate=False)
+        for message, key in signed:
+            product *= self._pairing(key, self._hash(message), final_exponentiate=False)
+        return bool(self._final(product) == self._one)
+
+    @staticmethod
+    def _once_ms(work: Callable[[], object]) -> float:
+        begun = time.process_time()
+        work()
+        return 1000 * (time.process_time() - begun)
+
+
+def cpu_figures(progress: Progress) -> list[Figure]:
+    """Times of one machine."""
+    progress("py_ecc signs and verifies")
+    py_ecc = PyEcc()
+    slow_sign, slow_verify = py_ecc.sign_ms(), {steps: py_ecc.verify_ms(steps) for steps in PY_ECC_STATIONS}
+    single, figures = single_verify_ms(), []
+    for profile in Profile:
+        progress(f"signing, {profile} link")
+        further = further_ms(profile)
+        figures += [
+            Figure(
+                f"route, {profile} link: one further station signs, its check included",
+                further,
+                "ms CPU",
+                "lower",
+                SIGN_BAR_MS[profile],
+                "py_ecc",
+                slow_sign,
+            ),
+            Figure(
+                f"route, {profile} link: one further station, in single verifications by pyblst on this machine",
+                further / single,
+                "",
+                "lower",
+            ),
+            Figure(
+                f"route, {profile} link: one further station, beside BPDMS",
+                further,
+                "ms CPU",
+                "lower",
+                None,
+                BPDMS,
+                1000 * BPDMS_FURTHER_S,
+            ),
+            Figure(
+                f"route, {profile} link: the first station signs",
+                first_ms(profile),
+                "ms CPU",
+                "lower",
+                None,
+                BPDMS,
+                1000 * BPDMS_FIRST_S,
+            ),
+        ]
+    progress("verifying")
+    verified = {profile: {steps: verify_ms(profile, steps) for steps in (*STATIONS, STEPS)} for profile in Profile}
+    ecdsa = {steps: ecdsa_verify_ms(steps) for steps in (*STATIONS, STEPS)}
+    for profile in Profile:
+        for steps in (1, STEPS, 50):
+            rival = ("py_ecc", slow_verify[1]) if steps == 1 else ("ECDSA x k, coincurve", ecdsa[steps])
+            bar = VERIFY_BAR_MS[profile] * (steps + 1)
+            name = f"route, {profile} link: verify {steps} station{'s' if steps > 1 else ''}"
+            figures.append(Figure(name, verified[profile][steps], "ms CPU", "lower", bar, *rival))
+    progress("plot")
+    plot(verified, ecdsa, slow_verify)
+    return figures
+
+
+def plot(verified: dict[Profile, dict[int, float]], ecdsa: dict[int, float], py_ecc: dict[int, float]) -> None:
+    """Time against stations: all stations signing, and one verification."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "chromatrace"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7.5, 4.8))
+    signed = {profile: {steps: total_ms(profile, steps) for steps in STATIONS} for profile in Profile}
+    for profile, colour in ((Profile.EVM, "tab:blue"), (Profile.PAPER, "tab:orange")):
+        axes.plot(STATIONS, [signed[profile][k] for k in STATIONS], "o-", color=colour, label=f"{profile}: sign all")
+        values = [verified[profile][k] for k in STATIONS]
+        axes.plot(STATIONS, values, "s--", color=colour, label=f"{profile}: verify")
+    axes.plot(STATIONS, [ecdsa[k] for k in STATIONS], "^:", color="tab:green", label="ECDSA x k (coincurve): verify")
+    axes.plot(PY_ECC_STATIONS, [py_ecc[k] for k in PY_ECC_STATIONS], "d:", color="tab:red", label="py_ecc: verify")
+    published = [1000 * (BPDMS_FIRST_S + BPDMS_FURTHER_S * (k - 1)) for k in STATIONS]
+    axes.plot(STATIONS, published, "k-.", label="BPDMS: sign all (published)")
+    axes.set(xscale="log", yscale="log", xlabel="stations", ylabel="milliseconds")
+    axes.set_xticks(STATIONS, [str(k) for k in STATIONS])
+    axes.grid(visible=True, which="major", alpha=0.3)
+    axes.legend(fontsize="small")
+    axes.set_title("Route signature: time against stations")
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    figure.tight_layout()
+    figure.savefig(PLOT, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def total_ms(profile: Profile, steps: int) -> float:
+    """CPU time of all stations together signing one subject."""
+    line = Line.of(steps, profile)
+    return best_ms(lambda: line.trace(digest("batch")))
+
+
+def gas_figures(progress: Progress) -> list[Figure]:
+    """Gas on Anvil under Prague rules; the same on every machine."""
+    with deployed_chain() as (_, chain):
+        progress("stations and route onto the chain")
+        verifier = Verifier(chain.manifest.chain_id, chain.manifest.address("RouteVerifier"))
+        line = Line.of(STEPS, Profile.EVM, verifier)
+        for station in line.design.stations:
+            words = key_words(station.key), signature_words(station.possession)
+            chain.send("RouteVerifier", "registerStationKey", station.process, *words)
+        keys, processes = zip(*((one.key_id, one.process) for one in line.design.stations), strict=True)
+        made = chain.send("RouteVerifier", "designRoute", "pane", 1, False, list(keys), list(processes))
+        if designed_route(chain, made.event("RouteDesigned").args["route"]) != line.design:
+            raise RuntimeError("the chain has another design")
+        progress(f"{SUBJECTS} x {STEPS} on the chain")
+        one = _gas(chain, "proveRoute", line, proof_of(line.design, line.trace(digest("batch"))))
+        shared = [line.trace(subject_of(digest("units"), n)) for n in range(SUBJECTS)]
+        apart = [line.trace(digest(f"batch {n}")) for n in range(SUBJECTS)]
+        many = _gas(chain, "proveRoutes", line, proofs_of(line.design, shared))
+        unrelated = _gas(chain, "proveRoutes", line, proofs_of(line.design, apart))
+        rival = ecdsa_gas(chain)
+    per = SUBJECTS * STEPS
+    rival_name = "ECDSA x k: less gas, k signatures more data"
+    return [
+        Figure(f"route: gas of proveRoute, {STEPS} steps", one, "gas", "lower", GAS_BAR, rival_name, rival),
+        Figure(
+            f"route: gas of proveRoutes, {SUBJECTS} units of a batch x {STEPS} steps, per subject and step",
+            many / per,
+            "gas",
+            "lower",
+            GAS_BAR_MANY,
+            rival_name,
+            rival / STEPS,
+        ),
+        Figure(
+            f"route: gas of proveRoutes, {SUBJECTS} unrelated batches x {STEPS} steps, per subject and step",
+            unrelated / per,
+            "gas",
+            "lower",
+            None,
+            rival_name,
+            rival / STEPS,
+        ),
+        Figure(f"route: signature to keep, {STEPS} steps", 48, "bytes", "lower", None, "ECDSA x k", 65 * STEPS),
+    ]
+
+
+def _gas(chain: Chain, function: str, line: Line, arguments: tuple[Any, ...]) -> int:
+    receipt = chain.send("RouteVerifier", function, line.design.route, *arguments)
+    return receipt.gas_used or 0
+
+
+def ecdsa_gas(chain: Chain) -> int:
+    """Gas of the same route proven by one secp256k1 signature of each station (`contracts/mocks/EcdsaRoute.sol`)."""
+    from chromatrace.chain.abi import ContractAbi
+
+    built = json.loads((ROOT / "build" / "contracts" / "EcdsaRoute.json").read_text(encoding="utf-8"))
+    abi = ContractAbi("EcdsaRoute", built["abi"])
+    consortium = bytes.fromhex(chain.manifest.address("Consortium")[2:]).rjust(32, b"\0")
+    deployed = _transact(chain, {"data": "0x" + built["bytecode"].removeprefix("0x") + consortium.hex()})
+    address = deployed["contractAddress"]
+    keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(STEPS)]
+    stations = [keccak(key.public_key.format(compressed=False)[1:])[12:] for key in keys]
+    designed = abi.encode("design", ["0x" + station.hex() for station in stations])
+    _transact(chain, {"to": address, "data": "0x" + designed.hex()})
+    route, subject, messages = digest("route"), digest("batch"), [digest(f"step {n}") for n in range(STEPS)]
+    words = (chain.manifest.chain_id.to_bytes(32, "big"), bytes.fromhex(address[2:]).rjust(32, b"\0"), route, subject)
+    link, signatures = keccak(b"".join(words)), b""
+    for step, (message, key, station) in enumerate(zip(messages, keys, stations, strict=True), 1):
+        tag = keccak(b"ChromaTrace route link/1")
+        link = keccak(tag + link + message + station.rjust(32, b"\0") + step.to_bytes(32, "big"))
+        signature = key.sign_recoverable(link, hasher=None)
+        signatures += signature[:64] + bytes([signature[64] + 27])
+    proven = _transact(
+        chain, {"to": address, "data": "0x" + abi.encode("prove", route, subject, messages, signatures).hex()}
+    )
+    return int(proven["gasUsed"], 16)
+
+
+def _transact(chain: Chain, fields: dict[str, str]) -> dict[str, Any]:
+    sent = chain.rpc.call("eth_sendTransaction", {"from": chain.sender, "gas": hex(3_000_000), **fields})
+    receipt = None
+    while receipt is None:
+        receipt = chain.rpc.call("eth_getTransactionReceipt", sent)
+    if receipt["status"] != "0x1":
+        raise RuntimeError(f"the rival's transaction failed: {receipt}")
+    found: dict[str, Any] = receipt
+    return found
+
+
+def run(progress: Progress) -> list[Figure]:
+    """All figures of route signatures."""
+    return cpu_figures(progress) + gas_figures(progress)
