@@ -127,7 +127,7 @@ interface IRouteVerifier {
     error InvalidProcessName(uint256 step, uint256 length);
     error InvalidRouteKind();
     error InvalidStepCount(uint256 steps, uint256 maximum);
-    error LengthMismatch(uint256 keys, uint256 processes);
+    error LengthMismatch(uint256 first, uint256 second);
     error UnknownRoute(RouteId route);
     error WrongRouteKind(RouteId route, Kind kind);
     error WrongStepCount(RouteId route, uint256 given, uint256 designed);

@@ -73,7 +73,7 @@ def test_refuses_times_out_of_order(world, channel):
 
 
 def test_refuses_an_unknown_channel(world):
-    unknown = rb"\x09" * 32
+    unknown = bytes([9]) * 32
     assert refusal(world.process.anchor, unknown, 1, ROOT, 1, 2, sender=world.gateway) == Refused(
         "UnknownChannel", channel=unknown
     )
