@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from pathlib import Path
 
 import brownie
@@ -38,6 +39,21 @@ for _method in ("snapshot", "revert"):
     setattr(type(brownie.rpc), _method, _unguarded)
 
 
+def _receipt_first(await_confirmation):
+    """Anvil counts a nonce a moment before it has the receipt; Brownie takes that for a dropped transaction."""
+
+    def patient(self, *args, **kwargs):
+        while brownie.web3.provider.make_request("eth_getTransactionReceipt", [self.txid])["result"] is None:
+            time.sleep(0.005)
+        return await_confirmation(self, *args, **kwargs)
+
+    return patient
+
+
+_Receipt = brownie.network.transaction.TransactionReceipt
+_Receipt._await_confirmation = _receipt_first(_Receipt._await_confirmation)
+
+
 @pytest.fixture(scope="session")
 def world():
     """The contracts, wired, with organisations and operators (see `world.World`)."""
@@ -48,6 +64,8 @@ def world():
 
 @pytest.fixture(autouse=True)
 def _isolation(world):
-    brownie.chain.snapshot()
+    snapshot = world.rpc.call("evm_snapshot")
     yield
-    brownie.chain.revert()
+    world.rpc.call("evm_revert", snapshot)
+    # Brownie waits for the nonce to pass that of the last transaction it knows of.
+    brownie.history.clear()

@@ -14,7 +14,9 @@ from typing import Any
 from brownie import project, web3
 from eth_abi import decode
 from eth_utils import keccak, to_checksum_address
-from web3 import HTTPProvider
+
+from chromatrace.chain.errors import RpcError
+from chromatrace.chain.rpc import RpcClient
 
 PANICS = {0x11: "arithmetic overflow", 0x21: "no such enum member", 0x32: "index out of bounds"}
 
@@ -43,14 +45,13 @@ def refusal(function: Any, *args: Any, sender: Any) -> Refused:
 def refusal_of_data(to: Any, data: str, sender: Any) -> Refused:
     """As `refusal`, for raw call data."""
     call = {"from": str(sender), "to": str(to), "data": data}
-    # Past Brownie's middleware, which turns a revert into a `ValueError` of text.
-    answer = HTTPProvider(web3.provider.endpoint_uri).make_request("eth_call", [call, "latest"])
-    if "error" not in answer:
-        raise Accepted(f"{to} accepts {data[:10]}")
-    reverted = answer["error"].get("data")
-    if not isinstance(reverted, str):
-        raise ValueError(answer["error"])
-    return _decoded(bytes.fromhex(reverted.removeprefix("0x")))
+    try:
+        _rpc(web3.provider.endpoint_uri).call("eth_call", call, "latest")
+    except RpcError as error:
+        if not isinstance(error.data, str):
+            raise
+        return _decoded(bytes.fromhex(error.data.removeprefix("0x")))
+    raise Accepted(f"{to} accepts {data[:10]}")
 
 
 def _decoded(data: bytes) -> Refused:
@@ -66,6 +67,12 @@ def _decoded(data: bytes) -> Refused:
 
 def _plain(item: dict[str, Any], value: Any) -> Any:
     return to_checksum_address(value) if item["type"] == "address" else value
+
+
+@cache
+def _rpc(url: str) -> RpcClient:
+    # Past Brownie, which turns a revert into a `ValueError` of text.
+    return RpcClient(url)
 
 
 @cache

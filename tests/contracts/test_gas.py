@@ -4,7 +4,7 @@ A drift of more than 0.5 % either way fails, and so does a scenario over its bar
 
     CHROMATRACE_UPDATE_GAS=1 brownie test tests/contracts/test_gas.py tests/contracts/test_sizes.py
 
-writes the new figures; look at the diff before you commit it.
+writes the new figures, into the table of docs/contracts.md too; look at the diff before you commit it.
 """
 
 import json
@@ -19,6 +19,7 @@ from world import FOR_EVER
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 
 RECORDED = Path(__file__).with_name("gas.json")
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "contracts.md"
 TOLERANCE = 0.005
 READ, APPEND = 1, 2
 TRANSACTION_CAP = 2**24
@@ -217,6 +218,15 @@ def recorded():
     if os.environ.get("CHROMATRACE_UPDATE_GAS"):
         named = {scenario.__name__: figures["gas"][scenario.__name__] for scenario in SCENARIOS}
         RECORDED.write_text(json.dumps(figures | {"gas": named}, indent=2) + "\n", encoding="utf-8")
+        _rewrite_table(named)
+
+
+def _rewrite_table(gas):
+    """The table is the last thing on the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    head, rule = page[: page.rindex("|---|---|")], "|---|---|\n"
+    rows = "".join(f"| `{name}` | {used:,} |\n" for name, used in gas.items())
+    PAGE.write_text(head + rule + rows, encoding="utf-8")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)

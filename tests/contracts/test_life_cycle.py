@@ -52,11 +52,11 @@ class LifeCycle(RuleBasedStateMachine):
             refused = None
         assert refused == expected
         if refused is None:
-            function(*args, {"from": sender})
+            self.world.send(function, *args, sender=sender)
 
     def _reinstate_all(self):
         for number in self.twin.suspended:
-            self.world.consortium.reinstateOrganisation(number, {"from": self.world.registrar})
+            self.world.send(self.world.consortium.reinstateOrganisation, number, sender=self.world.registrar)
         self.twin.suspended.clear()
 
     def _organisation(self, name):
@@ -177,7 +177,7 @@ class LifeCycle(RuleBasedStateMachine):
         number = self._organisation(party)
         suspended = number in self.twin.suspended
         verb = self.world.consortium.reinstateOrganisation if suspended else self.world.consortium.suspendOrganisation
-        verb(number, {"from": self.world.registrar})
+        self.world.send(verb, number, sender=self.world.registrar)
         self.twin.suspended ^= {number}
 
     # ---------------------------------------------------------------- invariants

@@ -8,7 +8,7 @@ import pytest
 from brownie import project
 
 RECORDED = Path(__file__).with_name("gas.json")
-CONTRACTS = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
+CONTRACTS = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger", "RouteVerifier")
 EIP_170_BYTES = 24_576
 TOLERANCE = 0.005
 
