@@ -10,6 +10,7 @@ from chromatrace.domain.errors import NotFound
 from chromatrace.domain.evidence import Comparison, Measurement
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.quality.check_sheet import CheckSheet as Tolerances
 
 DEFAULT_NAMESPACE = "urn:chromatrace:plant"
 
@@ -104,6 +105,14 @@ class CheckSheet:
     def sample_size(self, quantity: int) -> int:
         """How many units to sample of a batch of `quantity`: at least one."""
         return max(1, -(-quantity // self.sample_one_per))
+
+    def tolerances(self) -> Tolerances:
+        """The sheet as the consensus reads it: each quantity small, fit or large, together one state.
+
+        Raises `InvalidCheckSheet` where the states are neither pass and fail nor small, fit and large.
+        """
+        lines = ((check.quantity, check.unit, check.comparison, check.limit) for check in self.checks)
+        return Tolerances.from_limits(lines, self.states)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,212 @@
+"""The rule of a round: groups, scores, thresholds, and what it refuses."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from chromatrace.domain.evidence import Comparison
+from chromatrace.plant import example_plant
+from chromatrace.quality.check_sheet import PASS_FAIL, SIZES, CheckSheet, Parameter, Size
+from chromatrace.quality.consensus import Answer, Tally, decide, score
+from chromatrace.quality.errors import InvalidCheckSheet, InvalidRule, RepeatedAnswer, UnknownState
+from chromatrace.quality.rules import UNIT, Rule, Weighing, capability, least_inspectors, weighing_by_name
+
+
+def answers(*given: tuple[str, int]) -> list[Answer]:
+    return [Answer(place, state, of) for place, (state, of) in enumerate(given)]
+
+
+def test_a_majority_counts_members() -> None:
+    rule = Rule.majority(3)
+    assert decide(rule, answers(("pass", 1), ("fail", UNIT), ("pass", 1))) is None
+    found = decide(rule, answers(("pass", 1), ("fail", UNIT), ("pass", 1), ("fail", UNIT), ("pass", 1)))
+    assert found is not None
+    assert (found.state, found.winner.members, found.recorder, found.winner.score) == ("pass", (0, 2, 4), 4, 3 * UNIT)
+    assert [(group.state, group.members) for group in found.dissent] == [("fail", (1, 3))]
+    assert found.reached
+
+
+def test_confidence_adds_capabilities_and_waits_for_the_minimum() -> None:
+    rule = Rule.confidence(0.9)
+    assert decide(rule, answers(("fail", 9_500), ("fail", 9_500))) is None
+    found = decide(rule, answers(("pass", 4_000), ("fail", 4_000), ("fail", 5_000)))
+    assert found is not None
+    assert (found.state, found.winner.score_ratio, found.reached) == ("fail", 0.9, True)
+
+
+def test_beginners_need_almost_all_seventeen() -> None:
+    """With all at 0.1 nine must agree: with up to eight dissenters, all seventeen."""
+    rule = Rule.confidence(0.9)
+    agreeing = [Answer(place, "pass", 1_000) for place in range(9)]
+    assert decide(rule, agreeing[:8]) is None
+    assert decide(rule, agreeing) is not None
+
+
+def test_noisy_or_is_the_chance_that_one_is_right() -> None:
+    assert score(Weighing.NOISY_OR, [5_000, 5_000]) == 7_500
+    assert score(Weighing.NOISY_OR, [1_000, 2_000, 3_000]) == round((1 - 0.9 * 0.8 * 0.7) * UNIT)
+    assert score(Weighing.NOISY_OR, [UNIT, 1]) == UNIT
+    assert score(Weighing.NOISY_OR, []) == 0
+    found = decide(Rule.noisy_or(0.875), answers(("pass", 5_000), ("pass", 5_000), ("pass", 5_000)))
+    assert found is not None
+    assert found.reached
+
+
+def test_at_the_maximum_the_best_group_wins() -> None:
+    rule = Rule.majority(5, maximum=5)
+    found = decide(rule, answers(("pass", 1), ("fail", 1), ("pass", 1), ("fail", 1), ("fail", 1)))
+    assert found is not None
+    assert (found.state, found.reached) == ("fail", False)
+
+
+def test_equal_scores_go_to_more_members_then_to_the_earliest() -> None:
+    rule = Rule.confidence(5, maximum=5)
+    more = decide(rule, answers(("pass", 6_000), ("fail", 2_000), ("fail", 2_000), ("fail", 2_000), ("pass", 0)))
+    assert more is not None
+    assert more.state == "fail"
+    three = Rule.majority(5, states=SIZES, minimum=5, maximum=5)
+    tied = decide(three, answers(("fit", 1), ("small", 1), ("small", 1), ("fit", 1), ("large", 1)))
+    assert tied is not None
+    assert (tied.state, [group.state for group in tied.dissent]) == ("fit", ["small", "large"])
+
+
+@pytest.mark.parametrize("weighing", list(Weighing))
+def test_answer_by_answer_it_decides_the_same(weighing: Weighing) -> None:
+    chance = random.Random(int(weighing))
+    decided = 0
+    for _ in range(1_000):
+        states = chance.choice([PASS_FAIL, SIZES, tuple("abcd")])
+        least = least_inspectors(len(states))
+        maximum = chance.randrange(least, 18, 2)
+        highest = UNIT if weighing is Weighing.NOISY_OR else maximum * UNIT
+        rule = Rule(states, least, maximum, weighing, chance.randint(1, highest))
+        tally, so_far = Tally(rule), []
+        for place in range(maximum):
+            answer = Answer(place, chance.choice(states), chance.choice([0, 1_000, chance.randint(0, UNIT), UNIT]))
+            so_far.append(answer)
+            quick = tally.add(states.index(answer.state), answer.capability)
+            slow = decide(rule, so_far)
+            assert (None if quick is None else states[quick]) == (slow and slow.state)
+            if slow:
+                members = {member for group in (slow.winner, *slow.dissent) for member in group.members}
+                assert members == set(range(place + 1)), "nobody's answer is dropped"
+                decided += 1
+                break
+        else:
+            pytest.fail("the maximum was reached without a decision")
+    assert decided == 1_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"minimum": 4}, "/minimum"),
+        ({"minimum": 1}, "/minimum"),
+        ({"minimum": 3.0}, "/minimum"),
+        ({"states": SIZES, "minimum": 3}, "/minimum"),
+        ({"maximum": 16}, "/maximum"),
+        ({"minimum": 7, "maximum": 5}, "/maximum"),
+        ({"maximum": 19}, "/maximum"),
+        ({"weighing": Weighing.MAJORITY, "threshold": 6 * UNIT, "maximum": 5}, "/threshold"),
+        ({"weighing": Weighing.CONFIDENCE, "threshold": 5 * UNIT + 1, "maximum": 5}, "/threshold"),
+        ({"weighing": Weighing.NOISY_OR, "threshold": UNIT + 1}, "/threshold"),
+        ({"threshold": 0}, "/threshold"),
+        ({"minimum_capability": UNIT + 1}, "/minimum_capability"),
+        ({"minimum_capability": -1}, "/minimum_capability"),
+        ({"states": ()}, "/states"),
+        ({"states": ("pass",)}, "/states"),
+        ({"states": ("pass", "pass")}, "/states/1"),
+        ({"weighing": 7}, "/weighing"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_refused_by_its_field(wrong: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidRule) as refusal:
+        Rule(**wrong)  # type: ignore[arg-type]
+    assert refusal.value.field == field
+
+
+def test_a_rule_is_read_from_a_document_and_back() -> None:
+    document = {"states": ["pass", "fail"], "minimum": 3, "maximum": 5, "weighing": "noisy-or", "threshold": 0.95}
+    rule = Rule.from_json(document)
+    assert rule == Rule.noisy_or(0.95, maximum=5)
+    assert Rule.from_json(rule.as_json()) == rule
+    with pytest.raises(InvalidRule) as refusal:
+        Rule.from_json(document | {"weighing": "loudest"}, "/consensus")
+    assert refusal.value.field == "/consensus/weighing"
+    with pytest.raises(InvalidRule) as refusal:
+        Rule.from_json(document | {"minimum": 2}, "/consensus")
+    assert refusal.value.field == "/consensus/minimum"
+    assert weighing_by_name("majority") is Weighing.MAJORITY
+
+
+@pytest.mark.parametrize("wrong", [-0.01, 1.01, float("nan"), float("inf"), True, "0.5"])
+def test_a_capability_outside_0_to_1_is_refused(wrong: float) -> None:
+    with pytest.raises(InvalidRule) as refusal:
+        capability(wrong)
+    assert refusal.value.field == "/capability"
+
+
+def test_answers_that_do_not_count_are_refused() -> None:
+    rule = Rule()
+    with pytest.raises(UnknownState) as unknown:
+        decide(rule, answers(("pass", 1), ("maybe", 1)))
+    assert unknown.value.field == "/answers/1/state"
+    with pytest.raises(RepeatedAnswer) as repeated:
+        decide(rule, [Answer(1, "pass", 1), Answer(1, "pass", 1)])
+    assert repeated.value.field == "/answers/1/inspector"
+    with pytest.raises(InvalidRule) as outside:
+        decide(rule, answers(("pass", UNIT + 1)))
+    assert outside.value.field == "/answers/0/capability"
+
+
+def test_a_sheet_reads_each_parameter_as_small_fit_or_large() -> None:
+    limits = [
+        ("thickness", "nm", Comparison.AT_LEAST, 300.0),
+        ("thickness", "nm", Comparison.AT_MOST, 450.0),
+        ("share", "%", Comparison.BELOW, 20.0),
+    ]
+    sheet = CheckSheet.from_limits(limits)
+    assert sheet.read({"thickness": 299.9, "share": 20.0}) == {"thickness": Size.SMALL, "share": Size.LARGE}
+    assert sheet.answer({"thickness": 450.0, "share": 19.9}) == "pass"
+    assert sheet.answer({"thickness": 450.1, "share": 19.9}) == "fail"
+    sizes = CheckSheet.from_limits(limits, SIZES)
+    assert sizes.answer({"thickness": 400.0, "share": 21.0}) == "large"
+    assert sizes.answer({"thickness": 299.0, "share": 21.0}) == "small"
+    assert sizes.answer({"thickness": 300.0, "share": 1.0}) == "fit"
+
+
+def test_a_plants_sheets_are_read_the_same_way() -> None:
+    sheet = example_plant("electrochromic").check_sheet("first").tolerances()
+    assert [parameter.name for parameter in sheet.parameters] == [
+        "crystalline share",
+        "W5+ share",
+        "film thickness",
+        "grain size",
+    ]
+    good = {"crystalline share": 1.0, "W5+ share": 1.0, "film thickness": 400.0, "grain size": 20.0}
+    assert sheet.answer(good) == "pass"
+    assert sheet.answer(good | {"grain size": 41.0}) == "fail"
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: CheckSheet((Parameter("a", low=1),), ()), "/states"),
+        (lambda: CheckSheet((Parameter("a", low=1),), ("good", "bad")), "/states"),
+        (lambda: CheckSheet(()), "/parameters"),
+        (lambda: CheckSheet((Parameter("a", low=1), Parameter("a", high=1))), "/parameters/1/name"),
+        (lambda: Parameter("a"), "/low"),
+        (lambda: Parameter("a", low=2, high=1), "/low"),
+        (lambda: Parameter("a", low=float("nan")), "/low"),
+        (lambda: Parameter("", low=1), "/name"),
+        (lambda: CheckSheet((Parameter("a", low=1),)).read({}), "/values/a"),
+        (lambda: CheckSheet((Parameter("a", low=1),)).read({"a": float("nan")}), "/values/a"),
+        (lambda: CheckSheet((Parameter("a", low=1),)).read({"a": 1.0, "b": 1.0}), "/values/b"),
+    ],
+)
+def test_a_sheet_that_gives_no_answer_is_refused(make, field: str) -> None:
+    with pytest.raises(InvalidCheckSheet) as refusal:
+        make()
+    assert refusal.value.field == field
