@@ -103,14 +103,14 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
     first = BatchKey.parse(_GTIN, "L000000")
     send(producer, "BatchRegistry", "registerMany", [_registration(0, [])])
     for start in range(1, count, PER_CALL):
-        rows = [_registration(number, [first.batch_id]) for number in range(start, min(start + PER_CALL, count))]
+        rows = [_registration(number, [(first.batch_id, 1)]) for number in range(start, min(start + PER_CALL, count))]
         send(producer, "BatchRegistry", "registerMany", rows, gas=(1 << 24) - 1)
         if start // PER_CALL % 25 == 0:
             progress(f"registered {start:,} of {count:,}")
     return count
 
 
-def _registration(number: int, inputs: list[bytes]) -> dict[str, object]:
+def _registration(number: int, inputs: list[tuple[bytes, int]]) -> dict[str, object]:
     digest = number.to_bytes(32, "big")
     return {
         "gtin": int(_GTIN),

@@ -154,7 +154,7 @@ class BatchReader:
             if item.window and item.window.anchor and item.window.owner
         }
         route = route_facts(index, view, name)
-        made_of = index.batches_by_id(index.inputs_of(view.batch_id))
+        made_of = index.batches_by_id([used.batch for used in index.inputs_of(view.batch_id)])
         return BatchFacts(
             view=view,
             status=status_of(view),

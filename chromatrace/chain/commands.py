@@ -13,6 +13,7 @@ from typing import Any
 from chromatrace.chain.client import Call
 from chromatrace.crypto.eip712 import Inspection
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gln, Gtin
 from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Scope, Stage
 
@@ -29,7 +30,7 @@ class Registration:
     content_digest  SHA-256 of the content document
     serial_root     root of the tree of unit serials; zeros where units carry none
     route           id of the designed route; zeros where none
-    inputs          batches that this one is made of
+    inputs          batches that this one is made of, and how much of each
     """
 
     batch: BatchKey
@@ -37,7 +38,7 @@ class Registration:
     content_digest: bytes
     serial_root: bytes = _ZERO
     route: bytes = _ZERO
-    inputs: tuple[BatchId, ...] = ()
+    inputs: tuple[Input, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.quantity < 1 << 32:
@@ -50,7 +51,7 @@ class Registration:
         """The contract's `Registration`."""
         key = self.batch
         lot_and_size = (int(key.gtin), str(key.lot), self.quantity)
-        return (*lot_and_size, self.serial_root, self.content_digest, self.route, list(self.inputs))
+        return (*lot_and_size, self.serial_root, self.content_digest, self.route, _structs(self.inputs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,16 @@ class Parts:
     serial_root: bytes
     content_digest: bytes
     route: bytes
-    inputs: tuple[BatchId, ...]
+    inputs: tuple[Input, ...]
 
     def as_struct(self) -> tuple[Any, ...]:
         """The contract's `Parts`."""
-        return self.serial_root, self.content_digest, self.route, list(self.inputs)
+        return self.serial_root, self.content_digest, self.route, _structs(self.inputs)
+
+
+def _structs(inputs: Sequence[Input]) -> list[tuple[bytes, int]]:
+    """The contract's `Input`s."""
+    return [(one.batch, one.quantity) for one in inputs]
 
 
 def keyed(call: Call, key: str) -> Call:

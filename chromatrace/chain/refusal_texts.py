@@ -99,6 +99,12 @@ ENTRIES: dict[str, Entry] = {
         "inputs",
         "an input is known, not recalled, not on hold, not stopped or scrapped",
     ),
+    "InvalidInputQuantity": Entry(
+        _BAD,
+        "{quantity} units of input {input} cannot go in, which has {available}",
+        "inputs",
+        "at least one unit of each input, and no more than it has",
+    ),
     "InputNotHeld": Entry(
         _NO,
         "input {input} is held by organisation {custodian}, not by {producer}",

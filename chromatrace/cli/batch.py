@@ -8,7 +8,7 @@ from typing import Any
 import click
 import orjson
 
-from chromatrace.cli.options import batch_argument, parse_batch
+from chromatrace.cli.options import batch_argument, parse_input
 from chromatrace.cli.output import emit, json_option
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -25,7 +25,13 @@ def batch() -> None:
 
 @batch.command()
 @click.argument("content", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--input", "inputs", multiple=True, help="GTIN/LOT of a batch that it is made of; may be repeated.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="GTIN/LOT=UNITS",
+    help="A batch that it is made of and how many of its units went in; may be repeated.",
+)
 @click.option("--route", help="Id of the designed route, 0x and 64 hexadecimal digits.")
 @json_option
 @click.pass_obj
@@ -37,23 +43,18 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
      "product": {"name": "Electrochromic pane", "description": ""}, "quantity": 100,
      "made_at": "2026-01-01T08:00:00Z", "serials": {"first": 1, "count": 100, "width": 6}, "materials": []}
     """
+    from chromatrace.chain.commands import Registration, register_batch
     from chromatrace.domain import strict_json
     from chromatrace.domain.documents import BatchContent
     from chromatrace.exchange.units import serial_root
 
     parsed = BatchContent.from_bytes(strict_json.canonical(_json(content)))
-    parts = [parse_batch(text) for text in inputs]
+    parts = tuple(parse_input(text) for text in inputs)
     digest = workspace.documents.put(parsed.to_bytes())
-    registration = (
-        int(parsed.gtin),
-        str(parsed.lot),
-        parsed.quantity,
-        serial_root(parsed.serials) if parsed.serials else ZERO,
-        digest,
-        bytes.fromhex(route.removeprefix("0x")) if route else ZERO,
-        [part.batch_id for part in parts],
-    )
-    receipt = workspace.chain.send("BatchRegistry", "register", registration)
+    root = serial_root(parsed.serials) if parsed.serials else ZERO
+    designed = bytes.fromhex(route.removeprefix("0x")) if route else ZERO
+    registration = Registration(parsed.key, parsed.quantity, digest, root, designed, parts)
+    receipt = workspace.chain.submit(register_batch(registration))
     emit(as_json, {"batch": parsed.key.batch_id, "content_digest": digest, "tx": receipt.tx})
 
 
@@ -162,6 +163,8 @@ def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json
 @click.pass_obj
 def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: bool, as_json: bool) -> None:
     """Recall a batch, for ever."""
+    from chromatrace.chain.commands import Parts, recall_descendants
+
     key = BatchKey.parse(gtin, lot)
     receipts = [workspace.chain.send("BatchRegistry", "recall", key.batch_id, reason)]
     recalled = [str(key)]
@@ -173,17 +176,14 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
             if step.depth == 0 or step.batch.recalled:
                 continue
             parent = next(link.input for link in links if link.batch == step.batch.batch_id)
-            parts = (
-                step.batch.serial_root or ZERO,
-                step.batch.content_digest,
-                step.batch.route or ZERO,
-                list(index.inputs_of(step.batch.batch_id)),
+            found = step.batch
+            parts = Parts(
+                found.serial_root or ZERO,
+                found.content_digest,
+                found.route or ZERO,
+                index.inputs_of(found.batch_id),
             )
-            receipts.append(
-                workspace.chain.send(
-                    "BatchRegistry", "recallDescendants", parent, [step.batch.batch_id], [parts], reason
-                )
-            )
+            receipts.append(workspace.chain.submit(recall_descendants(parent, [(found.batch_id, parts)], reason)))
             recalled.append(str(step.batch.key))
         if trace is not None and trace.truncated:
             click.echo("there are more descendants than were traced: run this again", err=True)

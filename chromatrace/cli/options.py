@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import Role, Scope
 
@@ -26,6 +28,18 @@ def parse_batch(text: str) -> BatchKey:
     """GTIN/LOT, as batches are named in lists."""
     gtin, _, lot = text.partition("/")
     return BatchKey.parse(gtin, lot)
+
+
+def parse_input(text: str) -> Input:
+    """GTIN/LOT=UNITS: so many units of that batch. A lot may have a `=` of its own: the last one counts."""
+    name, equals, units = text.rpartition("=")
+    if not equals or not units.isdecimal():
+        raise InvalidInput(
+            f"{text!r} does not say how many units go in",
+            field="input",
+            hint="GTIN/LOT=UNITS, for example 09521234500025/G-7741=100",
+        )
+    return Input(parse_batch(name).batch_id, int(units))
 
 
 class FlagList(click.ParamType[IntFlag]):

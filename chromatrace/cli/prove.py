@@ -82,7 +82,7 @@ def _transactions(workspace: Workspace, batch: BatchView, anchors: list[AnchorVi
     parties = {batch.producer, batch.custodian}
     yield from (event.tx_hash for event in index.timeline(batch.batch_id))
     for input_batch in index.inputs_of(batch.batch_id):
-        found = index.batch(input_batch)
+        found = index.batch(input_batch.batch)
         if found is not None:
             yield found.registered.tx_hash
     for inspection in index.inspections(batch.batch_id):

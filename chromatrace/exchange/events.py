@@ -23,7 +23,7 @@ DECLARATIONS = {
     ],
     "BatchRegistry": [
         "BatchRegistered(bytes32 indexed batch, uint32 indexed producer, uint64 indexed gtin, string lot, "
-        "uint32 quantity, bytes32 serialRoot, bytes32 contentDigest, bytes32 route, bytes32[] inputs)",
+        "uint32 quantity, bytes32 serialRoot, bytes32 contentDigest, bytes32 route, (bytes32,uint32)[] inputs)",
         "VerdictApplied(bytes32 indexed batch, uint8 indexed stage, uint8 verdict, uint8 revision, uint8 state)",
         "BatchRecycled(bytes32 indexed batch, address indexed by)",
         "BatchAssembled(bytes32 indexed batch, address indexed by)",

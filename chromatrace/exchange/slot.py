@@ -137,19 +137,17 @@ def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
 def _apply_verdict(slot: BatchSlot, event: Event) -> None:
     verdict, revision = member(Verdict, event.args["verdict"]), event.args["revision"]
     if member(Stage, event.args["stage"]) is Stage.FIRST:
-        expected, late = slot.first_revision + 1, slot.state >= BatchState.ASSEMBLED
+        expected = slot.first_revision + 1
         slot.first_verdict, slot.first_revision = verdict, revision
         if slot.state <= BatchState.STOPPED:
             slot.state = BatchState.STOPPED if verdict is Verdict.FAIL else BatchState.FIRST_PASSED
     else:
-        expected, late = slot.final_revision + 1, slot.state >= BatchState.GRADED
+        expected = slot.final_revision + 1
         slot.final_verdict, slot.final_revision = verdict, revision
     if revision != expected:
         raise IntegrityError(f"revision {expected} of a verdict is not in the bundle", field="receipts")
     if slot.state is not member(BatchState, event.args["state"]):
         raise IntegrityError(f"a verdict does not follow on {slot.state.name.lower()}", field="receipts")
-    # A failing verdict that comes when its stage is over holds the batch without an event of its own.
-    slot.on_hold = slot.on_hold or (verdict is Verdict.FAIL and late)
 
 
 def member(kind: type[Member], number: int) -> Member:

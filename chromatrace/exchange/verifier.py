@@ -172,13 +172,14 @@ class _Check:
         who = proven.organisation(args["producer"])
         text = f"registered by {who}: {args['quantity']} units, {proven.when(registered.block)}"
         finding = Finding(Status.HOLDS, text, [self._content(registered)])
-        for place, batch in enumerate(args["inputs"]):
+        for place, (batch, quantity) in enumerate(args["inputs"]):
             found = next((e for e in proven.of("BatchRegistered") if e.args["batch"] == batch), None)
             if found is not None:
-                text = f"made of (01){found.args['gtin']:014d}(10){found.args['lot']}"
+                text = f"made of {quantity} units of (01){found.args['gtin']:014d}(10){found.args['lot']}"
                 finding.parts.append(Finding(Status.HOLDS, text))
             else:
-                text = f"input {place + 1}, batch 0x{batch.hex()}: its registration is not in the bundle"
+                text = f"input {place + 1}, {quantity} units of batch 0x{batch.hex()}"
+                text += ": its registration is not in the bundle"
                 finding.parts.append(Finding(Status.UNCHECKED, text))
         return finding
 
@@ -215,7 +216,7 @@ class _Check:
         registered, inspections = self.proven.registered(), self.proven.inspections()
         claimed = {registered.args["contentDigest"]} | {event.args["evidence"] for event in inspections}
         for event in self.proven.of("BatchRegistered"):
-            if event.args["batch"] in registered.args["inputs"]:
+            if event.args["batch"] in {batch for batch, _ in registered.args["inputs"]}:
                 claimed.add(event.args["contentDigest"])
         parts = [
             Finding(Status.FAILS, f"document {place + 1} belongs to no event of this batch")

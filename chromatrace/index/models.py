@@ -260,12 +260,13 @@ class Batch(Content):
 
 
 class BatchInput(Content):
-    """`batch` is made of `input`; `place` is its place in the registration."""
+    """`batch` is made of `quantity` units of `input`; `place` is its place in the registration."""
 
     __tablename__ = "batch_inputs"
     batch: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     input: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    quantity: Mapped[int] = mapped_column(BigInteger)
 
 
 class Inspection(Content):

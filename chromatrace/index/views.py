@@ -380,10 +380,11 @@ class HeadView:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`batch` is made of `input`."""
+    """`batch` is made of `quantity` units of `input`."""
 
     batch: BatchId
     input: BatchId
+    quantity: int
 
 
 class Direction(StrEnum):

@@ -48,12 +48,21 @@ interface IBatchRegistry is IConsortiumBound {
         uint32 scrap;
     }
 
+    /// @notice What a batch is made of.
+    /// @dev Hazard: `quantity` is at most the input's own quantity. What all batches made of it use together is not
+    /// bounded here, which would take a slot for each input; readers add it up from the events.
+    /// @param quantity units of `batch` that went in, at least 1
+    struct Input {
+        BatchId batch;
+        uint32 quantity;
+    }
+
     /// @param gtin GTIN-14 as a number
     /// @param lot GS1 AI (10): 1 to 20 characters of set 82
     /// @param serialRoot root of the Merkle tree of the unit serials; 0 where units carry none
     /// @param contentDigest SHA-256 of the batch's content document
     /// @param route id of the designed route; 0 where none
-    /// @param inputs batches that this one is made of
+    /// @param inputs batches that this one is made of, and how much of each
     struct Registration {
         uint64 gtin;
         string lot;
@@ -61,16 +70,16 @@ interface IBatchRegistry is IConsortiumBound {
         bytes32 serialRoot;
         bytes32 contentDigest;
         bytes32 route;
-        BatchId[] inputs;
+        Input[] inputs;
     }
 
     /// @notice What the commitment of a batch is made of:
-    /// `keccak256(abi.encode(serialRoot, contentDigest, route, keccak256(abi.encodePacked(inputs))))`.
+    /// `keccak256(abi.encode(serialRoot, contentDigest, route, keccak256(abi.encode(inputs))))`.
     struct Parts {
         bytes32 serialRoot;
         bytes32 contentDigest;
         bytes32 route;
-        BatchId[] inputs;
+        Input[] inputs;
     }
 
     event BatchRegistered(
@@ -82,7 +91,7 @@ interface IBatchRegistry is IConsortiumBound {
         bytes32 serialRoot,
         bytes32 contentDigest,
         bytes32 route,
-        BatchId[] inputs
+        Input[] inputs
     );
     /// @param revision number of this verdict within its stage, from 1
     event VerdictApplied(BatchId indexed batch, Stage indexed stage, Verdict verdict, uint8 revision, State state);
@@ -104,6 +113,8 @@ interface IBatchRegistry is IConsortiumBound {
     error UnknownBatch(BatchId batch);
     error DuplicateInput(BatchId input);
     error InvalidInput(BatchId input, State state, bool recalled, bool onHold);
+    /// @param available units that the input has
+    error InvalidInputQuantity(BatchId input, uint32 quantity, uint32 available);
     error InputNotHeld(BatchId input, OrgId custodian, OrgId producer);
     error WrongState(BatchId batch, State state);
     error BatchOnHold(BatchId batch);
@@ -168,7 +179,8 @@ interface IBatchRegistry is IConsortiumBound {
 
     /// @notice Applies an inspection's outcome. A first verdict decides between FirstPassed and Stopped for as long as
     /// the batch is not recycled or assembled; a final verdict is given from Assembled on. A failing verdict that comes
-    /// when its stage is over (first: assembled or later, final: graded or later) puts the batch on hold.
+    /// when its stage is over (first: assembled or later, final: graded or later) puts the batch on hold, with its
+    /// `BatchHeld`, where it is not on hold yet.
     /// Only contracts with the role `VERDICT_LEDGER`.
     /// @return revision number of this verdict within its stage, from 1
     /// @return producer who made the batch

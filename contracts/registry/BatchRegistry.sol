@@ -11,6 +11,9 @@ import {ContractRoles, Roles} from "../libraries/Rights.sol";
 
 /// @title Batches: identity, genealogy, life cycle, release and recall.
 contract BatchRegistry is IBatchRegistry, ConsortiumBound {
+    /// @dev Why a batch is held whose verdict fails when its stage is over.
+    string private constant LATE_FAILURE = "failed inspection after its stage";
+
     mapping(BatchId => Batch) private _batches;
     mapping(BatchId => bytes32) private _commitments;
     mapping(BatchId => RouteId) private _requiredRoutes;
@@ -167,8 +170,11 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
             stored.finalRevision = revision;
         }
         stored.state = state;
-        if (failed && late) stored.onHold = true;
         emit VerdictApplied(id, stage, verdict, revision, state);
+        if (failed && late && !stored.onHold) {
+            stored.onHold = true;
+            emit BatchHeld(id, msg.sender, LATE_FAILURE);
+        }
         return (revision, stored.producer, stored.quantity);
     }
 
@@ -242,9 +248,9 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         emit BatchRecalled(child, parent, msg.sender, reason);
     }
 
-    function _checkInputs(BatchId[] calldata inputs, OrgId producer) private view {
+    function _checkInputs(Input[] calldata inputs, OrgId producer) private view {
         for (uint256 i = 0; i < inputs.length; ++i) {
-            BatchId id = inputs[i];
+            BatchId id = inputs[i].batch;
             Batch memory input = _batches[id];
             bool unusable = input.state == State.Unknown || input.state == State.Stopped
                 || input.state == State.Recycled || input.state == State.Scrapped;
@@ -252,6 +258,8 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
                 revert InvalidInput(id, input.state, input.recalled, input.onHold);
             }
             if (input.custodian != producer) revert InputNotHeld(id, input.custodian, producer);
+            uint32 quantity = inputs[i].quantity;
+            if (quantity == 0 || quantity > input.quantity) revert InvalidInputQuantity(id, quantity, input.quantity);
             if (_contains(inputs[:i], id)) revert DuplicateInput(id);
         }
     }
@@ -313,17 +321,17 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         return _commitment(parts.serialRoot, parts.contentDigest, parts.route, parts.inputs);
     }
 
-    function _commitment(bytes32 serialRoot, bytes32 contentDigest, bytes32 route, BatchId[] calldata inputs)
+    function _commitment(bytes32 serialRoot, bytes32 contentDigest, bytes32 route, Input[] calldata inputs)
         private
         pure
         returns (bytes32)
     {
-        return keccak256(abi.encode(serialRoot, contentDigest, route, keccak256(abi.encodePacked(inputs))));
+        return keccak256(abi.encode(serialRoot, contentDigest, route, keccak256(abi.encode(inputs))));
     }
 
-    function _contains(BatchId[] calldata ids, BatchId sought) private pure returns (bool) {
-        for (uint256 i = 0; i < ids.length; ++i) {
-            if (BatchId.unwrap(ids[i]) == BatchId.unwrap(sought)) return true;
+    function _contains(Input[] calldata inputs, BatchId sought) private pure returns (bool) {
+        for (uint256 i = 0; i < inputs.length; ++i) {
+            if (BatchId.unwrap(inputs[i].batch) == BatchId.unwrap(sought)) return true;
         }
         return false;
     }

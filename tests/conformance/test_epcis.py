@@ -129,7 +129,8 @@ def custody(name, **args):
 
 
 def registered(inputs=()):
-    return registry("BatchRegistered", producer=1, inputs=list(inputs), contentDigest=b"\x06" * 32)
+    used = [{"batch": batch, "quantity": 40} for batch in inputs]
+    return registry("BatchRegistered", producer=1, inputs=used, contentDigest=b"\x06" * 32)
 
 
 EVERY_EVENT = [
@@ -185,7 +186,8 @@ def test_words_are_those_of_the_core_business_vocabulary(event, members):
 
 def test_what_is_registered_inspected_and_moved_is_named_by_digital_links():
     made = events_of([registered([INPUT]), inspected(1, 1), custody("CustodyAccepted")], Directory())
-    assert made[0]["inputQuantityList"] == [{"epcClass": "https://id.example.org/01/09521234543213/10/IN"}]
+    used = {"epcClass": "https://id.example.org/01/09521234543213/10/IN", "quantity": 40}
+    assert made[0]["inputQuantityList"] == [used]
     assert made[0]["outputQuantityList"] == made[1]["quantityList"]
     batch = "https://id.example.org/01/09521234543213/10/L%2F1%2B"
     assert made[1]["quantityList"] == [{"epcClass": batch, "quantity": 100}]

@@ -20,7 +20,7 @@ AFTER_GRADING = (BatchState.GRADED, BatchState.SCRAPPED, BatchState.RELEASED)
 
 
 BATCHES = st.sampled_from([batch_id(lot) for lot in LOTS])
-INPUTS = st.lists(BATCHES, max_size=2)
+INPUTS = st.lists(st.tuples(BATCHES, st.integers(0, 4)), max_size=2)
 QUANTITIES = strategy("uint32", max_value=3)
 SPLITS = st.tuples(*[st.integers(0, 3)] * 3)
 STAGES = st.sampled_from(Stage)
@@ -236,7 +236,7 @@ def populated(world):
         assert twin.grade(world.plant, batch, 2, 1, 0) is None
     assert twin.release(world.plant, sold, SalesChannel.STANDARD) is None
     assert twin.offer(world.plant, sold, world.shop) is None
-    assert twin.register(world.plant, stopped, 2, (graded,)) is None
+    assert twin.register(world.plant, stopped, 2, ((graded, 1),)) is None
     assert twin.inspect(stopped, Stage.FIRST, Verdict.FAIL) is None
     return twin
 

@@ -23,26 +23,28 @@ class Twin:
 
     authority: int
     batches: dict[bytes, Batch] = field(default_factory=dict)
-    inputs: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    inputs: dict[bytes, tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
     offers: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     suspended: set[int] = field(default_factory=set)
 
     # ---------------------------------------------------------------- the producer's verbs
 
-    def register(self, by: int, batch: bytes, quantity: int, inputs: tuple[bytes, ...]) -> str | None:
+    def register(self, by: int, batch: bytes, quantity: int, inputs: tuple[tuple[bytes, int], ...]) -> str | None:
         if by in self.suspended:
             return "OrganisationInactive"
         if quantity == 0:
             return "InvalidQuantity"
         if batch in self.batches:
             return "BatchAlreadyRegistered"
-        for place, used in enumerate(inputs):
+        for place, (used, units) in enumerate(inputs):
             found = self.batches.get(used)
             if found is None or found.state in UNUSABLE_AS_INPUT or found.recalled or found.on_hold:
                 return "InvalidInput"
             if found.custodian != by:
                 return "InputNotHeld"
-            if used in inputs[:place]:
+            if not 1 <= units <= found.quantity:
+                return "InvalidInputQuantity"
+            if used in [other for other, _ in inputs[:place]]:
                 return "DuplicateInput"
         none = Verdict.NONE
         self.batches[batch] = Batch(S.REGISTERED, False, False, 0, none, none, 0, 0, by, by, quantity, 0, 0, 0)
@@ -144,7 +146,7 @@ class Twin:
             return "NotEntitled"
         if self.batches[child].recalled:
             return "BatchIsRecalled"
-        if parent not in self.inputs[child]:
+        if parent not in [used for used, _ in self.inputs[child]]:
             return "NotAnInput"
         self._change(child, recalled=True)
         return None

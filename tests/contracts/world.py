@@ -170,11 +170,11 @@ class World:
 
     def registration(self, lot: str = "L1", quantity: int = 250, inputs: tuple = (), gtin: str = GTIN) -> tuple:
         """The tuple of `IBatchRegistry.Registration`."""
-        return (int(gtin), lot, quantity, keccak(b"serials"), keccak(b"content"), keccak(b"route"), list(inputs))
+        return (int(gtin), lot, quantity, keccak(b"serials"), keccak(b"content"), keccak(b"route"), used(inputs))
 
     def parts(self, inputs: tuple = ()) -> tuple:
         """The `IBatchRegistry.Parts` of a batch that was registered with `registration`'s defaults."""
-        return (keccak(b"serials"), keccak(b"content"), keccak(b"route"), list(inputs))
+        return (keccak(b"serials"), keccak(b"content"), keccak(b"route"), used(inputs))
 
     def send(self, function: Any, *args: Any, sender: Any) -> None:
         """Sends a transaction that must succeed. Brownie's own way makes a dozen requests of each."""
@@ -283,6 +283,11 @@ class World:
     def hand_over(self, batch: bytes, to: int, giver: Any, taker: Any) -> Any:
         self.custody.offer(batch, to, FOR_EVER, {"from": giver})
         return self.custody.accept(batch, {"from": taker})
+
+
+def used(inputs: tuple) -> list[tuple[bytes, int]]:
+    """`IBatchRegistry.Input`s: of each batch one unit, or (batch, units)."""
+    return [one if isinstance(one, tuple) else (one, 1) for one in inputs]
 
 
 def event(tx: Any, name: str) -> dict[str, Any]:

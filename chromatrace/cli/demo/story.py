@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chromatrace.chain.client import Receipt
+from chromatrace.chain.commands import Registration
 from chromatrace.cli.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
 from chromatrace.cli.demo.inspections import Found, examine
 from chromatrace.cli.demo.line import CHANNEL, Run, run_line
@@ -22,7 +23,8 @@ from chromatrace.cli.demo.tamper import VICTIM, Caught, attempt, tampered
 from chromatrace.cli.inspect import sign
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.documents import BatchContent, Material, Product, digest
-from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
+from chromatrace.domain.genealogy import Input
+from chromatrace.domain.identifiers import BatchKey, Gtin, Lot
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.units import serial_root
@@ -59,12 +61,15 @@ class Story:
         self.transactions.append(receipt.tx)
         return receipt
 
-    def buy_materials(self, now: datetime) -> list[BatchId]:
-        """Registers what goods-in took: a tungsten target and a pack of coated glass, each with its supplier's lot."""
+    def buy_materials(self, now: datetime) -> list[Input]:
+        """Registers what goods-in took: a tungsten target and a pack of coated glass, each with its supplier's lot.
+
+        Returns what of it goes into one lot of panes.
+        """
         parts = []
-        for gtin, name, supplier, lot, count in (
-            (TARGET, "Tungsten target 99.99 %", "Example Metals", "W-2291", 1),
-            (GLASS, "FTO glass 300 × 300 mm", "Example Glass", "G-7741", 500),
+        for gtin, name, supplier, lot, count, used in (
+            (TARGET, "Tungsten target 99.99 %", "Example Metals", "W-2291", 4, 1),
+            (GLASS, "FTO glass 300 × 300 mm", "Example Glass", "G-7741", 500, QUANTITY),
         ):
             content = BatchContent(
                 gtin=gtin,
@@ -75,10 +80,10 @@ class Story:
                 materials=(Material(name, supplier, lot),),
             )
             self._register(content, [])
-            parts.append(content.key.batch_id)
+            parts.append(Input(content.key.batch_id, used))
         return parts
 
-    def make(self, letter: str, run: Run, inputs: list[BatchId]) -> BatchKey:
+    def make(self, letter: str, run: Run, inputs: list[Input]) -> BatchKey:
         """Registers the lot that `run` coated, with its serials and what it is made of."""
         lot = f"L{run.ended:%y%m}{letter}"
         content = BatchContent(
@@ -95,7 +100,7 @@ class Story:
         self._register(content, inputs)
         self.keys[letter], self.runs[letter], self.found[letter] = content.key, run, []
         self.route.begin(letter, content.key)
-        self.route.sign(letter, run.ended - timedelta(hours=1), digest(b"".join(map(bytes, inputs))))
+        self.route.sign(letter, run.ended - timedelta(hours=1), digest(b"".join(one.batch for one in inputs)))
         self._sign_run(letter)
         return content.key
 
@@ -107,13 +112,13 @@ class Story:
         channel = plant.chain.read("ProcessLedger", "channelIdOf", owner, CHANNEL)
         self.route.sign(letter, run.ended, run.window.root, channel, run.window.tree_size)
 
-    def _register(self, content: BatchContent, inputs: list[BatchId]) -> None:
+    def _register(self, content: BatchContent, inputs: list[Input]) -> None:
         plant = self.cast.acting(Actor.PLANT)
         stored = plant.documents.put(content.to_bytes())
         route = self.route.design.route if content.gtin == PANE else ZERO
         root = serial_root(content.serials) if content.serials else ZERO
-        registration = (int(content.gtin), str(content.lot), content.quantity, root, stored, route, inputs)
-        self._send(Actor.PLANT, "BatchRegistry", "register", registration)
+        registration = Registration(content.key, content.quantity, stored, root, route, tuple(inputs))
+        self._send(Actor.PLANT, "BatchRegistry", "register", registration.as_struct())
 
     def inspect(self, letter: str, found: Found) -> bool:
         """The laboratory signs, the plant submits; whether it passed."""

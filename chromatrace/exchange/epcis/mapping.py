@@ -141,10 +141,12 @@ def _registered(goods: _Goods) -> Json:
     common: Json = {"bizStep": "commissioning", "disposition": "active"}
     common |= goods.place(args["producer"]) | goods.transaction("prodorder", order)
     common["ilmd"] = {"cbvmda:lotNumber": goods.key.lot.value}
-    inputs = [_class(directory, batch, key) for batch in args["inputs"] if (key := directory.key_of(batch)) is not None]
-    if inputs:
-        # How much of an input went in is not on the chain: the whole of it is not claimed.
-        used = [{"epcClass": one["epcClass"]} for one in inputs]
+    used = [
+        {"epcClass": uri_for_batch(directory.base_url, key), "quantity": one["quantity"]}
+        for one in args["inputs"]
+        if (key := directory.key_of(one["batch"])) is not None
+    ]
+    if used:
         return {
             "type": "TransformationEvent",
             "inputQuantityList": used,

@@ -6,16 +6,13 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, select
 
-from chromatrace.domain.rights import BatchState, Stage, Verdict
+from chromatrace.domain.rights import BatchState, Stage
 from chromatrace.index import bulk, subjects
 from chromatrace.index.errors import InconsistentEvents
 from chromatrace.index.fold.entities import EntityFold, Key, State, known, table_of
 from chromatrace.index.fold.record import EventRecord, address_bytes, clean
 from chromatrace.index.models import Batch, BatchInput, Inspection, Offer
 from chromatrace.index.views import OfferState
-
-_LATE = {Stage.FIRST: BatchState.ASSEMBLED, Stage.FINAL: BatchState.GRADED}
-"""From these states on, a verdict of the stage comes after its stage."""
 
 
 class BatchFold(EntityFold):
@@ -71,7 +68,8 @@ class BatchFold(EntityFold):
     def _registered(self, batch: bytes, event: EventRecord) -> State:
         args = event.args
         self._inputs += [
-            {"batch": batch, "place": place, "input": made_of} for place, made_of in enumerate(args["inputs"])
+            {"batch": batch, "place": place, "input": used["batch"], "quantity": used["quantity"]}
+            for place, used in enumerate(args["inputs"])
         ]
         return {
             "id": batch,
@@ -173,9 +171,6 @@ def _verdict_applied(state: State, event: EventRecord) -> None:
     name = "first" if stage is Stage.FIRST else "final"
     state[f"{name}_verdict"], state[f"{name}_revision"] = args["verdict"], args["revision"]
     state["state"] = args["state"]
-    if args["verdict"] == Verdict.FAIL and args["state"] >= _LATE[stage]:
-        # The contract holds the batch then, and this event is all that says so.
-        state["on_hold"] = True
 
 
 def _graded(state: State, event: EventRecord) -> None:

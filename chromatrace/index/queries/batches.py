@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from chromatrace.chain.codec import checksummed
+from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 from chromatrace.index.models import Batch, BatchInput, Inspection, Offer, Policy
@@ -69,10 +70,10 @@ class BatchQueries(Rows):
         statement = select(Batch.state, func.count()).group_by(Batch.state).order_by(Batch.state)
         return {BatchState(state): count for state, count in self.rows(statement)}
 
-    def inputs_of(self, batch_id: BatchId) -> tuple[BatchId, ...]:
-        """The batches that it is made of, in the order of its registration."""
-        statement = select(BatchInput.input).where(BatchInput.batch == batch_id).order_by(BatchInput.place)
-        return tuple(BatchId(row.input) for row in self.rows(statement))
+    def inputs_of(self, batch_id: BatchId) -> tuple[Input, ...]:
+        """The batches that it is made of and how much of each, in the order of its registration."""
+        chosen = select(BatchInput.input, BatchInput.quantity).where(BatchInput.batch == batch_id)
+        return tuple(Input(BatchId(row.input), row.quantity) for row in self.rows(chosen.order_by(BatchInput.place)))
 
     def used_in(self, batch_id: BatchId) -> tuple[BatchId, ...]:
         """The batches that are made of it, in the order of their registration."""

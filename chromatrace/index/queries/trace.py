@@ -80,11 +80,11 @@ class TraceQueries(BatchQueries):
         found: dict[Link, None] = {}
         for part in chunks(level):
             statement = (
-                select(BatchInput.batch, BatchInput.input)
+                select(BatchInput.batch, BatchInput.input, BatchInput.quantity)
                 .where(near.in_(part))
                 .order_by(near, BatchInput.place, BatchInput.batch)
             )
-            found |= {Link(BatchId(row.batch), BatchId(row.input)): None for row in self.rows(statement)}
+            found |= {Link(BatchId(row.batch), BatchId(row.input), row.quantity): None for row in self.rows(statement)}
         return list(found)
 
 

@@ -48,6 +48,13 @@ def test_transitions(world, before, stage, verdict, after, held):
         "revision": revision,
         "state": after,
     }
+    assert ("BatchHeld" in tx.events) is held
+    if held:
+        assert event(tx, "BatchHeld") == {
+            "batch": batch,
+            "by": world.inspections.address,
+            "reason": "failed inspection after its stage",
+        }
 
 
 @pytest.mark.parametrize("state", [S.REGISTERED, S.FIRST_PASSED, S.STOPPED, S.RECYCLED])
@@ -63,6 +70,13 @@ def test_a_later_pass_does_not_end_the_hold(world):
     batch = world.bring_to(S.GRADED)
     world.inspect(batch, Stage.FINAL, FAIL)
     world.inspect(batch, Stage.FINAL, PASS)
+    assert world.batch(batch).on_hold
+
+
+def test_a_batch_that_is_held_already_is_not_held_twice(world):
+    batch = world.bring_to(S.GRADED)
+    world.registry.hold(batch, "colour", {"from": world.supervisor})
+    assert "BatchHeld" not in world.inspect(batch, Stage.FINAL, FAIL).events
     assert world.batch(batch).on_hold
 
 

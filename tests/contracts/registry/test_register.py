@@ -43,9 +43,10 @@ def test_registers(world):
 
 
 def test_commits_to_what_was_registered(world):
-    inputs = (world.register("GLASS1"), world.register("TARGET1"))
+    inputs = ((world.register("GLASS1"), 100), (world.register("TARGET1"), 1))
     batch = world.register("L1", inputs=inputs)
-    parts = [keccak(b"serials"), keccak(b"content"), keccak(b"route"), keccak(b"".join(inputs))]
+    used = keccak(encode(["(bytes32,uint32)[]"], [inputs]))
+    parts = [keccak(b"serials"), keccak(b"content"), keccak(b"route"), used]
     assert bytes(world.registry.commitmentOf(batch)) == keccak(encode(["bytes32"] * 4, parts))
 
 
@@ -132,8 +133,8 @@ def test_refuses_an_input_in_a_closed_state(world, state):
 )
 def test_takes_an_input_in_an_open_state(world, state):
     used = world.bring_to(state, "G1")
-    tx = world.registry.register(world.registration(inputs=(used,)), {"from": world.producer})
-    assert event(tx, "BatchRegistered")["inputs"] == (used,)
+    tx = world.registry.register(world.registration(inputs=((used, 250),)), {"from": world.producer})
+    assert event(tx, "BatchRegistered")["inputs"] == ((used, 250),)
 
 
 @pytest.mark.parametrize(("verb", "recalled", "held"), [("recall", True, False), ("hold", False, True)])
@@ -157,6 +158,21 @@ def test_takes_an_input_that_was_handed_over(world):
     world.hand_over(glass, world.rival, world.logistics, world.competitor)
     made = world.register("L1", inputs=(glass,), sender=world.competitor)
     assert world.batch(made).producer == world.rival
+
+
+@pytest.mark.parametrize("quantity", [0, 101, 2**32 - 1])
+def test_refuses_more_of_an_input_than_there_is_and_none_of_it(world, quantity):
+    glass = world.register("G1", 100)
+    assert refusal(
+        world.registry.register, world.registration(inputs=((glass, quantity),)), sender=world.producer
+    ) == Refused("InvalidInputQuantity", input=glass, quantity=quantity, available=100)
+
+
+def test_what_several_batches_use_together_is_not_bounded_on_chain(world):
+    """As the interface says: readers add it up."""
+    glass = world.register("G1", 100)
+    for lot in ("P1", "P2"):
+        world.register(lot, inputs=((glass, 100),))
 
 
 def test_refuses_an_input_twice(world):

@@ -50,7 +50,7 @@ def test_a_released_batch_is_proven_down_to_its_readings(prove):
         "not recalled, not on hold",
         "lead to exactly this state",
         "held by Example Shop (GLN 9521234520009)",
-        "made of (01)09521234543213(10)P-fresh",
+        "made of 3 units of (01)09521234543213(10)P-fresh",
         "signed by 0x",
         "measured with Spectrophotometer",
         "20 readings of channel 'coater 1'",

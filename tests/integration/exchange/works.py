@@ -131,7 +131,7 @@ class Works:
             "serialRoot": serial_root(serials),
             "contentDigest": self.outer.documents.put(content.to_bytes()),
             "route": bytes(32),
-            "inputs": [self.keys[one].batch_id for one in inputs],
+            "inputs": [(self.keys[one].batch_id, 3) for one in inputs],
         }
         return self.send(MAKER, "BatchRegistry", "register", registration)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from chromatrace.chain.abi import contract
@@ -44,7 +45,7 @@ def test_every_state_on_the_chain_follows_from_events(lively, index, follower):
             "scrap": view.scrap,
         }
         zero = bytes(32)
-        inputs = b"".join(index.inputs_of(view.batch_id))
+        inputs = encode(["(bytes32,uint32)[]"], [[(one.batch, one.quantity) for one in index.inputs_of(view.batch_id)]])
         parts = (view.serial_root or zero) + view.content_digest + (view.route or zero) + keccak(inputs)
         assert lively.read("BatchRegistry", "commitmentOf", view.batch_id) == keccak(parts)
         offer = index.offer_of(view.batch_id)

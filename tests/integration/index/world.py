@@ -111,7 +111,7 @@ class World:
                     "serialRoot": self.random.choice([bytes(32), digest]),
                     "contentDigest": digest,
                     "route": bytes(32),
-                    "inputs": list(inputs),
+                    "inputs": [(one, 1) for one in inputs],
                 }
             )
         if self.send(account, "BatchRegistry", "registerMany", registrations):

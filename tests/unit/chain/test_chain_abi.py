@@ -34,7 +34,7 @@ def test_every_custom_error_is_told_in_plain_language(name, arguments):
 
 
 def test_call_data_are_those_of_the_twin():
-    kind = "(uint64,string,uint32,bytes32,bytes32,bytes32,bytes32[])"
+    kind = "(uint64,string,uint32,bytes32,bytes32,bytes32,(bytes32,uint32)[])"
     expected = function_signature_to_4byte_selector(f"register({kind})") + abi_encode([kind], [REGISTRATION])
     contract = abi.contract("BatchRegistry")
     assert contract.encode("register", REGISTRATION) == expected
@@ -55,11 +55,11 @@ def test_unknown_names_are_refused_with_what_there_is():
 
 def log_of(address="0x" + "ab" * 20, topics=None):
     topic = event_signature_to_log_topic(
-        "BatchRegistered(bytes32,uint32,uint64,string,uint32,bytes32,bytes32,bytes32,bytes32[])"
+        "BatchRegistered(bytes32,uint32,uint64,string,uint32,bytes32,bytes32,bytes32,(bytes32,uint32)[])"
     )
     data = abi_encode(
-        ["string", "uint32", "bytes32", "bytes32", "bytes32", "bytes32[]"],
-        ["L2410A", 100, bytes(32), b"\1" * 32, bytes(32), [b"\2" * 32]],
+        ["string", "uint32", "bytes32", "bytes32", "bytes32", "(bytes32,uint32)[]"],
+        ["L2410A", 100, bytes(32), b"\1" * 32, bytes(32), [(b"\2" * 32, 3)]],
     )
     words = [topic, BATCH, (3).to_bytes(32, "big"), (9521234543213).to_bytes(32, "big")]
     return {
@@ -84,7 +84,7 @@ def test_a_log_becomes_an_event():
         *("batch", "producer", "gtin", "lot", "quantity", "serialRoot", "contentDigest", "route", "inputs")
     ]
     assert event.args["batch"] == BATCH
-    assert event.args["inputs"] == [b"\2" * 32]
+    assert event.args["inputs"] == [{"batch": b"\2" * 32, "quantity": 3}]
     assert event == abi.decode_log("BatchRegistry", log_of())
 
 

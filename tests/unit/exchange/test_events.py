@@ -21,8 +21,14 @@ def events_of(name):
 
 
 def declared(entry):
-    inputs = [f"{one['type']}{' indexed' * one['indexed']} {one['name']}" for one in entry["inputs"]]
+    inputs = [f"{type_of(one)}{' indexed' * one['indexed']} {one['name']}" for one in entry["inputs"]]
     return f"{entry['name']}({', '.join(inputs)})"
+
+
+def type_of(parameter):
+    if not parameter["type"].startswith("tuple"):
+        return parameter["type"]
+    return f"({','.join(map(type_of, parameter['components']))})" + parameter["type"].removeprefix("tuple")
 
 
 @pytest.mark.parametrize("name", DECLARATIONS)

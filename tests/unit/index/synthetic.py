@@ -64,8 +64,8 @@ def batch_id(number):
 
 
 def registered(number, inputs=(), producer=1, quantity=100):
-    """`BatchRegistered` of the number-th batch."""
-    made_of = [batch_id(one) for one in inputs]
+    """`BatchRegistered` of the number-th batch; inputs by number, or (number, units) where it is not one unit."""
+    made_of = [(batch_id(one[0]), one[1]) if isinstance(one, tuple) else (batch_id(one), 1) for one in inputs]
     values = [batch_id(number), producer, int(GTIN), f"L{number}", quantity, ZERO, b"\7" * 32, ZERO, made_of]
     return "BatchRegistry", "BatchRegistered", values
 

@@ -121,17 +121,14 @@ def test_the_digest_does_not_depend_on_when_one_looked():
     assert ledger.index.head().lag_blocks == 499
 
 
-def test_a_failing_verdict_after_its_stage_holds_the_batch():
-    """As `BatchRegistry.applyVerdict` does, without an event that says so."""
-    ledger = Ledger().block(registered(1), registered(2))
-    applied = "VerdictApplied"
-    released, assembled = BatchState.RELEASED, BatchState.ASSEMBLED
-    ledger.block((REGISTRY, applied, [batch_id(1), Stage.FINAL, Verdict.FAIL, 2, released]))
-    ledger.block((REGISTRY, applied, [batch_id(2), Stage.FINAL, Verdict.FAIL, 1, assembled]))
-    assert ledger.index.batch(batch_id(1)).on_hold
-    assert not ledger.index.batch(batch_id(2)).on_hold
-    ledger.block((REGISTRY, applied, [batch_id(2), Stage.FIRST, Verdict.FAIL, 2, assembled]))
-    assert ledger.index.batch(batch_id(2)).on_hold
+def test_a_failing_verdict_after_its_stage_holds_by_the_event_that_says_so():
+    """`BatchRegistry.applyVerdict` emits both: nothing is held that no event holds."""
+    ledger = Ledger().block(registered(1))
+    verdict = (REGISTRY, "VerdictApplied", [batch_id(1), Stage.FINAL, Verdict.FAIL, 2, BatchState.RELEASED])
+    ledger.block(verdict)
+    assert not ledger.index.batch(batch_id(1)).on_hold
+    ledger.block(verdict, (REGISTRY, "BatchHeld", [batch_id(1), ACCOUNT, "too late"]))
+    assert (ledger.index.batch(batch_id(1)).on_hold, ledger.index.batch(batch_id(1)).hold_reason) == (True, "too late")
 
 
 def test_an_event_about_something_that_no_event_made_is_refused():

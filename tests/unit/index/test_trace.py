@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert
 from synthetic import Ledger, batch_id, registered
 
+from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.models import BatchInput
 from chromatrace.index.views import Direction, HolderImpact, Link
@@ -48,7 +49,7 @@ def test_random_genealogies(seed, direction):
         view = trace(ledger.index, origin, direction)
         depths, links = naive(edges, origin, direction)
         assert {step.batch.batch_id: step.depth for step in view.steps} == {batch_id(n): d for n, d in depths.items()}
-        assert sorted(view.links, key=str) == sorted((Link(batch_id(a), batch_id(b)) for a, b in links), key=str)
+        assert sorted(view.links, key=str) == sorted((Link(batch_id(a), batch_id(b), 1) for a, b in links), key=str)
         assert [step.depth for step in view.steps] == sorted(depths.values())
         assert (view.truncated, view.open_ends) == (False, ())
 
@@ -86,11 +87,11 @@ def test_a_cycle_ends():
     """No chain of ours can hold one; a database somebody wrote to can."""
     ledger = diamond()
     with ledger.index.engine.begin() as connection:
-        connection.execute(insert(BatchInput).values(batch=batch_id(0), place=0, input=batch_id(4)))
+        connection.execute(insert(BatchInput).values(batch=batch_id(0), place=0, input=batch_id(4), quantity=1))
     for direction in Direction:
         view = trace(ledger.index, 2, direction)
         assert len(view.steps) == 5
-        assert Link(BatchId(batch_id(0)), BatchId(batch_id(4))) in view.links
+        assert Link(BatchId(batch_id(0)), BatchId(batch_id(4)), 1) in view.links
         assert not view.truncated
 
 
@@ -116,5 +117,5 @@ def test_recall_impact_names_who_holds_what():
 
 def test_inputs_and_uses_in_order():
     index = diamond().index
-    assert index.inputs_of(batch_id(3)) == (batch_id(1), batch_id(2))
+    assert index.inputs_of(batch_id(3)) == (Input(batch_id(1), 1), Input(batch_id(2), 1))
     assert index.used_in(batch_id(0)) == (batch_id(1), batch_id(2))
