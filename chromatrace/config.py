@@ -5,6 +5,7 @@
 | CHROMATRACE_RPC_URL       | http://127.0.0.1:8545                    | JSON-RPC endpoint of the chain                |
 | CHROMATRACE_DATA          | .chromatrace                             | spool, outbox, index, documents, keys         |
 | CHROMATRACE_DATABASE_URL  | sqlite:///<data>/index.db                | SQL database of the index                     |
+| CHROMATRACE_VAULT         | <data>/vault                             | encrypted documents: a folder, or s3://…      |
 | CHROMATRACE_MANIFEST      | docs/deployments/<chain-id>.json         | deployment manifest                           |
 | CHROMATRACE_KEYSTORE      | none                                     | encrypted keystore of the acting operator     |
 | CHROMATRACE_KEY_PASSWORD  | asked for                                | password of that keystore                     |
@@ -29,6 +30,7 @@ class Settings:
     keystore: Path | None = None
     dev_account: int | None = None
     base_url: str = "http://127.0.0.1:8000"
+    vault: str | None = None
 
     @property
     def index_url(self) -> str:
@@ -46,6 +48,11 @@ class Settings:
     @property
     def documents_folder(self) -> Path:
         return self.data / "documents"
+
+    @property
+    def vault_place(self) -> str:
+        """Where the encrypted documents of records are: a folder or an s3:// URL."""
+        return self.vault or str(self.data / "vault")
 
     @property
     def keys_folder(self) -> Path:

@@ -81,6 +81,13 @@ class LazyGroup(click.Group):
     help="SQL database of the index (SQLAlchemy URL); SQLite in the data folder by default.",
 )
 @click.option(
+    "--vault",
+    envvar="CHROMATRACE_VAULT",
+    show_envvar=True,
+    help="Encrypted documents of records: a folder (by default vault in the data folder), or "
+    "s3://bucket/prefix?endpoint=https://host, with the credentials of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+)
+@click.option(
     "--manifest",
     envvar="CHROMATRACE_MANIFEST",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -56,8 +56,8 @@ def open_desk(workspace: Workspace, plant: str) -> Desk:
 
 
 def vault_of(workspace: Workspace) -> Vault:
-    """The content store of the data folder."""
-    return Vault(workspace.data / "vault")
+    """The content store."""
+    return Vault(workspace.settings.vault_place)
 
 
 def key_path(workspace: Workspace, name: str) -> Path:

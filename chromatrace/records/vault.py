@@ -1,115 +1,132 @@
 """The encrypted content store: documents and files by the SHA-256 of their bytes, each under a key of its own.
 
-For a digest there are two files: the sealed bytes (see `sealing`), and beside them `<digest>.json` with the document's
-key wrapped for each reader (see `reader_key`). The second names the first, and is moved into place last: a name never
-stands for half a document, whenever the process is killed.
+For each time that a document was put there are, on disk or in a bucket (see `blobs`):
+
+    sealed/<seal>                          the sealed bytes (see `sealing`), under a random name
+    <digest>/<seal>.<reader>.key           the document's key wrapped for one reader (see `reader_key`)
+    <digest>/<seal>.json                   what it is; written last, so a name never stands for half a document
+
+Each reader has a file of its own, so granting and revoking need no lock, wherever the bytes lie. Putting the same bytes
+again leaves one seal, with the readers of both.
 
 A reader who was given a document can keep it: `revoke` takes it from whoever has not read it yet, and nothing more.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chromatrace.domain import strict_json
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.records.blobs import Blobs, open_blobs
 from chromatrace.records.errors import ContentChanged, ContentNotFound, KeyMissing, VaultUnavailable
 from chromatrace.records.reader_key import Reader, ReaderKey
 from chromatrace.records.sealing import KEY_SIZE, Source, seal, unseal
 
-SCHEMA = "chromatrace.vault/1"
+SCHEMA = "chromatrace.vault/2"
+_SEAL = re.compile(r"[0-9a-f]{32}")
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is stored under a digest. `size` in bytes; `readers` by name."""
+    """What is stored under a digest: one seal of it. `size` in bytes; `readers` by name, each with its wrapped key."""
 
     digest: bytes
     size: int
-    sealed: str
+    seal: str
     sealed_digest: bytes
     readers: tuple[Reader, ...]
     wrapped: tuple[bytes, ...]
 
 
 class Vault:
-    """A folder of encrypted documents; any number of processes may share it."""
+    """Encrypted documents in a folder, or at an `s3://` URL; any number of processes may share it.
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    Every method raises `VaultUnavailable` where the place does not answer.
+    """
+
+    def __init__(self, place: Path | str) -> None:
+        self._blobs: Blobs = open_blobs(place)
 
     def put(self, source: Source, readers: Iterable[Reader]) -> Content:
         """Stores what `source` has to the end, for these readers (and those who could read the same bytes before).
 
-        Reads it once, a chunk at a time. Raises `VaultUnavailable`; then nothing is stored.
+        Reads it once, a chunk at a time. Where it raises, nothing is stored.
         """
         wanted = {reader.name: reader for reader in readers}
         if not wanted:
             raise InvalidInput("at least one reader is needed", field="reader", hint="nobody could read it again")
-        key, plain, sealed_digest = secrets.token_bytes(KEY_SIZE), _Hashed(source), hashlib.sha256()
-        with self._clear_errors():
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor, temporary = tempfile.mkstemp(prefix=".part-", dir=self.folder)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    for piece in seal(plain, key):
-                        sealed_digest.update(piece)
-                        file.write(piece)
-                    file.flush()
-                    os.fsync(file.fileno())
-                digest = plain.digest.digest()
-                with self._locked(digest):
-                    before = self._find(digest)
-                    for reader in before.readers if before else ():
-                        wanted.setdefault(reader.name, reader)
-                    name = f"{digest.hex()[2:]}.{secrets.token_hex(8)}.sealed"
-                    content = Content(
-                        *(digest, plain.size, name, sealed_digest.digest(), tuple(wanted.values())),
-                        tuple(reader.wrap(key, digest) for reader in wanted.values()),
-                    )
-                    Path(temporary).replace(self._folder_of(digest) / name)
-                    self._write(content)
-                    if before is not None:
-                        (self._folder_of(digest) / before.sealed).unlink(missing_ok=True)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
+        key, name = secrets.token_bytes(KEY_SIZE), secrets.token_hex(16)
+        plain, sealed = _Hashed(source), hashlib.sha256()
+
+        def pieces() -> Iterator[bytes]:
+            for piece in seal(plain, key):
+                sealed.update(piece)
+                yield piece
+
+        for reader in wanted.values():
+            reader.wrap(key, bytes(32))  # refuses a key that is none before anything is stored
+        self._blobs.write(_sealed(name), pieces())
+        digest = plain.digest.digest()
+        before = self._seals(digest)
+        for old in before:
+            for reader in old.readers:
+                wanted.setdefault(reader.name, reader)
+        entitled = tuple(sorted(wanted.values(), key=lambda reader: reader.name))
+        wrapped = tuple(reader.wrap(key, digest) for reader in entitled)
+        content = Content(digest, plain.size, name, sealed.digest(), entitled, wrapped)
+        for reader, box in zip(entitled, wrapped, strict=True):
+            self._write_key(content, reader, box)
+        value = {
+            "schema": SCHEMA,
+            "digest": "0x" + digest.hex(),
+            "size": content.size,
+            "seal": name,
+            "sealed_digest": "0x" + content.sealed_digest.hex(),
+        }
+        self._blobs.write(_manifest(digest, name), [json.dumps(value, indent=1).encode()])
+        for old in before:
+            # Whoever is granted the old seal until its manifest is gone is given the new one; later ones try again.
+            self._blobs.delete([_manifest(digest, old.seal)])
+            keys = self._keys(digest, old.seal)
+            for reader, _ in (_read_reader(one) for one in map(self._blobs.read, keys) if one is not None):
+                if reader.name not in wanted:
+                    self._write_key(content, reader, reader.wrap(key, digest))
+            self._blobs.delete([*keys, _sealed(old.seal)])
         return content
 
     def content(self, digest: bytes) -> Content:
         """What is stored. Raises `ContentNotFound`, `ContentChanged`."""
-        found = self._find(digest)
-        if found is None:
+        found = self._seals(digest)
+        if not found:
             raise ContentNotFound(f"no document 0x{digest.hex()} is stored here", field="digest")
-        return found
+        return found[-1]
 
     def read(self, digest: bytes, reader: ReaderKey) -> Iterator[bytes]:
         """The document in pieces. Raises `KeyMissing`, `ContentNotFound`, `ContentChanged`.
 
         The last piece comes only when the whole is what the digest says; use nothing before then.
         """
-        content = self.content(digest)
-        key = self._key(content, reader)
-        found = hashlib.sha256()
-        held = b""
-        with self._clear_errors(), self._open(content) as file:
-            for piece in unseal(file, key):
-                found.update(piece)
-                if held:
-                    yield held
-                held = piece
-        if found.digest() != digest:
-            raise ContentChanged(f"the stored document has digest 0x{found.hexdigest()}", field="digest")
-        yield held
+        for _ in range(_TRIES):
+            content, key = self._opened(digest, reader)
+            with self._blobs.open(_sealed(content.seal)) as sealed:
+                if sealed is not None:
+                    yield from _checked(digest, unseal(sealed, key))
+                    return
+            if self._blobs.read(_manifest(digest, content.seal)) is not None:
+                break
+            # Somebody put the same bytes again meanwhile: their seal stands now.
+        raise _gone(digest)
 
     def read_whole(self, digest: bytes, reader: ReaderKey, most: int) -> bytes:
         """A document of at most `most` bytes."""
@@ -120,7 +137,7 @@ class Vault:
     def extract(self, digest: bytes, reader: ReaderKey, target: Path) -> int:
         """Writes the document to `target`, which appears only when it is whole and true; returns its bytes."""
         pieces = self.read(digest, reader)
-        with self._clear_errors():
+        with _clear_errors():
             descriptor, temporary = tempfile.mkstemp(prefix=".part-", dir=target.parent)
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -133,124 +150,150 @@ class Vault:
     def verify(self, digest: bytes) -> None:
         """Holds the sealed bytes against what was written; needs no key. Raises `ContentChanged`."""
         content = self.content(digest)
-        with self._clear_errors(), self._open(content) as file:
-            found = hashlib.file_digest(file, "sha256").digest()
-        if found != content.sealed_digest:
+        found = hashlib.sha256()
+        with self._blobs.open(_sealed(content.seal)) as sealed:
+            if sealed is None:
+                raise _gone(digest)
+            while piece := sealed.read(1 << 20):
+                found.update(piece)
+        if found.digest() != content.sealed_digest:
             raise ContentChanged(f"the sealed bytes of 0x{digest.hex()} were changed", field="digest")
 
     def grant(self, digest: bytes, by: ReaderKey, to: Reader) -> None:
         """Lets another reader read, by one who can. Raises as `read`."""
-        with self._clear_errors(), self._locked(digest):
-            content = self.content(digest)
-            wrapped = to.wrap(self._key(content, by), digest)
-            kept = [pair for pair in zip(content.readers, content.wrapped, strict=True) if pair[0].name != to.name]
-            self._write(_with_readers(content, [*kept, (to, wrapped)]))
+        for _ in range(_TRIES):
+            content, key = self._opened(digest, by)
+            self._write_key(content, to, to.wrap(key, digest))
+            if self._blobs.read(_manifest(digest, content.seal)) is not None:
+                return
+            # Somebody put the same bytes again meanwhile: their seal stands now, without what we have just granted.
+            self._blobs.delete([_key_name(content, to.name)])
+        raise VaultUnavailable("the document is being replaced all the time", field="digest", hint="try again")
 
     def revoke(self, digest: bytes, name: str) -> None:
         """Takes a document from a reader who has not read it yet; one who has may keep it.
 
         Raises `InvalidInput` for one who could not read it, or the last who can.
         """
-        with self._clear_errors(), self._locked(digest):
-            content = self.content(digest)
-            kept = [pair for pair in zip(content.readers, content.wrapped, strict=True) if pair[0].name != name]
-            if len(kept) == len(content.readers):
-                raise InvalidInput(f"{name!r} may not read this document", field="reader")
-            if not kept:
-                raise InvalidInput(f"{name!r} is the last who may read this document", field="reader")
-            self._write(_with_readers(content, kept))
+        content = self.content(digest)
+        names = [reader.name for reader in content.readers]
+        if name not in names:
+            raise InvalidInput(f"{name!r} may not read this document", field="reader")
+        if len(names) == 1:
+            raise InvalidInput(f"{name!r} is the last who may read this document", field="reader")
+        self._blobs.delete([_key_name(one, name) for one in self._seals(digest)])
 
     def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, bytes) and len(digest) == 32 and self._path(digest).exists()
+        return isinstance(digest, bytes) and len(digest) == 32 and bool(self._manifests(digest))
 
-    def _key(self, content: Content, reader: ReaderKey) -> bytes:
-        for entitled, wrapped in zip(content.readers, content.wrapped, strict=True):
-            if entitled.name == reader.name:
-                return reader.unwrap(wrapped, content.digest)
-        raise KeyMissing(
+    def _manifests(self, digest: bytes) -> list[str]:
+        return [name for name in self._blobs.names(_folder(digest)) if name.endswith(".json")]
+
+    def _opened(self, digest: bytes, reader: ReaderKey) -> tuple[Content, bytes]:
+        """A seal that this reader opens, and its key."""
+        self.content(digest)
+        refusal = KeyMissing(
             f"{reader.name!r} may not read this document", field="reader", hint="somebody who may can grant it"
         )
+        for content in reversed(self._seals(digest)):
+            for entitled, wrapped in zip(content.readers, content.wrapped, strict=True):
+                if entitled.name == reader.name:
+                    try:
+                        return content, reader.unwrap(wrapped, digest)
+                    except KeyMissing as missing:
+                        refusal = missing
+        raise refusal
 
-    def _find(self, digest: bytes) -> Content | None:
-        path = self._path(digest)
-        with self._clear_errors():
-            try:
-                data = path.read_bytes()
-            except FileNotFoundError:
-                return None
-        try:
-            value = strict_json.members(
-                strict_json.parse_object(data, SCHEMA), "", ("digest", "size", "sealed", "sealed_digest", "readers")
-            )
-            if strict_json.digest(value["digest"], "/digest") != digest or "/" in value["sealed"]:
-                raise InvalidInput("names another document", field="/digest")
-            pairs = [_read_reader(item, place) for place, item in enumerate(strict_json.array(value["readers"], ""))]
-            return Content(
-                *(digest, strict_json.whole(value["size"], "/size"), value["sealed"]),
-                strict_json.digest(value["sealed_digest"], "/sealed_digest"),
-                *(tuple(reader for reader, _ in pairs), tuple(wrapped for _, wrapped in pairs)),
-            )
-        except (InvalidInput, TypeError, ValueError) as error:
-            raise ContentChanged(
-                f"the list of readers of 0x{digest.hex()} was changed: {error}", field="digest", hint="restore the file"
-            ) from error
+    def _seals(self, digest: bytes) -> list[Content]:
+        """Every seal of a document: one, but while two put it at the same moment."""
+        names = self._blobs.names(_folder(digest))
+        found = []
+        for manifest in (name for name in names if name.endswith(".json")):
+            start = manifest.removesuffix("json")
+            keys = [name for name in names if name.startswith(start) and name.endswith(".key")]
+            parts = [self._blobs.read(name) for name in (manifest, *keys)]
+            if parts[0] is not None:
+                found.append(_parse(digest, manifest, parts[0], [part for part in parts[1:] if part is not None]))
+        return found
 
-    def _write(self, content: Content) -> None:
-        pairs = zip(content.readers, content.wrapped, strict=True)
-        value = {
-            "schema": SCHEMA,
-            "digest": "0x" + content.digest.hex(),
-            "size": content.size,
-            "sealed": content.sealed,
-            "sealed_digest": "0x" + content.sealed_digest.hex(),
-            "readers": [{"reader": str(reader), "wrapped": wrapped.hex()} for reader, wrapped in pairs],
-        }
-        folder = self._folder_of(content.digest)
-        descriptor, temporary = tempfile.mkstemp(prefix=".part-", dir=folder)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(json.dumps(value, indent=1).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(self._path(content.digest))
-        entries = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(entries)
-        finally:
-            os.close(entries)
+    def _keys(self, digest: bytes, seal: str) -> list[str]:
+        start = f"{_folder(digest)}{seal}."
+        return [name for name in self._blobs.names(_folder(digest)) if name.startswith(start) and name.endswith(".key")]
 
-    def _open(self, content: Content) -> Any:
-        try:
-            return (self._folder_of(content.digest) / content.sealed).open("rb")
-        except FileNotFoundError as error:
-            raise ContentChanged(
-                f"the sealed bytes of 0x{content.digest.hex()} are gone", field="digest", hint="restore the file"
-            ) from error
+    def _write_key(self, content: Content, reader: Reader, wrapped: bytes) -> None:
+        value = {"reader": str(reader), "wrapped": wrapped.hex()}
+        self._blobs.write(_key_name(content, reader.name), [json.dumps(value).encode()])
 
-    def _folder_of(self, digest: bytes) -> Path:
-        if len(digest) != 32:
-            raise InvalidInput(f"a digest has 32 bytes, got {len(digest)}", field="digest")
-        return self.folder / digest.hex()[:2]
 
-    def _path(self, digest: bytes) -> Path:
-        return self._folder_of(digest) / f"{digest.hex()[2:]}.json"
+def _folder(digest: bytes) -> str:
+    if len(digest) != 32:
+        raise InvalidInput(f"a digest has 32 bytes, got {len(digest)}", field="digest")
+    return f"{digest.hex()[:2]}/{digest.hex()[2:]}/"
 
-    @contextmanager
-    def _locked(self, digest: bytes) -> Iterator[None]:
-        """One writer at a time for the documents of one folder."""
-        folder = self._folder_of(digest)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
-    @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise VaultUnavailable(
-                f"{error.strerror or error}", field="vault", hint="is the disk full, or are rights missing?"
-            ) from error
+def _manifest(digest: bytes, seal: str) -> str:
+    return f"{_folder(digest)}{seal}.json"
+
+
+def _key_name(content: Content, reader: str) -> str:
+    return f"{_folder(content.digest)}{content.seal}.{hashlib.sha256(reader.encode()).hexdigest()[:32]}.key"
+
+
+def _sealed(seal: str) -> str:
+    return f"sealed/{seal[:2]}/{seal[2:]}"
+
+
+def _checked(digest: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces; the last one only where all of them together are what the digest says."""
+    found, held = hashlib.sha256(), b""
+    for piece in pieces:
+        found.update(piece)
+        if held:
+            yield held
+        held = piece
+    if found.digest() != digest:
+        raise ContentChanged(f"the stored document has digest 0x{found.hexdigest()}", field="digest")
+    yield held
+
+
+def _gone(digest: bytes) -> ContentChanged:
+    return ContentChanged(f"the sealed bytes of 0x{digest.hex()} are gone", field="digest", hint="restore the file")
+
+
+def _parse(digest: bytes, name: str, manifest: bytes, keys: Iterable[bytes]) -> Content:
+    try:
+        value = strict_json.parse_object(manifest, SCHEMA)
+        value = strict_json.members(value, "", ("digest", "size", "seal", "sealed_digest"))
+        seal_name = value["seal"]
+        if not isinstance(seal_name, str) or not _SEAL.fullmatch(seal_name):
+            raise InvalidInput("32 hexadecimal digits are needed", field="/seal")
+        if strict_json.digest(value["digest"], "/digest") != digest or name != _manifest(digest, seal_name):
+            raise InvalidInput("names another document", field="/digest")
+        pairs = sorted((_read_reader(key) for key in keys), key=lambda pair: pair[0].name)
+        return Content(
+            *(digest, strict_json.whole(value["size"], "/size"), seal_name),
+            strict_json.digest(value["sealed_digest"], "/sealed_digest"),
+            *(tuple(reader for reader, _ in pairs), tuple(wrapped for _, wrapped in pairs)),
+        )
+    except (InvalidInput, TypeError, ValueError) as error:
+        raise ContentChanged(
+            f"what is noted beside 0x{digest.hex()} was changed: {error}", field="digest", hint="restore the file"
+        ) from error
+
+
+def _read_reader(key: bytes) -> tuple[Reader, bytes]:
+    value = strict_json.members(strict_json.parse_any_object(key), "", ("reader", "wrapped"))
+    return Reader.parse(value["reader"]), bytes.fromhex(value["wrapped"])
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise VaultUnavailable(
+            f"{error.strerror or error}", field="vault", hint="is the disk full, or are rights missing?"
+        ) from error
 
 
 class _Hashed:
@@ -266,13 +309,3 @@ class _Hashed:
         self.digest.update(piece)
         self.size += len(piece)
         return piece
-
-
-def _with_readers(content: Content, pairs: list[tuple[Reader, bytes]]) -> Content:
-    readers, wrapped = tuple(reader for reader, _ in pairs), tuple(key for _, key in pairs)
-    return Content(content.digest, content.size, content.sealed, content.sealed_digest, readers, wrapped)
-
-
-def _read_reader(item: object, place: int) -> tuple[Reader, bytes]:
-    value = strict_json.members(item, f"/readers/{place}", ("reader", "wrapped"))
-    return Reader.parse(value["reader"]), bytes.fromhex(value["wrapped"])

@@ -167,7 +167,7 @@ def test_grant_and_revoke(shop, done):
     words = ["record", "show", "sales.contract-order", "C-2026-001", "--as", "Auditor"]
     assert shop.refused(SUPERVISOR, *words) == ("KeyMissing", "as")
     granted = shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--to", reader)
-    assert granted["readers"] == ["Sales", "Auditor"]
+    assert granted["readers"] == ["Auditor", "Sales"]
     assert shop.run(SUPERVISOR, *words)["fields"]["customer"] == "Example Windows"
     shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--revoke", "Auditor")
     assert shop.refused(SUPERVISOR, *words) == ("KeyMissing", "as")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
+import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,3 +21,36 @@ def catalogue():
     from chromatrace.records.catalogue import Catalogue
 
     return Catalogue(example_plant("engineer-to-order").record_kinds)
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    """The port of an S3 server of these tests alone, with one bucket, `vault`."""
+    program = ROOT / "node_modules" / ".bin" / "s3rver"
+    if not program.exists() or shutil.which("node") is None:
+        pytest.skip("s3rver is absent (make setup)")
+    folder = tmp_path_factory.mktemp("s3")
+    with (folder / "log").open("wb") as log:
+        command = [program, "-d", folder / "data", "-a", "127.0.0.1", "-p", "0", "--configure-bucket", "vault"]
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 30
+        while b"listening on 127.0.0.1:" not in (said := (folder / "log").read_bytes()):
+            assert server.poll() is None, said
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
+        yield int(said.rpartition(b"listening on 127.0.0.1:")[2].split()[0])
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch):
+    """`bucket()`: the URL of an empty store on the S3 server."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setitem(os.environ, name, "S3RVER")
+    return lambda: f"s3://vault/{uuid.uuid4().hex}?endpoint=http://127.0.0.1:{s3_server}"

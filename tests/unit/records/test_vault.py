@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.records.errors import ContentChanged, ContentNotFound, KeyMissing
+from chromatrace.records.blobs import FolderBlobs, open_blobs
+from chromatrace.records.errors import ContentChanged, ContentNotFound, KeyMissing, VaultUnavailable
 from chromatrace.records.reader_key import Reader, ReaderKey
 from chromatrace.records.sealing import CHUNK, seal, unseal
 from chromatrace.records.vault import Vault
@@ -19,18 +23,39 @@ SALES, DESIGN = ReaderKey.generate("Sales"), ReaderKey.generate("Product design"
 DOCUMENT = b"a drawing of a gear unit"
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def place(request, tmp_path):
+    """Where a store is: on disk, and on an S3 server."""
+    return tmp_path / "vault" if request.param == "folder" else request.getfixturevalue("bucket")()
+
+
 @pytest.fixture
-def vault(tmp_path):
-    return Vault(tmp_path / "vault")
+def vault(place):
+    return Vault(place)
+
+
+@pytest.fixture
+def blobs(place):
+    return open_blobs(place)
 
 
 def stored(vault, document=DOCUMENT, readers=(SALES,)):
     return vault.put(io.BytesIO(document), [key.reader for key in readers]).digest
 
 
-def sealed_file(vault, digest):
-    (path,) = vault.folder.glob(f"{digest.hex()[:2]}/*.sealed")
-    return path
+def sealed_name(vault, digest):
+    seal = vault.content(digest).seal
+    return f"sealed/{seal[:2]}/{seal[2:]}"
+
+
+def everything(blobs, digest):
+    """The names of all that is stored, by the layout that `vault` documents."""
+    names = blobs.names(f"{digest.hex()[:2]}/{digest.hex()[2:]}/")
+    if isinstance(blobs, FolderBlobs):
+        return names + [str(path) for path in blobs.folder.glob("sealed/*/*")]
+    prefix = blobs._prefix + "sealed/"
+    found = blobs._client.list_objects("vault", prefix=prefix, recursive=True)
+    return names + [item.object_name.removeprefix(blobs._prefix) for item in found]
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
@@ -43,10 +68,10 @@ def test_what_is_put_is_read(vault, size):
     vault.verify(digest)
 
 
-def test_nothing_lies_there_in_the_clear(vault):
-    stored(vault)
-    for path in vault.folder.rglob("*"):
-        assert not path.is_file() or DOCUMENT not in path.read_bytes()
+def test_nothing_lies_there_in_the_clear(vault, blobs):
+    names = everything(blobs, stored(vault))
+    assert len(names) == 3
+    assert all(DOCUMENT not in blobs.read(name) for name in names)
 
 
 def test_others_cannot_read(vault):
@@ -83,24 +108,50 @@ def test_a_wrapped_key_opens_nothing_under_another_name_or_document(vault):
         SALES.unwrap(wrapped, bytes(32))
 
 
-def test_put_again_keeps_the_readers_and_one_file(vault):
+def test_put_again_keeps_the_readers_and_one_seal(vault, blobs):
     digest = stored(vault)
     assert stored(vault, readers=(DESIGN,)) == digest
     assert b"".join(vault.read(digest, SALES)) == b"".join(vault.read(digest, DESIGN)) == DOCUMENT
-    sealed_file(vault, digest)
+    assert [name.rpartition(".")[2] for name in everything(blobs, digest)[:3]] == ["key", "key", "json"]
+    assert len(everything(blobs, digest)) == 4
 
 
-@pytest.mark.parametrize("place", [0, 5, 11, 300_000, -1])
-def test_a_changed_byte_is_detected(vault, place):
+def test_readers_granted_at_the_same_moment_all_read(place):
+    readers = [ReaderKey.generate(f"Reader {number}") for number in range(8)]
+    digest = stored(Vault(place))
+    with ThreadPoolExecutor(4) as together:
+        list(together.map(lambda key: Vault(place).grant(digest, SALES, key.reader), readers))
+    for key in readers:
+        assert b"".join(Vault(place).read(digest, key)) == DOCUMENT
+
+
+def test_a_reader_granted_while_the_bytes_are_put_again_reads(place):
+    digest = stored(Vault(place))
+    with ThreadPoolExecutor(2) as together:
+        again = together.submit(lambda: [stored(Vault(place)) for _ in range(5)])
+        Vault(place).grant(digest, SALES, DESIGN.reader)
+        again.result()
+    assert b"".join(Vault(place).read(digest, DESIGN)) == DOCUMENT
+
+
+@pytest.mark.parametrize("at", [0, 5, 11, 300_000, -1])
+def test_a_changed_byte_is_detected(vault, blobs, at):
     digest = stored(vault, bytes(600_000))
-    path = sealed_file(vault, digest)
-    data = bytearray(path.read_bytes())
-    data[place] ^= 1
-    path.write_bytes(data)
+    data = bytearray(blobs.read(sealed_name(vault, digest)))
+    data[at] ^= 1
+    blobs.write(sealed_name(vault, digest), [bytes(data)])
     with pytest.raises(ContentChanged):
         list(vault.read(digest, SALES))
     with pytest.raises(ContentChanged):
         vault.verify(digest)
+
+
+def test_bytes_that_are_gone_are_told(vault, blobs):
+    digest = stored(vault)
+    blobs.delete([sealed_name(vault, digest)])
+    for asking in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):
+        with pytest.raises(ContentChanged, match="gone"):
+            asking()
 
 
 def pieces_of(document):
@@ -126,35 +177,37 @@ def test_chunks_of_another_document_do_not_open():
         list(unseal(io.BytesIO(header + chunks[0] + others[1]), key))
 
 
-def test_another_document_under_the_name_is_detected(vault):
+def test_another_document_under_the_name_is_detected(vault, blobs):
     digest, other = stored(vault), stored(vault, b"another")
-    content = vault.content(other)
-    key = SALES.unwrap(content.wrapped[0], other)
-    target = vault.folder / digest.hex()[:2] / f"{digest.hex()[2:]}.json"
-    forged = SALES.reader.wrap(key, digest).hex()
-    text = target.read_text().replace(vault.content(digest).wrapped[0].hex(), forged)
-    target.write_text(text)
-    sealed_file(vault, digest).write_bytes((vault.folder / other.hex()[:2] / content.sealed).read_bytes())
+    key = SALES.unwrap(vault.content(other).wrapped[0], other)
+    folder = f"{digest.hex()[:2]}/{digest.hex()[2:]}/"
+    (wrapped,) = (name for name in blobs.names(folder) if name.endswith(".key"))
+    forged = {"reader": str(SALES.reader), "wrapped": SALES.reader.wrap(key, digest).hex()}
+    blobs.write(wrapped, [json.dumps(forged).encode()])
+    blobs.write(sealed_name(vault, digest), [blobs.read(sealed_name(vault, other))])
     with pytest.raises(ContentChanged):
         list(vault.read(digest, SALES))
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"{}", b"\xff", b'{"schema":"chromatrace.vault/2"}'])
-def test_a_changed_list_of_readers_is_detected(vault, spoilt):
+@pytest.mark.parametrize("spoilt", [b"", b"{}", b"\xff", b'{"schema":"chromatrace.vault/1"}'])
+@pytest.mark.parametrize("ending", [".json", ".key"])
+def test_changed_notes_are_detected(vault, blobs, ending, spoilt):
     digest = stored(vault)
-    (vault.folder / digest.hex()[:2] / f"{digest.hex()[2:]}.json").write_bytes(spoilt)
+    (name,) = (name for name in everything(blobs, digest) if name.endswith(ending))
+    blobs.write(name, [spoilt])
     with pytest.raises(ContentChanged):
         vault.content(digest)
 
 
-def test_a_file_appears_only_when_it_is_true(vault, tmp_path):
-    digest = stored(vault, bytes(600_000))
-    assert vault.extract(digest, SALES, tmp_path / "out") == 600_000
-    path = sealed_file(vault, digest)
-    path.write_bytes(path.read_bytes()[:-1])
+def test_a_file_appears_only_when_it_is_true(vault, blobs, tmp_path):
+    digest, target = stored(vault, bytes(600_000)), tmp_path / "here"
+    target.mkdir()
+    assert vault.extract(digest, SALES, target / "out") == 600_000
+    name = sealed_name(vault, digest)
+    blobs.write(name, [blobs.read(name)[:-1]])
     with pytest.raises(ContentChanged):
-        vault.extract(digest, SALES, tmp_path / "second")
-    assert [item.name for item in tmp_path.iterdir() if item.is_file()] == ["out"]
+        vault.extract(digest, SALES, target / "second")
+    assert [item.name for item in target.iterdir()] == ["out"]
 
 
 def test_an_unknown_document(vault):
@@ -162,14 +215,42 @@ def test_an_unknown_document(vault):
         list(vault.read(bytes(32), SALES))
 
 
-def test_a_failing_source_leaves_nothing(vault):
+def test_a_failing_source_leaves_nothing(vault, blobs):
     class Failing:
-        def read(self, size):
-            raise OSError("unplugged")
+        left = 40
 
-    with pytest.raises(Exception, match="unplugged"):
+        def read(self, size):
+            self.left -= 1
+            if not self.left:
+                raise OSError("unplugged")
+            return bytes(size)
+
+    with pytest.raises(VaultUnavailable, match="unplugged"):
         vault.put(Failing(), [SALES.reader])
-    assert [path for path in vault.folder.rglob("*") if path.is_file()] == []
+    assert everything(blobs, bytes(32)) == []
+
+
+def test_a_reader_without_a_usable_key_leaves_nothing(vault, blobs):
+    with pytest.raises(InvalidInput):
+        vault.put(io.BytesIO(DOCUMENT), [SALES.reader, Reader("Nobody", bytes(32))])
+    assert everything(blobs, hashlib.sha256(DOCUMENT).digest()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://", "s3://key:secret@vault", "s3://vault?endpoint=vault", "s3://vault?key=1", "https://vault"]
+)
+def test_a_place_that_is_none(url):
+    with pytest.raises(InvalidInput) as refused:
+        Vault(url)
+    assert refused.value.field == "vault_url"
+
+
+def test_a_bucket_that_is_not_there_is_told(bucket):
+    away = Vault(bucket().replace("s3://vault/", "s3://elsewhere/"))
+    for asking in (lambda: stored(away), lambda: away.content(bytes(32)), lambda: bytes(32) in away):
+        with pytest.raises(VaultUnavailable) as refused:
+            asking()
+        assert refused.value.field == "vault_url"
 
 
 @pytest.mark.parametrize("text", ["Sales", "=x25519:" + "0" * 64, "Sales=x25519:0", "a\nb=x25519:" + "1" * 64])
@@ -209,6 +290,7 @@ class Zeros:
         return bytes(size)
 
 key, vault = ReaderKey.generate("Sales"), Vault(sys.argv[1])
+Vault(sys.argv[1]).put(open("/dev/null", "rb"), [key.reader])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 content = vault.put(Zeros(), [key.reader])
 assert sum(map(len, vault.read(content.digest, key))) == content.size == 300_000_000
@@ -216,9 +298,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def test_three_hundred_megabytes_pass_through_little_memory(tmp_path):
+@pytest.mark.parametrize(("where", "most_kib"), [("folder", 16 * 1024), ("bucket", 64 * 1024)])
+def test_three_hundred_megabytes_pass_through_little_memory(request, tmp_path, where, most_kib):
+    place = str(tmp_path) if where == "folder" else request.getfixturevalue("bucket")()
     done = subprocess.run(
-        [sys.executable, "-c", LARGE, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", LARGE, place], capture_output=True, text=True, check=False, timeout=240, env=os.environ
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 16 * 1024, "KiB more at its peak than before"
+    assert int(done.stdout) < most_kib, "KiB more at its peak than before"
