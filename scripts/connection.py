@@ -19,7 +19,7 @@ from web3.exceptions import Web3RPCError
 
 from chromatrace.chain.abi import contract, decode_revert, revert_data
 from chromatrace.chain.errors import KeystoreError, RpcError, SignerMissing
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.chain.rpc import RpcClient, is_transient
 from chromatrace.domain.errors import ChromaTraceError
 
 os.environ["SOLCX_BINARY_PATH"] = os.environ.get("SOLCX_BINARY_PATH") or str(Path(__file__).parents[1] / ".solcx")
@@ -32,6 +32,8 @@ from eth_account import Account as Keys
 ROOT = Path(__file__).resolve().parent.parent
 DEV_CHAIN_IDS = frozenset({1337, 31337})
 NETWORK = "chromatrace"
+_ATTEMPTS = 5
+"""A node that makes a block while it is asked may have pruned the one that it was asked about."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,22 @@ class Connection:
         return self._send(None, self.compiled[name].deploy.encode_input(*args))
 
     def _send(self, to: str | None, data: str) -> Any:
-        try:
-            receipt = self.sender.transfer(to, 0, data=data, silent=True)
-        except (ValueError, VirtualMachineError, Web3RPCError) as error:
-            raise RpcError("eth_sendTransaction", 0, str(error)) from error
+        for attempt in range(_ATTEMPTS):
+            nonce = self._pending_nonce()
+            try:
+                receipt = self.sender.transfer(to, 0, data=data, silent=True)
+                break
+            except (ValueError, VirtualMachineError, Web3RPCError) as error:
+                refusal = RpcError("eth_sendTransaction", 0, str(error))
+                nothing_sent = self._pending_nonce() == nonce
+                if attempt + 1 == _ATTEMPTS or not (nothing_sent and is_transient(refusal)):
+                    raise refusal from error
         if receipt.status != 1:
             raise RpcError("eth_sendTransaction", 0, f"transaction {receipt.txid} failed or was dropped")
         return receipt
+
+    def _pending_nonce(self) -> int:
+        return int(self.rpc.call("eth_getTransactionCount", str(self.sender), "pending"), 16)
 
 
 def open_connection(rpc_url: str | None, keystore: Path | None) -> Connection:

@@ -57,7 +57,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a call so far. The block is None until one has it; a fee bump changes `tx_hash` until then."""
+    """What became of a call so far. The block is None until one has it; a fee bump changes `tx_hash` until then.
+
+    gas_used  None also where many calls were seen in their block by their events (`inclusion`)
+    """
 
     call: int
     state: CallState
@@ -135,7 +138,8 @@ class Chain:
                 "writing needs a key and an outbox", field="signer", hint="name a keystore in the configuration"
             )
         self.verify()
-        return Courier(self.rpc, self.manifest.chain_id, self.outbox, self.signer, self.policy)
+        contracts = list(self.manifest.names_by_address)
+        return Courier(self.rpc, self.manifest.chain_id, contracts, self.outbox, self.signer, self.policy)
 
     @property
     def sender(self) -> str:

@@ -15,6 +15,7 @@ from chromatrace.chain.abi import decode_revert, revert_data
 from chromatrace.chain.codec import bytes_of
 from chromatrace.chain.errors import ChainWentBack, ContractRefusal, InclusionTimeout, RpcError
 from chromatrace.chain.fees import Fees, Surroundings
+from chromatrace.chain.inclusion import by_events
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import Attempt, CallState, Draft, Entry, Inclusion, OpenAttempt, Signed
 from chromatrace.chain.rpc import RpcClient
@@ -62,8 +63,17 @@ class DeliveryPolicy:
 class Courier:
     """Delivers one signer's calls. Stateless beside the outbox: any number may work at once, in any processes."""
 
-    def __init__(self, rpc: RpcClient, chain_id: int, outbox: Outbox, signer: Signer, policy: DeliveryPolicy) -> None:
+    def __init__(
+        self,
+        rpc: RpcClient,
+        chain_id: int,
+        contracts: Sequence[str],
+        outbox: Outbox,
+        signer: Signer,
+        policy: DeliveryPolicy,
+    ) -> None:
         self._rpc = rpc
+        self._contracts = contracts
         self._chain_id = chain_id
         self._outbox = outbox
         self._signer = signer
@@ -191,10 +201,12 @@ class Courier:
         return now - attempt.sent_ns > self._policy.resend_after_s * _NS
 
     def _collect(self, attempts: Sequence[OpenAttempt], around: Surroundings) -> None:
-        """Looks the receipts up of calls whose nonce the chain has passed."""
-        inclusions: list[Inclusion] = []
-        for start in range(0, len(attempts), _BATCH):
-            some = attempts[start : start + _BATCH]
+        """Finds the blocks of calls whose nonce the chain has passed."""
+        inclusions = by_events(self._rpc, self._contracts, attempts, around.block)
+        seen = {inclusion.call for inclusion in inclusions}
+        rest = [attempt for attempt in attempts if attempt.call not in seen]
+        for start in range(0, len(rest), _BATCH):
+            some = rest[start : start + _BATCH]
             receipts = self._rpc.batch([("eth_getTransactionReceipt", ["0x" + item.tx_hash.hex()]) for item in some])
             inclusions += [
                 self._inclusion(item, receipt) for item, receipt in zip(some, receipts, strict=True) if receipt

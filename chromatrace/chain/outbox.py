@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -55,7 +54,8 @@ CREATE TABLE IF NOT EXISTS calls (
 CREATE UNIQUE INDEX IF NOT EXISTS calls_nonce ON calls (sender, nonce) WHERE nonce IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_open ON calls (sender, state) WHERE state NOT IN ('final', 'failed');
 CREATE TABLE IF NOT EXISTS attempts (
-    tx_hash BLOB PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
+    tx_hash BLOB NOT NULL UNIQUE,
     call INTEGER NOT NULL REFERENCES calls (id),
     raw BLOB NOT NULL,
     max_fee_wei INTEGER NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     signed_ns INTEGER NOT NULL,
     sent_ns INTEGER,
     sent_block INTEGER
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX IF NOT EXISTS attempts_call ON attempts (call);
 """
 _COLUMNS = (
@@ -87,7 +87,6 @@ class Outbox:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         with self._transaction():
             for statement in _SCHEMA.split(";\n"):
@@ -107,8 +106,10 @@ class Outbox:
             self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, told_by_chain: bool = False) -> Iterator[None]:
+        """`told_by_chain`: what a power failure takes back is asked again, so that the disk need not be waited for."""
         with self._lock:
+            self._db.execute(f"PRAGMA synchronous = {'NORMAL' if told_by_chain else 'FULL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -168,8 +169,9 @@ class Outbox:
                     made = signing(entry, nonce, gas[place])
                     calls.append((nonce, gas[place], made.tx_hash, entry.id))
                     attempts.append((made.tx_hash, entry.id, made.raw, made.max_fee_wei, made.priority_fee_wei, now))
-                    signed_now[entry.id] = replace(
-                        entry, nonce=nonce, gas=gas[place], state=CallState.SIGNED, tx_hash=made.tx_hash
+                    signed_now[entry.id] = Entry(
+                        *(entry.id, entry.key, entry.label, entry.sender, entry.recipient, entry.data),
+                        *(gas[place], nonce, CallState.SIGNED, made.tx_hash),
                     )
                     nonce += 1
                 entries[place] = signed_now[entry.id]
@@ -315,7 +317,7 @@ class Outbox:
         """The node has these transactions; `block` was the newest block then."""
         now = time.time_ns()
         hashes = list(hashes)
-        with self._transaction():
+        with self._transaction(told_by_chain=True):
             self._db.executemany(
                 "UPDATE attempts SET sent_ns = ?, sent_block = coalesce(sent_block, ?) WHERE tx_hash = ?",
                 [(now, block, tx_hash) for tx_hash in hashes],
@@ -328,7 +330,7 @@ class Outbox:
 
     def mark_included(self, inclusions: Iterable[Inclusion]) -> None:
         """Blocks have these calls. A transaction that failed on the chain ends as `failed`."""
-        with self._transaction():
+        with self._transaction(told_by_chain=True):
             self._db.executemany(
                 "UPDATE calls SET state = ?, tx_hash = ?, block_number = ?, block_hash = ?, gas_used = ?, error = ?, "
                 "revert = ? WHERE id = ? AND state IN ('signed', 'sent')",

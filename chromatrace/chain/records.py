@@ -90,12 +90,15 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """A receipt, as far as the outbox keeps it. `error` and `revert` where the transaction failed on the chain."""
+    """What a block says of a call. `error` and `revert` where the transaction failed on the chain.
+
+    gas_used  None where inclusion was seen by the call's events instead of its receipt
+    """
 
     call: int
     tx_hash: bytes
     block_number: int
     block_hash: bytes
-    gas_used: int
+    gas_used: int | None
     error: str | None = None
     revert: bytes | None = None

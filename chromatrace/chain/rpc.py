@@ -1,7 +1,7 @@
 """JSON-RPC over HTTP keep-alive: single calls and batches, encoded by orjson.
 
-One connection per thread; a connection that the node closed while idle is opened again once. Requests are not retried
-otherwise: what is safe to repeat is the caller's knowledge.
+One connection per thread; a connection that the node closed while idle is opened again once, and what met a block that
+was pruned meanwhile is asked again. Otherwise nothing is retried: what is safe to repeat is the caller's knowledge.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _TRANSIENT_RETRIES = 5
 _TRANSIENT = ("blockoutofrange", "header not found", "unknown block")
 
 
-def _is_transient(outcome: Any) -> bool:
-    """Whether a node pruned "latest" while it answered, because a new block came: nothing was executed."""
+def is_transient(outcome: Any) -> bool:
+    """Whether a node pruned "latest" while it answered, because a new block came: asked again, it answers."""
     return isinstance(outcome, RpcError) and any(words in outcome.node_message.lower() for words in _TRANSIENT)
 
 
@@ -64,9 +64,14 @@ class RpcClient:
 
     def call(self, method: str, *params: Any) -> Any:
         """One request; returns its `result`, raises `RpcError` or `ChainUnavailable`."""
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = self._exchange(orjson.dumps(request))
-        return self._result(method, answer)
+        payload = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        for _ in range(_TRANSIENT_RETRIES):
+            try:
+                return self._result(method, self._exchange(payload))
+            except RpcError as error:
+                if not is_transient(error):
+                    raise
+        return self._result(method, self._exchange(payload))
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Many requests in one exchange; results in the order asked. Raises the first error among them."""
@@ -80,7 +85,7 @@ class RpcClient:
         """As `batch`, but an `RpcError` stands, unraised, in the place of each request that failed."""
         outcomes = self._batch_once(requests)
         for _ in range(_TRANSIENT_RETRIES):
-            again = [place for place, outcome in enumerate(outcomes) if _is_transient(outcome)]
+            again = [place for place, outcome in enumerate(outcomes) if is_transient(outcome)]
             if not again:
                 break
             for place, outcome in zip(again, self._batch_once([requests[place] for place in again]), strict=True):

@@ -124,6 +124,32 @@ def test_many_are_sent_and_refusals_stand_in_their_place(plant, registration):
     assert [state["state"] for state in states] == [BatchState.REGISTERED] * 4
 
 
+def test_of_many_in_a_block_each_is_told_by_its_own_event_or_receipt(plant, registration):
+    """By their events, which name no gas, where they worked; by its receipt where one failed."""
+    lots = [f"E{number}" for number in range(120)]
+    lots[70] = lots[3]
+    calls = [replace(commands.register_batch(registration(lot)), gas=200_000) for lot in lots]
+    plant.rpc.call("evm_setAutomine", False)
+    try:
+        plant.send_many(calls, check=False, wait=False)
+        plant.rpc.call("evm_mine")
+        assert plant.resume() == 0
+    finally:
+        plant.rpc.call("evm_setAutomine", True)
+    sender = plant.sender
+    failed = plant.outbox.entries(sender, CallState.FAILED)
+    assert [entry.label for entry in failed] == ["BatchRegistry.register"]
+    with pytest.raises(RefusedConflict) as refusal:
+        plant.receipt(failed[0].id)
+    assert refusal.value.name == "BatchAlreadyRegistered"
+    included = [e for e in plant.outbox.entries(sender, CallState.INCLUDED) if e.gas == 200_000]
+    assert len(included) == 119
+    assert all(entry.gas_used is None for entry in included)
+    for entry in included[::17]:
+        receipt = plant.rpc.call("eth_getTransactionReceipt", "0x" + entry.tx_hash.hex())
+        assert (receipt["status"], receipt["blockHash"]) == ("0x1", "0x" + entry.block_hash.hex())
+
+
 def test_a_bulk_call_is_one_transaction(plant, registration):
     lots = [registration(f"B{number}") for number in range(100)]
     receipt = plant.submit(commands.register_batches(lots))

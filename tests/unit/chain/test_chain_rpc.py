@@ -96,6 +96,12 @@ def test_a_block_pruned_meanwhile_is_asked_for_again(node, rpc):
     node.replies = [pruned, pruned, lambda body: [ok(item) for item in body]]
     assert rpc.batch([("a", []), ("b", [])]) == ["a", "b"]
 
+    def pruned_alone(body):
+        return {"id": body["id"], "error": {"code": -32602, "message": "BlockOutOfRangeError: …"}}
+
+    node.replies = [pruned_alone, pruned_alone, ok]
+    assert rpc.call("a") == "a"
+
 
 def test_a_connection_closed_while_idle_is_opened_again(node, rpc):
     node.replies = [ok, None, ok]
