@@ -109,9 +109,11 @@ def rebuild(design: RouteDesign, first: bytes, messages: Iterable[bytes]) -> lis
     """c_1 to c_n for the first n stations of the design, from c_0 and their messages."""
     links: list[bytes] = []
     previous, product = first, GtValue()
+    before: Station | None = None
     for step, (message, station) in enumerate(zip(messages, design.stations, strict=False), 1):
+        if before is not None and design.profile is Profile.PAPER:
+            product = product.times_signed(previous, before.key)
         previous = advance(design.profile, previous, message, station, step, ProductPrefix(product))
         links.append(previous)
-        if design.profile is Profile.PAPER:
-            product = product.times_signed(previous, station.key)
+        before = station
     return links
