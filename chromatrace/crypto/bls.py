@@ -174,8 +174,10 @@ def verify_product_and_last(signed: Sequence[tuple[bytes, PublicKey]], aggregate
     """
     if not signed:
         return False
-    coefficient = 1 + secrets.randbelow(1 << 128)
     message, key = signed[-1]
+    if len(signed) == 1:
+        return aggregate == last and verify(key, message, last)
+    coefficient = 1 + secrets.randbelow(1 << 128)
     hashed = BlstP1Element().hash_to_group(message, SIGNATURE_TAG)
     product = reduce(
         mul, (_factor(*one) for one in signed[:-1]), miller_loop(hashed.scalar_mul(1 + coefficient), key.point)

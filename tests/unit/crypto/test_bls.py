@@ -111,3 +111,9 @@ def test_gt_bytes_are_fixed():
 
     found = sha256(GtValue.of_aggregate(SecretKey(1).sign(b"GT")).to_bytes()).hexdigest()
     assert found == "bf4fd45df14bde3e923b1f589adae553afa633893ae528ce9c1209925b984af8"
+
+
+def test_aggregate_of_one_is_the_signature_itself():
+    assert verify_product_and_last(SIGNED[:1], SINGLES[0], SINGLES[0])
+    assert not verify_product_and_last(SIGNED[:1], SINGLES[0] + SINGLES[1], SINGLES[0])
+    assert not verify_product_and_last(SIGNED[:1], SINGLES[1], SINGLES[1])
