@@ -36,7 +36,8 @@ class RouteState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StationFacts:
-    """One step as designed. `organisation` owns the station; `revoked_from`: since when its key is not in force."""
+    """One step as designed. `organisation` owns the station; `revoked_from`: since when its key is not in force;
+    `verified`: whether the chain has checked the key."""
 
     step: int
     process: str
@@ -44,6 +45,7 @@ class StationFacts:
     key: bytes
     organisation: Party
     revoked_from: int | None
+    verified: bool
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -53,6 +55,7 @@ class StationFacts:
             "organisation": self.organisation.as_dict(),
             "key": f"0x{self.key.hex()}",
             "key_revoked_from": self.revoked_from,
+            "key_checked_by_chain": self.verified,
         }
 
 
@@ -121,7 +124,9 @@ def route_facts(index: Queries, batch: BatchView, name: Name) -> RouteFacts | No
     proof = index.proof_of(batch.batch_id, batch.route)
     state, tone, headline, explanation = words_of(batch, view, proof)
     stations = tuple(
-        StationFacts(step.step, step.process, step.station, step.key, name(step.organisation), step.revoked_from)
+        StationFacts(
+            step.step, step.process, step.station, step.key, name(step.organisation), step.revoked_from, step.verified
+        )
         for step in (view.steps if view else ())
     )
     owner = name(view.organisation) if view else None
@@ -139,10 +144,10 @@ def words_of(
         return RouteState.PROVEN, Tone.CLEAR, "Proven in order", _proven(view, proof)
     if proof is not None:
         explanation = (
-            "A signature of the stations is on record, but this chain cannot check it and nobody has. It does not "
-            "count as a proof that they signed, or in which order."
+            "A signature of the stations is on record, but this chain cannot check such signatures. It does not count "
+            "as a proof that they signed, or in which order. Whoever has the stations' records can check it themselves."
         )
-        return RouteState.RECORDED, Tone.CAUTION, "Recorded, not verified", explanation
+        return RouteState.RECORDED, Tone.CAUTION, "Not checked by the chain", explanation
     nothing = "nothing on the chain shows that they signed in this order"
     if batch.state in _ENDED:
         explanation = f"These are the stations as designed. The batch went no further, and {nothing}."

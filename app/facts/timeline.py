@@ -149,7 +149,11 @@ def _route(event: EventView, route: RouteView | None) -> tuple[str, str, Tone]:
     if route is None or event.args["route"] != route.id:
         return "Another route", "A signature for a route that it was not registered with.", Tone.CAUTION
     if event.name == "RouteRecordedUnverified":
-        return "Route recorded, not verified", "This chain cannot check the stations' signature.", Tone.CAUTION
+        return (
+            "Route recorded, not checked by the chain",
+            "This chain cannot check the stations' signature.",
+            Tone.CAUTION,
+        )
     detail = f"The contract checked that its {len(route.steps)} stations signed, each after the one before it."
     return "Route proven in order", detail, Tone.CLEAR
 

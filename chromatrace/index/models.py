@@ -314,7 +314,9 @@ class Policy(Content):
 
 
 class StationKey(Content):
-    """A station's public key (256 bytes of EIP-2537) with the proof that its registrar held the secret one."""
+    """A station's public key (256 bytes of EIP-2537) with the proof that its registrar held the secret one.
+
+    `unverified` is the event that says the chain could not check either; None where it has."""
 
     __tablename__ = "station_keys"
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -323,6 +325,7 @@ class StationKey(Content):
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
     possession: Mapped[bytes] = mapped_column(LargeBinary)
     revoked_from: Mapped[int | None] = mapped_column(Unsigned64)
+    unverified: Mapped[int | None] = mapped_column(BigInteger)
     position: Mapped[int] = mapped_column(BigInteger)
     changed: Mapped[int] = mapped_column(BigInteger)
 

@@ -41,6 +41,8 @@ SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("ProcessLedger", "MemberSet"): (MEMBER, 2),
     ("ProcessLedger", "RecordsAppended"): (RECORDS, 2),
     ("RouteVerifier", "StationKeyRegistered"): (STATION_KEY, 1),
+    ("RouteVerifier", "StationKeyUnverified"): (STATION_KEY, 1),
+    ("RouteVerifier", "StationKeyVerified"): (STATION_KEY, 1),
     ("RouteVerifier", "StationKeyRevoked"): (STATION_KEY, 1),
     ("RouteVerifier", "RouteDesigned"): (ROUTE, 1),
     ("RouteVerifier", "RouteProven"): (ROUTE_PROOF, 2),

@@ -274,7 +274,8 @@ class RouteStepView:
     """One step of a designed route: the process, and the station whose key signs it.
 
     `organisation` owns the station that `station` names; `revoked_from` is the Unix second from which no proof may
-    use its key, None where it is not revoked.
+    use its key, None where it is not revoked. `verified`: whether the chain has checked the key; one that it has not
+    proves nothing.
     """
 
     step: int
@@ -283,6 +284,7 @@ class RouteStepView:
     station: str
     organisation: int
     revoked_from: int | None
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ def test_what_nobody_verified_is_shown_as_recorded(portal_app, world):
     route = replace(proven, proof=record, state=state, tone=tone, headline=headline, explanation=explanation)
     with portal_app.test_request_context():
         part = render_template("parts/route.html", facts=SimpleNamespace(route=route))
-    assert "Recorded, not verified" in part
+    assert "Not checked by the chain" in part
     assert "does not count as a proof" in part
     assert f"0x{record.recorded.tx_hash.hex()}" in part
     assert "RouteVerifier.RouteRecordedUnverified" in part

@@ -14,7 +14,10 @@ from chromatrace.index.queries.base import chunks
 
 
 class StationKeyFold(EntityFold):
-    """Station keys. A revocation takes a key's future; the key and what it signed before stay."""
+    """Station keys. A revocation takes a key's future; the key and what it signed before stay.
+
+    On a chain that cannot check keys each registration is told to be unverified right after it; should the chain learn
+    to, the key is verified for whoever proves to hold it."""
 
     entity, model = subjects.STATION_KEY, StationKey
 
@@ -34,10 +37,18 @@ class StationKeyFold(EntityFold):
                 "public_key": b"".join(args["publicKey"]),
                 "possession": b"".join(args["proofOfPossession"]),
                 "revoked_from": None,
+                "unverified": None,
                 "position": event.position,
                 "changed": event.position,
             }
-        return known(state, event) | {"revoked_from": args["from"], "changed": event.position}
+        state = known(state, event) | {"changed": event.position}
+        match event.name:
+            case "StationKeyUnverified":
+                return state | {"unverified": event.position}
+            case "StationKeyVerified":
+                return state | {"unverified": None, "organisation": args["organisation"]}
+            case _:
+                return state | {"revoked_from": args["from"]}
 
 
 class RouteFold(EntityFold):

@@ -45,13 +45,15 @@ class RouteQueries(Rows):
 
     def _steps(self, route_id: bytes) -> tuple[RouteStepView, ...]:
         statement = (
-            select(RouteStep, StationKey.name, StationKey.organisation, StationKey.revoked_from)
+            select(RouteStep, StationKey.name, StationKey.organisation, StationKey.revoked_from, StationKey.unverified)
             .join(StationKey, StationKey.id == RouteStep.key)
             .where(RouteStep.route == route_id)
             .order_by(RouteStep.step)
         )
         return tuple(
-            RouteStepView(row.step, row.process, row.key, row.name, row.organisation, row.revoked_from)
+            RouteStepView(
+                row.step, row.process, row.key, row.name, row.organisation, row.revoked_from, row.unverified is None
+            )
             for row in self.rows(statement)
         )
 

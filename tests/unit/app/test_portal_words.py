@@ -216,7 +216,7 @@ ROUTE = RouteView(
     version=1,
     kind=RouteKind.PROCESSING,
     requires_proof=True,
-    steps=tuple(RouteStepView(n, f"process {n}", b"\x08" * 32, f"process {n}", 1, None) for n in range(1, 5)),
+    steps=tuple(RouteStepView(n, f"process {n}", b"\x08" * 32, f"process {n}", 1, None, True) for n in range(1, 5)),
     designed_by="0x" + "11" * 20,
     designed=REF,
 )
@@ -231,7 +231,7 @@ ON_ROUTE = replace(RELEASED, route=ROUTE.id)
         (BatchState.RELEASED, ROUTE, PROOF, RouteState.PROVEN, "Proven in order"),
         (BatchState.STOPPED, ROUTE, PROOF, RouteState.PROVEN, "Proven in order"),
         (BatchState.RELEASED, ROUTE, replace(PROOF, recorded=REF), RouteState.PROVEN, "Proven in order"),
-        (BatchState.RELEASED, ROUTE, RECORDED, RouteState.RECORDED, "Recorded, not verified"),
+        (BatchState.RELEASED, ROUTE, RECORDED, RouteState.RECORDED, "Not checked by the chain"),
         (BatchState.ASSEMBLED, ROUTE, None, RouteState.OPEN, "Not proven yet"),
         (BatchState.RELEASED, ROUTE, None, RouteState.WITHOUT, "Not proven"),
         (BatchState.STOPPED, ROUTE, None, RouteState.BROKEN_OFF, "The route breaks off"),
@@ -280,7 +280,7 @@ def test_a_proof_of_another_route_is_not_told_as_one_of_the_batchs_own():
     assert titles == [
         ("Route proven in order", Tone.CLEAR),
         ("Another route", Tone.CAUTION),
-        ("Route recorded, not verified", Tone.CAUTION),
+        ("Route recorded, not checked by the chain", Tone.CAUTION),
     ]
     assert [step.title for step in steps_of([own], [], _name)] == ["Another route"]
 

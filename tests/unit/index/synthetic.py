@@ -86,6 +86,16 @@ def station(number, organisation=1):
     return "RouteVerifier", "StationKeyRegistered", values
 
 
+def unverified(number):
+    """`StationKeyUnverified` of the number-th station."""
+    return "RouteVerifier", "StationKeyUnverified", [station_id(number)]
+
+
+def verified(number, organisation=1):
+    """`StationKeyVerified` of the number-th station."""
+    return "RouteVerifier", "StationKeyVerified", [station_id(number), organisation, ACCOUNT]
+
+
 def designed(number, stations=(1, 2), kind=1, required=True):
     """`RouteDesigned` of the number-th route; step n is process n."""
     keys, processes = [station_id(one) for one in stations], [f"process {n}" for n in range(1, 1 + len(stations))]

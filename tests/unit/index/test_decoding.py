@@ -106,6 +106,5 @@ def test_every_event_that_is_about_something_is_in_the_abi():
 def test_every_event_of_ours_is_about_something():
     """A new event must say what it is about, or be named here as one that the projections do not need."""
     inherited = {"RoleGranted", "RoleRevoked", "RoleAdminChanged", "EIP712DomainChanged"}
-    raw_yet = {"StationKeyUnverified", "StationKeyVerified"}  # of chains without the precompiles; kept raw so far
     silent = {kind.name for kind in kinds().values() if not kind.entity}
-    assert {name for name in silent - inherited - raw_yet if not name.startswith("DefaultAdmin")} == set()
+    assert {name for name in silent - inherited if not name.startswith("DefaultAdmin")} == set()

@@ -21,6 +21,8 @@ from synthetic import (
     route_id,
     station,
     station_id,
+    unverified,
+    verified,
 )
 
 from chromatrace.domain.rights import RouteKind
@@ -68,6 +70,21 @@ def test_a_key_that_nobody_registered_cannot_be_revoked():
     with pytest.raises(InconsistentEvents) as refused:
         line().block(revoked(9, 1))
     assert refused.value.field == "station key"
+
+
+def test_a_key_that_the_chain_could_not_check_says_so_until_it_is_verified():
+    ledger = Ledger().block(station(1), unverified(1), station(2), designed(1))
+    assert [step.verified for step in ledger.index.route(route_id(1)).steps] == [False, True]
+    ledger.block(verified(1, organisation=7))
+    assert [(step.verified, step.organisation) for step in ledger.index.route(route_id(1)).steps] == [
+        (True, 7),
+        (True, 1),
+    ]
+    ledger.undo(1)
+    assert [(step.verified, step.organisation) for step in ledger.index.route(route_id(1)).steps] == [
+        (False, 1),
+        (True, 1),
+    ]
 
 
 def test_a_proof_is_of_one_subject_under_one_route():
@@ -127,7 +144,9 @@ def life(chance, done):
     choices += [assembled(number, subject, [(1, batch_id(part)) for part in range(chance.randint(1, 3))])]
     choices = [event for event in choices if once(event) not in done]
     known = [number for number in range(1, 5) if once(station(number)) in done]
-    choices += [revoked(chance.choice(known), chance.randint(1, LATE))] if known else []
+    if known:
+        marked = [unverified(chance.choice(known)), verified(chance.choice(known), chance.randint(1, 9))]
+        choices += [revoked(chance.choice(known), chance.randint(1, LATE)), *marked]
     return chance.choice(choices) if choices else registered(chance.getrandbits(30))
 
 
@@ -160,21 +179,28 @@ def test_undone_and_done_otherwise_is_as_never_done(seed):
     assert ledger.index.digest() == fresh.index.digest()
 
 
-@pytest.mark.parametrize("passed_over", [True, False])
-def test_an_index_that_passed_over_routes_is_built_anew(tmp_path, passed_over):
+@pytest.mark.parametrize(
+    ("revision", "contract", "name", "kept"),
+    [
+        ("0002", "RouteVerifier", "", False),
+        ("0002", "BatchRegistry", "", True),
+        ("0004", "RouteVerifier", "StationKeyUnverified", False),
+        ("0004", "RouteVerifier", "StationKeyRegistered", True),
+    ],
+)
+def test_an_index_that_passed_over_routes_is_built_anew(tmp_path, revision, contract, name, kept):
     """An older software kept the events and made nothing of them; where it met none, its index stays."""
     index = Index(tmp_path / "index.db")
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
     with index.engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, f"{int(revision) - 1:04}")
         connection.execute(text("INSERT INTO deployment VALUES (1, 31337, x'01', x'02', 1)"))
-        contract = "RouteVerifier" if passed_over else "BatchRegistry"
-        event = text("INSERT INTO events VALUES (7, 0, 7, :contract, '', '', x'', x'03', x'')")
-        connection.execute(event, {"contract": contract})
-        command.upgrade(config, "0002")
+        event = text("INSERT INTO events VALUES (7, 0, 7, :contract, :name, '', x'', x'03', x'')")
+        connection.execute(event, {"contract": contract, "name": name})
+        command.upgrade(config, revision)
     with index.engine.connect() as connection:
         left = [connection.scalar(text(f"SELECT count(*) FROM {name}")) for name in ("deployment", "events")]
-    assert left == ([0, 0] if passed_over else [1, 1])
+    assert left == ([1, 1] if kept else [0, 0])
     index.close()
