@@ -38,6 +38,7 @@ class DevNode:
     state_path    file (Anvil) or folder (Ganache) that keeps the chain across restarts; None: forgotten at the end
     block_time_s  seconds between blocks; None: a block as soon as there is a transaction
     history       keep old states (Anvil): needed for reorganisations and reads at old blocks, slower as blocks pile up
+    rules         whose fork of Ethereum Anvil follows; before "prague" there are no precompiles of EIP-2537
     options       further command-line options of the node
     """
 
@@ -50,6 +51,7 @@ class DevNode:
         chain_id: int = 31337,
         *,
         history: bool = False,
+        rules: Literal["prague", "shanghai"] = "prague",
         options: Sequence[str] = (),
     ) -> None:
         self.kind = kind
@@ -59,6 +61,7 @@ class DevNode:
         self._state_path = Path(state_path) if state_path is not None else None
         self._block_time_s = block_time_s
         self._history = history
+        self._rules = rules
         self._options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Path | None = None
@@ -129,7 +132,7 @@ class DevNode:
     def _command(self) -> list[str]:
         if self.kind == "anvil":
             command = [_program("anvil"), "--host", "127.0.0.1", "--port", str(self.port)]
-            command += ["--chain-id", str(self.chain_id), "--hardfork", "prague", "--enable-tx-gas-limit", "--quiet"]
+            command += ["--chain-id", str(self.chain_id), "--hardfork", self._rules, "--enable-tx-gas-limit", "--quiet"]
             command += ["--gas-limit", str(_BLOCK_GAS)]
             command += [] if self._history else ["--prune-history"]
             command += ["--state", str(self._state_path)] if self._state_path else []

@@ -19,13 +19,17 @@ _CONTRACT = "RouteVerifier"
 
 @dataclass(frozen=True, slots=True)
 class RegisteredKey:
-    """A station's key as it was registered: checked by the contract, and again when a design is made of it."""
+    """A station's key as it was registered, checked again when a design is made of it.
+
+    verified  whether the contract checked it too; on a chain without EIP-2537 it cannot
+    """
 
     key_id: bytes
     organisation: int
     name: str
     public_key: PublicKey
     possession: Signature
+    verified: bool
 
 
 def verifier_of(chain: Chain) -> Verifier:
@@ -36,12 +40,16 @@ def verifier_of(chain: Chain) -> Verifier:
 def registered_key(chain: Chain, key_id: bytes) -> RegisteredKey:
     """The station key with this id; `NotFound` where none was registered."""
     args = _event(chain, "StationKeyRegistered", key_id, f"no station key 0x{key_id.hex()} is registered", "key")
+    # Of a key that was recorded unverified and verified later, owner and proof of possession are those of the latter.
+    verified = _found(chain, "StationKeyVerified", key_id)
+    held = verified or args
     return RegisteredKey(
         key_id,
-        args["organisation"],
+        held["organisation"],
         args["name"],
         PublicKey(g2_from_evm(b"".join(args["publicKey"]))),
-        Signature(g1_from_evm(b"".join(args["proofOfPossession"]))),
+        Signature(g1_from_evm(b"".join(held["proofOfPossession"]))),
+        verified is not None or _found(chain, "StationKeyUnverified", key_id) is None,
     )
 
 
@@ -57,7 +65,14 @@ def designed_route(chain: Chain, route: bytes) -> RouteDesign:
 
 
 def _event(chain: Chain, name: str, topic: bytes, missing: str, field: str) -> dict[str, Any]:
-    """The arguments of the one event `name` whose first indexed argument is `topic`."""
+    found = _found(chain, name, topic)
+    if found is None:
+        raise NotFound(missing, field=field, hint="check the id, and that this is the right chain and manifest")
+    return found
+
+
+def _found(chain: Chain, name: str, topic: bytes) -> dict[str, Any] | None:
+    """The arguments of the one event `name` whose first indexed argument is `topic`; None where there is none."""
     found = chain.rpc.call(
         "eth_getLogs",
         {
@@ -67,6 +82,4 @@ def _event(chain: Chain, name: str, topic: bytes, missing: str, field: str) -> d
         },
     )
     event = decode_log(_CONTRACT, found[0]) if found else None
-    if event is None:
-        raise NotFound(missing, field=field, hint="check the id, and that this is the right chain and manifest")
-    return event.args
+    return event.args if event is not None else None

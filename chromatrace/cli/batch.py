@@ -193,15 +193,36 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
 @batch.command()
 @batch_argument
 @click.option("--serial", help="One unit of it.")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The file that its stations signed, for their records; the chain has the records' hashes only.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: GTIN-LOT.bundle.json")
 @json_option
 @click.pass_obj
-def prove(workspace: Workspace, gtin: str, lot: str, serial: str | None, output: Path | None, as_json: bool) -> None:
-    """Write a proof bundle: all that a stranger needs to check the batch offline (`chromatrace verify bundle`)."""
+def prove(
+    workspace: Workspace,
+    gtin: str,
+    lot: str,
+    serial: str | None,
+    trace: Path | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Write a proof bundle: all that a stranger needs to check the batch offline (`chromatrace verify bundle`).
+
+    Where its designed route is proven, the bundle carries the stations' keys and their signature; with --trace also
+    the records that they signed.
+    """
     from chromatrace.cli.prove import bundle_of
+    from chromatrace.crypto.route.files import read_trace
 
     key = BatchKey.parse(gtin, lot)
-    made = bundle_of(workspace, key, Serial(serial) if serial else None)
+    signed = read_trace(trace.read_bytes()) if trace is not None else None
+    if signed is not None and signed.subject != bytes(key.batch_id):
+        raise InvalidInput(f"{trace} is the trace of another batch, or of a unit", field="trace")
+    made = bundle_of(workspace, key, Serial(serial) if serial else None, signed)
     path = output or Path(f"{key.gtin}-{key.lot}.bundle.json".replace("/", "_"))
     data = made.to_bytes()
     path.write_bytes(data)

@@ -11,6 +11,7 @@ from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
 
 if TYPE_CHECKING:
+    from chromatrace.crypto.route import RouteTrace
     from chromatrace.exchange.bundle import Bundle, CitedReading
     from chromatrace.index.views import AnchorView, BatchView
 
@@ -18,20 +19,22 @@ CITED_READINGS = 8
 """Readings of each inspection's window that a bundle holds, spread evenly; `verify reading` shows any other."""
 
 
-def bundle_of(workspace: Workspace, key: BatchKey, serial: Serial | None = None) -> Bundle:
-    """The proof bundle of a batch or unit, as of the newest block."""
+def bundle_of(
+    workspace: Workspace, key: BatchKey, serial: Serial | None = None, trace: RouteTrace | None = None
+) -> Bundle:
+    """The proof bundle of a batch or unit, as of the newest block; `trace` has the records of its route's stations."""
     from chromatrace.exchange.verifier import verify
     from chromatrace.index import Follower
 
-    made = _collected(workspace, key, serial)
+    made = _collected(workspace, key, serial, trace)
     if verify(made).failures:
         # Something has happened between reading the index and reading the state: once more, from where we are now.
         Follower(workspace.index, workspace.rpc, workspace.manifest).sync()
-        made = _collected(workspace, key, serial)
+        made = _collected(workspace, key, serial, trace)
     return made
 
 
-def _collected(workspace: Workspace, key: BatchKey, serial: Serial | None) -> Bundle:
+def _collected(workspace: Workspace, key: BatchKey, serial: Serial | None, trace: RouteTrace | None) -> Bundle:
     from chromatrace.exchange.collect import collect
     from chromatrace.exchange.units import unit_proof
 
@@ -44,16 +47,19 @@ def _collected(workspace: Workspace, key: BatchKey, serial: Serial | None) -> Bu
     documents = [document for document in [content, *evidence] if document is not None]
     anchors = list(dict.fromkeys(_anchors(workspace, evidence)))
     serials = BatchContent.from_bytes(content).serials if content else None
+    cited = [anchor for anchor, _ in anchors] + list(_heads(workspace, trace))
     return collect(
         workspace.rpc,
         chain_id=workspace.manifest.chain_id,
         contracts={name: bytes.fromhex(entry.address[2:]) for name, entry in workspace.manifest.contracts.items()},
         key=key,
         serial=serial,
-        transactions=_transactions(workspace, batch, [anchor for anchor, _ in anchors]),
+        transactions=_transactions(workspace, batch, cited),
         documents=dict.fromkeys(documents),
         readings=dict.fromkeys(cited for anchor, window in anchors for cited in _readings(workspace, anchor, window)),
         unit=unit_proof(serials, serial) if serial is not None and serials is not None else None,
+        route=batch.route,
+        trace=trace,
     )
 
 
@@ -77,6 +83,15 @@ def _anchors(workspace: Workspace, evidence: list[bytes | None]) -> Iterator[tup
             yield anchor, window
 
 
+def _heads(workspace: Workspace, trace: RouteTrace | None) -> Iterator[AnchorView]:
+    """The anchors of the logs that the stations' records name."""
+    for step in trace.steps if trace is not None else ():
+        if step.record is not None and step.record.log_size:
+            found = workspace.index.anchor_covering(step.record.channel, step.record.log_size - 1)
+            if found is not None and found.size == step.record.log_size:
+                yield found
+
+
 def _transactions(workspace: Workspace, batch: BatchView, anchors: list[AnchorView]) -> Iterator[bytes]:
     index = workspace.index
     parties = {batch.producer, batch.custodian}
@@ -90,6 +105,11 @@ def _transactions(workspace: Workspace, batch: BatchView, anchors: list[AnchorVi
         inspector = index.operator(inspection.inspector)
         if inspector is not None:
             yield inspector.changed.tx_hash
+    for event in index.route_events(batch.route) if batch.route is not None else ():
+        yield event.tx_hash
+        number = event.args.get("organisation")
+        if isinstance(number, int):
+            parties.add(number)
     for anchor in anchors:
         yield anchor.anchored.tx_hash
         channel = index.channel(anchor.channel_id)

@@ -10,6 +10,7 @@
     documents    canonical JSON texts whose SHA-256 stands on the chain
     inspections  [{stage, revision, nonce, deadline, signature}]: what the inspector signed beside the event
     readings     [{channel, entry, index, size, path}]: readings under an anchored root
+    route        {signature, steps: [{message, record}]} or null: what the stations of the designed route signed
     unit         proof that the serial is one of the batch's, or null
 
 Bytes are 0x and lower-case hexadecimal digits; nonces and deadlines, which may exceed 2^53, strings of digits. The
@@ -20,7 +21,7 @@ There is one way to write a bundle: what does not write back to the same bytes i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -46,6 +47,7 @@ _MEMBERS = [
     "documents",
     "inspections",
     "readings",
+    "route",
     "unit",
 ]
 
@@ -91,6 +93,32 @@ class CitedReading:
 
 
 @dataclass(frozen=True, slots=True)
+class CitedRecord:
+    """What `chromatrace.crypto.step.StepRecord` says beyond the route's design."""
+
+    channel: bytes
+    log_size: int
+    digest: bytes
+    completed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CitedStep:
+    """What one station signed: 32 bytes, and the record that they are the hash of, where the bundle has it."""
+
+    message: bytes
+    record: CitedRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CitedRoute:
+    """What the stations of the batch's route signed, in order, and their one signature (48 bytes)."""
+
+    signature: bytes
+    steps: tuple[CitedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A parsed bundle; see the module for its parts. Parsing checks form only, the verifier checks truth."""
 
@@ -104,7 +132,8 @@ class Bundle:
     documents: tuple[bytes, ...] = ()
     inspections: tuple[CitedSignature, ...] = ()
     readings: tuple[CitedReading, ...] = ()
-    unit: UnitProof | None = field(default=None)
+    route: CitedRoute | None = None
+    unit: UnitProof | None = None
 
     def to_bytes(self) -> bytes:
         """The JSON file."""
@@ -149,6 +178,23 @@ class Bundle:
                 }
                 for cited in self.readings
             ],
+            "route": self.route
+            and {
+                "signature": _hex(self.route.signature),
+                "steps": [
+                    {
+                        "message": _hex(step.message),
+                        "record": step.record
+                        and {
+                            "channel": _hex(step.record.channel),
+                            "log_size": step.record.log_size,
+                            "digest": _hex(step.record.digest),
+                            "completed_at": step.record.completed_at,
+                        },
+                    }
+                    for step in self.route.steps
+                ],
+            },
             "unit": self.unit and self.unit.as_json(),
         }
         return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
@@ -172,6 +218,7 @@ class Bundle:
             documents=_list(parts["documents"], "/documents", lambda item, at: _text(item, at).encode("utf-8")),
             inspections=_list(parts["inspections"], "/inspections", _signature),
             readings=_list(parts["readings"], "/readings", _reading),
+            route=None if parts["route"] is None else _route(parts["route"], "/route"),
             unit=None if parts["unit"] is None else UnitProof.from_json(parts["unit"], "/unit"),
         )
         bundle._refuse_repetition()
@@ -232,6 +279,30 @@ def _reading(value: object, at: str) -> CitedReading:
         _whole(parts["index"], f"{at}/index"),
         _whole(parts["size"], f"{at}/size"),
         _list(parts["path"], f"{at}/path", lambda node, below_: _bytes(node, below_, 32)),
+    )
+
+
+def _route(value: object, at: str) -> CitedRoute:
+    parts = members(value, at, ("signature", "steps"))
+    return CitedRoute(
+        _bytes(parts["signature"], f"{at}/signature", 48),
+        _list(parts["steps"], f"{at}/steps", _step),
+    )
+
+
+def _step(value: object, at: str) -> CitedStep:
+    parts = members(value, at, ("message", "record"))
+    record = None if parts["record"] is None else _record(parts["record"], f"{at}/record")
+    return CitedStep(_bytes(parts["message"], f"{at}/message", 32), record)
+
+
+def _record(value: object, at: str) -> CitedRecord:
+    parts = members(value, at, ("channel", "log_size", "digest", "completed_at"))
+    return CitedRecord(
+        _bytes(parts["channel"], f"{at}/channel", 32),
+        _whole(parts["log_size"], f"{at}/log_size"),
+        _bytes(parts["digest"], f"{at}/digest", 32),
+        _whole(parts["completed_at"], f"{at}/completed_at"),
     )
 
 

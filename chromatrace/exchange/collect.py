@@ -10,11 +10,13 @@ from eth_abi.abi import decode
 from eth_hash.auto import keccak
 
 from chromatrace.crypto.eip712 import Inspection, recover_inspector
+from chromatrace.crypto.route.state import RouteTrace
 from chromatrace.domain.errors import ChromaTraceError, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.exchange.blocks import decode_header, encode_header, prove_receipt
 from chromatrace.exchange.bundle import Bundle, CitedReading, CitedReceipt, CitedSignature, CitedState
+from chromatrace.exchange.signed_route import signed_route
 from chromatrace.exchange.slot import BATCHES_SLOT
 from chromatrace.exchange.units import UnitProof
 
@@ -48,11 +50,15 @@ def collect(
     documents: Iterable[bytes] = (),
     readings: Iterable[CitedReading] = (),
     unit: UnitProof | None = None,
+    route: bytes | None = None,
+    trace: RouteTrace | None = None,
 ) -> Bundle:
     """The bundle of a batch or unit.
 
     contracts     20-byte addresses by name
     transactions  hashes of those whose events are to be proven; `NotFound` where the node does not have one
+    route         id of the designed route that it was registered with, if any
+    trace         what its stations handed on, for the records that they signed; the chain has their hashes only
 
     The state is that of the node's newest block.
     """
@@ -80,6 +86,9 @@ def collect(
         documents=tuple(documents),
         inspections=tuple(_signatures(found, chain_id, contracts["InspectionLedger"], key)),
         readings=tuple(readings),
+        route=None
+        if route is None
+        else signed_route(found, contracts["RouteVerifier"], route, bytes(key.batch_id), trace),
         unit=unit,
     )
 

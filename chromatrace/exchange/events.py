@@ -49,6 +49,19 @@ DECLARATIONS = {
         "LogAnchored(bytes32 indexed channel, uint64 indexed size, bytes32 root, uint64 firstTimeNs, "
         "uint64 lastTimeNs, address indexed by)",
     ],
+    "RouteVerifier": [
+        "StationKeyRegistered(bytes32 indexed key, uint32 indexed organisation, string name, bytes32[8] publicKey, "
+        "bytes32[4] proofOfPossession, address indexed by)",
+        "StationKeyVerified(bytes32 indexed key, uint32 indexed organisation, bytes32[4] proofOfPossession, "
+        "address indexed by)",
+        "StationKeyRevoked(bytes32 indexed key, uint64 from, address indexed by)",
+        "RouteDesigned(bytes32 indexed route, uint32 indexed organisation, string name, uint16 version, uint8 kind, "
+        "bool requiresProof, bytes32[] keys, string[] processes, address indexed by)",
+        "RouteProven(bytes32 indexed route, bytes32 indexed subject, bytes32 head, address indexed by)",
+        "AssemblyProven(bytes32 indexed route, bytes32 indexed subject, (bytes32,bytes32)[] components)",
+        "RouteRecordedUnverified(bytes32 indexed route, bytes32 indexed subject, bytes32 head, bytes32[4] signature, "
+        "address indexed by)",
+    ],
 }
 
 
@@ -116,8 +129,11 @@ def decode_log(contract: str, log: Log, place: tuple[int, int, int]) -> Event | 
 
 def _decode(kinds: list[str], data: bytes) -> list[Any]:
     """Text that is not UTF-8 is no ground to refuse: Solidity lets anyone write it."""
-    values = decode(["bytes" if kind == "string" else kind for kind in kinds], data)
-    return [
-        value.decode("utf-8", "backslashreplace") if kind == "string" else value
-        for kind, value in zip(kinds, values, strict=True)
-    ]
+    values = decode([kind.replace("string", "bytes") for kind in kinds], data)
+    return [_text(value) if "string" in kind else value for kind, value in zip(kinds, values, strict=True)]
+
+
+def _text(value: bytes | tuple[bytes, ...]) -> str | list[str]:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return [part.decode("utf-8", "backslashreplace") for part in value]

@@ -83,6 +83,11 @@ class Proven:
         """The recorded inspections of the bundle's batch."""
         return [event for event in self.of_batch() if event.name == "InspectionRecorded"]
 
+    def anchor(self, channel: bytes, size: int) -> Event | None:
+        """The anchor of a log's first `size` entries; None where the bundle does not have it."""
+        found = self.of("LogAnchored")
+        return next((event for event in found if (event.args["channel"], event.args["size"]) == (channel, size)), None)
+
     def document(self, wanted: bytes) -> bytes | None:
         """The document of this SHA-256; None where the bundle does not have it."""
         return next((document for document in self.bundle.documents if digest(document) == wanted), None)

@@ -8,7 +8,6 @@ from chromatrace.domain.documents import InspectionEvidence, ReadingWindow
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.reading import GOOD
 from chromatrace.exchange.bundle import CitedReading
-from chromatrace.exchange.events import Event
 from chromatrace.exchange.findings import Finding, Status
 from chromatrace.exchange.proven import Proven, channel_id, utc
 from chromatrace.merkle.entry import decode_reading
@@ -22,7 +21,7 @@ def check_window(proven: Proven, window: ReadingWindow) -> Finding:
     channel = _channel(proven, window)
     if channel is None:
         return Finding(Status.UNCHECKED, f"{text}; whose channel it is, is not in the bundle")
-    event = _anchor(proven, channel, window.tree_size)
+    event = proven.anchor(channel, window.tree_size)
     if event is None:
         return Finding(Status.UNCHECKED, f"{text}; their anchor is not in the bundle")
     if event.args["root"] != window.root:
@@ -50,7 +49,7 @@ def _reading(
     proven: Proven, cited: CitedReading, windows: list[tuple[bytes, ReadingWindow]], complete: bool
 ) -> Finding:
     reading = decode_reading(cited.entry)
-    event = _anchor(proven, cited.channel, cited.size)
+    event = proven.anchor(cited.channel, cited.size)
     if event is None:
         raise IntegrityError(f"{reading.tag}: no anchor of {cited.size} leaves is in the bundle", field="readings")
     verify_inclusion(leaf_hash(cited.entry), cited.index, cited.size, cited.path, event.args["root"])
@@ -86,8 +85,3 @@ def _windows(proven: Proven) -> Iterator[tuple[bytes, ReadingWindow]]:
 def _channel(proven: Proven, window: ReadingWindow) -> bytes | None:
     organisation = proven.organisation_of(int(window.organisation))
     return None if organisation is None else channel_id(organisation, window.channel)
-
-
-def _anchor(proven: Proven, channel: bytes, size: int) -> Event | None:
-    found = proven.of("LogAnchored")
-    return next((event for event in found if (event.args["channel"], event.args["size"]) == (channel, size)), None)

@@ -8,6 +8,7 @@ The way down, each step from the one before:
     event BatchRegistered    -> SHA-256 of the batch's document, root of its serials -> the unit
     event InspectionRecorded -> SHA-256 of the evidence, the inspector's signature     (inspection_check)
     event LogAnchored        -> Merkle root -> the readings that the evidence names    (reading_check)
+    event RouteProven        -> the stations' keys, one signature: in the designed order  (route_check)
 
 Needs no server, network, database or clock. `docs/proof-bundle.md` says in which order to read these files.
 """
@@ -29,6 +30,7 @@ from chromatrace.exchange.findings import Finding, Status
 from chromatrace.exchange.inspection_check import check_inspections
 from chromatrace.exchange.proven import Proven
 from chromatrace.exchange.reading_check import check_readings
+from chromatrace.exchange.route_check import check_route
 from chromatrace.exchange.slot import BATCHES_SLOT, BatchSlot, replay, unpack
 from chromatrace.exchange.units import serial_root, verify_unit
 
@@ -77,7 +79,7 @@ class _Check:
         foundations = (self._deployment, self._blocks, self._receipts, self._state)
         claims = (
             self._registration, self._unit, lambda: check_inspections(self.proven),
-            lambda: check_readings(self.proven), self._life, self._nothing_else,
+            lambda: check_readings(self.proven), lambda: check_route(self.proven), self._life, self._nothing_else,
         )  # fmt: skip
         for section in (*foundations, *claims):
             try:

@@ -93,7 +93,9 @@ interface IRouteVerifier {
     /// @notice Told after `StationKeyRegistered` where the chain could not check the key: it proves nothing.
     event StationKeyUnverified(KeyId indexed key);
     /// @notice An unverified key was checked after all, and belongs to whoever proved to hold it.
-    event StationKeyVerified(KeyId indexed key, OrgId indexed organisation, address indexed by);
+    event StationKeyVerified(
+        KeyId indexed key, OrgId indexed organisation, bytes32[4] proofOfPossession, address indexed by
+    );
     event StationKeyRevoked(KeyId indexed key, uint64 from, address indexed by);
     event RouteDesigned(
         RouteId indexed route,

@@ -80,7 +80,7 @@ contract RouteVerifier is IRouteVerifier, ConsortiumBound, EIP712 {
         if (_unverifiedKeys[id]) {
             delete _unverifiedKeys[id];
             _keys[id].owner = caller;
-            emit StationKeyVerified(id, caller, msg.sender);
+            emit StationKeyVerified(id, caller, proofOfPossession, msg.sender);
         } else {
             _storeKey(id, caller, name, encoded);
             emit StationKeyRegistered(id, caller, name, publicKey, proofOfPossession, msg.sender);

@@ -46,5 +46,5 @@ def mint(workspace: Workspace, story: Story) -> Printed:
     bundles = {}
     for letter, key in story.keys.items():
         bundles[letter] = workspace.data / f"{key.lot}.bundle.json"
-        bundles[letter].write_bytes(bundle_of(workspace, key, Serial(UNITS[0])).to_bytes())
+        bundles[letter].write_bytes(bundle_of(workspace, key, Serial(UNITS[0]), story.route.traces[letter]).to_bytes())
     return Printed(uris, units, codes, labels, bundles)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from eth_abi.abi import encode
 
@@ -104,8 +105,9 @@ def prove_possession(secret: SecretKey, organisation: int, verifier: Verifier) -
     return secret.sign(message, POSSESSION_TAG)
 
 
+@lru_cache(1024)
 def possession_holds(key: PublicKey, proof: Signature, organisation: int, verifier: Verifier) -> bool:
-    """Whether `proof` shows that its maker holds the secret of `key`."""
+    """Whether `proof` shows that its maker holds the secret of `key`; remembered, since a station's never changes."""
     return verify(key, possession_message(key_id(key), organisation, verifier), proof, POSSESSION_TAG)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chromatrace.crypto.bls import verify, verify_product_and_last
+from chromatrace.crypto.bls import Signature, verify, verify_product, verify_product_and_last
 from chromatrace.crypto.errors import Break, RouteRefused
 from chromatrace.crypto.route.design import RouteDesign
 from chromatrace.crypto.route.link import Component, origin, rebuild
@@ -76,6 +76,21 @@ def verify_state(
     if not verify(last.key, state.link, state.signature):
         raise _refused(Break.SIGNATURE, len(design), last.process)
     raise RouteRefused("the aggregate is not the signatures of all stations on this chain", Break.AGGREGATE)
+
+
+def verify_aggregate(
+    design: RouteDesign,
+    subject: bytes,
+    messages: Sequence[bytes],
+    aggregate: Signature,
+    components: Sequence[Component] = (),
+) -> bytes:
+    """As `verify_state`, of σ alone: what the contract checks. Returns c_k, which the contract's event names."""
+    _check_shape(design, len(messages), bool(components))
+    links = rebuild(design, origin(design, subject, components), messages)
+    if not verify_product([(link, one.key) for link, one in zip(links, design.stations, strict=True)], aggregate):
+        raise RouteRefused("the aggregate is not the signatures of all stations on this chain", Break.AGGREGATE)
+    return links[-1]
 
 
 def verify_trace(design: RouteDesign, trace: RouteTrace) -> None:

@@ -46,7 +46,8 @@ class StationKeyFold(EntityFold):
             case "StationKeyUnverified":
                 return state | {"unverified": event.position}
             case "StationKeyVerified":
-                return state | {"unverified": None, "organisation": args["organisation"]}
+                possession = b"".join(args["proofOfPossession"])
+                return state | {"unverified": None, "organisation": args["organisation"], "possession": possession}
             case _:
                 return state | {"revoked_from": args["from"]}
 

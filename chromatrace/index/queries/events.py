@@ -8,9 +8,19 @@ from sqlalchemy import CompoundSelect, select, union_all
 
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.decoding import decode
-from chromatrace.index.models import POSITION_BITS, Block, Cursor, Deployment, Event, RouteProof, Transaction, block_of
+from chromatrace.index.models import (
+    POSITION_BITS,
+    Block,
+    Cursor,
+    Deployment,
+    Event,
+    RouteProof,
+    RouteStep,
+    Transaction,
+    block_of,
+)
 from chromatrace.index.queries.base import Rows, Statement, log_index_of
-from chromatrace.index.subjects import BATCH
+from chromatrace.index.subjects import BATCH, ROUTE, STATION_KEY
 from chromatrace.index.views import EventView, HeadView, TransactionView
 
 MAX_EVENTS = 10_000
@@ -27,6 +37,13 @@ class EventQueries(Rows):
             for place in (RouteProof.proven, RouteProof.assembled, RouteProof.recorded)
         ]
         return self._events(union_all(own, *proofs))
+
+    def route_events(self, route_id: bytes) -> list[EventView]:
+        """Every event of a designed route and of the keys of its stations, oldest first."""
+        keys = select(RouteStep.key).where(RouteStep.route == route_id)
+        own = select(Event.position).where(Event.subject == route_id, Event.entity == ROUTE)
+        stations = select(Event.position).where(Event.subject.in_(keys), Event.entity == STATION_KEY)
+        return self._events(union_all(own, stations))
 
     def events(self, *, after: tuple[int, int] | None = None, limit: int = 1000) -> list[EventView]:
         """All events in the order of the chain, behind (block number, log index) `after`; at most 10,000."""

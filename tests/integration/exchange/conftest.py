@@ -24,9 +24,7 @@ def works(tmp_path_factory, request):
     deploy = request.config.pluginmanager.get_plugin(str(root)).deploy
     folder = tmp_path_factory.mktemp("works")
     with DevNode("anvil", history=True) as node:
-        manifest = deploy(node, folder)
-        made = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=manifest))
-        made.manifest_path = manifest
+        made = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=deploy(node, folder)))
         yield made.make()
         made.close()
 

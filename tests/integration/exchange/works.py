@@ -7,10 +7,14 @@ import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from route_line import Line, secret
+
 from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli.inspect import sign
 from chromatrace.cli.prove import bundle_of
 from chromatrace.cli.workspace import Workspace
+from chromatrace.crypto.route import RouteKind, begin, key_words, proof_of, sign_record, signature_words
+from chromatrace.crypto.step import Verifier
 from chromatrace.domain.documents import (
     BatchContent,
     InspectionEvidence,
@@ -24,6 +28,7 @@ from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.units import serial_root
+from chromatrace.index import Follower
 
 FOR_EVER = 2**64 - 1
 CHANNEL = "coater 1"
@@ -43,10 +48,12 @@ class Works:
 
     def __init__(self, settings):
         self.outer = Workspace(settings)
+        self.manifest_path = settings.manifest
         self.manifest = self.outer.manifest
         self._acting = {}
         self.keys = {}
         self.numbers = {}
+        self.traces = {}
 
     def close(self):
         self.outer.__exit__()
@@ -65,15 +72,18 @@ class Works:
         return self.acting(account).chain.send(contract, function, *args)
 
     def bundle(self, name, serial=None):
-        return bundle_of(self.outer, self.keys[name], Serial(serial) if serial else None)
+        Follower(self.outer.index, self.outer.rpc, self.manifest).sync()
+        return bundle_of(self.outer, self.keys[name], Serial(serial) if serial else None, self.traces.get(name))
 
     # -- the story
 
     def make(self):
-        """Batches `released`, `recalled`, `superseded`, `held`, `failed`, `fresh`, by these names."""
+        """Batches `released` (by a designed route), `recalled`, `superseded`, `held`, `failed`, `fresh`."""
         self._enrol()
         self._take_readings()
-        self.register("released", inputs=["fresh"] if self.register("fresh") else [])
+        self._design()
+        self.register("released", inputs=["fresh"] if self.register("fresh") else [], route=self.line.design.route)
+        self.sign("released")
         self._to_release("released")
         self._hand_over("released")
         self.register("recalled")
@@ -118,7 +128,32 @@ class Works:
             readings[24].source_time_ns,
         )
 
-    def register(self, name, inputs=()):
+    def _design(self):
+        verifier = Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))
+        self.line = Line.of(("materials", "sputtering", "inspection"), verifier=verifier)
+        stations = self.line.design.stations
+        for one in stations:
+            words = key_words(one.key), signature_words(one.possession)
+            self.send(MAKER, "RouteVerifier", "registerStationKey", one.process, *words)
+        keys, processes = [one.key_id for one in stations], [one.process for one in stations]
+        self.send(MAKER, "RouteVerifier", "designRoute", "pane", RouteKind.PROCESSING, True, keys, processes)
+
+    def sign(self, name, *, line=None, components=(), prove=True):
+        """Each station signs; the second step is bound to the log of readings, as far as it is anchored."""
+        line, subject = line or self.line, bytes(self.keys[name].batch_id)
+        owner = self.numbers[MAKER]
+        channel = self.outer.reader.read("ProcessLedger", "channelIdOf", owner, CHANNEL)
+        trace = begin(line.design, subject, components)
+        for step, station in enumerate(line.names, 1):
+            bound = {"channel": channel, "log_size": self.window.tree_size, "digest": self.window.root}
+            loose = {"channel": bytes(32), "log_size": 0}
+            record = line.record(subject, step, **(bound if station == "sputtering" else loose))
+            trace = sign_record(line.design, trace, record, secret(station))
+        self.traces[name] = trace
+        if prove:
+            self.send(MAKER, "RouteVerifier", "proveRoute", line.design.route, *proof_of(line.design, trace))
+
+    def register(self, name, inputs=(), route=bytes(32)):
         key = self.keys[name] = BatchKey.parse(GTIN, f"P-{name}"[:20])
         serials = SerialRange(1, 20, 6)
         content = BatchContent(
@@ -130,7 +165,7 @@ class Works:
             "quantity": 20,
             "serialRoot": serial_root(serials),
             "contentDigest": self.outer.documents.put(content.to_bytes()),
-            "route": bytes(32),
+            "route": route,
             "inputs": [(self.keys[one].batch_id, 3) for one in inputs],
         }
         return self.send(MAKER, "BatchRegistry", "register", registration)

@@ -14,8 +14,11 @@ from chromatrace.exchange.bundle import (
     Bundle,
     CitedReading,
     CitedReceipt,
+    CitedRecord,
+    CitedRoute,
     CitedSignature,
     CitedState,
+    CitedStep,
 )
 from chromatrace.exchange.events import DECLARATIONS
 from chromatrace.exchange.units import UnitProof
@@ -31,6 +34,9 @@ BUNDLE = Bundle(
     documents=(b'{"a":1}', "Grüße".encode()),
     inspections=(CitedSignature(0, 1, 2**255, 2**64 - 1, b"\3" * 65), CitedSignature(1, 1, 0, 0, b"\4" * 65)),
     readings=(CitedReading(b"\5" * 32, b"\x8a", 3, 9, (b"\6" * 32,)),),
+    route=CitedRoute(
+        b"\x08" * 48, (CitedStep(b"\x09" * 32, CitedRecord(b"\x0a" * 32, 7, b"\x0b" * 32, 9)), CitedStep(b"\x0c" * 32))
+    ),
     unit=UnitProof(Serial("000042"), 1, 3, (b"\7" * 32,)),
 )
 
@@ -70,7 +76,7 @@ def put(pointer, value):
     return changed
 
 
-NULLABLE = ("/state", "/unit", "/subject/serial")
+NULLABLE = ("/state", "/unit", "/subject/serial", "/route", "/route/steps/0/record", "/route/steps/1/record")
 FREE_TEXT = ("/documents/", "/subject/lot", "/subject/serial", "/unit/serial")
 WRONG = [None, True, -1, 1.5, {}, [[]], "\t", "0xzz", 2**60]
 
@@ -101,7 +107,10 @@ def test_every_missing_member_is_named(pointer):
     assert refusal(changed).field == pointer
 
 
-@pytest.mark.parametrize("pointer", ["", "/subject", "/receipts/0", "/state", "/inspections/0", "/readings/0", "/unit"])
+@pytest.mark.parametrize(
+    "pointer",
+    ["", "/subject", "/receipts/0", "/state", "/inspections/0", "/readings/0", "/route", "/route/steps/0", "/unit"],
+)
 def test_unknown_members_are_refused(pointer):
     assert refusal(put(f"{pointer}/note", "x")).field == f"{pointer}/note"
 
@@ -129,6 +138,9 @@ def test_unknown_members_are_refused(pointer):
         ("/inspections/0/signature", "0x" + "11" * 64),
         ("/readings/0/channel", "0x" + "11" * 31),
         ("/readings/0/path/0", "0x" + "11" * 33),
+        ("/route/signature", "0x" + "11" * 47),
+        ("/route/steps/0/message", "0x" + "11" * 31),
+        ("/route/steps/0/record/log_size", 2**53),
         ("/readings/0/index", 2**53),
         ("/unit/path/0", "0x" + "11" * 31),
         ("/unit/index", 3),

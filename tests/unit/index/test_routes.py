@@ -184,8 +184,8 @@ def test_undone_and_done_otherwise_is_as_never_done(seed):
     [
         ("0002", "RouteVerifier", "", False),
         ("0002", "BatchRegistry", "", True),
-        ("0004", "RouteVerifier", "StationKeyUnverified", False),
-        ("0004", "RouteVerifier", "StationKeyRegistered", True),
+        ("0005", "RouteVerifier", "StationKeyUnverified", False),
+        ("0005", "RouteVerifier", "StationKeyRegistered", True),
     ],
 )
 def test_an_index_that_passed_over_routes_is_built_anew(tmp_path, revision, contract, name, kept):
