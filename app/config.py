@@ -29,6 +29,7 @@ class PortalConfig:
     title              what the consortium calls itself
     explorer_tx_url    link to a block explorer, with {tx} in it; none: hashes are shown without a link
     plot_tags          tags to plot from the reading window, at most four; empty: the first three that there are
+    capture_department  department whose records captured EPCIS documents become; none: they do not
     production         refuse settings that are only fit for a demonstration
     trusted_proxies    reverse proxies in front whose X-Forwarded-* headers are believed
     max_upload_bytes   of a photo or any other body
@@ -51,6 +52,7 @@ class PortalConfig:
     title: str = "ChromaTrace"
     explorer_tx_url: str | None = None
     plot_tags: tuple[str, ...] = ()
+    capture_department: str | None = None
     production: bool = False
     trusted_proxies: int = 0
     max_upload_bytes: int = 8 * 1024 * 1024

@@ -18,22 +18,30 @@ from app.portal import Portal
 from app.rights import CONSOLE_ROLES
 from app.secret import secret_key
 from app.security import add_headers, build_limiter, cookie_settings, csrf
-from app.services import ChainPort
+from app.services import ChainPort, Key
 from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
 from app.words import register_filters
 from chromatrace.chain.manifest import Manifest
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.exchange.documents import DocumentStore
 from chromatrace.index import Index
 
 
-def create_app(config: PortalConfig, readings: ReadingsSource | None = None) -> Flask:
+def create_app(config: PortalConfig, readings: ReadingsSource | None = None, signer: Key | None = None) -> Flask:
     """One worker of the portal, a WSGI application. Several may run beside each other on the same databases.
 
     readings  where plots of reading windows come from (`Spool`); without it the page names the windows and draws none
+    signer    who records captured EPCIS documents, where `capture_department` is set
     Raises `InsecureConfiguration` in production, `NotFound` without a manifest. The chain need not answer yet.
     """
+    if config.capture_department is not None and signer is None:
+        raise InvalidInput(
+            "recording captures needs a key that signs without a password being asked for",
+            field="capture_department",
+            hint="name the keystore of an operator with the role gateway, a member of that department",
+        )
     manifest = Manifest.load(config.manifest_path)
     config.refuse_dev_chain(manifest.chain_id)
     secret = secret_key(config.data_folder)
@@ -48,16 +56,21 @@ def create_app(config: PortalConfig, readings: ReadingsSource | None = None) -> 
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     index = Index(config.index_database)
     limiter = build_limiter(app, store)
+    chain = ChainPort(config.rpc_url, manifest, config.outbox)
+    recorder = None
+    if signer is not None and config.capture_department is not None:
+        recorder = chain.recorder(signer, config.capture_department)
     app.extensions["portal"] = Portal(
         config=config,
         store=store,
         index=index,
         batches=BatchReader(index, DocumentStore(config.documents), readings, config.plot_tags),
-        chain=ChainPort(config.rpc_url, manifest, config.outbox),
+        chain=chain,
         logins=Logins(store, config.session_hours * 3600, config.session_idle_minutes * 60),
         wallets=WalletLogins(store, config.base_url, config.domain, manifest.chain_id),
         scans=ScanLog(store, secret),
         limiter=limiter,
+        recorder=recorder,
     )
     csrf.init_app(app)
     add_headers(app, config)

@@ -9,12 +9,13 @@ from typing import cast
 from flask import current_app, g
 from flask_limiter import Limiter
 
+from app.basic import credentials
 from app.config import PortalConfig
 from app.errors import LoginNeeded, RightsEnded
 from app.facts.batch import BatchReader
-from app.logins import Logins
+from app.logins import Logins, Visitor
 from app.rights import Operator, ReadableLines
-from app.services import ChainPort
+from app.services import CaptureRecorder, ChainPort
 from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
@@ -34,6 +35,7 @@ class Portal:
     wallets: WalletLogins
     scans: ScanLog
     limiter: Limiter
+    recorder: CaptureRecorder | None
 
 
 def portal() -> Portal:
@@ -56,7 +58,7 @@ def operator() -> Operator:
     if isinstance(known, Operator):
         return known
     here = portal()
-    visitor = here.logins.current(now_s())
+    visitor = _visitor()
     if visitor is None:
         raise LoginNeeded("this page is for operators of the consortium", hint="log in to see it")
     try:
@@ -67,6 +69,15 @@ def operator() -> Operator:
     found = Operator(visitor.address, visitor.account, organisation, here.chain.roles_of(visitor.address))
     g.operator = found
     return found
+
+
+def _visitor() -> Visitor | None:
+    """Who says so with this request, or whose session it belongs to."""
+    here = portal()
+    proven = credentials(here.store, here.limiter, here.config)
+    if proven is not None:
+        return Visitor(proven.account.address, proven.account.name)
+    return here.logins.current(now_s())
 
 
 def readable() -> ReadableLines:

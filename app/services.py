@@ -7,6 +7,7 @@ forgotten with it; the portal never holds an unlocked one.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,21 @@ from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from chromatrace.chain.abi import contract
 from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.commands import accept_custody, keyed, refuse_custody
-from chromatrace.chain.errors import ChainUnavailable, ContractRefusal, RpcError, WrongDeployment
+from chromatrace.chain.errors import ChainUnavailable, ContractRefusal, InclusionTimeout, RpcError, WrongDeployment
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.records import CallState
 from chromatrace.chain.rpc import RpcClient
-from chromatrace.chain.signer import create_keystore, keystore_signer
-from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.chain.signer import Signer, create_keystore, keystore_signer
+from chromatrace.domain.errors import InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchId, Gtin
+from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.domain.rights import Role, Scope
 
 log = logging.getLogger(__name__)
+
+Key = Signer
+"""An unlocked key that signs without asking."""
 
 MAX_REASON = 200
 """Characters of a reason that goes on the chain."""
@@ -147,7 +153,22 @@ class ChainPort:
                 hint="nothing was sent; tell the portal's operator",
             ) from error
         key = f"{signer.address}:{call.key}"
-        return self._chain.with_signer(signer).submit(keyed(call, key), wait=False).tx
+        try:
+            return self._chain.with_signer(signer).submit(keyed(call, key), wait=False).tx
+        except InclusionTimeout:
+            # Signed and kept: `carry` sends it when the node is back, so it is not refused.
+            kept = self._outbox.by_key(key)
+            if kept is None or kept.tx_hash is None:
+                raise
+            return "0x" + kept.tx_hash.hex()
+
+    def carry(self) -> int:
+        """Sends again what was accepted and no block has yet, whatever died meanwhile; how many are under way."""
+        return self._chain.carry()
+
+    def recorder(self, signer: Signer, department: str) -> CaptureRecorder:
+        """Puts digests of captured documents into a department of the signer's organisation."""
+        return CaptureRecorder(self._chain.with_signer(signer), department)
 
     # -- watching
 
@@ -173,6 +194,50 @@ class ChainPort:
         """Closes the connections."""
         self._outbox.close()
         self._rpc.close()
+
+
+CAPTURE_KIND = "epcis.capture"
+CAPTURE_SCHEMA = "chromatrace.record/epcis.capture/1"
+
+
+class CaptureRecorder:
+    """Appends a department record for each captured EPCIS document: its digest is the SHA-256 of the document's bytes.
+
+    The record's key is that digest as text, its subjects are the batches (`GTIN/lot`) or product lines that the
+    document names. The outbox takes each document once, however often it is asked to.
+    """
+
+    def __init__(self, chain: Chain, department: str) -> None:
+        self._chain = chain
+        self._name = department
+        self._department: bytes | None = None
+
+    def __call__(self, digest: bytes, products: Sequence[str]) -> str | None:
+        """The transaction, once a block has it; None while it is under way."""
+        key = f"0x{digest.hex()}"
+        record = record_id(CAPTURE_KIND, key)
+        entries = [LedgerEntry(record, subject_id(product), None, digest) for product in products or (key,)]
+        args = (self._in(), kind_hash(CAPTURE_SCHEMA), pack(entries))
+        call = Call("ProcessLedger", "appendRecords", args, f"{CAPTURE_KIND}:{key}")
+        receipt = self._chain.submit(call, wait=False)
+        return receipt.tx if receipt.state in (CallState.INCLUDED, CallState.FINAL) else None
+
+    def resume(self) -> None:
+        """Goes on with what an earlier process left, at a higher fee where it is due."""
+        self._chain.resume()
+
+    def _in(self) -> bytes:
+        if self._department is None:
+            organisation = self._chain.read("Consortium", "operator", self._chain.sender)["organisation"]
+            found = bytes(self._chain.read("ProcessLedger", "departmentIdOf", organisation, self._name))
+            if not self._chain.read("ProcessLedger", "department", found)["organisation"]:
+                raise NotFound(
+                    f"organisation {organisation} has no department {self._name!r} on the chain",
+                    field="capture_department",
+                    hint=f"an administrator opens it: `chromatrace record open {self._name!r}`",
+                )
+            self._department = found
+        return self._department
 
 
 def checked_reason(reason: str) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError as ConstraintError
 from sqlalchemy.orm import Session
 
-from app.epcis.goods import epcs_of
+from app.epcis.goods import epcs_of, product_of
 from app.epcis.models import Capture, CapturedEvent, EventEpc
 from app.rights import Operator
 from app.store.database import Store
@@ -24,13 +24,16 @@ from chromatrace.exchange.epcis.document import event_digest, read_json
 
 ROLLBACK, PROCEED = "rollback", "proceed"
 MAX_IDENTIFIER = 600
+MAX_PRODUCTS = 100
+"""Products under which one document is found on the chain; more of them are in the document only."""
+RECORDED_AT_ONCE = 50
 
 
 class DigestRecorder(Protocol):
     """Puts the digest of a captured document on the chain."""
 
-    def __call__(self, digest: bytes, organisation: int) -> str:
-        """The transaction, once it is sent. Called again for the same digest it must not send twice."""
+    def __call__(self, digest: bytes, products: Sequence[str]) -> str | None:
+        """The transaction, once a block has it; None while it is under way. It must take each digest once only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +102,29 @@ class Captures:
             return session.get(Capture, identifier)
 
     def record(self, recorder: DigestRecorder) -> int:
-        """Hands each digest that is not on the chain yet to `recorder`; how many. Stops at the first that fails."""
+        """Hands digests that are not on the chain yet to `recorder`, oldest first; how many are on it since.
+
+        Stops at the first that fails; call it again until none is left.
+        """
         with self._store.begin() as session:
-            waiting = session.scalars(select(Capture).where(Capture.recorded_tx.is_(None)).order_by(Capture.created_at))
-            jobs = [(job.id, job.digest, job.organisation) for job in waiting]
-        for identifier, digest, organisation in jobs:
-            transaction = recorder(digest, organisation)
+            waiting = select(Capture.digest).where(Capture.recorded_tx.is_(None)).group_by(Capture.digest)
+            digests = list(session.scalars(waiting.order_by(func.min(Capture.created_at)).limit(RECORDED_AT_ONCE)))
+        recorded = 0
+        for digest in digests:
+            transaction = recorder(digest, self._products(digest))
+            if transaction is None:
+                continue
             with self._store.begin() as session:
-                session.get_one(Capture, identifier).recorded_tx = transaction
-        return len(jobs)
+                same = update(Capture).where(Capture.digest == digest, Capture.recorded_tx.is_(None))
+                session.execute(same.values(recorded_tx=transaction))
+            recorded += 1
+        return recorded
+
+    def _products(self, digest: bytes) -> list[str]:
+        """What a captured document is about: batches and product lines, each once."""
+        document = read_json(self._documents.get(digest))
+        events = [event for event in document["epcisBody"]["eventList"] if isinstance(event, dict)]
+        return list(dict.fromkeys(product_of(epc) for event in events for epc in epcs_of(event)))[:MAX_PRODUCTS]
 
 
 def _checked(document: Any, behaviour: str) -> tuple[list[tuple[int, Any]], list[dict[str, str]]]:

@@ -113,6 +113,7 @@ class Chain:
         self.signer = signer
         self.policy = policy or DeliveryPolicy()
         self._names = manifest.names_by_address
+        self._couriers: dict[str, Courier] = {}
 
     def with_signer(self, signer: Signer) -> Chain:
         """The same chain and outbox for another signer."""
@@ -138,8 +139,11 @@ class Chain:
                 "writing needs a key and an outbox", field="signer", hint="name a keystore in the configuration"
             )
         self.verify()
+        return self._courier_of(self.outbox, self.signer)
+
+    def _courier_of(self, outbox: Outbox, signer: Signer | str) -> Courier:
         contracts = list(self.manifest.names_by_address)
-        return Courier(self.rpc, self.manifest.chain_id, contracts, self.outbox, self.signer, self.policy)
+        return Courier(self.rpc, self.manifest.chain_id, contracts, outbox, signer, self.policy)
 
     @property
     def sender(self) -> str:
@@ -315,6 +319,21 @@ class Chain:
     def resume(self) -> int:
         """Delivers whatever earlier processes left: call it at start and now and then. Returns how many are open."""
         return len(self._courier.recover())
+
+    def carry(self) -> int:
+        """Sends and watches what every sender of the outbox has signed, without a key; how many calls are open.
+
+        For a process that takes writes and drops their keys: call it now and then.
+        """
+        senders = self._outbox.senders()
+        if not senders:
+            return 0
+        if not self._couriers:
+            self.verify()
+        for sender in senders:
+            if sender not in self._couriers:
+                self._couriers[sender] = self._courier_of(self._outbox, sender)
+        return sum(len(self._couriers[sender].poll()) for sender in senders)
 
     def receipt(self, call: int) -> Receipt:
         """How a call fares now, by its id; raises its refusal where it failed."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from chromatrace.chain import preflight
 from chromatrace.chain.abi import decode_revert, revert_data
 from chromatrace.chain.codec import bytes_of
-from chromatrace.chain.errors import ChainWentBack, ContractRefusal, InclusionTimeout, RpcError
+from chromatrace.chain.errors import ChainWentBack, ContractRefusal, InclusionTimeout, RpcError, SignerMissing
 from chromatrace.chain.fees import Fees, Surroundings
 from chromatrace.chain.inclusion import by_events
 from chromatrace.chain.outbox import Outbox
@@ -61,7 +61,11 @@ class DeliveryPolicy:
 
 
 class Courier:
-    """Delivers one signer's calls. Stateless beside the outbox: any number may work at once, in any processes."""
+    """Delivers one sender's calls. Stateless beside the outbox: any number may work at once, in any processes.
+
+    `signer`: the sender's key, or only its address: then what is signed already is sent and watched; what would need
+    the key (a higher fee, a new nonce) waits for it.
+    """
 
     def __init__(
         self,
@@ -69,23 +73,20 @@ class Courier:
         chain_id: int,
         contracts: Sequence[str],
         outbox: Outbox,
-        signer: Signer,
+        signer: Signer | str,
         policy: DeliveryPolicy,
     ) -> None:
         self._rpc = rpc
         self._contracts = contracts
         self._chain_id = chain_id
         self._outbox = outbox
-        self._signer = signer
+        self._signer = None if isinstance(signer, str) else signer
+        self._sender = signer if isinstance(signer, str) else signer.address
         self._policy = policy
         self._last_words = ""
         self._underpriced: set[int] = set()
         self._missing_since: dict[int, float] = {}
         self._settled_s = 0.0
-
-    @property
-    def _sender(self) -> str:
-        return self._signer.address
 
     def look_around(self) -> Surroundings:
         """The chain now, held against what this outbox saw of it; raises `ChainWentBack`."""
@@ -127,6 +128,8 @@ class Courier:
         return self._raw(nonce, gas, entry.recipient, entry.data, fees)
 
     def _raw(self, nonce: int, gas: int, recipient: bytes, data: bytes, fees: Fees) -> Signed:
+        if self._signer is None:
+            raise SignerMissing(f"the key of {self._sender} is not at hand", field="signer")
         raw = self._signer.sign_transaction(
             Transaction(
                 *(self._chain_id, nonce, fees.priority_fee_wei, fees.max_fee_wei, gas),
@@ -186,8 +189,9 @@ class Courier:
         now = time.time_ns()
         newest = {attempt.call: attempt for attempt in waiting}
         self.broadcast([call for call, attempt in newest.items() if self._to_send(attempt, now)], around.block)
-        self._raise_fees(newest.values(), around, now)
-        self._fill_gaps(around)
+        if self._signer is not None:
+            self._raise_fees(newest.values(), around, now)
+            self._fill_gaps(around)
         if time.monotonic() - self._settled_s >= _SETTLE_EVERY_S:
             self.settle(around.block)
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
@@ -268,9 +272,9 @@ class Courier:
             for call, since in missing.items()
             if nonces[call] < settled and now - since >= self._policy.receipt_lag_s
         ]
-        for call in foreign:
+        for call in foreign if self._signer is not None else ():
             self._outbox.withdraw(call, None)
-        if foreign:
+        if foreign and self._signer is not None:
             self.deliver(foreign)
 
     def deliver(self, calls: Sequence[int]) -> None:
@@ -347,7 +351,7 @@ class Courier:
         signed = self._outbox.entries(self._sender, CallState.SIGNED)
         self.broadcast([entry.id for entry in signed], around.block)
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
-        if queued:
+        if queued and self._signer is not None:
             self.deliver([entry.id for entry in queued])
         return self.poll()
 

@@ -271,6 +271,14 @@ class Outbox:
             ).fetchall()
         return [_entry(row) for row in rows]
 
+    def senders(self) -> list[str]:
+        """Who has calls that are not final yet."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT DISTINCT sender FROM calls WHERE state NOT IN ('final', 'failed') ORDER BY sender"
+            ).fetchall()
+        return [row[0] for row in rows]
+
     def counts(self) -> dict[CallState, int]:
         """How many calls are in each state."""
         with self._lock:

@@ -35,11 +35,22 @@ def portal() -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--production", is_flag=True, help="Refuse dev keys, demonstration accounts and plain http.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--record-captures",
+    metavar="DEPARTMENT",
+    help="Put the digest of each captured EPCIS document on the chain, as a record of this department, signed by "
+    "--keystore: a gateway of its organisation that may append there. Only one portal of an outbox should.",
+)
 @click.pass_obj
-def serve(workspace: Workspace, host: str, port: int, production: bool, threads: int) -> None:
-    """Serve the portal and follow the chain beside it."""
+def serve(
+    workspace: Workspace, host: str, port: int, production: bool, threads: int, record_captures: str | None
+) -> None:
+    """Serve the portal and follow the chain beside it.
+
+    What was accepted and is in no block yet is sent again, whatever died meanwhile, while a portal runs.
+    """
     port = free_port(host, port)
-    with serving(workspace, host, port, production=production, threads=threads):
+    with serving(workspace, host, port, production=production, threads=threads, record_captures=record_captures):
         err.print(f"portal at http://{host}:{port}; Ctrl-C ends it", highlight=False)
         until_interrupted()
 
@@ -91,7 +102,9 @@ def remove_account(workspace: Workspace, name: str, as_json: bool) -> None:
     emit(as_json, {"removed": name})
 
 
-def portal_config(workspace: Workspace, *, production: bool = False) -> PortalConfig:
+def portal_config(
+    workspace: Workspace, *, production: bool = False, capture_department: str | None = None
+) -> PortalConfig:
     """The portal's configuration for this workspace."""
     from app import PortalConfig
 
@@ -103,6 +116,7 @@ def portal_config(workspace: Workspace, *, production: bool = False) -> PortalCo
         index_url=workspace.settings.index_url,
         plot_tags=PLOTTED,
         production=production,
+        capture_department=capture_department,
     )
 
 
@@ -116,15 +130,22 @@ def open_store(workspace: Workspace) -> Store:
 
 @contextmanager
 def serving(
-    workspace: Workspace, host: str, port: int, *, production: bool = False, threads: int = 8
+    workspace: Workspace,
+    host: str,
+    port: int,
+    *,
+    production: bool = False,
+    threads: int = 8,
+    record_captures: str | None = None,
 ) -> Iterator[None]:
-    """The portal answering at `port`, and the index followed, beside each other while the block lasts."""
+    """The portal answering at `port`, its outbox delivered and the index followed, while the block lasts."""
     from waitress.server import create_server
 
-    from app import create_app
+    from app import background, create_app
     from chromatrace.index import Follower
 
-    app = create_app(portal_config(workspace, production=production), workspace.spool)
+    config = portal_config(workspace, production=production, capture_department=record_captures)
+    app = create_app(config, workspace.spool, workspace.signer if record_captures else None)
     server = create_server(app, host=host, port=port, threads=threads, ident="ChromaTrace")
     stop = threading.Event()
 
@@ -139,6 +160,7 @@ def serving(
     beside = [
         threading.Thread(target=answer, name="portal", daemon=True),
         threading.Thread(target=follow, args=(stop,), name="follower", daemon=True),
+        threading.Thread(target=background.run, args=(app, stop), name="outbox", daemon=True),
     ]
     for thread in beside:
         thread.start()

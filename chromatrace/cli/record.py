@@ -58,17 +58,18 @@ def key(workspace: Workspace, name: str, as_json: bool) -> None:
 
 @record.command("open")
 @click.argument("departments", nargs=-1)
+@click.option("--beyond-plant", is_flag=True, help="Open it though the plant does not define it: for captures, say.")
 @plant_option
 @json_option
 @click.pass_obj
-def open_(workspace: Workspace, departments: tuple[str, ...], plant: str, as_json: bool) -> None:
+def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool, plant: str, as_json: bool) -> None:
     """Open DEPARTMENTS (default: every one of the plant) on the chain. Only an administrator."""
     from chromatrace.cli.record_desk import plant_of
     from chromatrace.records.catalogue import Catalogue
 
     known = Catalogue(plant_of(plant).record_kinds).departments
     for name in departments:
-        if name not in known:
+        if name not in known and not beyond_plant:
             raise InvalidInput(f"no department {name!r}", field="departments", hint=f"there are: {', '.join(known)}")
     opened = {}
     for name in departments or known:

@@ -264,26 +264,35 @@ def test_the_answer_is_a_document_that_gs1s_schema_takes(client, acting, vectors
 
 
 def test_digests_wait_for_whoever_puts_them_on_the_chain(client, acting, config):
-    """The seam: a recorder is given each digest once; one that fails leaves it waiting."""
+    """A recorder is given each digest until it has a transaction; one that fails leaves it waiting."""
     acting(1)
-    jobs = [post(client, document(event(number))).json for number in (1, 2)]
+    other = event(2, quantityList=[], epcList=["urn:epc:id:sgtin:4012345.011111.9876", f"{BATCH}/21/7"])
+    jobs = [post(client, document(one)).json for one in (event(1), other, event(1))]
     store = Store(config.portal_database)
     captures = Captures(store, DocumentStore(config.documents))
     sent = []
 
-    def recorder(digest, organisation):
+    def recorder(digest, products):
         if len(sent) == 1 and not recorder.well:
             raise RuntimeError("no chain")
-        sent.append((digest, organisation))
-        return "0x" + digest.hex()
+        sent.append((digest, products))
+        return "0x" + digest.hex() if recorder.included else None
+
+    recorder.included = True
 
     recorder.well = False
     with pytest.raises(RuntimeError):
         captures.record(recorder)
-    recorder.well = True
+    recorder.well, recorder.included = True, False
+    assert captures.record(recorder) == 0
+    recorder.included = True
     assert captures.record(recorder) == 1
     assert captures.record(recorder) == 0
-    assert sorted(sent) == sorted((bytes.fromhex(job["documentDigest"][2:]), 1) for job in jobs)
+    first, second = (bytes.fromhex(job["documentDigest"][2:]) for job in jobs[:2])
+    assert jobs[2]["documentDigest"] == jobs[0]["documentDigest"]
+    about = {first: ["09521234543213/L1"], second: ["04012345111118", "09521234543213/L1"]}
+    assert len(sent) == 3
+    assert dict(sent) == about
     found = client.get(f"/epcis/v2/capture/{jobs[0]['captureID']}").json
     assert found["transaction"] == found["documentDigest"]
     store.close()

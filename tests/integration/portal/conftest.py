@@ -1,0 +1,136 @@
+"""A consortium with departments on a chain of these tests alone, and the portal as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+GLN, OTHER_GLN = "9521234000006", "9521234000013"
+FOR_EVER = 2**64 - 1
+REGISTRAR, MAKER, RIVAL = 0, 1, 2
+PASSWORD = "seven grey panes of glass"
+PLANT = "engineer-to-order"
+
+
+class Consortium:
+    """Two organisations; the first has the six departments and one for captured documents."""
+
+    def __init__(self, node, manifest_path):
+        from chromatrace.chain.manifest import Manifest
+
+        self.node, self.manifest_path = node, manifest_path
+        self.manifest = Manifest.load(manifest_path)
+        self.rpc = node.rpc()
+
+    def chain(self, account, outbox):
+        from chromatrace.chain.client import Chain
+        from chromatrace.chain.outbox import Outbox
+        from chromatrace.chain.signer import DevKeyWarning, dev_signer
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DevKeyWarning)
+            return Chain(self.rpc, self.manifest, Outbox(outbox), dev_signer(account, self.node.chain_id))
+
+
+@pytest.fixture(scope="session")
+def consortium(request, tmp_path_factory):
+    from chromatrace.chain.devnode import DevNode
+    from chromatrace.domain.rights import OrganisationKind, Role
+    from chromatrace.plant import example_plant
+    from chromatrace.records.catalogue import Catalogue
+
+    deploy = request.config.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py")).deploy
+    folder = tmp_path_factory.mktemp("consortium")
+    with DevNode("anvil", history=True) as node:
+        made = Consortium(node, deploy(node, folder))
+        registrar, maker = made.chain(REGISTRAR, folder / "registrar.db"), made.chain(MAKER, folder / "maker.db")
+        roles = int(sum(Role))
+        for number, (gln, name, account) in enumerate(
+            [(GLN, "Example Gears", MAKER), (OTHER_GLN, "Example Rival", RIVAL)], start=1
+        ):
+            kind = OrganisationKind.MANUFACTURER
+            registrar.send("Consortium", "registerOrganisation", kind, int(gln), roles, FOR_EVER, name)
+            address = made.chain(account, folder / "unused.db").sender
+            registrar.send("Consortium", "appointOperator", address, number, roles, FOR_EVER)
+        made.departments = {}
+        for name in (*Catalogue(example_plant(PLANT).record_kinds).departments, "EPCIS"):
+            opened = maker.send("ProcessLedger", "openDepartment", name).event("DepartmentOpened")
+            made.departments[name] = opened.args["department"]
+        maker.send("ProcessLedger", "setMember", made.departments["EPCIS"], maker.sender, 3)
+        made.registrar, made.maker = registrar, maker
+        yield made
+
+
+class Served:
+    """`chromatrace portal serve` as a process, on a data folder."""
+
+    def __init__(self, consortium, data, *words, options=(), **environment):
+        self.log = data / f"portal-{time.monotonic_ns()}.log"
+        command = [sys.executable, "-m", "chromatrace.cli", "--rpc-url", consortium.node.url, "--data", str(data)]
+        command += ["--manifest", str(consortium.manifest_path), *options, "portal", "serve", "--port", "0", *words]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=ROOT, env=os.environ | {"COLUMNS": "200"} | environment
+            )
+        self.url = self._wait(lambda: re.search(r"portal at (http://[\d.:]+)", self.log.read_text())).group(1)
+
+    def _wait(self, asked, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not (answer := asked()):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        return answer
+
+    wait = _wait
+
+    def client(self, account=None, password=PASSWORD):
+        auth = None if account is None else (account, password)
+        return httpx.Client(base_url=self.url, auth=auth, timeout=60)
+
+    def kill(self):
+        """As a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def serve(consortium, data):
+    """`serve(*words, options=…)`: a portal on the test's own data folder; ended with the test."""
+    started = []
+
+    def start(*words, **more):
+        started.append(Served(consortium, data, *words, **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+
+
+def documents(path):
+    return json.loads(Path(path).read_text())
