@@ -30,11 +30,14 @@ def main() -> int:
     if chosen and chosen not in names():
         parser.error(f"no benchmark named {chosen!r}; there are: {', '.join(names())}")
     figures = []
+    stolen = {}
     for name in [chosen] if chosen else names():
         print(f"{name} …", file=sys.stderr)
         module = importlib.import_module(f"bench.{name}")
+        before = report.cpu_times()
         figures += module.run(lambda text: print(f"  {text}", file=sys.stderr))
-    report.write(figures, replace_all=chosen is None)
+        stolen[name] = report.stolen_percent(before, report.cpu_times())
+    report.write(figures, stolen, replace_all=chosen is None)
     print(report.table(figures))
     return int(any(figure.reached is False for figure in figures))
 

@@ -28,29 +28,50 @@ def machine() -> dict[str, Any]:
     return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
 
 
+def cpu_times() -> tuple[int, int]:
+    """Ticks that the hypervisor gave to others while this machine wanted them, and all ticks (proc(5), /proc/stat)."""
+    ticks = [int(text) for text in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
+    return ticks[7], sum(ticks)
+
+
+def stolen_percent(before: tuple[int, int], after: tuple[int, int]) -> float:
+    """Share of the machine's time that others had between two `cpu_times`: a rate measured meanwhile is too low."""
+    return round(100 * (after[0] - before[0]) / max(1, after[1] - before[1]), 1)
+
+
 def _commit() -> str:
     answer = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return answer.stdout.strip() or "unknown"
 
 
-def write(figures: list[Figure], *, replace_all: bool) -> None:
-    """Writes `figures`; with `replace_all` false, figures of other names stay as they are."""
+def write(figures: list[Figure], stolen: dict[str, float], *, replace_all: bool) -> None:
+    """Writes `figures`; with `replace_all` false, figures of other names stay as they are.
+
+    stolen  percent of the machine's time that others had while each benchmark ran
+    """
     kept: list[dict[str, Any]] = []
     if not replace_all and LATEST.exists():
         new = {figure.name for figure in figures}
-        kept = [
-            entry for entry in json.loads(LATEST.read_text(encoding="utf-8"))["figures"] if entry["name"] not in new
-        ]
+        earlier = json.loads(LATEST.read_text(encoding="utf-8"))
+        kept = [entry for entry in earlier["figures"] if entry["name"] not in new]
+        stolen = earlier["stolen_percent"] | stolen
     entries = sorted(kept + [figure.as_dict() for figure in figures], key=lambda entry: entry["name"])
     LATEST.parent.mkdir(exist_ok=True)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    document = {"machine": machine(), "commit": _commit(), "date": today, "figures": entries}
+    document = {
+        **{"machine": machine(), "commit": _commit(), "date": today},
+        **{"stolen_percent": stolen, "figures": entries},
+    }
     LATEST.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     all_figures = [Figure(**{key: value for key, value in entry.items() if key != "ratio"}) for entry in entries]
     text = README.read_text(encoding="utf-8")
     head, rest = text.split(BEGIN)
     _, tail = rest.split(END)
-    place = f"Measured on {document['machine']['cpu']}, {os.cpu_count()} cores, commit {document['commit']}, {today}."
+    others = ", ".join(f"{name} {share:g} %" for name, share in sorted(stolen.items()))
+    place = (
+        f"Measured on {machine()['cpu']}, {os.cpu_count()} cores, commit {document['commit']}, {today}. "
+        f"Time of the machine that its host gave to others meanwhile: {others}."
+    )
     README.write_text(f"{head}{BEGIN}\n{place}\n\n{table(all_figures)}\n{END}{tail}", encoding="utf-8")
 
 
