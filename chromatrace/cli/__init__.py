@@ -32,6 +32,7 @@ COMMANDS = {
     "qr": "chromatrace.cli.qr:qr",
     "verify": "chromatrace.cli.verify:verify",
     "epcis": "chromatrace.cli.epcis:epcis",
+    "simulate": "chromatrace.cli.simulate:simulate",
     "index": "chromatrace.cli.index:index",
     "portal": "chromatrace.cli.portal:portal",
 }

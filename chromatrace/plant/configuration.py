@@ -24,6 +24,7 @@ from chromatrace.plant.records import (
     Station,
     Tag,
 )
+from chromatrace.plant.shop_floor import read_shop_floor
 from chromatrace.plant.table import Table
 
 SCHEMA = "chromatrace.plant/1"
@@ -82,6 +83,7 @@ def parse_plant(text: str) -> Plant:
         materials=tuple(_material(table, known) for table in top.tables("materials")),
         check_sheets=tuple(_check_sheet(table, known) for table in top.tables("check_sheets")),
         record_kinds=tuple(read_record_kind(table, departments) for table in top.tables("record_kinds")),
+        shop_floor=read_shop_floor(top.table("shop_floor"), stations) if "shop_floor" in content else None,
     )
     _unique("check_sheets", "id", (sheet.id for sheet in plant.check_sheets))
     _unique("products", "gtin", (str(product.gtin) for product in plant.products))

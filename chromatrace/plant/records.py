@@ -11,6 +11,7 @@ from chromatrace.domain.evidence import Comparison, Measurement
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.quality.check_sheet import CheckSheet as Tolerances
+from chromatrace.quality.shopfloor.floor import ShopFloor
 
 DEFAULT_NAMESPACE = "urn:chromatrace:plant"
 
@@ -125,7 +126,10 @@ class ProcessModel:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A whole plant. `device`: which model gives the properties of what is made, for simulated inspections."""
+    """A whole plant. `device`: which model gives the properties of what is made, for simulated inspections.
+
+    `shop_floor`: workcells and belts, where the plant describes them for simulation.
+    """
 
     name: str
     title: str
@@ -139,6 +143,7 @@ class Plant:
     materials: tuple[Material, ...]
     check_sheets: tuple[CheckSheet, ...]
     record_kinds: tuple[RecordKind, ...]
+    shop_floor: ShopFloor | None = None
 
     def station(self, station_id: str) -> Station:
         """Raises `NotFound`."""

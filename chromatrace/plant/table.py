@@ -66,6 +66,18 @@ class Table:
             raise InvalidPlant(f"more than {above:g} is needed, got {value:g}", field=self.path(name))
         return float(value)
 
+    def span(self, name: str) -> tuple[float, float]:
+        """Two numbers above 0, the first not above the second."""
+        value = self._get(name, _REQUIRED)
+        if not (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(type(item) in (int, float) for item in value)
+            and 0 < value[0] <= value[1] < math.inf
+        ):
+            raise InvalidPlant(f"two numbers [low, high] above 0 are needed, got {value!r}", field=self.path(name))
+        return float(value[0]), float(value[1])
+
     def optional_number(self, name: str) -> float | None:
         """A finite number, or None where the field is absent."""
         return self.number(name) if name in self._content else None

@@ -1,0 +1,128 @@
+"""`chromatrace simulate`: the studies of inspection by consensus on a simulated shop floor."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from chromatrace.cli.output import emit, json_option, progress
+from chromatrace.cli.output import out as out_console
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.quality.shopfloor.floor import ShopFloor
+from chromatrace.quality.studies.runner import Runner
+from chromatrace.quality.studies.statistics import Mean
+from chromatrace.quality.studies.study import Study
+
+FIGURE_TYPES = ("svg", "png")
+
+
+@click.group()
+def simulate() -> None:
+    """Inspection by consensus on a simulated shop floor: the published study, re-run, and what we add to it.
+
+    Each command prints a table with means and 95 % intervals over the repetitions, and how far it agrees with what was
+    published. With --out it also writes FOLDER/<study>.csv and the figure. The same seed gives the same numbers. The
+    workcells, the conveyor and the times come from a plant configuration; docs/qdt-study.md explains the model.
+    """
+
+
+def study_command(study: Callable[..., Study]) -> click.Command:
+    """Makes a command of a function from shop floor, runner and its own options to a study."""
+
+    @simulate.command(name=study.__name__, help=study.__doc__)
+    @click.option("--repetitions", default=30, show_default=True, type=click.IntRange(2), help="Runs of each point.")
+    @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="First seed.")
+    @click.option("--processes", type=click.IntRange(1), help="How many at once; one per core by default.")
+    @click.option("--plant", type=click.Path(path_type=Path, dir_okay=False), help="A plant with [shop_floor].")
+    @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV and figure.")
+    @click.option("--figure", default="svg", show_default=True, type=click.Choice(FIGURE_TYPES), help="Its format.")
+    @json_option
+    @functools.wraps(study)
+    def run(
+        repetitions: int,
+        seed: int,
+        processes: int | None,
+        plant: Path | None,
+        out: Path | None,
+        figure: str,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
+        floor = shop_floor(plant)
+        with progress(f"simulating {study.__name__}, %", total=100, hidden=as_json) as show:
+            runner = Runner(repetitions, seed, processes, lambda done, total: show(100 * done // total))
+            made = study(floor, runner, **options)
+        files = write(made, out, figure) if out else []
+        emit(as_json, facts(made, files), lambda: print_study(made, files))
+
+    return run
+
+
+def shop_floor(plant_file: Path | None) -> ShopFloor:
+    """That of a plant configuration; by default of the example plant "desktop-computer"."""
+    from chromatrace.plant.configuration import example_plant, load_plant
+
+    plant = load_plant(plant_file) if plant_file else example_plant("desktop-computer")
+    if plant.shop_floor is None:
+        raise InvalidInput(f"the plant {plant.name!r} has no [shop_floor]", field="plant")
+    return plant.shop_floor
+
+
+def write(study: Study, folder: Path, figure: str) -> list[Path]:
+    """Writes the rows and the figure."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table, picture = folder / f"{study.name}.csv", folder / f"{study.name}.{figure}"
+    study.write_csv(table)
+    study.write_figure(picture)
+    return [table, picture]
+
+
+def facts(study: Study, files: list[Path]) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "study": study.name,
+        "title": study.title,
+        "parameters": study.parameters,
+        "table": study.summary,
+        "findings": study.findings,
+        "files": files,
+    }
+
+
+def print_study(study: Study, files: list[Path]) -> None:
+    """The table, and each published finding beside ours."""
+    table = Table(title=study.title, title_justify="left")
+    for name, value in study.summary[0].items():
+        table.add_column(name.replace("_", " "), justify="left" if isinstance(value, str) else "right")
+    for row in study.summary:
+        table.add_row(*(_cell(value) for value in row.values()))
+    out_console.print(table)
+    findings = Table("published", "here", "agrees", title="Beside the published study", title_justify="left")
+    for finding in study.findings:
+        findings.add_row(finding.published, finding.ours, "yes" if finding.agrees else "no")
+    out_console.print(findings)
+    for file in files:
+        click.echo(f"written  {file}")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mean):
+        digits = 0 if abs(value.value) >= 100 else 1 if abs(value.value) >= 10 else 3
+        return f"{value.value:,.{digits}f} ± {value.half_width:,.{digits}f}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+@study_command
+@click.option("--defect-rate", default=0.2, show_default=True, type=click.FloatRange(0, 1), help="Of the steps.")
+@click.option("--threshold", default=3, show_default=True, type=click.IntRange(1), help="Majority needed, in members.")
+def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold: int) -> Study:
+    """Time and F1 of the seven scenarios: conventional checkpoints, then consensus by people and AI agents (Fig. 6)."""
+    from chromatrace.quality.rules import Rule
+    from chromatrace.quality.studies.scenarios import scenarios as study
+
+    return study(floor, runner, rule=Rule.majority(threshold), defect_rate=defect_rate)

@@ -1,0 +1,44 @@
+"""The shop floor of a plant configuration: belts and times from `[shop_floor]`, steps from the stations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.records import Station
+from chromatrace.plant.table import Table
+from chromatrace.quality.shopfloor.errors import InvalidShopFloor
+from chromatrace.quality.shopfloor.floor import Belt, ShopFloor, Step, Times
+
+
+def read_shop_floor(table: Table, stations: Sequence[Station]) -> ShopFloor:
+    """Raises `InvalidPlant` with the path of the mistake."""
+    numbers = {station.id: number for number, station in enumerate(stations)}
+    checkpoints = table.texts("checkpoints", ())
+    for position, name in enumerate(checkpoints):
+        if name not in numbers:
+            raise InvalidPlant(f"there is no station {name!r}", field=f"{table.path('checkpoints')}[{position}]")
+    times = Times(
+        conveyor_m_per_s=table.number("conveyor_m_per_s", above=0),
+        diverter_s=table.number("diverter_s", at_least=0),
+        assembly_s=table.span("assembly_s"),
+        inspection_s=table.span("inspection_s"),
+    )
+    belts = tuple(_belt(belt) for belt in table.tables("belts", required=True))
+    table.finish()
+    steps = tuple(Step(station.id, station.name, station.after) for station in stations)
+    try:
+        return ShopFloor(steps, belts, times, frozenset(numbers[name] for name in checkpoints))
+    except InvalidShopFloor as error:
+        raise InvalidPlant(error.message, field=f"shop_floor.{error.field}", hint=error.hint) from error
+
+
+def _belt(table: Table) -> Belt:
+    belt = Belt(
+        start=table.text("from", longest=60),
+        end=table.text("to", longest=60),
+        length_m=table.number("length_m", above=0),
+        diverter=table.flag("diverter", False),
+    )
+    table.finish()
+    return belt
