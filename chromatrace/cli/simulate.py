@@ -102,9 +102,9 @@ def print_study(study: Study, files: list[Path]) -> None:
     for row in study.summary:
         table.add_row(*(_cell(value) for value in row.values()))
     out_console.print(table)
-    findings = Table("published", "here", "agrees", title="Beside the published study", title_justify="left")
+    findings = Table("statement", "here", "holds", title_justify="left")
     for finding in study.findings:
-        findings.add_row(finding.published, finding.ours, "yes" if finding.agrees else "no")
+        findings.add_row(finding.statement, finding.ours, "yes" if finding.agrees else "no")
     out_console.print(findings)
     for file in files:
         click.echo(f"written  {file}")
@@ -126,3 +126,71 @@ def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold
     from chromatrace.quality.studies.scenarios import scenarios as study
 
     return study(floor, runner, rule=Rule.majority(threshold), defect_rate=defect_rate)
+
+
+@study_command
+def majority(floor: ShopFloor, runner: Runner) -> Study:
+    """F1 and quality-control time of majority consensus at thresholds 3 to 17, on twenty sets (Fig. 9)."""
+    from chromatrace.quality.studies.majority import majority as study
+
+    return study(floor, runner)
+
+
+confidence_threshold = click.option(
+    "--threshold", default=0.9, show_default=True, type=click.FloatRange(0, min_open=True), help="Sum of capabilities."
+)
+
+
+@study_command
+@confidence_threshold
+def confidence(floor: ShopFloor, runner: Runner, *, threshold: float) -> Study:
+    """Confidence consensus: like which majority threshold by F1, and by time, on each of twenty sets (Fig. 10)."""
+    from chromatrace.quality.studies.confidence import confidence as study
+
+    return study(floor, runner, threshold=threshold)
+
+
+@study_command
+@confidence_threshold
+@click.option("--workpieces", default=20, show_default=True, type=click.IntRange(1), help="Length of the run.")
+def learning(floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int) -> Study:
+    """How far learned capabilities are from the true ones, workpiece by workpiece (Fig. 11)."""
+    from chromatrace.quality.studies.learning import learning as study
+
+    return study(floor, runner, workpieces=workpieces, threshold=threshold)
+
+
+@study_command
+@confidence_threshold
+@click.option(
+    "--staff", default="ai", show_default=True, type=click.Choice(["ai", "human", "mixed"]), help="Who works."
+)
+def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str) -> Study:
+    """Manufacturing time and F1 when inspection is overlapped with production, beside step by step (Fig. 12)."""
+    from chromatrace.quality.rules import Rule
+    from chromatrace.quality.shopfloor.agents import Kind
+    from chromatrace.quality.studies.dependent import dependent as study
+
+    kinds = {"ai": (Kind.AI,), "human": (Kind.HUMAN,), "mixed": (Kind.HUMAN, Kind.AI)}[staff]
+    return study(floor, runner, rule=Rule.confidence(threshold), staff=kinds)
+
+
+@study_command
+@click.option(
+    "--workpieces", default=20, show_default=True, type=click.IntRange(1), help="To learn from, and to judge."
+)
+@click.option("--defect-rate", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the steps.")
+def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate: float) -> Study:
+    """F1 against inspections for all rules on the same answers: votes, and Wald's sequential test."""
+    from chromatrace.quality.studies.sequential import sequential as study
+
+    return study(floor, runner, workpieces=workpieces, defect_rate=defect_rate)
+
+
+@study_command
+@click.option("--defect-rate", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the steps.")
+def neighbours(floor: ShopFloor, runner: Runner, *, defect_rate: float) -> Study:
+    """Three poor neighbours deciding together: nearest first, beside a random draw within a travel budget."""
+    from chromatrace.quality.studies.neighbours import neighbours as study
+
+    return study(floor, runner, defect_rate=defect_rate)

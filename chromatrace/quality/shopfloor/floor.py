@@ -106,7 +106,9 @@ def _check_times(times: Times) -> None:
         shortest, longest = getattr(times, name)
         if not 0 < shortest <= longest < math.inf:
             raise InvalidShopFloor(
-                f"{shortest!r} to {longest!r} is not a range of times", field=f"times.{name}", hint="0 < first <= second"
+                f"{shortest!r} to {longest!r} is not a range of times",
+                field=f"times.{name}",
+                hint="0 < first <= second",
             )
 
 

@@ -93,5 +93,5 @@ def capability_sets(cells: int, seed: int) -> tuple[CapabilitySet, ...]:
 def capability_set(name: str, cells: int, seed: int) -> CapabilitySet:
     """One of them, by name."""
     number, draw = list(_SETS).index(name) + 1, _SETS[name]
-    random = Random(f"{seed}/{name}")
+    random = Random(f"{seed}/{name}")  # noqa: S311 - a simulation
     return CapabilitySet(number, name, tuple(min(1.0, max(0.0, draw(random, cell, cells))) for cell in range(cells)))

@@ -51,6 +51,9 @@ class Round(Protocol):
         """Takes the next answer, with what its inspector weighs; the winning state, or None while undecided."""
 
 
+_CONFIDENCE, _NEAR = Rule.confidence(), Near()
+
+
 @dataclass(frozen=True)
 class Setup:
     """One shop floor at work. Raises `InvalidSimulation` naming the field.
@@ -70,8 +73,8 @@ class Setup:
     capabilities: tuple[float, ...]
     order: Order = Order.SERIAL
     inspection: Inspection = Inspection.PHYSICAL
-    rule: Rule = Rule.confidence()
-    draw: Draw = Near()
+    rule: Rule = _CONFIDENCE
+    draw: Draw = _NEAR
     workpieces: int = 5
     defect_rate: float = 0.2
     rework_limit: int = 5
@@ -88,7 +91,9 @@ class Setup:
                 raise InvalidSimulation(f"{cells} are needed, one per workcell, got {len(value)}", field=name)
         for cell, value in enumerate(self.capabilities):
             if not 0 <= value <= 1:
-                raise InvalidSimulation(f"a capability from 0 to 1 is needed, got {value!r}", field=f"capabilities[{cell}]")
+                raise InvalidSimulation(
+                    f"a capability from 0 to 1 is needed, got {value!r}", field=f"capabilities[{cell}]"
+                )
         if not (math.isfinite(self.defect_rate) and 0 <= self.defect_rate <= 1):
             raise InvalidSimulation(f"a ratio from 0 to 1 is needed, got {self.defect_rate!r}", field="defect_rate")
         if self.workpieces < 1:
@@ -103,6 +108,24 @@ class Setup:
             raise InvalidSimulation(
                 f"a maximum of {self.rule.maximum} inspectors cannot be found at {cells} workcells", field="rule"
             )
+
+        if self.rule.minimum_capability:
+            self._check_minimum_capability()
+
+    def _check_minimum_capability(self) -> None:
+        if self.learn or self.weights is not None:
+            raise InvalidSimulation(
+                "needs capabilities that are known and stay as they are", field="rule.minimum_capability"
+            )
+        for cell in range(self.floor.cells):
+            others = self.capabilities[:cell] + self.capabilities[cell + 1 :]
+            found = sum(in_units(value) >= self.rule.minimum_capability for value in others)
+            if found < self.rule.maximum - 1:
+                raise InvalidSimulation(
+                    f"workcell {self.floor.steps[cell].name!r} finds {found} sufficiently capable inspectors, "
+                    f"up to {self.rule.maximum - 1} may be needed",
+                    field="rule.minimum_capability",
+                )
 
     def round_opener(self) -> Callable[[], Round]:
         """What starts a round."""

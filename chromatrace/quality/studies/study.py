@@ -16,9 +16,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One published statement, what we found, and whether ours agrees."""
+    """One statement (published, or set as a goal), what we found, and whether that agrees."""
 
-    published: str
+    statement: str
     ours: str
     agrees: bool
 

@@ -1,0 +1,28 @@
+"""The desktop-computer line, and setups of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from chromatrace.plant.configuration import example_plant
+from chromatrace.quality.rules import Rule
+from chromatrace.quality.shopfloor.agents import Kind, staffing
+from chromatrace.quality.shopfloor.inputs import MIXED, capability_set
+from chromatrace.quality.shopfloor.setup import Setup
+
+
+@pytest.fixture(scope="session")
+def floor():
+    return example_plant("desktop-computer").shop_floor
+
+
+@pytest.fixture(scope="session")
+def setup(floor):
+    """A setup with people and AI agents by turns, capabilities from 0 to 1, majority of 3; any field may be changed."""
+    plain = Setup(
+        floor,
+        staffing(floor.cells, (Kind.HUMAN, Kind.AI)),
+        capability_set(MIXED, floor.cells, 1).capabilities,
+        rule=Rule.majority(3),
+    )
+    return lambda **changes: replace(plain, **changes)

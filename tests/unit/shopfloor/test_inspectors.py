@@ -1,0 +1,88 @@
+"""What inspectors answer, and the sets of their capability."""
+
+import math
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chromatrace.quality.shopfloor.agents import Kind, log_odds, pass_probability, quality_drawer, sharpness, staffing
+from chromatrace.quality.shopfloor.inputs import CLUSTERS, capability_set, capability_sets
+
+ratios = st.floats(0.001, 0.999)
+
+
+def passing(quality, capability):
+    return pass_probability(log_odds(quality), sharpness(capability))
+
+
+@given(ratios)
+def test_capability_one_half_answers_with_the_actual_ratio(quality):
+    assert passing(quality, 0.5) == pytest.approx(quality)
+
+
+@given(ratios, st.floats(0.51, 1.0))
+def test_more_capable_is_sharper(quality, capability):
+    assert abs(passing(quality, capability) - 0.5) >= abs(quality - 0.5) - 1e-12
+
+
+@given(ratios, st.floats(0.0, 0.49))
+def test_less_capable_is_flatter(quality, capability):
+    assert abs(passing(quality, capability) - 0.5) <= abs(quality - 0.5) + 1e-12
+
+
+@given(ratios, st.floats(0.0, 1.0))
+def test_good_and_defective_are_mirrored(quality, capability):
+    assert passing(quality, capability) == pytest.approx(1 - passing(1 - quality, capability))
+
+
+def test_the_ends():
+    assert passing(0.9, 0.0) == 0.5
+    assert passing(0.51, 1.0) == 1.0
+    assert passing(0.49, 1.0) == 0.0
+    assert passing(1.0, 0.5) == 1.0
+    assert passing(0.0, 0.5) == 0.0
+    assert passing(0.5, 1.0) == 0.5
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 1.0])
+def test_as_many_steps_are_defective_as_asked_for(rate):
+    draw = quality_drawer(rate, Random(1).random)
+    drawn = [draw() for _ in range(20_000)]
+    assert sum(odds < 0 for odds in drawn) / len(drawn) == pytest.approx(rate, abs=0.01)
+
+
+def test_at_a_rate_of_one_half_quality_is_uniform():
+    draw = quality_drawer(0.5, Random(2).random)
+    tenths = Counter(int(10 / (1 + math.exp(-draw()))) for _ in range(50_000))
+    assert all(count == pytest.approx(5000, abs=350) for count in tenths.values())
+    assert len(tenths) == 10
+
+
+def test_nine_people_and_eight_agents():
+    kinds = Counter(staffing(17, (Kind.HUMAN, Kind.AI)))
+    assert (kinds[Kind.HUMAN], kinds[Kind.AI]) == (9, 8)
+
+
+def test_twenty_different_sets_that_a_seed_repeats():
+    sets = capability_sets(17, 1)
+    assert [each.number for each in sets] == list(range(1, 21))
+    assert len({each.capabilities for each in sets}) == 20
+    assert sets == capability_sets(17, 1)
+    assert sets != capability_sets(17, 2)
+    assert all(0 <= value <= 1 for each in sets for value in each.capabilities)
+
+
+def test_good_poor_mixed_and_clusters():
+    sets = {each.name: each.capabilities for each in capability_sets(17, 1)}
+    assert min(sets["all good"]) >= 0.8
+    assert max(sets["all poor"]) <= 0.2
+    assert min(sets["mixed"]) < 0.3 < 0.7 < max(sets["mixed"])
+    for name, places in zip(CLUSTERS, ((0, 1, 2), (7, 8, 9), (14, 15, 16)), strict=True):
+        assert tuple(cell for cell, value in enumerate(sets[name]) if value <= 0.2) == places
+
+
+def test_sets_for_any_number_of_workcells():
+    assert len(capability_set(CLUSTERS[2], 5, 1).capabilities) == 5

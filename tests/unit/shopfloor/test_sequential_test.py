@@ -1,0 +1,134 @@
+"""Wald's test and the learning of confusion matrices."""
+
+import math
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chromatrace.quality.errors import InvalidRule, UnknownState
+from chromatrace.quality.sequential import FAIL, PASS, Confusion, SequentialRule, dawid_skene
+
+good = Confusion(0.1, 0.1).log_ratios
+coin = Confusion(0.5, 0.5).log_ratios
+
+
+def test_an_answer_counts_its_log_likelihood_ratio():
+    passed, failed = Confusion(false_alarm=0.2, miss=0.1).log_ratios
+    assert passed == pytest.approx(math.log(0.1 / 0.8))
+    assert failed == pytest.approx(math.log(0.9 / 0.2))
+
+
+def test_one_who_answers_at_random_decides_nothing():
+    opened = SequentialRule(0.05, 0.05)()
+    assert [opened.add(FAIL, coin) for _ in range(16)] == [None] * 16
+    assert opened.evidence == pytest.approx(0)
+    assert opened.add(FAIL, coin) == PASS
+
+
+def test_a_reliable_inspector_decides_alone_and_two_do_where_one_is_not_enough():
+    assert SequentialRule(0.1, 0.1)().add(FAIL, Confusion(0.05, 0.05).log_ratios) == FAIL
+    opened = SequentialRule(0.05, 0.05)()
+    assert opened.add(PASS, good) is None
+    assert opened.add(PASS, good) == PASS
+
+
+def test_one_who_is_wrong_more_often_than_right_counts_the_other_way():
+    opened = SequentialRule(0.05, 0.05)()
+    assert opened.add(FAIL, Confusion(0.97, 0.97).log_ratios) == PASS
+
+
+def test_the_minimum_is_waited_for():
+    opened = SequentialRule(0.2, 0.2, minimum=3)()
+    assert [opened.add(FAIL, good) for _ in range(3)] == [None, None, FAIL]
+
+
+def test_the_maximum_takes_the_more_likely_state():
+    opened = SequentialRule(0.001, 0.001, maximum=3)()
+    assert [opened.add(state, good) for state in (FAIL, PASS, FAIL)] == [None, None, FAIL]
+
+
+def test_walds_bounds():
+    accept, reject = SequentialRule(false_alarm=0.01, miss=0.1).bounds
+    assert accept == pytest.approx(math.log(0.1 / 0.99))
+    assert reject == pytest.approx(math.log(0.9 / 0.01))
+
+
+def test_chosen_error_rates_are_kept_where_answers_are_independent():
+    random = Random(1)
+    confusions = [Confusion(random.uniform(0.05, 0.4), random.uniform(0.05, 0.4)) for _ in range(17)]
+    rule, wrong = SequentialRule(0.05, 0.05, maximum=1000), {False: 0, True: 0}
+    for number in range(4000):
+        defective, opened, outcome = bool(number % 2), rule(), None
+        while outcome is None:
+            each = random.choice(confusions)
+            error = random.random() < (each.miss if defective else each.false_alarm)
+            outcome = opened.add(FAIL if defective != error else PASS, each.log_ratios)
+        wrong[defective] += (outcome == FAIL) != defective
+    assert wrong[False] / 2000 < 0.06
+    assert wrong[True] / 2000 < 0.06
+
+
+@given(st.lists(st.tuples(st.sampled_from([PASS, FAIL]), st.floats(0.01, 0.6), st.floats(0.01, 0.6)), min_size=17))
+def test_a_round_always_ends(answers):
+    opened = SequentialRule(0.001, 0.001)()
+    outcomes = [opened.add(state, Confusion(a, b).log_ratios) for state, a, b in answers[:17]]
+    assert outcomes[16] is not None or any(outcome is not None for outcome in outcomes[:16])
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"false_alarm": 0.0}, "/false_alarm"),
+        ({"miss": 0.5}, "/miss"),
+        ({"miss": float("nan")}, "/miss"),
+        ({"minimum": 0}, "/minimum"),
+        ({"minimum": 5, "maximum": 3}, "/minimum"),
+    ],
+)
+def test_impossible_tests_are_refused(fields, field):
+    with pytest.raises(InvalidRule) as refusal:
+        SequentialRule(**fields)
+    assert refusal.value.field == field
+
+
+def test_impossible_confusions_are_refused():
+    with pytest.raises(InvalidRule) as refusal:
+        Confusion(0.1, 1.1)
+    assert refusal.value.field == "/miss"
+
+
+def asked(confusions, rate, count, each, seed):
+    random, rounds = Random(seed), []
+    for _ in range(count):
+        defective = random.random() < rate
+        answers = []
+        for inspector in random.sample(range(len(confusions)), each):
+            wrong = random.random() < (confusions[inspector].miss if defective else confusions[inspector].false_alarm)
+            answers.append((inspector, FAIL if defective != wrong else PASS))
+        rounds.append(answers)
+    return rounds
+
+
+def test_confusions_are_learned_from_answers_alone():
+    random = Random(3)
+    true = [Confusion(random.uniform(0.02, 0.5), random.uniform(0.02, 0.5)) for _ in range(10)]
+    learned = dawid_skene(asked(true, 0.3, 3000, 5, 4), 10)
+    assert learned.defect_rate == pytest.approx(0.3, abs=0.03)
+    for have, want in zip(learned.confusions, true, strict=True):
+        assert have.false_alarm == pytest.approx(want.false_alarm, abs=0.06)
+        assert have.miss == pytest.approx(want.miss, abs=0.06)
+
+
+def test_one_of_whom_nothing_is_known_keeps_the_prior():
+    learned = dawid_skene([[(0, PASS), (1, PASS)]] * 10, 3)
+    for unknown in (learned.confusions[2], dawid_skene([], 2).confusions[0]):
+        assert (unknown.false_alarm, unknown.miss) == pytest.approx((1 / 3, 1 / 3))
+
+
+@pytest.mark.parametrize("answer", [(3, PASS), (-1, PASS), (0, 2)])
+def test_unknown_inspectors_and_states_are_refused(answer):
+    with pytest.raises(UnknownState) as refusal:
+        dawid_skene([[(0, PASS)], [(1, FAIL), answer]], 3)
+    assert refusal.value.field == "/rounds/1/1"

@@ -1,0 +1,128 @@
+"""Steps, belts and trips, and what is refused of them."""
+
+import pytest
+
+from chromatrace.quality.shopfloor.draw import Anywhere, Budget, Near, rings
+from chromatrace.quality.shopfloor.errors import InvalidShopFloor, InvalidSimulation
+from chromatrace.quality.shopfloor.floor import Belt, ShopFloor, Step, Times
+
+STEPS = (Step("1", "one"), Step("2", "two", ("1",)), Step("3", "three", ("1", "2")))
+RING = (Belt("1", "2", 1), Belt("2", "3", 2), Belt("3", "1", 4, diverter=True))
+
+
+def test_the_published_trip(floor):
+    trip = floor.trip("15", "2")
+    assert (trip.length_m, trip.diverters, trip.seconds) == (11.0, 3, 223.0)
+
+
+def test_the_published_steps(floor):
+    before = {
+        s.name: {t.name for n, t in enumerate(floor.steps) if floor.before[i] >> n & 1}
+        for i, s in enumerate(floor.steps)
+    }
+    assert len(floor.steps) == 17
+    assert before["5"] == {"2", "3", "4"}
+    assert before["12"] == {"7", "8", "9", "10", "11"}
+    assert before["17"] == {"14", "15", "16"}
+    assert {floor.steps[c].name for c in floor.checkpoints} == {"5", "12", "17"}
+    assert (floor.times.assembly_s, floor.times.inspection_s) == ((50, 80), (20, 40))
+
+
+def test_neighbours_are_one_metre_apart(floor):
+    for number in range(1, 17):
+        assert floor.trip(str(number), str(number + 1)).length_m == 1
+
+
+def test_a_trip_follows_the_belts_in_their_direction():
+    small = ShopFloor(STEPS, RING, Times(conveyor_m_per_s=0.5, diverter_s=3))
+    assert small.trip("1", "3").seconds == 3 / 0.5 + 2 * 3
+    back = small.trip("3", "2")
+    assert (back.length_m, back.diverters, back.seconds) == (5, 3, 5 / 0.5 + 3 * 3)
+    assert small.trip("2", "2").seconds == 0
+
+
+def test_the_quicker_of_two_ways_is_taken():
+    shortcut = ShopFloor(STEPS, (*RING, Belt("3", "2", 4.5)), Times(conveyor_m_per_s=0.5))
+    assert shortcut.trip("3", "2").length_m == 4.5
+
+
+def test_a_triangle_of_trips_never_pays(floor):
+    cells = range(floor.cells)
+    wayside = 2 * floor.times.diverter_s
+    for a in cells:
+        for b in cells:
+            for c in cells:
+                if len({a, b, c}) == 3:
+                    assert floor.travel_s[a][c] <= floor.travel_s[a][b] + floor.travel_s[b][c] - wayside + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("steps", "field", "words"),
+    [
+        ((), "steps", "at least one"),
+        ((Step("1", ""), Step("1", "")), "steps", "twice"),
+        ((Step("1", "", ("9",)),), "steps[0].after[0]", "no step '9'"),
+        ((Step("1", "", ("1",)),), "steps[0].after", "circle"),
+        ((Step("1", ""), Step("2", "", ("3",)), Step("3", "", ("2",))), "steps[1].after", "2, 3"),
+    ],
+)
+def test_impossible_steps_are_refused(steps, field, words):
+    with pytest.raises(InvalidShopFloor) as refusal:
+        ShopFloor(steps, RING)
+    assert refusal.value.field == field
+    assert words in refusal.value.message
+
+
+def test_a_workcell_out_of_reach_is_refused():
+    with pytest.raises(InvalidShopFloor) as refusal:
+        ShopFloor(STEPS, RING[:2])
+    assert refusal.value.field == "belts"
+    assert "'1' cannot be reached from '2'" in refusal.value.message
+
+
+@pytest.mark.parametrize("length", [0, -1, float("nan"), float("inf")])
+def test_an_impossible_length_is_refused(length):
+    with pytest.raises(InvalidShopFloor) as refusal:
+        ShopFloor(STEPS, (*RING[:2], Belt("3", "1", length)))
+    assert refusal.value.field == "belts[2].length_m"
+
+
+@pytest.mark.parametrize(
+    ("times", "field"),
+    [
+        (Times(conveyor_m_per_s=0), "times.conveyor_m_per_s"),
+        (Times(diverter_s=-1), "times.diverter_s"),
+        (Times(assembly_s=(80, 50)), "times.assembly_s"),
+        (Times(inspection_s=(0, 40)), "times.inspection_s"),
+    ],
+)
+def test_impossible_times_are_refused(times, field):
+    with pytest.raises(InvalidShopFloor) as refusal:
+        ShopFloor(STEPS, RING, times)
+    assert refusal.value.field == field
+
+
+def test_a_checkpoint_that_is_no_step_is_refused():
+    with pytest.raises(InvalidShopFloor) as refusal:
+        ShopFloor(STEPS, RING, checkpoints=frozenset({3}))
+    assert refusal.value.field == "checkpoints"
+
+
+def test_everybody_is_in_exactly_one_ring_and_rings_widen(floor):
+    for draw in (Near(), Near(3), Budget(6), Anywhere()):
+        for start, around in enumerate(rings(floor, draw)):
+            assert sorted(cell for ring in around for cell in ring) == list(range(floor.cells))
+            reach = [max(floor.trips[start][cell].length_m for cell in ring) for ring in around]
+            assert reach == sorted(reach)
+
+
+def test_the_first_ring_is_the_radius_and_the_budget(floor):
+    near, budget = rings(floor, Near(2))[0], rings(floor, Budget(6))[0]
+    assert [cell for ring in near[:2] for cell in ring] == [0, 1, 2]
+    assert set(budget[0]) == {cell for cell in range(17) if floor.trips[0][cell].length_m <= 6}
+
+
+@pytest.mark.parametrize("draw", [lambda: Near(0), lambda: Budget(-1), lambda: Near(float("inf"))])
+def test_impossible_draws_are_refused(draw):
+    with pytest.raises(InvalidSimulation):
+        draw()

@@ -1,0 +1,260 @@
+"""Runs of the whole shop floor: what must hold in every one of them."""
+
+from collections import defaultdict
+from itertools import pairwise
+
+import pytest
+
+from chromatrace.quality.consensus import Answer, decide
+from chromatrace.quality.learning import Standing, learned
+from chromatrace.quality.rules import UNIT, Rule
+from chromatrace.quality.rules import capability as in_units
+from chromatrace.quality.sequential import SequentialRule
+from chromatrace.quality.shopfloor.agents import FAIL, Kind
+from chromatrace.quality.shopfloor.draw import Anywhere, Budget
+from chromatrace.quality.shopfloor.engine import simulate
+from chromatrace.quality.shopfloor.errors import InvalidSimulation
+from chromatrace.quality.shopfloor.setup import Inspection, Order
+from chromatrace.quality.studies.rounds import true_confusion
+
+WAYS = [(order, way) for order in Order for way in Inspection]
+every_way = pytest.mark.parametrize(("order", "way"), WAYS, ids=lambda value: value.value)
+SEEDS = range(3)
+
+
+def by_workpiece(activities):
+    found = defaultdict(list)
+    for activity in activities:
+        found[activity.workpiece].append(activity)
+    return found
+
+
+def overlapping(activities):
+    ordered = sorted(activities, key=lambda each: (each.start_s, each.end_s))
+    return [(a, b) for a, b in pairwise(ordered) if b.start_s < a.end_s - 1e-9]
+
+
+@every_way
+def test_every_workpiece_ends(setup, order, way):
+    for seed in SEEDS:
+        result = simulate(setup(order=order, inspection=way), seed, record=True)
+        assert result.finished + result.scrapped == 5
+        assert result.makespan_s == pytest.approx(max(each.end_s for each in result.activities))
+        if way is Inspection.NONE:
+            assert (result.finished, result.answers, result.decided) == (5, 0, 0)
+
+
+@every_way
+def test_preconditions_are_kept(setup, floor, order, way):
+    for seed in SEEDS:
+        result = simulate(setup(order=order, inspection=way), seed, record=True)
+        for activities in by_workpiece(result.activities).values():
+            first_end = {}
+            for each in sorted(activities, key=lambda activity: activity.start_s):
+                if each.kind == "assembly" and each.step not in first_end:
+                    needed = {n for n in range(17) if floor.before[each.step] >> n & 1}
+                    assert all(first_end[step] <= each.start_s + 1e-9 for step in needed)
+                    first_end[each.step] = each.end_s
+
+
+def test_step_by_step_nothing_begins_before_what_it_needs_was_accepted(setup, floor):
+    for seed in SEEDS:
+        result = simulate(setup(order=Order.PARALLEL), seed, record=True)
+        for activities in by_workpiece(result.activities).values():
+            last_end = {each.step: each.end_s for each in activities}
+            begins = {}
+            for each in activities:
+                begins.setdefault(each.step, each.start_s)
+            for step, begin in begins.items():
+                needed = [n for n in range(17) if floor.before[step] >> n & 1]
+                assert all(last_end[n] <= begin + 1e-9 for n in needed)
+
+
+@every_way
+def test_a_human_never_assembles_and_inspects_at_once(setup, order, way):
+    for seed in SEEDS:
+        result = simulate(setup(order=order, inspection=way, kinds=(Kind.HUMAN,) * 17), seed, record=True)
+        for cell in range(17):
+            assert overlapping([each for each in result.activities if each.cell == cell]) == []
+
+
+@every_way
+def test_an_agent_does_one_assembly_and_one_inspection_at_a_time(setup, order, way):
+    for seed in SEEDS:
+        result = simulate(setup(order=order, inspection=way, kinds=(Kind.AI,) * 17), seed, record=True)
+        for cell in range(17):
+            for kind in ("assembly", "inspection"):
+                mine = [each for each in result.activities if each.cell == cell and each.kind == kind]
+                assert overlapping(mine) == []
+
+
+def test_an_agent_assembles_and_inspects_at_once(setup):
+    activities = simulate(setup(kinds=(Kind.AI,) * 17), 1, record=True).activities
+    assert any(overlapping([each for each in activities if each.cell == cell]) for cell in range(17))
+
+
+@pytest.mark.parametrize("way", [Inspection.NONE, Inspection.CONVENTIONAL, Inspection.PHYSICAL])
+def test_a_workpiece_is_at_one_place_and_travels_between(setup, floor, way):
+    for seed in SEEDS:
+        result = simulate(setup(inspection=way), seed, record=True)
+        for activities in by_workpiece(result.activities).values():
+            ordered = sorted(activities, key=lambda each: each.start_s)
+            for one, two in pairwise(ordered):
+                assert two.start_s >= one.end_s + floor.travel_s[one.cell][two.cell] - 1e-6
+
+
+def test_a_virtual_inspection_needs_no_trip(setup):
+    result = simulate(setup(inspection=Inspection.VIRTUAL), 1)
+    assert result.inspection_trip_s == pytest.approx(0)
+    assert simulate(setup(inspection=Inspection.PHYSICAL), 1).inspection_trip_s > 1000
+
+
+@every_way
+def test_the_same_seed_gives_the_same_run(setup, order, way):
+    chosen = setup(order=order, inspection=way)
+    assert simulate(chosen, 7, record=True) == simulate(chosen, 7, record=True)
+    assert simulate(chosen, 7) != simulate(chosen, 8)
+
+
+@pytest.mark.parametrize("rule", [Rule.majority(3), Rule.majority(9), Rule.confidence(), Rule.noisy_or(0.95)])
+@pytest.mark.parametrize("way", [Inspection.PHYSICAL, Inspection.VIRTUAL, Inspection.OVERLAPPED])
+def test_every_outcome_is_the_rules(setup, rule, way):
+    chosen = setup(rule=rule, inspection=way)
+    result = simulate(chosen, 3, record=True)
+    assert len(result.rounds) == result.decided >= 17 * 5
+    assert sum(len(each.answers) for each in result.rounds) <= result.answers
+    for each in result.rounds:
+        answers = [Answer(i, rule.states[state], in_units(chosen.capabilities[i])) for i, state in each.answers]
+        assert each.answers[0][0] == each.step
+        assert decide(rule, answers).state == rule.states[each.outcome]
+        assert decide(rule, answers[:-1]) is None
+
+
+def test_counts_are_those_of_the_rounds(setup):
+    result = simulate(setup(), 4, record=True)
+    found = [(each.defective, each.outcome == FAIL) for each in result.rounds]
+    assert found.count((True, True)) == result.true_fail
+    assert found.count((True, False)) == result.missed
+    assert found.count((False, True)) == result.false_fail
+    assert found.count((False, False)) == result.true_pass
+    precision = result.true_fail / (result.true_fail + result.false_fail)
+    recall = result.true_fail / (result.true_fail + result.missed)
+    assert result.f1 == pytest.approx(2 * precision * recall / (precision + recall))
+
+
+def test_perfect_inspectors_find_everything(setup):
+    result = simulate(setup(capabilities=(1.0,) * 17), 1)
+    assert result.f1 == 1.0
+    assert result.false_fail == result.missed == 0
+    assert result.reworked + result.scrapped == result.true_fail > 0
+
+
+def test_what_never_becomes_good_is_scrapped_after_the_limit(setup):
+    result = simulate(setup(capabilities=(1.0,) * 17, defect_rate=1.0, rework_limit=2), 1, record=True)
+    assert (result.finished, result.scrapped, result.reworked) == (0, 5, 10)
+    assert sum(each.kind == "assembly" for each in result.activities) == 15
+
+
+@pytest.mark.parametrize("way", list(Inspection))
+def test_without_rework_each_step_is_done_once(setup, way):
+    result = simulate(setup(inspection=way, rework_limit=0, defect_rate=0.5), 1, record=True)
+    assert sum(each.kind == "assembly" for each in result.activities) == 17 * 5
+    assert (result.finished, result.reworked) == (5, 0)
+
+
+def test_conventionally_only_checkpoints_rework_and_only_the_own_inspector_looks(setup, floor):
+    result = simulate(setup(inspection=Inspection.CONVENTIONAL, defect_rate=0.5), 1, record=True)
+    times = defaultdict(int)
+    for each in result.activities:
+        assert each.cell == each.step
+        times[each.workpiece, each.step] += each.kind == "assembly"
+    again = {step for (_, step), count in times.items() if count > 1}
+    assert again
+    assert again <= floor.checkpoints
+    assert all(len(each.answers) == 1 for each in result.rounds)
+
+
+def test_overlapped_rounds_are_continued_by_the_workcells_on_the_way(setup):
+    result = simulate(setup(inspection=Inspection.OVERLAPPED, rework_limit=0), 1, record=True)
+    steps = [each for each in result.rounds if each.step == 4]
+    assert all([inspector for inspector, _ in each.answers][:3] == [4, 5, 6] for each in steps)
+    step_by_step = simulate(setup(rework_limit=0), 1)
+    assert result.makespan_s < step_by_step.makespan_s
+
+
+def test_one_after_another_nobody_waits(setup):
+    result = simulate(setup(together=False), 1, record=True)
+    assert result.wait_s == 0
+    ends = [max(a.end_s for a in of) for of in by_workpiece(result.activities).values()]
+    starts = [min(a.start_s for a in of) for of in by_workpiece(result.activities).values()]
+    assert all(end <= start + 1e-9 for end, start in zip(ends, starts[1:], strict=False))
+
+
+def test_learned_capabilities_follow_the_rule_of_learning(setup):
+    chosen = setup(learn=True, together=False, draw=Anywhere(), rule=Rule.confidence(), workpieces=3)
+    result = simulate(chosen, 5, record=True)
+    standings = [Standing()] * 17
+    for each in result.rounds:
+        for inspector, state in each.answers:
+            standings[inspector] = learned(standings[inspector], state == each.outcome)
+    assert result.learned[-1] == tuple(standing.capability for standing in standings)
+    assert len(result.learned) == 3
+
+
+def test_the_first_learned_rounds_need_many_inspectors(setup):
+    chosen = setup(learn=True, together=False, draw=Anywhere(), rule=Rule.confidence(), rework_limit=0)
+    first = simulate(chosen, 1, record=True).rounds[0]
+    assert len(first.answers) >= 9
+
+
+def test_only_the_sufficiently_capable_are_drawn(setup):
+    rule = Rule.majority(2, maximum=3, minimum_capability=4_000)
+    chosen = setup(rule=rule)
+    for each in simulate(chosen, 1, record=True).rounds:
+        assert all(chosen.capabilities[inspector] >= 0.4 for inspector, _ in each.answers[1:])
+
+
+def test_too_few_capable_inspectors_are_refused(setup):
+    rule = Rule.majority(9, minimum_capability=4_000)
+    for changes in ({"rule": rule}, {"rule": rule, "capabilities": (1.0,) * 17, "learn": True}):
+        with pytest.raises(InvalidSimulation) as refusal:
+            setup(**changes)
+        assert refusal.value.field == "rule.minimum_capability"
+
+
+def test_nearest_first_travels_least(setup):
+    near, budget, anywhere = (
+        sum(simulate(setup(draw=draw, rework_limit=0), seed).inspection_trip_s for seed in SEEDS)
+        for draw in (setup().draw, Budget(8.0), Anywhere())
+    )
+    assert near < budget < anywhere
+
+
+def test_a_sequential_test_decides_on_the_floor(setup):
+    plain = setup(rework_limit=0, defect_rate=0.5, workpieces=20)
+    weights = tuple(true_confusion(value).log_ratios for value in plain.capabilities)
+    test = simulate(
+        setup(rework_limit=0, defect_rate=0.5, workpieces=20, weights=weights, open_round=SequentialRule()), 1
+    )
+    vote = simulate(plain, 1)
+    assert test.decided == vote.decided == 340
+    assert test.f1 > vote.f1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kinds": (Kind.AI,) * 3}, "kinds"),
+        ({"capabilities": (0.5,) * 18}, "capabilities"),
+        ({"capabilities": (0.5,) * 16 + (1.01,)}, "capabilities[16]"),
+        ({"capabilities": (float("nan"),) + (0.5,) * 16}, "capabilities[0]"),
+        ({"defect_rate": 1.5}, "defect_rate"),
+        ({"workpieces": 0}, "workpieces"),
+        ({"rework_limit": -1}, "rework_limit"),
+        ({"rule": Rule(states=("small", "fit", "large"), minimum=5, threshold=UNIT)}, "rule"),
+    ],
+)
+def test_impossible_setups_are_refused(setup, changes, field):
+    with pytest.raises(InvalidSimulation) as refusal:
+        setup(**changes)
+    assert refusal.value.field == field

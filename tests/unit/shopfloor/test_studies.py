@@ -1,0 +1,105 @@
+"""The studies, small: that they run, repeat, write what they say, and compare what they claim to compare."""
+
+import csv
+import statistics
+
+import pytest
+
+from chromatrace.quality.consensus import Tally
+from chromatrace.quality.rules import Rule
+from chromatrace.quality.sequential import SequentialRule
+from chromatrace.quality.shopfloor.draw import Near
+from chromatrace.quality.shopfloor.errors import InvalidSimulation
+from chromatrace.quality.studies.confidence import confidence
+from chromatrace.quality.studies.dependent import dependent
+from chromatrace.quality.studies.learning import learning
+from chromatrace.quality.studies.majority import majority
+from chromatrace.quality.studies.neighbours import neighbours
+from chromatrace.quality.studies.rounds import ask, decide, true_confusion
+from chromatrace.quality.studies.runner import Runner
+from chromatrace.quality.studies.scenarios import scenarios
+from chromatrace.quality.studies.sequential import sequential
+from chromatrace.quality.studies.statistics import mean, quantile, student_quantile
+
+STUDIES = {
+    "scenarios": scenarios,
+    "majority": lambda floor, runner: majority(floor, runner, workpieces=1),
+    "confidence": lambda floor, runner: confidence(floor, runner, workpieces=1),
+    "learning": lambda floor, runner: learning(floor, runner, workpieces=2),
+    "dependent": dependent,
+    "sequential": lambda floor, runner: sequential(floor, runner, workpieces=1),
+    "neighbours": lambda floor, runner: neighbours(floor, runner, steps=4),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_writes_its_rows_and_its_figure(name, floor, tmp_path):
+    study = STUDIES[name](floor, Runner(2, processes=1))
+    assert study.name == name
+    assert study.findings
+    study.write_csv(tmp_path / "study.csv")
+    with (tmp_path / "study.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(study.rows) > 0
+    assert all(None not in row.values() for row in rows)
+    study.write_figure(tmp_path / "one.svg")
+    study.write_figure(tmp_path / "two.svg")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    study.write_figure(tmp_path / "one.png")
+    assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_results_do_not_depend_on_the_number_of_processes(floor):
+    alone, together = (scenarios(floor, Runner(2, processes=count)) for count in (1, 2))
+    assert alone.rows == together.rows
+
+
+def test_progress_tells_of_every_task(floor):
+    heard = []
+    scenarios(floor, Runner(2, processes=1, progress=lambda done, total: heard.append((done, total))))
+    assert heard == [(done, 14) for done in range(1, 15)]
+
+
+@pytest.mark.parametrize(("arguments", "field"), [({"repetitions": 1}, "repetitions"), ({"processes": 0}, "processes")])
+def test_impossible_runners_are_refused(arguments, field):
+    with pytest.raises(InvalidSimulation) as refusal:
+        Runner(**arguments)
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile_of_table"), [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (9, 2.262), (29, 2.045)]
+)
+def test_students_quantiles(freedom, quantile_of_table):
+    assert student_quantile(freedom) == pytest.approx(quantile_of_table, abs=0.004)
+
+
+def test_means_and_quantiles():
+    values = [1.0, 2.0, 3.0, 4.0]
+    found = mean(values)
+    assert found.value == 2.5
+    assert found.half_width == pytest.approx(student_quantile(3) * statistics.stdev(values) / 2)
+    assert quantile(values, 0.5) == 2.5
+    assert (quantile(values, 0), quantile(values, 1)) == (1, 4)
+
+
+def test_all_rules_hear_the_same_answers(floor):
+    capabilities = [0.5] * 17
+    rounds = ask(floor, capabilities, Near(), 34, 0.5, 1)
+    assert [each.answers[0][0] for each in rounds] == list(range(17)) * 2
+    for each in rounds:
+        assert sorted(inspector for inspector, _ in each.answers) == list(range(17))
+    assert rounds == ask(floor, capabilities, Near(), 34, 0.5, 1)
+
+
+def test_a_rule_stops_where_it_is_decided(floor):
+    rounds = ask(floor, [1.0] * 17, Near(), 34, 0.5, 1)
+    score = decide(rounds, lambda: Tally(Rule.majority(5)), [0] * 17, floor)
+    assert (score.f1, score.per_round) == (1.0, 5.0)
+    test = decide(rounds, SequentialRule(), [true_confusion(1.0).log_ratios] * 17, floor)
+    assert (test.f1, test.per_round, test.travel_s) == (1.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(("capability", "wrong"), [(0.0, 0.5), (0.5, 0.25), (1.0, 0.0)])
+def test_the_true_confusion_of_a_capability(capability, wrong):
+    assert true_confusion(capability).miss == pytest.approx(wrong, abs=1e-3)
