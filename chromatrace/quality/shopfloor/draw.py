@@ -15,7 +15,7 @@ from chromatrace.quality.shopfloor.errors import InvalidSimulation
 from chromatrace.quality.shopfloor.floor import ShopFloor
 
 Rings = tuple[tuple[tuple[int, ...], ...], ...]
-"""By workcell: groups of workcells (itself among them), nearest group first."""
+"""By workcell: groups of the others, nearest group first."""
 _WIDER_M = 2.0
 
 
@@ -65,9 +65,10 @@ Draw = Near | Budget | Anywhere
 def rings(floor: ShopFloor, draw: Draw) -> Rings:
     """Who is drawn from, for every place of a workpiece."""
     by_cell = []
-    for row in floor.trips:
+    for start, row in enumerate(floor.trips):
         by_ring: dict[int, list[int]] = {}
         for cell, trip in enumerate(row):
-            by_ring.setdefault(draw.ring(trip.length_m), []).append(cell)
+            if cell != start:
+                by_ring.setdefault(draw.ring(trip.length_m), []).append(cell)
         by_cell.append(tuple(tuple(by_ring[ring]) for ring in sorted(by_ring)))
     return tuple(by_cell)

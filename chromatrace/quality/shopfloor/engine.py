@@ -206,30 +206,32 @@ class Run:
         return end
 
     def _inspect(self, piece: Piece, step: int, log_odds: float) -> Process:
-        """A whole round: the workcell's own inspector, then drawn ones, until it is decided."""
+        """A whole round: the workcell's own inspector, then drawn ones, until it is decided. The inner loop of all."""
         env, free, slots, result = self.env, self.free, self.inspection_slot, self.result
+        timeout, travel_s, book, take = env.timeout, self.travel_s, self._book, self._take_answer
         seen = Inspected(step, log_odds, self.open_round())
-        outcome = self._take_answer(seen, step)
+        outcome = take(seen, step)
         physical = self.setup.inspection is Inspection.PHYSICAL
-        place, now = piece.place, env.now
+        place, now, trips_s = piece.place, env.now, 0.0
         while outcome is None:
             inspector = self._draw(place, seen.asked, now)
             arrival = now
             if physical:
-                travel_s = self.travel_s[place][inspector]
+                trip_s = travel_s[place][inspector]
                 place = inspector
-                result.inspection_trip_s += travel_s
-                arrival += travel_s
+                trips_s += trip_s
+                arrival += trip_s
             start = free[slots[inspector]]
             if start > arrival:
                 result.wait_s += start - arrival
             else:
                 start = arrival
-            end = self._book(piece, step, inspector, start)
-            yield env.timeout(end - now)
-            now = env.now
-            outcome = self._take_answer(seen, inspector)
+            end = book(piece, step, inspector, start)
+            yield timeout(end - now)
+            now = end
+            outcome = take(seen, inspector)
         piece.place = place
+        result.inspection_trip_s += trips_s
         self._judge(piece, step, seen.answers, outcome, log_odds)
         return outcome
 
@@ -317,9 +319,10 @@ class Run:
                 self.weights[inspector] = standing.capability
 
     def _draw(self, place: int, asked: int, now: float) -> int:
-        """The next inspector: at random in the nearest ring where one is free, else whoever is free first."""
-        free, slots = self.free, self.inspection_slot
-        least = self.setup.rule.minimum_capability
+        """The next inspector: the one at hand, at random the nearest who are free, or who is free first."""
+        free, slots, least = self.free, self.inspection_slot, self.setup.rule.minimum_capability
+        if not asked >> place & 1:
+            return place
         for ring in self.rings[place]:
             pool = [cell for cell in ring if not asked >> cell & 1 and free[slots[cell]] <= now]
             if least:
@@ -332,12 +335,11 @@ class Run:
     # The process controller and the conveyor.
 
     def _next_step(self, piece: Piece) -> int:
-        before, done = self.floor.before, piece.done
-        ready = [s for s, bits in enumerate(before) if not done >> s & 1 and bits & done == bits]
+        ready = self.floor.ready(piece.done)
         if len(ready) == 1 or self.setup.order is Order.SERIAL:
             return ready[0]
         free, way, now = self.free, self.on_the_way, self.env.now
-        travel_s = self.travel_s[piece.place] if piece.place >= 0 else (0.0,) * len(before)
+        travel_s = self.travel_s[piece.place] if piece.place >= 0 else (0.0,) * self.floor.cells
         each_s = self.shortest_s + self.spread_s / 2
         return min(ready, key=lambda s: (max(now + travel_s[s], max(now, free[s]) + each_s * way[s]), s))
 

@@ -76,6 +76,7 @@ class ShopFloor:
     before: tuple[int, ...] = field(init=False, repr=False)
     trips: tuple[tuple[Trip, ...], ...] = field(init=False, repr=False)
     travel_s: tuple[tuple[float, ...], ...] = field(init=False, repr=False)
+    _ready: dict[int, tuple[int, ...]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_times(self.times)
@@ -85,6 +86,14 @@ class ShopFloor:
         for checkpoint in self.checkpoints:
             if not 0 <= checkpoint < len(self.steps):
                 raise InvalidShopFloor(f"there is no step number {checkpoint}", field="checkpoints")
+
+    def ready(self, done: int) -> tuple[int, ...]:
+        """The steps that can be done next, `done` (bits) being done."""
+        if done not in self._ready:
+            self._ready[done] = tuple(
+                step for step, bits in enumerate(self.before) if not done >> step & 1 and bits & done == bits
+            )
+        return self._ready[done]
 
     @property
     def cells(self) -> int:

@@ -18,7 +18,7 @@ from chromatrace.quality.shopfloor.draw import Draw, rings
 from chromatrace.quality.shopfloor.floor import ShopFloor
 from chromatrace.quality.shopfloor.setup import Round
 
-_GRID = 2000
+_GRID = 500
 
 
 class Asked(NamedTuple):

@@ -108,18 +108,18 @@ def test_a_checkpoint_that_is_no_step_is_refused():
     assert refusal.value.field == "checkpoints"
 
 
-def test_everybody_is_in_exactly_one_ring_and_rings_widen(floor):
+def test_everybody_else_is_in_exactly_one_ring_and_rings_widen(floor):
     for draw in (Near(), Near(3), Budget(6), Anywhere()):
         for start, around in enumerate(rings(floor, draw)):
-            assert sorted(cell for ring in around for cell in ring) == list(range(floor.cells))
+            assert sorted([start, *(cell for ring in around for cell in ring)]) == list(range(floor.cells))
             reach = [max(floor.trips[start][cell].length_m for cell in ring) for ring in around]
             assert reach == sorted(reach)
 
 
 def test_the_first_ring_is_the_radius_and_the_budget(floor):
     near, budget = rings(floor, Near(2))[0], rings(floor, Budget(6))[0]
-    assert [cell for ring in near[:2] for cell in ring] == [0, 1, 2]
-    assert set(budget[0]) == {cell for cell in range(17) if floor.trips[0][cell].length_m <= 6}
+    assert [cell for ring in near[:2] for cell in ring] == [1, 2, 3, 4]
+    assert set(budget[0]) == {cell for cell in range(17) if 0 < floor.trips[0][cell].length_m <= 6}
 
 
 @pytest.mark.parametrize("draw", [lambda: Near(0), lambda: Budget(-1), lambda: Near(float("inf"))])
