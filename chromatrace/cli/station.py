@@ -142,14 +142,27 @@ def list_(workspace: Workspace, look: bool, as_json: bool) -> None:
         facts["public_key"] = stored.public_key.data
         if look:
             known = workspace.reader.read("RouteVerifier", "stationKey", facts["key"])
-            facts |= {"organisation": known["owner"] or None, "revoked_from": known["revokedFrom"] or None}
+            unverified = known["owner"] and workspace.reader.read("RouteVerifier", "isUnverified", facts["key"])
+            facts |= {
+                "organisation": known["owner"] or None,
+                "revoked_from": known["revokedFrom"] or None,
+                "verified": not unverified if known["owner"] else None,
+            }
         found.append(facts)
 
     def human() -> None:
         for one in found:
-            owner = f"  organisation {one['organisation'] or 'none: not registered'}" if look else ""
-            click.echo(f"{one['station']:<24}  0x{one['key'].hex()}{owner}")
+            click.echo(f"{one['station']:<24}  0x{one['key'].hex()}{_standing(one) if look else ''}")
         if not found:
             click.echo("no station has a key here; make one by `chromatrace station keygen NAME`")
 
     emit(as_json, {"stations": found}, human)
+
+
+def _standing(facts: dict[str, Any]) -> str:
+    """What the chain knows of a key, for people."""
+    if facts["organisation"] is None:
+        return "  not registered"
+    unchecked = "" if facts["verified"] else ", not checked by the chain"
+    revoked = f", revoked from {facts['revoked_from']}" if facts["revoked_from"] else ""
+    return f"  organisation {facts['organisation']}{unchecked}{revoked}"

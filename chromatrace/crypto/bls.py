@@ -185,6 +185,26 @@ def verify_product_and_last(signed: Sequence[tuple[bytes, PublicKey]], aggregate
     return bool(final_verify(miller_loop(aggregate.point + last.point.scalar_mul(coefficient), _G2), product))
 
 
+def verify_each(signed: Sequence[tuple[bytes, PublicKey]], signatures: Sequence[Signature]) -> bool:
+    """Whether each of `signatures` is that of its message and key, in one product; False where there are none.
+
+    With r_i of 128 random bits, secret until now, all of them are, but for chance 2^-128, where
+
+        e(Σ r_i · s_i, g2) = Π e(r_i · H(m_i), pk_i).
+    """
+    if not signed or len(signed) != len(signatures):
+        return False
+    total, product = None, None
+    for (message, key), signature in zip(signed, signatures, strict=True):
+        coefficient = 1 + secrets.randbelow(1 << 128)
+        term = signature.point.scalar_mul(coefficient)
+        hashed = BlstP1Element().hash_to_group(message, SIGNATURE_TAG).scalar_mul(coefficient)
+        factor = miller_loop(hashed, key.point)
+        total = term if total is None else total + term
+        product = factor if product is None else product * factor
+    return bool(final_verify(miller_loop(total, _G2), product))
+
+
 def _factor(message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> BlstFP12Element:
     """e(H(message), key) before the final exponentiation."""
     return miller_loop(BlstP1Element().hash_to_group(message, tag), key.point)

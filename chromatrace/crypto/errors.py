@@ -64,6 +64,7 @@ class RouteRefused(IntegrityError):
     step     number of the first step at which the chain breaks, from 1; None where only the whole could be checked
     station  process name of that step
     reason   why it breaks
+    detail   the message without the step
     """
 
     def __init__(self, message: str, reason: Break, *, step: int | None = None, station: str | None = None) -> None:
@@ -72,5 +73,6 @@ class RouteRefused(IntegrityError):
             field="aggregate" if step is None else f"steps.{step}",
         )
         self.reason = reason
+        self.detail = message
         self.step = step
         self.station = station

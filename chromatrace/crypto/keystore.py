@@ -22,10 +22,13 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from chromatrace.crypto.bls import PublicKey, SecretKey
 from chromatrace.crypto.errors import WrongKeyPassword
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
+from chromatrace.domain.strict_json import parse_any_object
 
 _VERSION = 4
 _SCRYPT = {"dklen": 32, "n": 1 << 18, "r": 8, "p": 1}
 _SCRYPT_LIMIT_BYTES = 1 << 30
+_MOST_PASSES = 16
+_NONCE_BYTES = 16
 _MIN_PASSWORD = 8
 
 
@@ -42,7 +45,7 @@ def save_key(path: Path, secret: SecretKey, password: str, name: str) -> StoredK
     """Writes a new keystore, mode 0600; never over another one."""
     if len(password) < _MIN_PASSWORD:
         raise InvalidInput(f"a password has at least {_MIN_PASSWORD} characters", field="password")
-    salt, nonce = secrets.token_bytes(32), secrets.token_bytes(16)
+    salt, nonce = secrets.token_bytes(32), secrets.token_bytes(_NONCE_BYTES)
     derived = _derive(password, salt, _SCRYPT)
     encrypted = _cipher(derived, nonce, secret.to_bytes())
     keystore = {
@@ -91,13 +94,18 @@ def open_key(path: Path, password: str) -> SecretKey:
         salt, nonce = bytes.fromhex(kdf["params"]["salt"]), bytes.fromhex(cipher["params"]["iv"])
         encrypted, checksum = bytes.fromhex(cipher["message"]), bytes.fromhex(crypto["checksum"]["message"])
         cost = {name: int(kdf["params"][name]) for name in _SCRYPT}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(f"{path} is no EIP-2335 keystore", field="keystore") from error
     if functions != ("scrypt", "sha256", "aes-128-ctr"):
         raise InvalidInput(f"{path} is encrypted with {functions}", field="crypto", hint="scrypt, sha256, aes-128-ctr")
-    if not 0 < 128 * cost["n"] * cost["r"] <= _SCRYPT_LIMIT_BYTES:
-        raise InvalidInput(f"{path} asks for more than 1 GiB of memory", field="crypto.kdf")
-    derived = _derive(password, salt, cost)
+    if cost["dklen"] != _SCRYPT["dklen"] or len(nonce) != _NONCE_BYTES:
+        raise InvalidInput(f"{path} has keys or a nonce of another size", field="crypto")
+    if not 0 < 128 * cost["n"] * cost["r"] <= _SCRYPT_LIMIT_BYTES or not 0 < cost["p"] <= _MOST_PASSES:
+        raise InvalidInput(f"{path} asks for more than 1 GiB of memory or {_MOST_PASSES} passes", field="crypto.kdf")
+    try:
+        derived = _derive(password, salt, cost)
+    except ValueError as error:
+        raise InvalidInput(f"{path} has parameters that are none of scrypt's: {error}", field="crypto.kdf") from error
     if not hmac.compare_digest(_checksum(derived, encrypted), checksum):
         raise WrongKeyPassword(f"the password does not open {path}, or the file is damaged", field="password")
     secret = SecretKey.from_bytes(_cipher(derived, nonce, encrypted))
@@ -108,12 +116,12 @@ def open_key(path: Path, password: str) -> SecretKey:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        keystore = json.loads(path.read_text(encoding="utf-8"))
+        keystore = parse_any_object(path.read_bytes())
     except FileNotFoundError as error:
         raise NotFound(f"there is no keystore {path}", field="keystore", hint="`chromatrace station keygen`") from error
-    except ValueError as error:
-        raise InvalidInput(f"{path} is no JSON", field="keystore") from error
-    if not isinstance(keystore, dict) or keystore.get("version") != _VERSION:
+    except InvalidInput as error:
+        raise InvalidInput(f"{path} is no keystore: {error.message}", field="keystore") from error
+    if keystore.get("version") != _VERSION:
         raise InvalidInput(f"{path} is no EIP-2335 keystore of version {_VERSION}", field="version")
     return keystore
 

@@ -97,7 +97,11 @@ class StepRecord:
 
 def checked_name(name: str, field: str) -> str:
     """A name of a process, station or route as the contract takes it: 1 to 64 bytes of UTF-8."""
-    if not isinstance(name, str) or not 1 <= len(name.encode("utf-8")) <= _MAX_NAME_BYTES:
+    try:
+        size = len(name.encode("utf-8")) if isinstance(name, str) else 0
+    except UnicodeEncodeError:  # half of a surrogate pair, as JSON can spell it
+        size = 0
+    if not 1 <= size <= _MAX_NAME_BYTES:
         raise InvalidInput(f"a name has 1 to {_MAX_NAME_BYTES} bytes of UTF-8, got {name!r}", field=field)
     return name
 

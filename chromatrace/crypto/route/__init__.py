@@ -20,7 +20,15 @@ from chromatrace.crypto.route.link import Component, origin
 from chromatrace.crypto.route.onchain import batches, components_of, key_words, proof_of, proofs_of, signature_words
 from chromatrace.crypto.route.sign import sign_record, sign_step
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, begin
-from chromatrace.crypto.route.verify import Explanation, Finding, explain, verify_aggregate, verify_state, verify_trace
+from chromatrace.crypto.route.verify import (
+    Explanation,
+    Finding,
+    explain,
+    verify_aggregate,
+    verify_assembly,
+    verify_state,
+    verify_trace,
+)
 from chromatrace.domain.rights import RouteKind
 
 __all__ = [
@@ -50,6 +58,7 @@ __all__ = [
     "signature_words",
     "subject_of",
     "verify_aggregate",
+    "verify_assembly",
     "verify_state",
     "verify_trace",
 ]

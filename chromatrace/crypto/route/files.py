@@ -1,14 +1,14 @@
 """Design and trace files, JSON for people and CBOR (RFC 8949, deterministic) for machines; versioned, read strictly.
 
 Schemas `chromatrace.route-design/1` and `chromatrace.route-trace/1`. Both forms hold the same fields; byte strings are
-`0x…` in JSON. A file that has other fields, or misses one, is refused with the field's name.
+`0x…` in JSON. A file that has other fields, or misses one, is refused with the field's name; so is another writing of
+the same, whatever differs.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from io import BytesIO
 from typing import Any, TypeVar
 
 import cbor2
@@ -21,6 +21,7 @@ from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep
 from chromatrace.crypto.step import StepRecord, Verifier
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import RouteKind
+from chromatrace.domain.strict_json import parse_any_object
 
 DESIGN_SCHEMA = "chromatrace.route-design/1"
 TRACE_SCHEMA = "chromatrace.route-trace/1"
@@ -66,6 +67,7 @@ def read_design(data: bytes) -> RouteDesign:
         ),
     )
     fields.done()
+    _require_form(data, (design_to_cbor if _is_cbor(data) else design_to_json)(design))
     return design
 
 
@@ -83,6 +85,7 @@ def read_trace(data: bytes) -> RouteTrace:
         ),
     )
     fields.done()
+    _require_form(data, (trace_to_cbor if _is_cbor(data) else trace_to_json)(trace))
     return trace
 
 
@@ -219,20 +222,22 @@ def _json(value: dict[str, Any]) -> bytes:
 
 def _parsed(data: bytes) -> Mapping[str, Any]:
     try:
-        value = _from_cbor(data) if data and data[0] & 0xE0 == _CBOR_MAP else json.loads(data)
-    except (ValueError, cbor2.CBORDecodeError) as error:
+        value = cbor2.loads(data) if _is_cbor(data) else parse_any_object(data)
+    except (ValueError, cbor2.CBORError, InvalidInput) as error:
         raise InvalidStateFile(f"neither JSON nor CBOR: {error}", hint="give a design or trace file") from error
     if not isinstance(value, dict):
         raise InvalidStateFile("one object is needed")
     return value
 
 
-def _from_cbor(data: bytes) -> Any:
-    stream = BytesIO(data)
-    value = cbor2.CBORDecoder(stream).decode()
-    if stream.read(1) or cbor2.dumps(value, canonical=True) != data:
-        raise InvalidStateFile("the CBOR is not deterministic, or something follows it")
-    return value
+def _is_cbor(data: bytes) -> bool:
+    return bool(data) and data[0] & 0xE0 == _CBOR_MAP
+
+
+def _require_form(data: bytes, written: bytes) -> None:
+    """One thing has one writing: what does not write back to the same bytes is refused, so that none may change."""
+    if data != written:
+        raise InvalidStateFile("the file is not written the one way it can be", hint="keep files as they were written")
 
 
 class _Fields:

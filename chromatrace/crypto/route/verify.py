@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chromatrace.crypto.bls import Signature, verify, verify_product, verify_product_and_last
-from chromatrace.crypto.errors import Break, RouteRefused
+from chromatrace.crypto.bls import Signature, verify, verify_each, verify_product, verify_product_and_last
+from chromatrace.crypto.errors import Break, InvalidPoint, RouteRefused
 from chromatrace.crypto.route.design import RouteDesign
 from chromatrace.crypto.route.link import Component, origin, rebuild
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, origin_of
@@ -14,6 +14,7 @@ from chromatrace.crypto.step import step_message
 from chromatrace.domain.rights import RouteKind
 
 _TEXTS = {
+    Break.COUNT: "not signed yet, or cut off",
     Break.STATION: "another station signed than the design names",
     Break.LINK: "the link does not follow from the steps before it: one was swapped, dropped, repeated or changed",
     Break.SIGNATURE: "the station's signature on its link does not hold",
@@ -94,16 +95,34 @@ def verify_aggregate(
 
 
 def verify_trace(design: RouteDesign, trace: RouteTrace) -> None:
-    """As `verify_state`, of a complete trace; step records, where the trace has them, must be what was signed."""
+    """Returns where a complete trace holds: every state of it, and every step record that it has.
+
+    `RouteRefused` names the first step at which the chain breaks. The signatures are checked in one product.
+    """
     if trace.route != design.route:
         raise RouteRefused("the trace is of another route than the design", Break.ORIGIN)
     _check_shape(design, len(trace.steps), bool(trace.components))
-    for number, step in enumerate(trace.steps, 1):
-        fault = _record_fault(design, trace, number, step)
-        if fault is not None:
-            raise RouteRefused(fault, Break.RECORD, step=number, station=design.station(number).process)
-    state = trace.steps[-1].state
-    verify_state(design, trace.subject, trace.messages, state, trace.components)
+    links = rebuild(design, origin_of(design, trace), trace.messages)
+    for number in range(1, len(design) + 1):
+        _require_follows(design, trace, number, links)
+    signed = [(link, station.key) for link, station in zip(links, design.stations, strict=True)]
+    if not verify_each(signed, [step.state.signature for step in trace.steps]):
+        for number in range(1, len(design) + 1):
+            _require_signed(design, trace, number)
+        raise RouteRefused("the signatures of the stations do not hold together", Break.SIGNATURE)
+
+
+def verify_assembly(design: RouteDesign, trace: RouteTrace, parts: Sequence[tuple[RouteDesign, RouteTrace]]) -> None:
+    """As `verify_trace`, with the components that an assembly names: each is proven, and they are these, in this order.
+
+    Of a component that is an assembly itself, its own components are not looked at.
+    """
+    verify_trace(design, trace)
+    given = tuple(Component(its_design.route, its_trace.subject) for its_design, its_trace in parts)
+    if given != trace.components:
+        raise RouteRefused("the components are not those that the assembly names, in its order", Break.ORIGIN)
+    for its_design, its_trace in parts:
+        verify_trace(its_design, its_trace)
 
 
 def explain(design: RouteDesign, trace: RouteTrace) -> Explanation:
@@ -115,51 +134,53 @@ def explain(design: RouteDesign, trace: RouteTrace) -> Explanation:
     links = rebuild(design, origin_of(design, trace), trace.messages)
     findings: list[Finding] = []
     refusal: RouteRefused | None = None
-    before: SignedState | None = None
     for number, station in enumerate(design.stations, 1):
-        step = trace.steps[number - 1] if number <= len(trace.steps) else None
+        finding = Finding(number, station.process, station.organisation, checked=refusal is None)
         if refusal is None:
-            reason, text = _break_at(design, trace, number, step, links, before)
-            if reason is not None:
-                refusal = RouteRefused(text, reason, step=number, station=station.process)
-            findings.append(Finding(number, station.process, station.organisation, reason, text))
-        else:
-            findings.append(Finding(number, station.process, station.organisation, checked=False))
-        before = step.state if step is not None else None
+            try:
+                _require_follows(design, trace, number, links)
+                _require_signed(design, trace, number)
+            except RouteRefused as refused:
+                refusal = refused
+                finding = replace(finding, reason=refused.reason, text=refused.detail)
+        findings.append(finding)
     if refusal is None and len(trace.steps) > len(design):
         refusal = RouteRefused(f"{len(trace.steps)} steps are signed, the design has {len(design)}", Break.COUNT)
-    if refusal is None:
-        try:
-            verify_trace(design, trace)
-        except RouteRefused as refused:
-            refusal = refused
     return Explanation(refusal is None, tuple(findings), refusal)
 
 
-def _break_at(
-    design: RouteDesign,
-    trace: RouteTrace,
-    number: int,
-    step: SignedStep | None,
-    links: Sequence[bytes],
-    before: SignedState | None,
-) -> tuple[Break | None, str]:
-    if step is None:
-        return Break.COUNT, "not signed yet, or cut off"
+def _require_follows(design: RouteDesign, trace: RouteTrace, number: int, links: Sequence[bytes]) -> None:
+    """Everything about step `number` but whether its signature holds."""
+    station = design.station(number)
+    if number > len(trace.steps):
+        raise _refused(Break.COUNT, number, station.process)
+    step = trace.steps[number - 1]
     fault = _record_fault(design, trace, number, step)
     if fault is not None:
-        return Break.RECORD, fault
-    station, state = design.station(number), step.state
+        raise RouteRefused(fault, Break.RECORD, step=number, station=station.process)
+    state = step.state
     if state.signer != station.key:
-        return Break.STATION, _TEXTS[Break.STATION]
+        raise _refused(Break.STATION, number, station.process)
     if state.link != links[number - 1]:
-        return Break.LINK, _TEXTS[Break.LINK]
+        raise _refused(Break.LINK, number, station.process)
+    before = trace.steps[number - 2].state.aggregate if number > 1 else None
+    if not _adds_up(before, state):
+        # Either may be wrong: the signature is, where it does not hold by itself.
+        _require_signed(design, trace, number)
+        raise _refused(Break.AGGREGATE, number, station.process)
+
+
+def _adds_up(before: Signature | None, state: SignedState) -> bool:
+    try:
+        return state.aggregate == (state.signature if before is None else before + state.signature)
+    except InvalidPoint:  # the sum is infinity, which no aggregate is
+        return False
+
+
+def _require_signed(design: RouteDesign, trace: RouteTrace, number: int) -> None:
+    station, state = design.station(number), trace.steps[number - 1].state
     if not verify(station.key, state.link, state.signature):
-        return Break.SIGNATURE, _TEXTS[Break.SIGNATURE]
-    expected = state.signature if before is None else before.aggregate + state.signature
-    if state.aggregate != expected:
-        return Break.AGGREGATE, _TEXTS[Break.AGGREGATE]
-    return None, ""
+        raise _refused(Break.SIGNATURE, number, station.process)
 
 
 def _record_fault(design: RouteDesign, trace: RouteTrace, number: int, step: SignedStep) -> str | None:

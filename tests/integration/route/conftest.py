@@ -1,10 +1,12 @@
 """Stations registered and routes designed on a real deployment; calls simulated or sent by Example Glass's operator."""
 
+import json
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from click.testing import CliRunner
 from route_line import PLANT, Claim, Line, station
 
 from chromatrace.chain import commands
@@ -12,8 +14,12 @@ from chromatrace.chain.abi import contract, decode_revert
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.cli.workspace import Workspace
+from chromatrace.config import Settings
+from chromatrace.crypto import keystore
 from chromatrace.crypto.route import Profile, RouteKind, key_words, signature_words
 from chromatrace.crypto.step import Verifier
+from chromatrace.domain.errors import ChromaTraceError
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
 
@@ -100,3 +106,34 @@ def consortium_on(node, manifest, folder):
 def rig(anvil, deployment, tmp_path_factory):
     with consortium_on(anvil, deployment, tmp_path_factory.mktemp("route")) as chain:
         yield Rig(chain, Verifier(deployment.chain_id, deployment.address("RouteVerifier")))
+
+
+@pytest.fixture
+def workspace_settings(rig, tmp_path):
+    """Of the command line, on the chain of `rig`, in a folder of the test's own."""
+    known = rig.chain.manifest
+    contracts = {
+        name: {"address": one.address, "block": one.block, "code_hash": "0x" + one.code_hash.hex()}
+        for name, one in known.contracts.items()
+    }
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"chain_id": known.chain_id, "block": known.block, "contracts": contracts}))
+    return Settings(rpc_url=rig.chain.rpc.url, data=tmp_path / "data", manifest=manifest, dev_account=0)
+
+
+@pytest.fixture
+def run(workspace_settings, tmp_path, monkeypatch):
+    """Runs a command and returns its JSON; a refusal is raised."""
+    monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "a station's password")
+    monkeypatch.setitem(keystore._SCRYPT, "n", 1 << 12)
+    monkeypatch.chdir(tmp_path)
+
+    def command(group, *words, status=0):
+        with Workspace(workspace_settings) as workspace:
+            answer = CliRunner().invoke(group, [*words, "--json"], obj=workspace)
+        if isinstance(answer.exception, ChromaTraceError):
+            raise answer.exception
+        assert answer.exit_code == status, answer.output
+        return json.loads(answer.stdout)
+
+    return command

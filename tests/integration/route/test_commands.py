@@ -2,47 +2,22 @@
 
 import json
 import stat
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 from route_line import PLANT, digest
 
+from chromatrace.chain.errors import ContractRefusal
 from chromatrace.cli.route import route
 from chromatrace.cli.station import station
 from chromatrace.cli.workspace import Workspace
-from chromatrace.config import Settings
-from chromatrace.crypto import keystore
-from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotFound
+from chromatrace.crypto.errors import Break, InvalidStateFile, RouteRefused, WrongKeyPassword
+from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotAuthorised, NotFound
 from chromatrace.domain.identifiers import BatchKey
 
 DIGEST = "0x" + digest("head").hex()
 BATCH = "09521234543213/L7"
-
-
-@pytest.fixture
-def run(rig, tmp_path, monkeypatch):
-    """Runs a command and returns its JSON; a refusal is raised."""
-    monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "a station's password")
-    monkeypatch.setitem(keystore._SCRYPT, "n", 1 << 12)
-    manifest = tmp_path / "manifest.json"
-    known = rig.chain.manifest
-    contracts = {
-        name: {"address": one.address, "block": one.block, "code_hash": "0x" + one.code_hash.hex()}
-        for name, one in known.contracts.items()
-    }
-    manifest.write_text(json.dumps({"chain_id": known.chain_id, "block": known.block, "contracts": contracts}))
-    settings = Settings(rpc_url=rig.chain.rpc.url, data=tmp_path / "data", manifest=manifest, dev_account=0)
-    monkeypatch.chdir(tmp_path)
-
-    def command(group, *words, status=0):
-        with Workspace(settings) as workspace:
-            answer = CliRunner().invoke(group, [*words, "--json"], obj=workspace)
-        if isinstance(answer.exception, ChromaTraceError):
-            raise answer.exception
-        assert answer.exit_code == status, answer.output
-        return json.loads(answer.stdout)
-
-    return command
 
 
 def signed(run, names, trace, *subject):
@@ -61,7 +36,9 @@ def test_from_keys_to_proof(run, tmp_path):
         registered = run(station, "register", name)
         assert (registered["key"], registered["organisation"]) == (made["key"], PLANT)
         keys.append(made["key"])
+    run(station, "keygen", "spare")
     listed = run(station, "list", "--chain")["stations"]
+    assert (listed.pop()["organisation"], {one["verified"] for one in listed}) == (None, {True})
     assert [(one["station"], one["key"], one["organisation"]) for one in listed] == [
         (name, key, PLANT) for name, key in zip(names, keys, strict=True)
     ]
@@ -107,13 +84,115 @@ def test_a_fault_is_caught_and_named(run, tmp_path):
 
     document = json.loads((tmp_path / "lot.json").read_text())
     document["steps"][0]["record"]["digest"] = "0x" + digest("other").hex()
-    (tmp_path / "lot.json").write_text(json.dumps(document))
+    (tmp_path / "lot.json").write_text(json.dumps(document, indent=1) + "\n")
     found = run(route, "explain", "design.json", "lot.json", status=1)
     assert (found["proven"], found["breaks_at"], found["reason"]) == (False, 1, "record")
     for command in ("verify", "prove"):
         with pytest.raises(ChromaTraceError) as refused:
             run(route, command, "design.json", "lot.json")
         assert refused.value.field == "steps.1"
+
+
+def test_an_assembly_is_verified_with_its_components(run, tmp_path):
+    for name in ("film", "join"):
+        run(station, "keygen", name)
+        run(station, "register", name)
+    film = run(route, "design", "film", "--step", "coating=film", "--out", "film.json")["route"]
+    run(route, "design", "window", "--assembly", "--step", "joining=join", "--out", "window.json")
+    parts, words = ["0x" + digest(f"pane {n}").hex() for n in range(2)], []
+    for n, part in enumerate(parts):
+        sign = ("sign", "film.json", f"pane{n}.cbor", "--station", "film", "--digest", DIGEST)
+        run(route, *sign, "--subject", part)
+        words += ["--component", f"{film}:{part}"]
+    sign = ("sign", "window.json", "window.cbor", "--station", "join", "--digest", DIGEST)
+    with pytest.raises(InvalidInput) as refused:
+        run(route, *sign, "--subject", DIGEST)
+    assert refused.value.field == "components"
+    run(route, *sign, "--subject", DIGEST, *words)
+    check = ("verify", "window.json", "window.cbor")
+    in_order = [word for n in range(2) for word in ("--part", "film.json", f"pane{n}.cbor")]
+    assert run(route, *check)["components_checked"] == 0
+    assert run(route, *check, *in_order)["components_checked"] == 2
+    for wrong in (in_order[3:] + in_order[:3], in_order[:3]):
+        with pytest.raises(RouteRefused) as refused:
+            run(route, *check, *wrong)
+        assert refused.value.reason is Break.ORIGIN
+    prove = ("prove", "window.json", "window.cbor")
+    with pytest.raises(ContractRefusal) as refused:
+        run(route, *prove)
+    assert refused.value.name == "ComponentNotProven"
+    run(route, "prove", "film.json", "pane0.cbor", "pane1.cbor")
+    assert run(route, *prove)["subjects"] == [DIGEST]
+
+
+def test_people_read_the_chain_step_by_step(run, workspace_settings, tmp_path):
+    for name in ("a", "b"):
+        run(station, "keygen", name)
+        run(station, "register", name)
+    run(route, "design", "told", "--step", "one=a", "--step", "two=b", "--out", "design.json")
+    signed(run, ["a", "b"], "lot.json", "--subject", DIGEST)
+
+    def told(group, *words):
+        with Workspace(workspace_settings) as workspace:
+            return CliRunner().invoke(group, words, obj=workspace).stdout.splitlines()
+
+    lines = told(route, "explain", "design.json", "lot.json")
+    assert [line.split()[:3] for line in lines[1:3]] == [["1", "one", "holds"], ["2", "two", "holds"]]
+    assert lines[3] == "proven in order: all 2 stations signed"
+    text = (tmp_path / "lot.json").read_text()
+    document = json.loads(text)
+    document["steps"][0]["link"] = DIGEST
+    (tmp_path / "lot.json").write_text(json.dumps(document, indent=1) + "\n")
+    lines = told(route, "explain", "design.json", "lot.json")
+    assert "BREAKS   the link does not follow from the steps before it" in lines[1]
+    assert lines[2].endswith("not looked at: the chain is broken before it")
+    assert lines[3].startswith("NOT PROVEN: step 1 (one): ")
+    listed = told(station, "list", "--chain")
+    assert [line.split()[0] for line in listed] == ["a", "b"]
+    assert all(line.endswith(f"organisation {PLANT}") for line in listed)
+
+
+def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkeypatch):
+    run(station, "keygen", "a")
+    run(station, "register", "a")
+    run(route, "design", "strict", "--step", "one=a", "--out", "design.json")
+    signed(run, ["a"], "lot.json", "--subject", DIGEST)
+    good = (tmp_path / "lot.json").read_bytes()
+    for junk in (
+        b"",
+        b"no file of ours",
+        b"[" * 100_000,
+        b'{"schema": ' * 100_000,
+        good[:-2],
+        good.replace(b" ", b"  ", 1),
+    ):
+        (tmp_path / "junk.json").write_bytes(junk)
+        for command in (("verify", "design.json", "junk.json"), ("explain", "junk.json", "lot.json")):
+            with pytest.raises(InvalidStateFile):
+                run(route, *command)
+    with pytest.raises(Conflict) as refused:
+        run(station, "keygen", "a")
+    assert refused.value.field == "keystore"
+    (tmp_path / "data" / "keys" / "stations" / "junk.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(InvalidInput):
+        run(station, "list")
+    monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "another password")
+    sign = ("sign", "design.json", "next.json", "--station", "a", "--digest", DIGEST, "--subject", DIGEST)
+    with pytest.raises(WrongKeyPassword) as refused:
+        run(route, *sign)
+    assert (refused.value.field, (tmp_path / "next.json").exists()) == ("password", False)
+    monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "short")
+    with pytest.raises(InvalidInput) as refused:
+        run(station, "keygen", "b")
+    assert refused.value.field == "password"
+
+
+def test_who_acts_for_nobody_registers_no_station(run, workspace_settings):
+    run(station, "keygen", "a")
+    with Workspace(replace(workspace_settings, dev_account=9)) as workspace:
+        answer = CliRunner().invoke(station, ["register", "a"], obj=workspace)
+    assert isinstance(answer.exception, NotAuthorised)
+    assert answer.exception.field == "signer"
 
 
 def test_refusals_name_the_field(run):
@@ -124,13 +203,24 @@ def test_refusals_name_the_field(run):
         (("fetch", DIGEST, "--out", "d.json"), NotFound, "route"),
         (("fetch", "0x00", "--out", "d.json"), InvalidInput, "route"),
         (("verify", "none.json", "none.json"), NotFound, "design"),
+        (("explain", "none.json", "none.json"), NotFound, "design"),
+        (("prove", "none.json", "none.json"), NotFound, "design"),
+        (("sign", "none.json", "t.json", "--station", "a", "--digest", DIGEST), NotFound, "design"),
     ):
         with pytest.raises(error) as refused:
             run(route, *arguments)
         assert refused.value.field == field
-    with pytest.raises(InvalidInput) as refused:
-        run(station, "keygen", "../elsewhere")
-    assert refused.value.field == "station"
+    for command in ("keygen", "register", "revoke"):
+        with pytest.raises(InvalidInput) as refused:
+            run(station, command, "../elsewhere")
+        assert refused.value.field == "station"
+    for command in ("register", "revoke"):
+        with pytest.raises(NotFound) as refused:
+            run(station, command, "nobody")
+        assert refused.value.field == "keystore"
+    with pytest.raises(ContractRefusal) as refused:
+        run(station, "revoke", DIGEST)
+    assert refused.value.name == "UnknownStationKey"
 
 
 def test_a_revoked_station_is_listed_so(run):

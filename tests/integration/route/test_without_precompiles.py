@@ -4,11 +4,21 @@ import pytest
 from conftest import Rig, consortium_on, proof
 from route_line import Claim, digest, station
 
+from app import create_app
+from chromatrace.chain import commands
 from chromatrace.chain.errors import ContractRefusal
+from chromatrace.cli.portal import portal_config
+from chromatrace.cli.route import route as route_commands
+from chromatrace.cli.station import station as station_commands
+from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.route import key_words, proof_of, proofs_of, signature_words, verify_trace
 from chromatrace.crypto.step import Verifier
+from chromatrace.domain.identifiers import BatchKey
+from chromatrace.index import Follower
+from chromatrace.index.views import RouteProofState
 
 SUBJECT = digest("batch")
+KEY = BatchKey.parse("09521234543213", "U1")
 FIRST_PRECOMPILE = "0x0000000000000000000000000000000000000010"
 
 
@@ -82,3 +92,45 @@ def test_a_signature_is_recorded_and_never_counts(rig, line, trace):
     claim = Claim(SUBJECT, trace.messages[:1], trace.state)
     assert refused(rig, "recordUnverified", route, *proof(claim)).name == "WrongStepCount"
     assert refused(rig, "recordUnverified", digest("no route"), *proof(claim)).name == "UnknownRoute"
+
+
+def test_from_the_keys_to_the_page_nothing_is_called_proven(run, rig, workspace_settings):
+    """The whole way at the command line, the index and the portal: recorded, marked, and said to be unchecked."""
+    for name in ("s201", "s202"):
+        run(station_commands, "keygen", name)
+        with pytest.raises(ContractRefusal) as refusal:
+            run(station_commands, "register", name)
+        assert refusal.value.name == "PrecompileUnavailable"
+        assert not run(station_commands, "register", name, "--unverified")["verified"]
+    assert [one["verified"] for one in run(station_commands, "list", "--chain")["stations"]] == [False, False]
+    steps = ("--step", "sputtering=s201", "--step", "inspection=s202", "--requires-proof")
+    route = run(route_commands, "design", "unchecked", *steps, "--out", "design.json")["route"]
+    sign = ("sign", "design.json", "lot.json", "--digest", "0x" + SUBJECT.hex(), "--station")
+    run(route_commands, *sign, "s201", "--batch", f"{KEY.gtin}/{KEY.lot}")
+    run(route_commands, *sign, "s202")
+    assert run(route_commands, "verify", "design.json", "lot.json")["proven"], (
+        "off chain it is checked, by whoever asks"
+    )
+    with pytest.raises(ContractRefusal) as refusal:
+        run(route_commands, "prove", "design.json", "lot.json")
+    assert refusal.value.name == "StationKeyIsUnverified"
+    assert not run(route_commands, "prove", "design.json", "lot.json", "--record-unverified")["proven"]
+
+    content = commands.Registration(KEY, 10, digest("document"), bytes(32), bytes.fromhex(route[2:]))
+    rig.chain.submit(commands.register_batch(content))
+    with Workspace(workspace_settings) as workspace:
+        Follower(workspace.index, workspace.rpc, workspace.manifest).sync()
+        batch = workspace.index.batch_by_key(KEY)
+        proof = workspace.index.proof_of(batch.batch_id, batch.route)
+        assert (proof.state, proof.proven) == (RouteProofState.RECORDED, None)
+        assert [step.verified for step in workspace.index.route(batch.route).steps] == [False, False]
+        client = create_app(portal_config(workspace), workspace.spool).test_client()
+        page = client.get(f"/01/{KEY.gtin}/10/{KEY.lot}").text
+        facts = client.get(f"/api/v1/batches/{KEY.gtin}/{KEY.lot}").json["route"]
+    assert "Not checked by the chain" in page
+    assert page.count("key not checked by the chain") == 2
+    assert "proven in order" not in page.lower()
+    assert (facts["state"], [step["key_checked_by_chain"] for step in facts["steps"]]) == (
+        "recorded-not-verified",
+        [False, False],
+    )

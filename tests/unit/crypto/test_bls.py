@@ -11,6 +11,7 @@ from chromatrace.crypto.bls import (
     SecretKey,
     Signature,
     verify,
+    verify_each,
     verify_product,
     verify_product_and_last,
 )
@@ -76,6 +77,15 @@ def test_errors_of_aggregate_and_last_do_not_cancel():
     assert not verify_product_and_last(SIGNED, aggregate + d, SINGLES[2] - d)
     assert not verify_product_and_last(SIGNED, aggregate, SINGLES[1])
     assert not verify_product_and_last(SIGNED, aggregate + d, SINGLES[2])
+
+
+def test_errors_of_single_signatures_do_not_cancel():
+    d = A.sign(b"junk")
+    assert verify_each(SIGNED, SINGLES)
+    assert not verify_each(SIGNED, [SINGLES[0] + d, SINGLES[1] - d, SINGLES[2]])
+    assert not verify_each(SIGNED, [SINGLES[1], SINGLES[0], SINGLES[2]])
+    assert not verify_each(SIGNED, SINGLES[:2])
+    assert not verify_each([], [])
 
 
 def test_sum_at_infinity_is_refused():

@@ -107,10 +107,38 @@ def test_a_design_file_is_read_with_its_proofs_of_possession(line):
         read_design(changed(design_to_json(line.design), ("stations", 1, "organisation"), 2))
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"7", b"\xa1", b"\xff", "Ä".encode("latin-1")])
+DEEP = [b"[" * 100_000, b'{"schema":' * 100_000, b"\xa1\x61a" + b"\x81" * 100_000]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"7", b"\xa1", b"\xff", "Ä".encode("latin-1"), *DEEP], ids=range(10)
+)
 def test_what_is_neither_json_nor_cbor_is_refused(data):
     with pytest.raises(InvalidStateFile):
         read_trace(data)
+
+
+def test_another_writing_of_the_same_file_is_refused(line, trace):
+    for read, data in ((read_trace, trace_to_json(trace)), (read_design, design_to_json(line.design))):
+        document = json.loads(data)
+        for other in (
+            json.dumps(document).encode(),
+            data + b"\n",
+            data.replace(b"0x", b"0X", 1),
+            data.replace(b'"schema"', b'"schema": "x", "schema"', 1),
+            json.dumps(dict(reversed(document.items())), indent=1).encode() + b"\n",
+        ):
+            with pytest.raises(InvalidStateFile):
+                read(other)
+
+
+def test_half_a_surrogate_pair_is_no_name(trace, line):
+    with pytest.raises(InvalidStateFile) as refused:
+        read_trace(changed(trace_to_json(trace), ("steps", 0, "record", "process"), "\ud800"))
+    assert refused.value.field == "steps.1.record.process"
+    with pytest.raises(InvalidStateFile) as refused:
+        read_design(changed(design_to_json(line.design), ("stations", 0, "process"), "\ud800"))
+    assert refused.value.field == "stations.1.process"
 
 
 def test_cbor_that_is_not_deterministic_is_refused(trace):

@@ -81,6 +81,12 @@ def test_damage_is_told(stored):
         (lambda document: document.pop("crypto"), "keystore"),
         (lambda document: document["crypto"]["kdf"].update(function="pbkdf2"), "crypto"),
         (lambda document: document["crypto"]["kdf"]["params"].update(n=1 << 30), "crypto.kdf"),
+        (lambda document: document["crypto"]["kdf"]["params"].update(n=3), "crypto.kdf"),
+        (lambda document: document["crypto"]["kdf"]["params"].update(n="1e400"), "keystore"),
+        (lambda document: document["crypto"]["kdf"]["params"].update(p=1 << 30), "crypto.kdf"),
+        (lambda document: document["crypto"]["kdf"]["params"].update(dklen=8), "crypto"),
+        (lambda document: document["crypto"]["cipher"]["params"].update(iv="00"), "crypto"),
+        (lambda document: document["crypto"].update(kdf=[]), "keystore"),
         (lambda document: document.update(pubkey=secret("B").public_key.data.hex()), "pubkey"),
     ],
 )
@@ -94,6 +100,8 @@ def test_other_files_are_refused(stored, change, field):
 def test_no_such_file(tmp_path):
     with pytest.raises(NotFound):
         keystore.open_key(tmp_path / "none.json", PASSWORD)
-    (tmp_path / "text.json").write_text("no json")
-    with pytest.raises(InvalidInput):
-        keystore.describe_key(tmp_path / "text.json")
+    for junk in (b"no json", b"\xff", b"[]", b"[" * 100_000, b'{"version": 4, "version": 4}'):
+        (tmp_path / "text.json").write_bytes(junk)
+        with pytest.raises(InvalidInput) as refused:
+            keystore.describe_key(tmp_path / "text.json")
+        assert refused.value.field == "keystore"
