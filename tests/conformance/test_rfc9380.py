@@ -29,15 +29,19 @@ def expected(vector):
 
 
 def test_off_chain(suite):
-    assert len(suite["vectors"]) >= 5
+    assert len(suite["vectors"]) == 5
     for vector in suite["vectors"]:
         hashed = IDENTITY.sign(vector["msg"].encode(), suite["dst"].encode())
         assert g1_to_evm(hashed.data) == expected(vector)
 
 
 def test_through_solidity(suite, harness):
-    for vector in suite["vectors"]:
-        assert harness.hash_to_g1(vector["msg"].encode(), suite["dst"].encode()) == expected(vector)
+    passed = [
+        vector
+        for vector in suite["vectors"]
+        if harness.hash_to_g1(vector["msg"].encode(), suite["dst"].encode()) == expected(vector)
+    ]
+    assert len(passed) == len(suite["vectors"]) == 5
 
 
 def test_other_tag_gives_another_point(suite, harness):

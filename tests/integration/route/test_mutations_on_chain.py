@@ -1,32 +1,85 @@
-"""Any single change to any byte of the calldata of a valid proof is refused by the contract: 10,000 of them."""
+"""Any single change to any byte of the calldata of a valid proof is refused by the contract: 10,000 of them in all.
 
+CHROMATRACE_MUTATIONS sets another number.
+"""
+
+import os
 import random
 
 import pytest
-from conftest import proof
-from route_line import Claim, digest
+from route_line import PLANT, digest, secret
 
 from chromatrace.chain.abi import contract
+from chromatrace.crypto.route import (
+    Component,
+    RouteKind,
+    components_of,
+    key_words,
+    proof_of,
+    proofs_of,
+    prove_possession,
+    signature_words,
+)
 
-MUTATIONS = 10_000
+MUTATIONS = int(os.environ.get("CHROMATRACE_MUTATIONS", "10000"))
 BATCH = 250
+SELECTOR = 4
+KEY_AND_POSSESSION = (36, 36 + 256 + 128)
+"""In the calldata of a registration; its name is no input of the proof."""
+
+
+@pytest.fixture(scope="module")
+def line(rig):
+    return rig.line(2)
+
+
+def one(rig, line):
+    return "proveRoute", (line.design.route, *proof_of(line.design, line.trace(digest("mutated batch"))))
+
+
+def many(rig, line):
+    traces = [line.trace(digest(f"mutated batch {n}")) for n in range(2)]
+    return "proveRoutes", (line.design.route, *proofs_of(line.design, traces))
+
+
+def assembly(rig, line):
+    parts = [line.trace(digest(f"mutated part {n}")) for n in range(2)]
+    rig.chain.send("RouteVerifier", "proveRoutes", line.design.route, *proofs_of(line.design, parts))
+    joined = rig.line(2, RouteKind.ASSEMBLY)
+    trace = joined.trace(digest("mutated product"), [Component(line.design.route, part.subject) for part in parts])
+    return "proveAssembly", (joined.design.route, *proof_of(joined.design, trace), components_of(trace))
+
+
+def registration(rig, line):
+    key = secret("a mutated station")
+    possession = prove_possession(key, PLANT, rig.verifier)
+    return "registerStationKey", ("mutated", key_words(key.public_key), signature_words(possession))
+
+
+CASES = [
+    (one, 0.5, {"UnknownRoute", "HeadMismatch", "PrecompileRefused"}),
+    (many, 0.2, {"UnknownRoute", "HeadMismatch", "PrecompileRefused"}),
+    (assembly, 0.2, {"UnknownRoute", "ComponentNotProven", "HeadMismatch", "PrecompileRefused"}),
+    (registration, 0.1, {"PrecompileRefused"}),
+]
 
 
 @pytest.mark.slow
-def test_every_mutation_of_the_calldata_is_refused(rig):
-    line = rig.line(2)
-    trace = line.trace(digest("mutated batch"))
-    args = proof(Claim(trace.subject, trace.messages, trace.state))
-    valid = contract("RouteVerifier").encode("proveRoute", line.design.route, *args)
+@pytest.mark.parametrize(("build", "share", "expected"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_every_mutation_of_the_calldata_is_refused(rig, line, build, share, expected):
+    function, arguments = build(rig, line)
+    valid = contract("RouteVerifier").encode(function, *arguments)
+    begin, end = KEY_AND_POSSESSION if build is registration else (SELECTOR, len(valid))
     assert rig.outcomes([valid]) == [None]
-    chance, names = random.Random(2537), set()
-    for start in range(0, MUTATIONS, BATCH):
+    chance, names, left = random.Random(2537), set(), int(MUTATIONS * share)
+    while left:
         mutants = []
-        for _ in range(BATCH):
+        for _ in range(min(BATCH, left)):
             mutant = bytearray(valid)
-            mutant[4 + chance.randrange(len(valid) - 4)] ^= chance.randrange(1, 256)
+            mutant[chance.randrange(begin, end)] ^= chance.randrange(1, 256)
             mutants.append(bytes(mutant))
+        left -= len(mutants)
         for mutant, refused in zip(mutants, rig.outcomes(mutants), strict=True):
-            assert refused is not None, f"passed, from {start}: {mutant.hex()}"
+            assert refused is not None, f"passed, {left} left: {mutant.hex()}"
             names.add(refused.name)
-    assert {"UnknownRoute", "HeadMismatch", "PrecompileRefused"} <= names
+    assert expected <= names

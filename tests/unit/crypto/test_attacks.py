@@ -16,12 +16,16 @@ from chromatrace.crypto.route import (
     explain,
     prove_possession,
     sign_record,
+    verify_aggregate,
+    verify_assembly,
     verify_state,
     verify_trace,
 )
 from chromatrace.domain.errors import InvalidInput
 
 SUBJECT = digest("batch")
+HEAD_ONLY = {"junk link"}
+"""Attacks whose aggregate is honest: only the head that they claim is not."""
 
 
 @pytest.fixture(scope="module", params=list(Profile))
@@ -45,6 +49,19 @@ def test_attack_is_refused(line, trace, attack):
     with pytest.raises(RouteRefused) as refused:
         verify_state(line.design, claim.subject, claim.messages, claim.state)
     assert refused.value.reason is attack.reason
+
+
+@pytest.mark.parametrize("attack", [one for one in ATTACKS if one.refusal], ids=lambda attack: attack.name)
+def test_attack_is_refused_without_the_states(line, trace, attack):
+    """As a contract and a reader of a proof bundle have it: messages, one aggregate, and the head that is claimed."""
+    claim = attack.build(line, trace)
+    arguments = line.design, claim.subject, claim.messages, claim.state.aggregate
+    if attack.name in HEAD_ONLY:
+        assert verify_aggregate(*arguments) != claim.state.link
+        return
+    with pytest.raises(RouteRefused) as refused:
+        verify_aggregate(*arguments)
+    assert refused.value.reason is (Break.COUNT if attack.reason is Break.COUNT else Break.AGGREGATE)
 
 
 def test_nothing_signed_is_no_proof(line):
@@ -134,6 +151,22 @@ def test_an_assembly_is_bound_to_its_components():
         line.trace(SUBJECT)
     with pytest.raises(InvalidInput):
         Line.of(2).trace(SUBJECT, parts)
+
+
+def test_an_assembly_is_proven_with_its_components():
+    film, line = Line.of(2, name="film"), Line.of(2, kind=RouteKind.ASSEMBLY)
+    parts = [film.trace(digest(f"pane {n}")) for n in range(2)]
+    trace = line.trace(SUBJECT, [Component(film.design.route, part.subject) for part in parts])
+    proven = [(film.design, part) for part in parts]
+    verify_assembly(line.design, trace, proven)
+    other = (film.design, film.trace(digest("another pane")))
+    for given in (proven[::-1], proven[:1], [], [proven[0], other], [*proven, other]):
+        with pytest.raises(RouteRefused) as refused:
+            verify_assembly(line.design, trace, given)
+        assert refused.value.reason is Break.ORIGIN
+    with pytest.raises(RouteRefused) as refused:
+        verify_assembly(line.design, trace, [proven[0], (film.design, replace(parts[1], steps=parts[1].steps[:1]))])
+    assert refused.value.reason is Break.COUNT
 
 
 def test_a_corrupted_aggregate_spoils_nothing_after_it_in_the_evm_profile():
