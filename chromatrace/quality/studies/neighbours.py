@@ -117,10 +117,10 @@ def _findings(summary: tuple[Row, ...]) -> tuple[Finding, ...]:
     by_key = {(row["draw"], row["rule"]): row for row in summary}
     findings = []
     for rule in _RULES:
-        near, budget = by_key["nearest first", rule], by_key["within 6 m", rule]
+        near, budget = by_key["nearest first", rule], by_key["within 4 m", rule]
         findings.append(
             Finding(
-                f"{rule}: a draw within 6 m protects the steps of the first poor workcell",
+                f"{rule}: a draw within 4 m protects the steps of the first poor workcell",
                 f"their F1 {near['f1_at_cluster']} to {budget['f1_at_cluster']}; "
                 f"travel {near['travel_s'].value:.0f} to {budget['travel_s'].value:.0f} s a step",
                 budget["f1_at_cluster"].low > near["f1_at_cluster"].high,

@@ -35,7 +35,13 @@ _MAJORITY = (3, 5, 7, 9)
 _CONFIDENCE = (0.5, REFERENCE, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 _NOISY_OR = (0.8, 0.9, 0.95, 0.99, 0.999)
 _ERRORS = (0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.003, 0.001, 0.0001)
-_COLOURS = {"majority": "#8c96a0", "confidence": "#44566b", "noisy-or": "#8aa35c", "sequential": "#b3452c"}
+_COLOURS = {
+    "majority": "#8c96a0",
+    "confidence": "#44566b",
+    "noisy-or": "#8aa35c",
+    "sequential, at least 3": "#dfa08f",
+    "sequential": "#b3452c",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ def _openers() -> Openers:
     rules += [("confidence", t, Rule.confidence(t)) for t in _CONFIDENCE]
     rules += [("noisy-or", t, Rule.noisy_or(t)) for t in _NOISY_OR]
     opened: Openers = [(name, threshold, partial(Tally, rule)) for name, threshold, rule in rules]
-    return opened + [("sequential", error, SequentialRule(error, error)) for error in _ERRORS]
+    opened += [("sequential", error, SequentialRule(error, error)) for error in _ERRORS]
+    return opened + [("sequential, at least 3", error, SequentialRule(error, error, minimum=3)) for error in _ERRORS]
 
 
 def _learn(rounds: list[Asked], cells: int) -> tuple[list[int], list[tuple[float, float]]]:
@@ -92,7 +99,7 @@ def _run(task: _Task) -> Found:
     found = {}
     for weights in (KNOWN, LEARNED):
         for name, threshold, opener in _openers():
-            chosen = for_test if name == "sequential" else for_votes
+            chosen = for_test if name.startswith("sequential") else for_votes
             score = decide(rounds, opener, chosen[weights], floor)
             found[weights, name, threshold] = (score.f1, score.per_round)
     return found
