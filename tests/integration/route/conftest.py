@@ -1,105 +1,16 @@
-"""Stations registered and routes designed on a real deployment; calls simulated or sent by Example Glass's operator."""
+"""The rig of `route_rig` on Anvil, and the command line on its chain."""
 
 import json
-import warnings
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import pytest
 from click.testing import CliRunner
-from route_line import PLANT, Claim, Line, station
+from route_rig import Rig, consortium_on
 
-from chromatrace.chain import commands
-from chromatrace.chain.abi import contract, decode_revert
-from chromatrace.chain.client import Chain
-from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli.workspace import Workspace
 from chromatrace.config import Settings
 from chromatrace.crypto import keystore
-from chromatrace.crypto.route import Profile, RouteKind, key_words, signature_words
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.domain.identifiers import Gln
-from chromatrace.domain.rights import OrganisationKind, Role
-
-GAS = hex(2**24)
-
-
-@dataclass
-class Rig:
-    """The chain as the routes' tests use it."""
-
-    chain: Chain
-    verifier: Verifier
-    registered: set = field(default_factory=set)
-    designed: dict = field(default_factory=dict)
-
-    def line(self, steps, kind=RouteKind.PROCESSING, name=None, required=False):
-        """A designed route, its stations registered; the same one when asked for again."""
-        names = tuple(f"station {n}" for n in range(1, steps + 1)) if isinstance(steps, int) else tuple(steps)
-        name = name or f"{kind.name.lower()} of {len(names)}"
-        if name not in self.designed:
-            for known in dict.fromkeys(names):
-                self.register(known)
-            line = Line.of(names, Profile.EVM, self.verifier, name, kind)
-            keys, processes = (
-                [one.key_id for one in line.design.stations],
-                [one.process for one in line.design.stations],
-            )
-            receipt = self.chain.send("RouteVerifier", "designRoute", name, kind, required, keys, processes)
-            assert receipt.event("RouteDesigned").args["route"] == line.design.route
-            self.designed[name] = line
-        return self.designed[name]
-
-    def register(self, name):
-        if name in self.registered:
-            return
-        one = station(name, self.verifier)
-        words = key_words(one.key), signature_words(one.possession)
-        self.chain.send("RouteVerifier", "registerStationKey", name, *words)
-        self.registered.add(name)
-
-    def call(self, function, *args):
-        """Simulates a call with EIP-7825's gas; raises the decoded refusal."""
-        data = contract("RouteVerifier").encode(function, *args)
-        return self.outcomes([data])[0]
-
-    def refusal(self, function, *args):
-        """The refusal of a simulated call, or None where it passes."""
-        return self.call(function, *args)
-
-    def outcomes(self, payloads):
-        """What many simulated calls refuse: a `ContractRefusal` each, or None."""
-        fields = {"from": self.chain.sender, "to": self.verifier.address, "gas": GAS}
-        requests = [("eth_call", [fields | {"data": "0x" + data.hex()}, "latest"]) for data in payloads]
-        answers = self.chain.rpc.batch_outcomes(requests)
-        return [decode_revert(answer.data) if isinstance(answer, Exception) else None for answer in answers]
-
-
-def proof(claim: Claim):
-    """The arguments of `proveRoute` after the route, unchecked."""
-    state = claim.state
-    return (claim.subject, state.link, signature_words(state.aggregate)), list(claim.messages)
-
-
-@contextmanager
-def consortium_on(node, manifest, folder):
-    """The deployed chain with Example Glass and its operator; undone at the end."""
-    rpc = node.rpc(timeout_s=120)
-    mark = rpc.call("evm_snapshot")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DevKeyWarning)
-        signer = dev_signer(0, manifest.chain_id)
-    with Outbox(folder / "outbox.db") as outbox:
-        chain = Chain(rpc, manifest, outbox, signer)
-        roles = Role.ADMIN | Role.PRODUCER | Role.GATEWAY
-        kind = OrganisationKind.MANUFACTURER
-        receipt = chain.submit(commands.register_organisation(kind, Gln("9521234000013"), roles, "Example Glass"))
-        assert receipt.event("OrganisationRegistered").args["organisation"] == PLANT
-        chain.submit(commands.appoint_operator(chain.sender, PLANT, roles))
-        yield chain
-    rpc.call("evm_revert", mark)
 
 
 @pytest.fixture(scope="module")

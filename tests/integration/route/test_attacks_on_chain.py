@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from conftest import proof
 from route_line import ATTACKS, PLANT, Claim, digest, secret, station
+from route_rig import proof
 
 from chromatrace.crypto.bls import PublicKey
 from chromatrace.crypto.eip2537 import g1_from_evm, g1_to_evm, g2_to_evm, words

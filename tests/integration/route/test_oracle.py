@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 import route_oracle
-from conftest import proof
 from route_line import Claim, digest, secret
+from route_rig import proof
 
 from chromatrace.crypto.errors import RouteRefused
 from chromatrace.crypto.route import verify_state

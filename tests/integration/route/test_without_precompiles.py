@@ -1,8 +1,8 @@
 """A chain without EIP-2537: no key and no proof passes, and what is recorded is marked as verified by nobody."""
 
 import pytest
-from conftest import Rig, consortium_on, proof
 from route_line import Claim, digest, station
+from route_rig import Rig, consortium_on, proof
 
 from app import create_app
 from chromatrace.chain import commands
