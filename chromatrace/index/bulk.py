@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -13,11 +13,23 @@ from chromatrace.index.models import Unsigned64, to_signed
 
 Row = dict[str, Any]
 
+_MANY = 1000
+
 
 def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Inserts rows given by column name; every column must be there."""
-    if rows:
-        connection.exec_driver_sql(_insert_sql(table, _mark(connection)), [_parameters(table)(row) for row in rows])
+    if not rows:
+        return
+    values = [_parameters(table)(row) for row in rows]
+    if len(rows) < _MANY:
+        connection.exec_driver_sql(_insert_sql(table, _mark(connection)), values)
+        return
+    # Binding a value costs more than writing it, and most columns of new rows are all alike.
+    columns = list(zip(*values, strict=True))
+    marks = [_literal(column) or _mark(connection) for column in columns]
+    varying = [column for column, mark in zip(columns, marks, strict=True) if mark == _mark(connection)]
+    sql = _insert_sql(table, _mark(connection), tuple(marks))
+    connection.exec_driver_sql(sql, list(zip(*varying, strict=True)))
 
 
 def insert_tuples(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
@@ -55,10 +67,20 @@ def _parameters(table: Table) -> Callable[[Row], tuple[Any, ...]]:
     return parameters
 
 
-@cache
-def _insert_sql(table: Table, mark: str) -> str:
+def _literal(column: Sequence[Any]) -> str | None:
+    """The SQL for a column whose values are all the same number, truth value or None; else None."""
+    value = column[0]
+    if not (value is None or type(value) in (bool, int)) or column.count(value) != len(column):
+        return None
+    if any(type(one) is not type(value) for one in column):
+        return None
+    return "NULL" if value is None else str(value).upper()
+
+
+@lru_cache(maxsize=256)
+def _insert_sql(table: Table, mark: str, marks: tuple[str, ...] = ()) -> str:
     names = ", ".join(f'"{column.name}"' for column in table.columns)
-    return f'INSERT INTO "{table.name}" ({names}) VALUES ({", ".join([mark] * len(table.columns))})'  # noqa: S608
+    return f'INSERT INTO "{table.name}" ({names}) VALUES ({", ".join(marks or [mark] * len(table.columns))})'  # noqa: S608
 
 
 @cache

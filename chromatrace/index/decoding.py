@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from chromatrace.chain.abi import Event
@@ -24,6 +25,8 @@ Decoder = Callable[[bytes, bytes], dict[str, Any]]
 """(topics one after the other, data) -> arguments by name, in the order of the ABI."""
 
 _SMALL = re.compile(r"uint(8|16|24|32|40|48|56|64)")
+_TYPE = re.compile(r"(?:\([^()]*\)|\w+)(?:\[\d*\])*")
+"""One type in a list of types; a struct in parentheses, arrays with their brackets."""
 _SHORT_BYTES = re.compile(r"bytes([1-9]|[12][0-9]|3[01])")
 
 
@@ -58,7 +61,7 @@ def decode(contract: str, topics: bytes, data: bytes) -> tuple[str, dict[str, An
 def _compiled(event: Event) -> Decoder:
     indexed = {name for name, _ in event.indexed}
     plain = [name for name in event.names if name not in indexed]
-    types = event.data.name[1:-1].split(",") if plain else []
+    types = _TYPE.findall(event.data.name[1:-1])
     topic_words = [_static_word(codec.name) for _, codec in event.indexed]
     data_words = [_static_word(kind) or _dynamic(kind) for kind in types]
     if None in topic_words or None in data_words or len(types) != len(plain):
@@ -67,15 +70,20 @@ def _compiled(event: Event) -> Decoder:
     words = [word for word in topic_words + data_words if word is not None]
     head_of_topics = struct.Struct(">32x" + "".join(word[0] for word in topic_words if word))
     head_of_data = struct.Struct(">" + "".join(word[0] for word in data_words if word))
-    order = [(name, names.index(name), words[names.index(name)][1]) for name in event.names]
+    places = [names.index(name) for name in event.names]
+    in_order = itemgetter(*places) if len(places) > 1 else tuple
+    finishes = [(name, finish) for name, (_, finish) in zip(names, words, strict=True) if finish]
 
     def decoded(topics: bytes, data: bytes) -> dict[str, Any]:
         try:
             values = head_of_topics.unpack(topics) + head_of_data.unpack_from(data)
+            found = dict(zip(event.names, in_order(values), strict=True))
+            for name, finish in finishes:
+                found[name] = finish(found[name], data)
+            return found
         except struct.error:
             # Too short: let the one that explains refuse it.
             return event.decode([topics[at : at + 32] for at in range(0, len(topics), 32)], data)
-        return {name: finish(values[at], data) if finish else values[at] for name, at, finish in order}
 
     return decoded
 
@@ -109,6 +117,8 @@ def _dynamic(kind: str) -> _Word | None:
             return "24xQ", _bytes
         case "bytes32[]":
             return "24xQ", _words
+        case "(bytes32,uint32)[]":
+            return "24xQ", _inputs
     return None
 
 
@@ -125,3 +135,13 @@ def _words(offset: int, data: bytes) -> list[bytes]:
     start = offset + 32
     end = start + 32 * int.from_bytes(data[offset:start], "big")
     return [data[at : at + 32] for at in range(start, end, 32)]
+
+
+_INPUT = struct.Struct(">32s28xI")
+
+
+def _inputs(offset: int, data: bytes) -> list[dict[str, Any]]:
+    """`IBatchRegistry.Input`s."""
+    start = offset + 32
+    end = start + _INPUT.size * int.from_bytes(data[offset:start], "big")
+    return [{"batch": batch, "quantity": quantity} for batch, quantity in _INPUT.iter_unpack(data[start:end])]

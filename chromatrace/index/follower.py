@@ -28,6 +28,7 @@ _TRIES = 8
 _MAX_BACK_OFF_S = 30.0
 _LOOK_S = 1.0
 _MANY_EVENTS = 20_000
+_SOME_EVENTS = 5_000
 
 
 class Follower:
@@ -127,17 +128,36 @@ class Follower:
             done.tell(cursor, head, progress)
         target = self._target(head)
         written = False
-        with _no_collections():
+        with _no_collections(), self._indexes_at_the_end(cursor) as much_comes:
             for found in self._ranges(cursor, target):
                 done.events += self._store.append(cursor, found, sight)
                 cursor, written = found.end, True
                 done.tell(cursor, head, progress)
+                if done.events > _SOME_EVENTS and cursor.number < target:
+                    much_comes()
         if done.events > _MANY_EVENTS:
             optimise(self._index.engine)
         if not written and time.monotonic() - self._looked > _LOOK_S:
             self._store.look(cursor, sight)
             self._looked = time.monotonic()
         return done.progress(cursor, head)
+
+    @contextmanager
+    def _indexes_at_the_end(self, start: Header) -> Iterator[Callable[[], None]]:
+        """What is yielded puts the making of indexes off, where an empty database is filled, until this ends."""
+        deferred = False
+
+        def much_comes() -> None:
+            nonlocal deferred
+            if not deferred and start.number < self._first_block:
+                self._store.defer_indexes()
+                deferred = True
+
+        try:
+            yield much_comes
+        finally:
+            if deferred:
+                self._store.restore_indexes()
 
     def _ranges(self, after: Header, target: int) -> Iterator[LogRange]:
         """The ranges up to `target`, each read from the chain while the one before is being written."""
@@ -212,6 +232,7 @@ class Follower:
                 field="database_url",
                 hint="build it again (`chromatrace index rebuild`), or name another database for this chain",
             )
+        self._store.restore_indexes()
         self._verified = True
 
 

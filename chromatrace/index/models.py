@@ -9,7 +9,7 @@ on every database; every value below 2**63 reads as itself.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Index, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, SmallInteger, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -56,6 +56,13 @@ class Unsigned64(TypeDecorator[int]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
         """From the database."""
         return None if value is None else to_unsigned(value)
+
+
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
+"""An integer that is a table's whole key: by this name SQLite keeps the rows under it, without a second tree."""
+
+_ONE_TREE = {"sqlite_with_rowid": False}
+"""For small rows under a key of several columns: SQLite keeps them in the key's own tree."""
 
 
 class Base(DeclarativeBase):
@@ -106,7 +113,7 @@ class RecentBlock(Bookkeeping):
     """The last blocks up to the cursor, with or without events: where to look for a common ancestor first."""
 
     __tablename__ = "recent_blocks"
-    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
     parent_hash: Mapped[bytes] = mapped_column(LargeBinary)
     time: Mapped[int] = mapped_column(BigInteger)
@@ -119,7 +126,7 @@ class Block(Content):
     """A block with events of ours."""
 
     __tablename__ = "blocks"
-    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
     time: Mapped[int] = mapped_column(BigInteger)
 
@@ -128,7 +135,7 @@ class Transaction(Content):
     """A transaction with events of ours."""
 
     __tablename__ = "transactions"
-    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary, index=True)
 
 
@@ -137,7 +144,7 @@ class Event(Content):
     event that our ABIs do not know."""
 
     __tablename__ = "events"
-    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     block_number: Mapped[int] = mapped_column(BigInteger)
     tx_position: Mapped[int] = mapped_column(BigInteger)
     contract: Mapped[str] = mapped_column(String(40))
@@ -156,7 +163,7 @@ class Organisation(Content):
     """An organisation."""
 
     __tablename__ = "organisations"
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     kind: Mapped[int] = mapped_column(SmallInteger)
     gln: Mapped[int] = mapped_column(BigInteger, index=True)
     name: Mapped[str] = mapped_column(Text)
@@ -210,7 +217,7 @@ class Anchor(Content):
     """An anchored head of a log."""
 
     __tablename__ = "anchors"
-    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     channel: Mapped[bytes] = mapped_column(LargeBinary)
     size: Mapped[int] = mapped_column(Unsigned64)
     previous_size: Mapped[int] = mapped_column(Unsigned64)
@@ -273,7 +280,7 @@ class Inspection(Content):
     """A verdict as the inspector signed it."""
 
     __tablename__ = "inspections"
-    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     batch: Mapped[bytes] = mapped_column(LargeBinary, index=True)
     stage: Mapped[int] = mapped_column(SmallInteger)
     verdict: Mapped[int] = mapped_column(SmallInteger)
@@ -291,7 +298,7 @@ class Offer(Content):
     """An offer of custody and what became of it."""
 
     __tablename__ = "offers"
-    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     batch: Mapped[bytes] = mapped_column(LargeBinary, index=True)
     from_organisation: Mapped[int] = mapped_column(BigInteger, index=True)
     to_organisation: Mapped[int] = mapped_column(BigInteger, index=True)
@@ -426,4 +433,4 @@ class Record(Content):
     subject: Mapped[bytes] = mapped_column(LargeBinary)
     preceding: Mapped[bytes | None] = mapped_column(LargeBinary)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
-    __table_args__ = (Index("ix_records_subject", "subject", "position", "place"),)
+    __table_args__ = (Index("ix_records_subject", "subject", "position", "place"), _ONE_TREE)

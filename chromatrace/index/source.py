@@ -132,29 +132,32 @@ class Source:
         """Puts the node's logs into `found`; returns the blocks whose times the node did not give with them."""
         timeless: list[int] = []
         names, logs, blocks, transactions = self._names, found.logs, found.blocks, found.transactions
+        in_block, in_transaction = "", ""
+        first = tx_position = 0
         for log in raw:
-            number = int(log["blockNumber"], 16)
-            if number not in blocks:
-                block_hash = bytes.fromhex(log["blockHash"][2:])
+            # A block's logs mostly follow one another, and a transaction's: told once.
+            if log["blockHash"] != in_block:
+                in_block, in_transaction = log["blockHash"], ""
+                number = int(log["blockNumber"], 16)
+                first = position(number, 0)
+                block_hash = bytes.fromhex(in_block[2:])
                 header = known.get(number)
                 if header is not None and header.hash != block_hash:
                     raise Reorganised
+                if blocks.get(number, (block_hash, 0))[0] != block_hash:
+                    raise Reorganised
                 stamp = log.get("blockTimestamp")
-                if header is None and stamp is None:
+                if header is None and stamp is None and number not in blocks:
                     timeless.append(number)
                 blocks[number] = block_hash, header.time if header else int(stamp or "0x0", 16)
-            tx_position = position(number, int(log["transactionIndex"], 16))
-            if tx_position not in transactions:
-                transactions[tx_position] = bytes.fromhex(log["transactionHash"][2:])
-            logs.append(
-                (
-                    position(number, int(log["logIndex"], 16)),
-                    tx_position,
-                    names[log["address"].lower()],
-                    bytes.fromhex("".join(log["topics"]).replace("0x", "")),
-                    bytes.fromhex(log["data"][2:]),
-                )
-            )
+            if log["transactionHash"] != in_transaction:
+                in_transaction = log["transactionHash"]
+                tx_position = first + int(log["transactionIndex"], 16)
+                transactions[tx_position] = bytes.fromhex(in_transaction[2:])
+            topics = "".join(log["topics"]).replace("0x", "")
+            name = names.get(log["address"]) or names[log["address"].lower()]
+            place = first + int(log["logIndex"], 16)
+            logs.append((place, tx_position, name, bytes.fromhex(topics), bytes.fromhex(log["data"][2:])))
         logs.sort()
         return timeless
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, func, select, text, update
+from sqlalchemy import Index as SqlIndex
 
 from chromatrace.index import bulk
 from chromatrace.index.decoding import decode, kinds
@@ -107,6 +108,29 @@ class Store:
             )
             bulk.insert(connection, table_of(Cursor), [{"id": 1} | _cursor_values(before, sight)])
 
+    def defer_indexes(self) -> None:
+        """Drops what only readers and undoing need: to be made at the end of a long backfill, in one go each.
+
+        Only in SQLite: PostgreSQL would wait for every reader to look away.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.begin() as connection:
+                for index in _secondary_indexes():
+                    index.drop(connection, checkfirst=True)
+
+    def restore_indexes(self) -> None:
+        """Makes again what `defer_indexes` dropped, here or in a process that was killed since."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._engine.connect() as connection:
+            present = set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'index'")))
+            missing = [index for index in _secondary_indexes() if index.name not in present]
+        if not missing:
+            return
+        with self._engine.begin() as connection:
+            for index in missing:
+                index.create(connection)
+
     def clear(self) -> None:
         """Empties every table."""
         with self._engine.begin() as connection:
@@ -164,6 +188,10 @@ class Store:
                 )
             yield connection
             connection.execute(update(Cursor).values(**_cursor_values(after, sight)))
+
+
+def _secondary_indexes() -> list[SqlIndex]:
+    return sorted((index for table in content_tables() for index in table.indexes), key=lambda index: str(index.name))
 
 
 def optimise(engine: Engine) -> None:

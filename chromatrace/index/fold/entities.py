@@ -49,15 +49,24 @@ class EntityFold(ABC):
     def apply(self, events: Sequence[EventRecord]) -> None:
         """Folds events in their order into the states, loading those that are not here yet."""
         keys = [self.key_of(event.subject) for event in events]
-        created = {key for key, event in zip(keys, events, strict=True) if self.creates(event)}
-        self._load({key: None for key in keys if key not in created and key not in self._states})
+        states, fold = self._states, self.fold
+        created: set[Key] = set()
+        missing: dict[Key, None] = {}
         for key, event in zip(keys, events, strict=True):
-            self._states[key] = self.fold(key, self._states.get(key), event)
-            self._dirty[key] = None
+            if self.creates(event):
+                created.add(key)
+            elif key not in created and key not in states:
+                missing[key] = None
+        if missing:
+            self._load(missing)
+        for key, event in zip(keys, events, strict=True):
+            states[key] = fold(key, states.get(key), event)
+        self._dirty.update(dict.fromkeys(keys))
 
     def write(self) -> None:
         """Writes the changed rows."""
-        new = [self._states[key] for key in self._dirty if key not in self._stored]
+        # In the order of their keys: neighbours in a tree are cheap to insert.
+        new = [self._states[key] for key in sorted(self._dirty) if key not in self._stored]
         old = [self._states[key] for key in self._dirty if key in self._stored]
         bulk.insert(self._connection, self.table, new)
         bulk.replace(self._connection, self.table, old)

@@ -8,12 +8,15 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# SQLite keeps rows under a key of this name, without a second tree.
+_ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Makes every table."""
     op.create_table(
         "anchors",
-        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("position", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("channel", sa.LargeBinary(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("previous_size", sa.BigInteger(), nullable=False),
@@ -68,7 +71,7 @@ def upgrade() -> None:
     op.create_index("ix_batches_producer", "batches", ["producer", "position"], unique=False)
     op.create_table(
         "blocks",
-        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
@@ -108,7 +111,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "events",
-        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("position", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
         sa.Column("tx_position", sa.BigInteger(), nullable=False),
         sa.Column("contract", sa.String(length=40), nullable=False),
@@ -133,7 +136,7 @@ def upgrade() -> None:
     op.create_index("ix_grants_reader", "grants", ["reader"], unique=False)
     op.create_table(
         "inspections",
-        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("position", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("batch", sa.LargeBinary(), nullable=False),
         sa.Column("stage", sa.SmallInteger(), nullable=False),
         sa.Column("verdict", sa.SmallInteger(), nullable=False),
@@ -150,7 +153,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_inspections_batch"), "inspections", ["batch"], unique=False)
     op.create_table(
         "offers",
-        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("position", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("batch", sa.LargeBinary(), nullable=False),
         sa.Column("from_organisation", sa.BigInteger(), nullable=False),
         sa.Column("to_organisation", sa.BigInteger(), nullable=False),
@@ -179,7 +182,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_operators_organisation"), "operators", ["organisation"], unique=False)
     op.create_table(
         "organisations",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
         sa.Column("gln", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -201,7 +204,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "recent_blocks",
-        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("parent_hash", sa.LargeBinary(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
@@ -209,7 +212,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "transactions",
-        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("position", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("position"),
     )

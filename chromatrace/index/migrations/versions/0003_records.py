@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("preceding", sa.LargeBinary(), nullable=True),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("position", "place"),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_records_record"), "records", ["record"], unique=False)
     op.create_index("ix_records_subject", "records", ["subject", "position", "place"], unique=False)
