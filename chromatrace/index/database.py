@@ -18,16 +18,17 @@ from chromatrace.index.digest import digest_of
 from chromatrace.index.errors import IndexUnavailable
 from chromatrace.index.lock import WriterLock, lock_for
 from chromatrace.index.queries.events import EventQueries
+from chromatrace.index.queries.find import FindQueries
+from chromatrace.index.queries.orders import OrderQueries
 from chromatrace.index.queries.parties import PartyQueries
 from chromatrace.index.queries.process import ProcessQueries
-from chromatrace.index.queries.records import RecordQueries
 from chromatrace.index.queries.routes import RouteQueries
 from chromatrace.index.queries.trace import TraceQueries
 
 _NO_TABLE = re.compile(r"no such table|relation .* does not exist")
 
 
-class Queries(TraceQueries, RouteQueries, ProcessQueries, RecordQueries, PartyQueries, EventQueries):
+class Queries(TraceQueries, FindQueries, OrderQueries, RouteQueries, ProcessQueries, PartyQueries, EventQueries):
     """Every question that the index answers."""
 
 

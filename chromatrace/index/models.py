@@ -263,6 +263,7 @@ class Batch(Content):
         Index("ix_batches_producer", "producer", "position"),
         Index("ix_batches_custodian", "custodian", "position"),
         Index("ix_batches_gtin", "gtin", "position"),
+        Index("ix_batches_lot", "lot"),
     )
 
 

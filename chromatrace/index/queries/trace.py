@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
 
 from chromatrace.domain.identifiers import BatchId
+from chromatrace.index.genealogy import Direction, HolderImpact, Link, RecallImpact, TraceStep, TraceView
 from chromatrace.index.models import BatchInput
 from chromatrace.index.queries.base import chunks
 from chromatrace.index.queries.batches import BatchQueries
-from chromatrace.index.views import Direction, HolderImpact, Link, RecallImpact, TraceStep, TraceView
 
 MAX_BATCHES = 10_000
 
@@ -45,6 +47,18 @@ class TraceQueries(BatchQueries):
         holders = sorted((HolderImpact(number, *sums) for number, sums in held.items()), key=_most_units)
         return RecallImpact(batch_id, trace, tuple(holders), trace.truncated)
 
+    def used_of(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, int]:
+        """How many units of each went into other batches, all together; batches that went into none are left out."""
+        found: dict[BatchId, int] = {}
+        for part in chunks(batch_ids):
+            statement = (
+                select(BatchInput.input, func.sum(BatchInput.quantity).label("used"))
+                .where(BatchInput.input.in_(part))
+                .group_by(BatchInput.input)
+            )
+            found |= {BatchId(row.input): int(row.used) for row in self.rows(statement)}
+        return found
+
     def _trace(
         self, origin: BatchId, direction: Direction, max_depth: int | None, max_batches: int
     ) -> TraceView | None:
@@ -72,7 +86,8 @@ class TraceQueries(BatchQueries):
         views = self.batches_by_id(list(depths))
         if origin not in views:
             return None
-        steps = tuple(TraceStep(views[batch], depth) for batch, depth in depths.items())
+        used = self.used_of(list(depths))
+        steps = tuple(TraceStep(views[batch], depth, used.get(batch, 0)) for batch, depth in depths.items())
         return TraceView(origin, direction, steps, tuple(links), bool(open_ends), tuple(open_ends))
 
     def _links(self, level: list[BatchId], direction: Direction) -> list[Link]:

@@ -10,8 +10,8 @@ from synthetic import Ledger, batch_id, registered
 
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId
+from chromatrace.index.genealogy import Direction, HolderImpact, Link
 from chromatrace.index.models import BatchInput
-from chromatrace.index.views import Direction, HolderImpact, Link
 
 
 def naive(edges, origin, direction):
@@ -38,18 +38,25 @@ def trace(index, number, direction, **limits):
 def test_random_genealogies(seed, direction):
     chance = random.Random(seed)
     ledger = Ledger()
-    edges, size = set(), chance.randint(5, 40)
+    edges, units, size = set(), {}, chance.randint(5, 40)
     blocks = []
     for number in range(size):
-        inputs = chance.sample(range(number), min(number, chance.randrange(4)))
-        edges |= {(number, made_of) for made_of in inputs}
+        inputs = [
+            (one, chance.randint(1, 60)) for one in chance.sample(range(number), min(number, chance.randrange(4)))
+        ]
+        edges |= {(number, made_of) for made_of, _ in inputs}
+        units |= {(number, made_of): quantity for made_of, quantity in inputs}
         blocks.append([registered(number, inputs)])
     ledger.blocks(blocks)
+    used = {number: sum(units[edge] for edge in edges if edge[1] == number) for number in range(size)}
     for origin in range(size):
         view = trace(ledger.index, origin, direction)
         depths, links = naive(edges, origin, direction)
         assert {step.batch.batch_id: step.depth for step in view.steps} == {batch_id(n): d for n, d in depths.items()}
-        assert sorted(view.links, key=str) == sorted((Link(batch_id(a), batch_id(b), 1) for a, b in links), key=str)
+        expected = {Link(batch_id(a), batch_id(b), units[a, b]) for a, b in links}
+        assert (set(view.links), len(view.links)) == (expected, len(expected))
+        assert {step.batch.batch_id: step.used for step in view.steps} == {batch_id(n): used[n] for n in depths}
+        assert all(step.overused is (step.used > 100) for step in view.steps)
         assert [step.depth for step in view.steps] == sorted(depths.values())
         assert (view.truncated, view.open_ends) == (False, ())
 
