@@ -99,6 +99,12 @@ class ChainPort:
         """Raises `RightsUnknown` where the chain does not answer."""
         self._read("Consortium", "organisationCount")
 
+    def latest(self) -> tuple[int, int]:
+        """Number and time (Unix seconds) of the chain's newest block; `RightsUnknown` where it does not answer."""
+        self.ping()
+        block = self._rpc.call("eth_getBlockByNumber", "latest", False)
+        return int(block["number"], 16), int(block["timestamp"], 16)
+
     def _read(self, name: str, function: str, *args: Any) -> Any:
         try:
             if not self._verified:

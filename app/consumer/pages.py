@@ -106,13 +106,16 @@ def health() -> Any:
     """How far the index is and whether the chain answers: 200 where both are well, 503 where not."""
     here = portal()
     head = here.index.head()
+    lag, lag_s = head.lag_blocks, head.lag_s
     try:
-        here.chain.ping()
+        number, time_s = here.chain.latest()
         chain_answers = True
+        if head.indexed_time is not None:
+            # What the chain says now, not when the follower last looked: it may be dead.
+            lag, lag_s = max(0, number - head.indexed_block), max(0, time_s - head.indexed_time)
     except (RightsUnknown, Unavailable):
         chain_answers = False
-    lag = head.lag_blocks
-    fresh = lag is not None and lag <= here.config.max_index_lag_blocks
+    fresh = lag is not None and lag - (head.confirmations or 0) <= here.config.max_index_lag_blocks
     status = "ok" if fresh and chain_answers else "lagging" if chain_answers else "chain-unavailable"
     answer = {
         "status": status,
@@ -121,7 +124,8 @@ def health() -> Any:
         "indexed_block": head.indexed_block,
         "indexed_time": head.indexed_time,
         "lag_blocks": lag,
-        "lag_s": head.lag_s,
+        "lag_s": lag_s,
+        "confirmations": head.confirmations,
         "checked_at": head.checked_at,
     }
     return jsonify(answer), 200 if status == "ok" else 503

@@ -7,7 +7,7 @@ import threading
 
 import click
 
-from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.output import emit, err, json_option, progress
 from chromatrace.cli.workspace import Workspace
 
 
@@ -38,6 +38,71 @@ def sync(workspace: Workspace, confirmations: int, finalized: bool, watch: bool,
             signal.signal(name, lambda *_: stop.set())
         err.print("following; Ctrl-C ends it")
         follower.run(stop)
+
+
+@index.command()
+@click.option("--confirmations", default=0, show_default=True, type=click.IntRange(0), help="Blocks to wait for.")
+@click.option("--finalized", is_flag=True, help="Take only what the chain calls final.")
+@json_option
+@click.pass_obj
+def rebuild(workspace: Workspace, confirmations: int, finalized: bool, as_json: bool) -> None:
+    """Empty the index and build it again from the chain: the same content, to the digest.
+
+    `identical` compares the digests before and after where the chain stood still, and is null where it went on.
+    """
+    from chromatrace.index import Follower
+
+    opened = workspace.open_index()
+    reached = opened.head().indexed_block
+    before = opened.digest()
+    follower = Follower(opened, workspace.rpc, workspace.manifest, confirmations=confirmations, finalized=finalized)
+    with progress("rebuilding", hidden=as_json) as show:
+        done = follower.rebuild(lambda at: show(at.indexed_block))
+    after = opened.digest()
+    identical = after == before if done.indexed_block == reached else None
+    facts = {
+        "events": done.events,
+        "indexed_block": done.indexed_block,
+        "digest": after,
+        "digest_before": before,
+        "identical": identical,
+    }
+    emit(as_json, facts)
+    if identical is False:
+        err.print("the content changed: the index before was not what the chain says now", style="red")
+        raise SystemExit(1)
+
+
+@index.command()
+@click.option(
+    "--max-lag", default=50, show_default=True, type=click.IntRange(0), help="Blocks behind that are healthy."
+)
+@json_option
+@click.pass_obj
+def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:
+    """Say how far the index is, in blocks and seconds, without moving it. Exit status 1 where it is too far behind.
+
+    Confirmations that the follower waits for do not count as lag. The portal's /healthz says the same to a monitor.
+    """
+    head = workspace.open_index().head()
+    latest = workspace.rpc.call("eth_getBlockByNumber", "latest", False)
+    number, seconds = int(latest["number"], 16), int(latest["timestamp"], 16)
+    behind = number - head.indexed_block if head.indexed_block >= 0 else None
+    healthy = behind is not None and behind - (head.confirmations or 0) <= max_lag
+    facts = {
+        "chain_id": head.chain_id,
+        "indexed_block": head.indexed_block,
+        "indexed_time": head.indexed_time,
+        "chain_head": number,
+        "lag_blocks": behind,
+        "lag_seconds": None if head.indexed_time is None else max(0, seconds - head.indexed_time),
+        "confirmations": head.confirmations,
+        "checked_at": head.checked_at,
+        "healthy": healthy,
+    }
+    emit(as_json, facts)
+    if not healthy:
+        raise SystemExit(1)
 
 
 @index.command()

@@ -98,7 +98,7 @@ class World:
     # -- single acts
 
     def register(self, account=MAKER, inputs=(), quantity=None, many=1):
-        """Registers batches; returns the identifier of the first."""
+        """Registers batches of these inputs (one unit of each, or (batch, units)); returns the first one's identifier."""
         registrations, keys = [], []
         for _ in range(many):
             keys.append(BatchKey.parse(str(self.random.choice(GTINS)), f"L{self.random.getrandbits(40):010X}"))
@@ -111,7 +111,7 @@ class World:
                     "serialRoot": self.random.choice([bytes(32), digest]),
                     "contentDigest": digest,
                     "route": bytes(32),
-                    "inputs": [(one, 1) for one in inputs],
+                    "inputs": [one if isinstance(one, tuple) else (one, 1) for one in inputs],
                 }
             )
         if self.send(account, "BatchRegistry", "registerMany", registrations):
