@@ -80,9 +80,10 @@ def _card(step: TraceStep, names: Names, *, chosen: bool) -> Node:
     elif batch.state in _GOOD:
         tone = Tone.GOOD
     state = "recalled" if batch.recalled else "on hold" if batch.on_hold else batch.state.name.lower().replace("_", " ")
-    if step.overused:
-        state += f", {step.used - batch.quantity:,} units too many used"
     product = names.product(step)
     first = f"{product} · {batch.quantity:,}" if product else f"{batch.quantity:,} units"
     second = f"{state} · {names.holder(batch.custodian)}"
+    if step.overused:
+        excess = step.used - batch.quantity
+        second = f"{excess:,} unit{'s' * (excess != 1)} too many used"
     return Node(_id(batch.batch_id), str(batch.lot), (first, second), tone, chosen, names.link(step))

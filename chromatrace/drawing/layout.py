@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from chromatrace.drawing.graph import Graph
 
@@ -189,9 +189,7 @@ def _distance(heights: Sequence[float], above: Place, below: Place) -> float:
 
 def _spread(wished: Sequence[float], gaps: Sequence[float]) -> list[float]:
     """The places nearest to those wished for that keep their order and at least these distances."""
-    offsets = [0.0]
-    for gap in gaps:
-        offsets.append(offsets[-1] + gap)
+    offsets = [*accumulate(gaps, initial=0.0)][: len(wished)]
     pools: list[list[float]] = []
     for wish, offset in zip(wished, offsets, strict=True):
         pools.append([wish - offset, 1])
@@ -213,7 +211,7 @@ def _paths(
     shift: dict[tuple[int, bool], float] = {}
     for (_, leaves), ends in ports.items():
         ends.sort(key=lambda at: centre[chains[at][1] if leaves else chains[at][-2]])
-        room = min(14.0, CARD_HEIGHT * 0.6 / max(1, len(ends) - 1))
+        room = min(17.0, CARD_HEIGHT * 0.7 / max(1, len(ends) - 1))
         for place, at in enumerate(ends):
             shift[at, leaves] = (place - (len(ends) - 1) / 2) * room
     found = []

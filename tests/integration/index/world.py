@@ -98,7 +98,7 @@ class World:
     # -- single acts
 
     def register(self, account=MAKER, inputs=(), quantity=None, many=1):
-        """Registers batches of these inputs (one unit of each, or (batch, units)); returns the first one's identifier."""
+        """Registers batches; returns the identifier of the first. Inputs: one unit of each, or (batch, units)."""
         registrations, keys = [], []
         for _ in range(many):
             keys.append(BatchKey.parse(str(self.random.choice(GTINS)), f"L{self.random.getrandbits(40):010X}"))

@@ -1,0 +1,91 @@
+"""Pictures of genealogies: cards do not overlap, arrows go forward, everything is said in words."""
+
+from __future__ import annotations
+
+import random
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from chromatrace.drawing import Edge, Graph, Node, Tone, svg
+from chromatrace.drawing.layout import CARD_HEIGHT, CARD_WIDTH, layout
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def graph(edges, count=None):
+    count = count or 1 + max(max(edge) for edge in edges)
+    nodes = tuple(Node(str(number), f"L{number}", ("100 units", "released")) for number in range(count))
+    return Graph("A family", nodes, tuple(Edge(str(a), str(b), f"{a}{b}") for a, b in edges))
+
+
+def random_edges(seed):
+    chance = random.Random(seed)
+    size = chance.randint(2, 40)
+    return [(a, b) for b in range(1, size) for a in chance.sample(range(b), min(b, chance.randint(1, 3)))], size
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_cards_keep_apart_and_every_arrow_goes_forward(seed):
+    edges, size = random_edges(seed)
+    placed = layout(graph(edges, size))
+    corners = placed.corners
+    for a in range(size):
+        assert corners[a][0] >= 0
+        assert corners[a][1] >= -1e-6
+        assert corners[a][0] + CARD_WIDTH <= placed.width
+        assert corners[a][1] + CARD_HEIGHT <= placed.height + 1e-6
+        for b in range(a):
+            apart_x = abs(corners[a][0] - corners[b][0]) >= CARD_WIDTH
+            assert apart_x or abs(corners[a][1] - corners[b][1]) >= CARD_HEIGHT
+    for (a, b), path in zip(edges, placed.paths, strict=True):
+        assert corners[a][0] < corners[b][0]
+        assert path[0][0] == corners[a][0] + CARD_WIDTH
+        assert path[-1][0] == corners[b][0]
+        assert [x for x, _ in path] == sorted(x for x, _ in path)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_arrow_runs_through_a_card(seed):
+    """Between layers there are no cards; within one an arrow passes at a point of its own."""
+    edges, size = random_edges(seed)
+    placed = layout(graph(edges, size))
+    for path in placed.paths:
+        for x, y in path[1:-1]:
+            for left, top in placed.corners:
+                assert not (left <= x <= left + CARD_WIDTH and top < y < top + CARD_HEIGHT)
+
+
+def test_a_ladder_has_no_crossings():
+    placed = layout(graph([(0, 4), (1, 3), (2, 5), (3, 6), (4, 7), (5, 8)]))
+    heights = {number: placed.corners[number][1] for number in range(9)}
+    assert [heights[a] for a in (4, 3, 5)] == [heights[a] for a in (0, 1, 2)], "each level with what it is made of"
+
+
+def test_a_cycle_is_drawn_and_ends():
+    placed = layout(graph([(0, 1), (1, 2), (2, 0)]))
+    assert len(placed.paths) == 3
+
+
+@pytest.mark.parametrize("standalone", [True, False])
+def test_the_picture_says_everything_in_words(standalone):
+    nodes = (
+        Node("a", "L<1>", ("x" * 99,), Tone.ALARM, link="/01/x"),
+        Node("b", "L&2", ("100 units", "recalled · Example Glass"), chosen=True),
+    )
+    made = svg(Graph("Genealogy of L1", nodes, (Edge("a", "b", "1,000"),), "Truncated."), standalone=standalone)
+    root = ET.fromstring(made)
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert texts == ["1,000", "L<1>", "x" * 29 + "…", "L&2", "100 units", "recalled · Example Glass", "Truncated."]
+    titles = [title.text for title in root.iter(f"{SVG}title")]
+    assert titles == ["Genealogy of L1", "L<1>, " + "x" * 99, "L&2, 100 units, recalled · Example Glass"]
+    assert root.find(f"{SVG}desc").text == "L<1> went into L&2. Truncated."
+    links = [link.get("href") for link in root.iter(f"{SVG}a")]
+    assert links == ([] if standalone else ["/01/x"])
+    assert (root.find(f"{SVG}style") is not None) is standalone
+    assert "style=" not in made, "a page's content security policy refuses inline styles"
+
+
+def test_an_empty_graph_and_a_single_card():
+    assert layout(Graph("", (), ())).paths == ()
+    assert layout(graph([], 1)).corners == ((0.0, 0.0),)
