@@ -8,6 +8,7 @@ import threading
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.index import Follower, Index
+from chromatrace.index import follower as module
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["chromatrace.index", "alembic.command", "psycopg", "sqlalchemy.dialects.postgresql"])
@@ -26,6 +27,7 @@ def start_follower(database_url, rpc_url, manifest_path, *, blocks_at_once=None)
 
 
 def _follow(database_url, rpc_url, manifest_path, blocks_at_once, ready):
+    module._SOME_EVENTS = 10  # so that indexes are put off in a backfill as small as a test's
     follower = Follower(Index(database_url), RpcClient(rpc_url), Manifest.load(manifest_path))
     if blocks_at_once:
         follower._source._span = blocks_at_once

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 from processes import start_follower
+from sqlalchemy import inspect
 
 from chromatrace.chain.devnode import DevNode
 from chromatrace.chain.errors import ChainUnavailable, RpcError, WrongDeployment
@@ -19,6 +20,7 @@ from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.index import Follower, Index
 from chromatrace.index.errors import FollowerBusy, IndexUnavailable, WrongIndex
+from chromatrace.index.models import Base
 from chromatrace.index.source import Header, LogRange
 from chromatrace.index.store import Sight, Store
 
@@ -65,6 +67,30 @@ def test_killed_at_random_points_it_goes_on_and_loses_nothing(yard, index, datab
     assert len(set(reached)) > 2, "no kill fell into the work"
     assert Follower(index, yard.rpc, yard.manifest).sync().indexed_block == head(yard)
     assert index.digest() == rebuilt_digest()
+    assert absent_indexes(index) == set()
+
+
+def absent_indexes(index):
+    """Names of the secondary indexes that the database lacks."""
+    wanted = {one.name for table in Base.metadata.tables.values() for one in table.indexes}
+    found = inspect(index.engine)
+    return wanted - {one["name"] for table in Base.metadata.tables for one in found.get_indexes(table)}
+
+
+def test_indexes_put_off_in_a_backfill_are_there_after_it_and_after_a_kill(yard, index, monkeypatch, rebuilt_digest):
+    yard.live(30)
+    monkeypatch.setattr("chromatrace.index.follower._SOME_EVENTS", 3)
+    absent = []
+    follower = Follower(index, yard.rpc, yard.manifest)
+    follower._source._span, follower._source._adapt = 1, lambda span, count: None
+    follower.sync(lambda progress: absent.append(len(absent_indexes(index))))
+    if index.engine.dialect.name == "sqlite":
+        assert max(absent) > 5, "nothing was put off"
+    assert absent_indexes(index) == set()
+    assert index.digest() == rebuilt_digest()
+    Store(index.engine).defer_indexes()
+    Follower(index, yard.rpc, yard.manifest).sync()
+    assert absent_indexes(index) == set()
 
 
 def test_two_followers_beside_each_other_do_no_harm(yard, index, database_url, manifest_path, rebuilt_digest):
