@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -104,7 +105,9 @@ def _fail(error: Exception) -> Any:
 def _answer(error: ChromaTraceError, status: int, kind: str | None = None) -> Response:
     if wants_json():
         shape = error.as_dict()
-        response = jsonify(shape | {"error": kind} if kind and type(error) is ChromaTraceError else shape)
+        shape = shape | {"error": kind} if kind and type(error) is ChromaTraceError else shape
+        response = jsonify(_problem(status) | shape | {"detail": error.message})
+        response.mimetype = "application/problem+json"
     else:
         page = render_template(
             "error.html", error=error, status=status, title=_title(error, status), action=_action(error)
@@ -112,6 +115,15 @@ def _answer(error: ChromaTraceError, status: int, kind: str | None = None) -> Re
         response = Response(page, mimetype="text/html")
     response.status_code = status
     return response
+
+
+def _problem(status: int) -> dict[str, Any]:
+    """The members of RFC 9457, beside our own; EPCIS has names for its problems."""
+    kind = "about:blank"
+    if request.path.startswith("/epcis/"):
+        known = {401: "Security", 403: "Security", 404: "NoSuchResource", 413: "CaptureLimitExceeded"}
+        kind = f"epcisException:{known.get(status, 'Validation' if status < 500 else 'Implementation')}Exception"
+    return {"type": kind, "title": HTTPStatus(status).phrase, "status": status}
 
 
 def _title(error: ChromaTraceError, status: int) -> str:

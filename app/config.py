@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +29,9 @@ class PortalConfig:
     title              what the consortium calls itself
     explorer_tx_url    link to a block explorer, with {tx} in it; none: hashes are shown without a link
     plot_tags          tags to plot from the reading window, at most four; empty: the first three that there are
+    vault              encrypted documents of records: a folder or an s3:// URL; default `<data>/vault`
+    reader_password    of the departments' reading keys in `<keys>/readers`, where they are encrypted
+    max_file_bytes     of a file that a record names
     capture_department  department whose records captured EPCIS documents become; none: they do not
     production         refuse settings that are only fit for a demonstration
     trusted_proxies    reverse proxies in front whose X-Forwarded-* headers are believed
@@ -52,6 +55,9 @@ class PortalConfig:
     title: str = "ChromaTrace"
     explorer_tx_url: str | None = None
     plot_tags: tuple[str, ...] = ()
+    vault: str | None = None
+    reader_password: str | None = field(default=None, repr=False)
+    max_file_bytes: int = 1024**3
     capture_department: str | None = None
     production: bool = False
     trusted_proxies: int = 0
@@ -81,7 +87,7 @@ class PortalConfig:
             )
         if len(self.plot_tags) > 4:
             raise InvalidInput(f"at most four tags can be plotted, got {len(self.plot_tags)}", field="plot_tags")
-        for name in ("max_upload_bytes", "session_hours", "session_idle_minutes"):
+        for name in ("max_upload_bytes", "max_file_bytes", "session_hours", "session_idle_minutes"):
             if getattr(self, name) <= 0:
                 raise InvalidInput(f"a number above 0 is needed, got {getattr(self, name)}", field=name)
         if self.production and origin.scheme != "https":
@@ -116,6 +122,10 @@ class PortalConfig:
     @property
     def keys(self) -> Path:
         return self.keys_folder or self.data_folder / "keys"
+
+    @property
+    def vault_place(self) -> str:
+        return self.vault or str(self.data_folder / "vault")
 
     @property
     def outbox(self) -> Path:

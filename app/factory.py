@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, console, consumer, epcis, franchisee
+from app import api, console, consumer, epcis, franchisee, records
 from app.accounts import refuse_demonstration_accounts
 from app.answers import register_error_handlers
 from app.config import PortalConfig
@@ -25,15 +26,23 @@ from app.wallet import WalletLogins
 from app.words import register_filters
 from chromatrace.chain.manifest import Manifest
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.exchange.documents import DocumentStore
 from chromatrace.index import Index
+from chromatrace.records.catalogue import Catalogue
 
 
-def create_app(config: PortalConfig, readings: ReadingsSource | None = None, signer: Key | None = None) -> Flask:
+def create_app(
+    config: PortalConfig,
+    readings: ReadingsSource | None = None,
+    signer: Key | None = None,
+    kinds: Iterable[RecordKind] = (),
+) -> Flask:
     """One worker of the portal, a WSGI application. Several may run beside each other on the same databases.
 
     readings  where plots of reading windows come from (`Spool`); without it the page names the windows and draws none
     signer    who records captured EPCIS documents, where `capture_department` is set
+    kinds     records of the plant's departments; without them no records are served
     Raises `InsecureConfiguration` in production, `NotFound` without a manifest. The chain need not answer yet.
     """
     if config.capture_department is not None and signer is None:
@@ -71,6 +80,7 @@ def create_app(config: PortalConfig, readings: ReadingsSource | None = None, sig
         scans=ScanLog(store, secret),
         limiter=limiter,
         recorder=recorder,
+        kinds=Catalogue(kinds).kinds,
     )
     csrf.init_app(app)
     add_headers(app, config)
@@ -78,7 +88,7 @@ def create_app(config: PortalConfig, readings: ReadingsSource | None = None, sig
     register_filters(app)
     app.context_processor(lambda: _context(config))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for package in (consumer, franchisee, console, api, epcis):
+    for package in (consumer, franchisee, console, api, records, epcis):
         package.register(app, limiter, config)
     return app
 

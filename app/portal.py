@@ -19,6 +19,7 @@ from app.services import CaptureRecorder, ChainPort
 from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
+from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.index import Index
 
 
@@ -36,6 +37,7 @@ class Portal:
     scans: ScanLog
     limiter: Limiter
     recorder: CaptureRecorder | None
+    kinds: tuple[RecordKind, ...]
 
 
 def portal() -> Portal:

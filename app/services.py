@@ -16,13 +16,20 @@ from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from chromatrace.chain.abi import contract
 from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.commands import accept_custody, keyed, refuse_custody
-from chromatrace.chain.errors import ChainUnavailable, ContractRefusal, InclusionTimeout, RpcError, WrongDeployment
+from chromatrace.chain.errors import (
+    ChainUnavailable,
+    ContractRefusal,
+    InclusionTimeout,
+    KeyReused,
+    RpcError,
+    WrongDeployment,
+)
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import CallState
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.chain.signer import Signer, create_keystore, keystore_signer
-from chromatrace.domain.errors import InvalidInput, NotFound, Unavailable
+from chromatrace.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchId, Gtin
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.domain.rights import Role, Scope
@@ -172,6 +179,25 @@ class ChainPort:
         """Sends again what was accepted and no block has yet, whatever died meanwhile; how many are under way."""
         return self._chain.carry()
 
+    def record_writer(self, address: str) -> RecordWriter:
+        """Department records as `address` may read and write them."""
+        return RecordWriter(self, address)
+
+    def read(self, name: str, function: str, *args: Any) -> Any:
+        """A view function of one of our contracts; `RightsUnknown` where the chain does not answer."""
+        return self._read(name, function, *args)
+
+    def simulate_as(self, sender: str, call: Call) -> None:
+        """Raises what the contract would refuse the call with; `RightsUnknown` where the chain does not answer."""
+        try:
+            self._chain.simulate(call.contract, call.function, *call.args, sender=sender)
+        except ChainUnavailable as error:
+            raise RightsUnknown("the chain does not answer; nothing was written", field="chain") from error
+
+    def send(self, keystore: Path, password: str, call: Call) -> str:
+        """Sends a call in the name of the keystore's operator, once for each key; the transaction's hash."""
+        return self._send(keystore, password, call)
+
     def recorder(self, signer: Signer, department: str) -> CaptureRecorder:
         """Puts digests of captured documents into a department of the signer's organisation."""
         return CaptureRecorder(self._chain.with_signer(signer), department)
@@ -200,6 +226,41 @@ class ChainPort:
         """Closes the connections."""
         self._outbox.close()
         self._rpc.close()
+
+
+class RecordWriter:
+    """What `chromatrace.records.desk` asks of the chain. To append, it must be `unlocked` first."""
+
+    def __init__(self, port: ChainPort, address: str) -> None:
+        self._port, self._address = port, address
+        self._unlocked: tuple[Path, str] | None = None
+
+    def unlock(self, keystore: Path, password: str) -> None:
+        """Names the key that signs."""
+        self._unlocked = keystore, password
+
+    def may_read(self, department: bytes) -> bool:
+        """Whether the operator may read a department now."""
+        return bool(self._port.read("ProcessLedger", "mayReadDepartment", department, self._address))
+
+    def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
+        """Raises what the contract would refuse the append with."""
+        self._port.simulate_as(self._address, self._call(department, kind, packed))
+
+    def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
+        """Appends, and returns the transaction's id at once: the outbox has it."""
+        assert self._unlocked is not None
+        # The first record's id is the key: the same record sent twice, before the index has it, is refused.
+        call = keyed(self._call(department, kind, packed), f"record:{packed[:20].hex()}")
+        try:
+            return self._port.send(*self._unlocked, call)
+        except KeyReused as error:
+            raise Conflict(
+                "this record is on its way to the chain already", field="", hint="records are never changed"
+            ) from error
+
+    def _call(self, department: bytes, kind: bytes, packed: bytes) -> Call:
+        return Call("ProcessLedger", "appendRecords", (department, kind, packed))
 
 
 CAPTURE_KIND = "epcis.capture"

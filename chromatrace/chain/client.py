@@ -166,9 +166,9 @@ class Chain:
             results += [self._output(call, answer) for call, answer in zip(some, answers, strict=True)]
         return results
 
-    def simulate(self, contract: str, function: str, *args: Any) -> Any:
-        """What the call would return if the signer sent it now; raises the `ContractRefusal` that it would meet."""
-        return self._call(contract, function, args, self.sender, "latest")
+    def simulate(self, contract: str, function: str, *args: Any, sender: str | None = None) -> Any:
+        """What the call would return if the signer, or `sender`, sent it now; raises the `ContractRefusal` it meets."""
+        return self._call(contract, function, args, sender or self.sender, "latest")
 
     def _call(self, contract: str, function: str, args: tuple[Any, ...], sender: str | None, block: int | str) -> Any:
         call = Call(contract, function, args)

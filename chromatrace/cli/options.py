@@ -63,3 +63,11 @@ class FlagList(click.ParamType[IntFlag]):
 
 ROLES = FlagList(Role)
 SCOPES = FlagList(Scope)
+
+plant_option = click.option(
+    "--plant",
+    envvar="CHROMATRACE_PLANT",
+    default="engineer-to-order",
+    show_default=True,
+    help="Plant that defines the kinds of record: a shipped one, or a configuration file.",
+)

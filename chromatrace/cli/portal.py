@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chromatrace.cli.options import plant_option
 from chromatrace.cli.output import emit, err, json_option
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Unavailable
@@ -41,16 +42,24 @@ def portal() -> None:
     help="Put the digest of each captured EPCIS document on the chain, as a record of this department, signed by "
     "--keystore: a gateway of its organisation that may append there. Only one portal of an outbox should.",
 )
+@plant_option
 @click.pass_obj
 def serve(
-    workspace: Workspace, host: str, port: int, production: bool, threads: int, record_captures: str | None
+    workspace: Workspace,
+    host: str,
+    port: int,
+    production: bool,
+    threads: int,
+    record_captures: str | None,
+    plant: str,
 ) -> None:
     """Serve the portal and follow the chain beside it.
 
     What was accepted and is in no block yet is sent again, whatever died meanwhile, while a portal runs.
     """
     port = free_port(host, port)
-    with serving(workspace, host, port, production=production, threads=threads, record_captures=record_captures):
+    recorded = {"record_captures": record_captures or "", "plant": plant}
+    with serving(workspace, host, port, production=production, threads=threads, **recorded):
         err.print(f"portal at http://{host}:{port}; Ctrl-C ends it", highlight=False)
         until_interrupted()
 
@@ -117,6 +126,8 @@ def portal_config(
         plot_tags=PLOTTED,
         production=production,
         capture_department=capture_department,
+        vault=workspace.settings.vault,
+        reader_password=os.environ.get("CHROMATRACE_READER_PASSWORD"),
     )
 
 
@@ -136,17 +147,21 @@ def serving(
     *,
     production: bool = False,
     threads: int = 8,
-    record_captures: str | None = None,
+    record_captures: str = "",
+    plant: str = "electrochromic",
 ) -> Iterator[None]:
     """The portal answering at `port`, its outbox delivered and the index followed, while the block lasts."""
     from waitress.server import create_server
 
     from app import background, create_app
+    from chromatrace.cli.record_desk import plant_of
     from chromatrace.index import Follower
 
-    config = portal_config(workspace, production=production, capture_department=record_captures)
-    app = create_app(config, workspace.spool, workspace.signer if record_captures else None)
-    server = create_server(app, host=host, port=port, threads=threads, ident="ChromaTrace")
+    config = portal_config(workspace, production=production, capture_department=record_captures or None)
+    signer = workspace.signer if record_captures else None
+    app = create_app(config, workspace.spool, signer, plant_of(plant).record_kinds)
+    most = config.max_file_bytes
+    server = create_server(app, host=host, port=port, threads=threads, ident="ChromaTrace", max_request_body_size=most)
     stop = threading.Event()
 
     def answer() -> None:

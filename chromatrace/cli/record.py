@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from chromatrace.cli.options import plant_option
 from chromatrace.cli.output import emit, err, json_option, progress
 from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
 
 if TYPE_CHECKING:
     from chromatrace.records.catalogue import Catalogue
     from chromatrace.records.desk import Desk
-    from chromatrace.records.preparation import Prepared
     from chromatrace.records.reader_key import Reader, ReaderKey
 
-plant_option = click.option(
-    "--plant",
-    envvar="CHROMATRACE_PLANT",
-    default="engineer-to-order",
-    show_default=True,
-    help="Plant that defines the kinds of record: a shipped one, or a configuration file.",
-)
 reader_option = click.option(
     "--reader", "readers", multiple=True, help="NAME=x25519:… who may read it too; may be repeated."
 )
@@ -47,12 +39,9 @@ def key(workspace: Workspace, name: str, as_json: bool) -> None:
 
     The private key lies in keys/readers of the data folder, encrypted where CHROMATRACE_READER_PASSWORD is set.
     """
-    from chromatrace.cli.record_desk import key_path
-    from chromatrace.records.reader_key import ReaderKey
+    from chromatrace.cli.record_desk import key_ring
 
-    made = ReaderKey.generate(name)
-    path = key_path(workspace, name)
-    made.save(path, os.environ.get("CHROMATRACE_READER_PASSWORD"))
+    made, path = key_ring(workspace).make(name)
     emit(as_json, {"reader": str(made.reader), "key": path})
 
 
@@ -151,50 +140,27 @@ def import_(
     """
     from chromatrace.cli.record_desk import open_desk
     from chromatrace.records.bulk import rows
-    from chromatrace.records.preparation import Pending
+    from chromatrace.records.importing import Report, append_rows, check_rows
 
     desk = open_desk(workspace, plant)
     chosen = desk.catalogue.newest(kind)
     desk.require_writer(chosen)
     entitled = _readers(workspace, chosen.department, readers)
-    pending = Pending(workspace.index)
-    accepted: list[tuple[int, Prepared]] = []
-    refused: list[tuple[int, ChromaTraceError]] = []
+    report = Report()
     with progress(f"checking {path.name}", hidden=as_json) as show:
-        for count, row in enumerate(rows(path, chosen), 1):
-            try:
-                if row.refusal is not None:
-                    raise row.refusal
-                prepared = desk.prepare(desk.document(chosen, row.members, {}), pending)
-            except ChromaTraceError as refusal:
-                refused.append((row.line, refusal))
-            else:
-                pending.add(prepared)
-                accepted.append((row.line, prepared))
-            show(count)
-    transactions: list[str] = []
+        accepted = check_rows(desk, chosen, rows(path, chosen), report, show)
     with progress("appending", total=len(accepted), hidden=as_json) as show:
-        done = 0
-        for part in _batches(accepted, batch):
-            transactions.append(desk.add([prepared for _, prepared in part], entitled, {}))
-            done += len(part)
-            show(done)
-    facts = {
-        "taken": len(accepted),
-        "refused": len(refused),
-        "transactions": transactions,
-        "refusals": [{"line": line, **refusal.as_dict()} for line, refusal in refused],
-    }
+        append_rows(desk, accepted, entitled, batch, report, show)
 
     def human() -> None:
-        click.echo(f"{len(accepted):,} records taken in {len(transactions):,} transactions")
-        for line, refusal in refused[:_MAX_SHOWN]:
+        click.echo(f"{report.taken:,} records taken in {len(report.transactions):,} transactions")
+        for line, refusal in report.refusals[:_MAX_SHOWN]:
             err.print(f"line {line}, {refusal.field or '/'}: {refusal.message}", highlight=False, markup=False)
-        if refused:
-            err.print(f"{len(refused):,} refused; everything else is taken", highlight=False)
+        if report.refusals:
+            err.print(f"{len(report.refusals):,} refused; everything else is taken", highlight=False)
 
-    emit(as_json, facts, human)
-    if refused:
+    emit(as_json, report.as_dict(), human)
+    if report.refusals:
         raise SystemExit(1)
 
 
@@ -286,25 +252,14 @@ def grant(
 
     Revoking cannot make anybody forget: a reader who had the document, or its key, keeps it.
     """
-    from chromatrace.cli.record_desk import open_desk, reading_key, vault_of
-    from chromatrace.records.errors import KeyMissing
+    from chromatrace.cli.record_desk import open_desk, reading_key
     from chromatrace.records.reader_key import Reader
 
     desk = open_desk(workspace, plant)
     chosen = desk.catalogue.newest(kind)
     entry = desk.find(record_id(chosen.id, record_key))
     own = reading_key(workspace, name or chosen.department)
-    document = desk.read(entry, [own])
-    if document is None:
-        raise KeyMissing(f"the key of {own.name!r} does not open the document", field="as")
-    wanted = [Reader.parse(text) for text in readers]
-    vault = vault_of(workspace)
-    for digest in (entry.digest, *document.files):
-        for reader in wanted:
-            vault.grant(digest, own, reader)
-        for gone in revoke:
-            vault.revoke(digest, gone)
-    emit(as_json, {"readers": [reader.name for reader in vault.content(entry.digest).readers]})
+    emit(as_json, {"readers": desk.grant(entry, own, [Reader.parse(text) for text in readers], revoke)})
 
 
 def _attached(texts: Sequence[str]) -> dict[str, Path]:
@@ -354,17 +309,3 @@ def _described(workspace: Workspace, desk: Desk, entry: Any) -> dict[str, Any]:
 
 def _kind_of(catalogue: Catalogue, entry: Any) -> Any:
     return catalogue.by_hash(entry.kind)
-
-
-def _batches(accepted: Sequence[tuple[int, Prepared]], size: int) -> Iterator[list[tuple[int, Prepared]]]:
-    """Records in their order, as many as have at most `size` entries together (and at least one record)."""
-    part: list[tuple[int, Prepared]] = []
-    entries = 0
-    for line, prepared in accepted:
-        if part and entries + len(prepared.entries) > size:
-            yield part
-            part, entries = [], 0
-        part.append((line, prepared))
-        entries += len(prepared.entries)
-    if part:
-        yield part

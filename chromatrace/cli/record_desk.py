@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chromatrace.chain.client import Call, Chain
 from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.desk import Desk
-from chromatrace.records.reader_key import ReaderKey
+from chromatrace.records.reader_key import KeyRing, ReaderKey
 from chromatrace.records.vault import Vault
 
 if TYPE_CHECKING:
@@ -60,14 +58,11 @@ def vault_of(workspace: Workspace) -> Vault:
     return Vault(workspace.settings.vault_place)
 
 
-def key_path(workspace: Workspace, name: str) -> Path:
-    """Where the private key of the reader `name` lies."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    if not plain:
-        raise InvalidInput("a reader's name needs a letter or digit", field="reader")
-    return workspace.data / "keys" / "readers" / f"{plain}.pem"
+def key_ring(workspace: Workspace) -> KeyRing:
+    """The reading keys of the data folder."""
+    return KeyRing(workspace.data / "keys" / "readers", os.environ.get("CHROMATRACE_READER_PASSWORD"))
 
 
 def reading_key(workspace: Workspace, name: str) -> ReaderKey:
     """The private key of the reader `name`. Raises `KeyMissing`."""
-    return ReaderKey.load(key_path(workspace, name), name, os.environ.get("CHROMATRACE_READER_PASSWORD"))
+    return key_ring(workspace).key(name)

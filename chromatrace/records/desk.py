@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +20,8 @@ from chromatrace.records.document import MAX_DOCUMENT, RecordDocument
 from chromatrace.records.errors import InvalidRecord, KeyMissing, NoSuchProduct, RecordNotReadable
 from chromatrace.records.preparation import Ledger, Prepared, prepare
 from chromatrace.records.reader_key import Reader, ReaderKey
-from chromatrace.records.vault import Vault
+from chromatrace.records.sealing import Source
+from chromatrace.records.vault import Content, Vault
 
 
 class Department(Protocol):
@@ -82,6 +83,11 @@ class Desk:
         self.catalogue = catalogue
         self._records, self._writer, self._vault = records, writer, vault
         self._organisation = organisation
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is recorded so far."""
+        return self._records
 
     def department_of(self, kind: RecordKind) -> Any:
         """The department that writes a kind. Raises `NotFound` where it is not open."""
@@ -150,6 +156,34 @@ class Desk:
         if found is None or not self._writer.may_read(found.department):
             raise RecordNotReadable("there is no such record, or you may not read it", field="key")
         return found
+
+    def grant(self, entry: Any, by: ReaderKey, to: Sequence[Reader], revoked: Sequence[str] = ()) -> tuple[str, ...]:
+        """Lets others read the document of an entry and its files, or no longer; who may now. `by` must read it.
+
+        Raises `KeyMissing`, and as `Vault.grant` and `Vault.revoke`.
+        """
+        document = self.read(entry, [by])
+        if document is None:
+            raise KeyMissing(f"the key of {by.name!r} does not open the document", field="as")
+        for digest in (entry.digest, *document.files):
+            for reader in to:
+                self._vault.grant(digest, by, reader)
+            for gone in revoked:
+                self._vault.revoke(digest, gone)
+        return tuple(reader.name for reader in self._vault.content(entry.digest).readers)
+
+    def file(self, document: RecordDocument, field: str, keys: Sequence[ReaderKey]) -> tuple[int, Iterator[bytes]]:
+        """The size and the pieces of the file that a field names. Raises `InvalidRecord`, `KeyMissing`, as `read`."""
+        found = document.kind.field(field)
+        named = document.fields.get(field) if found is not None and found.type is FieldType.FILE else None
+        if named is None:
+            raise InvalidRecord(f"the record names no file {field!r}", field=f"/{field}")
+        digest = bytes.fromhex(named[2:])
+        return self._vault.content(digest).size, self._vault.read_by_any(digest, keys)
+
+    def store(self, source: Source, readers: Sequence[Reader]) -> Content:
+        """Stores a file that a record is going to name."""
+        return self._vault.put(source, readers)
 
     def read(self, entry: Any, keys: Sequence[ReaderKey]) -> RecordDocument | None:
         """The document of an entry, by the first of these keys that opens it; None where none does.

@@ -122,5 +122,29 @@ class ReaderKey:
         return cls(name, found)
 
 
+class KeyRing:
+    """The private reading keys in a folder, under one password where they are encrypted."""
+
+    def __init__(self, folder: Path, password: str | None = None) -> None:
+        self._folder, self._password = folder, password
+
+    def path(self, name: str) -> Path:
+        """Where the key of the reader `name` lies. Raises `InvalidInput`."""
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        if not plain:
+            raise InvalidInput("a reader's name needs a letter or digit", field="reader")
+        return self._folder / f"{plain}.pem"
+
+    def key(self, name: str) -> ReaderKey:
+        """The key of the reader `name`. Raises `KeyMissing`."""
+        return ReaderKey.load(self.path(name), name, self._password)
+
+    def make(self, name: str) -> tuple[ReaderKey, Path]:
+        """Makes and saves a key; refuses to overwrite one."""
+        made = ReaderKey.generate(name)
+        made.save(self.path(name), self._password)
+        return made, self.path(name)
+
+
 def _info(name: str, digest: bytes) -> bytes:
     return _CONTEXT + digest + name.encode()

@@ -1,0 +1,271 @@
+"""Department records over HTTP, on a real chain: the portal is a process, callers have a name and a password."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
+
+from contract_order import CONTRACT, story
+from served_portal import PASSWORD, Served
+
+SALES, DESIGN, BOSS, RIVAL, ADMIN = ("sales@g", "design@g", "boss@g", "rival@r", "admin@g")
+BOTH, READ = 3, 1
+GATEWAY, SUPERVISOR, ADMINISTRATOR = 4, 64, 1
+PEOPLE = {
+    SALES: (1, GATEWAY, "Sales"),
+    DESIGN: (1, GATEWAY, "Product design"),
+    BOSS: (1, SUPERVISOR, None),
+    RIVAL: (2, GATEWAY | SUPERVISOR, None),
+    ADMIN: (1, ADMINISTRATOR, None),
+}
+
+
+@pytest.fixture(scope="module")
+def shop(consortium, tmp_path_factory):
+    """A served portal with an account for each of `PEOPLE`, and the reading keys of two departments."""
+    from app.accounts import create_account
+    from app.store import Store
+    from chromatrace.records.reader_key import KeyRing
+
+    data = tmp_path_factory.mktemp("shop")
+    store = Store(f"sqlite:///{data / 'portal.db'}")
+    for name, (organisation, roles, department) in PEOPLE.items():
+        account = create_account(store, data / "keys", name, PASSWORD)
+        consortium.registrar.send("Consortium", "appointOperator", account.address, organisation, roles, 2**64 - 1)
+        consortium.rpc.call("anvil_setBalance", account.address, hex(10**18))
+        if department is not None:
+            number = consortium.departments[department]
+            consortium.maker.send("ProcessLedger", "setMember", number, account.address, BOTH)
+            KeyRing(data / "keys" / "readers").make(department)
+    store.close()
+    with Served(consortium, data, "--plant", "engineer-to-order") as portal:
+        portal.data = data
+        portal.ended = lambda: _ended(consortium, data)
+        yield portal
+
+
+def _ended(consortium, data):
+    """What must be the same before and after a refusal: the chain's height, and every file of the store."""
+    files = {str(path) for path in (data / "vault").rglob("*") if path.is_file()}
+    return int(consortium.rpc.call("eth_blockNumber"), 16), files
+
+
+def add(client, value, **query):
+    return client.post("/api/v1/records", json=value, params=query)
+
+
+def indexed(portal, client, tail):
+    """The answer to GET `tail` once the index has it."""
+    return portal.wait(lambda: (found := client.get(f"/api/v1/records{tail}")).status_code == 200 and found)
+
+
+@pytest.fixture(scope="module")
+def order(shop):
+    with shop.client(DESIGN) as design:
+        query, binary = {"schema": story()[0]["schema"]}, {"Content-Type": "application/octet-stream"}
+        assert design.post("/api/v1/records/files", params=query, content=b"tiny", headers=binary).status_code == 201
+    with shop.client(SALES) as sales:
+        answer = add(sales, CONTRACT)
+        assert answer.status_code == 202, answer.text
+        indexed(shop, sales, f"/{answer.json()['record']}")
+        return answer.json()
+
+
+def test_a_record_is_added_and_shown(shop, consortium, order):
+    receipt = consortium.rpc.call("eth_getTransactionReceipt", order["transaction"])
+    assert int(receipt["status"], 16) == 1
+    with shop.client(SALES) as sales:
+        shown = sales.get(f"/api/v1/records/{order['record']}").json()
+        assert shown["document"] == CONTRACT
+        assert (shown["transaction"], shown["department"]) == (order["transaction"], "Sales")
+        by_key = sales.get("/api/v1/records", params={"schema": order["schema"], "key": "C-2026-001"}).json()
+        assert [one["record"] for one in by_key["records"]] == [order["record"]]
+        again = add(sales, CONTRACT)
+        assert (again.status_code, again.json()["field"]) == (409, "/contract_id")
+
+
+def test_a_supervisor_sees_it_by_its_product_and_pages(shop, order):
+    with shop.client(BOSS) as boss:
+        found = boss.get("/api/v1/records", params={"product": "P-1", "perPage": 1})
+        assert [one["record"] for one in found.json()["records"]] == [order["record"]]
+        assert "Link" not in found.headers
+        missing = boss.get("/api/v1/records", params={"product": "P-404"})
+        assert (missing.status_code, missing.json()["error"]) == (404, "NoSuchProduct")
+
+
+@pytest.mark.parametrize("product", ["P-1", "P-404"])
+def test_others_do_not_learn_what_there_is(shop, order, product):
+    with shop.client(RIVAL) as rival:
+        found = rival.get("/api/v1/records", params={"product": product})
+        assert (found.status_code, found.json()["error"], found.json()["message"]) == (
+            *(403, "RecordNotReadable", "not authorised"),
+        )
+        hidden = rival.get(f"/api/v1/records/{order['record']}")
+        absent = rival.get(f"/api/v1/records/0x{'77' * 20}")
+        assert hidden.json() == absent.json()
+        assert hidden.status_code == absent.status_code == 403
+
+
+def test_a_large_file_streams_in_and_out(shop, order, tmp_path):
+    pieces = [hashlib.sha256(bytes([number])).digest() * 32_768 for number in range(24)]
+    whole = b"".join(pieces)
+    design = story("P-1")[0]
+    binary = {"Content-Type": "application/octet-stream"}
+    with shop.client(DESIGN) as client:
+        stored = client.post(
+            "/api/v1/records/files", params={"schema": design["schema"]}, content=iter(pieces), headers=binary
+        )
+        assert stored.status_code == 201, stored.text
+        assert stored.json() == {"file": "0x" + hashlib.sha256(whole).hexdigest(), "size": len(whole)}
+        answer = add(client, design | {"drawing_file": stored.json()["file"]}).json()
+        record = indexed(shop, client, f"/{answer['record']}").json()["record"]
+        path = f"/api/v1/records/{record}/files/drawing_file"
+        assert client.get(path).content == whole
+        assert client.get(path.replace("drawing_file", "no_file")).status_code == 404
+        _spoil(shop.data / "vault", len(whole))
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get(path)
+
+
+def _spoil(vault, size):
+    """Changes a byte near the end of the one sealed file of that size."""
+    (sealed,) = (path for path in (vault / "sealed").rglob("*") if path.is_file() and path.stat().st_size > size)
+    data = bytearray(sealed.read_bytes())
+    data[-100] ^= 1
+    sealed.write_bytes(data)
+
+
+def test_grant_and_revoke(shop, order):
+    from chromatrace.records.reader_key import ReaderKey
+    from chromatrace.records.vault import Vault
+
+    auditor = ReaderKey.generate("Auditor")
+    path = f"/api/v1/records/{order['record']}/readers"
+    digest, vault = bytes.fromhex(order["digest"][2:]), Vault(shop.data / "vault")
+    with shop.client(DESIGN) as design:
+        refused = design.post(path, json={"reader": str(auditor.reader)})
+        assert (refused.status_code, refused.json()["error"]) == (403, "RecordNotReadable")
+    with shop.client(SALES) as sales:
+        assert sales.post(path, json={"reader": str(auditor.reader)}).json() == {"readers": ["Auditor", "Sales"]}
+        assert json.loads(vault.read_whole(digest, auditor, 10_000))["customer"] == CONTRACT["customer"]
+        assert sales.delete(f"{path}/Auditor").json() == {"readers": ["Sales"]}
+        last = sales.delete(f"{path}/Sales")
+        assert (last.status_code, last.json()["field"]) == (400, "reader")
+        bad = sales.post(path, json={"reader": "Auditor=x25519:0"})
+        assert (bad.status_code, bad.json()["field"]) == (400, "/reader")
+
+
+def test_rows_are_imported_and_refused_ones_told(shop, order):
+    lines = [json.dumps(CONTRACT | {"contract_id": f"C-r{number}"}) for number in range(3)]
+    body = "\n".join([*lines, "{", json.dumps(CONTRACT), json.dumps(CONTRACT | {"contract_id": "C-r9", "name": 1})])
+    with shop.client(SALES) as sales:
+        said = sales.post(
+            "/api/v1/records/import",
+            params={"schema": CONTRACT["schema"]},
+            content=body.encode(),
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        assert said.status_code == 202, said.text
+        found = said.json()
+        assert (found["taken"], found["refused"], len(found["transactions"])) == (3, 3, 1)
+        assert [(one["line"], one["field"]) for one in found["refusals"]] == [
+            (4, ""),
+            (5, "/contract_id"),
+            (6, "/name"),
+        ]
+
+
+TINY = {"drawing_file": "0x" + hashlib.sha256(b"tiny").hexdigest()}
+NEW = CONTRACT | {"contract_id": "C-new"}
+SCHEMA = {"schema": CONTRACT["schema"]}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("who", "value", "status", "error", "field"),
+    [
+        (None, NEW, 401, "LoginNeeded", None),
+        (DESIGN, NEW, 403, "NotMember", "signer"),
+        (ADMIN, NEW, 403, "MissingRole", "operator"),
+        (RIVAL, NEW, 404, "NotFound", "/schema"),
+        (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchema", "/schema"),
+        (SALES, {"contract_id": "C-new"}, 400, "UnknownSchema", "/schema"),
+        (SALES, NEW | {"customer": 7}, 400, "InvalidRecord", "/customer"),
+        (SALES, NEW | {"customer": "x" * 201}, 400, "InvalidRecord", "/customer"),
+        (SALES, NEW | {"contract_id": "x" * 61}, 400, "InvalidRecord", "/contract_id"),
+        (SALES, NEW | {"products": [{"product_id": "P", "quantity": 0}]}, 400, "InvalidRecord", "/products/0/quantity"),
+        (SALES, NEW | {"unit price": 3}, 400, "InvalidRecord", "/unit price"),
+        (SALES, [NEW], 400, "InvalidRecord", ""),
+        (SALES, json.dumps(NEW).encode("utf-16"), 400, "InvalidRecord", ""),
+        (SALES, json.dumps(NEW | {"name": "café"}, ensure_ascii=False).encode("latin-1"), 400, "InvalidRecord", ""),
+        (SALES, json.dumps(NEW).encode() + b" " * 300_000, 400, "InvalidRecord", ""),
+        (SALES, b'{"a":1,"a":2}', 400, "InvalidRecord", "…/a"),
+        (SALES, b"", 400, "InvalidRecord", ""),
+        (
+            DESIGN,
+            story()[0] | TINY | {"drawing_id": "D-9", "contract_id": "C-404"},
+            400,
+            "UnknownPreceding",
+            "/contract_id",
+        ),
+        (
+            DESIGN,
+            story()[0] | TINY | {"drawing_id": "D-9", "product_id": "P-404"},
+            400,
+            "UnknownPreceding",
+            "/contract_id",
+        ),
+        (DESIGN, {k: v for k, v in story()[0].items() if k != "contract_id"}, 400, "InvalidRecord", "/contract_id"),
+        (DESIGN, story()[0] | {"drawing_id": "D-9"}, 400, "InvalidRecord", "/drawing_file"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_bad_input_is_told_by_a_pointer_and_nothing_is_written(shop, order, who, value, status, error, field):
+    before = shop.ended()
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    with shop.client(who) as client:
+        answer = client.post("/api/v1/records", content=body, headers=JSON)
+    said = answer.json()
+    assert (answer.status_code, said["error"], said.get("field")) == (status, error, field), answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (said["status"], said["detail"]) == (status, said["message"])
+    assert shop.ended() == before
+
+
+def test_a_session_alone_does_not_sign_and_wrong_passwords_are_counted(shop):
+    with shop.client(BOSS, "wrong wrong wrong") as guessing:
+        codes = [guessing.get("/api/v1/record-kinds").status_code for _ in range(12)]
+    assert codes == [401] * 10 + [429] * 2
+
+
+def test_a_file_that_is_too_large_is_refused(consortium, shop):
+    from app import PortalConfig, create_app
+    from chromatrace.plant import example_plant
+
+    config = PortalConfig(shop.data, consortium.node.url, consortium.manifest_path, max_file_bytes=1_000)
+    app = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
+    before = shop.ended()
+    answer = app.test_client().post(
+        "/api/v1/records/files",
+        query_string={"schema": story()[0]["schema"]},
+        data=bytes(1_001),
+        content_type="application/octet-stream",
+        auth=(DESIGN, PASSWORD),
+    )
+    assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+    assert shop.ended() == before
+
+
+def test_kinds_are_told_to_operators(shop):
+    with shop.client(SALES) as sales:
+        found = {one["schema"]: one for one in sales.get("/api/v1/record-kinds").json()["kinds"]}
+    assert found[CONTRACT["schema"]]["jsonSchema"]["properties"]["contract_id"]["maxLength"] == 60
+    assert httpx.get(f"{shop.url}/api/v1/record-kinds").status_code == 401
