@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from flask import Blueprint, Flask, jsonify
 from flask_limiter import Limiter
 
+from app import openapi
 from app.config import PortalConfig
 from app.consumer.pages import batch_json
 from app.links import raw_target
@@ -25,9 +26,16 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.add_url_rule("/batches/<gtin>/<path:rest>", "batch", batch)
     blueprint.add_url_rule("/organisations", "organisations", organisations)
     blueprint.add_url_rule("/organisations/<int:number>", "organisation", organisation)
+    blueprint.add_url_rule("/openapi.json", "openapi", openapi_document)
     app.register_blueprint(blueprint)
-    limited = ("api.batch", "api.organisations", "api.organisation")
+    limited = ("api.openapi", "api.batch", "api.organisations", "api.organisation")
     limit_views(app, limiter, dict.fromkeys(limited, config.api_limit))
+
+
+def openapi_document() -> Any:
+    """The JSON interfaces, as an OpenAPI document."""
+    here = portal()
+    return jsonify(openapi.document(here.config.base_url, here.config.title, here.kinds))
 
 
 def batch(gtin: str, rest: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, jsonify, redirect, request
 
@@ -50,9 +51,12 @@ def resolve(link: DigitalLink, known: bool, name: str) -> Any | None:
 def targets_of(item: DigitalLink) -> tuple[Target, ...]:
     """What there is about a batch or a unit; the page is the default."""
     page = item.uri
+    lot = page.partition("/21/")[0]
+    events = f"{item.base}/epcis/v2/events?{urlencode({'MATCH_anyEPCClass': lot})}"
     return (
         Target(LinkType.PIP, page, "What it is and where it stands"),
         Target(LinkType.TRACEABILITY, f"{page}#life", "Its life so far, step by step"),
         Target(LinkType.TRACEABILITY, f"{page}?format=json", "The same facts for machines", "application/json", None),
+        Target(LinkType.EPCIS, events, "Its events in EPCIS 2.0", "application/json", None),
         Target(LinkType.CERTIFICATION_INFO, f"{page}#inspections", "Both inspections with their measurements"),
     )

@@ -6,7 +6,6 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import func, select, update
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.epcis.goods import epcs_of, product_of
 from app.epcis.models import Capture, CapturedEvent, EventEpc
+from app.epcis.question import microseconds
 from app.rights import Operator
 from app.store.database import Store
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput
@@ -178,13 +178,3 @@ def _add(session: Session, job: Capture, context: Any, event: Mapping[str, Any],
     session.flush()
     session.add_all(EventEpc(event=row.id, epc=epc) for epc in epcs)
     return True
-
-
-def microseconds(time: str) -> int:
-    """Unix microseconds of a checked RFC 3339 time; finer fractions are cut off."""
-    whole, dot, rest = time.partition(".")
-    if dot:
-        digits = rest.rstrip("Z").split("+")[0].split("-")[0]
-        rest = digits[:6] + rest[len(digits) :]
-    moment = datetime.fromisoformat(whole + dot + rest)
-    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond

@@ -12,9 +12,11 @@ from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
+from app.epcis import chain
 from app.epcis.capture import PROCEED, ROLLBACK, Captures, Terms
 from app.epcis.models import Capture
-from app.epcis.reading import Page, Question, page_of
+from app.epcis.question import Question
+from app.epcis.reading import Page, captured, page_of
 from app.errors import LoginNeeded
 from app.portal import now_s, operator, portal, readable
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -68,18 +70,26 @@ def job(identifier: str) -> Any:
 
 
 def events() -> Any:
-    """Captured events, by query parameters."""
+    """Events of the chain and captured ones, by query parameters."""
     return _answer(Question.parse(request.args))
 
 
 def events_of(epc: str) -> Any:
-    """Captured events that name `epc` (percent-encoded, or a URN as it is)."""
+    """Events that name `epc` (percent-encoded, or a URN as it is)."""
     return _answer(Question.parse(request.args, epc))
 
 
 def _answer(question: Question) -> Response:
     _check_version()
-    page = page_of(portal().store, question, _may_read())
+    here = portal()
+    directory = chain.IndexDirectory(
+        here.index, DocumentStore(here.config.documents), here.chain.chain_id, here.config.base_url
+    )
+    page = page_of(
+        question,
+        chain.events(here.index, directory, question),
+        captured(here.store, question, _may_read()),
+    )
     response = jsonify(_document(page))
     if page.next_token is not None:
         query = urlencode({**request.args, "nextPageToken": page.next_token})

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import orjson
@@ -17,9 +17,7 @@ from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from chromatrace.domain.documents import InspectionEvidence
-    from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
-    from chromatrace.index.views import BatchView, EventView
+    from chromatrace.index.views import EventView
 
 PAGE = 1_000
 
@@ -42,6 +40,7 @@ def export(
 
     Without GTIN/LOT: of all batches. Measurements are in it where the evidence lies in the local document store.
     """
+    from app.epcis.chain import IndexDirectory
     from chromatrace.exchange.epcis.check import check_document
     from chromatrace.exchange.epcis.document import document_of
     from chromatrace.exchange.epcis.mapping import events_of
@@ -52,7 +51,8 @@ def export(
         for event in _events(workspace, batches)
         if (first is None or event.block_time >= first) and (last is None or event.block_time < last)
     ]
-    made = events_of(chosen, IndexDirectory(workspace))
+    directory = IndexDirectory(workspace.index, workspace.documents, workspace.chain_id, workspace.settings.base_url)
+    made = events_of(chosen, directory)
     document = document_of(made, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     check_document(document)
     data = orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
@@ -99,43 +99,3 @@ def _events(workspace: Workspace, batches: tuple[str, ...]) -> Iterator[EventVie
         if len(page) < PAGE:
             return
         after = (page[-1].block_number, page[-1].log_index)
-
-
-class IndexDirectory:
-    """What events refer to, from the index and the local document store."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._batches: dict[bytes, BatchView | None] = {}
-        self.chain_id = workspace.chain_id
-        self.base_url = workspace.settings.base_url
-
-    def key_of(self, batch: bytes) -> BatchKey | None:
-        """GTIN and lot."""
-        found = self._batch(batch)
-        return None if found is None else found.key
-
-    def quantity_of(self, batch: bytes) -> int | None:
-        """Units registered."""
-        found = self._batch(batch)
-        return None if found is None else found.quantity
-
-    def gln_of(self, organisation: int) -> Gln | None:
-        """Where the organisation is."""
-        found = self._workspace.index.organisation(organisation)
-        return None if found is None else found.gln
-
-    def evidence_of(self, digest: bytes) -> InspectionEvidence | None:
-        """The evidence, where it is stored here."""
-        from chromatrace.domain.documents import InspectionEvidence
-
-        try:
-            return InspectionEvidence.from_bytes(self._workspace.documents.get(digest))
-        except NotFound:
-            return None
-
-    def _batch(self, batch: Any) -> BatchView | None:
-        if batch not in self._batches:
-            identifier: BatchId = batch
-            self._batches[batch] = self._workspace.index.batch(identifier)
-        return self._batches[batch]

@@ -261,6 +261,9 @@ _MAKERS: dict[tuple[str, str], Callable[[_Goods], Json]] = {
 }
 """`VerdictApplied` and `CustodyMoved` say again, for the contracts, what an inspection and an acceptance have said."""
 
+EVENT_NAMES = frozenset(name for _, name in _MAKERS)
+"""Events of the chain that have a counterpart here."""
+
 
 def _time(unix_s: int) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

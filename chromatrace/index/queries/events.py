@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import CompoundSelect, select, union_all
+from sqlalchemy import CompoundSelect, func, select, union_all
 
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.decoding import decode
@@ -45,9 +46,29 @@ class EventQueries(Rows):
         stations = select(Event.position).where(Event.subject.in_(keys), Event.entity == STATION_KEY)
         return self._events(union_all(own, stations))
 
-    def events(self, *, after: tuple[int, int] | None = None, limit: int = 1000) -> list[EventView]:
-        """All events in the order of the chain, behind (block number, log index) `after`; at most 10,000."""
+    def events(
+        self,
+        *,
+        after: tuple[int, int] | None = None,
+        limit: int = 1000,
+        names: Collection[str] | None = None,
+        subjects: Collection[bytes] | None = None,
+        since: int | None = None,
+    ) -> list[EventView]:
+        """Events in the order of the chain, behind (block number, log index) `after`; at most 10,000.
+
+        Only those of these `names`, about these `subjects`, in blocks from the second `since` on, where that is given.
+        """
         chosen = select(Event.position)
+        if names is not None:
+            chosen = chosen.where(Event.name.in_(sorted(names)))
+        if subjects is not None:
+            chosen = chosen.where(Event.subject.in_(list(subjects)))
+        if since is not None:
+            first = self.rows(select(func.min(Block.number).label("number")).where(Block.time >= since))[0].number
+            if first is None:
+                return []
+            chosen = chosen.where(Event.position >= first << POSITION_BITS)
         if after is not None:
             chosen = chosen.where(Event.position > (after[0] << POSITION_BITS | after[1]))
         return self._events(chosen.order_by(Event.position).limit(min(limit, MAX_EVENTS)))

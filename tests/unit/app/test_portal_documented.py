@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -18,11 +19,30 @@ def _table(heading):
 
 
 def test_every_route_is_documented(config):
-    served = {
-        rule.rule: ", ".join(sorted(rule.methods - {"HEAD", "OPTIONS"}))
-        for rule in create_app(config).url_map.iter_rules()
-    }
+    methods = defaultdict(set)
+    for rule in create_app(config).url_map.iter_rules():
+        methods[rule.rule] |= rule.methods - {"HEAD", "OPTIONS"}
+    served = {rule: ", ".join(sorted(found)) for rule, found in methods.items()}
     assert {route: cells[0] for route, cells in _table("Routes").items()} == served
+
+
+def test_every_json_route_stands_in_the_openapi_document(config):
+    app = create_app(config)
+    described = app.test_client().get("/api/v1/openapi.json").json
+    served = set()
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(("/api/", "/epcis/")) or rule.rule in ("/healthz", "/.well-known/gs1resolver"):
+            served |= {(rule.rule, method) for method in rule.methods - {"HEAD", "OPTIONS"}}
+    renamed = {
+        "/api/v1/batches/{gtin}/{lot}/{serial}": None,
+        "/api/v1/batches/{gtin}/{lot}": "/api/v1/batches/<gtin>/<path:rest>",
+    }
+    converters = {"number": "int:number", "epc": "path:epc", "captureID": "identifier"}
+    told = set()
+    for path, operations in described["paths"].items():
+        plain = renamed.get(path, re.sub(r"{(\w+)}", lambda found: f"<{converters.get(found[1], found[1])}>", path))
+        told |= {(plain, method.upper()) for method in operations if plain is not None}
+    assert told == served
 
 
 def test_every_setting_is_documented():
@@ -35,5 +55,7 @@ def test_every_setting_is_documented():
         if field.default is MISSING or field.default is None:
             continue
         said = settings[field.name][0]
-        shown = {"max_upload_bytes": "8 MiB", "plot_tags": "none"}.get(field.name, str(field.default))
+        shown = {"max_upload_bytes": "8 MiB", "max_file_bytes": "1 GiB", "plot_tags": "none"}.get(
+            field.name, str(field.default)
+        )
         assert re.sub("`", "", said).lower() == shown.lower(), field.name

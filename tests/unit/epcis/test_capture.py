@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from app.epcis.capture import Captures, microseconds
+from app.epcis.capture import Captures
+from app.epcis.question import microseconds
 from app.store import Store
 from chromatrace.domain.rights import Role
 from chromatrace.exchange.documents import DocumentStore
@@ -173,7 +174,7 @@ def test_json_ld_is_taken_and_another_version_refused(client, acting):
 def test_too_large_a_document_is_refused(client, acting, stored):
     acting(1)
     answer = post(client, b" " * (9 * 1024 * 1024))
-    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/json")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
     assert stored() == (0, 0, 0)
 
 

@@ -1,0 +1,97 @@
+"""What is asked about events: query parameters by their names in EPCIS 2.0."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.epcis.places import CAPTURED, CHAIN, Place
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.strict_json import time as checked_time
+
+MAX_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for; everything in Unix microseconds and all of it optional."""
+
+    epcs: tuple[str, ...] = ()
+    biz_steps: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    since: int | None = None
+    before: int | None = None
+    per_page: int = 30
+    after: Place | None = None
+
+    @classmethod
+    def parse(cls, arguments: Mapping[str, str], epc: str | None = None) -> Question:
+        """From query parameters named as in EPCIS 2.0; `InvalidInput` names the parameter."""
+        unknown = set(arguments) - _PARAMETERS
+        if unknown:
+            name = sorted(unknown)[0]
+            raise InvalidInput(
+                "this parameter is not known", field=name, hint=f"known: {', '.join(sorted(_PARAMETERS))}"
+            )
+        names = ("MATCH_anyEPC", "MATCH_anyEPCClass")
+        asked = [one for name in names for one in arguments.get(name, "").split(",") if one]
+        return cls(
+            epcs=(*asked, *([epc] if epc else [])),
+            biz_steps=tuple(filter(None, arguments.get("EQ_bizStep", "").split(","))),
+            kinds=tuple(filter(None, arguments.get("eventType", "").split(","))),
+            since=_time(arguments, "GE_eventTime"),
+            before=_time(arguments, "LT_eventTime"),
+            per_page=_per_page(arguments.get("perPage", "30")),
+            after=_token(arguments.get("nextPageToken")),
+        )
+
+
+_PARAMETERS = {
+    "MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep", "eventType", "GE_eventTime", "LT_eventTime",
+    "perPage", "nextPageToken",
+}  # fmt: skip
+
+
+def _time(arguments: Mapping[str, str], name: str) -> int | None:
+    given = arguments.get(name)
+    # A plus in a query is a space unless it is escaped; no time has a space.
+    return None if given is None else microseconds(checked_time(given.replace(" ", "+"), name))
+
+
+def _per_page(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_PAGE:
+        raise InvalidInput(f"a number from 1 to {MAX_PAGE} is needed, got {text!r:.20}", field="perPage")
+    return int(text)
+
+
+def token_of(place: Place) -> str:
+    """What `nextPageToken` says for the page behind a place."""
+    return base64.urlsafe_b64encode(".".join(map(str, place)).encode()).decode().rstrip("=")
+
+
+def _token(text: str | None) -> Place | None:
+    if text is None:
+        return None
+    try:
+        parts = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
+        time, source, number = map(int, parts.split("."))
+    except (ValueError, binascii.Error) as error:
+        raise InvalidInput(
+            "this is no token of ours", field="nextPageToken", hint="take it from the Link header"
+        ) from error
+    if source not in (CHAIN, CAPTURED) or not (-(2**62) < time < 2**62 and 0 <= number < 2**62):
+        raise InvalidInput("this is no token of ours", field="nextPageToken")
+    return Place(time, source, number)
+
+
+def microseconds(time: str) -> int:
+    """Unix microseconds of a checked RFC 3339 time; finer fractions are cut off."""
+    whole, dot, rest = time.partition(".")
+    if dot:
+        digits = rest.rstrip("Z").split("+")[0].split("-")[0]
+        rest = digits[:6] + rest[len(digits) :]
+    moment = datetime.fromisoformat(whole + dot + rest)
+    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond

@@ -1,0 +1,130 @@
+"""Events of a real chain and captured ones, by one question."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft7Validator, FormatChecker
+
+from app import PortalConfig, create_app
+from app.epcis import views
+from app.rights import Operator
+from chromatrace.domain.rights import Role
+
+
+@pytest.fixture(scope="module")
+def app(works):
+    settings = works.outer.settings
+    return create_app(
+        PortalConfig(
+            data_folder=settings.data,
+            rpc_url=settings.rpc_url,
+            manifest_path=works.manifest_path,
+            base_url=settings.base_url,
+            api_limit="100000 per minute",
+        )
+    )
+
+
+@pytest.fixture
+def ask(works, app, vectors_dir):
+    works.outer.index.head()
+    schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
+    validator = Draft7Validator(schema, format_checker=FormatChecker())
+    client = app.test_client()
+
+    def answer(path="/epcis/v2/events", **query):
+        found, pages = [], 0
+        while path:
+            got = client.get(path, query_string=query)
+            assert got.status_code == 200, got.text
+            validator.validate(got.json)
+            found += got.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+            link = got.headers.get("Link")
+            path, query, pages = (link[1:].partition(">")[0] if link else None), None, pages + 1
+        answer.pages = pages
+        return found
+
+    return answer
+
+
+@pytest.fixture
+def exported(works):
+    """What `chromatrace epcis export` says, which other tests hold to GS1's schema."""
+    from app.epcis.chain import IndexDirectory
+    from chromatrace.exchange.epcis.mapping import events_of
+
+    index = works.outer.index
+    directory = IndexDirectory(index, works.outer.documents, works.outer.chain_id, works.outer.settings.base_url)
+    return events_of(index.events(limit=10_000), directory)
+
+
+def lot_of(works, name):
+    return f"{works.outer.settings.base_url}/01/09521234543213/10/{works.keys[name].lot}"
+
+
+def test_all_events_of_the_chain_are_given_as_they_are_exported(works, ask, exported):
+    assert len(exported) > 20
+    assert ask() == exported
+    assert ask(perPage="7") == exported
+    assert ask.pages == -(-len(exported) // 7)
+
+
+def test_a_superseded_verdict_says_so_on_whichever_page(works, ask, exported):
+    assert sum("errorDeclaration" in event for event in exported) == 1
+    assert ask(perPage="1") == exported
+
+
+def test_events_by_step_type_and_time(works, ask, exported):
+    found = ask(EQ_bizStep="inspecting,shipping")
+    assert found == [event for event in exported if event["bizStep"] in ("inspecting", "shipping")]
+    assert ask(eventType="TransformationEvent") == [one for one in exported if one["type"] == "TransformationEvent"]
+    times = sorted(event["eventTime"] for event in exported)
+    middle = times[len(times) // 2]
+    assert ask(GE_eventTime=middle) == [event for event in exported if event["eventTime"] >= middle]
+    assert ask(LT_eventTime=middle) == [event for event in exported if event["eventTime"] < middle]
+
+
+def test_events_by_goods(works, ask, exported):
+    lot = lot_of(works, "fresh")
+    wanted = [event for event in exported if lot in json.dumps(event)]
+    # Its own registration, and that of the batch it went into.
+    assert [event["type"] for event in wanted] == ["ObjectEvent", "TransformationEvent"]
+    assert ask(MATCH_anyEPC=lot) == ask(MATCH_anyEPCClass=lot) == ask(f"/epcis/v2/epcs/{lot}/events") == wanted
+    urn = f"urn:epc:class:lgtin:9521234.054321.{works.keys['fresh'].lot}"
+    assert ask(MATCH_anyEPC=urn) == wanted
+    assert ask(MATCH_anyEPC=f"{lot}X") == ask(MATCH_anyEPC=f"{lot}/21/000001") == ask(MATCH_anyEPC="urn:x:y") == []
+
+
+def test_captured_events_stand_between_those_of_the_chain(works, app, ask, exported, monkeypatch):
+    monkeypatch.setattr(views, "operator", lambda: Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
+    monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
+    times = [event["recordTime"] for event in exported]
+    captured = [
+        {
+            "type": "ObjectEvent",
+            "action": "OBSERVE",
+            "eventID": f"urn:uuid:f81d4fae-7dec-11d0-a765-{number:012d}",
+            "eventTime": times[len(times) * number // 3],
+            "eventTimeZoneOffset": "+00:00",
+            "bizStep": "storing",
+            "epcList": [lot_of(works, "fresh")],
+        }
+        for number in range(3)
+    ]
+    document = {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-11-22T10:00:00Z",
+        "epcisBody": {"eventList": captured},
+    }
+    taken = app.test_client().post("/epcis/v2/capture?visibility=public", json=document)
+    assert taken.status_code == 202, taken.text
+    everything = ask(perPage="3")
+    assert [event for event in everything if event in exported] == exported
+    assert [event for event in everything if event not in exported] == captured
+    keys = [event.get("recordTime", event["eventTime"]) for event in everything]
+    assert keys == sorted(keys)
+    assert ask(MATCH_anyEPC=lot_of(works, "fresh"), EQ_bizStep="storing") == captured
