@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chromatrace.cli.options import plant_option
 from chromatrace.cli.output import emit, err, json_option
-from chromatrace.cli.record import plant_option
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import NotFound
 
