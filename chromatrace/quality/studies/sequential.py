@@ -11,9 +11,9 @@ import numpy as np
 
 from chromatrace.quality.consensus import Tally
 from chromatrace.quality.learning import Standing, learned
-from chromatrace.quality.rules import Rule
+from chromatrace.quality.rules import Rule, as_ratio
 from chromatrace.quality.rules import capability as in_units
-from chromatrace.quality.sequential import SequentialRule, dawid_skene
+from chromatrace.quality.sequential import Confusion, SequentialRule, dawid_skene
 from chromatrace.quality.shopfloor.draw import Anywhere, Near
 from chromatrace.quality.shopfloor.floor import ShopFloor
 from chromatrace.quality.shopfloor.inputs import CapabilitySet, capability_sets
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KNOWN, LEARNED = "known", "learned"
+LOG_ODDS = "log-odds of capability"
+"""The test with weights that a contract could keep: no EM, the capability learned by the study's own rule."""
 REFERENCE = 0.9
 """The confidence threshold of the published study, against which the test is held."""
 FEWER, HIGHER = 0.25, 0.02
@@ -40,6 +42,7 @@ _COLOURS = {
     "confidence": "#44566b",
     "noisy-or": "#8aa35c",
     "sequential, at least 3": "#dfa08f",
+    LOG_ODDS: "#c9a227",
     "sequential": "#b3452c",
 }
 
@@ -85,6 +88,12 @@ def _learn(rounds: list[Asked], cells: int) -> tuple[list[int], list[tuple[float
     return weights, [confusion.log_ratios for confusion in dawid_skene(heard, cells).confusions]
 
 
+def _log_odds(learned_capability: int) -> tuple[float, float]:
+    """The study's learned capability read as the share of right answers; below one half an answer counts nothing."""
+    right = min(max(as_ratio(learned_capability), 0.5), 0.99)
+    return Confusion(1 - right, 1 - right).log_ratios
+
+
 def _run(task: _Task) -> Found:
     floor, capabilities = task.floor, task.capabilities
     count = task.workpieces * floor.cells
@@ -102,6 +111,10 @@ def _run(task: _Task) -> Found:
             chosen = for_test if name.startswith("sequential") else for_votes
             score = decide(rounds, opener, chosen[weights], floor)
             found[weights, name, threshold] = (score.f1, score.per_round)
+    by_odds = [_log_odds(value) for value in by_study]
+    for error in _ERRORS:
+        score = decide(rounds, SequentialRule(error, error), by_odds, floor)
+        found[LEARNED, LOG_ODDS, error] = (score.f1, score.per_round)
     return found
 
 
@@ -230,12 +243,14 @@ def _draw(curves: Curves, figure: Figure) -> None:
         axes.set_title(f"capabilities {weights}", loc="left")
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("F1, mean of the twenty sets")
-    figure.axes[0].legend(loc="lower right")
+    figure.axes[1].legend(loc="lower right")
 
 
 def _draw_curves(axes: Axes, curves: Curves, weights: str) -> None:
     for rule, colour in _COLOURS.items():
         chosen = [points for (of, name, _), points in curves.items() if of == weights and name == rule]
+        if not chosen:
+            continue
         scores = [mean([f1 for f1, _ in points]) for points in chosen]
         counts = [mean([count for _, count in points]) for points in chosen]
         order = sorted(range(len(chosen)), key=lambda place: counts[place].value)
