@@ -32,21 +32,34 @@ from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from scripts.connection import ROOT, Connection, fail, open_connection, settings
 
 TWO_DAYS_S = 172_800
-REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER = (
-    keccak(name) for name in (b"REGISTRAR", b"VERDICT_LEDGER", b"CUSTODY_LEDGER")
+REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
+    keccak(name) for name in (b"REGISTRAR", b"VERDICT_LEDGER", b"CUSTODY_LEDGER", b"CONSENSUS")
 )
-CONTRACTS = ("Consortium", "RouteVerifier", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
+CONTRACTS = (
+    "Consortium",
+    "RouteVerifier",
+    "BatchRegistry",
+    "InspectionLedger",
+    "QualityConsensus",
+    "CustodyLedger",
+    "ProcessLedger",
+)
 POINTERS = (
     ("RouteVerifier", "consortium", "Consortium"),
     ("BatchRegistry", "consortium", "Consortium"),
     ("BatchRegistry", "verifier", "RouteVerifier"),
     ("InspectionLedger", "consortium", "Consortium"),
     ("InspectionLedger", "registry", "BatchRegistry"),
+    ("QualityConsensus", "consortium", "Consortium"),
+    ("QualityConsensus", "ledger", "InspectionLedger"),
     ("CustodyLedger", "consortium", "Consortium"),
     ("CustodyLedger", "registry", "BatchRegistry"),
     ("ProcessLedger", "consortium", "Consortium"),
 )
 """(contract, view, contract that it must answer with)"""
+DRAW_DELAY_BLOCKS = 1
+"""Inspectors are drawn by the hash of the block after their request (docs/adr/0005); on dev chains, which make no block
+without a transaction, by that of the request's own."""
 METADATA_BYTES = 53
 """What the compiler appends to the code: a digest of the sources, comments included."""
 
@@ -145,6 +158,8 @@ def _deploy_all(connection: Connection, admin_delay_s: int, policies: Policies) 
     add("RouteVerifier", contracts["Consortium"]["address"])
     add("BatchRegistry", contracts["Consortium"]["address"], contracts["RouteVerifier"]["address"])
     add("InspectionLedger", contracts["BatchRegistry"]["address"], policies.first, policies.final)
+    delay = 0 if connection.is_dev else DRAW_DELAY_BLOCKS
+    add("QualityConsensus", contracts["InspectionLedger"]["address"], delay)
     add("CustodyLedger", contracts["BatchRegistry"]["address"])
     add("ProcessLedger", contracts["Consortium"]["address"])
     compiler = connection.compiled["Consortium"]._build["compiler"]
@@ -174,6 +189,7 @@ def _wire(connection: Connection, manifest: dict[str, Any], admin: str | None) -
 def _roles(manifest: dict[str, Any]) -> Iterator[tuple[bytes, str]]:
     yield REGISTRAR, manifest["admin"]
     yield VERDICT_LEDGER, manifest["contracts"]["InspectionLedger"]["address"]
+    yield CONSENSUS, manifest["contracts"]["QualityConsensus"]["address"]
     yield CUSTODY_LEDGER, manifest["contracts"]["CustodyLedger"]["address"]
 
 

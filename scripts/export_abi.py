@@ -9,7 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "contracts"
 TARGET = ROOT / "chromatrace" / "chain" / "abi"
-CONTRACTS = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger", "RouteVerifier")
+CONTRACTS = (
+    "Consortium",
+    "BatchRegistry",
+    "InspectionLedger",
+    "CustodyLedger",
+    "ProcessLedger",
+    "RouteVerifier",
+    "QualityConsensus",
+)
 
 
 def generated(name: str) -> str:

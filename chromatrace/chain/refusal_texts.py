@@ -285,6 +285,47 @@ ENTRIES: dict[str, Entry] = {
     "PrecompileRefused": Entry(_BAD, "a point is malformed: the precompile {precompile} refuses it", "signature"),
     "InvalidDomainTag": Entry(_BAD, "a domain tag of {size} bytes is too long"),
     "WriteFailed": Entry(_CLASH, "{size} bytes could not be stored as code"),
+    # QualityConsensus
+    "VerdictByConsensusOnly": Entry(
+        _CLASH, "verdicts of stage {stage} of {batch}'s producer come from consensus alone", "stage", "open a round"
+    ),
+    "InvalidRule": Entry(
+        _BAD, "the rule cannot work: {field}", "rule", "docs/consensus.md says what each field may be"
+    ),
+    "NoRule": Entry(_CLASH, "organisation {panel} has no rule for its rounds", "panel", "an administrator can set it"),
+    "CapabilityOutOfRange": Entry(_BAD, "a capability has at most 10,000 (1/10,000), got {capability}", "capability"),
+    "AlreadyEnrolled": Entry(_CLASH, "{account} is inspector {inspector} of this panel already", "account"),
+    "PanelFull": Entry(_CLASH, "panel {panel} has its 255 inspectors", "panel"),
+    "UnknownInspector": Entry(_NONE, "panel {panel} has no active inspector {inspector}", "inspector"),
+    "InspectorNotFree": Entry(
+        _CLASH, "inspector {inspector} sits in another round, or is retired", "inspector", "try when its round is over"
+    ),
+    "NotPanelsBatch": Entry(_NO, "{subject} was made by organisation {producer}, not by {panel}", "subject"),
+    "InspectorNotOutside": Entry(
+        _NO, "inspector {inspector} is the producer's own; the policy asks for independence", "inspector"
+    ),
+    "RoundUnderWay": Entry(_CLASH, "at desk {desk} a round is under way", "desk", "name another desk"),
+    "WrongPhase": Entry(_CLASH, "the round at desk {desk} does not allow this now (phase {phase})", "desk"),
+    "DrawTooEarly": Entry(_CLASH, "the inspectors are drawn by block {drawBlock}, which is not there yet", "desk"),
+    "NotEnoughInspectors": Entry(
+        _CLASH, "{needed} inspectors are needed at desk {desk}, {free} are free and capable", "desk", "try again later"
+    ),
+    "DeadlinePassed": Entry(_CLASH, "the time for this at desk {desk} ended at {deadline}", "desk", "close the round"),
+    "NotOverdue": Entry(_CLASH, "the round at desk {desk} has time until {deadline}", "desk"),
+    "UnknownSeat": Entry(_NONE, "the round at desk {desk} has no seat {seat}", "seat"),
+    "AlreadyAnswered": Entry(_CLASH, "seat {seat} at desk {desk} has answered already", "seat"),
+    "NotCommitted": Entry(_CLASH, "seat {seat} at desk {desk} has committed to no answer", "seat"),
+    "NotTheDrawnInspector": Entry(
+        _NO, "seat {seat} at desk {desk} is another's, or the message is changed: signed by {signer}", "signer"
+    ),
+    "InspectorNotAuthorised": Entry(_NO, "{account} may not inspect for any organisation now", "account"),
+    "NotAllCommitted": Entry(
+        _CLASH, "{missing} seats at desk {desk} have not committed yet: nobody reveals before", "desk"
+    ),
+    "UnknownState": Entry(_BAD, "the rule has no state {state}", "state"),
+    "AnswerMismatch": Entry(_BAD, "seat {seat} at desk {desk} has committed to another answer", "answer"),
+    "NothingToDeliver": Entry(_NONE, "no verdict of stage {stage} of {batch} waits to be delivered", "batch"),
+    "TooLittleGas": Entry(_BAD, "the verdict needs {needed} gas more", "gas"),
     # OpenZeppelin
     "AccessControlUnauthorizedAccount": Entry(_NO, "{account} lacks the role {neededRole}", "signer"),
     "AccessControlBadConfirmation": Entry(_NO, "a role is renounced only by its holder", "signer"),

@@ -32,9 +32,9 @@ _ENUMS: dict[str, type[IntEnum]] = {
 _TIMES = {"validUntil", "deadline", "inspectedAt", "schedule", "from"}
 _ROLE_MASKS = {"roles", "needed", "permitted"}
 _DEPARTMENT_MASKS = {"held", "needed", "rights"}
-_CONTRACT_ROLES = {keccak(name.encode()): name for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER")} | {
-    bytes(32): "DEFAULT_ADMIN"
-}
+_CONTRACT_ROLES = {
+    keccak(name.encode()): name for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER", "CONSENSUS")
+} | {bytes(32): "DEFAULT_ADMIN"}
 
 
 def refusal(name: str, args: Mapping[str, Any], internal_types: Mapping[str, str]) -> ContractRefusal:

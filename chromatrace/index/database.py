@@ -17,6 +17,7 @@ from chromatrace.index import schema
 from chromatrace.index.digest import digest_of
 from chromatrace.index.errors import IndexUnavailable
 from chromatrace.index.lock import WriterLock, lock_for
+from chromatrace.index.queries.consensus import ConsensusQueries
 from chromatrace.index.queries.events import EventQueries
 from chromatrace.index.queries.find import FindQueries
 from chromatrace.index.queries.orders import OrderQueries
@@ -28,7 +29,16 @@ from chromatrace.index.queries.trace import TraceQueries
 _NO_TABLE = re.compile(r"no such table|relation .* does not exist")
 
 
-class Queries(TraceQueries, FindQueries, OrderQueries, RouteQueries, ProcessQueries, PartyQueries, EventQueries):
+class Queries(
+    TraceQueries,
+    FindQueries,
+    OrderQueries,
+    RouteQueries,
+    ConsensusQueries,
+    ProcessQueries,
+    PartyQueries,
+    EventQueries,
+):
     """Every question that the index answers."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 ORGANISATION, OPERATOR, GRANT, POLICY = "organisation", "operator", "grant", "policy"
 CHANNEL, BATCH, OTHER = "channel", "batch", ""
 DEPARTMENT, MEMBER, RECORDS = "department", "member", "records"
+PANEL, ROUND = "panel", "round"
 STATION_KEY, ROUTE, ROUTE_PROOF = "station key", "route", "route proof"
 
 SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
@@ -31,6 +32,20 @@ SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("BatchRegistry", "CustodyMoved"): (BATCH, 1),
     ("InspectionLedger", "InspectionRecorded"): (BATCH, 1),
     ("InspectionLedger", "PolicyChanged"): (POLICY, 1),
+    ("InspectionLedger", "ConsensusRequired"): (PANEL, 1),
+    ("QualityConsensus", "RuleSet"): (PANEL, 1),
+    ("QualityConsensus", "InspectorEnrolled"): (PANEL, 1),
+    ("QualityConsensus", "InspectorRetired"): (PANEL, 1),
+    ("QualityConsensus", "InstrumentChanged"): (PANEL, 1),
+    ("QualityConsensus", "RoundOpened"): (ROUND, 1),
+    ("QualityConsensus", "SeatsDrawn"): (ROUND, 1),
+    ("QualityConsensus", "AnswersCommitted"): (ROUND, 1),
+    ("QualityConsensus", "AnswerRevealed"): (ROUND, 1),
+    ("QualityConsensus", "SeatStalled"): (ROUND, 1),
+    ("QualityConsensus", "MoreSeatsRequested"): (ROUND, 1),
+    ("QualityConsensus", "RoundDecided"): (ROUND, 1),
+    ("QualityConsensus", "RoundLapsed"): (ROUND, 1),
+    ("QualityConsensus", "VerdictRefused"): (ROUND, 1),
     ("CustodyLedger", "CustodyOffered"): (BATCH, 1),
     ("CustodyLedger", "CustodyAccepted"): (BATCH, 1),
     ("CustodyLedger", "CustodyRefused"): (BATCH, 1),

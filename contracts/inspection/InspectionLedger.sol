@@ -8,7 +8,7 @@ import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
 import {ConsortiumBound} from "../access/ConsortiumBound.sol";
 import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
 import {IInspectionLedger} from "../interfaces/IInspectionLedger.sol";
-import {OrgId, Stage, Verdict} from "../interfaces/Types.sol";
+import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
 import {ContractRoles, Roles} from "../libraries/Rights.sol";
 
 /// @title Two-stage inspection results, signed by the inspector and submitted by anyone.
@@ -21,7 +21,16 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     /// @inheritdoc IInspectionLedger
     IBatchRegistry public immutable override registry;
 
-    mapping(Stage => Policy) private _policies;
+    /// @dev A stage's policy, and how many producers' verdicts come from consensus alone: while there is none, a verdict
+    /// does not look the producer up.
+    struct StagePolicy {
+        uint32 unitsPerSample;
+        bool independent;
+        uint32 byConsensus;
+    }
+
+    mapping(Stage => StagePolicy) private _policies;
+    mapping(OrgId producer => mapping(Stage => bool)) private _byConsensus;
 
     /// @param first policy of first inspection, before assembly
     /// @param final_ policy of final inspection, after it
@@ -56,8 +65,60 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     }
 
     /// @inheritdoc IInspectionLedger
+    function recordConsensus(ConsensusVerdict calldata given) external onlyContractRole(ContractRoles.CONSENSUS) {
+        OrgId organisation = consortium.authorize(given.inspector, Roles.INSPECTOR);
+        (uint8 revision, OrgId producer, uint32 quantity) =
+            registry.applyVerdict(given.batch, given.stage, given.verdict);
+        _checkPolicy(
+            given.stage, given.inspector, organisation, producer, quantity, given.sampleSize, given.defects
+        );
+        emit InspectionRecorded(
+            given.batch,
+            given.stage,
+            given.inspector,
+            organisation,
+            given.verdict,
+            revision,
+            given.sampleSize,
+            given.defects,
+            given.instrument,
+            given.evidence,
+            uint64(block.timestamp)
+        );
+    }
+
+    /// @inheritdoc IInspectionLedger
+    function requireConsensus(OrgId producer, bool first, bool final_)
+        external
+        onlyContractRole(ContractRoles.CONSENSUS)
+    {
+        bool changed = _require(producer, Stage.First, first);
+        if (_require(producer, Stage.Final, final_) || changed) emit ConsensusRequired(producer, first, final_);
+    }
+
+    /// @inheritdoc IInspectionLedger
+    function checkConsensus(BatchId batch, Stage stage, uint32 sampleSize)
+        external
+        view
+        returns (OrgId producer, bool independent)
+    {
+        IBatchRegistry.Batch memory known = registry.batch(batch);
+        IBatchRegistry.State needed = stage == Stage.First ? IBatchRegistry.State.Registered : IBatchRegistry.State.Assembled;
+        if (known.state < needed) revert IBatchRegistry.WrongState(batch, known.state);
+        StagePolicy storage required = _policies[stage];
+        _checkSample(sampleSize, known.quantity, required.unitsPerSample);
+        return (known.producer, required.independent);
+    }
+
+    /// @inheritdoc IInspectionLedger
+    function requiresConsensus(OrgId producer, Stage stage) external view returns (bool) {
+        return _byConsensus[producer][stage];
+    }
+
+    /// @inheritdoc IInspectionLedger
     function policy(Stage stage) external view returns (Policy memory) {
-        return _policies[stage];
+        StagePolicy storage stored = _policies[stage];
+        return Policy(stored.unitsPerSample, stored.independent);
     }
 
     /// @inheritdoc IInspectionLedger
@@ -79,7 +140,18 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         (uint8 revision, OrgId producer, uint32 quantity) =
             registry.applyVerdict(inspection.batch, inspection.stage, inspection.verdict);
         if (inspection.revision != revision) revert WrongRevision(inspection.revision, revision);
-        _checkPolicy(inspection, organisation, producer, quantity);
+        if (_policies[inspection.stage].byConsensus != 0 && _byConsensus[producer][inspection.stage]) {
+            revert VerdictByConsensusOnly(inspection.batch, inspection.stage);
+        }
+        _checkPolicy(
+            inspection.stage,
+            inspection.inspector,
+            organisation,
+            producer,
+            quantity,
+            inspection.sampleSize,
+            inspection.defects
+        );
     }
 
     function _emitRecorded(Inspection calldata inspection, OrgId organisation) private {
@@ -99,8 +171,18 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     }
 
     function _setPolicy(Stage stage, Policy memory new_) private {
-        _policies[stage] = new_;
+        _policies[stage].unitsPerSample = new_.unitsPerSample;
+        _policies[stage].independent = new_.independent;
         emit PolicyChanged(stage, new_.unitsPerSample, new_.independent);
+    }
+
+    /// @return changed whether that is new
+    function _require(OrgId producer, Stage stage, bool required) private returns (bool changed) {
+        changed = _byConsensus[producer][stage] != required;
+        if (!changed) return false;
+        _byConsensus[producer][stage] = required;
+        if (required) ++_policies[stage].byConsensus;
+        else --_policies[stage].byConsensus;
     }
 
     /// @dev By the inspector's key, else by the inspector as a contract (ERC-1271). The key comes first, as no contract
@@ -117,20 +199,25 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     }
 
     /// @dev Independence and sample.
-    function _checkPolicy(Inspection calldata inspection, OrgId organisation, OrgId producer, uint32 quantity)
-        private
-        view
-    {
-        Policy storage required = _policies[inspection.stage];
-        if (organisation == producer && required.independent) {
-            revert InspectorNotIndependent(inspection.inspector, organisation);
-        }
-        uint256 smallest = _smallestSample(quantity, required.unitsPerSample);
-        if (inspection.sampleSize < smallest) revert SampleTooSmall(inspection.sampleSize, smallest);
-        if (inspection.sampleSize > quantity) revert SampleTooLarge(inspection.sampleSize, quantity);
-        if (inspection.defects > inspection.sampleSize) {
-            revert TooManyDefects(inspection.defects, inspection.sampleSize);
-        }
+    function _checkPolicy(
+        Stage stage,
+        address inspector,
+        OrgId organisation,
+        OrgId producer,
+        uint32 quantity,
+        uint32 sampleSize,
+        uint32 defects
+    ) private view {
+        StagePolicy storage required = _policies[stage];
+        if (organisation == producer && required.independent) revert InspectorNotIndependent(inspector, organisation);
+        _checkSample(sampleSize, quantity, required.unitsPerSample);
+        if (defects > sampleSize) revert TooManyDefects(defects, sampleSize);
+    }
+
+    function _checkSample(uint32 sampleSize, uint32 quantity, uint32 unitsPerSample) private pure {
+        uint256 smallest = _smallestSample(quantity, unitsPerSample);
+        if (sampleSize < smallest) revert SampleTooSmall(sampleSize, smallest);
+        if (sampleSize > quantity) revert SampleTooLarge(sampleSize, quantity);
     }
 
     function _digest(Inspection calldata inspection) private view returns (bytes32) {

@@ -42,6 +42,18 @@ interface IInspectionLedger is IConsortiumBound {
         bool independent;
     }
 
+    /// @notice A round's outcome as `IQualityConsensus` gives it; the inspector is the round's recorder.
+    struct ConsensusVerdict {
+        BatchId batch;
+        Stage stage;
+        Verdict verdict;
+        uint32 sampleSize;
+        uint32 defects;
+        address inspector;
+        bytes32 instrument;
+        bytes32 evidence;
+    }
+
     event InspectionRecorded(
         BatchId indexed batch,
         Stage indexed stage,
@@ -56,6 +68,8 @@ interface IInspectionLedger is IConsortiumBound {
         uint64 inspectedAt
     );
     event PolicyChanged(Stage indexed stage, uint32 unitsPerSample, bool independent);
+    /// @notice Whose batches' verdicts, of which stages, come from consensus alone.
+    event ConsensusRequired(OrgId indexed producer, bool first, bool final_);
 
     error InvalidVerdict();
     error InvalidInspectionSignature(address inspector, bytes32 digest);
@@ -66,6 +80,7 @@ interface IInspectionLedger is IConsortiumBound {
     error TooManyDefects(uint32 defects, uint32 sampleSize);
     error WrongRevision(uint8 revision, uint8 expected);
     error InspectorNotIndependent(address inspector, OrgId organisation);
+    error VerdictByConsensusOnly(BatchId batch, Stage stage);
     error LengthMismatch(uint256 first, uint256 second);
 
     /// @notice Records a signed inspection and applies its verdict to the batch. Anyone may submit it. The inspector is
@@ -77,6 +92,25 @@ interface IInspectionLedger is IConsortiumBound {
 
     /// @notice Sets the sampling and independence policy of a stage. Only the consortium's registrar.
     function setPolicy(Stage stage, uint32 unitsPerSample, bool independent) external;
+
+    /// @notice Records a round's outcome, by the rules that a signed inspection is held to, and applies it. Only contracts
+    /// with the role `CONSENSUS`.
+    function recordConsensus(ConsensusVerdict calldata verdict) external;
+
+    /// @notice Makes consensus the only source of a producer's verdicts of a stage, or ends that. Only contracts with the
+    /// role `CONSENSUS`, which the producer's administrator tells.
+    function requireConsensus(OrgId producer, bool first, bool final_) external;
+
+    /// @notice That a verdict could be recorded with this sample; reverts where not.
+    /// @return producer who made the batch
+    /// @return independent whether inspectors of the producer are refused
+    function checkConsensus(BatchId batch, Stage stage, uint32 sampleSize)
+        external
+        view
+        returns (OrgId producer, bool independent);
+
+    /// @notice Whether verdicts of this stage of the producer's batches come from consensus alone.
+    function requiresConsensus(OrgId producer, Stage stage) external view returns (bool);
 
     /// @notice The batches that verdicts are applied to.
     function registry() external view returns (IBatchRegistry);

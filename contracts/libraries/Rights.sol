@@ -34,5 +34,6 @@ library DepartmentRights {
 library ContractRoles {
     bytes32 internal constant REGISTRAR = keccak256("REGISTRAR");
     bytes32 internal constant VERDICT_LEDGER = keccak256("VERDICT_LEDGER");
+    bytes32 internal constant CONSENSUS = keccak256("CONSENSUS");
     bytes32 internal constant CUSTODY_LEDGER = keccak256("CUSTODY_LEDGER");
 }

@@ -16,6 +16,7 @@ CONTRACTS = (
     "CustodyLedger",
     "ProcessLedger",
     "RouteVerifier",
+    "QualityConsensus",
 )
 
 

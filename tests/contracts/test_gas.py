@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from brownie import chain
 from eth_utils import keccak
+from panel import Panel
 from world import FOR_EVER
 
+from chromatrace.crypto.sealed_answer import desk_id
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 
 RECORDED = Path(__file__).with_name("gas.json")
@@ -174,6 +176,39 @@ def appoint_operator(world):
     return world.appoint(world.stranger, world.plant, 1)
 
 
+class _Shared:
+    """The gas of several transactions, shared by what they did."""
+
+    def __init__(self, transactions, among):
+        self.gas_used = -(-sum(tx.gas_used for tx in transactions) // among)
+
+
+def _rounds_of_three(world, rounds):
+    """All that a round of three takes, from its request to its outcome, each step of all rounds in one transaction."""
+    panel = Panel(world, size=3 * rounds)
+    anyone = {"from": world.stranger}
+    for again in range(2):  # at desks and with inspectors that have had rounds before, as almost all have
+        subjects = [keccak(b"workpiece %d %d" % (again, number)) for number in range(rounds)]
+        desks = [desk_id(world.plant, number) for number in range(rounds)]
+        asked = [(number, subject, 1, Stage.FIRST, number + 1, 1) for number, subject in enumerate(subjects)]
+        opened = world.consensus.open(asked, {"from": world.producer})
+        drawn = world.consensus.draw(desks, anyone)
+        commitments = [(desk, [panel.commitment(desk, seat) for seat in range(3)]) for desk in desks]
+        committed = world.consensus.commit(commitments, anyone)
+        answers = [(desk, [panel.answer(desk, seat) for seat in range(3)]) for desk in desks]
+        revealed = world.consensus.reveal(answers, anyone)
+    return opened, drawn, committed, revealed
+
+
+def consensus_inspection_of_three_in_twenty_rounds(world):
+    """A third of a round: request, draw, commit, reveal, decision, learning."""
+    return _Shared(_rounds_of_three(world, 20), among=60)
+
+
+def consensus_inspection_of_three_in_one_round(world):
+    return _Shared(_rounds_of_three(world, 1), among=3)
+
+
 SCENARIOS = (
     register_one,
     register_one_made_of_two,
@@ -200,11 +235,14 @@ SCENARIOS = (
     append_records_hundred,
     append_records_thousand,
     appoint_operator,
+    consensus_inspection_of_three_in_twenty_rounds,
+    consensus_inspection_of_three_in_one_round,
 )
 BARS = {
     "register_one": 95_000,
     "register_hundred": 100 * 60_000,
     "inspection": 70_000,
+    "consensus_inspection_of_three_in_twenty_rounds": 60_000,
     "anchor": 45_000,
     "append_records_hundred": 100 * 4_500,
     "append_records_thousand": 1000 * 4_500,

@@ -8,7 +8,15 @@ import pytest
 from brownie import project
 
 RECORDED = Path(__file__).with_name("gas.json")
-CONTRACTS = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger", "RouteVerifier")
+CONTRACTS = (
+    "Consortium",
+    "BatchRegistry",
+    "InspectionLedger",
+    "CustodyLedger",
+    "ProcessLedger",
+    "RouteVerifier",
+    "QualityConsensus",
+)
 EIP_170_BYTES = 24_576
 TOLERANCE = 0.005
 

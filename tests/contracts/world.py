@@ -12,6 +12,7 @@ from brownie import (
     CustodyLedger,
     InspectionLedger,
     ProcessLedger,
+    QualityConsensus,
     RouteVerifier,
     accounts,
     chain,
@@ -31,8 +32,8 @@ GTIN = "09521234543213"
 ADMIN_DELAY_S = 3600
 FOR_EVER = 2**64 - 1
 NONE = b"\0" * 32
-REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER = (
-    keccak(text=name) for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER")
+REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
+    keccak(text=name) for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER", "CONSENSUS")
 )
 ALL_ROLES = sum(Role)
 
@@ -88,6 +89,7 @@ class World:
     custody: Any
     process: Any
     routes: Any
+    consensus: Any
     registrar: Any
     plant: int = 1
     lab: int = 2
@@ -108,10 +110,12 @@ class World:
         inspections = registrar.deploy(InspectionLedger, registry, (100, False), (0, True))
         custody = registrar.deploy(CustodyLedger, registry)
         process = registrar.deploy(ProcessLedger, consortium)
+        consensus = registrar.deploy(QualityConsensus, inspections, 0)
         consortium.grantRole(REGISTRAR, registrar, by_registrar)
         consortium.grantRole(VERDICT_LEDGER, inspections, by_registrar)
         consortium.grantRole(CUSTODY_LEDGER, custody, by_registrar)
-        world = cls(consortium, registry, inspections, custody, process, routes, registrar)
+        consortium.grantRole(CONSENSUS, consensus, by_registrar)
+        world = cls(consortium, registry, inspections, custody, process, routes, consensus, registrar)
         world._populate()
         return world
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from chromatrace.index.fold.batches import BatchFold
+from chromatrace.index.fold.consensus import PanelFold, RoundFold
 from chromatrace.index.fold.entities import EntityFold
 from chromatrace.index.fold.parties import ChannelFold, GrantFold, OperatorFold, OrganisationFold, PolicyFold
 from chromatrace.index.fold.record import EventRecord
@@ -26,6 +27,8 @@ _FOLDS: tuple[type[EntityFold], ...] = (
     DepartmentFold,
     MemberFold,
     RecordsFold,
+    PanelFold,
+    RoundFold,
 )
 
 

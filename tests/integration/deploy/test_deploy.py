@@ -18,7 +18,15 @@ from chromatrace.chain.manifest import Manifest
 from chromatrace.domain.identifiers import check_digit
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMES = {"Consortium", "RouteVerifier", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger"}
+NAMES = {
+    "Consortium",
+    "RouteVerifier",
+    "BatchRegistry",
+    "InspectionLedger",
+    "QualityConsensus",
+    "CustodyLedger",
+    "ProcessLedger",
+}
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER = (
     keccak(name) for name in (b"REGISTRAR", b"VERDICT_LEDGER", b"CUSTODY_LEDGER")
 )

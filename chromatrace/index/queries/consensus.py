@@ -1,0 +1,155 @@
+"""Panels of inspectors, their rounds, and how capabilities moved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from chromatrace.domain.rights import Stage
+from chromatrace.index.models import ConsensusPanel, ConsensusRound
+from chromatrace.index.queries.base import Rows, Statement
+from chromatrace.index.views import EventRef
+
+PHASES = ("none", "requested", "seated", "decided", "lapsed")
+UNIT = 10_000
+"""Capabilities and scores are stored in 1/10,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectorView:
+    """An inspector of a panel. `course`: its capability (0 to 1) when enrolled and after each of its rounds."""
+
+    number: int
+    account: str
+    active: bool
+    own: bool
+    course: tuple[float, ...]
+
+    @property
+    def capability(self) -> float:
+        """The present one, from 0 to 1."""
+        return self.course[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatView:
+    """One inspector in one round. `mark`: drawn, committed, stalled or revealed; the rest None until there is one."""
+
+    inspector: int
+    mark: str
+    state: int | None
+    evidence: bytes | None
+    capability: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoundView:
+    """A round. `state` (a number of the rule's), `score` and `recorder` (a seat) are None until it is decided."""
+
+    id: bytes
+    panel: int
+    subject: bytes
+    step: int
+    stage: Stage
+    phase: str
+    feeds: bool
+    seats: tuple[SeatView, ...]
+    state: int | None
+    score: float | None
+    recorder: int | None
+    reached: bool | None
+    verdict_refused: bool
+    opened: EventRef
+    changed: EventRef
+
+    @property
+    def dissent(self) -> tuple[SeatView, ...]:
+        """Revealed answers outside the winner group."""
+        return tuple(seat for seat in self.seats if seat.state is not None and seat.state != self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """A panel: its rule as the contract has it (None: not set), names of the states, and its inspectors."""
+
+    panel: int
+    rule: dict[str, Any] | None
+    states: tuple[str, ...]
+    inspectors: tuple[InspectorView, ...]
+
+
+class ConsensusQueries(Rows):
+    """Questions about inspection by consensus."""
+
+    def panels(self) -> tuple[PanelView, ...]:
+        """All panels, by organisation."""
+        return tuple(self._panel(row) for row in self.rows(select(ConsensusPanel).order_by(ConsensusPanel.panel)))
+
+    def rounds(self, panel: int, limit: int = 50) -> tuple[RoundView, ...]:
+        """A panel's rounds, the newest first."""
+        chosen = select(ConsensusRound).where(ConsensusRound.panel == panel)
+        return self._rounds(chosen.order_by(ConsensusRound.position.desc()).limit(limit))
+
+    def rounds_about(self, subject: bytes) -> tuple[RoundView, ...]:
+        """The rounds about one batch or workpiece, in their order."""
+        return self._rounds(
+            select(ConsensusRound).where(ConsensusRound.subject == subject).order_by(ConsensusRound.position)
+        )
+
+    def _panel(self, row: Any) -> PanelView:
+        rule = None if row.rule is None else json.loads(row.rule)
+        courses: dict[int, list[float]] = {}
+        chosen = select(ConsensusRound.seats).where(ConsensusRound.panel == row.panel).order_by(ConsensusRound.changed)
+        for round_ in self.rows(chosen):
+            for seat in json.loads(round_.seats):
+                if "capability" in seat:
+                    courses.setdefault(seat["inspector"], []).append(seat["capability"] / UNIT)
+        inspectors = tuple(
+            InspectorView(
+                number=int(number),
+                account=facts["account"],
+                active=facts["active"],
+                own=facts["own"],
+                course=(facts["capability"] / UNIT, *courses.get(int(number), [])),
+            )
+            for number, facts in sorted(json.loads(row.inspectors).items(), key=lambda item: int(item[0]))
+        )
+        return PanelView(row.panel, rule, tuple(rule["names"]) if rule else (), inspectors)
+
+    def _rounds(self, chosen: Statement) -> tuple[RoundView, ...]:
+        found = self.rows(chosen)
+        refs = self._refs(place for row in found for place in (row.position, row.changed))
+        return tuple(
+            RoundView(
+                id=row.id,
+                panel=row.panel,
+                subject=row.subject,
+                step=row.step,
+                stage=Stage(row.stage),
+                phase=PHASES[row.phase],
+                feeds=row.feeds,
+                seats=tuple(_seat(seat) for seat in json.loads(row.seats)),
+                state=row.state,
+                score=None if row.score is None else row.score / UNIT,
+                recorder=row.recorder,
+                reached=row.reached,
+                verdict_refused=row.verdict_refused,
+                opened=refs[row.position],
+                changed=refs[row.changed],
+            )
+            for row in found
+        )
+
+
+def _seat(stored: dict[str, Any]) -> SeatView:
+    capability = stored.get("capability")
+    return SeatView(
+        inspector=stored["inspector"],
+        mark=stored["mark"],
+        state=stored.get("state"),
+        evidence=bytes.fromhex(stored["evidence"]) if "evidence" in stored else None,
+        capability=None if capability is None else capability / UNIT,
+    )

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ConsortiumBound} from "../access/ConsortiumBound.sol";
+import {IConsortium} from "../interfaces/IConsortium.sol";
+import {IQualityConsensus} from "../interfaces/IQualityConsensus.sol";
+import {OrgId} from "../interfaces/Types.sol";
+import {Bitmap} from "../libraries/Bitmap.sol";
+import {ConsensusRule, Weighing} from "../libraries/ConsensusRule.sol";
+import {Roles} from "../libraries/Rights.sol";
+
+/// @title The panels: each organisation's rule and inspectors, who of them is free, and what they have learned.
+/// @dev Sets of inspectors are bitmaps by number, so that a draw reads four slots however large the panel is.
+abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
+    struct Panel {
+        uint16 ruleVersion;
+        uint16 minimumCapability;
+        uint8 inspectorCount;
+    }
+
+    uint256 private constant MOST_STATES = 12;
+    uint256 private constant MOST_INSPECTORS = 17;
+    uint256 private constant LONGEST_SECONDS = 30 days;
+
+    mapping(OrgId => Panel) private _panels;
+    mapping(OrgId => mapping(uint16 version => Rule)) private _rules;
+    mapping(OrgId => mapping(uint8 number => Inspector)) internal _inspectors;
+    mapping(OrgId => mapping(address => uint8)) private _numbers;
+    mapping(OrgId => uint256) private _active;
+    mapping(OrgId => uint256) private _capable;
+    mapping(OrgId => uint256) private _outside;
+    mapping(OrgId => uint256) private _seated;
+
+    constructor(IConsortium consortium_) ConsortiumBound(consortium_) {}
+
+    // ------------------------------------------------------------------ the panel's administrator
+
+    /// @inheritdoc IQualityConsensus
+    function setRule(Rule calldata rule_, string[] calldata states) external {
+        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
+        _checkRule(rule_, states);
+        Panel storage of_ = _panels[panel];
+        uint16 version = ++of_.ruleVersion;
+        _rules[panel][version] = rule_;
+        of_.minimumCapability = rule_.minimumCapability;
+        uint256 capable = 0;
+        for (uint256 number = 1; number <= of_.inspectorCount; ++number) {
+            if (_inspectors[panel][uint8(number)].capability >= rule_.minimumCapability) capable |= 1 << number;
+        }
+        _capable[panel] = capable;
+        emit RuleSet(panel, version, rule_, states);
+        _ruleChanged(panel, rule_);
+    }
+
+    /// @inheritdoc IQualityConsensus
+    function enrol(address account, uint16 capability, bytes32 instrument) external {
+        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
+        bool own = consortium.authorize(account, Roles.INSPECTOR) == panel;
+        if (capability > ConsensusRule.UNIT) revert CapabilityOutOfRange(capability);
+        uint8 number = _numbers[panel][account];
+        Inspector storage enrolled;
+        if (number == 0) {
+            if (_panels[panel].inspectorCount == type(uint8).max) revert PanelFull(panel);
+            number = ++_panels[panel].inspectorCount;
+            _numbers[panel][account] = number;
+            enrolled = _inspectors[panel][number];
+            enrolled.account = account;
+            enrolled.capability = capability;
+        } else {
+            enrolled = _inspectors[panel][number];
+            if (enrolled.active) revert AlreadyEnrolled(account, number);
+        }
+        enrolled.active = true;
+        enrolled.own = own;
+        enrolled.instrument = instrument;
+        _set(_active, panel, number, true);
+        _set(_outside, panel, number, !own);
+        _set(_capable, panel, number, enrolled.capability >= _panels[panel].minimumCapability);
+        emit InspectorEnrolled(panel, number, account, enrolled.capability, own, instrument);
+    }
+
+    /// @inheritdoc IQualityConsensus
+    function retire(uint8 number) external {
+        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
+        Inspector storage retired = _inspectors[panel][number];
+        if (!retired.active) revert UnknownInspector(panel, number);
+        retired.active = false;
+        _set(_active, panel, number, false);
+        emit InspectorRetired(panel, number, retired.account);
+    }
+
+    /// @inheritdoc IQualityConsensus
+    function setInstrument(OrgId panel, bytes32 instrument) external {
+        uint8 number = _numbers[panel][msg.sender];
+        if (number == 0) revert UnknownInspector(panel, number);
+        if (_seated[panel] >> number & 1 == 1) revert InspectorNotFree(number);
+        _inspectors[panel][number].instrument = instrument;
+        emit InstrumentChanged(panel, number, instrument);
+    }
+
+    // ------------------------------------------------------------------ answers
+
+    /// @inheritdoc IQualityConsensus
+    function rule(OrgId panel) public view returns (uint16 version, Rule memory) {
+        version = _panels[panel].ruleVersion;
+        return (version, _rules[panel][version]);
+    }
+
+    /// @inheritdoc IQualityConsensus
+    function inspector(OrgId panel, uint8 number) external view returns (Inspector memory) {
+        return _inspectors[panel][number];
+    }
+
+    /// @inheritdoc IQualityConsensus
+    function numberOf(OrgId panel, address account) external view returns (uint8) {
+        return _numbers[panel][account];
+    }
+
+    /// @inheritdoc IQualityConsensus
+    function eligible(OrgId panel) public view returns (uint256) {
+        return _active[panel] & _capable[panel] & ~_seated[panel];
+    }
+
+    // ------------------------------------------------------------------ internal
+
+    /// @dev The rule in force when the round was opened.
+    function _ruleOf(OrgId panel, uint16 version) internal view returns (Rule storage) {
+        return _rules[panel][version];
+    }
+
+    /// @dev What else follows from a new rule.
+    function _ruleChanged(OrgId panel, Rule calldata rule_) internal virtual;
+
+    /// @dev Seats the workcell's own inspector, whatever its capability.
+    function _seatFirst(OrgId panel, uint8 number, bool outsidersOnly) internal {
+        uint256 bit = 1 << number;
+        uint256 seated = _seated[panel];
+        if (_active[panel] & ~seated & bit == 0) revert InspectorNotFree(number);
+        if (outsidersOnly && _outside[panel] & bit == 0) revert InspectorNotOutside(number);
+        _seated[panel] = seated | bit;
+    }
+
+    /// @dev Seats `needed` of the eligible, each equally likely.
+    /// @return chosen their numbers, a byte each from the lowest
+    /// @return free how many there were to choose from; where fewer than `needed`, nobody is seated
+    function _take(OrgId panel, uint256 needed, bool outsidersOnly, bytes32 seed)
+        internal
+        returns (uint256 chosen, uint256 free)
+    {
+        uint256 seated = _seated[panel];
+        uint256 pool = _active[panel] & _capable[panel] & ~seated;
+        if (outsidersOnly) pool &= _outside[panel];
+        free = Bitmap.count(pool);
+        if (free < needed) return (0, free);
+        for (uint256 i = 0; i < needed; ++i) {
+            uint256 number = Bitmap.select(pool, uint256(seed) % (free - i));
+            pool &= ~(1 << number);
+            seated |= 1 << number;
+            chosen |= number << (8 * i);
+            seed = keccak256(abi.encode(seed));
+        }
+        _seated[panel] = seated;
+    }
+
+    function _release(OrgId panel, uint256 members) internal {
+        _seated[panel] &= ~members;
+    }
+
+    /// @return capability after the round
+    function _learn(OrgId panel, uint256 number, bool won) internal returns (uint256 capability) {
+        Inspector storage learner = _inspectors[panel][uint8(number)];
+        (uint256 before, uint256 inspections, uint256 wins) = _standing(learner);
+        (capability, inspections, wins) = ConsensusRule.learned(before, inspections, wins, won);
+        _setStanding(learner, capability, inspections, wins);
+        _moveThreshold(panel, number, before, capability);
+    }
+
+    /// @return capability after the penalty
+    function _penalise(OrgId panel, uint256 number, uint256 penalty) internal returns (uint256 capability) {
+        Inspector storage learner = _inspectors[panel][uint8(number)];
+        (uint256 before, uint256 inspections, uint256 wins) = _standing(learner);
+        (capability, inspections, wins) = ConsensusRule.stalled(before, inspections, wins, penalty);
+        _setStanding(learner, capability, inspections, wins);
+        if (learner.stalls != type(uint16).max) ++learner.stalls;
+        _moveThreshold(panel, number, before, capability);
+    }
+
+    /// @dev The three fields after `account` in the first slot, read and written at once.
+    function _standing(Inspector storage learner)
+        private
+        view
+        returns (uint256 capability, uint256 inspections, uint256 wins)
+    {
+        uint256 word;
+        assembly ("memory-safe") {
+            word := shr(160, sload(learner.slot))
+        }
+        return (word & 0xffff, (word >> 16) & 0xff, (word >> 24) & 0xff);
+    }
+
+    function _setStanding(Inspector storage learner, uint256 capability, uint256 inspections, uint256 wins) private {
+        uint256 word = (capability | inspections << 16 | wins << 24) << 160;
+        assembly ("memory-safe") {
+            sstore(learner.slot, or(and(sload(learner.slot), not(shl(160, 0xffffffff))), word))
+        }
+    }
+
+    /// @dev Keeps `_capable`, by the rule in force now, also where the round is of an older one.
+    function _moveThreshold(OrgId panel, uint256 number, uint256 before, uint256 after_) private {
+        if (before == after_) return;
+        uint256 minimum = _panels[panel].minimumCapability;
+        if ((before >= minimum) != (after_ >= minimum)) _set(_capable, panel, number, after_ >= minimum);
+    }
+
+    function _set(mapping(OrgId => uint256) storage sets, OrgId panel, uint256 number, bool in_) private {
+        uint256 bit = 1 << number;
+        sets[panel] = in_ ? sets[panel] | bit : sets[panel] & ~bit;
+    }
+
+    function _checkRule(Rule calldata rule_, string[] calldata states) private pure {
+        uint256 least = rule_.states % 2 == 0 ? rule_.states + 1 : rule_.states + 2;
+        if (rule_.states < 2 || rule_.states > MOST_STATES || states.length != rule_.states) {
+            revert InvalidRule("states");
+        }
+        if (rule_.minimum % 2 == 0 || rule_.minimum < least) revert InvalidRule("minimum");
+        if (rule_.maximum % 2 == 0 || rule_.maximum < rule_.minimum || rule_.maximum > MOST_INSPECTORS) {
+            revert InvalidRule("maximum");
+        }
+        if (rule_.firstWave < rule_.minimum || rule_.firstWave > rule_.maximum) revert InvalidRule("firstWave");
+        uint256 highest = ConsensusRule.UNIT * (rule_.weighing == Weighing.NoisyOr ? 1 : rule_.maximum);
+        if (rule_.threshold == 0 || rule_.threshold > highest) revert InvalidRule("threshold");
+        if (rule_.minimumCapability > ConsensusRule.UNIT) revert InvalidRule("minimumCapability");
+        if (rule_.stallPenalty > ConsensusRule.UNIT) revert InvalidRule("stallPenalty");
+        if (rule_.commitSeconds == 0 || rule_.commitSeconds > LONGEST_SECONDS) revert InvalidRule("commitSeconds");
+        if (rule_.revealSeconds == 0 || rule_.revealSeconds > LONGEST_SECONDS) revert InvalidRule("revealSeconds");
+        if (rule_.passing >= rule_.states) revert InvalidRule("passing");
+    }
+}

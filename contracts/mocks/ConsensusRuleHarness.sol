@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Bitmap} from "../libraries/Bitmap.sol";
+import {ConsensusRule, Weighing} from "../libraries/ConsensusRule.sol";
+
+/// @title The rule of a round as calls, many cases in one; for tests only.
+contract ConsensusRuleHarness {
+    struct Case {
+        Weighing weighing;
+        uint256 minimum;
+        uint256 maximum;
+        uint256 threshold;
+        uint256[] answers;
+    }
+
+    struct Standing {
+        uint256 capability;
+        uint256 inspections;
+        uint256 wins;
+    }
+
+    function decideMany(Case[] calldata cases) external pure returns (ConsensusRule.Outcome[] memory outcomes) {
+        outcomes = new ConsensusRule.Outcome[](cases.length);
+        for (uint256 i = 0; i < cases.length; ++i) {
+            Case calldata one = cases[i];
+            outcomes[i] = ConsensusRule.decide(one.weighing, one.minimum, one.maximum, one.threshold, one.answers);
+        }
+    }
+
+    /// @param courses by inspector: 1 won, 0 lost, 2 stalled
+    function learnMany(Standing[] calldata starts, uint8[][] calldata courses, uint256 penalty)
+        external
+        pure
+        returns (Standing[] memory ends)
+    {
+        ends = new Standing[](starts.length);
+        for (uint256 i = 0; i < starts.length; ++i) {
+            Standing memory now_ = starts[i];
+            for (uint256 k = 0; k < courses[i].length; ++k) {
+                (now_.capability, now_.inspections, now_.wins) = courses[i][k] == 2
+                    ? ConsensusRule.stalled(now_.capability, now_.inspections, now_.wins, penalty)
+                    : ConsensusRule.learned(now_.capability, now_.inspections, now_.wins, courses[i][k] == 1);
+            }
+            ends[i] = now_;
+        }
+    }
+
+    function count(uint256 set) external pure returns (uint256) {
+        return Bitmap.count(set);
+    }
+
+    function select(uint256 set, uint256 rank) external pure returns (uint256) {
+        return Bitmap.select(set, rank);
+    }
+}

@@ -1,0 +1,186 @@
+"""Whatever rounds go through, in any order: the invariants of inspection by consensus.
+
+A model in plain Python keeps what was answered; after every step the chain is held against it.
+CHROMATRACE_CONSENSUS_STEPS: steps in each run (25).
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from panel import COMMITTED, DECIDED, DRAWN, LAPSED, NONE, REQUESTED, REVEALED, SEATED, STALLED, Panel
+from refusals import refusal
+from world import advance_to
+
+from chromatrace.crypto.sealed_answer import desk_id
+from chromatrace.quality.consensus import Answer, decide
+from chromatrace.quality.learning import Standing, learned, stalled
+from chromatrace.quality.rules import UNIT, Rule, Weighing
+
+STEPS = int(os.environ.get("CHROMATRACE_CONSENSUS_STEPS", "25"))
+SIZE, DESKS = 8, 2
+RULE = Rule(("pass", "fail"), 3, 5, Weighing.CONFIDENCE, 2_500)
+
+
+PLACES = st.integers(0, DESKS - 1)
+SEATS = st.integers(0, 6)
+
+
+class Rounds(RuleBasedStateMachine):
+    """Two desks, eight inspectors. `counted`: the answers that were taken under seal, by desk and seat."""
+
+    mark = ""
+
+    def __init__(self, panel):
+        super().__init__()
+        self.panel, self.world = panel, panel.world
+        if Rounds.mark:
+            self.world.rpc.call("evm_revert", Rounds.mark)
+        Rounds.mark = self.world.rpc.call("evm_snapshot")
+        self.standings = {number: Standing() for number in range(1, SIZE + 1)}
+        self.subject = 0
+        self.counted = {place: {} for place in range(DESKS)}
+
+    def _desk(self, desk):
+        return desk_id(self.world.plant, desk)
+
+    @rule(place=PLACES, first=st.integers(0, SIZE))
+    def open(self, place, first):
+        desk = self._desk(place)
+        phase = self.panel.state(desk)["phase"]
+        self.subject += 1
+        request = [(place, self.subject.to_bytes(32, "big"), 1, 0, first, 1)]
+        if phase in (REQUESTED, SEATED) or (first and first in self._busy()):
+            assert refusal(self.world.consensus.open, request, sender=self.world.producer).name in (
+                "RoundUnderWay",
+                "InspectorNotFree",
+            )
+            return
+        self.world.send(self.world.consensus.open, request, sender=self.world.producer)
+        self.counted[place] = {}
+
+    @rule(place=PLACES)
+    def draw(self, place):
+        desk = self._desk(place)
+        self.world.rpc.call("evm_mine")
+        before = self.panel.state(desk)
+        try:
+            wrong = refusal(self.world.consensus.draw, [desk], sender=self.world.stranger).name
+        except AssertionError:
+            busy = self._busy() - {before["first"]}
+            drawn = self.panel.draw(desk)[before["seatCount"] :]
+            fresh = set(drawn) - {before["first"]}
+            assert not fresh & busy, "a seated inspector was drawn again"
+            return
+        assert wrong in ("WrongPhase", "NotEnoughInspectors", "DeadlinePassed")
+
+    @rule(place=PLACES, seat=SEATS, answer=st.integers(0, 1))
+    def commit(self, place, seat, answer):
+        desk = self._desk(place)
+        state = self.panel.state(desk)
+        if seat >= len(state["seats"]) or state["phase"] != SEATED:
+            return
+        commitment = self.panel.commitment(desk, seat, answer)
+        call = (self.world.consensus.commit, [(desk, [commitment])])
+        if state["seats"][seat][1] != DRAWN:
+            kept = self.counted[place].get(seat)
+            assert refusal(*call, sender=self.world.stranger).name in ("AlreadyAnswered", "DeadlinePassed")
+            if kept is not None:
+                self.panel.sealed[desk, seat] = kept
+            return
+        self.world.send(*call, sender=self.world.stranger)
+        self.counted[place][seat] = self.panel.sealed[desk, seat]
+
+    @rule(place=PLACES, seat=SEATS)
+    def reveal(self, place, seat):
+        desk = self._desk(place)
+        state = self.panel.state(desk)
+        if seat not in self.counted[place] or state["phase"] != SEATED:
+            return
+        marks = [seat[1] for seat in state["seats"]]
+        call = (self.world.consensus.reveal, [(desk, [self.panel.answer(desk, seat)])])
+        if DRAWN in marks or marks[seat] != COMMITTED:
+            assert refusal(*call, sender=self.world.stranger).name in (
+                "NotAllCommitted",
+                "AlreadyAnswered",
+                "NotCommitted",
+                "DeadlinePassed",
+            )
+            return
+        self.world.send(*call, sender=self.world.stranger)
+        self._follow(place)
+
+    @rule(place=PLACES)
+    def stall(self, place):
+        """Nobody does anything more: the round still moves on."""
+        desk = self._desk(place)
+        state = self.panel.state(desk)
+        if state["phase"] not in (REQUESTED, SEATED):
+            assert refusal(self.world.consensus.close, desk, sender=self.world.stranger).name == "WrongPhase"
+            return
+        advance_to(max(self.world.now, state["deadline"]) + self.panel.rule["revealSeconds"] + 1)
+        self.panel.close(desk)
+        for before, after in zip(state["seats"], self.panel.seats(desk), strict=True):
+            if after[1] == STALLED and before[1] != STALLED:
+                self.standings[after[0]] = stalled(self.standings[after[0]])
+        self._follow(place)
+
+    def _follow(self, place):
+        """What the twin says of the answers revealed so far is what the contract did."""
+        state = self.panel.state(self._desk(place))
+        if state["phase"] != DECIDED:
+            return
+        answers = [
+            Answer(number, RULE.states[answer], self.standings[number].capability)
+            for number, mark, answer in state["seats"]
+            if mark == REVEALED
+        ]
+        for seat, (_, mark, answer) in enumerate(state["seats"]):
+            if mark == REVEALED:
+                assert self.counted[place][seat].state == answer, "an answer was changed"
+        outcome = decide(RULE, answers)
+        assert outcome is not None, "decided without a consensus"
+        assert RULE.states[state["state"]] == outcome.state
+        assert state["recorder"] == outcome.recorder
+        for answer in answers:
+            self.standings[answer.inspector] = learned(self.standings[answer.inspector], answer.state == outcome.state)
+
+    def _busy(self):
+        busy = set()
+        for desk in range(DESKS):
+            state = self.panel.state(self._desk(desk))
+            if state["phase"] in (REQUESTED, SEATED):
+                busy |= {seat[0] for seat in state["seats"]} | {state["first"]}
+        return busy - {0}
+
+    @invariant()
+    def capabilities_are_what_was_learned(self):
+        for number, standing in self.standings.items():
+            found = self.panel.inspector(number)
+            assert 0 <= found["capability"] <= UNIT
+            assert (found["capability"], found["inspections"], found["wins"]) == standing
+
+    @invariant()
+    def an_inspector_sits_once(self):
+        seated = []
+        for desk in range(DESKS):
+            state = self.panel.state(self._desk(desk))
+            assert state["phase"] in (NONE, REQUESTED, SEATED, DECIDED, LAPSED)
+            assert len(state["seats"]) <= 21
+            if state["phase"] in (REQUESTED, SEATED):
+                seated += [seat[0] for seat in state["seats"]] or [state["first"]] * bool(state["first"])
+        assert len(seated) == len(set(seated))
+        free = self.world.read(self.world.consensus.eligible, self.world.plant)
+        assert {number for number in range(1, SIZE + 1) if free >> number & 1} == set(range(1, SIZE + 1)) - set(seated)
+
+
+def test_rounds_in_any_order(world):
+    panel = Panel(world, size=SIZE)
+    panel.set_rule(maximum=5, weighing=int(RULE.weighing), threshold=RULE.threshold)
+    Rounds.mark = ""
+    # This release of hypothesis keeps its first ten examples to a few steps each.
+    thorough = settings(
+        max_examples=10 + 6, stateful_step_count=STEPS, deadline=None, suppress_health_check=HealthCheck.all()
+    )
+    run_state_machine_as_test(lambda: Rounds(panel), settings=thorough)

@@ -1,0 +1,382 @@
+"""A round from its request to its outcome, and everything that does not count."""
+
+import pytest
+from eth_utils import keccak
+from panel import (
+    COMMITTED,
+    CONFIDENCE,
+    DECIDED,
+    DRAWN,
+    FAIL,
+    LAPSED,
+    PASS,
+    REQUESTED,
+    REVEALED,
+    SEATED,
+    STALLED,
+    SUBJECT,
+    Panel,
+    key_of,
+)
+from refusals import Refused, refusal
+
+from chromatrace.domain.rights import Role
+
+
+@pytest.fixture
+def panel(world):
+    return Panel(world)
+
+
+def test_the_workcells_own_node_sits_first_and_the_rest_are_drawn(panel):
+    drawn = panel.draw(panel.open(first=4))
+    assert drawn[0] == 4
+    assert len(set(drawn)) == 3
+    assert set(drawn) <= {1, 2, 3, 4, 5}
+
+
+def test_three_answers_decide(panel, world):
+    desk = panel.opened()
+    panel.commit(desk, {0: PASS, 1: FAIL, 2: PASS})
+    panel.reveal(desk, [2, 0])
+    assert panel.state(desk)["phase"] == SEATED
+    numbers = [seat[0] for seat in panel.seats(desk)]
+    tx = world.consensus.reveal([(desk, [panel.answer(desk, 1)])], {"from": world.stranger})
+    decided = tx.events["RoundDecided"]
+    assert (decided["state"], decided["score"], decided["recorder"], decided["reached"]) == (PASS, 20_000, 2, True)
+    assert list(decided["capabilities"]) == [1_100, 900, 1_100]
+    after = panel.state(desk)
+    assert (after["phase"], after["state"], after["recorder"]) == (DECIDED, PASS, numbers[2])
+    assert [seat[1:] for seat in after["seats"]] == [(REVEALED, PASS), (REVEALED, FAIL), (REVEALED, PASS)]
+    assert panel.inspector(numbers[1])["capability"] == 900
+    assert (panel.inspector(numbers[0])["inspections"], panel.inspector(numbers[0])["wins"]) == (1, 1)
+
+
+def test_a_round_without_consensus_asks_for_one_more_at_a_time(panel):
+    panel.set_rule(maximum=5, threshold=30_000)
+    desk = panel.play([PASS, FAIL, PASS, FAIL, FAIL])
+    after = panel.state(desk)
+    assert (after["phase"], after["state"], after["seatCount"]) == (DECIDED, FAIL, 5)
+
+
+def test_with_a_first_wave_of_the_maximum_all_answer_under_seal(panel):
+    panel.set_rule(maximum=5, firstWave=5, threshold=30_000)
+    desk = panel.opened()
+    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS, 3: PASS})
+    assert refusal(panel.contract.reveal, [(desk, [panel.answer(desk, 0)])], sender=panel.world.stranger) == Refused(
+        "NotAllCommitted", desk=desk, missing=1
+    )
+    panel.commit(desk, {4: FAIL})
+    panel.reveal(desk, [0, 1, 2, 3, 4])
+    assert panel.state(desk)["phase"] == DECIDED
+    assert panel.inspector(panel.seats(desk)[4][0])["capability"] == 900, "dissent counts, though four had decided"
+
+
+def test_only_the_drawn_inspector_counts(panel):
+    desk = panel.opened()
+    seated = {seat[0] for seat in panel.seats(desk)}
+    outsider = key_of(next(number for number in range(1, 6) if number not in seated))
+    for wrong in (outsider, key_of(panel.seats(desk)[1][0])):
+        forged = panel.commitment(desk, 0, by=wrong)
+        assert refusal(panel.contract.commit, [(desk, [forged])], sender=panel.world.stranger) == Refused(
+            "NotTheDrawnInspector", desk=desk, seat=0, signer=wrong.address
+        )
+
+
+def test_a_garbled_signature_is_nobodys(panel):
+    desk = panel.opened()
+    garbled = (*panel.commitment(desk, 0)[:2], b"\0" * 32, b"\xff" * 32)
+    assert refusal(panel.contract.commit, [(desk, [garbled])], sender=panel.world.stranger) == Refused(
+        "NotTheDrawnInspector", desk=desk, seat=0, signer="0x" + "0" * 40
+    )
+
+
+def test_nobody_answers_twice(panel):
+    desk = panel.opened()
+    panel.commit(desk, {0: PASS})
+    again = panel.commitment(desk, 0, FAIL)
+    assert refusal(panel.contract.commit, [(desk, [again])], sender=panel.world.stranger) == Refused(
+        "AlreadyAnswered", desk=desk, seat=0
+    )
+    panel.commitment(desk, 0, PASS)
+    panel.commit(desk, {1: PASS, 2: PASS})
+    panel.reveal(desk, [0])
+    assert refusal(panel.contract.reveal, [(desk, [panel.answer(desk, 0)])], sender=panel.world.stranger) == Refused(
+        "AlreadyAnswered", desk=desk, seat=0
+    )
+
+
+def test_a_copied_commitment_cannot_be_opened(panel):
+    """Who copies another's sealed answer has bound itself to an answer of that other's account."""
+    desk = panel.opened()
+    copied = panel.commitment(desk, 0, FAIL)[1]
+    thief = key_of(panel.seats(desk)[1][0])
+    panel.commit(desk, {0: FAIL})
+    world = panel.world
+    world.send(
+        panel.contract.commit, [(desk, [panel.signed(panel.round_id(desk), 1, copied, thief)])], sender=world.stranger
+    )
+    panel.commit(desk, {2: PASS})
+    panel.reveal(desk, [0])
+    stolen = (1, *panel.answer(desk, 0)[1:])
+    assert refusal(panel.contract.reveal, [(desk, [stolen])], sender=world.stranger) == Refused(
+        "AnswerMismatch", desk=desk, seat=1
+    )
+
+
+@pytest.mark.parametrize("place", [1, 2, 3, 4])
+def test_a_result_changed_in_transit_does_not_open(panel, place):
+    """State, defects, evidence or salt: whoever carries the answer can change none of them."""
+    desk = panel.opened()
+    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
+    changed = list(panel.answer(desk, 0))
+    changed[place] = {1: FAIL, 2: 7}.get(place, keccak(b"other"))
+    assert refusal(panel.contract.reveal, [(desk, [tuple(changed)])], sender=panel.world.stranger) == Refused(
+        "AnswerMismatch", desk=desk, seat=0
+    )
+
+
+def test_a_commitment_changed_in_transit_is_not_the_inspectors(panel):
+    desk = panel.opened()
+    honest = panel.commitment(desk, 0, PASS)
+    changed = (*honest[:1], keccak(b"other"), *honest[2:])
+    assert (
+        refusal(panel.contract.commit, [(desk, [changed])], sender=panel.world.stranger).name == "NotTheDrawnInspector"
+    )
+
+
+def test_a_commitment_of_an_earlier_round_does_not_count(panel):
+    desk = panel.opened(first=1)
+    old = panel.commitment(desk, 0)
+    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
+    panel.reveal(desk, [0, 1, 2])
+    panel.opened(first=1)
+    assert refusal(panel.contract.commit, [(desk, [old])], sender=panel.world.stranger).name == "NotTheDrawnInspector"
+
+
+def test_an_unknown_state_is_refused(panel):
+    desk = panel.opened()
+    panel.commit(desk, {0: 2, 1: PASS, 2: PASS})
+    assert refusal(panel.contract.reveal, [(desk, [panel.answer(desk, 0)])], sender=panel.world.stranger) == Refused(
+        "UnknownState", state=2
+    )
+
+
+def test_a_dismissed_inspector_does_not_count(panel, world):
+    desk = panel.opened()
+    account = key_of(panel.seats(desk)[1][0]).address
+    world.appoint(account, world.plant, Role.PRODUCER)
+    commitment = panel.commitment(desk, 1)
+    assert refusal(panel.contract.commit, [(desk, [commitment])], sender=world.stranger) == Refused(
+        "InspectorNotAuthorised", desk=desk, account=account
+    )
+
+
+def test_an_inspector_sits_in_one_round_at_a_time(panel, world):
+    first = panel.opened(first=1)
+    seated = [seat[0] for seat in panel.seats(first)]
+    request = (1, keccak(b"another"), 1, 0, seated[1], 1)
+    assert refusal(world.consensus.open, [request], sender=world.producer) == Refused(
+        "InspectorNotFree", inspector=seated[1]
+    )
+    second = panel.open(subject=keccak(b"another"), first=0, desk=1)
+    world.rpc.call("evm_mine")
+    assert refusal(world.consensus.draw, [second], sender=world.stranger) == Refused(
+        "NotEnoughInspectors", desk=second, free=2, needed=3
+    )
+    panel.commit(first, {0: PASS, 1: PASS, 2: PASS})
+    panel.reveal(first, [0, 1, 2])
+    assert len(panel.draw(second)) == 3
+
+
+def test_one_round_at_a_time_at_a_desk(panel, world):
+    desk = panel.open()
+    request = (0, SUBJECT, 1, 0, 2, 1)
+    assert refusal(world.consensus.open, [request], sender=world.producer) == Refused(
+        "RoundUnderWay", desk=desk, phase=REQUESTED
+    )
+
+
+def test_the_incapable_are_not_drawn_but_may_sit_at_their_own_workcell(panel, world):
+    panel.set_rule(minimumCapability=950)
+    for subject in (b"a", b"b"):
+        desk = panel.opened(subject=keccak(subject), first=1)
+        panel.commit(desk, {0: FAIL, 1: PASS, 2: PASS})
+        panel.reveal(desk, [0, 1, 2])
+    assert panel.inspector(1)["capability"] == 800
+    assert world.read(world.consensus.eligible, world.plant) == 0b111100
+    assert 1 not in panel.draw(panel.open(subject=keccak(b"c"), first=2))
+    panel.set_rule(minimumCapability=0)
+    assert world.read(world.consensus.eligible, world.plant) >> 1 & 1 == 1
+
+
+def test_nothing_is_drawn_before_the_block_that_draws(world, panel):
+    from brownie import QualityConsensus
+
+    later = world.registrar.deploy(QualityConsensus, world.inspections, 2)
+    world.consortium.grantRole(keccak(b"CONSENSUS"), later, {"from": world.registrar})
+    world.consensus, kept = later, world.consensus
+    try:
+        other = Panel(world)
+        desk = other.open()
+        due = other.state(desk)["drawBlock"]
+        assert refusal(later.draw, [desk], sender=world.stranger) == Refused("DrawTooEarly", desk=desk, drawBlock=due)
+        for _ in range(2):
+            world.rpc.call("evm_mine")
+        assert len(other.draw(desk)) == 3
+    finally:
+        world.consensus = kept
+
+
+def test_a_draw_whose_block_is_forgotten_takes_the_next(panel, world):
+    desk = panel.open()
+    world.rpc.call("anvil_mine", hex(300))
+    panel._send("draw", [desk])
+    assert panel.state(desk)["phase"] == REQUESTED
+    assert len(panel.draw(desk)) == 3
+
+
+def test_every_inspector_is_drawn_about_equally_often(panel, world):
+    """Sixty draws of two of four: none below 15 or above 45 of 60 (beyond 4 standard deviations of 30)."""
+    drawn = dict.fromkeys(range(2, 6), 0)
+    for number in range(60):
+        snapshot = world.rpc.call("evm_snapshot")
+        for other in panel.draw(panel.open(subject=keccak(number)))[1:]:
+            drawn[other] += 1
+        world.rpc.call("evm_revert", snapshot)
+    assert sum(drawn.values()) == 120
+    assert 15 <= min(drawn.values()) <= max(drawn.values()) <= 45, drawn
+
+
+# ------------------------------------------------------------------ a round always ends
+
+
+def test_who_does_not_commit_is_replaced_and_penalised(panel, world):
+    desk = panel.opened(first=1)
+    panel.commit(desk, {0: PASS, 1: PASS})
+    assert refusal(world.consensus.close, desk, sender=world.stranger) == Refused(
+        "NotOverdue", desk=desk, deadline=panel.state(desk)["deadline"]
+    )
+    staller = panel.seats(desk)[2][0]
+    panel.overdue(desk)
+    late = panel.commitment(desk, 2)
+    assert refusal(world.consensus.commit, [(desk, [late])], sender=world.stranger).name == "DeadlinePassed"
+    panel.close(desk)
+    after = panel.inspector(staller)
+    assert (after["capability"], after["stalls"], after["inspections"], after["wins"]) == (500, 1, 1, 0)
+    numbers = panel.draw(desk)
+    assert [seat[1] for seat in panel.seats(desk)] == [COMMITTED, COMMITTED, STALLED, DRAWN]
+    assert numbers[3] not in numbers[:3]
+    panel.commit(desk, {3: PASS})
+    panel.reveal(desk, [0, 1, 3])
+    assert panel.state(desk)["phase"] == DECIDED
+
+
+def test_who_does_not_reveal_loses_its_answer_and_is_penalised(panel):
+    panel.set_rule(maximum=5)
+    desk = panel.opened(first=1)
+    panel.commit(desk, {0: PASS, 1: PASS, 2: FAIL})
+    panel.reveal(desk, [0, 1])
+    staller = panel.seats(desk)[2][0]
+    panel.overdue(desk)
+    panel.close(desk)
+    assert panel.inspector(staller)["capability"] == 500
+    assert panel.state(desk)["phase"] == REQUESTED, "two answers are below the minimum: no free win"
+    panel.draw(desk)
+    panel.commit(desk, {3: PASS})
+    panel.reveal(desk, [3])
+    assert panel.state(desk)["phase"] == DECIDED
+
+
+def test_a_round_that_nobody_can_fill_lapses_without_a_winner(panel):
+    desk = panel.opened(first=1)
+    panel.overdue(desk)
+    panel.close(desk)
+    assert panel.state(desk)["phase"] == REQUESTED
+    panel.overdue(desk)
+    panel.close(desk)
+    assert panel.state(desk)["phase"] == LAPSED
+    assert [panel.inspector(seat[0])["capability"] for seat in panel.seats(desk)] == [500] * 3
+    assert panel.world.read(panel.contract.eligible, panel.world.plant) == 0b111110, "all are free again"
+    before = panel.round_id(desk)
+    assert panel.round_id(panel.opened(first=1)) != before
+
+
+def test_a_request_that_is_never_drawn_lapses_and_frees_its_first(panel, world):
+    desk = panel.open(first=2)
+    panel.overdue(desk)
+    assert refusal(world.consensus.draw, [desk], sender=world.stranger).name == "DeadlinePassed"
+    panel.close(desk)
+    assert panel.state(desk)["phase"] == LAPSED
+    assert world.read(world.consensus.eligible, world.plant) == 0b111110
+
+
+def test_seats_are_bounded(panel, world):
+    """Twenty-one seats, whoever stalls: then the round lapses."""
+    for number in range(6, 26):
+        world.appoint(key_of(number).address, world.plant, Role.INSPECTOR)
+        panel.enrol(number)
+    desk = panel.open()
+    waves = 0
+    while panel.state(desk)["phase"] == REQUESTED:
+        panel.draw(desk)
+        panel.overdue(desk)
+        panel.close(desk)
+        waves += 1
+    assert (panel.state(desk)["phase"], panel.state(desk)["seatCount"], waves) == (LAPSED, 21, 7)
+
+
+def test_a_retired_inspector_keeps_its_seat_and_gets_no_other(panel, world):
+    desk = panel.opened(first=1)
+    number = panel.seats(desk)[1][0]
+    world.consensus.retire(number, {"from": world.administrator})
+    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
+    panel.reveal(desk, [0, 1, 2])
+    assert panel.state(desk)["phase"] == DECIDED
+    assert world.read(world.consensus.eligible, world.plant) >> number & 1 == 0
+    panel.enrol(number, capability=9_999)
+    assert panel.inspector(number)["capability"] == 1_100, "what it learned stays"
+
+
+def test_phases_are_held_to(panel, world):
+    unknown = 99
+    for function, args in (("draw", [[unknown]]), ("close", [unknown])):
+        assert refusal(getattr(world.consensus, function), *args, sender=world.stranger) == Refused(
+            "WrongPhase", desk=unknown, phase=0
+        )
+    desk = panel.opened()
+    assert refusal(world.consensus.draw, [desk], sender=world.stranger) == Refused(
+        "WrongPhase", desk=desk, phase=SEATED
+    )
+    beyond = (3, *panel.commitment(desk, 2)[1:])
+    assert refusal(world.consensus.commit, [(desk, [beyond])], sender=world.stranger) == Refused(
+        "UnknownSeat", desk=desk, seat=3
+    )
+    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
+    early = panel.answer(desk, 0)
+    assert refusal(world.consensus.reveal, [(desk, [(3, *early[1:])])], sender=world.stranger).name == "UnknownSeat"
+    panel.overdue(desk)
+    assert refusal(world.consensus.reveal, [(desk, [early])], sender=world.stranger).name == "DeadlinePassed"
+    assert refusal(world.consensus.deliver, SUBJECT, 0, sender=world.stranger) == Refused(
+        "NothingToDeliver", batch=SUBJECT, stage=0
+    )
+
+
+def test_who_may_open(panel, world):
+    request = [(0, SUBJECT, 1, 0, 0, 1)]
+    assert refusal(world.consensus.open, request, sender=world.gateway).name == "MissingRole"
+    assert refusal(world.consensus.open, request, sender=world.competitor) == Refused("NoRule", panel=world.rival)
+    world.appoint(key_of(1).address, world.plant, Role.INSPECTOR)
+    with pytest.raises(AssertionError, match="accepts"):
+        refusal(world.consensus.open, request, sender=key_of(1).address)
+
+
+def test_a_majority_by_confidence(panel):
+    """51 % of a round colluding wins it: this is not prevented. What remains: who answered what, on what evidence."""
+    panel.set_rule(weighing=CONFIDENCE, threshold=2_000)
+    desk = panel.opened()
+    panel.commit(desk, {0: PASS, 1: FAIL, 2: FAIL})
+    panel.reveal(desk, [0, 1, 2])
+    after = panel.state(desk)
+    assert (after["phase"], after["state"]) == (DECIDED, FAIL)
+    assert after["seats"][0][1:] == (REVEALED, PASS), "the honest dissent stands on the chain"

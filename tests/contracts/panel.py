@@ -1,0 +1,170 @@
+"""A panel of inspectors on the test chain: keys that only sign, and the verbs of a round with sensible defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_account import Account as Keys
+from eth_account.signers.local import LocalAccount
+from eth_utils import keccak
+from world import World, advance_to
+
+from chromatrace.crypto.sealed_answer import SealedAnswer, commitment_digest, compact_signature, desk_id
+from chromatrace.domain.rights import Role, Stage
+from chromatrace.quality.rules import UNIT
+
+PASS, FAIL = 0, 1
+SUBJECT = keccak(b"a workpiece")
+NONE, REQUESTED, SEATED, DECIDED, LAPSED = range(5)
+DRAWN, COMMITTED, STALLED, REVEALED = range(4)
+MAJORITY, CONFIDENCE, NOISY_OR = range(3)
+
+RULE = {
+    "states": 2,
+    "minimum": 3,
+    "maximum": 3,
+    "firstWave": 3,
+    "weighing": MAJORITY,
+    "threshold": 2 * UNIT,
+    "minimumCapability": 0,
+    "stallPenalty": 500,
+    "commitSeconds": 60,
+    "revealSeconds": 60,
+    "passing": PASS,
+    "feedsFirst": False,
+    "feedsFinal": False,
+}
+
+
+def key_of(number: int) -> LocalAccount:
+    """The key of the n-th inspector of the panel, from 1."""
+    return Keys.from_key(keccak(b"inspector %d" % number))
+
+
+@dataclass
+class Panel:
+    """The plant's panel; inspectors count from 1. `answers` are the sealed answers of the round, by seat."""
+
+    world: World
+    size: int = 5
+    rule: dict[str, Any] = field(default_factory=lambda: dict(RULE))
+    capability: int = 1_000
+    sealed: dict[tuple[int, int], SealedAnswer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number in range(1, self.size + 1):
+            self.world.appoint(key_of(number).address, self.world.plant, Role.INSPECTOR)
+            self.enrol(number)
+        self.set_rule()
+
+    @property
+    def contract(self) -> Any:
+        return self.world.consensus
+
+    def enrol(self, number: int, capability: int | None = None) -> None:
+        given = self.capability if capability is None else capability
+        self._send("enrol", key_of(number).address, given, keccak(b"gauge"), sender=self.world.administrator)
+
+    def set_rule(self, **changes: Any) -> None:
+        self.rule |= changes
+        names = ["pass", "fail", *(f"state {n}" for n in range(2, self.rule["states"]))]
+        self._send("setRule", tuple(self.rule.values()), names, sender=self.world.administrator)
+
+    def open(
+        self,
+        subject: bytes = SUBJECT,
+        step: int = 1,
+        stage: int = Stage.FIRST,
+        first: int = 1,
+        sample: int = 1,
+        desk: int = 0,
+    ) -> int:
+        """The desk of the new round."""
+        self._send("open", [(desk, subject, step, stage, first, sample)], sender=self.world.producer)
+        return desk_id(self.world.plant, desk)
+
+    def draw(self, desk: int) -> list[int]:
+        """Draws; the numbers of the inspectors seated."""
+        self._send("draw", [desk])
+        return [seat[0] for seat in self.seats(desk)]
+
+    def opened(self, **request: Any) -> bytes:
+        """A round whose seats are drawn."""
+        desk = self.open(**request)
+        self.draw(desk)
+        return desk
+
+    def state(self, desk: int) -> dict[str, Any]:
+        function = self.contract.round
+        data = self.world.rpc.call("eth_call", {"to": function._address, "data": function.encode_input(desk)}, "latest")
+        identity, current, seats = function.decode_output(data)
+        names = [part["name"] for part in function.abi["outputs"][1]["components"]]
+        return dict(zip(names, (_plain(value) for value in current), strict=True)) | {
+            "id": bytes(identity),
+            "seats": [tuple(int(value) for value in seat) for seat in seats],
+        }
+
+    def seats(self, desk: int) -> list[tuple[int, int, int]]:
+        """(inspector, mark, state) of every seat."""
+        return self.state(desk)["seats"]
+
+    def inspector(self, number: int) -> dict[str, Any]:
+        function = self.contract.inspector
+        call = {"to": function._address, "data": function.encode_input(self.world.plant, number)}
+        values = function.decode_output(self.world.rpc.call("eth_call", call, "latest"))
+        names = [part["name"] for part in function.abi["outputs"][0]["components"]]
+        return dict(zip(names, (_plain(value) for value in values), strict=True))
+
+    def round_id(self, desk: int) -> bytes:
+        return self.state(desk)["id"]
+
+    def commitment(self, desk: int, seat: int, state: int = PASS, by: LocalAccount | None = None) -> tuple:
+        """A commitment as the contract takes it; kept so that it can be revealed."""
+        signer = by or key_of(self.seats(desk)[seat][0])
+        identity = self.round_id(desk)
+        answer = SealedAnswer(state, 0, keccak(b"evidence of %d" % seat), keccak(b"salt %d" % seat))
+        self.sealed[desk, seat] = answer
+        return self.signed(identity, seat, answer.digest(identity, signer.address), signer)
+
+    def signed(self, identity: bytes, seat: int, digest: bytes, signer: LocalAccount) -> tuple:
+        message = commitment_digest(identity, seat, digest, self.world.chain_id, self.contract.address)
+        signature = bytes(signer.unsafe_sign_hash(message).signature)
+        return (seat, digest, *compact_signature(signature))
+
+    def answer(self, desk: int, seat: int) -> tuple:
+        sealed = self.sealed[desk, seat]
+        return (seat, sealed.state, sealed.defects, sealed.evidence, sealed.salt)
+
+    def commit(self, desk: int, states: dict[int, int]) -> None:
+        self._send("commit", [(desk, [self.commitment(desk, seat, state) for seat, state in states.items()])])
+
+    def reveal(self, desk: int, seats: list[int]) -> None:
+        self._send("reveal", [(desk, [self.answer(desk, seat) for seat in seats])])
+
+    def play(self, states: list[int], **request: Any) -> bytes:
+        """A whole round in which the seats answer `states`, in order, wave by wave."""
+        desk = self.open(**request)
+        done = 0
+        while self.state(desk)["phase"] == REQUESTED:
+            count = len(self.draw(desk))
+            self.commit(desk, {seat: states[seat] for seat in range(done, count)})
+            self.reveal(desk, list(range(done, count)))
+            done = count
+        return desk
+
+    def close(self, desk: int) -> None:
+        self._send("close", desk)
+
+    def overdue(self, desk: int) -> None:
+        """The time of every deadline of the round is over."""
+        advance_to(max(self.world.now, self.state(desk)["deadline"]) + self.rule["revealSeconds"] + 1)
+
+    def _send(self, function: str, *args: Any, sender: Any = None) -> None:
+        self.world.send(getattr(self.contract, function), *args, sender=sender or self.world.stranger)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, int) else value
