@@ -31,6 +31,7 @@ COMMANDS = {
     "station": "chromatrace.cli.station:station",
     "route": "chromatrace.cli.route:route",
     "inspect": "chromatrace.cli.inspect:inspect",
+    "inspector": "chromatrace.cli.inspector:inspector",
     "custody": "chromatrace.cli.custody:custody",
     "record": "chromatrace.cli.record:record",
     "qr": "chromatrace.cli.qr:qr",

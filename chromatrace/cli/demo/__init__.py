@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +18,11 @@ from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict
 
 if TYPE_CHECKING:
-    from chromatrace.cli.demo.checks import Result
     from chromatrace.cli.demo.story import Story
 
 PASSWORD = "a demonstration only"  # noqa: S105 - printed on the screen, refused in production
 ACCOUNT = "store-12@example-windows"
+CONSOLE_ACCOUNT = "quality@example-electrochromics"
 MARKER = "The folder `demo` beside this file belongs to `chromatrace demo`, which empties it at each start.\n"
 
 
@@ -56,8 +56,9 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
 
     Starts Anvil, deploys the contracts, runs a simulated sputtering line behind a real OPC UA server, takes its
     readings and anchors them, takes four lots of electrochromic panes through inspection, assembly, release and
-    shipment (one fails and is recycled, one is recalled), mints their QR codes, writes proof bundles, checks all of it,
-    and serves the portal where the codes can be scanned.
+    shipment (one fails and is recycled, one is recalled; five inspectors, one of them poor, decide first inspection by
+    consensus), mints their QR codes, writes proof bundles, checks all of it, and serves the portal where the codes can
+    be scanned.
 
     Everything lies in the folder `demo` of the data folder, which is emptied at each start. Exit status 0 where every
     check held.
@@ -120,22 +121,29 @@ def _make(local: Workspace, stack: ExitStack, clock: _Clock, tamper: str | None)
 
     from app.accounts import create_account
     from chromatrace.cli.demo import checks, goods
-    from chromatrace.cli.demo.cast import Cast
+    from chromatrace.cli.demo.cast import FRANCHISEE, MAKER, Cast
+    from chromatrace.cli.demo.inspections import INSTRUMENTS
+    from chromatrace.cli.demo.panel import Panel
     from chromatrace.cli.demo.route import design_route
     from chromatrace.cli.demo.story import Story, run_all
     from chromatrace.cli.portal import open_store, serving
+    from chromatrace.domain.rights import Role, Stage
 
     with clock.stage("consortium", "organisations registered, operators appointed, route designed"):
         cast = Cast(local)
         enrolled = cast.enrol()
         route = design_route(cast)
-        story = Story(cast, route, tamper, transactions=enrolled + route.transactions)
+        panel = Panel(local, cast, stack, INSTRUMENTS[Stage.FIRST])
+        story = Story(cast, route, panel, tamper, transactions=enrolled + route.transactions)
         store = open_store(local)
         stack.callback(store.close)
         account = create_account(store, local.data / "keys", ACCOUNT, PASSWORD, demonstration=True)
-        story.transactions.append(cast.appoint_franchisee(account.address))
+        story.transactions.append(cast.appoint_account(account.address, FRANCHISEE, Role.FRANCHISEE))
+        console = create_account(store, local.data / "keys", CONSOLE_ACCOUNT, PASSWORD, demonstration=True)
+        story.transactions.append(cast.appoint_account(console.address, MAKER, Role.SUPERVISOR))
     with clock.stage("line", "four lots made, inspected, released; one recycled, one recalled"):
         run_all(local, story)
+        story.transactions += panel.transactions
     with clock.stage("identify", "QR codes and label sheets minted, proof bundles written"):
         printed = goods.mint(local, story)
     with clock.stage("index", "index caught up with the chain"):
@@ -183,13 +191,7 @@ def _facts(local: Workspace, story: Story, printed: Any, results: Any, block: in
             "batches": len(batches),
         },
         "account": {"name": ACCOUNT, "password": PASSWORD},
-        **verdict(story, results),
-    }
-
-
-def verdict(story: Story, results: Sequence[Result]) -> dict[str, Any]:
-    """What was checked, the fault that was put in and who caught it, and how many checks failed."""
-    return {
+        "console_account": {"name": CONSOLE_ACCOUNT, "password": PASSWORD},
         "checks": [{"check": result.name, "held": result.held, "said": result.said} for result in results],
         "tamper": {"fault": story.done, "caught": [{"by": g.by, "said": g.said} for g in story.caught]},
         "failed": sum(not result.held for result in results),
@@ -214,3 +216,4 @@ def _tell(made: dict[str, Any]) -> None:
     click.echo(f"  its code     {made['codes'][0]}")
     click.echo(f"  label sheet  {made['labels']}")
     click.echo(f"  log in as    {made['account']['name']} / {made['account']['password']}   (demonstration only)")
+    click.echo(f"  operations   {made['console_account']['name']}, the same password: who inspects how well")

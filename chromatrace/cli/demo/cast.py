@@ -113,9 +113,9 @@ class Cast:
         )
         return [*transactions, granted.tx]
 
-    def appoint_franchisee(self, address: str) -> str:
-        """Lets the portal account with this operator address act for the franchisee, with gas; the transaction."""
+    def appoint_account(self, address: str, member: Member, roles: Role) -> str:
+        """Lets the portal account with this operator address act for a member, with gas; the transaction."""
         self._workspace.rpc.call("anvil_setBalance", address, hex(10**18))
         registrar = self.acting(Actor.REGISTRAR).chain
-        number = self.numbers[FRANCHISEE.gln]
-        return registrar.send("Consortium", "appointOperator", address, number, int(Role.FRANCHISEE), FOREVER).tx
+        number = self.numbers[member.gln]
+        return registrar.send("Consortium", "appointOperator", address, number, int(roles), FOREVER).tx

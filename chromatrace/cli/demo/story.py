@@ -18,6 +18,7 @@ from chromatrace.chain.commands import Registration
 from chromatrace.cli.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
 from chromatrace.cli.demo.inspections import Found, examine
 from chromatrace.cli.demo.line import CHANNEL, Run, run_line
+from chromatrace.cli.demo.panel import Panel
 from chromatrace.cli.demo.route import SignedRoute
 from chromatrace.cli.demo.tamper import VICTIM, Caught, attempt, tampered
 from chromatrace.cli.inspect import sign
@@ -48,6 +49,7 @@ class Story:
 
     cast: Cast
     route: SignedRoute
+    panel: Panel
     tamper: str | None = None
     done: str = ""
     caught: list[Caught] = field(default_factory=list)
@@ -121,13 +123,20 @@ class Story:
         self._send(Actor.PLANT, "BatchRegistry", "register", registration.as_struct())
 
     def inspect(self, letter: str, found: Found) -> bool:
-        """The laboratory signs, the plant submits; whether it passed."""
+        """The laboratory signs, the plant submits; whether it passed. The panel decides first inspections."""
+        if found.evidence.stage is Stage.FIRST:
+            passed = self.panel.inspect(found.evidence, found.defects, "ABCD".index(letter))
+        else:
+            passed = self._sign(found)
+        self.found[letter].append(found)
+        self.route.sign(letter, datetime.fromisoformat(found.evidence.inspected_at), found.evidence.digest)
+        return passed
+
+    def _sign(self, found: Found) -> bool:
         inspector = self.cast.acting(Actor.INSPECTOR)
         verdict = Verdict.PASS if found.evidence.passed else Verdict.FAIL
         signed, signature = sign(inspector, found.evidence, verdict, len(found.evidence.sample), found.defects)
         self._send(Actor.PLANT, "InspectionLedger", "record", signed.as_struct(), signature)
-        self.found[letter].append(found)
-        self.route.sign(letter, datetime.fromisoformat(found.evidence.inspected_at), found.evidence.digest)
         return found.evidence.passed
 
     def take_through(self, letter: str, seed: int) -> bool:
@@ -146,18 +155,15 @@ class Story:
         graded = digest(f"graded {standard} {defective} {SCRAP}".encode())
         self.route.sign(letter, run.ended + timedelta(hours=2), graded)
         if self.tamper is not None and letter == VICTIM:
-            self.put_fault(self.tamper)
+            what, trace = tampered(self.tamper, self.route)
+            self.done = what
+            self.caught = attempt(trace, self.route, key, self.cast.acting(Actor.PLANT).chain)
             return False
         self.transactions.append(self.route.prove(letter, self.cast.acting(Actor.PLANT).chain))
         if passed:
             self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.STANDARD)
         self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.DEFECTIVE)
         return True
-
-    def put_fault(self, kind: str) -> None:
-        """Tampers with what the victim's stations signed, and takes it to everyone who could catch it."""
-        self.done, trace = tampered(kind, self.route)
-        self.caught = attempt(trace, self.route, self.keys[VICTIM], self.cast.acting(Actor.PLANT).chain)
 
     def ship(self, letter: str, *, accept: bool) -> None:
         """Offers the lot to the franchisee, who accepts it or leaves the offer open."""

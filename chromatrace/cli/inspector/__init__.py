@@ -1,0 +1,248 @@
+"""`chromatrace inspector`: panels of inspectors, and the process of each one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.quality.rules import UNIT, Rule, capability
+
+CONTRACT = "QualityConsensus"
+
+
+@click.group()
+def inspector() -> None:
+    """Inspection by consensus: several inspectors, drawn by the contract, answer under seal.
+
+    An administrator sets the panel's rule and enrols inspectors; a producer opens rounds; each inspector runs a process
+    of its own with its own key. docs/consensus.md explains the rest.
+    """
+
+
+@inspector.command("rule")
+@click.option("--state", "states", multiple=True, default=("pass", "fail"), show_default=True, help="Possible answers.")
+@click.option("--minimum", default=3, show_default=True, help="Least answers; odd, more than states.")
+@click.option("--maximum", default=5, show_default=True, help="At so many answers the best group wins; odd, up to 17.")
+@click.option("--first-wave", type=int, help="Seats drawn at once, all under seal from each other. Default: maximum.")
+@click.option("--weighing", default="confidence", show_default=True, help="majority, confidence or noisy-or.")
+@click.option("--threshold", default=0.9, show_default=True, help="Score that wins: members, or a sum of capabilities.")
+@click.option("--minimum-capability", default=0.0, show_default=True, help="Who has less is not drawn.")
+@click.option("--stall-penalty", default=0.05, show_default=True, help="Lost by who does not answer in time.")
+@click.option("--commit-seconds", default=3600, show_default=True, help="Time to answer.")
+@click.option("--reveal-seconds", default=600, show_default=True, help="Time to reveal after that.")
+@click.option("--feeds", type=click.Choice(["none", "first", "final", "both"]), default="none", show_default=True,
+              help="Whose verdicts come from consensus alone.")  # fmt: skip
+@json_option
+@click.pass_obj
+def set_rule(
+    workspace: Workspace,
+    states: tuple[str, ...],
+    minimum: int,
+    maximum: int,
+    first_wave: int | None,
+    weighing: str,
+    threshold: float,
+    minimum_capability: float,
+    stall_penalty: float,
+    commit_seconds: int,
+    reveal_seconds: int,
+    feeds: str,
+    as_json: bool,
+) -> None:
+    """Set the rule of your organisation's panel, for rounds opened from now on. The first state is the passing one."""
+    document = {
+        "states": list(states),
+        "minimum": minimum,
+        "maximum": maximum,
+        "weighing": weighing,
+        "threshold": threshold,
+        "minimum_capability": minimum_capability,
+    }
+    rule = Rule.from_json(document)
+    values = rule_values(
+        rule,
+        first_wave=maximum if first_wave is None else first_wave,
+        stall_penalty=capability(stall_penalty, "/stall_penalty"),
+        commit_seconds=commit_seconds,
+        reveal_seconds=reveal_seconds,
+        feeds_first=feeds in ("first", "both"),
+        feeds_final=feeds in ("final", "both"),
+    )
+    receipt = workspace.chain.send(CONTRACT, "setRule", values, list(rule.states))
+    emit(as_json, {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx})
+
+
+def rule_values(
+    rule: Rule,
+    *,
+    first_wave: int,
+    stall_penalty: int = 500,
+    commit_seconds: int = 3600,
+    reveal_seconds: int = 600,
+    feeds_first: bool = False,
+    feeds_final: bool = False,
+) -> tuple[int | bool, ...]:
+    """`IQualityConsensus.Rule` in its order; state 0 is the passing one."""
+    return (
+        len(rule.states),
+        rule.minimum,
+        rule.maximum,
+        first_wave,
+        int(rule.weighing),
+        rule.threshold,
+        rule.minimum_capability,
+        stall_penalty,
+        commit_seconds,
+        reveal_seconds,
+        0,
+        feeds_first,
+        feeds_final,
+    )
+
+
+@inspector.command()
+@click.argument("address")
+@click.option("--capability", "given", default=0.1, show_default=True, help="To start with, from 0 to 1.")
+@click.option("--instrument", default="0x" + "00" * 32, help="Digest that identifies what it measures with.")
+@json_option
+@click.pass_obj
+def enrol(workspace: Workspace, address: str, given: float, instrument: str, as_json: bool) -> None:
+    """Put the inspector with ADDRESS on your organisation's panel, or take a retired one back."""
+    digest = bytes.fromhex(instrument.removeprefix("0x"))
+    receipt = workspace.chain.send(CONTRACT, "enrol", address, capability(given), digest)
+    args = receipt.event("InspectorEnrolled").args
+    emit(as_json, {"inspector": args["inspector"], "capability": args["capability"] / UNIT, "tx": receipt.tx})
+
+
+@inspector.command()
+@click.argument("number", type=click.IntRange(1, 255))
+@json_option
+@click.pass_obj
+def retire(workspace: Workspace, number: int, as_json: bool) -> None:
+    """Draw inspector NUMBER of your organisation's panel no more."""
+    emit(as_json, {"retired": number, "tx": workspace.chain.send(CONTRACT, "retire", number).tx})
+
+
+@inspector.command("open")
+@click.argument("subject")
+@click.option("--step", default=0, show_default=True, type=click.IntRange(0, 65535), help="0: the stage as a whole.")
+@click.option("--stage", default="first", show_default=True, type=click.Choice(["first", "final"]))
+@click.option("--first", default=0, show_default=True, type=click.IntRange(0, 255), help="Who sits first; 0: drawn.")
+@click.option("--desk", default=0, show_default=True, type=click.IntRange(0, 65535), help="A free desk of the panel.")
+@click.option("--sample-size", default=1, show_default=True, type=click.IntRange(0), help="Units measured.")
+@json_option
+@click.pass_obj
+def open_round(
+    workspace: Workspace, subject: str, step: int, stage: str, first: int, desk: int, sample_size: int, as_json: bool
+) -> None:
+    """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 digits of a workpiece."""
+    from chromatrace.cli.options import parse_batch
+    from chromatrace.domain.rights import Stage
+
+    identity = bytes.fromhex(subject[2:]) if subject.startswith("0x") else bytes(parse_batch(subject).batch_id)
+    if len(identity) != 32:
+        raise InvalidInput("0x and 64 hexadecimal digits are needed", field="subject")
+    request = (desk, identity, step, Stage[stage.upper()], first, sample_size)
+    receipt = workspace.chain.send(CONTRACT, "open", [request])
+    emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "desk": desk, "tx": receipt.tx})
+
+
+@inspector.command()
+@json_option
+@click.pass_obj
+def show(workspace: Workspace, as_json: bool) -> None:
+    """Show panels, capabilities and the latest rounds with their dissent, out of the index."""
+    panels = [
+        {
+            "panel": panel.panel,
+            "states": list(panel.states),
+            "inspectors": [
+                {"number": one.number, "account": one.account, "active": one.active, "capabilities": list(one.course)}
+                for one in panel.inspectors
+            ],
+            "rounds": [
+                {
+                    "round": round_.id,
+                    "subject": round_.subject,
+                    "phase": round_.phase,
+                    "state": panel.states[round_.state] if round_.state is not None else None,
+                    "seats": [
+                        {"inspector": seat.inspector, "mark": seat.mark}
+                        | ({"state": panel.states[seat.state]} if seat.state is not None else {})
+                        for seat in round_.seats
+                    ],
+                }
+                for round_ in workspace.index.rounds(panel.panel)
+            ],
+        }
+        for panel in workspace.index.panels()
+    ]
+    emit(as_json, {"panels": panels})
+
+
+@inspector.command()
+@click.option("--panel", type=click.IntRange(1), help="Organisation whose panel it is. Default: the signer's own.")
+@click.option("--program", help="Command that reads the question as JSON and writes the finding as JSON.")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Folder of questions and answers.")
+@click.option("--agent", type=float, metavar="ACCURACY", help="Simulate an inspector that is right so often (0 to 1).")
+@click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help="What the agent is right about (JSON).")
+@click.option("--ask", is_flag=True, help="Ask whoever sits at this terminal.")
+@click.option("--every", default=0.5, show_default=True, help="Seconds between looks at the chain.")
+@click.pass_obj
+def run(
+    workspace: Workspace,
+    panel: int | None,
+    program: str | None,
+    folder: Path | None,
+    agent: float | None,
+    truth: Path | None,
+    ask: bool,
+    every: float,
+) -> None:
+    """Be an inspector: wait to be drawn, ask the instrument, answer under seal, reveal. Ctrl-C ends it.
+
+    Needs its own key and data folder, and exactly one source of answers: --program, --folder, --agent or --ask. A
+    question is {"round", "subject", "step", "stage", "sample_size", "states"}, a finding {"state", "evidence",
+    "defects"}, evidence being 0x and the SHA-256 of the document. Killed at any moment, it goes on when started again.
+    """
+    from chromatrace.cli.inspector import adapters
+    from chromatrace.cli.inspector.answers import AnswerStore
+    from chromatrace.cli.inspector.process import InspectorProcess
+    from chromatrace.domain.errors import Unavailable
+
+    sources = [source for source in (program, folder, agent, ask or None) if source is not None]
+    if len(sources) != 1:
+        raise InvalidInput("exactly one source of answers is needed", field="program", hint="see --help")
+    if program is not None:
+        adapter = adapters.program(program)
+    elif folder is not None:
+        adapter = adapters.folder(folder)
+    elif agent is not None:
+        seed = int(workspace.signer.address[2:14], 16)
+        adapter = adapters.agent(agent, truth, seed)
+    else:
+        adapter = adapters.person()
+    if panel is None:
+        panel = int(workspace.reader.read("Consortium", "operator", workspace.signer.address)["organisation"])
+    with AnswerStore(workspace.data / "answers.db") as answers:
+        process = InspectorProcess(workspace.chain, workspace.signer, panel, adapter, answers, _tell)
+        workspace.chain.resume()
+        _tell(f"inspector {process.number} of panel {panel}")
+        while True:
+            try:
+                process.look()
+            except Unavailable as error:
+                _tell(f"{error}; trying again")
+            time.sleep(every)
+
+
+def _tell(text: str) -> None:
+    err.print(text, highlight=False)
+
+
+__all__ = ["inspector", "rule_values"]

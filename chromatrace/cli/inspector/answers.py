@@ -1,0 +1,49 @@
+"""An inspector's answers, kept on disk before anything of them is sent: without its salt a commitment is lost."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chromatrace.crypto.sealed_answer import SealedAnswer
+
+
+class AnswerStore:
+    """Sealed answers by round and seat, one SQLite file. What `keep` returned for survives kill -9 and a power cut."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        path.chmod(0o600)
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS answers (round BLOB, seat INTEGER, state INTEGER, defects INTEGER, "
+            "evidence BLOB, salt BLOB, PRIMARY KEY (round, seat)) WITHOUT ROWID"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def find(self, round_: bytes, seat: int) -> SealedAnswer | None:
+        """The answer given before; None where there is none."""
+        row = self._db.execute(
+            "SELECT state, defects, evidence, salt FROM answers WHERE round = ? AND seat = ?", (round_, seat)
+        ).fetchone()
+        return SealedAnswer(*row) if row else None
+
+    def keep(self, round_: bytes, seat: int, answer: SealedAnswer) -> SealedAnswer:
+        """Stores the answer, unless there is one already; the one that counts."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+            (round_, seat, answer.state, answer.defects, answer.evidence, answer.salt),
+        )
+        found = self.find(round_, seat)
+        assert found is not None
+        return found
