@@ -6,10 +6,12 @@ from flask import Blueprint, Flask, render_template
 from flask_limiter import Limiter
 
 from app.config import PortalConfig
+from app.facts.consensus import panel_facts
 from app.facts.parties import Party
 from app.franchisee.overview import row_of
 from app.portal import now_s, operator, portal
 from app.rights import CONSOLE_ROLES
+from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.views import AnchorView, ChannelView
 
 _NEWEST = 25
@@ -20,6 +22,7 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint = Blueprint("console", __name__)
     blueprint.before_request(lambda: operator().need(CONSOLE_ROLES, "the operations console"))
     blueprint.add_url_rule("/console/", "overview", overview)
+    blueprint.add_url_rule("/console/consensus", "consensus", consensus)
     app.register_blueprint(blueprint)
 
 
@@ -37,6 +40,21 @@ def overview() -> str:
         channels=_channels(organisations),
         organisations=organisations,
     )
+
+
+def consensus() -> str:
+    """Panels, how their inspectors' capabilities moved, and the newest rounds with their dissent."""
+    here = portal()
+    panels = [
+        panel_facts(view, here.batches.party(view.panel, now_s()).name, here.index.rounds(view.panel, limit=_NEWEST))
+        for view in here.index.panels()
+    ]
+    lots = {}
+    for panel in panels:
+        for facts in panel.rounds:
+            batch = here.index.batch(BatchId(facts.view.subject))
+            lots[facts.subject] = f"lot {batch.key.lot}" if batch else None
+    return render_template("console/consensus.html", panels=panels, lots=lots)
 
 
 def _channels(organisations: list[Party]) -> list[tuple[Party, ChannelView, AnchorView | None]]:

@@ -335,11 +335,13 @@ def test_the_console_is_for_its_roles(client, world):
     page = client.get("/console/").text
     assert "Channels and their anchors" in page
     assert "1,600" in page
+    assert "No organisation has a panel yet" in client.get("/console/consensus").text
     world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE))
     try:
         other = client.application.test_client()
         _log_in(other, world.shop_account)
         assert other.get("/console/").status_code == 403
+        assert other.get("/console/consensus").status_code == 403
         assert "Operations" not in other.get("/partners/").text
     finally:
         world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))

@@ -132,6 +132,7 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, defect
         ]
         for key in keys
     }
+    comparisons = {weights: _compare(weights, curves) for weights in (KNOWN, LEARNED)}
     return Study(
         name="sequential",
         title="F1 and inspections of a step, by rule, on the same answers",
@@ -144,11 +145,7 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, defect
         },
         summary=tuple(_summary(key, points) for key, points in curves.items()),
         rows=tuple(row for key in keys for row in _by_set(sets, key, repetitions)),
-        findings=(
-            *_findings("known capabilities", _compare(KNOWN, "sequential", curves)),
-            *_findings("learned capabilities (EM)", _compare(LEARNED, "sequential", curves)),
-            *_findings("learned capabilities (log-odds)", _compare(LEARNED, LOG_ODDS, curves)),
-        ),
+        findings=tuple(finding for weights in (KNOWN, LEARNED) for finding in _findings(weights, comparisons[weights])),
         draw=partial(_draw, curves),
     )
 
@@ -166,13 +163,13 @@ class Comparison:
     higher: Mean
 
 
-def _compare(weights: str, test: str, curves: Curves) -> list[Comparison]:
+def _compare(weights: str, curves: Curves) -> list[Comparison]:
     """For each confidence threshold: read the test's curve at the same F1, and at the same number of inspections."""
     comparisons = []
     for threshold in _CONFIDENCE:
         fewer, higher = [], []
         for repetition, (f1, inspections) in enumerate(curves[weights, "confidence", threshold]):
-            points = sorted(curves[weights, test, error][repetition][::-1] for error in _ERRORS)
+            points = sorted(curves[weights, "sequential", error][repetition][::-1] for error in _ERRORS)
             counts = np.array([count for count, _ in points])
             scores = np.maximum.accumulate(np.array([score for _, score in points]))
             higher.append(float(np.interp(inspections, counts, scores)) - f1)
@@ -218,17 +215,17 @@ def _by_set(sets: tuple[CapabilitySet, ...], key: tuple[str, str, float], repeti
     return rows
 
 
-def _findings(of: str, comparisons: list[Comparison]) -> tuple[Finding, ...]:
+def _findings(weights: str, comparisons: list[Comparison]) -> tuple[Finding, ...]:
     at = next(each for each in comparisons if each.threshold == REFERENCE)
     others = ", ".join(f"{_percent(each.fewer)} at {each.threshold:g}" for each in comparisons)
     return (
         Finding(
-            f"{of}, beside confidence {REFERENCE}: 25 % fewer inspections at equal F1",
+            f"{weights} capabilities, beside confidence {REFERENCE}: 25 % fewer inspections at equal F1",
             f"{_percent(at.fewer)} fewer (by threshold: {others})",
             at.fewer is not None and at.fewer.low >= FEWER,
         ),
         Finding(
-            f"{of}, beside confidence {REFERENCE}: or F1 higher by {HIGHER} at equal inspections",
+            f"{weights} capabilities, beside confidence {REFERENCE}: or F1 higher by {HIGHER} at equal inspections",
             f"{at.higher.value:+.3f} ± {at.higher.half_width:.3f}",
             at.higher.low >= HIGHER,
         ),

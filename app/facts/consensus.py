@@ -1,0 +1,103 @@
+"""Panels of inspectors as a page shows them: capabilities over their rounds, and the rounds with their dissent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.facts.plot import HEIGHT, WIDTH
+from chromatrace.index.queries.consensus import InspectorView, PanelView, RoundView, SeatView
+
+_MARGIN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One inspector: `points` is an SVG points list over the scale from 0 to `top`, which a panel shares."""
+
+    inspector: InspectorView
+    points: str
+    area: str
+
+    @property
+    def change(self) -> float:
+        """What it has learned in all, from -1 to 1."""
+        return self.inspector.course[-1] - self.inspector.course[0]
+
+    @property
+    def summary(self) -> str:
+        """For people who cannot see the drawing."""
+        course = self.inspector.course
+        return f"inspector {self.inspector.number}: capability from {course[0]:.2f} to {course[-1]:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One seat of a round in words. `dissents`: outside the winner group."""
+
+    inspector: int
+    words: str
+    dissents: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFacts:
+    """A round in words: `outcome` is the state that won, or how far it is."""
+
+    view: RoundView
+    subject: str
+    outcome: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PanelFacts:
+    """A panel: `top` is the highest capability drawn."""
+
+    name: str
+    rule: str
+    top: float
+    courses: tuple[Course, ...]
+    rounds: tuple[RoundFacts, ...]
+
+
+def panel_facts(panel: PanelView, name: str, rounds: tuple[RoundView, ...]) -> PanelFacts:
+    """What the page shows of a panel and these rounds of it."""
+    top = max((value for one in panel.inspectors for value in one.course), default=0.0) or 1.0
+    return PanelFacts(
+        name=name,
+        rule=_rule(panel),
+        top=top,
+        courses=tuple(_course(one, top) for one in panel.inspectors),
+        rounds=tuple(_round(panel, view) for view in rounds),
+    )
+
+
+def _rule(panel: PanelView) -> str:
+    if panel.rule is None:
+        return "no rule is set yet"
+    weighing = ("majority", "confidence", "noisy-or")[panel.rule["weighing"]]
+    threshold = panel.rule["threshold"] / 10_000
+    return (
+        f"{panel.rule['minimum']} to {panel.rule['maximum']} inspectors answer {' or '.join(panel.states)}; "
+        f"{weighing}, won at {threshold:g}"
+    )
+
+
+def _course(inspector: InspectorView, top: float) -> Course:
+    course = inspector.course if len(inspector.course) > 1 else inspector.course * 2
+    step = WIDTH / (len(course) - 1)
+    drawn = HEIGHT - 2 * _MARGIN
+    points = " ".join(
+        f"{place * step:.1f},{HEIGHT - _MARGIN - value / top * drawn:.1f}" for place, value in enumerate(course)
+    )
+    return Course(inspector, points, f"0,{HEIGHT} {points} {WIDTH},{HEIGHT}")
+
+
+def _round(panel: PanelView, view: RoundView) -> RoundFacts:
+    outcome = view.phase if view.state is None else panel.states[view.state]
+    answers = tuple(Answer(seat.inspector, _words(panel, seat), seat in view.dissent) for seat in view.seats)
+    return RoundFacts(view, f"0x{view.subject.hex()}", outcome, answers)
+
+
+def _words(panel: PanelView, seat: SeatView) -> str:
+    return seat.mark if seat.state is None else panel.states[seat.state]

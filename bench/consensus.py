@@ -1,0 +1,96 @@
+"""Inspection by consensus on chain: inspections per second and gas of each, in rounds of three.
+
+Everything that a round takes: request, draw, commit, reveal, decision, learning, each inspection signed by its
+inspector. Twenty rounds go into each transaction, through the product's outbox; the inspectors' answers are computed
+and signed within the time. Anvil on the same machine makes a block every quarter of a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.figure import Figure
+from bench.gas import deployed_chain
+from chromatrace.chain import commands
+from chromatrace.chain.client import Call, Chain, Receipt
+from chromatrace.chain.signer import LocalSigner
+from chromatrace.cli.inspector import CONTRACT, rule_values
+from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
+from chromatrace.domain.rights import Role, Stage
+from chromatrace.quality.rules import Rule
+
+_BLOCK_TIME_S = 0.25
+_INSPECTORS = 240
+_DESKS = 80
+_PER_CALL = 20
+_WAVES = 6
+_GAS = 4_000_000
+
+
+def run(progress: Callable[[str], None]) -> list[Figure]:
+    """Waves of eighty rounds, one after the other, since an inspector sits in one round at a time."""
+    with deployed_chain(block_time_s=_BLOCK_TIME_S) as (_, chain):
+        progress(f"{_INSPECTORS} inspectors on one panel")
+        signers = _panel(chain)
+        progress(f"{_WAVES} waves of {_DESKS} rounds")
+        _wave(chain, signers, 0)  # desks and inspectors that have had rounds before, as almost all have
+        start = time.perf_counter()
+        gas = sum(_wave(chain, signers, wave) for wave in range(1, _WAVES + 1))
+        seconds = time.perf_counter() - start
+    inspections = 3 * _DESKS * _WAVES
+    return [
+        Figure("consensus: inspections on chain, rounds of three", inspections / seconds, "1/s", "higher", 120),
+        Figure("consensus: an inspection in a round of three", gas / inspections, "gas", "lower", 60_000),
+    ]
+
+
+def _panel(chain: Chain) -> list[LocalSigner]:
+    rule = Rule.majority(2, maximum=3)
+    chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3), list(rule.states))
+    signers = [LocalSigner(hashlib.sha256(b"inspector %d" % number).digest()) for number in range(_INSPECTORS)]
+    _all(chain, [commands.appoint_operator(signer.address, 1, Role.INSPECTOR) for signer in signers])
+    _all(chain, [Call(CONTRACT, "enrol", (signer.address, 1_000, bytes(32)), gas=400_000) for signer in signers])
+    by_number = {chain.read(CONTRACT, "numberOf", 1, signer.address): signer for signer in signers}
+    return [by_number[number] for number in range(1, _INSPECTORS + 1)]
+
+
+def _wave(chain: Chain, signers: Sequence[LocalSigner], wave: int) -> int:
+    """The gas of eighty rounds."""
+    requests = [(number, _subject(wave, number), 1, Stage.FIRST, number + 1, 1) for number in range(_DESKS)]
+    desks = [desk_id(1, number) for number in range(_DESKS)]
+    gas = _step(chain, "open", requests) + _step(chain, "draw", desks)
+    rounds = dict(zip(desks, chain.read_many([Call(CONTRACT, "round", (desk,)) for desk in desks]), strict=True))
+    address, chain_id = chain.manifest.address(CONTRACT), chain.manifest.chain_id
+    commitments, answers = [], []
+    for desk, (identity, _, seats) in rounds.items():
+        committed, revealed = [], []
+        for place, seat in enumerate(seats):
+            signer = signers[seat["inspector"] - 1]
+            answer = SealedAnswer(0, 0, hashlib.sha256(identity).digest())
+            sealed = answer.digest(identity, signer.address)
+            committed.append((place, sealed, *sign_commitment(signer, identity, place, sealed, chain_id, address)))
+            revealed.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
+        commitments.append((desk, committed))
+        answers.append((desk, revealed))
+    return gas + _step(chain, "commit", commitments) + _step(chain, "reveal", answers)
+
+
+def _step(chain: Chain, function: str, items: Sequence[Any]) -> int:
+    chunks = [list(items[start : start + _PER_CALL]) for start in range(0, len(items), _PER_CALL)]
+    return _all(chain, [Call(CONTRACT, function, (chunk,), gas=_GAS) for chunk in chunks])
+
+
+def _all(chain: Chain, calls: Sequence[Call]) -> int:
+    """Sends all and waits for their blocks; their gas."""
+    outcomes = chain.send_many(calls, check=False)
+    refused = [outcome for outcome in outcomes if not isinstance(outcome, Receipt) or outcome.block_number is None]
+    if refused:
+        raise RuntimeError(f"{len(refused)} calls were refused, the first: {refused[0]}")
+    return sum(outcome.gas_used or 0 for outcome in outcomes if isinstance(outcome, Receipt))
+
+
+def _subject(wave: int, number: int) -> bytes:
+    return hashlib.sha256(b"workpiece %d %d" % (wave, number)).digest()
