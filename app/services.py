@@ -102,6 +102,10 @@ class ChainPort:
         """Whether `address` may read all of `scopes` of `owner`'s product line `gtin`, now."""
         return bool(self._read("Consortium", "mayRead", address, owner, int(gtin), int(scopes)))
 
+    def may_read_department(self, address: str, department: bytes) -> bool:
+        """Whether `address` may read a department's records now; `RightsUnknown`."""
+        return bool(self._read("ProcessLedger", "mayReadDepartment", department, address))
+
     def ping(self) -> None:
         """Raises `RightsUnknown` where the chain does not answer."""
         self._read("Consortium", "organisationCount")

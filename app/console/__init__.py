@@ -1,4 +1,4 @@
-"""Operations at a glance, for the consortium's own operators: read-only."""
+"""Operations at a glance, and goods by any key, for the consortium's own operators: read-only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, render_template
 from flask_limiter import Limiter
 
 from app.config import PortalConfig
+from app.console import goods
 from app.facts.consensus import panel_facts
 from app.facts.parties import Party
 from app.franchisee.overview import row_of
@@ -23,7 +24,12 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.before_request(lambda: operator().need(CONSOLE_ROLES, "the operations console"))
     blueprint.add_url_rule("/console/", "overview", overview)
     blueprint.add_url_rule("/console/consensus", "consensus", consensus)
+    blueprint.add_url_rule("/console/find", "find", goods.find)
+    blueprint.add_url_rule("/console/trace/<batch_id>", "trace", goods.trace)
+    blueprint.add_url_rule("/console/impact/<batch_id>", "impact", goods.impact)
+    blueprint.add_url_rule("/console/orders/<path:contract>", "order", goods.order)
     app.register_blueprint(blueprint)
+    app.add_url_rule("/graph.css", "graph_css", goods.style)
 
 
 def overview() -> str:

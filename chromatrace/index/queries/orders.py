@@ -93,6 +93,8 @@ class OrderQueries(RecordQueries):
 
         None where they have no such contract. `kinds` in the order of the plant, `now` in Unix seconds.
         """
+        if not kinds:
+            return None
         order, *steps = {kind.id: kind for kind in kinds}.values()
         readable = set(departments)
         entries = [entry for entry in self.record(record_id(order.id, contract)) if entry.department in readable]

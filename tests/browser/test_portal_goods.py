@@ -1,0 +1,166 @@
+"""The console's questions about goods, on a real chain: any key, genealogy, recall impact, orders."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+from portal_world import GTIN, MAKER, PASSWORD
+
+from app import create_app
+from chromatrace.chain import commands
+from chromatrace.domain.genealogy import Input
+from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
+from chromatrace.plant import example_plant
+
+KINDS = example_plant("engineer-to-order").record_kinds
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def goods(world):
+    """A lot of windows made of lot L2410D, of which too many units are used, and an order in two departments."""
+    glass = world.key("L2410D")
+    for lot, units in (("W2411A", 150), ("W2411B", 60)):
+        registration = commands.Registration(world.key(lot), 30, b"\7" * 32, inputs=(Input(glass.batch_id, units),))
+        world.submit(MAKER, commands.register_batch(registration))
+    chain = world.chains[MAKER]
+    for kind in KINDS[:2]:
+        opened = chain.send("ProcessLedger", "openDepartment", kind.department)
+        department = opened.event("DepartmentOpened").args["department"]
+        chain.send("ProcessLedger", "setMember", department, chain.sender, 3)
+        key = "C-1" if kind is KINDS[0] else "D-1"
+        entry = LedgerEntry(record_id(kind.id, key), subject_id("P-1"), None, b"\5" * 32)
+        chain.send("ProcessLedger", "appendRecords", department, kind_hash(kind.schema), pack([entry]))
+    world.sync()
+    return glass
+
+
+@pytest.fixture(scope="module")
+def desk(world, goods):
+    """A client with the maker's operator logged in, who may see the console."""
+    application = create_app(world.config("http://goods.example"), world.spool, kinds=KINDS)
+    client = application.test_client()
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text).group(1)
+    client.post("/login", data={"name": world.maker_account, "password": PASSWORD, "csrf_token": token})
+    return client
+
+
+def picture(page):
+    return ET.fromstring(re.search(r"<svg.*?</svg>", page, re.DOTALL).group(0))
+
+
+def test_the_genealogy_is_drawn_and_told(desk, goods):
+    page = desk.get(f"/console/trace/{goods.batch_id.hex()}").text
+    drawn = picture(page)
+    texts = [text.text for text in drawn.iter(f"{SVG}text")]
+    assert {"L2410D", "W2411A", "W2411B", "EL-0098", "150", "60"} <= set(texts)
+    links = {link.get("href") for link in drawn.iter(f"{SVG}a")}
+    assert links == {f"/01/{GTIN}/10/{lot}" for lot in ("L2410D", "W2411A", "W2411B")}
+    assert "10 units too many used" in texts
+    assert "style=" not in page[page.index("<svg") : page.index("</svg>")]
+    assert "Example Polymers" in page
+    assert "Truncated" not in page
+
+
+def test_the_impact_is_seen_before_a_recall(desk, goods, world):
+    page = desk.get(f"/console/impact/{goods.batch_id.hex()}").text
+    assert "210 units used, it has 200" in page
+    assert re.search(r'class="big">3</p>.*?class="big">260</p>.*?class="big">1</p>', page, re.DOTALL)
+    assert f"chromatrace batch recall {GTIN} L2410D" in page
+    assert not world.index.batch(goods.batch_id).recalled
+    table = desk.get(f"/console/impact/{goods.batch_id.hex()}?format=csv")
+    assert table.mimetype == "text/csv"
+    lots = [line.split(",")[2] for line in table.text.splitlines()[1:]]
+    assert sorted(lots) == ["L2410D", "W2411A", "W2411B"]
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("L2410A", "Lot L2410A"),
+        (f"https://goods.example/01/{GTIN}/10/L2410A/21/000007", "Lot L2410A"),
+        ("000007", "Batches with a unit of this serial"),
+    ],
+)
+def test_a_batch_is_found_by_any_of_its_keys(desk, key, said):
+    answer = desk.get("/console/find", query_string={"q": key})
+    assert (answer.status_code, said in answer.text) == (200, True)
+
+
+def test_what_is_not_there_is_answered_with_404(desk):
+    answer = desk.get("/console/find?q=<nothing>")
+    assert answer.status_code == 404
+    assert "Nothing is known under this key" in answer.text
+    assert "<nothing>" not in answer.text
+    for path in ("trace/" + "11" * 32, "impact/" + "11" * 32, "trace/x", "orders/C-404"):
+        assert desk.get(f"/console/{path}").status_code == 404
+    assert desk.get("/console/find?q=").location == "/console/"
+
+
+def test_records_are_for_those_whom_the_chain_lets_read(desk, world, goods):
+    """The account has no right in the departments; given them, it sees what they recorded."""
+    assert desk.get("/console/find?q=C-1").status_code == 404
+    assert desk.get("/console/orders/C-1").status_code == 404
+    from app.accounts import list_accounts
+    from app.store.database import Store
+
+    store = Store(f"sqlite:///{world.folder / 'portal.db'}")
+    address = next(one.address for one in list_accounts(store) if one.name == world.maker_account)
+    store.close()
+    chain = world.chains[MAKER]
+    for kind in KINDS[:2]:
+        department = chain.read("ProcessLedger", "departmentIdOf", world.organisations["maker"], kind.department)
+        chain.send("ProcessLedger", "setMember", department, address, 1)
+    found = desk.get("/console/find?q=C-1").text
+    assert "contract order" in found
+    assert 'href="/console/orders/C-1"' in found
+    assert found.count("<tr><td>") == 2
+    page = desk.get("/console/orders/C-1").text
+    assert "At <strong>work order</strong>, station production-management" in page
+    assert "No estimate" in page
+
+
+def test_the_console_is_not_for_everybody(world, goods):
+    client = create_app(world.config("http://goods.example"), world.spool, kinds=KINDS).test_client()
+    for path in ("find?q=L2410A", f"trace/{goods.batch_id.hex()}", f"impact/{goods.batch_id.hex()}", "orders/C-1"):
+        assert client.get(f"/console/{path}").status_code in (302, 303, 401)
+
+
+def test_health_is_measured_against_the_chain_now(world):
+    """A follower that is dead does not look: the lag shows all the same."""
+    client = create_app(replace(world.config("http://goods.example"), max_index_lag_blocks=2)).test_client()
+    world.sync()
+    assert client.get("/healthz").status_code == 200
+    world.node.rpc().call("evm_increaseTime", 60)
+    world.node.rpc().call("anvil_mine", hex(4))
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json["status"], answer.json["lag_blocks"]) == (503, "lagging", 4)
+    assert answer.json["lag_s"] >= 60
+    world.sync()
+    assert client.get("/healthz").json["lag_blocks"] == 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_pictures_page_holds_on_phones_and_desks(chromium, desk, goods, width):
+    """Nothing but the picture and the tables scrolls sideways, and the browser complains of nothing."""
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+
+    def answer(route):
+        path = route.request.url.removeprefix("http://goods.example")
+        found = desk.get(path)
+        route.fulfill(status=found.status_code, headers=dict(found.headers), body=found.data)
+
+    page.route("**/*", answer)
+    page.goto(f"http://goods.example/console/impact/{goods.batch_id.hex()}")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    card = page.locator(".ct-chosen .ct-face").first
+    assert card.evaluate("node => getComputedStyle(node).strokeWidth") == "2.5px"
+    context.close()
+    # The made-up origin is not https.
+    assert [text for text in complaints if "Cross-Origin-Opener-Policy" not in text] == []
