@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 SOURCES := $(shell find contracts -name '*.sol')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-contracts test-python lint bench clean lock abi audit
+.PHONY: help setup demo test test-contracts test-python lint bench clean lock abi audit api-test
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,6 +45,11 @@ audit: setup ## slither over the contracts, in an environment of its own
 		.venv-audit/bin/pip install --quiet --require-hashes -r requirements-audit.txt)
 	PATH="$(CURDIR)/.venv-audit/bin:$(PATH)" slither . --compile-force-framework brownie
 
+api-test: setup ## requests made up from the OpenAPI document, against a real portal, in an environment of its own
+	@test -x .venv-api/bin/schemathesis || ($(PYTHON) -m venv .venv-api && \
+		.venv-api/bin/pip install --quiet --require-hashes -r requirements-api.txt)
+	$(BIN)/pytest -s tests/integration/portal/schema_driven.py
+
 bench: setup ## figures beside their rivals; `make bench ONLY=name` runs one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
@@ -56,7 +61,7 @@ lock: ## pin requirements.in into requirements.txt, with hashes (needs uv)
 		--python-version 3.11 requirements.in -o requirements.txt
 
 clean: ## remove everything that was generated
-	rm -rf $(VENV) .venv-audit node_modules bench/eas/node_modules .solcx .setup build reports .chromatrace
+	rm -rf $(VENV) .venv-audit .venv-api node_modules bench/eas/node_modules .solcx .setup build reports .chromatrace
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .setup/prerequisites:

@@ -142,11 +142,14 @@ def _facts() -> Json:
     lot: Json = {"type": "string", "minLength": 1, "maxLength": 20, "pattern": "^[A-Za-z0-9_.-]+$"}
     batch = _path("gtin", _GTIN), _path("lot", lot)
     described = "What its page says: identity, state, inspections, custody, route"
+    # A batch or unit that nobody registered has a page too, which says so.
+    of_batch = _operation(f"A batch. {described}", *batch, account=False)
+    of_unit = _operation(f"A unit. {described}", *batch, _path("serial", lot), account=False)
+    for one in (of_batch, of_unit):
+        one["responses"]["404"]["content"] = one["responses"]["404"]["content"] | {"application/json": {}}
     return {
-        "/api/v1/batches/{gtin}/{lot}": {"get": _operation(f"A batch. {described}", *batch, account=False)},
-        "/api/v1/batches/{gtin}/{lot}/{serial}": {
-            "get": _operation(f"A unit. {described}", *batch, _path("serial", lot), account=False)
-        },
+        "/api/v1/batches/{gtin}/{lot}": {"get": of_batch},
+        "/api/v1/batches/{gtin}/{lot}/{serial}": {"get": of_unit},
         "/api/v1/organisations": {"get": _operation("Every organisation of the consortium", account=False)},
         "/api/v1/organisations/{number}": {
             "get": _operation(

@@ -241,3 +241,43 @@ def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done
         held = chain.read("ProcessLedger", "department", view.id)
         assert (held["organisation"], held["count"], held["head"]) == (view.organisation, view.count, view.head)
         assert view.count > 0
+
+
+LINES = {
+    "electrochromic": [
+        {"schema": "chromatrace.record/materials.charge/1", "charge_id": "CH-1", "product_id": "09521234543213/L1"}
+        | {"material": "Tungsten target", "supplier": "Example Metals", "supplier_lot": "W-7"},
+        {"schema": "chromatrace.record/coating.run/1", "run_id": "R-1", "product_id": "09521234543213/L1"}
+        | {"charge_id": "CH-1", "film": "WO3", "recipe": "WO3 at 1 Pa"}
+        | {"started": "2026-04-09T11:00:00Z", "ended": "2026-04-09T12:00:00Z"},
+        {"schema": "chromatrace.record/quality.report/1", "report_id": "QR-1", "product_id": "09521234543213/L1"}
+        | {"run_id": "R-1", "time": "2026-04-09T13:00:00Z", "result": "pass"},
+    ],
+    "desktop-computer": [
+        {"schema": "chromatrace.record/orders.order/1", "order_id": "O-1", "customer": "Example Office"}
+        | {"products": [{"product_id": "PC-1", "quantity": 1}]},
+        {"schema": "chromatrace.record/assembly.step/1", "product_id": "PC-1", "order_id": "O-1", "step": 1}
+        | {"part": "System board", "worker": "worker 1", "time": "2026-04-09T11:00:00Z"},
+        {"schema": "chromatrace.record/quality.check/1", "product_id": "PC-1", "inspectors": ["inspector 1"]}
+        | {"time": "2026-04-09T12:00:00Z", "result": "pass"},
+    ],
+}
+
+
+@pytest.mark.parametrize(("plant", "administrator", "writer"), [("electrochromic", 1, 2), ("desktop-computer", 10, 10)])
+def test_other_lines_record_by_configuration_alone(shop, done, plant, administrator, writer):
+    """The six departments and these lines differ in a configuration file; the code is the same."""
+    which = ["--plant", plant]
+    shop.node.rpc().call("anvil_setBalance", address(writer), hex(10**18))
+    for department in shop.run(administrator, "record", "open", *which)["departments"]:
+        shop.run(administrator, "record", "member", department, address(writer))
+        if not (shop.folder / "data" / "keys" / "readers" / f"{department.lower()}.pem").exists():
+            shop.run(writer, "record", "key", department)
+    records = LINES[plant]
+    transactions = [shop.run(writer, "record", "add", shop.write(value), *which)["tx"] for value in records]
+    product = records[1]["product_id"]
+    found = shop.run(writer, "record", "list", product, *which)["records"]
+    assert [one["entry"]["appended"]["tx_hash"] for one in found] == transactions
+    assert [one["schema"] for one in found] == [value["schema"] for value in records]
+    again = shop.run(writer, "record", "add", shop.write(records[0]), *which, status=1)
+    assert again["error"] == "RecordExists"
