@@ -31,6 +31,7 @@ class Rounds(RuleBasedStateMachine):
     """Two desks, eight inspectors. `counted`: the answers that were taken under seal, by desk and seat."""
 
     mark = ""
+    decided = 0
 
     def __init__(self, panel):
         super().__init__()
@@ -111,6 +112,18 @@ class Rounds(RuleBasedStateMachine):
         self.world.send(*call, sender=self.world.stranger)
         self._follow(place)
 
+    @rule(place=PLACES, first=st.integers(0, SIZE), answers=st.lists(st.integers(0, 1), min_size=7, max_size=7))
+    def answer_all(self, place, first, answers):
+        """A round is opened and drawn, unless one is, and all who sit answer: it is decided, or asks for more."""
+        self.open(place, first)
+        self.draw(place)
+        for seat, answer in enumerate(answers):
+            seats = self.panel.seats(self._desk(place))
+            if seat < len(seats) and seats[seat][1] == DRAWN:
+                self.commit(place, seat, answer)
+        for seat in range(len(answers)):
+            self.reveal(place, seat)
+
     @rule(place=PLACES)
     def stall(self, place):
         """Nobody does anything more: the round still moves on."""
@@ -143,6 +156,7 @@ class Rounds(RuleBasedStateMachine):
         assert outcome is not None, "decided without a consensus"
         assert RULE.states[state["state"]] == outcome.state
         assert state["recorder"] == outcome.recorder
+        Rounds.decided += 1
         for answer in answers:
             self.standings[answer.inspector] = learned(self.standings[answer.inspector], answer.state == outcome.state)
 
@@ -184,3 +198,4 @@ def test_rounds_in_any_order(world):
         max_examples=10 + 6, stateful_step_count=STEPS, deadline=None, suppress_health_check=HealthCheck.all()
     )
     run_state_machine_as_test(lambda: Rounds(panel), settings=thorough)
+    assert Rounds.decided >= 3, "hardly any round was decided: the rules say too little"

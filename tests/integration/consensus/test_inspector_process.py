@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from chromatrace.cli.inspector import rule_values
 from chromatrace.crypto.sealed_answer import desk_id
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
+from chromatrace.index import Follower, Index
 from chromatrace.quality.rules import Rule
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -109,7 +111,7 @@ def opened(chain, panel):
     chain.send(CONTRACT, "open", [(0, SUBJECT, 1, 0, 1, 1)])
 
 
-def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, start):
+def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, start, tmp_path):
     for account, accuracy in zip(ACCOUNTS, ("1", "1", "0"), strict=True):
         start(account, panel, "--agent", accuracy)
     opened(chain, panel)
@@ -119,6 +121,14 @@ def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, st
     assert sorted((seat["inspector"], seat["state"]) for seat in seats) == [(1, 0), (2, 0), (3, 1)]
     found = [chain.read(CONTRACT, "inspector", panel, number)["capability"] for number in (1, 2, 3)]
     assert found == [1_100, 1_100, 900]
+    with closing(Index(f"sqlite:///{tmp_path / 'index.db'}")) as index:
+        index.migrate()
+        Follower(index, chain.rpc, chain.manifest).sync()
+        (shown,) = [one for one in index.panels() if one.panel == panel]
+        assert [inspector.course for inspector in shown.inspectors] == [(0.1, 0.11), (0.1, 0.11), (0.1, 0.09)]
+        (told,) = index.rounds_about(SUBJECT)
+        assert (told.phase, told.state, told.score) == ("decided", 0, 2.0)
+        assert [(seat.inspector, seat.capability) for seat in told.dissent] == [(3, 0.09)]
 
 
 def test_a_process_killed_between_commit_and_reveal_goes_on(chain, panel, start, tmp_path):
