@@ -153,8 +153,22 @@ def confidence(floor: ShopFloor, runner: Runner, *, threshold: float) -> Study:
 @study_command
 @confidence_threshold
 @click.option("--workpieces", default=20, show_default=True, type=click.IntRange(1), help="Length of the run.")
-def learning(floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int) -> Study:
-    """How far learned capabilities are from the true ones, workpiece by workpiece (Fig. 11)."""
+@click.option("--on-chain", is_flag=True, help="One run through the QualityConsensus contract on a fresh Anvil.")
+@click.option(
+    "--sets", default=5, show_default=True, type=click.IntRange(1, 20), help="With --on-chain: how many sets."
+)
+def learning(
+    floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int, on_chain: bool, sets: int
+) -> Study:
+    """How far learned capabilities are from the true ones, workpiece by workpiece (Fig. 11).
+
+    With --on-chain the inspections go through the real contract, which draws, decides and learns; everything is held
+    against the rule in Python. Take few --workpieces: one after another answers, some 40 a second.
+    """
+    if on_chain:
+        from chromatrace.cli.on_chain_study import learning_on_chain
+
+        return learning_on_chain(floor, runner, workpieces=workpieces, threshold=threshold, sets=sets)
     from chromatrace.quality.studies.learning import learning as study
 
     return study(floor, runner, workpieces=workpieces, threshold=threshold)
