@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict
 
 if TYPE_CHECKING:
+    from chromatrace.cli.demo.checks import Result
     from chromatrace.cli.demo.story import Story
 
 PASSWORD = "a demonstration only"  # noqa: S105 - printed on the screen, refused in production
@@ -192,6 +193,13 @@ def _facts(local: Workspace, story: Story, printed: Any, results: Any, block: in
         },
         "account": {"name": ACCOUNT, "password": PASSWORD},
         "console_account": {"name": CONSOLE_ACCOUNT, "password": PASSWORD},
+        **verdict(story, results),
+    }
+
+
+def verdict(story: Story, results: Sequence[Result]) -> dict[str, Any]:
+    """What was checked, the fault that was put in and who caught it, and how many checks failed."""
+    return {
         "checks": [{"check": result.name, "held": result.held, "said": result.said} for result in results],
         "tamper": {"fault": story.done, "caught": [{"by": g.by, "said": g.said} for g in story.caught]},
         "failed": sum(not result.held for result in results),

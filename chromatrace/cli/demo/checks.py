@@ -35,18 +35,20 @@ def run(workspace: Workspace, story: Story, printed: Printed) -> list[Result]:
         ("readings", lambda: _readings(workspace, story)),
         ("states", lambda: _states(workspace, story)),
         ("consensus", story.panel.check),
-        ("routes", lambda: _routes(workspace, story)),
+        ("routes", lambda: routes(workspace, story)),
         ("codes", lambda: _codes(printed)),
         ("pages", lambda: _pages(story, printed)),
         ("bundles", lambda: _bundles(workspace, printed)),
     ]
-    results = []
-    for name, check in checks:
-        try:
-            results.append(Result(name, True, check()))
-        except ChromaTraceError as refusal:
-            results.append(Result(name, False, str(refusal)))
-    return results
+    return [checked(name, check) for name, check in checks]
+
+
+def checked(name: str, check: Callable[[], str]) -> Result:
+    """The result of one check."""
+    try:
+        return Result(name, True, check())
+    except ChromaTraceError as refusal:
+        return Result(name, False, str(refusal))
 
 
 def _readings(workspace: Workspace, story: Story) -> str:
@@ -71,16 +73,18 @@ def _states(workspace: Workspace, story: Story) -> str:
     return "every lot is where its story ends"
 
 
-def _routes(workspace: Workspace, story: Story) -> str:
-    proven = {}
-    for letter, trace in story.route.traces.items():
-        proven[letter] = workspace.reader.read("RouteVerifier", "isProven", story.route.design.route, trace.subject)
-    wanted = {"A": True, "B": story.tamper is None, "C": False, "D": True}
-    if proven != wanted:
-        raise IntegrityError(f"proven on chain: {proven}, wanted {wanted}", field="route")
+def routes(workspace: Workspace, story: Story) -> str:
+    """Whether each lot's route is proven where its story has it so, and every fault was caught by everyone it met."""
     for guard in story.caught:
         if guard.said is None:
             raise IntegrityError(f"{story.done}: it got through", field=guard.by)
+    proven = {}
+    for letter, trace in story.route.traces.items():
+        proven[letter] = workspace.reader.read("RouteVerifier", "isProven", story.route.design.route, trace.subject)
+    ends = {"A": True, "B": story.tamper is None, "C": False, "D": True}
+    wanted = {letter: ends[letter] for letter in proven}
+    if proven != wanted:
+        raise IntegrityError(f"proven on chain: {proven}, wanted {wanted}", field="route")
     steps = len(story.route.design)
     if story.tamper is not None:
         return f"{story.done}: caught by {', '.join(guard.by for guard in story.caught)}"

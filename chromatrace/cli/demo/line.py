@@ -65,6 +65,11 @@ def run_line(
                 if waited > LONGEST_S:
                     raise Unavailable(f"the plant did not finish within {LONGEST_S:g} s", field="plant")
         statistics = gateway.statistics
+    return anchored_run(workspace, anchorer, owner, first, statistics.taken, statistics.replayed)
+
+
+def anchored_run(workspace: Workspace, anchorer: Anchorer, owner: Gln, first: int, taken: int, replayed: int) -> Run:
+    """Anchors what the spool has; the run is its readings from leaf `first` on."""
     anchorer.extend(CHANNEL)
     head = anchorer.anchor(CHANNEL)
     if head is None:
@@ -80,4 +85,4 @@ def run_line(
         first_time_ns=min(reading.source_time_ns for reading in readings),
         last_time_ns=max(reading.source_time_ns for reading in readings),
     )
-    return Run(readings, window, statistics.taken, statistics.replayed)
+    return Run(readings, window, taken, replayed)

@@ -155,15 +155,18 @@ class Story:
         graded = digest(f"graded {standard} {defective} {SCRAP}".encode())
         self.route.sign(letter, run.ended + timedelta(hours=2), graded)
         if self.tamper is not None and letter == VICTIM:
-            what, trace = tampered(self.tamper, self.route)
-            self.done = what
-            self.caught = attempt(trace, self.route, key, self.cast.acting(Actor.PLANT).chain)
+            self.put_fault(self.tamper)
             return False
         self.transactions.append(self.route.prove(letter, self.cast.acting(Actor.PLANT).chain))
         if passed:
             self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.STANDARD)
         self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.DEFECTIVE)
         return True
+
+    def put_fault(self, kind: str) -> None:
+        """Tampers with what the victim's stations signed, and takes it to everyone who could catch it."""
+        self.done, trace = tampered(kind, self.route)
+        self.caught = attempt(trace, self.route, self.keys[VICTIM], self.cast.acting(Actor.PLANT).chain)
 
     def ship(self, letter: str, *, accept: bool) -> None:
         """Offers the lot to the franchisee, who accepts it or leaves the offer open."""

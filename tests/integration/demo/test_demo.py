@@ -5,11 +5,31 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from chromatrace.cli import demo
+from chromatrace.cli.demo import checks, tamper
+from chromatrace.cli.demo.cast import MAKER, Actor, Cast
+from chromatrace.cli.demo.inspections import INSTRUMENTS
+from chromatrace.cli.demo.line import CHANNEL, anchored_run
+from chromatrace.cli.demo.panel import Panel
+from chromatrace.cli.demo.route import design_route
+from chromatrace.cli.demo.story import Story
+from chromatrace.cli.up import local_chain
+from chromatrace.cli.workspace import Workspace
+from chromatrace.config import Settings
+from chromatrace.crypto.route import Explanation
+from chromatrace.domain.rights import BatchState, Stage
+from chromatrace.ingest.spool import Spool
 
 ROOT = Path(__file__).resolve().parents[3]
+ACCEPT_EVERYTHING = "0x600160005260206000f3"
+"""Code that answers every call with 1."""
 
 
 def chromatrace(*arguments, data=None, **environment):
@@ -34,7 +54,9 @@ def made(tmp_path_factory):
 def test_every_check_of_its_own_held(made):
     assert made["failed"] == 0
     assert [check["check"] for check in made["checks"] if not check["held"]] == []
-    assert {check["check"] for check in made["checks"]} >= {"readings", "states", "codes", "pages", "bundles"}
+    assert {check["check"] for check in made["checks"]} >= {
+        *("readings", "states", "consensus", "routes", "codes", "pages", "bundles")
+    }
 
 
 def test_it_says_what_it_made(made):
@@ -83,7 +105,6 @@ def test_a_changed_reading_no_longer_verifies(made, tmp_path):
         target.execute("DROP TRIGGER reading_unchanged")
         changed = target.execute("UPDATE reading SET value = value + 1 WHERE rowid IN (SELECT min(rowid) FROM reading)")
         assert changed.rowcount == 1
-    from chromatrace.ingest.spool import Spool
     from chromatrace.merkle.entry import encode_fields
     from chromatrace.merkle.proofs import leaf_hash, root
 
@@ -100,3 +121,106 @@ def test_the_folder_of_somebody_else_is_not_emptied(tmp_path):
     assert status == 1
     assert json.loads(output)["error"] == "Conflict"
     assert precious.read_text() == "keep me"
+
+
+# ------------------------------------------------------------------ --tamper
+# The lots are made of the readings that the whole demonstration took, on a chain of their own, up to where a fault is
+# put in. Whoever refuses changes nothing, so that one stage serves all faults.
+
+
+@pytest.fixture(scope="module")
+def staged(made, tmp_path_factory):
+    """The chain and the story, lot A proven and released, lot B signed by all its stations and graded."""
+    folder = tmp_path_factory.mktemp("tamper")
+    with ExitStack() as stack:
+        outer = stack.enter_context(Workspace(Settings(data=folder)))
+        local = stack.enter_context(local_chain(outer, 0, None))
+        cast = Cast(local)
+        cast.enrol()
+        route = design_route(cast)
+        panel = Panel(local, cast, stack, INSTRUMENTS[Stage.FIRST])
+        story = Story(cast, route, panel, "swap")
+        inputs = story.buy_materials(datetime.now(UTC) - timedelta(hours=30))
+        anchorer = cast.acting(Actor.GATEWAY).anchorer()
+        recorded = stack.enter_context(Spool(Path(made["labels"]).parent.parent / "spool.db"))
+        for letter in "AB":
+            first = local.spool.size(CHANNEL) if CHANNEL in local.spool.names() else 0
+            count = made["batches"][letter]["readings"]
+            local.spool.append(CHANNEL, list(recorded.entries(CHANNEL, first, first + count)))
+            run = anchored_run(local, anchorer, MAKER.gln, first, count, 0)
+            story.make(letter, run, inputs)
+            assert story.take_through(letter, seed=1) == (letter == "A")
+        yield local, story
+
+
+@pytest.fixture
+def demonstrate(staged, monkeypatch):
+    """Runs `chromatrace demo --once --json --tamper KIND` from the stage on: its exit status and what it printed."""
+    local, story = staged
+
+    def from_stage_on(_local, _stack, _clock, kind):
+        story.put_fault(kind)
+        return demo.verdict(story, [checks.checked("routes", lambda: checks.routes(local, story))])
+
+    monkeypatch.setattr(demo, "_local", lambda *_: local)
+    monkeypatch.setattr(demo, "_make", from_stage_on)
+
+    def command(kind):
+        done = CliRunner().invoke(demo.demo, ["--once", "--json", "--tamper", kind], obj=local)
+        return done.exit_code, json.loads(done.stdout)
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault", "offline", "contract"),
+    [
+        ("swap", "steps 2 and 3 swapped", "step 2 (201 Sputtering): the step record is of step 3", "HeadMismatch"),
+        ("drop", "step 3 left out", "step 3 (202 First inspection): the step record is of step 4", "WrongStepCount"),
+        (
+            "forge",
+            "the readings of step 2 replaced by others",
+            "step 2 (201 Sputtering): the link does not follow from the steps before it",
+            "HeadMismatch",
+        ),
+        (
+            "replay",
+            "the proof of lot A used for lot B",
+            "step 1 (101 Materials): the step record is of another route or subject",
+            "HeadMismatch",
+        ),
+    ],
+)
+def test_every_fault_is_caught_by_everyone(demonstrate, kind, fault, offline, contract):
+    status, made = demonstrate(kind)
+    assert (status, made["failed"], made["tamper"]["fault"]) == (0, 0, fault)
+    guards = {guard["by"]: guard["said"] for guard in made["tamper"]["caught"]}
+    assert list(guards) == ["offline check", "RouteVerifier", "BatchRegistry"]
+    assert guards["offline check"].startswith(offline)
+    assert guards["RouteVerifier"].startswith(contract)
+    assert guards["BatchRegistry"].startswith("RouteNotProven")
+
+
+def test_a_fault_that_the_offline_check_lets_pass_is_told(demonstrate, monkeypatch):
+    monkeypatch.setattr(tamper, "explain", lambda *_: Explanation(True, (), None))
+    status, made = demonstrate("forge")
+    assert (status, made["failed"]) == (1, 1)
+    assert [guard["by"] for guard in made["tamper"]["caught"] if guard["said"] is None] == ["offline check"]
+    assert made["checks"][0]["said"] == "offline check: the readings of step 2 replaced by others: it got through"
+
+
+def test_a_fault_that_gets_through_on_the_chain_is_told(staged, demonstrate):
+    """A verifier that accepts whatever it is given: the lot is even released, and the command says so."""
+    local, story = staged
+    verifier = local.manifest.address("RouteVerifier")
+    honest = local.rpc.call("eth_getCode", verifier, "latest")
+    local.rpc.call("anvil_setCode", verifier, ACCEPT_EVERYTHING)
+    try:
+        status, made = demonstrate("swap")
+    finally:
+        local.rpc.call("anvil_setCode", verifier, honest)
+    assert (status, made["failed"]) == (1, 1)
+    passed = [guard["by"] for guard in made["tamper"]["caught"] if guard["said"] is None]
+    assert passed == ["RouteVerifier", "BatchRegistry"]
+    stored = local.reader.read("BatchRegistry", "batch", story.keys["B"].batch_id)
+    assert BatchState(stored["state"]) is BatchState.RELEASED
