@@ -79,9 +79,12 @@ def portal(world):
     server.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A headless Chromium; tests that need it are skipped where it is absent."""
+    """A headless Chromium; tests that need it are skipped where it is absent.
+
+    One a module: while it is there an event loop runs in this thread, and tests of other modules want their own.
+    """
     if CHROMIUM is None:
         pytest.skip("chromium is absent (apt-get install chromium)")
     playwright = pytest.importorskip("playwright.sync_api")

@@ -24,6 +24,7 @@ from chromatrace.chain.records import CallState
 from chromatrace.chain.signer import dev_signer
 from chromatrace.crypto.eip712 import Inspection, inspection_digest, sign_inspection
 from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised
+from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import BatchState, Role, SalesChannel, Stage, Verdict
 
@@ -271,7 +272,7 @@ def told(chain, call):
 
 def test_every_command_fits_its_contract(plant, registration):
     """Encodes; what the contract then answers is its own tests' business."""
-    parts = commands.Parts(bytes(32), bytes(32), bytes(32), (BATCH,))
+    parts = commands.Parts(bytes(32), bytes(32), bytes(32), (Input(BATCH, 1),))
     now = int(time.time())
     calls = [
         commands.register_batches([registration("L1")]),
