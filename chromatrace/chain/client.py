@@ -38,8 +38,8 @@ from chromatrace.chain.signer import Signer
 from chromatrace.domain.errors import Unavailable
 
 _CHUNK = 300
-_SENDERS = 2
-_WINDOW = 1_200
+_SENDERS = 3
+_WINDOW = 2_400
 """Calls of one sender that may wait for a block at once: Anvil's automine stalls on pools of thousands, others drop."""
 _BATCH = 100
 
