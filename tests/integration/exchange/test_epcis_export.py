@@ -11,6 +11,9 @@ from jsonschema import Draft7Validator, FormatChecker
 
 from chromatrace.cli import main
 
+STORY = ("released", "recalled", "superseded", "held", "failed", "fresh")
+"""The batches that `Works.make` makes."""
+
 
 @pytest.fixture
 def run(works, tmp_path):
@@ -59,7 +62,9 @@ def test_a_batch_is_exported(works, exported):
 
 def test_everything_and_a_period_are_exported(works, exported):
     events = exported()
-    found = Counter(event.get("disposition") for event in events)
+    # Other tests register batches of their own on the same chain.
+    told = tuple(f"/10/{works.keys[name].lot}" for name in STORY)
+    found = Counter(event.get("disposition") for event in events if any(lot in json.dumps(event) for lot in told))
     assert (found["recalled"], found["non_conformant"], found["non_sellable_other"], found["active"]) == (1, 2, 1, 6)
     assert len({event["eventID"] for event in events}) == len(events)
     assert sum("errorDeclaration" in event for event in events) == 1
