@@ -246,6 +246,19 @@ class GtValue:
         )
         return result
 
+    def completes(self, message: bytes, key: PublicKey, aggregate: Signature, last: Signature) -> bool:
+        """`verify_product_and_last` where this is Π_{i<n} e(H(m_i), pk_i) already, for two Miller loops.
+
+        `message` and `key` are those of the last. With r as there, both signatures hold where
+
+            this = e(aggregate + r · last, g2) · e(-(1 + r) · H(m_n), pk_n).
+        """
+        coefficient = 1 + secrets.randbelow(1 << 128)
+        hashed = BlstP1Element().hash_to_group(message, SIGNATURE_TAG).scalar_mul(1 + coefficient)
+        points = aggregate.point + last.point.scalar_mul(coefficient), -hashed
+        pairs = [G1Point.from_compressed_bytes_unchecked(bytes(point.compress())) for point in points]
+        return bool(GT.multi_pairing(pairs, [_ARKWORKS_G2, _arkworks_key(key.data)]) == self._value)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GtValue) and bool(self._value == other._value)
 

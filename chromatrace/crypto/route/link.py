@@ -105,8 +105,16 @@ def advance(profile: Profile, previous: bytes, message: bytes, station: Station,
     return sha256(b"".join(len(field).to_bytes(4, "big") + field for field in fields)).digest()
 
 
-def rebuild(design: RouteDesign, first: bytes, messages: Iterable[bytes]) -> list[bytes]:
-    """c_1 to c_n for the first n stations of the design, from c_0 and their messages."""
+@dataclass(frozen=True, slots=True)
+class Links:
+    """c_1 to c_n, and Π_{j<n} e(H(c_j), pk_j) where the link function had to make it."""
+
+    values: list[bytes]
+    product: GtValue | None
+
+
+def rebuild(design: RouteDesign, first: bytes, messages: Iterable[bytes]) -> Links:
+    """The links of the first n stations of the design, from c_0 and their messages."""
     links: list[bytes] = []
     previous, product = first, GtValue()
     before: Station | None = None
@@ -116,4 +124,4 @@ def rebuild(design: RouteDesign, first: bytes, messages: Iterable[bytes]) -> lis
         previous = advance(design.profile, previous, message, station, step, ProductPrefix(product))
         links.append(previous)
         before = station
-    return links
+    return Links(links, product if design.profile is Profile.PAPER else None)

@@ -62,7 +62,8 @@ def verify_state(
     """
     _check_shape(design, len(messages), bool(components))
     last = design.stations[-1]
-    links = rebuild(design, origin(design, subject, components), messages)
+    rebuilt = rebuild(design, origin(design, subject, components), messages)
+    links = rebuilt.values
     if state.signer != last.key:
         raise _refused(Break.STATION, len(design), last.process)
     if state.link != links[-1]:
@@ -71,8 +72,12 @@ def verify_state(
             "step swapped, dropped, repeated or changed",
             Break.LINK,
         )
-    signed = [(link, station.key) for link, station in zip(links, design.stations, strict=True)]
-    if verify_product_and_last(signed, state.aggregate, state.signature):
+    if rebuilt.product is not None and len(links) > 1:
+        holds = rebuilt.product.completes(links[-1], last.key, state.aggregate, state.signature)
+    else:
+        signed = [(link, station.key) for link, station in zip(links, design.stations, strict=True)]
+        holds = verify_product_and_last(signed, state.aggregate, state.signature)
+    if holds:
         return
     if not verify(last.key, state.link, state.signature):
         raise _refused(Break.SIGNATURE, len(design), last.process)
@@ -88,7 +93,7 @@ def verify_aggregate(
 ) -> bytes:
     """As `verify_state`, of σ alone: what the contract checks. Returns c_k, which the contract's event names."""
     _check_shape(design, len(messages), bool(components))
-    links = rebuild(design, origin(design, subject, components), messages)
+    links = rebuild(design, origin(design, subject, components), messages).values
     if not verify_product([(link, one.key) for link, one in zip(links, design.stations, strict=True)], aggregate):
         raise RouteRefused("the aggregate is not the signatures of all stations on this chain", Break.AGGREGATE)
     return links[-1]
@@ -102,7 +107,7 @@ def verify_trace(design: RouteDesign, trace: RouteTrace) -> None:
     if trace.route != design.route:
         raise RouteRefused("the trace is of another route than the design", Break.ORIGIN)
     _check_shape(design, len(trace.steps), bool(trace.components))
-    links = rebuild(design, origin_of(design, trace), trace.messages)
+    links = rebuild(design, origin_of(design, trace), trace.messages).values
     for number in range(1, len(design) + 1):
         _require_follows(design, trace, number, links)
     signed = [(link, station.key) for link, station in zip(links, design.stations, strict=True)]
@@ -131,7 +136,7 @@ def explain(design: RouteDesign, trace: RouteTrace) -> Explanation:
         return _unread(design, RouteRefused("the trace is of another route than the design", Break.ORIGIN))
     if bool(trace.components) != (design.kind is RouteKind.ASSEMBLY):
         return _unread(design, RouteRefused("an assembly has components, a processing route none", Break.ORIGIN))
-    links = rebuild(design, origin_of(design, trace), trace.messages)
+    links = rebuild(design, origin_of(design, trace), trace.messages).values
     findings: list[Finding] = []
     refusal: RouteRefused | None = None
     for number, station in enumerate(design.stations, 1):

@@ -71,12 +71,23 @@ def test_aggregate_of_three():
     assert aggregate - SINGLES[2] == SINGLES[0] + SINGLES[1]
 
 
-def test_errors_of_aggregate_and_last_do_not_cancel():
+def by_product(signed, aggregate, last):
+    value = GtValue()
+    for message, key in signed[:-1]:
+        value = value.times_signed(message, key)
+    return value.completes(*signed[-1], aggregate, last)
+
+
+@pytest.mark.parametrize("holds", [verify_product_and_last, by_product])
+def test_errors_of_aggregate_and_last_do_not_cancel(holds):
     """σ + d and s - d satisfy the sum of both equations; the coefficient tells them apart."""
     aggregate, d = SINGLES[0] + SINGLES[1] + SINGLES[2], A.sign(b"junk")
-    assert not verify_product_and_last(SIGNED, aggregate + d, SINGLES[2] - d)
-    assert not verify_product_and_last(SIGNED, aggregate, SINGLES[1])
-    assert not verify_product_and_last(SIGNED, aggregate + d, SINGLES[2])
+    assert holds(SIGNED, aggregate, SINGLES[2])
+    assert not holds(SIGNED, aggregate + d, SINGLES[2] - d)
+    assert not holds(SIGNED, aggregate, SINGLES[1])
+    assert not holds(SIGNED, aggregate + d, SINGLES[2])
+    assert not holds([SIGNED[1], SIGNED[0], SIGNED[2]], aggregate, SINGLES[0])
+    assert not holds(SIGNED[1:], aggregate, SINGLES[2])
 
 
 def test_errors_of_single_signatures_do_not_cancel():
