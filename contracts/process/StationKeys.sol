@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ConsortiumBound} from "../access/ConsortiumBound.sol";
+import {IConsortium} from "../interfaces/IConsortium.sol";
+import {IRouteVerifier, KeyId} from "../interfaces/IRouteVerifier.sol";
+import {OrgId, OrgIds} from "../interfaces/Types.sol";
+import {BLS12381} from "../libraries/BLS12381.sol";
+import {CodeStore} from "../libraries/CodeStore.sol";
+import {Roles} from "../libraries/Rights.sol";
+
+/// @title The keys that stations sign with: possession proven, revoked from a time on.
+abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
+    bytes private constant POSSESSION_TAG = "BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_";
+    bytes32 private constant POSSESSION_TYPEHASH = keccak256("StationKey(bytes32 key,uint32 organisation)");
+    uint256 internal constant MAX_NAME_LENGTH = 64;
+
+    /// @dev One slot. `store` holds the 256 bytes of the key.
+    struct StoredKey {
+        OrgId owner;
+        uint64 revokedFrom;
+        address store;
+    }
+
+    mapping(KeyId => StoredKey) private _keys;
+    mapping(KeyId => bool) private _unverifiedKeys;
+    /// @dev Bit b is set once any key whose id ends in the byte b was revoked or recorded unverified: where it is not,
+    /// one word answers for all.
+    uint256 internal _doubts;
+
+    constructor(IConsortium consortium_) ConsortiumBound(consortium_) EIP712("ChromaTrace RouteVerifier", "1") {}
+
+    /// @inheritdoc IRouteVerifier
+    function registerStationKey(
+        string calldata name,
+        bytes32[8] calldata publicKey,
+        bytes32[4] calldata proofOfPossession
+    ) external returns (KeyId id) {
+        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        bytes memory encoded = abi.encodePacked(publicKey);
+        id = KeyId.wrap(keccak256(encoded));
+        _requirePossession(id, caller, publicKey, proofOfPossession);
+        if (_unverifiedKeys[id]) {
+            delete _unverifiedKeys[id];
+            _keys[id].owner = caller;
+            emit StationKeyVerified(id, caller, proofOfPossession, msg.sender);
+        } else {
+            _storeKey(id, caller, name, encoded);
+            emit StationKeyRegistered(id, caller, name, publicKey, proofOfPossession, msg.sender);
+        }
+    }
+
+    /// @inheritdoc IRouteVerifier
+    function recordStationKey(
+        string calldata name,
+        bytes32[8] calldata publicKey,
+        bytes32[4] calldata proofOfPossession
+    ) external returns (KeyId id) {
+        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        bytes memory encoded = abi.encodePacked(publicKey);
+        id = KeyId.wrap(keccak256(encoded));
+        if (BLS12381.available()) revert KeyVerificationAvailable(id);
+        _storeKey(id, caller, name, encoded);
+        _unverifiedKeys[id] = true;
+        _doubts |= _hint(id);
+        emit StationKeyRegistered(id, caller, name, publicKey, proofOfPossession, msg.sender);
+        emit StationKeyUnverified(id);
+    }
+
+    /// @inheritdoc IRouteVerifier
+    function revokeStationKey(KeyId id, uint64 from) external {
+        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        StoredKey storage revoked = _keys[id];
+        if (revoked.owner == OrgIds.NONE) revert UnknownStationKey(id);
+        if (revoked.owner != caller) revert NotStationOwner(id, revoked.owner, caller);
+        if (from < block.timestamp) revert RevocationInThePast(from);
+        if (revoked.revokedFrom != 0 && revoked.revokedFrom <= from) {
+            revert StationKeyIsRevoked(id, revoked.revokedFrom);
+        }
+        revoked.revokedFrom = from;
+        _doubts |= _hint(id);
+        emit StationKeyRevoked(id, from, msg.sender);
+    }
+
+    // ------------------------------------------------------------------ answers
+
+    /// @inheritdoc IRouteVerifier
+    function stationKey(KeyId id) external view returns (StationKey memory) {
+        return StationKey(_keys[id].owner, _keys[id].revokedFrom);
+    }
+
+    /// @inheritdoc IRouteVerifier
+    function isUnverified(KeyId id) external view returns (bool) {
+        return _unverifiedKeys[id];
+    }
+
+    /// @inheritdoc IRouteVerifier
+    function hashPossession(KeyId key, OrgId organisation) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(POSSESSION_TYPEHASH, key, organisation)));
+    }
+
+    // ------------------------------------------------------------------ internal
+
+    function _requireInForce(KeyId id, uint256 doubts) internal view {
+        if (doubts & _hint(id) == 0) return;
+        if (_unverifiedKeys[id]) revert StationKeyIsUnverified(id);
+        _requireNotRevoked(id);
+    }
+
+    function _requireNotRevoked(KeyId id) internal view {
+        uint64 from = _keys[id].revokedFrom;
+        if (from != 0 && from <= block.timestamp) revert StationKeyIsRevoked(id, from);
+    }
+
+    /// @dev Where the 256 bytes of a registered key are stored.
+    function _storeOf(KeyId id) internal view returns (address store) {
+        store = _keys[id].store;
+        if (store == address(0)) revert UnknownStationKey(id);
+    }
+
+    function _hint(KeyId id) internal pure returns (uint256) {
+        return 1 << (uint256(KeyId.unwrap(id)) & 0xff);
+    }
+
+    function _requireName(string calldata name) internal pure {
+        uint256 length = bytes(name).length;
+        if (length == 0 || length > MAX_NAME_LENGTH) revert InvalidRouteName(length);
+    }
+
+    function _requirePossession(
+        KeyId id,
+        OrgId owner,
+        bytes32[8] calldata publicKey,
+        bytes32[4] calldata proofOfPossession
+    ) private view {
+        uint256 pairs = BLS12381.allocate(2 * BLS12381.PAIR_SIZE);
+        uint256 key = pairs + BLS12381.PAIR_SIZE + BLS12381.G1_SIZE;
+        assembly ("memory-safe") {
+            calldatacopy(pairs, proofOfPossession, 128)
+            calldatacopy(key, publicKey, 256)
+        }
+        if (BLS12381.isZero(key, BLS12381.G2_SIZE)) revert StationKeyAtInfinity();
+        BLS12381.writeNegatedGenerator(pairs + BLS12381.G1_SIZE);
+        BLS12381.Hasher memory hasher = BLS12381.hasherFor(POSSESSION_TAG, 32);
+        BLS12381.hashToG1(hasher, hashPossession(id, owner), pairs + BLS12381.PAIR_SIZE);
+        if (!BLS12381.pairingHolds(pairs, 2)) revert PossessionNotProven(id, owner);
+    }
+
+    function _storeKey(KeyId id, OrgId owner, string calldata name, bytes memory encoded) private {
+        _requireName(name);
+        OrgId known = _keys[id].owner;
+        if (known != OrgIds.NONE) revert StationKeyAlreadyRegistered(id, known);
+        _keys[id] = StoredKey(owner, 0, CodeStore.write(encoded));
+    }
+}
