@@ -27,7 +27,7 @@ demo: setup ## the main job: chain, contracts, plant, readings, inspections, QR 
 test: setup test-contracts test-python ## every test
 
 test-contracts: setup ## contract tests (Brownie on Anvil)
-	$(BIN)/brownie test tests/contracts
+	$(BIN)/brownie test tests/contracts -n 2 --dist loadfile
 
 test-python: setup ## unit, conformance, integration and browser tests
 	$(BIN)/pytest -n 2 --dist loadfile
