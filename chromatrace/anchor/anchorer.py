@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 
 from chromatrace.anchor.errors import HeadConflict, NotAnchoredYet, SpoolDiffers, UnknownReading
 from chromatrace.anchor.heads import HeadStore, Publisher, ReadingSource, TreeHead
 from chromatrace.anchor.proof import ReadingProof
+from chromatrace.domain.closing import Closing
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 from chromatrace.merkle.entry import encode_fields, encode_reading
 from chromatrace.merkle.errors import LogMoved
@@ -35,7 +35,7 @@ HASHED_AT_ONCE = 65_536
 """Leaves per transaction of the log."""
 
 
-class Anchorer:
+class Anchorer(Closing):
     """Anchors every channel of `spool`; logs and heads are kept in the SQLite file `path` (None: in memory).
 
     A head of a channel is due when `every_count` readings, or when readings for `every_s` seconds, wait for one. The
@@ -69,14 +69,6 @@ class Anchorer:
         self._logs_lock = threading.Lock()
         self._logs: dict[str, MerkleLog] = {}
         self._waiting_since: dict[str, float] = {}
-
-    def __enter__(self) -> Anchorer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the logs and the heads."""

@@ -20,11 +20,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from chromatrace.chain.errors import KeyReused, OutboxFull, WrongDeployment
 from chromatrace.chain.records import Attempt, CallState, Draft, Entry, Inclusion, OpenAttempt, Signed
+from chromatrace.domain.closing import Closing
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chain (
@@ -77,7 +76,7 @@ _NEW_ATTEMPT = (
 _BUSY_S = 60.0
 
 
-class Outbox:
+class Outbox(Closing):
     """The outbox in the file at `path`; `limit` is the number of unfinished calls that it takes. Thread-safe."""
 
     def __init__(self, path: str | Path, limit: int = 20_000) -> None:
@@ -91,14 +90,6 @@ class Outbox:
         with self._transaction():
             for statement in _SCHEMA.split(";\n"):
                 self._db.execute(statement)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the file."""

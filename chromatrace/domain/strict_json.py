@@ -47,21 +47,26 @@ def parse_object(data: bytes, schema: str) -> dict[str, Any]:
 
 def parse_any_object(data: bytes) -> dict[str, Any]:
     """The JSON object in `data`, whatever its schema; as strict as `parse_object`."""
-    if len(data) > MAX_BYTES:
-        raise InvalidInput(f"a document has at most {MAX_BYTES:,} bytes, got {len(data):,}", field="")
+    value = parse(data)
+    if not isinstance(value, dict):
+        raise InvalidInput(f"a JSON object is needed, got {_kind(value)}", field="")
+    return value
+
+
+def parse(data: bytes, max_bytes: int = MAX_BYTES) -> Any:
+    """The JSON value in `data`; as strict as `parse_object`."""
+    if len(data) > max_bytes:
+        raise InvalidInput(f"a document has at most {max_bytes:,} bytes, got {len(data):,}", field="")
     try:
         text = data.decode("utf-8")
         refuse_depth(data)
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"not UTF-8 at byte {error.start}", field="") from error
     except json.JSONDecodeError as error:
         raise InvalidInput(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}", field="") from error
     except (RecursionError, ValueError) as error:
-        raise InvalidInput(f"not JSON that we read: {error}", field="") from error
-    if not isinstance(value, dict):
-        raise InvalidInput(f"a JSON object is needed, got {_kind(value)}", field="")
-    return value
+        raise InvalidInput(f"not JSON that we read: {error}"[:200], field="") from error
 
 
 def refuse_depth(data: bytes) -> None:

@@ -25,9 +25,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
+from chromatrace.domain.closing import Closing
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
@@ -121,7 +121,7 @@ _Series = _Ids[tuple[str, str]]
 _Kinds = _Ids[tuple[str, int, bool]]
 
 
-class Spool:
+class Spool(Closing):
     """The spool in the file `path`, which is made where it is missing. Usable from several threads and processes.
 
     `max_bytes` limits the file's size; `SpoolFull` is raised where it or the disk is full. Raises `SpoolCorrupt` where
@@ -160,14 +160,6 @@ class Spool:
             if self._version() != _VERSION:
                 for statement in _statements(_SCHEMA):
                     self._db.execute(statement)
-
-    def __enter__(self) -> Spool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the file."""

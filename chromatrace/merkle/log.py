@@ -19,8 +19,8 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 
+from chromatrace.domain.closing import Closing
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.merkle.errors import LogCorrupt, LogMoved, LogUnavailable
 from chromatrace.merkle.proofs import (
@@ -80,7 +80,7 @@ def _expand(hashes: bytes) -> list[list[bytes]]:
     return levels
 
 
-class MerkleLog:
+class MerkleLog(Closing):
     """The log `name` of the file `path` (None: in memory only). Usable from several threads and processes.
 
     Raises `LogUnavailable` where the file cannot be used just now, `LogCorrupt` where it does not match itself.
@@ -117,14 +117,6 @@ class MerkleLog:
                 self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO log (name, size) VALUES (?, 0)", (self.name,))
             self._id = self._known_id()
-
-    def __enter__(self) -> MerkleLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the file."""

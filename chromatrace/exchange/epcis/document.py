@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import rfc8785
 
+from chromatrace.domain import strict_json
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.strict_json import escape, refuse_depth
 from chromatrace.exchange.epcis.check import check_document
 from chromatrace.exchange.epcis.vocabulary import CONTEXT
 
@@ -41,18 +40,7 @@ def read_document(data: bytes) -> dict[str, Any]:
 
 def read_json(data: bytes) -> Any:
     """JSON that has one reading: UTF-8, no member twice, no NaN. `InvalidInput` otherwise."""
-    if len(data) > MAX_BYTES:
-        raise InvalidInput(f"a document has at most {MAX_BYTES:,} bytes, got {len(data):,}", field="")
-    try:
-        text = data.decode("utf-8")
-        refuse_depth(data)
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"not UTF-8 at byte {error.start}", field="") from error
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}", field="") from error
-    except (RecursionError, ValueError) as error:
-        raise InvalidInput(f"not JSON that we read: {error}"[:200], field="") from error
+    return strict_json.parse(data, MAX_BYTES)
 
 
 def event_digest(event: Mapping[str, Any]) -> bytes:
@@ -64,16 +52,3 @@ def event_digest(event: Mapping[str, Any]) -> bytes:
         return hashlib.sha256(rfc8785.dumps(dict(event))).digest()
     except rfc8785.CanonicalizationError as error:
         raise InvalidInput(f"a number is too large to have one meaning: {error}", field="") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise InvalidInput("this member stands there twice", field=f"…/{escape(name)}")
-        found[name] = value
-    return found
-
-
-def _refuse(name: str) -> NoReturn:
-    raise InvalidInput(f"{name} is not a JSON number", field="")
