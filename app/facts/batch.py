@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from app.facts.consensus import Decision, decision_of
 from app.facts.documents import CheckedDocument, check_document
 from app.facts.inspection import InspectionFacts
 from app.facts.parties import Party, Voucher, party_of
@@ -59,6 +60,15 @@ class BatchFacts:
             item.document.contradicts or (item.window is not None and item.window.contradicts)
             for item in self.inspections
         )
+
+    def shown_before(self, item: InspectionFacts) -> InspectionFacts | None:
+        """An inspection before `item` that rests on the same readings."""
+        for earlier in self.inspections:
+            if earlier is item:
+                break
+            if item.window and earlier.window and earlier.window.window == item.window.window:
+                return earlier
+        return None
 
     @property
     def sorted_words(self) -> str | None:
@@ -146,7 +156,8 @@ class BatchReader:
             return party_of(number, index.organisation(number), now)
 
         content = self.content(view)
-        every = [self._inspection(index, item, view, name, now) for item in index.inspections(view.batch_id)]
+        decided = self._decisions(index, view)
+        every = [self._inspection(index, item, view, name, now, decided) for item in index.inspections(view.batch_id)]
         valid = sorted((item for item in every if not item.view.superseded), key=lambda item: item.view.stage)
         anchors = {
             item.window.anchor.anchored.tx_hash: (item.window.anchor, item.window.owner)
@@ -172,8 +183,21 @@ class BatchReader:
             head=index.head(),
         )
 
+    @staticmethod
+    def _decisions(index: Queries, batch: BatchView) -> Callable[[bytes], Decision | None]:
+        """The round, if any, that gave the verdict of a transaction."""
+        rounds = index.rounds_about(batch.batch_id)
+        states = {panel.panel: panel.states for panel in index.panels()} if rounds else {}
+        return lambda tx_hash: decision_of(rounds, tx_hash, states)
+
     def _inspection(
-        self, index: Queries, view: InspectionView, batch: BatchView, name: Callable[[int], Party], now: int
+        self,
+        index: Queries,
+        view: InspectionView,
+        batch: BatchView,
+        name: Callable[[int], Party],
+        now: int,
+        decided: Callable[[bytes], Decision | None],
     ) -> InspectionFacts:
         document = check_document(
             self.documents,
@@ -183,7 +207,7 @@ class BatchReader:
         )
         window = document.value.readings if document.value else None
         found = window_facts(window, index, self._readings, self._plot_tags, now) if window else None
-        return InspectionFacts(view, name(view.organisation), document, found)
+        return InspectionFacts(view, name(view.organisation), document, found, decided(view.recorded.tx_hash))
 
 
 def _vouchers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app.facts.plot import HEIGHT, WIDTH
@@ -60,6 +61,41 @@ class PanelFacts:
     rounds: tuple[RoundFacts, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a round gave a verdict: its revealed answers in words, by seat."""
+
+    view: RoundView
+    answers: tuple[Answer, ...]
+
+    @property
+    def words(self) -> str:
+        """Who decided, and with which dissent."""
+        dissent = sum(answer.dissents for answer in self.answers)
+        against = "all agree" if not dissent else "one dissents" if dissent == 1 else f"{dissent} dissent"
+        return f"{len(self.answers)} inspectors drawn by the contract, each answering under seal; {against}"
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "round": f"0x{self.view.id.hex()}",
+            "score": self.view.score,
+            "answers": [
+                {"inspector": answer.inspector, "answer": answer.words, "dissents": answer.dissents}
+                for answer in self.answers
+            ],
+        }
+
+
+def decision_of(rounds: Iterable[RoundView], tx_hash: bytes, states: Mapping[int, tuple[str, ...]]) -> Decision | None:
+    """The round that gave the verdict recorded in a transaction; `states` are the names of states, by panel."""
+    for view in rounds:
+        if view.feeds and view.phase == "decided" and view.changed.tx_hash == tx_hash:
+            names = states.get(view.panel, ())
+            revealed = [seat for seat in view.seats if seat.state is not None and seat.state < len(names)]
+            return Decision(view, tuple(_answer(names, view, seat) for seat in revealed))
+    return None
+
+
 def panel_facts(panel: PanelView, name: str, rounds: tuple[RoundView, ...]) -> PanelFacts:
     """What the page shows of a panel and these rounds of it."""
     top = max((value for one in panel.inspectors for value in one.course), default=0.0) or 1.0
@@ -95,9 +131,10 @@ def _course(inspector: InspectorView, top: float) -> Course:
 
 def _round(panel: PanelView, view: RoundView) -> RoundFacts:
     outcome = view.phase if view.state is None else panel.states[view.state]
-    answers = tuple(Answer(seat.inspector, _words(panel, seat), seat in view.dissent) for seat in view.seats)
+    answers = tuple(_answer(panel.states, view, seat) for seat in view.seats)
     return RoundFacts(view, f"0x{view.subject.hex()}", outcome, answers)
 
 
-def _words(panel: PanelView, seat: SeatView) -> str:
-    return seat.mark if seat.state is None else panel.states[seat.state]
+def _answer(states: tuple[str, ...], view: RoundView, seat: SeatView) -> Answer:
+    words = seat.mark if seat.state is None else states[seat.state]
+    return Answer(seat.inspector, words, seat in view.dissent)

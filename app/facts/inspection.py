@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from app.facts.consensus import Decision
 from app.facts.documents import CheckedDocument
 from app.facts.parties import Party
 from app.facts.window import WindowFacts
@@ -38,9 +40,10 @@ def _with_unit(value: float, unit: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementFacts:
-    """One measurement as a page shows it."""
+    """One measurement as a page shows it; `upper` where the same quantity has an upper limit beside the lower one."""
 
     measurement: Measurement
+    upper: Measurement | None = None
 
     @property
     def quantity(self) -> str:
@@ -58,37 +61,59 @@ class MeasurementFacts:
     @property
     def limit(self) -> str:
         unit = self.measurement.unit
+        if self.upper is not None:
+            return f"{number_words(self.measurement.limit)} to {_with_unit(self.upper.limit, unit)}"
         return f"{_LIMIT_WORDS[self.measurement.comparison]} {_with_unit(self.measurement.limit, unit)}"
 
     @property
     def passed(self) -> bool:
-        return self.measurement.passed
+        return self.measurement.passed and (self.upper is None or self.upper.passed)
 
     @property
     def criterion(self) -> str | None:
         return self.measurement.criterion
 
-    def as_dict(self) -> dict[str, object]:
-        item = self.measurement
-        return {
-            "quantity": item.quantity,
-            "value": item.value,
-            "unit": item.unit,
-            "comparison": item.comparison.value,
-            "limit": item.limit,
-            "passed": item.passed,
-            "criterion": item.criterion,
-        }
+
+def measurement_facts(measurements: Iterable[Measurement]) -> tuple[MeasurementFacts, ...]:
+    """One row for each; a lower and an upper limit of the same value that follow each other share one."""
+    rows: list[MeasurementFacts] = []
+    for item in measurements:
+        if rows and rows[-1].upper is None and _is_range(rows[-1].measurement, item):
+            rows[-1] = MeasurementFacts(rows[-1].measurement, item)
+        else:
+            rows.append(MeasurementFacts(item))
+    return tuple(rows)
+
+
+def _is_range(lower: Measurement, upper: Measurement) -> bool:
+    same = all(getattr(lower, name) == getattr(upper, name) for name in ("quantity", "value", "unit", "criterion"))
+    return same and (lower.comparison, upper.comparison) == (Comparison.AT_LEAST, Comparison.AT_MOST)
+
+
+def _as_dict(item: Measurement) -> dict[str, object]:
+    return {
+        "quantity": item.quantity,
+        "value": item.value,
+        "unit": item.unit,
+        "comparison": item.comparison.value,
+        "limit": item.limit,
+        "passed": item.passed,
+        "criterion": item.criterion,
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class InspectionFacts:
-    """One inspection: what the chain has, and what its document adds where it matches."""
+    """One inspection: what the chain has, and what its document adds where it matches.
+
+    decision  the round that gave the verdict; None where one inspector did
+    """
 
     view: InspectionView
     organisation: Party
     document: CheckedDocument[InspectionEvidence]
     window: WindowFacts | None
+    decision: Decision | None
 
     @property
     def title(self) -> str:
@@ -123,7 +148,7 @@ class InspectionFacts:
     @property
     def measurements(self) -> tuple[MeasurementFacts, ...]:
         evidence = self.document.value
-        return tuple(MeasurementFacts(item) for item in evidence.measurements) if evidence else ()
+        return measurement_facts(evidence.measurements) if evidence else ()
 
     @property
     def sample_words(self) -> str:
@@ -150,7 +175,8 @@ class InspectionFacts:
                 "serial": evidence.instrument.serial,
                 "calibrated_on": evidence.instrument.calibrated_on,
             },
-            "measurements": [item.as_dict() for item in self.measurements],
+            "measurements": [_as_dict(item) for item in evidence.measurements] if evidence else [],
+            "decision": self.decision and self.decision.as_dict(),
             "readings": self.window.as_dict() if self.window else None,
             "tx_hash": self.tx_hash,
             "block_number": self.view.recorded.block_number,

@@ -6,16 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from app.facts.inspection import number_words
+from app.facts.consensus import decision_of
+from app.facts.inspection import measurement_facts, number_words
 from app.facts.parties import Party
 from app.facts.plot import HEIGHT, WIDTH, plots_of
 from app.facts.route import RouteFacts, RouteState, words_of
 from app.facts.status import Tone, status_of, stops_of
 from app.facts.timeline import steps_of
 from app.words import iso_time, plain_rfc3339, plain_time, short_hash, tag_words, unit_words
+from chromatrace.domain.documents import Comparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict
+from chromatrace.index.queries.consensus import RoundView, SeatView
 from chromatrace.index.views import (
     BatchView,
     ComponentView,
@@ -289,3 +292,44 @@ def test_an_assemblys_proof_is_told_once():
     assembled = _event("AssemblyProven", {"route": ROUTE.id, "subject": ID, "components": []}, contract="RouteVerifier")
     own = _event("RouteProven", {"route": ROUTE.id, "subject": ID}, 1, contract="RouteVerifier")
     assert [step.event for step in steps_of([assembled, own], [], _name, ROUTE)] == ["RouteProven"]
+
+
+def thickness(limit, comparison, value=375.6, criterion="cross section"):
+    return Measurement("film thickness", value, "nm", limit, comparison, value >= limit, criterion)
+
+
+def test_a_lower_and_an_upper_limit_share_a_row():
+    low, high = thickness(300, Comparison.AT_LEAST), Measurement("film thickness", 375.6, "nm", 450, "<=", True)
+    assert [row.limit for row in measurement_facts([low, high])] == ["at least 300 nm", "at most 450 nm"]
+    high = replace(high, criterion="cross section")
+    (row,) = measurement_facts([low, high])
+    assert (row.limit, row.passed) == ("300 to 450 nm", True)
+    thin, below = thickness(300, Comparison.AT_LEAST, 295.0), replace(high, value=295.0)
+    assert [(row.limit, row.passed) for row in measurement_facts([thin, below])] == [("300 to 450 nm", False)]
+    thick, above = thickness(300, Comparison.AT_LEAST, 455.0), replace(high, value=455.0, passed=False)
+    assert [(row.limit, row.passed) for row in measurement_facts([thick, above])] == [("300 to 450 nm", False)]
+    assert len(measurement_facts([low, high, low])) == 2
+    assert len(measurement_facts([low, replace(high, value=300.0)])) == 2
+
+
+def test_a_decision_is_told_with_its_dissent():
+    def seat(inspector, state):
+        return SeatView(inspector, "stalled" if state is None else "revealed", state, None, None)
+
+    view = RoundView(
+        id=b"\7" * 32, panel=1, subject=bytes(ID), step=0, stage=Stage.FIRST, phase="decided", feeds=True,
+        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3, reached=True,
+        verdict_refused=False, opened=REF, changed=REF,
+    )  # fmt: skip
+    decision = decision_of([view], REF.tx_hash, {1: ("pass", "fail")})
+    assert decision is not None
+    assert decision.words == "3 inspectors drawn by the contract, each answering under seal; one dissents"
+    assert [(answer.inspector, answer.words, answer.dissents) for answer in decision.answers] == [
+        (3, "pass", False),
+        (5, "fail", True),
+        (1, "pass", False),
+    ]
+    assert decision_of([view], rb"\8" * 32, {1: ("pass", "fail")}) is None
+    assert decision_of([replace(view, feeds=False)], REF.tx_hash, {}) is None
+    agreed = replace(view, seats=(seat(3, 0), seat(1, 0)))
+    assert decision_of([agreed], REF.tx_hash, {1: ("pass", "fail")}).words.endswith("all agree")
