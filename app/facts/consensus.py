@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.facts.plot import HEIGHT, WIDTH
 from chromatrace.index.queries.consensus import InspectorView, PanelView, RoundView, SeatView
+from chromatrace.quality.rules import Weighing, weighing_name
 
 _MARGIN = 4
 
@@ -111,7 +112,7 @@ def panel_facts(panel: PanelView, name: str, rounds: tuple[RoundView, ...]) -> P
 def _rule(panel: PanelView) -> str:
     if panel.rule is None:
         return "no rule is set yet"
-    weighing = ("majority", "confidence", "noisy-or")[panel.rule["weighing"]]
+    weighing = weighing_name(Weighing(panel.rule["weighing"]))
     threshold = panel.rule["threshold"] / 10_000
     return (
         f"{panel.rule['minimum']} to {panel.rule['maximum']} inspectors answer {' or '.join(panel.states)}; "

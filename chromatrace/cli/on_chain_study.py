@@ -28,7 +28,7 @@ from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role, Stage
 from chromatrace.quality.consensus import Answer, decide
-from chromatrace.quality.learning import Standing, learned
+from chromatrace.quality.learning import LEAST_ANSWERS, Standing, learned
 from chromatrace.quality.rules import Rule, as_ratio
 from chromatrace.quality.shopfloor.agents import FAIL
 from chromatrace.quality.shopfloor.draw import Anywhere
@@ -193,7 +193,8 @@ class OnChainStudy:
                 raise IntegrityError(f"the contract and the twin differ on step {number}")
             for answer in answers:
                 won = answer.state == outcome.state
-                panel.standings[answer.inspector] = learned(panel.standings[answer.inspector], won)
+                if len(answers) >= LEAST_ANSWERS:
+                    panel.standings[answer.inspector] = learned(panel.standings[answer.inspector], won)
             failed, defective = current["state"] == FAIL, panel.steps[number].defective
             panel.score.answers += len(answers)
             panel.score.true_fail += failed and defective

@@ -1,7 +1,8 @@
 """Who wins a round: the decision of the contract, written to be read.
 
 Answers are grouped by equality, a group's score is a function of its members' capabilities (`Weighing`), and the round
-is decided when the best group reaches the threshold, or when the maximum is reached. The order of the answers is the
+is decided when the best group reaches the threshold (by log-odds: when it leads every other one by it), or when the
+maximum is reached. The order of the answers is the
 order in which the inspectors were drawn, never the order in which they spoke.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chromatrace.quality.errors import RepeatedAnswer, UnknownState
+from chromatrace.quality.log_odds import log_odds
 from chromatrace.quality.rules import UNIT, Rule, Weighing, as_ratio, check_capability
 
 _MISS_UNIT = UNIT**3
@@ -69,6 +71,8 @@ def score(weighing: Weighing, capabilities: Iterable[int]) -> int:
         return UNIT * sum(1 for _ in capabilities)
     if weighing is Weighing.CONFIDENCE:
         return sum(capabilities)
+    if weighing is Weighing.LOG_ODDS:
+        return sum(log_odds(each) for each in capabilities)
     miss = _MISS_UNIT
     for each in capabilities:
         miss = miss * (UNIT - each) // UNIT
@@ -97,10 +101,12 @@ def decide(rule: Rule, answers: Sequence[Answer]) -> Consensus | None:
         return None
     all_groups = groups(rule, answers)
     winner = max(all_groups, key=lambda group: (group.score, len(group.members)))
-    reached = winner.score >= rule.threshold
+    others = tuple(group for group in all_groups if group is not winner)
+    against = max((group.score for group in others), default=0) if rule.weighing is Weighing.LOG_ODDS else 0
+    reached = winner.score - against >= rule.threshold
     if not reached and len(answers) < rule.maximum:
         return None
-    return Consensus(winner, winner.members[-1], tuple(group for group in all_groups if group is not winner), reached)
+    return Consensus(winner, winner.members[-1], others, reached)
 
 
 class Tally:
@@ -109,11 +115,15 @@ class Tally:
     States are numbers here, the places in `rule.states`. `add` returns the number of the winning state once decided.
     """
 
-    __slots__ = ("_best", "_count", "_first", "_least", "_most", "_noisy", "_scores", "_sizes", "_threshold", "_unit")
+    __slots__ = (
+        *("_best", "_count", "_first", "_least", "_leads", "_most"),
+        *("_noisy", "_scores", "_sizes", "_threshold", "_unit"),
+    )
 
     def __init__(self, rule: Rule) -> None:
         states = len(rule.states)
         self._noisy = rule.weighing is Weighing.NOISY_OR
+        self._leads = rule.weighing is Weighing.LOG_ODDS
         self._unit = UNIT if rule.weighing is Weighing.MAJORITY else 0
         self._threshold, self._least, self._most = rule.threshold, rule.minimum, rule.maximum
         self._scores = [0] * states
@@ -130,6 +140,8 @@ class Tally:
         if self._noisy:
             miss = _MISS_UNIT - scores[state]
             scores[state] = _MISS_UNIT - miss * (UNIT - capability) // UNIT
+        elif self._leads:
+            scores[state] += log_odds(capability)
         else:
             scores[state] += self._unit or capability
         sizes[state] += 1
@@ -139,7 +151,14 @@ class Tally:
             self._best = best = state
         if self._count < self._least:
             return None
-        return best if self._count >= self._most or self._points(best) >= self._threshold else None
+        return best if self._count >= self._most or self._lead(best) >= self._threshold else None
+
+    def _lead(self, state: int) -> int:
+        """What the threshold is held against."""
+        if not self._leads:
+            return self._points(state)
+        scores = self._scores
+        return scores[state] - max(score for other, score in enumerate(scores) if other != state)
 
     def _points(self, state: int) -> int:
         return self._scores[state] * UNIT // _MISS_UNIT if self._noisy else self._scores[state]

@@ -2,7 +2,8 @@
 
 Every inspector starts at 0.1. Of its last inspections (at most ten, then both counters start again) the share in the
 winner group is its history; a winner whose history is more than 0.01 above its capability gains 0.01, a dissenter
-whose history is more than 0.01 below it loses 0.01.
+whose history is more than 0.01 below it loses 0.01. A lone answer, which a rule by log-odds may be content with,
+agrees with nobody: nothing is learned of it (`LEAST_ANSWERS`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from chromatrace.quality.rules import UNIT, as_ratio, check_capability
 
 START = 1_000
 STEP = 100
+LEAST_ANSWERS = 2
+"""Of a round from which anybody learns."""
 WINDOW = 10
 """Inspections after which both counters start again."""
 STALL_PENALTY = 500

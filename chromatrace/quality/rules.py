@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from chromatrace.domain import strict_json
 from chromatrace.quality.errors import InvalidRule
+from chromatrace.quality.log_odds import MOST, margin
 
 UNIT = 10_000
 """One, in the unit of capabilities, scores and thresholds."""
@@ -27,15 +28,20 @@ class Weighing(IntEnum):
     NOISY_OR = 2
     """1 - Π(1 - capability): the chance that one of them is right, were they independent."""
 
+    LOG_ODDS = 3
+    """The sum of the log-odds of their capabilities; a group wins by its lead over every other one (`log_odds`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """When a round is decided. Raises `InvalidRule` naming the field.
 
     states              possible answers, at least two
-    minimum             least number of answers before anything is decided: odd, and more than there are states
+    minimum             least number of answers before anything is decided: odd, and more than there are states; by
+                        log-odds 1 or more
     maximum             number of answers at which the best group wins in any case; odd
-    threshold           score at which a group wins, in 1/10,000 (majority: 30,000 are three members)
+    threshold           score at which a group wins, in 1/10,000 (majority: 30,000 are three members); by log-odds the
+                        lead at which it does
     minimum_capability  who has less is not drawn, in 1/10,000; the workcell's own inspector is exempt
     """
 
@@ -48,7 +54,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         _check_states(self.states)
-        least = least_inspectors(len(self.states))
+        least = 1 if self.weighing is Weighing.LOG_ODDS else least_inspectors(len(self.states))
         for name, value in (("minimum", self.minimum), ("maximum", self.maximum)):
             if type(value) is not int or value % 2 == 0:
                 raise InvalidRule(f"an odd number is needed, got {value!r}", field=f"/{name}")
@@ -65,10 +71,17 @@ class Rule:
         check_capability(self.minimum_capability, "/minimum_capability")
         self._check_threshold()
 
+    @property
+    def highest(self) -> int:
+        """The highest score that a group can have."""
+        if self.weighing is Weighing.NOISY_OR:
+            return UNIT
+        return self.maximum * (MOST if self.weighing is Weighing.LOG_ODDS else UNIT)
+
     def _check_threshold(self) -> None:
         if self.weighing not in list(Weighing):
             raise InvalidRule(f"there is no weighing {self.weighing!r}", field="/weighing")
-        highest = UNIT if self.weighing is Weighing.NOISY_OR else self.maximum * UNIT
+        highest = self.highest
         if type(self.threshold) is not int or self.threshold < 1:
             raise InvalidRule("a positive score is needed", field="/threshold", hint="at 0 any single answer wins")
         if self.threshold > highest:
@@ -94,10 +107,18 @@ class Rule:
         return cls(weighing=Weighing.NOISY_OR, threshold=from_ratio(threshold, "/threshold"), **others)
 
     @classmethod
+    def log_odds(cls, error: float = 0.05, **others: Any) -> Self:
+        """Wald's test on learned capabilities, at a chosen rate of errors; one answer may decide."""
+        if isinstance(error, bool) or not isinstance(error, (int, float)) or not 0 < error < 0.5:
+            raise InvalidRule(f"more than 0 and less than 1/2 is needed, got {error!r}", field="/error")
+        return cls(weighing=Weighing.LOG_ODDS, threshold=margin(error), **({"minimum": 1} | others))
+
+    @classmethod
     def from_json(cls, value: object, pointer: str = "") -> Self:
         """Reads `states`, `minimum`, `maximum`, `weighing`, `threshold` and, as an option, `minimum_capability`.
 
-        The threshold is in members (majority) or a ratio. Raises `InvalidRule`, or `InvalidInput` for a wrong shape.
+        The threshold is in members (majority), a ratio, or a lead in log-odds. Raises `InvalidRule`, or `InvalidInput`
+        for a wrong shape.
         """
         names = ("states", "minimum", "maximum", "weighing", "threshold")
         parts = strict_json.members(value, pointer, names, optional=("minimum_capability",))

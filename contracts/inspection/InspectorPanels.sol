@@ -6,7 +6,7 @@ import {IConsortium} from "../interfaces/IConsortium.sol";
 import {IQualityConsensus} from "../interfaces/IQualityConsensus.sol";
 import {OrgId} from "../interfaces/Types.sol";
 import {Bitmap} from "../libraries/Bitmap.sol";
-import {ConsensusRule, Weighing} from "../libraries/ConsensusRule.sol";
+import {ConsensusRule} from "../libraries/ConsensusRule.sol";
 import {Roles} from "../libraries/Rights.sol";
 
 /// @title The panels: each organisation's rule and inspectors, who of them is free, and what they have learned.
@@ -153,6 +153,8 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         free = Bitmap.count(pool);
         if (free < needed) return (0, free);
         for (uint256 i = 0; i < needed; ++i) {
+            // The seed is the hash of a block that the request fixed before it was made (docs/adr/0005).
+            // slither-disable-next-line weak-prng
             uint256 number = Bitmap.select(pool, uint256(seed) % (free - i));
             pool &= ~(1 << number);
             seated |= 1 << number;
@@ -169,39 +171,47 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     /// @return capability after the round
     function _learn(OrgId panel, uint256 number, bool won) internal returns (uint256 capability) {
         Inspector storage learner = _inspectors[panel][uint8(number)];
-        (uint256 before, uint256 inspections, uint256 wins) = _standing(learner);
+        (uint256 slot, uint256 before, uint256 inspections, uint256 wins) = _standing(learner);
         (capability, inspections, wins) = ConsensusRule.learned(before, inspections, wins, won);
-        _setStanding(learner, capability, inspections, wins);
+        _setStanding(learner, slot, capability, inspections, wins);
         _moveThreshold(panel, number, before, capability);
     }
 
     /// @return capability after the penalty
     function _penalise(OrgId panel, uint256 number, uint256 penalty) internal returns (uint256 capability) {
         Inspector storage learner = _inspectors[panel][uint8(number)];
-        (uint256 before, uint256 inspections, uint256 wins) = _standing(learner);
+        (uint256 slot, uint256 before, uint256 inspections, uint256 wins) = _standing(learner);
         (capability, inspections, wins) = ConsensusRule.stalled(before, inspections, wins, penalty);
-        _setStanding(learner, capability, inspections, wins);
+        _setStanding(learner, slot, capability, inspections, wins);
         if (learner.stalls != type(uint16).max) ++learner.stalls;
         _moveThreshold(panel, number, before, capability);
     }
 
     /// @dev The three fields after `account` in the first slot, read and written at once.
+    /// @return slot all of it
     function _standing(Inspector storage learner)
         private
         view
-        returns (uint256 capability, uint256 inspections, uint256 wins)
+        returns (uint256 slot, uint256 capability, uint256 inspections, uint256 wins)
     {
-        uint256 word;
         assembly ("memory-safe") {
-            word := shr(160, sload(learner.slot))
+            slot := sload(learner.slot)
         }
-        return (word & 0xffff, (word >> 16) & 0xff, (word >> 24) & 0xff);
+        return (slot, (slot >> 160) & 0xffff, (slot >> 176) & 0xff, (slot >> 184) & 0xff);
     }
 
-    function _setStanding(Inspector storage learner, uint256 capability, uint256 inspections, uint256 wins) private {
-        uint256 word = (capability | inspections << 16 | wins << 24) << 160;
+    /// @param slot as `_standing` read it
+    function _setStanding(
+        Inspector storage learner,
+        uint256 slot,
+        uint256 capability,
+        uint256 inspections,
+        uint256 wins
+    ) private {
+        slot &= ~(uint256(0xffffffff) << 160);
+        slot |= (capability | inspections << 16 | wins << 24) << 160;
         assembly ("memory-safe") {
-            sstore(learner.slot, or(and(sload(learner.slot), not(shl(160, 0xffffffff))), word))
+            sstore(learner.slot, slot)
         }
     }
 
@@ -218,16 +228,17 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     }
 
     function _checkRule(Rule calldata rule_, string[] calldata states) private pure {
-        uint256 least = rule_.states % 2 == 0 ? rule_.states + 1 : rule_.states + 2;
         if (rule_.states < 2 || rule_.states > MOST_STATES || states.length != rule_.states) {
             revert InvalidRule("states");
         }
-        if (rule_.minimum % 2 == 0 || rule_.minimum < least) revert InvalidRule("minimum");
+        if (
+            rule_.minimum % 2 == 0 || rule_.minimum < ConsensusRule.leastAnswers(rule_.weighing, rule_.states)
+        ) revert InvalidRule("minimum");
         if (rule_.maximum % 2 == 0 || rule_.maximum < rule_.minimum || rule_.maximum > MOST_INSPECTORS) {
             revert InvalidRule("maximum");
         }
         if (rule_.firstWave < rule_.minimum || rule_.firstWave > rule_.maximum) revert InvalidRule("firstWave");
-        uint256 highest = ConsensusRule.UNIT * (rule_.weighing == Weighing.NoisyOr ? 1 : rule_.maximum);
+        uint256 highest = ConsensusRule.mostPoints(rule_.weighing, rule_.maximum);
         if (rule_.threshold == 0 || rule_.threshold > highest) revert InvalidRule("threshold");
         if (rule_.minimumCapability > ConsensusRule.UNIT) revert InvalidRule("minimumCapability");
         if (rule_.stallPenalty > ConsensusRule.UNIT) revert InvalidRule("stallPenalty");

@@ -5,38 +5,29 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IInspectionLedger} from "../interfaces/IInspectionLedger.sol";
 import {DeskId, IQualityConsensus, RoundId} from "../interfaces/IQualityConsensus.sol";
-import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
+import {OrgId, Stage} from "../interfaces/Types.sol";
 import {ConsensusRule} from "../libraries/ConsensusRule.sol";
 import {Roles} from "../libraries/Rights.sol";
 import {Seats} from "../libraries/Seats.sol";
-import {InspectorPanels} from "./InspectorPanels.sol";
+import {ConsensusVerdicts} from "./ConsensusVerdicts.sol";
 
 /// @title Inspection by consensus: inspectors drawn by the contract answer under seal, the rule in force decides.
-contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
+contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     using Seats for uint256;
 
     bytes32 private constant COMMITMENT_TYPEHASH = keccak256("Commitment(bytes32 round,uint8 seat,bytes32 answer)");
-    /// @dev What is left for the ledger, so that nobody can make it fail by giving too little.
-    uint256 private constant VERDICT_GAS = 300_000;
-
-    /// @inheritdoc IQualityConsensus
-    IInspectionLedger public immutable override ledger;
 
     /// @inheritdoc IQualityConsensus
     uint8 public immutable override drawDelay;
 
     mapping(DeskId => Round) private _rounds;
     mapping(DeskId => uint256) private _seats;
-    /// @dev Of rounds whose outcome is a verdict.
-    mapping(DeskId => BatchId) private _batches;
-    mapping(BatchId => mapping(Stage => IInspectionLedger.ConsensusVerdict)) private _refused;
 
     /// @param drawDelay_ blocks; 0 (the request's own block) is for dev chains, which make no block without a transaction
     constructor(IInspectionLedger ledger_, uint8 drawDelay_)
-        InspectorPanels(ledger_.consortium())
+        ConsensusVerdicts(ledger_)
         EIP712("ChromaTrace QualityConsensus", "1")
     {
-        ledger = ledger_;
         drawDelay = drawDelay_;
     }
 
@@ -101,14 +92,6 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
         else _requestMore(desk, current, seats, inForce);
     }
 
-    /// @inheritdoc IQualityConsensus
-    function deliver(BatchId batch, Stage stage) external {
-        IInspectionLedger.ConsensusVerdict memory verdict = _refused[batch][stage];
-        if (verdict.verdict == Verdict.None) revert NothingToDeliver(batch, stage);
-        delete _refused[batch][stage];
-        ledger.recordConsensus(verdict);
-    }
-
     // ------------------------------------------------------------------ answers
 
     /// @inheritdoc IQualityConsensus
@@ -130,11 +113,6 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
 
     // ------------------------------------------------------------------ internal: open, draw
 
-    /// @dev Where a stage's verdict comes from consensus, the ledger takes none from anybody else.
-    function _ruleChanged(OrgId panel, Rule calldata rule_) internal override {
-        ledger.requireConsensus(panel, rule_.feedsFirst, rule_.feedsFinal);
-    }
-
     function _open(Request calldata request, OrgId panel, uint16 version, Rule memory inForce) private {
         DeskId desk = DeskId.wrap(uint48(OrgId.unwrap(panel)) << 16 | request.desk);
         Round storage stored = _rounds[desk];
@@ -143,8 +121,7 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
         bool feeds = request.step == 0 && (request.stage == Stage.First ? inForce.feedsFirst : inForce.feedsFinal);
         bool outsidersOnly = false;
         if (feeds) {
-            outsidersOnly = _checkVerdictWanted(request, panel);
-            _batches[desk] = BatchId.wrap(request.subject);
+            outsidersOnly = _expectVerdict(desk, request, panel);
         }
         if (request.first != 0) _seatFirst(panel, request.first, outsidersOnly);
         uint72 tag = uint72(
@@ -181,15 +158,6 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
             drawBlock,
             deadline
         );
-    }
-
-    /// @dev That the ledger would take a verdict on this subject from this panel.
-    /// @return outsidersOnly whether the producer's own inspectors are refused
-    function _checkVerdictWanted(Request calldata request, OrgId panel) private view returns (bool outsidersOnly) {
-        OrgId producer;
-        (producer, outsidersOnly) =
-            ledger.checkConsensus(BatchId.wrap(request.subject), request.stage, request.sampleSize);
-        if (producer != panel) revert NotPanelsBatch(request.subject, producer, panel);
     }
 
     function _draw(DeskId desk) private {
@@ -247,12 +215,12 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
         uint256 seats = _seats[desk];
         uint256 count = current.seatCount;
         RoundId id = _idOf(desk, current.tag);
-        OrgId panel = _panelOf(desk);
+        mapping(uint8 number => Inspector) storage members = _inspectors[_panelOf(desk)];
         for (uint256 i = 0; i < commitments.length; ++i) {
             Commitment calldata given = commitments[i];
             if (given.seat >= count) revert UnknownSeat(desk, given.seat);
             if (seats.markOf(given.seat) != Seats.DRAWN) revert AlreadyAnswered(desk, given.seat);
-            Inspector storage drawn = _inspectors[panel][uint8(seats.inspectorOf(given.seat))];
+            Inspector storage drawn = members[uint8(seats.inspectorOf(given.seat))];
             address account = drawn.account;
             address signer = _signerOf(id, given);
             if (signer != account) revert NotTheDrawnInspector(desk, given.seat, signer);
@@ -283,15 +251,14 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
         uint256 missing = seats.countMark(current.seatCount, Seats.DRAWN);
         if (missing != 0) revert NotAllCommitted(desk, uint8(missing));
         RoundId id = _idOf(desk, current.tag);
+        mapping(uint8 number => Inspector) storage members = _inspectors[panel];
         uint256 states = inForce.states;
         for (uint256 i = 0; i < answers.length; ++i) {
             Answer calldata given = answers[i];
             if (given.seat >= current.seatCount) revert UnknownSeat(desk, given.seat);
-            uint256 mark = seats.markOf(given.seat);
-            if (mark >= Seats.REVEALED) revert AlreadyAnswered(desk, given.seat);
-            if (mark != Seats.COMMITTED) revert NotCommitted(desk, given.seat);
             if (given.state >= states) revert UnknownState(given.state);
-            Inspector storage drawn = _inspectors[panel][uint8(seats.inspectorOf(given.seat))];
+            _requireCommitted(desk, given.seat, seats.markOf(given.seat));
+            Inspector storage drawn = members[uint8(seats.inspectorOf(given.seat))];
             if (_opened(id, drawn.account, given) != drawn.evidence) revert AnswerMismatch(desk, given.seat);
             if (current.feeds) {
                 drawn.evidence = given.evidence;
@@ -302,6 +269,11 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
         }
         _seats[desk] = seats;
         if (seats.countMark(current.seatCount, Seats.COMMITTED) == 0) _evaluate(desk, current, seats, inForce);
+    }
+
+    function _requireCommitted(DeskId desk, uint8 seat, uint256 mark) private pure {
+        if (mark >= Seats.REVEALED) revert AlreadyAnswered(desk, seat);
+        if (mark != Seats.COMMITTED) revert NotCommitted(desk, seat);
     }
 
     function _opened(RoundId id, address account, Answer calldata given) private pure returns (bytes32) {
@@ -324,10 +296,14 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
         current.state = uint8(outcome.state);
         current.recorder = uint8(seats.inspectorOf(places[outcome.recorder]));
         _rounds[desk] = current;
+        // A lone answer agrees with nobody: nothing is learned of it.
+        bool teaches = answers.length != 1;
         uint16[] memory capabilities = new uint16[](current.seatCount);
         for (uint256 i = 0; i < answers.length; ++i) {
+            uint256 capability = answers[i] >> 8;
             bool won = (answers[i] & 0xff) == outcome.state;
-            capabilities[places[i]] = uint16(_learn(panel, seats.inspectorOf(places[i]), won));
+            if (teaches) capability = _learn(panel, seats.inspectorOf(places[i]), won);
+            capabilities[places[i]] = uint16(capability);
         }
         _release(panel, seats.members(current.seatCount));
         emit RoundDecided(
@@ -338,7 +314,9 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
             outcome.reached,
             capabilities
         );
-        if (current.feeds) _tryToDeliver(desk, current, current.state == inForce.passing);
+        if (current.feeds) {
+            _tryToDeliver(_idOf(desk, current.tag), panel, desk, current, current.state == inForce.passing);
+        }
     }
 
     /// @dev Answers as the rule takes them, in the order of the draw, and the seat of each.
@@ -350,11 +328,12 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
         uint256 given = seats.countAnswers();
         answers = new uint256[](given);
         places = new uint256[](given);
+        mapping(uint8 number => Inspector) storage members = _inspectors[panel];
         uint256 next = 0;
         for (uint256 i = 0; i < count; ++i) {
             uint256 mark = seats.markOf(i);
             if (mark < Seats.REVEALED) continue;
-            uint256 capability = _inspectors[panel][uint8(seats.inspectorOf(i))].capability;
+            uint256 capability = members[uint8(seats.inspectorOf(i))].capability;
             answers[next] = capability << 8 | (mark - Seats.REVEALED);
             places[next] = i;
             ++next;
@@ -393,29 +372,6 @@ contract QualityConsensus is IQualityConsensus, InspectorPanels, EIP712 {
         if (current.first != 0) members |= 1 << current.first;
         _release(_panelOf(desk), members);
         emit RoundLapsed(_idOf(desk, current.tag));
-    }
-
-    /// @dev A refusal must not undo the decision; what the ledger did not take can be delivered later.
-    function _tryToDeliver(DeskId desk, Round memory current, bool passed) private {
-        if (gasleft() < VERDICT_GAS) revert TooLittleGas(VERDICT_GAS);
-        Inspector storage recorder = _inspectors[_panelOf(desk)][current.recorder];
-        IInspectionLedger.ConsensusVerdict memory verdict = IInspectionLedger.ConsensusVerdict({
-            batch: _batches[desk],
-            stage: current.stage,
-            verdict: passed ? Verdict.Pass : Verdict.Fail,
-            sampleSize: current.sampleSize,
-            defects: recorder.defects,
-            inspector: recorder.account,
-            instrument: recorder.instrument,
-            evidence: recorder.evidence
-        });
-        delete _refused[verdict.batch][verdict.stage];
-        // solhint-disable-next-line no-empty-blocks
-        try ledger.recordConsensus(verdict) {}
-        catch (bytes memory reason) {
-            _refused[verdict.batch][verdict.stage] = verdict;
-            emit VerdictRefused(_idOf(desk, current.tag), reason);
-        }
     }
 
     // ------------------------------------------------------------------ internal: names, memory

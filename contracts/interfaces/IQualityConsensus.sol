@@ -39,10 +39,10 @@ interface IQualityConsensus is IConsortiumBound {
 
     /// @dev Exactly one slot.
     /// @param states number of possible answers, 2 to 12
-    /// @param minimum least number of answers; odd and more than there are states
+    /// @param minimum least number of answers; odd and more than there are states, by log-odds 1 or more
     /// @param maximum number of answers at which the best group wins; odd, at most 17
     /// @param firstWave seats drawn at once, `minimum` to `maximum`: those answer under seal from each other
-    /// @param threshold score at which a group wins
+    /// @param threshold score at which a group wins; by log-odds its lead: ln((1 - error) / error) in 1/10,000
     /// @param minimumCapability who has less is not drawn
     /// @param stallPenalty what an inspector loses that does not answer in time
     /// @param commitSeconds from the draw; also from a request to its draw
@@ -203,7 +203,7 @@ interface IQualityConsensus is IConsortiumBound {
     /// @param state of the winner group: the revealed seats with it; the other revealed seats dissent
     /// @param recorder seat of its last member
     /// @param reached by the threshold; else the best group at the maximum
-    /// @param capabilities learned, by seat; 0 for seats that gave no answer
+    /// @param capabilities learned, by seat; 0 for seats that gave no answer. A lone answer teaches nothing
     event RoundDecided(
         RoundId indexed round, uint8 state, uint32 score, uint8 recorder, bool reached, uint16[] capabilities
     );
@@ -239,7 +239,7 @@ interface IQualityConsensus is IConsortiumBound {
 
     /// @notice Sets the rule of the caller's panel, for rounds opened from here on. Only an administrator.
     /// @param states their names, by number
-    function setRule(Rule calldata rule, string[] calldata states) external;
+    function setRule(Rule calldata rule_, string[] calldata states) external;
 
     /// @notice Adds an inspector to the caller's panel, or takes a retired one back with what it has learned. Only an
     /// administrator.
@@ -248,7 +248,7 @@ interface IQualityConsensus is IConsortiumBound {
     function enrol(address account, uint16 capability, bytes32 instrument) external;
 
     /// @notice Draws this inspector no more. Only an administrator; a seat that it has, it keeps.
-    function retire(uint8 inspector) external;
+    function retire(uint8 number) external;
 
     /// @notice Names the caller's instrument and calibration in one panel.
     function setInstrument(OrgId panel, bytes32 instrument) external;

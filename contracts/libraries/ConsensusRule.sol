@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @notice How the members of a group of equal answers make its score.
+import {LogOdds} from "./LogOdds.sol";
+
+/// @notice How the members of a group of equal answers make its score. By log-odds a group wins when it leads every other
+/// one by the threshold (Wald's sequential test), else when its score reaches it.
 enum Weighing {
     Majority,
     Confidence,
-    NoisyOr
+    NoisyOr,
+    LogOdds
 }
 
 /// @title The rule of an inspection round, pure; the twin of `chromatrace/quality` (consensus.py, learning.py).
@@ -58,8 +62,11 @@ library ConsensusRule {
         uint256 count
     ) private pure returns (Outcome memory outcome) {
         unchecked {
+            // All zero, as memory begins.
+            // slither-disable-start uninitialized-local
             uint256[STATES] memory scores;
             uint256[STATES] memory sizes;
+            // slither-disable-end uninitialized-local
             for (uint256 i = 0; i < count; ++i) {
                 uint256 state = answers[i] & 0xff;
                 scores[state] = _joined(weighing, scores[state], answers[i] >> 8);
@@ -75,11 +82,29 @@ library ConsensusRule {
                 }
             }
             bool reached = bestScore >= threshold;
+            if (weighing == Weighing.LogOdds && reached) {
+                for (uint256 i = 0; i < count; ++i) {
+                    uint256 state = answers[i] & 0xff;
+                    if (state != best && scores[state] + threshold > bestScore) reached = false;
+                }
+            }
             if (!reached && count < maximum) return outcome;
             uint256 last = count - 1;
             while (answers[last] & 0xff != best) --last;
             return Outcome(true, best, bestScore, last, reached);
         }
+    }
+
+    /// @notice The highest score that so many inspectors can give.
+    function mostPoints(Weighing weighing, uint256 inspectors) internal pure returns (uint256) {
+        if (weighing == Weighing.NoisyOr) return UNIT;
+        return inspectors * (weighing == Weighing.LogOdds ? LogOdds.MOST : UNIT);
+    }
+
+    /// @notice The least number of answers that a rule may ask for: more than there are states, and odd; by log-odds 1.
+    function leastAnswers(Weighing weighing, uint256 states) internal pure returns (uint256) {
+        if (weighing == Weighing.LogOdds) return 1;
+        return states % 2 == 0 ? states + 1 : states + 2;
     }
 
     /// @notice An inspector's standing after one more round: in its winner group, or not.
@@ -118,6 +143,7 @@ library ConsensusRule {
         unchecked {
             if (weighing == Weighing.Majority) return kept + UNIT;
             if (weighing == Weighing.Confidence) return kept + capability;
+            if (weighing == Weighing.LogOdds) return kept + LogOdds.weigh(capability);
             // Rounded at this scale on purpose, as the twin does.
             // slither-disable-next-line divide-before-multiply
             return MISS_UNIT - (MISS_UNIT - kept) * (UNIT - capability) / UNIT;

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Bitmap} from "../libraries/Bitmap.sol";
 import {ConsensusRule, Weighing} from "../libraries/ConsensusRule.sol";
+import {LogOdds} from "../libraries/LogOdds.sol";
 
 /// @title The rule of a round as calls, many cases in one; for tests only.
 contract ConsensusRuleHarness {
@@ -43,6 +44,13 @@ contract ConsensusRuleHarness {
                     : ConsensusRule.learned(now_.capability, now_.inspections, now_.wins, courses[i][k] == 1);
             }
             ends[i] = now_;
+        }
+    }
+
+    function logOdds(uint256[] calldata capabilities) external pure returns (uint256[] memory weights) {
+        weights = new uint256[](capabilities.length);
+        for (uint256 i = 0; i < capabilities.length; ++i) {
+            weights[i] = LogOdds.weigh(capabilities[i]);
         }
     }
 

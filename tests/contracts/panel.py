@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from eth_account import Account as Keys
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
-from world import World, advance_to
+from world import FOR_EVER, World, advance_to
 
 from chromatrace.crypto.sealed_answer import SealedAnswer, commitment_digest, compact_signature, desk_id
 from chromatrace.domain.rights import Role, Stage
@@ -18,7 +19,7 @@ PASS, FAIL = 0, 1
 SUBJECT = keccak(b"a workpiece")
 NONE, REQUESTED, SEATED, DECIDED, LAPSED = range(5)
 DRAWN, COMMITTED, STALLED, REVEALED = range(4)
-MAJORITY, CONFIDENCE, NOISY_OR = range(3)
+MAJORITY, CONFIDENCE, NOISY_OR, LOG_ODDS = range(4)
 
 RULE = {
     "states": 2,
@@ -37,6 +38,7 @@ RULE = {
 }
 
 
+@cache
 def key_of(number: int) -> LocalAccount:
     """The key of the n-th inspector of the panel, from 1."""
     return Keys.from_key(keccak(b"inspector %d" % number))
@@ -44,18 +46,24 @@ def key_of(number: int) -> LocalAccount:
 
 @dataclass
 class Panel:
-    """The plant's panel; inspectors count from 1. `answers` are the sealed answers of the round, by seat."""
+    """The plant's panel; inspectors count from 1, `capabilities` those of who starts otherwise.
+
+    `sealed` are the sealed answers of the round, by desk and seat.
+    """
 
     world: World
     size: int = 5
     rule: dict[str, Any] = field(default_factory=lambda: dict(RULE))
     capability: int = 1_000
+    capabilities: dict[int, int] = field(default_factory=dict)
     sealed: dict[tuple[int, int], SealedAnswer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        appoint, registrar = self.world.consortium.appointOperator, self.world.registrar
         for number in range(1, self.size + 1):
-            self.world.appoint(key_of(number).address, self.world.plant, Role.INSPECTOR)
-            self.enrol(number)
+            address = key_of(number).address
+            self.world.send(appoint, address, self.world.plant, int(Role.INSPECTOR), FOR_EVER, sender=registrar)
+            self.enrol(number, self.capabilities.get(number))
         self.set_rule()
 
     @property

@@ -29,8 +29,9 @@ def inspector() -> None:
 @click.option("--minimum", default=3, show_default=True, help="Least answers; odd, more than states.")
 @click.option("--maximum", default=5, show_default=True, help="At so many answers the best group wins; odd, up to 17.")
 @click.option("--first-wave", type=int, help="Seats drawn at once, all under seal from each other. Default: maximum.")
-@click.option("--weighing", default="confidence", show_default=True, help="majority, confidence or noisy-or.")
-@click.option("--threshold", default=0.9, show_default=True, help="Score that wins: members, or a sum of capabilities.")
+@click.option("--weighing", default="confidence", show_default=True, help="majority, confidence, noisy-or or log-odds.")
+@click.option("--threshold", type=float, help="Score that wins: members, or a sum of capabilities. Default: 0.9.")
+@click.option("--error", type=float, help="With log-odds, instead: chosen rate of errors, such as 0.05.")
 @click.option("--minimum-capability", default=0.0, show_default=True, help="Who has less is not drawn.")
 @click.option("--stall-penalty", default=0.05, show_default=True, help="Lost by who does not answer in time.")
 @click.option("--commit-seconds", default=3600, show_default=True, help="Time to answer.")
@@ -46,7 +47,8 @@ def set_rule(
     maximum: int,
     first_wave: int | None,
     weighing: str,
-    threshold: float,
+    threshold: float | None,
+    error: float | None,
     minimum_capability: float,
     stall_penalty: float,
     commit_seconds: int,
@@ -55,12 +57,16 @@ def set_rule(
     as_json: bool,
 ) -> None:
     """Set the rule of your organisation's panel, for rounds opened from now on. The first state is the passing one."""
+    if error is not None:
+        if threshold is not None or weighing != "log-odds":
+            raise InvalidInput("an error rate is for log-odds, instead of a threshold", field="error")
+        threshold = Rule.log_odds(error).threshold / UNIT
     document = {
         "states": list(states),
         "minimum": minimum,
         "maximum": maximum,
         "weighing": weighing,
-        "threshold": threshold,
+        "threshold": 0.9 if threshold is None else threshold,
         "minimum_capability": minimum_capability,
     }
     rule = Rule.from_json(document)

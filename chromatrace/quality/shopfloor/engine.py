@@ -14,7 +14,7 @@ from typing import Any
 
 import simpy
 
-from chromatrace.quality.learning import Standing, learned
+from chromatrace.quality.learning import LEAST_ANSWERS, Standing, learned
 from chromatrace.quality.shopfloor.agents import CERTAIN, FAIL, PASS, Kind, quality_drawer, sharpness
 from chromatrace.quality.shopfloor.draw import rings
 from chromatrace.quality.shopfloor.result import Activity, Decided, Result
@@ -312,7 +312,7 @@ class Run:
             result.true_pass += outcome == PASS
         if self.record:
             result.rounds.append(Decided(piece.number, step, tuple(answers), outcome, defective))
-        if self.setup.learn:
+        if self.setup.learn and len(answers) >= LEAST_ANSWERS:
             for inspector, answer in answers:
                 standing = learned(self.standings[inspector], answer == outcome)
                 self.standings[inspector] = standing

@@ -11,9 +11,9 @@ import numpy as np
 
 from chromatrace.quality.consensus import Tally
 from chromatrace.quality.learning import Standing, learned
-from chromatrace.quality.rules import Rule, as_ratio
+from chromatrace.quality.rules import Rule
 from chromatrace.quality.rules import capability as in_units
-from chromatrace.quality.sequential import Confusion, SequentialRule, dawid_skene
+from chromatrace.quality.sequential import SequentialRule, dawid_skene
 from chromatrace.quality.shopfloor.draw import Anywhere, Near
 from chromatrace.quality.shopfloor.floor import ShopFloor
 from chromatrace.quality.shopfloor.inputs import CapabilitySet, capability_sets
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KNOWN, LEARNED = "known", "learned"
 LOG_ODDS = "log-odds of capability"
-"""The test with weights that a contract could keep: no EM, the capability learned by the study's own rule."""
+"""The test as the contract has it: no EM, the capability learned by the study's own rule, whole numbers."""
 REFERENCE = 0.9
 """The confidence threshold of the published study, against which the test is held."""
 FEWER, HIGHER = 0.25, 0.02
@@ -88,12 +88,6 @@ def _learn(rounds: list[Asked], cells: int) -> tuple[list[int], list[tuple[float
     return weights, [confusion.log_ratios for confusion in dawid_skene(heard, cells).confusions]
 
 
-def _log_odds(learned_capability: int) -> tuple[float, float]:
-    """The study's learned capability read as the share of right answers; below one half an answer counts nothing."""
-    right = min(max(as_ratio(learned_capability), 0.5), 0.99)
-    return Confusion(1 - right, 1 - right).log_ratios
-
-
 def _run(task: _Task) -> Found:
     floor, capabilities = task.floor, task.capabilities
     count = task.workpieces * floor.cells
@@ -111,9 +105,8 @@ def _run(task: _Task) -> Found:
             chosen = for_test if name.startswith("sequential") else for_votes
             score = decide(rounds, opener, chosen[weights], floor)
             found[weights, name, threshold] = (score.f1, score.per_round)
-    by_odds = [_log_odds(value) for value in by_study]
     for error in _ERRORS:
-        score = decide(rounds, SequentialRule(error, error), by_odds, floor)
+        score = decide(rounds, partial(Tally, Rule.log_odds(error)), by_study, floor)
         found[LEARNED, LOG_ODDS, error] = (score.f1, score.per_round)
     return found
 
@@ -132,7 +125,10 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, defect
         ]
         for key in keys
     }
-    comparisons = {weights: _compare(weights, curves) for weights in (KNOWN, LEARNED)}
+    comparisons = {
+        (weights, test): _compare(weights, test, curves)
+        for weights, test in ((KNOWN, "sequential"), (LEARNED, "sequential"), (LEARNED, LOG_ODDS))
+    }
     return Study(
         name="sequential",
         title="F1 and inspections of a step, by rule, on the same answers",
@@ -145,7 +141,7 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, defect
         },
         summary=tuple(_summary(key, points) for key, points in curves.items()),
         rows=tuple(row for key in keys for row in _by_set(sets, key, repetitions)),
-        findings=tuple(finding for weights in (KNOWN, LEARNED) for finding in _findings(weights, comparisons[weights])),
+        findings=tuple(finding for key, found in comparisons.items() for finding in _findings(*key, found)),
         draw=partial(_draw, curves),
     )
 
@@ -163,13 +159,13 @@ class Comparison:
     higher: Mean
 
 
-def _compare(weights: str, curves: Curves) -> list[Comparison]:
+def _compare(weights: str, test: str, curves: Curves) -> list[Comparison]:
     """For each confidence threshold: read the test's curve at the same F1, and at the same number of inspections."""
     comparisons = []
     for threshold in _CONFIDENCE:
         fewer, higher = [], []
         for repetition, (f1, inspections) in enumerate(curves[weights, "confidence", threshold]):
-            points = sorted(curves[weights, "sequential", error][repetition][::-1] for error in _ERRORS)
+            points = sorted(curves[weights, test, error][repetition][::-1] for error in _ERRORS)
             counts = np.array([count for count, _ in points])
             scores = np.maximum.accumulate(np.array([score for _, score in points]))
             higher.append(float(np.interp(inspections, counts, scores)) - f1)
@@ -215,17 +211,18 @@ def _by_set(sets: tuple[CapabilitySet, ...], key: tuple[str, str, float], repeti
     return rows
 
 
-def _findings(weights: str, comparisons: list[Comparison]) -> tuple[Finding, ...]:
+def _findings(weights: str, test: str, comparisons: list[Comparison]) -> tuple[Finding, ...]:
     at = next(each for each in comparisons if each.threshold == REFERENCE)
+    beside = f"{test}, {weights} capabilities, beside confidence {REFERENCE}"
     others = ", ".join(f"{_percent(each.fewer)} at {each.threshold:g}" for each in comparisons)
     return (
         Finding(
-            f"{weights} capabilities, beside confidence {REFERENCE}: 25 % fewer inspections at equal F1",
+            f"{beside}: 25 % fewer inspections at equal F1",
             f"{_percent(at.fewer)} fewer (by threshold: {others})",
             at.fewer is not None and at.fewer.low >= FEWER,
         ),
         Finding(
-            f"{weights} capabilities, beside confidence {REFERENCE}: or F1 higher by {HIGHER} at equal inspections",
+            f"{beside}: or F1 higher by {HIGHER} at equal inspections",
             f"{at.higher.value:+.3f} ± {at.higher.half_width:.3f}",
             at.higher.low >= HIGHER,
         ),

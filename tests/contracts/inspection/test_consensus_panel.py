@@ -8,6 +8,7 @@ from refusals import Refused, refusal
 
 from chromatrace.domain.rights import Role
 from chromatrace.quality.errors import InvalidRule
+from chromatrace.quality.log_odds import MOST
 from chromatrace.quality.rules import UNIT, Rule, Weighing
 
 
@@ -23,6 +24,8 @@ from chromatrace.quality.rules import UNIT, Rule, Weighing
         ({"threshold": 0}, "threshold"),
         ({"threshold": 3 * UNIT + 1}, "threshold"),
         ({"weighing": 2, "threshold": UNIT + 1}, "threshold"),
+        ({"weighing": 3, "threshold": 3 * MOST + 1}, "threshold"),
+        ({"weighing": 3, "minimum": 2}, "minimum"),
         ({"minimumCapability": UNIT + 1}, "minimumCapability"),
         ({"states": 1}, "states"),
         ({"states": 13, "minimum": 15, "maximum": 17, "firstWave": 15}, "states"),

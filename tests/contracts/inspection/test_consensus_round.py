@@ -9,6 +9,7 @@ from panel import (
     DRAWN,
     FAIL,
     LAPSED,
+    LOG_ODDS,
     PASS,
     REQUESTED,
     REVEALED,
@@ -21,6 +22,7 @@ from panel import (
 from refusals import Refused, refusal
 
 from chromatrace.domain.rights import Role
+from chromatrace.quality.log_odds import margin
 
 
 @pytest.fixture
@@ -380,3 +382,35 @@ def test_a_majority_by_confidence(panel):
     after = panel.state(desk)
     assert (after["phase"], after["state"]) == (DECIDED, FAIL)
     assert after["seats"][0][1:] == (REVEALED, PASS), "the honest dissent stands on the chain"
+
+
+def by_log_odds(panel, **changes):
+    """Errors of 5 %: a lead of 2.9444."""
+    panel.set_rule(weighing=LOG_ODDS, threshold=margin(0.05), minimum=1, maximum=5, firstWave=1, **changes)
+
+
+def test_by_log_odds_one_reliable_inspector_decides_and_nobody_learns_of_it(world):
+    panel = Panel(world, capabilities={1: 9_600})
+    by_log_odds(panel)
+    desk = panel.play([FAIL], first=1)
+    after = panel.state(desk)
+    assert (after["phase"], after["state"], after["seatCount"], after["recorder"]) == (DECIDED, FAIL, 1, 1)
+    found = panel.inspector(1)
+    assert (found["capability"], found["inspections"], found["wins"]) == (9_600, 0, 0)
+
+
+def test_by_log_odds_a_dissenter_counts_against_the_group(world):
+    """0.94 alone would be short of the lead, and 0.70 against it takes 0.85 more."""
+    panel = Panel(world, capabilities={1: 9_400, **dict.fromkeys(range(2, 6), 7_000)})
+    by_log_odds(panel)
+    desk = panel.play([FAIL, PASS, FAIL, FAIL], first=1)
+    after = panel.state(desk)
+    assert (after["state"], after["seatCount"]) == (FAIL, 4)
+    assert {panel.inspector(number)["inspections"] for number, _, _ in after["seats"]} == {1}
+
+
+def test_by_log_odds_it_ends_at_the_maximum(panel):
+    """Beginners weigh nothing."""
+    by_log_odds(panel)
+    desk = panel.play([PASS, FAIL, FAIL, PASS, FAIL])
+    assert (panel.state(desk)["state"], panel.state(desk)["seatCount"]) == (FAIL, 5)

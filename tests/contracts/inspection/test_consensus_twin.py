@@ -1,6 +1,7 @@
-"""The contract's rule and the twin in chromatrace/quality agree on random rounds; so does the drawing of set bits.
+"""The contract's rule and the twin in chromatrace/quality agree on random answers; so does the drawing of set bits.
 
-CHROMATRACE_CONSENSUS_ROUNDS: how many (2,000; 10,000 take some ten seconds).
+Whole rounds: test_consensus_whole_rounds.py. CHROMATRACE_CONSENSUS_ROUNDS: how many (2,000; 10,000 take some ten
+seconds).
 """
 
 import os
@@ -8,10 +9,10 @@ import random
 
 import pytest
 from brownie import ConsensusRuleHarness
-from panel import CONFIDENCE, DECIDED, REQUESTED, Panel
 
 from chromatrace.quality.consensus import Answer, decide
 from chromatrace.quality.learning import Standing, learned, stalled
+from chromatrace.quality.log_odds import MOST, log_odds
 from chromatrace.quality.rules import UNIT, Rule, Weighing, least_inspectors
 
 ROUNDS = int(os.environ.get("CHROMATRACE_CONSENSUS_ROUNDS", "2000"))
@@ -35,11 +36,12 @@ def random_capability(chance):
 
 def random_round(chance):
     states = tuple(f"state {number}" for number in range(chance.randint(2, 12)))
-    least = least_inspectors(len(states))
-    maximum = chance.randrange(least, 18, 2)
     weighing = chance.choice(list(Weighing))
-    highest = UNIT if weighing is Weighing.NOISY_OR else maximum * UNIT
-    rule = Rule(states, least, maximum, weighing, chance.choice([chance.randint(1, highest), highest]))
+    least = 1 if weighing is Weighing.LOG_ODDS else least_inspectors(len(states))
+    maximum = chance.randrange(least, 18, 2)
+    highest = Rule(states, least, maximum, weighing, 1).highest
+    within = MOST if weighing is Weighing.LOG_ODDS else highest
+    rule = Rule(states, least, maximum, weighing, chance.choice([chance.randint(1, within), highest]))
     count = chance.randint(max(1, least - 2), maximum)
     few = chance.sample(states, chance.randint(1, len(states)))
     return rule, [Answer(place, chance.choice(few), random_capability(chance)) for place in range(count)]
@@ -85,6 +87,12 @@ def test_the_contract_learns_as_the_twin(world, harness):
             assert tuple(end) == standing
 
 
+def test_the_contract_weighs_as_the_twin(world, harness):
+    """Every capability there is."""
+    found = call(world, harness.logOdds, list(range(UNIT + 1)))
+    assert [int(weight) for weight in found] == [log_odds(each) for each in range(UNIT + 1)]
+
+
 def test_the_nth_of_a_set(world, harness):
     chance = random.Random(7)
     for _ in range(40):
@@ -94,34 +102,3 @@ def test_the_nth_of_a_set(world, harness):
         for rank in {0, len(numbers) - 1, chance.randrange(len(numbers))}:
             assert call(world, harness.select, word, rank) == numbers[rank]
     assert call(world, harness.count, 0) == 0
-
-
-def test_whole_rounds_run_as_the_twin_says(world):
-    """Through every phase, with learning: the twin is fed with who was drawn, and must foresee all the rest."""
-    chance = random.Random(11)
-    panel = Panel(world, size=9)
-    panel.set_rule(states=3, minimum=5, firstWave=5, maximum=9, weighing=CONFIDENCE, threshold=4_000)
-    rule = Rule(("a", "b", "c"), 5, 9, Weighing.CONFIDENCE, 4_000)
-    standings = {number: Standing() for number in range(1, 10)}
-    for _ in range(ROUNDS // 200):
-        desk = panel.open(first=chance.randint(0, 9))
-        outcome, answers = None, []
-        while panel.state(desk)["phase"] == REQUESTED:
-            assert outcome is None, "the contract goes on where the twin has decided"
-            drawn = panel.draw(desk)[len(answers) :]
-            fresh = {len(answers) + place: chance.choice([0, 0, 1, 2]) for place in range(len(drawn))}
-            panel.commit(desk, fresh)
-            panel.reveal(desk, list(fresh))
-            answers += [
-                Answer(number, rule.states[state], standings[number].capability)
-                for number, state in zip(drawn, fresh.values(), strict=True)
-            ]
-            outcome = decide(rule, answers)
-        after = panel.state(desk)
-        assert (after["phase"], rule.states[after["state"]]) == (DECIDED, outcome.state)
-        assert after["recorder"] == outcome.recorder
-        for answer in answers:
-            standings[answer.inspector] = learned(standings[answer.inspector], answer.state == outcome.state)
-    for number, standing in standings.items():
-        found = panel.inspector(number)
-        assert (found["capability"], found["inspections"], found["wins"]) == standing

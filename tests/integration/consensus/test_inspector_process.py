@@ -28,6 +28,12 @@ REQUESTED, SEATED, DECIDED = 1, 2, 3
 ACCOUNTS = (5, 6, 7)
 
 
+def dev_address(account, chain):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DevKeyWarning)
+        return dev_signer(account, chain.manifest.chain_id).address
+
+
 @pytest.fixture
 def panel(chain):
     """Three inspectors on the panel of Example Glass; the chain's signer is its producer and administrator."""
@@ -40,9 +46,7 @@ def panel(chain):
     rule = Rule.majority(2, maximum=3)
     chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3, commit_seconds=300), list(rule.states))
     for account in ACCOUNTS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DevKeyWarning)
-            address = dev_signer(account, chain.manifest.chain_id).address
+        address = dev_address(account, chain)
         chain.submit(commands.appoint_operator(address, number, Role.INSPECTOR))
         chain.send(CONTRACT, "enrol", address, 1_000, bytes(32))
     return number
@@ -56,17 +60,20 @@ def start(chain, isolated, tmp_path):
     running = []
 
     def begin(account, panel, *answers):
+        return begin.command(account, "run", "--panel", str(panel), "--every", "0.1", *answers)
+
+    def command(account, *arguments):
         folder = tmp_path / f"inspector-{account}"
         folder.mkdir(exist_ok=True)
-        command = [
+        whole = [
             *(sys.executable, "-m", "chromatrace.cli", "--data", str(folder), "--rpc-url", isolated.url),
-            *("--manifest", str(manifest), "--dev-account", str(account)),
-            *("inspector", "run", "--panel", str(panel), "--every", "0.1", *answers),
+            *("--manifest", str(manifest), "--dev-account", str(account), "inspector", *arguments),
         ]
         log = (tmp_path / f"log-{account}.txt").open("ab")
-        running.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log))
+        running.append(subprocess.Popen(whole, cwd=ROOT, stdout=log, stderr=log))
         return running[-1]
 
+    begin.command = command
     yield begin
     for process in running:
         if process.poll() is None:
@@ -169,6 +176,19 @@ def test_a_program_and_a_folder_answer(chain, panel, start, tmp_path):
     draft.replace(folder / question.name.replace(".question", ""))
     until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
     assert sorted((seat["inspector"], seat["state"]) for seat in round_of(chain, panel)[1]) == [(1, 1), (2, 1), (3, 0)]
+
+
+def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_path):
+    chain.submit(commands.appoint_operator(dev_address(8, chain), panel, Role.ADMIN))
+    log_odds = ("rule", "--weighing", "log-odds", "--minimum", "1", "--first-wave", "1")
+    assert start.command(8, *log_odds, "--error", "0.05").wait(30) == 0
+    version, rule = chain.read(CONTRACT, "rule", panel)
+    assert (version, rule["weighing"], rule["threshold"], rule["minimum"]) == (2, 3, 29_444, 1)
+    assert start.command(8, *log_odds, "--error", "0.5").wait(30) == 1
+    assert start.command(8, "rule", "--error", "0.05").wait(30) == 1
+    refusals = (tmp_path / "log-8.txt").read_text()
+    assert "more than 0 and less than 1/2" in refusals
+    assert "an error rate is for log-odds" in refusals
 
 
 @pytest.mark.parametrize("wrong", [(), ("--ask", "--agent", "1")])

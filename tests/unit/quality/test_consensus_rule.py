@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal, localcontext
 
 import pytest
 
@@ -11,6 +12,7 @@ from chromatrace.plant import example_plant
 from chromatrace.quality.check_sheet import PASS_FAIL, SIZES, CheckSheet, Parameter, Size
 from chromatrace.quality.consensus import Answer, Tally, decide, score
 from chromatrace.quality.errors import InvalidCheckSheet, InvalidRule, RepeatedAnswer, UnknownState
+from chromatrace.quality.log_odds import MOST, log_odds, margin
 from chromatrace.quality.rules import UNIT, Rule, Weighing, capability, least_inspectors, weighing_by_name
 
 
@@ -54,6 +56,41 @@ def test_noisy_or_is_the_chance_that_one_is_right() -> None:
     assert found.reached
 
 
+def test_log_odds_are_exact_to_the_last_digit() -> None:
+    with localcontext(prec=40):
+        exact = [(Decimal(each) / (100 - each)).ln() * UNIT for each in range(50, 100)]
+    assert [log_odds(100 * each) for each in range(50, 100)] == [int(value.to_integral_value()) for value in exact]
+    assert [log_odds(value) for value in (0, 4_999, 5_099, 5_100, 9_900, UNIT)] == [0, 0, 0, 400, MOST, MOST]
+    assert margin(0.05) == 29_444
+
+
+def test_by_log_odds_a_group_wins_by_its_lead() -> None:
+    """Wald's test: what speaks for the other state counts against this one."""
+    rule = Rule.log_odds(0.05, maximum=5)
+    alone = decide(rule, answers(("fail", 9_600)))
+    assert alone is not None
+    assert (alone.state, alone.winner.score, alone.reached) == ("fail", 31_781, True)
+    disputed = answers(("fail", 9_400), ("pass", 7_000), ("fail", 7_000), ("fail", 6_000))
+    assert [decide(rule, disputed[:count]) is None for count in (1, 2, 3, 4)] == [True, True, True, False]
+    three = Rule.log_odds(0.05, states=SIZES, maximum=5)
+    assert decide(three, answers(("fit", 9_700), ("small", 9_000), ("large", 6_000))) is None
+
+
+def test_by_log_odds_it_ends_at_the_maximum() -> None:
+    """Beginners weigh nothing: the more numerous group wins there."""
+    rule = Rule.log_odds(0.05, maximum=5)
+    found = decide(rule, answers(("pass", 1_000), ("fail", 1_000), ("fail", 1_000), ("pass", 1_000), ("fail", 1_000)))
+    assert found is not None
+    assert (found.state, found.winner.score, found.reached) == ("fail", 0, False)
+
+
+@pytest.mark.parametrize("wrong", [0, 0.5, -0.1, True, "0.05", float("nan")])
+def test_an_error_rate_that_wald_cannot_use_is_refused(wrong: float) -> None:
+    with pytest.raises(InvalidRule) as refusal:
+        Rule.log_odds(wrong)
+    assert refusal.value.field == "/error"
+
+
 def test_at_the_maximum_the_best_group_wins() -> None:
     rule = Rule.majority(5, maximum=5)
     found = decide(rule, answers(("pass", 1), ("fail", 1), ("pass", 1), ("fail", 1), ("fail", 1)))
@@ -78,9 +115,9 @@ def test_answer_by_answer_it_decides_the_same(weighing: Weighing) -> None:
     decided = 0
     for _ in range(1_000):
         states = chance.choice([PASS_FAIL, SIZES, tuple("abcd")])
-        least = least_inspectors(len(states))
+        least = 1 if weighing is Weighing.LOG_ODDS else least_inspectors(len(states))
         maximum = chance.randrange(least, 18, 2)
-        highest = UNIT if weighing is Weighing.NOISY_OR else maximum * UNIT
+        highest = Rule(states, least, maximum, weighing, 1).highest
         rule = Rule(states, least, maximum, weighing, chance.randint(1, highest))
         tally, so_far = Tally(rule), []
         for place in range(maximum):
@@ -112,6 +149,8 @@ def test_answer_by_answer_it_decides_the_same(weighing: Weighing) -> None:
         ({"weighing": Weighing.MAJORITY, "threshold": 6 * UNIT, "maximum": 5}, "/threshold"),
         ({"weighing": Weighing.CONFIDENCE, "threshold": 5 * UNIT + 1, "maximum": 5}, "/threshold"),
         ({"weighing": Weighing.NOISY_OR, "threshold": UNIT + 1}, "/threshold"),
+        ({"weighing": Weighing.LOG_ODDS, "threshold": 5 * MOST + 1, "maximum": 5}, "/threshold"),
+        ({"weighing": Weighing.LOG_ODDS, "minimum": 2}, "/minimum"),
         ({"threshold": 0}, "/threshold"),
         ({"minimum_capability": UNIT + 1}, "/minimum_capability"),
         ({"minimum_capability": -1}, "/minimum_capability"),
