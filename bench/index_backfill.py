@@ -31,6 +31,7 @@ EVENTS = int(os.environ.get("CHROMATRACE_BENCH_EVENTS", "60000"))
 RIVAL_EVENTS = 5_000
 ROUNDS = 3
 PER_CALL = 200
+PER_BLOCK = 1_000
 _GTIN = "09521234543213"
 _GLN = 9520000000004
 _FOR_EVER = 2**64 - 1
@@ -89,24 +90,34 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
     """Registers `count` batches, each made of the first one; returns how many there are then."""
     registrar, producer = rpc.call("eth_accounts")[:2]
 
-    def send(sender: str, name: str, function: str, *args: object, gas: int = 1_000_000) -> None:
+    def send(sender: str, name: str, function: str, *args: object, gas: int = 1_000_000) -> str:
         data = "0x" + contract(name).encode(function, *args).hex()
         fields = {"from": sender, "to": manifest.address(name), "data": data, "gas": hex(gas)}
-        tx_hash = rpc.call("eth_sendTransaction", fields)
+        tx_hash: str = rpc.call("eth_sendTransaction", fields)
+        return tx_hash
+
+    def included(tx_hash: str) -> None:
         while (receipt := rpc.call("eth_getTransactionReceipt", tx_hash)) is None:
             time.sleep(0.001)
         if receipt["status"] != "0x1":
-            raise RuntimeError(f"{name}.{function} was refused, {int(receipt['gasUsed'], 16)} gas")
+            raise RuntimeError(f"{tx_hash} was refused, {int(receipt['gasUsed'], 16)} gas")
 
-    send(registrar, "Consortium", "registerOrganisation", 1, _GLN, 127, _FOR_EVER, "Example Glass")
-    send(registrar, "Consortium", "appointOperator", producer, 1, 127, _FOR_EVER)
+    included(send(registrar, "Consortium", "registerOrganisation", 1, _GLN, 127, _FOR_EVER, "Example Glass"))
+    included(send(registrar, "Consortium", "appointOperator", producer, 1, 127, _FOR_EVER))
     first = BatchKey.parse(_GTIN, "L000000")
-    send(producer, "BatchRegistry", "registerMany", [_registration(0, [])])
-    for start in range(1, count, PER_CALL):
-        rows = [_registration(number, [(first.batch_id, 1)]) for number in range(start, min(start + PER_CALL, count))]
-        send(producer, "BatchRegistry", "registerMany", rows, gas=(1 << 24) - 1)
-        if start // PER_CALL % 25 == 0:
-            progress(f"registered {start:,} of {count:,}")
+    included(send(producer, "BatchRegistry", "registerMany", [_registration(0, [])]))
+    # Several calls to a block: the node hashes its whole state anew for each block.
+    rpc.call("evm_setAutomine", False)
+    for start in range(1, count, PER_BLOCK):
+        calls = []
+        for low in range(start, min(start + PER_BLOCK, count), PER_CALL):
+            numbers = range(low, min(low + PER_CALL, start + PER_BLOCK, count))
+            rows = [_registration(number, [(first.batch_id, 1)]) for number in numbers]
+            calls.append(send(producer, "BatchRegistry", "registerMany", rows, gas=(1 << 24) - 1))
+        rpc.call("evm_mine")
+        for call in calls:
+            included(call)
+        progress(f"registered {numbers[-1] + 1:,} of {count:,}")
     return count
 
 

@@ -24,6 +24,7 @@ from chromatrace.chain.client import Chain
 from chromatrace.cli.record_desk import ChainWriter
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.index import Follower, Index
+from chromatrace.index.decoding import decoded
 from chromatrace.index.models import position
 from chromatrace.index.source import Header, LogRange
 from chromatrace.index.store import Identity, Sight, Store, optimise
@@ -159,12 +160,13 @@ def _fill(index: Index, products: list[Any]) -> list[bytes]:
     for first in range(0, len(logs), 20):
         part = logs[first : first + 20]
         end = Header(at.number + len(part), os.urandom(32), bytes(32), at.time + len(part))
-        found = LogRange(at.number + 1, end)
+        found, placed = LogRange(at.number + 1, end), []
         for number, (topics, data) in enumerate(part, at.number + 1):
             place = position(number, 0)
-            found.logs.append((place, place, "ProcessLedger", topics, data))
+            placed.append((place, place, "ProcessLedger", topics, data))
             found.transactions[place] = os.urandom(32)
             found.blocks[number] = os.urandom(32), at.time
+        found.rows, found.arguments = decoded(placed)
         store.append(at, found, Sight(end, 0))
         at = end
     return departments

@@ -52,6 +52,7 @@ class RpcClient:
                 hint="for example http://127.0.0.1:8545",
             )
         self.timeout_s = timeout_s
+        self._given_url = url
         self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.url = f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}{parts.path}"
@@ -61,6 +62,9 @@ class RpcClient:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
         self._local = threading.local()
+
+    def __reduce__(self) -> tuple[type[RpcClient], tuple[str, float]]:
+        return type(self), (self._given_url, self.timeout_s)
 
     def call(self, method: str, *params: Any) -> Any:
         """One request; returns its `result`, raises `RpcError` or `ChainUnavailable`."""

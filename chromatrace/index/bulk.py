@@ -20,19 +20,24 @@ def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Inserts rows given by column name; every column must be there."""
     if not rows:
         return
-    values = [_parameters(table)(row) for row in rows]
+    mark = _mark(connection)
     if len(rows) < _MANY:
-        connection.exec_driver_sql(_insert_sql(table, _mark(connection)), values)
+        connection.exec_driver_sql(_insert_sql(table, mark), [_parameters(table)(row) for row in rows])
         return
     # Binding a value costs more than writing it, and most columns of new rows are all alike.
-    columns = list(zip(*values, strict=True))
-    marks = [_literal(column) or _mark(connection) for column in columns]
-    varying = [column for column, mark in zip(columns, marks, strict=True) if mark == _mark(connection)]
-    sql = _insert_sql(table, _mark(connection), tuple(marks))
-    connection.exec_driver_sql(sql, list(zip(*varying, strict=True)))
+    marks, varying = [], []
+    for name, unsigned in _columns(table):
+        values = list(map(itemgetter(name), rows))
+        if unsigned:
+            values = [None if value is None else to_signed(value) for value in values]
+        literal = _literal(values)
+        marks.append(literal or mark)
+        if literal is None:
+            varying.append(values)
+    connection.exec_driver_sql(_insert_sql(table, mark, tuple(marks)), list(zip(*varying, strict=True)))
 
 
-def insert_tuples(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
+def insert_tuples(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Inserts rows whose values stand in the order of the table's columns, none of them of 64 bits unsigned."""
     if rows:
         connection.exec_driver_sql(_insert_sql(table, _mark(connection)), rows)
@@ -49,17 +54,23 @@ def _mark(connection: Connection) -> str:
 
 
 @cache
+def _columns(table: Table) -> list[tuple[str, bool]]:
+    """Each column's name, and whether its integers are of 64 bits unsigned."""
+    return [(column.name, isinstance(column.type, Unsigned64)) for column in table.columns]
+
+
+@cache
 def _parameters(table: Table) -> Callable[[Row], tuple[Any, ...]]:
-    names = [column.name for column in table.columns]
-    unsigned = [place for place, column in enumerate(table.columns) if isinstance(column.type, Unsigned64)]
+    names = [name for name, _ in _columns(table)]
+    places = [place for place, (_, unsigned) in enumerate(_columns(table)) if unsigned]
     pick = itemgetter(*names)
 
     def parameters(row: Row) -> tuple[Any, ...]:
         values = pick(row)
-        if not unsigned:
+        if not places:
             return values  # type: ignore[no-any-return]
         converted = list(values)
-        for place in unsigned:
+        for place in places:
             if converted[place] is not None:
                 converted[place] = to_signed(converted[place])
         return tuple(converted)
@@ -68,11 +79,12 @@ def _parameters(table: Table) -> Callable[[Row], tuple[Any, ...]]:
 
 
 def _literal(column: Sequence[Any]) -> str | None:
-    """The SQL for a column whose values are all the same number, truth value or None; else None."""
+    """The SQL for a column whose values are all the same small number, truth value or None; else None."""
     value = column[0]
     if not (value is None or type(value) in (bool, int)) or column.count(value) != len(column):
         return None
-    if any(type(one) is not type(value) for one in column):
+    if len(set(map(type, column))) > 1:
+        # 1 is True to Python, and not to PostgreSQL.
         return None
     return "NULL" if value is None else str(value).upper()
 

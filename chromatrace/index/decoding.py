@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
@@ -19,9 +19,16 @@ from chromatrace.chain.abi import Event
 from chromatrace.chain.abi import contract as abi_of
 from chromatrace.chain.abi import names as abi_names
 from chromatrace.chain.codec import checksummed
+from chromatrace.index.models import block_of
 from chromatrace.index.subjects import OTHER, SUBJECTS
 
-Decoder = Callable[[bytes, bytes], dict[str, Any]]
+Log = tuple[int, int, str, bytes, bytes]
+"""A log as the chain has it: position, transaction's position, contract, topics one after the other, data."""
+EventRow = tuple[int, int, int, str, str, str, bytes, bytes, bytes]
+"""A row of the table of events, its values in the order of the columns."""
+Arguments = dict[str, Any]
+
+Decoder = Callable[[bytes, bytes], Arguments]
 """(topics one after the other, data) -> arguments by name, in the order of the ABI."""
 
 _SMALL = re.compile(r"uint(8|16|24|32|40|48|56|64)")
@@ -52,7 +59,24 @@ def kinds() -> Mapping[tuple[str, bytes], EventKind]:
     return found
 
 
-def decode(contract: str, topics: bytes, data: bytes) -> tuple[str, dict[str, Any]]:
+def decoded(logs: Iterable[Log]) -> tuple[list[EventRow], list[Arguments | None]]:
+    """Rows of the table of events and, beside each, the event's arguments; None where it changes no entity."""
+    rows: list[EventRow] = []
+    arguments: list[Arguments | None] = []
+    known = kinds()
+    for place, tx_position, contract, topics, data in logs:
+        kind = known.get((contract, topics[:32]))
+        if kind is None:
+            rows.append((place, block_of(place), tx_position, contract, "", OTHER, b"", topics, data))
+            arguments.append(None)
+            continue
+        subject = topics[32 : kind.key_end]
+        rows.append((place, block_of(place), tx_position, contract, kind.name, kind.entity, subject, topics, data))
+        arguments.append(kind.decode(topics, data) if kind.entity else None)
+    return rows, arguments
+
+
+def decode(contract: str, topics: bytes, data: bytes) -> tuple[str, Arguments]:
     """Name and arguments by name. `topics` stand one after the other. Raises `KeyError` for an unknown event."""
     kind = kinds()[contract, topics[:32]]
     return kind.name, kind.decode(topics, data)
@@ -74,7 +98,7 @@ def _compiled(event: Event) -> Decoder:
     in_order = itemgetter(*places) if len(places) > 1 else tuple
     finishes = [(name, finish) for name, (_, finish) in zip(names, words, strict=True) if finish]
 
-    def decoded(topics: bytes, data: bytes) -> dict[str, Any]:
+    def decoded(topics: bytes, data: bytes) -> Arguments:
         try:
             values = head_of_topics.unpack(topics) + head_of_data.unpack_from(data)
             found = dict(zip(event.names, in_order(values), strict=True))

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from eth_hash.auto import keccak
@@ -18,8 +17,9 @@ from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 from chromatrace.index.database import Index, refusals
 from chromatrace.index.errors import WrongIndex
-from chromatrace.index.source import Header, LogRange, Reorganised, Source
-from chromatrace.index.store import WINDOW, Identity, Sight, Store, optimise
+from chromatrace.index.reading import Reading
+from chromatrace.index.source import WINDOW, Header, Reorganised, Source
+from chromatrace.index.store import Identity, Sight, Store, optimise
 from chromatrace.index.views import SyncProgress
 
 log = logging.getLogger(__name__)
@@ -128,13 +128,18 @@ class Follower:
             done.tell(cursor, head, progress)
         target = self._target(head)
         written = False
-        with _no_collections(), self._indexes_at_the_end(cursor) as much_comes:
-            for found in self._ranges(cursor, target):
+        with (
+            _no_collections(),
+            self._indexes_at_the_end(cursor) as put_indexes_off,
+            Reading(self._source, cursor, target) as ranges,
+        ):
+            for found in ranges:
                 done.events += self._store.append(cursor, found, sight)
                 cursor, written = found.end, True
                 done.tell(cursor, head, progress)
                 if done.events > _SOME_EVENTS and cursor.number < target:
-                    much_comes()
+                    put_indexes_off()
+                    ranges.much_comes()
         if done.events > _MANY_EVENTS:
             optimise(self._index.engine)
         if not written and time.monotonic() - self._looked > _LOOK_S:
@@ -147,38 +152,17 @@ class Follower:
         """What is yielded puts the making of indexes off, where an empty database is filled, until this ends."""
         deferred = False
 
-        def much_comes() -> None:
+        def put_off() -> None:
             nonlocal deferred
             if not deferred and start.number < self._first_block:
                 self._store.defer_indexes()
                 deferred = True
 
         try:
-            yield much_comes
+            yield put_off
         finally:
             if deferred:
                 self._store.restore_indexes()
-
-    def _ranges(self, after: Header, target: int) -> Iterator[LogRange]:
-        """The ranges up to `target`, each read from the chain while the one before is being written."""
-        if after.number >= target:
-            return
-        found = self._read(after, target)
-        if found.end.number >= target:
-            yield found
-            return
-        with ThreadPoolExecutor(1, "index-read") as reader:
-            while found.end.number < target:
-                coming = reader.submit(self._read, found.end, target)
-                yield found
-                found = coming.result()
-            reader.submit(self._rpc.close)
-        yield found
-
-    def _read(self, after: Header, target: int) -> LogRange:
-        deep = target - WINDOW
-        linked = after.number >= deep
-        return self._source.read(after, target if linked else deep, linked=linked)
 
     def _target(self, head: Header) -> int:
         if self._confirmations is not None:

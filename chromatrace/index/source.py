@@ -15,7 +15,11 @@ from eth_hash.auto import keccak
 
 from chromatrace.chain.errors import ChainUnavailable, RpcError
 from chromatrace.chain.rpc import RpcClient
+from chromatrace.index.decoding import Arguments, EventRow, Log, decoded
 from chromatrace.index.models import position
+
+WINDOW = 128
+"""Blocks at the end whose headers are all read, and kept by the index whether they have events or not."""
 
 _BATCH = 100
 _START_SPAN, _MAX_SPAN = 16, 10_000
@@ -41,27 +45,28 @@ class Header:
 class LogRange:
     """All logs of ours in the blocks `start` to `end.number`, in the order of the chain.
 
-    `logs`: (position, transaction position, contract, topics, data); `blocks`: number -> (hash, time);
-    `transactions`: position -> hash; `headers`: every header of the range, where they were asked for.
+    `rows` and `arguments`: see `decoding.decoded`; `blocks`: number -> (hash, time); `transactions`: position -> hash;
+    `headers`: every header of the range, where they were asked for.
     """
 
     start: int
     end: Header
-    logs: list[tuple[int, int, str, bytes, bytes]] = field(default_factory=list)
+    rows: Sequence[EventRow] = ()
+    arguments: Sequence[Arguments | None] = ()
     blocks: dict[int, tuple[bytes, int]] = field(default_factory=dict)
     transactions: dict[int, bytes] = field(default_factory=dict)
     headers: Sequence[Header] = ()
 
 
 class Source:
-    """Reads one chain. `contracts`: names by lower-case address."""
+    """Reads one chain. `contracts`: names by lower-case address; `max_span`: blocks to ask for at once."""
 
-    def __init__(self, rpc: RpcClient, contracts: Mapping[str, str]) -> None:
+    def __init__(self, rpc: RpcClient, contracts: Mapping[str, str], max_span: int = _MAX_SPAN) -> None:
         self._rpc = rpc
         self._names = dict(contracts)
         self._addresses = sorted(contracts)
         self._blooms = [_bloom_bits(bytes.fromhex(address[2:])) for address in self._addresses]
-        self._span = _START_SPAN
+        self._span, self._max_span = min(_START_SPAN, max_span), max_span
 
     def header(self, block: int | Literal["latest", "finalized"]) -> Header | None:
         """One header; None where the chain does not have it."""
@@ -75,12 +80,15 @@ class Source:
             found += map(_header, self._rpc.batch(requests[start : start + _BATCH]))
         return found
 
-    def read(self, after: Header, last: int, *, linked: bool) -> LogRange:
-        """The logs behind the block `after`, as far as one answer comfortably takes and no further than `last`.
+    def read(self, after: Header, target: int) -> LogRange:
+        """The logs behind the block `after`, as far as one answer comfortably takes and no further than `target`.
 
-        With `linked`, all headers are read and must be a chain onto `after`. Raises `Reorganised`, `RpcError`,
-        `ChainUnavailable`.
+        Of the last `WINDOW` blocks all headers are read, and must be a chain onto `after`. Raises `Reorganised`,
+        `RpcError`, `ChainUnavailable`.
         """
+        deep = target - WINDOW
+        linked = after.number >= deep
+        last = target if linked else deep
         tried = 0
         while True:
             span = min(self._span, last - after.number)
@@ -97,14 +105,14 @@ class Source:
                     raise
                 self._span = max(1, span // 4)
             else:
-                self._adapt(span, len(found.logs))
+                self._adapt(span, len(found.rows))
                 return found
 
     def _adapt(self, span: int, count: int) -> None:
         if count > 2 * _WANTED_LOGS:
             self._span = max(1, span * _WANTED_LOGS // count)
         elif count < _WANTED_LOGS // 2 and span == self._span:
-            self._span = min(2 * span, _MAX_SPAN)
+            self._span = min(2 * span, self._max_span)
 
     def _read(self, after: Header, end: int, *, linked: bool) -> LogRange:
         start = after.number + 1
@@ -131,7 +139,8 @@ class Source:
     def _collect(self, found: LogRange, raw: Iterable[Mapping[str, Any]], known: Mapping[int, Header]) -> list[int]:
         """Puts the node's logs into `found`; returns the blocks whose times the node did not give with them."""
         timeless: list[int] = []
-        names, logs, blocks, transactions = self._names, found.logs, found.blocks, found.transactions
+        logs: list[Log] = []
+        names, blocks, transactions = self._names, found.blocks, found.transactions
         in_block, in_transaction = "", ""
         first = tx_position = 0
         for log in raw:
@@ -159,6 +168,7 @@ class Source:
             place = first + int(log["logIndex"], 16)
             logs.append((place, tx_position, name, bytes.fromhex(topics), bytes.fromhex(log["data"][2:])))
         logs.sort()
+        found.rows, found.arguments = decoded(logs)
         return timeless
 
     def _missed(self, chain: Sequence[Header], raw: Sequence[Mapping[str, Any]]) -> list[Any]:

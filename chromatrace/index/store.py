@@ -11,13 +11,12 @@ from sqlalchemy import Connection, Engine, delete, func, select, text, update
 from sqlalchemy import Index as SqlIndex
 
 from chromatrace.index import bulk
-from chromatrace.index.decoding import decode, kinds
+from chromatrace.index.decoding import decode
 from chromatrace.index.digest import bookkeeping_tables, content_tables
 from chromatrace.index.errors import FollowerBusy
 from chromatrace.index.fold import EventRecord, Projector
 from chromatrace.index.fold.entities import table_of
 from chromatrace.index.models import (
-    POSITION_BITS,
     Block,
     Cursor,
     Deployment,
@@ -27,11 +26,7 @@ from chromatrace.index.models import (
     first_position,
 )
 from chromatrace.index.queries.base import chunks
-from chromatrace.index.source import Header, LogRange
-from chromatrace.index.subjects import OTHER
-
-WINDOW = 128
-"""Blocks whose hashes are kept whether they have events or not."""
+from chromatrace.index.source import WINDOW, Header, LogRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +138,12 @@ class Store:
             blocks = [(number, block_hash, seconds) for number, (block_hash, seconds) in found.blocks.items()]
             bulk.insert_tuples(connection, table_of(Block), blocks)
             bulk.insert_tuples(connection, table_of(Transaction), list(found.transactions.items()))
-            rows, records = _prepared(found)
-            bulk.insert_tuples(connection, table_of(Event), rows)
-            Projector(connection).apply(records)
+            bulk.insert_tuples(connection, table_of(Event), found.rows)
+            Projector(connection).apply(_records(found))
             recent = [(header.number, header.hash, header.parent, header.time) for header in found.headers]
             bulk.insert_tuples(connection, table_of(RecentBlock), recent[-WINDOW:])
             connection.execute(delete(RecentBlock).where(RecentBlock.number <= found.end.number - WINDOW))
-        return len(rows)
+        return len(found.rows)
 
     def undo(self, cursor: Header, ancestor: Header, sight: Sight) -> int:
         """Takes back every block behind `ancestor`; returns the number of events taken back.
@@ -212,24 +206,13 @@ def _cursor_values(at: Header, sight: Sight) -> dict[str, int | bytes | None]:
     }
 
 
-def _prepared(found: LogRange) -> tuple[list[tuple[object, ...]], list[EventRecord]]:
-    """Rows of the table of events, and the events to fold."""
-    rows: list[tuple[object, ...]] = []
-    records: list[EventRecord] = []
-    known = kinds()
-    for place, tx_position, contract, topics, data in found.logs:
-        kind = known.get((contract, topics[:32]))
-        if kind is None:
-            rows.append((place, place >> POSITION_BITS, tx_position, contract, "", OTHER, b"", topics, data))
-            continue
-        subject = topics[32 : kind.key_end]
-        rows.append(
-            (place, place >> POSITION_BITS, tx_position, contract, kind.name, kind.entity, subject, topics, data)
-        )
-        if kind.entity:
-            args = kind.decode(topics, data)
-            records.append(EventRecord(place, contract, kind.name, kind.entity, subject, args))
-    return rows, records
+def _records(found: LogRange) -> list[EventRecord]:
+    """The events to fold."""
+    return [
+        EventRecord(row[0], row[3], row[4], row[5], row[6], arguments)
+        for row, arguments in zip(found.rows, found.arguments, strict=True)
+        if arguments is not None
+    ]
 
 
 def _remaining(connection: Connection, touched: Sequence[tuple[str, bytes]]) -> Iterator[list[EventRecord]]:

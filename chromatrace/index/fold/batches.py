@@ -14,6 +14,15 @@ from chromatrace.index.fold.record import EventRecord, address_bytes, clean
 from chromatrace.index.models import Batch, BatchInput, Inspection, Offer
 from chromatrace.index.views import OfferState
 
+_NEW: State = {
+    "state": BatchState.REGISTERED.value,
+    **dict.fromkeys(("on_hold", "recalled"), False),
+    **dict.fromkeys(("hold_reason", "recall_cause", "recall_reason", "open_offer")),
+    **dict.fromkeys(("standard", "defective", "scrap", "channels"), 0),
+    **dict.fromkeys(("first_verdict", "final_verdict", "first_revision", "final_revision"), 0),
+}
+"""What no registration says of a batch."""
+
 
 class BatchFold(EntityFold):
     """Batches."""
@@ -71,31 +80,16 @@ class BatchFold(EntityFold):
             {"batch": batch, "place": place, "input": used["batch"], "quantity": used["quantity"]}
             for place, used in enumerate(args["inputs"])
         ]
-        return {
+        return _NEW | {
             "id": batch,
             "gtin": args["gtin"],
             "lot": clean(args["lot"]),
             "producer": args["producer"],
             "custodian": args["producer"],
-            "state": BatchState.REGISTERED.value,
-            "on_hold": False,
-            "hold_reason": None,
-            "recalled": False,
-            "recall_cause": None,
-            "recall_reason": None,
             "quantity": args["quantity"],
-            "standard": 0,
-            "defective": 0,
-            "scrap": 0,
-            "channels": 0,
-            "first_verdict": 0,
-            "final_verdict": 0,
-            "first_revision": 0,
-            "final_revision": 0,
             "serial_root": args["serialRoot"],
             "content_digest": args["contentDigest"],
             "route": args["route"],
-            "open_offer": None,
             "position": event.position,
             "changed": event.position,
         }

@@ -21,7 +21,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.index import Follower, Index
 from chromatrace.index.errors import FollowerBusy, IndexUnavailable, WrongIndex
 from chromatrace.index.models import Base
-from chromatrace.index.source import Header, LogRange
+from chromatrace.index.source import Header, LogRange, Source
 from chromatrace.index.store import Sight, Store
 
 KILLS = int(os.environ.get("CHROMATRACE_KILLS", "12"))
@@ -82,7 +82,7 @@ def test_indexes_put_off_in_a_backfill_are_there_after_it_and_after_a_kill(yard,
     monkeypatch.setattr("chromatrace.index.follower._SOME_EVENTS", 3)
     absent = []
     follower = Follower(index, yard.rpc, yard.manifest)
-    follower._source._span, follower._source._adapt = 1, lambda span, count: None
+    follower._source = Source(yard.rpc, yard.manifest.names_by_address, max_span=1)
     follower.sync(lambda progress: absent.append(len(absent_indexes(index))))
     if index.engine.dialect.name == "sqlite":
         assert max(absent) > 5, "nothing was put off"

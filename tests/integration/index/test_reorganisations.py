@@ -8,7 +8,7 @@ import pytest
 
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.index import Follower
-from chromatrace.index.store import WINDOW
+from chromatrace.index.source import WINDOW
 
 
 def head(world):

@@ -7,6 +7,7 @@ from test_decoding import log_of
 from chromatrace.chain.abi import contract
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.index import Index
+from chromatrace.index.decoding import decoded
 from chromatrace.index.models import position
 from chromatrace.index.source import Header, LogRange
 from chromatrace.index.store import Identity, Sight, Store
@@ -40,13 +41,15 @@ class Ledger:
         """Appends many in one transaction."""
         start = self.at.number + 1
         found = LogRange(start, header(start + len(blocks) - 1, fork))
+        logs = []
         for number, events in enumerate(blocks, start):
             for place, (name, event, values) in enumerate(events):
                 topics, data = log_of(name, contract(name).events[event], values)
                 tx = position(number, 0)
-                found.logs.append((position(number, place), tx, name, topics, data))
+                logs.append((position(number, place), tx, name, topics, data))
                 found.transactions[tx] = header(number, fork).hash
                 found.blocks[number] = header(number, fork).hash, header(number).time
+        found.rows, found.arguments = decoded(logs)
         self.store.append(self.at, found, Sight(found.end, 0))
         self.at = found.end
 

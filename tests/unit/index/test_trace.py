@@ -1,9 +1,10 @@
-"""Genealogy against a naive reference, on random graphs."""
+"""Genealogy against networkx, on random graphs."""
 
 from __future__ import annotations
 
 import random
 
+import networkx
 import pytest
 from sqlalchemy import insert
 from synthetic import Ledger, batch_id, registered
@@ -14,51 +15,81 @@ from chromatrace.index.genealogy import Direction, HolderImpact, Link
 from chromatrace.index.models import BatchInput
 
 
-def naive(edges, origin, direction):
-    """Distances from `origin`, and every link between what is reached; edges are (batch, input)."""
-    depths, queue = {origin: 0}, [origin]
-    while queue:
-        here = queue.pop(0)
-        for batch, made_of in edges:
-            near, far = (batch, made_of) if direction is Direction.BACK else (made_of, batch)
-            if near == here and far not in depths:
-                depths[far] = depths[here] + 1
-                queue.append(far)
-    near_end = 0 if direction is Direction.BACK else 1
-    return depths, {edge for edge in edges if edge[near_end] in depths}
-
-
 def trace(index, number, direction, **limits):
     ask = index.trace_back if direction is Direction.BACK else index.trace_forward
     return ask(batch_id(number), **limits)
 
 
+def genealogy(seed):
+    """A random genealogy in an index and, each edge from a batch to an input with its units, as networkx has it; with
+    every third seed some cycles, which no chain of ours can hold but a database somebody wrote to can."""
+    chance = random.Random(seed)
+    ledger, graph = Ledger(), networkx.DiGraph()
+    for number in range(chance.randint(5, 40)):
+        graph.add_node(number)
+        for made_of in chance.sample(range(number), min(number, chance.randrange(4))):
+            graph.add_edge(number, made_of, units=chance.randint(1, 60))
+    ledger.blocks([[registered(number, [(one, at["units"]) for one, at in graph[number].items()])] for number in graph])
+    for made_of, batch in [] if seed % 3 else chance.sample(sorted(graph.edges), 3):
+        row = {"place": 100 + made_of, "quantity": chance.randint(1, 60)}
+        graph.add_edge(batch, made_of, units=row["quantity"])
+        with ledger.index.engine.begin() as connection:
+            connection.execute(insert(BatchInput).values(batch=batch_id(batch), input=batch_id(made_of), **row))
+    return ledger.index, graph, chance
+
+
+def numbers_of(view, graph):
+    """The depths of a trace by the batches' numbers, in its order."""
+    numbers = {batch_id(number): number for number in graph}
+    return {numbers[step.batch.batch_id]: step.depth for step in view.steps}
+
+
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("seed", range(6))
-def test_random_genealogies(seed, direction):
-    chance = random.Random(seed)
-    ledger = Ledger()
-    edges, units, size = set(), {}, chance.randint(5, 40)
-    blocks = []
-    for number in range(size):
-        inputs = [
-            (one, chance.randint(1, 60)) for one in chance.sample(range(number), min(number, chance.randrange(4)))
-        ]
-        edges |= {(number, made_of) for made_of, _ in inputs}
-        units |= {(number, made_of): quantity for made_of, quantity in inputs}
-        blocks.append([registered(number, inputs)])
-    ledger.blocks(blocks)
-    used = {number: sum(units[edge] for edge in edges if edge[1] == number) for number in range(size)}
-    for origin in range(size):
-        view = trace(ledger.index, origin, direction)
-        depths, links = naive(edges, origin, direction)
-        assert {step.batch.batch_id: step.depth for step in view.steps} == {batch_id(n): d for n, d in depths.items()}
-        expected = {Link(batch_id(a), batch_id(b), units[a, b]) for a, b in links}
-        assert (set(view.links), len(view.links)) == (expected, len(expected))
-        assert {step.batch.batch_id: step.used for step in view.steps} == {batch_id(n): used[n] for n in depths}
-        assert all(step.overused is (step.used > 100) for step in view.steps)
-        assert [step.depth for step in view.steps] == sorted(depths.values())
+def test_random_genealogies_are_what_networkx_finds(seed, direction):
+    index, graph, _ = genealogy(seed)
+    reach = networkx.descendants if direction is Direction.BACK else networkx.ancestors
+    towards = graph if direction is Direction.BACK else graph.reverse()
+    assert networkx.is_directed_acyclic_graph(graph) is bool(seed % 3)
+    for origin in graph:
+        view = trace(index, origin, direction)
+        depths = numbers_of(view, graph)
+        assert set(depths) == reach(graph, origin) | {origin}
+        assert depths == networkx.single_source_shortest_path_length(towards, origin)
+        assert list(depths.values()) == sorted(depths.values())
+        assert view.links == tuple(dict.fromkeys(view.links))
+        assert set(view.links) == links_among(graph, depths)
+        used = dict(graph.in_degree(weight="units"))
+        assert [step.used for step in view.steps] == [used[number] for number in depths]
+        assert [step.overused for step in view.steps] == [used[number] > 100 for number in depths]
         assert (view.truncated, view.open_ends) == (False, ())
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("seed", range(6))
+def test_limits_on_random_genealogies_cut_nothing_nearer_and_tell_where(seed, direction):
+    index, graph, chance = genealogy(seed)
+    towards = graph if direction is Direction.BACK else graph.reverse()
+    limits = [(chance.randrange(4), 10_000), (None, chance.randint(1, 12)), (2, chance.randint(1, 12))]
+    for origin in chance.sample(sorted(graph), 5):
+        distances = networkx.single_source_shortest_path_length(towards, origin)
+        for depth, batches in limits:
+            view = trace(index, origin, direction, max_depth=depth, max_batches=batches)
+            kept = numbers_of(view, graph)
+            near = {one: far for one, far in distances.items() if depth is None or far <= depth}
+            assert len(kept) == min(batches, len(near))
+            assert kept.items() <= near.items()
+            assert {one for one, far in near.items() if far < max(kept.values())} <= set(kept)
+            assert set(view.links) == links_among(graph, kept)
+            ends = {one for one in kept if not set(towards[one]) <= set(kept)}
+            assert set(view.open_ends) == {batch_id(one) for one in ends}
+            assert view.truncated is bool(ends)
+
+
+def links_among(graph, numbers):
+    """Every link that has both its ends among these batches."""
+    edges = graph.subgraph(numbers).edges(data="units")
+    return {Link(batch_id(batch), batch_id(made_of), units) for batch, made_of, units in edges}
 
 
 def diamond():

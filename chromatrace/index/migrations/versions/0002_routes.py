@@ -3,29 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chromatrace.index.migrations.emptying import empty_where_passed_over
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
-
-_OLDER = (
-    "anchors",
-    "batch_inputs",
-    "batches",
-    "blocks",
-    "channels",
-    "cursor",
-    "deployment",
-    "events",
-    "grants",
-    "inspections",
-    "offers",
-    "operators",
-    "organisations",
-    "policies",
-    "recent_blocks",
-    "transactions",
-)
 
 
 def upgrade() -> None:
@@ -86,8 +69,4 @@ def upgrade() -> None:
         sa.Column("component", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("route", "subject", "place"),
     )
-    connection = op.get_bind()
-    passed_over = sa.text("SELECT 1 FROM events WHERE contract = 'RouteVerifier' LIMIT 1")
-    if connection.execute(passed_over).first() is not None:
-        for name in _OLDER:
-            connection.execute(sa.delete(sa.table(name)))
+    empty_where_passed_over("contract = 'RouteVerifier'")

@@ -3,34 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chromatrace.index.migrations.emptying import empty_where_passed_over
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
-
-_OLDER = (
-    "anchors",
-    "batch_inputs",
-    "batches",
-    "blocks",
-    "channels",
-    "cursor",
-    "deployment",
-    "events",
-    "grants",
-    "inspections",
-    "offers",
-    "operators",
-    "organisations",
-    "policies",
-    "recent_blocks",
-    "transactions",
-    "route_components",
-    "route_proofs",
-    "route_steps",
-    "routes",
-    "station_keys",
-)
 
 
 def upgrade() -> None:
@@ -78,8 +56,4 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_records_record"), "records", ["record"], unique=False)
     op.create_index("ix_records_subject", "records", ["subject", "position", "place"], unique=False)
-    connection = op.get_bind()
-    passed_over = sa.text("SELECT 1 FROM events WHERE contract = 'ProcessLedger' AND name = '' LIMIT 1")
-    if connection.execute(passed_over).first() is not None:
-        for name in _OLDER:
-            connection.execute(sa.delete(sa.table(name)))
+    empty_where_passed_over("contract = 'ProcessLedger' AND name = ''")

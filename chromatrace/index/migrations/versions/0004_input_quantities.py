@@ -3,26 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chromatrace.index.migrations.emptying import empty
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
-
-_OTHERS = (
-    *(
-        "anchors",
-        "batches",
-        "blocks",
-        "channels",
-        "cursor",
-        "department_members",
-        "departments",
-        "deployment",
-        "events",
-    ),
-    *("grants", "inspections", "offers", "operators", "organisations", "policies", "recent_blocks", "record_batches"),
-    *("records", "route_components", "route_proofs", "route_steps", "routes", "station_keys", "transactions"),
-)
 
 
 def upgrade() -> None:
@@ -38,6 +24,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch", "place"),
     )
     op.create_index(op.f("ix_batch_inputs_input"), "batch_inputs", ["input"], unique=False)
-    connection = op.get_bind()
-    for name in _OTHERS:
-        connection.execute(sa.delete(sa.table(name)))
+    empty()

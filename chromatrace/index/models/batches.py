@@ -1,0 +1,101 @@
+"""Batches, what they are made of, their inspections and offers."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Index, LargeBinary, SmallInteger, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chromatrace.index.models.base import Content, RowNumber, Unsigned64
+
+
+class Batch(Content):
+    """A batch as it stands now."""
+
+    __tablename__ = "batches"
+    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    gtin: Mapped[int] = mapped_column(BigInteger)
+    lot: Mapped[str] = mapped_column(Text)
+    producer: Mapped[int] = mapped_column(BigInteger)
+    custodian: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[int] = mapped_column(SmallInteger)
+    on_hold: Mapped[bool] = mapped_column(Boolean)
+    hold_reason: Mapped[str | None] = mapped_column(Text)
+    recalled: Mapped[bool] = mapped_column(Boolean)
+    recall_cause: Mapped[bytes | None] = mapped_column(LargeBinary)
+    recall_reason: Mapped[str | None] = mapped_column(Text)
+    quantity: Mapped[int] = mapped_column(BigInteger)
+    standard: Mapped[int] = mapped_column(BigInteger)
+    defective: Mapped[int] = mapped_column(BigInteger)
+    scrap: Mapped[int] = mapped_column(BigInteger)
+    channels: Mapped[int] = mapped_column(SmallInteger)
+    first_verdict: Mapped[int] = mapped_column(SmallInteger)
+    final_verdict: Mapped[int] = mapped_column(SmallInteger)
+    first_revision: Mapped[int] = mapped_column(SmallInteger)
+    final_revision: Mapped[int] = mapped_column(SmallInteger)
+    serial_root: Mapped[bytes] = mapped_column(LargeBinary)
+    content_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    route: Mapped[bytes] = mapped_column(LargeBinary)
+    open_offer: Mapped[int | None] = mapped_column(BigInteger)
+    position: Mapped[int] = mapped_column(BigInteger)
+    changed: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (
+        Index("ix_batches_position", "position"),
+        Index("ix_batches_producer", "producer", "position"),
+        Index("ix_batches_custodian", "custodian", "position"),
+        Index("ix_batches_gtin", "gtin", "position"),
+        Index("ix_batches_lot", "lot"),
+    )
+
+
+class BatchInput(Content):
+    """`batch` is made of `quantity` units of `input`; `place` is its place in the registration."""
+
+    __tablename__ = "batch_inputs"
+    batch: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    input: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    quantity: Mapped[int] = mapped_column(BigInteger)
+
+
+class Inspection(Content):
+    """A verdict as the inspector signed it."""
+
+    __tablename__ = "inspections"
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
+    batch: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    stage: Mapped[int] = mapped_column(SmallInteger)
+    verdict: Mapped[int] = mapped_column(SmallInteger)
+    revision: Mapped[int] = mapped_column(SmallInteger)
+    sample_size: Mapped[int] = mapped_column(BigInteger)
+    defects: Mapped[int] = mapped_column(BigInteger)
+    instrument: Mapped[bytes] = mapped_column(LargeBinary)
+    evidence: Mapped[bytes] = mapped_column(LargeBinary)
+    inspected_at: Mapped[int] = mapped_column(Unsigned64)
+    inspector: Mapped[bytes] = mapped_column(LargeBinary)
+    organisation: Mapped[int] = mapped_column(BigInteger)
+
+
+class Offer(Content):
+    """An offer of custody and what became of it."""
+
+    __tablename__ = "offers"
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
+    batch: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    from_organisation: Mapped[int] = mapped_column(BigInteger, index=True)
+    to_organisation: Mapped[int] = mapped_column(BigInteger, index=True)
+    offered_by: Mapped[bytes] = mapped_column(LargeBinary)
+    valid_until: Mapped[int] = mapped_column(Unsigned64)
+    state: Mapped[str] = mapped_column(String(10))
+    closed: Mapped[int | None] = mapped_column(BigInteger)
+    closed_by: Mapped[bytes | None] = mapped_column(LargeBinary)
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Policy(Content):
+    """What inspections of a stage must satisfy."""
+
+    __tablename__ = "policies"
+    stage: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    units_per_sample: Mapped[int] = mapped_column(BigInteger)
+    independent: Mapped[bool] = mapped_column(Boolean)
+    changed: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,77 @@
+"""Who may act and read, and the logs that they anchor."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Index, LargeBinary, SmallInteger, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chromatrace.index.models.base import Content, RowNumber, Unsigned64
+
+
+class Organisation(Content):
+    """An organisation."""
+
+    __tablename__ = "organisations"
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
+    kind: Mapped[int] = mapped_column(SmallInteger)
+    gln: Mapped[int] = mapped_column(BigInteger, index=True)
+    name: Mapped[str] = mapped_column(Text)
+    permitted_roles: Mapped[int] = mapped_column(BigInteger)
+    valid_until: Mapped[int] = mapped_column(Unsigned64)
+    active: Mapped[bool] = mapped_column(Boolean)
+    position: Mapped[int] = mapped_column(BigInteger)
+    changed: Mapped[int] = mapped_column(BigInteger)
+
+
+class Operator(Content):
+    """An operator's present appointment."""
+
+    __tablename__ = "operators"
+    address: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    organisation: Mapped[int] = mapped_column(BigInteger, index=True)
+    roles: Mapped[int] = mapped_column(BigInteger)
+    valid_until: Mapped[int] = mapped_column(Unsigned64)
+    active: Mapped[bool] = mapped_column(Boolean)
+    changed_by: Mapped[bytes] = mapped_column(LargeBinary)
+    changed: Mapped[int] = mapped_column(BigInteger)
+
+
+class Grant(Content):
+    """What a reader may read of an owner's product line (gtin 0: every line)."""
+
+    __tablename__ = "grants"
+    owner: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    reader: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    gtin: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    scopes: Mapped[int] = mapped_column(BigInteger)
+    valid_until: Mapped[int] = mapped_column(Unsigned64)
+    changed: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (Index("ix_grants_reader", "reader"),)
+
+
+class Channel(Content):
+    """A Merkle log."""
+
+    __tablename__ = "channels"
+    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    organisation: Mapped[int] = mapped_column(BigInteger, index=True)
+    name: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(Unsigned64)
+    root: Mapped[bytes | None] = mapped_column(LargeBinary)
+    anchored: Mapped[int | None] = mapped_column(BigInteger)
+    position: Mapped[int] = mapped_column(BigInteger)
+
+
+class Anchor(Content):
+    """An anchored head of a log."""
+
+    __tablename__ = "anchors"
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
+    channel: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int] = mapped_column(Unsigned64)
+    previous_size: Mapped[int] = mapped_column(Unsigned64)
+    root: Mapped[bytes] = mapped_column(LargeBinary)
+    first_time_ns: Mapped[int] = mapped_column(Unsigned64)
+    last_time_ns: Mapped[int] = mapped_column(Unsigned64)
+    by: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (Index("ix_anchors_channel", "channel", "size"),)
