@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.epcis.question import MAX_LIST
 from chromatrace import __version__
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.exchange.epcis.vocabulary import EVENT_TYPES
 
 Json = dict[str, Any]
+
+EXAMPLE_GTIN, EXAMPLE_LOT = "09521234543213", "L2410A"
+EXAMPLE_RECORD = "0x835725856059e9fbe6123d449b3033886f5a4979"
+"""Of a contract order `C-2026-001`."""
 
 _OBJECT: Json = {"type": "object"}
 _HASH: Json = {"type": "string", "pattern": "^0x[0-9a-f]{64}$"}
@@ -16,6 +22,13 @@ _RECORD_ID: Json = {"type": "string", "pattern": "^0x[0-9a-f]{40}$"}
 _GTIN: Json = {"type": "string", "pattern": "^[0-9]{14}$"}
 _NAME: Json = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[^\\x00-\\x1f\\x7f/]+$"}
 _TEXT: Json = {"type": "string", "minLength": 1, "maxLength": 300, "pattern": "^[^\\x00-\\x1f]+$"}
+_LIST: Json = {
+    "type": "string",
+    "maxLength": MAX_LIST,
+    "pattern": "^([^\\x00-\\x1f\\x7f,]+(,[^\\x00-\\x1f\\x7f,]+)*)?$",
+    "description": "a list by commas",
+}
+_TYPES = "|".join(sorted(EVENT_TYPES))
 _READER: Json = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9 ]{0,40}=x25519:[0-9a-f]{64}$"}
 _TIME: Json = {"type": "string", "format": "date-time"}
 _PROBLEM: Json = {
@@ -120,6 +133,9 @@ def _operation(summary: str, *parameters: Json, account: bool = True, **more: An
     refused = ["400", "404", "429", "503"]
     refused += ["401", "403"] if account else []
     refused += ["409", "413"] if "body" in more else []
+    for answer in responses.values():
+        if "links" in more:
+            answer["links"] = more["links"]
     responses |= {status: {"description": "refused", "content": problem} for status in sorted(refused)}
     made: Json = {"summary": summary, "parameters": list(parameters), "responses": responses}
     if "body" in more:
@@ -130,21 +146,35 @@ def _operation(summary: str, *parameters: Json, account: bool = True, **more: An
     return made
 
 
-def _query(name: str, schema: Json, *, required: bool = False) -> Json:
-    return {"name": name, "in": "query", "required": required, "schema": schema}
+def _links(parameter: str, member: str, *paths: str) -> Json:
+    """What an answer's `member` names is found at `paths`."""
+    given = {parameter: f"$response.body#/{member}"}
+    return {
+        path.rpartition("/")[2].strip("{}"): {
+            "operationRef": f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/get",
+            "parameters": given,
+        }
+        for path in paths
+    }
 
 
-def _path(name: str, schema: Json) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+def _query(name: str, schema: Json, *, required: bool = False, example: object = None) -> Json:
+    made = {"name": name, "in": "query", "required": required, "schema": schema}
+    return made if example is None else made | {"example": example}
+
+
+def _path(name: str, schema: Json, example: object = None) -> Json:
+    made = {"name": name, "in": "path", "required": True, "schema": schema}
+    return made if example is None else made | {"example": example}
 
 
 def _facts() -> Json:
     lot: Json = {"type": "string", "minLength": 1, "maxLength": 20, "pattern": "^[A-Za-z0-9_.-]+$"}
-    batch = _path("gtin", _GTIN), _path("lot", lot)
+    batch = _path("gtin", _GTIN, EXAMPLE_GTIN), _path("lot", lot, EXAMPLE_LOT)
     described = "What its page says: identity, state, inspections, custody, route"
     # A batch or unit that nobody registered has a page too, which says so.
     of_batch = _operation(f"A batch. {described}", *batch, account=False)
-    of_unit = _operation(f"A unit. {described}", *batch, _path("serial", lot), account=False)
+    of_unit = _operation(f"A unit. {described}", *batch, _path("serial", lot, "000007"), account=False)
     for one in (of_batch, of_unit):
         one["responses"]["404"]["content"] = one["responses"]["404"]["content"] | {"application/json": {}}
     return {
@@ -154,7 +184,7 @@ def _facts() -> Json:
         "/api/v1/organisations/{number}": {
             "get": _operation(
                 "One organisation, by its number on the chain",
-                _path("number", {"type": "integer", "minimum": 1, "maximum": 2**32}),
+                _path("number", {"type": "integer", "minimum": 1, "maximum": 2**32}, 1),
                 account=False,
             )
         },
@@ -170,7 +200,7 @@ def _records(record: Json) -> Json:
     schema, reader = _query("schema", _TEXT, required=True), _query("reader", {"type": "array", "items": _READER})
     page = _query("perPage", {"type": "integer", "minimum": 1, "maximum": 1000})
     after = _query("nextPageToken", {"type": "integer", "minimum": 0, "maximum": 10**9})
-    one, name = _path("record", _RECORD_ID), _path("name", _NAME)
+    one, name = _path("record", _RECORD_ID, EXAMPLE_RECORD), _path("name", _NAME)
     added = {
         "type": "object",
         "required": ["transaction", "schema", "key", "record", "digest"],
@@ -199,10 +229,16 @@ def _records(record: Json) -> Json:
         "/api/v1/records": {
             "get": _operation(
                 "Records about a product, or the one of a schema and key",
-                *(_query("product", _TEXT), _query("schema", _TEXT), _query("key", _TEXT), page, after),
+                *(_query("product", _TEXT, example="P-1"), _query("schema", _TEXT), _query("key", _TEXT), page, after),
                 answers={"200": listed},
             ),
-            "post": _operation("Add a record", reader, body={"application/json": record}, answers={"202": added}),
+            "post": _operation(
+                "Add a record",
+                reader,
+                body={"application/json": record},
+                answers={"202": added},
+                links=_links("record", "record", "/api/v1/records/{record}"),
+            ),
         },
         "/api/v1/records/import": {
             "post": _operation(
@@ -238,7 +274,8 @@ def _epcis() -> Json:
     behaviour = {"name": "GS1-Capture-Error-Behaviour", "in": "header", "schema": {"enum": ["rollback", "proceed"]}}
     question = [
         version,
-        *(_query(name, _TEXT) for name in ("MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep", "eventType")),
+        *(_query(name, _LIST) for name in ("MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep")),
+        _query("eventType", {"type": "string", "pattern": f"^(({_TYPES})(,({_TYPES}))*)?$"}),
         *(_query(name, _TIME) for name in ("GE_eventTime", "LT_eventTime")),
         _query("perPage", {"type": "integer", "minimum": 1, "maximum": 1000}),
         _query("nextPageToken", {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}),
@@ -256,6 +293,7 @@ def _epcis() -> Json:
                 *(version, behaviour, _query("visibility", {"enum": ["partners", "public"]})),
                 body={"application/json": captured, "application/ld+json": captured},
                 answers={"202": _JOB},
+                links=_links("captureID", "captureID", "/epcis/v2/capture/{captureID}"),
             )
         },
         "/epcis/v2/capture/{captureID}": {

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from flask import current_app, g
 from flask_limiter import Limiter
 
+from app.accounts import check_password
 from app.basic import credentials
 from app.config import PortalConfig
-from app.errors import LoginNeeded, RightsEnded
+from app.errors import LoginNeeded, RightMissing, RightsEnded
 from app.facts.batch import BatchReader
 from app.logins import Logins, Visitor
 from app.rights import Operator, ReadableLines
@@ -19,6 +21,7 @@ from app.services import CaptureRecorder, ChainPort
 from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.index import Index
 
@@ -71,6 +74,23 @@ def operator() -> Operator:
     found = Operator(visitor.address, visitor.account, organisation, here.chain.roles_of(visitor.address))
     g.operator = found
     return found
+
+
+def keystore_of(who: Operator, password: str) -> Path:
+    """The keystore with which an operator signs, by the account's password; the caller opens it for one action.
+
+    Raises `LoginRefused` for a wrong password, `InvalidInput` for a session without a key here, `RightMissing`.
+    """
+    if who.account is None:
+        raise InvalidInput("this session belongs to a wallet", field="password", hint="sign with the wallet instead")
+    account = check_password(portal().store, who.account, password)
+    if account.keystore is None:
+        raise InvalidInput(
+            "this account has no key here", field="password", hint="log in with the wallet that holds its key"
+        )
+    if account.address.lower() != who.address.lower():
+        raise RightMissing("the account's key has changed since you logged in", hint="log out and in again")
+    return portal().config.keys / account.keystore
 
 
 def _visitor() -> Visitor | None:

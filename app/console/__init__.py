@@ -1,4 +1,4 @@
-"""Operations at a glance, and goods by any key, for the consortium's own operators: read-only."""
+"""For the consortium's own operators: operations at a glance, goods by any key, recalls."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from flask import Blueprint, Flask, render_template
 from flask_limiter import Limiter
 
 from app.config import PortalConfig
-from app.console import goods
+from app.console import goods, recalls
 from app.facts.consensus import panel_facts
 from app.facts.parties import Party
 from app.franchisee.overview import row_of
 from app.portal import now_s, operator, portal
 from app.rights import CONSOLE_ROLES
+from app.security import limit_views
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.views import AnchorView, ChannelView
 
@@ -27,9 +28,12 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.add_url_rule("/console/find", "find", goods.find)
     blueprint.add_url_rule("/console/trace/<batch_id>", "trace", goods.trace)
     blueprint.add_url_rule("/console/impact/<batch_id>", "impact", goods.impact)
+    blueprint.add_url_rule("/console/recall/<batch_id>", "recall", recalls.recall, methods=["GET", "POST"])
     blueprint.add_url_rule("/console/orders/<path:contract>", "order", goods.order)
     app.register_blueprint(blueprint)
     app.add_url_rule("/graph.css", "graph_css", goods.style)
+    # A password is asked for again: it must not be guessed there.
+    limit_views(app, limiter, {"console.recall": config.login_limit}, methods=["POST"])
 
 
 def overview() -> str:

@@ -19,6 +19,7 @@ from chromatrace.domain.documents import BatchContent, Material
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.ledger_entries import kind_hash
+from chromatrace.domain.rights import Role
 from chromatrace.drawing import STYLE, Names, genealogy, svg
 from chromatrace.exchange.lookup import batches_with, key_in
 from chromatrace.index.genealogy import TraceStep, TraceView
@@ -26,7 +27,7 @@ from chromatrace.index.views import RecordView
 
 _SEARCHED = 1000
 """Newest batches in whose documents a serial is looked for."""
-_TRACED = 2000
+TRACED = 2000
 """Batches that a page traces; the command line goes further."""
 _SHOWN = 500
 """Rows of a table on a page; the CSV has them all."""
@@ -82,17 +83,17 @@ def find() -> Any:
 
 def trace(batch_id: str) -> Any:
     """A batch's genealogy both ways, as a picture and a table."""
-    batch, index = _parsed(batch_id), portal().index
+    batch, index = batch_of(batch_id), portal().index
     asks = (index.trace_back, index.trace_forward)
-    both = [_existing(ask(batch, max_batches=_TRACED)) for ask in asks]
+    both = [_existing(ask(batch, max_batches=TRACED)) for ask in asks]
     return render_template(
         "console/genealogy.html",
         batch=both[0].steps[0].batch,
         impact=None,
         picture=_picture(both),
         sections=[
-            ("What went into it", _rows(both[0])[1:]),
-            ("Where it went", _rows(both[1])[1:]),
+            ("What went into it", goods_rows(both[0])[1:]),
+            ("Where it went", goods_rows(both[1])[1:]),
         ],
         materials=_materials(both[:1]),
         truncated=any(view.truncated for view in both),
@@ -103,21 +104,22 @@ def trace(batch_id: str) -> Any:
 def impact(batch_id: str) -> Any:
     """What a recall of the batch would reach: to be seen before anybody recalls."""
     here, now = portal(), now_s()
-    found = here.index.recall_impact(_parsed(batch_id), max_batches=_TRACED)
+    found = here.index.recall_impact(batch_of(batch_id), max_batches=TRACED)
     if found is None:
-        raise _no_batch()
+        raise no_batch()
     if request.args.get("format") == "csv":
-        return _csv(_rows(found.trace))
+        return _csv(goods_rows(found.trace))
     return render_template(
         "console/genealogy.html",
         batch=found.trace.steps[0].batch,
         impact=found,
         holders=[(here.batches.party(holder.organisation, now), holder) for holder in found.holders],
         picture=_picture([found.trace]),
-        sections=[("Batches that it reaches", _rows(found.trace))],
+        sections=[("Batches that it reaches", goods_rows(found.trace))],
         materials={},
         truncated=found.truncated,
         most=_SHOWN,
+        may_recall=operator().has(Role.SUPERVISOR),
     )
 
 
@@ -141,21 +143,23 @@ def _readable(departments: Sequence[bytes]) -> list[bytes]:
     return [one for one in departments if here.chain.may_read_department(who.address, one)]
 
 
-def _parsed(text: str) -> BatchId:
+def batch_of(text: str) -> BatchId:
+    """The identifier in a path; `NotFound` where it is none."""
     try:
         raw = bytes.fromhex(text)
     except ValueError:
-        raise _no_batch() from None
+        raise no_batch() from None
     return BatchId(raw)
 
 
 def _existing(view: TraceView | None) -> TraceView:
     if view is None:
-        raise _no_batch()
+        raise no_batch()
     return view
 
 
-def _no_batch() -> NotFound:
+def no_batch() -> NotFound:
+    """What is said of a batch that nobody registered."""
     return NotFound("there is no such batch", field="batch_id")
 
 
@@ -167,7 +171,8 @@ def _content(step: TraceStep) -> BatchContent | None:
     return known[step.batch.batch_id]
 
 
-def _rows(view: TraceView) -> list[GoodsRow]:
+def goods_rows(view: TraceView) -> list[GoodsRow]:
+    """The batches of a trace as a table has them."""
     here, now = portal(), now_s()
     rows = []
     for step in view.steps:

@@ -11,8 +11,10 @@ from datetime import datetime
 from app.epcis.places import CAPTURED, CHAIN, Place
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.strict_json import time as checked_time
+from chromatrace.exchange.epcis.vocabulary import EVENT_TYPES
 
 MAX_PAGE = 1_000
+MAX_LIST = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,15 @@ class Question:
             raise InvalidInput(
                 "this parameter is not known", field=name, hint=f"known: {', '.join(sorted(_PARAMETERS))}"
             )
-        names = ("MATCH_anyEPC", "MATCH_anyEPCClass")
-        asked = [one for name in names for one in arguments.get(name, "").split(",") if one]
+        kinds = _listed(arguments, "eventType")
+        if strange := sorted(set(kinds) - EVENT_TYPES):
+            known = ", ".join(sorted(EVENT_TYPES))
+            raise InvalidInput(f"{strange[0]!r:.80} is no type of event", field="eventType", hint=f"known: {known}")
+        asked = _listed(arguments, "MATCH_anyEPC") + _listed(arguments, "MATCH_anyEPCClass")
         return cls(
             epcs=(*asked, *([epc] if epc else [])),
-            biz_steps=tuple(filter(None, arguments.get("EQ_bizStep", "").split(","))),
-            kinds=tuple(filter(None, arguments.get("eventType", "").split(","))),
+            biz_steps=_listed(arguments, "EQ_bizStep"),
+            kinds=kinds,
             since=_time(arguments, "GE_eventTime"),
             before=_time(arguments, "LT_eventTime"),
             per_page=_per_page(arguments.get("perPage", "30")),
@@ -53,6 +58,17 @@ _PARAMETERS = {
     "MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep", "eventType", "GE_eventTime", "LT_eventTime",
     "perPage", "nextPageToken",
 }  # fmt: skip
+
+
+def _listed(arguments: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The items of a list by commas; none where it is absent or empty."""
+    text = arguments.get(name, "")
+    if not text:
+        return ()
+    items = text.split(",")
+    if len(text) > MAX_LIST or not all(items) or any(ord(one) < 32 or ord(one) == 127 for one in text):
+        raise InvalidInput(f"a list by commas of at most {MAX_LIST:,} characters is needed", field=name)
+    return tuple(items)
 
 
 def _time(arguments: Mapping[str, str], name: str) -> int | None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from flask import jsonify, redirect, render_template, request, url_for
 
-from app.accounts import check_password
 from app.answers import wants_json
-from app.errors import LoginRefused, RightMissing, status_of
+from app.errors import LoginRefused, status_of
 from app.franchisee.overview import row_of
-from app.portal import now_s, operator, portal, readable
+from app.portal import keystore_of, now_s, operator, portal, readable
 from app.rights import CUSTODY_ROLES, OFFER_SCOPES
 from app.services import Outcome
 from app.store.actions import latest_action, remember, settle
-from app.store.models import Account, Action
+from app.store.models import Action
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.views import BatchView, OfferState, OfferView
@@ -59,24 +57,12 @@ def _act(batch_id: str, kind: str) -> Any:
 
 def _send(view: BatchView, found: OfferView, kind: str) -> str:
     here, who = portal(), operator()
-    if who.account is None:
-        raise InvalidInput("this session belongs to a wallet", field="password", hint="sign with the wallet instead")
     password = request.form.get("password", "")
-    keystore = _keystore(check_password(here.store, who.account, password), who.address)
+    keystore = keystore_of(who, password)
     offer_name = f"{found.offered.tx_hash.hex()}/{found.offered.log_index}"
     if kind == "accept":
         return here.chain.accept(view.batch_id, keystore, password, offer_name)
     return here.chain.refuse(view.batch_id, request.form.get("reason", ""), keystore, password, offer_name)
-
-
-def _keystore(account: Account, address: str) -> Path:
-    if account.keystore is None:
-        raise InvalidInput(
-            "this account has no key here", field="password", hint="log in with the wallet that holds its key"
-        )
-    if account.address.lower() != address.lower():
-        raise RightMissing("the account's key has changed since you logged in", hint="log out and in again")
-    return portal().config.keys / account.keystore
 
 
 def wallet_call(batch_id: str) -> Any:

@@ -12,8 +12,10 @@ from app.facts.status import Status, status_of
 from app.links import page_path
 from app.portal import now_s, operator, portal, readable
 from app.rights import OFFER_SCOPES
-from app.store.actions import open_actions
+from app.store.actions import RECALL, open_actions
+from app.store.models import Action
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.index.views import BatchView, GrantView, OfferView
 
@@ -53,6 +55,7 @@ def overview() -> str:
     """Offers, pending actions, and the newest batches of each group."""
     here, who, now = portal(), operator(), now_s()
     offers, withheld = waiting_offers()
+    under_way = open_actions(here.store, who.address)
     return render_template(
         "franchisee/overview.html",
         operator=who,
@@ -60,11 +63,18 @@ def overview() -> str:
         roles=[role.name.lower() for role in Role if role & who.roles and role.name],
         offers=offers,
         withheld=withheld,
-        actions=open_actions(here.store, who.address),
+        actions=[action for action in under_way if action.kind != RECALL],
+        recalls=_unsettled([action for action in under_way if action.kind == RECALL]),
         groups=[(group, title, _group(group, _SHORT, None)) for group, title in GROUPS.items()],
         grants=[(grant, here.batches.party(grant.owner, now), _scopes(grant.scopes)) for grant in _grants(now)],
         may_make_labels=who.has(Role.PRODUCER),
     )
+
+
+def _unsettled(recalls: list[Action]) -> list[Action]:
+    """Those whose batch the index does not have as recalled yet."""
+    views = {action.tx_hash: portal().index.batch(BatchId(action.batch_id)) for action in recalls}
+    return [action for action in recalls if (view := views[action.tx_hash]) is not None and not view.recalled]
 
 
 def batches(group: str) -> str:

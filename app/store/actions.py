@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from sqlalchemy import select
 
 from app.store.database import Store
 from app.store.models import Action
+from chromatrace.domain.identifiers import BatchId
+
+RECALL = "recall"
+_CHUNK = 500
 
 
 def remember(store: Store, tx_hash: str, address: str, batch_id: bytes, kind: str, now: int) -> None:
@@ -24,8 +30,37 @@ def remember(store: Store, tx_hash: str, address: str, batch_id: bytes, kind: st
             )
 
 
+def remember_recalls(store: Store, sent: Mapping[BatchId, str], address: str, now: int) -> None:
+    """Notes the recalls that were just handed over: batch to transaction."""
+    with store.begin() as session:
+        for batch, tx_hash in sent.items():
+            session.merge(
+                Action(
+                    tx_hash=tx_hash.lower(),
+                    address=address.lower(),
+                    batch_id=batch,
+                    kind=RECALL,
+                    state="pending",
+                    created_at=now,
+                )
+            )
+
+
+def recalls_of(store: Store, batches: Sequence[BatchId]) -> dict[bytes, Action]:
+    """The recall of each batch that was sent from here, whoever sent it: the one under way, else the newest."""
+    found: dict[bytes, Action] = {}
+    with store.begin() as session:
+        for start in range(0, len(batches), _CHUNK):
+            chosen = select(Action).where(Action.batch_id.in_(batches[start : start + _CHUNK]), Action.kind == RECALL)
+            for action in session.scalars(chosen.order_by(Action.created_at)):
+                known = found.get(action.batch_id)
+                if known is None or known.state != "pending":
+                    found[action.batch_id] = action
+    return found
+
+
 def open_actions(store: Store, address: str) -> list[Action]:
-    """The operator's actions that the index does not have yet, newest first."""
+    """The operator's actions that nobody has seen through yet, newest first."""
     with store.begin() as session:
         chosen = select(Action).filter_by(address=address.lower(), state="pending").order_by(Action.created_at.desc())
         return list(session.scalars(chosen))

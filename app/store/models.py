@@ -71,7 +71,7 @@ class Action(Base):
     address: Mapped[str] = mapped_column(String(42), index=True)
     batch_id: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
     kind: Mapped[str] = mapped_column(String(16))
-    """`accept` or `refuse`."""
+    """`accept`, `refuse` or `recall`."""
     state: Mapped[str] = mapped_column(String(16), default="pending")
     """`pending`, `done` or `failed`."""
     message: Mapped[str | None] = mapped_column(Text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -13,7 +14,12 @@ from chromatrace.cli.output import emit, json_option
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
-from chromatrace.domain.rights import SalesChannel
+from chromatrace.domain.recalling import Recallable, RecallPlan, recall_plan
+from chromatrace.domain.rights import OrganisationKind, SalesChannel
+
+if TYPE_CHECKING:
+    from chromatrace.chain.client import Call
+    from chromatrace.index.views import BatchView
 
 ZERO = bytes(32)
 
@@ -162,32 +168,57 @@ def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json
 @json_option
 @click.pass_obj
 def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: bool, as_json: bool) -> None:
-    """Recall a batch, for ever."""
-    from chromatrace.chain.commands import Parts, recall_descendants
+    """Recall a batch, for ever.
 
-    key = BatchKey.parse(gtin, lot)
-    receipts = [workspace.chain.send("BatchRegistry", "recall", key.batch_id, reason)]
-    recalled = [str(key)]
-    if descendants:
-        index = workspace.index
-        trace = index.trace_forward(key.batch_id)
-        links = trace.links if trace is not None else ()
-        for step in sorted(trace.steps if trace is not None else (), key=lambda step: step.depth):
-            if step.depth == 0 or step.batch.recalled:
-                continue
-            parent = next(link.input for link in links if link.batch == step.batch.batch_id)
-            found = step.batch
-            parts = Parts(
-                found.serial_root or ZERO,
-                found.content_digest,
-                found.route or ZERO,
-                index.inputs_of(found.batch_id),
-            )
-            receipts.append(workspace.chain.submit(recall_descendants(parent, [(found.batch_id, parts)], reason)))
-            recalled.append(str(step.batch.key))
-        if trace is not None and trace.truncated:
-            click.echo("there are more descendants than were traced: run this again", err=True)
-    emit(as_json, {"recalled": recalled, "transactions": [receipt.tx for receipt in receipts]})
+    With --descendants in an order that the contract takes, one transaction each; run it again to go on where it was
+    broken off. Batches that only supervisors of other organisations may recall are named.
+    """
+    from chromatrace.chain.commands import Parts, recall_descendants
+    from chromatrace.chain.commands import recall as recall_one
+    from chromatrace.domain.recalling import RecallStep
+
+    origin = BatchKey.parse(gtin, lot).batch_id
+    trace = workspace.index.trace_forward(origin) if descendants else None
+    if trace is None:
+        receipt = workspace.chain.submit(recall_one(origin, reason))
+        emit(as_json, {"recalled": [f"{gtin}/{lot}"], "not_entitled": [], "transactions": [receipt.tx]})
+        return
+    views = {step.batch.batch_id: step.batch for step in trace.steps}
+    plan = _recall_plan(workspace, list(views.values()))
+
+    def call(step: RecallStep) -> Call:
+        if step.parent is None:
+            return recall_one(step.batch, reason)
+        found = views[step.batch]
+        inputs = workspace.index.inputs_of(step.batch)
+        parts = Parts(found.serial_root or ZERO, found.content_digest, found.route or ZERO, inputs)
+        return recall_descendants(step.parent, [(step.batch, parts)], reason)
+
+    receipts = [workspace.chain.submit(call(step)) for step in plan.steps]
+    if trace.truncated:
+        click.echo("there are more descendants than were traced: run this again", err=True)
+    emit(
+        as_json,
+        {
+            "recalled": [str(views[step.batch].key) for step in plan.steps],
+            "not_entitled": [str(views[batch].key) for batch in plan.not_entitled],
+            "transactions": [receipt.tx for receipt in receipts],
+        },
+    )
+
+
+def _recall_plan(workspace: Workspace, views: Sequence[BatchView]) -> RecallPlan:
+    """As the signer's organisation may recall them."""
+    chain, index = workspace.chain, workspace.index
+    number = chain.read("Consortium", "operator", chain.sender)["organisation"]
+    everywhere = chain.read("Consortium", "organisation", number)["kind"] == OrganisationKind.AUTHORITY
+    goods = [
+        Recallable(
+            view.batch_id, view.producer, view.recalled, tuple(one.batch for one in index.inputs_of(view.batch_id))
+        )
+        for view in views
+    ]
+    return recall_plan(goods, None if everywhere else number)
 
 
 @batch.command()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.records.errors import VaultUnavailable
+from chromatrace.records.errors import VaultRefused, VaultUnavailable
 from chromatrace.records.sealing import Source
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _PART = 16 * 1024 * 1024
 """Bytes that are in memory while a large object goes to S3; 10,000 parts of it are the largest object."""
 _TEMPORARY = ".part-"
 _CONNECT_S, _READ_S = 10, 60
+_UNKNOWN_KEY = ("InvalidAccessKeyId", "InvalidToken", "ExpiredToken", "TokenRefreshRequired", "InvalidSecurity")
 
 
 class Blobs(Protocol):
@@ -136,7 +137,8 @@ class S3Blobs:
             )
         self._bucket = parts.hostname
         self._prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
-        self._client = _client(options.get("endpoint", "https://s3.amazonaws.com"), options.get("region"))
+        self._endpoint = options.get("endpoint", "https://s3.amazonaws.com")
+        self._client = _client(self._endpoint, options.get("region"))
 
     def write(self, name: str, pieces: Iterable[bytes]) -> None:
         """See `Blobs`. An upload that breaks off is given up on the server's side too."""
@@ -184,35 +186,88 @@ class S3Blobs:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        from minio.error import MinioException
+        from minio.error import MinioException, S3Error
         from urllib3.exceptions import HTTPError
 
         try:
             yield
+        except S3Error as error:
+            raise self._refused(str(error.code)) from error
         except (MinioException, HTTPError, OSError) as error:
-            code = getattr(error, "code", None)
             raise VaultUnavailable(
-                f"the bucket {self._bucket!r} does not answer as it should: {code or error}",
+                f"nothing that speaks S3 answers at {self._endpoint}: {error}"[:300],
                 field="vault_url",
-                hint="is the endpoint right, does the bucket exist, do the credentials allow it?",
+                hint="is the endpoint right, and is its server up?",
             ) from error
+
+    def _refused(self, code: str) -> VaultUnavailable:
+        """The server's refusal in our words, naming what to put right."""
+        said = f"({code})"
+        if code == "NoSuchBucket":
+            return VaultUnavailable(
+                f"there is no bucket {self._bucket!r} at {self._endpoint} {said}",
+                field="vault_url",
+                hint="make the bucket first; it is never made from here",
+            )
+        if code in _UNKNOWN_KEY:
+            return VaultRefused(
+                f"{self._endpoint} does not know the access key {said}",
+                field="AWS_ACCESS_KEY_ID",
+                hint="is the key of this server, and not yet withdrawn?",
+            )
+        if code == "SignatureDoesNotMatch":
+            return VaultRefused(
+                f"{self._endpoint} does not take the signature: the secret is not that of the access key {said}",
+                field="AWS_SECRET_ACCESS_KEY",
+                hint="is it whole? a region other than the server's has the same effect",
+            )
+        if code == "RequestTimeTooSkewed":
+            return VaultRefused(
+                f"the clocks here and at {self._endpoint} differ too much {said}", field="clock", hint="set the clock"
+            )
+        if code in ("AccessDenied", "AllAccessDisabled", "AccountProblem"):
+            return VaultRefused(
+                f"the credentials may not do this in the bucket {self._bucket!r} {said}",
+                field="vault_url",
+                hint="they need to list the bucket, and to get, put and delete its objects",
+            )
+        return VaultUnavailable(
+            f"the bucket {self._bucket!r} at {self._endpoint} does not answer as it should {said}",
+            field="vault_url",
+            hint="the server's log says more",
+        )
 
 
 def _client(endpoint: str, region: str | None) -> Minio:
     """Its library is loaded here, so that a store on disk does not wait for it."""
     from minio import Minio
+    from minio.credentials.credentials import Credentials
     from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider
     from urllib3 import PoolManager, Retry, Timeout
 
     where = urlsplit(endpoint)
     if where.scheme not in ("http", "https") or not where.netloc or where.path.strip("/") or where.query:
         raise InvalidInput(f"an endpoint such as https://s3.example.com is needed, got {endpoint!r}", field="vault_url")
+
+    class _Credentials(ChainedProvider):
+        """Says what is missing where there are none."""
+
+        def retrieve(self) -> Credentials:
+            try:
+                return super().retrieve()
+            except ValueError as error:
+                raise VaultRefused(
+                    "there are no credentials for the bucket",
+                    field="AWS_ACCESS_KEY_ID",
+                    hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write ~/.aws/credentials",
+                ) from error
+
     retries = Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504])
     return Minio(
         where.netloc,
         secure=where.scheme == "https",
         region=region or "us-east-1",
-        credentials=ChainedProvider([EnvAWSProvider(), AWSConfigProvider()]),
+        credentials=_Credentials([EnvAWSProvider(), AWSConfigProvider()]),
         http_client=PoolManager(timeout=Timeout(connect=_CONNECT_S, read=_READ_S), retries=retries, maxsize=10),
     )
 

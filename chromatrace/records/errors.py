@@ -15,7 +15,8 @@ NotFound
 IntegrityError
 └── ContentChanged              stored bytes are not those that were put there
 Unavailable
-└── VaultUnavailable            the disk refuses
+└── VaultUnavailable            the disk or the bucket's server does not answer
+    └── VaultRefused            the bucket's server does not take our credentials, or not for this
 """
 
 from __future__ import annotations
@@ -60,4 +61,8 @@ class ContentChanged(IntegrityError):
 
 
 class VaultUnavailable(Unavailable):
-    """The content store's disk refuses."""
+    """The content store's disk or server does not answer as it should; `field` is what to put right."""
+
+
+class VaultRefused(VaultUnavailable):
+    """The bucket's server does not take our credentials, or does not let them do this."""

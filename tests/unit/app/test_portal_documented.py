@@ -37,7 +37,7 @@ def test_every_json_route_stands_in_the_openapi_document(config):
         "/api/v1/batches/{gtin}/{lot}/{serial}": None,
         "/api/v1/batches/{gtin}/{lot}": "/api/v1/batches/<gtin>/<path:rest>",
     }
-    converters = {"number": "int:number", "epc": "path:epc", "captureID": "identifier"}
+    converters = {"number": "int:number", "record": "record:record", "epc": "path:epc", "captureID": "identifier"}
     told = set()
     for path, operations in described["paths"].items():
         plain = renamed.get(path, re.sub(r"{(\w+)}", lambda found: f"<{converters.get(found[1], found[1])}>", path))

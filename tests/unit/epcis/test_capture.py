@@ -234,6 +234,14 @@ def test_questions(client, acting):
     assert asked(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
     assert asked(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
     assert asked(eventType="AggregationEvent") == []
+    for wrong in (
+        {"eventType": "Event"},
+        {"EQ_bizStep": "a,,b"},
+        {"EQ_bizStep": "a\x0fb"},
+        {"MATCH_anyEPC": "x" * 8_001},
+    ):
+        refused = client.get("/epcis/v2/events", query_string=wrong)
+        assert (refused.status_code, refused.json["field"]) == (400, next(iter(wrong)))
     assert asked("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
     assert asked(f"/epcis/v2/epcs/{other}/events") == [2]
     for query in ({"perPage": "0"}, {"perPage": "x"}, {"GE_eventTime": "now"}, {"nextPageToken": "?"}, {"order": "1"}):

@@ -54,3 +54,16 @@ def bucket(s3_server, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setitem(os.environ, name, "S3RVER")
     return lambda: f"s3://vault/{uuid.uuid4().hex}?endpoint=http://127.0.0.1:{s3_server}"
+
+
+@pytest.fixture
+def gate(s3_server, monkeypatch):
+    """An account on the S3 server whose secret is checked (see `signed_gate`), and set in the environment."""
+    from signed_gate import Gate
+
+    made = Gate(s3_server, "ACCOUNT", "its secret")
+    monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", "ACCOUNT")
+    monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "its secret")
+    monkeypatch.delitem(os.environ, "AWS_SESSION_TOKEN", raising=False)
+    yield made
+    made.close()

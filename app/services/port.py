@@ -1,37 +1,34 @@
-"""The one command port: every question of rights to the chain, and every write, goes through here.
-
-No other module of the portal imports `chromatrace.chain`. A key is unlocked by its owner's password for one action and
-forgotten with it; the portal never holds an unlocked one.
-"""
+"""Questions of rights, writes in the name of an operator, and what became of them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.errors import LoginRefused, RightsEnded, RightsUnknown
-from chromatrace.chain.abi import contract
+from app.services.recalls import recall_calls
+from app.services.records import CaptureRecorder, RecordWriter
+from chromatrace.chain.abi import contract, decode_revert, revert_data
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.commands import accept_custody, keyed, refuse_custody
+from chromatrace.chain.commands import Parts, accept_custody, keyed, refuse_custody
 from chromatrace.chain.errors import (
     ChainUnavailable,
     ContractRefusal,
     InclusionTimeout,
-    KeyReused,
+    InsufficientFunds,
     RpcError,
     WrongDeployment,
 )
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.records import CallState
 from chromatrace.chain.rpc import RpcClient
-from chromatrace.chain.signer import Signer, create_keystore, keystore_signer
-from chromatrace.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
+from chromatrace.chain.signer import Signer, keystore_signer
+from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.domain.identifiers import BatchId, Gtin
-from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
+from chromatrace.domain.recalling import RecallStep
 from chromatrace.domain.rights import Role, Scope
 
 log = logging.getLogger(__name__)
@@ -157,9 +154,48 @@ class ChainPort:
         data = contract(call.contract).encode(call.function, *call.args)
         return WalletCall(self._manifest.address(call.contract), f"0x{data.hex()}", self.chain_id)
 
-    def _send(self, keystore: Path, password: str, call: Call) -> str:
+    def recall(
+        self, steps: Sequence[RecallStep], parts: Mapping[BatchId, Parts], reason: str, keystore: Path, password: str
+    ) -> dict[BatchId, str]:
+        """Recalls batches in the order of `steps`, each in a transaction of its own; their hashes.
+
+        All are signed at once, with nonces in that order, so that each follows its parent. Raises what the contract
+        would refuse the first with, before anything is signed; `InsufficientFunds`.
+        """
+        calls = recall_calls(steps, parts, checked_reason(reason))
+        signer = self._signer(keystore, password)
+        self.simulate_as(signer.address, calls[0])
+        calls = [keyed(call, f"{signer.address}:{call.key}") for call in calls]
+        self.carry()  # what has failed meanwhile may be sent again
         try:
-            signer = keystore_signer(keystore, password)
+            self._chain.with_signer(signer).send_many(calls, wait=False, check=False)
+        except (InclusionTimeout, InsufficientFunds):
+            # What is signed is kept, and `carry` sends it; where nothing is, nothing was taken.
+            if not self._kept(calls[0]):
+                raise
+        kept = {step.batch: self._kept(call) for step, call in zip(steps, calls, strict=True)}
+        return {batch: tx_hash for batch, tx_hash in kept.items() if tx_hash}
+
+    def _kept(self, call: Call) -> str | None:
+        """The hash of the transaction that the outbox has for a call."""
+        kept = self._outbox.by_key(call.key or "")
+        return None if kept is None or kept.tx_hash is None else f"0x{kept.tx_hash.hex()}"
+
+    def _send(self, keystore: Path, password: str, call: Call) -> str:
+        signer = self._signer(keystore, password)
+        call = keyed(call, f"{signer.address}:{call.key}")
+        try:
+            return self._chain.with_signer(signer).submit(call, wait=False).tx
+        except InclusionTimeout:
+            # Signed and kept: `carry` sends it when the node is back, so it is not refused.
+            kept = self._kept(call)
+            if kept is None:
+                raise
+            return kept
+
+    def _signer(self, keystore: Path, password: str) -> Signer:
+        try:
+            return keystore_signer(keystore, password)
         except InvalidInput as error:
             if error.field == "password":
                 raise LoginRefused("the password is wrong", field="password", hint="nothing was sent") from error
@@ -169,15 +205,6 @@ class ChainPort:
                 field="keystore",
                 hint="nothing was sent; tell the portal's operator",
             ) from error
-        key = f"{signer.address}:{call.key}"
-        try:
-            return self._chain.with_signer(signer).submit(keyed(call, key), wait=False).tx
-        except InclusionTimeout:
-            # Signed and kept: `carry` sends it when the node is back, so it is not refused.
-            kept = self._outbox.by_key(key)
-            if kept is None or kept.tx_hash is None:
-                raise
-            return "0x" + kept.tx_hash.hex()
 
     def carry(self) -> int:
         """Sends again what was accepted and no block has yet, whatever died meanwhile; how many are under way."""
@@ -223,92 +250,22 @@ class ChainPort:
         if receipt is None:
             return Outcome(included=False, succeeded=None, message=None)
         succeeded = int(receipt["status"], 16) == 1
-        message = None if succeeded else "the contract refused it; the offer or your rights changed in the meantime"
+        message = None if succeeded else self._why(tx_hash, receipt["blockNumber"])
         return Outcome(included=True, succeeded=succeeded, message=message)
+
+    def _why(self, tx_hash: str, block: str) -> str:
+        """The contract's words, by trying the transaction again on the state that its block left."""
+        sent = self._rpc.call("eth_getTransactionByHash", tx_hash)
+        fields = {"from": sent["from"], "to": sent["to"], "data": sent["input"]}
+        answer = self._rpc.batch_outcomes([("eth_call", [fields, block])])[0]
+        data = revert_data(answer.data) if isinstance(answer, RpcError) else b""
+        words = f": {decode_revert(data).message}" if data else ""
+        return f"the contract refused it{words}"
 
     def close(self) -> None:
         """Closes the connections."""
         self._outbox.close()
         self._rpc.close()
-
-
-class RecordWriter:
-    """What `chromatrace.records.desk` asks of the chain. To append, it must be `unlocked` first."""
-
-    def __init__(self, port: ChainPort, address: str) -> None:
-        self._port, self._address = port, address
-        self._unlocked: tuple[Path, str] | None = None
-
-    def unlock(self, keystore: Path, password: str) -> None:
-        """Names the key that signs."""
-        self._unlocked = keystore, password
-
-    def may_read(self, department: bytes) -> bool:
-        """Whether the operator may read a department now."""
-        return bool(self._port.read("ProcessLedger", "mayReadDepartment", department, self._address))
-
-    def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
-        """Raises what the contract would refuse the append with."""
-        self._port.simulate_as(self._address, self._call(department, kind, packed))
-
-    def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
-        """Appends, and returns the transaction's id at once: the outbox has it."""
-        assert self._unlocked is not None
-        # The first record's id is the key: the same record sent twice, before the index has it, is refused.
-        call = keyed(self._call(department, kind, packed), f"record:{packed[:20].hex()}")
-        try:
-            return self._port.send(*self._unlocked, call)
-        except KeyReused as error:
-            raise Conflict(
-                "this record is on its way to the chain already", field="", hint="records are never changed"
-            ) from error
-
-    def _call(self, department: bytes, kind: bytes, packed: bytes) -> Call:
-        return Call("ProcessLedger", "appendRecords", (department, kind, packed))
-
-
-CAPTURE_KIND = "epcis.capture"
-CAPTURE_SCHEMA = "chromatrace.record/epcis.capture/1"
-
-
-class CaptureRecorder:
-    """Appends a department record for each captured EPCIS document: its digest is the SHA-256 of the document's bytes.
-
-    The record's key is that digest as text, its subjects are the batches (`GTIN/lot`) or product lines that the
-    document names. The outbox takes each document once, however often it is asked to.
-    """
-
-    def __init__(self, chain: Chain, department: str) -> None:
-        self._chain = chain
-        self._name = department
-        self._department: bytes | None = None
-
-    def __call__(self, digest: bytes, products: Sequence[str]) -> str | None:
-        """The transaction, once a block has it; None while it is under way."""
-        key = f"0x{digest.hex()}"
-        record = record_id(CAPTURE_KIND, key)
-        entries = [LedgerEntry(record, subject_id(product), None, digest) for product in products or (key,)]
-        args = (self._in(), kind_hash(CAPTURE_SCHEMA), pack(entries))
-        call = Call("ProcessLedger", "appendRecords", args, f"{CAPTURE_KIND}:{key}")
-        receipt = self._chain.submit(call, wait=False)
-        return receipt.tx if receipt.state in (CallState.INCLUDED, CallState.FINAL) else None
-
-    def resume(self) -> None:
-        """Goes on with what an earlier process left, at a higher fee where it is due."""
-        self._chain.resume()
-
-    def _in(self) -> bytes:
-        if self._department is None:
-            organisation = self._chain.read("Consortium", "operator", self._chain.sender)["organisation"]
-            found = bytes(self._chain.read("ProcessLedger", "departmentIdOf", organisation, self._name))
-            if not self._chain.read("ProcessLedger", "department", found)["organisation"]:
-                raise NotFound(
-                    f"organisation {organisation} has no department {self._name!r} on the chain",
-                    field="capture_department",
-                    hint=f"an administrator opens it: `chromatrace record open {self._name!r}`",
-                )
-            self._department = found
-        return self._department
 
 
 def checked_reason(reason: str) -> str:
@@ -321,35 +278,3 @@ def checked_reason(reason: str) -> str:
             hint="say in a sentence why; it stands on the chain for ever, so name no person",
         )
     return text
-
-
-def new_keystore(path: Path, password: str) -> str:
-    """Makes an operator key, encrypted under `password`; its address."""
-    return str(create_keystore(path, password).address)
-
-
-def adopt_keystore(path: Path, password: str, private_key: bytes) -> str:
-    """Encrypts an existing key under `password`; its address."""
-    return str(create_keystore(path, password, key=private_key).address)
-
-
-def dev_addresses() -> frozenset[str]:
-    """Addresses whose keys are published with the development chains, lower case."""
-    return _PUBLISHED
-
-
-_PUBLISHED = frozenset(
-    {
-        "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
-        "0x70997970c51812dc3a010c7d01b50e0d17dc79c8",
-        "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc",
-        "0x90f79bf6eb2c4f870365e785982e1f101e93b906",
-        "0x15d34aaf54267db7d7c367839aaf71a00a2c6a65",
-        "0x9965507d1a55bcc2695c58ba16fb37d819b0a4dc",
-        "0x976ea74026e726554db657fa54763abd0c3a0aa9",
-        "0x14dc79964da2c08b23698b3d3cc7ca32193d9955",
-        "0x23618e81e3f5cdf7f54c3d65f7fbc0abf5b21e8f",
-        "0xa0ee7a142d267c1f36714e4a8f75612f20a79720",
-    }
-)
-"""The ten first addresses of Anvil's mnemonic; a test derives them anew."""

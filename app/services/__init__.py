@@ -1,0 +1,25 @@
+"""The one command port: every question of rights to the chain, and every write, goes through here.
+
+No other package of the portal imports `chromatrace.chain`. A key is unlocked by its owner's password for one action and
+forgotten with it; the portal never holds an unlocked one.
+"""
+
+from app.services.keys import adopt_keystore, dev_addresses, new_keystore
+from app.services.port import MAX_REASON, ChainPort, Key, Outcome, WalletCall, checked_reason
+from app.services.records import CaptureRecorder, RecordWriter
+from chromatrace.chain.commands import Parts
+
+__all__ = [
+    "MAX_REASON",
+    "CaptureRecorder",
+    "ChainPort",
+    "Key",
+    "Outcome",
+    "Parts",
+    "RecordWriter",
+    "WalletCall",
+    "adopt_keystore",
+    "checked_reason",
+    "dev_addresses",
+    "new_keystore",
+]
