@@ -45,6 +45,11 @@ _PROBLEM: Json = {
         "hint": {"type": "string"},
     },
 }
+_REFUSAL: Json = {
+    "type": "object",
+    "required": ["error", "message"],
+    "properties": {name: {"type": "string"} for name in ("error", "message", "field", "hint")},
+}
 _ENTRY: Json = {
     "type": "object",
     "required": ["record", "department", "digest", "transaction", "block", "time", "subject", "number"],
@@ -83,12 +88,27 @@ _JOB: Json = {
 }
 _REPORT: Json = {
     "type": "object",
-    "required": ["taken", "refused", "transactions", "refusals"],
+    "required": ["taken", "refused", "known", "transactions", "refusals"],
     "properties": {
         "taken": {"type": "integer"},
         "refused": {"type": "integer"},
+        "known": {"type": "integer", "description": "refused rows whose record was there or on its way already"},
         "transactions": {"type": "array", "items": _HASH},
-        "refusals": {"type": "array", "items": _OBJECT},
+        "refusals": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["line", "error", "message"],
+                "properties": {
+                    "line": {"type": "integer", "minimum": 1},
+                    "error": {"type": "string"},
+                    "message": {"type": "string"},
+                    "field": {"type": "string", "description": "a JSON pointer into the row"},
+                },
+            },
+        },
+        "stopped": {"$ref": "#/components/schemas/Refusal"},
+        "left": {"type": "integer", "description": "rows that were not appended, where it was stopped"},
     },
 }
 _EVENTS: Json = {
@@ -112,7 +132,7 @@ def document(base_url: str, title: str, kinds: Sequence[RecordKind]) -> Json:
         "servers": [{"url": base_url}],
         "paths": _facts() | _records(record) | _epcis(),
         "components": {
-            "schemas": {"Problem": _PROBLEM, **schemas},
+            "schemas": {"Problem": _PROBLEM, "Refusal": _REFUSAL, **schemas},
             "securitySchemes": {"account": {"type": "http", "scheme": "basic"}},
         },
     }

@@ -28,7 +28,8 @@ def open_desk() -> tuple[Desk, RecordWriter]:
     here, acting = portal(), operator()
     if not here.kinds:
         raise NotFound("this portal serves no plant's records", field="plant")
-    writer = here.chain.record_writer(acting.address)
+    lock = here.config.data_folder / "records.lock"
+    writer = here.chain.record_writer(acting.address, lambda: here.index.head().indexed_block, lock)
     vault = Vault(here.config.vault_place)
     return Desk(Catalogue(here.kinds), here.index, writer, vault, acting.organisation), writer
 

@@ -28,12 +28,14 @@ from chromatrace.domain.strict_json import members
 from chromatrace.records.bulk import rows
 from chromatrace.records.desk import Desk
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument, parse
-from chromatrace.records.errors import ContentNotFound, InvalidRecord, KeyMissing
+from chromatrace.records.errors import ContentNotFound, InvalidRecord, KeyMissing, RecordUnderWay
 from chromatrace.records.importing import Report, append_rows, check_rows
 from chromatrace.records.reader_key import Reader
 
 MAX_PAGE = 1_000
 BATCH = 500
+MAX_IMPORT = 64 * 1024 * 1024
+"""Bytes of a table; larger ones are imported in parts, or by the command line."""
 _TABLES = {"text/csv": ".csv", "application/x-ndjson": ".jsonl"}
 
 
@@ -53,8 +55,11 @@ def add() -> Any:
     desk, kind = writing_desk(given.get("schema"))
     entitled = readers(kind.department)
     prepared = desk.prepare(desk.document(kind, given, {}))
-    transaction = desk.add([prepared], entitled, {})
     made = prepared.document
+    try:
+        transaction = desk.add([prepared], entitled, {})
+    except RecordUnderWay as error:
+        raise RecordUnderWay(error.records, field=f"/{kind.key[0]}") from error
     answer = jsonify(
         {
             "transaction": transaction,
@@ -76,7 +81,7 @@ def take_rows() -> Any:
     ending = _TABLES[_need_type(*_TABLES)]
     desk, kind = writing_desk(request.args.get("schema"), "schema")
     entitled = readers(kind.department)
-    request.max_content_length = portal().config.max_file_bytes
+    request.max_content_length = MAX_IMPORT
     report = Report()
     with tempfile.TemporaryDirectory(prefix="chromatrace-import-") as folder:
         table = Path(folder) / f"body{ending}"

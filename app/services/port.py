@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,9 +210,13 @@ class ChainPort:
         """Sends again what was accepted and no block has yet, whatever died meanwhile; how many are under way."""
         return self._chain.carry()
 
-    def record_writer(self, address: str) -> RecordWriter:
-        """Department records as `address` may read and write them."""
-        return RecordWriter(self, address)
+    def record_writer(self, address: str, indexed: Callable[[], int], lock: Path) -> RecordWriter:
+        """Department records as `address` may read and write them; see `RecordWriter`."""
+        return RecordWriter(self, address, indexed, lock)
+
+    def calldata_since(self, label: str, block: int) -> list[bytes]:
+        """What was sent from here, such as `ProcessLedger.appendRecords`, and no block up to `block` has."""
+        return self._outbox.data_since(label, block)
 
     def read(self, name: str, function: str, *args: Any) -> Any:
         """A view function of one of our contracts; `RightsUnknown` where the chain does not answer."""

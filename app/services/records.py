@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fcntl
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chromatrace.chain.abi import contract
 from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.commands import keyed
-from chromatrace.chain.errors import KeyReused
 from chromatrace.chain.records import CallState
-from chromatrace.domain.errors import Conflict, NotFound
-from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
+from chromatrace.domain.errors import NotFound
+from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id, unpack
+from chromatrace.records.errors import RecordUnderWay
 
 if TYPE_CHECKING:
     from app.services.port import ChainPort
 
 
-class RecordWriter:
-    """What `chromatrace.records.desk` asks of the chain. To append, it must be `unlocked` first."""
+_LABEL = "ProcessLedger.appendRecords"
 
-    def __init__(self, port: ChainPort, address: str) -> None:
+
+class RecordWriter:
+    """What `chromatrace.records.desk` asks of the chain. To append, it must be `unlocked` first.
+
+    indexed  the block that the index has reached
+    lock     a file by which the portal's workers append one after another
+    A record that was taken here and is not in the index yet is refused with `RecordUnderWay`, whoever sends it again.
+    """
+
+    def __init__(self, port: ChainPort, address: str, indexed: Callable[[], int], lock: Path) -> None:
         self._port, self._address = port, address
+        self._indexed, self._lock = indexed, lock
         self._unlocked: tuple[Path, str] | None = None
 
     def unlock(self, keystore: Path, password: str) -> None:
@@ -35,18 +47,27 @@ class RecordWriter:
     def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
         """Raises what the contract would refuse the append with."""
         self._port.simulate_as(self._address, self._call(department, kind, packed))
+        self._need_new(packed)
 
     def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
         """Appends, and returns the transaction's id at once: the outbox has it."""
         assert self._unlocked is not None
-        # The first record's id is the key: the same record sent twice, before the index has it, is refused.
-        call = keyed(self._call(department, kind, packed), f"record:{packed[:20].hex()}")
-        try:
+        call = keyed(self._call(department, kind, packed), f"record:{sha256(packed).hexdigest()}")
+        with self._lock.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._need_new(packed)
             return self._port.send(*self._unlocked, call)
-        except KeyReused as error:
-            raise Conflict(
-                "this record is on its way to the chain already", field="", hint="records are never changed"
-            ) from error
+
+    def _need_new(self, packed: bytes) -> None:
+        """Raises `RecordUnderWay` for records that the outbox has and the index has not."""
+        known = {
+            entry.record
+            for data in self._port.calldata_since(_LABEL, self._indexed())
+            for entry in unpack(contract("ProcessLedger").decode_input(data)[1]["records"])
+        }
+        twice = known & {entry.record for entry in unpack(packed)}
+        if twice:
+            raise RecordUnderWay(twice)
 
     def _call(self, department: bytes, kind: bytes, packed: bytes) -> Call:
         return Call("ProcessLedger", "appendRecords", (department, kind, packed))

@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS calls (
     revert BLOB
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS calls_nonce ON calls (sender, nonce) WHERE nonce IS NOT NULL;
+CREATE INDEX IF NOT EXISTS calls_block ON calls (block_number);
 CREATE INDEX IF NOT EXISTS calls_open ON calls (sender, state) WHERE state NOT IN ('final', 'failed');
 CREATE TABLE IF NOT EXISTS attempts (
     id INTEGER PRIMARY KEY,
@@ -261,6 +262,16 @@ class Outbox(Closing):
                 (sender, *states),
             ).fetchall()
         return [_entry(row) for row in rows]
+
+    def data_since(self, label: str, block: int) -> list[bytes]:
+        """Calldata of every call of that label that has not failed and that no block up to `block` has."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT data FROM calls WHERE label = ? AND state != 'failed' "
+                "AND (block_number IS NULL OR block_number > ?)",
+                (label, block),
+            ).fetchall()
+        return [row[0] for row in rows]
 
     def senders(self) -> list[str]:
         """Who has calls that are not final yet."""

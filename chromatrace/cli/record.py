@@ -136,7 +136,8 @@ def import_(
     """Add a record for each row of a CSV or JSON-lines file.
 
     A row that is refused is reported with its line and field, and the rest is taken; the exit status is 1 then. Run
-    again, rows that are recorded already are refused as such. Lists are written a;b, quantities P-1:2;P-2:1.
+    again after anything: rows that are recorded already are refused as such, and nothing is recorded twice. Lists are
+    written a;b, quantities P-1:2;P-2:1.
     """
     from chromatrace.cli.record_desk import open_desk
     from chromatrace.records.bulk import rows
@@ -157,10 +158,13 @@ def import_(
         for line, refusal in report.refusals[:_MAX_SHOWN]:
             err.print(f"line {line}, {refusal.field or '/'}: {refusal.message}", highlight=False, markup=False)
         if report.refusals:
-            err.print(f"{len(report.refusals):,} refused; everything else is taken", highlight=False)
+            known = f", {report.known:,} of them recorded already" if report.known else ""
+            err.print(f"{len(report.refusals):,} refused{known}; everything else is taken", highlight=False)
+        if report.stopped is not None:
+            err.print(f"{report.left:,} rows are left: {report.stopped}; run it again", highlight=False)
 
     emit(as_json, report.as_dict(), human)
-    if report.refusals:
+    if report.refusals or report.stopped is not None:
         raise SystemExit(1)
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.record_kinds import FieldType, RecordKind
-from chromatrace.records.document import parse
+from chromatrace.records.document import MAX_DOCUMENT, parse
 from chromatrace.records.errors import InvalidRecord
+
+_MOST_LINE = MAX_DOCUMENT + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,16 @@ def rows(path: Path, kind: RecordKind) -> Iterator[Row]:
 
 def _json_lines(path: Path) -> Iterator[Row]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        number = 0
+        while line := file.readline(_MOST_LINE):
+            number += 1
+            while not line.endswith(b"\n") and (rest := file.readline(_MOST_LINE)):
+                # Of a line that is too long whatever it says, no more is kept than shows that.
+                line = line[:_MOST_LINE] + rest[-1:]
             if not line.strip():
                 continue
             try:
-                yield Row(number, parse(line))
+                yield Row(number, parse(line.rstrip(b"\r\n")))
             except InvalidRecord as refusal:
                 yield Row(number, refusal=refusal)
 

@@ -6,6 +6,7 @@ InvalidInput
 │   └── UnknownPreceding        it goes on from a record that is not there
 Conflict
 └── RecordExists                there is a record of that kind and key already
+    └── RecordUnderWay          it was taken, and no block that the index has contains it yet
 NotAuthorised
 ├── RecordNotReadable           the caller may not read this, or it is not there: which of them is not said
 └── KeyMissing                  no key of this reader opens the document
@@ -21,7 +22,10 @@ Unavailable
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, NotAuthorised, NotFound, Unavailable
+from chromatrace.domain.ledger_entries import RecordId
 
 
 class InvalidRecord(InvalidInput):
@@ -38,6 +42,18 @@ class UnknownPreceding(InvalidRecord):
 
 class RecordExists(Conflict):
     """A record of that kind and key is there already."""
+
+
+class RecordUnderWay(RecordExists):
+    """Records that were taken and are on their way to the chain: `records`."""
+
+    def __init__(self, records: Iterable[RecordId], *, field: str = "") -> None:
+        super().__init__(
+            "this record is on its way to the chain already",
+            field=field,
+            hint="records are never changed; it shows when the index has its block",
+        )
+        self.records = frozenset(records)
 
 
 class RecordNotReadable(NotAuthorised):

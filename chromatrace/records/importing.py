@@ -10,34 +10,60 @@ from chromatrace.domain.errors import ChromaTraceError
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.records.bulk import Row
 from chromatrace.records.desk import Desk
+from chromatrace.records.errors import RecordExists, RecordUnderWay
 from chromatrace.records.preparation import Pending, Prepared
 from chromatrace.records.reader_key import Reader
 
 
 @dataclass
 class Report:
-    """What became of the rows. `refusals`: line, counted from 1, and why."""
+    """What became of the rows. `refusals`: line, counted from 1, and why.
+
+    Records that were there or on their way already are among the refusals, and `known` of them: the same file may be
+    sent again after anything, and nothing is recorded twice. `stopped`: why no more was appended, and `left` rows that
+    were not.
+    """
 
     taken: int = 0
     transactions: list[str] = field(default_factory=list)
     refusals: list[tuple[int, ChromaTraceError]] = field(default_factory=list)
+    stopped: ChromaTraceError | None = None
+    left: int = 0
+
+    @property
+    def known(self) -> int:
+        """Rows whose record was there or under way already."""
+        return sum(isinstance(refusal, RecordExists) for _, refusal in self.refusals)
 
     def as_dict(self) -> dict[str, Any]:
         """As the command and the interface tell it."""
-        return {
+        told: dict[str, Any] = {
             "taken": self.taken,
             "refused": len(self.refusals),
+            "known": self.known,
             "transactions": self.transactions,
-            "refusals": [{"line": line, **refusal.as_dict()} for line, refusal in self.refusals],
+            "refusals": [
+                {"line": line, **refusal.as_dict()}
+                for line, refusal in sorted(self.refusals, key=lambda refused: refused[0])
+            ],
         }
+        return told if self.stopped is None else told | {"stopped": self.stopped.as_dict(), "left": self.left}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A row that may be appended."""
+
+    line: int
+    prepared: Prepared
 
 
 def check_rows(
     desk: Desk, kind: RecordKind, rows: Iterable[Row], report: Report, progress: Callable[[int], None]
-) -> list[Prepared]:
+) -> list[Accepted]:
     """The rows that may be appended, in their order; the others are put into `report`. Writes nothing."""
     pending = Pending(desk.ledger)
-    accepted: list[Prepared] = []
+    accepted: list[Accepted] = []
     for count, row in enumerate(rows, 1):
         try:
             if row.refusal is not None:
@@ -47,34 +73,60 @@ def check_rows(
             report.refusals.append((row.line, refusal))
         else:
             pending.add(prepared)
-            accepted.append(prepared)
+            accepted.append(Accepted(row.line, prepared))
         progress(count)
     return accepted
 
 
 def append_rows(
     desk: Desk,
-    accepted: Sequence[Prepared],
+    accepted: Sequence[Accepted],
     readers: Sequence[Reader],
     size: int,
     report: Report,
     progress: Callable[[int], None],
 ) -> None:
-    """Appends them, at most `size` entries a transaction (and at least one record)."""
+    """Appends them, at most `size` entries a transaction (and at least one record).
+
+    What fails on the way ends it: `report.stopped`. Raises where nothing was taken by then.
+    """
+    done = 0
     for part in _batches(accepted, size):
-        report.transactions.append(desk.add(part, readers, {}))
-        report.taken += len(part)
-        progress(report.taken)
+        try:
+            _append(desk, part, readers, report)
+        except ChromaTraceError as error:
+            if not report.taken:
+                raise
+            report.stopped, report.left = error, len(accepted) - done
+            return
+        done += len(part)
+        progress(done)
 
 
-def _batches(accepted: Sequence[Prepared], size: int) -> Iterator[list[Prepared]]:
-    part: list[Prepared] = []
+def _append(desk: Desk, part: Sequence[Accepted], readers: Sequence[Reader], report: Report) -> None:
+    """All of it but what is under way already, which is refused."""
+    while part:
+        try:
+            report.transactions.append(desk.add([row.prepared for row in part], readers, {}))
+        except RecordUnderWay as refusal:
+            known = [row for row in part if row.prepared.document.record in refusal.records]
+            for row in known:
+                field = f"/{row.prepared.document.kind.key[0]}"
+                report.refusals.append((row.line, RecordUnderWay([row.prepared.document.record], field=field)))
+            part = [row for row in part if row not in known]
+        else:
+            report.taken += len(part)
+            return
+
+
+def _batches(accepted: Sequence[Accepted], size: int) -> Iterator[list[Accepted]]:
+    part: list[Accepted] = []
     entries = 0
-    for prepared in accepted:
-        if part and entries + len(prepared.entries) > size:
+    for row in accepted:
+        if part and entries + len(row.prepared.entries) > size:
             yield part
             part, entries = [], 0
-        part.append(prepared)
-        entries += len(prepared.entries)
+        part.append(row)
+        entries += len(row.prepared.entries)
     if part:
         yield part

@@ -1,0 +1,281 @@
+"""Tables of records over HTTP, on a real chain: good rows taken, others told by line and field, nothing twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
+
+from contract_order import CONTRACT
+from served_portal import PASSWORD
+
+CSV, LINES = "text/csv", "application/x-ndjson"
+SCHEMA = CONTRACT["schema"]
+PRODUCTS = [{"product_id": "I-1", "quantity": 2}, {"product_id": "I-2", "quantity": 1}]
+"""Nobody else's: other tests look at the products of theirs."""
+SALES, DESIGN = "import-sales@g", "import-design@g"
+
+
+@dataclass
+class Importer:
+    """A portal's worker on the consortium's chain, and what it has written."""
+
+    app: object
+    index: object
+    follower: object
+    consortium: object
+    data: Path
+    addresses: dict[str, str]
+
+    def send(self, body, kind=CSV, who=SALES, schema=SCHEMA, **more):
+        auth = None if who is None else (who, PASSWORD)
+        data = body.read_bytes() if isinstance(body, Path) else body
+        query = {"schema": schema} | more
+        return self.app.test_client().post(
+            "/api/v1/records/import", query_string=query, data=data, content_type=kind, auth=auth
+        )
+
+    def written(self):
+        """The chain's height, and how many documents the store has."""
+        height = int(self.consortium.rpc.call("eth_blockNumber"), 16)
+        return height, sum(path.suffix == ".json" for path in (self.data / "vault").rglob("*"))
+
+    def count(self, key):
+        """How often the chain has a record of that contract: entries are two, one for each product."""
+        from chromatrace.domain.ledger_entries import record_id
+
+        self.follower.sync()
+        return len(self.index.record(record_id("sales.contract-order", key))) / 2
+
+
+@pytest.fixture(scope="module")
+def importer(consortium, tmp_path_factory):
+    import app.accounts
+    from app import PortalConfig, create_app
+    from app.store import Store
+    from chromatrace.chain.signer import create_keystore
+    from chromatrace.index import Follower, Index
+    from chromatrace.plant import example_plant
+    from chromatrace.records.reader_key import KeyRing
+
+    data = tmp_path_factory.mktemp("importer")
+    store, addresses = Store(f"sqlite:///{data / 'portal.db'}"), {}
+    for name, department in ((SALES, "Sales"), (DESIGN, "Product design")):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(app.accounts, "new_keystore", lambda *args: create_keystore(*args, work_factor=2).address)
+            address = app.accounts.create_account(store, data / "keys", name, PASSWORD).address
+        consortium.registrar.send("Consortium", "appointOperator", address, 1, 4, 2**64 - 1)
+        consortium.rpc.call("anvil_setBalance", address, hex(10**18))
+        consortium.maker.send("ProcessLedger", "setMember", consortium.departments[department], address, 3)
+        KeyRing(data / "keys" / "readers").make(department)
+        addresses[name] = address
+    store.close()
+    index = Index(f"sqlite:///{data / 'index.db'}")
+    follower = Follower(index, consortium.rpc, consortium.manifest)
+    follower.sync()
+    config = PortalConfig(data, consortium.node.url, consortium.manifest_path, api_limit="10000 per minute")
+    made = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
+    yield Importer(made, index, follower, consortium, data, addresses)
+    index.close()
+
+
+def contract(key, **changes):
+    fields = CONTRACT | {"contract_id": key, "products": PRODUCTS} | changes
+    return {name: value for name, value in fields.items() if name != "schema"}
+
+
+def as_lines(*rows):
+    return b"".join(row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def as_csv(*rows):
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("contract_id", "name", "customer", "products"))
+    for row in rows:
+        products = ";".join(f"{one['product_id']}:{one['quantity']}" for one in row["products"])
+        writer.writerow((row["contract_id"], row["name"], row["customer"], products))
+    return text.getvalue().encode()
+
+
+def refusals(answer):
+    return [(one["line"], one["error"], one["field"]) for one in answer.json["refusals"]]
+
+
+def test_a_csv_file_with_good_and_refused_rows(importer, tmp_path):
+    path = tmp_path / "orders.csv"
+    good = as_csv(contract("csv-1"), contract("csv-2", name='Gears, "two"\nand a half'))
+    bad = as_csv(
+        contract("csv-3", customer="x" * 201),
+        contract("k" * 61),
+        contract("csv-1"),
+        contract("csv-4", products=[{"product_id": "I-1", "quantity": 0}]),
+    ).partition(b"\r\n")[2]
+    more = b"csv-5,n,c\r\ncsv-6,caf\xe9,c,I-1:1\r\ncsv-7,n,c,I-1:many\r\ncsv-8,n,c,I-1:1;I-2:2\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + good + bad + more)
+    before = importer.written()
+    answer = importer.send(path)
+    assert answer.status_code == 202, answer.text
+    assert refusals(answer) == [
+        (5, "InvalidRecord", "/customer"),
+        (6, "InvalidRecord", "/contract_id"),
+        (7, "RecordExists", "/contract_id"),
+        (8, "InvalidRecord", "/products/0/quantity"),
+        (9, "InvalidRecord", ""),
+        (10, "InvalidRecord", "/name"),
+        (11, "InvalidRecord", "/products"),
+    ]
+    assert (answer.json["taken"], answer.json["refused"], answer.json["known"]) == (3, 7, 1)
+    assert importer.written() == (before[0] + 1, before[1] + 3), "one transaction, and a document for each row taken"
+    assert [importer.count(key) for key in ("csv-1", "csv-2", "csv-3", "csv-8")] == [1, 1, 0, 1]
+
+
+def test_json_lines_with_good_and_refused_rows(importer, tmp_path):
+    path = tmp_path / "orders.jsonl"
+    rows = [
+        contract("line-1"),
+        b"\n",
+        contract("line-2") | {"schema": "chromatrace.record/sales.contract-order/2"},
+        contract("line-3") | {"name": "x" * 300_000},
+        json.dumps(contract("line-4", name="café"), ensure_ascii=False).encode("latin-1") + b"\n",
+        contract("line-5") | {"unit price": 3},
+        contract("line-6", customer=None),
+        b'{"contract_id": "line-7", "contract_id": "line-8"}\n',
+        b"[1]\n",
+        b"\xff\xfe{\x00}\x00\n",
+        contract("line-9"),
+    ]
+    path.write_bytes(as_lines(*rows).rstrip(b"\n"))
+    answer = importer.send(path, LINES)
+    assert answer.status_code == 202, answer.text
+    assert refusals(answer) == [
+        (3, "InvalidRecord", "/schema"),
+        (4, "InvalidRecord", ""),
+        (5, "InvalidRecord", ""),
+        (6, "InvalidRecord", "/unit price"),
+        (7, "InvalidRecord", "/customer"),
+        (8, "InvalidRecord", "…/contract_id"),
+        (9, "InvalidRecord", ""),
+        (10, "InvalidRecord", ""),
+    ]
+    assert answer.json["taken"] == 2
+    assert [importer.count(f"line-{number}") for number in range(1, 10)] == [1, 0, 0, 0, 0, 0, 0, 0, 1]
+
+
+def test_rows_that_go_on_from_nothing_are_refused(importer):
+    before = importer.written()
+    design = {
+        "product_id": "I-1", "drawing_id": "imp-D1", "drawing_file": "0x" + "ab" * 32,
+        "process_route": ["mill"], "contract_id": "imp-404",
+    }  # fmt: skip
+    lines = as_lines(design, {name: value for name, value in design.items() if name != "contract_id"})
+    answer = importer.send(lines, LINES, DESIGN, "chromatrace.record/product-design.design/1")
+    assert answer.status_code == 202
+    assert [(one["line"], one["field"]) for one in answer.json["refusals"]] == [
+        (1, "/drawing_file"),
+        (2, "/contract_id"),
+    ]
+    order = {
+        "work_order_id": "imp-W1", "schedule": "week 14", "planned_completion": "2026-04-10T16:00:00Z",
+        "kind": "processing", "product_id": "I-1", "contract_id": "imp-404", "drawing_id": "imp-D1",
+    }  # fmt: skip
+    work = importer.send(as_lines(order), LINES, SALES, "chromatrace.record/production-management.work-order/1")
+    assert (work.status_code, work.json["error"]) == (403, "NotMember")
+    assert importer.written() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "error", "field"),
+    [
+        ({"who": None}, 401, "LoginNeeded", None),
+        ({"who": DESIGN}, 403, "NotMember", "signer"),
+        ({"kind": "application/json"}, 400, "InvalidInput", "Content-Type"),
+        ({"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchema", "/schema"),
+        ({"schema": ""}, 400, "UnknownSchema", "/schema"),
+        ({"body": b""}, 400, "InvalidInput", "file"),
+        ({"body": as_csv(contract("never")).replace(b"customer", b"costumer")}, 400, "InvalidInput", "file"),
+        ({"body": as_csv(contract("never")).replace(b"customer", b"name")}, 400, "InvalidInput", "file"),
+        ({"body": as_csv(contract("never")).decode().encode("utf-16")}, 400, "InvalidInput", "file"),
+        ({"body": b'"contract_id'}, 400, "InvalidInput", "file"),
+        ({"dry": "yes"}, 400, "InvalidInput", "dry"),
+        ({"reader": "nobody"}, 400, "InvalidInput", "reader"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_what_is_refused_as_a_whole_writes_nothing(importer, changes, status, error, field):
+    before = importer.written()
+    answer = importer.send(**{"body": as_csv(contract("never"))} | changes)
+    assert (answer.status_code, answer.json["error"], answer.json.get("field")) == (status, error, field)
+    assert importer.written() == before
+
+
+def test_a_table_over_the_limit(importer, monkeypatch):
+    monkeypatch.setattr("app.records.views.MAX_IMPORT", 1_000)
+    before = importer.written()
+    answer = importer.send(as_csv(*(contract(f"limit-{number}") for number in range(40))))
+    assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+    assert importer.written() == before
+
+
+def test_a_line_without_an_end_is_not_read_into_memory(importer):
+    answer = importer.send(as_lines(b'{"name": "' + b"x" * 5_000_000 + b'"}\n', contract("after-it")), LINES)
+    assert (refusals(answer), answer.json["taken"]) == ([(1, "InvalidRecord", "")], 1)
+
+
+def test_the_same_file_again_records_nothing_twice(importer):
+    """At once, when only the outbox knows of it; in another order and with a row more; and when the index has it."""
+    rows = [contract(f"again-{number}") for number in range(4)]
+    first = importer.send(as_csv(*rows))
+    assert (first.status_code, first.json["taken"]) == (202, 4)
+    second = importer.send(as_csv(*rows))
+    assert (second.status_code, second.json["taken"], second.json["known"]) == (202, 0, 4)
+    assert refusals(second) == [(line, "RecordUnderWay", "/contract_id") for line in (2, 3, 4, 5)]
+    third = importer.send(as_csv(rows[2], contract("again-4"), rows[0]))
+    assert (third.json["taken"], refusals(third)) == (
+        1,
+        [(line, "RecordUnderWay", "/contract_id") for line in (2, 4)],
+    )
+    alone = importer.app.test_client().post("/api/v1/records", json=CONTRACT | rows[3], auth=(SALES, PASSWORD))
+    assert (alone.status_code, alone.json["error"], alone.json["field"]) == (409, "RecordUnderWay", "/contract_id")
+    importer.follower.sync()
+    fourth = importer.send(as_csv(*rows))
+    assert (fourth.json["taken"], fourth.json["known"]) == (0, 4)
+    assert [importer.count(f"again-{number}") for number in range(5)] == [1] * 5
+
+
+def test_the_same_file_at_the_same_moment_records_nothing_twice(importer):
+    body = as_csv(*(contract(f"moment-{number}") for number in range(5)))
+    with ThreadPoolExecutor(3) as together:
+        answers = list(together.map(lambda _: importer.send(body), range(3)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert sum(answer.json["taken"] for answer in answers) == 5
+    assert sum(answer.json["known"] for answer in answers) == 10
+    assert [importer.count(f"moment-{number}") for number in range(5)] == [1] * 5
+
+
+def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch):
+    """The account runs out of money for gas on the way; the same file goes on from there."""
+    monkeypatch.setattr("app.records.views.BATCH", 1)
+    rpc, address = importer.consortium.rpc, importer.addresses[SALES]
+    probe = importer.send(as_csv(contract("broken-probe"))).json["transactions"][0]
+    sent = rpc.call("eth_getTransactionByHash", probe)
+    rpc.call("anvil_setBalance", address, hex(int(sent["gas"], 16) * int(sent["maxFeePerGas"], 16) * 2))
+    body = as_csv(*(contract(f"broken-{number}") for number in range(12)))
+    answer = importer.send(body)
+    rpc.call("anvil_setBalance", address, hex(10**18))
+    assert answer.status_code == 202, answer.text
+    taken = answer.json["taken"]
+    assert 0 < taken < 12
+    assert (answer.json["stopped"]["error"], answer.json["left"]) == ("InsufficientFunds", 12 - taken)
+    rest = importer.send(body)
+    assert (rest.json["taken"], rest.json["known"]) == (12 - taken, taken)
+    assert [importer.count(f"broken-{number}") for number in range(12)] == [1] * 12
