@@ -55,11 +55,11 @@ def code(rest: str) -> Any:
     link = DigitalLink.parse(here.config.base_url + raw_target())
     key, serial = link.batch_key, link.serial
     if key is None:
-        gtin = link.gtin
-        return jsonify({"gtin": str(gtin)}) if wants_json() else render_template("consumer/product.html", gtin=gtin)
+        return _vary(_product(link))
     now = now_s()
     facts = here.batches.facts(key, serial, now)
-    links = resolver.resolve(link, facts is not None and not _alarming(facts), facts.name if facts else "")
+    known = facts is not None and not _alarming(facts)
+    links = resolver.resolve(link, facts.name if facts else "", lambda item: resolver.targets_of(item) if known else ())
     if links is not None:
         return _vary(links)
     if wants_json():
@@ -83,6 +83,22 @@ def code(rest: str) -> Any:
     answer = _vary((page, 404 if stranger else 200))
     if not stranger:
         answer.headers["Link"] = link_header(DigitalLink(here.config.base_url, link.path))
+    return answer
+
+
+def _product(link: DigitalLink) -> Any:
+    """A product line: its page asks for the lot."""
+    gtin = link.gtin
+    assert gtin is not None
+    lots = [str(view.lot) for view in portal().index.batches(gtin=gtin, limit=resolver.LOTS)]
+    links = resolver.resolve(link, "", lambda item: resolver.targets_of_line(item, lots))
+    if links is not None:
+        return links
+    if wants_json():
+        return jsonify({"gtin": str(gtin)})
+    answer = make_response(render_template("consumer/product.html", gtin=gtin))
+    if lots:
+        answer.headers["Link"] = link_header(DigitalLink(portal().config.base_url, link.path))
     return answer
 
 

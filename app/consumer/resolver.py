@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Response, jsonify, redirect, request
 
@@ -14,6 +15,8 @@ from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.identity.resolver import LinkType, Target
 
 _CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
+LOTS = 100
+"""Of a product line, newest first, whose events its link asks for."""
 
 
 def describe() -> Response:
@@ -22,20 +25,19 @@ def describe() -> Response:
     return jsonify(resolver.description(config.base_url, config.title))
 
 
-def resolve(link: DigitalLink, known: bool, name: str) -> Any | None:
-    """The answer where the request is for links rather than for the page; None where the page is meant."""
-    config = portal().config
-    item = DigitalLink(config.base_url, link.path)
-    targets = targets_of(item) if known else ()
+def resolve(link: DigitalLink, name: str, targets_of: Callable[[DigitalLink], Sequence[Target]]) -> Any | None:
+    """The answer where the request is for links rather than for the page; None where the page is meant.
+
+    `targets_of`: what is known about the item on this site.
+    """
+    item = DigitalLink(portal().config.base_url, link.path)
+    targets = targets_of(item)
     if resolver.wants_linkset(link) or request.accept_mimetypes.best == resolver.LINKSET_MEDIA_TYPE:
         if not targets:
             raise NotFound(f"nothing is known about {link.bracketed()}", field="path")
         answer = jsonify(resolver.linkset(item, targets, description=name))
         answer.content_type = resolver.LINKSET_MEDIA_TYPE
-        context = (
-            f'<{resolver.LINKSET_CONTEXT}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
-        )
-        answer.headers["Link"] = context
+        answer.headers["Link"] = f'<{resolver.LINKSET_CONTEXT}>; rel="{_CONTEXT_RELATION}"; type="application/ld+json"'
         # A linkset is made to be read by other sites' pages.
         answer.headers["Access-Control-Allow-Origin"] = "*"
         answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -51,12 +53,29 @@ def resolve(link: DigitalLink, known: bool, name: str) -> Any | None:
 def targets_of(item: DigitalLink) -> tuple[Target, ...]:
     """What there is about a batch or a unit; the page is the default."""
     page = item.uri
-    lot = page.partition("/21/")[0]
-    events = f"{item.base}/epcis/v2/events?{urlencode({'MATCH_anyEPCClass': lot})}"
+    goods = list(dict.fromkeys((page.partition("/21/")[0], page)))
+    data = f"{page}?format=json"
     return (
         Target(LinkType.PIP, page, "What it is and where it stands"),
         Target(LinkType.TRACEABILITY, f"{page}#life", "Its life so far, step by step"),
-        Target(LinkType.TRACEABILITY, f"{page}?format=json", "The same facts for machines", "application/json", None),
-        Target(LinkType.EPCIS, events, "Its events in EPCIS 2.0", "application/json", None),
+        Target(LinkType.TRACEABILITY, data, "The same facts for machines", "application/json", None),
+        _events(item, goods, "Its events in EPCIS 2.0"),
+        Target(LinkType.DPP, data, "Its record as data: maker, inspections, holder, route", "application/json", None),
         Target(LinkType.CERTIFICATION_INFO, f"{page}#inspections", "Both inspections with their measurements"),
     )
+
+
+def targets_of_line(item: DigitalLink, lots: Sequence[str]) -> tuple[Target, ...]:
+    """What there is about a product line, of whose lots these are known; nothing where none is."""
+    if not lots:
+        return ()
+    goods = [f"{item.uri}/10/{quote(lot, safe='')}" for lot in lots]
+    return (
+        Target(LinkType.PIP, item.uri, "Which of its lots do you have?"),
+        _events(item, goods, f"Events in EPCIS 2.0 of its newest lots, {LOTS} at most"),
+    )
+
+
+def _events(item: DigitalLink, goods: Sequence[str], title: str) -> Target:
+    query = urlencode({"MATCH_anyEPC": ",".join(goods)})
+    return Target(LinkType.EPCIS, f"{item.base}/epcis/v2/events?{query}", title, "application/json", None)

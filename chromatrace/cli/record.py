@@ -159,7 +159,7 @@ def import_(
             err.print(f"line {line}, {refusal.field or '/'}: {refusal.message}", highlight=False, markup=False)
         if report.refusals:
             known = f", {report.known:,} of them recorded already" if report.known else ""
-            err.print(f"{len(report.refusals):,} refused{known}; everything else is taken", highlight=False)
+            err.print(f"{len(report.refusals):,} refused{known}", highlight=False)
         if report.stopped is not None:
             err.print(f"{report.left:,} rows are left: {report.stopped}; run it again", highlight=False)
 

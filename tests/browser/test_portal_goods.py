@@ -117,7 +117,7 @@ def test_records_are_for_those_whom_the_chain_lets_read(desk, world, goods):
     found = desk.get("/console/find?q=C-1").text
     assert "contract order" in found
     assert 'href="/console/orders/C-1"' in found
-    assert found.count("<tr><td>") == 2
+    assert found.count('<tr><td data-label="Recorded">') == 2
     page = desk.get("/console/orders/C-1").text
     assert "At <strong>work order</strong>, station production-management" in page
     assert "No estimate" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from dataclasses import dataclass
 
@@ -33,8 +34,11 @@ class Shop:
     frames: Chain
     app: object
 
-    def made(self, origin, *lots, chain=None, of=None):
-        """Registers `origin` where it is the maker's, and `lots` made of it (or of one another: `of`)."""
+    def made(self, origin, *lots, chain=None, of=None, followed=False):
+        """Registers `origin` where it is the maker's, and `lots` made of it (or of one another: `of`).
+
+        `followed`: a follower runs already, and this waits for it.
+        """
         chain = chain or self.world.chains[MAKER]
         if not self.world.index.batch(self.world.key(origin).batch_id):
             _register(self.world, origin, bytes(32))
@@ -43,7 +47,13 @@ class Shop:
             inputs = (Input(self.world.key(parent).batch_id, 20),)
             digest = bytes([place + 1]) * 32
             chain.submit(commands.register_batch(commands.Registration(self.world.key(lot), 30, digest, inputs=inputs)))
-        self.world.sync()
+        if followed:
+            deadline = time.monotonic() + 30
+            while not self.world.index.batch(self.world.key(lots[-1]).batch_id):
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        else:
+            self.world.sync()
         return f"/console/recall/{self.world.key(origin).batch_id.hex()}"
 
     def desk(self, account):
@@ -243,7 +253,7 @@ def test_it_is_under_way_until_a_block_has_it(shop):
 def test_a_person_recalls_on_a_phone(shop, portal, page, request):
     """With and without JavaScript."""
     lot = "R6" if "with-javascript" in request.node.name else "R7"
-    path = shop.made(lot, f"{lot}B")
+    path = shop.made(lot, f"{lot}B", followed=True)
     page.goto(f"{portal.url}/login")
     page.fill("#name", SUPERVISOR)
     page.fill("#password", PASSWORD)

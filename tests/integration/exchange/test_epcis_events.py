@@ -128,3 +128,58 @@ def test_captured_events_stand_between_those_of_the_chain(works, app, ask, expor
     keys = [event.get("recordTime", event["eventTime"]) for event in everything]
     assert keys == sorted(keys)
     assert ask(MATCH_anyEPC=lot_of(works, "fresh"), EQ_bizStep="storing") == captured
+
+
+@pytest.fixture
+def follow(app, vectors_dir):
+    """What a code's link leads to: the redirected address and the events there, checked by GS1's schema."""
+    schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
+    validator = Draft7Validator(schema, format_checker=FormatChecker())
+    client = app.test_client()
+
+    def answer(path, link_type="gs1:epcis"):
+        sent = client.get(f"{path}?17=271231&linkType={link_type}")
+        assert sent.status_code == 307, sent.text
+        assert sent.location.startswith(app.extensions["portal"].config.base_url + "/epcis/v2/events?")
+        found = client.get(sent.location.removeprefix(app.extensions["portal"].config.base_url))
+        assert (found.status_code, found.headers["GS1-EPCIS-Version"]) == (200, "2.0.0")
+        validator.validate(found.json)
+        assert found.json["type"] == "EPCISQueryDocument"
+        return sent.location, found.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+
+    return answer
+
+
+@pytest.mark.parametrize("link_type", ["gs1:epcis", "https://gs1.org/voc/epcis"])
+def test_a_code_leads_to_the_events_of_its_goods(works, app, follow, exported, link_type):
+    """Of a lot, of a unit of it, and of the product line: `?linkType=gs1:epcis`, as the linkset has it."""
+    works.outer.index.head()
+    lot = lot_of(works, "fresh")
+    path = lot.removeprefix(works.outer.settings.base_url)
+    wanted = [event for event in exported if lot in json.dumps(event)]
+    assert len(wanted) == 2
+    location, found = follow(path, link_type)
+    assert found[: len(wanted)] == wanted
+    links = app.test_client().get(f"{path}?linkType=all").json["linkset"][0]
+    assert links["https://gs1.org/voc/epcis"] == [
+        {"href": location, "title": "Its events in EPCIS 2.0", "type": "application/json"}
+    ]
+    line_path = path.partition("/10/")[0]
+    line = app.test_client().get(line_path, headers={"Accept": "application/linkset+json"})
+    assert line.mimetype == "application/linkset+json"
+    location, found = follow(line_path, link_type)
+    assert line.json["linkset"][0]["https://gs1.org/voc/epcis"][0]["href"] == location
+    assert [event for event in wanted if event not in found] == []
+    assert 'rel="linkset"' in app.test_client().get(line_path).headers["Link"]
+
+
+def test_nobody_is_led_to_events_of_goods_that_nobody_registered(works, app):
+    works.outer.index.head()
+    client = app.test_client()
+    for path in ("/01/09521234543213/10/NOPE", "/01/09521234543220"):
+        for query in ("gs1:epcis", "all"):
+            answer = client.get(f"{path}?linkType={query}")
+            assert (answer.status_code, "Location" in answer.headers) == (404, False)
+        assert "Link" not in client.get(path).headers
+    unit = client.get("/01/09521234543213/10/NOPE/21/7?linkType=gs1:nonsense", headers={"Accept": "application/json"})
+    assert (unit.status_code, unit.json["field"]) == (400, "linkType")

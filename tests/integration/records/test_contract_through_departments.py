@@ -42,7 +42,8 @@ class Shop:
     def run(self, account, *words, status=0):
         """Runs the command as a dev account, and gives what it printed."""
         options = ["--rpc-url", self.node.url, "--manifest", str(self.manifest), "--data", str(self.folder / "data")]
-        arguments = [*options, "--dev-account", str(account), *map(str, words), "--json"]
+        signer = [] if account is None else ["--dev-account", str(account)]
+        arguments = [*options, *signer, *map(str, words), "--json"]
         before, sys.argv = sys.argv, ["chromatrace", *arguments]
         try:
             with warnings.catch_warnings():
@@ -61,7 +62,7 @@ class Shop:
     def write(self, value):
         """A file with a document."""
         path = self.folder / "document.json"
-        path.write_text(json.dumps(value))
+        path.write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode())
         return path
 
     def add(self, account, value, *words):
@@ -179,13 +180,24 @@ NEW = CONTRACT | {"contract_id": "C-new"}
 @pytest.mark.parametrize(
     ("who", "value", "error", "field"),
     [
+        (None, NEW, "SignerMissing", "signer"),
         (DESIGN, NEW, "NotMember", "signer"),
         (STRANGER, NEW, "UnknownOperator", "operator"),
         (RIVAL, NEW, "NotFound", "department"),
         (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, "UnknownSchema", "/schema"),
         (SALES, NEW | {"customer": 7}, "InvalidRecord", "/customer"),
         (SALES, NEW | {"customer": "x" * 201}, "InvalidRecord", "/customer"),
+        (SALES, NEW | {"contract_id": "x" * 61}, "InvalidRecord", "/contract_id"),
+        (SALES, NEW | {"products": [{"product_id": "P", "quantity": 0}]}, "InvalidRecord", "/products/0/quantity"),
+        (SALES, NEW | {"unit price": 3}, "InvalidRecord", "/unit price"),
+        (SALES, {"contract_id": "C-new"}, "UnknownSchema", "/schema"),
+        (SALES, [NEW], "InvalidRecord", ""),
+        (SALES, json.dumps(NEW).encode("utf-16"), "InvalidRecord", ""),
+        (SALES, json.dumps(NEW | {"name": "café"}, ensure_ascii=False).encode("latin-1"), "InvalidRecord", ""),
+        (SALES, json.dumps(NEW).encode() + b" " * 300_000, "InvalidRecord", ""),
+        (SALES, b'{"a":1,"a":2}', "InvalidRecord", "…/a"),
         (SALES, CONTRACT, "RecordExists", "/contract_id"),
+        (DESIGN, {k: v for k, v in story()[0].items() if k != "contract_id"}, "InvalidRecord", "/contract_id"),
         (PRODUCTION, story()[1] | {"work_order_id": "W-9", "drawing_id": "D-9"}, "UnknownPreceding", "/drawing_id"),
         (
             DESIGN,
@@ -195,6 +207,7 @@ NEW = CONTRACT | {"contract_id": "C-new"}
         ),
         (QUALITY, story()[5] | {"product_id": "P-9"}, "UnknownPreceding", "/product_id"),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_bad_input_is_refused_and_nothing_written(shop, done, who, value, error, field):
     before = shop.blocks(), shop.stored()

@@ -73,3 +73,53 @@ def test_a_block_hash_that_is_none(monkeypatch, tmp_path):
     path = tmp_path / "bundle.json"
     path.write_text("{}")
     assert refused(monkeypatch, "verify", "bundle", str(path), "--block-hash", "0x12", "--json")["field"]
+
+
+def epcis_event(**changes):
+    goods = {"epcClass": "https://id.gs1.org/01/09521234543213/10/L1", "quantity": 2.5, "uom": "KGM"}
+    event = {
+        "type": "ObjectEvent",
+        "action": "OBSERVE",
+        "eventTime": "2026-03-31T14:05:00Z",
+        "eventTimeZoneOffset": "+02:00",
+        "quantityList": [goods | changes.pop("goods", {})],
+    }
+    return event | changes
+
+
+def epcis_document(event):
+    return {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-03-31T14:05:00Z",
+        "epcisBody": {"eventList": [event]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        (epcis_event(goods={"uom": "kg"}), "/epcisBody/eventList/0/quantityList/0/uom"),
+        (epcis_event(goods={"uom": "KGMS"}), "/epcisBody/eventList/0/quantityList/0/uom"),
+        (epcis_event(note="bare"), "/epcisBody/eventList/0/note"),
+        (epcis_event(goods={"note": 1}), "/epcisBody/eventList/0/quantityList/0/note"),
+        (epcis_event(**{"other:note": 1}), "/epcisBody/eventList/0/other:note"),
+        (json.dumps({"type": "EPCISDocument"}).encode("utf-16"), None),
+        (b"{" + b" " * (9 * 1024 * 1024), None),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, bytes) else None,
+)
+def test_an_epcis_document_that_is_wrong(monkeypatch, tmp_path, data, field):
+    path = tmp_path / "events.json"
+    path.write_bytes(data if isinstance(data, bytes) else json.dumps(epcis_document(data)).encode())
+    said = refused(monkeypatch, "epcis", "validate", str(path), "--json")
+    assert (said["error"], said.get("field") or None) == ("InvalidInput", field)
+
+
+def test_an_epcis_document_that_is_right(monkeypatch, tmp_path):
+    path = tmp_path / "events.json"
+    path.write_text(json.dumps(epcis_document(epcis_event())))
+    monkeypatch.setattr("sys.argv", ["chromatrace"])
+    answer = CliRunner().invoke(main, ["epcis", "validate", str(path), "--json"])
+    assert (answer.exit_code, json.loads(answer.stdout)) == (0, {"valid": True, "events": 1})

@@ -122,6 +122,8 @@ def test_another_event_of_the_same_id_is_refused_unless_it_declares_the_error(cl
     assert post(client, document(event(1, bizStep="shipping"))).status_code == 202
 
 
+SECOND = "/epcisBody/eventList/1"
+QUANTITY = {"epcClass": BATCH, "quantity": 2}
 BAD = event(2, quantityList=[{"epcClass": BATCH, "uom": "kg"}])
 
 
@@ -129,7 +131,11 @@ BAD = event(2, quantityList=[{"epcClass": BATCH, "uom": "kg"}])
     ("data", "pointer"),
     [
         (document(event(1), BAD), "/epcisBody/eventList/1/quantityList/0/uom"),
-        (document(event(1), event(2, note="bare")), "/epcisBody/eventList/1/note"),
+        (document(event(1), event(2, quantityList=[QUANTITY | {"uom": "KGMS"}])), f"{SECOND}/quantityList/0/uom"),
+        (document(event(1), event(2, note="bare")), f"{SECOND}/note"),
+        (document(event(1), event(2, quantityList=[QUANTITY | {"note": 1}])), f"{SECOND}/quantityList/0/note"),
+        (document(event(1), event(2, **{"other:note": 1})), f"{SECOND}/other:note"),
+        (document(event(1)) | {"schemaVersion": "3.0"}, "/schemaVersion"),
         (document(event(1), event(2, type="DyeingEvent")), "/epcisBody/eventList/1/type"),
         (document(event(1, eventID="urn:x:" + "1" * 700)), "/epcisBody/eventList/0/eventID"),
         (document(event(1, **{"example:big": 2**70})), None),
