@@ -180,7 +180,7 @@ NEW = CONTRACT | {"contract_id": "C-new"}
 @pytest.mark.parametrize(
     ("who", "value", "error", "field"),
     [
-        (None, NEW, "SignerMissing", "signer"),
+        (None, NEW, "InvalidInput", "keystore"),
         (DESIGN, NEW, "NotMember", "signer"),
         (STRANGER, NEW, "UnknownOperator", "operator"),
         (RIVAL, NEW, "NotFound", "department"),
