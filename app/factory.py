@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, console, consumer, epcis, franchisee, records
+from app import api, console, consumer, epcis, franchisee, inspector, records
 from app.accounts import refuse_demonstration_accounts
 from app.answers import register_error_handlers
 from app.config import PortalConfig
@@ -27,6 +27,7 @@ from app.words import register_filters
 from chromatrace.chain.manifest import Manifest
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.domain.rights import Role
 from chromatrace.exchange.documents import DocumentStore
 from chromatrace.index import Index
 from chromatrace.records.catalogue import Catalogue
@@ -88,7 +89,7 @@ def create_app(
     register_filters(app)
     app.context_processor(lambda: _context(config))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for package in (consumer, franchisee, console, api, records, epcis):
+    for package in (consumer, franchisee, console, inspector, api, records, epcis):
         package.register(app, limiter, config)
     return app
 
@@ -98,4 +99,5 @@ def _context(config: PortalConfig) -> dict[str, Any]:
         "portal_title": config.title,
         "explorer_tx_url": config.explorer_tx_url,
         "console_roles": CONSOLE_ROLES,
+        "reading_role": Role.INSPECTOR,
     }

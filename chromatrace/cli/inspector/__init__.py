@@ -198,6 +198,13 @@ def show(workspace: Workspace, as_json: bool) -> None:
 @click.option("--agent", type=float, metavar="ACCURACY", help="Simulate an inspector that is right so often (0 to 1).")
 @click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help="What the agent is right about (JSON).")
 @click.option("--ask", is_flag=True, help="Ask whoever sits at this terminal.")
+@click.option(
+    "--console",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Ask people at the portal whose data folder this is: /console/readings.",
+)
+@click.option("--sheet", metavar="PLANT", help="With --console: the plant (shipped, or a file) whose sheets are read.")
 @click.option("--every", default=0.5, show_default=True, help="Seconds between looks at the chain.")
 @click.pass_obj
 def run(
@@ -208,22 +215,34 @@ def run(
     agent: float | None,
     truth: Path | None,
     ask: bool,
+    console: Path | None,
+    sheet: str | None,
     every: float,
 ) -> None:
     """Be an inspector: wait to be drawn, ask the instrument, answer under seal, reveal. Ctrl-C ends it.
 
-    Needs its own key and data folder, and exactly one source of answers: --program, --folder, --agent or --ask. A
-    question is {"round", "subject", "step", "stage", "sample_size", "states"}, a finding {"state", "evidence",
-    "defects"}, evidence being 0x and the SHA-256 of the document. Killed at any moment, it goes on when started again.
+    Needs its own key and data folder, and exactly one source of answers: --program, --folder, --agent, --ask or
+    --console. A question is {"round", "subject", "step", "stage", "sample_size", "states", "deadline"}, a finding
+    {"state", "evidence", "defects"}, evidence being 0x and the SHA-256 of the document. Killed at any moment, it goes
+    on when started again.
+
+    With --console operators of the inspector's organisation with the role inspector answer at the portal, each once
+    in a round; what they read is kept in the data folder's documents, as the evidence.
     """
     from chromatrace.cli.inspector import adapters
     from chromatrace.cli.inspector.answers import AnswerStore
     from chromatrace.cli.inspector.process import InspectorProcess
+    from chromatrace.cli.record_desk import plant_of
     from chromatrace.domain.errors import Unavailable
+    from chromatrace.quality.reading_desk import NAME as DESK_FILE
+    from chromatrace.quality.reading_desk import ReadingDesk
 
-    sources = [source for source in (program, folder, agent, ask or None) if source is not None]
+    sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
     if len(sources) != 1:
         raise InvalidInput("exactly one source of answers is needed", field="program", hint="see --help")
+    if sheet is not None and console is None:
+        raise InvalidInput("a check sheet is filled in at the portal", field="sheet", hint="give --console too")
+    own = int(workspace.reader.read("Consortium", "operator", workspace.signer.address)["organisation"])
     if program is not None:
         adapter = adapters.program(program)
     elif folder is not None:
@@ -231,10 +250,13 @@ def run(
     elif agent is not None:
         seed = int(workspace.signer.address[2:14], 16)
         adapter = adapters.agent(agent, truth, seed)
+    elif console is not None:
+        desk, plant = ReadingDesk(console / DESK_FILE), None if sheet is None else plant_of(sheet)
+        adapter = adapters.console(desk, workspace.signer.address, own, workspace.documents, plant)
     else:
         adapter = adapters.person()
     if panel is None:
-        panel = int(workspace.reader.read("Consortium", "operator", workspace.signer.address)["organisation"])
+        panel = own
     with AnswerStore(workspace.data / "answers.db") as answers:
         process = InspectorProcess(workspace.chain, workspace.signer, panel, adapter, answers, _tell)
         workspace.chain.resume()

@@ -1,4 +1,4 @@
-"""Where an inspector's answer comes from: a program, a file, a simulated agent, or a person at the terminal.
+"""Where an inspector's answer comes from: a program, a file, a simulated agent, a person at the terminal or the portal.
 
 Each takes a `Question` and returns a `Finding`, or None where there is no answer yet; it is asked again then.
 """
@@ -9,7 +9,7 @@ import hashlib
 import random
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,21 @@ import orjson
 
 from chromatrace.domain import strict_json
 from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.exchange.documents import DocumentStore
+from chromatrace.plant.records import Plant
+from chromatrace.quality.reading_desk import About, ReadingDesk
+from chromatrace.quality.reading_desk import Question as Asked
 
 MOST_SECONDS = 3600
+READING_SCHEMA = "chromatrace.reading/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be inspected. `subject` is a batch's id or a workpiece's; `states` are the possible answers."""
+    """What is to be inspected. `subject` is a batch's id or a workpiece's; `states` are the possible answers.
+
+    `deadline`: the last Unix second at which the chain takes an answer.
+    """
 
     round: bytes
     subject: bytes
@@ -32,6 +40,7 @@ class Question:
     stage: str
     sample_size: int
     states: tuple[str, ...]
+    deadline: int
 
     def as_json(self) -> dict[str, Any]:
         """What programs and files are given."""
@@ -42,6 +51,7 @@ class Question:
             "stage": self.stage,
             "sample_size": self.sample_size,
             "states": list(self.states),
+            "deadline": self.deadline,
         }
 
 
@@ -133,6 +143,33 @@ def person() -> Adapter:
         state = str(click.prompt("what is it", type=click.Choice(question.states), err=True))
         evidence = click.prompt("evidence document", type=click.Path(exists=True, dir_okay=False), err=True)
         return Finding(state, 0, hashlib.sha256(Path(str(evidence)).read_bytes()).digest())
+
+    return ask
+
+
+def console(
+    desk: ReadingDesk, inspector: str, organisation: int, evidence: DocumentStore, plant: Plant | None
+) -> Adapter:
+    """Puts the question on the portal's reading desk, and takes what a person there has answered.
+
+    `plant`: whose check sheet of the question's stage is to be filled in. The reading is the evidence document.
+    """
+
+    def ask(question: Question) -> Finding | None:
+        told = question.as_json()
+        about = About(told["subject"], question.step, question.stage, question.sample_size, question.states)
+        sheet = None if plant is None else plant.check_sheet(question.stage).tolerances()
+        if sheet is not None and set(sheet.states) != set(question.states):
+            raise InvalidInput(
+                f"the check sheet reads {', '.join(sheet.states)}; the panel answers {', '.join(question.states)}",
+                field="sheet",
+                hint="set the panel's states to those of the sheet: chromatrace inspector rule --state …",
+            )
+        reading = desk.put(Asked(question.round, inspector, organisation, question.deadline, about, sheet))
+        if reading is None:
+            return None
+        document = {"schema": READING_SCHEMA, "inspector": inspector, "reading": asdict(reading)} | told
+        return Finding(reading.state, reading.defects, evidence.put(strict_json.canonical(document)))
 
     return ask
 

@@ -26,17 +26,24 @@ CONTRACT = "QualityConsensus"
 REQUESTED, SEATED = 1, 2
 DRAWN, COMMITTED = 0, 1
 _DRAW_GAS = 1_500_000
+_GRACE_S = 1
+"""The chain's clock may be a little behind ours."""
+_RETRY_S = 3.0
 _STAGGER_S = 0.5
 """Everybody may draw and close; each inspector waits its number of these, so that mostly one transaction is sent."""
 
 
 @dataclass(slots=True)
 class _Desk:
-    """A desk with a round under way: the event that opened it, and since when its phase is seen."""
+    """A desk with a round under way: the event that opened it, and since when its phase is seen.
+
+    `late`: the own seat was not answered in time, which has been told.
+    """
 
     opened: dict[str, Any]
     phase: tuple[int, int] = (0, 0)
     since: float = 0.0
+    late: bool = False
 
 
 class InspectorProcess:
@@ -63,6 +70,7 @@ class InspectorProcess:
         self._next_block = chain.manifest.contracts[CONTRACT].block
         self._desks: dict[int, _Desk] = {}
         self._states: dict[int, tuple[str, ...]] = {}
+        self._reveal_s: dict[int, int] = {}
 
     def look(self) -> int:
         """One look at the chain, and what follows from it. Returns how many rounds are under way."""
@@ -100,6 +108,7 @@ class InspectorProcess:
                 continue
             if event.name == "RuleSet":
                 self._states[event.args["version"]] = tuple(event.args["states"])
+                self._reveal_s[event.args["version"]] = event.args["rule"]["revealSeconds"]
             else:
                 self._desks[event.args["desk"]] = _Desk(event.args)
         self._next_block = head + 1
@@ -112,7 +121,7 @@ class InspectorProcess:
         if state["phase"] == SEATED and mine is not None:
             mark = seats[mine]["mark"]
             if mark == DRAWN:
-                self._commit(identity, mine, desk.opened)
+                self._commit(identity, mine, desk, state["deadline"])
             elif mark == COMMITTED and all(seat["mark"] != DRAWN for seat in seats):
                 self._reveal(identity, mine, desk.opened["round"])
         if time.monotonic() - desk.since < _STAGGER_S * (self.number - 1):
@@ -121,12 +130,17 @@ class InspectorProcess:
             # Tried, it would be told that it is too early: a trial stands in the newest block, not in the next one.
             self._chain.send_many([Call(CONTRACT, "draw", ([identity],), gas=_DRAW_GAS)], check=False)
             desk.since = time.monotonic()
-        elif time.time() > state["deadline"]:
-            self._close(identity, seats)
+        elif time.time() > self._until(desk, state, seats) + _GRACE_S:
+            self._close(identity, desk)
 
-    def _commit(self, identity: int, seat: int, opened: dict[str, Any]) -> None:
-        round_ = opened["round"]
-        answer = self._answers.find(round_, seat) or self._ask(seat, opened)
+    def _commit(self, identity: int, seat: int, desk: _Desk, deadline: int) -> None:
+        round_ = desk.opened["round"]
+        if time.time() > deadline:
+            if not desk.late:
+                self._told(f"round 0x{round_.hex()[:10]}…: not answered in time; the seat stalls and is replaced")
+            desk.late = True
+            return
+        answer = self._answers.find(round_, seat) or self._ask(seat, desk.opened, deadline)
         if answer is None:
             return
         sealed = answer.digest(round_, self._signer.address)
@@ -135,10 +149,11 @@ class InspectorProcess:
         self._chain.send(CONTRACT, "commit", [(identity, [(seat, sealed, *signature)])])
         self._told(f"round 0x{round_.hex()[:10]}…: committed")
 
-    def _ask(self, seat: int, opened: dict[str, Any]) -> SealedAnswer | None:
+    def _ask(self, seat: int, opened: dict[str, Any], deadline: int) -> SealedAnswer | None:
         states = self._states[opened["rule"]]
         stage = Stage(opened["stage"]).name.lower()
-        question = Question(opened["round"], opened["subject"], opened["step"], stage, opened["sampleSize"], states)
+        subject, size = opened["subject"], opened["sampleSize"]
+        question = Question(opened["round"], subject, opened["step"], stage, size, states, deadline)
         found = self._adapter(question)
         if found is None:
             return None
@@ -154,10 +169,13 @@ class InspectorProcess:
         self._chain.send(CONTRACT, "reveal", [(identity, [opened])])
         self._told(f"round 0x{round_.hex()[:10]}…: revealed")
 
-    def _close(self, identity: int, seats: list[dict[str, Any]]) -> None:
-        try:
-            self._chain.simulate(CONTRACT, "close", identity)
-        except ContractRefusal:
-            return  # the time to reveal is not over
-        self._chain.send(CONTRACT, "close", identity)
-        self._told(f"closed what was overdue at a desk of {len(seats)} seats")
+    def _until(self, desk: _Desk, state: dict[str, Any], seats: list[dict[str, Any]]) -> int:
+        """The last second of the phase, as the contract counts."""
+        sealed = state["phase"] == SEATED and all(seat["mark"] != DRAWN for seat in seats)
+        return int(state["deadline"]) + (self._reveal_s[desk.opened["rule"]] if sealed else 0)
+
+    def _close(self, identity: int, desk: _Desk) -> None:
+        # Not tried first: a trial stands in the newest block, whose time may be before the deadline for ever.
+        self._chain.send_many([Call(CONTRACT, "close", (identity,), gas=_DRAW_GAS)], check=False)
+        desk.since = time.monotonic() + _RETRY_S
+        self._told(f"round 0x{desk.opened['round'].hex()[:10]}…: overdue; closing it")

@@ -1,121 +1,21 @@
 """Inspectors as real processes on a real chain: they are drawn, answer, die and go on."""
 
 import json
+import os
+import pty
+import select
 import signal
 import sqlite3
-import subprocess
 import sys
-import time
-import warnings
 from contextlib import closing
-from pathlib import Path
+from hashlib import sha256
 
 import pytest
+from inspector_runs import ACCOUNTS, CONTRACT, DECIDED, SEATED, SUBJECT, dev_address, opened, round_of, until
 
 from chromatrace.chain import commands
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
-from chromatrace.cli.inspector import rule_values
-from chromatrace.crypto.sealed_answer import desk_id
-from chromatrace.domain.identifiers import Gln
-from chromatrace.domain.rights import OrganisationKind, Role
+from chromatrace.domain.rights import Role
 from chromatrace.index import Follower, Index
-from chromatrace.quality.rules import Rule
-
-ROOT = Path(__file__).resolve().parents[3]
-CONTRACT = "QualityConsensus"
-SUBJECT = bytes(31) + b"\7"
-REQUESTED, SEATED, DECIDED = 1, 2, 3
-ACCOUNTS = (5, 6, 7)
-
-
-def dev_address(account, chain):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DevKeyWarning)
-        return dev_signer(account, chain.manifest.chain_id).address
-
-
-@pytest.fixture
-def panel(chain):
-    """Three inspectors on the panel of Example Glass; the chain's signer is its producer and administrator."""
-    everything = Role((1 << 7) - 1)
-    registered = chain.submit(
-        commands.register_organisation(OrganisationKind.MANUFACTURER, Gln("9521234000013"), everything, "Example Glass")
-    )
-    number = registered.event("OrganisationRegistered").args["organisation"]
-    chain.submit(commands.appoint_operator(chain.sender, number, everything))
-    rule = Rule.majority(2, maximum=3)
-    chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3, commit_seconds=300), list(rule.states))
-    for account in ACCOUNTS:
-        address = dev_address(account, chain)
-        chain.submit(commands.appoint_operator(address, number, Role.INSPECTOR))
-        chain.send(CONTRACT, "enrol", address, 1_000, bytes(32))
-    return number
-
-
-@pytest.fixture
-def start(chain, isolated, tmp_path):
-    """Starts `chromatrace inspector run` for a dev account; whatever runs at the end is killed."""
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text(json.dumps(_manifest_of(chain)), encoding="utf-8")
-    running = []
-
-    def begin(account, panel, *answers):
-        return begin.command(account, "run", "--panel", str(panel), "--every", "0.1", *answers)
-
-    def command(account, *arguments):
-        folder = tmp_path / f"inspector-{account}"
-        folder.mkdir(exist_ok=True)
-        whole = [
-            *(sys.executable, "-m", "chromatrace.cli", "--data", str(folder), "--rpc-url", isolated.url),
-            *("--manifest", str(manifest), "--dev-account", str(account), "inspector", *arguments),
-        ]
-        log = (tmp_path / f"log-{account}.txt").open("ab")
-        running.append(subprocess.Popen(whole, cwd=ROOT, stdout=log, stderr=log))
-        return running[-1]
-
-    begin.command = command
-    yield begin
-    for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.wait(10)
-
-
-def _manifest_of(chain):
-    contracts = {
-        name: {
-            "address": entry.address,
-            "tx": entry.tx,
-            "block": entry.block,
-            "code_hash": "0x" + entry.code_hash.hex(),
-        }
-        for name, entry in chain.manifest.contracts.items()
-    }
-    return {
-        "chain_id": chain.manifest.chain_id,
-        "block": chain.manifest.block,
-        "admin": chain.sender,
-        "contracts": contracts,
-        "compiler": {"solc": "0.8.37", "evm_version": "shanghai", "optimizer_runs": 800},
-    }
-
-
-def until(condition, seconds=60):
-    """Waits for a condition; what it last said where it never held."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return found
-
-
-def round_of(chain, panel):
-    _, state, seats = chain.read(CONTRACT, "round", desk_id(panel, 0))
-    return state, seats
-
-
-def opened(chain, panel):
-    chain.send(CONTRACT, "open", [(0, SUBJECT, 1, 0, 1, 1)])
 
 
 def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, start, tmp_path):
@@ -191,7 +91,44 @@ def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_pa
     assert "an error rate is for log-odds" in refusals
 
 
-@pytest.mark.parametrize("wrong", [(), ("--ask", "--agent", "1")])
+def test_a_person_at_the_terminal_answers(chain, panel, start, tmp_path):
+    """A terminal as people have one: prompts, a slip of the hand, the answer."""
+    evidence = tmp_path / "protocol.txt"
+    evidence.write_text("the pane is scratched")
+    ours, theirs = pty.openpty()
+    start(ACCOUNTS[0], panel, "--ask", terminal=theirs)
+    for account in ACCOUNTS[1:]:
+        start(account, panel, "--agent", "1")
+    opened(chain, panel)
+    shown = ""
+
+    def reads(words):
+        nonlocal shown
+        while words not in shown:
+            assert select.select([ours], [], [], 60)[0], shown
+            shown += os.read(ours, 4096).decode()
+        shown = shown.split(words, 1)[1]
+
+    reads(f"first inspection of 0x{SUBJECT.hex()}, step 1")
+    reads("what is it (pass, fail):")
+    os.write(ours, b"broken\n")
+    reads("'broken' is not one of")
+    reads("what is it (pass, fail):")
+    os.write(ours, b"fail\n")
+    reads("evidence document:")
+    os.write(ours, f"{evidence}\n".encode())
+    reads("committed")
+    until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
+    assert sorted((seat["inspector"], seat["state"]) for seat in round_of(chain, panel)[1]) == [(1, 1), (2, 0), (3, 0)]
+    with closing(sqlite3.connect(tmp_path / f"inspector-{ACCOUNTS[0]}" / "answers.db")) as kept:
+        (digest,) = kept.execute("SELECT evidence FROM answers").fetchone()
+    assert digest == sha256(evidence.read_bytes()).digest()
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.parametrize("wrong", [(), ("--sheet", "electrochromic", "--agent", "1"), ("--ask", "--agent", "1")])
 def test_exactly_one_source_of_answers(chain, panel, start, tmp_path, wrong):
     assert start(ACCOUNTS[0], panel, *wrong).wait(30) == 1
-    assert "exactly one source" in (tmp_path / f"log-{ACCOUNTS[0]}.txt").read_text()
+    refusal = (tmp_path / f"log-{ACCOUNTS[0]}.txt").read_text()
+    assert ("filled in at the portal" if "--sheet" in wrong else "exactly one source") in refusal

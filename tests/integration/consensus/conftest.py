@@ -1,0 +1,103 @@
+"""A panel of three on the deployed contracts, and inspectors as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from inspector_runs import ACCOUNTS, CONTRACT, ROOT, dev_address
+
+from chromatrace.chain import commands
+from chromatrace.cli.inspector import rule_values
+from chromatrace.domain.identifiers import Gln
+from chromatrace.domain.rights import OrganisationKind, Role
+from chromatrace.quality.rules import Rule
+
+
+@pytest.fixture
+def panel(chain):
+    """Three inspectors on the panel of Example Glass; the chain's signer is its producer and administrator."""
+    everything = Role((1 << 7) - 1)
+    registered = chain.submit(
+        commands.register_organisation(OrganisationKind.MANUFACTURER, Gln("9521234000013"), everything, "Example Glass")
+    )
+    number = registered.event("OrganisationRegistered").args["organisation"]
+    chain.submit(commands.appoint_operator(chain.sender, number, everything))
+    rule = Rule.majority(2, maximum=3)
+    chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3, commit_seconds=300), list(rule.states))
+    for account in ACCOUNTS:
+        address = dev_address(account, chain)
+        chain.submit(commands.appoint_operator(address, number, Role.INSPECTOR))
+        chain.send(CONTRACT, "enrol", address, 1_000, bytes(32))
+    return number
+
+
+@pytest.fixture
+def short_rule(chain, panel):
+    """Six seconds to answer. The node's clock, which other tests have set back, is set right."""
+    chain.rpc.call("evm_setNextBlockTimestamp", int(time.time()) + 1)
+    rule = Rule.majority(2, maximum=3)
+    values = rule_values(rule, first_wave=3, commit_seconds=6, reveal_seconds=60)
+    chain.send(CONTRACT, "setRule", values, list(rule.states))
+
+
+@pytest.fixture
+def manifest(chain, tmp_path):
+    """The deployment's manifest as a file."""
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(_manifest_of(chain)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def start(isolated, manifest, tmp_path):
+    """Starts `chromatrace inspector run` for a dev account; whatever runs at the end is killed."""
+    running = []
+
+    def begin(account, panel, *answers, terminal=None):
+        return command(account, "run", "--panel", str(panel), "--every", "0.1", *answers, terminal=terminal)
+
+    def command(account, *arguments, terminal=None):
+        folder = tmp_path / f"inspector-{account}"
+        folder.mkdir(exist_ok=True)
+        whole = [
+            *(sys.executable, "-m", "chromatrace.cli", "--data", str(folder), "--rpc-url", isolated.url),
+            *("--manifest", str(manifest), "--dev-account", str(account), "inspector", *arguments),
+        ]
+        with (tmp_path / f"log-{account}.txt").open("ab") as log:
+            out = log if terminal is None else terminal
+            running.append(subprocess.Popen(whole, cwd=ROOT, stdin=terminal, stdout=out, stderr=out))
+        return running[-1]
+
+    begin.command = command
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+
+
+def _manifest_of(chain):
+    contracts = {
+        name: {
+            "address": entry.address,
+            "tx": entry.tx,
+            "block": entry.block,
+            "code_hash": "0x" + entry.code_hash.hex(),
+        }
+        for name, entry in chain.manifest.contracts.items()
+    }
+    return {
+        "chain_id": chain.manifest.chain_id,
+        "block": chain.manifest.block,
+        "admin": chain.sender,
+        "contracts": contracts,
+        "compiler": {"solc": "0.8.37", "evm_version": "shanghai", "optimizer_runs": 800},
+    }

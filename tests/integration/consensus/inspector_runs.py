@@ -1,0 +1,40 @@
+"""Helpers of the tests that run inspectors as processes."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from pathlib import Path
+
+from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.crypto.sealed_answer import desk_id
+
+ROOT = Path(__file__).resolve().parents[3]
+CONTRACT = "QualityConsensus"
+SUBJECT = bytes(31) + b"\7"
+REQUESTED, SEATED, DECIDED, LAPSED = 1, 2, 3, 4
+ACCOUNTS = (5, 6, 7)
+
+
+def dev_address(account, chain):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DevKeyWarning)
+        return dev_signer(account, chain.manifest.chain_id).address
+
+
+def until(condition, seconds=60):
+    """Waits for a condition; what it last said where it never held."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+def round_of(chain, panel):
+    _, state, seats = chain.read(CONTRACT, "round", desk_id(panel, 0))
+    return state, seats
+
+
+def opened(chain, panel):
+    chain.send(CONTRACT, "open", [(0, SUBJECT, 1, 0, 1, 1)])
