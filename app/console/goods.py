@@ -15,10 +15,11 @@ from app.facts.parties import Party
 from app.franchisee.overview import row_of
 from app.links import page_path
 from app.portal import now_s, operator, portal
+from app.records.desk import department_name, keys, open_desk
 from chromatrace.domain.documents import BatchContent, Material
-from chromatrace.domain.errors import NotFound
+from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import BatchId
-from chromatrace.domain.ledger_entries import kind_hash
+from chromatrace.domain.ledger_entries import kind_hash, subject_id
 from chromatrace.domain.rights import Role
 from chromatrace.drawing import STYLE, Names, genealogy, svg
 from chromatrace.exchange.lookup import batches_with, key_in
@@ -130,7 +131,18 @@ def order(contract: str) -> Any:
     found = here.index.order_status(contract, here.kinds, _readable(departments), now_s()) if here.kinds else None
     if found is None:
         raise NotFound("there is no such contract, or it is not for you to see", field="contract")
-    return render_template("console/order.html", order=found)
+    return render_template("console/order.html", order=found, names=_product_names(found.ordered))
+
+
+def _product_names(ordered: RecordView) -> dict[bytes, str]:
+    """What the contract calls its products, whose hashes alone are on the chain; none where no key here opens it."""
+    desk, _ = open_desk()
+    department = department_name(desk, ordered)
+    try:
+        document = desk.read(ordered, keys(portal(), department)) if department else None
+    except (NotFound, IntegrityError):
+        return {}
+    return {subject_id(product): product for product in document.products} if document else {}
 
 
 def style() -> Response:

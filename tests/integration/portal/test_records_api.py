@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -90,6 +91,15 @@ def test_a_record_is_added_and_shown(shop, consortium, order):
         assert [one["record"] for one in by_key["records"]] == [order["record"]]
         again = add(sales, CONTRACT)
         assert (again.status_code, again.json()["field"]) == (409, "/contract_id")
+
+
+def test_the_console_names_an_orders_products(shop, order):
+    """Only their hashes are on the chain; the portal has a key that opens the contract."""
+    with httpx.Client(base_url=shop.url, follow_redirects=True, timeout=60) as boss:
+        token = re.search(r'name="csrf_token" value="([^"]+)"', boss.get("/login").text).group(1)
+        boss.post("/login", data={"name": BOSS, "password": PASSWORD, "csrf_token": token})
+        page = boss.get("/console/orders/C-2026-001").text
+    assert [name for name in ("P-1", "P-2") if f">{name}</a></h2>" in page] == ["P-1", "P-2"]
 
 
 def test_a_supervisor_sees_it_by_its_product_and_pages(shop, order):
