@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
+from inspect import getmembers, isfunction
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,11 @@ class Snapshot(Queries):
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """All rows of a statement."""
-        return _ask(self._connection, statement)
+        return self._connection.execute(statement).all()
+
+    def digest(self) -> bytes:
+        """SHA-256 over everything that the chain determines, the same on every database: see `digest.digest_of`."""
+        return digest_of(self._connection)
 
 
 class Index(Queries):
@@ -87,13 +93,13 @@ class Index(Queries):
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """All rows of a statement."""
-        with refusals(self.url), self.engine.connect() as connection:
-            return _ask(connection, statement)
+        with self.snapshot() as snapshot:
+            return snapshot.rows(statement)
 
     def digest(self) -> bytes:
-        """SHA-256 over everything that the chain determines, the same on every database: see `digest.digest_of`."""
-        with refusals(self.url), self.snapshot() as snapshot:
-            return digest_of(snapshot._connection)
+        """As `Snapshot.digest`."""
+        with self.snapshot() as snapshot:
+            return snapshot.digest()
 
     def writer_lock(self, timeout_s: float) -> WriterLock:
         """The lock that a writer holds; `FollowerBusy` where another has it for longer than `timeout_s`."""
@@ -102,6 +108,22 @@ class Index(Queries):
     def close(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+
+
+def _of_one_moment(question: Callable[..., Any]) -> Callable[..., Any]:
+    """The question, asked of a snapshot: most take several statements, between which a block may be taken back."""
+
+    @wraps(question)
+    def ask(index: Index, *args: Any, **kwargs: Any) -> Any:
+        with index.snapshot() as snapshot:
+            return question(snapshot, *args, **kwargs)
+
+    return ask
+
+
+for _name, _question in getmembers(Queries, isfunction):
+    if not _name.startswith("_") and _name not in vars(Index):
+        setattr(Index, _name, _of_one_moment(_question))
 
 
 def _engine(database_url: str | Path) -> Engine:
@@ -143,10 +165,6 @@ def _sqlite_connected(connection: Any, record: Any) -> None:
 def _sqlite_begins(connection: Connection) -> None:
     immediate = connection.get_execution_options().get("index_writer", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-def _ask(connection: Connection, statement: Select[Any]) -> Sequence[Row[Any]]:
-    return connection.execute(statement).all()
 
 
 @contextmanager

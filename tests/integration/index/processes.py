@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import select
 import threading
+from collections import Counter
 
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.rpc import RpcClient
+from chromatrace.domain.ledger_entries import unpack
 from chromatrace.index import Follower, Index
 from chromatrace.index import follower as module
 from chromatrace.index.reading import Reading
@@ -27,6 +29,68 @@ def start_follower(database_url, rpc_url, manifest_path, *, blocks_at_once=None)
     process.start()
     assert ready.wait(60.0)
     return process
+
+
+class Reader:
+    """A process that asks without a pause. `end` gives the digests that it saw by the block of their cursor, and how
+    often it asked; whatever went wrong there is raised here."""
+
+    def __init__(self, database_url):
+        self._told, tells = _processes.Pipe(duplex=False)
+        self._stop, ready = _processes.Event(), _processes.Event()
+        arguments = (database_url, self._stop, ready, tells)
+        self.process = _processes.Process(target=_ask, args=arguments, daemon=True)
+        self.process.start()
+        assert ready.wait(60.0)
+
+    def end(self):
+        self._stop.set()
+        assert self._told.poll(60.0)
+        seen = self._told.recv()
+        self.process.join()
+        if isinstance(seen, Exception):
+            raise seen
+        return seen
+
+
+def _ask(database_url, stop, ready, tells):
+    seen, asked = {}, 0
+    try:
+        index = Index(database_url)
+        while not stop.is_set():
+            ready.set()
+            asked += 1
+            with index.snapshot() as snapshot:
+                head, digest = snapshot.head(), snapshot.digest()
+                _assert_whole(snapshot, head)
+            assert seen.setdefault((head.indexed_block, head.indexed_hash), digest) == digest, "two states at one block"
+            # Without a snapshot each answer is of its own moment, and there is one.
+            for batch in index.batches(limit=3):
+                assert index.trace_back(batch.batch_id) is None or index.timeline(batch.batch_id) is not None
+            index.find("P-1", (), [department.id for department in index.departments()])
+            index.panels()
+    except Exception as error:  # noqa: BLE001 - told to the test, which raises it
+        tells.send(error)
+    else:
+        tells.send((seen, asked))
+
+
+def _assert_whole(snapshot, head):
+    """Every table tells what the events up to the cursor amount to."""
+    events = snapshot.events(limit=10_000)
+    assert all(event.block_number <= head.indexed_block for event in events)
+    assert all(event.block_hash == head.indexed_hash for event in events if event.block_number == head.indexed_block)
+    names = Counter(event.name for event in events)
+    assert sum(snapshot.count_batches().values()) == names["BatchRegistered"]
+    departments, panels = snapshot.departments(), snapshot.panels()
+    assert len(departments) == names["DepartmentOpened"]
+    appended = sum(len(unpack(event.args["records"])) for event in events if event.name == "RecordsAppended")
+    records = [snapshot.records_of_department(one.id, limit=10_000) for one in departments]
+    assert [len(found) for found in records] == [one.count for one in departments]
+    assert sum(map(len, records)) == appended
+    rounds = [one for panel in panels for one in snapshot.rounds(panel.panel, limit=10_000)]
+    assert len(rounds) == names["RoundOpened"]
+    assert sum(one.phase == "decided" for one in rounds) == names["RoundDecided"]
 
 
 def start_reading(rpc_url, manifest_path, *, asked):

@@ -7,8 +7,10 @@ from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from chromatrace.chain.abi import contract
+from chromatrace.crypto.sealed_answer import desk_id
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import RouteKind, SalesChannel, Scope
+from chromatrace.index.fold.consensus import DECIDED
 from chromatrace.index.views import ComponentView, OfferState, RouteProofState
 
 
@@ -16,6 +18,7 @@ from chromatrace.index.views import ComponentView, OfferState, RouteProofState
 def lively(yard):
     """The yard after some more life, some of which the contracts refused."""
     yard.random.seed(7)
+    yard.judging = 1
     yard.live(250)
     batch = yard.release()
     yard.send(1, "CustodyLedger", "offer", batch, yard.organisations[3], 2**64 - 1)
@@ -219,3 +222,42 @@ def test_routes_and_their_proofs_are_those_of_the_verifier(yard, index, follower
             (int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in logs
         ]
     assert index.digest() == rebuilt_digest()
+
+
+def test_departments_and_their_records_are_those_of_the_ledger(lively, index, follower):
+    follower.sync()
+    departments = index.departments(lively.organisations[0])
+    assert {view.id for view in departments} == set(lively.departments)
+    for view in departments:
+        stored = lively.read("ProcessLedger", "department", view.id)
+        assert (stored["organisation"], stored["count"], stored["head"]) == (view.organisation, view.count, view.head)
+        records = index.records_of_department(view.id, limit=1000)
+        assert [record.number for record in records] == list(range(view.count)) != []
+        for record in records:
+            assert record in index.records_of(record.subject, [view.id])
+            assert record in index.record(record.record)
+        for member in index.members(view.id):
+            assert lively.read("ProcessLedger", "memberRights", view.id, member.member) == member.rights
+    assert any(record.preceding for record in records)
+
+
+def test_panels_and_their_rounds_are_those_of_the_contract(lively, index, follower):
+    follower.sync()
+    (panel,) = [one for one in index.panels() if one.panel == lively.organisations[0]]
+    for inspector in panel.inspectors:
+        stored = lively.read("QualityConsensus", "inspector", panel.panel, inspector.number)
+        assert (stored["account"], stored["active"]) == (inspector.account, inspector.active)
+        assert stored["capability"] == round(inspector.capability * 10_000)
+    rounds = {one.id: one for one in index.rounds(panel.panel, limit=1000)}
+    assert "decided" in {one.phase for one in rounds.values()}
+    for desk in range(1, lively.desks + 1):
+        round_id, state, seats = lively.read("QualityConsensus", "round", desk_id(panel.panel, desk))
+        if round_id in rounds:
+            told = rounds.pop(round_id)
+            assert [seat.inspector for seat in told.seats] == [seat["inspector"] for seat in seats]
+            assert (told.phase == "decided") is (state["phase"] == DECIDED)
+            if told.state is not None:
+                recorder = told.seats[told.recorder].inspector
+                assert (told.state, recorder) == (state["state"], state["recorder"])
+            assert told in index.rounds_about(told.subject)
+    assert rounds == {}

@@ -13,15 +13,21 @@ from route_line import PLANT, Line, station
 
 from chromatrace.chain.abi import contract
 from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.cli.inspector import rule_values
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.crypto.route import Component, Profile, RouteKind, components_of, key_words, proof_of, signature_words
+from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
+from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.quality.rules import Rule
 
 FOR_EVER = 2**64 - 1
 GTINS = [Gtin(body + check_digit(body)) for body in (f"0952123400{number:03d}" for number in range(3))]
 REGISTRAR, MAKER, SUPPLIER, LABORATORY, SHOP, AUTHORITY = range(6)
+PANEL_ACCOUNTS = (6, 7, 8)
+"""The maker's inspectors; their numbers in its panel are 1, 2, 3."""
 
 
 def gln(number):
@@ -41,9 +47,14 @@ class World:
         self.sizes = 0
         self.channels = []
         self.released = []
+        self.departments = []
+        self.desks = 0
+        self.judging = 0
+        """The panel's share of the acts. A round is many blocks, and Anvil cannot be rolled back over very many."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevKeyWarning)
             self.inspector = dev_signer(LABORATORY, manifest.chain_id)
+            self.panel = [dev_signer(account, manifest.chain_id) for account in PANEL_ACCOUNTS]
 
     def send(self, account, name, function, *args, wait=True):
         """Sends; returns whether the contract took it (None without `wait`)."""
@@ -93,6 +104,18 @@ class World:
                 "appointment"
             )
         self.organisations = list(range(first, first + len(kinds)))
+        for name in ("Example purchasing", "Example tooling"):
+            assert self.send(MAKER, "ProcessLedger", "openDepartment", name)
+            department = self.read("ProcessLedger", "departmentIdOf", first, name)
+            assert self.send(MAKER, "ProcessLedger", "setMember", department, self.accounts[MAKER], 3)
+            self.departments.append(department)
+        rule = Rule.majority(2, maximum=3)
+        values = rule_values(rule, first_wave=3, commit_seconds=300)
+        assert self.send(MAKER, "QualityConsensus", "setRule", values, list(rule.states))
+        for signer in self.panel:
+            inspector = signer.address, first, int(Role.INSPECTOR), FOR_EVER
+            assert self.send(REGISTRAR, "Consortium", "appointOperator", *inspector)
+            assert self.send(MAKER, "QualityConsensus", "enrol", signer.address, 1_000, bytes(32))
         return self
 
     # -- single acts
@@ -151,6 +174,54 @@ class World:
             assert self.send(account, "BatchRegistry", "release", batch, channel)
         return batch
 
+    # -- records and rounds
+
+    def record(self):
+        """A department appends some records about one of few products, each after the one before; or a member's rights
+        change."""
+        dice, department = self.random, self.random.choice(self.departments)
+        if dice.random() < 0.2:
+            member, rights = self.accounts[9], dice.choice([DepartmentRight(0), DepartmentRight.READ])
+            return self.send(MAKER, "ProcessLedger", "setMember", department, member, int(rights))
+        subject, entries = subject_id(f"P-{dice.randrange(5)}"), []
+        for _ in range(dice.randint(1, 4)):
+            before = entries[-1].record if entries else None
+            record = record_id("example", f"{dice.getrandbits(64):x}")
+            entries.append(LedgerEntry(record, subject, before, dice.randbytes(32)))
+        return self.send(MAKER, "ProcessLedger", "appendRecords", department, kind_hash("example/1"), pack(entries))
+
+    def judge(self, subject):
+        """A round of the maker's panel about a subject, to its outcome; returns whether there is one."""
+        contract, panel = "QualityConsensus", self.organisations[0]
+        self.desks += 1
+        desk = desk_id(panel, self.desks)
+        if not self.send(MAKER, contract, "open", [(self.desks, subject, 1, 0, 0, 1)]):
+            return False
+        for _ in range(self.read(contract, "drawDelay")):
+            self.rpc.call("evm_mine")
+        if not self.send(MAKER, contract, "draw", [desk]):
+            self._close_desks()
+            return False
+        round_id, _, seats = self.read(contract, "round", desk)
+        sealed, opened = [], []
+        for place, seat in enumerate(seats):
+            signer = self.panel[seat["inspector"] - 1]
+            answer = SealedAnswer(self.random.randrange(2), 0, self.random.randbytes(32), self.random.randbytes(32))
+            digest = answer.digest(round_id, signer.address)
+            target = self.manifest.chain_id, self.manifest.address(contract)
+            sealed.append((place, digest, *sign_commitment(signer, round_id, place, digest, *target)))
+            opened.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
+        assert self.send(MAKER, contract, "commit", [(desk, sealed)])
+        for answers in (opened[:1], opened[1:]):
+            assert self.send(MAKER, contract, "reveal", [(desk, answers)])
+        return True
+
+    def _close_desks(self):
+        """Frees inspectors who still sit in rounds that a reorganisation left without their answers."""
+        self.rpc.call("evm_increaseTime", 1_000)
+        for number in range(1, self.desks + 1):
+            self.send(MAKER, "QualityConsensus", "close", desk_id(self.organisations[0], number))
+
     # -- routes
 
     def design(self, steps=2, kind=RouteKind.PROCESSING):
@@ -201,6 +272,8 @@ class World:
             "anchor": 1,
             "rights": 1,
             "policy": 1,
+            "record": 2,
+            "judge": self.judging,
         }
         match dice.choices(list(acts), list(acts.values()))[0]:
             case "register":
@@ -220,6 +293,10 @@ class World:
                 self._anchor()
             case "rights":
                 self._change_rights()
+            case "record":
+                self.record()
+            case "judge":
+                self.judge(batch)
             case "policy":
                 units, alone = dice.randrange(200), dice.random() < 0.5
                 self.send(REGISTRAR, "InspectionLedger", "setPolicy", dice.choice(list(Stage)), units, alone)

@@ -1,0 +1,76 @@
+"""Many readers beside one writer, on both databases: what they see is always the whole of one block."""
+
+from __future__ import annotations
+
+import os
+
+from processes import Reader, start_follower
+from sqlalchemy import event
+from test_interruptions import head, wait_for
+
+from chromatrace.index import Follower, Index
+
+READERS = 3
+ROUNDS = int(os.environ.get("CHROMATRACE_READER_ROUNDS", "5"))
+
+
+def test_readers_see_the_whole_of_one_block_whatever_the_writer_does(yard, index, database_url, follower):
+    """Three processes ask while a fourth follows a chain that grows and is rolled back. Whoever saw a block saw the
+    same, and where the chain still has the block, what an index built only up to there says."""
+    yard.random.seed(23)
+    yard.judging = 1
+    yard.live(25)
+    follower.sync()
+    readers = [Reader(database_url) for _ in range(READERS)]
+    writer = start_follower(database_url, yard.rpc.url, yard.manifest_path, blocks_at_once=1)
+    try:
+        for _ in range(ROUNDS):
+            yard.live(10)
+            wait_for(lambda: index.head().indexed_hash == hash_at(yard, head(yard)))
+            yard.rpc.call("anvil_rollback", yard.random.randint(1, 12))
+            yard.live(3)
+        wait_for(lambda: index.head().indexed_hash == hash_at(yard, head(yard)))
+        answers = [reader.end() for reader in readers]
+    finally:
+        for process in (writer, *(reader.process for reader in readers)):
+            process.kill()
+            process.join()
+    digests = {}
+    for seen, asked in answers:
+        assert asked >= len(seen) > 3
+        for block, digest in seen.items():
+            assert digests.setdefault(block, digest) == digest
+    assert any(hash_at(yard, number) != block_hash for number, block_hash in digests), "none saw a block taken back"
+    remaining = [block for block in digests if hash_at(yard, block[0]) == block[1]]
+    for number, block_hash in yard.random.sample(sorted(remaining), 3):
+        fresh = Index("sqlite://")
+        Follower(fresh, yard.rpc, yard.manifest, confirmations=head(yard) - number).sync()
+        assert fresh.digest() == digests[number, block_hash]
+
+
+def hash_at(world, number):
+    """The hash of a block; None where the chain ends before it."""
+    block = world.rpc.call("eth_getBlockByNumber", hex(number), False)
+    return block and bytes.fromhex(block["hash"][2:])
+
+
+def test_following_live_each_block_is_a_transaction_of_its_own(yard, index, follower):
+    """With the cursor in it: at each commit of the follower the cursor is at the block whose events came with it."""
+    follower.sync()
+    steps = []
+
+    def committed(connection):
+        if connection.get_execution_options().get("index_writer"):
+            steps.append(connection)
+
+    event.listen(index.engine, "commit", committed)
+    for _ in range(12):
+        before = head(yard)
+        yard.act()
+        for number in range(before + 1, head(yard) + 1):
+            steps.clear()
+            seen = []
+            Follower(index, yard.rpc, yard.manifest, confirmations=head(yard) - number).sync(seen.append)
+            assert len(steps) == 1
+            assert [(done.from_block, done.indexed_block) for done in seen] == [(number - 1, number)]
+            assert index.head().indexed_hash == hash_at(yard, number)
