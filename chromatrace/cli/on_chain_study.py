@@ -1,8 +1,9 @@
-"""The study of learning through the real `QualityConsensus` contract: the contract draws, weighs, decides and learns.
+"""Studies through the real `QualityConsensus` contract: the contract draws, weighs, decides and learns.
 
 One panel per set of capability, an inspector of it per workcell. All panels go in step: for every wave of answers one
 transaction draws the seats of all, one takes all sealed answers, one opens them. What an inspector answers comes from
-the same table as in the simulation; who is asked is the contract's draw.
+the same table as in the simulation; who is asked is the contract's draw. The pure model then decides the same steps
+with the same inspectors in the same order.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitm
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role, Stage
-from chromatrace.quality.consensus import Answer, decide
-from chromatrace.quality.learning import LEAST_ANSWERS, Standing, learned
-from chromatrace.quality.rules import Rule, as_ratio
+from chromatrace.quality.consensus import Answer, Tally, decide
+from chromatrace.quality.learning import LEAST_ANSWERS, Standing, enrolled, learned
+from chromatrace.quality.rules import Rule, Weighing, as_ratio
+from chromatrace.quality.rules import capability as in_units
 from chromatrace.quality.shopfloor.agents import FAIL
 from chromatrace.quality.shopfloor.draw import Anywhere
 from chromatrace.quality.shopfloor.floor import ShopFloor
 from chromatrace.quality.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.quality.studies.rounds import Asked, Score, ask
+from chromatrace.quality.studies.rounds import decide as decide_all
 from chromatrace.quality.studies.runner import Progress, Runner
 from chromatrace.quality.studies.study import Finding, Row, Study, plain
 
@@ -62,6 +65,7 @@ class Panel:
     steps: list[Asked]
     standings: list[Standing] = field(default_factory=list)
     score: Score = field(default_factory=Score)
+    drawn: list[list[int]] = field(default_factory=list)
 
     @property
     def desk(self) -> int:
@@ -76,10 +80,15 @@ class Panel:
 
 
 class OnChainStudy:
-    """A fresh deployment, its panels, and a rule. `chain` acts as the registrar."""
+    """A fresh deployment, its panels, and a rule. `chain` acts as the registrar.
 
-    def __init__(self, chain: Chain, floor: ShopFloor, rule: Rule, *, sets: int, workpieces: int, seed: int) -> None:
-        self._chain, self._floor, self._rule = chain, floor, rule
+    `known`: inspectors are enrolled with their true capabilities, as far as a contract holds them, else as beginners.
+    """
+
+    def __init__(
+        self, chain: Chain, floor: ShopFloor, rule: Rule, *, known: bool, sets: int, workpieces: int, seed: int
+    ) -> None:
+        self._chain, self._floor, self._rule, self._known = chain, floor, rule, known
         self._gas = self._transactions = 0
         chosen = capability_sets(floor.cells, seed)[:sets]
         self.panels = [self._panel(place, each, workpieces, seed) for place, each in enumerate(chosen, 1)]
@@ -99,10 +108,11 @@ class OnChainStudy:
         self._all(chain, [commands.appoint_operator(each.address, organisation, Role.INSPECTOR) for each in inspectors])
         acting = chain.with_signer(administrator)
         acting.submit(Call(CONTRACT, "setRule", (self._rule_struct(), list(self._rule.states))))
-        start = Standing().capability
-        self._all(acting, [Call(CONTRACT, "enrol", (each.address, start, _NOTHING)) for each in inspectors])
+        standings = [enrolled(in_units(true)) if self._known else Standing() for true in inputs.capabilities]
+        pairs = zip(inspectors, standings, strict=True)
+        self._all(acting, [Call(CONTRACT, "enrol", (who.address, one.capability, _NOTHING)) for who, one in pairs])
         steps = ask(self._floor, inputs.capabilities, Anywhere(), workpieces * cells, _DEFECT_RATE, seed)
-        return Panel(organisation, inputs, acting, inspectors, steps, [Standing()] * cells, Score(rounds=len(steps)))
+        return Panel(organisation, inputs, acting, inspectors, steps, standings, Score(rounds=len(steps)))
 
     def _rule_struct(self) -> tuple[Any, ...]:
         rule = self._rule
@@ -195,11 +205,22 @@ class OnChainStudy:
                 won = answer.state == outcome.state
                 if len(answers) >= LEAST_ANSWERS:
                     panel.standings[answer.inspector] = learned(panel.standings[answer.inspector], won)
+            panel.drawn.append([answer.inspector for answer in answers])
             failed, defective = current["state"] == FAIL, panel.steps[number].defective
             panel.score.answers += len(answers)
             panel.score.true_fail += failed and defective
             panel.score.wrong += failed != defective
         return left
+
+    def pure(self, panel: Panel) -> Score:
+        """What the pure model makes of the same steps, with the same inspectors first, and nothing learned."""
+        steps = []
+        for asked, drawn in zip(panel.steps, panel.drawn, strict=True):
+            said = dict(asked.answers)
+            order = drawn + [each for each in said if each not in drawn]
+            steps.append(Asked(asked.defective, tuple((each, said[each]) for each in order)))
+        true = [in_units(value) for value in panel.inputs.capabilities]
+        return decide_all(steps, partial(Tally, self._rule), true, self._floor)
 
     def _rounds(self, panels: list[Panel]) -> list[Any]:
         return self._chain.read_many([Call(CONTRACT, "round", (panel.desk,)) for panel in panels])
@@ -226,51 +247,80 @@ def _gln(number: int) -> Gln:
     return Gln(f"{digits}{check}")
 
 
-def learning_on_chain(floor: ShopFloor, runner: Runner, *, workpieces: int, threshold: float, sets: int) -> Study:
-    """A fresh Anvil, one run of the first `sets` sets; nothing of it is kept."""
-    rule = Rule.confidence(threshold)
+def on_chain(
+    floor: ShopFloor, runner: Runner, name: str, rule: Rule, *, known: bool, workpieces: int, sets: int
+) -> Study:
+    """A fresh Anvil, one run of the first `sets` sets; nothing of it is kept. `known` as in `OnChainStudy`."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", DevKeyWarning)
         with (
             Workspace(Settings(data=Path(folder), dev_account=0)) as workspace,
             local_chain(workspace, 0, None) as local,
         ):
-            study = OnChainStudy(local.chain, floor, rule, sets=sets, workpieces=workpieces, seed=runner.seed)
+            chain = local.chain
+            study = OnChainStudy(chain, floor, rule, known=known, sets=sets, workpieces=workpieces, seed=runner.seed)
             cost = study.run(runner.progress)
+    pure = [study.pure(panel) for panel in study.panels] if known else []
     rows: tuple[Row, ...] = tuple(
         {
             "set": f"{panel.inputs.number} {panel.inputs.name}",
             "f1": panel.score.f1,
             "inspections_of_a_step": panel.score.per_round,
-            "mean_square_error": panel.error,
         }
-        for panel in study.panels
+        | ({"f1_pure": pure[place].f1, "inspections_pure": pure[place].per_round} if known else {})
+        | {"mean_square_error": panel.error}
+        for place, panel in enumerate(study.panels)
     )
     return Study(
-        name="learning-on-chain",
-        title=f"Learned capabilities after {workpieces} workpieces, by the contract",
-        parameters={"workpieces": workpieces, "threshold": threshold, "seed": runner.seed} | cost,
+        name=f"{name}-on-chain",
+        title=f"{name.capitalize()} through the contract; workpieces: {workpieces}",
+        parameters={"workpieces": workpieces, "threshold": as_ratio(rule.threshold), "seed": runner.seed} | cost,
         summary=rows,
         rows=tuple(plain(row) for row in rows),
-        findings=(
-            Finding(
-                "the contract decides and learns as the twin does",
-                f"{cost['rounds']} rounds, {cost['inspections']:,} inspections in {cost['transactions']} transactions",
-                True,
-            ),
-            Finding(
-                "cost of one answer at a time",
-                f"{cost['gas_per_inspection']:,} gas an inspection, {cost['inspections_per_s']} inspections a second",
-                True,
-            ),
-        ),
-        draw=partial(_draw, rows),
+        findings=(*_findings(cost), *(_comparison(study.panels, pure, rule) if known else ())),
+        draw=partial(_draw, rows, "f1" if known else "mean_square_error"),
     )
 
 
-def _draw(rows: tuple[Row, ...], figure: Figure) -> None:
+def _findings(cost: Row) -> tuple[Finding, ...]:
+    return (
+        Finding(
+            "the contract decides and learns as the twin does",
+            f"{cost['rounds']} rounds, {cost['inspections']:,} inspections in {cost['transactions']} transactions",
+            True,
+        ),
+        Finding(
+            "cost of one answer at a time",
+            f"{cost['gas_per_inspection']:,} gas an inspection, {cost['inspections_per_s']} inspections a second",
+            True,
+        ),
+    )
+
+
+def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> tuple[Finding, ...]:
+    """Beside the pure model. A vote by numbers does not look at capabilities, so that nothing may differ there."""
+    count, scores = len(panels), [panel.score for panel in panels]
+    f1, f1_pure = (sum(each.f1 for each in of) / count for of in (scores, pure))
+    answers, answers_pure = (sum(each.per_round for each in of) / count for of in (scores, pure))
+    same = all(
+        (ours.true_fail, ours.wrong, ours.answers) == (each.true_fail, each.wrong, each.answers)
+        for ours, each in zip(scores, pure, strict=True)
+    )
+    if rule.weighing is Weighing.MAJORITY and not same:
+        raise IntegrityError("the contract and the pure model differ on the same answers")
+    return (
+        Finding(
+            "the same as the pure model on the same answers"
+            + ("" if rule.weighing is Weighing.MAJORITY else ", which learns nothing meanwhile"),
+            f"F1 {f1:.3f} and {f1_pure:.3f}, {answers:.2f} and {answers_pure:.2f} inspections of a step",
+            same,
+        ),
+    )
+
+
+def _draw(rows: tuple[Row, ...], value: str, figure: Figure) -> None:
     axes = figure.subplots()
     places = list(range(len(rows)))
-    axes.bar(places, [row["mean_square_error"] for row in rows], color="#9db8d2", width=0.6)
+    axes.bar(places, [row[value] for row in rows], color="#9db8d2", width=0.6)
     axes.set_xticks(places, [row["set"] for row in rows], rotation=45, ha="right", fontsize=7)
-    axes.set_ylabel("mean square error of the capabilities")
+    axes.set_ylabel("F1" if value == "f1" else "mean square error of the capabilities")

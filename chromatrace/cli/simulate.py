@@ -128,12 +128,41 @@ def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold
     return study(floor, runner, rule=Rule.majority(threshold), defect_rate=defect_rate)
 
 
+def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]], Callable[..., Study]]:
+    """How long the runs are, and whether they go through the contract."""
+
+    def add(study: Callable[..., Study]) -> Callable[..., Study]:
+        for option in (
+            click.option("--sets", default=5, show_default=True, type=click.IntRange(1, 20),
+                         help="With --on-chain: how many sets."),
+            click.option("--on-chain", is_flag=True,
+                         help="One run through the QualityConsensus contract on a fresh Anvil."),
+            click.option("--workpieces", default=default_workpieces, show_default=True, type=click.IntRange(1),
+                         help="Length of a run."),
+        ):  # fmt: skip
+            study = option(study)
+        return study
+
+    return add
+
+
 @study_command
-def majority(floor: ShopFloor, runner: Runner) -> Study:
-    """F1 and quality-control time of majority consensus at thresholds 3 to 17, on twenty sets (Fig. 9)."""
+@click.option("--threshold", default=3, show_default=True, type=click.IntRange(1, 17), help="With --on-chain: members.")
+@on_chain_options(5)
+def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: int, on_chain: bool, sets: int) -> Study:
+    """F1 and quality-control time of majority consensus at thresholds 3 to 17, on twenty sets (Fig. 9).
+
+    With --on-chain the inspections go through the real contract at one threshold, and the pure model decides the same
+    answers beside it. Take few --workpieces: one after another answers, some 40 a second.
+    """
     from chromatrace.quality.studies.majority import majority as study
 
-    return study(floor, runner)
+    if on_chain:
+        from chromatrace.cli.on_chain_study import on_chain as run
+        from chromatrace.quality.rules import Rule
+
+        return run(floor, runner, "majority", Rule.majority(threshold), known=True, workpieces=workpieces, sets=sets)
+    return study(floor, runner, workpieces=workpieces)
 
 
 confidence_threshold = click.option(
@@ -143,20 +172,29 @@ confidence_threshold = click.option(
 
 @study_command
 @confidence_threshold
-def confidence(floor: ShopFloor, runner: Runner, *, threshold: float) -> Study:
-    """Confidence consensus: like which majority threshold by F1, and by time, on each of twenty sets (Fig. 10)."""
+@on_chain_options(5)
+def confidence(
+    floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int, on_chain: bool, sets: int
+) -> Study:
+    """Confidence consensus: like which majority threshold by F1, and by time, on each of twenty sets (Fig. 10).
+
+    With --on-chain the inspections go through the real contract, whose inspectors start with their true capabilities
+    and go on learning; the pure model decides the same answers beside it, with the true ones.
+    """
     from chromatrace.quality.studies.confidence import confidence as study
 
-    return study(floor, runner, threshold=threshold)
+    if on_chain:
+        from chromatrace.cli.on_chain_study import on_chain as run
+        from chromatrace.quality.rules import Rule
+
+        rule = Rule.confidence(threshold)
+        return run(floor, runner, "confidence", rule, known=True, workpieces=workpieces, sets=sets)
+    return study(floor, runner, threshold=threshold, workpieces=workpieces)
 
 
 @study_command
 @confidence_threshold
-@click.option("--workpieces", default=20, show_default=True, type=click.IntRange(1), help="Length of the run.")
-@click.option("--on-chain", is_flag=True, help="One run through the QualityConsensus contract on a fresh Anvil.")
-@click.option(
-    "--sets", default=5, show_default=True, type=click.IntRange(1, 20), help="With --on-chain: how many sets."
-)
+@on_chain_options(20)
 def learning(
     floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int, on_chain: bool, sets: int
 ) -> Study:
@@ -166,9 +204,11 @@ def learning(
     against the rule in Python. Take few --workpieces: one after another answers, some 40 a second.
     """
     if on_chain:
-        from chromatrace.cli.on_chain_study import learning_on_chain
+        from chromatrace.cli.on_chain_study import on_chain as run
+        from chromatrace.quality.rules import Rule
 
-        return learning_on_chain(floor, runner, workpieces=workpieces, threshold=threshold, sets=sets)
+        rule = Rule.confidence(threshold)
+        return run(floor, runner, "learning", rule, known=False, workpieces=workpieces, sets=sets)
     from chromatrace.quality.studies.learning import learning as study
 
     return study(floor, runner, workpieces=workpieces, threshold=threshold)

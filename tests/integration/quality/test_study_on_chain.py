@@ -1,0 +1,44 @@
+"""A study's inspections through the contract on Anvil, held against the twin."""
+
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from chromatrace.cli import main
+
+
+@pytest.fixture
+def simulate(monkeypatch):
+    def run(*words):
+        arguments = ["simulate", *words, "--on-chain", "--workpieces", "1", "--json"]
+        monkeypatch.setattr(sys, "argv", ["chromatrace", *arguments])
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout[done.stdout.index("{") :])
+
+    return run
+
+
+def test_the_contract_decides_and_learns_as_the_twin(simulate):
+    facts = simulate("learning", "--sets", "2")
+    assert facts["parameters"]["rounds"] == 34
+    assert facts["parameters"]["inspections"] >= 3 * 34
+    assert facts["parameters"]["transactions"] < facts["parameters"]["inspections"] * 2
+    good, fair = facts["table"]
+    assert good["mean_square_error"] > fair["mean_square_error"] > 0
+
+
+@pytest.mark.parametrize("study", [("majority", "--threshold", "3"), ("confidence", "--threshold", "1.5")])
+def test_the_pure_model_decides_the_same_answers_beside_it(simulate, study):
+    facts = simulate(*study, "--sets", "1")
+    assert facts["study"] == f"{study[0]}-on-chain"
+    (row,) = facts["table"]
+    assert row["inspections_of_a_step"] >= 3
+    if study[0] == "majority":
+        assert (row["f1_pure"], row["inspections_pure"]) == (row["f1"], row["inspections_of_a_step"])
+    else:
+        # The contract learns meanwhile, so that a round may take one answer more or less.
+        assert row["inspections_pure"] == pytest.approx(row["inspections_of_a_step"], abs=0.5)
+    assert facts["findings"][-1]["agrees"] or study[0] == "confidence"
