@@ -146,6 +146,13 @@ class Rounds(RuleBasedStateMachine):
                 self.standings[after[0]] = stalled(self.standings[after[0]])
         self._follow(place)
 
+    def teardown(self):
+        """A round always ends: whatever was done before, and nobody doing any more."""
+        for place in range(DESKS):
+            for _ in range(3):
+                self.stall(place)
+            assert self.panel.state(self._desk(place))["phase"] in (NONE, DECIDED, LAPSED)
+
     def _follow(self, place):
         """What the twin says of the answers revealed so far is what the contract did."""
         state = self.panel.state(self._desk(place))

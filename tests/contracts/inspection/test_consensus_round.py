@@ -373,15 +373,24 @@ def test_who_may_open(panel, world):
         refusal(world.consensus.open, request, sender=key_of(1).address)
 
 
-def test_a_majority_by_confidence(panel):
-    """51 % of a round colluding wins it: this is not prevented. What remains: who answered what, on what evidence."""
+def test_more_than_half_of_a_round_colluding_decides_it_and_the_evidence_remains(panel, world):
+    """This is not prevented. What remains: who answered what, on what evidence, the honest dissent among it."""
     panel.set_rule(weighing=CONFIDENCE, threshold=2_000)
     desk = panel.opened()
     panel.commit(desk, {0: PASS, 1: FAIL, 2: FAIL})
-    panel.reveal(desk, [0, 1, 2])
+    tx = world.consensus.reveal([(desk, [panel.answer(desk, seat) for seat in range(3)])], {"from": world.stranger})
     after = panel.state(desk)
     assert (after["phase"], after["state"]) == (DECIDED, FAIL)
-    assert after["seats"][0][1:] == (REVEALED, PASS), "the honest dissent stands on the chain"
+    assert [seat[1:] for seat in after["seats"]] == [(REVEALED, PASS), (REVEALED, FAIL), (REVEALED, FAIL)]
+    told = [(each["seat"], each["state"], bytes(each["evidence"])) for each in tx.events["AnswerRevealed"]]
+    assert told == [(seat, state, keccak(b"evidence of %d" % seat)) for seat, state in enumerate([PASS, FAIL, FAIL])]
+    assert {number for number, _, _ in after["seats"]} <= {1, 2, 3, 4, 5}
+    # What can be done about it: the colluders sit no more, and the same thing is inspected again.
+    for number, _, state in after["seats"]:
+        if state == FAIL:
+            world.send(world.consensus.retire, number, sender=world.administrator)
+    again = panel.play([PASS, PASS, PASS], first=0)
+    assert panel.state(again)["state"] == PASS
 
 
 def by_log_odds(panel, **changes):
