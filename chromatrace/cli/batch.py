@@ -177,11 +177,12 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
     from chromatrace.chain.commands import recall as recall_one
     from chromatrace.domain.recalling import RecallStep
 
-    origin = BatchKey.parse(gtin, lot).batch_id
+    key = BatchKey.parse(gtin, lot)
+    origin = key.batch_id
     trace = workspace.index.trace_forward(origin) if descendants else None
     if trace is None:
         receipt = workspace.chain.submit(recall_one(origin, reason))
-        emit(as_json, {"recalled": [f"{gtin}/{lot}"], "not_entitled": [], "transactions": [receipt.tx]})
+        emit(as_json, {"recalled": [str(key)], "not_entitled": [], "transactions": [receipt.tx]})
         return
     views = {step.batch.batch_id: step.batch for step in trace.steps}
     plan = _recall_plan(workspace, list(views.values()))

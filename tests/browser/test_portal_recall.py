@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import warnings
 from dataclasses import dataclass
 
 import pytest
-from portal_world import MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
+from click.testing import CliRunner
+from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
 from sqlalchemy import create_engine, text
 
+import app.accounts
 from app import create_app
-from app.accounts import create_account
 from app.store import Store
 from chromatrace.chain import commands
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.chain.signer import DevKeyWarning, create_keystore, dev_signer
+from chromatrace.cli import main
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Stage, Verdict
 
@@ -43,8 +46,8 @@ class Shop:
         if not self.world.index.batch(self.world.key(origin).batch_id):
             _register(self.world, origin, bytes(32))
         for place, lot in enumerate(lots):
-            parent = (of or {}).get(lot, origin)
-            inputs = (Input(self.world.key(parent).batch_id, 20),)
+            parents = (of or {}).get(lot, (origin,))
+            inputs = tuple(Input(self.world.key(parent).batch_id, 20) for parent in parents)
             digest = bytes([place + 1]) * 32
             chain.submit(commands.register_batch(commands.Registration(self.world.key(lot), 30, digest, inputs=inputs)))
         if followed:
@@ -102,7 +105,10 @@ def shop(world):
         (OTHER_SUPERVISOR, number, Role.SUPERVISOR),
         (WITHOUT_ROLE, world.organisations["maker"], Role.ADMIN),
     ):
-        account = create_account(store, world.folder / "keys", name, PASSWORD, demonstration=True)
+        with pytest.MonkeyPatch.context() as patched:
+            # Each action opens a keystore; cheap ones save a second each.
+            patched.setattr(app.accounts, "new_keystore", lambda *args: create_keystore(*args, work_factor=2).address)
+            account = app.accounts.create_account(store, world.folder / "keys", name, PASSWORD, demonstration=True)
         world.submit(REGISTRAR, commands.appoint_operator(account.address, organisation, held))
         world.node.rpc().call("anvil_setBalance", account.address, hex(10**18))
     store.close()
@@ -152,7 +158,7 @@ def test_a_batch_that_nobody_registered(shop):
 
 def test_a_batch_and_its_descendants_are_recalled_in_order(shop):
     """`R2C` is made of `R2B`, and `R2D` of the batch itself; all of it in one confirmation."""
-    path = shop.made("R2", "R2B", "R2C", "R2D", of={"R2C": "R2B"})
+    path = shop.made("R2", "R2B", "R2C", "R2D", of={"R2C": ("R2B",)})
     client = shop.desk(SUPERVISOR)
     page = client.get(path).text
     assert "Recall 4 batches at 1 holder, for ever." in page
@@ -178,7 +184,7 @@ def test_a_batch_and_its_descendants_are_recalled_in_order(shop):
 
 def test_what_failed_is_shown_with_its_reason_and_tried_again(shop):
     """The index has a wrong digest of one batch, so that the contract refuses it and what hangs on it."""
-    path = shop.made("R3", "R3B", "R3C", "R3D", of={"R3C": "R3B"})
+    path = shop.made("R3", "R3B", "R3C", "R3D", of={"R3C": ("R3B",)})
     engine = create_engine(f"sqlite:///{shop.world.folder / 'index.db'}")
     spoil = text("UPDATE batches SET content_digest = :digest WHERE id = :id")
     batch = shop.world.key("R3B").batch_id
@@ -214,7 +220,7 @@ def test_what_is_others_to_recall_is_left_to_them(shop):
     world.submit(MAKER, commands.offer_custody(batch, world.organisations["frames"], 2**40))
     shop.frames.submit(commands.accept_custody(batch))
     world.sync()
-    path = shop.made("R4", "R4B", "R4C", of={"R4C": "R4B"}, chain=shop.frames)
+    path = shop.made("R4", "R4B", "R4C", of={"R4C": ("R4B",)}, chain=shop.frames)
     ours, theirs = shop.desk(SUPERVISOR), shop.desk(OTHER_SUPERVISOR)
     assert states(ours, path) == {"R4": "open", "R4B": "open", "R4C": "others"}
     assert states(theirs, path) == {"R4": "others", "R4B": "open", "R4C": "open"}
@@ -268,3 +274,38 @@ def test_a_person_recalls_on_a_phone(shop, portal, page, request):
     assert page.locator("text=2 of 2 batches recalled.").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert shop.recalled(lot, f"{lot}B") == [True, True]
+
+
+def test_the_command_line_goes_on_where_a_recall_was_broken_off(shop, tmp_path, monkeypatch):
+    """`R8D` is made of `R8C` and of the batch itself: only what is recalled by then can be its cause."""
+    shop.made("R8", "R8B", "R8C", "R8D", of={"R8C": ("R8B",), "R8D": ("R8C", "R8")})
+    common = ["--rpc-url", shop.world.node.url, "--manifest", str(shop.world.manifest_path), "--data", str(tmp_path)]
+
+    def recall(*words):
+        lot = [
+            *common,
+            "--dev-account",
+            str(MAKER),
+            "batch",
+            "recall",
+            GTIN,
+            "R8",
+            "--reason",
+            REASON,
+            *words,
+            "--json",
+        ]
+        monkeypatch.setattr("sys.argv", ["chromatrace", *lot])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DevKeyWarning)
+            said = CliRunner().invoke(main, lot)
+        return said.exit_code, json.loads(said.stdout)
+
+    assert recall()[1]["recalled"] == [f"(01){GTIN}(10)R8"]
+    status, said = recall("--descendants")
+    assert (status, sorted(said["recalled"])) == (0, [f"(01){GTIN}(10)R8{letter}" for letter in "BCD"])
+    assert (said["not_entitled"], len(said["transactions"])) == ([], 3)
+    assert shop.recalled("R8", "R8B", "R8C", "R8D") == [True] * 4
+    assert recall("--descendants") == (0, {"recalled": [], "not_entitled": [], "transactions": []})
+    status, said = recall()
+    assert (status, said["error"]) == (1, "BatchIsRecalled")
