@@ -56,12 +56,30 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
 
     parsed = BatchContent.from_bytes(strict_json.canonical(_json(content)))
     parts = tuple(parse_input(text) for text in inputs)
-    digest = workspace.documents.put(parsed.to_bytes())
+    digest = workspace.documents.digest(parsed.to_bytes())
     root = serial_root(parsed.serials) if parsed.serials else ZERO
-    designed = bytes.fromhex(route.removeprefix("0x")) if route else ZERO
-    registration = Registration(parsed.key, parsed.quantity, digest, root, designed, parts)
-    receipt = workspace.chain.submit(register_batch(registration))
+    registration = Registration(parsed.key, parsed.quantity, digest, root, _designed(workspace, route), parts)
+    call = register_batch(registration)
+    workspace.chain.simulate(call.contract, call.function, *call.args)
+    # Only now: what the chain refuses leaves no document behind.
+    workspace.documents.put(parsed.to_bytes())
+    receipt = workspace.chain.submit(call)
     emit(as_json, {"batch": parsed.key.batch_id, "content_digest": digest, "tx": receipt.tx})
+
+
+def _designed(workspace: Workspace, route: str | None) -> bytes:
+    """The id of a route that somebody designed: the contract takes any, and asks proof of designed ones only."""
+    if route is None:
+        return ZERO
+    try:
+        found = bytes.fromhex(route.removeprefix("0x"))
+    except ValueError:
+        found = b""
+    if len(found) != len(ZERO):
+        raise InvalidInput(f"0x and 64 hexadecimal digits are needed, got {route!r}", field="route")
+    if not workspace.reader.read("RouteVerifier", "route", found)["steps"]:
+        raise NotFound(f"nobody designed the route {route}", field="route", hint="see `chromatrace route design`")
+    return found
 
 
 @batch.command()

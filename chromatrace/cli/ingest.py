@@ -9,10 +9,13 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.output import emit, err, json_option, progress
+from chromatrace.cli.output import emit, json_option, progress, tell
 from chromatrace.cli.workspace import Workspace
 
 channel_option = click.option("--channel", required=True, help="Log that the readings go to, one for each gateway.")
+
+_SHOWN = 20
+"""Refused rows that people are shown."""
 
 
 @click.group()
@@ -82,10 +85,12 @@ def file(
         click.echo(
             f"{result.taken:,} readings taken from {result.lines:,} lines, {result.duplicates:,} were there already"
         )
-        for row in result.refused:
-            err.print(f"[yellow]line {row.line}, {row.field}[/]: {row.reason}", highlight=False)
+        for row in result.refused[:_SHOWN]:
+            tell(row.reason, mark=f"line {row.line}, {row.field}:", style="yellow")
+        if result.refused_count > _SHOWN:
+            tell(f"… and {result.refused_count - _SHOWN:,} more (--json lists them)")
         if result.refused_count:
-            err.print(f"{result.refused_count:,} refused; everything else is taken", highlight=False)
+            tell(f"{result.refused_count:,} refused; {'everything else is' if result.taken else 'nothing was'} taken")
 
     emit(as_json, facts, human)
     if result.refused_count:

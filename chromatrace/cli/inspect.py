@@ -50,7 +50,16 @@ def record(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Sign the result that the document EVIDENCE describes (schema chromatrace.inspection/1) and submit it.
+    """Sign the result that the document EVIDENCE describes (JSON, schema chromatrace.inspection/1) and submit it.
+
+    \b
+    {"schema": "chromatrace.inspection/1", "gtin": "09521234543213", "lot": "L2410A", "stage": "first",
+     "inspected_at": "2026-01-01T10:00:00Z",
+     "instrument": {"name": "Spectrophotometer", "serial": "SP-07", "calibrated_on": "2025-11-03"},
+     "sample": ["000007"],
+     "measurements": [{"quantity": "optical modulation", "value": 52.0, "unit": "%", "comparison": ">=",
+                       "limit": 40.0, "passed": true, "criterion": "at 633 nm"}],
+     "readings": null}
 
     The acting key is the inspector's. A second result of the same stage supersedes the first, which stays readable.
     """
@@ -123,6 +132,20 @@ def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
         raise InvalidInput("0x and hexadecimal digits are needed", field="/signature") from error
     receipt = workspace.chain.send("InspectionLedger", "record", inspection.as_struct(), signature)
     emit(as_json, {"verdict": inspection.verdict, "tx": receipt.tx})
+
+
+@inspect.command()
+@click.argument("stage", type=click.Choice([stage.name.lower() for stage in Stage]))
+@click.option("--units-per-sample", required=True, type=click.IntRange(1), help="One unit measured for each so many.")
+@click.option("--independent/--own", required=True, help="Whether the producer's own inspectors are refused.")
+@json_option
+@click.pass_obj
+def policy(workspace: Workspace, stage: str, units_per_sample: int, independent: bool, as_json: bool) -> None:
+    """Set how many units a stage's inspection measures and who may do it. Only the registrar."""
+    from chromatrace.chain.commands import set_policy
+
+    receipt = workspace.chain.submit(set_policy(Stage[stage.upper()], units_per_sample, independent))
+    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
 
 
 def _json(path: Path) -> dict[str, Any]:

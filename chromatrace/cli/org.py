@@ -41,6 +41,8 @@ def list_(workspace: Workspace, as_json: bool) -> None:
         for one in found:
             state = "active" if one.active else "SUSPENDED"
             click.echo(f"{one.id:>4}  {one.gln}  {one.kind.name.lower():<12}  {state:<9}  {one.name}")
+        if not found:
+            click.echo("no organisations yet: `chromatrace org register` adds one")
 
     emit(as_json, {"organisations": list(found)}, human)
 
@@ -65,9 +67,20 @@ def register(
         int(roles),
         valid_until,
         name,
-        key=f"organisation/{gln}",
+        key=f"organisation/{gln}/{kind}/{int(roles)}/{valid_until}/{name}",
     )
     emit(as_json, {"organisation": receipt.event("OrganisationRegistered").args["organisation"], "tx": receipt.tx})
+
+
+@org.command()
+@click.argument("gln")
+@click.option("--roles", type=ROLES, required=True, help="By commas; these and no others may be given from now on.")
+@until_option
+@json_option
+@click.pass_obj
+def change(workspace: Workspace, gln: str, roles: Role, valid_until: int, as_json: bool) -> None:
+    """Change what an organisation's operators may be given, and until when it belongs. Only the registrar."""
+    _write(workspace, as_json, "changeOrganisation", organisation_number(workspace, gln), int(roles), valid_until)
 
 
 @org.command()

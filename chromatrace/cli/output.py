@@ -14,8 +14,10 @@ import click
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from chromatrace.domain.errors import ChromaTraceError
+from chromatrace.domain.errors import ChromaTraceError, Unavailable
+from chromatrace.domain.identifiers import Gln, Gtin, Lot, Serial, Sscc
 
 err = Console(stderr=True)
 out = Console()
@@ -31,6 +33,8 @@ def jsonable(value: Any) -> Any:
         return [member.name.lower() for member in value if member.name]
     if isinstance(value, enum.Enum):
         return value.name.lower()
+    if isinstance(value, Gtin | Gln | Sscc | Lot | Serial):
+        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Path):
@@ -81,22 +85,38 @@ def _print_facts(facts: dict[str, Any], indent: int) -> None:
             click.echo(f"{label:<{width + indent}}  {'-' if text in (None, {}, '') else text}")
 
 
+def tell(text: str, *, mark: str = "", style: str = "") -> None:
+    """One line for people on standard error: `mark` in `style`, then `text` as it is, never folded."""
+    line = Text.assemble((mark, style), " " if mark else "", text)
+    err.print(line, soft_wrap=True)
+
+
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Turns every refusal of ours into one clear message and exit status 1."""
+    """Turns every refusal of ours, and a file that cannot be read or written, into one message and exit status 1."""
     try:
         yield
     except ChromaTraceError as refusal:
-        if "--json" in sys.argv:
-            click.echo(dump(refusal.as_dict()))
-        else:
-            err.print(
-                f"[bold red]refused[/] {refusal.field + ': ' if refusal.field else ''}{refusal.message}",
-                highlight=False,
-            )
-            if refusal.hint:
-                err.print(f"        {refusal.hint}", highlight=False)
+        _refuse(refusal)
         raise SystemExit(1) from refusal
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _refuse(
+            Unavailable(
+                error.strerror or str(error), field=str(error.filename), hint="does the folder exist, may you use it?"
+            )
+        )
+        raise SystemExit(1) from error
+
+
+def _refuse(refusal: ChromaTraceError) -> None:
+    if "--json" in sys.argv:
+        click.echo(dump(refusal.as_dict()))
+        return
+    tell(f"{refusal.field + ': ' if refusal.field else ''}{refusal.message}", mark="refused", style="bold red")
+    if refusal.hint:
+        tell(f"        {refusal.hint}")
 
 
 @contextmanager

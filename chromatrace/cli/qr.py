@@ -8,6 +8,7 @@ import click
 
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.serials import SerialRange
 
@@ -26,7 +27,6 @@ def qr() -> None:
 @click.pass_obj
 def code(workspace: Workspace, gtin: str, lot: str, serial: str | None, output: Path, as_json: bool) -> None:
     """Write one QR code. The base URL is --base-url."""
-    from chromatrace.domain.errors import InvalidInput
     from chromatrace.identity.digital_link import uri_for_batch, uri_for_unit
     from chromatrace.identity.qr import encode
 
@@ -34,8 +34,8 @@ def code(workspace: Workspace, gtin: str, lot: str, serial: str | None, output: 
     base = workspace.settings.base_url
     uri = uri_for_batch(base, key) if serial is None else uri_for_unit(base, key, Serial(serial))
     made = encode(uri)
-    if output.suffix not in (".svg", ".png"):
-        raise InvalidInput(f"the file's name must end in .svg or .png, got {output.name!r}", field="output")
+    _require_suffix(output, ".svg", ".png")
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(made.svg() if output.suffix == ".svg" else made.png())
     emit(as_json, {"uri": uri, "file": output})
 
@@ -64,9 +64,11 @@ def labels(
     """Write a printable A4 label sheet for a range of serials."""
     from chromatrace.identity.labels import label_sheet
 
+    _require_suffix(output, ".pdf")
     key, serials = BatchKey.parse(gtin, lot), SerialRange(first, count, width)
     with progress("drawing labels", total=count, hidden=as_json) as show:
         sheet = label_sheet(workspace.settings.base_url, key, serials, title=title, progress=lambda done, _: show(done))
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(sheet)
     emit(as_json, {"labels": count, "file": output, "bytes": len(sheet)})
 
@@ -80,3 +82,8 @@ def read(photo: Path, as_json: bool) -> None:
 
     link = read_link(photo.read_bytes())
     emit(as_json, {"uri": link.uri, "elements": {element.ai: element.value for element in link.elements()}})
+
+
+def _require_suffix(output: Path, *suffixes: str) -> None:
+    if output.suffix not in suffixes:
+        raise InvalidInput(f"the file's name must end in {' or '.join(suffixes)}, got {output.name!r}", field="output")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.cli.options import plant_option
-from chromatrace.cli.output import emit, err, json_option, progress
+from chromatrace.cli.output import emit, json_option, progress, tell
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
@@ -156,12 +156,12 @@ def import_(
     def human() -> None:
         click.echo(f"{report.taken:,} records taken in {len(report.transactions):,} transactions")
         for line, refusal in report.refusals[:_MAX_SHOWN]:
-            err.print(f"line {line}, {refusal.field or '/'}: {refusal.message}", highlight=False, markup=False)
+            tell(refusal.message, mark=f"line {line}, {refusal.field or '/'}:", style="yellow")
         if report.refusals:
             known = f", {report.known:,} of them recorded already" if report.known else ""
-            err.print(f"{len(report.refusals):,} refused{known}", highlight=False)
+            tell(f"{len(report.refusals):,} refused{known}")
         if report.stopped is not None:
-            err.print(f"{report.left:,} rows are left: {report.stopped}; run it again", highlight=False)
+            tell(f"{report.left:,} rows are left: {report.stopped}; run it again")
 
     emit(as_json, report.as_dict(), human)
     if report.refusals or report.stopped is not None:

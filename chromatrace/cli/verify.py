@@ -48,7 +48,7 @@ def verify() -> None:
 @click.option("--all", "everything", is_flag=True, help="Every reading of --channel instead of one.")
 @click.option("--proof", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A proof file instead.")
 @click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof, for others to check.")
-@click.option("--organisation", type=int, help="Whose channel it is. Default: the acting operator's, or the only one.")
+@click.option("--organisation", type=int, help="Whose channel it is. Needed where several have one of that name.")
 @json_option
 @click.pass_obj
 def reading(
@@ -66,10 +66,17 @@ def reading(
     """Show that a reading lies under a root that stands on the chain.
 
     The reading comes from the local spool (--channel --source --tag --time-ns) or from a proof file (--proof). With
-    --all, every reading of the channel is checked: the roots are computed anew from the spool.
+    --all, every reading of the channel is checked: the roots are computed anew from the spool. The anchors are asked
+    of the node (--rpc-url), not of our index: verify against a node that you trust. Exit status 1 where anything
+    fails, or a reading is under no root yet.
     """
     if everything:
-        emit(as_json, verify_all(workspace, _needed(channel, "channel"), organisation, as_json))
+        facts = verify_all(workspace, _needed(channel, "channel"), organisation, as_json)
+        emit(as_json, facts)
+        if not facts["verified"]:
+            waiting = facts["readings"] - facts["under_a_root_on_the_chain"]
+            click.echo(f"{waiting:,} readings are under no root on the chain yet: `chromatrace anchor`", err=True)
+            raise SystemExit(1)
         return
     if proof is not None:
         from chromatrace.anchor import ReadingProof
@@ -95,8 +102,11 @@ def _needed(value: Any, name: str) -> Any:
 
 
 def _check(workspace: Workspace, proof: ReadingProof, organisation: int | None) -> dict[str, Any]:
+    from chromatrace.chain.anchored import anchors_of, channel_named
+
     found = proof.verify()
-    anchors = _anchors(workspace, proof.channel, organisation)
+    channel = channel_named(workspace.reader, proof.channel, organisation)
+    anchors = anchors_of(workspace.reader, channel)
     anchor = next((anchor for anchor in anchors if anchor.size == proof.size), None)
     if anchor is None:
         raise NotFound(f"no anchor of {proof.size} entries of {proof.channel!r} stands on the chain", field="size")
@@ -106,20 +116,23 @@ def _check(workspace: Workspace, proof: ReadingProof, organisation: int | None) 
         "verified": True,
         "reading": found,
         "channel": proof.channel,
+        "organisation": channel.organisation,
         "leaf": proof.index,
         "root": proof.root,
-        "anchored_in_block": anchor.anchored.block_number,
-        "transaction": anchor.anchored.tx_hash,
+        "anchored_in_block": anchor.block_number,
+        "transaction": anchor.tx_hash,
     }
 
 
 def verify_all(workspace: Workspace, channel: str, organisation: int | None, quiet: bool) -> dict[str, Any]:
     """Computes every anchored root of a channel anew from the spool; raises `IntegrityError` where one differs."""
+    from chromatrace.chain.anchored import anchors_of, channel_named
     from chromatrace.merkle.entry import encode_fields
     from chromatrace.merkle.log import MerkleLog
     from chromatrace.merkle.proofs import leaf_hash
 
-    anchors = _anchors(workspace, channel, organisation)
+    owner = channel_named(workspace.reader, channel, organisation)
+    anchors = anchors_of(workspace.reader, owner)
     total = workspace.spool.size(channel)
     with progress(f"hashing {channel}", total=total, hidden=quiet) as show, MerkleLog() as log:
         hashes = (leaf_hash(entry) for entry in encode_fields(workspace.spool.fields(channel)))
@@ -129,13 +142,14 @@ def verify_all(workspace: Workspace, channel: str, organisation: int | None, qui
             if log.root(anchor.size) != anchor.root:
                 raise IntegrityError(
                     f"the first {anchor.size} readings of {channel!r} in the spool are not those anchored in block "
-                    f"{anchor.anchored.block_number}",
+                    f"{anchor.block_number}",
                     field="channel",
                 )
     covered = max((anchor.size for anchor in within), default=0)
     return {
         "verified": covered == total and bool(total),
         "channel": channel,
+        "organisation": owner.organisation,
         "readings": total,
         "under_a_root_on_the_chain": covered,
         "anchors_checked": len(within),
@@ -147,17 +161,6 @@ def _counted(hashes: Iterable[bytes], show: Callable[[float], None]) -> Iterator
         yield found
         if number % 5000 == 0:
             show(number)
-
-
-def _anchors(workspace: Workspace, name: str, organisation: int | None) -> list[Any]:
-    index = workspace.index
-    owners = [organisation] if organisation is not None else [found.id for found in index.organisations()]
-    channels = [found for owner in owners if (found := index.channel_by_name(owner, name)) is not None]
-    if not channels:
-        raise NotFound(f"no channel {name!r} stands on the chain", field="channel", hint="anchor it first")
-    if len(channels) > 1:
-        raise InvalidInput(f"{len(channels)} organisations have a channel {name!r}", field="organisation")
-    return list(index.anchors(channels[0].id))
 
 
 @verify.command()

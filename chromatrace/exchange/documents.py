@@ -26,12 +26,17 @@ class DocumentStore:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
 
+    @staticmethod
+    def digest(document: bytes) -> bytes:
+        """What `put` will answer."""
+        return hashlib.sha256(document).digest()
+
     def put(self, document: bytes) -> bytes:
         """Stores `document` durably and returns its SHA-256, 32 bytes. What is there already stays as it is.
 
         Raises `StoreUnavailable`; then nothing is stored under the digest.
         """
-        digest = hashlib.sha256(document).digest()
+        digest = self.digest(document)
         path = self._path(digest)
         with self._clear_errors():
             if path.exists() and path.read_bytes() == document:
@@ -51,7 +56,7 @@ class DocumentStore:
                 document = path.read_bytes()
             except FileNotFoundError:
                 raise DocumentNotFound(f"no document {digest.hex()} is stored here", field="digest") from None
-        found = hashlib.sha256(document).digest()
+        found = self.digest(document)
         if found != digest:
             raise DocumentChanged(
                 f"the stored bytes have digest {found.hex()}, not {digest.hex()}",

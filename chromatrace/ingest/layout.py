@@ -76,7 +76,7 @@ def parse_columns(text: str) -> tuple[Column, ...]:
     columns: list[Column] = []
     for part in text.split(","):
         match = _COLUMN.fullmatch(part.strip())
-        if match is None:
+        if match is None or match["name"].count("(") != match["name"].count(")"):
             raise LayoutRefused(
                 f"{part!r} is no column", field="columns", hint='for instance "XMEAS(1..41),pressure[Pa],-"'
             )

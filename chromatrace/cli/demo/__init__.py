@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.output import emit, err, json_option, tell
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict
 
@@ -155,7 +155,7 @@ def _make(local: Workspace, stack: ExitStack, clock: _Clock, tamper: str | None)
         results = checks.run(local, story, printed)
     for result in results:
         if not result.held:
-            err.print(f"[bold red]✗[/] {result.name}: {result.said}", highlight=False)
+            tell(f"{result.name}: {result.said}", mark="✗", style="bold red")
     return _facts(local, story, printed, results, head.indexed_block)
 
 

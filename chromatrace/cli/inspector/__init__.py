@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.output import emit, json_option, tell
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.quality.rules import UNIT, Rule, capability
@@ -270,7 +270,7 @@ def run(
 
 
 def _tell(text: str) -> None:
-    err.print(text, highlight=False)
+    tell(text)
 
 
 __all__ = ["inspector", "rule_values"]

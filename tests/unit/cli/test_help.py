@@ -1,10 +1,14 @@
 """Every command teaches: each has a help text, and each option of it says what it is."""
 
+import json
+
 import click
 import pytest
 from click.testing import CliRunner
 
-from chromatrace.cli import main
+from chromatrace.cli import batch, inspect, main
+from chromatrace.domain import strict_json
+from chromatrace.domain.documents import BatchContent, InspectionEvidence
 
 
 def commands(group, path=()):
@@ -34,3 +38,9 @@ def test_there_are_the_commands_that_the_readme_names():
         "demo", "up", "deploy", "ingest opcua", "ingest file", "anchor", "batch register", "inspect record",
         "qr code", "qr labels", "verify reading", "verify bundle", "index sync", "portal serve", "org appoint",
     }  # fmt: skip
+
+
+def test_documents_that_help_shows_are_taken():
+    for command, read in ((batch.register, BatchContent.from_bytes), (inspect.record, InspectionEvidence.from_bytes)):
+        shown = command.help[command.help.index("{") : command.help.rindex("}") + 1]
+        read(strict_json.canonical(json.loads(shown)))

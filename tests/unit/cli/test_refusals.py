@@ -123,3 +123,45 @@ def test_an_epcis_document_that_is_right(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["chromatrace"])
     answer = CliRunner().invoke(main, ["epcis", "validate", str(path), "--json"])
     assert (answer.exit_code, json.loads(answer.stdout)) == (0, {"valid": True, "events": 1})
+
+
+def test_brackets_in_what_was_given_are_shown_as_they_are(nowhere):
+    answer = CliRunner().invoke(main, [*nowhere, "qr", "code", "[/]", "L1", "-o", "a.svg"])
+    assert (answer.exit_code, "[/]" in answer.stderr) == (1, True)
+
+
+def test_a_cell_with_brackets_is_reported(nowhere, tmp_path):
+    table = tmp_path / "table.dat"
+    table.write_text("1 a[/b]\n")
+    words = ["ingest", "file", str(table), "--channel", "c", "--columns", "a,b"]
+    answer = CliRunner().invoke(main, [*nowhere, *words, "--start", "2026-01-01T00:00:00Z", "--step", "1s"])
+    assert (answer.exit_code, "a[/b]" in answer.stderr) == (1, True)
+
+
+def test_a_folder_that_cannot_be_made_is_named(monkeypatch):
+    said = refused(monkeypatch, "--data", "/proc/nope", "batch", "list", "--json")
+    assert (said["error"], said["field"]) == ("Unavailable", "/proc/nope")
+
+
+def test_a_long_address_is_not_folded(nowhere):
+    answer = CliRunner().invoke(main, ["--rpc-url", f"http://127.0.0.1:9/{'x' * 120}", *nowhere[2:], "status"])
+    assert f"http://127.0.0.1:9/{'x' * 120}" in answer.stderr
+
+
+def test_a_missing_folder_of_a_code_is_made(nowhere, tmp_path):
+    output = tmp_path / "new" / "code.svg"
+    answer = CliRunner().invoke(main, [*nowhere, "qr", "code", "09521234543213", "L1", "-o", str(output)])
+    assert (answer.exit_code, output.exists()) == (0, True)
+
+
+def test_a_label_sheet_is_a_pdf(monkeypatch, nowhere, tmp_path):
+    words = ["qr", "labels", "09521234543213", "L1", "--count", "2", "-o", str(tmp_path / "l.txt"), "--json"]
+    assert refused(monkeypatch, *nowhere, *words)["field"] == "output"
+
+
+def test_columns_with_an_open_bracket_are_refused(monkeypatch, nowhere, tmp_path):
+    table = tmp_path / "table.dat"
+    table.write_text("1 2\n")
+    words = ["ingest", "file", str(table), "--channel", "c", "--columns", "XMEAS(1..41", "--json"]
+    said = refused(monkeypatch, *nowhere, *words, "--start", "2026-01-01T00:00:00Z", "--step", "1s")
+    assert said["field"] == "columns"

@@ -1,0 +1,37 @@
+"""A chain with two producers, and a spool with an anchored head: what commands are held against."""
+
+import pytest
+from click.testing import CliRunner
+
+from chromatrace.chain.devnode import DevNode
+from chromatrace.cli import main
+
+ROWS = 12
+
+
+@pytest.fixture(scope="session")
+def site(request, tmp_path_factory):
+    """A chain of these tests alone with two producers, a spool with two anchored heads, and a command that runs."""
+    folder = tmp_path_factory.mktemp("site")
+    deploy = request.config.pluginmanager.get_plugin(str(request.config.rootpath / "tests" / "conftest.py")).deploy
+    with DevNode("anvil") as node:
+        manifest = deploy(node, folder)
+
+        def run(*words, data=folder / "data", account=0, status=0):
+            base = ["--rpc-url", node.url, "--manifest", manifest, "--data", data, "--dev-account", account]
+            done = CliRunner().invoke(main, [str(word) for word in (*base, *words)])
+            assert done.exit_code == status, done.output + done.stderr
+            return done
+
+        run.folder, run.manifest, run.node = folder, manifest, node
+        for account, gln in ((2, "9521234500001"), (3, "9521234510000")):
+            roles = ("--roles", "producer,gateway,admin")
+            run("org", "register", gln, f"Example Works {account}", "--kind", "manufacturer", *roles)
+            address = node.rpc().call("eth_accounts")[account]
+            run("org", "appoint", address, gln, *roles)
+        table = folder / "table.dat"
+        table.write_text("".join(f"{row} {row / 8}\n" for row in range(ROWS)))
+        run.ingest = ("--channel", "line", "--columns", "a,b", "--start", "2026-01-01T00:00:00Z", "--step", "1s")
+        run("ingest", "file", table, *run.ingest)
+        run("anchor", account=2)
+        yield run

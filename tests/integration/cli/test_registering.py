@@ -1,0 +1,73 @@
+"""Organisations, policies and batches from the command line: what the chain refuses leaves nothing behind."""
+
+import json
+
+import pytest
+
+from chromatrace.exchange.documents import DocumentStore
+
+CONTENT = {
+    "schema": "chromatrace.batch/1",
+    "gtin": "09521234543213",
+    "product": {"name": "Electrochromic pane", "description": ""},
+    "quantity": 100,
+    "made_at": "2026-01-01T08:00:00Z",
+    "serials": {"first": 1, "count": 100, "width": 6},
+    "materials": [],
+}
+
+
+@pytest.fixture
+def document(tmp_path):
+    """`document(lot)`: the file of a batch."""
+
+    def write(lot):
+        path = tmp_path / f"{lot}.json"
+        path.write_text(json.dumps(CONTENT | {"lot": lot}))
+        return path
+
+    return write
+
+
+def test_a_refused_registration_leaves_no_document(site, document, tmp_path):
+    data, path = tmp_path / "data", document("R-1")
+    stored = DocumentStore(data / "documents")
+    refused = site("batch", "register", path, data=data, account=5, status=1)
+    assert "is no operator of any organisation" in refused.stderr
+    assert list(stored.digests()) == []
+    made = json.loads(site("batch", "register", path, "--json", data=data, account=2).stdout)
+    assert [f"0x{digest.hex()}" for digest in stored.digests()] == [made["content_digest"]]
+    assert "a lot exists once" in site("batch", "register", path, data=tmp_path / "2", account=2, status=1).stderr
+    assert list(DocumentStore(tmp_path / "2" / "documents").digests()) == []
+
+
+@pytest.mark.parametrize("route", ["0x" + "77" * 32, "0x12", "seven"])
+def test_a_route_that_nobody_designed_is_refused(site, document, route):
+    refused = site("batch", "register", document("R-2"), "--route", route, account=2, status=1)
+    assert "refused route: " in refused.stderr
+
+
+def test_a_gln_is_registered_once(site):
+    words = ("--kind", "franchisee", "--roles", "franchisee")
+    again = site("org", "register", "9521234500001", "Example Impostor", *words, status=1)
+    assert "GLN 9521234500001 belongs to organisation 1 already" in again.stderr
+
+
+def test_what_an_organisation_may_give_can_be_changed(site):
+    address = site.node.rpc().call("eth_accounts")[7]
+    appoint = ("org", "appoint", address, "9521234510000", "--roles", "inspector")
+    assert "the registrar can permit more" in site(*appoint, status=1).stderr
+    site("org", "change", "9521234510000", "--roles", "producer,gateway,admin,inspector")
+    site(*appoint)
+
+
+def test_the_policy_of_a_stage_can_be_set(site):
+    words = ("inspect", "policy", "final", "--units-per-sample", "50", "--independent")
+    assert "refused" in site(*words, account=2, status=1).stderr
+    site(*words)
+
+
+def test_identifiers_are_text_for_machines(site, document):
+    site("batch", "register", document("R-3"), account=2)
+    said = json.loads(site("batch", "show", "09521234543213", "R-3", "--json").stdout)
+    assert (said["batch"]["gtin"], said["batch"]["lot"]) == ("09521234543213", "R-3")
