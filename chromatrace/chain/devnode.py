@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from types import TracebackType
 from typing import Literal, Self
 
 from chromatrace.chain.errors import ChainUnavailable, RpcError
+from chromatrace.chain.kept_state import StateLock, keep_one_beginning
 from chromatrace.chain.rpc import RpcClient
-from chromatrace.domain.errors import NotFound, Unavailable
+from chromatrace.domain.errors import Conflict, NotFound, Unavailable
 
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's well-known mnemonic. Everybody has its keys."""
@@ -28,10 +30,21 @@ _START_S = 30.0
 _BLOCK_GAS = 10**9
 """With Anvil's default of 3e7 a burst fills a block, and what is left waits until somebody sends again."""
 _STOP_S = 15.0
+_ENDS_WITH_STARTER = """
+import ctypes, os, signal, sys
+try:
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+except (OSError, AttributeError):
+    pass
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes the node, having asked the system (Linux: PR_SET_PDEATHSIG) to end it, state written, when its starter dies.
+The starter is the thread that calls `start`."""
 
 
 class DevNode:
-    """A development chain while its context lasts.
+    """A development chain while its context lasts, and on Linux no longer than the thread that started it.
 
     kind          "anvil" or "ganache"
     port          0: any free port
@@ -65,6 +78,7 @@ class DevNode:
         self._options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Path | None = None
+        self._lock: StateLock | None = None
 
     @property
     def url(self) -> str:
@@ -90,22 +104,51 @@ class DevNode:
         self.stop()
 
     def start(self) -> None:
-        """Starts the node and returns when it answers."""
+        """Starts the node and returns when it answers.
+
+        Raises `Conflict` where the port is taken or another node runs from the same state, `Unavailable` where the
+        node does not come up.
+        """
         if self.running:
             return
         if self._any_port:
             self.port = _free_port()
+        elif not _is_free(self.port):
+            raise Conflict(
+                f"port {self.port} of 127.0.0.1 is taken, perhaps by another chain",
+                field="chain_port",
+                hint="end what listens there, or name another port (0: any that is free)",
+            )
+        inherited: tuple[int, ...] = ()
+        if self._state_path is not None:
+            self._lock = StateLock(self._state_path)
+            inherited = (self._lock.descriptor,)
+        try:
+            self._launch(inherited)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _launch(self, inherited: tuple[int, ...]) -> None:
+        if self._state_path is not None and self.kind == "anvil":
+            keep_one_beginning(self._state_path)
         descriptor, name = tempfile.mkstemp(prefix=f"chromatrace-{self.kind}-", suffix=".log")
         self._log = Path(name)
         with os.fdopen(descriptor, "wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-I", "-S", "-c", _ENDS_WITH_STARTER, str(os.getpid()), *self._command()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=inherited,
             )
+        if self._lock is not None:
+            self._lock.name_holder(self._process.pid)
         deadline = time.monotonic() + _START_S
-        while not self._answers():
+        # Whoever answers must be ours: its process lives before and after the answer, and the port was free before.
+        while not (self.running and self._answers() and self.running):
             if not self.running or time.monotonic() > deadline:
                 tail = self._log.read_text(encoding="utf-8", errors="replace")[-400:]
-                self.stop()
                 raise Unavailable(f"{self.kind} did not start: {tail.strip()}", field="devnode")
             time.sleep(0.02)
 
@@ -122,6 +165,9 @@ class DevNode:
         if self._log is not None:
             self._log.unlink(missing_ok=True)
             self._log = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _answers(self) -> bool:
         try:
@@ -161,3 +207,14 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers bind: the remains of connections that have ended are no hindrance, a listener is.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
