@@ -42,9 +42,12 @@ class Question:
         if strange := sorted(set(kinds) - EVENT_TYPES):
             known = ", ".join(sorted(EVENT_TYPES))
             raise InvalidInput(f"{strange[0]!r:.80} is no type of event", field="eventType", hint=f"known: {known}")
-        asked = _listed(arguments, "MATCH_anyEPC") + _listed(arguments, "MATCH_anyEPCClass")
+        asked = [_listed(arguments, name) for name in ("MATCH_anyEPC", "MATCH_anyEPCClass")]
+        if (epc is not None) + sum(map(bool, asked)) > 1:
+            # EPCIS 2.0 asks for events that meet both, and one list is all that we look up.
+            raise InvalidInput("goods are named in one way at a time", field="MATCH_anyEPC")
         return cls(
-            epcs=(*asked, *([epc] if epc else [])),
+            epcs=(*asked[0], *asked[1], *([epc] if epc else [])),
             biz_steps=_listed(arguments, "EQ_bizStep"),
             kinds=kinds,
             since=_time(arguments, "GE_eventTime"),

@@ -244,6 +244,7 @@ def test_questions(client, acting):
         {"eventType": "Event"},
         {"EQ_bizStep": "a,,b"},
         {"EQ_bizStep": "a\x0fb"},
+        {"MATCH_anyEPC": BATCH, "MATCH_anyEPCClass": BATCH},
         {"MATCH_anyEPC": "x" * 8_001},
     ):
         refused = client.get("/epcis/v2/events", query_string=wrong)

@@ -4,7 +4,6 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-
 QR_ONLY = zxingcpp.BarcodeFormats((zxingcpp.BarcodeFormat.QRCode,))
 """Some rows of a QR code happen to read as a short linear code."""
 
