@@ -40,8 +40,14 @@ def stolen_percent(before: tuple[int, int], after: tuple[int, int]) -> float:
 
 
 def _commit() -> str:
-    answer = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
+    """The commit that was measured; "-dirty" where the tree differs from it in more than what benchmarks write."""
+    written = [f":!{path}" for path in ("bench/results", "bench/README.md", "docs/figures")]
+    head = _git("rev-parse", "--short", "HEAD")
+    return head + "-dirty" * bool(head and _git("status", "--porcelain", "-uno", "--", ".", *written)) or "unknown"
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def write(figures: list[Figure], stolen: dict[str, float], *, replace_all: bool) -> None:
