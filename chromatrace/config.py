@@ -6,7 +6,7 @@
 | CHROMATRACE_DATA          | .chromatrace                             | spool, outbox, index, documents, keys         |
 | CHROMATRACE_DATABASE_URL  | sqlite:///<data>/index.db                | SQL database of the index                     |
 | CHROMATRACE_VAULT         | <data>/vault                             | encrypted documents: a folder, or s3://…      |
-| CHROMATRACE_MANIFEST      | docs/deployments/<chain-id>.json         | deployment manifest                           |
+| CHROMATRACE_MANIFEST      | see `Settings.manifest_path`             | deployment manifest                           |
 | CHROMATRACE_KEYSTORE      | none                                     | encrypted keystore of the acting operator     |
 | CHROMATRACE_KEY_PASSWORD  | asked for                                | password of that keystore                     |
 | CHROMATRACE_DEV_ACCOUNT   | none                                     | number of an Anvil account; dev chains only   |
@@ -64,5 +64,12 @@ class Settings:
         return f"sqlite:///{self.data / 'portal.db'}"
 
     def manifest_path(self, chain_id: int) -> Path:
-        """The manifest in force for a chain."""
-        return self.manifest or Path("docs/deployments") / f"{chain_id}.json"
+        """The manifest in force for a chain.
+
+        The one that is named; else `deployments/<chain-id>.json` of the data folder where it is there, which `up`
+        writes; else `docs/deployments/<chain-id>.json`. `chromatrace deploy` writes by the same rule.
+        """
+        if self.manifest is not None:
+            return self.manifest
+        kept = self.data / "deployments" / f"{chain_id}.json"
+        return kept if kept.exists() else Path("docs/deployments") / kept.name

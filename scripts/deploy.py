@@ -1,4 +1,4 @@
-"""Deploys ChromaTrace's contracts, wires and verifies them, and writes docs/deployments/<chain-id>.json.
+"""Deploys ChromaTrace's contracts, wires and verifies them, and writes the manifest (docs/deployments/<chain-id>.json).
 
 Run twice it changes nothing: what the manifest names is verified and left alone. A dev chain (id 1337 or 31337) that
 was started afresh, or that holds contracts of other sources, is deployed to again; any other chain never is.
@@ -83,7 +83,7 @@ class Outcome:
 
 def deploy(
     connection: Connection,
-    folder: Path,
+    path: Path,
     *,
     admin: str | None = None,
     admin_delay_s: int = TWO_DAYS_S,
@@ -91,11 +91,11 @@ def deploy(
 ) -> Outcome:
     """Brings the contracts onto the chain unless they are there; raises `WrongDeployment` where it must not.
 
+    path           the manifest: what it names is verified; what is deployed is written there
     admin          who becomes the top admin; the transfer begins here, and the new admin accepts it after the delay.
                    None: the deployer stays it.
     admin_delay_s  seconds between the two steps of handing over the top admin
     """
-    path = folder / f"{connection.chain_id}.json"
     standing = _standing(connection, path)
     if standing is not None:
         _verify(connection, standing)
@@ -235,7 +235,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keystore", type=Path, metavar="FILE", help="encrypted key of the deployer; not on dev chains"
     )
-    parser.add_argument("--manifest-dir", type=Path, metavar="DIR", help="where the manifest lies (docs/deployments)")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--manifest-dir", type=Path, metavar="DIR", help="where the manifest lies (docs/deployments)")
+    place.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest itself, by whatever name")
     parser.add_argument("--admin", type=_address, help="top admin and registrar to be (the deployer)")
     parser.add_argument(
         "--admin-delay", type=int, default=TWO_DAYS_S, metavar="S", help="wait between the two steps (%(default)s s)"
@@ -265,9 +267,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         rpc_url, keystore = settings(args.rpc, args.keystore)
         if rpc_url is None and arguments is None:
             raise InvalidInput("no chain is named", field="rpc", hint="give --rpc URL, or set CHROMATRACE_RPC_URL")
+        connection = open_connection(rpc_url, keystore)
         outcome = deploy(
-            open_connection(rpc_url, keystore),
-            manifest_folder(args.manifest_dir),
+            connection,
+            args.manifest or manifest_folder(args.manifest_dir) / f"{connection.chain_id}.json",
             admin=args.admin,
             admin_delay_s=args.admin_delay,
             policies=Policies(

@@ -1,4 +1,4 @@
-"""The deployment manifest, `docs/deployments/<chain-id>.json`: the only place that addresses live.
+"""The deployment manifest, `<chain-id>.json` (where: `Settings.manifest_path`): the only place that addresses live.
 
     {"chain_id": 31337, "block": 1, "admin": "0x…",
      "compiler": {"solc": "0.8.37", "evm_version": "shanghai", "optimizer_runs": 800},

@@ -98,7 +98,8 @@ class LazyGroup(click.Group):
     envvar="CHROMATRACE_MANIFEST",
     type=click.Path(path_type=Path, dir_okay=False),
     show_envvar=True,
-    help="Deployment manifest; docs/deployments/<chain-id>.json by default.",
+    help="Deployment manifest. By default deployments/<chain-id>.json of the data folder, which `up` writes, or, where "
+    "that is missing, docs/deployments/<chain-id>.json.",
 )
 @click.option(
     "--keystore",

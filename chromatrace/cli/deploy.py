@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import orjson
 
 from chromatrace.cli.output import emit, err, json_option
 from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.errors import NotFound, Unavailable
+from chromatrace.domain.errors import ChromaTraceError, NotFound, Unavailable
 
 SCRIPT = Path("scripts") / "deploy.py"
 
@@ -23,32 +24,50 @@ SCRIPT = Path("scripts") / "deploy.py"
 def deploy(workspace: Workspace, as_json: bool) -> None:
     """Deploy the contracts to the chain at --rpc-url and write the manifest.
 
-    Run twice it changes nothing. On a dev chain the node's first account deploys; elsewhere --keystore does. Needs a
-    checkout of the project, since Brownie compiles the contracts there.
+    The manifest is the file that --manifest names, or the one that commands look for without it. Run twice it changes
+    nothing. On a dev chain the node's first account deploys; elsewhere --keystore does. Needs a checkout of the
+    project, since Brownie compiles the contracts there.
     """
     emit(as_json, deploy_contracts(workspace))
 
 
-def deploy_contracts(workspace: Workspace, manifest_folder: Path | None = None) -> dict[str, Any]:
-    """Deploys and returns what `scripts/deploy.py --json` says. Raises `Unavailable` with its last words."""
+class DeploymentRefused(ChromaTraceError):
+    """What `scripts/deploy.py` refused, in its own process; told under the name that the refusal has there."""
+
+    def __init__(self, told: Mapping[str, str]) -> None:
+        super().__init__(told["message"], field=told.get("field"), hint=told.get("hint"))
+        self.name = told["error"]
+
+    def as_dict(self) -> dict[str, str]:
+        """The one error shape; `error` is the name of the refusal in the other process."""
+        return super().as_dict() | {"error": self.name}
+
+
+def deploy_contracts(workspace: Workspace) -> dict[str, Any]:
+    """Deploys and returns what `scripts/deploy.py --json` says.
+
+    Raises `ChainUnavailable`, `DeploymentRefused`, or `Unavailable` with the last words of a script that broke off.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / SCRIPT).exists():
         raise NotFound(f"{root / SCRIPT} is missing", field="deploy", hint="run this in a checkout of the project")
-    command = [sys.executable, str(SCRIPT), "--rpc", workspace.settings.rpc_url, "--json"]
-    if manifest_folder is not None:
-        command += ["--manifest-dir", str(manifest_folder.resolve())]
-    elif workspace.settings.manifest is not None:
-        command += ["--manifest-dir", str(workspace.settings.manifest.resolve().parent)]
-    if workspace.settings.keystore is not None:
-        command += ["--keystore", str(workspace.settings.keystore.resolve())]
+    settings = workspace.settings
+    manifest = settings.manifest_path(workspace.chain_id).resolve()
+    command = [sys.executable, str(SCRIPT), "--rpc", settings.rpc_url, "--manifest", str(manifest), "--json"]
+    if settings.keystore is not None:
+        command += ["--keystore", str(settings.keystore.resolve())]
     with err.status("Compiling and deploying the contracts …"):
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
+    start = done.stdout.find("{")
+    try:
+        answer: dict[str, Any] = orjson.loads(done.stdout[start:] if start >= 0 else "")
+    except orjson.JSONDecodeError as error:
         words = (done.stderr or done.stdout).strip().splitlines()
         raise Unavailable(
             words[-1] if words else f"deployment ended with status {done.returncode}",
             field="deploy",
-            hint=f"run `{' '.join(command)}` to see all that it says",
-        )
-    answer: dict[str, Any] = orjson.loads(done.stdout[done.stdout.index("{") :])
+            hint=f"run `{' '.join(command)}` in {root} to see all that it says",
+        ) from error
+    if done.returncode:
+        raise DeploymentRefused(answer)
     return answer

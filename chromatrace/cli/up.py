@@ -42,9 +42,7 @@ def local_chain(workspace: Workspace, port: int, state: Path | None) -> Iterator
     with ExitStack() as stack:
         with err.status("Starting Anvil …"):
             node = stack.enter_context(DevNode(port=port, state_path=state))
-        folder = workspace.data / "deployments"
-        folder.mkdir(exist_ok=True)
-        settings = replace(workspace.settings, rpc_url=node.url, manifest=folder / f"{node.chain_id}.json")
-        local = stack.enter_context(Workspace(settings))
-        deploy_contracts(local, folder)
+        manifest = workspace.data / "deployments" / f"{node.chain_id}.json"
+        local = stack.enter_context(Workspace(replace(workspace.settings, rpc_url=node.url, manifest=manifest)))
+        deploy_contracts(local)
         yield local

@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from eth_account import Account
 from eth_hash.auto import keccak
 
 from chromatrace.chain.abi import contract
 from chromatrace.chain.devnode import DevNode
 from chromatrace.chain.manifest import Manifest
+from chromatrace.cli import main
+from chromatrace.config import Settings
 from chromatrace.domain.identifiers import check_digit
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -209,3 +212,39 @@ def test_grants(anvil_node, tmp_path):
     assert (status, answer["reader"], answer["gtins"]) == (0, 2, [9521234543213])
     granted = read(anvil_node, manifest, "Consortium", "grantOf", 1, 2, 9521234543213)
     assert granted["scopes"] == 0b101
+
+
+def command(monkeypatch, *words):
+    """One `chromatrace … --json`; its exit status and its answer."""
+    words = [*map(str, words), "--json"]
+    monkeypatch.setattr("sys.argv", ["chromatrace", *words])
+    done = CliRunner().invoke(main, words)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_the_command_writes_the_manifest_that_is_named_and_the_next_one_finds_it(monkeypatch, anvil_node, tmp_path):
+    base = ("--rpc-url", anvil_node.url, "--data", tmp_path / "data", "--manifest", tmp_path / "ours.json")
+    status, answer = command(monkeypatch, *base, "deploy")
+    assert (status, answer["deployed"], answer["path"]) == (0, True, str(tmp_path / "ours.json"))
+    assert [found.name for found in tmp_path.glob("*.json")] == ["ours.json"]
+    status, answer = command(monkeypatch, *base, "status")
+    assert (status, set(answer["contracts"])) == (0, NAMES)
+
+
+def test_a_refusal_of_the_script_is_told_as_every_other(monkeypatch, tmp_path):
+    with DevNode("anvil", chain_id=4242) as real:
+        base = ("--rpc-url", real.url, "--data", tmp_path, "--manifest", tmp_path / "4242.json")
+        status, answer = command(monkeypatch, *base, "deploy")
+    assert (status, answer["error"], answer["field"]) == (1, "SignerMissing", "keystore")
+    assert answer["message"] == "chain 4242 is not a dev chain: an encrypted keystore is needed"
+    assert answer["hint"].startswith("give --keystore FILE")
+
+
+def test_the_manifest_of_the_data_folder_comes_before_that_of_the_checkout(tmp_path):
+    settings = Settings(data=tmp_path)
+    assert settings.manifest_path(31337) == Path("docs/deployments/31337.json")
+    (tmp_path / "deployments").mkdir()
+    (tmp_path / "deployments" / "31337.json").touch()
+    assert settings.manifest_path(31337) == tmp_path / "deployments" / "31337.json"
+    assert settings.manifest_path(1) == Path("docs/deployments/1.json")
+    assert Settings(data=tmp_path, manifest=Path("x.json")).manifest_path(31337) == Path("x.json")

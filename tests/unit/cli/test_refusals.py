@@ -28,6 +28,12 @@ def test_no_chain_at_the_url(monkeypatch, nowhere):
     assert "chromatrace up" in said["hint"]
 
 
+def test_no_chain_to_deploy_to(monkeypatch, nowhere):
+    said = refused(monkeypatch, *nowhere, "deploy", "--json")
+    assert (said["error"], said["field"]) == ("ChainUnavailable", "rpc_url")
+    assert "chromatrace up" in said["hint"]
+
+
 def test_a_wrong_check_digit(monkeypatch, nowhere, tmp_path):
     said = refused(monkeypatch, *nowhere, "qr", "code", "09521234543214", "L1", "-o", str(tmp_path / "a.svg"), "--json")
     assert (said["error"], said["field"]) == ("InvalidInput", "gtin")
