@@ -111,7 +111,12 @@ ENTRIES: dict[str, Entry] = {
         "inputs",
         "take custody of it first",
     ),
-    "WrongState": Entry(_CLASH, "batch {batch} is {state}; this step does not follow", "batch"),
+    "WrongState": Entry(
+        _CLASH,
+        "batch {batch} is {state}; this step does not follow",
+        "batch",
+        "a batch is registered, passes first inspection, is assembled, passes final inspection, is graded, released",
+    ),
     "BatchOnHold": Entry(_CLASH, "batch {batch} is on hold", "batch", "a supervisor can end the hold"),
     "BatchNotOnHold": Entry(_CLASH, "batch {batch} is not on hold", "batch"),
     "BatchIsRecalled": Entry(_CLASH, "batch {batch} is recalled, for ever", "batch"),

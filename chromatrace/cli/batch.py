@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from chromatrace.cli.options import batch_argument, parse_input
+from chromatrace.cli.options import batch_argument, naming, parse_batch, parse_input
 from chromatrace.cli.output import emit, json_option
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -60,7 +60,8 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
     root = serial_root(parsed.serials) if parsed.serials else ZERO
     registration = Registration(parsed.key, parsed.quantity, digest, root, _designed(workspace, route), parts)
     call = register_batch(registration)
-    workspace.chain.simulate(call.contract, call.function, *call.args)
+    with naming(parsed.key, *(parse_batch(text.rpartition("=")[0]) for text in inputs)):
+        workspace.chain.simulate(call.contract, call.function, *call.args)
     # Only now: what the chain refuses leaves no document behind.
     workspace.documents.put(parsed.to_bytes())
     receipt = workspace.chain.submit(call)
@@ -199,7 +200,8 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
     origin = key.batch_id
     trace = workspace.index.trace_forward(origin) if descendants else None
     if trace is None:
-        receipt = workspace.chain.submit(recall_one(origin, reason))
+        with naming(key):
+            receipt = workspace.chain.submit(recall_one(origin, reason))
         emit(as_json, {"recalled": [str(key)], "not_entitled": [], "transactions": [receipt.tx]})
         return
     views = {step.batch.batch_id: step.batch for step in trace.steps}
@@ -295,5 +297,7 @@ def _json(path: Path) -> Any:
 
 
 def _write(workspace: Workspace, as_json: bool, gtin: str, lot: str, function: str, *args: Any) -> None:
-    receipt = workspace.chain.send("BatchRegistry", function, BatchKey.parse(gtin, lot).batch_id, *args)
+    key = BatchKey.parse(gtin, lot)
+    with naming(key):
+        receipt = workspace.chain.send("BatchRegistry", function, key.batch_id, *args)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

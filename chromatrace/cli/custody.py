@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from chromatrace.cli.options import batch_argument
+from chromatrace.cli.options import batch_argument, naming
 from chromatrace.cli.org import organisation_number
 from chromatrace.cli.output import emit, json_option
 from chromatrace.cli.workspace import Workspace
@@ -60,5 +60,7 @@ def withdraw(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 
 
 def _write(workspace: Workspace, as_json: bool, gtin: str, lot: str, function: str, *args: Any) -> None:
-    receipt = workspace.chain.send("CustodyLedger", function, BatchKey.parse(gtin, lot).batch_id, *args)
+    key = BatchKey.parse(gtin, lot)
+    with naming(key):
+        receipt = workspace.chain.send("CustodyLedger", function, key.batch_id, *args)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntFlag
 from typing import Any, TypeVar
 
@@ -40,6 +41,22 @@ def parse_input(text: str) -> Input:
             hint="GTIN/LOT=UNITS, for example 09521234500025/G-7741=100",
         )
     return Input(parse_batch(name).batch_id, int(units))
+
+
+@contextmanager
+def naming(*keys: BatchKey) -> Iterator[None]:
+    """What a contract refuses inside is told of these batches by GTIN and lot; the contract knows hashes only."""
+    from chromatrace.chain.errors import ContractRefusal
+    from chromatrace.chain.refusals import rendered
+
+    try:
+        yield
+    except ContractRefusal as refusal:
+        for key in keys:
+            refusal.message = refusal.message.replace(
+                rendered("batch", bytes(key.batch_id), "bytes32"), f"{key.gtin}/{key.lot}"
+            )
+        raise
 
 
 class FlagList(click.ParamType[IntFlag]):

@@ -37,7 +37,15 @@ def test_a_refused_registration_leaves_no_document(site, document, tmp_path):
     assert list(stored.digests()) == []
     made = json.loads(site("batch", "register", path, "--json", data=data, account=2).stdout)
     assert [f"0x{digest.hex()}" for digest in stored.digests()] == [made["content_digest"]]
-    assert "a lot exists once" in site("batch", "register", path, data=tmp_path / "2", account=2, status=1).stderr
+    twice = site("batch", "register", path, data=tmp_path / "2", account=2, status=1)
+    assert "batch 09521234543213/R-1 exists already" in twice.stderr
+    early = site("batch", "assemble", "09521234543213", "R-1", account=2, status=1)
+    assert "batch 09521234543213/R-1 is registered; this step does not follow" in early.stderr
+    words = ("--input", "09521234543213/R-1=101")
+    assert (
+        "of input 09521234543213/R-1 cannot go in"
+        in site("batch", "register", document("R-4"), *words, account=2, status=1).stderr
+    )
     assert list(DocumentStore(tmp_path / "2" / "documents").digests()) == []
 
 
