@@ -32,8 +32,6 @@ class BatchFold(EntityFold):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self._inputs: list[State] = []
-        self._inspections: list[State] = []
         self._offers: dict[int, State] = {}
         self._rules: dict[str, Callable[[State, EventRecord], None]] = {
             "VerdictApplied": _verdict_applied,
@@ -68,18 +66,16 @@ class BatchFold(EntityFold):
 
     def write(self) -> None:
         super().write()
-        bulk.insert(self._connection, table_of(BatchInput), self._inputs)
-        bulk.insert(self._connection, table_of(Inspection), self._inspections)
         bulk.replace(self._connection, table_of(Offer), list(self._offers.values()))
-        for done in (self._inputs, self._inspections, self._offers):
-            done.clear()
+        self._offers.clear()
 
     def _registered(self, batch: bytes, event: EventRecord) -> State:
         args = event.args
-        self._inputs += [
+        inputs = [
             {"batch": batch, "place": place, "input": used["batch"], "quantity": used["quantity"]}
             for place, used in enumerate(args["inputs"])
         ]
+        self.add(BatchInput, inputs)
         return _NEW | {
             "id": batch,
             "gtin": args["gtin"],
@@ -96,22 +92,21 @@ class BatchFold(EntityFold):
 
     def _inspected(self, state: State, event: EventRecord) -> None:
         args = event.args
-        self._inspections.append(
-            {
-                "position": event.position,
-                "batch": state["id"],
-                "stage": args["stage"],
-                "verdict": args["verdict"],
-                "revision": args["revision"],
-                "sample_size": args["sampleSize"],
-                "defects": args["defects"],
-                "instrument": args["instrument"],
-                "evidence": args["evidence"],
-                "inspected_at": args["inspectedAt"],
-                "inspector": address_bytes(args["inspector"]),
-                "organisation": args["organisation"],
-            }
-        )
+        inspection = {
+            "position": event.position,
+            "batch": state["id"],
+            "stage": args["stage"],
+            "verdict": args["verdict"],
+            "revision": args["revision"],
+            "sample_size": args["sampleSize"],
+            "defects": args["defects"],
+            "instrument": args["instrument"],
+            "evidence": args["evidence"],
+            "inspected_at": args["inspectedAt"],
+            "inspector": address_bytes(args["inspector"]),
+            "organisation": args["organisation"],
+        }
+        self.add(Inspection, [inspection])
 
     def _offered(self, state: State, event: EventRecord) -> None:
         if state["open_offer"] is not None:

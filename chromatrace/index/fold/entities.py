@@ -31,6 +31,7 @@ class EntityFold(ABC):
         self._states: dict[Key, State] = {}
         self._stored: set[Key] = set()
         self._dirty: dict[Key, None] = {}
+        self._new_parts: dict[type[Base], list[State]] = {}
         self.table = table_of(self.model)
         self._key_columns = tuple(self.table.primary_key.columns)
 
@@ -63,15 +64,22 @@ class EntityFold(ABC):
             states[key] = fold(key, states.get(key), event)
         self._dirty.update(dict.fromkeys(keys))
 
+    def add(self, part: type[Base], rows: Iterable[State]) -> None:
+        """Adds rows of another table that an event makes and none changes."""
+        self._new_parts.setdefault(part, []).extend(rows)
+
     def write(self) -> None:
-        """Writes the changed rows."""
+        """Writes the changed rows, and the new ones of other tables."""
         # In the order of their keys: neighbours in a tree are cheap to insert.
         new = [self._states[key] for key in sorted(self._dirty) if key not in self._stored]
         old = [self._states[key] for key in self._dirty if key in self._stored]
         bulk.insert(self._connection, self.table, new)
         bulk.replace(self._connection, self.table, old)
+        for part, rows in self._new_parts.items():
+            bulk.insert(self._connection, table_of(part), rows)
         self._stored.update(self._dirty)
         self._dirty.clear()
+        self._new_parts.clear()
 
     def forget(self, subjects: Iterable[bytes]) -> None:
         """Removes all rows of these entities, none of which may have been touched in this transaction."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, delete, tuple_
+from sqlalchemy import delete, tuple_
 
-from chromatrace.index import bulk, subjects
+from chromatrace.index import subjects
 from chromatrace.index.fold.entities import EntityFold, Key, State, known, table_of
 from chromatrace.index.fold.record import EventRecord, address_bytes, clean
 from chromatrace.index.models import Route, RouteComponent, RouteProof, RouteStep, StationKey
@@ -58,10 +58,6 @@ class RouteFold(EntityFold):
     entity, model = subjects.ROUTE, Route
     parts = ((RouteStep, "route"),)
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self._steps: list[State] = []
-
     def key_of(self, subject: bytes) -> Key:
         return (subject,)
 
@@ -70,10 +66,11 @@ class RouteFold(EntityFold):
 
     def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
-        self._steps += [
+        steps = [
             {"route": key[0], "step": step, "key": station, "process": clean(process)}
             for step, (station, process) in enumerate(zip(args["keys"], args["processes"], strict=True), 1)
         ]
+        self.add(RouteStep, steps)
         return {
             "id": key[0],
             "organisation": args["organisation"],
@@ -85,20 +82,11 @@ class RouteFold(EntityFold):
             "position": event.position,
         }
 
-    def write(self) -> None:
-        super().write()
-        bulk.insert(self._connection, table_of(RouteStep), self._steps)
-        self._steps.clear()
-
 
 class RouteProofFold(EntityFold):
     """What stands on the chain of one subject under one route: a proof, an unverified signature, or both."""
 
     entity, model = subjects.ROUTE_PROOF, RouteProof
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self._components: list[State] = []
 
     def key_of(self, subject: bytes) -> Key:
         return subject[:32], subject[32:]
@@ -114,7 +102,7 @@ class RouteProofFold(EntityFold):
                 state |= {"head": args["head"], "proven_by": address_bytes(args["by"]), "proven": event.position}
             case "AssemblyProven":
                 state["assembled"] = event.position
-                self._components += [
+                components = [
                     {
                         "route": key[0],
                         "subject": key[1],
@@ -124,6 +112,7 @@ class RouteProofFold(EntityFold):
                     }
                     for place, part in enumerate(args["components"])
                 ]
+                self.add(RouteComponent, components)
             case _:
                 state |= {
                     "recorded_head": args["head"],
@@ -132,11 +121,6 @@ class RouteProofFold(EntityFold):
                     "recorded": event.position,
                 }
         return state
-
-    def write(self) -> None:
-        super().write()
-        bulk.insert(self._connection, table_of(RouteComponent), self._components)
-        self._components.clear()
 
     def forget(self, subjects: Iterable[bytes]) -> None:
         # Its key has two columns, so `parts` cannot say whose the components are.

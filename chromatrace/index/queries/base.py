@@ -34,6 +34,11 @@ class Rows(ABC):
     def rows(self, statement: Statement) -> Sequence[AnyRow]:
         """All rows of a statement. Raises `IndexUnavailable`."""
 
+    def _with_refs(self, statement: Statement, *columns: str) -> tuple[Sequence[AnyRow], dict[int, EventRef]]:
+        """All rows of a statement, and the events at the positions in these columns of theirs."""
+        found = self.rows(statement)
+        return found, self._refs(getattr(row, column) for row in found for column in columns)
+
     def _refs(self, positions: Iterable[int | None]) -> dict[int, EventRef]:
         """The events at those positions; None is passed over."""
         wanted = sorted({place for place in positions if place is not None})

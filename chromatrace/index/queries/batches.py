@@ -88,8 +88,8 @@ class BatchQueries(Rows):
 
     def inspections(self, batch_id: BatchId) -> tuple[InspectionView, ...]:
         """All verdicts, superseded ones too, in the order they were recorded."""
-        found = self.rows(select(Inspection).where(Inspection.batch == batch_id).order_by(Inspection.position))
-        refs = self._refs(row.position for row in found)
+        chosen = select(Inspection).where(Inspection.batch == batch_id).order_by(Inspection.position)
+        found, refs = self._with_refs(chosen, "position")
         latest: dict[int, int] = {}
         for row in found:
             latest[row.stage] = max(row.revision, latest.get(row.stage, 0))
@@ -114,8 +114,7 @@ class BatchQueries(Rows):
 
     def policies(self) -> tuple[PolicyView, ...]:
         """The inspection policies that were set, by stage."""
-        found = self.rows(select(Policy).order_by(Policy.stage))
-        refs = self._refs(row.changed for row in found)
+        found, refs = self._with_refs(select(Policy).order_by(Policy.stage), "changed")
         return tuple(
             PolicyView(Stage(row.stage), row.units_per_sample, row.independent, refs[row.changed]) for row in found
         )
@@ -144,8 +143,7 @@ class BatchQueries(Rows):
         return self._offers(chosen.order_by(Offer.position.desc()))
 
     def _offers(self, chosen: Statement) -> tuple[OfferView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(place for row in found for place in (row.position, row.closed))
+        found, refs = self._with_refs(chosen, "position", "closed")
         return tuple(
             OfferView(
                 batch_id=BatchId(row.batch),
@@ -163,8 +161,7 @@ class BatchQueries(Rows):
         )
 
     def _batches(self, chosen: Statement) -> tuple[BatchView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(place for row in found for place in (row.position, row.changed))
+        found, refs = self._with_refs(chosen, "position", "changed")
         return tuple(
             BatchView(
                 batch_id=BatchId(row.id),

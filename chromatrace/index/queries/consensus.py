@@ -120,8 +120,7 @@ class ConsensusQueries(Rows):
         return PanelView(row.panel, rule, tuple(rule["names"]) if rule else (), inspectors)
 
     def _rounds(self, chosen: Statement) -> tuple[RoundView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(place for row in found for place in (row.position, row.changed))
+        found, refs = self._with_refs(chosen, "position", "changed")
         return tuple(
             RoundView(
                 id=row.id,

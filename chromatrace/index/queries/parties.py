@@ -67,8 +67,7 @@ class PartyQueries(Rows):
         return scopes & granted == scopes
 
     def _organisations(self, chosen: Statement) -> tuple[OrganisationView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(place for row in found for place in (row.position, row.changed))
+        found, refs = self._with_refs(chosen, "position", "changed")
         return tuple(
             OrganisationView(
                 id=row.id,
@@ -85,8 +84,7 @@ class PartyQueries(Rows):
         )
 
     def _operators(self, chosen: Statement) -> tuple[OperatorView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(row.changed for row in found)
+        found, refs = self._with_refs(chosen, "changed")
         return tuple(
             OperatorView(
                 address=checksummed(row.address),
@@ -101,8 +99,7 @@ class PartyQueries(Rows):
         )
 
     def _grants(self, chosen: Statement) -> tuple[GrantView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(row.changed for row in found)
+        found, refs = self._with_refs(chosen, "changed")
         return tuple(
             GrantView(
                 owner=row.owner,

@@ -43,8 +43,7 @@ class ProcessQueries(Rows):
         return first(self._anchors(chosen))
 
     def _channels(self, chosen: Statement) -> tuple[ChannelView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(place for row in found for place in (row.position, row.anchored))
+        found, refs = self._with_refs(chosen, "position", "anchored")
         return tuple(
             ChannelView(
                 id=row.id,
@@ -59,8 +58,7 @@ class ProcessQueries(Rows):
         )
 
     def _anchors(self, chosen: Statement) -> tuple[AnchorView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(row.position for row in found)
+        found, refs = self._with_refs(chosen, "position")
         return tuple(
             AnchorView(
                 channel_id=row.channel,

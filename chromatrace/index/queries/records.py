@@ -42,8 +42,7 @@ class RecordQueries(Rows):
             .where(DepartmentMember.department == department_id, DepartmentMember.rights != 0)
             .order_by(DepartmentMember.member)
         )
-        found = self.rows(chosen)
-        refs = self._refs(row.changed for row in found)
+        found, refs = self._with_refs(chosen, "changed")
         return tuple(
             MemberView(row.department, checksummed(row.member), DepartmentRight(row.rights), refs[row.changed])
             for row in found
@@ -99,8 +98,7 @@ class RecordQueries(Rows):
         return RecordId(found[0].record) if found else None
 
     def _departments(self, chosen: Statement) -> tuple[DepartmentView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(row.position for row in found)
+        found, refs = self._with_refs(chosen, "position")
         heads = {row.id: self._head(row.id) for row in found}
         return tuple(
             DepartmentView(row.id, row.organisation, row.name, *heads[row.id], refs[row.position]) for row in found
@@ -117,8 +115,7 @@ class RecordQueries(Rows):
         return (found[0].first + found[0].records, found[0].head) if found else (0, EMPTY_HEAD)
 
     def _records(self, chosen: Statement) -> tuple[RecordView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(row.position for row in found)
+        found, refs = self._with_refs(chosen, "position")
         return tuple(
             RecordView(
                 department=row.department,

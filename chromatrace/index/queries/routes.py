@@ -58,8 +58,7 @@ class RouteQueries(Rows):
         )
 
     def _proofs(self, chosen: Statement) -> tuple[RouteProofView, ...]:
-        found = self.rows(chosen)
-        refs = self._refs(place for row in found for place in (row.proven, row.recorded))
+        found, refs = self._with_refs(chosen, "proven", "recorded")
         return tuple(
             RouteProofView(
                 route=row.route,
