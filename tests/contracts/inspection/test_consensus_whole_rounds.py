@@ -1,7 +1,7 @@
 """Whole rounds through the contract, many in a transaction, run as the twin in chromatrace/quality says.
 
 Random rules, inspectors who do not commit or do not reveal, every phase, with learning from round to round. The twin is
-told who was drawn, and must foresee all the rest. CHROMATRACE_CONSENSUS_ROUNDS: how many (300; 10,000 take minutes).
+told who was drawn, and must foresee all the rest. CHROMATRACE_CONSENSUS_ROUNDS: how many (120; 10,000 take minutes).
 """
 
 import os
@@ -21,7 +21,7 @@ from chromatrace.quality.learning import LEAST_ANSWERS, Standing, learned, stall
 from chromatrace.quality.log_odds import MOST
 from chromatrace.quality.rules import Rule, Weighing, least_inspectors
 
-ROUNDS = int(os.environ.get("CHROMATRACE_CONSENSUS_ROUNDS", "300"))
+ROUNDS = int(os.environ.get("CHROMATRACE_CONSENSUS_ROUNDS", "120"))
 INSPECTORS = 102
 MOST_SEATS = 21
 AT_ONCE = 30
