@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
 from hashlib import sha256
+from operator import add
 
 from chromatrace.crypto.bls import ORDER, SecretKey, Signature
 from chromatrace.crypto.errors import Break
@@ -22,7 +23,7 @@ from chromatrace.crypto.route import (
     prove_possession,
     sign_record,
 )
-from chromatrace.crypto.route.link import AggregatePrefix, advance
+from chromatrace.crypto.route.link import AggregatePrefix, advance, rebuild
 from chromatrace.crypto.step import StepRecord, Verifier
 
 VERIFIER = Verifier(31337, "0x" + "52" * 20)
@@ -87,6 +88,14 @@ class Line:
         return trace
 
 
+def relinked(line: Line, claim: Claim) -> Claim:
+    """The claim with the head, and its signer, that the verifier computes from what is claimed: no comparison of heads
+    refuses it any more, only the pairing can."""
+    head = rebuild(line.design, origin(line.design, claim.subject), claim.messages).values[-1]
+    state = replace(claim.state, link=head, signer=line.design.stations[-1].key)
+    return replace(claim, state=state)
+
+
 def forge(line: Line, subject: bytes, messages: Sequence[bytes], signers: Sequence[str]) -> list[SignedState]:
     """States of a chain that `signers` made, in whatever order and number, as if the design named them."""
     profile, states = line.design.profile, []
@@ -134,15 +143,31 @@ def _forged(order: Sequence[int], foreign: str | None = None) -> Callable[[Line,
     return build
 
 
+def _head_given(build: Callable[[Line, RouteTrace], Claim]) -> Callable[[Line, RouteTrace], Claim]:
+    return lambda line, trace: relinked(line, build(line, trace))
+
+
+def _colluding(signers: Sequence[int], made_up: int | None = None) -> Callable[[Line, RouteTrace], Claim]:
+    """The strongest forger: `signers`, of whom 0 is a stranger, sign the very links that the verifier computes.
+
+    made_up  number of the step whose message the forger made up, and that all sign the links of
+    """
+
+    def build(line: Line, trace: RouteTrace) -> Claim:
+        messages = tuple(
+            digest("made up") if step == made_up else message for step, message in enumerate(trace.messages, 1)
+        )
+        links = rebuild(line.design, origin(line.design, trace.subject), messages).values
+        names = [line.names[number - 1] if number else "foreign" for number in signers]
+        signatures = [secret(name).sign(link) for name, link in zip(names, links, strict=True)]
+        state = SignedState(reduce(add, signatures), links[-1], signatures[-1], line.design.stations[-1].key)
+        return Claim(trace.subject, messages, state)
+
+    return build
+
+
 def _wrong_message(line: Line, trace: RouteTrace) -> Claim:
     return _claim(trace, messages=(*trace.messages[:2], digest("another record"), *trace.messages[3:]))
-
-
-def _wrong_message_relinked(line: Line, trace: RouteTrace) -> Claim:
-    """The prover also gives the link that the changed message leads to; the stations signed the other one."""
-    messages = (*trace.messages[:2], digest("another record"), *trace.messages[3:])
-    link = forge(line, trace.subject, messages, line.names)[-1].link
-    return _claim(trace, messages=messages, state=replace(trace.state, link=link))
 
 
 def _swapped_messages(line: Line, trace: RouteTrace) -> Claim:
@@ -214,7 +239,7 @@ def _other_verifier(line: Line) -> Verifier:
     return replace(line.design.verifier, address="0x" + "66" * 20)
 
 
-ATTACKS = (
+_PLAIN = (
     Attack("steps swapped", _forged([1, 3, 2, 4, 5]), Break.LINK, "HeadMismatch"),
     Attack("first and last swapped", _forged([5, 2, 3, 4, 1]), Break.STATION, "HeadMismatch"),
     Attack("step dropped", _forged([1, 2, 4, 5]), Break.COUNT, "WrongStepCount"),
@@ -224,7 +249,6 @@ ATTACKS = (
     Attack("station never signed", _missing_station, Break.AGGREGATE, "ProofRefused"),
     Attack("messages swapped", _swapped_messages, Break.LINK, "HeadMismatch"),
     Attack("wrong message", _wrong_message, Break.LINK, "HeadMismatch"),
-    Attack("wrong message, its link given", _wrong_message_relinked, Break.SIGNATURE, "ProofRefused"),
     Attack("chain truncated", _truncated, Break.COUNT, "WrongStepCount"),
     Attack("aggregate of the prefix for the whole", _truncated_full_length, Break.AGGREGATE, "ProofRefused"),
     Attack("replayed for another batch", _other_subject, Break.LINK, "HeadMismatch"),
@@ -238,6 +262,25 @@ ATTACKS = (
     Attack("junk aggregate", _junk_aggregate, Break.AGGREGATE, "ProofRefused"),
     Attack("foreign signer of the last state", _foreign_signer, Break.STATION, None),
 )
+
+_HEAD_GIVEN = tuple(
+    Attack(f"{one.name}, the expected head given", _head_given(one.build), Break.SIGNATURE, "ProofRefused")
+    for one in _PLAIN
+    if one.refusal == "HeadMismatch" and one.build is not _junk_link  # of which the expected head is the honest one
+)
+"""The same by a forger who computes the links and the head as the contract expects them: the pairing refuses them."""
+
+_COLLUDING = (
+    Attack("stations swapped, on the expected links", _colluding([1, 3, 2, 4, 5]), Break.AGGREGATE, "ProofRefused"),
+    Attack("first and last on the expected links", _colluding([5, 2, 3, 4, 1]), Break.SIGNATURE, "ProofRefused"),
+    Attack("another repeated, on the expected links", _colluding([1, 2, 2, 4, 5]), Break.AGGREGATE, "ProofRefused"),
+    Attack("foreign station on the expected link", _colluding([1, 2, 0, 4, 5]), Break.AGGREGATE, "ProofRefused"),
+    Attack("dropped step made up, all others sign it", _colluding([1, 2, 0, 4, 5], 3), Break.AGGREGATE, "ProofRefused"),
+    Attack("last step made up by the one before", _colluding([1, 2, 3, 4, 4], 5), Break.SIGNATURE, "ProofRefused"),
+)
+"""Every other station is in it, and signs whatever is computed for it."""
+
+ATTACKS = _PLAIN + _HEAD_GIVEN + _COLLUDING
 
 INFINITY = b"\xc0" + bytes(47)
 """A signature at infinity, as blst has it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 
 from eth_utils import keccak
@@ -40,11 +41,23 @@ def holds(chain_id, verifier, route, subject, components, messages, keys, aggreg
     """Whether the 48 bytes `aggregate` are the signatures of `keys` on the chain of `messages`."""
     if not keys or len(keys) != len(messages):
         return False
-    point = decompress_G1(int.from_bytes(aggregate, "big"))
-    if is_inf(point):
+    if is_inf(decompress_G1(int.from_bytes(aggregate, "big"))):
         return False
-    product = pairing(neg(G2), point, final_exponentiate=False)
+    product = _signature_factor(aggregate)
     for link, key in zip(links(chain_id, verifier, route, subject, components, messages, keys), keys, strict=True):
-        public = decompress_G2((int.from_bytes(key[:48], "big"), int.from_bytes(key[48:], "big")))
-        product *= pairing(public, hash_to_G1(link, TAG, sha256), final_exponentiate=False)
+        product *= _link_factor(link, key)
     return final_exponentiate(product) == FQ12.one()
+
+
+# Claims on one route share most of their pairings; 0.4 s each.
+
+
+@cache
+def _signature_factor(aggregate):
+    return pairing(neg(G2), decompress_G1(int.from_bytes(aggregate, "big")), final_exponentiate=False)
+
+
+@cache
+def _link_factor(link, key):
+    public = decompress_G2((int.from_bytes(key[:48], "big"), int.from_bytes(key[48:], "big")))
+    return pairing(public, hash_to_G1(link, TAG, sha256), final_exponentiate=False)

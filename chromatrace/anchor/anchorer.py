@@ -23,7 +23,7 @@ from chromatrace.anchor.errors import HeadConflict, NotAnchoredYet, SpoolDiffers
 from chromatrace.anchor.heads import HeadStore, Publisher, ReadingSource, TreeHead
 from chromatrace.anchor.proof import ReadingProof
 from chromatrace.domain.closing import Closing
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound, Unavailable
 from chromatrace.merkle.entry import encode_fields, encode_reading
 from chromatrace.merkle.errors import LogMoved
 from chromatrace.merkle.log import MerkleLog
@@ -126,6 +126,19 @@ class Anchorer(Closing):
         with self._lock:
             self._make_head(channel)
             return self._publish(channel)
+
+    def head(self, channel: str) -> TreeHead:
+        """The head of everything spooled now, recorded and not published: the next `anchor` or `poll` publishes it.
+
+        For what must name the readings taken so far without a chain. Raises `NotFound` where nothing is spooled.
+        """
+        with self._lock:
+            if channel in self._spool.names():
+                self._make_head(channel)
+            last = self.heads.last(channel)
+        if last is None:
+            raise NotFound(f"no reading of {channel!r} is spooled here", field="channel", hint="`chromatrace ingest`")
+        return last
 
     def _make_head(self, channel: str) -> None:
         size = self.extend(channel)

@@ -54,18 +54,24 @@ def channel_named(chain: Chain, name: str, organisation: int | None = None) -> C
 
 def anchors_of(chain: Chain, channel: Channel) -> list[Anchored]:
     """Every anchor of a channel, the oldest first."""
-    topic = contract(_LEDGER).events["LogAnchored"].topic
-    where = {
-        "address": chain.manifest.address(_LEDGER),
-        "topics": ["0x" + topic.hex(), "0x" + channel.id.hex()],
-    }
+    return list(_anchors(chain, channel.id))
+
+
+def anchor_at(chain: Chain, channel: bytes, size: int) -> Anchored | None:
+    """The anchor of a channel, by its id, at exactly `size` entries, of which there is one at most; None: none."""
+    return next(_anchors(chain, channel, size), None)
+
+
+def _anchors(chain: Chain, channel: bytes, size: int | None = None) -> Iterator[Anchored]:
+    topics = [contract(_LEDGER).events["LogAnchored"].topic, channel]
+    if size is not None:
+        topics.append(size.to_bytes(32, "big"))
+    where = {"address": chain.manifest.address(_LEDGER), "topics": ["0x" + topic.hex() for topic in topics]}
     newest = int(chain.rpc.call("eth_blockNumber"), 16)
-    found = []
     for log in _logs(chain, where, chain.manifest.block, newest):
         event = decode_log(_LEDGER, log)
         assert event is not None
-        found.append(Anchored(event.args["size"], event.args["root"], event.block_number, event.tx_hash))
-    return found
+        yield Anchored(event.args["size"], event.args["root"], event.block_number, event.tx_hash)
 
 
 def _logs(chain: Chain, where: dict[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:

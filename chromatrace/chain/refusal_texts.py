@@ -246,7 +246,8 @@ ENTRIES: dict[str, Entry] = {
         _CLASH,
         "station key {key} was recorded without being checked",
         "key",
-        "register it again where it can be checked",
+        "register it again where it can be checked; on a chain without EIP-2537 `chromatrace route prove "
+        "--record-unverified` keeps the signature, checked by nobody",
     ),
     "KeyVerificationAvailable": Entry(
         _CLASH, "this chain can check station key {key}: register it instead of recording it", "key"
@@ -285,7 +286,11 @@ ENTRIES: dict[str, Entry] = {
         _CLASH, "this chain can verify: {subject} is proven, not merely recorded", "subject", "prove it instead"
     ),
     "PrecompileUnavailable": Entry(
-        _CLASH, "this chain has no BLS12-381 precompile at {precompile} (EIP-2537)", "rpc_url", "use a Prague chain"
+        _CLASH,
+        "this chain has no BLS12-381 precompile at {precompile} (EIP-2537)",
+        "rpc_url",
+        "use a Prague chain; on this one `chromatrace station register --unverified` and `chromatrace route prove "
+        "--record-unverified` keep keys and signatures, checked by nobody",
     ),
     "PrecompileRefused": Entry(_BAD, "a point is malformed: the precompile {precompile} refuses it", "signature"),
     "InvalidDomainTag": Entry(_BAD, "a domain tag of {size} bytes is too long"),

@@ -28,6 +28,8 @@ def anchor(
     The acting operator (--keystore or --dev-account) needs the gateway role. Heads that were computed but not
     published before, for example because the chain was away, go first.
     """
+    from chromatrace.exchange.proven import channel_id
+
     anchorer = workspace.anchorer(every_count=every_count, every_s=every_s)
     if watch:
         stop = threading.Event()
@@ -36,10 +38,12 @@ def anchor(
         err.print("anchoring; Ctrl-C ends it")
         anchorer.run(stop)
         return
+    organisation = workspace.chain.read("Consortium", "operator", workspace.chain.sender)["organisation"]
     heads = []
     for channel in channels or workspace.spool.names():
         anchorer.extend(channel)
         head = anchorer.anchor(channel)
         if head is not None:
-            heads.append({"channel": head.channel, "size": head.size, "root": head.root})
+            found = channel_id(organisation, head.channel)
+            heads.append({"channel": head.channel, "id": found, "size": head.size, "root": head.root})
     emit(as_json, {"anchored": heads})

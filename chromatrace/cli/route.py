@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +10,17 @@ import click
 
 from chromatrace.cli.options import parse_batch
 from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.route_files import load_design, load_trace, save_design, save_trace
 from chromatrace.cli.station import key_id_of, open_station, parse_bytes32
 from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
+from chromatrace.domain.errors import Conflict, InvalidInput
 from chromatrace.domain.rights import RouteKind
 
 if TYPE_CHECKING:
-    from chromatrace.crypto.route import Component, Explanation, RouteDesign, RouteTrace
+    from chromatrace.crypto.route import Component, Station
 
 DESIGN = click.argument("design_path", metavar="DESIGN", type=click.Path(path_type=Path, dir_okay=False))
 TRACE = click.argument("trace_path", metavar="TRACE", type=click.Path(path_type=Path, dir_okay=False))
-ZERO = "0x" + "00" * 32
 
 
 @click.group()
@@ -33,9 +30,9 @@ def route() -> None:
     \b
     chromatrace station keygen 201; chromatrace station register 201      (each station, once)
     chromatrace route design pane --step sputtering=201 --step inspection=202 --out pane.json
-    chromatrace route sign pane.json lot7.json --station 201 --batch 09521234543213/LOT7 --digest 0x…
+    chromatrace route sign pane.json lot7.json --station 201 --batch 09521234543213/LOT7 --log sputtering-line
     chromatrace route sign pane.json lot7.json --station 202 --digest 0x…
-    chromatrace route explain pane.json lot7.json; chromatrace route prove pane.json lot7.json
+    chromatrace route prove pane.json lot7.json; chromatrace route explain pane.json lot7.json --chain
     """
 
 
@@ -68,6 +65,7 @@ def design(
     A design is immutable; designing the same name again makes its next version.
     """
     from chromatrace.chain.routes import designed_route, registered_key
+    from chromatrace.cli.route_told import design_facts
 
     if out.exists():
         raise Conflict(f"{out} exists", field="out", hint="designs are kept; choose another file")
@@ -81,8 +79,8 @@ def design(
     kind = RouteKind.ASSEMBLY if assembly else RouteKind.PROCESSING
     receipt = workspace.chain.send("RouteVerifier", "designRoute", name, kind, requires_proof, keys, processes)
     made = designed_route(workspace.reader, receipt.event("RouteDesigned").args["route"])
-    _write_design(out, made)
-    emit(as_json, _design_facts(made) | {"tx": receipt.tx, "path": out})
+    save_design(out, made)
+    emit(as_json, design_facts(made) | {"tx": receipt.tx, "path": out})
 
 
 @route.command()
@@ -96,19 +94,24 @@ def fetch(workspace: Workspace, route_id: str, out: Path, as_json: bool) -> None
     What a proof is held against comes from the chain: fetch a design yourself rather than take it from a prover.
     """
     from chromatrace.chain.routes import designed_route
+    from chromatrace.cli.route_told import design_facts
 
     made = designed_route(workspace.reader, parse_bytes32(route_id, "route"))
-    _write_design(out, made)
-    emit(as_json, _design_facts(made) | {"path": out})
+    save_design(out, made)
+    emit(as_json, design_facts(made) | {"path": out})
 
 
 @route.command()
 @DESIGN
 @TRACE
 @click.option("--station", required=True, help="The station that signs, by name; its key lies in the data folder.")
-@click.option("--digest", required=True, help="What the step was done on: head or leaf of a log, or SHA-256, 0x….")
-@click.option("--channel", default=ZERO, help="Id of the log's channel, 0x…. Default: the digest belongs to no log.")
-@click.option("--log-size", default=0, type=click.IntRange(0), help="Entries under the head. Default: no head.")
+@click.option("--log", metavar="CHANNEL", help="Done on all readings that the spool has of this channel by now.")
+@click.option(
+    "--log-of", type=click.IntRange(1), help="Whose channel: number of an organisation. Default: the station's."
+)
+@click.option("--digest", help="Instead of --log: head or leaf of a log, or SHA-256 of a document, 0x….")
+@click.option("--channel", help="With --digest: id of the log's channel, 0x…. Default: it belongs to no log.")
+@click.option("--log-size", type=click.IntRange(0), help="With --digest: entries under the head. Default: no head.")
 @click.option("--completed-at", type=click.IntRange(0), help="Unix second. Default: now.")
 @click.option("--batch", help="First step: the subject as GTIN/LOT.")
 @click.option("--unit", type=click.IntRange(0), help="First step: one unit or component of the batch, by number.")
@@ -121,36 +124,38 @@ def sign(workspace: Workspace, /, design_path: Path, trace_path: Path, as_json: 
 
     TRACE is written by the first step, which names the subject; it becomes CBOR where its name ends in .cbor, JSON
     otherwise. A step is refused where the last signature does not hold or another station's turn has come.
+
+    --log binds the step to the readings taken while it ran: size and root of the channel's Merkle log, of everything
+    spooled by now, are recorded as a head, which the next `chromatrace anchor` puts on the chain; `route explain
+    --chain` says whether it stands there.
     """
     from chromatrace.crypto.route import begin, sign_record
-    from chromatrace.crypto.step import StepRecord
+    from chromatrace.crypto.step import NO_CHANNEL, StepRecord
 
-    made = _read_design(design_path)
+    made = load_design(design_path)
     if trace_path.exists():
         if options["batch"] or options["subject"] or options["components"] or options["unit"] is not None:
             raise Conflict(f"{trace_path} has its subject already", field="trace", hint="leave out the subject")
-        trace = _read_trace(trace_path)
+        trace = load_trace(trace_path)
     else:
         trace = begin(made, _subject(options), [_component(text) for text in options["components"]])
     step = len(trace.steps) + 1
+    at, secret = made.station(min(step, len(made))), open_station(workspace, options["station"])
+    completed_at = int(time.time()) if options["completed_at"] is None else options["completed_at"]
     record = StepRecord(
-        made.route,
-        trace.subject,
-        step,
-        made.station(min(step, len(made))).process,
-        parse_bytes32(options["channel"], "channel"),
-        options["log_size"],
-        parse_bytes32(options["digest"], "digest"),
-        int(time.time()) if options["completed_at"] is None else options["completed_at"],
+        made.route, trace.subject, step, at.process, *_done_on(workspace, at, options), completed_at=completed_at
     )
-    signed = sign_record(made, trace, record, open_station(workspace, options["station"]))
-    _write_trace(trace_path, signed)
+    signed = sign_record(made, trace, record, secret)
+    save_trace(trace_path, signed)
     last = signed.steps[-1]
     facts = {
         "step": step,
         "of": len(made),
         "process": record.process,
         "subject": trace.subject,
+        "channel": record.channel if record.channel != NO_CHANNEL else None,
+        "log_size": record.log_size,
+        "digest": record.digest,
         "message": last.message,
         "link": last.state.link,
         "aggregate": last.state.aggregate.data,
@@ -170,45 +175,69 @@ def sign(workspace: Workspace, /, design_path: Path, trace_path: Path, as_json: 
     metavar="DESIGN TRACE",
     help="A component of an assembly, in the order that it names them; repeated. Each is checked too.",
 )
+@click.option("--without-parts", is_flag=True, help="Check an assembly's own steps only, its components by nobody.")
 @json_option
-def verify(design_path: Path, trace_path: Path, parts: tuple[tuple[Path, Path], ...], as_json: bool) -> None:
+def verify(
+    design_path: Path, trace_path: Path, parts: tuple[tuple[Path, Path], ...], without_parts: bool, as_json: bool
+) -> None:
     """Check that TRACE proves DESIGN: every station signed, in order. Exit status 1 where it does not.
 
-    Needs no chain. An assembly names its components; give them by --part to have them checked as well.
+    Needs no chain, and says what is left unchecked. An assembly names its components: it is refused without them
+    (--part for each), unless --without-parts asks for its own steps only.
     """
+    from chromatrace.cli.route_told import absent, not_checked, print_verdict
     from chromatrace.crypto.route import verify_assembly, verify_trace
 
-    made, trace = _read_design(design_path), _read_trace(trace_path)
-    if parts:
-        verify_assembly(
-            made, trace, [(_read_design(its_design), _read_trace(its_trace)) for its_design, its_trace in parts]
-        )
+    made, trace = load_design(design_path), load_trace(trace_path)
+    loaded = [(load_design(its_design), load_trace(its_trace)) for its_design, its_trace in parts]
+    if loaded:
+        if without_parts:
+            raise InvalidInput("--part and --without-parts exclude each other", field="part")
+        verify_assembly(made, trace, loaded)
     else:
         verify_trace(made, trace)
+        if trace.components and not without_parts:
+            raise InvalidInput(
+                f"its own {len(made)} steps hold, its {len(trace.components)} components are not checked",
+                field="part",
+                hint="give --part DESIGN TRACE for each, in order, or --without-parts to leave them unchecked",
+            )
     state = trace.state
+    unlooked = not_checked(trace, [its_trace for _, its_trace in loaded])
     facts = {
         "proven": True,
         "route": made.route,
         "subject": trace.subject,
         "aggregate": state.aggregate.data if state else b"",
         "components": len(trace.components),
-        "components_checked": len(parts),
+        "components_checked": len(loaded),
+        "records_absent": absent(trace),
+        "not_checked": unlooked,
     }
-    emit(as_json, facts)
+    emit(as_json, facts, lambda: print_verdict(made, unlooked, len(loaded)))
 
 
 @route.command()
 @DESIGN
 @TRACE
+@click.option("--chain/--no-chain", "on_chain", default=False, help="Also hold design, heads and proofs to the chain.")
 @json_option
-def explain(design_path: Path, trace_path: Path, as_json: bool) -> None:
-    """Go through TRACE step by step and name the first one that breaks, and why. Exit status 1 where one does."""
+@click.pass_obj
+def explain(workspace: Workspace, design_path: Path, trace_path: Path, on_chain: bool, as_json: bool) -> None:
+    """Go through TRACE step by step and name the first one that breaks, and why. Exit status 1 where one does.
+
+    Each step says what it was done on. With --chain, whether that head of a log is anchored, whether the design is the
+    one on the chain, and whether this and its components are proven there; exit status 1 also where the chain has
+    another root than a step names. Without, all of these are "not checked".
+    """
+    from chromatrace.cli.route_told import explanation_facts, look, print_explanation
     from chromatrace.crypto.route import explain as explained
 
-    made, trace = _read_design(design_path), _read_trace(trace_path)
+    made, trace = load_design(design_path), load_trace(trace_path)
     found = explained(made, trace)
-    emit(as_json, _explanation_facts(made, trace, found), lambda: _print_explanation(made, trace, found))
-    if not found.proven:
+    seen = look(workspace.reader, made, trace) if on_chain else None
+    emit(as_json, explanation_facts(made, trace, found, seen), lambda: print_explanation(made, trace, found, seen))
+    if not found.proven or (seen is not None and seen.contradicts):
         raise SystemExit(1)
 
 
@@ -235,8 +264,8 @@ def prove(
     """
     from chromatrace.crypto.route import batches, components_of, proof_of, proofs_of
 
-    made = _read_design(design_path)
-    traces = [_read_trace(path) for path in trace_paths]
+    made = load_design(design_path)
+    traces = [load_trace(path) for path in trace_paths]
     chain, sent = workspace.chain, []
     if record_unverified:
         for trace in traces:
@@ -260,6 +289,25 @@ def prove(
     emit(as_json, facts)
 
 
+def _done_on(workspace: Workspace, station: Station, options: dict[str, Any]) -> tuple[bytes, int, bytes]:
+    """Channel, log size and digest of a step: the head of a spooled log, or what the caller gives."""
+    from chromatrace.crypto.step import NO_CHANNEL
+    from chromatrace.exchange.proven import channel_id
+
+    log, digest, channel, size = (options[name] for name in ("log", "digest", "channel", "log_size"))
+    if (log is None) == (digest is None):
+        raise InvalidInput("what was the step done on?", field="log", hint="--log CHANNEL or --digest 0x…")
+    if log is None:
+        if options["log_of"] is not None:
+            raise InvalidInput("it says whose --log is meant", field="log-of", hint="with --digest give --channel 0x…")
+        where = NO_CHANNEL if channel is None else parse_bytes32(channel, "channel")
+        return where, size or 0, parse_bytes32(digest, "digest")
+    if channel is not None or size is not None:
+        raise InvalidInput("--log finds channel, size and digest itself", field="log", hint="leave out the others")
+    head = workspace.proofs.head(log)
+    return channel_id(options["log_of"] or station.organisation, log), head.size, head.root
+
+
 def _subject(options: dict[str, Any]) -> bytes:
     from chromatrace.crypto.route import subject_of
 
@@ -278,104 +326,3 @@ def _component(text: str) -> Component:
     if not separator:
         raise InvalidInput(f"ROUTE:SUBJECT is needed, got {text!r}", field="component")
     return Component(parse_bytes32(route_id, "component"), parse_bytes32(subject, "component"))
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no {what} file {path}", field=what) from error
-
-
-def _read_design(path: Path) -> RouteDesign:
-    from chromatrace.crypto.route.files import read_design
-
-    return read_design(_read(path, "design"))
-
-
-def _read_trace(path: Path) -> RouteTrace:
-    from chromatrace.crypto.route.files import read_trace
-
-    return read_trace(_read(path, "trace"))
-
-
-def _write_design(path: Path, made: RouteDesign) -> None:
-    from chromatrace.crypto.route.files import design_to_cbor, design_to_json
-
-    _write(path, (design_to_cbor if path.suffix == ".cbor" else design_to_json)(made))
-
-
-def _write_trace(path: Path, trace: RouteTrace) -> None:
-    from chromatrace.crypto.route.files import trace_to_cbor, trace_to_json
-
-    _write(path, (trace_to_cbor if path.suffix == ".cbor" else trace_to_json)(trace))
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: a station that loses power keeps the state before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(draft).replace(path)
-
-
-def _design_facts(made: RouteDesign) -> dict[str, Any]:
-    stations = [
-        {"step": number, "process": one.process, "organisation": one.organisation, "key": one.key_id}
-        for number, one in enumerate(made.stations, 1)
-    ]
-    return {
-        "route": made.route,
-        "name": made.name,
-        "version": made.version,
-        "kind": made.kind,
-        "stations": stations,
-    }
-
-
-def _explanation_facts(made: RouteDesign, trace: RouteTrace, found: Explanation) -> dict[str, Any]:
-    refusal = found.refusal
-    return {
-        "proven": found.proven,
-        "route": made.route,
-        "subject": trace.subject,
-        "breaks_at": refusal.step if refusal else None,
-        "reason": str(refusal.reason) if refusal else None,
-        "message": refusal.message if refusal else None,
-        "steps": [
-            {
-                "step": finding.step,
-                "process": finding.process,
-                "organisation": finding.organisation,
-                "holds": finding.holds if finding.checked else None,
-                "reason": str(finding.reason) if finding.reason else None,
-            }
-            for finding in found.findings
-        ],
-    }
-
-
-def _print_explanation(made: RouteDesign, trace: RouteTrace, found: Explanation) -> None:
-    click.echo(f"route {made.name} version {made.version}, subject 0x{trace.subject.hex()}")
-    for part in trace.components:
-        click.echo(f"      of 0x{part.subject.hex()}, proven under route 0x{part.route.hex()}")
-    for line in _explanation_lines(made, trace, found):
-        click.echo(line)
-    if found.refusal is None:
-        click.echo(f"proven in order: all {len(made)} stations signed")
-    else:
-        click.echo(f"NOT PROVEN: {found.refusal.message}")
-
-
-def _explanation_lines(made: RouteDesign, trace: RouteTrace, found: Explanation) -> Iterable[str]:
-    for finding in found.findings:
-        step = trace.steps[finding.step - 1] if finding.step <= len(trace.steps) else None
-        link = f"c = 0x{step.state.link.hex()[:16]}…" if step else ""
-        if finding.holds:
-            told = f"holds    {link}"
-        else:
-            told = f"BREAKS   {finding.text}" if finding.checked else "not looked at: the chain is broken before it"
-        yield f"{finding.step:>4}  {finding.process:<28}  {told}"

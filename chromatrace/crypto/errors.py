@@ -70,7 +70,7 @@ class RouteRefused(IntegrityError):
     def __init__(self, message: str, reason: Break, *, step: int | None = None, station: str | None = None) -> None:
         super().__init__(
             message if step is None else f"step {step} ({station}): {message}",
-            field="aggregate" if step is None else f"steps.{step}",
+            field="aggregate" if step is None else f"/steps/{step - 1}",
         )
         self.reason = reason
         self.detail = message

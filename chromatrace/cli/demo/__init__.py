@@ -48,7 +48,8 @@ class _Clock:
 @click.option(
     "--tamper",
     type=click.Choice(["swap", "drop", "forge", "replay"]),
-    help="Put this fault into lot B's route proof and show who catches it. Exit status 1 where nobody does.",
+    help="Put this fault into lot B's route proof and show who catches it, as it is and once more with links and head "
+    "recomputed as the contract expects them. Exit status 1 where anyone lets it pass.",
 )
 @json_option
 @click.pass_obj
@@ -214,8 +215,11 @@ def _tell(made: dict[str, Any]) -> None:
     )
     if made["tamper"]["caught"]:
         click.echo(f"  fault: {made['tamper']['fault']}")
+        width = max(len(guard["by"]) for guard in made["tamper"]["caught"])
         for guard in made["tamper"]["caught"]:
-            click.echo(f"    {guard['by']:<14} {'caught it: ' + guard['said'] if guard['said'] else 'LET IT PASS'}")
+            click.echo(
+                f"    {guard['by']:<{width}} {'caught it: ' + guard['said'] if guard['said'] else 'LET IT PASS'}"
+            )
         click.echo("")
     for batch in made["batches"].values():
         state = "RECALLED" if batch["recalled"] else batch["state"].name.lower().replace("_", " ")

@@ -166,7 +166,7 @@ class Story:
     def put_fault(self, kind: str) -> None:
         """Tampers with what the victim's stations signed, and takes it to everyone who could catch it."""
         self.done, trace = tampered(kind, self.route)
-        self.caught = attempt(trace, self.route, self.keys[VICTIM], self.cast.acting(Actor.PLANT).chain)
+        self.caught = attempt(kind, trace, self.route, self.keys[VICTIM], self.cast.acting(Actor.PLANT).chain)
 
     def ship(self, letter: str, *, accept: bool) -> None:
         """Offers the lot to the franchisee, who accepts it or leaves the offer open."""

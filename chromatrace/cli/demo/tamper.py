@@ -1,4 +1,9 @@
-"""`chromatrace demo --tamper`: one fault put into a lot's route proof, and who catches it."""
+"""`chromatrace demo --tamper`: one fault put into a lot's route proof, and who catches it.
+
+Twice: as it is put in, where a comparison of links or their number stops it; and by a forger who makes good what can be
+made good without a station's key (records dropped, links, head and aggregate computed anew, as the contract expects
+them), where nothing but the signatures can.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,9 @@ from dataclasses import dataclass, replace
 from chromatrace.chain.client import Chain
 from chromatrace.chain.errors import ContractRefusal
 from chromatrace.cli.demo.route import SignedRoute
-from chromatrace.crypto.route import RouteTrace, explain, signature_words
+from chromatrace.crypto.bls import SecretKey
+from chromatrace.crypto.route import RouteTrace, SignedState, SignedStep, explain, origin, signature_words
+from chromatrace.crypto.route.link import rebuild
 from chromatrace.crypto.step import step_message
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import SalesChannel
@@ -16,6 +23,8 @@ VICTIM, DONOR = "B", "A"
 SWAPPED = (2, 3)
 DROPPED = 3
 FORGED = 2
+STRONGER = ", links and head recomputed"
+"""After a guard's name: what it says of the stronger forger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +58,55 @@ def tampered(kind: str, route: SignedRoute) -> tuple[str, RouteTrace]:
     return f"the proof of lot {DONOR} used for lot {VICTIM}", replace(donor, subject=trace.subject)
 
 
-def attempt(trace: RouteTrace, route: SignedRoute, key: BatchKey, chain: Chain) -> list[Caught]:
-    """Takes the tampered trace to each guard in turn: the offline check, the verifier contract, the release."""
-    explained = explain(route.design, trace)
-    offline = None
-    if explained.refusal is not None:
-        broken = next((finding for finding in explained.findings if finding.reason is not None), None)
-        where = f"step {broken.step} ({broken.process}): {broken.text}" if broken else str(explained.refusal)
-        offline = where
-    found = [Caught("offline check", offline)]
-    state = trace.steps[-1].state
-    proof = (trace.subject, state.link, signature_words(state.aggregate))
-    found.append(_refused(chain, "RouteVerifier", "proveRoute", route.design.route, proof, list(trace.messages)))
-    found.append(_refused(chain, "BatchRegistry", "release", key.batch_id, SalesChannel.STANDARD))
+def recomputed(kind: str, route: SignedRoute, trace: RouteTrace) -> RouteTrace:
+    """The tampered trace with all made good that needs no station's key.
+
+    A step left out is there again, its record dropped, signed by a key of the forger's own.
+    """
+    steps = list(trace.steps)
+    if kind == "drop":
+        missing = route.traces[VICTIM].steps[DROPPED - 1]
+        forged = replace(missing.state, signature=SecretKey.generate().sign(missing.state.link))
+        steps.insert(DROPPED - 1, replace(missing, state=forged))
+    messages = [step.message for step in steps]
+    links = rebuild(route.design, origin(route.design, trace.subject, trace.components), messages).values
+    made: list[SignedStep] = []
+    for step, link, station in zip(steps, links, route.design.stations, strict=True):
+        signature = step.state.signature
+        aggregate = made[-1].state.aggregate + signature if made else signature
+        made.append(SignedStep(step.message, SignedState(aggregate, link, signature, station.key)))
+    return replace(trace, steps=tuple(made))
+
+
+def attempt(kind: str, trace: RouteTrace, route: SignedRoute, key: BatchKey, chain: Chain) -> list[Caught]:
+    """Takes the tampered trace to each guard in turn: the offline check, the verifier contract, the release.
+
+    To the first two again with everything recomputed (`STRONGER`).
+    """
+    found = []
+    for version, which in ((trace, ""), (recomputed(kind, route, trace), STRONGER)):
+        found.append(Caught(f"offline check{which}", _offline(version, route)))
+        state = version.steps[-1].state
+        proof = (version.subject, state.link, signature_words(state.aggregate))
+        arguments = (route.design.route, proof, list(version.messages))
+        said = _refused(chain, "RouteVerifier", "proveRoute", *arguments)
+        found.append(Caught(f"RouteVerifier{which}", said))
+    said = _refused(chain, "BatchRegistry", "release", key.batch_id, SalesChannel.STANDARD)
+    found.append(Caught("BatchRegistry", said))
     return found
 
 
-def _refused(chain: Chain, contract: str, function: str, *args: object) -> Caught:
+def _offline(trace: RouteTrace, route: SignedRoute) -> str | None:
+    explained = explain(route.design, trace)
+    if explained.refusal is None:
+        return None
+    broken = next((finding for finding in explained.findings if finding.reason is not None), None)
+    return f"step {broken.step} ({broken.process}): {broken.text}" if broken else str(explained.refusal)
+
+
+def _refused(chain: Chain, contract: str, function: str, *args: object) -> str | None:
     try:
         chain.send(contract, function, *args)
     except ContractRefusal as refusal:
-        return Caught(contract, f"{refusal.name}: {refusal.message}")
-    return Caught(contract, None)
+        return f"{refusal.name}: {refusal.message}"
+    return None

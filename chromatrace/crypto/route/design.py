@@ -66,16 +66,16 @@ class RouteDesign:
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
-        _checked_organisation(self.owner)
+        _checked_organisation(self.owner, "owner")
         if type(self.version) is not int or not 0 < self.version < 1 << 16:
             raise InvalidInput(f"a version is a number from 1 to 65535, got {self.version!r}", field="version")
         if not 1 <= len(self.stations) <= MAX_STEPS:
             raise InvalidInput(f"a route has 1 to {MAX_STEPS} stations, got {len(self.stations)}", field="stations")
-        for number, station in enumerate(self.stations, 1):
+        for number, station in enumerate(self.stations):
             if not possession_holds(station.key, station.possession, station.organisation, self.verifier):
                 raise PossessionNotProven(
                     f"the key of station {station.process!r} has no valid proof of possession",
-                    field=f"stations.{number}",
+                    field=f"/stations/{number}",
                     hint="register the key with `chromatrace station register`, by the organisation that owns it",
                 )
         object.__setattr__(self, "route", route_id(self.owner, self.name, self.version))
@@ -116,7 +116,7 @@ def keys_of(stations: Sequence[Station]) -> list[bytes]:
     return [station.key_id for station in stations]
 
 
-def _checked_organisation(organisation: int) -> int:
+def _checked_organisation(organisation: int, field: str = "organisation") -> int:
     if type(organisation) is not int or not 0 < organisation < 1 << 32:
-        raise InvalidInput(f"an organisation is a number from 1, got {organisation!r}", field="organisation")
+        raise InvalidInput(f"an organisation is a number from 1, got {organisation!r}", field=field)
     return organisation

@@ -1,8 +1,8 @@
 """Design and trace files, JSON for people and CBOR (RFC 8949, deterministic) for machines; versioned, read strictly.
 
 Schemas `chromatrace.route-design/1` and `chromatrace.route-trace/1`. Both forms hold the same fields; byte strings are
-`0x…` in JSON. A file that has other fields, or misses one, is refused with the field's name; so is another writing of
-the same, whatever differs.
+`0x…` in JSON. A file that has other members, or misses one, is refused with the JSON pointer of the member; so is
+another writing of the same, whatever differs.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def read_design(data: bytes) -> RouteDesign:
         ),
     )
     fields.done()
-    _require_form(data, (design_to_cbor if _is_cbor(data) else design_to_json)(design))
+    written = (design_to_cbor if _is_cbor(data) else design_to_json)(design)
+    _require_form(data, written, f"`chromatrace route fetch 0x{design.route.hex()} --out FILE` writes it anew")
     return design
 
 
@@ -85,7 +86,8 @@ def read_trace(data: bytes) -> RouteTrace:
         ),
     )
     fields.done()
-    _require_form(data, (trace_to_cbor if _is_cbor(data) else trace_to_json)(trace))
+    written = (trace_to_cbor if _is_cbor(data) else trace_to_json)(trace)
+    _require_form(data, written, "take it again, unedited, from the station that wrote it")
     return trace
 
 
@@ -139,8 +141,8 @@ def _read_station(fields: _Fields) -> Station:
         lambda: Station(
             fields.text("process"),
             fields.number("organisation"),
-            PublicKey(fields.data("key")),
-            Signature(fields.data("possession")),
+            fields.point("key", PublicKey),
+            fields.point("possession", Signature),
         ),
     )
     fields.done()
@@ -159,10 +161,10 @@ def _read_step(fields: _Fields) -> SignedStep:
         lambda: SignedStep(
             fields.data("message"),
             SignedState(
-                Signature(fields.data("aggregate")),
+                fields.point("aggregate", Signature),
                 fields.data("link"),
-                Signature(fields.data("signature")),
-                PublicKey(fields.data("signer")),
+                fields.point("signature", Signature),
+                fields.point("signer", PublicKey),
             ),
             _read_record(fields.optional("record")),
         ),
@@ -192,13 +194,13 @@ def _read_record(fields: _Fields | None) -> StepRecord | None:
 
 
 def _built(path: str, build: Callable[[], T]) -> T:
-    """What `build` makes; a refused value is named by where it stands in the file."""
+    """What `build` makes; a refused value is named by the JSON pointer of its place in the file."""
     try:
         return build()
     except InvalidStateFile:
         raise
     except InvalidInput as error:
-        field = ".".join(part for part in (path, error.field) if part)
+        field = f"{path}/{error.field}" if error.field else path
         raise InvalidStateFile(error.message, field=field or None, hint=error.hint) from error
 
 
@@ -206,14 +208,14 @@ def _kind(text: str) -> RouteKind:
     try:
         return RouteKind[text.upper()]
     except KeyError as error:
-        raise InvalidStateFile(f"processing or assembly is needed, got {text!r}", field="kind") from error
+        raise InvalidStateFile(f"processing or assembly is needed, got {text!r}", field="/kind") from error
 
 
 def _profile(text: str) -> Profile:
     try:
         return Profile(text)
     except ValueError as error:
-        raise InvalidStateFile(f"evm or paper is needed, got {text!r}", field="profile") from error
+        raise InvalidStateFile(f"evm or paper is needed, got {text!r}", field="/profile") from error
 
 
 def _json(value: dict[str, Any]) -> bytes:
@@ -234,10 +236,15 @@ def _is_cbor(data: bytes) -> bool:
     return bool(data) and data[0] & 0xE0 == _CBOR_MAP
 
 
-def _require_form(data: bytes, written: bytes) -> None:
+def _require_form(data: bytes, written: bytes, remedy: str) -> None:
     """One thing has one writing: what does not write back to the same bytes is refused, so that none may change."""
     if data != written:
-        raise InvalidStateFile("the file is not written the one way it can be", hint="keep files as they were written")
+        place = next((n for n, (a, b) in enumerate(zip(data, written, strict=False)) if a != b), len(written))
+        raise InvalidStateFile(
+            f"edited or reformatted since it was written: from byte {min(place, len(data)):,} on it is not the one "
+            "writing that its content has",
+            hint=remedy,
+        )
 
 
 class _Fields:
@@ -251,7 +258,7 @@ class _Fields:
         found = self._take("schema")
         if found != expected:
             raise InvalidStateFile(
-                f"{expected} is needed, got {found!r}", field="schema", hint="the file is of another kind or version"
+                f"{expected} is needed, got {found!r}", field="/schema", hint="the file is of another kind or version"
             )
 
     def text(self, name: str) -> str:
@@ -277,11 +284,18 @@ class _Fields:
             raise InvalidStateFile("bytes are needed, as 0x… in JSON", field=self._at(name))
         return value
 
+    def point(self, name: str, build: Callable[[bytes], T]) -> T:
+        data = self.data(name)
+        try:
+            return build(data)
+        except InvalidInput as error:
+            raise InvalidStateFile(error.message, field=self._at(name), hint=error.hint) from error
+
     def entries(self, name: str) -> list[_Fields]:
         value = self._take(name)
         if not isinstance(value, list):
             raise InvalidStateFile("a list is needed", field=self._at(name))
-        return [self._object(entry, f"{self._at(name)}.{number}") for number, entry in enumerate(value, 1)]
+        return [self._object(entry, f"{self._at(name)}/{number}") for number, entry in enumerate(value)]
 
     def optional(self, name: str) -> _Fields | None:
         value = self._take(name)
@@ -302,4 +316,4 @@ class _Fields:
         return _Fields(value, path)
 
     def _at(self, name: str) -> str:
-        return f"{self.path}.{name}" if self.path else name
+        return f"{self.path}/{name.replace('~', '~0').replace('/', '~1')}"

@@ -172,32 +172,57 @@ def demonstrate(staged, monkeypatch):
     return command
 
 
+UNSIGNED = "the station's signature on its link does not hold"
+
+
 @pytest.mark.parametrize(
-    ("kind", "fault", "offline", "contract"),
+    ("kind", "fault", "offline", "contract", "stronger"),
     [
-        ("swap", "steps 2 and 3 swapped", "step 2 (201 Sputtering): the step record is of step 3", "HeadMismatch"),
-        ("drop", "step 3 left out", "step 3 (202 First inspection): the step record is of step 4", "WrongStepCount"),
+        (
+            "swap",
+            "steps 2 and 3 swapped",
+            "step 2 (201 Sputtering): the step record is of step 3",
+            "HeadMismatch",
+            "step 2 (201 Sputtering)",
+        ),
+        (
+            "drop",
+            "step 3 left out",
+            "step 3 (202 First inspection): the step record is of step 4",
+            "WrongStepCount",
+            "step 3 (202 First inspection)",
+        ),
         (
             "forge",
             "the readings of step 2 replaced by others",
             "step 2 (201 Sputtering): the link does not follow from the steps before it",
             "HeadMismatch",
+            "step 2 (201 Sputtering)",
         ),
         (
             "replay",
             "the proof of lot A used for lot B",
             "step 1 (101 Materials): the step record is of another route or subject",
             "HeadMismatch",
+            "step 1 (101 Materials)",
         ),
     ],
 )
-def test_every_fault_is_caught_by_everyone(demonstrate, kind, fault, offline, contract):
+def test_every_fault_is_caught_by_everyone(demonstrate, kind, fault, offline, contract, stronger):
     status, made = demonstrate(kind)
     assert (status, made["failed"], made["tamper"]["fault"]) == (0, 0, fault)
     guards = {guard["by"]: guard["said"] for guard in made["tamper"]["caught"]}
-    assert list(guards) == ["offline check", "RouteVerifier", "BatchRegistry"]
+    assert list(guards) == [
+        "offline check",
+        "RouteVerifier",
+        f"offline check{tamper.STRONGER}",
+        f"RouteVerifier{tamper.STRONGER}",
+        "BatchRegistry",
+    ]
     assert guards["offline check"].startswith(offline)
     assert guards["RouteVerifier"].startswith(contract)
+    assert guards[f"offline check{tamper.STRONGER}"] == f"{stronger}: {UNSIGNED}"
+    assert guards[f"RouteVerifier{tamper.STRONGER}"].startswith("ProofRefused"), "the pairing, and nothing before it"
     assert guards["BatchRegistry"].startswith("RouteNotProven")
 
 
@@ -205,7 +230,8 @@ def test_a_fault_that_the_offline_check_lets_pass_is_told(demonstrate, monkeypat
     monkeypatch.setattr(tamper, "explain", lambda *_: Explanation(True, (), None))
     status, made = demonstrate("forge")
     assert (status, made["failed"]) == (1, 1)
-    assert [guard["by"] for guard in made["tamper"]["caught"] if guard["said"] is None] == ["offline check"]
+    passed = [guard["by"] for guard in made["tamper"]["caught"] if guard["said"] is None]
+    assert passed == ["offline check", f"offline check{tamper.STRONGER}"]
     assert made["checks"][0]["said"] == "offline check: the readings of step 2 replaced by others: it got through"
 
 
@@ -221,6 +247,6 @@ def test_a_fault_that_gets_through_on_the_chain_is_told(staged, demonstrate):
         local.rpc.call("anvil_setCode", verifier, honest)
     assert (status, made["failed"]) == (1, 1)
     passed = [guard["by"] for guard in made["tamper"]["caught"] if guard["said"] is None]
-    assert passed == ["RouteVerifier", "BatchRegistry"]
+    assert passed == ["RouteVerifier", f"RouteVerifier{tamper.STRONGER}", "BatchRegistry"]
     stored = local.reader.read("BatchRegistry", "batch", story.keys["B"].batch_id)
     assert BatchState(stored["state"]) is BatchState.RELEASED

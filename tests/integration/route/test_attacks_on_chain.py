@@ -19,6 +19,7 @@ from chromatrace.crypto.route import (
     signature_words,
     subject_of,
 )
+from chromatrace.crypto.route.link import rebuild
 from chromatrace.crypto.step import possession_message, step_message
 
 SUBJECT = digest("batch")
@@ -92,6 +93,14 @@ def test_attack_among_honest_proofs_is_refused(rig, line, trace, attack):
     refused = rig.refusal("proveRoutes", line.design.route, proofs, messages)
     expected = "ProofsRefused" if attack.refusal == "ProofRefused" else attack.refusal
     assert refused.name == expected
+
+
+def test_each_ordering_message_and_replay_attack_reaches_the_pairing():
+    """A forger computes the head as the contract does, so that what compares heads is no guard by itself."""
+    stopped_before = {one.name for one in ATTACKS if one.refusal == "HeadMismatch"} - {"junk link"}
+    reaching = {one.name for one in ATTACKS if one.refusal == "ProofRefused"}
+    assert len(stopped_before) == 11
+    assert {f"{name}, the expected head given" for name in stopped_before} <= reaching
 
 
 def test_errors_that_cancel_in_a_plain_sum_are_refused(rig, line):
@@ -174,6 +183,12 @@ def test_an_assembly_names_proven_components(rig, line):
     assert rig.refusal("proveAssembly", assembly.design.route, *args, []).name == "NoComponents"
     assert rig.refusal("proveAssembly", assembly.design.route, *args, named[::-1]).name == "HeadMismatch"
     assert rig.refusal("proveAssembly", assembly.design.route, *args, named[:1]).name == "HeadMismatch"
+    for other in (components[::-1], components[:1]):
+        # The head is given as the contract computes it for them: only the pairing knows what was signed.
+        head = rebuild(assembly.design, origin(assembly.design, trace.subject, other), trace.messages).values[-1]
+        (_, _, signature), messages = args
+        claimed = (trace.subject, head, signature), messages, [(part.route, part.subject) for part in other]
+        assert rig.refusal("proveAssembly", assembly.design.route, *claimed).name == "ProofRefused"
     receipt = rig.chain.send("RouteVerifier", "proveAssembly", assembly.design.route, *args, named)
     told = receipt.event("AssemblyProven").args
     assert told["subject"] == trace.subject

@@ -90,7 +90,7 @@ def test_a_fault_is_caught_and_named(run, tmp_path):
     for command in ("verify", "prove"):
         with pytest.raises(ChromaTraceError) as refused:
             run(route, command, "design.json", "lot.json")
-        assert refused.value.field == "steps.1"
+        assert refused.value.field == "/steps/0"
 
 
 def test_an_assembly_is_verified_with_its_components(run, tmp_path):
@@ -111,8 +111,21 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
     run(route, *sign, "--subject", DIGEST, *words)
     check = ("verify", "window.json", "window.cbor")
     in_order = [word for n in range(2) for word in ("--part", "film.json", f"pane{n}.cbor")]
-    assert run(route, *check)["components_checked"] == 0
-    assert run(route, *check, *in_order)["components_checked"] == 2
+    with pytest.raises(InvalidInput, match="its 2 components are not checked") as refused:
+        run(route, *check)
+    assert refused.value.field == "part"
+    alone = run(route, *check, "--without-parts")
+    assert (alone["proven"], alone["components"], alone["components_checked"]) == (True, 2, 0)
+    assert "its 2 components: components not checked" in alone["not_checked"]
+    whole = run(route, *check, *in_order)
+    assert whole["components_checked"] == 2
+    assert not any("components" in text for text in whole["not_checked"])
+    with pytest.raises(InvalidInput) as refused:
+        run(route, *check, *in_order, "--without-parts")
+    assert refused.value.field == "part"
+    explained = run(route, "explain", "window.json", "window.cbor")
+    assert [part["proven_on_chain"] for part in explained["components"]] == [None, None]
+    assert "its 2 components: components not checked" in explained["not_checked"]
     for wrong in (in_order[3:] + in_order[:3], in_order[:3]):
         with pytest.raises(RouteRefused) as refused:
             run(route, *check, *wrong)
@@ -121,7 +134,13 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
     with pytest.raises(ContractRefusal) as refused:
         run(route, *prove)
     assert refused.value.name == "ComponentNotProven"
-    run(route, "prove", "film.json", "pane0.cbor", "pane1.cbor")
+    explain = ("explain", "window.json", "window.cbor", "--chain")
+    run(route, "prove", "film.json", "pane0.cbor")
+    half = run(route, *explain)
+    assert [part["proven_on_chain"] for part in half["components"]] == [True, False]
+    assert half["not_checked"] == ["components 2: not proven on the chain"]
+    run(route, "prove", "film.json", "pane1.cbor")
+    assert run(route, *explain)["not_checked"] == []
     assert run(route, *prove)["subjects"] == [DIGEST]
 
 
@@ -137,8 +156,12 @@ def test_people_read_the_chain_step_by_step(run, workspace_settings, tmp_path):
             return CliRunner().invoke(group, words, obj=workspace).stdout.splitlines()
 
     lines = told(route, "explain", "design.json", "lot.json")
-    assert [line.split()[:3] for line in lines[1:3]] == [["1", "one", "holds"], ["2", "two", "holds"]]
-    assert lines[3] == "proven in order: all 2 stations signed"
+    assert [line.split()[:3] for line in lines[1:5:2]] == [["1", "one", "holds"], ["2", "two", "holds"]]
+    assert all(line.strip() == f"done on {DIGEST[:18]}…, which belongs to no log" for line in lines[2:5:2])
+    assert lines[5:] == [
+        "proven in order: all 2 stations signed",
+        "NOT CHECKED: whether the design is the chain's: `route fetch`, or `route explain --chain`",
+    ]
     text = (tmp_path / "lot.json").read_text()
     document = json.loads(text)
     document["steps"][0]["link"] = DIGEST

@@ -19,7 +19,8 @@ from chromatrace.index.views import RouteProofState
 
 SUBJECT = digest("batch")
 KEY = BatchKey.parse("09521234543213", "U1")
-FIRST_PRECOMPILE = "0x0000000000000000000000000000000000000010"
+G1MSM = "0x000000000000000000000000000000000000000C"
+MAP_FP_TO_G1 = "0x0000000000000000000000000000000000000010"
 
 
 class RecordingRig(Rig):
@@ -61,16 +62,27 @@ def refused(rig, function, *args):
 def test_nothing_is_verified_and_nothing_passes(rig, line, trace):
     assert not rig.chain.read("RouteVerifier", "canVerify")
     verify_trace(line.design, trace)
-    arguments = proof_of(line.design, trace)
-    many = proofs_of(line.design, [trace])
-    for function, args in (("proveRoute", arguments), ("proveRoutes", many)):
-        assert refused(rig, function, line.design.route, *args).name in (
-            "PrecompileUnavailable",
-            "StationKeyIsUnverified",
-        )
+    # One proof looks at its stations' keys, of which none can be verified here, before it calls a precompile.
+    found = refused(rig, "proveRoute", line.design.route, *proof_of(line.design, trace))
+    first = line.design.stations[0].key_id
+    assert (found.name, found.args_by_name) == ("StationKeyIsUnverified", {"key": first})
+    # Many are combined first, and registration hashes first.
+    found = refused(rig, "proveRoutes", line.design.route, *proofs_of(line.design, [trace]))
+    assert (found.name, found.args_by_name) == ("PrecompileUnavailable", {"precompile": G1MSM})
     new = station("new station", rig.verifier)
     found = refused(rig, "registerStationKey", "new station", *words(new))
-    assert (found.name, found.args_by_name["precompile"]) == ("PrecompileUnavailable", FIRST_PRECOMPILE)
+    assert (found.name, found.args_by_name) == ("PrecompileUnavailable", {"precompile": MAP_FP_TO_G1})
+
+
+def test_who_is_refused_is_told_how_to_record(rig, line, trace):
+    new, route = station("new station", rig.verifier), line.design.route
+    register, prove = "`chromatrace station register --unverified`", "`chromatrace route prove --record-unverified`"
+    for function, args, option in (
+        ("registerStationKey", ("new station", *words(new)), register),
+        ("proveRoute", (route, *proof_of(line.design, trace)), prove),
+        ("proveRoutes", (route, *proofs_of(line.design, [trace])), prove),
+    ):
+        assert option in refused(rig, function, *args).hint
 
 
 def test_keys_are_recorded_as_unverified(rig, line):

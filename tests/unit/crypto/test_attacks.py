@@ -89,7 +89,7 @@ def test_rogue_key_needs_a_possession_that_nobody_can_prove():
     ):
         with pytest.raises(PossessionNotProven) as refused:
             RouteDesign(VERIFIER, PLANT, "pane", 1, (station("station 1"), Station("rogue", PLANT, key, possession)))
-        assert refused.value.field == "stations.2"
+        assert refused.value.field == "/stations/1"
 
 
 def test_possession_of_another_organisation_or_verifier_is_refused():

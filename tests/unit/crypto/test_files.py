@@ -60,21 +60,23 @@ def changed(data, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "field"),
     [
-        (("schema",), "chromatrace.route-trace/2", "schema"),
-        (("subject",), None, "subject"),
-        (("subject",), "0x00", "subject"),
-        (("subject",), 7, "subject"),
-        (("subject",), "0xzz", "subject"),
-        (("more",), 1, "more"),
-        (("steps",), {}, "steps"),
-        (("steps", 1), 7, "steps.2"),
-        (("steps", 1, "link"), "0x00", "steps.2.link"),
-        (("steps", 1, "aggregate"), "0xc0" + "00" * 47, "steps.2.signature"),
-        (("steps", 1, "signer"), "0x00", "steps.2.public key"),
-        (("steps", 2, "record", "step"), 0, "steps.3.record.step"),
-        (("steps", 2, "record", "step"), True, "steps.3.record.step"),
-        (("steps", 2, "record", "process"), "", "steps.3.record.process"),
-        (("steps", 2, "record", "extra"), 1, "steps.3.record.extra"),
+        (("schema",), "chromatrace.route-trace/2", "/schema"),
+        (("subject",), None, "/subject"),
+        (("subject",), "0x00", "/subject"),
+        (("subject",), 7, "/subject"),
+        (("subject",), "0xzz", "/subject"),
+        (("more",), 1, "/more"),
+        (("steps",), {}, "/steps"),
+        (("steps", 1), 7, "/steps/1"),
+        (("steps", 1, "link"), "0x00", "/steps/1/link"),
+        (("steps", 1, "aggregate"), "0xc0" + "00" * 47, "/steps/1/aggregate"),
+        (("steps", 2, "signature"), "0xc0" + "00" * 47, "/steps/2/signature"),
+        (("a/b~",), 1, "/a~1b~0"),
+        (("steps", 1, "signer"), "0x00", "/steps/1/signer"),
+        (("steps", 2, "record", "step"), 0, "/steps/2/record/step"),
+        (("steps", 2, "record", "step"), True, "/steps/2/record/step"),
+        (("steps", 2, "record", "process"), "", "/steps/2/record/process"),
+        (("steps", 2, "record", "extra"), 1, "/steps/2/record/extra"),
     ],
 )
 def test_other_traces_are_refused_by_field(trace, path, value, field):
@@ -86,14 +88,16 @@ def test_other_traces_are_refused_by_field(trace, path, value, field):
 @pytest.mark.parametrize(
     ("path", "value", "field"),
     [
-        (("kind",), "none of these", "kind"),
-        (("profile",), "other", "profile"),
-        (("chain_id",), 0, "chain_id"),
-        (("verifier",), "0x00", "verifier"),
-        (("version",), 0, "version"),
-        (("stations",), [], "stations"),
-        (("stations", 0, "organisation"), 0, "stations.1.organisation"),
-        (("stations", 0, "key"), "0xc0" + "00" * 95, "stations.1.public key"),
+        (("kind",), "none of these", "/kind"),
+        (("profile",), "other", "/profile"),
+        (("chain_id",), 0, "/chain_id"),
+        (("verifier",), "0x00", "/verifier"),
+        (("owner",), 0, "/owner"),
+        (("stations", 1, "possession"), "0xc0" + "00" * 47, "/stations/1/possession"),
+        (("version",), 0, "/version"),
+        (("stations",), [], "/stations"),
+        (("stations", 0, "organisation"), 0, "/stations/0/organisation"),
+        (("stations", 0, "key"), "0xc0" + "00" * 95, "/stations/0/key"),
     ],
 )
 def test_other_designs_are_refused_by_field(line, path, value, field):
@@ -135,10 +139,10 @@ def test_another_writing_of_the_same_file_is_refused(line, trace):
 def test_half_a_surrogate_pair_is_no_name(trace, line):
     with pytest.raises(InvalidStateFile) as refused:
         read_trace(changed(trace_to_json(trace), ("steps", 0, "record", "process"), "\ud800"))
-    assert refused.value.field == "steps.1.record.process"
+    assert refused.value.field == "/steps/0/record/process"
     with pytest.raises(InvalidStateFile) as refused:
         read_design(changed(design_to_json(line.design), ("stations", 0, "process"), "\ud800"))
-    assert refused.value.field == "stations.1.process"
+    assert refused.value.field == "/stations/0/process"
 
 
 def test_cbor_that_is_not_deterministic_is_refused(trace):

@@ -116,4 +116,4 @@ def test_every_state_of_a_trace_counts(place):
         steps[place] = replace(steps[place], state=replace(steps[place].state, **{name: getattr(other, name)}))
         with pytest.raises(ChromaTraceError) as refused:
             verify_trace(line.design, replace(trace, steps=tuple(steps)))
-        assert refused.value.field == f"steps.{place + 1}"
+        assert refused.value.field == f"/steps/{place}"

@@ -1,0 +1,175 @@
+"""A step is bound to the readings taken while it ran, and `verify` and `explain` say what nobody has looked at."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from route_line import PLANT, digest
+
+from chromatrace.cli.anchor import anchor
+from chromatrace.cli.route import route
+from chromatrace.cli.station import station
+from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.domain.reading import Reading
+from chromatrace.exchange.proven import channel_id
+from chromatrace.ingest.spool import Spool
+
+DIGEST = "0x" + digest("a document").hex()
+START = 1_767_225_600_000_000_000
+
+
+@pytest.fixture
+def spooled(workspace_settings):
+    """Spools readings of a channel in the data folder: so many, from number `first` on."""
+
+    def spool(channel, first, count):
+        workspace_settings.data.mkdir(exist_ok=True)
+        with Spool(workspace_settings.data / workspace_settings.spool_path.name) as store:
+            store.append(
+                channel,
+                [
+                    Reading("201", "power", START + n, START + n, 1.5 * n, "W", sequence=n)
+                    for n in range(first, first + count)
+                ],
+            )
+
+    return spool
+
+
+@pytest.fixture
+def designed(run):
+    """Designs a route of two stations, a and b, once by name; returns its id."""
+
+    def design(name):
+        for one in ("a", "b"):
+            run(station, "keygen", one)
+            run(station, "register", one)
+        return run(route, "design", name, "--step", "one=a", "--step", "two=b", "--out", "design.json")["route"]
+
+    return design
+
+
+@pytest.fixture
+def told(workspace_settings):
+    """Runs `route …` for people: exit status and lines."""
+
+    def command(*words):
+        with Workspace(workspace_settings) as workspace:
+            answer = CliRunner().invoke(route, words, obj=workspace)
+        return answer.exit_code, answer.stdout.splitlines()
+
+    return command
+
+
+def test_a_step_is_bound_to_the_readings_taken_while_it_ran(run, told, designed, spooled):
+    designed("bound")
+    sign = ("sign", "design.json", "lot.json", "--station")
+    spooled("bound line", 0, 5)
+    first = run(route, *sign, "a", "--subject", DIGEST, "--log", "bound line")
+    spooled("bound line", 5, 3)
+    second = run(route, *sign, "b", "--log", "bound line", "--log-of", str(PLANT))
+    assert [(one["channel"], one["log_size"]) for one in (first, second)] == [
+        ("0x" + channel_id(PLANT, "bound line").hex(), size) for size in (5, 8)
+    ]
+
+    offline = run(route, "explain", "design.json", "lot.json")
+    assert [step["head"] for step in offline["steps"]] == ["not checked"] * 2
+    assert any("log's head of step 1, 2" in text for text in offline["not_checked"])
+    before = run(route, "explain", "design.json", "lot.json", "--chain")
+    assert [step["head"] for step in before["steps"]] == ["not anchored"] * 2
+
+    anchored = run(anchor)["anchored"]
+    assert (anchored[-1]["id"], anchored[-1]["root"]) == (second["channel"], second["digest"])
+    after = run(route, "explain", "design.json", "lot.json", "--chain")
+    assert [(step["head"], step["anchored_by"]) for step in after["steps"]] == [("anchored", PLANT)] * 2
+    assert all(step["anchored_in_block"] for step in after["steps"])
+    assert (after["not_checked"], after["proven_on_chain"]) == ([], False)
+    run(route, "prove", "design.json", "lot.json")
+    assert run(route, "explain", "design.json", "lot.json", "--chain")["proven_on_chain"]
+    status, lines = told("explain", "design.json", "lot.json", "--chain")
+    assert status == 0
+    assert "done on the first 5 readings of the log" in lines[2]
+    assert ": anchored in block" in lines[2]
+
+
+def test_a_root_that_is_not_the_chains_is_told(run, told, designed, spooled):
+    designed("lying")
+    spooled("lying line", 0, 4)
+    run(anchor)
+    sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
+    channel = "0x" + channel_id(PLANT, "lying line").hex()
+    run(route, *sign, "a", "--subject", DIGEST, "--channel", channel, "--log-size", "4")
+    run(route, *sign, "b", "--channel", channel)
+    found = run(route, "explain", "design.json", "lot.json", "--chain", status=1)
+    assert [step["head"] for step in found["steps"]] == ["another root is anchored", "no head"]
+    status, lines = told("explain", "design.json", "lot.json", "--chain")
+    assert status == 1
+    assert any(line.startswith("CONTRADICTED: step 1 names a root that is not the one in block") for line in lines)
+
+
+def test_a_step_is_done_on_one_thing(run, designed, spooled):
+    designed("one thing")
+    sign = ("sign", "design.json", "lot.json", "--station", "a", "--subject", DIGEST)
+    spooled("one line", 0, 1)
+    for words, error, field in (
+        ((), InvalidInput, "log"),
+        (("--log", "one line", "--digest", DIGEST), InvalidInput, "log"),
+        (("--log", "one line", "--log-size", "1"), InvalidInput, "log"),
+        (("--log", "one line", "--channel", DIGEST), InvalidInput, "log"),
+        (("--digest", DIGEST, "--log-of", "1"), InvalidInput, "log-of"),
+        (("--digest", DIGEST, "--log-size", "1"), InvalidInput, "channel"),
+        (("--log", "another line"), NotFound, "channel"),
+    ):
+        with pytest.raises(error) as refused:
+            run(route, *sign, *words)
+        assert refused.value.field == field
+
+
+def test_another_design_under_the_same_id_is_not_the_chains(run, designed, tmp_path):
+    """A route's id names owner, name and version, not its keys: whoever has the file can put others in."""
+    designed("exchanged")
+    sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
+    run(route, *sign, "a", "--subject", DIGEST)
+    run(route, *sign, "b")
+    document = json.loads((tmp_path / "design.json").read_text())
+    document["stations"].reverse()
+    (tmp_path / "design.json").write_text(json.dumps(document, indent=1) + "\n")
+    assert not run(route, "explain", "design.json", "lot.json", status=1)["proven"]
+    with pytest.raises(Exception, match="not the route that stands on the chain") as refused:
+        run(route, "explain", "design.json", "lot.json", "--chain")
+    assert refused.value.field == "design"
+
+
+def test_a_missing_record_is_told(run, told, designed, tmp_path):
+    designed("silent")
+    sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
+    run(route, *sign, "a", "--subject", DIGEST)
+    run(route, *sign, "b")
+    document = json.loads((tmp_path / "lot.json").read_text())
+    document["steps"][1]["record"] = None
+    (tmp_path / "lot.json").write_text(json.dumps(document, indent=1) + "\n")
+    absent = "what was done at step 2: record absent, only its hash was signed and is here"
+    for command in ("verify", "explain"):
+        found = run(route, command, "design.json", "lot.json")
+        assert (found["proven"], found["records_absent"]) == (True, [2])
+        assert absent in found["not_checked"]
+        status, lines = told(command, "design.json", "lot.json")
+        assert status == 0
+        assert f"NOT CHECKED: {absent}" in lines
+    steps = run(route, "explain", "design.json", "lot.json", "--chain")["steps"]
+    assert [(step["record"], step["head"]) for step in steps] == [("present", "no head"), ("absent", "unknown")]
+    assert any("RECORD ABSENT" in line for line in told("explain", "design.json", "lot.json")[1])
+
+
+def test_an_edited_file_is_refused_by_name_and_with_a_remedy(run, designed, tmp_path):
+    made = designed("edited")
+    run(route, "sign", "design.json", "lot.json", "--digest", DIGEST, "--station", "a", "--subject", DIGEST)
+    whole = {name: (tmp_path / name).read_bytes() for name in ("design.json", "lot.json")}
+    for name, remedy in (("design.json", f"chromatrace route fetch {made}"), ("lot.json", "the station that wrote it")):
+        (tmp_path / name).write_bytes(whole[name].replace(b"\n ", b"\n  ", 1))
+        with pytest.raises(InvalidInput) as refused:
+            run(route, "explain", "design.json", "lot.json")
+        assert refused.value.message.startswith(f"{name}: edited or reformatted since it was written: from byte 3 on")
+        assert remedy in refused.value.hint
+        (tmp_path / name).write_bytes(whole[name])
