@@ -121,7 +121,7 @@ class LazyGroup(click.Group):
     default=Settings.base_url,
     show_default=True,
     show_envvar=True,
-    help="What stands before /01/… in a QR code.",
+    help="What stands before /01/… in a QR code, and in the links of a portal (there by default: where it listens).",
 )
 @click.pass_context
 def main(ctx: click.Context, /, **options: Any) -> None:

@@ -8,14 +8,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from chromatrace.cli.options import plant_option
 from chromatrace.cli.output import emit, err, json_option
 from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.errors import Unavailable
+from chromatrace.domain.errors import Conflict
 
 if TYPE_CHECKING:
     from app import PortalConfig
@@ -33,7 +35,7 @@ def portal() -> None:
 
 @portal.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
 @click.option("--production", is_flag=True, help="Refuse dev keys, demonstration accounts and plain http.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64))
 @click.option(
@@ -55,12 +57,16 @@ def serve(
 ) -> None:
     """Serve the portal and follow the chain beside it.
 
-    What was accepted and is in no block yet is sent again, whatever died meanwhile, while a portal runs.
+    What was accepted and is in no block yet is sent again, whatever died meanwhile, while a portal runs. Links and the
+    texts that wallets sign name --base-url; where none is given, the address that it listens at.
     """
     port = free_port(host, port)
     recorded = {"record_captures": record_captures or "", "plant": plant}
-    with serving(workspace, host, port, production=production, threads=threads, **recorded):
-        err.print(f"portal at http://{host}:{port}; Ctrl-C ends it", highlight=False)
+    with (
+        links_to(workspace, host, port) as local,
+        serving(local, host, port, production=production, threads=threads, **recorded),
+    ):
+        err.print(f"portal at {url_at(host, port)}; Ctrl-C ends it", highlight=False)
         until_interrupted()
 
 
@@ -196,14 +202,33 @@ def until_interrupted() -> None:
     ended.wait()
 
 
-def free_port(host: str, wanted: int) -> int:
-    """`wanted` where it is free, else any free port."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
+def links_to(workspace: Workspace, host: str, port: int) -> Workspace:
+    """The workspace whose links and log-in texts lead to this address, unless --base-url was given."""
+    source = click.get_current_context().find_root().get_parameter_source("base_url")
+    if source is not None and source is not ParameterSource.DEFAULT:
+        return workspace
+    return Workspace(replace(workspace.settings, base_url=url_at(host, port)))
+
+
+def url_at(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens at `host` and `port`."""
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def free_port(host: str, wanted: int, *, or_another: bool = False) -> int:
+    """`wanted` where it is free (0: any free port); else any free one, or `Conflict`."""
+    for port in (wanted, 0) if or_another else (wanted,):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
-            except OSError:
+            except OSError as error:
+                reason = error.strerror
                 continue
             return int(probe.getsockname()[1])
-    raise Unavailable(f"no port of {host} is free", field="port")
+    raise Conflict(
+        f"{host} port {wanted} cannot be had: {reason}",
+        field="port",
+        hint="end what listens there, or name another by --port (0: any that is free)",
+    )

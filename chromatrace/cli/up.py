@@ -14,22 +14,32 @@ from chromatrace.cli.workspace import Workspace
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Of the portal.")
-@click.option("--chain-port", default=8545, show_default=True, type=click.IntRange(0, 65535), help="Of the chain.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the portal listens.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Of the portal; 0: any.")
+@click.option(
+    "--chain-port", default=8545, show_default=True, type=click.IntRange(0, 65535), help="Of the chain; 0: any."
+)
 @click.pass_obj
 def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     """Start a local development stack: Anvil, the contracts, the index and the portal.
 
-    The chain is kept in the data folder; the next `up` goes on where this one ends. For development only: everybody
-    knows the keys of this chain.
+    The chain is kept in the data folder; the next `up` goes on where this one ends. Other commands on the same --data
+    find its contracts (with another --chain-port give them --rpc-url too). For development only: everybody knows the
+    keys of this chain.
+
+    Anvil writes its chain when it ends: at Ctrl-C, and on Linux also when `up` is killed. If Anvil itself is killed, or
+    the machine stops, what came since the start is lost from the chain; the index then asks for `index rebuild`.
     """
-    from chromatrace.cli.portal import free_port, serving, until_interrupted
+    from chromatrace.cli.portal import free_port, links_to, serving, until_interrupted, url_at
 
     port = free_port(host, port)
-    with local_chain(workspace, chain_port, workspace.data / "chain.json") as local, serving(local, host, port):
+    with (
+        links_to(workspace, host, port) as here,
+        local_chain(here, chain_port, workspace.data / "chain.json") as local,
+        serving(local, host, port),
+    ):
         err.print(f"chain  {local.settings.rpc_url}", highlight=False)
-        err.print(f"portal http://{host}:{port}   Ctrl-C ends both", highlight=False)
+        err.print(f"portal {url_at(host, port)}   Ctrl-C ends both", highlight=False)
         until_interrupted()
 
 

@@ -74,7 +74,7 @@ class Workspace:
             raise NotFound(
                 f"no deployment of ChromaTrace on chain {self.chain_id} is known: {path} is missing",
                 field="manifest",
-                hint="run `chromatrace deploy`; where it is deployed, name its --manifest, or the --data folder of its `up`",
+                hint="run `chromatrace deploy`; where that was done, name the --manifest or the --data folder of `up`",
             )
         manifest = Manifest.load(path)
         manifest.verify(self.rpc)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from chromatrace.cli.output import emit, err, json_option, tell
 from chromatrace.cli.workspace import Workspace
@@ -81,19 +82,19 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
 
 def _local(workspace: Workspace, stack: ExitStack, clock: _Clock, port: int, host: str) -> Workspace:
     """A fresh folder, chain and deployment."""
-    from chromatrace.cli.portal import free_port
+    from chromatrace.cli.portal import free_port, url_at
     from chromatrace.cli.up import local_chain
 
     folder = _fresh(workspace.data / "demo", stack)
-    port = free_port(host, port)
-    shown = host if host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared, not bound
+    source = click.get_current_context().get_parameter_source("port")
+    port = free_port(host, port, or_another=source is ParameterSource.DEFAULT)
     settings = replace(
         workspace.settings,
         data=folder,
         database_url=None,
         keystore=None,
         dev_account=None,
-        base_url=f"http://{shown}:{port}",
+        base_url=url_at(host, port),
     )
     with clock.stage("deploy", "chain started, contracts deployed"):
         outer = stack.enter_context(Workspace(settings))

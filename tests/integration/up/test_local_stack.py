@@ -1,0 +1,98 @@
+"""`chromatrace up` on one data folder, again and again, with the commands of the README on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from chromatrace.cli import main
+
+ROOT = Path(__file__).resolve().parents[3]
+START_S = 120
+
+
+class Stack:
+    """`chromatrace up` as a process, on any free ports."""
+
+    def __init__(self, data):
+        self.data, self.log = data, data / f"up-{time.monotonic_ns()}.log"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
+        command = [sys.executable, "-m", "chromatrace.cli", "--data", data, "up", "--port", "0", "--chain-port", "0"]
+        with self.log.open("wb") as log:
+            environment = kept | {"COLUMNS": "200"}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
+        deadline = time.monotonic() + START_S
+        while not (told := re.search(r"chain  (\S+)\s+portal (\S+)", self.log.read_text())):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        self.rpc_url, self.url = told.groups()
+
+    def run(self, *words):
+        """One command of ours on its data folder; what it printed."""
+        environment = {"CHROMATRACE_DATA": str(self.data), "CHROMATRACE_RPC_URL": self.rpc_url}
+        done = CliRunner().invoke(main, list(words), env=environment)
+        assert done.exit_code == 0, (words, done.output)
+        return done.stdout
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """Ctrl-C, as far as it has not ended yet."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(30) in (0, -signal.SIGKILL), self.log.read_text()
+
+
+def recorded_commands():
+    """The command lines of the README's section on recorded data."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Recorded data")[1]
+    return [shlex.split(line)[1:] for line in section.split("```")[1].splitlines() if line]
+
+
+@pytest.mark.filterwarnings("ignore::chromatrace.chain.signer.DevKeyWarning")
+def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
+    """Three starts: ended by Ctrl-C, killed, ended again. The README's commands run in the first, as they stand."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d01_te.dat").write_text(
+        "".join(" ".join(f"{row}.{column}" for column in range(52)) + "\n" for row in range(3))
+    )
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+
+    with Stack(data) as stack:
+        for words in recorded_commands():
+            said = stack.run(*words)
+        assert "156" in said, "each of 3 × 52 readings is shown to be anchored"
+        links = httpx.get(f"{stack.url}/.well-known/gs1resolver").json()
+        assert links["resolverRoot"] == stack.url
+
+    with Stack(data) as stack:
+        register = (
+            "org",
+            "register",
+            "9521234520009",
+            "Example Windows",
+            "--kind",
+            "franchisee",
+            "--roles",
+            "franchisee",
+        )
+        stack.run("--dev-account", "0", *register)
+        stack.process.kill()
+
+    with Stack(data) as stack:
+        found = json.loads(stack.run("org", "list", "--json"))["organisations"]
+        assert [one["name"] for one in found] == ["Example Plant", "Example Windows"]
+        assert "156" in stack.run(*recorded_commands()[-1])
