@@ -43,6 +43,8 @@ lint: setup ## ruff, mypy, solhint, import rules, stale ABIs
 audit: setup ## slither over the contracts, in an environment of its own
 	@test -x .venv-audit/bin/slither || ($(PYTHON) -m venv .venv-audit && \
 		.venv-audit/bin/pip install --quiet --require-hashes -r requirements-audit.txt)
+	@# Slither compiles anew: Brownie drops the artifacts of some interfaces when it loads a project, and Slither needs them.
+	rm -rf build
 	PATH="$(CURDIR)/.venv-audit/bin:$(PATH)" slither . --compile-force-framework brownie
 
 api-test: setup ## requests made up from the OpenAPI document, against a real portal, in an environment of its own
