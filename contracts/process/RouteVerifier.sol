@@ -171,7 +171,8 @@ contract RouteVerifier is RouteDesigns {
         if (!BLS12381.pairingHolds(pairs, steps + 1)) revert ProofRefused(id, proof.subject);
     }
 
-    /// @dev Follows one chain through its steps and completes the pairs of e(σ, g2) = Π e(H(c_i), pk_i).
+    /// @dev Follows one chain through its steps and completes the pairs of e(σ, g2) = Π e(H(c_i), pk_i). A key is looked
+    /// at after its link is hashed, so that a chain without the precompiles is refused as that before its unverified keys.
     function _follow(StoredRoute memory design, uint256 chain, uint256 pair) private view {
         BLS12381.writeNegatedGenerator(pair + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(SIGNATURE_TAG, 32);
@@ -180,10 +181,10 @@ contract RouteVerifier is RouteDesigns {
         for (uint256 i = 0; i < design.steps; ++i) {
             pair += BLS12381.PAIR_SIZE;
             KeyId key = _loadKey(design.store, i, pair + BLS12381.G1_SIZE);
-            _requireInForce(key, doubts);
             RouteLink.writeLink(scratch, key, i + 1);
             RouteLink.advance(chain, scratch, hasher.message);
             BLS12381.hashToG1(hasher, pair);
+            _requireInForce(key, doubts);
         }
     }
 

@@ -8,6 +8,7 @@ from route_rig import proof
 
 from chromatrace.crypto.bls import PublicKey
 from chromatrace.crypto.eip2537 import g1_from_evm, g1_to_evm, g2_to_evm, words
+from chromatrace.crypto.hashing import keccak
 from chromatrace.crypto.route import (
     Component,
     RouteKind,
@@ -260,6 +261,32 @@ def test_nothing_goes_unverified_where_it_can_be_verified(rig, line, trace):
     words_of = key_words(key.public_key), signature_words(prove_possession(key, PLANT, rig.verifier))
     assert rig.refusal("recordStationKey", "new", *words_of).name == "KeyVerificationAvailable"
     assert rig.chain.read("RouteVerifier", "canVerify")
+
+
+def test_a_key_that_nobody_checked_proves_nothing_where_it_could_be_checked(rig):
+    """A chain that gained EIP-2537 after the key was recorded; the mark is put into the contract's storage here."""
+    line = rig.line(("station 1", "recorded station"), name="recorded")
+    trace = line.trace(digest("recorded"))
+    one = station("recorded station", rig.verifier)
+    # Recording a key puts it in doubt, as its revocation does, however far off.
+    rig.chain.send("RouteVerifier", "revokeStationKey", one.key_id, 2**40)
+    rpc, at = rig.chain.rpc, rig.verifier.address
+    for slot in range(32):
+        place = "0x" + keccak(one.key_id + slot.to_bytes(32, "big")).hex()
+        before = rpc.call("eth_getStorageAt", at, place, "latest")
+        rpc.call("anvil_setStorageAt", at, place, "0x" + "00" * 31 + "01")
+        if rig.chain.read("RouteVerifier", "isUnverified", one.key_id):
+            break
+        rpc.call("anvil_setStorageAt", at, place, before)
+    for function, args in (
+        ("proveRoute", proof_of(line.design, trace)),
+        ("proveRoutes", proofs_of(line.design, [trace])),
+    ):
+        refused = rig.refusal(function, line.design.route, *args)
+        assert (refused.name, refused.args_by_name) == ("StationKeyIsUnverified", {"key": one.key_id})
+    checked = key_words(one.key), signature_words(one.possession)
+    rig.chain.send("RouteVerifier", "registerStationKey", "recorded station", *checked)
+    assert rig.refusal("proveRoute", line.design.route, *proof_of(line.design, trace)) is None
 
 
 def test_codec_holds_against_the_chain(line, trace):
