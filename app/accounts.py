@@ -87,7 +87,7 @@ def remove_account(store: Store, name: str) -> None:
     with store.begin() as session:
         account = session.get(Account, name)
         if account is None:
-            raise NotFound(f"there is no account {name!r}", field="name", hint="see `chromatrace account list`")
+            raise NotFound(f"there is no account {name!r}", field="name", hint="see `chromatrace portal accounts`")
         session.delete(account)
         session.execute(delete(Login).where(Login.account == name))
 
@@ -119,7 +119,7 @@ def refuse_demonstration_accounts(store: Store) -> None:
             raise InsecureConfiguration(
                 f"account {account.name!r} was made for a demonstration",
                 field="portal_url",
-                hint=f"remove it: `chromatrace account remove {account.name}`",
+                hint=f"remove it: `chromatrace portal remove-account {account.name}`",
             )
 
 

@@ -13,7 +13,7 @@ from flask_limiter import Limiter
 from app.accounts import check_password
 from app.basic import credentials
 from app.config import PortalConfig
-from app.errors import LoginNeeded, RightMissing, RightsEnded
+from app.errors import LoginNeeded, LoginRefused, RightMissing, RightsEnded
 from app.facts.batch import BatchReader
 from app.logins import Logins, Visitor
 from app.rights import Operator, ReadableLines
@@ -21,6 +21,7 @@ from app.services import CaptureRecorder, ChainPort
 from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
+from chromatrace.chain.errors import ContractRefusal
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.index import Index
@@ -68,12 +69,23 @@ def operator() -> Operator:
         raise LoginNeeded("this page is for operators of the consortium", hint="log in to see it")
     try:
         organisation = here.chain.authorise(visitor.address)
-    except RightsEnded:
+    except RightsEnded as ended:
         here.logins.end_all(visitor.address)
-        raise
+        raise _with_name(here.index, ended) from ended
     found = Operator(visitor.address, visitor.account, organisation, here.chain.roles_of(visitor.address))
     g.operator = found
     return found
+
+
+def _with_name(index: Index, ended: RightsEnded) -> RightsEnded:
+    """The same refusal with the organisation's name where it had its number."""
+    refusal = ended.__cause__
+    number = refusal.args_by_name.get("organisation") if isinstance(refusal, ContractRefusal) else None
+    known = index.organisation(number) if isinstance(number, int) else None
+    if known is None:
+        return ended
+    message = ended.message.replace(f"organisation {number}", known.name)
+    return RightsEnded(message, field=ended.field, hint=ended.hint)
 
 
 def keystore_of(who: Operator, password: str) -> Path:
@@ -83,7 +95,12 @@ def keystore_of(who: Operator, password: str) -> Path:
     """
     if who.account is None:
         raise InvalidInput("this session belongs to a wallet", field="password", hint="sign with the wallet instead")
-    account = check_password(portal().store, who.account, password)
+    try:
+        account = check_password(portal().store, who.account, password)
+    except LoginRefused as error:
+        raise LoginRefused(
+            "the password is wrong", field="password", hint="nothing was sent; give the password that you log in with"
+        ) from error
     if account.keystore is None:
         raise InvalidInput(
             "this account has no key here", field="password", hint="log in with the wallet that holds its key"

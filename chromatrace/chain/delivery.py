@@ -115,7 +115,8 @@ class Courier:
         needed = sum(gas) * fees.max_fee_wei
         if needed > around.balance_wei:
             raise preflight.no_funds(
-                f"{self._sender} has {around.balance_wei / 10**18:g}, up to {needed / 10**18:g} is needed for gas"
+                f"{self._sender} has {around.balance_wei / 10**18:g}, up to {needed / 10**18:g} is needed for gas",
+                *(self._sender, self._chain_id),
             )
         floor = around.nonce
         if self._outbox.expected_nonce(self._sender) is None:
@@ -162,7 +163,8 @@ class Courier:
             if not isinstance(answer, RpcError) or self._harmless(attempt, answer):
                 taken.append(attempt.tx_hash)
             elif any(words in answer.node_message.lower() for words in _NO_FUNDS):
-                problem = preflight.no_funds(f"{self._sender}: {answer.node_message}; the call is kept")
+                why = f"{self._sender}: {answer.node_message}; the call is kept"
+                problem = preflight.no_funds(why, self._sender, self._chain_id)
         if problem is not None:
             raise problem
 

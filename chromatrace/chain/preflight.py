@@ -8,6 +8,7 @@ from chromatrace.chain.abi import decode_revert, revert_data
 from chromatrace.chain.errors import ContractRefusal, InsufficientFunds, RefusedInvalidInput, RpcError
 from chromatrace.chain.records import Draft, Entry
 from chromatrace.chain.rpc import RpcClient
+from chromatrace.chain.signer import DEV_CHAINS
 from chromatrace.chain.transaction import TX_GAS_CAP
 
 _MARGIN_PERCENT = 25
@@ -64,8 +65,11 @@ def refused(error: RpcError, cap: int = TX_GAS_CAP) -> ContractRefusal:
     raise error
 
 
-def no_funds(why: str) -> InsufficientFunds:
-    """The signer's account is empty."""
-    return InsufficientFunds(
-        why, field="signer", hint="send this address enough of the chain's currency to pay for gas"
-    )
+def no_funds(why: str, sender: str = "the address that signs", chain_id: int | None = None) -> InsufficientFunds:
+    """The signer's account is empty: who puts what right, as far as sender and chain are known."""
+    if chain_id in DEV_CHAINS:
+        hint = f"on this development chain: `chromatrace key fund {sender}`"
+    else:
+        where = "" if chain_id is None else f" on chain {chain_id}"
+        hint = f"whoever keeps the organisation's money sends {sender} enough of the chain's currency for gas{where}"
+    return InsufficientFunds(why, field="signer", hint=hint)

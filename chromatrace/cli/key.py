@@ -32,6 +32,21 @@ def create(path: Path, as_json: bool) -> None:
     emit(as_json, {"address": signer.address, "keystore": path})
 
 
+@key.command("fund")
+@click.argument("address")
+@click.option("--ether", default=1.0, show_default=True, type=click.FloatRange(0, 1000, min_open=True))
+@json_option
+@click.pass_obj
+def fund_(workspace: Workspace, address: str, ether: float, as_json: bool) -> None:
+    """Give ADDRESS ether for gas, on a development chain, from an account that its node holds unlocked.
+
+    Elsewhere nobody gives ether away: whoever keeps the organisation's money sends some to the address.
+    """
+    from chromatrace.cli.funding import fund
+
+    emit(as_json, {"address": address, "ether": ether, "tx": fund(workspace, address, ether)})
+
+
 @key.command()
 @json_option
 @click.pass_obj

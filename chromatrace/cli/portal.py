@@ -78,9 +78,11 @@ def serve(
 def add_account(workspace: Workspace, name: str, wallet: str | None, as_json: bool) -> None:
     """Make an enterprise account. Its password comes from CHROMATRACE_ACCOUNT_PASSWORD or is asked for.
 
-    The new operator address has no rights until an administrator of its organisation runs `chromatrace org appoint`.
+    The new operator address has no rights until an administrator of its organisation runs `chromatrace org appoint`,
+    and needs a little of the chain's currency for gas: on a development chain it is given 1 ether here.
     """
     from app.accounts import create_account
+    from chromatrace.cli.funding import fund_or_say_who_must
 
     password = os.environ.get("CHROMATRACE_ACCOUNT_PASSWORD") or click.prompt(
         "Password", hide_input=True, confirmation_prompt=True, err=True
@@ -92,7 +94,8 @@ def add_account(workspace: Workspace, name: str, wallet: str | None, as_json: bo
         password,
         wallet_address=wallet,
     )
-    emit(as_json, {"account": account.name, "operator": account.address})
+    funded = fund_or_say_who_must(workspace, account.address)
+    emit(as_json, {"account": account.name, "operator": account.address, "has_gas": funded})
 
 
 @portal.command()

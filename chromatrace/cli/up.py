@@ -28,7 +28,7 @@ def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     keys of this chain.
 
     Anvil writes its chain when it ends: at Ctrl-C, and on Linux also when `up` is killed. If Anvil itself is killed, or
-    the machine stops, what came since the start is lost from the chain; the index then asks for `index rebuild`.
+    the machine stops, what came since the start is lost; the index follows the shorter chain.
     """
     from chromatrace.cli.portal import free_port, links_to, serving, until_interrupted, url_at
 

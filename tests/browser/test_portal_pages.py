@@ -17,6 +17,7 @@ from app import create_app
 from app.facts.parties import Party
 from app.facts.route import route_facts, words_of
 from chromatrace.chain import commands
+from chromatrace.chain.client import Call
 from chromatrace.chain.devnode import DevNode
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.identifiers import Gtin
@@ -370,6 +371,21 @@ def test_a_dismissed_operator_loses_every_session(world, portal_app):
     for device in (phone, desk):
         assert device.get("/partners/", headers=JSON).json["error"] == "LoginNeeded"
     assert _log_in(phone, world.shop_account).status_code == 303
+
+
+def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
+    desk = portal_app.test_client()
+    assert _log_in(desk, world.shop_account).status_code == 303
+    world.submit(REGISTRAR, commands.suspend_organisation(3))
+    try:
+        page = desk.get("/partners/")
+    finally:
+        world.submit(REGISTRAR, Call("Consortium", "reinstateOrganisation", (3,)))
+    assert page.status_code == 401
+    said = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
+    assert said.startswith("The consortium does not authorise this operator: ")
+    assert said.endswith(" is suspended.")
+    assert "organisation 3" not in said
 
 
 def test_an_operator_without_rights_cannot_log_in_by_wallet(client, world):

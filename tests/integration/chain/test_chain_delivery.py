@@ -223,6 +223,7 @@ def test_an_empty_account_is_told(plant):
     with pytest.raises(InsufficientFunds) as refusal:
         poor.submit(commands.open_channel("line-1"))
     assert refusal.value.field == "signer"
+    assert refusal.value.hint == f"on this development chain: `chromatrace key fund {poor.sender}`"
     assert sum(plant.outbox.counts().values()) == 3
 
 

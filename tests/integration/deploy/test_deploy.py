@@ -235,6 +235,11 @@ def test_a_refusal_of_the_script_is_told_as_every_other(monkeypatch, tmp_path):
     with DevNode("anvil", chain_id=4242) as real:
         base = ("--rpc-url", real.url, "--data", tmp_path, "--manifest", tmp_path / "4242.json")
         status, answer = command(monkeypatch, *base, "deploy")
+        gift = command(monkeypatch, *base, "key", "fund", "0x" + "ab" * 20)
+    assert (gift[0], gift[1]["error"], gift[1]["message"].split(":")[0]) == (
+        *(1, "InvalidInput"),
+        "chain 4242 is no development chain",
+    )
     assert (status, answer["error"], answer["field"]) == (1, "SignerMissing", "keystore")
     assert answer["message"] == "chain 4242 is not a dev chain: an encrypted keystore is needed"
     assert answer["hint"].startswith("give --keystore FILE")

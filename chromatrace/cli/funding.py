@@ -1,0 +1,39 @@
+"""Gas for new addresses: given on development chains, asked for on others."""
+
+from __future__ import annotations
+
+from chromatrace.cli.output import err
+from chromatrace.cli.workspace import DEV_CHAINS, Workspace
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
+
+
+def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
+    """Sends `ether` to the address from the node's last unlocked account; the transaction.
+
+    Raises `InvalidInput` on a chain that is not a development chain, or whose node unlocks no account.
+    """
+    if workspace.chain_id not in DEV_CHAINS:
+        raise InvalidInput(
+            f"chain {workspace.chain_id} is no development chain: nobody gives its currency away",
+            field="rpc_url",
+            hint=f"whoever keeps the organisation's money sends {address} what its transactions cost in gas",
+        )
+    unlocked = workspace.rpc.call("eth_accounts")
+    if not unlocked:
+        raise InvalidInput("the node unlocks no account that could give", field="rpc_url", hint="use `chromatrace up`")
+    gift = {"from": unlocked[-1], "to": address, "value": hex(int(ether * 10**18))}
+    return str(workspace.rpc.call("eth_sendTransaction", gift))
+
+
+def fund_or_say_who_must(workspace: Workspace, address: str) -> bool:
+    """Whether a new address was given gas, told on standard error; where not, what is to be done."""
+    try:
+        fund(workspace, address)
+    except Unavailable:
+        err.print(f"[yellow]no gas yet[/] no chain answers now: `chromatrace key fund {address}` when it runs")
+    except ChromaTraceError as refusal:
+        err.print(f"[yellow]no gas yet[/] {refusal.message}; {refusal.hint}", highlight=False)
+    else:
+        err.print(f"[yellow]DEVELOPMENT CHAIN[/] 1 ether was given to {address} for gas", highlight=False)
+        return True
+    return False
