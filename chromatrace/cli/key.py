@@ -34,7 +34,9 @@ def create(path: Path, as_json: bool) -> None:
 
 @key.command("fund")
 @click.argument("address")
-@click.option("--ether", default=1.0, show_default=True, type=click.FloatRange(0, 1000, min_open=True))
+@click.option(
+    "--ether", default=1.0, show_default=True, type=click.FloatRange(0, 1000, min_open=True), help="How much."
+)
 @json_option
 @click.pass_obj
 def fund_(workspace: Workspace, address: str, ether: float, as_json: bool) -> None:

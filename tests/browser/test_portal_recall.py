@@ -137,7 +137,7 @@ def test_it_is_for_supervisors_only(shop):
         ({"confirmed": None}, 400, "is not confirmed"),
         ({"reason": " a "}, 400, "3 to 200 characters"),
         ({"reason": "x" * 201}, 400, "3 to 200 characters"),
-        ({"password": "wrong wrong wrong"}, 401, "password is wrong"),
+        ({"password": "wrong wrong wrong"}, 401, "The password is wrong. Nothing was sent"),
         ({"seen": "0" * 32}, 409, "Other batches are to be recalled"),
     ],
     ids=lambda value: str(value)[:30],
