@@ -268,10 +268,10 @@ def prove(
     the records that they signed.
     """
     from chromatrace.cli.prove import bundle_of
-    from chromatrace.crypto.route.files import read_trace
+    from chromatrace.cli.route_files import load_trace
 
     key = BatchKey.parse(gtin, lot)
-    signed = read_trace(trace.read_bytes()) if trace is not None else None
+    signed = load_trace(trace) if trace is not None else None
     if signed is not None and signed.subject != bytes(key.batch_id):
         raise InvalidInput(f"{trace} is the trace of another batch, or of a unit", field="trace")
     made = bundle_of(workspace, key, Serial(serial) if serial else None, signed)
