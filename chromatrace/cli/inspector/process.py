@@ -6,6 +6,7 @@ killed goes on where the chain is.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,10 +72,12 @@ class InspectorProcess:
         self._desks: dict[int, _Desk] = {}
         self._states: dict[int, tuple[str, ...]] = {}
         self._reveal_s: dict[int, int] = {}
+        self._behind_s = 0.0
 
     def look(self) -> int:
         """One look at the chain, and what follows from it. Returns how many rounds are under way."""
         self._read_events()
+        self._behind_s = time.time() - self._chain_time()
         for number, desk in list(self._desks.items()):
             identity = desk_id(self._panel, number)
             round_, state, seats = self._chain.read(CONTRACT, "round", identity)
@@ -89,6 +92,17 @@ class InspectorProcess:
                 # Others act on the same round: what one of them has done already is refused, and seen at the next look.
                 self._told(f"desk {number}: {refusal.message}")
         return len(self._desks)
+
+    def _chain_time(self) -> float:
+        """When a block made now would be: a development chain that was turned back stays behind our clock."""
+        tags = ("latest", "pending")
+        latest, pending = self._chain.rpc.batch([("eth_getBlockByNumber", [tag, False]) for tag in tags])
+        if pending is None or int(pending["number"] or "0x0", 16) <= int(latest["number"], 16):
+            return time.time()  # the node tells of no pending block
+        return int(pending["timestamp"], 16)
+
+    def _now(self) -> float:
+        return time.time() - self._behind_s
 
     def _read_events(self) -> None:
         events = abi_of(CONTRACT).events_by_topic
@@ -126,16 +140,16 @@ class InspectorProcess:
                 self._reveal(identity, mine, desk.opened["round"])
         if time.monotonic() - desk.since < _STAGGER_S * (self.number - 1):
             return
-        if state["phase"] == REQUESTED and time.time() <= state["deadline"]:
+        if state["phase"] == REQUESTED and self._now() <= state["deadline"]:
             # Tried, it would be told that it is too early: a trial stands in the newest block, not in the next one.
             self._chain.send_many([Call(CONTRACT, "draw", ([identity],), gas=_DRAW_GAS)], check=False)
             desk.since = time.monotonic()
-        elif time.time() > self._until(desk, state, seats) + _GRACE_S:
+        elif self._now() > self._until(desk, state, seats) + _GRACE_S:
             self._close(identity, desk)
 
     def _commit(self, identity: int, seat: int, desk: _Desk, deadline: int) -> None:
         round_ = desk.opened["round"]
-        if time.time() > deadline:
+        if self._now() > deadline:
             if not desk.late:
                 self._told(f"round 0x{round_.hex()[:10]}…: not answered in time; the seat stalls and is replaced")
             desk.late = True
@@ -153,7 +167,9 @@ class InspectorProcess:
         states = self._states[opened["rule"]]
         stage = Stage(opened["stage"]).name.lower()
         subject, size = opened["subject"], opened["sampleSize"]
-        question = Question(opened["round"], subject, opened["step"], stage, size, states, deadline)
+        # Who answers goes by our clock, and is late rather too early.
+        until = deadline + math.floor(self._behind_s)
+        question = Question(opened["round"], subject, opened["step"], stage, size, states, until)
         found = self._adapter(question)
         if found is None:
             return None
