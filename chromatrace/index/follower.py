@@ -64,9 +64,10 @@ class Follower:
     def sync(self, progress: Callable[[SyncProgress], None] | None = None) -> SyncProgress:
         """Indexes all that the chain has now, undoing first what it no longer has.
 
-        Calls `progress` after each transaction. What is written stays written whatever happens then; the next call
-        goes on from there. Raises `WrongIndex` or `WrongDeployment` (another chain), `ChainUnavailable`,
-        `IndexUnavailable`, `FollowerBusy`.
+        At most `WINDOW` blocks behind, each block is a transaction of its own; further behind, and in an empty
+        database, a transaction takes a run of blocks. Calls `progress` after each. What is written stays written
+        whatever happens then; the next call goes on from there. Raises `WrongIndex` or `WrongDeployment` (another
+        chain), `ChainUnavailable`, `IndexUnavailable`, `FollowerBusy`.
         """
         if not self._verified:
             self._index.migrate(self._lock_timeout_s)
@@ -127,6 +128,7 @@ class Follower:
             cursor = ancestor
             done.tell(cursor, head, progress)
         target = self._target(head)
+        live = self._first_block <= cursor.number and target - cursor.number <= WINDOW
         written = False
         with (
             _no_collections(),
@@ -134,9 +136,10 @@ class Follower:
             Reading(self._source, cursor, target) as ranges,
         ):
             for found in ranges:
-                done.events += self._store.append(cursor, found, sight)
-                cursor, written = found.end, True
-                done.tell(cursor, head, progress)
+                for step in found.block_by_block() if live else (found,):
+                    done.events += self._store.append(cursor, step, sight)
+                    cursor, written = step.end, True
+                    done.tell(cursor, head, progress)
                 if done.events > _SOME_EVENTS and cursor.number < target:
                     put_indexes_off()
                     ranges.much_comes()

@@ -7,7 +7,7 @@ filter announces logs of ours that are not there is asked again by its hash.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -56,6 +56,26 @@ class LogRange:
     blocks: dict[int, tuple[bytes, int]] = field(default_factory=dict)
     transactions: dict[int, bytes] = field(default_factory=dict)
     headers: Sequence[Header] = ()
+
+    def block_by_block(self) -> Iterator[LogRange]:
+        """The same, each block by itself; of a range whose headers were asked for."""
+        at = 0
+        for header in self.headers:
+            rows_end = at
+            while rows_end < len(self.rows) and self.rows[rows_end][1] == header.number:
+                rows_end += 1
+            here = slice(at, rows_end)
+            places = {row[2] for row in self.rows[here]}
+            yield LogRange(
+                header.number,
+                header,
+                self.rows[here],
+                self.arguments[here],
+                {header.number: self.blocks[header.number]} if header.number in self.blocks else {},
+                {place: self.transactions[place] for place in sorted(places)},
+                (header,),
+            )
+            at = rows_end
 
 
 class Source:

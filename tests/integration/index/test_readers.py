@@ -9,6 +9,7 @@ from sqlalchemy import event
 from test_interruptions import head, wait_for
 
 from chromatrace.index import Follower, Index
+from chromatrace.index.source import WINDOW
 
 READERS = 3
 ROUNDS = int(os.environ.get("CHROMATRACE_READER_ROUNDS", "5"))
@@ -22,7 +23,7 @@ def test_readers_see_the_whole_of_one_block_whatever_the_writer_does(yard, index
     yard.live(25)
     follower.sync()
     readers = [Reader(database_url) for _ in range(READERS)]
-    writer = start_follower(database_url, yard.rpc.url, yard.manifest_path, blocks_at_once=1)
+    writer = start_follower(database_url, yard.rpc.url, yard.manifest_path)
     try:
         for _ in range(ROUNDS):
             yard.live(10)
@@ -55,22 +56,37 @@ def hash_at(world, number):
 
 
 def test_following_live_each_block_is_a_transaction_of_its_own(yard, index, follower):
-    """With the cursor in it: at each commit of the follower the cursor is at the block whose events came with it."""
+    """With the cursor in it, however many blocks came between two looks."""
     follower.sync()
-    steps = []
+    commits, seen = [], []
 
     def committed(connection):
         if connection.get_execution_options().get("index_writer"):
-            steps.append(connection)
+            commits.append(connection)
+
+    def told(done):
+        digest = index.digest()
+        seen.append((done.indexed_block, index.head().indexed_hash, digest))
 
     event.listen(index.engine, "commit", committed)
-    for _ in range(12):
-        before = head(yard)
-        yard.act()
-        for number in range(before + 1, head(yard) + 1):
-            steps.clear()
-            seen = []
-            Follower(index, yard.rpc, yard.manifest, confirmations=head(yard) - number).sync(seen.append)
-            assert len(steps) == 1
-            assert [(done.from_block, done.indexed_block) for done in seen] == [(number - 1, number)]
-            assert index.head().indexed_hash == hash_at(yard, number)
+    before = head(yard)
+    yard.live(12)
+    follower.sync(told)
+    blocks = range(before + 1, head(yard) + 1)
+    assert len(blocks) >= 12
+    assert len(commits) == len(blocks)
+    assert [(number, block_hash) for number, block_hash, _ in seen] == [(n, hash_at(yard, n)) for n in blocks]
+    for number, _, digest in seen[::5]:
+        fresh = Index("sqlite://")
+        Follower(fresh, yard.rpc, yard.manifest, confirmations=head(yard) - number).sync()
+        assert fresh.digest() == digest
+
+
+def test_far_behind_a_transaction_takes_a_run_of_blocks(yard, index, follower):
+    follower.sync()
+    yard.live(2)
+    yard.rpc.call("anvil_mine", hex(2 * WINDOW))
+    seen = []
+    follower.sync(seen.append)
+    assert seen[-1].indexed_block == head(yard)
+    assert len(seen) < WINDOW

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
+from test_interruptions import wait_for
 
 from chromatrace.chain.abi import contract
 from chromatrace.crypto.sealed_answer import desk_id
@@ -152,6 +153,7 @@ def test_a_transaction_is_found_with_its_events_once_it_is_indexed(yard, index, 
     fields = {"from": yard.accounts[1], "to": yard.manifest.address("ProcessLedger"), "data": "0x" + data.hex()}
     tx_hash = bytes.fromhex(yard.rpc.call("eth_sendTransaction", fields)[2:])
     assert index.transaction(tx_hash) is None
+    wait_for(lambda: yard.rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex()))
     follower.sync()
     found = index.transaction(tx_hash)
     assert [event.name for event in found.events] == ["ChannelOpened"]
