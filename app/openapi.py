@@ -66,6 +66,7 @@ _ENTRY: Json = {
         "transaction": _HASH,
         "block": {"type": "integer"},
         "time": {"type": "integer", "description": "Unix seconds of the block"},
+        "repeat": {"type": "boolean", "description": "the department had this record before; this one counts nowhere"},
         "document": {"type": ["object", "null"]},
     },
 }

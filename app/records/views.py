@@ -203,6 +203,7 @@ def _entry(desk: Desk, entry: Any) -> dict[str, Any]:
         "transaction": _hex(entry.appended.tx_hash),
         "block": entry.appended.block_number,
         "time": entry.appended.block_time,
+        "repeat": entry.repeat,
     }
 
 

@@ -119,6 +119,9 @@ def add(
     prepared = desk.prepare(desk.document(chosen, members, files))
     tx = desk.add([prepared], entitled, files)
     made = prepared.document
+    workspace.catch_up(workspace.index)
+    for refusal in desk.repeated([prepared], tx).values():
+        raise refusal
     emit(as_json, {"tx": tx, "schema": chosen.schema, "key": made.key, "record": made.record, "digest": made.digest})
 
 
@@ -141,7 +144,7 @@ def import_(
     """
     from chromatrace.cli.record_desk import open_desk
     from chromatrace.records.bulk import rows
-    from chromatrace.records.importing import Report, append_rows, check_rows
+    from chromatrace.records.importing import Report, append_rows, check_rows, sift_repeats
 
     desk = open_desk(workspace, plant)
     chosen = desk.catalogue.newest(kind)
@@ -152,6 +155,8 @@ def import_(
         accepted = check_rows(desk, chosen, rows(path, chosen), report, show)
     with progress("appending", total=len(accepted), hidden=as_json) as show:
         append_rows(desk, accepted, entitled, batch, report, show)
+    workspace.catch_up(workspace.index)
+    sift_repeats(desk, accepted, report)
 
     def human() -> None:
         click.echo(f"{report.taken:,} records taken in {len(report.transactions):,} transactions")
@@ -201,7 +206,13 @@ def show(
         if not isinstance(named, str) or bytes.fromhex(named[2:]) not in document.files:
             raise InvalidInput(f"the record names no file {field!r}", field=f"/{field}")
         vault_of(workspace).extract(bytes.fromhex(named[2:]), keys[0], Path(target))
-    emit(as_json, {"entry": entry, "schema": document.kind.schema, "fields": dict(document.fields)})
+    repeats = desk.repeats_of(entry)
+    emit(
+        as_json,
+        {"entry": entry, "schema": document.kind.schema, "fields": dict(document.fields), "repeats": list(repeats)},
+    )
+    if repeats:
+        tell(f"recorded {len(repeats)} more times, which does not count", mark="repeats:", style="yellow")
 
 
 @record.command("list")
@@ -228,7 +239,9 @@ def list_(workspace: Workspace, product: str, plant: str, as_json: bool) -> None
         for fact in facts:
             entry = fact["entry"]
             about = fact["key"] or f"record 0x{entry.record.hex()}"
-            click.echo(f"block {entry.appended.block_number:>6}  {fact['department']:<24} {fact['title']:<16} {about}")
+            mark = "  REPEAT, does not count" if entry.repeat else ""
+            place = f"block {entry.appended.block_number:>6}  {fact['department']:<24}"
+            click.echo(f"{place} {fact['title']:<16} {about}{mark}")
 
     emit(as_json, {"product": product, "records": facts}, human)
 

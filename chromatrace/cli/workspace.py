@@ -171,8 +171,12 @@ class Workspace:
     @cached_property
     def index(self) -> Index:
         """The index, migrated and caught up with the chain."""
+        index = self.open_index()
+        self.catch_up(index)
+        return index
+
+    def catch_up(self, index: Index) -> None:
+        """Brings the index to the chain's present block."""
         from chromatrace.index import Follower
 
-        index = self.open_index()
         Follower(index, self.rpc, self.manifest).sync()
-        return index

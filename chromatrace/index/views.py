@@ -148,7 +148,10 @@ class MemberView:
 @dataclass(frozen=True, slots=True)
 class RecordView:
     """One record of a department about one product. `number` counts the department's entries from 0; a record about
-    several products has one entry for each. `kind`: see `kind_hash`; `preceding` None: it goes on from none."""
+    several products has one entry for each. `kind`: see `kind_hash`; `preceding` None: it goes on from none.
+
+    `repeat`: the department had a record of that key before, and that one is the record; this one counts nowhere.
+    """
 
     department: bytes
     number: int
@@ -159,6 +162,7 @@ class RecordView:
     digest: bytes
     by: str
     appended: EventRef
+    repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from chromatrace.domain.ledger_entries import LedgerEntry, RecordId, SubjectId, 
 from chromatrace.domain.record_kinds import FieldType, RecordKind
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument
-from chromatrace.records.errors import InvalidRecord, KeyMissing, NoSuchProduct, RecordNotReadable
+from chromatrace.records.errors import InvalidRecord, KeyMissing, NoSuchProduct, RecordNotReadable, RecordRepeated
 from chromatrace.records.preparation import Ledger, Prepared, prepare
 from chromatrace.records.reader_key import Reader, ReaderKey
 from chromatrace.records.sealing import Source
@@ -58,7 +58,10 @@ class Records(Ledger, Protocol):
         """Entries about a product (`Entry`), of these departments only."""
 
     def record(self, record: RecordId) -> Sequence[Any]:
-        """The entries of one record (`Entry`)."""
+        """The entries of one record (`Entry`), its repeats behind it."""
+
+    def repeats_in(self, tx_hash: bytes) -> frozenset[RecordId]:
+        """The records that a transaction only repeated."""
 
 
 class Writer(Protocol):
@@ -136,6 +139,15 @@ class Desk:
             self._vault.put(io.BytesIO(one.document.to_bytes()), readers)
         return self._writer.append(department, prepared[0].kind, packed)
 
+    def repeated(self, prepared: Sequence[Prepared], tx: str) -> dict[RecordId, RecordRepeated]:
+        """Why those of `prepared` do not count that this transaction only repeated; once the index has its block."""
+        repeats = self._records.repeats_in(bytes.fromhex(tx.removeprefix("0x")))
+        return {
+            one.record: RecordRepeated(one.key, tx, field=f"/{one.kind.key[0]}")
+            for one in (item.document for item in prepared)
+            if one.record in repeats
+        }
+
     def trace(self, product: str) -> tuple[Any, ...]:
         """The entries about a product in every department that the caller may read, oldest first.
 
@@ -156,6 +168,11 @@ class Desk:
         if found is None or not self._writer.may_read(found.department):
             raise RecordNotReadable("there is no such record, or you may not read it", field="key")
         return found
+
+    def repeats_of(self, entry: Any) -> tuple[Any, ...]:
+        """The entries of an entry's department that repeat its record, and count nowhere."""
+        found = self._records.record(entry.record)
+        return tuple(one for one in found if one.repeat and one.department == entry.department)
 
     def grant(self, entry: Any, by: ReaderKey, to: Sequence[Reader], revoked: Sequence[str] = ()) -> tuple[str, ...]:
         """Lets others read the document of an entry and its files, or no longer; who may now. `by` must read it.

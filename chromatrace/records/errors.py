@@ -6,7 +6,8 @@ InvalidInput
 │   └── UnknownPreceding        it goes on from a record that is not there
 Conflict
 └── RecordExists                there is a record of that kind and key already
-    └── RecordUnderWay          it was taken, and no block that the index has contains it yet
+    ├── RecordUnderWay          it was taken, and no block that the index has contains it yet
+    └── RecordRepeated          somebody else recorded it at the same moment, and theirs came first
 NotAuthorised
 ├── RecordNotReadable           the caller may not read this, or it is not there: which of them is not said
 └── KeyMissing                  no key of this reader opens the document
@@ -54,6 +55,18 @@ class RecordUnderWay(RecordExists):
             hint="records are never changed; it shows when the index has its block",
         )
         self.records = frozenset(records)
+
+
+class RecordRepeated(RecordExists):
+    """The record was appended, but another one of that kind and key came to the chain first, and is the record."""
+
+    def __init__(self, key: str, tx: str, *, field: str = "") -> None:
+        super().__init__(
+            f"another {key!r} was recorded at the same moment and came first: that one is the record, "
+            f"this one (transaction {tx}) stands behind it as a repeat and counts nowhere",
+            field=field,
+            hint="`chromatrace record show` tells what is recorded; append what differs under another key",
+        )
 
 
 class RecordNotReadable(NotAuthorised):

@@ -35,6 +35,11 @@ class Report:
         """Rows whose record was there or under way already."""
         return sum(isinstance(refusal, RecordExists) for _, refusal in self.refusals)
 
+    def withdraw(self, line: int, refusal: ChromaTraceError) -> None:
+        """Counts a row that was taken as refused."""
+        self.taken -= 1
+        self.refusals.append((line, refusal))
+
     def as_dict(self) -> dict[str, Any]:
         """As the command and the interface tell it."""
         told: dict[str, Any] = {
@@ -101,6 +106,18 @@ def append_rows(
             return
         done += len(part)
         progress(done)
+
+
+def sift_repeats(desk: Desk, accepted: Sequence[Accepted], report: Report) -> None:
+    """Refuses those rows of a finished import that somebody else recorded first, at the same moment.
+
+    The index must have the blocks of all its transactions.
+    """
+    rows = {row.prepared.document.record: row for row in accepted}
+    prepared = [row.prepared for row in accepted]
+    for tx in report.transactions:
+        for record, refusal in desk.repeated(prepared, tx).items():
+            report.withdraw(rows[record].line, refusal)
 
 
 def _append(desk: Desk, part: Sequence[Accepted], readers: Sequence[Reader], report: Report) -> None:

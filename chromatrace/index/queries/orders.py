@@ -97,7 +97,11 @@ class OrderQueries(RecordQueries):
             return None
         order, *steps = {kind.id: kind for kind in kinds}.values()
         readable = set(departments)
-        entries = [entry for entry in self.record(record_id(order.id, contract)) if entry.department in readable]
+        entries = [
+            entry
+            for entry in self.record(record_id(order.id, contract))
+            if entry.department in readable and not entry.repeat
+        ]
         if not entries:
             return None
         hashes = [{kind_hash(kind.schema) for kind in kinds if kind.id == step.id} for step in steps]
@@ -114,7 +118,7 @@ class OrderQueries(RecordQueries):
         pace: Sequence[float | None],
         now: int,
     ) -> ProductStatus:
-        records = self.records_of(ordered.subject, list(readable))
+        records = [entry for entry in self.records_of(ordered.subject, list(readable)) if not entry.repeat]
         times = [[record.appended.block_time for record in records if record.kind in kind] for kind in hashes]
         reached = max((place for place, found in enumerate(times) if found), default=-1)
         status = tuple(

@@ -1,15 +1,30 @@
-"""Departments and their records. Who may read them is asked of the chain, not here."""
+"""Departments and their records. Who may read them is asked of the chain, not here.
+
+A contract cannot read events: two tools that do not know of each other may append the same record at the same moment.
+Of a record that a department appended more than once the first entry is the record, by the order of the chain, and
+the later ones are its repeats: shown, and counted nowhere.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import aliased
 
 from chromatrace.chain.codec import checksummed
 from chromatrace.domain.ledger_entries import EMPTY_HEAD, DepartmentRight, RecordId, SubjectId
-from chromatrace.index.models import Department, DepartmentMember, Record, RecordBatch
+from chromatrace.index.models import (
+    Department,
+    DepartmentMember,
+    Event,
+    Record,
+    RecordBatch,
+    Transaction,
+    block_of,
+    first_position,
+)
 from chromatrace.index.queries.base import Rows, Statement, first
 from chromatrace.index.views import DepartmentView, MemberView, RecordView
 
@@ -49,7 +64,7 @@ class RecordQueries(Rows):
         )
 
     def records_of(self, subject: SubjectId, departments: Sequence[bytes] | None = None) -> tuple[RecordView, ...]:
-        """The records about a product, oldest first, of these departments only where they are given."""
+        """The records about a product with their repeats, oldest first, of these departments only where given."""
         chosen = _records().where(Record.subject == subject).order_by(Record.position, Record.place)
         if departments is not None:
             chosen = chosen.where(RecordBatch.department.in_(list(departments)))
@@ -77,12 +92,20 @@ class RecordQueries(Rows):
         return tuple(found)
 
     def record(self, record: RecordId) -> tuple[RecordView, ...]:
-        """The entries of a record, one for each product that it is about; none where there is no such record."""
+        """The entries of a record, one for each product that it is about, and then those of its repeats.
+
+        None where there is no such record.
+        """
         return self._records(_records().where(Record.record == record).order_by(Record.position, Record.place))
 
     def subjects_of_record(self, record: RecordId) -> tuple[SubjectId, ...]:
         """The products that a record is about; none where there is no such record."""
-        chosen = select(Record.subject).where(Record.record == record).order_by(Record.position, Record.place)
+        chosen = (
+            select(Record.subject)
+            .join(RecordBatch, RecordBatch.position == Record.position)
+            .where(Record.record == record, ~_repeats())
+            .order_by(Record.position, Record.place)
+        )
         return tuple(SubjectId(row.subject) for row in self.rows(chosen))
 
     def latest_record(self, kinds: Sequence[bytes], subject: SubjectId) -> RecordId | None:
@@ -90,12 +113,30 @@ class RecordQueries(Rows):
         statement = (
             select(Record.record)
             .join(RecordBatch, RecordBatch.position == Record.position)
-            .where(Record.subject == subject, RecordBatch.kind.in_(list(kinds)))
+            .where(Record.subject == subject, RecordBatch.kind.in_(list(kinds)), ~_repeats())
             .order_by(Record.position.desc(), Record.place.desc())
             .limit(1)
         )
         found = self.rows(statement)
         return RecordId(found[0].record) if found else None
+
+    def repeats_in(self, tx_hash: bytes) -> frozenset[RecordId]:
+        """The records that this transaction only repeated; none where the index does not have it."""
+        found = self.rows(select(Transaction.position).where(Transaction.hash == tx_hash))
+        if not found:
+            return frozenset()
+        place = found[0].position
+        block = block_of(place)
+        statement = (
+            select(Record.record)
+            .join(RecordBatch, RecordBatch.position == Record.position)
+            .join(Event, Event.position == Record.position)
+            .where(
+                *(Record.position >= first_position(block), Record.position < first_position(block + 1)),
+                *(Event.tx_position == place, _repeats()),
+            )
+        )
+        return frozenset(RecordId(row.record) for row in self.rows(statement))
 
     def _departments(self, chosen: Statement) -> tuple[DepartmentView, ...]:
         found, refs = self._with_refs(chosen, "position")
@@ -127,6 +168,7 @@ class RecordQueries(Rows):
                 digest=row.digest,
                 by=checksummed(row.by),
                 appended=refs[row.position],
+                repeat=bool(row.repeat),
             )
             for row in found
         )
@@ -136,5 +178,23 @@ def _records() -> Statement:
     columns: tuple[Any, ...] = (
         *(Record.position, Record.place, Record.record, Record.subject, Record.preceding, Record.digest),
         *(RecordBatch.department, RecordBatch.first, RecordBatch.kind, RecordBatch.by),
+        _repeats().label("repeat"),
     )
     return select(*columns).join(RecordBatch, RecordBatch.position == Record.position)
+
+
+def _repeats() -> ColumnElement[bool]:
+    """Whether the department had the record before. The entries of one record, for its products, came with one event
+    and have one digest."""
+    earlier, in_batch = aliased(Record), aliased(RecordBatch)
+    before = or_(
+        earlier.position < Record.position,
+        and_(earlier.position == Record.position, earlier.place < Record.place, earlier.digest != Record.digest),
+    )
+    return exists(
+        select(1)
+        .select_from(earlier)
+        .join(in_batch, in_batch.position == earlier.position)
+        .where(earlier.record == Record.record, before, in_batch.department == RecordBatch.department)
+        .correlate(Record, RecordBatch)
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 import warnings
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +19,7 @@ from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli import main
 from chromatrace.domain.identifiers import check_digit
+from chromatrace.domain.ledger_entries import record_id
 from chromatrace.index import Follower, Index
 from chromatrace.plant import example_plant
 from chromatrace.records.catalogue import Catalogue
@@ -240,6 +243,71 @@ def test_json_lines_are_imported_too(shop, done):
     lines.write_text("\n".join([*map(json.dumps, orders), "{", '{"a":1,"a":2}']))
     said = shop.run(SALES, "record", "import", lines, "--kind", "sales.contract-order", status=1)
     assert (said["taken"], said["refused"]) == (3, 2)
+
+
+class Tool:
+    """A process with a data folder of its own, and so with an outbox, an index and a content store of its own."""
+
+    def __init__(self, shop, account, key, *, by_import):
+        self.folder = shop.folder / f"tool-{account}-{key}"
+        self.folder.mkdir()
+        self._command = [sys.executable, "-m", "chromatrace.cli", "--rpc-url", shop.node.url]
+        self._command += ["--manifest", str(shop.manifest), "--data", str(self.folder), "--dev-account", str(account)]
+        self.run("record", "key", "Sales").communicate()
+        values = [CONTRACT | {"contract_id": one} for one in ([key, f"{key}-{account}"] if by_import else [key])]
+        path = self.folder / "values.jsonl"
+        path.write_text("\n".join(map(json.dumps, values)))
+        import_ = ["import", path, "--kind", "sales.contract-order"]
+        self.process = self.run("record", *(import_ if by_import else ["add", path]))
+
+    def run(self, *words):
+        return subprocess.Popen([*self._command, *map(str, words), "--json"], stdout=subprocess.PIPE, text=True)
+
+    def end(self):
+        """Exit status, and what it said."""
+        said = json.loads(self.process.communicate(timeout=60)[0])
+        return self.process.returncode, said
+
+
+@pytest.mark.parametrize("by_import", [False, True], ids=["two additions", "an addition and an import"])
+def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
+    """Neither can see the other's: one block takes both. The first is the record, the other is told that it is not."""
+    shop.run(ADMINISTRATOR, "record", "member", "Sales", address(QUALITY))
+    rpc, key = shop.node.rpc(), f"C-both-{by_import}"
+    record = record_id("sales.contract-order", key)
+    rpc.call("evm_setAutomine", False)
+    try:
+        tools = [Tool(shop, SALES, key, by_import=False), Tool(shop, QUALITY, key, by_import=by_import)]
+        deadline = time.monotonic() + 60
+        while rpc.call("txpool_status")["pending"] != "0x2":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        rpc.call("evm_mine")
+    finally:
+        rpc.call("evm_setAutomine", True)
+    ended = [tool.end() for tool in tools]
+    index = Index("sqlite://")
+    Follower(index, rpc, Manifest.load(shop.manifest)).sync()
+    entries = index.record(record)
+    assert sorted({entry.repeat for entry in entries}) == [False, True]
+    assert len({entry.appended.block_hash for entry in entries}) == 1
+    assert set(index.subjects_of_record(record)) == {entry.subject for entry in entries if not entry.repeat}
+    first, second = (0, 1) if entries[0].by == address(SALES) else (1, 0)
+    taken, told = ended[first], ended[second]
+    assert taken[0] == 0
+    assert told[0] == 1
+    refusals = told[1].get("refusals", [told[1]])
+    assert [(one["error"], one["field"]) for one in refusals] == [("RecordRepeated", "/contract_id")]
+    if "taken" in told[1]:
+        assert (told[1]["taken"], told[1]["refused"]) == (1, 1)
+    shown, _ = tools[first].run("record", "show", "sales.contract-order", key).communicate(timeout=60)
+    assert {one["digest"] for one in json.loads(shown)["repeats"]} == {
+        "0x" + entry.digest.hex() for entry in entries if entry.repeat
+    }
+    listed = shop.run(SALES, "record", "list", "P-1")["records"]
+    assert sum(one["entry"]["repeat"] for one in listed if one["entry"]["record"] == "0x" + record.hex()) == 1
+    again = shop.run(SALES, "record", "add", shop.write(CONTRACT | {"contract_id": key}), status=1)
+    assert again["error"] == "RecordExists"
 
 
 def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done):

@@ -54,6 +54,33 @@ def test_the_newest_record_of_a_kind_about_a_product(ledger):
     assert ledger.index.latest_record([ZERO], subject_id("P")) is None
 
 
+def test_of_a_record_appended_twice_the_first_counts(ledger):
+    """Two tools that did not know of each other: the other one's entry is there, marked, and leads nowhere."""
+    again = LedgerEntry(record_id("k", "1"), subject_id("R"), None, b"\x63" * 32)
+    ledger.block(appended(SALES, 3, [again, entry(5)], DRAWING))
+    index = ledger.index
+    found = index.record(again.record)
+    assert [(one.digest[-1], one.repeat) for one in found] == [(1, False), (99, True)]
+    assert index.subjects_of_record(again.record) == (subject_id("P"),)
+    assert [one.repeat for one in index.records_of(subject_id("R"))] == [True]
+    assert index.latest_record([ORDER, DRAWING], subject_id("R")) is None
+    assert index.repeats_in(found[1].appended.tx_hash) == {again.record}
+    assert index.repeats_in(found[0].appended.tx_hash) == frozenset()
+
+
+def test_what_another_department_has_under_the_key_is_no_repeat(ledger):
+    ledger.block(appended(DESIGN, 1, [entry(1)]))
+    assert [one.repeat for one in ledger.index.record(record_id("k", "1"))] == [False, False]
+
+
+def test_a_record_about_two_products_repeats_nothing(ledger):
+    digest = b"\x11" * 32
+    both = [LedgerEntry(record_id("k", "8"), subject_id(name), None, digest) for name in "PQ"]
+    other = LedgerEntry(record_id("k", "8"), subject_id("P"), None, b"\x12" * 32)
+    ledger.block(appended(SALES, 3, [*both, other]))
+    assert [one.repeat for one in ledger.index.record(record_id("k", "8"))] == [False, False, True]
+
+
 def test_departments_with_their_chains_and_members(ledger):
     sales = ledger.index.department_by_name(1, "Sales")
     assert (sales.id, sales.count, sales.head) == (SALES, 3, HEAD)
