@@ -14,6 +14,9 @@ from chromatrace.cli.workspace import Workspace
 
 channel_option = click.option("--channel", required=True, help="Log that the readings go to, one for each gateway.")
 
+_PATIENCE_S = 30.0
+"""For how long `--once` waits for a server that is away."""
+
 _SHOWN = 20
 """Refused rows that people are shown."""
 
@@ -105,6 +108,13 @@ def file(
 @click.option("--source", help="Who measured. Needed with --node; else the server's object name.")
 @click.option("--history", is_flag=True, help="First fetch all that the server still has of tags that are new to us.")
 @click.option("--once", is_flag=True, help="End when the server says that it has finished.")
+@click.option(
+    "--give-up",
+    "give_up_s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="End with an error when the server was away for so long. Default: 30 with --once, else never.",
+)
 @click.option("--user", help="User name; its password comes from CHROMATRACE_OPCUA_PASSWORD or is asked for.")
 @click.option("--certificate", type=click.Path(path_type=Path, exists=True), help="Our certificate: encrypts.")
 @click.option("--private-key", type=click.Path(path_type=Path, exists=True), help="Its private key.")
@@ -119,6 +129,7 @@ def opcua(
     source: str | None,
     history: bool,
     once: bool,
+    give_up_s: float | None,
     user: str | None,
     certificate: Path | None,
     private_key: Path | None,
@@ -126,6 +137,7 @@ def opcua(
 ) -> None:
     """Subscribe to the OPC UA server at URL until Ctrl-C.
 
+    A server that is away is asked again, ever less often; what is the matter is said when it changes.
     After an interruption the gap is fetched from the server's history and marked as replayed; nothing is taken twice.
     """
     from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
@@ -138,6 +150,7 @@ def opcua(
         source=source,
         since_ns=0 if history else None,
         once=once,
+        give_up_s=_PATIENCE_S if give_up_s is None and once else give_up_s,
         security=OpcUaSecurity(
             user=user, password=_opcua_password(user), certificate=certificate, private_key=private_key
         ),

@@ -39,15 +39,18 @@ class OpcUaGateway:
         self._writer = Writer(spool, settings.channel, self.statistics)
         self._keys: list[TagKey] = []
         self._stop = asyncio.Event()
+        self._told = ""
 
     async def run(self, stop: asyncio.Event) -> Statistics:
         """Runs until `stop` is set; with `once` in the settings, until the server has finished and all is spooled.
 
-        What had arrived when it was stopped is written first. A server that is away is waited for. Raises
-        `InvalidInput` or `NotAuthorised` where the settings do not fit the server, `SpoolCorrupt`, and
+        What had arrived when it was stopped is written first. A server that is away is waited for, and what is the
+        matter is logged when it changes. Raises `ServerUnavailable` where it is away for longer than the settings
+        allow, `InvalidInput` or `NotAuthorised` where they do not fit the server, `SpoolCorrupt`, and
         `SpoolUnavailable` where the spool cannot be written when it is stopped.
         """
         self._stop = stop
+        away_since = time.monotonic()
         pause_s, longest_s = self.settings.backoff_s
         while not stop.is_set():
             connects = self.statistics.connects
@@ -57,16 +60,36 @@ class OpcUaGateway:
                         break
             except (ServerUnavailable, *CONNECTION_ERRORS) as error:
                 self.statistics.failed_attempts += self.statistics.connects == connects
-                self.statistics.last_error = str(error) or type(error).__name__
-                _logger.warning("%s; trying again", self.statistics.last_error)
+                self._trouble(getattr(error, "message", "") or str(error) or type(error).__name__)
             finally:
                 self.statistics.connected = False
             if self.statistics.connects > connects:
-                pause_s = self.settings.backoff_s[0]
+                pause_s, away_since = self.settings.backoff_s[0], time.monotonic()
             # A share of chance, so that many gateways do not come back to a restarted server at the same moment.
-            await _wait(stop, pause_s * random.uniform(0.5, 1.0))  # noqa: S311
+            await _wait(stop, min(pause_s * random.uniform(0.5, 1.0), self._patience_s(away_since)))  # noqa: S311
             pause_s = min(2 * pause_s, longest_s)
         return self.statistics
+
+    def _trouble(self, reason: str) -> None:
+        self.statistics.last_error = reason
+        if reason != self._told:
+            _logger.warning("%s; trying again, ever less often", reason)
+        self._told = reason
+
+    def _patience_s(self, away_since: float) -> float:
+        """For how long the server may still be away. Raises `ServerUnavailable` where that is over."""
+        limit_s = self.settings.give_up_s
+        if limit_s is None:
+            return float("inf")
+        left_s = away_since + limit_s - time.monotonic()
+        if left_s <= 0:
+            raise ServerUnavailable(
+                f"{self.settings.url} was away for {limit_s:g} s, {self.statistics.taken:,} readings taken before: "
+                f"{self.statistics.last_error}",
+                field="url",
+                hint="is the server running? run this again then: it goes on where it stopped",
+            )
+        return left_s
 
     async def _serve(self, session: Session) -> bool:
         """Serves one connection; whether the gateway is done. Raises what `CONNECTION_ERRORS` names when it is lost."""
@@ -92,7 +115,13 @@ class OpcUaGateway:
         self.statistics.reconnects += self.statistics.connects > 0
         self.statistics.connects += 1
         self.statistics.connected = True
-        _logger.info("%s: %d tags subscribed", self.settings.url, len(self._keys))
+        _logger.log(
+            logging.WARNING if self._told else logging.INFO,
+            "%s: %d tags subscribed",
+            self.settings.url,
+            len(self._keys),
+        )
+        self._told = ""
         return await self._take(session, buffer)
 
     async def _take(self, session: Session, buffer: Buffer) -> bool:

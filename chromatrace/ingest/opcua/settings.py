@@ -51,6 +51,7 @@ class OpcUaSettings:
     history_page           values asked for in one HistoryRead
     timeout_s              of one request
     backoff_s              first and longest pause before connecting again
+    give_up_s              end where the server has been away for so long; None: wait for it for ever
     """
 
     url: str
@@ -67,6 +68,7 @@ class OpcUaSettings:
     history_page: int = 5_000
     timeout_s: float = 10.0
     backoff_s: tuple[float, float] = (0.2, 30.0)
+    give_up_s: float | None = None
     security: OpcUaSecurity = OpcUaSecurity()
 
     def __post_init__(self) -> None:
@@ -87,6 +89,8 @@ class OpcUaSettings:
         for name in ("publishing_interval_ms", "timeout_s"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InvalidInput(f"more than 0 is needed, got {getattr(self, name)}", field=name)
+        if self.give_up_s is not None and not 0 < self.give_up_s < float("inf"):
+            raise InvalidInput(f"more than 0 is needed, got {self.give_up_s}", field="give_up_s")
         first, longest = self.backoff_s
         if not 0 < first <= longest < float("inf"):
             raise InvalidInput(f"0 < first <= longest is needed, got {self.backoff_s}", field="backoff_s")

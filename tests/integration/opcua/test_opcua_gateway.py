@@ -13,10 +13,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asyncua import Server, ua
+from click.testing import CliRunner
 from opcua_proxy import CuttingProxy
 
+from chromatrace.cli import main
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.ingest.opcua import BackgroundGateway, OpcUaGateway, OpcUaSettings
+from chromatrace.ingest.opcua.session import ServerUnavailable
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant.process import PlantProcess
 
@@ -206,7 +209,30 @@ def test_without_history_a_gap_is_reported_and_live_values_go_on(loop, press, sp
     assert gaps[0].reason == "the server's history does not have the present value"
 
 
-def test_a_server_that_is_away_is_waited_for(spool):
+NOBODY = "opc.tcp://127.0.0.1:1/nobody"
+
+
+def test_a_server_that_stays_away_ends_it_and_is_told_once(spool, caplog):
+    settings = OpcUaSettings(NOBODY, "shop", once=True, give_up_s=0.6, backoff_s=(0.02, 0.1))
+    with BackgroundGateway(settings, spool) as gateway:
+        with pytest.raises(ServerUnavailable, match=f"{NOBODY} was away for 0.6 s, 0 readings") as refused:
+            gateway.wait(30)
+        gateway._error = None
+    assert refused.value.field == "url"
+    assert gateway.statistics.failed_attempts > 3
+    told = [record.getMessage() for record in caplog.records if record.name.endswith("opcua.gateway")]
+    assert len(told) == 1
+    assert told[0].startswith(f"{NOBODY} does not answer")
+
+
+def test_the_command_gives_up_on_a_server_that_is_not_there(tmp_path):
+    words = ["--data", str(tmp_path), "ingest", "opcua", NOBODY, "--channel", "shop", "--once", "--give-up", "0.3"]
+    answer = CliRunner().invoke(main, words)
+    assert answer.exit_code == 1
+    assert f"url: {NOBODY} was away for 0.3 s" in answer.stderr
+
+
+def test_a_server_that_is_away_is_waited_for(spool, caplog):
     """Killed and started again at the same port: the gateway comes back by itself."""
     arguments = ("--plant", "engineer-to-order", "--time-factor", "100", "--start", "2024-05-01T00:00:00Z")
     with PlantProcess(*arguments) as first:
@@ -221,6 +247,9 @@ def test_a_server_that_is_away_is_waited_for(spool):
             with PlantProcess(*arguments, "--endpoint", url):
                 wait_until(lambda: max(r.source_time_ns for r in spool.entries("shop")) > newest)
             assert gateway.statistics.reconnects == 1
+    told = [record.getMessage() for record in caplog.records if record.name.endswith("opcua.gateway")]
+    assert len(set(told)) == len(told), "said twice"
+    assert "tags subscribed" in told[-1]
     identities = [(r.source, r.tag, r.source_time_ns) for r in spool.entries("shop")]
     assert len(set(identities)) == len(identities)
 
