@@ -8,9 +8,15 @@ import click
 
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.errors import InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.serials import SerialRange
+
+ahead_option = click.option(
+    "--ahead",
+    is_flag=True,
+    help="Before the lot is registered, or without a chain; until it is, a scan finds nothing.",
+)
 
 
 @click.group()
@@ -23,10 +29,13 @@ def qr() -> None:
 @click.argument("lot")
 @click.option("--serial", help="One unit instead of the whole batch.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help=".svg or .png")
+@ahead_option
 @json_option
 @click.pass_obj
-def code(workspace: Workspace, gtin: str, lot: str, serial: str | None, output: Path, as_json: bool) -> None:
-    """Write one QR code. The base URL is --base-url."""
+def code(
+    workspace: Workspace, gtin: str, lot: str, serial: str | None, output: Path, ahead: bool, as_json: bool
+) -> None:
+    """Write one QR code of a registered lot, or of one to come (--ahead). The base URL is --base-url."""
     from chromatrace.identity.digital_link import uri_for_batch, uri_for_unit
     from chromatrace.identity.qr import encode
 
@@ -35,6 +44,8 @@ def code(workspace: Workspace, gtin: str, lot: str, serial: str | None, output: 
     uri = uri_for_batch(base, key) if serial is None else uri_for_unit(base, key, Serial(serial))
     made = encode(uri)
     _require_suffix(output, ".svg", ".png")
+    if not ahead:
+        _require_registered(workspace, key)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(made.svg() if output.suffix == ".svg" else made.png())
     emit(as_json, {"uri": uri, "file": output})
@@ -48,6 +59,7 @@ def code(workspace: Workspace, gtin: str, lot: str, serial: str | None, output: 
 @click.option("--width", default=6, show_default=True, type=click.IntRange(1, 20), help="Digits of a serial.")
 @click.option("--title", default="", help="Product name, printed on each label.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PDF file.")
+@ahead_option
 @json_option
 @click.pass_obj
 def labels(
@@ -59,13 +71,16 @@ def labels(
     width: int,
     title: str,
     output: Path,
+    ahead: bool,
     as_json: bool,
 ) -> None:
-    """Write a printable A4 label sheet for a range of serials."""
+    """Write a printable A4 label sheet for a range of serials of a registered lot, or of one to come (--ahead)."""
     from chromatrace.identity.labels import label_sheet
 
     _require_suffix(output, ".pdf")
     key, serials = BatchKey.parse(gtin, lot), SerialRange(first, count, width)
+    if not ahead:
+        _require_registered(workspace, key)
     with progress("drawing labels", total=count, hidden=as_json) as show:
         sheet = label_sheet(workspace.settings.base_url, key, serials, title=title, progress=lambda done, _: show(done))
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +97,21 @@ def read(photo: Path, as_json: bool) -> None:
 
     link = read_link(photo.read_bytes())
     emit(as_json, {"uri": link.uri, "elements": {element.ai: element.value for element in link.elements()}})
+
+
+def _require_registered(workspace: Workspace, key: BatchKey) -> None:
+    """Raises `NotFound` for a lot that the chain does not have: its codes would lead to nothing."""
+    try:
+        registered = workspace.reader.read("BatchRegistry", "batch", key.batch_id)["state"]
+    except Unavailable as error:
+        hint = "name the --rpc-url of the chain, or mint ahead of registration without asking it: --ahead"
+        raise type(error)(error.message, field=error.field, hint=hint) from error
+    if not registered:
+        raise NotFound(
+            f"no batch {key} is registered on this chain: a scan of its codes would find nothing",
+            field="lot",
+            hint="`chromatrace batch register` first; where labels are printed before that: --ahead",
+        )
 
 
 def _require_suffix(output: Path, *suffixes: str) -> None:

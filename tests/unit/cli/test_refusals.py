@@ -156,7 +156,10 @@ def test_a_long_address_is_not_folded(nowhere):
 
 def test_a_missing_folder_of_a_code_is_made(nowhere, tmp_path):
     output = tmp_path / "new" / "code.svg"
-    answer = CliRunner().invoke(main, [*nowhere, "qr", "code", "09521234543213", "L1", "-o", str(output)])
+    words = ["qr", "code", "09521234543213", "L1", "-o", str(output)]
+    unasked = CliRunner().invoke(main, [*nowhere, *words])
+    assert (unasked.exit_code, output.parent.exists(), "--ahead" in unasked.stderr) == (1, False, True)
+    answer = CliRunner().invoke(main, [*nowhere, *words, "--ahead"])
     assert (answer.exit_code, output.exists()) == (0, True)
 
 
