@@ -68,13 +68,21 @@ def operator() -> Operator:
     if visitor is None:
         raise LoginNeeded("this page is for operators of the consortium", hint="log in to see it")
     try:
-        organisation = here.chain.authorise(visitor.address)
-    except RightsEnded as ended:
+        organisation = authorise(here, visitor.address)
+    except RightsEnded:
         here.logins.end_all(visitor.address)
-        raise _with_name(here.index, ended) from ended
+        raise
     found = Operator(visitor.address, visitor.account, organisation, here.chain.roles_of(visitor.address))
     g.operator = found
     return found
+
+
+def authorise(here: Portal, address: str) -> int:
+    """The organisation for which `address` acts now. Raises `RightsEnded`, naming it, and `RightsUnknown`."""
+    try:
+        return here.chain.authorise(address)
+    except RightsEnded as ended:
+        raise _with_name(here.index, ended) from ended
 
 
 def _with_name(index: Index, ended: RightsEnded) -> RightsEnded:

@@ -13,9 +13,14 @@ _LAST = 253_402_300_799
 """The last second of the year 9999."""
 
 
+def endless(seconds: int) -> bool:
+    """Whether a validity does not end (in years of four digits)."""
+    return seconds > _LAST
+
+
 def plain_time(seconds: int) -> str:
     """As in "22 Nov 2026, 05:04 UTC"; a validity that does not end is said to be so."""
-    if seconds > _LAST:
+    if endless(seconds):
         return "no end"
     return datetime.fromtimestamp(seconds, UTC).strftime(_FORMAT)
 
@@ -54,3 +59,4 @@ def register_filters(app: Flask) -> None:
     for function in (plain_time, iso_time, plain_rfc3339, short_hash, tag_words, unit_words):
         app.add_template_filter(function, function.__name__)
     app.add_template_filter(number_words, "number")
+    app.add_template_test(endless, "endless")

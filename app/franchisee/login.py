@@ -12,7 +12,7 @@ from app.answers import local_path
 from app.config import PortalConfig
 from app.errors import LoginRefused, RightsEnded
 from app.logins import Visitor
-from app.portal import now_s, portal
+from app.portal import authorise, now_s, portal
 from app.wallet import utc_now
 
 
@@ -66,5 +66,5 @@ def wallet_login() -> Any:
 def _begin(visitor: Visitor) -> None:
     """Rights first: without them there is no session at all."""
     here = portal()
-    here.chain.authorise(visitor.address)
+    authorise(here, visitor.address)
     here.logins.start(visitor, now_s())

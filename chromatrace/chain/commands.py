@@ -15,10 +15,8 @@ from chromatrace.crypto.eip712 import Inspection
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gln, Gtin
-from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Scope, Stage
+from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, SalesChannel, Scope, Stage
 
-FOR_EVER = (1 << 64) - 1
-"""A validity that does not end."""
 _ZERO = bytes(32)
 
 

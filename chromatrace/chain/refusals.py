@@ -13,6 +13,7 @@ from chromatrace.chain.refusal_texts import ENTRIES
 from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.ledger_entries import DepartmentRight
 from chromatrace.domain.rights import (
+    FOR_EVER,
     BatchState,
     Role,
     RouteKind,
@@ -80,6 +81,8 @@ def _mask(kind: type[Role] | type[Scope] | type[DepartmentRight], value: int) ->
 
 
 def _time(seconds: int) -> str:
+    if seconds == FOR_EVER:
+        return "no end"
     try:
         return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (OverflowError, ValueError, OSError):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from chromatrace.cli.options import plant_option
-from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.output import emit, err, json_option, moment
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import NotFound
 
@@ -66,7 +65,8 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
         for record in records:
             entry = record["entry"]
             title = record["kind"] or "unknown kind"
-            click.echo(f"block {entry.appended.block_number:>6}  {record['department']:<24} {title:<16}")
+            mark = "  REPEAT, does not count" if entry.repeat else ""
+            click.echo(f"block {entry.appended.block_number:>6}  {record['department']:<24} {title:<16}{mark}")
         if truncated:
             err.print("truncated: there is more, or older batches were not searched for a serial", style="yellow")
 
@@ -151,4 +151,4 @@ def _readable(workspace: Workspace, departments: Iterable[bytes]) -> list[bytes]
 def _moment(seconds: int | None) -> str:
     if seconds is None:
         return "no estimate"
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    return moment(seconds)

@@ -1,4 +1,4 @@
-"""Gas for new addresses: given on development chains, asked for on others."""
+"""Gas for new operators: given on development chains, asked for on others."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
 
 
 def fund_or_say_who_must(workspace: Workspace, address: str) -> bool:
-    """Whether a new address was given gas, told on standard error; where not, what is to be done."""
+    """Whether an address has gas. One that has none is given some; where that cannot be, what is to be done is told
+    on standard error."""
     try:
+        if int(workspace.rpc.call("eth_getBalance", address, "latest"), 16):
+            return True
         fund(workspace, address)
     except Unavailable:
         err.print(f"[yellow]no gas yet[/] no chain answers now: `chromatrace key fund {address}` when it runs")

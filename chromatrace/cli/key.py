@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.output import emit, json_option, moment
 from chromatrace.cli.workspace import Workspace
 
 
@@ -64,4 +64,4 @@ def show(workspace: Workspace, as_json: bool) -> None:
         "active": found["active"],
         "valid_until": found["validUntil"],
     }
-    emit(as_json, facts)
+    emit(as_json, facts if as_json else facts | {"valid_until": moment(found["validUntil"])})

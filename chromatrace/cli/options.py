@@ -16,9 +16,6 @@ from chromatrace.domain.rights import Role, Scope
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FOREVER = 2**64 - 1
-"""Unix seconds: a right without an end."""
-
 
 def batch_argument(command: Command) -> Command:
     """Adds the arguments GTIN and LOT, given to the command as `gtin` and `lot`."""

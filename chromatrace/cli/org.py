@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
 
-from chromatrace.cli.options import FOREVER, ROLES, SCOPES
-from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.options import ROLES, SCOPES
+from chromatrace.cli.output import emit, json_option, moment
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, Scope
 
 KINDS = click.Choice([kind.name.lower() for kind in OrganisationKind if kind])
-until_option = click.option("--valid-until", default=FOREVER, type=int, help="Last Unix second. Default: no end.")
+until_option = click.option("--valid-until", default=FOR_EVER, type=int, help="Last Unix second. Default: no end.")
 
 
 def organisation_number(workspace: Workspace, gln: str) -> int:
@@ -34,13 +35,14 @@ def org() -> None:
 @json_option
 @click.pass_obj
 def list_(workspace: Workspace, as_json: bool) -> None:
-    """List organisations."""
+    """List organisations: number, GLN, kind, state, until when it belongs, name."""
     found = workspace.index.organisations()
 
     def human() -> None:
         for one in found:
-            state = "active" if one.active else "SUSPENDED"
-            click.echo(f"{one.id:>4}  {one.gln}  {one.kind.name.lower():<12}  {state:<9}  {one.name}")
+            state = "active" if one.holds_at(int(time.time())) else "ENDED" if one.active else "SUSPENDED"
+            kind, until = one.kind.name.lower(), moment(one.valid_until)
+            click.echo(f"{one.id:>4}  {one.gln}  {kind:<12}  {state:<9}  {until:<20}  {one.name}")
         if not found:
             click.echo("no organisations yet: `chromatrace org register` adds one")
 
@@ -91,9 +93,17 @@ def change(workspace: Workspace, gln: str, roles: Role, valid_until: int, as_jso
 @json_option
 @click.pass_obj
 def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_until: int, as_json: bool) -> None:
-    """Let the address OPERATOR act for an organisation. Only the registrar or the organisation's administrator."""
+    """Let the address OPERATOR act for an organisation. Only the registrar or the organisation's administrator.
+
+    An operator pays gas for what it does: on a development chain an address without any is given 1 ether, elsewhere
+    whoever keeps the organisation's money sends it some.
+    """
+    from chromatrace.cli.funding import fund_or_say_who_must
+
     number = organisation_number(workspace, gln)
-    _write(workspace, as_json, "appointOperator", operator, number, int(roles), valid_until)
+    receipt = workspace.chain.send("Consortium", "appointOperator", operator, number, int(roles), valid_until)
+    funded = fund_or_say_who_must(workspace, operator)
+    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number, "has_gas": funded})
 
 
 @org.command()

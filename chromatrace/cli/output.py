@@ -7,6 +7,7 @@ import enum
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from rich.text import Text
 
 from chromatrace.domain.errors import ChromaTraceError, Unavailable
 from chromatrace.domain.identifiers import Gln, Gtin, Lot, Serial, Sscc
+
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999."""
 
 err = Console(stderr=True)
 out = Console()
@@ -52,6 +56,13 @@ def _plain(value: Any) -> Any:
     if value is None or type(value) in (str, int, float, bool):
         return value
     return _plain(jsonable(value))
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds for people; a validity that does not end is said to be so."""
+    if seconds > _LAST_SECOND:
+        return "no end"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def dump(value: Any) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
+FOR_EVER = (1 << 64) - 1
+"""Unix seconds of a validity that does not end."""
+
 
 class Role(IntFlag):
     """What an operator may do (`Roles` in `contracts/libraries/Rights.sol`)."""

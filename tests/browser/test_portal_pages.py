@@ -379,13 +379,17 @@ def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
     world.submit(REGISTRAR, commands.suspend_organisation(3))
     try:
         page = desk.get("/partners/")
+        form = _log_in(portal_app.test_client(), world.shop_account)
+        by_wallet = _log_in_by_wallet(portal_app.test_client(), world, SHOP)
     finally:
         world.submit(REGISTRAR, Call("Consortium", "reinstateOrganisation", (3,)))
-    assert page.status_code == 401
+    assert (page.status_code, form.status_code, by_wallet.status_code) == (401, 401, 401)
     said = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
     assert said.startswith("The consortium does not authorise this operator: ")
-    assert said.endswith(" is suspended.")
-    assert "organisation 3" not in said
+    assert said.endswith(f"{world.index.organisation(3).name} is suspended.")
+    for answer in (page.text, form.text, by_wallet.json["message"]):
+        assert " is suspended" in answer
+        assert "organisation 3" not in answer
 
 
 def test_an_operator_without_rights_cannot_log_in_by_wallet(client, world):

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from chromatrace.chain.signer import DevKeyWarning, DevSigner, dev_signer
-from chromatrace.cli.options import FOREVER
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, Scope
 
 PANE = Gtin("09521234543213")
 
@@ -97,7 +96,7 @@ class Cast:
                 member.kind,
                 int(member.gln),
                 int(member.permitted),
-                FOREVER,
+                FOR_EVER,
                 member.name,
             )
             number = receipt.event("OrganisationRegistered").args["organisation"]
@@ -105,11 +104,11 @@ class Cast:
             transactions.append(receipt.tx)
             for actor, roles in member.operators.items():
                 address = self.signers[actor].address
-                appointed = registrar.send("Consortium", "appointOperator", address, number, int(roles), FOREVER)
+                appointed = registrar.send("Consortium", "appointOperator", address, number, int(roles), FOR_EVER)
                 transactions.append(appointed.tx)
         scopes = Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY
         granted = self.acting(Actor.PLANT).chain.send(
-            "Consortium", "grantReadScopes", self.numbers[FRANCHISEE.gln], [int(PANE)], int(scopes), FOREVER
+            "Consortium", "grantReadScopes", self.numbers[FRANCHISEE.gln], [int(PANE)], int(scopes), FOR_EVER
         )
         return [*transactions, granted.tx]
 
@@ -118,4 +117,4 @@ class Cast:
         self._workspace.rpc.call("anvil_setBalance", address, hex(10**18))
         registrar = self.acting(Actor.REGISTRAR).chain
         number = self.numbers[member.gln]
-        return registrar.send("Consortium", "appointOperator", address, number, int(roles), FOREVER).tx
+        return registrar.send("Consortium", "appointOperator", address, number, int(roles), FOR_EVER).tx

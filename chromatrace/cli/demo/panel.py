@@ -20,13 +20,12 @@ import orjson
 from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli.demo.cast import LABORATORY, MAKER, Actor, Cast
 from chromatrace.cli.inspector import CONTRACT, rule_values
-from chromatrace.cli.options import FOREVER
 from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.sealed_answer import desk_id
 from chromatrace.domain.documents import InspectionEvidence
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.evidence import Instrument
-from chromatrace.domain.rights import Role, Stage
+from chromatrace.domain.rights import FOR_EVER, Role, Stage
 from chromatrace.quality.rules import Rule
 
 _ACCOUNTS = range(10, 15)
@@ -57,7 +56,7 @@ class Panel:
                 warnings.simplefilter("ignore", DevKeyWarning)
                 address = dev_signer(account, workspace.chain_id).address
             workspace.rpc.call("anvil_setBalance", address, hex(10**18))
-            sent = registrar.send("Consortium", "appointOperator", address, laboratory, int(Role.INSPECTOR), FOREVER)
+            sent = registrar.send("Consortium", "appointOperator", address, laboratory, int(Role.INSPECTOR), FOR_EVER)
             self.transactions += [sent.tx, plant.send(CONTRACT, "enrol", address, 1_000, digest).tx]
         for account, accuracy in zip(_ACCOUNTS, _ACCURACIES, strict=True):
             self._start(account, accuracy)

@@ -1,6 +1,7 @@
 """Organisations, policies and batches from the command line: what the chain refuses leaves nothing behind."""
 
 import json
+import re
 
 import pytest
 
@@ -67,6 +68,43 @@ def test_what_an_organisation_may_give_can_be_changed(site):
     assert "the registrar can permit more" in site(*appoint, status=1).stderr
     site("org", "change", "9521234510000", "--roles", "producer,gateway,admin,inspector")
     site(*appoint)
+
+
+def test_a_new_operator_has_gas_on_a_development_chain_and_gets_it_once(site):
+    address = "0x" + "5a" * 20
+    appoint = ("org", "appoint", address, "9521234500001", "--roles", "gateway", "--json")
+    for _ in range(2):
+        assert json.loads(site(*appoint).stdout)["has_gas"] is True
+        assert int(site.node.rpc().call("eth_getBalance", address, "latest"), 16) == 10**18
+
+
+def test_a_validity_without_end_is_told_as_that(site):
+    shown, listed = site("key", "show", account=2).stdout, site("org", "list").stdout
+    assert re.search(r"valid until +no end", shown)
+    assert re.search(r"9521234500001  manufacturer  active     no end +Example Works 2", listed)
+    assert str(2**64 - 1) not in shown + listed
+    assert json.loads(site("key", "show", "--json", account=2).stdout)["valid_until"] == 2**64 - 1
+
+
+def test_codes_of_a_lot_that_is_not_registered_are_minted_only_ahead(site, document, tmp_path):
+    code, sheet = tmp_path / "code.svg", tmp_path / "sheet.pdf"
+    words = (
+        ("qr", "code", "09521234543213", "R-9", "-o", code),
+        ("qr", "labels", "09521234543213", "R-9", "--count", "2", "-o", sheet),
+    )
+    for one in words:
+        refused = site(*one, status=1).stderr
+        assert "no batch 09521234543213/R-9 is registered on this chain" in refused
+        assert "--ahead" in refused
+    assert not code.exists()
+    assert not sheet.exists()
+    site(*words[0], "--ahead")
+    ahead = code.read_bytes()
+    site("batch", "register", document("R-9"), account=2)
+    for one in words:
+        site(*one)
+    assert code.read_bytes() == ahead
+    assert sheet.stat().st_size > 1000
 
 
 def test_the_policy_of_a_stage_can_be_set(site):
