@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -155,6 +156,8 @@ def opcua(
             user=user, password=_opcua_password(user), certificate=certificate, private_key=private_key
         ),
     )
+    # Its library reports a lost connection by tracebacks, again and again; the gateway says what is the matter.
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())

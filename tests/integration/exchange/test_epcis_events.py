@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+import urllib.request
 
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
+from waitress import create_server
 
 from app import PortalConfig, create_app
 from app.epcis import views
@@ -13,18 +17,35 @@ from app.rights import Operator
 from chromatrace.domain.rights import Role
 
 
-@pytest.fixture(scope="module")
-def app(works):
+def portal(works, base_url):
     settings = works.outer.settings
     return create_app(
         PortalConfig(
             data_folder=settings.data,
             rpc_url=settings.rpc_url,
             manifest_path=works.manifest_path,
-            base_url=settings.base_url,
+            base_url=base_url,
             api_limit="100000 per minute",
         )
     )
+
+
+@pytest.fixture(scope="module")
+def app(works):
+    return portal(works, works.outer.settings.base_url)
+
+
+@pytest.fixture
+def served(works):
+    """A portal that answers at its own base URL, and that URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    made = portal(works, f"http://127.0.0.1:{port}")
+    server = create_server(made, host="127.0.0.1", port=port, threads=2)
+    threading.Thread(target=server.run, daemon=True).start()
+    yield made, f"http://127.0.0.1:{port}"
+    server.close()
 
 
 @pytest.fixture
@@ -152,7 +173,7 @@ def follow(app, vectors_dir):
 
 @pytest.mark.parametrize("link_type", ["gs1:epcis", "https://gs1.org/voc/epcis"])
 def test_a_code_leads_to_the_events_of_its_goods(works, app, follow, exported, link_type):
-    """Of a lot, of a unit of it, and of the product line: `?linkType=gs1:epcis`, as the linkset has it."""
+    """Of a lot and of the product line: `?linkType=gs1:epcis`, as the linkset has it."""
     works.outer.index.head()
     lot = lot_of(works, "fresh")
     path = lot.removeprefix(works.outer.settings.base_url)
@@ -183,3 +204,49 @@ def test_nobody_is_led_to_events_of_goods_that_nobody_registered(works, app):
         assert "Link" not in client.get(path).headers
     unit = client.get("/01/09521234543213/10/NOPE/21/7?linkType=gs1:nonsense", headers={"Accept": "application/json"})
     assert (unit.status_code, unit.json["field"]) == (400, "linkType")
+
+
+def fetched(url, **headers):
+    """Where a client ends that follows redirections, and the JSON there."""
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+        return answer.url, json.load(answer)
+
+
+def test_a_client_follows_the_code_of_a_unit_to_its_events(works, served, monkeypatch):
+    """Over HTTP: what the chain says of its lot, what was captured of the unit itself, nothing of its neighbour."""
+    made, base = served
+    works.outer.index.head()
+    lot = f"{base}/01/09521234543213/10/{works.keys['fresh'].lot}"
+    monkeypatch.setattr(views, "operator", lambda: Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
+    monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
+    scanned = [
+        {
+            "type": "ObjectEvent",
+            "action": "OBSERVE",
+            "eventID": f"urn:uuid:0d1f4fae-7dec-11d0-a765-{number:012d}",
+            "eventTime": "2026-11-22T10:00:00Z",
+            "eventTimeZoneOffset": "+00:00",
+            "bizStep": "retail_selling",
+            "epcList": [f"{lot}/21/{number:06d}"],
+        }
+        for number in (7, 8)
+    ]
+    document = {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-11-22T10:00:00Z",
+        "epcisBody": {"eventList": scanned},
+    }
+    assert made.test_client().post("/epcis/v2/capture?visibility=public", json=document).status_code == 202
+    unit = f"{lot}/21/000007"
+    at, linkset = fetched(unit, Accept="application/linkset+json")
+    assert at == linkset["linkset"][0]["anchor"] == unit
+    (link,) = linkset["linkset"][0]["https://gs1.org/voc/epcis"]
+    at, answer = fetched(link["href"], Accept=link["type"])
+    events = answer["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    redirected_to, again = fetched(f"{unit}?linkType=gs1:epcis")
+    assert (redirected_to, again["epcisBody"]) == (at, answer["epcisBody"])
+    assert [event for event in events if event["eventTime"] == "2026-11-22T10:00:00Z"] == scanned[:1]
+    assert {event["type"] for event in events} == {"ObjectEvent", "TransformationEvent"}
+    assert all(f"/10/{works.keys['fresh'].lot}" in json.dumps(event) for event in events)

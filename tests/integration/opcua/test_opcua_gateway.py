@@ -246,8 +246,8 @@ def test_a_server_that_is_away_is_waited_for(spool, caplog):
             newest = max(r.source_time_ns for r in spool.entries("shop"))
             with PlantProcess(*arguments, "--endpoint", url):
                 wait_until(lambda: max(r.source_time_ns for r in spool.entries("shop")) > newest)
+                told = [record.getMessage() for record in caplog.records if record.name.endswith("opcua.gateway")]
             assert gateway.statistics.reconnects == 1
-    told = [record.getMessage() for record in caplog.records if record.name.endswith("opcua.gateway")]
     assert len(set(told)) == len(told), "said twice"
     assert "tags subscribed" in told[-1]
     identities = [(r.source, r.tag, r.source_time_ns) for r in spool.entries("shop")]
