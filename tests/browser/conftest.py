@@ -48,6 +48,21 @@ def world(tmp_path_factory):
         built.close()
 
 
+@pytest.fixture(scope="module")
+def portal_app(world):
+    limits = {"login_limit": "1000 per minute", "account_limit": "1000 per minute"}
+    from portal_client import BASE
+
+    from app import create_app
+
+    return create_app(world.config(BASE, **limits), world.spool)
+
+
+@pytest.fixture
+def client(portal_app):
+    return portal_app.test_client()
+
+
 @dataclass(frozen=True)
 class Served:
     """A portal that answers at `url`."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from forging import MUTATIONS, failing, texts, without
 from route_line import Line
-from test_proof_bundle import MUTATIONS, failing, texts, without
 from works import MAKER, Works
 
 from chromatrace.chain.devnode import DevNode

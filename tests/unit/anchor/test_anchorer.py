@@ -7,77 +7,18 @@ import sys
 import threading
 
 import pytest
+from anchoring import START, Board, readings, root_of
 
-from chromatrace.anchor import Anchorer, HeadStore, ReadingProof, TreeHead
+from chromatrace.anchor import Anchorer, ReadingProof, TreeHead
 from chromatrace.anchor.errors import (
     HeadConflict,
-    HeadsCorrupt,
-    HeadsUnavailable,
     NotAnchoredYet,
     SpoolDiffers,
     UnknownReading,
 )
 from chromatrace.domain.errors import InvalidInput, Unavailable
-from chromatrace.domain.reading import Reading
 from chromatrace.ingest.spool import Spool
-from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.errors import EntryRefused, ProofRefused
-from chromatrace.merkle.log import leaf_hash, root, verify_consistency
-
-START = 1_767_225_600_000_000_000
-
-
-class Board:
-    """A publisher that keeps what it is given, and can be away."""
-
-    def __init__(self):
-        self.heads = []
-        self.away = False
-
-    def publish(self, head):
-        if self.away:
-            raise Unavailable("no chain answers")
-        self.heads.append(head)
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-def readings(start, stop):
-    return [
-        Reading("SP-201", "p", START + number, START + 9, number / 7, "Pa", 0, number) for number in range(start, stop)
-    ]
-
-
-def root_of(some):
-    return root(leaf_hash(encode_reading(one)) for one in some)
-
-
-@pytest.fixture
-def spool(tmp_path):
-    with Spool(tmp_path / "spool.db") as spool:
-        yield spool
-
-
-@pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def anchorer(spool, board, clock, tmp_path):
-    with Anchorer(spool, board, tmp_path / "log.db", every_count=100, every_s=60, clock=clock) as anchorer:
-        yield anchorer
+from chromatrace.merkle.log import verify_consistency
 
 
 def test_a_head_says_what_is_under_it(anchorer, spool, board):
@@ -295,109 +236,6 @@ def test_options(spool, board, option, value):
     with pytest.raises(InvalidInput) as refusal:
         Anchorer(spool, board, **{option: value})
     assert refusal.value.field == option
-
-
-def test_a_recorded_head_is_never_replaced():
-    store = HeadStore()
-    head = TreeHead("line", 10, b"\1" * 32, 5, 6)
-    store.record(head)
-    store.record(head)
-    for other in (
-        TreeHead("line", 10, b"\2" * 32, 5, 6),
-        TreeHead("line", 10, b"\1" * 32, 4, 6),
-        TreeHead("line", 9, b"\3" * 32, 5, 6),
-    ):
-        with pytest.raises(HeadConflict) as refusal:
-            store.record(other)
-        assert refusal.value.field == "size"
-    store.record(TreeHead("other", 9, b"\3" * 32, 5, 6))
-    assert store.all("line") == [head]
-    assert (store.covering("line", 9), store.covering("line", 10), store.covering("line", 0, published=True)) == (
-        head,
-        None,
-        None,
-    )
-    store.mark_published(head)
-    assert store.covering("line", 0, published=True) == head
-    assert store.unpublished() == [TreeHead("other", 9, b"\3" * 32, 5, 6)]
-    assert store.at("line", 9) is None
-
-
-@pytest.mark.parametrize(
-    ("changed", "field"),
-    [
-        ({"size": 0}, "size"),
-        ({"root": b"short"}, "root"),
-        ({"first_time_ns": 0}, "first_time_ns"),
-        ({"last_time_ns": 4}, "first_time_ns"),
-    ],
-)
-def test_heads_that_no_chain_would_take(changed, field):
-    arguments = {"channel": "line", "size": 1, "root": b"\1" * 32, "first_time_ns": 5, "last_time_ns": 6}
-    with pytest.raises(InvalidInput) as refusal:
-        TreeHead(**(arguments | changed))
-    assert refusal.value.field == field
-
-
-def test_a_file_of_heads_that_is_none(tmp_path):
-    (tmp_path / "log.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(HeadsCorrupt):
-        HeadStore(tmp_path / "log.db")
-    with pytest.raises(HeadsUnavailable):
-        HeadStore(tmp_path / "absent" / "log.db")
-
-
-@pytest.fixture
-def proof(anchorer, spool):
-    spool.append("line", readings(0, 5))
-    anchorer.anchor("line")
-    return anchorer.prove("line", "SP-201", "p", START + 2)
-
-
-def test_a_changed_proof_is_refused(proof):
-    document = proof.as_dict()
-    other = encode_reading(readings(3, 4)[0]).hex()
-    for changed, error in (
-        ({"entry": other}, ProofRefused),
-        ({"entry": document["entry"][:-2]}, EntryRefused),
-        ({"index": 3}, ProofRefused),
-        ({"size": 4}, ProofRefused),
-        ({"root": "00" * 32}, ProofRefused),
-        ({"path": document["path"][::-1]}, ProofRefused),
-        ({"path": document["path"][:-1]}, ProofRefused),
-    ):
-        with pytest.raises(error):
-            ReadingProof.from_dict(document | changed).verify()
-
-
-@pytest.mark.parametrize(
-    ("changed", "field"),
-    [
-        ({"schema": "other/1"}, "schema"),
-        ({"more": 1}, "more"),
-        ({"channel": 1}, "channel"),
-        ({"index": "2"}, "index"),
-        ({"index": True}, "index"),
-        ({"size": -1}, "size"),
-        ({"root": "0xAB"}, "root"),
-        ({"root": "AB"}, "root"),
-        ({"root": "a b"}, "root"),
-        ({"entry": None}, "entry"),
-        ({"path": "00"}, "path"),
-        ({"path": ["00", 5]}, "path[1]"),
-    ],
-)
-def test_documents_that_are_no_proofs(proof, changed, field):
-    with pytest.raises(InvalidInput) as refusal:
-        ReadingProof.from_dict(proof.as_dict() | changed)
-    assert refusal.value.field == field
-
-
-@pytest.mark.parametrize("document", [None, [], "proof"])
-def test_what_is_no_object(document):
-    with pytest.raises(InvalidInput) as refusal:
-        ReadingProof.from_dict(document)
-    assert refusal.value.field == "proof"
 
 
 GATEWAY = """

@@ -1,0 +1,37 @@
+"""Flask's client at the portal of the world: who logs in, and how."""
+
+from __future__ import annotations
+
+import re
+
+from eth_hash.auto import keccak
+from portal_world import GTIN, PASSWORD
+
+BASE = "http://portal.example"
+JSON = {"Accept": "application/json"}
+
+
+def token_of(page):
+    """The token that a form of this page sends."""
+    return re.search(r'(?:name="csrf_token" value|data-csrf)="([^"]+)"', page.text).group(1)
+
+
+def log_in(client, account):
+    form = {"name": account, "password": PASSWORD, "csrf_token": token_of(client.get("/login"))}
+    return client.post("/login", data=form)
+
+
+def log_in_by_wallet(client, world, actor):
+    signer = world.chains[actor].signer
+    token = {"X-CSRFToken": token_of(client.get("/login"))} | JSON
+    challenge = client.post("/login/wallet/challenge", data={"address": signer.address}, headers=token)
+    message = challenge.json["message"]
+    text = message.encode()
+    digest = keccak(b"\x19Ethereum Signed Message:\n" + str(len(text)).encode() + text)
+    signature = "0x" + signer.sign_digest(digest).hex()
+    return client.post("/login/wallet", data={"message": message, "signature": signature}, headers=token)
+
+
+def batch_page(client, lot, serial=""):
+    """What the page of a batch says to machines."""
+    return client.get(f"/01/{GTIN}/10/{lot}{serial}", headers=JSON)

@@ -1,0 +1,211 @@
+"""The portal on a real chain, through Flask's client: operators, their rights, offers and wallets."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+
+from portal_client import BASE, JSON, batch_page, log_in, log_in_by_wallet, token_of
+from portal_world import GTIN, MAKER, OTHER_SHOP, PASSWORD, REGISTRAR, SHOP
+
+from app import create_app
+from chromatrace.chain import commands
+from chromatrace.chain.client import Call
+from chromatrace.chain.devnode import DevNode
+from chromatrace.domain.identifiers import Gtin
+from chromatrace.domain.rights import Role, Scope
+
+
+def test_what_an_operator_sees_follows_from_grants(client, world):
+    assert log_in(client, world.shop_account).status_code == 303
+    page = client.get("/partners/").text
+    assert "Example Windows" in page
+    assert "Lot L2410G" in page
+    batch = world.key("L2410G").batch_id.hex()
+    assert client.get(f"/partners/offers/{batch}").status_code == 200
+    assert client.get(f"/partners/labels/{batch}").status_code == 403
+    assert client.get(f"/partners/offers/{'00' * 32}").status_code == 404
+    assert client.get("/partners/offers/nonsense").status_code == 404
+
+
+def test_a_stranger_to_the_grants_sees_nothing(client, world):
+    world.submit(
+        MAKER,
+        commands.offer_custody(world.key("L2410H").batch_id, world.organisations["other"], int(time.time()) + 86_400),
+    )
+    world.sync()
+    assert log_in_by_wallet(client, world, OTHER_SHOP).status_code == 200
+    page = client.get("/partners/").text
+    assert "Example Facades" in page
+    assert "1 offer is not shown" in page
+    assert "L2410" not in page
+    for lot in ("L2410G", "L2410H"):
+        assert client.get(f"/partners/offers/{world.key(lot).batch_id.hex()}").status_code == 404
+
+
+def test_a_revoked_grant_hides_the_offer_at_the_next_request(client, world):
+    log_in(client, world.shop_account)
+    path = f"/partners/offers/{world.key('L2410G').batch_id.hex()}"
+    assert client.get(path).status_code == 200
+    shop, line = world.organisations["shop"], [Gtin(GTIN)]
+    world.submit(MAKER, commands.grant_read_scopes(shop, line, Scope(0)))
+    try:
+        assert client.get(path).status_code == 404
+    finally:
+        world.submit(MAKER, commands.grant_read_scopes(shop, line, Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY))
+        world.sync()
+    assert client.get(path).status_code == 200
+
+
+def test_the_console_is_for_its_roles(client, world):
+    assert log_in(client, world.maker_account).status_code == 303
+    page = client.get("/console/").text
+    assert "Channels and their anchors" in page
+    assert "1,600" in page
+    assert "No organisation has a panel yet" in client.get("/console/consensus").text
+    world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE))
+    try:
+        other = client.application.test_client()
+        log_in(other, world.shop_account)
+        assert other.get("/console/").status_code == 403
+        assert other.get("/console/consensus").status_code == 403
+        assert "Operations" not in other.get("/partners/").text
+    finally:
+        world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
+
+
+def test_labels_are_for_the_producer(client, world):
+    log_in(client, world.maker_account)
+    batch = world.key("L2410G").batch_id.hex()
+    assert "000001-000200" in client.get(f"/partners/labels/{batch}").text
+    sheet = client.get(f"/partners/labels/{batch}.pdf?first=5&count=3")
+    assert sheet.mimetype == "application/pdf"
+    assert sheet.data.startswith(b"%PDF")
+    assert client.get(f"/partners/labels/{batch}.pdf?first=199&count=3").status_code == 400
+    assert client.get(f"/partners/labels/{batch}.pdf?count=100000").status_code == 400
+
+
+def test_a_dismissed_operator_loses_every_session(world, portal_app):
+    phone, desk = portal_app.test_client(), portal_app.test_client()
+    for device in (phone, desk):
+        assert log_in(device, world.shop_account).status_code == 303
+    world.submit(REGISTRAR, commands.dismiss_operator(world.shop_address))
+    try:
+        assert phone.get("/partners/", headers=JSON).json["error"] == "RightsEnded"
+    finally:
+        world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
+    for device in (phone, desk):
+        assert device.get("/partners/", headers=JSON).json["error"] == "LoginNeeded"
+    assert log_in(phone, world.shop_account).status_code == 303
+
+
+def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
+    desk = portal_app.test_client()
+    assert log_in(desk, world.shop_account).status_code == 303
+    world.submit(REGISTRAR, commands.suspend_organisation(3))
+    try:
+        page = desk.get("/partners/")
+        form = log_in(portal_app.test_client(), world.shop_account)
+        by_wallet = log_in_by_wallet(portal_app.test_client(), world, SHOP)
+    finally:
+        world.submit(REGISTRAR, Call("Consortium", "reinstateOrganisation", (3,)))
+    assert (page.status_code, form.status_code, by_wallet.status_code) == (401, 401, 401)
+    said = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
+    assert said.startswith("The consortium does not authorise this operator: ")
+    assert said.endswith(f"{world.index.organisation(3).name} is suspended.")
+    for answer in (page.text, form.text, by_wallet.json["message"]):
+        assert " is suspended" in answer
+        assert "organisation 3" not in answer
+
+
+def test_an_operator_without_rights_cannot_log_in_by_wallet(client, world):
+    answer = log_in_by_wallet(client, world, REGISTRAR)
+    assert (answer.status_code, answer.json["error"]) == (401, "RightsEnded")
+    assert client.get("/partners/", headers=JSON).json["error"] == "LoginNeeded"
+
+
+def test_when_the_chain_goes_away_nobody_has_rights(world, tmp_path):
+    """A session begun while the chain answered is worth nothing while it does not, and something when it is back."""
+    config = world.config(BASE, login_limit="100 per minute", account_limit="100 per minute")
+    app = create_app(config, world.spool)
+    client = app.test_client()
+    log_in(client, world.shop_account)
+    away = create_app(replace(config, rpc_url="http://127.0.0.1:9"), world.spool).test_client()
+    away.set_cookie("chromatrace", client.get_cookie("chromatrace").value)
+    answer = away.get("/partners/", headers=JSON)
+    assert (answer.status_code, answer.json["error"]) == (503, "RightsUnknown")
+    assert client.get("/partners/").status_code == 200
+
+
+def test_another_chain_of_the_same_number_is_not_believed(world):
+    with DevNode("anvil") as stranger:
+        config = replace(world.config(BASE), rpc_url=stranger.url, outbox_path=world.folder / "elsewhere.db")
+        client = create_app(config, world.spool).test_client()
+        answer = log_in(client, world.shop_account)
+        assert answer.status_code == 503
+        assert "not the consortium" in answer.text
+        assert client.get("/healthz").json["status"] == "chain-unavailable"
+        assert client.get("/partners/").status_code == 303
+
+
+# -- answering offers
+
+
+def test_refusing_by_password_is_pending_and_then_done(client, world):
+    key = world.key("L2410F")
+    batch = key.batch_id.hex()
+    log_in(client, world.shop_account)
+    page = client.get(f"/partners/offers/{batch}")
+    form = {"csrf_token": token_of(page), "password": PASSWORD, "reason": ""}
+    refused = client.post(f"/partners/offers/{batch}/refuse", data=form)
+    assert refused.status_code == 400
+    assert "3 to 200 characters" in refused.text
+    form["reason"] = "Two panes arrived cracked."
+    assert client.post(f"/partners/offers/{batch}/refuse", data=form).status_code == 303
+    state = client.get(f"/partners/offers/{batch}", headers=JSON).json
+    assert (state["offer"], state["action"]["state"]) == ("open", "pending")
+    assert state["action"]["tx_hash"] in client.get(f"/partners/offers/{batch}").text
+    again = client.post(f"/partners/offers/{batch}/refuse", data=form)
+    assert again.status_code in (303, 409)
+    world.sync()
+    state = client.get(f"/partners/offers/{batch}", headers=JSON).json
+    assert (state["offer"], state["action"]["state"]) == ("refused", "done")
+    assert "Two panes arrived cracked." in client.get(f"/partners/offers/{batch}").text
+    late = client.post(f"/partners/offers/{batch}/accept", data=form)
+    assert late.status_code == 409
+
+
+def test_accepting_by_wallet(client, world):
+    batch = world.key("L2410G").batch_id.hex()
+    assert log_in_by_wallet(client, world, SHOP).status_code == 200
+    page = client.get(f"/partners/offers/{batch}")
+    assert "password" not in page.text.replace("Log out", "")
+    token = {"X-CSRFToken": token_of(page)} | JSON
+    call = client.post(f"/partners/offers/{batch}/call", data={"kind": "accept"}, headers=token).json
+    assert call["to"] == world.manifest.address("CustodyLedger")
+    foreign = world.index.batch_by_key(world.key("L2410A")).registered.tx_hash.hex()
+    watched = client.post(
+        f"/partners/offers/{batch}/watch", data={"kind": "accept", "tx_hash": f"0x{foreign}"}, headers=token
+    )
+    assert (watched.status_code, watched.json["field"]) == (400, "tx_hash")
+    rpc = world.node.rpc()
+    sent = rpc.call("eth_sendTransaction", {"from": call["from"], "to": call["to"], "data": call["data"]})
+    data = {"kind": "accept", "tx_hash": sent}
+    assert client.post(f"/partners/offers/{batch}/watch", data=data, headers=token).status_code == 200
+    assert client.get(f"/partners/offers/{batch}", headers=JSON).json["action"]["state"] == "pending"
+    deadline = time.monotonic() + 20
+    state = None
+    while state != "done" and time.monotonic() < deadline:
+        world.sync()
+        state = client.get(f"/partners/offers/{batch}", headers=JSON).json["action"]["state"]
+    assert state == "done"
+    assert batch_page(client, "L2410G").json["custodian"]["name"] == "Example Windows"
+
+
+def test_a_wallet_session_cannot_use_a_password(client, world):
+    batch = world.key("L2410A").batch_id.hex()
+    log_in_by_wallet(client, world, SHOP)
+    token = {"X-CSRFToken": token_of(client.get("/partners/"))} | JSON
+    answer = client.post(f"/partners/offers/{batch}/accept", data={"password": PASSWORD}, headers=token)
+    assert answer.status_code in (400, 409)

@@ -1,0 +1,61 @@
+"""Heads as they are kept: none is ever replaced."""
+
+import pytest
+
+from chromatrace.anchor import HeadStore, TreeHead
+from chromatrace.anchor.errors import (
+    HeadConflict,
+    HeadsCorrupt,
+    HeadsUnavailable,
+)
+from chromatrace.domain.errors import InvalidInput
+
+
+def test_a_recorded_head_is_never_replaced():
+    store = HeadStore()
+    head = TreeHead("line", 10, b"\1" * 32, 5, 6)
+    store.record(head)
+    store.record(head)
+    for other in (
+        TreeHead("line", 10, b"\2" * 32, 5, 6),
+        TreeHead("line", 10, b"\1" * 32, 4, 6),
+        TreeHead("line", 9, b"\3" * 32, 5, 6),
+    ):
+        with pytest.raises(HeadConflict) as refusal:
+            store.record(other)
+        assert refusal.value.field == "size"
+    store.record(TreeHead("other", 9, b"\3" * 32, 5, 6))
+    assert store.all("line") == [head]
+    assert (store.covering("line", 9), store.covering("line", 10), store.covering("line", 0, published=True)) == (
+        head,
+        None,
+        None,
+    )
+    store.mark_published(head)
+    assert store.covering("line", 0, published=True) == head
+    assert store.unpublished() == [TreeHead("other", 9, b"\3" * 32, 5, 6)]
+    assert store.at("line", 9) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"size": 0}, "size"),
+        ({"root": b"short"}, "root"),
+        ({"first_time_ns": 0}, "first_time_ns"),
+        ({"last_time_ns": 4}, "first_time_ns"),
+    ],
+)
+def test_heads_that_no_chain_would_take(changed, field):
+    arguments = {"channel": "line", "size": 1, "root": b"\1" * 32, "first_time_ns": 5, "last_time_ns": 6}
+    with pytest.raises(InvalidInput) as refusal:
+        TreeHead(**(arguments | changed))
+    assert refusal.value.field == field
+
+
+def test_a_file_of_heads_that_is_none(tmp_path):
+    (tmp_path / "log.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(HeadsCorrupt):
+        HeadStore(tmp_path / "log.db")
+    with pytest.raises(HeadsUnavailable):
+        HeadStore(tmp_path / "absent" / "log.db")

@@ -1,0 +1,62 @@
+"""Proofs of readings as documents: whatever is changed in one is refused."""
+
+import pytest
+from anchoring import START, readings
+
+from chromatrace.anchor import ReadingProof
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.merkle.entry import encode_reading
+from chromatrace.merkle.errors import EntryRefused, ProofRefused
+
+
+@pytest.fixture
+def proof(anchorer, spool):
+    spool.append("line", readings(0, 5))
+    anchorer.anchor("line")
+    return anchorer.prove("line", "SP-201", "p", START + 2)
+
+
+def test_a_changed_proof_is_refused(proof):
+    document = proof.as_dict()
+    other = encode_reading(readings(3, 4)[0]).hex()
+    for changed, error in (
+        ({"entry": other}, ProofRefused),
+        ({"entry": document["entry"][:-2]}, EntryRefused),
+        ({"index": 3}, ProofRefused),
+        ({"size": 4}, ProofRefused),
+        ({"root": "00" * 32}, ProofRefused),
+        ({"path": document["path"][::-1]}, ProofRefused),
+        ({"path": document["path"][:-1]}, ProofRefused),
+    ):
+        with pytest.raises(error):
+            ReadingProof.from_dict(document | changed).verify()
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"schema": "other/1"}, "schema"),
+        ({"more": 1}, "more"),
+        ({"channel": 1}, "channel"),
+        ({"index": "2"}, "index"),
+        ({"index": True}, "index"),
+        ({"size": -1}, "size"),
+        ({"root": "0xAB"}, "root"),
+        ({"root": "AB"}, "root"),
+        ({"root": "a b"}, "root"),
+        ({"entry": None}, "entry"),
+        ({"path": "00"}, "path"),
+        ({"path": ["00", 5]}, "path[1]"),
+    ],
+)
+def test_documents_that_are_no_proofs(proof, changed, field):
+    with pytest.raises(InvalidInput) as refusal:
+        ReadingProof.from_dict(proof.as_dict() | changed)
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("document", [None, [], "proof"])
+def test_what_is_no_object(document):
+    with pytest.raises(InvalidInput) as refusal:
+        ReadingProof.from_dict(document)
+    assert refusal.value.field == "proof"
