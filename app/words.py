@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 
 from flask import Flask
@@ -54,9 +55,14 @@ def unit_words(unit: str) -> str:
     return _UNITS.get(unit, unit)
 
 
+def shell(text: object) -> str:
+    """One word of a command to copy: lots are other people's, and may hold what a shell acts on."""
+    return shlex.quote(str(text))
+
+
 def register_filters(app: Flask) -> None:
     """Makes the filters known to the templates."""
-    for function in (plain_time, iso_time, plain_rfc3339, short_hash, tag_words, unit_words):
+    for function in (plain_time, iso_time, plain_rfc3339, short_hash, tag_words, unit_words, shell):
         app.add_template_filter(function, function.__name__)
     app.add_template_filter(number_words, "number")
     app.add_template_test(endless, "endless")

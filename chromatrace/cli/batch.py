@@ -92,7 +92,7 @@ def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     key = BatchKey.parse(gtin, lot)
     found = workspace.index.batch_by_key(key)
     if found is None:
-        raise NotFound(f"no batch {key} is registered on this chain", field="lot")
+        raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
     events = workspace.index.timeline(found.batch_id)
 
     def human() -> None:

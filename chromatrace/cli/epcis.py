@@ -90,7 +90,7 @@ def _events(workspace: Workspace, batches: tuple[str, ...]) -> Iterator[EventVie
     for text in batches:
         key = parse_batch(text)
         if index.batch_by_key(key) is None:
-            raise NotFound(f"no batch {key} is registered on this chain", field="lot")
+            raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
         yield from index.timeline(key.batch_id)
     after: tuple[int, int] | None = None
     while not batches:

@@ -41,7 +41,7 @@ def _collected(workspace: Workspace, key: BatchKey, serial: Serial | None, trace
     index = workspace.index
     batch = index.batch_by_key(key)
     if batch is None:
-        raise NotFound(f"no batch {key} is registered on this chain", field="lot")
+        raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
     content = _document(workspace, batch.content_digest)
     evidence = [_document(workspace, found.evidence) for found in index.inspections(batch.batch_id)]
     documents = [document for document in [content, *evidence] if document is not None]

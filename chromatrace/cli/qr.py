@@ -108,7 +108,7 @@ def _require_registered(workspace: Workspace, key: BatchKey) -> None:
         raise type(error)(error.message, field=error.field, hint=hint) from error
     if not registered:
         raise NotFound(
-            f"no batch {key} is registered on this chain: a scan of its codes would find nothing",
+            f"no batch {key.gtin}/{key.lot} is registered on this chain: a scan of its codes would find nothing",
             field="lot",
             hint="`chromatrace batch register` first; where labels are printed before that: --ahead",
         )

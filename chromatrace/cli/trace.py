@@ -69,7 +69,7 @@ def trace(
         found = [ask(key.batch_id, max_depth=depth, max_batches=max_batches) for ask in asks]
     views = [view for view in found if view is not None]
     if not views:
-        raise NotFound(f"no batch {key} is registered on this chain", field="lot")
+        raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
     goods = _Goods(workspace)
     if svg is not None:
         _draw(svg, views, goods)
@@ -115,7 +115,7 @@ def impact(
     key = BatchKey.parse(gtin, lot)
     found = workspace.index.recall_impact(key.batch_id, max_batches=max_batches)
     if found is None:
-        raise NotFound(f"no batch {key} is registered on this chain", field="lot")
+        raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
     goods = _Goods(workspace)
     if svg is not None:
         _draw(svg, [found.trace], goods)

@@ -21,8 +21,7 @@ def log_in(client, account):
     return client.post("/login", data=form)
 
 
-def log_in_by_wallet(client, world, actor):
-    signer = world.chains[actor].signer
+def log_in_by_wallet(client, signer):
     token = {"X-CSRFToken": token_of(client.get("/login"))} | JSON
     challenge = client.post("/login/wallet/challenge", data={"address": signer.address}, headers=token)
     message = challenge.json["message"]

@@ -35,7 +35,7 @@ def test_a_stranger_to_the_grants_sees_nothing(client, world):
         commands.offer_custody(world.key("L2410H").batch_id, world.organisations["other"], int(time.time()) + 86_400),
     )
     world.sync()
-    assert log_in_by_wallet(client, world, OTHER_SHOP).status_code == 200
+    assert log_in_by_wallet(client, world.chains[OTHER_SHOP].signer).status_code == 200
     page = client.get("/partners/").text
     assert "Example Facades" in page
     assert "1 offer is not shown" in page
@@ -107,7 +107,7 @@ def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
     try:
         page = desk.get("/partners/")
         form = log_in(portal_app.test_client(), world.shop_account)
-        by_wallet = log_in_by_wallet(portal_app.test_client(), world, SHOP)
+        by_wallet = log_in_by_wallet(portal_app.test_client(), world.chains[SHOP].signer)
     finally:
         world.submit(REGISTRAR, Call("Consortium", "reinstateOrganisation", (3,)))
     assert (page.status_code, form.status_code, by_wallet.status_code) == (401, 401, 401)
@@ -120,7 +120,7 @@ def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
 
 
 def test_an_operator_without_rights_cannot_log_in_by_wallet(client, world):
-    answer = log_in_by_wallet(client, world, REGISTRAR)
+    answer = log_in_by_wallet(client, world.chains[REGISTRAR].signer)
     assert (answer.status_code, answer.json["error"]) == (401, "RightsEnded")
     assert client.get("/partners/", headers=JSON).json["error"] == "LoginNeeded"
 
@@ -178,7 +178,7 @@ def test_refusing_by_password_is_pending_and_then_done(client, world):
 
 def test_accepting_by_wallet(client, world):
     batch = world.key("L2410G").batch_id.hex()
-    assert log_in_by_wallet(client, world, SHOP).status_code == 200
+    assert log_in_by_wallet(client, world.chains[SHOP].signer).status_code == 200
     page = client.get(f"/partners/offers/{batch}")
     assert "password" not in page.text.replace("Log out", "")
     token = {"X-CSRFToken": token_of(page)} | JSON
@@ -205,7 +205,7 @@ def test_accepting_by_wallet(client, world):
 
 def test_a_wallet_session_cannot_use_a_password(client, world):
     batch = world.key("L2410A").batch_id.hex()
-    log_in_by_wallet(client, world, SHOP)
+    log_in_by_wallet(client, world.chains[SHOP].signer)
     token = {"X-CSRFToken": token_of(client.get("/partners/"))} | JSON
     answer = client.post(f"/partners/offers/{batch}/accept", data={"password": PASSWORD}, headers=token)
     assert answer.status_code in (400, 409)

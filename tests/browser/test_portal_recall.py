@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import time
 import warnings
 from dataclasses import dataclass
+from html import unescape
 
 import pytest
 from click.testing import CliRunner
+from portal_client import log_in_by_wallet
 from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
 from sqlalchemy import create_engine, text
 
@@ -309,3 +312,20 @@ def test_the_command_line_goes_on_where_a_recall_was_broken_off(shop, tmp_path, 
     assert recall("--descendants") == (0, {"recalled": [], "not_entitled": [], "transactions": []})
     status, said = recall()
     assert (status, said["error"]) == (1, "BatchIsRecalled")
+
+
+def test_by_wallet_the_page_says_how_else(shop):
+    """The command is whole, to be copied, and does nothing else whatever the lot is called."""
+    key = shop.world.key("R9;id")
+    shop.frames.submit(commands.register_batch(commands.Registration(key, 30, bytes([9]) * 32)))
+    shop.world.sync()
+    client = shop.app.test_client()
+    assert log_in_by_wallet(client, shop.frames.signer).status_code == 200
+    page = client.get(f"/console/recall/{key.batch_id.hex()}").text
+    assert "Not from this page by wallet" in page
+    assert 'name="password"' not in page
+    command = unescape(re.search(r"<pre[^>]*>(.*?)</pre>", page).group(1))
+    assert shlex.split(command) == [
+        *("chromatrace", "--keystore", "FILE", "--rpc-url", "URL", "batch", "recall", "--descendants"),
+        *("--reason", "…", "--", GTIN, "R9;id"),
+    ]

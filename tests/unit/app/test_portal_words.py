@@ -13,7 +13,7 @@ from app.facts.plot import HEIGHT, WIDTH, plots_of
 from app.facts.route import RouteFacts, RouteState, words_of
 from app.facts.status import Tone, status_of, stops_of
 from app.facts.timeline import steps_of
-from app.words import iso_time, plain_rfc3339, plain_time, short_hash, tag_words, unit_words
+from app.words import iso_time, plain_rfc3339, plain_time, shell, short_hash, tag_words, unit_words
 from chromatrace.domain.documents import Comparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
@@ -174,6 +174,7 @@ def test_times_and_hashes():
     assert plain_time(1_792_000_000) == "14 Oct 2026, 17:46 UTC"
     assert iso_time(1_792_000_000) == "2026-10-14T17:46:40Z"
     assert plain_time(2**64 - 1) == "no end"
+    assert (shell("L2410A"), shell("L;rm -r 'x"), shell("")) == ("L2410A", "'L;rm -r '\"'\"'x'", "''")
     assert iso_time(2**64 - 1) == "9999-12-31T23:59:59Z"
     assert plain_rfc3339("2026-10-14T19:46:40+02:00") == "14 Oct 2026, 17:46 UTC"
     assert short_hash("0x" + "ab" * 32) == "0xababab…abab"
