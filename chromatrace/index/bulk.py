@@ -18,23 +18,18 @@ _MANY = 1000
 
 def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Inserts rows given by column name; every column must be there."""
-    if not rows:
-        return
-    mark = _mark(connection)
+    mark, parameters = _mark(connection), _parameters(table)
     if len(rows) < _MANY:
-        connection.exec_driver_sql(_insert_sql(table, mark), [_parameters(table)(row) for row in rows])
+        insert_tuples(connection, table, [parameters(row) for row in rows])
         return
-    # Binding a value costs more than writing it, and most columns of new rows are all alike.
-    marks, varying = [], []
-    for name, unsigned in _columns(table):
-        values = list(map(itemgetter(name), rows))
-        if unsigned:
-            values = [None if value is None else to_signed(value) for value in values]
-        literal = _literal(values)
-        marks.append(literal or mark)
-        if literal is None:
-            varying.append(values)
-    connection.exec_driver_sql(_insert_sql(table, mark, tuple(marks)), list(zip(*varying, strict=True)))
+    # In portions that the processor's cache holds: each row is looked at twice.
+    for start in range(0, len(rows), _MANY):
+        columns = list(zip(*map(parameters, rows[start : start + _MANY]), strict=True))
+        # Binding a value costs more than writing it, and most columns of new rows are all alike.
+        literals = [_literal(column) for column in columns]
+        varying = [column for column, literal in zip(columns, literals, strict=True) if literal is None]
+        statement = _insert_sql(table, mark, tuple(literal or mark for literal in literals))
+        connection.exec_driver_sql(statement, list(zip(*varying, strict=True)))
 
 
 def insert_tuples(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -8,6 +8,7 @@ itself and meets the same error in its own right.
 from __future__ import annotations
 
 import gc
+import marshal
 import os
 import pickle
 import select
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -85,10 +87,12 @@ class _ReadingProcess:
     def next_range(self) -> LogRange | None:
         """What it read next; None when it has ended instead."""
         try:
-            found: LogRange = pickle.load(self._answers)  # noqa: S301 - our own process
+            found, many = pickle.load(self._answers)  # noqa: S301 - our own process
+            found.rows, found.arguments = marshal.loads(many)  # noqa: S302
         except (EOFError, pickle.UnpicklingError):
             return None
-        return found
+        answer: LogRange = found
+        return answer
 
     def end(self) -> None:
         """Ends it."""
@@ -126,7 +130,9 @@ def _answer(questions: BinaryIO, answers: BinaryIO) -> None:
     source, after, target = pickle.load(questions)  # noqa: S301 - our own parent
     threading.Thread(target=_end_with_parent, args=(questions,), daemon=True).start()
     for found in Reading(source, after, target):
-        pickle.dump(found, answers, pickle.HIGHEST_PROTOCOL)
+        # The same interpreter is at both ends, and this takes half the time for plain values.
+        many = marshal.dumps((found.rows, found.arguments))  # type: ignore[arg-type]
+        pickle.dump((replace(found, rows=(), arguments=()), many), answers, pickle.HIGHEST_PROTOCOL)
         answers.flush()
 
 

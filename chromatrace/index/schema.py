@@ -9,7 +9,7 @@ from sqlalchemy import Engine, inspect, text
 from chromatrace.index.errors import WrongIndex
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration; a test holds it equal to Alembic's own answer."""
 
 

@@ -72,7 +72,13 @@ class BatchFold(EntityFold):
     def _registered(self, batch: bytes, event: EventRecord) -> State:
         args = event.args
         inputs = [
-            {"batch": batch, "place": place, "input": used["batch"], "quantity": used["quantity"]}
+            {
+                "position": event.position,
+                "place": place,
+                "batch": batch,
+                "input": used["batch"],
+                "quantity": used["quantity"],
+            }
             for place, used in enumerate(args["inputs"])
         ]
         self.add(BatchInput, inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Index, LargeBinary, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chromatrace.index.models.base import Content, RowNumber, Unsigned64
+from chromatrace.index.models.base import ONE_TREE, Content, RowNumber, Unsigned64
 
 
 class Batch(Content):
@@ -48,13 +48,18 @@ class Batch(Content):
 
 
 class BatchInput(Content):
-    """`batch` is made of `quantity` units of `input`; `place` is its place in the registration."""
+    """`batch` is made of `quantity` units of `input`; `place` is its place in the registration, the event `position`.
+
+    Under the position, not the batch, new rows come at the table's end and find their page at once.
+    """
 
     __tablename__ = "batch_inputs"
-    batch: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    batch: Mapped[bytes] = mapped_column(LargeBinary, index=True)
     input: Mapped[bytes] = mapped_column(LargeBinary, index=True)
     quantity: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = ONE_TREE
 
 
 class Inspection(Content):

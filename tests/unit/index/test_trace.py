@@ -31,7 +31,7 @@ def genealogy(seed):
             graph.add_edge(number, made_of, units=chance.randint(1, 60))
     ledger.blocks([[registered(number, [(one, at["units"]) for one, at in graph[number].items()])] for number in graph])
     for made_of, batch in [] if seed % 3 else chance.sample(sorted(graph.edges), 3):
-        row = {"place": 100 + made_of, "quantity": chance.randint(1, 60)}
+        row = {"position": 10**12, "place": 100 * batch + made_of, "quantity": chance.randint(1, 60)}
         graph.add_edge(batch, made_of, units=row["quantity"])
         with ledger.index.engine.begin() as connection:
             connection.execute(insert(BatchInput).values(batch=batch_id(batch), input=batch_id(made_of), **row))
@@ -125,7 +125,9 @@ def test_a_cycle_ends():
     """No chain of ours can hold one; a database somebody wrote to can."""
     ledger = diamond()
     with ledger.index.engine.begin() as connection:
-        connection.execute(insert(BatchInput).values(batch=batch_id(0), place=0, input=batch_id(4), quantity=1))
+        connection.execute(
+            insert(BatchInput).values(position=0, place=0, batch=batch_id(0), input=batch_id(4), quantity=1)
+        )
     for direction in Direction:
         view = trace(ledger.index, 2, direction)
         assert len(view.steps) == 5

@@ -1,0 +1,39 @@
+"""An index that an older software made goes on with what it has."""
+
+from __future__ import annotations
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import LargeBinary, MetaData, inspect
+
+from chromatrace.domain.identifiers import BatchId
+from chromatrace.index import schema
+
+GLASS, FILM, PANE = (bytes([number]) * 32 for number in (9, 8, 1))
+
+
+def test_inputs_kept_by_batch_are_kept_by_position(index):
+    """Revision 0008 makes the table anew, and its two indexes."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with index.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0007")
+        older = MetaData()
+        older.reflect(connection)
+        batches, inputs = older.tables["batches"], older.tables["batch_inputs"]
+        row = {
+            column.name: b"" if isinstance(column.type, LargeBinary) else 0
+            for column in batches.columns
+            if not column.nullable
+        } | {"gtin": 9521234543213, "lot": "L", "state": 1, "on_hold": False, "recalled": False}
+        for position, batch in enumerate((GLASS, FILM, PANE), 1):
+            connection.execute(batches.insert().values(row | {"id": batch, "position": position << 20}))
+        for place, (made_of, quantity) in enumerate([(GLASS, 5), (FILM, 7)]):
+            connection.execute(inputs.insert().values(batch=PANE, place=place, input=made_of, quantity=quantity))
+    index.migrate()
+    assert [(one.batch, one.quantity) for one in index.inputs_of(BatchId(PANE))] == [(GLASS, 5), (FILM, 7)]
+    assert index.used_in(BatchId(FILM)) == (PANE,)
+    names = {found["name"] for found in inspect(index.engine).get_indexes("batch_inputs")}
+    assert names == {"ix_batch_inputs_batch", "ix_batch_inputs_input"}
+    assert "batch_inputs_by_batch" not in inspect(index.engine).get_table_names()
