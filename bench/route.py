@@ -1,17 +1,19 @@
 """Route signatures: CPU time of signing and verifying, gas of proving, and the plot docs/figures/route-time.svg.
 
-CPU times are the best of thirty means, each over enough runs for a fiftieth of a second: a neighbour on the same core
-makes a run slower, nothing makes it faster. A station's time is that of reading the state it was handed from bytes,
-checking it, and signing the 32-byte message; hashing the step record to that message (EIP-712, eth-account) is another
-0.3 to 0.6 ms. Rivals in the same run: py_ecc, and a secp256k1 signature of each station by coincurve, which is faster
-and costs less gas, and leaves k signatures of 65 bytes to keep instead of one of 48. BPDMS's figures are as published.
+CPU times are the best of sixty means, each over enough runs for a fiftieth of a second, everything measured by turns:
+a neighbour on the same core makes a run slower, nothing makes it faster. A station's time is that of reading the state
+it was handed from bytes, checking it, and signing the 32-byte message; hashing the step record to that message
+(EIP-712, eth-account) is another 0.3 to 0.6 ms. Rivals in the same run: py_ecc, and a secp256k1 signature of each
+station by coincurve, which is faster and costs less gas, and leaves k signatures of 65 bytes to keep instead of one of
+48. BPDMS's figures are as published.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -59,6 +61,7 @@ VERIFY_BAR_MS = {Profile.EVM: 1.2, Profile.PAPER: 2.4}
 """Per station and one more: pyblst, and twice that with arkworks, whose GT values the paper's link hashes."""
 GAS_BAR, GAS_BAR_MANY = 540_000, 24_000
 STEPS, SUBJECTS = 8, 64
+ROUNDS, MEAN_OF_S = 60, 0.02
 
 Progress = Callable[[str], None]
 
@@ -68,19 +71,28 @@ def digest(text: str) -> bytes:
     return sha256(text.encode()).digest()
 
 
-def best_ms(work: Callable[[], object]) -> float:
-    """CPU milliseconds of `work`: the best of thirty means."""
-    work()
-    begun = time.process_time()
-    work()
-    times = max(1, int(0.02 / max(time.process_time() - begun, 1e-6)))
-    found = []
-    for _ in range(30):
+Work = Callable[[], object]
+
+
+def best_ms(works: Mapping[str, Work], progress: Progress) -> dict[str, float]:
+    """CPU milliseconds of each of `works`: the best of `ROUNDS` means, all works by turns in each round.
+
+    By turns, so that a minute in which the host has less to give falls on all of them alike, and their ratios stand.
+    """
+    times, found = {}, dict.fromkeys(works, math.inf)
+    for name, work in works.items():
+        work()
         begun = time.process_time()
-        for _ in range(times):
-            work()
-        found.append((time.process_time() - begun) / times)
-    return 1000 * min(found)
+        work()
+        times[name] = max(1, int(MEAN_OF_S / max(time.process_time() - begun, 1e-6)))
+    for turn in range(ROUNDS):
+        progress(f"signing and verifying, round {turn + 1} of {ROUNDS}")
+        for name, work in works.items():
+            begun = time.process_time()
+            for _ in range(times[name]):
+                work()
+            found[name] = min(found[name], 1000 * (time.process_time() - begun) / times[name])
+    return found
 
 
 @dataclass(frozen=True)
@@ -116,38 +128,44 @@ def handed_over(state: SignedState) -> Callable[[], SignedState]:
     return lambda: SignedState(Signature(aggregate), state.link, Signature(signature), StationKey(signer))
 
 
-def further_ms(profile: Profile) -> float:
+def further(profile: Profile) -> Work:
     """Signing one further station, the fifth."""
     line = Line.of(5, profile)
     trace = line.trace(digest("batch"))
     first, read = origin(line.design, trace.subject), handed_over(trace.steps[3].state)
-    return best_ms(lambda: sign_step(line.design, read(), 5, first, trace.messages[4], line.secrets[4]))
+    return lambda: sign_step(line.design, read(), 5, first, trace.messages[4], line.secrets[4])
 
 
-def single_verify_ms() -> float:
+def single_verification() -> Work:
     """One signature verified by pyblst: what the speed of a machine is told by."""
     secret = SecretKey(1 + int.from_bytes(digest("key 0"), "big") % (ORDER - 1))
     signature = secret.sign(digest("message"))
-    return best_ms(lambda: verify(secret.public_key, digest("message"), signature))
+    return lambda: verify(secret.public_key, digest("message"), signature)
 
 
-def first_ms(profile: Profile) -> float:
+def first(profile: Profile) -> Work:
     """Signing the first station."""
     line = Line.of(1, profile)
-    first = origin(line.design, digest("batch"))
-    return best_ms(lambda: sign_step(line.design, None, 1, first, digest("record"), line.secrets[0]))
+    start = origin(line.design, digest("batch"))
+    return lambda: sign_step(line.design, None, 1, start, digest("record"), line.secrets[0])
 
 
-def verify_ms(profile: Profile, steps: int) -> float:
+def all_signing(profile: Profile, steps: int) -> Work:
+    """All stations signing one subject."""
+    line = Line.of(steps, profile)
+    return lambda: line.trace(digest("batch"))
+
+
+def verification(profile: Profile, steps: int) -> Work:
     """Verifying a route of `steps` stations, from the bytes of the last state."""
     line = Line.of(steps, profile)
     trace = line.trace(digest("batch"))
     assert trace.state is not None
     read = handed_over(trace.state)
-    return best_ms(lambda: verify_state(line.design, trace.subject, trace.messages, read()))
+    return lambda: verify_state(line.design, trace.subject, trace.messages, read())
 
 
-def ecdsa_verify_ms(steps: int) -> float:
+def ecdsa_verification(steps: int) -> Work:
     """Verifying one secp256k1 signature of each station."""
     keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(steps)]
     signed = [
@@ -158,7 +176,7 @@ def ecdsa_verify_ms(steps: int) -> float:
         if not all(PublicKey(key).verify(signature, message, hasher=None) for key, signature, message in signed):
             raise RuntimeError("a signature of the rival does not hold")
 
-    return best_ms(work)
+    return work
 
 
 class PyEcc:
@@ -217,39 +235,32 @@ def cpu_figures(progress: Progress) -> list[Figure]:
     progress("py_ecc signs and verifies")
     py_ecc = PyEcc()
     slow_sign, slow_verify = py_ecc.sign_ms(), {steps: py_ecc.verify_ms(steps) for steps in PY_ECC_STATIONS}
-    single, figures = single_verify_ms(), []
+    works = {"single": single_verification()}
+    works |= {f"ecdsa {steps}": ecdsa_verification(steps) for steps in (*STATIONS, STEPS)}
     for profile in Profile:
-        progress(f"signing, {profile} link")
-        further = further_ms(profile)
+        works |= {f"{profile} further": further(profile), f"{profile} first": first(profile)}
+        works |= {f"{profile} verify {steps}": verification(profile, steps) for steps in (*STATIONS, STEPS)}
+        works |= {f"{profile} all {steps}": all_signing(profile, steps) for steps in STATIONS}
+    took = best_ms(works, progress)
+    figures = []
+    for profile in Profile:
+        name, one = f"route, {profile} link: one further station", took[f"{profile} further"]
+        singles = one / took["single"]
         figures += [
             Figure(
-                f"route, {profile} link: one further station signs, its check included",
-                further,
-                "ms CPU",
-                "lower",
-                SIGN_BAR_MS[profile],
-                "py_ecc",
-                slow_sign,
+                f"{name} signs, its check included", one, "ms CPU", "lower", SIGN_BAR_MS[profile], "py_ecc", slow_sign
             ),
             Figure(
-                f"route, {profile} link: one further station, in single verifications by pyblst on this machine",
-                further / single,
+                f"{name}, in single verifications by pyblst on this machine",
+                singles,
                 "×",
                 "lower",
                 SIGN_BAR_SINGLES[profile],
             ),
-            Figure(
-                f"route, {profile} link: one further station, beside BPDMS",
-                further,
-                "ms CPU",
-                "lower",
-                None,
-                BPDMS,
-                1000 * BPDMS_FURTHER_S,
-            ),
+            Figure(f"{name}, beside BPDMS", one, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FURTHER_S),
             Figure(
                 f"route, {profile} link: the first station signs",
-                first_ms(profile),
+                took[f"{profile} first"],
                 "ms CPU",
                 "lower",
                 None,
@@ -257,21 +268,18 @@ def cpu_figures(progress: Progress) -> list[Figure]:
                 1000 * BPDMS_FIRST_S,
             ),
         ]
-    progress("verifying")
-    verified = {profile: {steps: verify_ms(profile, steps) for steps in (*STATIONS, STEPS)} for profile in Profile}
-    ecdsa = {steps: ecdsa_verify_ms(steps) for steps in (*STATIONS, STEPS)}
     for profile in Profile:
         for steps in (1, STEPS, 50):
-            rival = ("py_ecc", slow_verify[1]) if steps == 1 else ("ECDSA x k, coincurve", ecdsa[steps])
+            rival = ("py_ecc", slow_verify[1]) if steps == 1 else ("ECDSA x k, coincurve", took[f"ecdsa {steps}"])
             bar = VERIFY_BAR_MS[profile] * (steps + 1)
             name = f"route, {profile} link: verify {steps} station{'s' if steps > 1 else ''}"
-            figures.append(Figure(name, verified[profile][steps], "ms CPU", "lower", bar, *rival))
+            figures.append(Figure(name, took[f"{profile} verify {steps}"], "ms CPU", "lower", bar, *rival))
     progress("plot")
-    plot(verified, ecdsa, slow_verify)
+    plot(took, slow_verify)
     return figures
 
 
-def plot(verified: dict[Profile, dict[int, float]], ecdsa: dict[int, float], py_ecc: dict[int, float]) -> None:
+def plot(took: Mapping[str, float], py_ecc: Mapping[int, float]) -> None:
     """Time against stations: all stations signing, and one verification."""
     import matplotlib as mpl
 
@@ -280,12 +288,14 @@ def plot(verified: dict[Profile, dict[int, float]], ecdsa: dict[int, float], py_
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7.5, 4.8))
-    signed = {profile: {steps: total_ms(profile, steps) for steps in STATIONS} for profile in Profile}
+
+    def line(what: str, style: str, colour: str, label: str) -> None:
+        axes.plot(STATIONS, [took[f"{what} {k}"] for k in STATIONS], style, color=colour, label=label)
+
     for profile, colour in ((Profile.EVM, "tab:blue"), (Profile.PAPER, "tab:orange")):
-        axes.plot(STATIONS, [signed[profile][k] for k in STATIONS], "o-", color=colour, label=f"{profile}: sign all")
-        values = [verified[profile][k] for k in STATIONS]
-        axes.plot(STATIONS, values, "s--", color=colour, label=f"{profile}: verify")
-    axes.plot(STATIONS, [ecdsa[k] for k in STATIONS], "^:", color="tab:green", label="ECDSA x k (coincurve): verify")
+        line(f"{profile} all", "o-", colour, f"{profile}: sign all")
+        line(f"{profile} verify", "s--", colour, f"{profile}: verify")
+    line("ecdsa", "^:", "tab:green", "ECDSA x k (coincurve): verify")
     axes.plot(PY_ECC_STATIONS, [py_ecc[k] for k in PY_ECC_STATIONS], "d:", color="tab:red", label="py_ecc: verify")
     published = [1000 * (BPDMS_FIRST_S + BPDMS_FURTHER_S * (k - 1)) for k in STATIONS]
     axes.plot(STATIONS, published, "k-.", label="BPDMS: sign all (published)")
@@ -298,12 +308,6 @@ def plot(verified: dict[Profile, dict[int, float]], ecdsa: dict[int, float], py_
     figure.tight_layout()
     figure.savefig(PLOT, metadata={"Date": None})
     pyplot.close(figure)
-
-
-def total_ms(profile: Profile, steps: int) -> float:
-    """CPU time of all stations together signing one subject."""
-    line = Line.of(steps, profile)
-    return best_ms(lambda: line.trace(digest("batch")))
 
 
 def gas_figures(progress: Progress) -> list[Figure]:
