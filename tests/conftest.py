@@ -60,7 +60,7 @@ def deploy(node, folder):
         "SOLCX_BINARY_PATH": str(ROOT / ".solcx"),
     }
     command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
     return Path(folder) / f"{node.chain_id}.json"
@@ -105,4 +105,4 @@ def chain(isolated, deployment, tmp_path):
         warnings.simplefilter("ignore", DevKeyWarning)
         signer = dev_signer(0, deployment.chain_id)
     with Outbox(tmp_path / "outbox.db") as outbox:
-        yield Chain(isolated.rpc(), deployment, outbox, signer, DeliveryPolicy(timeout_s=40))
+        yield Chain(isolated.rpc(), deployment, outbox, signer, DeliveryPolicy(timeout_s=120))

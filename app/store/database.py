@@ -39,7 +39,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     """WAL and a patient lock: workers write beside each other. BEGIN is ours, see below."""
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA busy_timeout=5000")
+    connection.execute("PRAGMA busy_timeout=30000")
     connection.execute("PRAGMA synchronous=NORMAL")
 
 

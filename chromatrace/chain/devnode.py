@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -26,10 +27,10 @@ from chromatrace.domain.errors import Conflict, NotFound, Unavailable
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's well-known mnemonic. Everybody has its keys."""
 
-_START_S = 30.0
+_START_S = 60.0
 _BLOCK_GAS = 10**9
 """With Anvil's default of 3e7 a burst fills a block, and what is left waits until somebody sends again."""
-_STOP_S = 15.0
+_STOP_S = 60.0
 _ENDS_WITH_STARTER = """
 import ctypes, os, signal, sys
 try:
@@ -90,7 +91,7 @@ class DevNode:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
-    def rpc(self, timeout_s: float = 30.0) -> RpcClient:
+    def rpc(self, timeout_s: float = 120.0) -> RpcClient:
         """A new client."""
         return RpcClient(self.url, timeout_s)
 
@@ -111,23 +112,17 @@ class DevNode:
         """
         if self.running:
             return
-        if self._any_port:
-            self.port = _free_port()
-        elif not _is_free(self.port):
-            raise Conflict(
-                f"port {self.port} of 127.0.0.1 is taken, perhaps by another chain",
-                field="chain_port",
-                hint="end what listens there, or name another port (0: any that is free)",
-            )
-        inherited: tuple[int, ...] = ()
-        if self._state_path is not None:
-            self._lock = StateLock(self._state_path)
-            inherited = (self._lock.descriptor,)
-        try:
-            self._launch(inherited)
-        except BaseException:
-            self.stop()
-            raise
+        with _held(0 if self._any_port else self.port) as port:
+            self.port = port
+            inherited: tuple[int, ...] = ()
+            if self._state_path is not None:
+                self._lock = StateLock(self._state_path)
+                inherited = (self._lock.descriptor,)
+            try:
+                self._launch(inherited)
+            except BaseException:
+                self.stop()
+                raise
 
     def _launch(self, inherited: tuple[int, ...]) -> None:
         if self._state_path is not None and self.kind == "anvil":
@@ -145,7 +140,7 @@ class DevNode:
         if self._lock is not None:
             self._lock.name_holder(self._process.pid)
         deadline = time.monotonic() + _START_S
-        # Whoever answers must be ours: its process lives before and after the answer, and the port was free before.
+        # Whoever answers must be ours: its process lives before and after the answer, and the port was held for it.
         while not (self.running and self._answers() and self.running):
             if not self.running or time.monotonic() > deadline:
                 tail = self._log.read_text(encoding="utf-8", errors="replace")[-400:]
@@ -203,18 +198,21 @@ def _program(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def _held(port: int) -> Iterator[int]:
+    """Keeps a port (0: any free one) from being given to others until the node listens on it; raises `Conflict`.
 
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers bind: the remains of connections that have ended are no hindrance, a listener is.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    As servers bind, so that the node may beside us: the remains of connections that have ended are no hindrance either,
+    a listener is.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+            held.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Conflict(
+                f"port {port} of 127.0.0.1 is taken, perhaps by another chain",
+                field="chain_port",
+                hint="end what listens there, or name another port (0: any that is free)",
+            ) from error
+        yield int(held.getsockname()[1])

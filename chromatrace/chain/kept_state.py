@@ -11,7 +11,7 @@ from pathlib import Path
 from chromatrace.domain.errors import Conflict, IntegrityError
 
 _POLL_S = 0.05
-_WAIT_S = 3.0
+_WAIT_S = 15.0
 """A node whose starter was killed writes its state before it ends: the next start waits that long for it."""
 
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,9 +60,9 @@ def serve(
     What was accepted and is in no block yet is sent again, whatever died meanwhile, while a portal runs. Links and the
     texts that wallets sign name --base-url; where none is given, the address that it listens at.
     """
-    port = free_port(host, port)
     recorded = {"record_captures": record_captures or "", "plant": plant}
     with (
+        held_port(host, port) as port,
         links_to(workspace, host, port) as local,
         serving(local, host, port, production=production, threads=threads, **recorded),
     ):
@@ -219,19 +219,25 @@ def url_at(host: str, port: int) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def free_port(host: str, wanted: int, *, or_another: bool = False) -> int:
-    """`wanted` where it is free (0: any free port); else any free one, or `Conflict`."""
-    for port in (wanted, 0) if or_another else (wanted,):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+@contextmanager
+def held_port(host: str, wanted: int, *, or_another: bool = False) -> Iterator[int]:
+    """`wanted` where it is free (0: any free port); else any free one, or `Conflict`.
+
+    While the block lasts nobody else is given it; a server, which binds as we do, may listen on it.
+    """
+    with ExitStack() as stack:
+        for port in (wanted, 0) if or_another else (wanted,):
+            held = stack.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((host, port))
+                held.bind((host, port))
             except OSError as error:
                 reason = error.strerror
                 continue
-            return int(probe.getsockname()[1])
-    raise Conflict(
-        f"{host} port {wanted} cannot be had: {reason}",
-        field="port",
-        hint="end what listens there, or name another by --port (0: any that is free)",
-    )
+            yield int(held.getsockname()[1])
+            return
+        raise Conflict(
+            f"{host} port {wanted} cannot be had: {reason}",
+            field="port",
+            hint="end what listens there, or name another by --port (0: any that is free)",
+        )

@@ -30,10 +30,10 @@ def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     Anvil writes its chain when it ends: at Ctrl-C, and on Linux also when `up` is killed. If Anvil itself is killed, or
     the machine stops, what came since the start is lost; the index follows the shorter chain.
     """
-    from chromatrace.cli.portal import free_port, links_to, serving, until_interrupted, url_at
+    from chromatrace.cli.portal import held_port, links_to, serving, until_interrupted, url_at
 
-    port = free_port(host, port)
     with (
+        held_port(host, port) as port,
         links_to(workspace, host, port) as here,
         local_chain(here, chain_port, workspace.data / "chain.json") as local,
         serving(local, host, port),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import shutil
 import socket
@@ -16,6 +17,8 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS / "browser"))
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE_MS = 120_000
+"""How long a page may take to show what it must."""
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -71,27 +74,35 @@ class Served:
     world: object
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def portal(world):
-    """The portal of `world`, served as it is in production, with a follower beside it."""
+    """The portal of `world`, served as it is in production, with a follower beside it.
+
+    For one test: others look at what the index does not have yet, which no follower may bring in behind their backs.
+    """
     from waitress import create_server
 
     from app import create_app
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    server = create_server(create_app(world.config(url), world.spool), host="127.0.0.1", port=port, threads=4)
-    serving = threading.Thread(target=server.run, daemon=True)
-    serving.start()
-    stop = threading.Event()
-    following = threading.Thread(target=world.follower.run, args=(stop, 0.2), daemon=True)
-    following.start()
-    yield Served(url, world)
-    stop.set()
-    following.join(timeout=10)
-    server.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = create_server(create_app(world.config(url), world.spool), sockets=[listener], threads=4)
+        serving = threading.Thread(target=_answer, args=(server,), daemon=True)
+        stop = threading.Event()
+        following = threading.Thread(target=world.follower.run, args=(stop, 0.2))
+        serving.start()
+        following.start()
+        try:
+            yield Served(url, world)
+        finally:
+            stop.set()
+            following.join()
+            server.close()
+
+
+def _answer(server):
+    with contextlib.suppress(OSError):  # closing its socket is how waitress is stopped from another thread
+        server.run()
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +114,9 @@ def chromium():
     if CHROMIUM is None:
         pytest.skip("chromium is absent (apt-get install chromium)")
     playwright = pytest.importorskip("playwright.sync_api")
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -117,7 +129,7 @@ def page(request, chromium):
     complaints = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     yield page
     context.close()
     # A page that answers 404 on purpose is reported by the browser too.

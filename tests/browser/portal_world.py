@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from mining import mined
 from route_line import Line, station
 
 from app import PortalConfig
@@ -117,7 +118,8 @@ class World:
         return BatchKey.parse(GTIN, lot)
 
     def sync(self) -> None:
-        """Brings the index up to the chain."""
+        """Brings the index up to the chain, and all that was sent to it."""
+        mined(self.node.rpc())
         self.follower.sync()
 
     def submit(self, actor: int, call: Call) -> None:

@@ -12,6 +12,7 @@ from html import unescape
 
 import pytest
 from click.testing import CliRunner
+from mining import mined
 from portal_client import log_in_by_wallet
 from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
 from sqlalchemy import create_engine, text
@@ -54,7 +55,7 @@ class Shop:
             digest = bytes([place + 1]) * 32
             chain.submit(commands.register_batch(commands.Registration(self.world.key(lot), 30, digest, inputs=inputs)))
         if followed:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while not self.world.index.batch(self.world.key(lots[-1]).batch_id):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
@@ -69,6 +70,9 @@ class Shop:
         return client
 
     def recalled(self, *lots):
+        """Whether the chain has each of these as recalled, where it makes blocks."""
+        if (rpc := self.world.node.rpc()).call("anvil_getAutomine"):
+            mined(rpc)
         read = self.world.chains[MAKER].read
         return [read("BatchRegistry", "batch", self.world.key(lot).batch_id)["recalled"] for lot in lots]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
@@ -9,16 +10,16 @@ from pathlib import Path
 
 import brownie
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
+# Nobody else is given this port while it is bound here; Anvil, which binds as servers do, may listen on it.
+_port = socket.socket()
+_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+_port.bind(("127.0.0.1", 0))
 
 # Brownie starts its development network after collection, from these settings. Port 8545 may be somebody else's, and
 # Brownie would run the tests on that chain; the default rules move with Anvil's releases; one call registers 100
@@ -26,7 +27,7 @@ def _free_port() -> int:
 # (`brownie._config` by attribute: Brownie parses what a conftest imports from below the project folder as Python, and
 # this module is compiled.)
 brownie._config.CONFIG.networks["development"]["cmd_settings"] = {
-    "port": _free_port(),
+    "port": _port.getsockname()[1],
     "evm_version": "prague",
     "gas_limit": 2**24,
     "accounts": 10,
@@ -52,6 +53,21 @@ def _receipt_first(await_confirmation):
 
 _Receipt = brownie.network.transaction.TransactionReceipt
 _Receipt._await_confirmation = _receipt_first(_Receipt._await_confirmation)
+
+
+def pytest_collection():
+    """The same made-up examples in every run, however busy the machine; CHROMATRACE_EXPLORE=1 makes up new ones.
+
+    Brownie has loaded its own profile by now; tests take theirs when they are imported.
+    """
+    settings.register_profile(
+        "contracts",
+        parent=settings.default,
+        suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.too_slow],
+        database=None,
+        derandomize="CHROMATRACE_EXPLORE" not in os.environ,
+    )
+    settings.load_profile("contracts")
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def _plain(item: dict[str, Any], value: Any) -> Any:
 @cache
 def _rpc(url: str) -> RpcClient:
     # Past Brownie, which turns a revert into a `ValueError` of text.
-    return RpcClient(url)
+    return RpcClient(url, 180)
 
 
 @cache

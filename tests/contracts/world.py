@@ -97,7 +97,7 @@ class World:
     authority: int = 4
     rival: int = 5
     operators: dict[str, Any] = field(default_factory=dict)
-    rpc: RpcClient = field(default_factory=lambda: RpcClient(web3.provider.endpoint_uri))
+    rpc: RpcClient = field(default_factory=lambda: RpcClient(web3.provider.endpoint_uri, 180))
     chain_id: int = field(default_factory=lambda: chain.id)
 
     @classmethod

@@ -82,12 +82,12 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
 
 def _local(workspace: Workspace, stack: ExitStack, clock: _Clock, port: int, host: str) -> Workspace:
     """A fresh folder, chain and deployment."""
-    from chromatrace.cli.portal import free_port, url_at
+    from chromatrace.cli.portal import held_port, url_at
     from chromatrace.cli.up import local_chain
 
     folder = _fresh(workspace.data / "demo", stack)
     source = click.get_current_context().get_parameter_source("port")
-    port = free_port(host, port, or_another=source is ParameterSource.DEFAULT)
+    port = stack.enter_context(held_port(host, port, or_another=source is ParameterSource.DEFAULT))
     settings = replace(
         workspace.settings,
         data=folder,

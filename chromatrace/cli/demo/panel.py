@@ -33,7 +33,7 @@ POOR = 5
 """The number of the inspector that is always wrong."""
 _ACCURACIES = (1.0, 1.0, 1.0, 1.0, 0.0)
 _DECIDED = 3
-_WAIT_S = 60.0
+_WAIT_S = 300.0
 
 
 class Panel:
@@ -119,7 +119,7 @@ class Panel:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -239,7 +239,8 @@ def test_a_draw_whose_block_is_forgotten_takes_the_next(panel, world):
 
 
 def test_every_inspector_is_drawn_about_equally_often(panel, world):
-    """Sixty draws of two of four: none below 15 or above 45 of 60 (beyond 4 standard deviations of 30)."""
+    """Sixty draws of two of four: none below 5 or above 55 of 60. The blocks' hashes draw, so that every run is another
+    one: beyond 6.5 standard deviations of 30 no run in a billion comes by chance."""
     drawn = dict.fromkeys(range(2, 6), 0)
     for number in range(60):
         snapshot = world.rpc.call("evm_snapshot")
@@ -247,7 +248,7 @@ def test_every_inspector_is_drawn_about_equally_often(panel, world):
             drawn[other] += 1
         world.rpc.call("evm_revert", snapshot)
     assert sum(drawn.values()) == 120
-    assert 15 <= min(drawn.values()) <= max(drawn.values()) <= 45, drawn
+    assert 5 <= min(drawn.values()) <= max(drawn.values()) <= 55, drawn
 
 
 # ------------------------------------------------------------------ a round always ends

@@ -21,6 +21,7 @@ from chromatrace.chain.errors import (
 from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.records import CallState
 from chromatrace.chain.signer import LocalSigner
+from chromatrace.cli.portal import held_port
 
 HERE = Path(__file__).parent
 GWEI = 10**9
@@ -70,7 +71,7 @@ def test_a_killed_writer_has_sent_once(plant, manifest_file, moment, mining):
         before = nonce(plant)
         outbox = plant.outbox.path
         died = start("crashing_writer.py", _node(plant), manifest_file, outbox, moment, "line-1")
-        _, errors = died.communicate(timeout=60)
+        _, errors = died.communicate(timeout=300)
         assert died.returncode == -9, errors
         state = plant.outbox.by_key("line-1").state
         assert state == {"handed over": CallState.SIGNED}.get(moment, CallState(moment.replace("handed over", "sent")))
@@ -96,7 +97,7 @@ def test_two_writers_with_one_key_lose_and_double_nothing(plant, manifest_file):
         start("busy_writer.py", _node(plant), manifest_file, plant.outbox.path, name, "100") for name in ("a", "b")
     ]
     for writer in writers:
-        _, errors = writer.communicate(timeout=120)
+        _, errors = writer.communicate(timeout=300)
         assert writer.returncode == 0, errors
     assert nonce(plant) == before + 200
     assert opened(plant) == {f"{name}-{number}": 1 for name in ("a", "b") for number in range(100)}
@@ -228,10 +229,11 @@ def test_an_empty_account_is_told(plant):
 
 
 def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
-    with DevNode("anvil") as node:
-        chain = chain_on(node, deployment, tmp_path / "outbox.db")
-    with pytest.raises(ChainUnavailable) as refusal:
-        chain.submit(commands.open_channel("line-1"))
+    with held_port("127.0.0.1", 0) as port:
+        with DevNode("anvil", port) as node:
+            chain = chain_on(node, deployment, tmp_path / "outbox.db")
+        with pytest.raises(ChainUnavailable) as refusal:
+            chain.submit(commands.open_channel("line-1"))
     assert refusal.value.field == "rpc_url"
     assert sum(chain.outbox.counts().values()) == 0
     chain.queue([commands.open_channel("line-1")])

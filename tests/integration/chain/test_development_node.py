@@ -12,12 +12,13 @@ import pytest
 from chromatrace.chain.devnode import DevNode
 from chromatrace.chain.errors import ChainUnavailable
 from chromatrace.chain.rpc import RpcClient
+from chromatrace.cli.portal import held_port
 from chromatrace.domain.errors import Conflict, IntegrityError
 
 STARTER = """
 import sys, time
 from chromatrace.chain.devnode import DevNode
-with DevNode(state_path=sys.argv[1]) as node:
+with DevNode(port=int(sys.argv[2]), state_path=sys.argv[1]) as node:
     node.rpc().call("anvil_mine", "0x2")
     print(node.url, flush=True)
     time.sleep(600)
@@ -65,15 +66,17 @@ def test_two_nodes_never_run_one_state(tmp_path, monkeypatch):
         assert f"kill {node._process.pid}" in refused.value.hint
 
 
-def test_a_killed_starter_takes_its_node_along_and_nothing_is_lost(tmp_path):
-    command = [sys.executable, "-c", STARTER, str(tmp_path / "chain.json")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
-        orphan = RpcClient(starter.stdout.readline().strip())
-        starter.send_signal(signal.SIGKILL)
-    with DevNode(state_path=tmp_path / "chain.json") as again:
-        with pytest.raises(ChainUnavailable):
-            orphan.call("eth_chainId")
-        assert again.rpc().call("eth_blockNumber") == "0x2"
+def test_a_killed_starter_takes_its_node_along_and_nothing_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr("chromatrace.chain.kept_state._WAIT_S", 180.0)
+    with held_port("127.0.0.1", 0) as port:
+        command = [sys.executable, "-c", STARTER, str(tmp_path / "chain.json"), str(port)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
+            orphan = RpcClient(starter.stdout.readline().strip())
+            starter.send_signal(signal.SIGKILL)
+        with DevNode(state_path=tmp_path / "chain.json") as again:
+            with pytest.raises(ChainUnavailable):
+                orphan.call("eth_chainId")
+            assert again.rpc().call("eth_blockNumber") == "0x2"
 
 
 def test_a_state_that_was_cut_off_is_refused_by_name(tmp_path):

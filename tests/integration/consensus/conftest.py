@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from inspector_runs import ACCOUNTS, CONTRACT, ROOT, dev_address
+from inspector_runs import ACCOUNTS, COMMIT_S, CONTRACT, ROOT, dev_address
 
 from chromatrace.chain import commands
 from chromatrace.cli.inspector import rule_values
@@ -35,20 +35,12 @@ def panel(chain):
     number = registered.event("OrganisationRegistered").args["organisation"]
     chain.submit(commands.appoint_operator(chain.sender, number, everything))
     rule = Rule.majority(2, maximum=3)
-    chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3, commit_seconds=300), list(rule.states))
+    chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3, commit_seconds=COMMIT_S), list(rule.states))
     for account in ACCOUNTS:
         address = dev_address(account, chain)
         chain.submit(commands.appoint_operator(address, number, Role.INSPECTOR))
         chain.send(CONTRACT, "enrol", address, 1_000, bytes(32))
     return number
-
-
-@pytest.fixture
-def short_rule(chain, panel):
-    """Six seconds to answer."""
-    rule = Rule.majority(2, maximum=3)
-    values = rule_values(rule, first_wave=3, commit_seconds=6, reveal_seconds=60)
-    chain.send(CONTRACT, "setRule", values, list(rule.states))
 
 
 @pytest.fixture
@@ -84,7 +76,7 @@ def start(isolated, manifest, tmp_path):
     for process in running:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def _manifest_of(chain):

@@ -14,6 +14,7 @@ CONTRACT = "QualityConsensus"
 SUBJECT = bytes(31) + b"\7"
 REQUESTED, SEATED, DECIDED, LAPSED = 1, 2, 3, 4
 ACCOUNTS = (5, 6, 7)
+COMMIT_S = 900
 
 
 def dev_address(account, chain):
@@ -22,7 +23,7 @@ def dev_address(account, chain):
         return dev_signer(account, chain.manifest.chain_id).address
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=300):
     """Waits for a condition; what it last said where it never held."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

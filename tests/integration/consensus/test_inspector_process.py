@@ -1,5 +1,6 @@
 """Inspectors as real processes on a real chain: they are drawn, answer, die and go on."""
 
+import codecs
 import json
 import os
 import pty
@@ -81,11 +82,11 @@ def test_a_program_and_a_folder_answer(chain, panel, start, tmp_path):
 def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_path):
     chain.submit(commands.appoint_operator(dev_address(8, chain), panel, Role.ADMIN))
     log_odds = ("rule", "--weighing", "log-odds", "--minimum", "1", "--first-wave", "1")
-    assert start.command(8, *log_odds, "--error", "0.05").wait(30) == 0
+    assert start.command(8, *log_odds, "--error", "0.05").wait(300) == 0
     version, rule = chain.read(CONTRACT, "rule", panel)
     assert (version, rule["weighing"], rule["threshold"], rule["minimum"]) == (2, 3, 29_444, 1)
-    assert start.command(8, *log_odds, "--error", "0.5").wait(30) == 1
-    assert start.command(8, "rule", "--error", "0.05").wait(30) == 1
+    assert start.command(8, *log_odds, "--error", "0.5").wait(300) == 1
+    assert start.command(8, "rule", "--error", "0.05").wait(300) == 1
     refusals = (tmp_path / "log-8.txt").read_text()
     assert "more than 0 and less than 1/2" in refusals
     assert "an error rate is for log-odds" in refusals
@@ -100,13 +101,13 @@ def test_a_person_at_the_terminal_answers(chain, panel, start, tmp_path):
     for account in ACCOUNTS[1:]:
         start(account, panel, "--agent", "1")
     opened(chain, panel)
-    shown = ""
+    shown, decoder = "", codecs.getincrementaldecoder("utf-8")()
 
     def reads(words):
         nonlocal shown
         while words not in shown:
-            assert select.select([ours], [], [], 60)[0], shown
-            shown += os.read(ours, 4096).decode()
+            assert select.select([ours], [], [], 300)[0], shown
+            shown += decoder.decode(os.read(ours, 4096))
         shown = shown.split(words, 1)[1]
 
     reads(f"first inspection of 0x{SUBJECT.hex()}, step 1")
@@ -129,6 +130,6 @@ def test_a_person_at_the_terminal_answers(chain, panel, start, tmp_path):
 
 @pytest.mark.parametrize("wrong", [(), ("--sheet", "electrochromic", "--agent", "1"), ("--ask", "--agent", "1")])
 def test_exactly_one_source_of_answers(chain, panel, start, tmp_path, wrong):
-    assert start(ACCOUNTS[0], panel, *wrong).wait(30) == 1
+    assert start(ACCOUNTS[0], panel, *wrong).wait(300) == 1
     refusal = (tmp_path / f"log-{ACCOUNTS[0]}.txt").read_text()
     assert ("filled in at the portal" if "--sheet" in wrong else "exactly one source") in refusal

@@ -6,11 +6,25 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import httpx
 import pytest
-from inspector_runs import ACCOUNTS, CONTRACT, DECIDED, LAPSED, REQUESTED, ROOT, SEATED, opened, round_of, until
+from inspector_runs import (
+    ACCOUNTS,
+    COMMIT_S,
+    CONTRACT,
+    DECIDED,
+    LAPSED,
+    REQUESTED,
+    ROOT,
+    SEATED,
+    opened,
+    round_of,
+    until,
+)
 
 from app import PortalConfig, create_app
 from app.accounts import create_account
@@ -55,7 +69,7 @@ class Portal:
         with closing(Store(f"sqlite:///{self.data / 'portal.db'}")) as store:
             address = create_account(store, self.data / "keys", name, PASSWORD).address
         self.chain.submit(commands.appoint_operator(address, self.panel, roles))
-        client = httpx.Client(base_url=self.url, transport=self.transport, timeout=30, follow_redirects=True)
+        client = httpx.Client(base_url=self.url, transport=self.transport, timeout=180, follow_redirects=True)
         form = {"name": name, "password": PASSWORD, "csrf_token": token(client.get("/login"))}
         assert client.post("/login", data=form).status_code == 200
         return client
@@ -67,7 +81,7 @@ def portal(chain, isolated, panel, manifest, tmp_path):
     yield made
     for process in made.running:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def token(page):
@@ -174,7 +188,8 @@ def test_one_person_reads_once_in_a_round_and_only_inspectors_read(chain, panel,
     assert sorted(seat["state"] for seat in round_of(chain, panel)[1]) == [0, 0, 1]
 
 
-def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start, portal, short_rule, tmp_path):
+def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start, portal, tmp_path, monkeypatch):
+    """The time to answer passes at once, on the chain first."""
     portal.here()
     console = ("--console", str(portal.data))
     start(ACCOUNTS[0], panel, *console)
@@ -184,9 +199,13 @@ def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start
     until(lambda: "inspector 1 of panel" in log.read_text())
     opened(chain, panel)
     _, action = question(reader)
+    chain.rpc.call("evm_increaseTime", COMMIT_S + 60)
+    chain.rpc.call("evm_mine")
     until(lambda: "not answered in time; the seat stalls and is replaced" in log.read_text())
     until(lambda: round_of(chain, panel)[0]["phase"] in (REQUESTED, LAPSED))
     assert any(seat["mark"] == 2 for seat in round_of(chain, panel)[1])
+    later = SimpleNamespace(time=lambda: time.time() + COMMIT_S + 60)
+    monkeypatch.setattr("chromatrace.quality.reading_desk.time", later)
     late = reader.post(action, data={"csrf_token": token(reader.get("/partners/")), "state": "pass", "defects": "0"})
     assert late.status_code == 409
     assert "the time to answer is over" in late.text.lower()

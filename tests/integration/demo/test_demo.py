@@ -37,7 +37,7 @@ def chromatrace(*arguments, data=None, **environment):
     command = [sys.executable, "-m", "chromatrace.cli", *(("--data", str(data)) if data else ()), *arguments]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
     done = subprocess.run(
-        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=400, check=False
+        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=900, check=False
     )
     return done.returncode, done.stdout, done.stderr
 

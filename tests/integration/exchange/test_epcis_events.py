@@ -38,14 +38,13 @@ def app(works):
 @pytest.fixture
 def served(works):
     """A portal that answers at its own base URL, and that URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = portal(works, f"http://127.0.0.1:{port}")
-    server = create_server(made, host="127.0.0.1", port=port, threads=2)
-    threading.Thread(target=server.run, daemon=True).start()
-    yield made, f"http://127.0.0.1:{port}"
-    server.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        made = portal(works, url)
+        server = create_server(made, sockets=[listener], threads=2)
+        threading.Thread(target=server.run, daemon=True).start()
+        yield made, url
+        server.close()
 
 
 @pytest.fixture
@@ -208,7 +207,7 @@ def test_nobody_is_led_to_events_of_goods_that_nobody_registered(works, app):
 
 def fetched(url, **headers):
     """Where a client ends that follows redirections, and the JSON there."""
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=180) as answer:
         return answer.url, json.load(answer)
 
 

@@ -36,7 +36,7 @@ class Cluster:
         data, socket = self.folder / "data", self.folder
         self._run("initdb", "-D", data, "-U", "index", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=60"
-        self._run("pg_ctl", "-D", data, "-o", options, "-l", socket / "log", "-w", "start")
+        self._run("pg_ctl", "-D", data, "-o", options, "-l", socket / "log", "-w", "-t", "300", "start")
         return self
 
     def stop(self):

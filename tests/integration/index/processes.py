@@ -27,25 +27,26 @@ def start_follower(database_url, rpc_url, manifest_path, *, blocks_at_once=None)
         target=_follow, args=(database_url, rpc_url, manifest_path, blocks_at_once, ready), daemon=True
     )
     process.start()
-    assert ready.wait(60.0)
+    assert ready.wait(180.0)
     return process
 
 
 class Reader:
-    """A process that asks without a pause. `end` gives the digests that it saw by the block of their cursor, and how
-    often it asked; whatever went wrong there is raised here."""
+    """A process that asks without a pause; `asked` counts how often it began to. `end` gives the digests that it saw by
+    the block of their cursor, and how often it asked; whatever went wrong there is raised here."""
 
     def __init__(self, database_url):
         self._told, tells = _processes.Pipe(duplex=False)
         self._stop, ready = _processes.Event(), _processes.Event()
-        arguments = (database_url, self._stop, ready, tells)
+        self.asked = _processes.Value("Q", 0)
+        arguments = (database_url, self._stop, ready, tells, self.asked)
         self.process = _processes.Process(target=_ask, args=arguments, daemon=True)
         self.process.start()
-        assert ready.wait(60.0)
+        assert ready.wait(180.0)
 
     def end(self):
         self._stop.set()
-        assert self._told.poll(60.0)
+        assert self._told.poll(180.0)
         seen = self._told.recv()
         self.process.join()
         if isinstance(seen, Exception):
@@ -53,13 +54,13 @@ class Reader:
         return seen
 
 
-def _ask(database_url, stop, ready, tells):
-    seen, asked = {}, 0
+def _ask(database_url, stop, ready, tells, asked):
+    seen = {}
     try:
         index = Index(database_url)
         while not stop.is_set():
             ready.set()
-            asked += 1
+            asked.value += 1
             with index.snapshot() as snapshot:
                 head, digest = snapshot.head(), snapshot.digest()
                 _assert_whole(snapshot, head)
@@ -72,7 +73,7 @@ def _ask(database_url, stop, ready, tells):
     except Exception as error:  # noqa: BLE001 - told to the test, which raises it
         tells.send(error)
     else:
-        tells.send((seen, asked))
+        tells.send((seen, asked.value))
 
 
 def _assert_whole(snapshot, head):
@@ -99,7 +100,7 @@ def start_reading(rpc_url, manifest_path, *, asked):
     told, tells = _processes.Pipe(duplex=False)
     process = _processes.Process(target=_read, args=(rpc_url, manifest_path, asked, tells), daemon=True)
     process.start()
-    assert told.poll(60.0)
+    assert told.poll(180.0)
     return process, told.recv()
 
 
@@ -108,7 +109,7 @@ def _read(rpc_url, manifest_path, asked, tells):
     source = Source(RpcClient(rpc_url), manifest.names_by_address, max_span=1)
     reading = Reading(source, source.header(manifest.block - 1), source.header("latest").number)
     reading.much_comes()
-    select.select([reading._process._popen.stdout], [], [], 30.0)
+    select.select([reading._process._popen.stdout], [], [], 180.0)
     if asked:
         next(iter(reading))
     tells.send(reading._process._popen.pid)

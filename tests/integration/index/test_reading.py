@@ -33,7 +33,7 @@ def beside(source, whole):
     """A reading whose process is ready to be asked."""
     reading = Reading(source, *whole)
     reading.much_comes()
-    assert select.select([reading._process._popen.stdout], [], [], 30.0)[0]
+    assert select.select([reading._process._popen.stdout], [], [], 180.0)[0]
     return reading
 
 
@@ -89,7 +89,7 @@ def test_a_backfill_with_a_process_makes_the_same_index(yard, index, source, mon
     def ready(reading):
         much_comes(reading)
         if not handed_over:
-            assert select.select([reading._process._popen.stdout], [], [], 30.0)[0]
+            assert select.select([reading._process._popen.stdout], [], [], 180.0)[0]
             handed_over.append(reading._process)
 
     much_comes = Reading.much_comes

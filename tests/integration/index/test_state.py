@@ -164,8 +164,8 @@ def test_an_offer_ends_in_every_way(yard, index, follower):
     batch = yard.release()
     shop, maker = yard.organisations[3], yard.organisations[0]
     ledger = "CustodyLedger"
-    assert yard.send(1, ledger, "offer", batch, shop, yard.now() + 3)
-    yard.rpc.call("evm_increaseTime", 10)
+    assert yard.send(1, ledger, "offer", batch, shop, yard.now() + 300)
+    yard.rpc.call("evm_increaseTime", 400)
     assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
     assert yard.send(4, ledger, "refuse", batch, "crate is\0broken")
     assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 
 class CuttingProxy:
-    """Before an `opc.tcp` server. `cut` breaks all connections; while `refusing`, new ones are closed at once.
+    """Before an `opc.tcp` server. `cut` breaks all connections; while `refusing`, nothing listens for new ones.
 
     After `cut_after(n)` it cuts by itself, once, when the server has sent n more bytes, most likely in the middle of a
     message, and refuses from then on.
@@ -17,26 +17,42 @@ class CuttingProxy:
 
     def __init__(self, url: str) -> None:
         self._target = urlparse(url)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        # Held, so that nobody else is given the port while nothing listens on it.
+        self._held = _bound(0)
+        self._listener: socket.socket | None = None
         self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        self._closed = False
-        self.refusing = False
+        self._lock = threading.RLock()
         self._remaining: int | None = None
         self.has_cut = threading.Event()
 
     @property
     def url(self) -> str:
-        return self._target._replace(netloc=f"127.0.0.1:{self._listener.getsockname()[1]}").geturl()
+        return self._target._replace(netloc=f"127.0.0.1:{self._held.getsockname()[1]}").geturl()
+
+    @property
+    def refusing(self) -> bool:
+        return self._listener is None
+
+    @refusing.setter
+    def refusing(self, wanted: bool) -> None:
+        with self._lock:
+            if self._listener is not None and wanted:
+                self._listener.shutdown(socket.SHUT_RDWR)  # closed alone, it would listen until its `accept` returns
+                self._listener.close()
+                self._listener = None
+            elif self._listener is None and not wanted:
+                self._listener = _bound(self._held.getsockname()[1])
+                self._listener.listen()
+                threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def __enter__(self) -> CuttingProxy:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.refusing = False
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closed = True
-        self._listener.close()
+        self.refusing = True
         self.cut()
+        self._held.close()
 
     def cut(self) -> None:
         with self._lock:
@@ -63,21 +79,22 @@ class CuttingProxy:
             self.has_cut.set()
         return allowed
 
-    def _accept(self) -> None:
-        while not self._closed:
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
-            if self.refusing:
-                client.close()
-                continue
             try:
                 server = socket.create_connection((self._target.hostname, self._target.port))
             except OSError:
                 client.close()
                 continue
             with self._lock:
+                if self._listener is not listener:  # cut meanwhile
+                    client.close()
+                    server.close()
+                    return
                 self._open |= {client, server}
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(source, sink, source is server), daemon=True).start()
@@ -92,3 +109,11 @@ class CuttingProxy:
             for end in (source, sink):
                 end.close()
                 self._open.discard(end)
+
+
+def _bound(port: int) -> socket.socket:
+    """Bound to a port (0: any free one), as servers bind, so that others of ours may be beside it."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    return made

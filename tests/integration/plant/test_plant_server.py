@@ -39,7 +39,7 @@ def finished():
 
 def ask(plant, question):
     async def scenario():
-        async with Client(plant.url, timeout=20) as client:
+        async with Client(plant.url, timeout=60) as client:
             index = await client.get_namespace_index("urn:chromatrace:plant")
             return await question(client, index)
 
@@ -49,7 +49,7 @@ def ask(plant, question):
 async def until_finished(client):
     index = await client.get_namespace_index("urn:chromatrace:plant:status")
     node = client.get_node(ua.NodeId("electrochromic status/Finished", index))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not await node.read_value():
             await asyncio.sleep(0.1)
 
@@ -104,7 +104,7 @@ def test_the_served_readings_are_those_of_the_simulation_and_lead_to_a_verdict(f
     plant = example_plant("electrochromic")
     with Spool(tmp_path / "spool.db") as spool:
         with BackgroundGateway(OpcUaSettings(finished.url, "line", since_ns=0, once=True), spool) as gateway:
-            assert gateway.wait(60)
+            assert gateway.wait(300)
         taken = list(spool.entries("line"))
     wanted = list(simulate(plant, seed=3, start_ns=START_NS))
 
@@ -192,7 +192,7 @@ def take(plant, tmp_path, security):
     settings = OpcUaSettings(plant.url, "shop", since_ns=0, once=True, security=security)
     with Spool(tmp_path / "spool.db") as spool:
         with BackgroundGateway(settings, spool) as gateway:
-            assert gateway.wait(60)
+            assert gateway.wait(300)
         return spool.size("shop")
 
 

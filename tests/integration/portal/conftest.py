@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from mining import mined
 from served_portal import Served
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,6 +29,11 @@ class Consortium:
         self.node, self.manifest_path = node, manifest_path
         self.manifest = Manifest.load(manifest_path)
         self.rpc = node.rpc()
+
+    def height(self):
+        """The newest block, with all that was sent."""
+        mined(self.rpc)
+        return int(self.rpc.call("eth_blockNumber"), 16)
 
     def chain(self, account, outbox):
         from chromatrace.chain.client import Chain

@@ -29,7 +29,7 @@ class Served:
             )
         self.url = self._wait(lambda: re.search(r"portal at (http://[\d.:]+)", self.log.read_text())).group(1)
 
-    def _wait(self, asked, seconds=60):
+    def _wait(self, asked, seconds=180):
         deadline = time.monotonic() + seconds
         while not (answer := asked()):
             assert self.process.poll() is None, self.log.read_text()
@@ -41,7 +41,7 @@ class Served:
 
     def client(self, account=None, password=PASSWORD):
         auth = None if account is None else (account, password)
-        return httpx.Client(base_url=self.url, auth=auth, timeout=60)
+        return httpx.Client(base_url=self.url, auth=auth, timeout=180)
 
     def kill(self):
         """As a power cut would."""

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
 
 from contract_order import CONTRACT
+from mining import mined
 from served_portal import PASSWORD
 
 CSV, LINES = "text/csv", "application/x-ndjson"
@@ -46,13 +47,13 @@ class Importer:
 
     def written(self):
         """The chain's height, and how many documents the store has."""
-        height = int(self.consortium.rpc.call("eth_blockNumber"), 16)
-        return height, sum(path.suffix == ".json" for path in (self.data / "vault").rglob("*"))
+        return self.consortium.height(), sum(path.suffix == ".json" for path in (self.data / "vault").rglob("*"))
 
     def count(self, key):
         """How often the chain has a record of that contract: entries are two, one for each product."""
         from chromatrace.domain.ledger_entries import record_id
 
+        mined(self.consortium.rpc)
         self.follower.sync()
         return len(self.index.record(record_id("sales.contract-order", key))) / 2
 
@@ -246,6 +247,7 @@ def test_the_same_file_again_records_nothing_twice(importer):
     )
     alone = importer.app.test_client().post("/api/v1/records", json=CONTRACT | rows[3], auth=(SALES, PASSWORD))
     assert (alone.status_code, alone.json["error"], alone.json["field"]) == (409, "RecordUnderWay", "/contract_id")
+    mined(importer.consortium.rpc)
     importer.follower.sync()
     fourth = importer.send(as_csv(*rows))
     assert (fourth.json["taken"], fourth.json["known"]) == (0, 4)
@@ -264,8 +266,18 @@ def test_the_same_file_at_the_same_moment_records_nothing_twice(importer):
 
 def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch):
     """The account runs out of money for gas on the way; the same file goes on from there."""
+    from app.services import RecordWriter
+
+    rpc, address, append = importer.consortium.rpc, importer.addresses[SALES], RecordWriter.append
+
+    def paid(*arguments):
+        """What a row costs is gone before the next one is signed."""
+        sent = append(*arguments)
+        mined(rpc)
+        return sent
+
+    monkeypatch.setattr(RecordWriter, "append", paid)
     monkeypatch.setattr("app.records.views.BATCH", 1)
-    rpc, address = importer.consortium.rpc, importer.addresses[SALES]
     probe = importer.send(as_csv(contract("broken-probe"))).json["transactions"][0]
     sent = rpc.call("eth_getTransactionByHash", probe)
     rpc.call("anvil_setBalance", address, hex(int(sent["gas"], 16) * int(sent["maxFeePerGas"], 16) * 2))

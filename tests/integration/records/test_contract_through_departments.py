@@ -265,7 +265,7 @@ class Tool:
 
     def end(self):
         """Exit status, and what it said."""
-        said = json.loads(self.process.communicate(timeout=60)[0])
+        said = json.loads(self.process.communicate(timeout=300)[0])
         return self.process.returncode, said
 
 
@@ -278,7 +278,7 @@ def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
     rpc.call("evm_setAutomine", False)
     try:
         tools = [Tool(shop, SALES, key, by_import=False), Tool(shop, QUALITY, key, by_import=by_import)]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while rpc.call("txpool_status")["pending"] != "0x2":
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -300,7 +300,7 @@ def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
     assert [(one["error"], one["field"]) for one in refusals] == [("RecordRepeated", "/contract_id")]
     if "taken" in told[1]:
         assert (told[1]["taken"], told[1]["refused"]) == (1, 1)
-    shown, _ = tools[first].run("record", "show", "sales.contract-order", key).communicate(timeout=60)
+    shown, _ = tools[first].run("record", "show", "sales.contract-order", key).communicate(timeout=300)
     assert {one["digest"] for one in json.loads(shown)["repeats"]} == {
         "0x" + entry.digest.hex() for entry in entries if entry.repeat
     }

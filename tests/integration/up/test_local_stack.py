@@ -20,7 +20,7 @@ from chromatrace.chain.rpc import RpcClient
 from chromatrace.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
-START_S = 120
+START_S = 300
 
 
 class Stack:
@@ -53,7 +53,7 @@ class Stack:
     def __exit__(self, *_):
         """Ctrl-C, as far as it has not ended yet."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(30) in (0, -signal.SIGKILL), self.log.read_text()
+        assert self.process.wait(180) in (0, -signal.SIGKILL), self.log.read_text()
 
 
 def recorded_commands():

@@ -123,9 +123,9 @@ def test_run_goes_on_after_an_outage(anchorer, spool, board):
     spool.append("line", readings(0, 100))
     thread = threading.Thread(target=anchorer.run, args=(stop,), kwargs={"poll_s": 0.01})
     thread.start()
-    assert tried.wait(20)
+    assert tried.wait(60)
     board.away = False
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert [head.size for head in board.heads] == [100]
 
@@ -154,19 +154,19 @@ def test_a_proof_does_not_wait_for_a_publication(anchorer, spool, board):
 
     def slow(head):
         publishing.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
 
     board.publish = slow
     spool.append("line", readings(3, 6))
     thread = threading.Thread(target=anchorer.anchor, args=("line",))
     thread.start()
-    assert publishing.wait(20)
+    assert publishing.wait(60)
     proved = []
     prover = threading.Thread(target=lambda: proved.append(anchorer.prove("line", "SP-201", "p", START)))
     prover.start()
-    prover.join(20)
+    prover.join(60)
     go_on.set()
-    thread.join(20)
+    thread.join(60)
     assert [proof.verify() for proof in proved] == readings(0, 1)
 
 

@@ -47,7 +47,7 @@ def node():
 
 @pytest.fixture
 def rpc(node):
-    client = RpcClient(f"http://user:p%40ss@127.0.0.1:{node.server_port}/v1?key=1", timeout_s=5)
+    client = RpcClient(f"http://user:p%40ss@127.0.0.1:{node.server_port}/v1?key=1", timeout_s=60)
     yield client
     client.close()
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from chromatrace.cli import main
-from chromatrace.cli.portal import free_port, links_to, url_at
+from chromatrace.cli.portal import held_port, links_to, url_at
 from chromatrace.cli.workspace import Workspace
 from chromatrace.config import Settings
 
@@ -32,7 +32,16 @@ def test_a_taken_port_is_refused_before_anything_is_started(monkeypatch, tmp_pat
 
 
 def test_another_port_only_where_that_is_wanted(taken):
-    assert free_port("127.0.0.1", taken, or_another=True) != taken
+    with held_port("127.0.0.1", taken, or_another=True) as port:
+        assert port != taken
+
+
+def test_a_held_port_is_there_for_a_server_and_for_nobody_else():
+    with held_port("127.0.0.1", 0) as port:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)) as server:
+            assert server.getsockname()[1] == port
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_several_processes_share_a_folder(store):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
         assert worker.exitcode == 0
     documents = {store.get(digest) for digest in store.digests()}
     assert documents == {str(number).encode() * 1000 for number in range(25)}

@@ -288,7 +288,7 @@ def test_two_processes_write_at_once(tmp_path):
     path = tmp_path / "spool.db"
     # Both make the file, and both send the numbers 4,000 to 7,999.
     writers = [start_writer(path, 0, 8000, 1, 61), start_writer(path, 4000, 12_000, 1, 97)]
-    outputs = [writer.communicate(timeout=60)[0] for writer in writers]
+    outputs = [writer.communicate(timeout=300)[0] for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0]
     assert sum(int(output.split()[-1]) for output in outputs) == 12_000
     with Spool(path) as spool:

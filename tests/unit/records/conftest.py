@@ -37,7 +37,7 @@ def s3_server(tmp_path_factory):
         command = [program, "-d", folder / "data", "-a", "127.0.0.1", "-p", "0", "--configure-bucket", "vault"]
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while b"listening on 127.0.0.1:" not in (said := (folder / "log").read_bytes()):
             assert server.poll() is None, said
             assert time.monotonic() < deadline, said

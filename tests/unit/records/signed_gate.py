@@ -81,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         # The server behind knows one account, whose secret it does not check.
         passed = {name: value for name, value in headers.items() if name not in ("authorization", "connection")}
         passed["authorization"] = headers["authorization"].replace(self.gate.access_key, "S3RVER", 1)
-        behind = http.client.HTTPConnection("127.0.0.1", self.gate.behind, timeout=30)
+        behind = http.client.HTTPConnection("127.0.0.1", self.gate.behind, timeout=120)
         behind.request(self.command, self.path, body, passed)
         answer = behind.getresponse()
         given = {name: value for name, value in answer.getheaders() if name.lower() in _PASSED_ON}

@@ -102,10 +102,11 @@ def test_no_such_bucket(gate):
 
 def test_nobody_at_the_endpoint(gate):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("127.0.0.1", 0))  # and does not listen; nobody else can meanwhile
         port = probe.getsockname()[1]
-    with pytest.raises(VaultUnavailable, match=f"nothing that speaks S3 answers at http://127.0.0.1:{port}") as refused:
-        put(at(port))
+        told = f"nothing that speaks S3 answers at http://127.0.0.1:{port}"
+        with pytest.raises(VaultUnavailable, match=told) as refused:
+            put(at(port))
     assert refused.value.field == "vault_url"
 
 
