@@ -28,7 +28,7 @@ _TRIES = 8
 _MAX_BACK_OFF_S = 30.0
 _LOOK_S = 1.0
 _MANY_EVENTS = 20_000
-_SOME_EVENTS = 5_000
+_SOME_EVENTS = 1_000
 
 
 class Follower:

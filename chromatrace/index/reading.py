@@ -26,6 +26,8 @@ from chromatrace.index.source import Header, LogRange, Reorganised, Source
 
 _PACKAGES = Path(__file__).resolve().parents[2]
 _READY = b"r"
+_MEANWHILE = 4
+"""Blocks to read at once while the process starts."""
 
 
 class Reading(Closing):
@@ -38,7 +40,7 @@ class Reading(Closing):
 
     def __iter__(self) -> Iterator[LogRange]:
         while self._at.number < self._target:
-            found = self._beside() or self._source.read(self._at, self._target)
+            found = self._beside() or self._by_itself()
             self._at = found.end
             yield found
 
@@ -51,6 +53,11 @@ class Reading(Closing):
         """Ends the process, if there is one."""
         if self._process is not None:
             self._process.end()
+
+    def _by_itself(self) -> LogRange:
+        """The next range read here: a short one while the process starts, which reads the next one sooner."""
+        starting = self._process is not None and not self._failed
+        return self._source.read(self._at, self._target, *((_MEANWHILE,) if starting else ()))
 
     def _beside(self) -> LogRange | None:
         """The next range from the process, if there is one that reads."""

@@ -27,7 +27,7 @@ _NEW: State = {
 class BatchFold(EntityFold):
     """Batches."""
 
-    entity, model = subjects.BATCH, Batch
+    entity, model, key_columns = subjects.BATCH, Batch, ("id",)
     parts = ((BatchInput, "batch"), (Inspection, "batch"), (Offer, "batch"))
 
     def __init__(self, connection: Connection) -> None:

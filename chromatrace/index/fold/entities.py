@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, select, tuple_
@@ -25,6 +26,8 @@ class EntityFold(ABC):
     model: ClassVar[type[Base]]
     parts: ClassVar[tuple[tuple[type[Base], str], ...]] = ()
     """Tables whose rows belong to an entity, and their column with its key; emptied when it is forgotten."""
+    key_columns: ClassVar[tuple[str, ...]] = ()
+    """Where the key stands in the main table; its primary key, if nothing else is said."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -33,11 +36,13 @@ class EntityFold(ABC):
         self._dirty: dict[Key, None] = {}
         self._new_parts: dict[type[Base], list[State]] = {}
         self.table = table_of(self.model)
-        self._key_columns = tuple(self.table.primary_key.columns)
+        primary = tuple(self.table.primary_key.columns)
+        self._key_columns = tuple(self.table.c[name] for name in self.key_columns) or primary
+        self._in_order = itemgetter(*(column.name for column in primary))
 
     @abstractmethod
     def key_of(self, subject: bytes) -> Key:
-        """The primary key that stands in the topics."""
+        """The key that stands in the topics."""
 
     @abstractmethod
     def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
@@ -70,8 +75,8 @@ class EntityFold(ABC):
 
     def write(self) -> None:
         """Writes the changed rows, and the new ones of other tables."""
-        # In the order of their keys: neighbours in a tree are cheap to insert.
-        new = [self._states[key] for key in sorted(self._dirty) if key not in self._stored]
+        # In the order of the table: neighbours in a tree are cheap to insert.
+        new = sorted((self._states[key] for key in self._dirty if key not in self._stored), key=self._in_order)
         old = [self._states[key] for key in self._dirty if key in self._stored]
         bulk.insert(self._connection, self.table, new)
         bulk.replace(self._connection, self.table, old)

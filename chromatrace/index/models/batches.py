@@ -9,10 +9,15 @@ from chromatrace.index.models.base import ONE_TREE, Content, RowNumber, Unsigned
 
 
 class Batch(Content):
-    """A batch as it stands now."""
+    """A batch as it stands now, under the `position` of its registration.
+
+    Identifiers are as good as random: rows kept in their order would lie all over the table, and the table's end is
+    where a new row finds its page at once.
+    """
 
     __tablename__ = "batches"
-    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
+    id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     gtin: Mapped[int] = mapped_column(BigInteger)
     lot: Mapped[str] = mapped_column(Text)
     producer: Mapped[int] = mapped_column(BigInteger)
@@ -36,10 +41,8 @@ class Batch(Content):
     content_digest: Mapped[bytes] = mapped_column(LargeBinary)
     route: Mapped[bytes] = mapped_column(LargeBinary)
     open_offer: Mapped[int | None] = mapped_column(BigInteger)
-    position: Mapped[int] = mapped_column(BigInteger)
     changed: Mapped[int] = mapped_column(BigInteger)
     __table_args__ = (
-        Index("ix_batches_position", "position"),
         Index("ix_batches_producer", "producer", "position"),
         Index("ix_batches_custodian", "custodian", "position"),
         Index("ix_batches_gtin", "gtin", "position"),
@@ -48,10 +51,7 @@ class Batch(Content):
 
 
 class BatchInput(Content):
-    """`batch` is made of `quantity` units of `input`; `place` is its place in the registration, the event `position`.
-
-    Under the position, not the batch, new rows come at the table's end and find their page at once.
-    """
+    """`batch` is made of `quantity` units of `input`; `place` is its place in the event at `position`."""
 
     __tablename__ = "batch_inputs"
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import LargeBinary, MetaData, inspect
+from sqlalchemy import LargeBinary, MetaData, inspect, select
 
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index import schema
+from chromatrace.index.models import Batch
 
 GLASS, FILM, PANE = (bytes([number]) * 32 for number in (9, 8, 1))
 
 
-def test_inputs_kept_by_batch_are_kept_by_position(index):
-    """Revision 0008 makes the table anew, and its two indexes."""
+def test_what_was_kept_by_identifier_is_kept_by_position(index):
+    """Revision 0008 makes two tables anew, and their indexes."""
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
     with index.engine.begin() as connection:
@@ -34,6 +35,13 @@ def test_inputs_kept_by_batch_are_kept_by_position(index):
     index.migrate()
     assert [(one.batch, one.quantity) for one in index.inputs_of(BatchId(PANE))] == [(GLASS, 5), (FILM, 7)]
     assert index.used_in(BatchId(FILM)) == (PANE,)
-    names = {found["name"] for found in inspect(index.engine).get_indexes("batch_inputs")}
-    assert names == {"ix_batch_inputs_batch", "ix_batch_inputs_input"}
-    assert "batch_inputs_by_batch" not in inspect(index.engine).get_table_names()
+    rows = index.rows(select(Batch.position, Batch.id).order_by(Batch.position))
+    assert [tuple(row) for row in rows] == [(1 << 20, GLASS), (2 << 20, FILM), (3 << 20, PANE)]
+    found = inspect(index.engine)
+    assert {one["name"] for one in found.get_indexes("batch_inputs")} == {
+        "ix_batch_inputs_batch",
+        "ix_batch_inputs_input",
+    }
+    indexes = {one["name"] for one in found.get_indexes("batches") if not one["unique"]}
+    assert indexes == {f"ix_batches_{name}" for name in ("producer", "custodian", "gtin", "lot")}
+    assert not {name for name in found.get_table_names() if name.endswith("_by_id")}
