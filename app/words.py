@@ -47,7 +47,7 @@ def tag_words(tag: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-_UNITS = {"Cel": "°C", "K.s-1": "K/s", "m3.h-1": "m³/h", "cm2": "cm²", "1": ""}
+_UNITS = {"Cel": "°C", "K.s-1": "K/s", "m3.h-1": "m³/h", "cm2": "cm²", "cm2/C": "cm²/C", "1": ""}
 
 
 def unit_words(unit: str) -> str:

@@ -328,8 +328,8 @@ def test_by_wallet_the_page_says_how_else(shop):
     page = client.get(f"/console/recall/{key.batch_id.hex()}").text
     assert "Not from this page by wallet" in page
     assert 'name="password"' not in page
-    command = unescape(re.search(r"<pre[^>]*>(.*?)</pre>", page).group(1))
-    assert shlex.split(command) == [
+    command = unescape(re.search(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL).group(1))
+    assert shlex.split(command.replace("\\\n", "")) == [
         *("chromatrace", "--keystore", "FILE", "--rpc-url", "URL", "batch", "recall", "--descendants"),
         *("--reason", "…", "--", GTIN, "R9;id"),
     ]
