@@ -108,6 +108,7 @@ def add(
     """
     from chromatrace.cli.record_desk import open_desk
     from chromatrace.records.document import MAX_DOCUMENT, parse
+    from chromatrace.records.errors import RecordRepeated
 
     with document.open("rb") as file:
         members = parse(file.read(MAX_DOCUMENT + 1))
@@ -120,8 +121,8 @@ def add(
     tx = desk.add([prepared], entitled, files)
     made = prepared.document
     workspace.catch_up(workspace.index)
-    for refusal in desk.repeated([prepared], tx).values():
-        raise refusal
+    if made.record in desk.repeats_in(tx):
+        raise RecordRepeated(made.key, tx, field=f"/{chosen.key[0]}")
     emit(as_json, {"tx": tx, "schema": chosen.schema, "key": made.key, "record": made.record, "digest": made.digest})
 
 

@@ -17,7 +17,7 @@ from chromatrace.domain.ledger_entries import LedgerEntry, RecordId, SubjectId, 
 from chromatrace.domain.record_kinds import FieldType, RecordKind
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument
-from chromatrace.records.errors import InvalidRecord, KeyMissing, NoSuchProduct, RecordNotReadable, RecordRepeated
+from chromatrace.records.errors import InvalidRecord, KeyMissing, NoSuchProduct, RecordNotReadable
 from chromatrace.records.preparation import Ledger, Prepared, prepare
 from chromatrace.records.reader_key import Reader, ReaderKey
 from chromatrace.records.sealing import Source
@@ -139,14 +139,9 @@ class Desk:
             self._vault.put(io.BytesIO(one.document.to_bytes()), readers)
         return self._writer.append(department, prepared[0].kind, packed)
 
-    def repeated(self, prepared: Sequence[Prepared], tx: str) -> dict[RecordId, RecordRepeated]:
-        """Why those of `prepared` do not count that this transaction only repeated; once the index has its block."""
-        repeats = self._records.repeats_in(bytes.fromhex(tx.removeprefix("0x")))
-        return {
-            one.record: RecordRepeated(one.key, tx, field=f"/{one.kind.key[0]}")
-            for one in (item.document for item in prepared)
-            if one.record in repeats
-        }
+    def repeats_in(self, tx: str) -> frozenset[RecordId]:
+        """The records that this transaction only repeated; the index must have its block."""
+        return self._records.repeats_in(bytes.fromhex(tx.removeprefix("0x")))
 
     def trace(self, product: str) -> tuple[Any, ...]:
         """The entries about a product in every department that the caller may read, oldest first.

@@ -60,7 +60,7 @@ class RecordUnderWay(RecordExists):
 class RecordRepeated(RecordExists):
     """The record was appended, but another one of that kind and key came to the chain first, and is the record."""
 
-    def __init__(self, key: str, tx: str, *, field: str = "") -> None:
+    def __init__(self, key: str, tx: str, *, field: str) -> None:
         super().__init__(
             f"another {key!r} was recorded at the same moment and came first: that one is the record, "
             f"this one (transaction {tx}) stands behind it as a repeat and counts nowhere",

@@ -10,7 +10,7 @@ from chromatrace.domain.errors import ChromaTraceError
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.records.bulk import Row
 from chromatrace.records.desk import Desk
-from chromatrace.records.errors import RecordExists, RecordUnderWay
+from chromatrace.records.errors import RecordExists, RecordRepeated, RecordUnderWay
 from chromatrace.records.preparation import Pending, Prepared
 from chromatrace.records.reader_key import Reader
 
@@ -114,10 +114,10 @@ def sift_repeats(desk: Desk, accepted: Sequence[Accepted], report: Report) -> No
     The index must have the blocks of all its transactions.
     """
     rows = {row.prepared.document.record: row for row in accepted}
-    prepared = [row.prepared for row in accepted]
     for tx in report.transactions:
-        for record, refusal in desk.repeated(prepared, tx).items():
-            report.withdraw(rows[record].line, refusal)
+        for record in desk.repeats_in(tx):
+            made = rows[record].prepared.document
+            report.withdraw(rows[record].line, RecordRepeated(made.key, tx, field=f"/{made.kind.key[0]}"))
 
 
 def _append(desk: Desk, part: Sequence[Accepted], readers: Sequence[Reader], report: Report) -> None:
