@@ -7,7 +7,7 @@ import threading
 
 import click
 
-from chromatrace.cli.output import emit, err, json_option, progress
+from chromatrace.cli.output import emit, err, json_option, moment, progress
 from chromatrace.cli.workspace import Workspace
 
 
@@ -100,7 +100,8 @@ def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:
         "checked_at": head.checked_at,
         "healthy": healthy,
     }
-    emit(as_json, facts)
+    times = {name: moment(facts[name]) for name in ("indexed_time", "checked_at") if facts[name] is not None}
+    emit(as_json, facts if as_json else facts | times)
     if not healthy:
         raise SystemExit(1)
 

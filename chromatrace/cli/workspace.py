@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chromatrace.cli.output import tell
 from chromatrace.config import Settings
 from chromatrace.domain.errors import InvalidInput, NotFound
 
@@ -88,7 +90,11 @@ class Workspace:
         if self.settings.keystore is not None:
             return keystore_signer(self.settings.keystore, self.password(self.settings.keystore))
         if self.settings.dev_account is not None:
-            return dev_signer(self.settings.dev_account, self.chain_id)
+            with warnings.catch_warnings(record=True) as told:
+                signer = dev_signer(self.settings.dev_account, self.chain_id)
+            for warning in told:
+                tell(str(warning.message).removeprefix("INSECURE: "), mark="INSECURE", style="bold yellow")
+            return signer
         raise InvalidInput(
             "this needs someone who acts",
             field="keystore",
