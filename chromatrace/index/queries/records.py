@@ -1,8 +1,8 @@
 """Departments and their records. Who may read them is asked of the chain, not here.
 
 A contract cannot read events: two tools that do not know of each other may append the same record at the same moment.
-Of a record that a department appended more than once the first entry is the record, by the order of the chain, and
-the later ones are its repeats: shown, and counted nowhere.
+Of a record that a department appended more than once the entries of the first event are the record, by the order of
+the chain, and later ones are its repeats: shown, and counted nowhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import aliased
 
 from chromatrace.chain.codec import checksummed
@@ -184,17 +184,16 @@ def _records() -> Statement:
 
 
 def _repeats() -> ColumnElement[bool]:
-    """Whether the department had the record before. The entries of one record, for its products, came with one event
-    and have one digest."""
+    """Whether an earlier event of the department had the record; the index of records by key answers it alone."""
     earlier, in_batch = aliased(Record), aliased(RecordBatch)
-    before = or_(
-        earlier.position < Record.position,
-        and_(earlier.position == Record.position, earlier.place < Record.place, earlier.digest != Record.digest),
-    )
     return exists(
         select(1)
         .select_from(earlier)
         .join(in_batch, in_batch.position == earlier.position)
-        .where(earlier.record == Record.record, before, in_batch.department == RecordBatch.department)
+        .where(
+            earlier.record == Record.record,
+            earlier.position < Record.position,
+            in_batch.department == RecordBatch.department,
+        )
         .correlate(Record, RecordBatch)
     )
