@@ -100,7 +100,8 @@ def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:
         "checked_at": head.checked_at,
         "healthy": healthy,
     }
-    times = {name: moment(facts[name]) for name in ("indexed_time", "checked_at") if facts[name] is not None}
+    seen = {"indexed_time": head.indexed_time, "checked_at": head.checked_at}
+    times = {name: moment(seconds) for name, seconds in seen.items() if seconds is not None}
     emit(as_json, facts if as_json else facts | times)
     if not healthy:
         raise SystemExit(1)

@@ -8,6 +8,7 @@ the chain, and later ones are its repeats: shown, and counted nowhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, select
@@ -183,8 +184,12 @@ def _records() -> Statement:
     return select(*columns).join(RecordBatch, RecordBatch.position == Record.position)
 
 
+@cache
 def _repeats() -> ColumnElement[bool]:
-    """Whether an earlier event of the department had the record; the index of records by key answers it alone."""
+    """Whether an earlier event of the department had the record; the index of records by key answers it alone.
+
+    Made once: making it costs as much as a question.
+    """
     earlier, in_batch = aliased(Record), aliased(RecordBatch)
     return exists(
         select(1)
