@@ -9,7 +9,6 @@ ONLY   ?=
 
 export SOLCX_BINARY_PATH := $(CURDIR)/.solcx
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
-export PYTHONDONTWRITEBYTECODE := 1
 
 SOURCES := $(shell find contracts -name '*.sol')
 
@@ -19,7 +18,8 @@ SOURCES := $(shell find contracts -name '*.sol')
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: .setup/python .setup/node .setup/package .setup/contracts ## everything that the other targets need
+setup: ## everything that the other targets need
+	@$(MAKE) --no-print-directory -j 2 .setup/python .setup/node .setup/package .setup/contracts
 
 demo: setup ## the main job: chain, contracts, plant, readings, inspections, QR codes, portal
 	$(BIN)/chromatrace demo
@@ -73,7 +73,9 @@ clean: ## remove everything that was generated
 .setup/python: requirements.txt | .setup/prerequisites
 	@echo "[1/4] Python packages (pinned and hashed; about two minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --progress-bar on --require-hashes -r requirements.txt
+	@$(BIN)/pip install --quiet --progress-bar on --no-compile --require-hashes -r requirements.txt
+	@# On all cores, which pip does not do; some packages bring files that are no Python of this version.
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $@
 
 .setup/node: package-lock.json package.json | .setup/prerequisites

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import cache
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -27,8 +28,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,62}[a-z0-9]")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash("no account has this password")
-"""Verified where the account does not exist, so that the answer takes as long."""
+
+
+@cache
+def _nobody() -> str:
+    """A hash that is verified where the account does not exist, so that the answer takes as long."""
+    return _hasher.hash("no account has this password")
 
 
 def create_account(
@@ -96,7 +101,7 @@ def check_password(store: Store, name: str, password: str) -> Account:
     """The account, where name and password hold together; `LoginRefused`, always the same, where not."""
     with store.begin() as session:
         account = session.get(Account, name)
-    hashed = account.password_hash if account else _NOBODY
+    hashed = account.password_hash if account else _nobody()
     try:
         _hasher.verify(hashed, password[:_MAX_PASSWORD])
     except (VerificationError, InvalidHashError):

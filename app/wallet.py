@@ -5,16 +5,18 @@ from __future__ import annotations
 import secrets
 import string
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError as InvalidSignatureValue
-from pydantic import ValidationError
-from siwe import ISO8601Datetime, SiweMessage, VerificationError
 from sqlalchemy import delete
 
 from app.errors import LoginRefused
 from app.store.database import Store
 from app.store.models import Nonce
+
+# `siwe` works its grammars out when it is imported, for longer than all the rest of the portal takes to start: it is
+# imported by the first wallet that comes.
+if TYPE_CHECKING:
+    from siwe import SiweMessage
 
 VALID_S = 300
 """Seconds between the making of a message and the last moment at which its signature is taken."""
@@ -31,6 +33,9 @@ def refused(detail: str) -> LoginRefused:
 
 def parse(message: str) -> SiweMessage:
     """Reads an EIP-4361 message by its grammar; `LoginRefused` where it breaks it."""
+    from pydantic import ValidationError
+    from siwe import SiweMessage
+
     try:
         return SiweMessage.from_message(message)
     except (ValueError, ValidationError) as error:
@@ -39,6 +44,10 @@ def parse(message: str) -> SiweMessage:
 
 def verify(message: SiweMessage, signature: str, *, now: datetime, domain: str | None = None) -> str:
     """The address that signed `message`, within its times; `LoginRefused` where it did not."""
+    from eth_keys.exceptions import BadSignature
+    from eth_utils.exceptions import ValidationError as InvalidSignatureValue
+    from siwe import VerificationError
+
     try:
         message.verify(signature, domain=domain, timestamp=now)
     except VerificationError as error:
@@ -59,6 +68,9 @@ class WalletLogins:
 
     def challenge(self, address: str, now: datetime) -> str:
         """The message that the owner of `address` (EIP-55) is to sign."""
+        from pydantic import ValidationError
+        from siwe import ISO8601Datetime, SiweMessage
+
         nonce = "".join(secrets.choice(_LETTERS) for _ in range(20))
         until = now + timedelta(seconds=VALID_S)
         try:

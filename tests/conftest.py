@@ -5,14 +5,32 @@ Imports of the project stand inside the fixtures: `brownie test` loads this file
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+MEMORY = Path("/dev/shm")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Temporary folders lie in memory where that has 4 GiB to spare, unless --basetemp names a place.
+
+    Every durable commit of spools and outboxes waits for a disk otherwise, tens of thousands of times; no test pulls
+    the plug, and processes that are killed leave the same behind in memory.
+    """
+    if hasattr(config, "workerinput") or config.option.basetemp is not None:
+        return
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= 4 << 30:
+        config.option.basetemp = tempfile.mkdtemp(prefix="chromatrace-tests-", dir=MEMORY)
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 def _folder(variable, default):
@@ -20,6 +38,18 @@ def _folder(variable, default):
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent; set {variable} to the folder")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords():
+    """Whoever has these keystores' passwords opens them at once: portals open one in every action that they sign."""
+    from chromatrace.chain import signer
+    from chromatrace.crypto import keystore
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(signer, "WORK_FACTOR", 1 << 10)
+        patched.setitem(keystore._SCRYPT, "n", 1 << 10)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +82,7 @@ def ganache():
         yield node
 
 
-def deploy(node, folder):
+def run_deployment(node, folder):
     """Deploys with scripts/deploy.py onto `node`, through Brownie's own process; returns the manifest's path."""
     tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{Path(sys.executable).parent}"
     environment = os.environ | {
@@ -67,7 +97,42 @@ def deploy(node, folder):
 
 
 @pytest.fixture(scope="session")
-def deployment(anvil, tmp_path_factory):
+def deploy(tmp_path_factory):
+    """`deploy(node, folder)` brings the contracts onto a fresh Anvil of chain id 31337; returns the manifest's path.
+
+    The script runs once in a whole test run, whose workers share the chain that it left: every block, receipt and old
+    state of it is loaded into the other nodes. With `anew` it runs on `node` itself: for a chain of other rules.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    state, manifest = shared / "deployed-chain", shared / "31337.json"
+
+    def onto(node, folder, *, anew=False):
+        if anew:
+            return run_deployment(node, folder)
+        with (shared / "deployed-chain.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not state.exists():
+                _deploy_once(state, shared)
+        assert node.rpc().call("eth_blockNumber") == "0x0", "the node has a chain of its own already"
+        assert node.rpc().call("anvil_loadState", state.read_text())
+        return Path(shutil.copy(manifest, folder))
+
+    return onto
+
+
+def _deploy_once(state, folder):
+    from chromatrace.chain.devnode import DevNode
+
+    with DevNode("anvil", history=True) as node:
+        run_deployment(node, folder)
+        draft = state.with_suffix(".new")
+        draft.write_text(node.rpc().call("anvil_dumpState", True))
+        draft.rename(state)
+
+
+@pytest.fixture(scope="session")
+def deployment(anvil, deploy, tmp_path_factory):
     """The manifest of the contracts deployed on `anvil`."""
     from chromatrace.chain.manifest import Manifest
 
@@ -79,7 +144,7 @@ def ganache_deployment(ganache, tmp_path_factory):
     """The manifest of the contracts deployed on `ganache`."""
     from chromatrace.chain.manifest import Manifest
 
-    return Manifest.load(deploy(ganache, tmp_path_factory.mktemp("deployments")))
+    return Manifest.load(run_deployment(ganache, tmp_path_factory.mktemp("deployments")))
 
 
 @pytest.fixture

@@ -13,8 +13,14 @@ from py_ecc.optimized_bls12_381 import FQ12, G2, final_exponentiate, is_inf, neg
 TAG = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
 
 
+@cache
+def _point(key):
+    return decompress_G2((int.from_bytes(key[:48], "big"), int.from_bytes(key[48:], "big")))
+
+
+@cache
 def _key_bytes(key):
-    x, y = normalize(decompress_G2((int.from_bytes(key[:48], "big"), int.from_bytes(key[48:], "big"))))
+    x, y = normalize(_point(key))
     return b"".join(int(number).to_bytes(64, "big") for point in (x, y) for number in point.coeffs)
 
 
@@ -59,5 +65,4 @@ def _signature_factor(aggregate):
 
 @cache
 def _link_factor(link, key):
-    public = decompress_G2((int.from_bytes(key[:48], "big"), int.from_bytes(key[48:], "big")))
-    return pairing(public, hash_to_G1(link, TAG, sha256), final_exponentiate=False)
+    return pairing(_point(key), hash_to_G1(link, TAG, sha256), final_exponentiate=False)

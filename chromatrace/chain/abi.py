@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from chromatrace.chain import refusals
-from chromatrace.chain.codec import Codec, bytes_of, checksummed, codec_of, tuple_codec
+from chromatrace.chain.codec import Codec, bytes_of, codec_of, tuple_codec
 from chromatrace.chain.errors import AbiError, ContractRefusal, RefusedConflict
 from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.addresses import checksummed
 
 FOLDER = Path(__file__).parent / "abi"
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from chromatrace.chain.errors import AbiError
-from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.addresses import checksummed
 
 Encoder = Callable[[Any], bytes]
 Decoder = Callable[[bytes, int, int], Any]
@@ -35,14 +35,6 @@ class Codec:
     head_size: int
     encode: Encoder
     decode: Decoder
-
-
-@lru_cache(maxsize=65_536)
-def checksummed(address: bytes) -> str:
-    """20 bytes as EIP-55 text."""
-    digits = address.hex()
-    digest = keccak(digits.encode()).hex()
-    return "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(digits, digest, strict=False))
 
 
 def bytes_of(value: Any) -> bytes:

@@ -17,10 +17,11 @@ from typing import Any
 
 import orjson
 
-from chromatrace.chain.codec import bytes_of, checksummed
+from chromatrace.chain.codec import bytes_of
 from chromatrace.chain.errors import AbiError, WrongDeployment
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import InvalidInput, NotFound
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import stat
 import warnings
+from functools import cache
+from hashlib import pbkdf2_hmac
 from pathlib import Path
 from typing import Protocol
 
 from coincurve import PrivateKey
-from eth_account import Account
-from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
-from chromatrace.chain.codec import checksummed
 from chromatrace.chain.devnode import MNEMONIC
 from chromatrace.chain.errors import KeystoreError
 from chromatrace.chain.transaction import Transaction, sign_digest
+from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import Conflict
 
 PASSWORD_VARIABLE = "CHROMATRACE_KEY_PASSWORD"  # noqa: S105 - the name of the variable
+WORK_FACTOR = 1 << 18
+"""Scrypt's N in new keystores: about a second to open one."""
+
 DEV_CHAINS = (31337, 1337)
 """Chain ids on which the development keys may sign: Anvil's and Ganache's."""
 
@@ -47,7 +52,7 @@ class LocalSigner:
 
     def __init__(self, key: bytes) -> None:
         self._key = PrivateKey(key)
-        self.address = Account.from_key(key).address
+        self.address = checksummed(keccak(self._key.public_key.format(compressed=False)[1:])[12:])
 
     def __repr__(self) -> str:
         return f"LocalSigner({self.address})"
@@ -79,8 +84,25 @@ def dev_signer(index: int, chain_id: int) -> DevSigner:
         DevKeyWarning,
         stacklevel=2,
     )
-    Account.enable_unaudited_hdwallet_features()
-    return DevSigner(bytes(Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}").key))
+    return DevSigner(_derived(*_ACCOUNTS, index)[0])
+
+
+_HARDENED = 1 << 31
+_ACCOUNTS = (_HARDENED + 44, _HARDENED + 60, _HARDENED, 0)
+"""m/44'/60'/0'/0, below which the accounts of a mnemonic are."""
+
+
+@cache
+def _derived(*path: int) -> tuple[bytes, bytes]:
+    """Key and chain code of Anvil's mnemonic at a path (BIP-39, BIP-32)."""
+    if not path:
+        whole = hmac.digest(b"Bitcoin seed", pbkdf2_hmac("sha512", MNEMONIC.encode(), b"mnemonic", 2048), "sha512")
+        return whole[:32], whole[32:]
+    key, chain_code = _derived(*path[:-1])
+    parent = PrivateKey(key)
+    shown = b"\0" + key if path[-1] >= _HARDENED else parent.public_key.format()
+    whole = hmac.digest(chain_code, shown + path[-1].to_bytes(4, "big"), "sha512")
+    return parent.add(whole[:32]).secret, whole[32:]
 
 
 def _refuse_unless_dev(chain_id: int) -> None:
@@ -97,14 +119,16 @@ def create_keystore(
 ) -> LocalSigner:
     """Writes a new key (or `key`), encrypted (Web3 Secret Storage, scrypt), mode 0600; never over an existing file.
 
-    `work_factor`: scrypt's N; None: the library's default of 2^18, about a second.
+    `work_factor`: scrypt's N; None: `WORK_FACTOR`.
     """
+    from eth_keyfile.keyfile import create_keyfile_json
+
     path = Path(path)
     if not password:
         raise KeystoreError("an empty password protects nothing", field="password")
     secret = key if key is not None else PrivateKey().secret
     signer = LocalSigner(secret)
-    content = create_keyfile_json(secret, password, kdf="scrypt", iterations=work_factor)
+    content = create_keyfile_json(secret, password, kdf="scrypt", iterations=work_factor or WORK_FACTOR)
     content["address"] = checksummed(bytes.fromhex(signer.address[2:]))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -120,6 +144,8 @@ def create_keystore(
 
 def keystore_signer(path: str | Path, password: str) -> LocalSigner:
     """Opens an encrypted keystore; raises `KeystoreError` naming `keystore` or `password`."""
+    from eth_keyfile.keyfile import decode_keyfile_json
+
     path = Path(path)
     try:
         mode = path.stat().st_mode

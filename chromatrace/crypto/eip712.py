@@ -7,17 +7,15 @@ to the contract's `digestOf`.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
-
-from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
-from eth_keys.exceptions import BadSignature
-from eth_utils.address import is_address, to_checksum_address
-from eth_utils.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.addresses import is_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
+
+if TYPE_CHECKING:
+    from eth_account.messages import SignableMessage
 
 DOMAIN_NAME = "ChromaTrace InspectionLedger"
 DOMAIN_VERSION = "1"
@@ -111,6 +109,8 @@ class Inspection:
 
 def inspection_message(inspection: Inspection, chain_id: int, ledger: str) -> SignableMessage:
     """The signable message of an inspection for one ledger on one chain."""
+    from eth_account.messages import encode_typed_data  # a large package: only where something is signed or checked
+
     fields = [entry["name"] for entry in _TYPES["Inspection"]]
     values = dict(zip(fields, asdict(inspection).values(), strict=True))
     values["stage"], values["verdict"] = int(inspection.stage), int(inspection.verdict)
@@ -122,7 +122,7 @@ def inspection_message(inspection: Inspection, chain_id: int, ledger: str) -> Si
                 "name": DOMAIN_NAME,
                 "version": DOMAIN_VERSION,
                 "chainId": chain_id,
-                "verifyingContract": to_checksum_address(ledger),
+                "verifyingContract": ledger,
             },
             "message": values,
         }
@@ -152,6 +152,10 @@ def recover_inspector(inspection: Inspection, signature: bytes, chain_id: int, l
         raise InvalidInput("a signature has 65 bytes r, s, v with v 27 or 28", field="signature")
     if int.from_bytes(signature[32:64], "big") > _SECP256K1_HALF_ORDER:
         raise InvalidInput("s is in the upper half of the order", field="signature")
+    from eth_account import Account
+    from eth_keys.exceptions import BadSignature
+    from eth_utils.exceptions import ValidationError
+
     message = inspection_message(inspection, chain_id, ledger)
     try:
         return str(Account.recover_message(message, signature=signature))

@@ -13,10 +13,9 @@ import secrets
 from dataclasses import dataclass, field
 from functools import cache
 
-from eth_utils.address import is_address
-
 from chromatrace.crypto.eip712 import DigestSigner
 from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.addresses import is_address
 from chromatrace.domain.errors import InvalidInput
 
 DOMAIN_NAME = "ChromaTrace QualityConsensus"

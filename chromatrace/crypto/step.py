@@ -9,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from eth_account.messages import encode_typed_data
-from eth_utils.address import is_address, to_checksum_address
-
 from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.addresses import checksummed, is_address
 from chromatrace.domain.errors import InvalidInput
 
 DOMAIN_NAME = "ChromaTrace RouteVerifier"
@@ -51,7 +49,7 @@ class Verifier:
             raise InvalidInput(f"a chain id is a number from 1, got {self.chain_id!r}", field="chain_id")
         if not is_address(self.address):
             raise InvalidInput(f"an address is needed, got {self.address!r}", field="verifier")
-        object.__setattr__(self, "address", to_checksum_address(self.address))
+        object.__setattr__(self, "address", checksummed(bytes.fromhex(self.address[2:])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +120,8 @@ def possession_message(key: bytes, organisation: int, verifier: Verifier) -> byt
 
 
 def _digest(name: str, fields: list[dict[str, str]], values: dict[str, Any], verifier: Verifier) -> bytes:
+    from eth_account.messages import encode_typed_data  # a large package: only where something is signed or checked
+
     message = encode_typed_data(
         full_message={
             "types": {"EIP712Domain": _DOMAIN_TYPE, name: fields},

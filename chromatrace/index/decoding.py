@@ -18,7 +18,7 @@ from typing import Any
 from chromatrace.chain.abi import Event
 from chromatrace.chain.abi import contract as abi_of
 from chromatrace.chain.abi import names as abi_names
-from chromatrace.chain.codec import checksummed
+from chromatrace.domain.addresses import checksummed
 from chromatrace.index.models import block_of
 from chromatrace.index.subjects import OTHER, SUBJECTS
 

@@ -20,12 +20,9 @@ import click
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
+from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.faults import parse_fault
-from chromatrace.plant.recording import Recording, expand_columns
 from chromatrace.plant.records import Plant
-from chromatrace.plant.security import Security
-from chromatrace.plant.server import DEFAULT_ENDPOINT, serve
-from chromatrace.plant.simulation import Simulation
 from chromatrace.plant.sources import Source
 
 
@@ -70,6 +67,11 @@ def main(
     users: Path | None,
 ) -> None:
     """Serve a simulated plant, or a recorded table, as a real OPC UA server."""
+    from chromatrace.plant.recording import Recording, expand_columns
+    from chromatrace.plant.security import Security
+    from chromatrace.plant.server import serve
+    from chromatrace.plant.simulation import Simulation
+
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         start_ns = _time_ns(start)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import IO
 
 from chromatrace.domain.errors import Unavailable
-from chromatrace.plant.server import LOCAL_ENDPOINT
+from chromatrace.plant.endpoints import LOCAL_ENDPOINT
 
 
 class PlantProcess:

@@ -15,16 +15,13 @@ from asyncua.common.callback import CallbackType
 
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.plant.address_space import PlantNodes, build
+from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.history import ValueHistory
 from chromatrace.plant.overflow import OverflowMarkingSubscriptions
 from chromatrace.plant.security import Security
 from chromatrace.plant.sources import Source, Step
 
 APPLICATION_URI = "urn:chromatrace:plant:server"
-DEFAULT_ENDPOINT = "opc.tcp://127.0.0.1:4840/chromatrace/plant"
-LOCAL_ENDPOINT = "opc.tcp://127.0.0.1:0/chromatrace/plant"
-"""At a free port."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _logger = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import shutil
 import socket
 import sys
@@ -30,15 +29,8 @@ FLAGS = [
 ]
 
 
-def _root_conftest():
-    spec = importlib.util.spec_from_file_location("portal_root_conftest", TESTS / "conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
-def world(tmp_path_factory):
+def world(deploy, tmp_path_factory):
     """See `portal_world`. Tests may change it, each its own batch."""
     from portal_world import build_world
 
@@ -46,7 +38,7 @@ def world(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("portal")
     with DevNode("anvil", history=True) as node:
-        built = build_world(node, _root_conftest().deploy(node, folder), folder)
+        built = build_world(node, deploy(node, folder), folder)
         yield built
         built.close()
 

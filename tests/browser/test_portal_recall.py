@@ -23,7 +23,7 @@ from app.store import Store
 from chromatrace.chain import commands
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.signer import DevKeyWarning, create_keystore, dev_signer
+from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli import main
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Stage, Verdict
@@ -112,10 +112,7 @@ def shop(world):
         (OTHER_SUPERVISOR, number, Role.SUPERVISOR),
         (WITHOUT_ROLE, world.organisations["maker"], Role.ADMIN),
     ):
-        with pytest.MonkeyPatch.context() as patched:
-            # Each action opens a keystore; cheap ones save a second each.
-            patched.setattr(app.accounts, "new_keystore", lambda *args: create_keystore(*args, work_factor=2).address)
-            account = app.accounts.create_account(store, world.folder / "keys", name, PASSWORD, demonstration=True)
+        account = app.accounts.create_account(store, world.folder / "keys", name, PASSWORD, demonstration=True)
         world.submit(REGISTRAR, commands.appoint_operator(account.address, organisation, held))
         world.node.rpc().call("anvil_setBalance", account.address, hex(10**18))
     store.close()

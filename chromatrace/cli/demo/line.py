@@ -20,11 +20,6 @@ CHANNEL = "sputtering-line"
 SAMPLE_PERIOD_S = 30
 LONGEST_S = 120.0
 
-# Between two runs the simulated line is off and its server gone, so that its history never reaches back to the run
-# before; the gateway rightly reports it, tag by tag.
-logging.getLogger("chromatrace.ingest.opcua").setLevel(logging.CRITICAL)
-logging.getLogger("asyncua").setLevel(logging.ERROR)
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -45,6 +40,10 @@ def run_line(
     workspace: Workspace, anchorer: Anchorer, owner: Gln, *, seed: int, start: datetime, faults: tuple[str, ...] = ()
 ) -> Run:
     """Runs the plant once from `start` (simulated time), takes its readings over OPC UA, and anchors them."""
+    # Between two runs the simulated line is off and its server gone, so that its history never reaches back to the run
+    # before; the gateway rightly reports it, tag by tag.
+    logging.getLogger("chromatrace.ingest.opcua").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncua").setLevel(logging.ERROR)
     first = workspace.spool.size(CHANNEL) if CHANNEL in workspace.spool.names() else 0
     arguments = [
         "--plant", "electrochromic", "--runs", "1", "--time-factor", "max", "--seed", str(seed),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from chromatrace.chain.codec import checksummed
+from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from chromatrace.chain.codec import bytes_of, checksummed
+from chromatrace.chain.codec import bytes_of
+from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import OrganisationKind, Role, Scope
 from chromatrace.index.models import Grant, Operator, Organisation

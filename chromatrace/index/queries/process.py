@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import or_, select
 
-from chromatrace.chain.codec import checksummed
+from chromatrace.domain.addresses import checksummed
 from chromatrace.index.models import Anchor, Channel
 from chromatrace.index.queries.base import Rows, Statement, first
 from chromatrace.index.views import AnchorView, ChannelView

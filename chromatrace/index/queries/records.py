@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import aliased
 
-from chromatrace.chain.codec import checksummed
+from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.ledger_entries import EMPTY_HEAD, DepartmentRight, RecordId, SubjectId
 from chromatrace.index.models import (
     Department,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from chromatrace.chain.codec import checksummed
+from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.rights import RouteKind
 from chromatrace.index.models import Route, RouteComponent, RouteProof, RouteStep, StationKey
 from chromatrace.index.queries.base import Rows, Statement, first

@@ -10,10 +10,9 @@ ROWS = 12
 
 
 @pytest.fixture(scope="session")
-def site(request, tmp_path_factory):
+def site(deploy, tmp_path_factory):
     """A chain of these tests alone with two producers, a spool with two anchored heads, and a command that runs."""
     folder = tmp_path_factory.mktemp("site")
-    deploy = request.config.pluginmanager.get_plugin(str(request.config.rootpath / "tests" / "conftest.py")).deploy
     with DevNode("anvil") as node:
         manifest = deploy(node, folder)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+import nursery
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from inspector_runs import ACCOUNTS, COMMIT_S, CONTRACT, ROOT, dev_address
+from inspector_runs import ACCOUNTS, COMMIT_S, CONTRACT, dev_address
 
 from chromatrace.chain import commands
 from chromatrace.cli.inspector import rule_values
@@ -62,13 +62,11 @@ def start(isolated, manifest, tmp_path):
     def command(account, *arguments, terminal=None):
         folder = tmp_path / f"inspector-{account}"
         folder.mkdir(exist_ok=True)
-        whole = [
-            *(sys.executable, "-m", "chromatrace.cli", "--data", str(folder), "--rpc-url", isolated.url),
-            *("--manifest", str(manifest), "--dev-account", str(account), "inspector", *arguments),
-        ]
+        base = ("--data", folder, "--rpc-url", isolated.url, "--manifest", manifest, "--dev-account", account)
         with (tmp_path / f"log-{account}.txt").open("ab") as log:
             out = log if terminal is None else terminal
-            running.append(subprocess.Popen(whole, cwd=ROOT, stdin=terminal, stdout=out, stderr=out))
+            words = (*base, "inspector", *arguments)
+            running.append(nursery.command_line().start(*words, stdin=terminal, stdout=out, stderr=out))
         return running[-1]
 
     begin.command = command

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from pathlib import Path
 
 from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.crypto.sealed_answer import desk_id
 
-ROOT = Path(__file__).resolve().parents[3]
 CONTRACT = "QualityConsensus"
 SUBJECT = bytes(31) + b"\7"
 REQUESTED, SEATED, DECIDED, LAPSED = 1, 2, 3, 4

@@ -4,13 +4,12 @@ import hashlib
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 from contextlib import closing
 from types import SimpleNamespace
 
 import httpx
+import nursery
 import pytest
 from inspector_runs import (
     ACCOUNTS,
@@ -19,7 +18,6 @@ from inspector_runs import (
     DECIDED,
     LAPSED,
     REQUESTED,
-    ROOT,
     SEATED,
     opened,
     round_of,
@@ -50,10 +48,10 @@ class Portal:
 
     def serve(self):
         log = self.data / f"log-{len(self.running)}.txt"
-        command = [sys.executable, "-m", "chromatrace.cli", "--data", str(self.data), "--rpc-url", self.rpc_url]
-        command += ["--manifest", str(self.manifest), "portal", "serve", "--port", "0"]
+        words = ("--data", self.data, "--rpc-url", self.rpc_url, "--manifest", self.manifest)
         with log.open("wb") as out:
-            self.running.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out))
+            started = nursery.command_line().start(*words, "portal", "serve", "--port", 0, stdout=out, stderr=out)
+            self.running.append(started)
         self.url = until(lambda: re.search(r"portal at (http://[\d.:]+)", log.read_text()))[1]
         return self.running[-1]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import nursery
 import pytest
 from click.testing import CliRunner
 from eth_account import Account
@@ -38,20 +37,15 @@ PASSWORD = "only for this test"
 
 def run(script, node, folder, *arguments, **environment):
     """Runs one of the scripts with `--json`; its exit status and its answer."""
-    command = [sys.executable, ROOT / "scripts" / f"{script}.py", *arguments, "--json"]
-    if node is not None:
-        command += ["--rpc", node.url]
+    chain = () if node is None else ("--rpc", node.url)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CHROMATRACE_")}
     tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [*command, "--manifest-dir", folder],
-        capture_output=True,
-        text=True,
-        env=clean | {"PATH": tools} | environment,
-        check=False,
+    own = {"PATH": tools, "SOLCX_BINARY_PATH": str(ROOT / ".solcx")}
+    status, said, errors = nursery.script(script).run(
+        *arguments, "--json", *chain, "--manifest-dir", folder, env=clean | own | environment
     )
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    assert said, errors
+    return status, json.loads(said)
 
 
 def read(node, manifest, name, function, *args):

@@ -18,10 +18,8 @@ from works import Works
 
 
 @pytest.fixture(scope="session")
-def works(tmp_path_factory, request):
+def works(deploy, tmp_path_factory):
     """A chain of these tests alone, and the consortium on it."""
-    root = Path(__file__).resolve().parents[2] / "conftest.py"
-    deploy = request.config.pluginmanager.get_plugin(str(root)).deploy
     folder = tmp_path_factory.mktemp("works")
     with DevNode("anvil", history=True) as node:
         made = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=deploy(node, folder)))

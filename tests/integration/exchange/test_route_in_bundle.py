@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -233,13 +232,13 @@ class Bundled:
 
 
 @pytest.fixture(scope="module")
-def before_and_after(tmp_path_factory, request):
+def before_and_after(deploy, tmp_path_factory):
     """Bundles from a chain of Shanghai's rules, which has no EIP-2537, and from the same one under Prague's."""
-    deploy = request.config.pluginmanager.get_plugin(str(Path(__file__).resolve().parents[2] / "conftest.py")).deploy
     folder = tmp_path_factory.mktemp("unchecked")
     node = DevNode("anvil", history=True, state_path=folder / "state.json", rules="shanghai")
     with node:
-        works = Unchecked(Settings(rpc_url=node.url, data=folder / "data", manifest=deploy(node, folder)))
+        manifest = deploy(node, folder, anew=True)
+        works = Unchecked(Settings(rpc_url=node.url, data=folder / "data", manifest=manifest))
         before = Bundled.of(works.make())
         works.close()
     with DevNode("anvil", history=True, state_path=folder / "state.json") as node:

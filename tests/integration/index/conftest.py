@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,13 +20,6 @@ from databases import Cluster, programs
 from world import World
 
 
-@pytest.fixture(scope="session")
-def deploy(request):
-    """`deploy(node, folder)` of the tests' root."""
-    root = Path(__file__).resolve().parents[2] / "conftest.py"
-    return request.config.pluginmanager.get_plugin(str(root)).deploy
-
-
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory, deploy):
     """A chain of one module's own, with the contracts and a consortium on it; it only ever grows or reorganises.
@@ -35,6 +31,21 @@ def yard(tmp_path_factory, deploy):
         world = World(node.rpc(), Manifest.load(path)).found()
         world.manifest_path = path
         yield world
+
+
+@pytest.fixture(autouse=True)
+def _as_before(request):
+    """What a test did to its module's chain is undone: the shorter the chain, the sooner the next test has read it."""
+    if "yard" not in request.fixturenames:
+        yield
+        return
+    world = request.getfixturevalue("yard")
+    height = int(world.rpc.call("eth_blockNumber"), 16)
+    mark, known = world.rpc.call("evm_snapshot"), world.memory()
+    yield
+    assert int(world.rpc.call("eth_blockNumber"), 16) >= height, "rolled back to before the test: Anvil has no way back"
+    assert world.rpc.call("evm_revert", mark)
+    world.remember(known)
 
 
 @pytest.fixture(scope="session")
@@ -51,16 +62,57 @@ def cluster():
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request, tmp_path):
-    """An empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'index.db'}"
+def database(request):
+    """The kind of the test's database."""
+    return request.param
+
+
+@pytest.fixture
+def empty_database_url(database, request, tmp_path):
+    """A database without anything in it."""
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
     return request.getfixturevalue("cluster").new_database()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory):
+    """An SQLite file with the tables of the index, to be copied: making them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "index.db"
+    with closing(Index(path)) as index:
+        index.migrate()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_in_postgresql(cluster):
+    """The URL of its like in PostgreSQL."""
+    url = cluster.new_database()
+    with closing(Index(url)) as index:
+        index.migrate()
+    return url
+
+
+@pytest.fixture
+def database_url(database, request, tmp_path):
+    """A database with the tables of the index and nothing in them."""
+    if database == "sqlite":
+        return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated'), tmp_path / 'index.db')}"
+    template = request.getfixturevalue("migrated_in_postgresql")
+    return request.getfixturevalue("cluster").new_database(template)
+
+
+@pytest.fixture
+def empty_index(empty_database_url):
+    """An index on a database without anything in it, tables included."""
+    opened = Index(empty_database_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
 def index(database_url):
-    """An index on an empty database."""
+    """An index with nothing in it."""
     opened = Index(database_url)
     yield opened
     opened.close()
@@ -73,11 +125,13 @@ def follower(index, yard):
 
 
 @pytest.fixture
-def rebuilt_digest(yard):
+def rebuilt_digest(yard, migrated):
     """The digest of an index built from nothing, now."""
 
     def build(**options):
         fresh = Index("sqlite://")
+        with closing(sqlite3.connect(migrated)) as tables, closing(fresh.engine.raw_connection()) as memory:
+            tables.backup(memory.driver_connection)
         Follower(fresh, yard.rpc, yard.manifest, **options).sync()
         return fresh.digest()
 

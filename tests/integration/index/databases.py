@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import make_url
 
 
 def programs():
@@ -44,12 +45,13 @@ class Cluster:
         self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop", check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def new_database(self):
-        """The URL of a new, empty database."""
+    def new_database(self, template=None):
+        """The URL of a new database: empty, or a copy of the one at the URL `template`, which nobody may use then."""
         self.count += 1
         name = f"index_{os.getpid()}_{self.count}"
+        copied = f" TEMPLATE {make_url(template).database}" if template else ""
         with psycopg.connect(host=str(self.folder), user="index", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name}{copied}")
         return f"postgresql://index@/{name}?host={self.folder}"
 
     def _run(self, program, *arguments, check=True):

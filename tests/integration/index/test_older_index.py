@@ -13,8 +13,9 @@ from chromatrace.index.models import Batch
 GLASS, FILM, PANE = (bytes([number]) * 32 for number in (9, 8, 1))
 
 
-def test_what_was_kept_by_identifier_is_kept_by_position(index):
+def test_what_was_kept_by_identifier_is_kept_by_position(empty_index):
     """Revision 0008 makes two tables anew, and their indexes."""
+    index = empty_index
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
     with index.engine.begin() as connection:

@@ -109,6 +109,7 @@ def test_proofs_that_the_chain_takes_back(yard, index, follower, rebuilt_digest)
 
 def test_many_in_a_row(yard, index, follower, rebuilt_digest):
     yard.random.seed(11)
+    yard.live(20)
     for _ in range(8):
         yard.live(yard.random.randint(1, 12))
         follower.sync()

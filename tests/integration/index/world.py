@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from copy import copy
 
 from route_line import PLANT, Line, station
 
@@ -55,6 +56,15 @@ class World:
             warnings.simplefilter("ignore", DevKeyWarning)
             self.inspector = dev_signer(LABORATORY, manifest.chain_id)
             self.panel = [dev_signer(account, manifest.chain_id) for account in PANEL_ACCOUNTS]
+
+    def memory(self):
+        """What it knows of its chain, for `remember` when the chain is as it is now again."""
+        names = ("batches", "sizes", "channels", "released", "departments", "desks", "judging")
+        return {name: copy(getattr(self, name)) for name in names}
+
+    def remember(self, known):
+        """See `memory`."""
+        vars(self).update(known)
 
     def send(self, account, name, function, *args, wait=True):
         """Sends; returns whether the contract took it (None without `wait`)."""

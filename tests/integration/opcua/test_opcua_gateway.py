@@ -256,7 +256,7 @@ def test_a_server_that_is_away_is_waited_for(spool, caplog):
 
 def test_a_killed_gateway_resumes_without_loss(tmp_path, data_dir):
     """kill -9 in the middle, then a new gateway on the same spool: every reading once."""
-    rows = 200
+    rows = 100
     table = tmp_path / "table.dat"
     table.write_text("".join((data_dir / "tep" / "d00_te.dat").read_text().splitlines(keepends=True)[:rows]))
     program = (
@@ -266,14 +266,14 @@ def test_a_killed_gateway_resumes_without_loss(tmp_path, data_dir):
     arguments = ("--recording", str(table), "--columns", "c(1..52)", "--step", "180", "--wait-for-client")
     path = tmp_path / "spool.db"
     with (
-        PlantProcess(*arguments, "--time-factor", "9000") as plant,
+        PlantProcess(*arguments, "--time-factor", "4500") as plant,
         CuttingProxy(plant.url) as proxy,
         Spool(path) as spool,
     ):
         killed = subprocess.Popen([sys.executable, "-c", program, proxy.url, str(path)], stderr=subprocess.DEVNULL)
         try:
             wait_until(lambda: spool.size("c") > 0)
-            proxy.cut_after(50_000)
+            proxy.cut_after(25_000)
             assert proxy.has_cut.wait(120)
         finally:
             killed.kill()

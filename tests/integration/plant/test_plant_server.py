@@ -18,11 +18,12 @@ from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSett
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant import example_plant
 from chromatrace.plant.__main__ import main
+from chromatrace.plant.endpoints import LOCAL_ENDPOINT
 from chromatrace.plant.errors import InsecureEndpoint, PlantError
 from chromatrace.plant.inspection import inspect
 from chromatrace.plant.process import PlantProcess
 from chromatrace.plant.security import Security
-from chromatrace.plant.server import LOCAL_ENDPOINT, serve
+from chromatrace.plant.server import serve
 from chromatrace.plant.simulation import Simulation, simulate
 
 START = "2025-03-01T06:00:00Z"

@@ -46,13 +46,12 @@ class Consortium:
 
 
 @pytest.fixture(scope="session")
-def consortium(request, tmp_path_factory):
+def consortium(deploy, tmp_path_factory):
     from chromatrace.chain.devnode import DevNode
     from chromatrace.domain.rights import OrganisationKind, Role
     from chromatrace.plant import example_plant
     from chromatrace.records.catalogue import Catalogue
 
-    deploy = request.config.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py")).deploy
     folder = tmp_path_factory.mktemp("consortium")
     with DevNode("anvil", history=True) as node:
         made = Consortium(node, deploy(node, folder))

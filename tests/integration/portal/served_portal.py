@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import httpx
+import nursery
 
-ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "seven grey panes of glass"
 
 
@@ -21,11 +18,10 @@ class Served:
 
     def __init__(self, consortium, data, *words, options=(), **environment):
         self.log = data / f"portal-{time.monotonic_ns()}.log"
-        command = [sys.executable, "-m", "chromatrace.cli", "--rpc-url", consortium.node.url, "--data", str(data)]
-        command += ["--manifest", str(consortium.manifest_path), *options, "portal", "serve", "--port", "0", *words]
+        base = ("--rpc-url", consortium.node.url, "--data", data, "--manifest", consortium.manifest_path, *options)
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=ROOT, env=os.environ | {"COLUMNS": "200"} | environment
+            self.process = nursery.command_line().start(
+                *base, "portal", "serve", "--port", 0, *words, stdout=log, stderr=log, env=os.environ | environment
             )
         self.url = self._wait(lambda: re.search(r"portal at (http://[\d.:]+)", self.log.read_text())).group(1)
 

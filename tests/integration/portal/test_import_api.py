@@ -63,7 +63,6 @@ def importer(consortium, tmp_path_factory):
     import app.accounts
     from app import PortalConfig, create_app
     from app.store import Store
-    from chromatrace.chain.signer import create_keystore
     from chromatrace.index import Follower, Index
     from chromatrace.plant import example_plant
     from chromatrace.records.reader_key import KeyRing
@@ -71,9 +70,7 @@ def importer(consortium, tmp_path_factory):
     data = tmp_path_factory.mktemp("importer")
     store, addresses = Store(f"sqlite:///{data / 'portal.db'}"), {}
     for name, department in ((SALES, "Sales"), (DESIGN, "Product design")):
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(app.accounts, "new_keystore", lambda *args: create_keystore(*args, work_factor=2).address)
-            address = app.accounts.create_account(store, data / "keys", name, PASSWORD).address
+        address = app.accounts.create_account(store, data / "keys", name, PASSWORD).address
         consortium.registrar.send("Consortium", "appointOperator", address, 1, 4, 2**64 - 1)
         consortium.rpc.call("anvil_setBalance", address, hex(10**18))
         consortium.maker.send("ProcessLedger", "setMember", consortium.departments[department], address, 3)

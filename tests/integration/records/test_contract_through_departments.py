@@ -86,9 +86,7 @@ def address(account):
 
 
 @pytest.fixture(scope="module")
-def shop(request, tmp_path_factory):
-    root = Path(__file__).resolve().parents[2] / "conftest.py"
-    deploy = request.config.pluginmanager.get_plugin(str(root)).deploy
+def shop(deploy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
     with DevNode("anvil") as node:
         made = Shop(node, deploy(node, folder), folder)

@@ -8,7 +8,6 @@ from route_rig import Rig, consortium_on
 
 from chromatrace.cli.workspace import Workspace
 from chromatrace.config import Settings
-from chromatrace.crypto import keystore
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import ChromaTraceError
 
@@ -36,7 +35,6 @@ def workspace_settings(rig, tmp_path):
 def run(workspace_settings, tmp_path, monkeypatch):
     """Runs a command and returns its JSON; a refusal is raised."""
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "a station's password")
-    monkeypatch.setitem(keystore._SCRYPT, "n", 1 << 12)
     monkeypatch.chdir(tmp_path)
 
     def command(group, *words, status=0):

@@ -7,12 +7,11 @@ import os
 import re
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx
+import nursery
 import pytest
 from click.testing import CliRunner
 
@@ -29,10 +28,9 @@ class Stack:
     def __init__(self, data):
         self.data, self.log = data, data / f"up-{time.monotonic_ns()}.log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
-        command = [sys.executable, "-m", "chromatrace.cli", "--data", data, "up", "--port", "0", "--chain-port", "0"]
+        words = ("--data", data, "up", "--port", 0, "--chain-port", 0)
         with self.log.open("wb") as log:
-            environment = kept | {"COLUMNS": "200"}
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
+            self.process = nursery.command_line().start(*words, stdout=log, stderr=log, env=kept)
         deadline = time.monotonic() + START_S
         while not (told := re.search(r"chain  (\S+)\s+portal (\S+)", self.log.read_text())):
             assert self.process.poll() is None, self.log.read_text()

@@ -5,9 +5,11 @@ import json
 import pytest
 from eth_account import Account
 
+from chromatrace.chain.devnode import MNEMONIC
 from chromatrace.chain.errors import KeystoreError
 from chromatrace.chain.signer import (
     PASSWORD_VARIABLE,
+    WORK_FACTOR,
     DevKeyWarning,
     create_keystore,
     dev_signer,
@@ -34,6 +36,13 @@ def test_a_keystore_opens_with_its_password_only(keystore):
     with pytest.raises(KeystoreError) as refusal:
         keystore_signer(path, "battery staple")
     assert refusal.value.field == "password"
+
+
+def test_to_guess_a_password_takes_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("chromatrace.chain.signer.WORK_FACTOR", WORK_FACTOR)
+    create_keystore(tmp_path / "key.json", "correct horse")
+    costs = json.loads((tmp_path / "key.json").read_text())["crypto"]["kdfparams"]
+    assert costs["n"] * costs["r"] * costs["p"] >= 8 << 18
 
 
 def test_other_software_opens_the_keystore(keystore):
@@ -86,6 +95,14 @@ def test_development_keys_warn_and_stay_on_development_chains():
         dev_signer(0, 1)
     with pytest.raises(KeystoreError, match="not for 11155111"):
         signer.sign_transaction(Transaction(11155111, 0, 1, 1, 21_000, bytes(20), 0, b""))
+
+
+def test_development_keys_are_those_of_other_software():
+    Account.enable_unaudited_hdwallet_features()
+    for index in (0, 1, 9, 99):
+        with pytest.warns(DevKeyWarning):
+            signer = dev_signer(index, 31337)
+        assert signer.address == Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}").address
 
 
 def test_digest_signatures_recover():
