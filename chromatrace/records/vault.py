@@ -216,15 +216,18 @@ class Vault:
 
     def _seals(self, digest: bytes) -> list[Content]:
         """Every seal of a document: one, but while two put it at the same moment."""
-        names = self._blobs.names(_folder(digest))
-        found = []
-        for manifest in (name for name in names if name.endswith(".json")):
-            start = manifest.removesuffix("json")
-            keys = [name for name in names if name.startswith(start) and name.endswith(".key")]
-            parts = [self._blobs.read(name) for name in (manifest, *keys)]
-            if parts[0] is not None:
-                found.append(_parse(digest, manifest, parts[0], [part for part in parts[1:] if part is not None]))
-        return found
+        for _ in range(_TRIES):
+            names = self._blobs.names(_folder(digest))
+            noted = {name: self._blobs.read(name) for name in names if name.endswith((".json", ".key"))}
+            if None not in noted.values():
+                break
+            # Somebody put the same bytes again, or took a reader away, between the list and the reading: a new list.
+        there = {name: value for name, value in noted.items() if value is not None}
+        return [
+            _parse(digest, name, there[name], [there[key] for key in there if _is_key_of(name, key)])
+            for name in there
+            if name.endswith(".json")
+        ]
 
     def _keys(self, digest: bytes, seal: str) -> list[str]:
         start = f"{_folder(digest)}{seal}."
@@ -243,6 +246,10 @@ def _folder(digest: bytes) -> str:
 
 def _manifest(digest: bytes, seal: str) -> str:
     return f"{_folder(digest)}{seal}.json"
+
+
+def _is_key_of(manifest: str, name: str) -> bool:
+    return name.startswith(manifest.removesuffix("json")) and name.endswith(".key")
 
 
 def _key_name(content: Content, reader: str) -> str:

@@ -34,8 +34,9 @@ def s3_server(tmp_path_factory):
         pytest.skip("s3rver is absent (make setup)")
     folder = tmp_path_factory.mktemp("s3")
     with (folder / "log").open("wb") as log:
-        command = [program, "-d", folder / "data", "-a", "127.0.0.1", "-p", "0", "--configure-bucket", "vault"]
-        server = subprocess.Popen(command, stdout=log, stderr=log)
+        node = ["node", "--require", Path(__file__).parent / "whole_writes.cjs", program]
+        command = [*node, "-d", folder / "data", "-a", "127.0.0.1", "-p", "0", "--configure-bucket", "vault"]
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
     try:
         deadline = time.monotonic() + 120
         while b"listening on 127.0.0.1:" not in (said := (folder / "log").read_bytes()):

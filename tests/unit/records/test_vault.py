@@ -134,6 +134,21 @@ def test_a_reader_granted_while_the_bytes_are_put_again_reads(place):
     assert b"".join(Vault(place).read(digest, DESIGN)) == DOCUMENT
 
 
+def test_bytes_put_again_between_list_and_reading_are_read(place):
+    vault = Vault(place)
+    digest, names, lists = stored(vault), vault._blobs.names, []
+
+    def then_put_again(prefix):
+        lists.append(names(prefix))
+        if len(lists) == 1:
+            stored(Vault(place))
+        return lists[-1]
+
+    vault._blobs.names = then_put_again
+    assert b"".join(vault.read(digest, SALES)) == DOCUMENT
+    assert lists[0] != lists[1]
+
+
 @pytest.mark.parametrize("at", [0, 5, 11, 300_000, -1])
 def test_a_changed_byte_is_detected(vault, blobs, at):
     digest = stored(vault, bytes(600_000))
