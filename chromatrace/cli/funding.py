@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
+from chromatrace.chain.errors import ChainUnavailable
 from chromatrace.cli.output import err
 from chromatrace.cli.workspace import DEV_CHAINS, Workspace
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 
+_BLOCK_S = 60
+
 
 def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
-    """Sends `ether` to the address from the node's last unlocked account; the transaction.
+    """Sends `ether` to the address from the node's last unlocked account; the transaction, which is in a block.
 
-    Raises `InvalidInput` on a chain that is not a development chain, or whose node unlocks no account.
+    Raises `InvalidInput` on a chain that is not a development chain, or whose node unlocks no account;
+    `ChainUnavailable` where no block takes the transaction.
     """
     if workspace.chain_id not in DEV_CHAINS:
         raise InvalidInput(
@@ -22,7 +28,15 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
     if not unlocked:
         raise InvalidInput("the node unlocks no account that could give", field="rpc_url", hint="use `chromatrace up`")
     gift = {"from": unlocked[-1], "to": address, "value": hex(int(ether * 10**18))}
-    return str(workspace.rpc.call("eth_sendTransaction", gift))
+    sent = str(workspace.rpc.call("eth_sendTransaction", gift))
+    deadline = time.monotonic() + _BLOCK_S
+    while workspace.rpc.call("eth_getTransactionReceipt", sent) is None:
+        if time.monotonic() > deadline:
+            raise ChainUnavailable(
+                f"no block took {sent} in {_BLOCK_S} s", field="rpc_url", hint="does the node make blocks?"
+            )
+        time.sleep(0.02)
+    return sent
 
 
 def fund_or_say_who_must(workspace: Workspace, address: str) -> bool:
