@@ -11,6 +11,15 @@ from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
 
 
+@pytest.fixture
+def undone(ganache, ganache_deployment):
+    """Whatever a test does to the chain is undone: other files of a worker use it too."""
+    mark = ganache.rpc().call("evm_snapshot")
+    yield
+    ganache.rpc().call("evm_revert", mark)
+
+
+@pytest.mark.usefixtures("undone")
 @pytest.mark.filterwarnings("ignore::chromatrace.chain.signer.DevKeyWarning")
 def test_writing_and_refusals_on_ganache(ganache, ganache_deployment, chain_on, registration, tmp_path):
     chain = chain_on(ganache, ganache_deployment, tmp_path / "outbox.db")
