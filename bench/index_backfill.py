@@ -27,7 +27,7 @@ from chromatrace.domain.identifiers import BatchKey
 from chromatrace.index import Follower, Index
 
 ROOT = Path(__file__).resolve().parent.parent
-EVENTS = int(os.environ.get("CHROMATRACE_BENCH_EVENTS", "60000"))
+EVENTS = int(os.environ.get("CHROMATRACE_BENCH_EVENTS", "200000"))
 RIVAL_EVENTS = 5_000
 ROUNDS = 3
 PER_CALL = 200
