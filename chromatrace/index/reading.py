@@ -57,7 +57,7 @@ class Reading(Closing):
     def _by_itself(self) -> LogRange:
         """The next range read here: a short one while the process starts, which reads the next one sooner."""
         starting = self._process is not None and not self._failed
-        return self._source.read(self._at, self._target, *((_MEANWHILE,) if starting else ()))
+        return self._source.read(self._at, self._target, _MEANWHILE if starting else None)
 
     def _beside(self) -> LogRange | None:
         """The next range from the process, if there is one that reads."""
@@ -93,13 +93,13 @@ class _ReadingProcess:
 
     def next_range(self) -> LogRange | None:
         """What it read next; None when it has ended instead."""
+        found: LogRange
         try:
             found, many = pickle.load(self._answers)  # noqa: S301 - our own process
             found.rows, found.arguments = marshal.loads(many)  # noqa: S302
         except (EOFError, pickle.UnpicklingError):
             return None
-        answer: LogRange = found
-        return answer
+        return found
 
     def end(self) -> None:
         """Ends it."""

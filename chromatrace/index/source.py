@@ -100,18 +100,18 @@ class Source:
             found += map(_header, self._rpc.batch(requests[start : start + _BATCH]))
         return found
 
-    def read(self, after: Header, target: int, most: int = _MAX_SPAN) -> LogRange:
+    def read(self, after: Header, target: int, most: int | None = None) -> LogRange:
         """The logs behind the block `after`, as far as one answer comfortably takes and no further than `target`.
 
-        Of the last `WINDOW` blocks all headers are read, and must be a chain onto `after`. Of `most` blocks at once.
-        Raises `Reorganised`, `RpcError`, `ChainUnavailable`.
+        Of the last `WINDOW` blocks all headers are read, and must be a chain onto `after`. `most`: blocks, where fewer
+        are wanted than would be comfortable. Raises `Reorganised`, `RpcError`, `ChainUnavailable`.
         """
         deep = target - WINDOW
         linked = after.number >= deep
         last = target if linked else deep
         tried = 0
         while True:
-            span = min(self._span, last - after.number, most)
+            span = min(self._span, last - after.number, most or self._span)
             try:
                 found = self._read(after, after.number + span, linked=linked)
             except RpcError:

@@ -230,8 +230,7 @@ class Vault:
         ]
 
     def _keys(self, digest: bytes, seal: str) -> list[str]:
-        start = f"{_folder(digest)}{seal}."
-        return [name for name in self._blobs.names(_folder(digest)) if name.startswith(start) and name.endswith(".key")]
+        return [name for name in self._blobs.names(_folder(digest)) if _is_key_of(_manifest(digest, seal), name)]
 
     def _write_key(self, content: Content, reader: Reader, wrapped: bytes) -> None:
         value = {"reader": str(reader), "wrapped": wrapped.hex()}
