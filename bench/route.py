@@ -59,7 +59,7 @@ SIGN_BAR_MS = {Profile.EVM: 1.5, Profile.PAPER: 3.0}
 SIGN_BAR_SINGLES = {Profile.EVM: 1.5, Profile.PAPER: None}
 """The bar of a machine on which pyblst verifies one signature in 1 ms, as a ratio, which no machine changes."""
 VERIFY_BAR_MS = {Profile.EVM: 1.2, Profile.PAPER: 2.4}
-"""Per station and one more: pyblst, and twice that with arkworks, whose GT values the paper's link hashes."""
+"""Per station and one more: pyblst, and twice that for values of GT, which the paper's link hashes."""
 GAS_BAR, GAS_BAR_MANY = 540_000, 24_000
 STEPS, SUBJECTS = 8, 64
 ROUNDS, MEAN_OF_S = 60, 0.02

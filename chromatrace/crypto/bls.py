@@ -1,7 +1,7 @@
 """BLS12-381 signatures in G1 (48 bytes) with public keys in G2 (96 bytes): the one place of the libraries.
 
-`pyblst` (blst) signs and verifies; `py_arkworks_bls12381` gives what blst's binding lacks: uncompressed coordinates
-(`eip2537`) and the bytes of a GT value (`GtValue`). docs/adr/0003-bls-library.md says why. Ciphersuite:
+`pyblst` signs and verifies; `chia_rs` gives what that binding of blst lacks, the value of a pairing (`GtValue`);
+uncompressed coordinates are `eip2537`'s. docs/adr/0003-bls-library.md says why. Ciphersuite:
 `BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_` of draft-irtf-cfrg-bls-signature, minimal-signature-size variant;
 encoding: ZCash's compressed points.
 
@@ -18,7 +18,7 @@ from functools import lru_cache, reduce
 from operator import mul
 from typing import Self
 
-from py_arkworks_bls12381 import GT, G1Point, G2Point
+from chia_rs import G1Element, G2Element, GTElement
 from pyblst import BlstFP12Element, BlstP1Element, BlstP2Element, final_verify, miller_loop
 
 from chromatrace.crypto.errors import InvalidPoint, InvalidSecretKey
@@ -34,9 +34,13 @@ PUBLIC_KEY_BYTES = 96
 SECRET_KEY_BYTES = 32
 GT_BYTES = 576
 
-_G2_GENERATOR = bytes(G2Point().to_compressed_bytes())
+_MODULUS = 0x1A0111EA397FE69A4B1BA7B6434BACD764774B84F38512BF6730D2A0F6B0F6241EABFFFEB153FFFFB9FEFFFFFFFFAAAB
+_FIELD_BYTES = 48
+_FROM_MONTGOMERY = pow(1 << 8 * _FIELD_BYTES, -1, _MODULUS)
+"""`chia_rs` gives a GT value as blst keeps it in memory: each coefficient times 2^384."""
+
+_G2_GENERATOR = bytes(G2Element.generator())
 _G2 = BlstP2Element().uncompress(_G2_GENERATOR)
-_ARKWORKS_G2 = G2Point()
 _INFINITY_FLAG = 0x40
 
 
@@ -211,60 +215,69 @@ def _factor(message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> BlstF
 
 
 @lru_cache(1024)
-def _arkworks_key(data: bytes) -> G2Point:
-    """The point of a `PublicKey`, checked there."""
-    return G2Point.from_compressed_bytes_unchecked(data)
+def _pairing_key(data: bytes) -> G2Element:
+    """The point of a `PublicKey`, checked there, as `chia_rs` has it."""
+    return G2Element.from_bytes_unchecked(data)
+
+
+def _pairing(point: BlstP1Element, key: bytes) -> GTElement:
+    """e(point, key)."""
+    return G1Element.from_bytes_unchecked(bytes(point.compress())).pair(_pairing_key(key))
 
 
 class GtValue:
     """An element of GT, multiplied factor by factor.
 
-    GT has no portable encoding. `to_bytes` is arkworks' `serialize_compressed` of the Fp12 coefficients
-    (py_arkworks_bls12381 0.5): 12 × 48 bytes, each little-endian, in the order of arkworks' tower; blst and py_ecc
-    order and scale otherwise.
+    `to_bytes` is what the `paper` link hashes: the twelve coefficients over Fp in the tower Fp2, Fp6, Fp12 (BLS12-381's
+    usual one: u² = -1, v³ = u + 1, w² = v), the lowest first, each 48 bytes, little-endian. arkworks writes the same
+    (`serialize_compressed`). e is the pairing of blst and arkworks, which is py_ecc's to the power of -3.
     """
 
     __slots__ = ("_value",)
 
     def __init__(self) -> None:
-        self._value = GT.one()
+        self._value: GTElement | None = None
+
+    @classmethod
+    def _of(cls, value: GTElement) -> GtValue:
+        result = cls()
+        result._value = value
+        return result
 
     @classmethod
     def of_aggregate(cls, aggregate: Signature | None) -> GtValue:
         """e(aggregate, g2); one for the empty aggregate."""
-        value = cls()
-        if aggregate is not None:
-            value._value = GT.pairing(G1Point.from_compressed_bytes_unchecked(aggregate.data), _ARKWORKS_G2)
-        return value
+        return cls() if aggregate is None else cls._of(_pairing(aggregate.point, _G2_GENERATOR))
 
     def times_signed(self, message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> GtValue:
         """This times e(H(message), key)."""
-        hashed = bytes(BlstP1Element().hash_to_group(message, tag).compress())
-        result = GtValue()
-        result._value = self._value * GT.pairing(
-            G1Point.from_compressed_bytes_unchecked(hashed), _arkworks_key(key.data)
-        )
-        return result
+        factor = _pairing(BlstP1Element().hash_to_group(message, tag), key.data)
+        return GtValue._of(factor if self._value is None else self._value * factor)
 
     def completes(self, message: bytes, key: PublicKey, aggregate: Signature, last: Signature) -> bool:
-        """`verify_product_and_last` where this is Π_{i<n} e(H(m_i), pk_i) already, for two Miller loops.
+        """`verify_product_and_last` where this is Π_{i<n} e(H(m_i), pk_i) already, for two pairings.
 
         `message` and `key` are those of the last. With r as there, both signatures hold where
 
-            this = e(aggregate + r · last, g2) · e(-(1 + r) · H(m_n), pk_n).
+            this · e((1 + r) · H(m_n), pk_n) = e(aggregate + r · last, g2).
         """
         coefficient = 1 + secrets.randbelow(1 << 128)
         hashed = BlstP1Element().hash_to_group(message, SIGNATURE_TAG).scalar_mul(1 + coefficient)
-        points = aggregate.point + last.point.scalar_mul(coefficient), -hashed
-        pairs = [G1Point.from_compressed_bytes_unchecked(bytes(point.compress())) for point in points]
-        return bool(GT.multi_pairing(pairs, [_ARKWORKS_G2, _arkworks_key(key.data)]) == self._value)
+        total = _pairing(aggregate.point + last.point.scalar_mul(coefficient), _G2_GENERATOR)
+        factor = _pairing(hashed, key.data)
+        return bool((factor if self._value is None else self._value * factor) == total)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, GtValue) and bool(self._value == other._value)
+        return isinstance(other, GtValue) and self.to_bytes() == other.to_bytes()
 
     def __hash__(self) -> int:
         return hash(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """576 bytes, see the class."""
-        return bytes.fromhex(str(self._value))
+        if self._value is None:
+            return (1).to_bytes(GT_BYTES, "little")
+        stored = bytes(self._value)
+        limbs = (stored[start : start + _FIELD_BYTES] for start in range(0, GT_BYTES, _FIELD_BYTES))
+        numbers = (int.from_bytes(limb, "little") * _FROM_MONTGOMERY % _MODULUS for limb in limbs)
+        return b"".join(number.to_bytes(_FIELD_BYTES, "little") for number in numbers)

@@ -8,10 +8,10 @@
 
     c_i = SHA-256(⟨"…paper/1"⟩ ⟨e(σ_{i-1}, g2)⟩ ⟨m_i⟩ ⟨pk_i⟩ ⟨c_{i-1}⟩), ⟨x⟩ = size of x in 4 bytes, big-endian ‖ x
 
-pk_i is the 96 compressed bytes; the bytes of a GT value are those of `bls.GtValue`, fixed by library and version,
-because GT has no portable encoding. BLS signatures are unique, so e(σ_{i-1}, g2) = Π_{j<i} e(H(c_j), pk_j) is a
-function of what c_{i-1} commits to already: `evm` loses nothing by dropping it, and a corrupted σ that one station
-hands over does not spoil what later stations sign.
+pk_i is the 96 compressed bytes; the bytes of a GT value are those of `bls.GtValue`: GT has no standard encoding.
+BLS signatures are unique, so e(σ_{i-1}, g2) = Π_{j<i} e(H(c_j), pk_j) is a function of what c_{i-1} commits to
+already: `evm` loses nothing by dropping it, and a corrupted σ that one station hands over does not spoil what later
+stations sign.
 
 Both begin with c_0 = keccak256(ORIGIN ‖ chain id ‖ verifier ‖ route ‖ subject ‖ components).
 """
