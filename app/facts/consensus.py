@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app.facts.plot import HEIGHT, WIDTH
-from chromatrace.index.queries.consensus import InspectorView, PanelView, RoundView, SeatView
+from chromatrace.index.views import InspectorView, PanelView, RoundView, SeatView
 from chromatrace.quality.rules import Weighing, weighing_name
 
 _MARGIN = 4

@@ -18,15 +18,16 @@ from chromatrace.domain.documents import Comparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict
-from chromatrace.index.queries.consensus import RoundView, SeatView
 from chromatrace.index.views import (
     BatchView,
     ComponentView,
     EventRef,
     EventView,
+    RoundView,
     RouteProofView,
     RouteStepView,
     RouteView,
+    SeatView,
 )
 
 REF = EventRef(7, b"\1" * 32, 1_792_000_000, b"\2" * 32, 0)
