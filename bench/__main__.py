@@ -14,7 +14,7 @@ import sys
 import bench
 from bench import report
 
-SUPPORT = {"__main__", "figure", "report"}
+SUPPORT = {"__main__", "figure", "report", "route_rivals"}
 
 
 def names() -> list[str]:

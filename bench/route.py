@@ -11,24 +11,30 @@ station by coincurve, which is faster and costs less gas, and leaves k signature
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from coincurve import PrivateKey, PublicKey
-
 from bench.figure import Figure
 from bench.gas import deployed_chain
+from bench.route_rivals import (
+    BPDMS,
+    BPDMS_FIRST_S,
+    BPDMS_FURTHER_S,
+    PY_ECC_STATIONS,
+    PyEcc,
+    Work,
+    digest,
+    ecdsa_gas,
+    ecdsa_verification,
+)
 from chromatrace.chain.client import Chain
 from chromatrace.chain.routes import designed_route
-from chromatrace.crypto.bls import ORDER, SIGNATURE_TAG, SecretKey, Signature, verify
+from chromatrace.crypto.bls import ORDER, SecretKey, Signature, verify
 from chromatrace.crypto.bls import PublicKey as StationKey
-from chromatrace.crypto.hashing import keccak
 from chromatrace.crypto.route import (
     Profile,
     RouteDesign,
@@ -52,9 +58,6 @@ from chromatrace.crypto.step import Verifier
 ROOT = Path(__file__).resolve().parent.parent
 PLOT = ROOT / "docs" / "figures" / "route-time.svg"
 STATIONS = (1, 2, 5, 10, 20, 50)
-PY_ECC_STATIONS = (1, 2, 5)
-BPDMS_FIRST_S, BPDMS_FURTHER_S = 0.799, 0.066
-BPDMS = "BPDMS, as published"
 SIGN_BAR_MS = {Profile.EVM: 1.5, Profile.PAPER: 3.0}
 SIGN_BAR_SINGLES = {Profile.EVM: 1.5, Profile.PAPER: None}
 """The bar of a machine on which pyblst verifies one signature in 1 ms, as a ratio, which no machine changes."""
@@ -65,14 +68,6 @@ STEPS, SUBJECTS = 8, 64
 ROUNDS, MEAN_OF_S = 60, 0.02
 
 Progress = Callable[[str], None]
-
-
-def digest(text: str) -> bytes:
-    """32 bytes that stand for something."""
-    return sha256(text.encode()).digest()
-
-
-Work = Callable[[], object]
 
 
 def rounds_ms(works: Mapping[str, Work], progress: Progress) -> dict[str, list[float]]:
@@ -167,71 +162,6 @@ def verification(profile: Profile, steps: int) -> Work:
     return lambda: verify_state(line.design, trace.subject, trace.messages, read())
 
 
-def ecdsa_verification(steps: int) -> Work:
-    """Verifying one secp256k1 signature of each station."""
-    keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(steps)]
-    signed = [
-        (key.public_key.format(), key.sign(digest(str(n)), hasher=None), digest(str(n))) for n, key in enumerate(keys)
-    ]
-
-    def work() -> None:
-        if not all(PublicKey(key).verify(signature, message, hasher=None) for key, signature, message in signed):
-            raise RuntimeError("a signature of the rival does not hold")
-
-    return work
-
-
-class PyEcc:
-    """The same with py_ecc: one run each, it is slow enough."""
-
-    def __init__(self) -> None:
-        from py_ecc.bls.hash_to_curve import hash_to_G1
-        from py_ecc.optimized_bls12_381 import FQ12, G2, add, final_exponentiate, multiply, neg, pairing
-
-        self._hash = lambda message: hash_to_G1(message, SIGNATURE_TAG, sha256)
-        self._add, self._multiply, self._neg, self._g2 = add, multiply, neg, G2
-        self._pairing, self._final, self._one = pairing, final_exponentiate, FQ12.one()
-        self._secrets = [int.from_bytes(digest(f"key {n}"), "big") % ORDER for n in range(max(PY_ECC_STATIONS))]
-        self._keys = [multiply(G2, secret) for secret in self._secrets]
-
-    def sign_ms(self) -> float:
-        """Check of the signature before, signature, sum."""
-        previous = self._multiply(self._hash(digest("0")), self._secrets[0])
-
-        def work() -> None:
-            if not self._holds([(digest("0"), self._keys[0])], previous):
-                raise RuntimeError("py_ecc refuses its own signature")
-            self._add(previous, self._multiply(self._hash(digest("1")), self._secrets[1]))
-
-        return self._once_ms(work)
-
-    def verify_ms(self, steps: int) -> float:
-        """Product of the pairings of `steps` stations."""
-        aggregate = None
-        signed = [(digest(str(n)), self._keys[n]) for n in range(steps)]
-        for (message, _), secret in zip(signed, self._secrets, strict=False):
-            single = self._multiply(self._hash(message), secret)
-            aggregate = single if aggregate is None else self._add(aggregate, single)
-
-        def work() -> None:
-            if not self._holds(signed, aggregate):
-                raise RuntimeError("py_ecc refuses its own aggregate")
-
-        return self._once_ms(work)
-
-    def _holds(self, signed: Sequence[tuple[bytes, Any]], aggregate: Any) -> bool:
-        product = self._pairing(self._neg(self._g2), aggregate, final_exponentiate=False)
-        for message, key in signed:
-            product *= self._pairing(key, self._hash(message), final_exponentiate=False)
-        return bool(self._final(product) == self._one)
-
-    @staticmethod
-    def _once_ms(work: Callable[[], object]) -> float:
-        begun = time.process_time()
-        work()
-        return 1000 * (time.process_time() - begun)
-
-
 def cpu_figures(progress: Progress) -> list[Figure]:
     """Times of one machine."""
     progress("py_ecc signs and verifies")
@@ -249,42 +179,37 @@ def cpu_figures(progress: Progress) -> list[Figure]:
         works |= {f"{profile} all {steps}": all_signing(profile, steps) for steps in STATIONS}
     rounds = rounds_ms(works, progress)
     took = {name: min(found) for name, found in rounds.items()}
-    figures = []
-    for profile in Profile:
-        name, one = f"route, {profile} link: one further station", took[f"{profile} further"]
-        beside = zip(rounds[f"{profile} further"], rounds["single"], strict=True)
-        singles = statistics.median(further_ms / single_ms for further_ms, single_ms in beside)
-        figures += [
-            Figure(
-                f"{name} signs, its check included", one, "ms CPU", "lower", SIGN_BAR_MS[profile], "py_ecc", slow_sign
-            ),
-            Figure(
-                f"{name}, in single verifications by pyblst on this machine",
-                singles,
-                "×",
-                "lower",
-                SIGN_BAR_SINGLES[profile],
-            ),
-            Figure(f"{name}, beside BPDMS", one, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FURTHER_S),
-            Figure(
-                f"route, {profile} link: the first station signs",
-                took[f"{profile} first"],
-                "ms CPU",
-                "lower",
-                None,
-                BPDMS,
-                1000 * BPDMS_FIRST_S,
-            ),
-        ]
-    for profile in Profile:
-        for steps in (1, STEPS, 50):
-            rival = ("py_ecc", slow_verify[1]) if steps == 1 else ("ECDSA x k, coincurve", took[f"ecdsa {steps}"])
-            bar = VERIFY_BAR_MS[profile] * (steps + 1)
-            name = f"route, {profile} link: verify {steps} station{'s' if steps > 1 else ''}"
-            figures.append(Figure(name, took[f"{profile} verify {steps}"], "ms CPU", "lower", bar, *rival))
+    figures = [figure for profile in Profile for figure in signing_figures(profile, rounds, took, slow_sign)]
+    figures += [verifying_figure(profile, k, took, slow_verify[1]) for profile in Profile for k in (1, STEPS, 50)]
     progress("plot")
     plot(took, slow_verify)
     return figures
+
+
+def signing_figures(
+    profile: Profile, rounds: Mapping[str, Sequence[float]], took: Mapping[str, float], py_ecc_ms: float
+) -> list[Figure]:
+    """What one station takes; `took` is the best of `rounds`."""
+    route, one = f"route, {profile} link", took[f"{profile} further"]
+    name = f"{route}: one further station"
+    beside = zip(rounds[f"{profile} further"], rounds["single"], strict=True)
+    singles = statistics.median(further_ms / single_ms for further_ms, single_ms in beside)
+    in_singles, bar = f"{name}, in single verifications by pyblst on this machine", SIGN_BAR_SINGLES[profile]
+    first_ms = took[f"{profile} first"]
+    return [
+        Figure(f"{name} signs, its check included", one, "ms CPU", "lower", SIGN_BAR_MS[profile], "py_ecc", py_ecc_ms),
+        Figure(in_singles, singles, "×", "lower", bar),
+        Figure(f"{name}, beside BPDMS", one, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FURTHER_S),
+        Figure(f"{route}: the first station signs", first_ms, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FIRST_S),
+    ]
+
+
+def verifying_figure(profile: Profile, steps: int, took: Mapping[str, float], py_ecc_ms: float) -> Figure:
+    """Verifying a route; beside py_ecc for one station, which it takes long enough for."""
+    rival = ("py_ecc", py_ecc_ms) if steps == 1 else ("ECDSA x k, coincurve", took[f"ecdsa {steps}"])
+    name = f"route, {profile} link: verify {steps} station{'s' if steps > 1 else ''}"
+    bar = VERIFY_BAR_MS[profile] * (steps + 1)
+    return Figure(name, took[f"{profile} verify {steps}"], "ms CPU", "lower", bar, *rival)
 
 
 def plot(took: Mapping[str, float], py_ecc: Mapping[int, float]) -> None:
@@ -337,7 +262,7 @@ def gas_figures(progress: Progress) -> list[Figure]:
         apart = [line.trace(digest(f"batch {n}")) for n in range(SUBJECTS)]
         many = _gas(chain, "proveRoutes", line, proofs_of(line.design, shared))
         unrelated = _gas(chain, "proveRoutes", line, proofs_of(line.design, apart))
-        rival = ecdsa_gas(chain)
+        rival = ecdsa_gas(chain, STEPS)
     per = SUBJECTS * STEPS
     rival_name = "ECDSA x k: less gas, k signatures more data"
     return [
@@ -367,44 +292,6 @@ def gas_figures(progress: Progress) -> list[Figure]:
 def _gas(chain: Chain, function: str, line: Line, arguments: tuple[Any, ...]) -> int:
     receipt = chain.send("RouteVerifier", function, line.design.route, *arguments)
     return receipt.gas_used or 0
-
-
-def ecdsa_gas(chain: Chain) -> int:
-    """Gas of the same route proven by one secp256k1 signature of each station (`contracts/mocks/EcdsaRoute.sol`)."""
-    from chromatrace.chain.abi import ContractAbi
-
-    built = json.loads((ROOT / "build" / "contracts" / "EcdsaRoute.json").read_text(encoding="utf-8"))
-    abi = ContractAbi("EcdsaRoute", built["abi"])
-    consortium = bytes.fromhex(chain.manifest.address("Consortium")[2:]).rjust(32, b"\0")
-    deployed = _transact(chain, {"data": "0x" + built["bytecode"].removeprefix("0x") + consortium.hex()})
-    address = deployed["contractAddress"]
-    keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(STEPS)]
-    stations = [keccak(key.public_key.format(compressed=False)[1:])[12:] for key in keys]
-    designed = abi.encode("design", ["0x" + station.hex() for station in stations])
-    _transact(chain, {"to": address, "data": "0x" + designed.hex()})
-    route, subject, messages = digest("route"), digest("batch"), [digest(f"step {n}") for n in range(STEPS)]
-    words = (chain.manifest.chain_id.to_bytes(32, "big"), bytes.fromhex(address[2:]).rjust(32, b"\0"), route, subject)
-    link, signatures = keccak(b"".join(words)), b""
-    for step, (message, key, station) in enumerate(zip(messages, keys, stations, strict=True), 1):
-        tag = keccak(b"ChromaTrace route link/1")
-        link = keccak(tag + link + message + station.rjust(32, b"\0") + step.to_bytes(32, "big"))
-        signature = key.sign_recoverable(link, hasher=None)
-        signatures += signature[:64] + bytes([signature[64] + 27])
-    proven = _transact(
-        chain, {"to": address, "data": "0x" + abi.encode("prove", route, subject, messages, signatures).hex()}
-    )
-    return int(proven["gasUsed"], 16)
-
-
-def _transact(chain: Chain, fields: dict[str, str]) -> dict[str, Any]:
-    sent = chain.rpc.call("eth_sendTransaction", {"from": chain.sender, "gas": hex(3_000_000), **fields})
-    receipt = None
-    while receipt is None:
-        receipt = chain.rpc.call("eth_getTransactionReceipt", sent)
-    if receipt["status"] != "0x1":
-        raise RuntimeError(f"the rival's transaction failed: {receipt}")
-    found: dict[str, Any] = receipt
-    return found
 
 
 def run(progress: Progress) -> list[Figure]:

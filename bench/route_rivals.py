@@ -1,0 +1,130 @@
+"""What route signatures are measured against: py_ecc, a secp256k1 signature of each station, BPDMS as published."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from coincurve import PrivateKey, PublicKey
+
+from chromatrace.chain.abi import ContractAbi
+from chromatrace.chain.client import Chain
+from chromatrace.crypto.bls import ORDER, SIGNATURE_TAG
+from chromatrace.crypto.hashing import keccak
+
+BUILT = Path(__file__).resolve().parent.parent / "build" / "contracts"
+PY_ECC_STATIONS = (1, 2, 5)
+BPDMS_FIRST_S, BPDMS_FURTHER_S = 0.799, 0.066
+BPDMS = "BPDMS, as published"
+
+Work = Callable[[], object]
+
+
+def digest(text: str) -> bytes:
+    """32 bytes that stand for something."""
+    return sha256(text.encode()).digest()
+
+
+def ecdsa_verification(steps: int) -> Work:
+    """Verifying one secp256k1 signature of each station."""
+    keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(steps)]
+    signed = [
+        (key.public_key.format(), key.sign(digest(str(n)), hasher=None), digest(str(n))) for n, key in enumerate(keys)
+    ]
+
+    def work() -> None:
+        if not all(PublicKey(key).verify(signature, message, hasher=None) for key, signature, message in signed):
+            raise RuntimeError("a signature of the rival does not hold")
+
+    return work
+
+
+class PyEcc:
+    """The same with py_ecc: one run each, it is slow enough."""
+
+    def __init__(self) -> None:
+        from py_ecc.bls.hash_to_curve import hash_to_G1
+        from py_ecc.optimized_bls12_381 import FQ12, G2, add, final_exponentiate, multiply, neg, pairing
+
+        self._hash = lambda message: hash_to_G1(message, SIGNATURE_TAG, sha256)
+        self._add, self._multiply, self._neg, self._g2 = add, multiply, neg, G2
+        self._pairing, self._final, self._one = pairing, final_exponentiate, FQ12.one()
+        self._secrets = [int.from_bytes(digest(f"key {n}"), "big") % ORDER for n in range(max(PY_ECC_STATIONS))]
+        self._keys = [multiply(G2, secret) for secret in self._secrets]
+
+    def sign_ms(self) -> float:
+        """Check of the signature before, signature, sum."""
+        previous = self._multiply(self._hash(digest("0")), self._secrets[0])
+
+        def work() -> None:
+            if not self._holds([(digest("0"), self._keys[0])], previous):
+                raise RuntimeError("py_ecc refuses its own signature")
+            self._add(previous, self._multiply(self._hash(digest("1")), self._secrets[1]))
+
+        return self._once_ms(work)
+
+    def verify_ms(self, steps: int) -> float:
+        """Product of the pairings of `steps` stations."""
+        aggregate = None
+        signed = [(digest(str(n)), self._keys[n]) for n in range(steps)]
+        for (message, _), secret in zip(signed, self._secrets, strict=False):
+            single = self._multiply(self._hash(message), secret)
+            aggregate = single if aggregate is None else self._add(aggregate, single)
+
+        def work() -> None:
+            if not self._holds(signed, aggregate):
+                raise RuntimeError("py_ecc refuses its own aggregate")
+
+        return self._once_ms(work)
+
+    def _holds(self, signed: Sequence[tuple[bytes, Any]], aggregate: Any) -> bool:
+        product = self._pairing(self._neg(self._g2), aggregate, final_exponentiate=False)
+        for message, key in signed:
+            product *= self._pairing(key, self._hash(message), final_exponentiate=False)
+        return bool(self._final(product) == self._one)
+
+    @staticmethod
+    def _once_ms(work: Callable[[], object]) -> float:
+        begun = time.process_time()
+        work()
+        return 1000 * (time.process_time() - begun)
+
+
+def ecdsa_gas(chain: Chain, steps: int) -> int:
+    """Gas of the same route proven by one secp256k1 signature of each station (`contracts/mocks/EcdsaRoute.sol`)."""
+    built = json.loads((BUILT / "EcdsaRoute.json").read_text(encoding="utf-8"))
+    abi = ContractAbi("EcdsaRoute", built["abi"])
+    consortium = bytes.fromhex(chain.manifest.address("Consortium")[2:]).rjust(32, b"\0")
+    deployed = _transact(chain, {"data": "0x" + built["bytecode"].removeprefix("0x") + consortium.hex()})
+    address = deployed["contractAddress"]
+    keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(steps)]
+    stations = [keccak(key.public_key.format(compressed=False)[1:])[12:] for key in keys]
+    designed = abi.encode("design", ["0x" + station.hex() for station in stations])
+    _transact(chain, {"to": address, "data": "0x" + designed.hex()})
+    route, subject, messages = digest("route"), digest("batch"), [digest(f"step {n}") for n in range(steps)]
+    words = (chain.manifest.chain_id.to_bytes(32, "big"), bytes.fromhex(address[2:]).rjust(32, b"\0"), route, subject)
+    link, signatures = keccak(b"".join(words)), b""
+    for step, (message, key, station) in enumerate(zip(messages, keys, stations, strict=True), 1):
+        tag = keccak(b"ChromaTrace route link/1")
+        link = keccak(tag + link + message + station.rjust(32, b"\0") + step.to_bytes(32, "big"))
+        signature = key.sign_recoverable(link, hasher=None)
+        signatures += signature[:64] + bytes([signature[64] + 27])
+    proven = _transact(
+        chain, {"to": address, "data": "0x" + abi.encode("prove", route, subject, messages, signatures).hex()}
+    )
+    return int(proven["gasUsed"], 16)
+
+
+def _transact(chain: Chain, fields: dict[str, str]) -> dict[str, Any]:
+    sent = chain.rpc.call("eth_sendTransaction", {"from": chain.sender, "gas": hex(3_000_000), **fields})
+    receipt = None
+    while receipt is None:
+        receipt = chain.rpc.call("eth_getTransactionReceipt", sent)
+    if receipt["status"] != "0x1":
+        raise RuntimeError(f"the rival's transaction failed: {receipt}")
+    found: dict[str, Any] = receipt
+    return found
