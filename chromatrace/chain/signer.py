@@ -19,6 +19,7 @@ from chromatrace.chain.errors import KeystoreError
 from chromatrace.chain.transaction import Transaction, sign_digest
 from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.addresses import checksummed
+from chromatrace.domain.durable import write_once
 from chromatrace.domain.errors import Conflict
 
 PASSWORD_VARIABLE = "CHROMATRACE_KEY_PASSWORD"  # noqa: S105 - the name of the variable
@@ -130,15 +131,10 @@ def create_keystore(
     signer = LocalSigner(secret)
     content = create_keyfile_json(secret, password, kdf="scrypt", iterations=work_factor or WORK_FACTOR)
     content["address"] = checksummed(bytes.fromhex(signer.address[2:]))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_once(path, json.dumps(content).encode())
     except FileExistsError as error:
         raise Conflict(f"{path} exists", field="keystore", hint="a key is never overwritten; name another") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
     return signer
 
 

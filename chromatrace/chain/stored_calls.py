@@ -15,6 +15,7 @@ from pathlib import Path
 from chromatrace.chain.errors import WrongDeployment
 from chromatrace.chain.records import Attempt, CallState, Entry, OpenAttempt
 from chromatrace.domain.closing import Closing
+from chromatrace.domain.durable import transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chain (
@@ -88,13 +89,8 @@ class StoredCalls(Closing):
         """`told_by_chain`: what a power failure takes back is asked again, so that the disk need not be waited for."""
         with self._lock:
             self._db.execute(f"PRAGMA synchronous = {'NORMAL' if told_by_chain else 'FULL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._db):
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
 
     def bind(self, chain_id: int, genesis: bytes) -> None:
         """Ties the file to a chain at first use; raises `WrongDeployment` where it is tied to another one."""

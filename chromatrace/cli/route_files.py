@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from chromatrace.domain.durable import write_whole
 from chromatrace.domain.errors import NotFound
 
 if TYPE_CHECKING:
@@ -58,9 +57,4 @@ def _loaded(path: Path, what: str, read: Callable[[bytes], T]) -> T:
 def _save(path: Path, data: bytes) -> None:
     """Whole or not at all: a station that loses power keeps the state before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(draft).replace(path)
+    write_whole(path, [data])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 import unicodedata
 import uuid
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from chromatrace.crypto.bls import PublicKey, SecretKey
 from chromatrace.crypto.errors import WrongKeyPassword
+from chromatrace.domain.durable import write_once
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.domain.strict_json import parse_any_object
 
@@ -60,18 +60,12 @@ def save_key(path: Path, secret: SecretKey, password: str, name: str) -> StoredK
             "cipher": {"function": "aes-128-ctr", "params": {"iv": nonce.hex()}, "message": encrypted.hex()},
         },
     }
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_once(path, f"{json.dumps(keystore, indent=1)}\n".encode())
     except FileExistsError as error:
         raise Conflict(
             f"{path} exists", field="keystore", hint="choose another name; keys are never overwritten"
         ) from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(keystore, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
     return StoredKey(path, name, secret.public_key)
 
 

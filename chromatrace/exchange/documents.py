@@ -1,23 +1,20 @@
 """`DocumentStore`: a folder of documents, each under the SHA-256 of its bytes, as the chain names it.
 
-A document is written to a temporary file, flushed to the disk and moved to its name, so that a name never stands for
-half a document, whenever the process is killed. Any number of processes may share the folder.
+A name never stands for half a document, whenever the process is killed. Any number of processes may share the folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from chromatrace.domain.durable import UNFINISHED, flush_folder, write_whole
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.exchange.errors import DocumentChanged, DocumentNotFound, StoreUnavailable
 
 DIGEST_SIZE = 32
-_TEMPORARY = ".part-"
 
 
 class DocumentStore:
@@ -42,10 +39,10 @@ class DocumentStore:
             if path.exists() and path.read_bytes() == document:
                 return digest
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._write(path, document)
+            write_whole(path, [document])
             # Each folder down from the one that was there before has a new entry to be kept through a power cut.
-            for folder in (path.parent, self.folder, self.folder.parent):
-                _flush_folder(folder)
+            for folder in (self.folder, self.folder.parent):
+                flush_folder(folder)
         return digest
 
     def get(self, digest: bytes) -> bytes:
@@ -71,7 +68,7 @@ class DocumentStore:
     def digests(self) -> Iterator[bytes]:
         """The digests of all stored documents, in their order."""
         for path in sorted(self.folder.glob("??/*")):
-            if not path.name.startswith(_TEMPORARY):
+            if not path.name.startswith(UNFINISHED):
                 yield bytes.fromhex(path.parent.name + path.name)
 
     def _path(self, digest: bytes) -> Path:
@@ -79,17 +76,6 @@ class DocumentStore:
             raise InvalidInput(f"a digest has {DIGEST_SIZE} bytes, got {len(digest)}", field="digest")
         name = digest.hex()
         return self.folder / name[:2] / name[2:]
-
-    def _write(self, path: Path, document: bytes) -> None:
-        descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(document)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
@@ -99,11 +85,3 @@ class DocumentStore:
             raise StoreUnavailable(
                 f"{error.strerror or error}", field=str(self.folder), hint="is the disk full, or are rights missing?"
             ) from error
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chromatrace.domain.closing import Closing
+from chromatrace.domain.durable import transaction
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
@@ -343,17 +344,13 @@ class Spool(Closing):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield
-            self._db.execute("COMMIT")
+            with transaction(self._db):
+                yield
         except BaseException:
             # Ids that were made in this transaction are not there any more.
             self._series.clear()
             self._kinds.clear()
-            # Where the disk is full SQLite has already rolled back by itself.
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             raise
 
     @contextmanager

@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from chromatrace.domain.closing import Closing
+from chromatrace.domain.durable import transaction
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.merkle.errors import LogCorrupt, LogMoved, LogUnavailable
 from chromatrace.merkle.proofs import (
@@ -112,7 +113,7 @@ class MerkleLog(Closing):
         return row[0] if row else None
 
     def _create(self) -> None:
-        with self._transaction():
+        with transaction(self._db):
             for statement in _SCHEMA.split(";"):
                 self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO log (name, size) VALUES (?, 0)", (self.name,))
@@ -140,7 +141,7 @@ class MerkleLog(Closing):
         With `at`, appends only where the size is still `at`; raises `LogMoved` otherwise.
         """
         hashes = iter(leaf_hashes)
-        with self._clear_errors(), self._lock, self._transaction():
+        with self._clear_errors(), self._lock, transaction(self._db):
             size = self.size
             if at is not None and size != at:
                 raise LogMoved(f"the log {self.name!r} has {size} leaves, not {at}", field="size", hint="read it again")
@@ -250,18 +251,6 @@ class MerkleLog(Closing):
             raise LogCorrupt(f"log {self.name!r}: tile {number} of level {level} is missing")
         tile: bytes = row[0]
         return tile
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            # Where the disk is full SQLite has already rolled back by itself.
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:

@@ -27,11 +27,6 @@ class Answer:
     state: str
     capability: int
 
-    @property
-    def capability_ratio(self) -> float:
-        """From 0 to 1."""
-        return as_ratio(self.capability)
-
 
 @dataclass(frozen=True, slots=True)
 class Group:

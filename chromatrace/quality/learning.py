@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chromatrace.quality.rules import UNIT, as_ratio, check_capability
+from chromatrace.quality.rules import UNIT, check_capability
 
 START = 1_000
 STEP = 100
@@ -28,11 +28,6 @@ class Standing(NamedTuple):
     capability: int = START
     inspections: int = 0
     wins: int = 0
-
-    @property
-    def capability_ratio(self) -> float:
-        """From 0 to 1."""
-        return as_ratio(self.capability)
 
 
 def enrolled(capability: int = START) -> Standing:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import orjson
 
 from chromatrace.domain.closing import Closing
+from chromatrace.domain.durable import transaction
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.quality.check_sheet import CheckSheet, Parameter
 
@@ -144,7 +144,7 @@ class ReadingDesk(Closing):
                 f"0 to {max(question.about.sample_size, 1)} units were measured, got {defects}", field="defects"
             )
         now = int(time.time())
-        with self._alone():
+        with transaction(self._db):
             known = self.find(question.round, question.inspector)
             if known is None:
                 raise NotFound("nobody asks for this reading", field="round")
@@ -164,16 +164,6 @@ class ReadingDesk(Closing):
                 (chosen, defects, _text(readings), person.lower(), now, question.round, question.inspector.lower()),
             )
         return Reading(chosen, defects, readings, person.lower(), now)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _questions(self, where: str, *values: object) -> list[Question]:
         rows = self._db.execute(

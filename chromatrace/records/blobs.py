@@ -11,13 +11,13 @@ AWS_SESSION_TOKEN), or from the file that AWS's own tools read; they never stand
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
+from chromatrace.domain.durable import UNFINISHED, write_whole
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.errors import VaultRefused, VaultUnavailable
 from chromatrace.records.sealing import Source
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _PART = 16 * 1024 * 1024
 """Bytes that are in memory while a large object goes to S3; 10,000 parts of it are the largest object."""
-_TEMPORARY = ".part-"
 _CONNECT_S, _READ_S = 10, 60
 _UNKNOWN_KEY = ("InvalidAccessKeyId", "InvalidToken", "ExpiredToken", "TokenRefreshRequired", "InvalidSecurity")
 
@@ -70,27 +69,13 @@ class FolderBlobs:
     def write(self, name: str, pieces: Iterable[bytes]) -> None:
         """See `Blobs`."""
         path = self.folder / name
-        with _disk_errors():
+        with disk_errors():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    for piece in pieces:
-                        file.write(piece)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).replace(path)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
-            entries = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(entries)
-            finally:
-                os.close(entries)
+            write_whole(path, pieces)
 
     def read(self, name: str) -> bytes | None:
         """See `Blobs`."""
-        with _disk_errors():
+        with disk_errors():
             try:
                 return (self.folder / name).read_bytes()
             except FileNotFoundError:
@@ -99,7 +84,7 @@ class FolderBlobs:
     @contextmanager
     def open(self, name: str) -> Iterator[Source | None]:
         """See `Blobs`."""
-        with _disk_errors():
+        with disk_errors():
             path = self.folder / name
             if not path.exists():
                 yield None
@@ -109,16 +94,16 @@ class FolderBlobs:
 
     def names(self, prefix: str) -> list[str]:
         """See `Blobs`."""
-        with _disk_errors():
+        with disk_errors():
             try:
                 found = list(os.scandir(self.folder / prefix))
             except FileNotFoundError:
                 return []
-        return sorted(prefix + item.name for item in found if not item.name.startswith(_TEMPORARY))
+        return sorted(prefix + item.name for item in found if not item.name.startswith(UNFINISHED))
 
     def delete(self, names: Iterable[str]) -> None:
         """See `Blobs`."""
-        with _disk_errors():
+        with disk_errors():
             for name in names:
                 (self.folder / name).unlink(missing_ok=True)
 
@@ -293,7 +278,8 @@ class _Joined:
 
 
 @contextmanager
-def _disk_errors() -> Iterator[None]:
+def disk_errors() -> Iterator[None]:
+    """Raises `VaultUnavailable` for what the disk refuses."""
     try:
         yield
     except OSError as error:

@@ -37,10 +37,6 @@ class Catalogue:
         """The departments, in the order of their first kind."""
         return tuple(dict.fromkeys(kind.department for kind in self.kinds))
 
-    def of_department(self, department: str) -> tuple[RecordKind, ...]:
-        """What a department writes."""
-        return tuple(kind for kind in self.kinds if kind.department == department)
-
     def versions_of(self, kind_id: str) -> tuple[RecordKind, ...]:
         """All versions of a kind."""
         return tuple(kind for kind in self.kinds if kind.id == kind_id)

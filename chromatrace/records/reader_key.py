@@ -6,7 +6,6 @@ document and the reader, so that a wrapped key opens nothing under another name.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke, serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from chromatrace.domain.durable import write_once
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.errors import KeyMissing
 
@@ -97,14 +97,11 @@ class ReaderKey:
             encryption = serialization.BestAvailableEncryption(password.encode())
         pem = self.private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            write_once(path, pem)
         except FileExistsError as error:
             raise InvalidInput(
                 f"{path} is there already", field="output", hint="a lost key is lost: keep it"
             ) from error
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
 
     @classmethod
     def load(cls, path: Path, name: str, password: str | None = None) -> Self:

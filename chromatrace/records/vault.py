@@ -16,18 +16,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from chromatrace.domain import strict_json
+from chromatrace.domain.durable import write_whole
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.records.blobs import Blobs, open_blobs
+from chromatrace.records.blobs import Blobs, disk_errors, open_blobs
 from chromatrace.records.errors import ContentChanged, ContentNotFound, KeyMissing, VaultUnavailable
 from chromatrace.records.reader_key import Reader, ReaderKey
 from chromatrace.records.sealing import KEY_SIZE, Source, seal, unseal
@@ -147,15 +145,8 @@ class Vault:
     def extract(self, digest: bytes, reader: ReaderKey, target: Path) -> int:
         """Writes the document to `target`, which appears only when it is whole and true; returns its bytes."""
         pieces = self.read(digest, reader)
-        with _clear_errors():
-            descriptor, temporary = tempfile.mkstemp(prefix=".part-", dir=target.parent)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    size = sum(file.write(piece) for piece in pieces)
-                Path(temporary).replace(target)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
-        return size
+        with disk_errors():
+            return write_whole(target, pieces)
 
     def verify(self, digest: bytes) -> None:
         """Holds the sealed bytes against what was written; needs no key. Raises `ContentChanged`."""
@@ -300,16 +291,6 @@ def _parse(digest: bytes, name: str, manifest: bytes, keys: Iterable[bytes]) -> 
 def _read_reader(key: bytes) -> tuple[Reader, bytes]:
     value = strict_json.members(strict_json.parse_any_object(key), "", ("reader", "wrapped"))
     return Reader.parse(value["reader"]), bytes.fromhex(value["wrapped"])
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise VaultUnavailable(
-            f"{error.strerror or error}", field="vault", hint="is the disk full, or are rights missing?"
-        ) from error
 
 
 class _Hashed:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from chromatrace.crypto.sealed_answer import SealedAnswer
+from chromatrace.domain.closing import Closing
 
 
-class AnswerStore:
+class AnswerStore(Closing):
     """Sealed answers by round and seat, one SQLite file. What `keep` returned for survives kill -9 and a power cut."""
 
     def __init__(self, path: Path) -> None:
@@ -23,12 +22,8 @@ class AnswerStore:
             "evidence BLOB, salt BLOB, PRIMARY KEY (round, seat)) WITHOUT ROWID"
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Gives the file back."""
         self._db.close()
 
     def find(self, round_: bytes, seat: int) -> SealedAnswer | None:

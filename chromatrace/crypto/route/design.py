@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -109,11 +108,6 @@ def prove_possession(secret: SecretKey, organisation: int, verifier: Verifier) -
 def possession_holds(key: PublicKey, proof: Signature, organisation: int, verifier: Verifier) -> bool:
     """Whether `proof` shows that its maker holds the secret of `key`; remembered, since a station's never changes."""
     return verify(key, possession_message(key_id(key), organisation, verifier), proof, POSSESSION_TAG)
-
-
-def keys_of(stations: Sequence[Station]) -> list[bytes]:
-    """The key ids, as `RouteVerifier.designRoute` takes them."""
-    return [station.key_id for station in stations]
 
 
 def _checked_organisation(organisation: int, field: str = "organisation") -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -130,14 +129,7 @@ class BatchQueries(Rows):
 
     def offers_to(self, organisation: int, state: OfferState | None = OfferState.OPEN) -> tuple[OfferView, ...]:
         """Offers to that organisation, newest first; by default the open ones, None: all."""
-        return self._offers_where(Offer.to_organisation == organisation, state)
-
-    def offers_from(self, organisation: int, state: OfferState | None = OfferState.OPEN) -> tuple[OfferView, ...]:
-        """Offers by that organisation, newest first; by default the open ones, None: all."""
-        return self._offers_where(Offer.from_organisation == organisation, state)
-
-    def _offers_where(self, party: Any, state: OfferState | None) -> tuple[OfferView, ...]:
-        chosen = select(Offer).where(party)
+        chosen = select(Offer).where(Offer.to_organisation == organisation)
         if state is not None:
             chosen = chosen.where(Offer.state == state.value)
         return self._offers(chosen.order_by(Offer.position.desc()))

@@ -42,11 +42,6 @@ class PartyQueries(Rows):
         chosen = select(Grant).where(Grant.reader == reader, Grant.scopes != 0).order_by(Grant.owner, Grant.gtin)
         return self._grants(chosen)
 
-    def grants_of(self, owner: int) -> tuple[GrantView, ...]:
-        """What `owner` lets others read, expired ones too, revoked ones not; by reader and line."""
-        chosen = select(Grant).where(Grant.owner == owner, Grant.scopes != 0).order_by(Grant.reader, Grant.gtin)
-        return self._grants(chosen)
-
     def may_read(self, address: str, owner: int, gtin: Gtin, scopes: Scope, unix_s: int) -> bool:
         """Whether the address may read all of `scopes` of the owner's line at that second: `IConsortium.mayRead` as of
         the indexed block. An operator of the owner, a supervisor of an authority, or by a grant."""

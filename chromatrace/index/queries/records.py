@@ -39,11 +39,6 @@ class RecordQueries(Rows):
         """By its identifier on the chain (32 bytes)."""
         return first(self._departments(select(Department).where(Department.id == department_id)))
 
-    def department_by_name(self, organisation: int, name: str) -> DepartmentView | None:
-        """By its organisation and name."""
-        chosen = select(Department).where(Department.organisation == organisation, Department.name == name)
-        return first(self._departments(chosen))
-
     def departments(self, organisation: int | None = None) -> tuple[DepartmentView, ...]:
         """Every department, or those of one organisation, in the order they were opened."""
         chosen = select(Department).order_by(Department.position)

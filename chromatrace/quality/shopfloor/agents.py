@@ -64,10 +64,6 @@ def quality_drawer(defect_rate: float, random: Callable[[], float]) -> Callable[
     return draw
 
 
-# The seven scenarios: "nine human and eight AI" alternate along the line, a human first.
-ALTERNATING = (Kind.HUMAN, Kind.AI)
-
-
 def staffing(cells: int, pattern: tuple[Kind, ...]) -> tuple[Kind, ...]:
     """Who works at each of `cells` workcells: the pattern, repeated."""
     return tuple(pattern[cell % len(pattern)] for cell in range(cells))

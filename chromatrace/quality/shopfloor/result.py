@@ -74,8 +74,3 @@ class Result:
     def production_s(self) -> float:
         """What the workpieces take without inspection, waiting left out."""
         return self.assembly_s + self.transport_s
-
-    @property
-    def quality_control_s(self) -> float:
-        """Inspections and the trips to them."""
-        return self.inspection_s + self.inspection_trip_s

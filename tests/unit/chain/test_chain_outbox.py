@@ -1,5 +1,6 @@
 """The outbox as a store: nonces, keys, limits, transitions."""
 
+import sqlite3
 import threading
 
 import pytest
@@ -161,6 +162,14 @@ def test_the_expected_nonce(outbox):
     assert outbox.expected_nonce(SENDER) == 1
     outbox.mark_included([included(second)])
     assert outbox.expected_nonce(SENDER) == 2
+
+
+def test_a_full_disk_is_told_as_that_and_takes_nothing(outbox):
+    outbox._db.execute("PRAGMA max_page_count = 20")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        outbox.enqueue(SENDER, [draft(bytes(50_000), str(number)) for number in range(5)])
+    assert sum(outbox.counts().values()) == 0
+    assert outbox.enqueue(SENDER, [draft()])[0].state is CallState.QUEUED
 
 
 def test_an_outbox_belongs_to_one_chain(outbox):

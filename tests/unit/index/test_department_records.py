@@ -80,8 +80,8 @@ def test_a_record_about_two_products_repeats_nothing(ledger):
 
 
 def test_departments_with_their_chains_and_members(ledger):
-    sales = ledger.index.department_by_name(1, "Sales")
-    assert (sales.id, sales.count, sales.head) == (SALES, 3, HEAD)
+    sales = ledger.index.department(SALES)
+    assert (sales.name, sales.count, sales.head) == ("Sales", 3, HEAD)
     assert [view.name for view in ledger.index.departments()] == ["Sales", "Product design"]
     assert ledger.index.departments(organisation=2) == ()
     (member,) = ledger.index.members(SALES)

@@ -50,7 +50,6 @@ def test_it_is_the_protocol_in_exact_fractions() -> None:
             if inspections == 10:
                 inspections = wins = 0
             assert (Fraction(standing.capability, UNIT), *standing[1:]) == (capability, inspections, wins)
-            assert 0 <= standing.capability_ratio <= 1
 
 
 def test_stalling_costs_more_than_dissent_and_ends_at_zero() -> None:
