@@ -82,6 +82,9 @@ def add_headers(app: Flask, config: PortalConfig) -> None:
         if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
         response.headers.pop("Server", None)
+        if response.status_code == 308:
+            # The router's own redirects repeat the Host header, which anyone may have made up.
+            response.headers["Location"] = response.headers["Location"].removeprefix(request.host_url.rstrip("/"))
         return response
 
 

@@ -23,6 +23,6 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.add_url_rule(DESCRIPTION_PATH, "resolver", resolver.describe)
     blueprint.add_url_rule("/healthz", "health", pages.health)
     app.register_blueprint(blueprint)
-    pages_limited = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document")
+    pages_limited = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document", "consumer.health")
     limit_views(app, limiter, dict.fromkeys(pages_limited, config.page_limit))
     limit_views(app, limiter, {"consumer.scan": config.scan_limit}, methods=["POST"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Response, jsonify, make_response, redirect, render_template, request
@@ -19,6 +20,8 @@ from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.identity.errors import DigitalLinkError
 from chromatrace.identity.resolver import link_header
+
+_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,100}")
 
 
 def home() -> str:
@@ -78,7 +81,7 @@ def code(rest: str) -> Any:
         json_link=f"{page_path(key, serial)}?format=json",
         document_link=lambda which: document_path(key, which),
         link_of=page_path,
-        code_host=request.args.get("code-host", "")[:100],
+        code_host=_code_host(),
     )
     answer = _vary((page, 404 if stranger else 200))
     if not stranger:
@@ -145,6 +148,12 @@ def health() -> Any:
         "checked_at": head.checked_at,
     }
     return jsonify(answer), 200 if status == "ok" else 503
+
+
+def _code_host() -> str:
+    """The other site that a scanned code names; empty where the query holds anything but a host's name."""
+    found = _HOST.fullmatch(request.args.get("code-host", ""))
+    return found.group() if found else ""
 
 
 def _alarming(facts: BatchFacts) -> bool:

@@ -81,7 +81,7 @@ def _time(arguments: Mapping[str, str], name: str) -> int | None:
 
 
 def _per_page(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_PAGE:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MAX_PAGE:
         raise InvalidInput(f"a number from 1 to {MAX_PAGE} is needed, got {text!r:.20}", field="perPage")
     return int(text)
 

@@ -114,6 +114,6 @@ def _number(text: str, parameter: Parameter) -> float:
 
 def _defects() -> int:
     text = request.form.get("defects", "0").strip()
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 9:
         raise InvalidInput(f"a whole number is needed, got {text!r:.40}", field="defects")
     return int(text)

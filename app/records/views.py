@@ -226,6 +226,6 @@ def _text(name: str) -> str:
 
 def _number(name: str, default: int, most: int, least: int = 0) -> int:
     text = request.args.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or not least <= int(text[:12]) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or not least <= int(text) <= most:
         raise InvalidInput(f"a number from {least} to {most} is needed, got {text!r:.20}", field=name)
     return int(text)

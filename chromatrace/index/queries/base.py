@@ -14,6 +14,9 @@ from chromatrace.index.views import EventRef
 CHUNK = 500
 """Values in one IN list: below every database's limit of bound parameters."""
 
+GREATEST = 2**63 - 1
+"""What an integer column holds; databases fail on a greater one that is asked for."""
+
 T = TypeVar("T")
 Statement: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]

@@ -11,7 +11,7 @@ from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 from chromatrace.index.models import Batch, BatchInput, Inspection, Offer, Policy
-from chromatrace.index.queries.base import Rows, Statement, chunks, first, or_none
+from chromatrace.index.queries.base import GREATEST, Rows, Statement, chunks, first, or_none
 from chromatrace.index.views import BatchView, InspectionView, OfferState, OfferView, PolicyView
 
 MAX_PAGE = 1000
@@ -54,7 +54,7 @@ class BatchQueries(Rows):
             if wanted is not None:
                 chosen = chosen.where(column == wanted)
         if after is not None:
-            chosen = chosen.where(Batch.position < after)
+            chosen = chosen.where(Batch.position < max(0, min(after, GREATEST)))
         return self._batches(chosen.order_by(Batch.position.desc()).limit(min(limit, MAX_PAGE)))
 
     def batches_by_id(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, BatchView]:

@@ -9,7 +9,7 @@ from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import OrganisationKind, Role, Scope
 from chromatrace.index.models import Grant, Operator, Organisation
-from chromatrace.index.queries.base import Rows, Statement, first
+from chromatrace.index.queries.base import GREATEST, Rows, Statement, first
 from chromatrace.index.views import GrantView, OperatorView, OrganisationView
 
 
@@ -18,6 +18,8 @@ class PartyQueries(Rows):
 
     def organisation(self, number: int) -> OrganisationView | None:
         """By its number on the chain."""
+        if not 0 <= number <= GREATEST:
+            return None
         return first(self._organisations(select(Organisation).where(Organisation.id == number)))
 
     def organisation_of_gln(self, gln: Gln) -> OrganisationView | None:

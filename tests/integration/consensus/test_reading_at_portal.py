@@ -176,6 +176,7 @@ def test_one_person_reads_once_in_a_round_and_only_inspectors_read(chain, panel,
 
     unknown = hand_in(first, state="perhaps")
     assert (unknown.status_code, "pass, fail" in unknown.text) == (400, True)
+    assert hand_in(first, state="fail", defects="9" * 5_000).status_code == 400
     assert hand_in(first, state="fail").status_code == 200
     twice = hand_in(first, state="fail")
     assert twice.status_code == 409

@@ -107,6 +107,8 @@ def test_a_supervisor_sees_it_by_its_product_and_pages(shop, order):
         found = boss.get("/api/v1/records", params={"product": "P-1", "perPage": 1})
         assert [one["record"] for one in found.json()["records"]] == [order["record"]]
         assert "Link" not in found.headers
+        many = boss.get("/api/v1/records", params={"product": "P-1", "perPage": "0000000000019999"})
+        assert (many.status_code, many.json()["field"]) == (400, "perPage")
         missing = boss.get("/api/v1/records", params={"product": "P-404"})
         assert (missing.status_code, missing.json()["error"]) == (404, "NoSuchProduct")
 

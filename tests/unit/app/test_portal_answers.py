@@ -57,6 +57,18 @@ def test_nothing_promises_that_a_thing_is_the_real_one(path):
     assert not re.search(r"genuine|authentic(?!at)", path.read_text(), re.IGNORECASE)
 
 
+def test_a_redirect_does_not_repeat_a_host_that_was_made_up(client):
+    answer = client.get("/partners", base_url="https://elsewhere.example")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/partners/")
+    assert client.get(f"/01//{GTIN}", base_url="https://elsewhere.example").headers["Location"] == f"/01/{GTIN}"
+
+
+@pytest.mark.parametrize("number", [2**63, 10**30])
+def test_a_number_beyond_what_databases_hold_names_no_organisation(client, number):
+    answer = client.get(f"/api/v1/organisations/{number}")
+    assert (answer.status_code, answer.json["field"]) == (404, "organisation")
+
+
 def test_public_pages_set_no_cookie(client):
     for path in ("/", f"/01/{GTIN}", f"/01/{GTIN}/10/NOPE", f"/qr/{GTIN}/L1.svg"):
         assert "Set-Cookie" not in client.get(path).headers
@@ -217,6 +229,7 @@ def test_guessing_a_password_is_limited_by_account(config):
         ("scan_limit", "/scan", "POST"),
         ("api_limit", "/api/v1/organisations", "GET"),
         ("page_limit", f"/01/{GTIN}", "GET"),
+        ("page_limit", "/healthz", "GET"),
     ],
 )
 def test_too_many_requests_are_told_so_in_the_one_shape(config, setting, path, method):

@@ -251,7 +251,14 @@ def test_questions(client, acting):
         assert (refused.status_code, refused.json["field"]) == (400, next(iter(wrong)))
     assert asked("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
     assert asked(f"/epcis/v2/epcs/{other}/events") == [2]
-    for query in ({"perPage": "0"}, {"perPage": "x"}, {"GE_eventTime": "now"}, {"nextPageToken": "?"}, {"order": "1"}):
+    for query in (
+        {"perPage": "0"},
+        {"perPage": "x"},
+        {"perPage": "0000000019999"},
+        {"GE_eventTime": "now"},
+        {"nextPageToken": "?"},
+        {"order": "1"},
+    ):
         answer = client.get("/epcis/v2/events", query_string=query)
         assert (answer.status_code, answer.json["field"]) == (400, next(iter(query)))
 
