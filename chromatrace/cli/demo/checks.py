@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from chromatrace.cli.demo.cast import FRANCHISEE, MAKER
 from chromatrace.cli.demo.goods import Printed
@@ -36,6 +37,7 @@ def run(workspace: Workspace, story: Story, printed: Printed) -> list[Result]:
         ("states", lambda: _states(workspace, story)),
         ("consensus", story.panel.check),
         ("routes", lambda: routes(workspace, story)),
+        ("times", lambda: times(workspace, story)),
         ("codes", lambda: _codes(printed)),
         ("pages", lambda: _pages(story, printed)),
         ("bundles", lambda: _bundles(workspace, printed)),
@@ -89,6 +91,25 @@ def routes(workspace: Workspace, story: Story) -> str:
     if story.tamper is not None:
         return f"{story.done}: caught by {', '.join(guard.by for guard in story.caught)}"
     return f"{sum(proven.values())} lots passed {steps} stations in the designed order, proven on chain"
+
+
+def times(workspace: Workspace, story: Story) -> str:
+    """Whether a lot was coated, registered and inspected in that order, and its stations signed one after another."""
+    for letter, key in story.keys.items():
+        view = workspace.index.batch(key.batch_id)
+        if view is None:
+            raise IntegrityError(f"lot {key.lot} is not in the index", field=letter)
+        inspected = sorted(workspace.index.inspections(key.batch_id), key=lambda item: item.stage)
+        life = [int(story.runs[letter].ended.timestamp()), view.registered.block_time]
+        for document, verdict in zip(story.found[letter], inspected, strict=True):
+            examined = int(datetime.fromisoformat(document.evidence.inspected_at).timestamp())
+            life += [examined, verdict.inspected_at, verdict.recorded.block_time]
+        signed = [step.record.completed_at for step in story.route.traces[letter].steps if step.record]
+        if life != sorted(life) or signed != sorted(signed):
+            raise IntegrityError(
+                f"the times of lot {key.lot} are out of order: {life}, stations {signed}", field=letter
+            )
+    return "every lot's times stand in the order of its story"
 
 
 def _codes(printed: Printed) -> str:

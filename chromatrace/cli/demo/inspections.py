@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 
 from chromatrace.cli.demo.line import Run
 from chromatrace.domain.documents import InspectionEvidence, Instrument
@@ -19,7 +19,6 @@ INSTRUMENTS = {
     ),
     Stage.FINAL: Instrument("Spectrophotometer with potentiostat", "SP-07", "2026-05-18"),
 }
-HOURS_AFTER = {Stage.FIRST: 0.5, Stage.FINAL: 1.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Found:
     defects: int
 
 
-def examine(stage: Stage, key: BatchKey, run: Run, serials: SerialRange, seed: int) -> Found:
+def examine(stage: Stage, key: BatchKey, run: Run, serials: SerialRange, seed: int, at: datetime) -> Found:
     """Samples one unit per hundred (at least one), from the middle of the lot."""
     plant = example_plant("electrochromic")
     sheet = plant.check_sheet(stage.name.lower())
@@ -42,7 +41,7 @@ def examine(stage: Stage, key: BatchKey, run: Run, serials: SerialRange, seed: i
         gtin=key.gtin,
         lot=key.lot,
         stage=stage,
-        inspected_at=(run.ended + timedelta(hours=HOURS_AFTER[stage])).replace(microsecond=0).isoformat(),
+        inspected_at=at.isoformat(),
         instrument=INSTRUMENTS[stage],
         sample=tuple(Serial(unit.serial) for unit in result.units),
         measurements=result.measurements,

@@ -103,16 +103,21 @@ class Story:
         self.keys[letter], self.runs[letter], self.found[letter] = content.key, run, []
         self.route.begin(letter, content.key)
         self.route.sign(letter, run.ended - timedelta(hours=1), digest(b"".join(one.batch for one in inputs)))
-        self._sign_run(letter)
+        self._sign_run(letter, run.ended)
         return content.key
 
-    def _sign_run(self, letter: str) -> None:
+    def now(self) -> datetime:
+        """The chain's present: what is inspected, assembled and packed has the time of the blocks around it."""
+        head = self.cast.acting(Actor.PLANT).rpc.call("eth_getBlockByNumber", "latest", False)
+        return datetime.fromtimestamp(int(head["timestamp"], 16), UTC)
+
+    def _sign_run(self, letter: str, done: datetime) -> None:
         """The sputtering stations bind their step to the log of readings that were taken while it ran."""
         run = self.runs[letter]
         plant = self.cast.acting(Actor.PLANT)
         owner = self.cast.numbers[MAKER.gln]
         channel = plant.chain.read("ProcessLedger", "channelIdOf", owner, CHANNEL)
-        self.route.sign(letter, run.ended, run.window.root, channel, run.window.tree_size)
+        self.route.sign(letter, done, run.window.root, channel, run.window.tree_size)
 
     def _register(self, content: BatchContent, inputs: list[Input]) -> None:
         plant = self.cast.acting(Actor.PLANT)
@@ -142,18 +147,18 @@ class Story:
     def take_through(self, letter: str, seed: int) -> bool:
         """Inspections, assembly, grading, proof of its route and release; False where it was stopped on the way."""
         key, run = self.keys[letter], self.runs[letter]
-        if not self.inspect(letter, examine(Stage.FIRST, key, run, SERIALS, seed)):
+        if not self.inspect(letter, examine(Stage.FIRST, key, run, SERIALS, seed, self.now())):
             self._send(Actor.PLANT, "BatchRegistry", "recycle", key.batch_id)
             return False
-        self._sign_run(letter)
+        self._sign_run(letter, self.now())
         self._send(Actor.PLANT, "BatchRegistry", "assemble", key.batch_id)
-        self.route.sign(letter, run.ended + timedelta(hours=1), digest(b"assembled " + bytes(key.batch_id)))
-        passed = self.inspect(letter, examine(Stage.FINAL, key, run, SERIALS, seed))
+        self.route.sign(letter, self.now(), digest(b"assembled " + bytes(key.batch_id)))
+        passed = self.inspect(letter, examine(Stage.FINAL, key, run, SERIALS, seed, self.now()))
         standard = QUANTITY - DEFECTIVE - SCRAP if passed else 0
         defective = QUANTITY - SCRAP - standard
         self._send(Actor.PLANT, "BatchRegistry", "grade", key.batch_id, standard, defective, SCRAP)
         graded = digest(f"graded {standard} {defective} {SCRAP}".encode())
-        self.route.sign(letter, run.ended + timedelta(hours=2), graded)
+        self.route.sign(letter, self.now(), graded)
         if self.tamper is not None and letter == VICTIM:
             self.put_fault(self.tamper)
             return False
@@ -182,12 +187,12 @@ class Story:
 
 
 def run_all(workspace: Workspace, story: Story) -> None:
-    """The four runs of the line, one after the other in simulated time, and what becomes of their lots."""
+    """The four runs of the line, a shift of simulated time that is over now, and what becomes of their lots."""
     now = datetime.now(UTC).replace(microsecond=0)
-    inputs = story.buy_materials(now - timedelta(hours=30))
+    inputs = story.buy_materials(now - timedelta(hours=10))
     anchorer = story.cast.acting(Actor.GATEWAY).anchorer()
     for place, letter in enumerate("ABCD"):
-        start = now - timedelta(hours=28 - 7 * place)
+        start = now - timedelta(hours=8 - 2 * place)
         faults = (COOLING_LOSS,) if letter == "C" else ()
         run = run_line(workspace, anchorer, MAKER.gln, seed=place + 1, start=start, faults=faults)
         story.make(letter, run, inputs)

@@ -55,7 +55,7 @@ def test_every_check_of_its_own_held(made):
     assert made["failed"] == 0
     assert [check["check"] for check in made["checks"] if not check["held"]] == []
     assert {check["check"] for check in made["checks"]} >= {
-        *("readings", "states", "consensus", "routes", "codes", "pages", "bundles")
+        *("readings", "states", "consensus", "routes", "times", "codes", "pages", "bundles")
     }
 
 
@@ -140,7 +140,7 @@ def staged(made, tmp_path_factory):
         route = design_route(cast)
         panel = Panel(local, cast, stack, INSTRUMENTS[Stage.FIRST])
         story = Story(cast, route, panel, "swap")
-        inputs = story.buy_materials(datetime.now(UTC) - timedelta(hours=30))
+        inputs = story.buy_materials(datetime.now(UTC) - timedelta(hours=10))
         anchorer = cast.acting(Actor.GATEWAY).anchorer()
         recorded = stack.enter_context(Spool(Path(made["labels"]).parent.parent / "spool.db"))
         for letter in "AB":
