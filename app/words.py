@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from app.facts.inspection import number_words
+from app.facts.notation import formula_words, unit_words
 
 _FORMAT = "%-d %b %Y, %H:%M UTC"
 _LAST = 253_402_300_799
@@ -44,15 +45,7 @@ def short_hash(text: str) -> str:
 def tag_words(tag: str) -> str:
     """A machine's tag without its path and underscores: "Line1.Chamber.working_pressure" is "Working pressure"."""
     words = tag.replace("/", ".").split(".")[-1].replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
-_UNITS = {"Cel": "°C", "K.s-1": "K/s", "m3.h-1": "m³/h", "cm2": "cm²", "cm2/C": "cm²/C", "1": ""}
-
-
-def unit_words(unit: str) -> str:
-    """A UCUM unit as people write it; one that is not known stays as it is."""
-    return _UNITS.get(unit, unit)
+    return formula_words(words[:1].upper() + words[1:])
 
 
 def shell(text: object) -> str:
@@ -62,7 +55,7 @@ def shell(text: object) -> str:
 
 def register_filters(app: Flask) -> None:
     """Makes the filters known to the templates."""
-    for function in (plain_time, iso_time, plain_rfc3339, short_hash, tag_words, unit_words, shell):
+    for function in (plain_time, iso_time, plain_rfc3339, short_hash, tag_words, unit_words, formula_words, shell):
         app.add_template_filter(function, function.__name__)
     app.add_template_filter(number_words, "number")
     app.add_template_test(endless, "endless")

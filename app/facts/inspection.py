@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.facts.consensus import Decision
 from app.facts.documents import CheckedDocument
+from app.facts.notation import formula_words, unit_words
 from app.facts.parties import Party
 from app.facts.window import WindowFacts
 from chromatrace.domain.documents import Comparison, InspectionEvidence, Measurement
@@ -35,7 +36,7 @@ def number_words(value: float) -> str:
 
 
 def _with_unit(value: float, unit: str) -> str:
-    return f"{number_words(value)} {unit}".strip()
+    return f"{number_words(value)} {unit_words(unit)}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class MeasurementFacts:
     @property
     def quantity(self) -> str:
         name = self.measurement.quantity
-        return name[:1].upper() + name[1:]
+        return formula_words(name[:1].upper() + name[1:])
 
     @property
     def value(self) -> str:
@@ -56,7 +57,7 @@ class MeasurementFacts:
 
     @property
     def unit(self) -> str:
-        return self.measurement.unit
+        return unit_words(self.measurement.unit)
 
     @property
     def limit(self) -> str:
@@ -71,7 +72,7 @@ class MeasurementFacts:
 
     @property
     def criterion(self) -> str | None:
-        return self.measurement.criterion
+        return self.measurement.criterion and formula_words(self.measurement.criterion)
 
 
 def measurement_facts(measurements: Iterable[Measurement]) -> tuple[MeasurementFacts, ...]:
@@ -144,6 +145,12 @@ class InspectionFacts:
         said = "pass" if evidence.passed else "fail"
         ruled = "pass" if self.passed else "fail"
         return f"By its measurements this would be a {said}, but the inspector's signed verdict is {ruled}."
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether a page shows at once how it was inspected: it failed, or something about it does not fit."""
+        fits = self.document.matches and self.contradiction is None
+        return not (self.passed and fits) or (self.window is not None and self.window.contradicts)
 
     @property
     def measurements(self) -> tuple[MeasurementFacts, ...]:

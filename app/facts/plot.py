@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app.facts.notation import unit_words
 from chromatrace.domain.reading import GOOD, Reading
 
 WIDTH, HEIGHT = 320, 72
@@ -33,8 +34,8 @@ class Plot:
     @property
     def summary(self) -> str:
         """For people who cannot see it."""
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{self.tag}: {self.count} readings between {self.least:.4g} and {self.most:.4g}{unit}"
+        most = f"{self.most:.4g} {unit_words(self.unit)}".strip()
+        return f"{self.tag}: {self.count} readings between {self.least:.4g} and {most}"
 
 
 def plots_of(readings: Iterable[Reading], tags: Sequence[str]) -> tuple[Plot, ...]:

@@ -52,6 +52,24 @@ def test_every_step_names_its_transaction(client, world):
     assert "First verdict applied" not in titles
 
 
+@pytest.mark.parametrize(
+    ("lot", "shown"),
+    [("L2410G", [False, False]), ("L2410E", [True]), ("L2410F", [False, True])],
+    ids=["passed", "failed", "its document altered"],
+)
+def test_how_it_was_inspected_is_folded_where_nothing_is_amiss(client, lot, shown):
+    page = client.get(f"/01/{GTIN}/10/{lot}").text
+    folds = re.findall(r'<details class="more"( open)?>\s*<summary>How it was inspected', page)
+    assert [bool(fold) for fold in folds] == shown
+
+
+def test_a_link_cannot_put_words_of_its_own_onto_a_page(client):
+    path = f"/01/{GTIN}/10/L2410G?code-host="
+    assert "names the site <strong>other.example:8080</strong>" in client.get(f"{path}other.example:8080").text
+    for words in ("call 0800 now", "other.example/verify", "a" * 101, "%3Cb%3E"):
+        assert "names the site" not in client.get(path + words).text
+
+
 def _route_part(page):
     found = re.search(r'<section class="route-part".*?</section>', page, re.DOTALL)
     return found.group(0) if found else None

@@ -8,12 +8,13 @@ import pytest
 
 from app.facts.consensus import decision_of
 from app.facts.inspection import measurement_facts, number_words
+from app.facts.notation import formula_words, unit_words
 from app.facts.parties import Party
 from app.facts.plot import HEIGHT, WIDTH, plots_of
 from app.facts.route import RouteFacts, RouteState, words_of
 from app.facts.status import Tone, status_of, stops_of
 from app.facts.timeline import steps_of
-from app.words import iso_time, plain_rfc3339, plain_time, shell, short_hash, tag_words, unit_words
+from app.words import iso_time, plain_rfc3339, plain_time, shell, short_hash, tag_words
 from chromatrace.domain.documents import Comparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
@@ -179,11 +180,50 @@ def test_times_and_hashes():
     assert iso_time(2**64 - 1) == "9999-12-31T23:59:59Z"
     assert plain_rfc3339("2026-10-14T19:46:40+02:00") == "14 Oct 2026, 17:46 UTC"
     assert short_hash("0x" + "ab" * 32) == "0xababab…abab"
-    assert (tag_words("Line1.Chamber/working_pressure"), unit_words("Cel"), unit_words("Pa")) == (
-        "Working pressure",
-        "°C",
-        "Pa",
-    )
+    assert tag_words("Line1.Chamber/working_pressure") == "Working pressure"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("cm2/C", "cm²/C"),
+        ("m3.h-1", "m³/h"),
+        ("K.s-1", "K/s"),
+        ("W.m-2", "W·m⁻²"),
+        ("N.m", "N·m"),
+        ("Cel", "°C"),
+        ("um", "µm"),
+        ("1", ""),
+        ("Pa", "Pa"),
+        ("%/24h", "%/24h"),
+        ("10*3/L", "10*3/L"),
+        ("m[H2O]", "m[H2O]"),
+        ("{count}", "{count}"),
+    ],
+)
+def test_units_are_written_as_people_do(code, words):
+    assert unit_words(code) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("WO3 and NiO films", "WO₃ and NiO films"),
+        ("W5+ share, Li+ ions", "W⁵⁺ share, Li⁺ ions"),
+        ("Al2O3, LiClO4.", "Al₂O₃, LiClO₄."),
+        ("lot L2611A of PS5, class C+, W 4f, A4", "lot L2611A of PS5, class C+, W 4f, A4"),
+    ],
+)
+def test_oxides_and_ions_are_written_as_people_do(text, words):
+    assert formula_words(text) == words
+
+
+def test_a_measurement_is_shown_in_units_of_people_and_told_to_machines_as_it_was_recorded():
+    measured = Measurement("W5+ share", 41.2, "cm2/C", 30, Comparison.AT_LEAST, True, "of WO3")
+    (row,) = measurement_facts([measured])
+    assert (row.quantity, row.unit, row.limit) == ("W⁵⁺ share", "cm²/C", "at least 30 cm²/C")
+    assert row.criterion == "of WO₃"
+    assert row.measurement.unit == "cm2/C"
 
 
 def _readings(tag, values, quality=0):
