@@ -58,6 +58,7 @@ _ENTRY: Json = {
         "schema": {"type": ["string", "null"]},
         "title": {"type": ["string", "null"]},
         "department": {"type": ["string", "null"]},
+        "organisation": {"type": ["integer", "null"], "description": "the number of the one that the department is of"},
         "number": {"type": "integer"},
         "subject": _RECORD_ID,
         "preceding": {"anyOf": [_RECORD_ID, {"type": "null"}]},
@@ -68,6 +69,7 @@ _ENTRY: Json = {
         "time": {"type": "integer", "description": "Unix seconds of the block"},
         "repeat": {"type": "boolean", "description": "the department had this record before; this one counts nowhere"},
         "document": {"type": ["object", "null"]},
+        "repeats": {"type": "array", "items": _HASH, "description": "transactions that only repeated this record"},
     },
 }
 _JOB: Json = {
@@ -153,7 +155,7 @@ def _operation(summary: str, *parameters: Json, account: bool = True, **more: An
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     refused = ["400", "404", "429", "503"]
     refused += ["401", "403"] if account else []
-    refused += ["409", "413"] if "body" in more else []
+    refused += ["409", "413"] if "body" in more else more.get("refused", [])
     for answer in responses.values():
         if "links" in more:
             answer["links"] = more["links"]
@@ -222,6 +224,7 @@ def _records(record: Json) -> Json:
     page = _query("perPage", {"type": "integer", "minimum": 1, "maximum": 1000})
     after = _query("nextPageToken", {"type": "integer", "minimum": 0, "maximum": 10**9})
     one, name = _path("record", _RECORD_ID, EXAMPLE_RECORD), _path("name", _NAME)
+    appended = _query("transaction", _HASH)
     added = {
         "type": "object",
         "required": ["transaction", "schema", "key", "record", "digest"],
@@ -249,8 +252,9 @@ def _records(record: Json) -> Json:
         "/api/v1/record-kinds": {"get": _operation("What the plant's departments write")},
         "/api/v1/records": {
             "get": _operation(
-                "Records about a product, or the one of a schema and key",
-                *(_query("product", _TEXT, example="P-1"), _query("schema", _TEXT), _query("key", _TEXT), page, after),
+                "Records about a product, of a transaction, or the one of a schema and key",
+                *(_query("product", _TEXT, example="P-1"), _query("schema", _TEXT), _query("key", _TEXT)),
+                *(appended, page, after),
                 answers={"200": listed},
             ),
             "post": _operation(
@@ -277,7 +281,14 @@ def _records(record: Json) -> Json:
                 answers={"201": stored},
             )
         },
-        "/api/v1/records/{record}": {"get": _operation("One record", one, answers={"200": _ENTRY})},
+        "/api/v1/records/{record}": {
+            "get": _operation(
+                "One record: the organisation's own where it has one, or that of a transaction (409: only a repeat)",
+                *(one, appended),
+                answers={"200": _ENTRY},
+                refused=["409"],
+            )
+        },
         "/api/v1/records/{record}/files/{name}": {
             "get": _operation("A file of a record", one, name, kind="application/octet-stream", answers={"200": binary})
         },

@@ -103,7 +103,7 @@ def _accounting(chain: Chain, folder: Path) -> float:
         start = time.perf_counter()
         prepared = desk.prepare(desk.document(kind, order, {}))
         desk.add([prepared], [key.reader], {})
-        while not index.subjects_of_record(prepared.document.record):
+        while not desk.ledger.subjects_of_record(prepared.document.record, kind.department):
             follower.sync()
         seconds.append(time.perf_counter() - start)
     index.close()

@@ -15,7 +15,7 @@ from app.facts.parties import Party
 from app.franchisee.overview import row_of
 from app.links import page_path
 from app.portal import now_s, operator, portal
-from app.records.desk import department_name, keys, open_desk
+from app.records.desk import department_of, keys, open_desk
 from chromatrace.domain.documents import BatchContent, Material
 from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import BatchId
@@ -128,7 +128,11 @@ def order(contract: str) -> Any:
     """How far a contract is: each product's step and station, and when it may be complete."""
     here = portal()
     departments = [view.id for view in here.index.departments()]
-    found = here.index.order_status(contract, here.kinds, _readable(departments), now_s()) if here.kinds else None
+    found = (
+        here.index.order_status(contract, here.kinds, _readable(departments), now_s(), operator().organisation)
+        if here.kinds
+        else None
+    )
     if found is None:
         raise NotFound("there is no such contract, or it is not for you to see", field="contract")
     return render_template("console/order.html", order=found, names=_product_names(found.ordered))
@@ -137,9 +141,9 @@ def order(contract: str) -> Any:
 def _product_names(ordered: RecordView) -> dict[bytes, str]:
     """What the contract calls its products, whose hashes alone are on the chain; none where no key here opens it."""
     desk, _ = open_desk()
-    department = department_name(desk, ordered)
+    department = department_of(ordered)
     try:
-        document = desk.read(ordered, keys(portal(), department)) if department else None
+        document = desk.read(ordered, keys(portal(), department.name)) if department else None
     except (NotFound, IntegrityError):
         return {}
     return {subject_id(product): product for product in document.products} if document else {}

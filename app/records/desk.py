@@ -21,6 +21,7 @@ from chromatrace.records.reader_key import KeyRing, Reader, ReaderKey
 from chromatrace.records.vault import Vault
 
 _RECORD = re.compile(r"0x[0-9a-f]{40}")
+_TRANSACTION = re.compile(r"0x[0-9a-f]{64}")
 
 
 def open_desk() -> tuple[Desk, RecordWriter]:
@@ -87,6 +88,13 @@ def record_of(text: str) -> RecordId:
     return RecordId(bytes.fromhex(text[2:]))
 
 
+def transaction_of(text: str) -> str:
+    """A transaction's id from a parameter. Raises `InvalidInput`."""
+    if not _TRANSACTION.fullmatch(text):
+        raise InvalidInput(f"0x and 64 lower-case hexadecimal digits are needed, got {text!r:.80}", field="transaction")
+    return text
+
+
 def only_parameters(*known: str) -> None:
     """Refuses query parameters that nobody reads."""
     for name in request.args:
@@ -94,9 +102,9 @@ def only_parameters(*known: str) -> None:
             raise InvalidInput("this parameter is not known", field=name[:60], hint=f"known: {', '.join(known)}")
 
 
-def department_name(desk: Desk, entry: Any) -> str | None:
-    """The name of the department that wrote an entry."""
-    return next((item.name for item in portal().index.departments() if item.id == entry.department), None)
+def department_of(entry: Any) -> Any:
+    """The department that wrote an entry (`DepartmentView`)."""
+    return portal().index.department(entry.department)
 
 
 def _ring(here: Portal) -> KeyRing:

@@ -12,12 +12,13 @@ from flask import jsonify, request
 
 from app.portal import operator, portal
 from app.records.desk import (
-    department_name,
+    department_of,
     keys,
     only_parameters,
     open_desk,
     readers,
     record_of,
+    transaction_of,
     unlock,
     writing_desk,
 )
@@ -70,7 +71,7 @@ def add() -> Any:
         }
     )
     answer.status_code = 202
-    answer.headers["Location"] = f"/api/v1/records/{_hex(made.record)}"
+    answer.headers["Location"] = f"/api/v1/records/{_hex(made.record)}?transaction={transaction}"
     return answer
 
 
@@ -97,16 +98,19 @@ def take_rows() -> Any:
 def list_() -> Any:
     """The records about `product` in the departments that the caller may read, oldest first, page by page.
 
-    With `schema` and `key` in its place: the one record of that key.
+    In its place, `transaction`: what that transaction appended, each with whether it was only a repeat. Or `schema` and
+    `key`: the one record of that key, the organisation's own where it has one.
     """
-    only_parameters("product", "schema", "key", "perPage", "nextPageToken")
+    only_parameters("product", "schema", "key", "transaction", "perPage", "nextPageToken")
     desk, _ = open_desk()
     size, start = _number("perPage", 100, MAX_PAGE, 1), _number("nextPageToken", 0, 10**9)
     if "product" in request.args:
         found = list(desk.trace(_text("product")))
+    elif "transaction" in request.args:
+        found = list(desk.appended_by(transaction_of(request.args["transaction"])))
     else:
         kind = desk.catalogue.by_schema(request.args.get("schema"))
-        found = [desk.find(record_id(kind.id, _text("key")))]
+        found = [desk.find(record_id(kind.id, _text("key")), kind)]
     answer = jsonify({"records": [_entry(desk, entry) for entry in found[start : start + size]]})
     if start + size < len(found):
         query = urlencode({**request.args, "nextPageToken": start + size})
@@ -115,12 +119,16 @@ def list_() -> Any:
 
 
 def show(record: str) -> Any:
-    """A record and its document, where the portal holds a key that opens it (`document` is null where not)."""
-    only_parameters()
+    """A record and its document, where the portal holds a key that opens it (`document` is null where not).
+
+    With `transaction`: the one that it appended, or `RecordRepeated` where it only repeated what was there.
+    """
+    only_parameters("transaction")
     desk, _ = open_desk()
-    entry, document = read(desk, record)
+    entry, document = read(desk, record, request.args.get("transaction"))
     fields = document and {"schema": document.kind.schema, **document.fields}
-    return jsonify(_entry(desk, entry) | {"document": fields})
+    repeats = [_hex(one.appended.tx_hash) for one in desk.repeats_of(entry)]
+    return jsonify(_entry(desk, entry) | {"document": fields, "repeats": list(dict.fromkeys(repeats))})
 
 
 def grant(record: str) -> Any:
@@ -157,11 +165,12 @@ def _change_readers(record: str, added: list[Reader], removed: list[str]) -> Any
     return jsonify({"readers": desk.grant(entry, own[0], added, removed)})
 
 
-def read(desk: Desk, record: str) -> tuple[Any, RecordDocument | None]:
-    """An entry, and its document where a key of its department is here. Raises `RecordNotReadable`."""
-    entry = desk.find(record_of(record))
-    name = department_name(desk, entry)
-    held = keys(portal(), name) if name else []
+def read(desk: Desk, record: str, transaction: str | None = None) -> tuple[Any, RecordDocument | None]:
+    """An entry, and its document where a key of its department is here. Raises as `Desk.find` and `Desk.find_in`."""
+    named = record_of(record)
+    entry = desk.find(named) if transaction is None else desk.find_in(named, transaction_of(transaction))
+    department = department_of(entry)
+    held = keys(portal(), department.name) if department else []
     try:
         return entry, desk.read(entry, held) if desk.catalogue.by_hash(entry.kind) else None
     except ContentNotFound:
@@ -189,12 +198,13 @@ def _kind(kind: RecordKind) -> dict[str, Any]:
 
 
 def _entry(desk: Desk, entry: Any) -> dict[str, Any]:
-    kind = desk.catalogue.by_hash(entry.kind)
+    kind, department = desk.catalogue.by_hash(entry.kind), department_of(entry)
     return {
         "record": _hex(entry.record),
         "schema": kind and kind.schema,
         "title": kind and kind.title,
-        "department": department_name(desk, entry),
+        "department": department and department.name,
+        "organisation": department and department.organisation,
         "number": entry.number,
         "subject": _hex(entry.subject),
         "preceding": entry.preceding and _hex(entry.preceding),

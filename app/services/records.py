@@ -47,7 +47,7 @@ class RecordWriter:
     def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
         """Raises what the contract would refuse the append with."""
         self._port.simulate_as(self._address, self._call(department, kind, packed))
-        self._need_new(packed)
+        self._need_new(department, packed)
 
     def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
         """Appends, and returns the transaction's id at once: the outbox has it."""
@@ -55,16 +55,16 @@ class RecordWriter:
         call = keyed(self._call(department, kind, packed), f"record:{sha256(packed).hexdigest()}")
         with self._lock.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            self._need_new(packed)
+            self._need_new(department, packed)
             return self._port.send(*self._unlocked, call)
 
-    def _need_new(self, packed: bytes) -> None:
-        """Raises `RecordUnderWay` for records that the outbox has and the index has not."""
-        known = {
-            entry.record
+    def _need_new(self, department: bytes, packed: bytes) -> None:
+        """Raises `RecordUnderWay` for records of this department that the outbox has and the index has not."""
+        sent = (
+            contract("ProcessLedger").decode_input(data)[1]
             for data in self._port.calldata_since(_LABEL, self._indexed())
-            for entry in unpack(contract("ProcessLedger").decode_input(data)[1]["records"])
-        }
+        )
+        known = {entry.record for args in sent if args["id"] == department for entry in unpack(args["records"])}
         twice = known & {entry.record for entry in unpack(packed)}
         if twice:
             raise RecordUnderWay(twice)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chromatrace.cli.options import plant_option
+from chromatrace.cli.options import organisation_option, plant_option
 from chromatrace.cli.output import emit, err, json_option, moment
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import NotFound
@@ -35,7 +35,7 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
 
     index = workspace.index
     kinds = plant_of(plant).record_kinds
-    departments = {one.id: one.name for one in index.departments()}
+    departments = {one.id: one for one in index.departments()}
     found = index.find(key_in(key), kinds, _readable(workspace, departments))
     newest = index.batches(limit=_SEARCHED)
     with_serial = batches_with(key, newest, workspace.documents)
@@ -44,7 +44,12 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
         raise NotFound(f"nothing is known under {key!r}", field="key", hint="or it is not for you to see")
     by_hash = dict(_titles(kinds))
     records: list[dict[str, Any]] = [
-        {"department": departments[entry.department], "kind": by_hash.get(entry.kind), "entry": entry}
+        {
+            "department": departments[entry.department].name,
+            "organisation": departments[entry.department].organisation,
+            "kind": by_hash.get(entry.kind),
+            "entry": entry,
+        }
         for entry in found.records
     ]
     facts: dict[str, Any] = {
@@ -75,10 +80,11 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("contract")
+@organisation_option
 @plant_option
 @json_option
 @click.pass_obj
-def order(workspace: Workspace, contract: str, plant: str, as_json: bool) -> None:
+def order(workspace: Workspace, contract: str, organisation: int | None, plant: str, as_json: bool) -> None:
     """Say how far the sales contract CONTRACT is: each product's step and station, and when it may be complete.
 
     The estimate adds, to a product's last record, what each step still to come took with the last 50 products that
@@ -87,9 +93,10 @@ def order(workspace: Workspace, contract: str, plant: str, as_json: bool) -> Non
     from chromatrace.cli.record_desk import plant_of
 
     index = workspace.index
-    departments = {one.id: one.name for one in index.departments()}
+    departments = [one.id for one in index.departments(organisation)]
     kinds = plant_of(plant).record_kinds
-    found = index.order_status(contract, kinds, _readable(workspace, departments), int(time.time()))
+    readable = _readable(workspace, departments)
+    found = index.order_status(contract, kinds, readable, int(time.time()), _own(workspace))
     if found is None:
         raise NotFound(f"no contract {contract!r}", field="contract", hint="or it is not for you to see")
     facts: dict[str, Any] = {
@@ -137,6 +144,15 @@ def _titles(kinds: Iterable[Any]) -> Iterable[tuple[bytes, str]]:
     from chromatrace.domain.ledger_entries import kind_hash
 
     return ((kind_hash(kind.schema), kind.title) for kind in kinds)
+
+
+def _own(workspace: Workspace) -> int | None:
+    """The number of the signer's organisation; None where nobody signs."""
+    settings = workspace.settings
+    if settings.keystore is None and settings.dev_account is None:
+        return None
+    chain = workspace.chain
+    return int(chain.read("Consortium", "operator", chain.sender)["organisation"])
 
 
 def _readable(workspace: Workspace, departments: Iterable[bytes]) -> list[bytes]:

@@ -78,6 +78,11 @@ class FlagList(click.ParamType[IntFlag]):
 ROLES = FlagList(Role)
 SCOPES = FlagList(Scope)
 
+organisation_option = click.option(
+    "--organisation",
+    type=click.IntRange(1),
+    help="Number of the organisation whose it is, where several have one with that key. Default: ours.",
+)
 plant_option = click.option(
     "--plant",
     envvar="CHROMATRACE_PLANT",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chromatrace.cli.options import plant_option
+from chromatrace.cli.options import organisation_option, plant_option
 from chromatrace.cli.output import emit, json_option, progress, tell
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput
@@ -179,6 +179,7 @@ def import_(
 @click.argument("record_key")
 @click.option("--as", "names", multiple=True, help="Read with this reader's key. Default: the department's.")
 @click.option("--save", multiple=True, help="FIELD=PATH: write the file that the record names there.")
+@organisation_option
 @plant_option
 @json_option
 @click.pass_obj
@@ -188,16 +189,20 @@ def show(
     record_key: str,
     names: tuple[str, ...],
     save: tuple[str, ...],
+    organisation: int | None,
     plant: str,
     as_json: bool,
 ) -> None:
-    """Show the record of KIND (such as sales.contract-order) with the key RECORD_KEY, and its document."""
+    """Show the record of KIND (such as sales.contract-order) with the key RECORD_KEY, and its document.
+
+    Ours; where we have none, the first that another organisation lets us read.
+    """
     from chromatrace.cli.record_desk import open_desk, vault_of
     from chromatrace.records.errors import KeyMissing
 
     desk = open_desk(workspace, plant)
     chosen = desk.catalogue.newest(kind)
-    entry = desk.find(record_id(chosen.id, record_key))
+    entry = desk.find(record_id(chosen.id, record_key), chosen, organisation)
     keys = _keys(workspace, names or (chosen.department,))
     document = desk.read(entry, keys)
     if document is None:
@@ -230,18 +235,25 @@ def list_(workspace: Workspace, product: str, plant: str, as_json: bool) -> None
 
     desk = open_desk(workspace, plant)
     found = desk.trace(product)
-    departments = {item.id: item.name for item in workspace.index.departments()}
+    departments = {item.id: item for item in workspace.index.departments()}
     facts = [
-        {"department": departments[entry.department], "entry": entry, **_described(workspace, desk, entry)}
+        {
+            "department": departments[entry.department].name,
+            "organisation": departments[entry.department].organisation,
+            "entry": entry,
+            **_described(workspace, desk, entry),
+        }
         for entry in found
     ]
+    several = len({fact["organisation"] for fact in facts}) > 1
 
     def human() -> None:
         for fact in facts:
             entry = fact["entry"]
             about = fact["key"] or f"record 0x{entry.record.hex()}"
             mark = "  REPEAT, does not count" if entry.repeat else ""
-            place = f"block {entry.appended.block_number:>6}  {fact['department']:<24}"
+            whose = f"{fact['department']} of {fact['organisation']}" if several else fact["department"]
+            place = f"block {entry.appended.block_number:>6}  {whose:<24}"
             click.echo(f"{place} {fact['title']:<16} {about}{mark}")
 
     emit(as_json, {"product": product, "records": facts}, human)
@@ -275,7 +287,7 @@ def grant(
 
     desk = open_desk(workspace, plant)
     chosen = desk.catalogue.newest(kind)
-    entry = desk.find(record_id(chosen.id, record_key))
+    entry = desk.find(record_id(chosen.id, record_key), chosen)
     own = reading_key(workspace, name or chosen.department)
     emit(as_json, {"readers": desk.grant(entry, own, [Reader.parse(text) for text in readers], revoke)})
 
@@ -312,7 +324,7 @@ def _keys(workspace: Workspace, names: Sequence[str]) -> list[ReaderKey]:
 
 def _described(workspace: Workspace, desk: Desk, entry: Any) -> dict[str, Any]:
     """What an entry is, as far as a key that is here opens it."""
-    from chromatrace.records.errors import ContentNotFound, KeyMissing
+    from chromatrace.records.errors import ContentNotFound, KeyMissing, RecordMismatched
 
     kind = _kind_of(desk.catalogue, entry)
     described: dict[str, Any] = {"schema": kind and kind.schema, "title": kind.title if kind else "unknown kind"}
@@ -320,7 +332,7 @@ def _described(workspace: Workspace, desk: Desk, entry: Any) -> dict[str, Any]:
         return described | {"key": None}
     try:
         document = desk.read(entry, _keys(workspace, [kind.department]))
-    except (KeyMissing, ContentNotFound):
+    except (KeyMissing, ContentNotFound, RecordMismatched):
         document = None
     return described | {"key": document.key if document else None}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,51 +18,63 @@ from chromatrace.domain.ledger_entries import LedgerEntry, RecordId, SubjectId, 
 from chromatrace.domain.record_kinds import FieldType, RecordKind
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument
-from chromatrace.records.errors import InvalidRecord, KeyMissing, NoSuchProduct, RecordNotReadable
+from chromatrace.records.errors import (
+    InvalidRecord,
+    KeyMissing,
+    NoSuchProduct,
+    RecordMismatched,
+    RecordNotReadable,
+    RecordRepeated,
+)
 from chromatrace.records.preparation import Ledger, Prepared, prepare
 from chromatrace.records.reader_key import Reader, ReaderKey
 from chromatrace.records.sealing import Source
 from chromatrace.records.vault import Content, Vault
 
 
-class Department(Protocol):
-    """A department as the index has it."""
-
-    @property
-    def id(self) -> bytes:
-        """Its identifier on the chain."""
-
-    @property
-    def name(self) -> str:
-        """Its name within its organisation."""
-
-
-class Entry(Protocol):
-    """A record's entry as the index has it."""
-
-    @property
-    def department(self) -> bytes:
-        """Whose it is."""
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the document."""
-
-
-class Records(Ledger, Protocol):
-    """What the desk asks of the index."""
+class Records(Protocol):
+    """What the desk asks of the index: `DepartmentView` and `RecordView` there, departments by their identifiers."""
 
     def departments(self, organisation: int | None = None) -> Sequence[Any]:
-        """All departments (`Department`)."""
+        """All departments, or those of an organisation."""
 
     def records_of(self, subject: SubjectId, departments: Sequence[bytes] | None = None) -> Sequence[Any]:
-        """Entries about a product (`Entry`), of these departments only."""
+        """Entries about a product, of these departments only."""
 
     def record(self, record: RecordId) -> Sequence[Any]:
-        """The entries of one record (`Entry`), its repeats behind it."""
+        """The entries under one record's id, of whatever department, in the order of the chain."""
 
-    def repeats_in(self, tx_hash: bytes) -> frozenset[RecordId]:
-        """The records that a transaction only repeated."""
+    def records_in(self, tx_hash: bytes) -> Sequence[Any]:
+        """The entries that a transaction appended."""
+
+    def subjects_of_record(self, record: RecordId, department: bytes) -> Sequence[SubjectId]:
+        """See `Ledger`."""
+
+    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: bytes) -> RecordId | None:
+        """See `Ledger`."""
+
+
+class _Own:
+    """The ledger of one organisation's departments; what others have under a key is not there."""
+
+    def __init__(self, records: Records, organisation: int | None) -> None:
+        self._records, self._organisation = records, organisation
+
+    def subjects_of_record(self, record: RecordId, department: str) -> Sequence[SubjectId]:
+        """See `Ledger`."""
+        known = self._departments.get(department)
+        return () if known is None else self._records.subjects_of_record(record, known)
+
+    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: str) -> RecordId | None:
+        """See `Ledger`."""
+        known = self._departments.get(department)
+        return None if known is None else self._records.latest_record(kinds, subject, known)
+
+    @cached_property
+    def _departments(self) -> dict[str, bytes]:
+        if self._organisation is None:
+            return {}
+        return {one.name: one.id for one in self._records.departments(self._organisation)}
 
 
 class Writer(Protocol):
@@ -86,11 +99,7 @@ class Desk:
         self.catalogue = catalogue
         self._records, self._writer, self._vault = records, writer, vault
         self._organisation = organisation
-
-    @property
-    def ledger(self) -> Ledger:
-        """What is recorded so far."""
-        return self._records
+        self.ledger: Ledger = _Own(records, organisation)
 
     def department_of(self, kind: RecordKind) -> Any:
         """The department that writes a kind. Raises `NotFound` where it is not open."""
@@ -124,7 +133,7 @@ class Desk:
 
     def prepare(self, document: RecordDocument, ledger: Ledger | None = None) -> Prepared:
         """See `preparation.prepare`."""
-        return prepare(self.catalogue, document, ledger or self._records)
+        return prepare(self.catalogue, document, ledger or self.ledger)
 
     def add(self, prepared: Sequence[Prepared], readers: Sequence[Reader], files: Mapping[str, Path]) -> str:
         """Appends records of one kind in one transaction; returns its id. What the contract refuses is not stored."""
@@ -141,7 +150,7 @@ class Desk:
 
     def repeats_in(self, tx: str) -> frozenset[RecordId]:
         """The records that this transaction only repeated; the index must have its block."""
-        return self._records.repeats_in(bytes.fromhex(tx.removeprefix("0x")))
+        return frozenset(entry.record for entry in self._appended(tx) if entry.repeat)
 
     def trace(self, product: str) -> tuple[Any, ...]:
         """The entries about a product in every department that the caller may read, oldest first.
@@ -157,12 +166,46 @@ class Desk:
             raise NoSuchProduct(f"no such product {product!r}", field="product")
         return tuple(found)
 
-    def find(self, record: RecordId) -> Any:
-        """The first entry of a record. Raises `RecordNotReadable` where there is none, and likewise where hidden."""
-        found = next(iter(self._records.record(record)), None)
-        if found is None or not self._writer.may_read(found.department):
-            raise RecordNotReadable("there is no such record, or you may not read it", field="key")
+    def find(self, record: RecordId, kind: RecordKind | None = None, organisation: int | None = None) -> Any:
+        """The first entry of a record. Raises `RecordNotReadable` where there is none, and likewise where hidden.
+
+        Whoever guesses a key may have a record of its own under it. The caller's organisation goes first, or
+        `organisation` alone is asked; in there the department that writes the `kind`, or else the kind that the entry
+        says it is of; then the order of the chain.
+        """
+        departments = {one.id: one for one in self._records.departments(organisation)}
+        ranked = []
+        for place, entry in enumerate(self._records.record(record)):
+            said = kind or self.catalogue.by_hash(entry.kind)
+            department = departments.get(entry.department)
+            if department is None or entry.repeat:
+                continue
+            writes = said is not None and department.name == said.department
+            if writes or kind is None:
+                ranked.append((department.organisation != self._organisation, not writes, place, entry))
+        for *_, entry in sorted(ranked, key=lambda one: one[:3]):
+            if self._writer.may_read(entry.department):
+                return entry
+        raise RecordNotReadable("there is no such record, or you may not read it", field="key")
+
+    def find_in(self, record: RecordId, tx: str) -> Any:
+        """The entry of a record that this transaction appended. Raises as `find`, and `RecordRepeated`."""
+        for entry in self._appended(tx):
+            if entry.record == record and self._writer.may_read(entry.department):
+                if entry.repeat:
+                    raise RecordRepeated(f"0x{record.hex()}", tx, field="transaction")
+                return entry
+        raise RecordNotReadable("there is no such record, or you may not read it", field="key")
+
+    def appended_by(self, tx: str) -> tuple[Any, ...]:
+        """The entries that a transaction appended and the caller may read, in their order. Raises as `find`."""
+        found = tuple(entry for entry in self._appended(tx) if self._writer.may_read(entry.department))
+        if not found:
+            raise RecordNotReadable("there is no such record, or you may not read it", field="transaction")
         return found
+
+    def _appended(self, tx: str) -> Sequence[Any]:
+        return self._records.records_in(bytes.fromhex(tx.removeprefix("0x")))
 
     def repeats_of(self, entry: Any) -> tuple[Any, ...]:
         """The entries of an entry's department that repeat its record, and count nowhere."""
@@ -200,12 +243,20 @@ class Desk:
     def read(self, entry: Any, keys: Sequence[ReaderKey]) -> RecordDocument | None:
         """The document of an entry, by the first of these keys that opens it; None where none does.
 
-        Raises `ContentNotFound`, `ContentChanged`.
+        Raises `ContentNotFound`, `ContentChanged`, and `RecordMismatched` for the document of another record.
         """
         for key in keys:
             try:
                 data = self._vault.read_whole(entry.digest, key, MAX_DOCUMENT)
             except KeyMissing:
                 continue
-            return RecordDocument.from_bytes(data, self.catalogue)
+            document = RecordDocument.from_bytes(data, self.catalogue)
+            if document.record != entry.record or kind_hash(document.kind.schema) != entry.kind:
+                raise RecordMismatched(
+                    f"the entry (transaction 0x{entry.appended.tx_hash.hex()}) names the document of another record, "
+                    f"the {document.kind.title.lower()} {document.key!r}",
+                    field="digest",
+                    hint=f"whoever wrote it ({entry.by}) did not do so by this software",
+                )
+            return document
         return None

@@ -15,7 +15,8 @@ NotFound
 ├── NoSuchProduct               no record that the caller may read is about it
 └── ContentNotFound             the content store has no such document
 IntegrityError
-└── ContentChanged              stored bytes are not those that were put there
+├── ContentChanged              stored bytes are not those that were put there
+└── RecordMismatched            an entry on the chain names the document of another record
 Unavailable
 └── VaultUnavailable            the disk or the bucket's server does not answer
     └── VaultRefused            the bucket's server does not take our credentials, or not for this
@@ -87,6 +88,10 @@ class ContentNotFound(NotFound):
 
 class ContentChanged(IntegrityError):
     """Stored bytes are not those that were put there."""
+
+
+class RecordMismatched(IntegrityError):
+    """An entry that names the document of another record; a writer of its department put it there."""
 
 
 class VaultUnavailable(Unavailable):

@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chromatrace.domain.ledger_entries import LedgerEntry, RecordId, SubjectId, kind_hash, record_id, subject_id
-from chromatrace.domain.record_kinds import Match, Preceding
+from chromatrace.domain.record_kinds import Match, Preceding, RecordKind
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.document import RecordDocument
 from chromatrace.records.errors import RecordExists, UnknownPreceding
 
 
 class Ledger(Protocol):
-    """What is recorded so far: the index, or what a bulk import is about to append."""
+    """What one organisation's departments, by their names, have recorded so far, or are about to.
 
-    def subjects_of_record(self, record: RecordId) -> Sequence[SubjectId]:
-        """The products that a record is about; none where there is no such record."""
+    Keys can be guessed, and anybody may append anything to a department of its own: only the department that writes a
+    kind is asked about it.
+    """
 
-    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId) -> RecordId | None:
-        """The newest record of these kinds (`kind_hash` of each version) about a product."""
+    def subjects_of_record(self, record: RecordId, department: str) -> Sequence[SubjectId]:
+        """The products that a department's record is about; none where it has no such record."""
+
+    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: str) -> RecordId | None:
+        """The newest record of these kinds (`kind_hash` of each version) that a department has about a product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Prepared:
 def prepare(catalogue: Catalogue, document: RecordDocument, ledger: Ledger) -> Prepared:
     """Checks a document against what is recorded. Raises `RecordExists`, `UnknownPreceding`; writes nothing."""
     kind = document.kind
-    if ledger.subjects_of_record(document.record):
+    if ledger.subjects_of_record(document.record, kind.department):
         raise RecordExists(
             f"there is a {kind.title.lower()} {document.key!r} already",
             field=f"/{kind.key[0]}",
@@ -60,12 +64,13 @@ def _found(catalogue: Catalogue, document: RecordDocument, before: Preceding, le
     found: list[RecordId] = []
     for place, name in enumerate(value if several else [value]):
         pointer = f"/{before.field}/{place}" if several else f"/{before.field}"
-        title = catalogue.newest(before.kind).title.lower()
+        newest = catalogue.newest(before.kind)
+        title = newest.title.lower()
         if before.match is Match.SUBJECT:
-            found.append(_about(catalogue, before.kind, title, name, pointer, ledger))
+            found.append(_about(catalogue, newest, name, pointer, ledger))
             continue
         record = record_id(before.kind, name)
-        subjects = ledger.subjects_of_record(record)
+        subjects = ledger.subjects_of_record(record, newest.department)
         if not subjects:
             raise UnknownPreceding(
                 f"unknown preceding key: there is no {title} {name!r}", field=pointer, hint="record that first"
@@ -78,12 +83,12 @@ def _found(catalogue: Catalogue, document: RecordDocument, before: Preceding, le
     return found[0]
 
 
-def _about(catalogue: Catalogue, kind: str, title: str, product: str, pointer: str, ledger: Ledger) -> RecordId:
-    hashes = [kind_hash(version.schema) for version in catalogue.versions_of(kind)]
-    record = ledger.latest_record(hashes, subject_id(product))
+def _about(catalogue: Catalogue, kind: RecordKind, product: str, pointer: str, ledger: Ledger) -> RecordId:
+    hashes = [kind_hash(version.schema) for version in catalogue.versions_of(kind.id)]
+    record = ledger.latest_record(hashes, subject_id(product), kind.department)
     if record is None:
         raise UnknownPreceding(
-            f"unknown preceding key: there is no {title} of product {product!r}",
+            f"unknown preceding key: there is no {kind.title.lower()} of product {product!r}",
             field=pointer,
             hint="record that first",
         )
@@ -105,11 +110,11 @@ class Pending:
         for subject in document.subjects:
             self._latest[prepared.kind, subject] = (len(self._subjects), document.record)
 
-    def subjects_of_record(self, record: RecordId) -> Sequence[SubjectId]:
+    def subjects_of_record(self, record: RecordId, department: str) -> Sequence[SubjectId]:
         """See `Ledger`."""
-        return self._subjects.get(record) or self._below.subjects_of_record(record)
+        return self._subjects.get(record) or self._below.subjects_of_record(record, department)
 
-    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId) -> RecordId | None:
+    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: str) -> RecordId | None:
         """See `Ledger`."""
         pending = [self._latest[kind, subject] for kind in kinds if (kind, subject) in self._latest]
-        return max(pending)[1] if pending else self._below.latest_record(kinds, subject)
+        return max(pending)[1] if pending else self._below.latest_record(kinds, subject, department)

@@ -9,6 +9,9 @@ not done is the one that the product is *at*. When will it be complete? The rule
     step that is not done to the time of the product's last record, and is never earlier than now.
 
 Where no product has taken a step yet, there is no estimate. What a work order plans is in its document, not here.
+
+A contract is one organisation's: only its departments, each for the kinds that it writes, have a say in it. Whatever
+another one appends under the same keys, to be seen by whomever it likes, changes nothing here.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from chromatrace.domain.ledger_entries import SubjectId, kind_hash, record_id
 from chromatrace.domain.record_kinds import RecordKind
@@ -83,43 +86,74 @@ class OrderStatus:
         return None if None in times else max((time for time in times if time is not None), default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the records of one step come from: the department that writes it, and its kinds."""
+
+    department: bytes
+    kinds: set[bytes]
+
+    def has(self, record: RecordView) -> bool:
+        """Whether it is one of them."""
+        return record.department == self.department and record.kind in self.kinds
+
+    @property
+    def batches(self) -> ColumnElement[bool]:
+        """The condition on `RecordBatch`."""
+        return (RecordBatch.department == self.department) & RecordBatch.kind.in_(self.kinds)
+
+
 class OrderQueries(RecordQueries):
     """Questions about contracts."""
 
     def order_status(
-        self, contract: str, kinds: Sequence[RecordKind], departments: Sequence[bytes], now: int
+        self,
+        contract: str,
+        kinds: Sequence[RecordKind],
+        departments: Sequence[bytes],
+        now: int,
+        organisation: int | None = None,
     ) -> OrderStatus | None:
         """The status of the contract with that key, from the records of these `departments`.
 
-        None where they have no such contract. `kinds` in the order of the plant, `now` in Unix seconds.
+        None where they have no such contract. `kinds` in the order of the plant, `now` in Unix seconds. Of several
+        organisations with such a contract that one's of whom `organisation` is the number, else the first one's.
         """
         if not kinds:
             return None
         order, *steps = {kind.id: kind for kind in kinds}.values()
         readable = set(departments)
+        opened = {one.id: one for one in self.departments() if one.id in readable}
         entries = [
             entry
             for entry in self.record(record_id(order.id, contract))
-            if entry.department in readable and not entry.repeat
+            if entry.department in opened and opened[entry.department].name == order.department and not entry.repeat
         ]
         if not entries:
             return None
-        hashes = [{kind_hash(kind.schema) for kind in kinds if kind.id == step.id} for step in steps]
-        pace = self._pace([{kind_hash(kind.schema) for kind in kinds if kind.id == order.id}, *hashes])
-        products = [self._product(entry, steps, hashes, readable, pace, now) for entry in entries]
+        owners = [opened[entry.department].organisation for entry in entries]
+        owner = organisation if organisation in owners else owners[0]
+        entries = [entry for entry, whose in zip(entries, owners, strict=True) if whose == owner]
+        own = {one.name: one.id for one in self.departments(owner)}
+        sources = [
+            _Source(own.get(one.department, b""), {kind_hash(kind.schema) for kind in kinds if kind.id == one.id})
+            for one in (order, *steps)
+        ]
+        pace = [self._median(before, step) for before, step in pairwise(sources)]
+        products = [self._product(entry, steps, sources[1:], readable, pace, now) for entry in entries]
         return OrderStatus(contract, entries[0], tuple(products))
 
     def _product(
         self,
         ordered: RecordView,
         steps: Sequence[RecordKind],
-        hashes: Sequence[set[bytes]],
+        sources: Sequence[_Source],
         readable: set[bytes],
         pace: Sequence[float | None],
         now: int,
     ) -> ProductStatus:
         records = [entry for entry in self.records_of(ordered.subject, list(readable)) if not entry.repeat]
-        times = [[record.appended.block_time for record in records if record.kind in kind] for kind in hashes]
+        times = [[record.appended.block_time for record in records if source.has(record)] for source in sources]
         reached = max((place for place, found in enumerate(times) if found), default=-1)
         status = tuple(
             StepStatus(step, len(found), min(found, default=None), place <= reached)
@@ -133,12 +167,9 @@ class OrderQueries(RecordQueries):
         expected = max(now, round(last + sum(known))) if len(known) == len(ahead) else None
         return ProductStatus(ordered.subject, status, status[reached + 1], expected)
 
-    def _pace(self, hashes: Sequence[set[bytes]]) -> list[float | None]:
-        """Seconds that each step took from the one before it, as a median; None where none has taken it yet."""
-        return [self._median(before, step) for before, step in pairwise(hashes)]
-
-    def _median(self, before: set[bytes], step: set[bytes]) -> float | None:
-        chosen = select(RecordBatch.position).where(RecordBatch.kind.in_(step)).order_by(RecordBatch.position.desc())
+    def _median(self, before: _Source, step: _Source) -> float | None:
+        """Seconds that a step took from the one before it, as a median; None where no product has taken it yet."""
+        chosen = select(RecordBatch.position).where(step.batches).order_by(RecordBatch.position.desc())
         batches = [row.position for row in self.rows(chosen.limit(SAMPLE))]
         latest = select(Record.subject).where(Record.position.in_(batches))
         newest = self.rows(latest.order_by(Record.position.desc(), Record.place.desc()).limit(SAMPLE))
@@ -147,14 +178,14 @@ class OrderQueries(RecordQueries):
         spans = [ends[subject] - starts[subject] for subject in ends if subject in starts]
         return statistics.median(max(0, span) for span in spans) if spans else None
 
-    def _first_times(self, subjects: Sequence[SubjectId], kinds: set[bytes]) -> dict[SubjectId, int]:
-        """Unix seconds of each product's first record of these kinds."""
+    def _first_times(self, subjects: Sequence[SubjectId], source: _Source) -> dict[SubjectId, int]:
+        """Unix seconds of each product's first record from there."""
         firsts: dict[SubjectId, int] = {}
         for part in chunks(subjects):
             statement = (
                 select(Record.subject, func.min(Record.position).label("first"))
                 .join(RecordBatch, RecordBatch.position == Record.position)
-                .where(Record.subject.in_(part), RecordBatch.kind.in_(kinds))
+                .where(Record.subject.in_(part), source.batches)
                 .group_by(Record.subject)
             )
             firsts |= {SubjectId(row.subject): row.first for row in self.rows(statement)}

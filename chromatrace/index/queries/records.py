@@ -2,7 +2,8 @@
 
 A contract cannot read events: two tools that do not know of each other may append the same record at the same moment.
 Of a record that a department appended more than once the entries of the first event are the record, by the order of
-the chain, and later ones are its repeats: shown, and counted nowhere.
+the chain, and later ones are its repeats: shown, and counted nowhere. A record is its department's: under the same key
+any other department may have one of its own, which has no say in it.
 """
 
 from __future__ import annotations
@@ -94,45 +95,47 @@ class RecordQueries(Rows):
         """
         return self._records(_records().where(Record.record == record).order_by(Record.position, Record.place))
 
-    def subjects_of_record(self, record: RecordId) -> tuple[SubjectId, ...]:
-        """The products that a record is about; none where there is no such record."""
+    def subjects_of_record(self, record: RecordId, department: bytes) -> tuple[SubjectId, ...]:
+        """The products that a department's record is about; none where it has no such record."""
         chosen = (
             select(Record.subject)
             .join(RecordBatch, RecordBatch.position == Record.position)
-            .where(Record.record == record, ~_repeats())
+            .where(Record.record == record, RecordBatch.department == department, ~_repeats())
             .order_by(Record.position, Record.place)
         )
         return tuple(SubjectId(row.subject) for row in self.rows(chosen))
 
-    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId) -> RecordId | None:
-        """The newest record of these kinds about a product."""
+    def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: bytes) -> RecordId | None:
+        """The newest record of these kinds that a department has about a product."""
         statement = (
             select(Record.record)
             .join(RecordBatch, RecordBatch.position == Record.position)
-            .where(Record.subject == subject, RecordBatch.kind.in_(list(kinds)), ~_repeats())
+            .where(
+                *(Record.subject == subject, RecordBatch.kind.in_(list(kinds))),
+                *(RecordBatch.department == department, ~_repeats()),
+            )
             .order_by(Record.position.desc(), Record.place.desc())
             .limit(1)
         )
         found = self.rows(statement)
         return RecordId(found[0].record) if found else None
 
-    def repeats_in(self, tx_hash: bytes) -> frozenset[RecordId]:
-        """The records that this transaction only repeated; none where the index does not have it."""
+    def records_in(self, tx_hash: bytes) -> tuple[RecordView, ...]:
+        """What this transaction appended, in its order; nothing where the index does not have it."""
         found = self.rows(select(Transaction.position).where(Transaction.hash == tx_hash))
         if not found:
-            return frozenset()
+            return ()
         place = found[0].position
         block = block_of(place)
-        statement = (
-            select(Record.record)
-            .join(RecordBatch, RecordBatch.position == Record.position)
+        chosen = (
+            _records()
             .join(Event, Event.position == Record.position)
             .where(
                 *(Record.position >= first_position(block), Record.position < first_position(block + 1)),
-                *(Event.tx_position == place, _repeats()),
+                Event.tx_position == place,
             )
         )
-        return frozenset(RecordId(row.record) for row in self.rows(statement))
+        return self._records(chosen.order_by(Record.position, Record.place))
 
     def _departments(self, chosen: Statement) -> tuple[DepartmentView, ...]:
         found, refs = self._with_refs(chosen, "position")

@@ -37,9 +37,10 @@ def shop(consortium, tmp_path_factory):
     from chromatrace.records.reader_key import KeyRing
 
     data = tmp_path_factory.mktemp("shop")
-    store = Store(f"sqlite:///{data / 'portal.db'}")
+    store, addresses = Store(f"sqlite:///{data / 'portal.db'}"), {}
     for name, (organisation, roles, department) in PEOPLE.items():
         account = create_account(store, data / "keys", name, PASSWORD)
+        addresses[name] = account.address
         consortium.registrar.send("Consortium", "appointOperator", account.address, organisation, roles, 2**64 - 1)
         consortium.rpc.call("anvil_setBalance", account.address, hex(10**18))
         if department is not None:
@@ -48,7 +49,7 @@ def shop(consortium, tmp_path_factory):
             KeyRing(data / "keys" / "readers").make(department)
     store.close()
     with Served(consortium, data, "--plant", "engineer-to-order") as portal:
-        portal.data = data
+        portal.data, portal.addresses = data, addresses
         portal.ended = lambda: _ended(consortium, data)
         yield portal
 
@@ -281,3 +282,72 @@ def test_kinds_are_told_to_operators(shop):
         found = {one["schema"]: one for one in sales.get("/api/v1/record-kinds").json()["kinds"]}
     assert found[CONTRACT["schema"]]["jsonSchema"]["properties"]["contract_id"]["maxLength"] == 60
     assert httpx.get(f"{shop.url}/api/v1/record-kinds").status_code == 401
+
+
+def append(consortium, account, department, key, **fees):
+    """Sends the entry of a contract order past the portal, in the name of a development account."""
+    from chromatrace.chain.abi import contract
+    from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, record_id, subject_id
+
+    entry = LedgerEntry(record_id("sales.contract-order", key), subject_id("P-8"), None, b"\x77" * 32)
+    data = contract("ProcessLedger").encode(
+        "appendRecords", department, kind_hash(CONTRACT["schema"]), entry.to_bytes()
+    )
+    call = {"from": consortium.rpc.call("eth_accounts")[account], "to": consortium.manifest.address("ProcessLedger")}
+    return consortium.rpc.call("eth_sendTransaction", call | {"data": "0x" + data.hex(), "gas": hex(500_000)} | fees)
+
+
+def order_of(key):
+    return CONTRACT | {"contract_id": key, "products": [{"product_id": "P-8", "quantity": 1}]}
+
+
+def test_nobody_blocks_a_record_by_guessing_its_key(shop, consortium, tmp_path):
+    rival = consortium.chain(2, tmp_path / "rival.db")
+    opened = rival.send("ProcessLedger", "openDepartment", "Sales").event("DepartmentOpened").args["department"]
+    with shop.client(SALES) as sales:
+        for member, rights in ((rival.sender, BOTH), (shop.addresses[SALES], READ)):
+            rival.send("ProcessLedger", "setMember", opened, member, rights)
+        theirs = append(consortium, 2, opened, "C-guessed")
+        indexed(shop, sales, f"?transaction={theirs}")
+        answer = add(sales, order_of("C-guessed"))
+        assert answer.status_code == 202, answer.text
+        made = answer.json()
+        shown = indexed(shop, sales, answer.headers["Location"].removeprefix("/api/v1/records")).json()
+        assert (shown["transaction"], shown["organisation"], shown["repeats"]) == (made["transaction"], 1, [])
+        assert shown["document"] == order_of("C-guessed")
+        assert sales.get(f"/api/v1/records/{made['record']}").json() == shown
+        by_key = sales.get("/api/v1/records", params={"schema": made["schema"], "key": "C-guessed"}).json()
+        assert [one["transaction"] for one in by_key["records"]] == [made["transaction"]]
+        other = sales.get(f"/api/v1/records/{made['record']}", params={"transaction": theirs}).json()
+        assert (other["organisation"], other["document"]) == (2, None)
+
+
+def test_a_record_that_only_repeated_another_is_told_as_that(shop, consortium):
+    """Somebody's own tool appends the same at the same moment, and the block has it first."""
+    rpc, sales_department = consortium.rpc, consortium.departments["Sales"]
+    consortium.maker.send("ProcessLedger", "setMember", sales_department, consortium.maker.sender, BOTH)
+    with shop.client(SALES) as sales:
+        rpc.call("evm_setAutomine", False)
+        try:
+            first = append(
+                consortium, 1, sales_department, "C-twice", maxPriorityFeePerGas=hex(10**11), maxFeePerGas=hex(10**12)
+            )
+            made = add(sales, order_of("C-twice"))
+            assert made.status_code == 202, made.text
+            tail = made.headers["Location"].removeprefix("/api/v1/records")
+            early = sales.get(f"/api/v1/records{tail}")
+            assert (early.status_code, early.json()["error"]) == (403, "RecordNotReadable")
+            shop.wait(lambda: int(rpc.call("txpool_status")["pending"], 16) == 2)
+            rpc.call("evm_mine")
+        finally:
+            rpc.call("evm_setAutomine", True)
+        indexed(shop, sales, f"/{made.json()['record']}")
+        told = sales.get(f"/api/v1/records{tail}")
+        assert (told.status_code, told.json()["error"], told.json()["field"]) == (409, "RecordRepeated", "transaction")
+        shown = sales.get(f"/api/v1/records/{made.json()['record']}").json()
+        assert (shown["transaction"], shown["repeats"]) == (first, [made.json()["transaction"]])
+        for transaction, repeat in ((first, False), (made.json()["transaction"], True)):
+            (entry,) = sales.get("/api/v1/records", params={"transaction": transaction}).json()["records"]
+            assert entry["repeat"] is repeat
+        wrong = sales.get("/api/v1/records", params={"transaction": "0xAB"})
+        assert (wrong.status_code, wrong.json()["field"]) == (400, "transaction")

@@ -44,14 +44,16 @@ def test_records_are_found_by_product_key_and_department(ledger):
     assert (found.department, found.number, found.kind) == (DESIGN, 0, DRAWING)
     assert (found.preceding, found.by.lower()) == (record_id("k", "1"), ACCOUNT)
     assert found.appended.block_number == 3
-    assert index.subjects_of_record(record_id("k", "4")) == (subject_id("Q"),)
-    assert index.subjects_of_record(record_id("k", "9")) == ()
+    assert index.subjects_of_record(record_id("k", "4"), SALES) == (subject_id("Q"),)
+    assert index.subjects_of_record(record_id("k", "4"), DESIGN) == ()
+    assert index.subjects_of_record(record_id("k", "9"), SALES) == ()
 
 
 def test_the_newest_record_of_a_kind_about_a_product(ledger):
-    assert ledger.index.latest_record([ORDER], subject_id("P")) == record_id("k", "2")
-    assert ledger.index.latest_record([ORDER, DRAWING], subject_id("P")) == record_id("k", "3")
-    assert ledger.index.latest_record([ZERO], subject_id("P")) is None
+    assert ledger.index.latest_record([ORDER], subject_id("P"), SALES) == record_id("k", "2")
+    assert ledger.index.latest_record([ORDER, DRAWING], subject_id("P"), DESIGN) == record_id("k", "3")
+    assert ledger.index.latest_record([ORDER], subject_id("P"), DESIGN) is None
+    assert ledger.index.latest_record([ZERO], subject_id("P"), SALES) is None
 
 
 def test_of_a_record_appended_twice_the_first_counts(ledger):
@@ -61,11 +63,13 @@ def test_of_a_record_appended_twice_the_first_counts(ledger):
     index = ledger.index
     found = index.record(again.record)
     assert [(one.digest[-1], one.repeat) for one in found] == [(1, False), (99, True)]
-    assert index.subjects_of_record(again.record) == (subject_id("P"),)
+    assert index.subjects_of_record(again.record, SALES) == (subject_id("P"),)
     assert [one.repeat for one in index.records_of(subject_id("R"))] == [True]
-    assert index.latest_record([ORDER, DRAWING], subject_id("R")) is None
-    assert index.repeats_in(found[1].appended.tx_hash) == {again.record}
-    assert index.repeats_in(found[0].appended.tx_hash) == frozenset()
+    assert index.latest_record([ORDER, DRAWING], subject_id("R"), SALES) is None
+    behind, before = (index.records_in(found[place].appended.tx_hash) for place in (1, 0))
+    assert [(one.record, one.repeat) for one in behind] == [(again.record, True), (record_id("k", "5"), False)]
+    assert [one.repeat for one in before] == [False, False]
+    assert index.records_in(b"\x77" * 32) == ()
 
 
 def test_what_another_department_has_under_the_key_is_no_repeat(ledger):

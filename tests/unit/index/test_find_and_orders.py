@@ -189,3 +189,27 @@ def test_an_order_that_the_caller_may_not_read_is_not_there(shop):
     assert status(shop, "C-404") is None
     (designed, _) = status(shop, "C-2", [DEPARTMENTS[ORDER.department]]).products
     assert designed.at.kind is DESIGN, "what other departments did is not told"
+
+
+def test_what_others_append_under_a_contracts_key_changes_nothing():
+    """A rival's departments, open to all, and a department of ours that does not write such records."""
+    shop = working_shop()
+    before = status(shop, "C-2")
+    rivals = {kind: bytes([0x80 + number]) * 32 for number, kind in enumerate(KINDS)}
+    opened = [("ProcessLedger", "DepartmentOpened", [one, 2, kind.department, ACCOUNT]) for kind, one in rivals.items()]
+    shop.ledger.block(*opened)
+
+    def forge(department, kind, key, product, first=0):
+        entry = LedgerEntry(record_id(kind.id, key), subject_id(product), None, b"\6" * 32)
+        values = [department, first, ACCOUNT, kind_hash(kind.schema), b"\5" * 27, pack([entry])]
+        shop.ledger.block(("ProcessLedger", "RecordsAppended", values))
+
+    for kind, department in rivals.items():
+        forge(department, kind, "C-2" if kind is ORDER else f"forged {kind.station}", "P-2")
+    design = DEPARTMENTS[DESIGN.department]
+    forge(design, CHECK, "forged", "P-2", first=shop.counts[DESIGN.department])
+    seen = [*ALL, *rivals.values()]
+    found = shop.index.order_status("C-2", KINDS, seen, before.expected, 1)
+    assert (found.ordered, found.products) == (before.ordered, before.products)
+    theirs = shop.index.order_status("C-2", KINDS, seen, before.expected, 2)
+    assert [product.complete for product in theirs.products] == [True]

@@ -23,10 +23,10 @@ WORK_ORDER = story()[1]
 class Empty:
     """A ledger without records."""
 
-    def subjects_of_record(self, record):
+    def subjects_of_record(self, record, department):
         return ()
 
-    def latest_record(self, kinds, subject):
+    def latest_record(self, kinds, subject, department):
         return None
 
 
