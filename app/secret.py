@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from app.errors import InsecureConfiguration
+from chromatrace.domain.durable import write_once
 
 _BYTES = 32
 
@@ -37,16 +38,6 @@ def secret_key(folder: Path) -> bytes:
 
 
 def _create(path: Path) -> None:
-    """Written whole under another name, then linked: a second worker never sees half a key."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass  # another worker was first; its key is the one
-    finally:
-        draft.unlink()
+    """Written whole or not at all: a second worker never sees half a key."""
+    with suppress(FileExistsError):  # another worker was first; its key is the one
+        write_once(path, secrets.token_bytes(_BYTES))

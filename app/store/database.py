@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.store.models import Base
+from chromatrace.domain.errors import Unavailable
 
 
 class Store:
@@ -22,13 +24,30 @@ class Store:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_immediately)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        Base.metadata.create_all(self.engine)
+        with self._told():
+            Base.metadata.create_all(self.engine)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """A session that commits at the end and rolls back on any error."""
-        with self._sessions.begin() as session:
+        with self._told(), self._sessions.begin() as session:
             yield session
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """The driver's errors as a refusal, where they are not our own mistakes."""
+        try:
+            yield
+        except DatabaseError as error:
+            # The plain error is SQLite's for a file that is no database; locked and full ones are operational.
+            if type(error) is not DatabaseError and not isinstance(error, OperationalError):
+                raise
+            raise Unavailable(
+                f"{self.engine.url.render_as_string()}: {str(error.orig).strip().splitlines()[0]}",
+                field="portal_url",
+                hint="is the database running, is its disk full, does another process hold it? A damaged one is put "
+                "back from a copy",
+            ) from error
 
     def close(self) -> None:
         """Closes every connection."""

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from chromatrace.domain.durable import write_whole
 from chromatrace.domain.errors import Conflict, IntegrityError
 
 _POLL_S = 0.05
@@ -75,6 +76,4 @@ def keep_one_beginning(state: Path) -> None:
             hint="put a copy of the data folder back, or name an empty folder by --data",
         ) from error
     content["blocks"] = [oldest, *(block for block in content["blocks"] if int(block["header"]["number"], 16) != 0)]
-    draft = state.with_name(state.name + ".new")
-    draft.write_text(json.dumps(content), encoding="utf-8")
-    draft.replace(state)
+    write_whole(state, [json.dumps(content).encode()])

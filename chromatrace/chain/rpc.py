@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import re
 import ssl
 import threading
 from collections.abc import Sequence
@@ -23,6 +24,14 @@ _STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError,
 _FAILED = (OSError, http.client.HTTPException)
 _MAX_BODY = 500_000
 """Bytes after which a batch goes out in parts: Anvil takes 2 MB, proxies often 1 MB."""
+_INTERNAL_ERROR = -32603
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_ANSWERS = {
+    **dict.fromkeys(("eth_chainId", "eth_blockNumber", "eth_getBalance", "eth_getTransactionCount"), _QUANTITY),
+    **dict.fromkeys(("eth_estimateGas", "eth_gasPrice", "eth_maxPriorityFeePerGas"), _QUANTITY),
+    **dict.fromkeys(("eth_call", "eth_getCode", "eth_sendRawTransaction"), _DATA),
+}
 _TRANSIENT_RETRIES = 5
 _TRANSIENT = ("blockoutofrange", "header not found", "unknown block")
 
@@ -40,8 +49,8 @@ class RpcClient:
     """
 
     def __init__(self, url: str, timeout_s: float = 10.0) -> None:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
             raise InvalidInput(f"not a URL: {url!r}", field="rpc_url") from error
@@ -71,11 +80,17 @@ class RpcClient:
         payload = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         for _ in range(_TRANSIENT_RETRIES):
             try:
-                return self._result(method, self._exchange(payload))
+                return self._answer(method, params, payload)
             except RpcError as error:
                 if not is_transient(error):
                     raise
-        return self._result(method, self._exchange(payload))
+        return self._answer(method, params, payload)
+
+    def _answer(self, method: str, params: Sequence[Any], payload: bytes) -> Any:
+        result = self._result(method, self._exchange(payload))
+        if result is None and method == "eth_getBlockByNumber" and params[0] == "latest":
+            raise self._unusable("it has no latest block")
+        return result
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Many requests in one exchange; results in the order asked. Raises the first error among them."""
@@ -136,10 +151,19 @@ class RpcClient:
             raise self._unusable("the answer is not JSON-RPC")
         error = answer.get("error")
         if error is None:
-            return answer.get("result")
+            return self._of_its_kind(method, answer.get("result"))
         if not isinstance(error, dict):
-            raise RpcError(method, -32603, str(error))
-        raise RpcError(method, int(error.get("code", -32603)), str(error.get("message", "")), error.get("data"))
+            raise RpcError(method, _INTERNAL_ERROR, str(error))
+        code = error.get("code")
+        number = code if isinstance(code, int) else _INTERNAL_ERROR
+        raise RpcError(method, number, str(error.get("message", "")), error.get("data"))
+
+    def _of_its_kind(self, method: str, result: Any) -> Any:
+        """The result, where it is what the method answers: what a proxy or another chain makes up ends here."""
+        kind = _ANSWERS.get(method)
+        if kind is not None and not (isinstance(result, str) and kind.fullmatch(result)):
+            raise self._unusable(f"{method} is answered with {str(orjson.dumps(result), 'utf-8', 'replace')[:60]}")
+        return result
 
     def _unusable(self, why: str) -> ChainUnavailable:
         return ChainUnavailable(

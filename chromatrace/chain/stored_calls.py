@@ -6,7 +6,6 @@ How calls move from state to state is `outbox`'s.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from chromatrace.chain.errors import WrongDeployment
 from chromatrace.chain.records import Attempt, CallState, Entry, OpenAttempt
 from chromatrace.domain.closing import Closing
+from chromatrace.domain.database_file import open_file
 from chromatrace.domain.durable import transaction
 
 _SCHEMA = """
@@ -72,7 +72,7 @@ class StoredCalls(Closing):
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        self._db = open_file(self.path, "outbox", _BUSY_S, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA foreign_keys = ON")
         with self._transaction():

@@ -56,6 +56,12 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for text in args:
+            if any("\ud800" <= one <= "\udfff" for one in text):
+                raise click.UsageError(f"{text!r} is not UTF-8, which all names, texts and paths have to be.", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         with report_errors():
             return super().invoke(ctx)

@@ -7,6 +7,7 @@ import threading
 
 import click
 
+from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, err, json_option
 from chromatrace.cli.workspace import Workspace
 
@@ -17,7 +18,7 @@ from chromatrace.cli.workspace import Workspace
 @click.option(
     "--every-count", default=10_000, show_default=True, type=click.IntRange(1), help="With --watch: readings."
 )
-@click.option("--every-s", default=60.0, show_default=True, type=click.FloatRange(0.1), help="With --watch: seconds.")
+@click.option("--every-s", default=60.0, show_default=True, type=FiniteRange(0.1), help="With --watch: seconds.")
 @json_option
 @click.pass_obj
 def anchor(

@@ -10,7 +10,7 @@ import click
 import orjson
 
 from chromatrace.cli.options import batch_argument, naming, parse_batch, parse_input
-from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.output import emit, json_option, say
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
@@ -97,9 +97,9 @@ def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 
     def human() -> None:
         flags = " RECALLED" * found.recalled + " on hold" * found.on_hold
-        click.echo(f"{key}  {found.state.name.lower().replace('_', ' ')}{flags}  {found.quantity} units")
+        say(f"{key}  {found.state.name.lower().replace('_', ' ')}{flags}  {found.quantity} units")
         for event in events:
-            click.echo(f"  block {event.block_number:>6}  {event.name:<22} 0x{event.tx_hash.hex()}")
+            say(f"  block {event.block_number:>6}  {event.name:<22} 0x{event.tx_hash.hex()}")
 
     emit(as_json, {"batch": found, "events": events}, human)
 
@@ -115,7 +115,7 @@ def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
     def human() -> None:
         for one in found:
             state = one.state.name.lower().replace("_", " ") + " RECALLED" * one.recalled + " on hold" * one.on_hold
-            click.echo(f"{one.gtin}/{one.lot!s:<20}  {one.quantity:>8}  {state}")
+            say(f"{one.gtin}/{one.lot!s:<20}  {one.quantity:>8}  {state}")
 
     emit(as_json, {"batches": list(found)}, human)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from chromatrace.cli.options import batch_argument, naming
+from chromatrace.cli.options import FiniteRange, batch_argument, naming
 from chromatrace.cli.org import organisation_number
 from chromatrace.cli.output import emit, json_option
 from chromatrace.cli.workspace import Workspace
@@ -22,7 +22,7 @@ def custody() -> None:
 @custody.command()
 @batch_argument
 @click.option("--to", "gln", required=True, help="GLN of the receiver.")
-@click.option("--days", default=14.0, show_default=True, type=click.FloatRange(min=0, min_open=True))
+@click.option("--days", default=14.0, show_default=True, type=FiniteRange(min=0, min_open=True))
 @json_option
 @click.pass_obj
 def offer(workspace: Workspace, gtin: str, lot: str, gln: str, days: float, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.cli.options import organisation_option, plant_option
-from chromatrace.cli.output import emit, err, json_option, moment
+from chromatrace.cli.output import emit, err, json_option, moment, say
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import NotFound
 
@@ -64,14 +64,14 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
 
     def human() -> None:
         for view in (*found.batches, *with_serial):
-            click.echo(f"batch {view.key}  {view.state.name.lower().replace('_', ' ')}  {view.quantity:,} units")
+            say(f"batch {view.key}  {view.state.name.lower().replace('_', ' ')}  {view.quantity:,} units")
         if facts["is"]:
-            click.echo(f"{key} is the key of: {', '.join(facts['is'])}")
+            say(f"{key} is the key of: {', '.join(facts['is'])}")
         for record in records:
             entry = record["entry"]
             title = record["kind"] or "unknown kind"
             mark = "  REPEAT, does not count" if entry.repeat else ""
-            click.echo(f"block {entry.appended.block_number:>6}  {record['department']:<24} {title:<16}{mark}")
+            say(f"block {entry.appended.block_number:>6}  {record['department']:<24} {title:<16}{mark}")
         if truncated:
             err.print("truncated: there is more, or older batches were not searched for a serial", style="yellow")
 
@@ -109,12 +109,12 @@ def order(workspace: Workspace, contract: str, organisation: int | None, plant: 
 
     def human() -> None:
         state = "complete" if found.complete else f"expected {_moment(found.expected)}"
-        click.echo(f"contract {contract}: {len(found.products)} products, {state}")
+        say(f"contract {contract}: {len(found.products)} products, {state}")
         for product in found.products:
             done = sum(step.done for step in product.steps)
             at = f"at {product.at.kind.title}, {product.at.kind.department}" if product.at else "complete"
             when = _moment(product.expected)
-            click.echo(f"  0x{product.subject.hex()[:12]}…  {done}/{len(product.steps)} steps, {at}, {when}")
+            say(f"  0x{product.subject.hex()[:12]}…  {done}/{len(product.steps)} steps, {at}, {when}")
 
     emit(as_json, facts, human)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 from pathlib import Path
 
 import click
 
-from chromatrace.cli.output import emit, json_option, progress, tell
+from chromatrace.cli.options import FiniteRange
+from chromatrace.cli.output import ask_password, emit, json_option, progress, tell
 from chromatrace.cli.workspace import Workspace
 
 channel_option = click.option("--channel", required=True, help="Log that the readings go to, one for each gateway.")
@@ -112,7 +112,7 @@ def file(
 @click.option(
     "--give-up",
     "give_up_s",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="SECONDS",
     help="End with an error when the server was away for so long. Default: 30 with --once, else never.",
 )
@@ -176,5 +176,4 @@ def opcua(
 def _opcua_password(user: str | None) -> str | None:
     if user is None:
         return None
-    given = os.environ.get("CHROMATRACE_OPCUA_PASSWORD")
-    return given if given is not None else str(click.prompt(f"Password of {user}", hide_input=True, err=True))
+    return ask_password(f"Password of {user}", "CHROMATRACE_OPCUA_PASSWORD")

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import orjson
 
+from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import dump, emit, json_option
 from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
@@ -36,7 +37,13 @@ def inspect() -> None:
 @click.option("--sample-size", required=True, type=click.IntRange(1), help="Units measured.")
 @click.option("--defects", required=True, type=click.IntRange(0), help="Units out of limits.")
 @click.option("--verdict", type=click.Choice(["pass", "fail"]), help="Default: what the measurements say.")
-@click.option("--hours", default=24.0, show_default=True, help="How long the signature may be submitted.")
+@click.option(
+    "--hours",
+    default=24.0,
+    type=FiniteRange(0, min_open=True),
+    show_default=True,
+    help="How long the signature may be submitted.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it here, do not submit.")
 @json_option
 @click.pass_obj

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.output import emit, json_option, moment
+from chromatrace.cli.options import FiniteRange
+from chromatrace.cli.output import ask_password, emit, json_option, moment
 from chromatrace.cli.workspace import Workspace
 
 
@@ -23,20 +24,16 @@ def create(path: Path, as_json: bool) -> None:
 
     The password comes from CHROMATRACE_KEY_PASSWORD or is asked for twice. Nothing can recover it.
     """
-    from chromatrace.chain.signer import create_keystore, password_from_environment
+    from chromatrace.chain.signer import PASSWORD_VARIABLE, create_keystore, password_from_environment
 
-    password = password_from_environment() or click.prompt(
-        "Password", hide_input=True, confirmation_prompt=True, err=True
-    )
+    password = password_from_environment() or ask_password("Password", PASSWORD_VARIABLE, twice=True)
     signer = create_keystore(path, password)
     emit(as_json, {"address": signer.address, "keystore": path})
 
 
 @key.command("fund")
 @click.argument("address")
-@click.option(
-    "--ether", default=1.0, show_default=True, type=click.FloatRange(0, 1000, min_open=True), help="How much."
-)
+@click.option("--ether", default=1.0, show_default=True, type=FiniteRange(0, 1000, min_open=True), help="How much.")
 @json_option
 @click.pass_obj
 def fund_(workspace: Workspace, address: str, ether: float, as_json: bool) -> None:

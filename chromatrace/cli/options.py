@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntFlag
@@ -56,6 +57,16 @@ def naming(*keys: BatchKey) -> Iterator[None]:
         raise
 
 
+class FiniteRange(click.FloatRange):
+    """A range of numbers, NaN and the infinite ones refused: no comparison with a bound does that to NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = click.FLOAT.convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return super().convert(number, param, ctx)
+
+
 class FlagList(click.ParamType[IntFlag]):
     """Names of a flag enumeration, separated by commas."""
 
@@ -80,7 +91,7 @@ SCOPES = FlagList(Scope)
 
 organisation_option = click.option(
     "--organisation",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 2**32 - 1),
     help="Number of the organisation whose it is, where several have one with that key. Default: ours.",
 )
 plant_option = click.option(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from chromatrace.cli.options import ROLES, SCOPES
-from chromatrace.cli.output import emit, json_option, moment
+from chromatrace.cli.output import emit, json_option, moment, say
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import Gln, Gtin
@@ -42,9 +42,9 @@ def list_(workspace: Workspace, as_json: bool) -> None:
         for one in found:
             state = "active" if one.holds_at(int(time.time())) else "ENDED" if one.active else "SUSPENDED"
             kind, until = one.kind.name.lower(), moment(one.valid_until)
-            click.echo(f"{one.id:>4}  {one.gln}  {kind:<12}  {state:<9}  {until:<20}  {one.name}")
+            say(f"{one.id:>4}  {one.gln}  {kind:<12}  {state:<9}  {until:<20}  {one.name}")
         if not found:
-            click.echo("no organisations yet: `chromatrace org register` adds one")
+            say("no organisations yet: `chromatrace org register` adds one")
 
     emit(as_json, {"organisations": list(found)}, human)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import getpass
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from chromatrace.domain.errors import ChromaTraceError, Unavailable
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 from chromatrace.domain.identifiers import Gln, Gtin, Lot, Serial, Sscc
 
 _LAST_SECOND = 253_402_300_799
@@ -25,6 +28,9 @@ _LAST_SECOND = 253_402_300_799
 
 err = Console(stderr=True)
 out = Console()
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_IN_LINES = {code: text for code, text in _CONTROL.items() if code != ord("\n")}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for a machine to read.")
 
@@ -80,25 +86,48 @@ def emit(as_json: bool, facts: dict[str, Any], human: Callable[[], None] | None 
         _print_facts(_plain(facts), indent=0)
 
 
+def say(text: str) -> None:
+    """One line for people on standard output. Control characters in it, of a name from the chain, say, are shown as
+    `\\x1b`: nobody else writes to our terminal."""
+    click.echo(text.translate(_CONTROL))
+
+
 def _print_facts(facts: dict[str, Any], indent: int) -> None:
     width = max((len(key) for key in facts), default=0)
     for key, value in facts.items():
         label = " " * indent + key.replace("_", " ")
         if isinstance(value, dict) and value:
-            click.echo(label)
+            say(label)
             _print_facts(value, indent + 2)
         elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            click.echo(label)
+            say(label)
             for item in value:
                 _print_facts(item, indent + 2)
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
-            click.echo(f"{label:<{width + indent}}  {'-' if text in (None, {}, '') else text}")
+            say(f"{label:<{width + indent}}  {'-' if text in (None, {}, '') else text}")
+
+
+def ask_password(label: str, variable: str, *, twice: bool = False) -> str:
+    """The password of the environment's `variable`, or asked for. Raises `InvalidInput` where nobody can be asked."""
+    given = os.environ.get(variable)
+    if given is not None:
+        return given
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", getpass.GetPassWarning)
+        try:
+            return str(click.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+    raise InvalidInput(
+        "a password is needed, and there is no terminal to ask for it", field=variable, hint=f"set {variable}"
+    )
 
 
 def tell(text: str, *, mark: str = "", style: str = "") -> None:
-    """One line for people on standard error: `mark` in `style`, then `text` as it is, never folded."""
-    line = Text.assemble((mark, style), " " if mark else "", text)
+    """For people on standard error: `mark` in `style`, then `text`, never folded; control characters as by `say`."""
+    line = Text.assemble((mark, style), " " if mark else "", text.translate(_IN_LINES))
     err.print(line, soft_wrap=True)
 
 

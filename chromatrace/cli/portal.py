@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from chromatrace.cli.options import plant_option
-from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.output import ask_password, emit, err, json_option
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict
 
@@ -84,9 +84,7 @@ def add_account(workspace: Workspace, name: str, wallet: str | None, as_json: bo
     from app.accounts import create_account
     from chromatrace.cli.funding import fund_or_say_who_must
 
-    password = os.environ.get("CHROMATRACE_ACCOUNT_PASSWORD") or click.prompt(
-        "Password", hide_input=True, confirmation_prompt=True, err=True
-    )
+    password = ask_password("Password", "CHROMATRACE_ACCOUNT_PASSWORD", twice=True)
     account = create_account(
         open_store(workspace),
         workspace.data / workspace.settings.keys_folder.name,

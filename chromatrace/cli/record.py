@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.cli.options import organisation_option, plant_option
-from chromatrace.cli.output import emit, json_option, progress, tell
+from chromatrace.cli.output import emit, json_option, progress, say, tell
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
@@ -160,7 +160,7 @@ def import_(
     sift_repeats(desk, accepted, report)
 
     def human() -> None:
-        click.echo(f"{report.taken:,} records taken in {len(report.transactions):,} transactions")
+        say(f"{report.taken:,} records taken in {len(report.transactions):,} transactions")
         for line, refusal in report.refusals[:_MAX_SHOWN]:
             tell(refusal.message, mark=f"line {line}, {refusal.field or '/'}:", style="yellow")
         if report.refusals:
@@ -254,7 +254,7 @@ def list_(workspace: Workspace, product: str, plant: str, as_json: bool) -> None
             mark = "  REPEAT, does not count" if entry.repeat else ""
             whose = f"{fact['department']} of {fact['organisation']}" if several else fact["department"]
             place = f"block {entry.appended.block_number:>6}  {whose:<24}"
-            click.echo(f"{place} {fact['title']:<16} {about}{mark}")
+            say(f"{place} {fact['title']:<16} {about}{mark}")
 
     emit(as_json, {"product": product, "records": facts}, human)
 

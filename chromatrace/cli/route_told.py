@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from chromatrace.cli.output import say
 from chromatrace.crypto.route import Component, Explanation, RouteDesign, RouteKind, RouteTrace
 from chromatrace.crypto.step import NO_CHANNEL, StepRecord
 from chromatrace.domain.errors import IntegrityError
@@ -153,36 +152,36 @@ def explanation_facts(
 
 def print_explanation(made: RouteDesign, trace: RouteTrace, found: Explanation, seen: Seen | None = None) -> None:
     """For people."""
-    click.echo(f"route {made.name} version {made.version}, subject 0x{trace.subject.hex()}")
+    say(f"route {made.name} version {made.version}, subject 0x{trace.subject.hex()}")
     for place, part in enumerate(trace.components):
         standing = ("proven" if seen.components[place] else "NOT PROVEN") + " on the chain" if seen else "not checked"
-        click.echo(f"      of 0x{part.subject.hex()}, under route 0x{part.route.hex()}: {standing}")
+        say(f"      of 0x{part.subject.hex()}, under route 0x{part.route.hex()}: {standing}")
     evidence = seen.evidence if seen else offline(trace)
     for finding in found.findings:
         step = trace.steps[finding.step - 1] if finding.step <= len(trace.steps) else None
         if finding.holds and step is not None:
-            click.echo(f"{finding.step:>4}  {finding.process:<28}  holds    c = 0x{step.state.link.hex()[:16]}…")
-            click.echo(f"{_INDENT}{_evidence_line(evidence[finding.step - 1])}")
+            say(f"{finding.step:>4}  {finding.process:<28}  holds    c = 0x{step.state.link.hex()[:16]}…")
+            say(f"{_INDENT}{_evidence_line(evidence[finding.step - 1])}")
         else:
             told = f"BREAKS   {finding.text}" if finding.checked else "not looked at: the chain is broken before it"
-            click.echo(f"{finding.step:>4}  {finding.process:<28}  {told}")
+            say(f"{finding.step:>4}  {finding.process:<28}  {told}")
     if found.refusal is None:
         print_verdict(made, not_checked(trace, [], seen))
     else:
-        click.echo(f"NOT PROVEN: {found.refusal.message}")
+        say(f"NOT PROVEN: {found.refusal.message}")
     if seen is not None:
-        click.echo("the chain " + ("has the proof too" if seen.proven else "has no proof of it"))
+        say("the chain " + ("has the proof too" if seen.proven else "has no proof of it"))
         for number, one in enumerate(seen.evidence, 1):
             if one.head is Head.OTHER_ROOT:
-                click.echo(f"CONTRADICTED: step {number} names a root that is not the one in block {one.block}")
+                say(f"CONTRADICTED: step {number} names a root that is not the one in block {one.block}")
 
 
 def print_verdict(made: RouteDesign, unlooked: list[str], parts: int = 0) -> None:
     """The line that people remember, and below it what it does not say."""
     also = f", and each of its {parts} components is proven" if parts else ""
-    click.echo(f"proven in order: all {len(made)} stations signed{also}")
+    say(f"proven in order: all {len(made)} stations signed{also}")
     for text in unlooked:
-        click.echo(f"NOT CHECKED: {text}")
+        say(f"NOT CHECKED: {text}")
 
 
 def design_facts(made: RouteDesign) -> dict[str, Any]:

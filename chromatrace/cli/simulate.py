@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.cli.output import out as out_console
 from chromatrace.domain.errors import InvalidInput
@@ -118,7 +119,7 @@ def _cell(value: Any) -> str:
 
 
 @study_command
-@click.option("--defect-rate", default=0.2, show_default=True, type=click.FloatRange(0, 1), help="Of the steps.")
+@click.option("--defect-rate", default=0.2, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
 @click.option("--threshold", default=3, show_default=True, type=click.IntRange(1), help="Majority needed, in members.")
 def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold: int) -> Study:
     """Time and F1 of the seven scenarios: conventional checkpoints, then consensus by people and AI agents (Fig. 6)."""
@@ -166,7 +167,7 @@ def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: in
 
 
 confidence_threshold = click.option(
-    "--threshold", default=0.9, show_default=True, type=click.FloatRange(0, min_open=True), help="Sum of capabilities."
+    "--threshold", default=0.9, show_default=True, type=FiniteRange(0, min_open=True), help="Sum of capabilities."
 )
 
 
@@ -233,7 +234,7 @@ def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str)
 @click.option(
     "--workpieces", default=20, show_default=True, type=click.IntRange(1), help="To learn from, and to judge."
 )
-@click.option("--defect-rate", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the steps.")
+@click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
 def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate: float) -> Study:
     """F1 against inspections for all rules on the same answers: votes, and Wald's sequential test."""
     from chromatrace.quality.studies.sequential import sequential as study
@@ -242,7 +243,7 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate
 
 
 @study_command
-@click.option("--defect-rate", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the steps.")
+@click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
 def neighbours(floor: ShopFloor, runner: Runner, *, defect_rate: float) -> Study:
     """Three poor neighbours deciding together: nearest first, beside a random draw within a travel budget."""
     from chromatrace.quality.studies.neighbours import neighbours as study

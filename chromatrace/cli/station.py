@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.output import ask_password, emit, json_option, say
 from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.domain.errors import InvalidInput, NotAuthorised
@@ -33,9 +32,7 @@ def open_station(workspace: Workspace, name: str) -> SecretKey:
     from chromatrace.crypto.keystore import open_key
 
     path = key_path(workspace, name)
-    given = os.environ.get(PASSWORD_VARIABLE)
-    password = given if given is not None else str(click.prompt(f"Password of {name}", hide_input=True, err=True))
-    return open_key(path, password)
+    return open_key(path, ask_password(f"Password of {name}", PASSWORD_VARIABLE))
 
 
 def key_id_of(workspace: Workspace, station: str) -> bytes:
@@ -73,9 +70,7 @@ def keygen(workspace: Workspace, name: str, as_json: bool) -> None:
     from chromatrace.crypto.keystore import save_key
 
     path = key_path(workspace, name)
-    password = os.environ.get(PASSWORD_VARIABLE) or click.prompt(
-        "Password", hide_input=True, confirmation_prompt=True, err=True
-    )
+    password = ask_password("Password", PASSWORD_VARIABLE, twice=True)
     stored = save_key(path, SecretKey.generate(), password, name)
     facts = {"station": name, "key": key_id(stored.public_key), "public_key": stored.public_key.data, "path": path}
     emit(as_json, facts)
@@ -152,9 +147,9 @@ def list_(workspace: Workspace, look: bool, as_json: bool) -> None:
 
     def human() -> None:
         for one in found:
-            click.echo(f"{one['station']:<24}  0x{one['key'].hex()}{_standing(one) if look else ''}")
+            say(f"{one['station']:<24}  0x{one['key'].hex()}{_standing(one) if look else ''}")
         if not found:
-            click.echo("no station has a key here; make one by `chromatrace station keygen NAME`")
+            say("no station has a key here; make one by `chromatrace station keygen NAME`")
 
     emit(as_json, {"stations": found}, human)
 

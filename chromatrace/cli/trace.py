@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.cli.options import batch_argument
-from chromatrace.cli.output import emit, err, json_option
+from chromatrace.cli.output import emit, err, json_option, say
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import ChromaTraceError, NotFound
 from chromatrace.domain.identifiers import BatchId, BatchKey
@@ -88,10 +88,10 @@ def trace(
 
     def human() -> None:
         for view in views:
-            click.echo("what went in" if view.direction == "back" else "where it went")
+            say("what went in" if view.direction == "back" else "where it went")
             _tree(view, goods)
         for fact in facts["materials"]:
-            click.echo(f"supplier lot {fact['supplier_lot']}: {fact['name']}, {fact['supplier']} → {fact['batch']}")
+            say(f"supplier lot {fact['supplier_lot']}: {fact['name']}, {fact['supplier']} → {fact['batch']}")
         _warn(facts["truncated"], [row for row in rows if row["overused"]])
         _written(svg, table)
 
@@ -143,10 +143,10 @@ def impact(
     }
 
     def human() -> None:
-        click.echo(f"a recall of {key} reaches {len(rows):,} batches with {found.units:,} units:")
+        say(f"a recall of {key} reaches {len(rows):,} batches with {found.units:,} units:")
         for holder in holders:
             recalled = f", {holder['recalled_batches']} of them recalled" if holder["recalled_batches"] else ""
-            click.echo(f"  {holder['name']:<32} {holder['units']:>9,} units in {holder['batches']:,} batches{recalled}")
+            say(f"  {holder['name']:<32} {holder['units']:>9,} units in {holder['batches']:,} batches{recalled}")
         _tree(found.trace, goods)
         _warn(found.truncated, [])
         _written(svg, table)
@@ -228,7 +228,7 @@ def _tree(view: TraceView, goods: _Goods) -> None:
         flags = " RECALLED" * batch.recalled + " on hold" * batch.on_hold
         links = f"  ({', '.join(into.get(batch.batch_id, [])[:4])})" if step.depth else ""
         what = f"{batch.quantity:,} units, {goods.product(step) or 'no document'}, {goods.holder(batch.custodian)}"
-        click.echo(f"  {'  ' * min(step.depth, 12)}{batch.key}  {what}{flags}{links}")
+        say(f"  {'  ' * min(step.depth, 12)}{batch.key}  {what}{flags}{links}")
 
 
 def _draw(path: Path, views: Sequence[TraceView], goods: _Goods) -> None:
@@ -256,4 +256,4 @@ def _warn(truncated: bool, overused: Sequence[dict[str, Any]]) -> None:
 def _written(*paths: Path | None) -> None:
     for path in paths:
         if path is not None:
-            click.echo(f"written: {path}")
+            say(f"written: {path}")

@@ -48,7 +48,11 @@ def verify() -> None:
 @click.option("--all", "everything", is_flag=True, help="Every reading of --channel instead of one.")
 @click.option("--proof", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A proof file instead.")
 @click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof, for others to check.")
-@click.option("--organisation", type=int, help="Whose channel it is. Needed where several have one of that name.")
+@click.option(
+    "--organisation",
+    type=click.IntRange(1, 2**32 - 1),
+    help="Whose channel it is. Needed where several have one of that name.",
+)
 @json_option
 @click.pass_obj
 def reading(

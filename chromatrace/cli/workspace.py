@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from chromatrace.cli.output import tell
+from chromatrace.cli.output import ask_password, tell
 from chromatrace.config import Settings
 from chromatrace.domain.errors import InvalidInput, NotFound
 
@@ -103,9 +100,10 @@ class Workspace:
 
     @staticmethod
     def password(path: Path) -> str:
-        """The keystore's password, from CHROMATRACE_KEY_PASSWORD or asked for."""
-        given = os.environ.get("CHROMATRACE_KEY_PASSWORD")
-        return given if given is not None else str(click.prompt(f"Password of {path}", hide_input=True, err=True))
+        """The keystore's password, from CHROMATRACE_KEY_PASSWORD (@FILE: its first line) or asked for."""
+        from chromatrace.chain.signer import PASSWORD_VARIABLE, password_from_environment
+
+        return password_from_environment() or ask_password(f"Password of {path}", PASSWORD_VARIABLE)
 
     @cached_property
     def reader(self) -> Chain:

@@ -19,27 +19,36 @@ def write_whole(path: Path, pieces: Iterable[bytes]) -> int:
     A name never stands for half a file, and what was there stays until the new file is whole on the disk. Raises
     `OSError`.
     """
-    descriptor, unfinished = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            size = sum(file.write(piece) for piece in pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(unfinished).replace(path)
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
+    with _unfinished(path, pieces) as (unfinished, size):
+        unfinished.replace(path)
     flush_folder(path.parent)
     return size
 
 
 def write_once(path: Path, content: bytes) -> None:
-    """Makes a file that its owner alone may read, and the folders to it. Raises `FileExistsError`: none is replaced."""
+    """Makes a file that its owner alone may read, and the folders to it. Raises `FileExistsError`: none is replaced.
+
+    Nothing stands under that name before it is whole: half a key would be one that nobody may replace.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    with _unfinished(path, [content]) as (unfinished, _):
+        os.link(unfinished, path)
     flush_folder(path.parent)
+
+
+@contextmanager
+def _unfinished(path: Path, pieces: Iterable[bytes]) -> Iterator[tuple[Path, int]]:
+    """A file beside `path`, on the disk already, and its size; gone at the end."""
+    descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
+    made = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            size = sum(file.write(piece) for piece in pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        yield made, size
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def flush_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from chromatrace.domain.errors import InvalidInput
@@ -172,14 +172,17 @@ def refusals(url: str) -> Iterator[None]:
     """The driver's errors as ours, where they are not our own mistakes."""
     try:
         yield
-    except (OperationalError, ProgrammingError) as error:
+    except DatabaseError as error:
         reason = str(error.orig).strip().splitlines()[0]
         if _NO_TABLE.search(reason):
             raise IndexUnavailable(
                 f"{url} has no index in it", field="database_url", hint="start the follower once, or call migrate"
             ) from error
-        if isinstance(error, ProgrammingError):
+        if type(error) is DatabaseError:
+            # SQLite's: no database at all, or a damaged one.
+            hint = "move it away: the index is built again from the chain"
+        elif isinstance(error, OperationalError):
+            hint = "is the database running and reachable, is its disk full, does another process hold it?"
+        else:
             raise
-        raise IndexUnavailable(
-            f"{url}: {reason}", field="database_url", hint="is the database running and reachable?"
-        ) from error
+        raise IndexUnavailable(f"{url}: {reason}", field="database_url", hint=hint) from error

@@ -7,7 +7,6 @@ and key stay with the process (docs/adr/0006).
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import orjson
 
 from chromatrace.domain.closing import Closing
+from chromatrace.domain.database_file import open_file
 from chromatrace.domain.durable import transaction
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.quality.check_sheet import CheckSheet, Parameter
@@ -77,7 +77,7 @@ class ReadingDesk(Closing):
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+        self._db = open_file(path, "reading_desk", _BUSY_S)
         path.chmod(0o600)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, json_option, tell
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput
@@ -30,10 +31,26 @@ def inspector() -> None:
 @click.option("--maximum", default=5, show_default=True, help="At so many answers the best group wins; odd, up to 17.")
 @click.option("--first-wave", type=int, help="Seats drawn at once, all under seal from each other. Default: maximum.")
 @click.option("--weighing", default="confidence", show_default=True, help="majority, confidence, noisy-or or log-odds.")
-@click.option("--threshold", type=float, help="Score that wins: members, or a sum of capabilities. Default: 0.9.")
-@click.option("--error", type=float, help="With log-odds, instead: chosen rate of errors, such as 0.05.")
-@click.option("--minimum-capability", default=0.0, show_default=True, help="Who has less is not drawn.")
-@click.option("--stall-penalty", default=0.05, show_default=True, help="Lost by who does not answer in time.")
+@click.option(
+    "--threshold",
+    type=FiniteRange(0, min_open=True),
+    help="Score that wins: members, or a sum of capabilities. Default: 0.9.",
+)
+@click.option(
+    "--error",
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
+    help="With log-odds, instead: chosen rate of errors, such as 0.05.",
+)
+@click.option(
+    "--minimum-capability", default=0.0, type=FiniteRange(0, 1), show_default=True, help="Who has less is not drawn."
+)
+@click.option(
+    "--stall-penalty",
+    default=0.05,
+    type=FiniteRange(0, 1),
+    show_default=True,
+    help="Lost by who does not answer in time.",
+)
 @click.option("--commit-seconds", default=3600, show_default=True, help="Time to answer.")
 @click.option("--reveal-seconds", default=600, show_default=True, help="Time to reveal after that.")
 @click.option("--feeds", type=click.Choice(["none", "first", "final", "both"]), default="none", show_default=True,
@@ -113,7 +130,7 @@ def rule_values(
 
 @inspector.command()
 @click.argument("address")
-@click.option("--capability", "given", default=0.1, show_default=True, help="To start with, from 0 to 1.")
+@click.option("--capability", "given", default=0.1, type=FiniteRange(0, 1), show_default=True, help="To start with.")
 @click.option("--instrument", default="0x" + "00" * 32, help="Digest that identifies what it measures with.")
 @json_option
 @click.pass_obj
@@ -195,7 +212,9 @@ def show(workspace: Workspace, as_json: bool) -> None:
 @click.option("--panel", type=click.IntRange(1), help="Organisation whose panel it is. Default: the signer's own.")
 @click.option("--program", help="Command that reads the question as JSON and writes the finding as JSON.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Folder of questions and answers.")
-@click.option("--agent", type=float, metavar="ACCURACY", help="Simulate an inspector that is right so often (0 to 1).")
+@click.option(
+    "--agent", type=FiniteRange(0, 1), metavar="ACCURACY", help="Simulate an inspector that is right so often (0 to 1)."
+)
 @click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help="What the agent is right about (JSON).")
 @click.option("--ask", is_flag=True, help="Ask whoever sits at this terminal.")
 @click.option(
@@ -205,7 +224,9 @@ def show(workspace: Workspace, as_json: bool) -> None:
     help="Ask people at the portal whose data folder this is: /console/readings.",
 )
 @click.option("--sheet", metavar="PLANT", help="With --console: the plant (shipped, or a file) whose sheets are read.")
-@click.option("--every", default=0.5, show_default=True, help="Seconds between looks at the chain.")
+@click.option(
+    "--every", default=0.5, type=FiniteRange(0.01), show_default=True, help="Seconds between looks at the chain."
+)
 @click.pass_obj
 def run(
     workspace: Workspace,

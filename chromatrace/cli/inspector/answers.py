@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.domain.closing import Closing
+from chromatrace.domain.database_file import open_file
+
+_BUSY_S = 5.0
 
 
 class AnswerStore(Closing):
@@ -14,7 +16,7 @@ class AnswerStore(Closing):
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = open_file(path, "answers", _BUSY_S)
         path.chmod(0o600)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(

@@ -58,11 +58,18 @@ def ok(body):
 
 def test_a_call(node, rpc):
     node.replies = [ok]
-    assert rpc.call("eth_chainId") == "eth_chainId"
+    assert rpc.call("web3_clientVersion") == "web3_clientVersion"
     path, login, body = node.seen[0]
     assert (path, login) == ("/v1?key=1", "Basic dXNlcjpwQHNz")
     assert body["params"] == []
     assert "p%40ss" not in rpc.url
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:99999", "x", "", "ftp://127.0.0.1", "http://"])
+def test_what_is_no_url_is_refused_as_that(url):
+    with pytest.raises(InvalidInput) as refusal:
+        RpcClient(url)
+    assert refusal.value.field == "rpc_url"
 
 
 def test_a_batch_is_put_in_order(node, rpc):
@@ -141,3 +148,33 @@ def test_what_is_no_url(url):
     with pytest.raises(InvalidInput) as refusal:
         RpcClient(url)
     assert refusal.value.field == "rpc_url"
+
+
+@pytest.mark.parametrize("made_up", ["x", None, 7, "0x", "", {}, "0x" + "1" * 65])
+@pytest.mark.parametrize("method", ["eth_chainId", "eth_getTransactionCount", "eth_estimateGas"])
+def test_what_is_no_number_is_no_answer_to_a_question_for_one(node, rpc, method, made_up):
+    node.replies = [lambda body: {"id": body["id"], "result": made_up}]
+    with pytest.raises(ChainUnavailable) as refusal:
+        rpc.call(method)
+    assert (refusal.value.field, method in refusal.value.message) == ("rpc_url", True)
+
+
+@pytest.mark.parametrize("made_up", [None, "0x1", "0xzz", []])
+def test_what_is_no_data_is_no_answer_to_a_call(node, rpc, made_up):
+    node.replies = [lambda body: [{"id": item["id"], "result": made_up} for item in body]]
+    with pytest.raises(ChainUnavailable):
+        rpc.batch([("eth_call", [{}, "latest"])])
+
+
+def test_a_node_without_a_latest_block_is_none(node, rpc):
+    node.replies = [lambda body: {"id": body["id"], "result": None}] * 2
+    with pytest.raises(ChainUnavailable):
+        rpc.call("eth_getBlockByNumber", "latest", False)
+    assert rpc.call("eth_getBlockByNumber", "0x5", False) is None
+
+
+def test_an_error_with_a_code_that_is_no_number_is_an_error(node, rpc):
+    node.replies = [lambda body: {"id": body["id"], "error": {"code": "E1", "message": "no"}}]
+    with pytest.raises(RpcError) as refusal:
+        rpc.call("eth_chainId")
+    assert refusal.value.node_message == "no"
