@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntFlag
@@ -27,6 +28,13 @@ def parse_batch(text: str) -> BatchKey:
     """GTIN/LOT, as batches are named in lists."""
     gtin, _, lot = text.partition("/")
     return BatchKey.parse(gtin, lot)
+
+
+def parse_bytes32(text: str, field: str) -> bytes:
+    """32 bytes from 0x and 64 digits."""
+    if not re.fullmatch(r"0x[0-9a-fA-F]{64}", text):
+        raise InvalidInput(f"32 bytes as 0x and 64 hexadecimal digits are needed, got {text!r}", field=field)
+    return bytes.fromhex(text[2:])
 
 
 def parse_input(text: str) -> Input:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chromatrace.cli.options import parse_batch
+from chromatrace.cli.options import parse_batch, parse_bytes32
 from chromatrace.cli.output import emit, json_option
 from chromatrace.cli.route_files import load_design, load_trace, save_design, save_trace
-from chromatrace.cli.station import key_id_of, open_station, parse_bytes32
+from chromatrace.cli.station import key_id_of, open_station
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict, InvalidInput
 from chromatrace.domain.rights import RouteKind

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from chromatrace.cli.options import parse_bytes32
 from chromatrace.cli.output import ask_password, emit, json_option, say
 from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.bls import SecretKey
@@ -43,13 +44,6 @@ def key_id_of(workspace: Workspace, station: str) -> bytes:
     from chromatrace.crypto.keystore import describe_key
 
     return key_id(describe_key(key_path(workspace, station)).public_key)
-
-
-def parse_bytes32(text: str, field: str) -> bytes:
-    """32 bytes from 0x and 64 digits."""
-    if not re.fullmatch(r"0x[0-9a-fA-F]{64}", text):
-        raise InvalidInput(f"32 bytes as 0x and 64 hexadecimal digits are needed, got {text!r}", field=field)
-    return bytes.fromhex(text[2:])
 
 
 @click.group()

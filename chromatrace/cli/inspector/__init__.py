@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.options import FiniteRange
+from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32
 from chromatrace.cli.output import emit, json_option, tell
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput
@@ -136,7 +136,7 @@ def rule_values(
 @click.pass_obj
 def enrol(workspace: Workspace, address: str, given: float, instrument: str, as_json: bool) -> None:
     """Put the inspector with ADDRESS on your organisation's panel, or take a retired one back."""
-    digest = bytes.fromhex(instrument.removeprefix("0x"))
+    digest = parse_bytes32(instrument, "instrument")
     receipt = workspace.chain.send(CONTRACT, "enrol", address, capability(given), digest)
     args = receipt.event("InspectorEnrolled").args
     emit(as_json, {"inspector": args["inspector"], "capability": args["capability"] / UNIT, "tx": receipt.tx})
@@ -164,12 +164,10 @@ def open_round(
     workspace: Workspace, subject: str, step: int, stage: str, first: int, desk: int, sample_size: int, as_json: bool
 ) -> None:
     """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 digits of a workpiece."""
-    from chromatrace.cli.options import parse_batch
     from chromatrace.domain.rights import Stage
 
-    identity = bytes.fromhex(subject[2:]) if subject.startswith("0x") else bytes(parse_batch(subject).batch_id)
-    if len(identity) != 32:
-        raise InvalidInput("0x and 64 hexadecimal digits are needed", field="subject")
+    named = subject.startswith("0x")
+    identity = parse_bytes32(subject, "subject") if named else bytes(parse_batch(subject).batch_id)
     request = (desk, identity, step, Stage[stage.upper()], first, sample_size)
     receipt = workspace.chain.send(CONTRACT, "open", [request])
     emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "desk": desk, "tx": receipt.tx})

@@ -99,6 +99,19 @@ def test_what_is_not_utf_8_is_wrong_usage(monkeypatch, tmp_path, words, command)
     assert (answer.exit_code, "UTF-8" in answer.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["inspector", "enrol", "0x" + "11" * 20, "--instrument", "xyz"], "instrument"),
+        (["inspector", "open", "0x" + "zz" * 32], "subject"),
+        (["inspector", "open", "0x12"], "subject"),
+    ],
+)
+def test_identifiers_that_are_none(monkeypatch, tmp_path, words, field):
+    answer = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *words, "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)["field"]) == (1, field)
+
+
 @pytest.mark.parametrize("given", ["nan", "inf", "-inf", "1e400", "x", ""])
 def test_numbers_are_finite(given):
     with pytest.raises(click.BadParameter):
