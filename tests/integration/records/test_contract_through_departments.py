@@ -387,7 +387,7 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
     theirs = guess(shop, RIVAL, bytes.fromhex(rivals[2:]), order, key, "P-g")
     index = Index("sqlite://")
     Follower(index, shop.node.rpc(), Manifest.load(shop.manifest)).sync()
-    colleagues = index.department_by_name(1, "Product design").id
+    colleagues = next(one.id for one in index.departments(1) if one.name == "Product design")
     guess(shop, DESIGN, colleagues, order, key, "P-g")
     drawing = shop.folder / "drawing.step"
     drawn = story("P-g")[0] | {"drawing_id": "D-g", "contract_id": key}

@@ -1,6 +1,5 @@
 """The outbox as a store: nonces, keys, limits, transitions."""
 
-import sqlite3
 import threading
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from chromatrace.chain.errors import KeyReused, OutboxFull, WrongDeployment
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import CallState, Draft, Inclusion, Signed
+from chromatrace.domain.errors import Unavailable
 
 SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 TO = bytes(20)
@@ -166,8 +166,9 @@ def test_the_expected_nonce(outbox):
 
 def test_a_full_disk_is_told_as_that_and_takes_nothing(outbox):
     outbox._db.execute("PRAGMA max_page_count = 20")
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(Unavailable, match="full") as refusal:
         outbox.enqueue(SENDER, [draft(bytes(50_000), str(number)) for number in range(5)])
+    assert refusal.value.field == "outbox"
     assert sum(outbox.counts().values()) == 0
     assert outbox.enqueue(SENDER, [draft()])[0].state is CallState.QUEUED
 
