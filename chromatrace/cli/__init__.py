@@ -62,9 +62,9 @@ class LazyGroup(click.Group):
                 raise click.UsageError(f"{text!r} is not UTF-8, which all names, texts and paths have to be.", ctx)
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         with report_errors():
-            return super().invoke(ctx)
+            return super().main(*args, **kwargs)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

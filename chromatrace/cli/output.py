@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -140,20 +140,19 @@ def report_errors() -> Iterator[None]:
         _refuse(refusal)
         raise SystemExit(1) from refusal
     except OSError as error:
-        if error.filename is None:
-            raise
-        _refuse(
-            Unavailable(
-                error.strerror or str(error), field=str(error.filename), hint="does the folder exist, may you use it?"
-            )
-        )
+        if isinstance(error, BrokenPipeError):
+            raise  # whoever read our output has seen enough: click ends quietly
+        where = None if error.filename is None else str(error.filename)
+        hint = "is the disk that it is written to full?" if where is None else "does the folder exist, may you use it?"
+        _refuse(Unavailable(error.strerror or str(error), field=where, hint=hint))
         raise SystemExit(1) from error
 
 
 def _refuse(refusal: ChromaTraceError) -> None:
     if "--json" in sys.argv:
-        click.echo(dump(refusal.as_dict()))
-        return
+        with suppress(OSError):
+            click.echo(dump(refusal.as_dict()))
+            return
     tell(f"{refusal.field + ': ' if refusal.field else ''}{refusal.message}", mark="refused", style="bold red")
     if refusal.hint:
         tell(f"        {refusal.hint}")

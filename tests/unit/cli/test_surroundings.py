@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -140,6 +143,17 @@ def test_the_password_of_a_file_makes_a_key_and_opens_it(monkeypatch, tmp_path):
     (tmp_path / "password").write_text("seven grey panes\nof glass\n")
     monkeypatch.setenv("CHROMATRACE_KEY_PASSWORD", f"@{tmp_path / 'password'}")
     assert Workspace.password(tmp_path / "key.json") == "seven grey panes"
+
+
+@pytest.mark.parametrize("words", [["status", "--json"], ["--help"]])
+def test_output_that_cannot_be_written(tmp_path, words):
+    """A refusal, too, goes to standard output where JSON is asked for."""
+    command = [sys.executable, "-m", "chromatrace.cli", "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9"]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([*command, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.startswith("refused")
 
 
 def test_names_do_not_steer_the_terminal(capsys):
