@@ -36,6 +36,10 @@ _TITLES_BY_STATUS = {
 }
 
 
+_DESK = ("franchisee", "console", "inspector")
+"""Blueprints of whoever is logged in: from their refusals the way leads back to the own overview."""
+
+
 def wants_json() -> bool:
     """Whether the caller is a machine: by `?format=json`, by its Accept header, or by asking the API."""
     if request.path.startswith(("/api/", "/epcis/")) or request.args.get("format") == "json":
@@ -136,4 +140,6 @@ def _action(error: ChromaTraceError) -> tuple[str, str] | None:
         return "Log in", url_for("franchisee.login")
     if isinstance(error, RightsUnknown | TooMany):
         return "Try again", request.full_path.rstrip("?") if request.method == "GET" else url_for("franchisee.overview")
+    if request.blueprint in _DESK:
+        return "To your overview", url_for("franchisee.overview")
     return None

@@ -27,6 +27,8 @@ def test_what_an_operator_sees_follows_from_grants(client, world):
     assert client.get(f"/partners/labels/{batch}").status_code == 403
     assert client.get(f"/partners/offers/{'00' * 32}").status_code == 404
     assert client.get("/partners/offers/nonsense").status_code == 404
+    for refused in (f"/partners/labels/{batch}", "/partners/offers/nonsense"):
+        assert '<a class="button" href="/partners/">To your overview</a>' in client.get(refused).text
     assert "Lot L" not in client.get("/partners/batches/held?after=-1").text
     assert client.get(f"/partners/batches/held?after={10**30}").text == client.get("/partners/batches/held").text
 
