@@ -19,12 +19,11 @@ from app.portal import Portal
 from app.rights import CONSOLE_ROLES
 from app.secret import secret_key
 from app.security import add_headers, build_limiter, cookie_settings, csrf
-from app.services import ChainPort, Key
+from app.services import ChainPort, Key, Manifest
 from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
 from app.words import register_filters
-from chromatrace.chain.manifest import Manifest
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.domain.rights import Role

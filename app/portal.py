@@ -17,11 +17,10 @@ from app.errors import LoginNeeded, LoginRefused, RightMissing, RightsEnded
 from app.facts.batch import BatchReader
 from app.logins import Logins, Visitor
 from app.rights import Operator, ReadableLines
-from app.services import CaptureRecorder, ChainPort
+from app.services import CaptureRecorder, ChainPort, ContractRefusal
 from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
-from chromatrace.chain.errors import ContractRefusal
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.index import Index

@@ -30,7 +30,7 @@ def open_desk() -> tuple[Desk, RecordWriter]:
     if not here.kinds:
         raise NotFound("this portal serves no plant's records", field="plant")
     lock = here.config.data_folder / "records.lock"
-    writer = here.chain.record_writer(acting.address, lambda: here.index.head().indexed_block, lock)
+    writer = RecordWriter(here.chain, acting.address, lambda: here.index.head().indexed_block, lock)
     vault = Vault(here.config.vault_place)
     return Desk(Catalogue(here.kinds), here.index, writer, vault, acting.organisation), writer
 

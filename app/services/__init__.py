@@ -4,16 +4,21 @@ No other package of the portal imports `chromatrace.chain`. A key is unlocked by
 forgotten with it; the portal never holds an unlocked one.
 """
 
+from app.services.captures import CaptureRecorder
 from app.services.keys import adopt_keystore, dev_addresses, new_keystore
 from app.services.port import MAX_REASON, ChainPort, Key, Outcome, WalletCall, checked_reason
-from app.services.records import CaptureRecorder, RecordWriter
+from app.services.records import RecordWriter
 from chromatrace.chain.commands import Parts
+from chromatrace.chain.errors import ContractRefusal
+from chromatrace.chain.manifest import Manifest
 
 __all__ = [
     "MAX_REASON",
     "CaptureRecorder",
     "ChainPort",
+    "ContractRefusal",
     "Key",
+    "Manifest",
     "Outcome",
     "Parts",
     "RecordWriter",

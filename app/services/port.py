@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.errors import LoginRefused, RightsEnded, RightsUnknown
+from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
-from app.services.records import CaptureRecorder, RecordWriter
 from chromatrace.chain.abi import contract, decode_revert, revert_data
 from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.commands import Parts, accept_custody, keyed, refuse_custody
@@ -83,7 +83,7 @@ class ChainPort:
         Raises `RightsEnded` with the chain's reason, `RightsUnknown` where the chain does not answer.
         """
         try:
-            return int(self._read("Consortium", "authorize", address, int(roles)))
+            return int(self.read("Consortium", "authorize", address, int(roles)))
         except ContractRefusal as error:
             raise RightsEnded(
                 f"the consortium does not authorise this operator: {error.message}",
@@ -93,19 +93,19 @@ class ChainPort:
 
     def roles_of(self, address: str) -> Role:
         """The operator's roles as they stand on the chain; use only after `authorise`."""
-        return Role(self._read("Consortium", "operator", address)["roles"])
+        return Role(self.read("Consortium", "operator", address)["roles"])
 
     def may_read(self, address: str, owner: int, gtin: Gtin, scopes: Scope) -> bool:
         """Whether `address` may read all of `scopes` of `owner`'s product line `gtin`, now."""
-        return bool(self._read("Consortium", "mayRead", address, owner, int(gtin), int(scopes)))
+        return bool(self.read("Consortium", "mayRead", address, owner, int(gtin), int(scopes)))
 
     def may_read_department(self, address: str, department: bytes) -> bool:
         """Whether `address` may read a department's records now; `RightsUnknown`."""
-        return bool(self._read("ProcessLedger", "mayReadDepartment", department, address))
+        return bool(self.read("ProcessLedger", "mayReadDepartment", department, address))
 
     def ping(self) -> None:
         """Raises `RightsUnknown` where the chain does not answer."""
-        self._read("Consortium", "organisationCount")
+        self.read("Consortium", "organisationCount")
 
     def latest(self) -> tuple[int, int]:
         """Number and time (Unix seconds) of the chain's newest block; `RightsUnknown` where it does not answer."""
@@ -113,7 +113,8 @@ class ChainPort:
         block = self._rpc.call("eth_getBlockByNumber", "latest", False)
         return int(block["number"], 16), int(block["timestamp"], 16)
 
-    def _read(self, name: str, function: str, *args: Any) -> Any:
+    def read(self, name: str, function: str, *args: Any) -> Any:
+        """A view function of one of our contracts; `RightsUnknown` where the chain does not answer, or another does."""
         try:
             if not self._verified:
                 self._manifest.verify(self._rpc)
@@ -136,11 +137,11 @@ class ChainPort:
 
     def accept(self, batch: BatchId, keystore: Path, password: str, offer: str) -> str:
         """Accepts an offer in the name of the keystore's operator; the transaction's hash. `offer` names the offer."""
-        return self._send(keystore, password, keyed(accept_custody(batch), f"accept:{offer}"))
+        return self.send(keystore, password, keyed(accept_custody(batch), f"accept:{offer}"))
 
     def refuse(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
         """Refuses an offer, with a reason of at most `MAX_REASON` characters; the transaction's hash."""
-        return self._send(keystore, password, keyed(refuse_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
+        return self.send(keystore, password, keyed(refuse_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
 
     def wallet_accept(self, batch: BatchId) -> WalletCall:
         """What a wallet signs to accept."""
@@ -181,7 +182,8 @@ class ChainPort:
         kept = self._outbox.by_key(call.key or "")
         return None if kept is None or kept.tx_hash is None else f"0x{kept.tx_hash.hex()}"
 
-    def _send(self, keystore: Path, password: str, call: Call) -> str:
+    def send(self, keystore: Path, password: str, call: Call) -> str:
+        """Sends a call in the name of the keystore's operator, once for each key; the transaction's hash."""
         signer = self._signer(keystore, password)
         call = keyed(call, f"{signer.address}:{call.key}")
         try:
@@ -210,17 +212,9 @@ class ChainPort:
         """Sends again what was accepted and no block has yet, whatever died meanwhile; how many are under way."""
         return self._chain.carry()
 
-    def record_writer(self, address: str, indexed: Callable[[], int], lock: Path) -> RecordWriter:
-        """Department records as `address` may read and write them; see `RecordWriter`."""
-        return RecordWriter(self, address, indexed, lock)
-
     def calldata_since(self, label: str, block: int) -> list[bytes]:
         """What was sent from here, such as `ProcessLedger.appendRecords`, and no block up to `block` has."""
         return self._outbox.data_since(label, block)
-
-    def read(self, name: str, function: str, *args: Any) -> Any:
-        """A view function of one of our contracts; `RightsUnknown` where the chain does not answer."""
-        return self._read(name, function, *args)
 
     def simulate_as(self, sender: str, call: Call) -> None:
         """Raises what the contract would refuse the call with; `RightsUnknown` where the chain does not answer."""
@@ -228,10 +222,6 @@ class ChainPort:
             self._chain.simulate(call.contract, call.function, *call.args, sender=sender)
         except ChainUnavailable as error:
             raise RightsUnknown("the chain does not answer; nothing was written", field="chain") from error
-
-    def send(self, keystore: Path, password: str, call: Call) -> str:
-        """Sends a call in the name of the keystore's operator, once for each key; the transaction's hash."""
-        return self._send(keystore, password, call)
 
     def recorder(self, signer: Signer, department: str) -> CaptureRecorder:
         """Puts digests of captured documents into a department of the signer's organisation."""

@@ -1,24 +1,18 @@
-"""Department records on the chain: appended by an operator, and by the portal itself for captured documents."""
+"""Department records on the chain, appended by an operator."""
 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from app.services.port import ChainPort
 from chromatrace.chain.abi import contract
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain.client import Call
 from chromatrace.chain.commands import keyed
-from chromatrace.chain.records import CallState
-from chromatrace.domain.errors import NotFound
-from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id, unpack
+from chromatrace.domain.ledger_entries import unpack
 from chromatrace.records.errors import RecordUnderWay
-
-if TYPE_CHECKING:
-    from app.services.port import ChainPort
-
 
 _LABEL = "ProcessLedger.appendRecords"
 
@@ -42,7 +36,7 @@ class RecordWriter:
 
     def may_read(self, department: bytes) -> bool:
         """Whether the operator may read a department now."""
-        return bool(self._port.read("ProcessLedger", "mayReadDepartment", department, self._address))
+        return self._port.may_read_department(self._address, department)
 
     def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
         """Raises what the contract would refuse the append with."""
@@ -71,47 +65,3 @@ class RecordWriter:
 
     def _call(self, department: bytes, kind: bytes, packed: bytes) -> Call:
         return Call("ProcessLedger", "appendRecords", (department, kind, packed))
-
-
-CAPTURE_KIND = "epcis.capture"
-CAPTURE_SCHEMA = "chromatrace.record/epcis.capture/1"
-
-
-class CaptureRecorder:
-    """Appends a department record for each captured EPCIS document: its digest is the SHA-256 of the document's bytes.
-
-    The record's key is that digest as text, its subjects are the batches (`GTIN/lot`) or product lines that the
-    document names. The outbox takes each document once, however often it is asked to.
-    """
-
-    def __init__(self, chain: Chain, department: str) -> None:
-        self._chain = chain
-        self._name = department
-        self._department: bytes | None = None
-
-    def __call__(self, digest: bytes, products: Sequence[str]) -> str | None:
-        """The transaction, once a block has it; None while it is under way."""
-        key = f"0x{digest.hex()}"
-        record = record_id(CAPTURE_KIND, key)
-        entries = [LedgerEntry(record, subject_id(product), None, digest) for product in products or (key,)]
-        args = (self._in(), kind_hash(CAPTURE_SCHEMA), pack(entries))
-        call = Call("ProcessLedger", "appendRecords", args, f"{CAPTURE_KIND}:{key}")
-        receipt = self._chain.submit(call, wait=False)
-        return receipt.tx if receipt.state in (CallState.INCLUDED, CallState.FINAL) else None
-
-    def resume(self) -> None:
-        """Goes on with what an earlier process left, at a higher fee where it is due."""
-        self._chain.resume()
-
-    def _in(self) -> bytes:
-        if self._department is None:
-            organisation = self._chain.read("Consortium", "operator", self._chain.sender)["organisation"]
-            found = bytes(self._chain.read("ProcessLedger", "departmentIdOf", organisation, self._name))
-            if not self._chain.read("ProcessLedger", "department", found)["organisation"]:
-                raise NotFound(
-                    f"organisation {organisation} has no department {self._name!r} on the chain",
-                    field="capture_department",
-                    hint=f"an administrator opens it: `chromatrace record open {self._name!r}`",
-                )
-            self._department = found
-        return self._department

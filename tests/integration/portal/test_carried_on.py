@@ -29,7 +29,7 @@ port = ChainPort(url, Manifest.load(Path(manifest)), Path(data) / "portal-outbox
 if moment == "before sending":
     Courier.broadcast = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 keystore = Path(data) / "operator.json"
-print(port._send(keystore, "seven grey panes of glass", commands.open_channel("carried on")))
+print(port.send(keystore, "seven grey panes of glass", commands.open_channel("carried on")))
 """
 
 
