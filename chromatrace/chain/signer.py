@@ -12,6 +12,7 @@ from hashlib import pbkdf2_hmac
 from pathlib import Path
 from typing import Protocol
 
+import orjson
 from coincurve import PrivateKey
 
 from chromatrace.chain.devnode import MNEMONIC
@@ -145,7 +146,7 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
     path = Path(path)
     try:
         mode = path.stat().st_mode
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = orjson.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise KeystoreError(
             f"there is no keystore at {path}", field="keystore", hint="create one: `chromatrace key create`"

@@ -119,7 +119,7 @@ class _Users:
 def _read_users(path: Path) -> dict[str, str]:
     try:
         users = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PlantError(f"{path} cannot be read: {error}", field="users") from error
     if not isinstance(users, dict) or not all(
         isinstance(known, str) and known.startswith("$argon2id$") for known in users.values()

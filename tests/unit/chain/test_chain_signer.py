@@ -125,3 +125,13 @@ def test_the_password_comes_from_the_environment_or_a_file(monkeypatch, tmp_path
     monkeypatch.setenv(PASSWORD_VARIABLE, f"@{tmp_path / 'absent'}")
     with pytest.raises(KeystoreError):
         password_from_environment()
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff\xfe{", b"null", b"[1]", b'{"a": NaN}'])
+def test_a_file_that_is_no_keystore(tmp_path, content):
+    path = tmp_path / "key.json"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(KeystoreError) as refusal:
+        keystore_signer(path, "a password")
+    assert refusal.value.field == "keystore"
