@@ -24,6 +24,9 @@ from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import InvalidInput, NotFound
 
+_MOST_BYTES = 1_000_000
+"""Of a manifest; what is longer is read no further, and so is no JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
@@ -50,7 +53,8 @@ class Manifest:
         """Reads a manifest; raises `NotFound` or `InvalidInput` naming the field inside it."""
         path = Path(path)
         try:
-            content = orjson.loads(path.read_bytes())
+            with path.open("rb") as file:
+                content = orjson.loads(file.read(_MOST_BYTES))
         except FileNotFoundError as error:
             raise NotFound(
                 f"there is no deployment manifest at {path}",

@@ -23,6 +23,8 @@ from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.durable import write_once
 from chromatrace.domain.errors import Conflict
 
+_MOST_BYTES = 1_000_000
+"""Of a keystore; what is longer is read no further, and so is no JSON."""
 PASSWORD_VARIABLE = "CHROMATRACE_KEY_PASSWORD"  # noqa: S105 - the name of the variable
 WORK_FACTOR = 1 << 18
 """Scrypt's N in new keystores: about a second to open one."""
@@ -146,7 +148,8 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
     path = Path(path)
     try:
         mode = path.stat().st_mode
-        content = orjson.loads(path.read_bytes())
+        with path.open("rb") as file:
+            content = orjson.loads(file.read(_MOST_BYTES))
     except FileNotFoundError as error:
         raise KeystoreError(
             f"there is no keystore at {path}", field="keystore", hint="create one: `chromatrace key create`"

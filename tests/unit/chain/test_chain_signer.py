@@ -7,6 +7,7 @@ from eth_account import Account
 
 from chromatrace.chain.devnode import MNEMONIC
 from chromatrace.chain.errors import KeystoreError
+from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.signer import (
     PASSWORD_VARIABLE,
     WORK_FACTOR,
@@ -17,7 +18,7 @@ from chromatrace.chain.signer import (
     password_from_environment,
 )
 from chromatrace.chain.transaction import Transaction
-from chromatrace.domain.errors import Conflict
+from chromatrace.domain.errors import Conflict, InvalidInput
 
 ANVIL_FIRST = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
@@ -135,3 +136,11 @@ def test_a_file_that_is_no_keystore(tmp_path, content):
     with pytest.raises(KeystoreError) as refusal:
         keystore_signer(path, "a password")
     assert refusal.value.field == "keystore"
+
+
+def test_a_file_without_an_end_is_no_keystore_and_no_manifest():
+    with pytest.raises(KeystoreError):
+        keystore_signer("/dev/zero", "a password")
+    with pytest.raises(InvalidInput) as refusal:
+        Manifest.load("/dev/zero")
+    assert refusal.value.field == "manifest"
