@@ -259,6 +259,9 @@ ENTRIES: dict[str, Entry] = {
     "InvalidRouteKind": Entry(_BAD, "a route is of processing or of assembly", "kind"),
     "InvalidStepCount": Entry(_BAD, "a route has 1 to {maximum} steps, got {steps}", "steps"),
     "UnknownRoute": Entry(_NONE, "there is no route {route}", "route", "design it first"),
+    "NotRouteOwner": Entry(
+        _NO, "route {route} was designed by organisation {owner}; the signer acts for {caller}", "signer"
+    ),
     "WrongRouteKind": Entry(_CLASH, "route {route} is of kind {kind}", "route"),
     "WrongStepCount": Entry(_BAD, "{given} steps are given, route {route} has {designed}", "messages"),
     "SignatureAtInfinity": Entry(_BAD, "the signature for {subject} is the point at infinity", "signature"),
@@ -282,6 +285,7 @@ ENTRIES: dict[str, Entry] = {
     "NoProofs": Entry(_BAD, "no proofs are given for route {route}", "proofs"),
     "NoComponents": Entry(_BAD, "the assembly {subject} names no components", "components"),
     "ComponentNotProven": Entry(_CLASH, "component {subject} is not proven on route {route}", "components"),
+    "DuplicateComponent": Entry(_BAD, "component {subject} of route {route} is named twice", "components"),
     "VerificationAvailable": Entry(
         _CLASH, "this chain can verify: {subject} is proven, not merely recorded", "subject", "prove it instead"
     ),

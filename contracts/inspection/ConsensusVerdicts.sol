@@ -14,9 +14,15 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
     /// @inheritdoc IQualityConsensus
     IInspectionLedger public immutable override ledger;
 
+    /// @param revision of the stage when the round was decided: what came since is newer
+    struct Refused {
+        IInspectionLedger.ConsensusVerdict verdict;
+        uint8 revision;
+    }
+
     /// @dev Of rounds whose outcome is a verdict.
     mapping(DeskId => BatchId) private _batches;
-    mapping(BatchId => mapping(Stage => IInspectionLedger.ConsensusVerdict)) private _refused;
+    mapping(BatchId => mapping(Stage => Refused)) private _refused;
 
     constructor(IInspectionLedger ledger_) InspectorPanels(ledger_.consortium()) {
         ledger = ledger_;
@@ -24,10 +30,12 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
 
     /// @inheritdoc IQualityConsensus
     function deliver(BatchId batch, Stage stage) external {
-        IInspectionLedger.ConsensusVerdict memory verdict = _refused[batch][stage];
-        if (verdict.verdict == Verdict.None) revert NothingToDeliver(batch, stage);
+        Refused memory refused = _refused[batch][stage];
+        if (refused.verdict.verdict == Verdict.None || refused.revision != ledger.revisionOf(batch, stage)) {
+            revert NothingToDeliver(batch, stage);
+        }
         delete _refused[batch][stage];
-        ledger.recordConsensus(verdict);
+        ledger.recordConsensus(refused.verdict);
     }
 
     // ------------------------------------------------------------------ internal
@@ -70,7 +78,7 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
         // solhint-disable-next-line no-empty-blocks
         try ledger.recordConsensus(verdict) {}
         catch (bytes memory reason) {
-            _refused[verdict.batch][verdict.stage] = verdict;
+            _refused[verdict.batch][verdict.stage] = Refused(verdict, ledger.revisionOf(verdict.batch, verdict.stage));
             emit VerdictRefused(id, reason);
         }
         // slither-disable-end reentrancy-no-eth,reentrancy-events

@@ -114,6 +114,12 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     }
 
     /// @inheritdoc IInspectionLedger
+    function revisionOf(BatchId batch, Stage stage) external view returns (uint8) {
+        IBatchRegistry.Batch memory known = registry.batch(batch);
+        return stage == Stage.First ? known.firstRevision : known.finalRevision;
+    }
+
+    /// @inheritdoc IInspectionLedger
     function requiresConsensus(OrgId producer, Stage stage) external view returns (bool) {
         return _byConsensus[producer][stage];
     }

@@ -214,8 +214,10 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         if (block.timestamp > current.deadline) revert DeadlinePassed(desk, current.deadline);
         uint256 seats = _seats[desk];
         uint256 count = current.seatCount;
+        bool outsidersOnly = current.outsidersOnly;
         RoundId id = _idOf(desk, current.tag);
-        mapping(uint8 number => Inspector) storage members = _inspectors[_panelOf(desk)];
+        OrgId panel = _panelOf(desk);
+        mapping(uint8 number => Inspector) storage members = _inspectors[panel];
         for (uint256 i = 0; i < commitments.length; ++i) {
             Commitment calldata given = commitments[i];
             if (given.seat >= count) revert UnknownSeat(desk, given.seat);
@@ -225,6 +227,10 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             address signer = _signerOf(id, given);
             if (signer != account) revert NotTheDrawnInspector(desk, given.seat, signer);
             if (!consortium.may(account, Roles.INSPECTOR)) revert InspectorNotAuthorised(desk, account);
+            // Of another organisation when it was enrolled, it may have changed sides.
+            if (outsidersOnly && consortium.operator(account).organisation == panel) {
+                revert InspectorNotOutside(uint8(seats.inspectorOf(given.seat)));
+            }
             drawn.evidence = given.answer;
             seats = seats.marked(given.seat, Seats.COMMITTED);
         }

@@ -61,7 +61,7 @@ interface IBatchRegistry is IConsortiumBound {
     /// @param lot GS1 AI (10): 1 to 20 characters of set 82
     /// @param serialRoot root of the Merkle tree of the unit serials; 0 where units carry none
     /// @param contentDigest SHA-256 of the batch's content document
-    /// @param route id of the designed route; 0 where none
+    /// @param route id of a route that is designed by now; 0 where none
     /// @param inputs batches that this one is made of, and how much of each
     struct Registration {
         uint64 gtin;

@@ -109,6 +109,9 @@ interface IInspectionLedger is IConsortiumBound {
         view
         returns (OrgId producer, bool independent);
 
+    /// @notice How many verdicts of this stage the batch has had.
+    function revisionOf(BatchId batch, Stage stage) external view returns (uint8);
+
     /// @notice Whether verdicts of this stage of the producer's batches come from consensus alone.
     function requiresConsensus(OrgId producer, Stage stage) external view returns (bool);
 

@@ -18,8 +18,9 @@ type RoundId is bytes32;
 /// in 1/10,000.
 /// @dev Storage is used again and again: a desk's two slots by its next round, an inspector's commitment by its next
 /// seat, since it sits in one round of a panel at a time. What a past round was stands in the events.
-/// Hazard: whoever produces the block whose hash draws can try several blocks (docs/adr/0005). Hazard: an inspector of a
-/// later wave can read the answers of the waves before it; `firstWave` = `maximum` makes all answer under seal.
+/// Hazard: whoever produces the block whose hash draws can try several blocks, and seats are filled from who is free when
+/// somebody draws (docs/adr/0005). Hazard: an inspector of a later wave can read the answers of the waves before it;
+/// `firstWave` = `maximum` makes all answer under seal.
 interface IQualityConsensus is IConsortiumBound {
     enum Phase {
         None,
@@ -271,8 +272,8 @@ interface IQualityConsensus is IConsortiumBound {
     /// be filled lapses. Anyone.
     function close(DeskId desk) external;
 
-    /// @notice Gives the ledger the verdict that it refused when a round was decided, unless a later round's stands.
-    /// Anyone.
+    /// @notice Gives the ledger the verdict that it refused when a round was decided, unless the stage has a later one,
+    /// of a round or of an inspector. Anyone.
     function deliver(BatchId batch, Stage stage) external;
 
     /// @notice Where verdicts go.

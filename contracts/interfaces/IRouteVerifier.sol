@@ -131,6 +131,7 @@ interface IRouteVerifier {
     error InvalidStepCount(uint256 steps, uint256 maximum);
     error LengthMismatch(uint256 first, uint256 second);
     error UnknownRoute(RouteId route);
+    error NotRouteOwner(RouteId route, OrgId owner, OrgId caller);
     error WrongRouteKind(RouteId route, Kind kind);
     error WrongStepCount(RouteId route, uint256 given, uint256 designed);
     error SignatureAtInfinity(RouteId route, bytes32 subject);
@@ -143,6 +144,7 @@ interface IRouteVerifier {
     error NoProofs(RouteId route);
     error NoComponents(RouteId route, bytes32 subject);
     error ComponentNotProven(RouteId route, bytes32 subject);
+    error DuplicateComponent(RouteId route, bytes32 subject);
     error VerificationAvailable(RouteId route, bytes32 subject);
 
     /// @notice Registers the public key of a station of the caller's organisation. Only a gateway or administrator.
@@ -189,7 +191,8 @@ interface IRouteVerifier {
     /// @param messages m_1 to m_k of the first proof, then of the second, and so on
     function proveRoutes(RouteId route, Proof[] calldata proofs, bytes32[] calldata messages) external;
 
-    /// @notice Proves the assembly of proven components into one subject; c_0 fixes them and their order.
+    /// @notice Proves the assembly of proven components, each named once, into one subject; c_0 fixes them and their
+    /// order. Hazard: that a component goes into one assembly only is not held here; readers see it in the events.
     function proveAssembly(
         RouteId route,
         Proof calldata proof,
@@ -197,7 +200,8 @@ interface IRouteVerifier {
         Component[] calldata components
     ) external;
 
-    /// @notice Records a signature that this chain cannot check, marked as such. Refused where the chain can.
+    /// @notice Records a signature that this chain cannot check, marked as such. Refused where the chain can. Only a
+    /// producer, gateway or administrator of the route's own organisation: nothing else tells a signature from junk here.
     function recordUnverified(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
     function stationKey(KeyId key) external view returns (StationKey memory);
@@ -208,7 +212,8 @@ interface IRouteVerifier {
     function keysOf(RouteId id) external view returns (KeyId[] memory);
     /// @notice Newest version of an organisation's route; 0 where there is none.
     function versionOf(OrgId organisation, string calldata name) external view returns (uint16);
-    /// @notice Whether the policy of the route asks for a proof before release; false for an unknown route.
+    /// @notice Whether the policy of the route asks for a proof before release. An unknown route has none: refused, so
+    /// that nobody names a route before its policy.
     function requiresProof(RouteId id) external view returns (bool);
     function isProven(RouteId id, bytes32 subject) external view returns (bool);
     /// @notice Whether a signature was recorded that nobody has verified. True beside `isProven` once proven later.

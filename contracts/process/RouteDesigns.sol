@@ -69,7 +69,9 @@ abstract contract RouteDesigns is StationKeys {
 
     /// @inheritdoc IRouteVerifier
     function requiresProof(RouteId id) external view returns (bool) {
-        return _routes[id].requiresProof;
+        StoredRoute memory design = _routes[id];
+        if (design.steps == 0) revert UnknownRoute(id);
+        return design.requiresProof;
     }
 
     /// @inheritdoc IRouteVerifier

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IConsortium} from "../interfaces/IConsortium.sol";
 import {IRouteVerifier, KeyId, RouteId} from "../interfaces/IRouteVerifier.sol";
+import {OrgId} from "../interfaces/Types.sol";
 import {BLS12381} from "../libraries/BLS12381.sol";
 import {Roles} from "../libraries/Rights.sol";
 import {RouteLink} from "../libraries/RouteLink.sol";
@@ -51,9 +52,9 @@ contract RouteVerifier is RouteDesigns {
         StoredRoute memory design = _designed(id, Kind.Assembly);
         if (components.length == 0) revert NoComponents(id, proof.subject);
         for (uint256 i = 0; i < components.length; ++i) {
-            if (!isProven(components[i].route, components[i].subject)) {
-                revert ComponentNotProven(components[i].route, components[i].subject);
-            }
+            (RouteId route_, bytes32 subject) = (components[i].route, components[i].subject);
+            if (!isProven(route_, subject)) revert ComponentNotProven(route_, subject);
+            if (_contains(components[:i], route_, subject)) revert DuplicateComponent(route_, subject);
         }
         emit AssemblyProven(id, proof.subject, components);
         _prove(id, design, proof, messages, RouteLink.hashComponents(components));
@@ -91,10 +92,10 @@ contract RouteVerifier is RouteDesigns {
 
     /// @inheritdoc IRouteVerifier
     function recordUnverified(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
-        // slither-disable-next-line unused-return
-        consortium.authorize(msg.sender, PROVERS);
+        OrgId caller = consortium.authorize(msg.sender, PROVERS);
         StoredRoute memory design = _routes[id];
         if (design.steps == 0) revert UnknownRoute(id);
+        if (design.owner != caller) revert NotRouteOwner(id, design.owner, caller);
         if (messages.length != design.steps) revert WrongStepCount(id, messages.length, design.steps);
         if (BLS12381.available()) revert VerificationAvailable(id, proof.subject);
         if (!_mark(_unverified[id], proof.subject)) revert AlreadyRecorded(id, proof.subject);
@@ -282,6 +283,14 @@ contract RouteVerifier is RouteDesigns {
             calldatacopy(to, signature, 128)
         }
         if (BLS12381.isZero(to, BLS12381.G1_SIZE)) revert SignatureAtInfinity(id, proof.subject);
+    }
+
+    function _contains(Component[] calldata components, RouteId route_, bytes32 subject) private pure returns (bool) {
+        for (uint256 i = 0; i < components.length; ++i) {
+            if (components[i].subject != subject) continue;
+            if (RouteId.unwrap(components[i].route) == RouteId.unwrap(route_)) return true;
+        }
+        return false;
     }
 
     /// @dev Sets the subject's bit; false where it was set.

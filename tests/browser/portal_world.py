@@ -8,7 +8,7 @@ Example Glass makes panes, Example Spectroscopy inspects them, Example Windows s
     L2410G  released, offered                             L2410H  released
 
 Routes: L2410H followed the designed one, which is proven; L2410D and L2410E are on it; L2410C was released under one
-that asks for no proof and has none; L2410F names one that nobody designed; the others have none.
+that asks for no proof and has none; the others have none.
 """
 
 from __future__ import annotations
@@ -70,7 +70,6 @@ STATIONS = (
     "402 Final inspection",
     "404 Grading and packing",
 )
-UNDESIGNED = b"\x17" * 32
 
 REGISTRAR, MAKER, LABORATORY, SHOP, OTHER_SHOP = range(5)
 
@@ -159,7 +158,7 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
     _accounts(world)
     window = _readings(world)
     proven, free = _design(world, "electrochromic pane", required=True), _design(world, "sample pane", required=False)
-    routes = {"L2410C": free, "L2410D": proven, "L2410E": proven, "L2410F": UNDESIGNED, "L2410H": proven}
+    routes = {"L2410C": free, "L2410D": proven, "L2410E": proven, "L2410H": proven}
     for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410E", "L2410F", "L2410G", "L2410H"):
         _register(world, lot, routes.get(lot, bytes(32)))
     for lot in ("L2410A", "L2410B", "L2410C", "L2410D", "L2410F", "L2410G", "L2410H"):

@@ -42,9 +42,9 @@ def refusal(function: Any, *args: Any, sender: Any) -> Refused:
     return refusal_of_data(function._address, function.encode_input(*args), sender)
 
 
-def refusal_of_data(to: Any, data: str, sender: Any) -> Refused:
-    """As `refusal`, for raw call data."""
-    call = {"from": str(sender), "to": str(to), "data": data}
+def refusal_of_data(to: Any, data: str, sender: Any, gas: int | None = None) -> Refused:
+    """As `refusal`, for raw call data; with so much gas, or what the node gives."""
+    call = {"from": str(sender), "to": str(to), "data": data} | ({} if gas is None else {"gas": hex(gas)})
     try:
         _rpc(web3.provider.endpoint_uri).call("eth_call", call, "latest")
     except RpcError as error:

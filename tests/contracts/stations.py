@@ -55,4 +55,4 @@ class Stations:
         return proof_of(line.design, line.trace(subject))
 
 
-__all__ = ["Stations", "digest", "station"]
+__all__ = ["Stations", "digest", "secret", "station"]

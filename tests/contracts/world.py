@@ -23,6 +23,7 @@ from brownie.network.account import LocalAccount
 from eth_abi import decode
 from eth_account import Account as Keys
 from eth_utils import keccak
+from stations import Stations
 
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.identifiers import BatchKey, check_digit
@@ -96,6 +97,7 @@ class World:
     shop: int = 3
     authority: int = 4
     rival: int = 5
+    route: bytes = NONE
     operators: dict[str, Any] = field(default_factory=dict)
     rpc: RpcClient = field(default_factory=lambda: RpcClient(web3.provider.endpoint_uri, 180))
     chain_id: int = field(default_factory=lambda: chain.id)
@@ -117,6 +119,7 @@ class World:
         consortium.grantRole(CONSENSUS, consensus, by_registrar)
         world = cls(consortium, registry, inspections, custody, process, routes, consensus, registrar)
         world._populate()
+        world.route = Stations(world).line(1, name="any route").design.route
         return world
 
     def _populate(self) -> None:
@@ -174,11 +177,11 @@ class World:
 
     def registration(self, lot: str = "L1", quantity: int = 250, inputs: tuple = (), gtin: str = GTIN) -> tuple:
         """The tuple of `IBatchRegistry.Registration`."""
-        return (int(gtin), lot, quantity, keccak(b"serials"), keccak(b"content"), keccak(b"route"), used(inputs))
+        return (int(gtin), lot, quantity, keccak(b"serials"), keccak(b"content"), self.route, used(inputs))
 
     def parts(self, inputs: tuple = ()) -> tuple:
         """The `IBatchRegistry.Parts` of a batch that was registered with `registration`'s defaults."""
-        return (keccak(b"serials"), keccak(b"content"), keccak(b"route"), used(inputs))
+        return (keccak(b"serials"), keccak(b"content"), self.route, used(inputs))
 
     def send(self, function: Any, *args: Any, sender: Any) -> None:
         """Sends a transaction that must succeed. Brownie's own way makes a dozen requests of each."""

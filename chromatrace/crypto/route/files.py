@@ -27,6 +27,7 @@ DESIGN_SCHEMA = "chromatrace.route-design/1"
 TRACE_SCHEMA = "chromatrace.route-trace/1"
 
 _CBOR_MAP = 0xA0
+_CBOR_STRINGS, _CBOR_TAG, _CBOR_SIMPLE, _CBOR_NULL = (2, 3), 6, 7, 0xF6
 T = TypeVar("T")
 
 
@@ -224,6 +225,8 @@ def _json(value: dict[str, Any]) -> bytes:
 
 def _parsed(data: bytes) -> Mapping[str, Any]:
     try:
+        if _is_cbor(data):
+            _require_plain(data)
         value = cbor2.loads(data) if _is_cbor(data) else parse_any_object(data)
     except (ValueError, cbor2.CBORError, InvalidInput) as error:
         raise InvalidStateFile(f"neither JSON nor CBOR: {error}", hint="give a design or trace file") from error
@@ -234,6 +237,25 @@ def _parsed(data: bytes) -> Mapping[str, Any]:
 
 def _is_cbor(data: bytes) -> bool:
     return bool(data) and data[0] & 0xE0 == _CBOR_MAP
+
+
+def _require_plain(data: bytes) -> None:
+    """Raises `ValueError` for CBOR that no file of ours has: tags, floats, indefinite lengths.
+
+    Of tags cbor2 would make dates, decimals and regular expressions, and fail over them in as many ways.
+    """
+    place = 0
+    while place < len(data):
+        major, argument = data[place] >> 5, data[place] & 0x1F
+        if argument > 27 or major == _CBOR_TAG or (major == _CBOR_SIMPLE and data[place] != _CBOR_NULL):
+            raise ValueError(f"byte {place:,} begins a tag, a float or something of open length")
+        place += 1
+        if argument > 23:
+            width = 1 << argument - 24
+            argument = int.from_bytes(data[place : place + width], "big")
+            place += width
+        if major in _CBOR_STRINGS:
+            place += argument
 
 
 def _require_form(data: bytes, written: bytes, remedy: str) -> None:

@@ -97,6 +97,15 @@ def components_digest(components: Sequence[Component]) -> bytes:
     return keccak(encode(["(bytes32,bytes32)[]"], [[(part.route, part.subject) for part in components]]))
 
 
+def component_fault(route: bytes, subject: bytes, components: Sequence[Component]) -> str | None:
+    """Why these cannot be what `subject` is assembled from on `route`, as the contract has it; None where they can."""
+    if len(set(components)) != len(components):
+        return "a component goes into an assembly once"
+    if Component(route, subject) in components:
+        return "nothing is a component of itself"
+    return None
+
+
 def advance(profile: Profile, previous: bytes, message: bytes, station: Station, step: int, prefix: Prefix) -> bytes:
     """c_i from c_{i-1}."""
     if profile is Profile.EVM:

@@ -14,8 +14,10 @@ from chromatrace.crypto.route.state import RouteTrace
 from chromatrace.crypto.route.verify import verify_trace
 from chromatrace.domain.errors import InvalidInput
 
-MAX_BATCH_STEPS = 512
-"""Subjects × steps of one `proveRoutes`: 64 × 8 is about 11.6 million gas of the 2^24 that EIP-7825 allows."""
+_CALL_GAS = 15_900_000
+"""Of one `proveRoutes`: EIP-7825 ends a transaction at 2^24, and whoever sends it may add to what it estimates."""
+_KEY_GAS, _SUBJECT_GAS, _STEP_GAS = 45_000, 36_000, 24_000
+"""At most: of a step of the design, of a subject with a storage slot of its own, of a step of a subject; under test."""
 
 
 def proof_of(design: RouteDesign, trace: RouteTrace) -> tuple[Any, list[bytes]]:
@@ -48,8 +50,9 @@ def components_of(trace: RouteTrace) -> list[tuple[bytes, bytes]]:
 
 
 def batches(design: RouteDesign, traces: Sequence[RouteTrace]) -> list[Sequence[RouteTrace]]:
-    """`traces` split so that each `proveRoutes` stays below 2^24 gas."""
-    size = max(1, MAX_BATCH_STEPS // len(design))
+    """`traces` split so that each `proveRoutes` stays below 2^24 gas, whatever their subjects are."""
+    steps = len(design)
+    size = (_CALL_GAS - steps * _KEY_GAS) // (_SUBJECT_GAS + steps * _STEP_GAS)
     return [traces[start : start + size] for start in range(0, len(traces), size)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chromatrace.crypto.bls import PublicKey, Signature
 from chromatrace.crypto.route.design import RouteDesign
-from chromatrace.crypto.route.link import Component, origin
+from chromatrace.crypto.route.link import Component, component_fault, origin
 from chromatrace.crypto.step import StepRecord
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import RouteKind
@@ -50,6 +50,9 @@ class RouteTrace:
     def __post_init__(self) -> None:
         checked_digest(self.route, "route")
         checked_digest(self.subject, "subject")
+        fault = component_fault(self.route, self.subject, self.components)
+        if fault is not None:
+            raise InvalidInput(fault, field="components", hint="name each proven component of the kit once")
 
     @property
     def state(self) -> SignedState | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from chromatrace.crypto.bls import Signature, verify, verify_each, verify_product, verify_product_and_last
 from chromatrace.crypto.errors import Break, InvalidPoint, RouteRefused
 from chromatrace.crypto.route.design import RouteDesign
-from chromatrace.crypto.route.link import Component, origin, rebuild
+from chromatrace.crypto.route.link import Component, component_fault, origin, rebuild
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, origin_of
 from chromatrace.crypto.step import step_message
 from chromatrace.domain.rights import RouteKind
@@ -60,7 +60,7 @@ def verify_state(
     Everything that can be known from the last state alone; `RouteRefused` without a step where no step can be blamed.
     `explain` names the first step, from all the states.
     """
-    _check_shape(design, len(messages), bool(components))
+    _check_shape(design, len(messages), subject, components)
     last = design.stations[-1]
     rebuilt = rebuild(design, origin(design, subject, components), messages)
     links = rebuilt.values
@@ -92,7 +92,7 @@ def verify_aggregate(
     components: Sequence[Component] = (),
 ) -> bytes:
     """As `verify_state`, of σ alone: what the contract checks. Returns c_k, which the contract's event names."""
-    _check_shape(design, len(messages), bool(components))
+    _check_shape(design, len(messages), subject, components)
     links = rebuild(design, origin(design, subject, components), messages).values
     if not verify_product([(link, one.key) for link, one in zip(links, design.stations, strict=True)], aggregate):
         raise RouteRefused("the aggregate is not the signatures of all stations on this chain", Break.AGGREGATE)
@@ -106,7 +106,7 @@ def verify_trace(design: RouteDesign, trace: RouteTrace) -> None:
     """
     if trace.route != design.route:
         raise RouteRefused("the trace is of another route than the design", Break.ORIGIN)
-    _check_shape(design, len(trace.steps), bool(trace.components))
+    _check_shape(design, len(trace.steps), trace.subject, trace.components)
     links = rebuild(design, origin_of(design, trace), trace.messages).values
     for number in range(1, len(design) + 1):
         _require_follows(design, trace, number, links)
@@ -203,11 +203,14 @@ def _record_fault(design: RouteDesign, trace: RouteTrace, number: int, step: Sig
     return None
 
 
-def _check_shape(design: RouteDesign, steps: int, has_components: bool) -> None:
+def _check_shape(design: RouteDesign, steps: int, subject: bytes, components: Sequence[Component]) -> None:
     if steps != len(design):
         raise RouteRefused(f"{steps} steps are given, the design has {len(design)}", Break.COUNT)
-    if has_components != (design.kind is RouteKind.ASSEMBLY):
+    if bool(components) != (design.kind is RouteKind.ASSEMBLY):
         raise RouteRefused("an assembly has components, a processing route none", Break.ORIGIN)
+    fault = component_fault(design.route, subject, components)
+    if fault is not None:
+        raise RouteRefused(fault, Break.ORIGIN)
 
 
 def _refused(reason: Break, step: int, station: str) -> RouteRefused:

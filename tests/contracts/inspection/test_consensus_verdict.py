@@ -116,6 +116,39 @@ def test_a_verdict_that_the_ledger_refuses_undoes_no_decision_and_can_be_deliver
     assert refusal(panel.contract.deliver, batch, Stage.FIRST, sender=world.stranger).name == "NothingToDeliver"
 
 
+def test_a_verdict_that_waits_does_not_supersede_a_newer_one(panel, world):
+    """Nobody keeps a Pass in the pocket until an inspector has found a Fail."""
+    batch = world.register()
+    desk = panel.opened(subject=batch, step=0, sample=3)
+    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
+    recorder = key_of(panel.seats(desk)[2][0]).address
+    world.consortium.dismissOperator(recorder, {"from": world.registrar})
+    panel.reveal(desk, [0, 1, 2])
+    panel.set_rule(feedsFirst=False)
+    world.inspect(batch, verdict=Verdict.FAIL)
+    world.appoint(recorder, world.plant, Role.INSPECTOR)
+    refused = refusal(panel.contract.deliver, batch, Stage.FIRST, sender=world.stranger)
+    assert refused == Refused("NothingToDeliver", batch=batch, stage=Stage.FIRST)
+    assert world.batch(batch).first_verdict == Verdict.FAIL
+
+
+def test_who_has_joined_the_producer_since_it_was_enrolled_is_no_outsider(panel, world):
+    panel.set_rule(feedsFinal=True, feedsFirst=False)
+    batch = world.bring_to(BatchState.ASSEMBLED)
+    for number in range(6, 9):
+        world.appoint(key_of(number).address, world.lab, Role.INSPECTOR)
+        panel.enrol(number)
+    desk = panel.opened(subject=batch, step=0, stage=Stage.FINAL, first=0, sample=3)
+    turncoat = panel.seats(desk)[0][0]
+    world.consortium.dismissOperator(key_of(turncoat).address, {"from": world.registrar})
+    world.appoint(key_of(turncoat).address, world.plant, Role.INSPECTOR)
+    commitments = [(desk, [panel.commitment(desk, seat, PASS) for seat in range(3)])]
+    assert refusal(panel.contract.commit, commitments, sender=world.stranger) == Refused(
+        "InspectorNotOutside", inspector=turncoat
+    )
+    panel.commit(desk, {1: PASS, 2: PASS})
+
+
 def test_too_little_gas_cannot_drop_a_verdict(panel, world):
     batch = world.register()
     desk = panel.opened(subject=batch, step=0, sample=3)

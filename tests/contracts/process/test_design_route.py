@@ -56,8 +56,9 @@ def test_a_station_may_come_twice(world, keys):
     assert [bytes(key) for key in world.routes.keysOf(route_id(world.plant, "twice", 1))] == order
 
 
-def test_unknown_routes_ask_for_nothing(world):
-    assert not world.routes.requiresProof(digest("no route"))
+def test_of_an_unknown_route_nothing_is_known(world):
+    route = digest("no route")
+    assert refusal(world.routes.requiresProof, route, sender=world.stranger) == Refused("UnknownRoute", route=route)
     assert not world.routes.isProven(digest("no route"), digest("batch"))
     assert plain(world.routes.route(digest("no route"))) == (0, 0, False, 0, 0)
     assert list(world.routes.keysOf(digest("no route"))) == []

@@ -84,3 +84,28 @@ def test_an_assembly_of_processing_routes(world, stations, line):
     assert event(tx, "RouteProven")["head"] == trace.state.link
     refused = refusal(world.routes.proveAssembly, *arguments, sender=world.gateway)
     assert refused == Refused("AlreadyProven", route=assembly.design.route, subject=SUBJECT)
+
+
+def test_components_are_proven_before_and_named_once(world, stations, line):
+    film, glass = (Component(line.design.route, digest(part)) for part in ("film", "glass"))
+    stations.prove(line, film.subject)
+    assembly = stations.line(1, RouteKind.ASSEMBLY, "device")
+    whole = Component(assembly.design.route, SUBJECT)
+    # No honest station signs the last two; what the components are is looked at before any signature.
+    proof, messages = proof_of(assembly.design, assembly.trace(SUBJECT, [film]))
+    for components, expected in (
+        ([film, glass], Refused("ComponentNotProven", route=glass.route, subject=glass.subject)),
+        ([film, film], Refused("DuplicateComponent", route=film.route, subject=film.subject)),
+        ([film, whole], Refused("ComponentNotProven", route=whole.route, subject=whole.subject)),
+    ):
+        named = [(part.route, part.subject) for part in components]
+        arguments = (assembly.design.route, proof, messages, named)
+        assert refusal(world.routes.proveAssembly, *arguments, sender=world.producer) == expected
+
+    stations.prove(line, glass.subject)
+    named = [(part.route, part.subject) for part in (glass, film)]
+    arguments = (assembly.design.route, proof, messages, named)
+    assert refusal(world.routes.proveAssembly, *arguments, sender=world.producer).name == "HeadMismatch"
+    in_order = proof_of(assembly.design, assembly.trace(SUBJECT, [glass, film]))
+    world.routes.proveAssembly(assembly.design.route, *in_order, named, {"from": world.producer})
+    assert world.routes.isProven(assembly.design.route, SUBJECT)

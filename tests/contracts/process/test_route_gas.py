@@ -11,9 +11,11 @@ import pytest
 from brownie import EcdsaRoute
 from eth_keys.datatypes import PrivateKey
 from eth_utils import keccak
-from stations import Stations, digest
+from refusals import Refused, refusal_of_data
+from stations import Stations, digest, secret
 
-from chromatrace.crypto.route import proofs_of, subject_of
+from chromatrace.crypto.route import RouteTrace, batches, origin, proofs_of, signature_words, subject_of
+from chromatrace.crypto.route.link import rebuild
 
 RECORDED = Path(__file__).with_name("route_gas.json")
 TOLERANCE = 0.005
@@ -65,6 +67,20 @@ def test_prove_many(world, stations, recorded, shape):
     proofs = proofs_of(line.design, [line.trace(subject) for subject in subjects])
     tx = world.routes.proveRoutes(line.design.route, *proofs, {"from": world.producer, "gas_limit": TRANSACTION_CAP})
     held(recorded, f"prove 64 x 8 {shape}", tx.gas_used)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 8, 64])
+def test_the_largest_portion_of_many_fits_a_transaction(world, stations, steps):
+    """Of subjects that share no storage slot. Any point does as a signature: the pairing that refuses it comes last."""
+    line = stations.line(steps)
+    design, signature = line.design, signature_words(secret("any").sign(b"anything"))
+    (portion, *_) = batches(design, [RouteTrace(design.route, digest(f"batch {n}")) for n in range(512)])
+    messages = [digest(f"step {n}") for n in range(steps)]
+    heads = [rebuild(design, origin(design, trace.subject), messages).values[-1] for trace in portion]
+    proofs = [(trace.subject, head, signature) for trace, head in zip(portion, heads, strict=True)]
+    data = world.routes.proveRoutes.encode_input(design.route, proofs, messages * len(proofs))
+    refused = refusal_of_data(world.routes.address, data, world.producer, TRANSACTION_CAP)
+    assert refused == Refused("ProofsRefused", route=design.route, count=len(portion))
 
 
 @pytest.mark.parametrize("steps", [8])

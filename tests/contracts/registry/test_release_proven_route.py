@@ -5,7 +5,8 @@ from refusals import Refused, refusal
 from stations import Stations
 from world import batch_id
 
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.crypto.route import route_id
+from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict
 
 
 @pytest.fixture
@@ -45,10 +46,26 @@ def test_not_before_the_proof(world, stations, channel):
 
 def test_where_the_policy_asks_for_none(world, stations):
     line = stations.line(2)
-    for lot, route in (("L1", line.design.route), ("L2", bytes(32)), ("L3", b"\1" * 32)):
+    for lot, route in (("L1", line.design.route), ("L2", bytes(32))):
         batch = graded(world, route, lot)
         assert bytes(world.registry.requiredRouteOf(batch)) == bytes(32)
         world.registry.release(batch, SalesChannel.STANDARD, {"from": world.producer})
+
+
+def test_no_batch_names_a_route_before_its_policy(world, stations):
+    """Else a batch of a route to come, whose id anybody can compute, is released without the proof it asks for."""
+    line = stations.line(1, required=True)
+    to_come = route_id(world.plant, "pane", 2)
+    early = (*world.registration()[:5], to_come, [])
+    expected = Refused("UnknownRoute", route=to_come)
+    assert refusal(world.registry.register, early, sender=world.producer) == expected
+    assert refusal(world.registry.registerMany, [early], sender=world.producer) == expected
+    assert refusal(world.routes.requiresProof, to_come, sender=world.producer) == expected
+
+    keys = [station.key_id for station in line.design.stations]
+    world.routes.designRoute("pane", RouteKind.PROCESSING, True, keys, ["sputtering"], {"from": world.producer})
+    world.registry.register(early, {"from": world.producer})
+    assert bytes(world.registry.requiredRouteOf(batch_id("L1"))) == to_come
 
 
 def test_each_batch_of_one_call_by_its_own_route(world, stations):

@@ -1,19 +1,22 @@
 """A chain without EIP-2537: no key and no proof passes, and what is recorded is marked as verified by nobody."""
 
 import pytest
-from route_line import Claim, digest, station
+from route_line import PLANT, Claim, digest, station
 from route_rig import Rig, consortium_on, proof
 
 from app import create_app
 from chromatrace.chain import commands
-from chromatrace.chain.errors import ContractRefusal
+from chromatrace.chain.abi import contract, decode_revert
+from chromatrace.chain.errors import ContractRefusal, RpcError
+from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli.portal import portal_config
 from chromatrace.cli.route import route as route_commands
 from chromatrace.cli.station import station as station_commands
 from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.route import key_words, proof_of, proofs_of, signature_words, verify_trace
 from chromatrace.crypto.step import Verifier
-from chromatrace.domain.identifiers import BatchKey
+from chromatrace.domain.identifiers import BatchKey, Gln
+from chromatrace.domain.rights import OrganisationKind, Role
 from chromatrace.index import Follower
 from chromatrace.index.views import RouteProofState
 
@@ -103,6 +106,26 @@ def test_a_signature_is_recorded_and_never_counts(rig, line, trace):
     claim = Claim(SUBJECT, trace.messages[:1], trace.state)
     assert refused(rig, "recordUnverified", route, *proof(claim)).name == "WrongStepCount"
     assert refused(rig, "recordUnverified", digest("no route"), *proof(claim)).name == "UnknownRoute"
+
+
+def test_nobody_records_for_the_route_of_another_organisation(rig, line):
+    """Where nothing is checked, junk of a stranger would stand in the way of the stations' signature."""
+    trace = line.trace(digest("another batch"))
+    rival, roles = 2, Role.ADMIN | Role.PRODUCER | Role.GATEWAY
+    with pytest.warns(DevKeyWarning):
+        stranger = dev_signer(1, rig.verifier.chain_id).address
+    kind = OrganisationKind.MANUFACTURER
+    rig.chain.submit(commands.register_organisation(kind, Gln("9521234000020"), roles, "Example Rival"))
+    rig.chain.submit(commands.appoint_operator(stranger, rival, roles))
+    data = contract("RouteVerifier").encode("recordUnverified", line.design.route, *proof_of(line.design, trace))
+    call = {"from": stranger, "to": rig.verifier.address, "data": "0x" + data.hex()}
+    with pytest.raises(RpcError) as refusal:
+        rig.chain.rpc.call("eth_call", call, "latest")
+    found = decode_revert(refusal.value.data)
+    assert (found.name, found.args_by_name) == (
+        "NotRouteOwner",
+        {"route": line.design.route, "owner": PLANT, "caller": rival},
+    )
 
 
 def test_from_the_keys_to_the_page_nothing_is_called_proven(run, rig, workspace_settings):

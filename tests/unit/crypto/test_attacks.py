@@ -14,8 +14,10 @@ from chromatrace.crypto.route import (
     RouteKind,
     Station,
     explain,
+    origin,
     prove_possession,
     sign_record,
+    sign_step,
     verify_aggregate,
     verify_assembly,
     verify_state,
@@ -151,6 +153,21 @@ def test_an_assembly_is_bound_to_its_components():
         line.trace(SUBJECT)
     with pytest.raises(InvalidInput):
         Line.of(2).trace(SUBJECT, parts)
+
+
+def test_a_component_goes_in_once_and_nothing_into_itself():
+    """Stations that sign it all the same convince nobody."""
+    line, part = Line.of(1, kind=RouteKind.ASSEMBLY), Component(digest("film route"), digest("film"))
+    for components in ((part, part), (part, Component(line.design.route, SUBJECT))):
+        with pytest.raises(InvalidInput) as unfit:
+            line.trace(SUBJECT, components)
+        assert unfit.value.field == "components"
+        message = digest("step")
+        state = sign_step(line.design, None, 1, origin(line.design, SUBJECT, components), message, secret("station 1"))
+        for check, shown in ((verify_state, state), (verify_aggregate, state.aggregate)):
+            with pytest.raises(RouteRefused) as refused:
+                check(line.design, SUBJECT, [message], shown, components)
+            assert refused.value.reason is Break.ORIGIN
 
 
 def test_an_assembly_is_proven_with_its_components():

@@ -122,6 +122,27 @@ def test_what_is_neither_json_nor_cbor_is_refused(data):
         read_trace(data)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\xc4\x82\x1b\x7f" + b"\xff" * 7 + b"\1",  # a decimal with an exponent of 63 bits
+        b"\xc5\x82\x1b\x7f" + b"\xff" * 7 + b"\1",
+        b"\xd8\x04\x82\x61a\x61b",
+        b"\xd8\x05\x82\x61a\x61b",
+        b"\xd8\x23\x80",  # a list as a regular expression
+        b"\xd8\x64\xfb\x7f\xf0" + bytes(6),  # infinitely many days
+        b"\xd8\x1c\x81\xd8\x1d\x00",  # a list that is in itself
+        b"\xf9\x7e\x00",
+        b"\x9f\xff",
+    ],
+    ids=range(9),
+)
+def test_cbor_that_no_file_of_ours_has_is_refused(value):
+    for read in (read_trace, read_design):
+        with pytest.raises(InvalidStateFile, match="neither JSON nor CBOR"):
+            read(b"\xa1\x61a" + value)
+
+
 def test_another_writing_of_the_same_file_is_refused(line, trace):
     for read, data in ((read_trace, trace_to_json(trace)), (read_design, design_to_json(line.design))):
         document = json.loads(data)
