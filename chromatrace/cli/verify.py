@@ -132,24 +132,23 @@ def verify_all(workspace: Workspace, channel: str, organisation: int | None, qui
     """Computes every anchored root of a channel anew from the spool; raises `IntegrityError` where one differs."""
     from chromatrace.chain.anchored import anchors_of, channel_named
     from chromatrace.merkle.entry import encode_fields
-    from chromatrace.merkle.log import MerkleLog
-    from chromatrace.merkle.proofs import leaf_hash
+    from chromatrace.merkle.proofs import leaf_hash, roots
 
     owner = channel_named(workspace.reader, channel, organisation)
     anchors = anchors_of(workspace.reader, owner)
     total = workspace.spool.size(channel)
-    with progress(f"hashing {channel}", total=total, hidden=quiet) as show, MerkleLog() as log:
-        hashes = (leaf_hash(entry) for entry in encode_fields(workspace.spool.fields(channel)))
-        log.append_hashes(_counted(hashes, show))
-        within = [anchor for anchor in anchors if anchor.size <= total]
-        for anchor in within:
-            if log.root(anchor.size) != anchor.root:
+    within = [anchor for anchor in anchors if anchor.size <= total]
+    covered = max((anchor.size for anchor in within), default=0)
+    with progress(f"hashing {channel}", total=covered, hidden=quiet) as show:
+        hashes = (leaf_hash(entry) for entry in encode_fields(workspace.spool.fields(channel, 0, covered)))
+        found = roots(_counted(hashes, show), (anchor.size for anchor in within))
+        for anchor, rebuilt in zip(within, found, strict=True):
+            if rebuilt != anchor.root:
                 raise IntegrityError(
                     f"the first {anchor.size} readings of {channel!r} in the spool are not those anchored in block "
                     f"{anchor.block_number}",
                     field="channel",
                 )
-    covered = max((anchor.size for anchor in within), default=0)
     return {
         "verified": covered == total and bool(total),
         "channel": channel,

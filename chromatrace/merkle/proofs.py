@@ -8,8 +8,9 @@ the lowest first. What makes proofs works on anything that knows the hash of a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import islice
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.merkle.errors import ProofRefused
@@ -40,14 +41,35 @@ def split(size: int) -> int:
 def root(leaf_hashes: Iterable[bytes]) -> bytes:
     """The root over `leaf_hashes`, taken one by one: memory grows with the logarithm of their number."""
     subtrees: list[bytes] = []
-    size = 0
+    _append(subtrees, 0, leaf_hashes)
+    return fold(subtrees)
+
+
+def roots(leaf_hashes: Iterable[bytes], sizes: Iterable[int]) -> Iterator[bytes]:
+    """The root over the first n of `leaf_hashes`, for each n of rising `sizes`; in as little memory as `root`.
+
+    Raises `InvalidInput` where there are fewer, or a size is below the one before.
+    """
+    subtrees: list[bytes] = []
+    size, hashes = 0, iter(leaf_hashes)
+    for wanted in sizes:
+        if wanted < size:
+            raise InvalidInput(f"{wanted} comes after {size}", field="sizes")
+        size = _append(subtrees, size, islice(hashes, wanted - size))
+        if size != wanted:
+            raise InvalidInput(f"there are {size} leaves, not {wanted}", field="leaf_hashes")
+        yield fold(subtrees)
+
+
+def _append(subtrees: list[bytes], size: int, leaf_hashes: Iterable[bytes]) -> int:
+    """Adds leaves to a tree of `size` leaves, kept as its complete subtrees; how many it has then."""
     for node in leaf_hashes:
         rest, size = size, size + 1
         while rest & 1:
             node = node_hash(subtrees.pop(), node)
             rest >>= 1
         subtrees.append(node)
-    return fold(subtrees)
+    return size
 
 
 def fold(subtrees: list[bytes]) -> bytes:

@@ -17,6 +17,7 @@ from chromatrace.merkle.log import (
     verify_consistency,
     verify_inclusion,
 )
+from chromatrace.merkle.proofs import roots
 
 ENTRIES = [f"entry {number}".encode() for number in range(70)]
 LEAVES = [leaf_hash(entry) for entry in ENTRIES]
@@ -40,6 +41,21 @@ def test_every_proof_of_small_trees(size):
         proof = consistency_proof(leaves, old_size)
         assert proof == reference_consistency(old_size, entries)
         verify_consistency(old_size, size, proof, root(leaves[:old_size]), head)
+
+
+def test_roots_of_a_growing_tree_in_one_pass():
+    sizes = [0, 1, 2, 2, 7, 8, 33, 64, 70]
+    assert list(roots(LEAVES, sizes)) == [reference_root(ENTRIES[:size]) for size in sizes]
+    taken = iter(LEAVES)
+    assert list(roots(taken, [5, 9])) == [root(LEAVES[:5]), root(LEAVES[:9])]
+    assert next(taken) == LEAVES[9]
+
+
+@pytest.mark.parametrize(("sizes", "field"), [([3, 2], "sizes"), ([3, 71], "leaf_hashes")])
+def test_roots_of_sizes_that_do_not_rise_or_are_not_there_are_refused(sizes, field):
+    with pytest.raises(InvalidInput) as refusal:
+        list(roots(LEAVES, sizes))
+    assert refusal.value.field == field
 
 
 @given(st.data())
