@@ -81,7 +81,13 @@ def world():
 @pytest.fixture(autouse=True)
 def _isolation(world):
     snapshot = world.rpc.call("evm_snapshot")
+    (project,) = brownie.project.get_loaded_projects()
+    known = [(container, len(container)) for container in project]
     yield
     world.rpc.call("evm_revert", snapshot)
-    # Brownie waits for the nonce to pass that of the last transaction it knows of.
+    # Brownie waits for the nonce to pass that of the last transaction it knows of, and takes what another test deploys
+    # at the same nonce for what it knows at that address.
     brownie.history.clear()
+    for container, many in known:
+        for contract in container[many:]:
+            container.remove(contract)
