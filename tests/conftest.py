@@ -150,10 +150,12 @@ def ganache_deployment(ganache, tmp_path_factory):
 @pytest.fixture
 def isolated(anvil, deployment):
     """The deployed chain; whatever the test does to it is undone."""
+    from undoing import undo
+
     rpc = anvil.rpc()
     mark = rpc.call("evm_snapshot")
     yield anvil
-    rpc.call("evm_revert", mark)
+    undo(rpc, mark)
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT))
-
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 # Nobody else is given this port while it is bound here; Anvil, which binds as servers do, may listen on it.
 _port = socket.socket()
@@ -80,11 +79,13 @@ def world():
 
 @pytest.fixture(autouse=True)
 def _isolation(world):
+    from undoing import undo
+
     snapshot = world.rpc.call("evm_snapshot")
     (project,) = brownie.project.get_loaded_projects()
     known = [(container, len(container)) for container in project]
     yield
-    world.rpc.call("evm_revert", snapshot)
+    undo(world.rpc, snapshot)
     # Brownie waits for the nonce to pass that of the last transaction it knows of, and takes what another test deploys
     # at the same nonce for what it knows at that address.
     brownie.history.clear()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from panel import COMMITTED, DECIDED, DRAWN, LAPSED, NONE, REQUESTED, REVEALED, SEATED, STALLED, Panel
 from refusals import refusal
+from undoing import undo
 from world import advance_to
 
 from chromatrace.crypto.sealed_answer import desk_id
@@ -37,7 +38,7 @@ class Rounds(RuleBasedStateMachine):
         super().__init__()
         self.panel, self.world = panel, panel.world
         if Rounds.mark:
-            self.world.rpc.call("evm_revert", Rounds.mark)
+            undo(self.world.rpc, Rounds.mark)
         Rounds.mark = self.world.rpc.call("evm_snapshot")
         self.standings = {number: Standing() for number in range(1, SIZE + 1)}
         self.subject = 0

@@ -16,6 +16,7 @@ from panel import (
     key_of,
 )
 from refusals import Refused, refusal
+from undoing import undo
 
 from chromatrace.domain.rights import Role
 from chromatrace.quality.log_odds import margin
@@ -242,7 +243,7 @@ def test_every_inspector_is_drawn_about_equally_often(panel, world):
         snapshot = world.rpc.call("evm_snapshot")
         for other in panel.draw(panel.open(subject=keccak(number)))[1:]:
             drawn[other] += 1
-        world.rpc.call("evm_revert", snapshot)
+        undo(world.rpc, snapshot)
     assert sum(drawn.values()) == 120
     assert 5 <= min(drawn.values()) <= max(drawn.values()) <= 55, drawn
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from undoing import undo
 
 from chromatrace.chain import commands
 from chromatrace.chain.delivery import DeliveryPolicy
@@ -179,7 +180,7 @@ def test_a_chain_that_forgot_final_calls_is_refused(plant, chain_on, anvil, tmp_
     chain.submit(commands.open_channel("line-1"))
     chain.resume()
     assert chain.outbox.counts()[CallState.FINAL] == 1
-    chain.rpc.call("evm_revert", mark)
+    undo(chain.rpc, mark)
     with pytest.raises(ChainWentBack) as refusal:
         chain.submit(commands.open_channel("line-2"))
     assert refusal.value.field == "outbox"

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from undoing import undo
 
 from chromatrace.chain.devnode import DevNode
 from chromatrace.chain.manifest import Manifest
@@ -44,7 +45,7 @@ def _as_before(request):
     mark, known = world.rpc.call("evm_snapshot"), world.memory()
     yield
     assert int(world.rpc.call("eth_blockNumber"), 16) >= height, "rolled back to before the test: Anvil has no way back"
-    assert world.rpc.call("evm_revert", mark)
+    assert undo(world.rpc, mark)
     world.remember(known)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from undoing import undo
 
 from chromatrace.chain.rpc import RpcClient
 from chromatrace.index import Follower
@@ -53,7 +54,7 @@ def test_a_reverted_snapshot_and_another_life(yard, index, follower, rebuilt_dig
     mark = yard.rpc.call("evm_snapshot")
     yard.live(25)
     follower.sync()
-    assert yard.rpc.call("evm_revert", mark)
+    assert undo(yard.rpc, mark)
     yard.live(40)
     assert follower.sync().undone_blocks > 0
     assert index.digest() == rebuilt_digest()
@@ -80,7 +81,7 @@ def test_back_to_the_deployment(yard, index, follower, rebuilt_digest):
     first = yard.manifest.block
     for row in index.events(limit=1):
         assert row.block_number >= first
-    assert yard.rpc.call("evm_revert", mark)
+    assert undo(yard.rpc, mark)
     follower.sync()
     assert index.digest() == rebuilt_digest()
 

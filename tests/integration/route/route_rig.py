@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from route_line import PLANT, Claim, Line, station
+from undoing import undo
 
 from chromatrace.chain import commands
 from chromatrace.chain.abi import contract, decode_revert
@@ -92,4 +93,4 @@ def consortium_on(node, manifest, folder):
         assert receipt.event("OrganisationRegistered").args["organisation"] == PLANT
         chain.submit(commands.appoint_operator(chain.sender, PLANT, roles))
         yield chain
-    rpc.call("evm_revert", mark)
+    undo(rpc, mark)
