@@ -150,12 +150,10 @@ def ganache_deployment(ganache, tmp_path_factory):
 @pytest.fixture
 def isolated(anvil, deployment):
     """The deployed chain; whatever the test does to it is undone."""
-    from undoing import undo
+    from undoing import undone
 
-    rpc = anvil.rpc()
-    mark = rpc.call("evm_snapshot")
-    yield anvil
-    undo(rpc, mark)
+    with undone(anvil.rpc()):
+        yield anvil
 
 
 @pytest.fixture

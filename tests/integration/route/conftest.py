@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 from route_rig import Rig, consortium_on
+from undoing import undone
 
 from chromatrace.cli.workspace import Workspace
 from chromatrace.config import Settings
@@ -14,7 +15,7 @@ from chromatrace.domain.errors import ChromaTraceError
 
 @pytest.fixture(scope="module")
 def rig(anvil, deployment, tmp_path_factory):
-    with consortium_on(anvil, deployment, tmp_path_factory.mktemp("route")) as chain:
+    with undone(anvil.rpc()), consortium_on(anvil, deployment, tmp_path_factory.mktemp("route")) as chain:
         yield Rig(chain, Verifier(deployment.chain_id, deployment.address("RouteVerifier")))
 
 
