@@ -6,6 +6,7 @@ process of its own, with its own environment, files and signals; only the second
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
@@ -83,9 +84,10 @@ class Offspring:
         return self.returncode
 
     def send_signal(self, number):
-        """A signal, unless it has ended."""
+        """A signal, unless it has ended; its end may be waiting to be told."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self):
         self.send_signal(signal.SIGKILL)
