@@ -20,12 +20,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eth_abi import encode as abi_encode
+from eth_abi.abi import encode as abi_encode
 
 from bench.figure import Figure
 from chromatrace.chain import commands
 from chromatrace.chain.abi import ContractAbi
-from chromatrace.chain.client import Chain
+from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.codec import tuple_codec
 from chromatrace.chain.devnode import DevNode
 from chromatrace.chain.manifest import Manifest
@@ -89,7 +89,7 @@ class Rival:
 
     def _deploy(self, name: str, *args: str) -> tuple[str, ContractAbi]:
         artifact = json.loads((ARTIFACTS / f"{name}.sol" / f"{name}.json").read_text(encoding="utf-8"))
-        inputs = next((entry["inputs"] for entry in artifact["abi"] if entry["type"] == "constructor"), [])
+        inputs: list[Any] = next((entry["inputs"] for entry in artifact["abi"] if entry["type"] == "constructor"), [])
         code = artifact["bytecode"] + tuple_codec(inputs, top=True).encode(args).hex()
         receipt = self._send({"data": code})
         return receipt["contractAddress"], ContractAbi(name, artifact["abi"])
@@ -151,7 +151,7 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
         return [*_registering(chain, rival), _inspecting(chain, rival), _anchoring(chain, rival)]
 
 
-def _gas(chain: Chain, call: commands.Call) -> int:
+def _gas(chain: Chain, call: Call) -> int:
     gas = chain.submit(call).gas_used
     assert gas is not None
     return gas

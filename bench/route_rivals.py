@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +48,20 @@ class PyEcc:
     """The same with py_ecc: one run each, it is slow enough."""
 
     def __init__(self) -> None:
-        from py_ecc.bls.hash_to_curve import hash_to_G1
-        from py_ecc.optimized_bls12_381 import FQ12, G2, add, final_exponentiate, multiply, neg, pairing
-
-        self._hash = lambda message: hash_to_G1(message, SIGNATURE_TAG, sha256)
-        self._add, self._multiply, self._neg, self._g2 = add, multiply, neg, G2
-        self._pairing, self._final, self._one = pairing, final_exponentiate, FQ12.one()
+        hashing: Any = import_module("py_ecc.bls.hash_to_curve")
+        self._curve: Any = import_module("py_ecc.optimized_bls12_381")
+        self._hash: Callable[[bytes], Any] = lambda message: hashing.hash_to_G1(message, SIGNATURE_TAG, sha256)
         self._secrets = [int.from_bytes(digest(f"key {n}"), "big") % ORDER for n in range(max(PY_ECC_STATIONS))]
-        self._keys = [multiply(G2, secret) for secret in self._secrets]
+        self._keys = [self._curve.multiply(self._curve.G2, secret) for secret in self._secrets]
 
     def sign_ms(self) -> float:
         """Check of the signature before, signature, sum."""
-        previous = self._multiply(self._hash(digest("0")), self._secrets[0])
+        previous = self._curve.multiply(self._hash(digest("0")), self._secrets[0])
 
         def work() -> None:
             if not self._holds([(digest("0"), self._keys[0])], previous):
                 raise RuntimeError("py_ecc refuses its own signature")
-            self._add(previous, self._multiply(self._hash(digest("1")), self._secrets[1]))
+            self._curve.add(previous, self._curve.multiply(self._hash(digest("1")), self._secrets[1]))
 
         return self._once_ms(work)
 
@@ -72,8 +70,8 @@ class PyEcc:
         aggregate = None
         signed = [(digest(str(n)), self._keys[n]) for n in range(steps)]
         for (message, _), secret in zip(signed, self._secrets, strict=False):
-            single = self._multiply(self._hash(message), secret)
-            aggregate = single if aggregate is None else self._add(aggregate, single)
+            single = self._curve.multiply(self._hash(message), secret)
+            aggregate = single if aggregate is None else self._curve.add(aggregate, single)
 
         def work() -> None:
             if not self._holds(signed, aggregate):
@@ -82,10 +80,10 @@ class PyEcc:
         return self._once_ms(work)
 
     def _holds(self, signed: Sequence[tuple[bytes, Any]], aggregate: Any) -> bool:
-        product = self._pairing(self._neg(self._g2), aggregate, final_exponentiate=False)
+        product = self._curve.pairing(self._curve.neg(self._curve.G2), aggregate, final_exponentiate=False)
         for message, key in signed:
-            product *= self._pairing(key, self._hash(message), final_exponentiate=False)
-        return bool(self._final(product) == self._one)
+            product *= self._curve.pairing(key, self._hash(message), final_exponentiate=False)
+        return bool(self._curve.final_exponentiate(product) == self._curve.FQ12.one())
 
     @staticmethod
     def _once_ms(work: Callable[[], object]) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -37,7 +38,7 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
     for round_ in range(ROUNDS):
         progress(f"round {round_ + 1} of {ROUNDS}: {RUNS} runs of each scenario, and of the rival")
         for number, setup in setups.items():
-            best_s[number] = min(best_s[number], _cpu_s(lambda seed, setup=setup: simulate(setup, seed)))
+            best_s[number] = min(best_s[number], _cpu_s(partial(simulate, setup)))
         rival_s = min(rival_s, _cpu_s(lambda seed: plain_model(floor, seed)))
     mean_s = sum(best_s.values()) / len(best_s)
     slowest = max(best_s, key=lambda number: best_s[number])

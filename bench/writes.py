@@ -11,15 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from eth_account import Account
 from web3 import Web3
+from web3.types import Nonce, TxParams, Wei
 
 from bench.figure import Figure
 from bench.gas import GTIN, deployed_chain, registration
 from chromatrace.chain import commands
 from chromatrace.chain.abi import FOLDER
-from chromatrace.chain.client import Chain, Receipt
+from chromatrace.chain.client import Call, Chain, Receipt
 from chromatrace.chain.devnode import MNEMONIC
 
 _BLOCK_TIME_S = 0.25
@@ -56,18 +58,18 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
     ]
 
 
-def _alone(name: str, count: int) -> list[commands.Call]:
+def _alone(name: str, count: int) -> list[Call]:
     lots = [registration(f"{name}-{number}") for number in range(count)]
     return [replace(commands.register_batch(lot), gas=_GAS) for lot in lots]
 
 
-def _together(name: str) -> list[commands.Call]:
+def _together(name: str) -> list[Call]:
     lots = [registration(f"{name}-{number}") for number in range(_BULK)]
     calls = (commands.register_batches(lots[start : start + _PER_CALL]) for start in range(0, _BULK, _PER_CALL))
     return [replace(call, gas=_BULK_GAS) for call in calls]
 
 
-def _timed(chain: Chain, calls: list[commands.Call], registrations: int, *, check: bool = True) -> float:
+def _timed(chain: Chain, calls: list[Call], registrations: int, *, check: bool = True) -> float:
     start = time.perf_counter()
     outcomes = chain.send_many(calls, check=check)
     seconds = time.perf_counter() - start
@@ -82,15 +84,17 @@ def _web3_loop(chain: Chain, name: str) -> float:
     Account.enable_unaudited_hdwallet_features()
     account = Account.from_mnemonic(MNEMONIC)
     abi = (FOLDER / "BatchRegistry.json").read_text(encoding="utf-8")
-    registry = web3.eth.contract(address=chain.manifest.address("BatchRegistry"), abi=abi)
+    registry = web3.eth.contract(Web3.to_checksum_address(chain.manifest.address("BatchRegistry")), abi=abi)
     nonce = web3.eth.get_transaction_count(account.address)
-    fees = {"maxFeePerGas": 20 * 10**9, "maxPriorityFeePerGas": 10**9, "gas": _GAS, "chainId": chain.manifest.chain_id}
+    fees: TxParams = {"maxFeePerGas": Wei(20 * 10**9), "maxPriorityFeePerGas": Wei(10**9), "gas": _GAS}
     start = time.perf_counter()
     sent = []
     for number in range(_RIVAL):
         lot = registration(f"{name}-{number}")
-        values = (int(GTIN), str(lot.batch.lot), lot.quantity, lot.serial_root, lot.content_digest, lot.route, [])
-        transaction = registry.functions.register(values).build_transaction({**fees, "nonce": nonce + number})
+        key, nothing = (int(GTIN), str(lot.batch.lot)), list[Any]()
+        values = (*key, lot.quantity, lot.serial_root, lot.content_digest, lot.route, nothing)
+        numbered: TxParams = {**fees, "chainId": chain.manifest.chain_id, "nonce": Nonce(nonce + number)}
+        transaction = registry.functions.register(values).build_transaction(numbered)
         signed = account.sign_transaction(transaction)
         sent.append(web3.eth.send_raw_transaction(signed.raw_transaction))
     for tx_hash in sent:
