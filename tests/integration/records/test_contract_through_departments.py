@@ -6,124 +6,27 @@ import json
 import subprocess
 import sys
 import time
-import warnings
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from contract_order import CONTRACT, story
+from department_shop import (
+    ADMINISTRATOR,
+    DESIGN,
+    PROCESSING,
+    PRODUCTION,
+    QUALITY,
+    RIVAL,
+    SALES,
+    STRANGER,
+    SUPERVISOR,
+    address,
+)
 
 from chromatrace.chain.client import Chain
-from chromatrace.chain.devnode import DevNode
 from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
-from chromatrace.cli import main
-from chromatrace.domain.identifiers import check_digit
-from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, record_id, subject_id
+from chromatrace.domain.ledger_entries import record_id
 from chromatrace.index import Follower, Index
-from chromatrace.plant import example_plant
-from chromatrace.records.catalogue import Catalogue
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
-
-from contract_order import CONTRACT, story
-
-GLN, OTHER_GLN = (body + check_digit(body) for body in ("952123400000", "952123400001"))
-REGISTRAR, ADMINISTRATOR = 0, 1
-SALES, DESIGN, PRODUCTION, PROCESSING, ASSEMBLY, QUALITY = range(2, 8)
-SUPERVISOR, STRANGER, RIVAL = 8, 9, 10
-CATALOGUE = Catalogue(example_plant("engineer-to-order").record_kinds)
-DEPARTMENTS = dict(zip(CATALOGUE.departments, (SALES, DESIGN, PRODUCTION, PROCESSING, ASSEMBLY, QUALITY), strict=True))
-
-
-class Shop:
-    """A deployment with the six departments, each with one operator and its reading key in the one data folder."""
-
-    def __init__(self, node, manifest, folder):
-        self.node, self.manifest, self.folder = node, manifest, folder
-
-    def run(self, account, *words, status=0):
-        """Runs the command as a dev account, and gives what it printed."""
-        options = ["--rpc-url", self.node.url, "--manifest", str(self.manifest), "--data", str(self.folder / "data")]
-        signer = [] if account is None else ["--dev-account", str(account)]
-        arguments = [*options, *signer, *map(str, words), "--json"]
-        before, sys.argv = sys.argv, ["chromatrace", *arguments]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DevKeyWarning)
-                answer = CliRunner().invoke(main, arguments)
-        finally:
-            sys.argv = before
-        assert answer.exit_code == status, answer.output
-        return json.loads(answer.stdout)
-
-    def refused(self, account, *words):
-        """The refusal: its name and field."""
-        said = self.run(account, *words, status=1)
-        return said["error"], said.get("field")
-
-    def write(self, value):
-        """A file with a document."""
-        path = self.folder / "document.json"
-        path.write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode())
-        return path
-
-    def add(self, account, value, *words):
-        return self.run(account, "record", "add", self.write(value), *words)
-
-    def stored(self):
-        """Every file of the content store."""
-        return {path for path in (self.folder / "data" / "vault").rglob("*") if path.is_file() and path.name != ".lock"}
-
-    def blocks(self):
-        return int(self.node.rpc().call("eth_blockNumber"), 16)
-
-
-def dev(account):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DevKeyWarning)
-        return dev_signer(account, 31337)
-
-
-def address(account):
-    return dev(account).address
-
-
-@pytest.fixture(scope="module")
-def shop(deploy, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("records")
-    with DevNode("anvil") as node:
-        made = Shop(node, deploy(node, folder), folder)
-        roles = "admin,gateway,supervisor"
-        for gln, name in ((GLN, "Example Gears"), (OTHER_GLN, "Example Rival")):
-            made.run(REGISTRAR, "org", "register", gln, name, "--kind", "manufacturer", "--roles", roles)
-        made.run(REGISTRAR, "org", "appoint", address(ADMINISTRATOR), GLN, "--roles", "admin")
-        made.run(REGISTRAR, "org", "appoint", address(SUPERVISOR), GLN, "--roles", "supervisor")
-        made.run(REGISTRAR, "org", "appoint", address(RIVAL), OTHER_GLN, "--roles", roles)
-        opened = made.run(ADMINISTRATOR, "record", "open")
-        assert list(opened["departments"]) == list(DEPARTMENTS)
-        for department, account in DEPARTMENTS.items():
-            made.run(REGISTRAR, "org", "appoint", address(account), GLN, "--roles", "gateway")
-            made.run(ADMINISTRATOR, "record", "member", department, address(account))
-            made.run(account, "record", "key", department)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def done(shop):
-    """The transactions of the contract and both its products, in the order of the departments."""
-    drawing = shop.folder / "drawing.step"
-    drawing.write_bytes(b"ISO-10303-21;" * 50_000)
-    transactions = [shop.add(SALES, CONTRACT)["tx"]]
-    for product in ("P-1", "P-2"):
-        for value in story(product):
-            department = (
-                Catalogue(example_plant("engineer-to-order").record_kinds).by_schema(value["schema"]).department
-            )
-            words = ["--attach", f"drawing_file={drawing}"] if "drawing_file" in value else []
-            transactions.append(shop.add(DEPARTMENTS[department], value, *words)["tx"])
-    return transactions
 
 
 def test_a_supervisor_traces_the_product_across_all_departments(shop, done):
@@ -366,59 +269,3 @@ def test_other_lines_record_by_configuration_alone(shop, done, plant, administra
     assert [one["schema"] for one in found] == [value["schema"] for value in records]
     again = shop.run(writer, "record", "add", shop.write(records[0]), *which, status=1)
     assert again["error"] == "RecordExists"
-
-
-def guess(shop, account, department, kind, key, product):
-    """Appends a record of that kind and key to a department, as anybody may with a department of its own."""
-    chain = Chain(
-        shop.node.rpc(), Manifest.load(shop.manifest), Outbox(shop.folder / f"guess-{account}.db"), dev(account)
-    )
-    entry = LedgerEntry(record_id(kind.id, key), subject_id(product), None, b"\x77" * 32)
-    return chain.send("ProcessLedger", "appendRecords", department, kind_hash(kind.schema), entry.to_bytes()).tx
-
-
-def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
-    """A rival, who lets our people read it, and a colleague in a department of ours were there first."""
-    order, key = CATALOGUE.newest("sales.contract-order"), "C-guessed"
-    rivals = shop.run(RIVAL, "record", "open", "Sales")["departments"]["Sales"]
-    shop.run(RIVAL, "record", "member", "Sales", address(RIVAL))
-    shop.run(RIVAL, "record", "member", "Sales", address(SALES), "--rights", "read")
-    shop.run(RIVAL, "record", "member", "Sales", address(DESIGN), "--rights", "read")
-    theirs = guess(shop, RIVAL, bytes.fromhex(rivals[2:]), order, key, "P-g")
-    index = Index("sqlite://")
-    Follower(index, shop.node.rpc(), Manifest.load(shop.manifest)).sync()
-    colleagues = next(one.id for one in index.departments(1) if one.name == "Product design")
-    guess(shop, DESIGN, colleagues, order, key, "P-g")
-    drawing = shop.folder / "drawing.step"
-    drawn = story("P-g")[0] | {"drawing_id": "D-g", "contract_id": key}
-    attached = ["--attach", f"drawing_file={drawing}"]
-    early = shop.run(DESIGN, "record", "add", shop.write(drawn), *attached, status=1)
-    assert (early["error"], early["field"]) == ("UnknownPreceding", "/contract_id"), "it is not our contract"
-
-    ours = shop.add(SALES, CONTRACT | {"contract_id": key, "products": [{"product_id": "P-g", "quantity": 1}]})["tx"]
-    shown = shop.run(SALES, "record", "show", order.id, key)
-    assert (shown["entry"]["appended"]["tx_hash"], shown["repeats"]) == (ours, [])
-    table = shop.folder / "guessed.jsonl"
-    table.write_text(json.dumps(CONTRACT | {"contract_id": key}))
-    again = shop.run(SALES, "record", "import", table, "--kind", order.id, status=1)
-    assert [one["error"] for one in again["refusals"]] == ["RecordExists"]
-    shop.add(DESIGN, drawn, *attached)
-    assert shop.run(SALES, "order", key)["ordered_at"] == shown["entry"]["appended"]["block_time"]
-    (product,) = shop.run(SUPERVISOR, "order", key)["products"]
-    assert product["steps"][0]["records"] == 1
-    assert shop.refused(SALES, "record", "show", order.id, key, "--organisation", "2") == ("ContentNotFound", "digest")
-    assert shop.refused(SALES, "order", key, "--organisation", "3") == ("NotFound", "contract")
-    listed = shop.run(SALES, "record", "list", "P-g")["records"]
-    assert [(one["organisation"], one["entry"]["appended"]["tx_hash"]) for one in listed] == [(2, theirs), (1, ours)]
-
-
-def test_an_entry_with_the_document_of_another_record_is_not_shown_as_that_one(shop, done):
-    kind = CATALOGUE.newest("sales.contract-order")
-    known = shop.run(SALES, "record", "show", kind.id, "C-2026-001")["entry"]
-    chain = Chain(shop.node.rpc(), Manifest.load(shop.manifest), Outbox(shop.folder / "swap.db"), dev(SALES))
-    entry = LedgerEntry(record_id(kind.id, "C-swapped"), subject_id("P-s"), None, bytes.fromhex(known["digest"][2:]))
-    department = bytes.fromhex(known["department"][2:])
-    chain.send("ProcessLedger", "appendRecords", department, kind_hash(kind.schema), entry.to_bytes())
-    assert shop.refused(SALES, "record", "show", kind.id, "C-swapped") == ("RecordMismatched", "digest")
-    (listed,) = shop.run(SALES, "record", "list", "P-s")["records"]
-    assert listed["key"] is None

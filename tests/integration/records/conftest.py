@@ -1,0 +1,31 @@
+"""The shop with its departments, and one contract that has gone through them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from chromatrace.chain.devnode import DevNode
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "unit" / "records")]
+
+
+@pytest.fixture(scope="module")
+def shop(deploy, tmp_path_factory):
+    from department_shop import Shop, appoint
+
+    folder = tmp_path_factory.mktemp("records")
+    with DevNode("anvil") as node:
+        made = Shop(node, deploy(node, folder), folder)
+        appoint(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def done(shop):
+    """The transactions of the contract and both its products, in the order of the departments."""
+    from department_shop import through_the_departments
+
+    return through_the_departments(shop)
