@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from chromatrace import __version__
+from chromatrace.cli.interrupts import cut_short
 from chromatrace.cli.output import report_errors
 from chromatrace.cli.workspace import Workspace
 from chromatrace.config import Settings
@@ -61,6 +62,10 @@ class LazyGroup(click.Group):
             if any("\ud800" <= one <= "\udfff" for one in text):
                 raise click.UsageError(f"{text!r} is not UTF-8, which all names, texts and paths have to be.", ctx)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with cut_short():
+            return super().invoke(ctx)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         with report_errors():
@@ -137,7 +142,8 @@ def main(ctx: click.Context, /, **options: Any) -> None:
     electrochromic panes and serves the portal where their QR codes can be scanned.
 
     Options of the connection stand before the command: `chromatrace --rpc-url URL batch show …`. Every command that
-    prints facts takes `--json`. Exit status: 0 done, 1 refused or a check failed, 2 wrong usage.
+    prints facts takes `--json`. Exit status: 0 done, 1 refused or a check failed, 2 wrong usage, 130 cut short
+    by Ctrl-C. What serves until Ctrl-C (`up`, `portal serve`, `--watch` …) ends with 0 then.
     """
     ctx.obj = ctx.with_resource(Workspace(Settings(**options)))
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 import click
 
+from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, err, json_option
 from chromatrace.cli.workspace import Workspace
@@ -33,9 +31,7 @@ def anchor(
 
     anchorer = workspace.anchorer(every_count=every_count, every_s=every_s)
     if watch:
-        stop = threading.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: stop.set())
+        stop = told_to_end()
         err.print("anchoring; Ctrl-C ends it")
         anchorer.run(stop)
         return

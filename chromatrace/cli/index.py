@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 import click
 
+from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import emit, err, json_option, moment, progress
 from chromatrace.cli.workspace import Workspace
 
@@ -33,9 +31,7 @@ def sync(workspace: Workspace, confirmations: int, finalized: bool, watch: bool,
         done = follower.sync()
     emit(as_json, {"indexed_block": done.indexed_block, "chain_head": done.chain_head, "events": done.events})
     if watch:
-        stop = threading.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: stop.set())
+        stop = told_to_end()
         err.print("following; Ctrl-C ends it")
         follower.run(stop)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from pathlib import Path
 
 import click
 
+from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import ask_password, emit, json_option, progress, tell
 from chromatrace.cli.workspace import Workspace
@@ -158,9 +157,7 @@ def opcua(
     )
     # Its library reports a lost connection by tracebacks, again and again; the gateway says what is the matter.
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+    stop = told_to_end()
     with (
         BackgroundGateway(settings, workspace.spool) as gateway,
         progress(f"subscribed to {url}", hidden=as_json) as show,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import plant_option
 from chromatrace.cli.output import ask_password, emit, err, json_option
 from chromatrace.cli.workspace import Workspace
@@ -66,8 +66,9 @@ def serve(
         links_to(workspace, host, port) as local,
         serving(local, host, port, production=production, threads=threads, **recorded),
     ):
+        ended = told_to_end()
         err.print(f"portal at {url_at(host, port)}; Ctrl-C ends it", highlight=False)
-        until_interrupted()
+        ended.wait()
 
 
 @portal.command("add-account")
@@ -193,14 +194,6 @@ def serving(
         server.close()
         for thread in beside:
             thread.join(timeout=10)
-
-
-def until_interrupted() -> None:
-    """Returns at Ctrl-C or a request to end."""
-    ended = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: ended.set())
-    ended.wait()
 
 
 def links_to(workspace: Workspace, host: str, port: int) -> Workspace:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import err
 from chromatrace.cli.workspace import Workspace
 
@@ -30,7 +31,7 @@ def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     Anvil writes its chain when it ends: at Ctrl-C, and on Linux also when `up` is killed. If Anvil itself is killed, or
     the machine stops, what came since the start is lost; the index follows the shorter chain.
     """
-    from chromatrace.cli.portal import held_port, links_to, serving, until_interrupted, url_at
+    from chromatrace.cli.portal import held_port, links_to, serving, url_at
 
     with (
         held_port(host, port) as port,
@@ -38,9 +39,10 @@ def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
         local_chain(here, chain_port, workspace.data / "chain.json") as local,
         serving(local, host, port),
     ):
+        ended = told_to_end()
         err.print(f"chain  {local.settings.rpc_url}", highlight=False)
         err.print(f"portal {url_at(host, port)}   Ctrl-C ends both", highlight=False)
-        until_interrupted()
+        ended.wait()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import emit, err, json_option, tell
 from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict
@@ -66,16 +67,15 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
     Everything lies in the folder `demo` of the data folder, which is emptied at each start. Exit status 0 where every
     check held.
     """
-    from chromatrace.cli.portal import until_interrupted
-
     clock = _Clock()
     with ExitStack() as stack:
         local = _local(workspace, stack, clock, 0 if once else port, host)
         made = _make(local, stack, clock, tamper)
         emit(as_json, made | {"seconds": clock.seconds}, lambda: _tell(made))
         if not once:
+            ended = told_to_end()
             err.print(f"\nportal {local.settings.base_url}   Ctrl-C ends it", highlight=False)
-            until_interrupted()
+            ended.wait()
     if made["failed"]:
         raise SystemExit(1)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from chromatrace.cli.interrupts import broken_off
 from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32
 from chromatrace.cli.output import emit, json_option, tell
 from chromatrace.cli.workspace import Workspace
@@ -276,7 +277,7 @@ def run(
         adapter = adapters.person()
     if panel is None:
         panel = own
-    with AnswerStore(workspace.data / "answers.db") as answers:
+    with AnswerStore(workspace.data / "answers.db") as answers, broken_off():
         process = InspectorProcess(workspace.chain, workspace.signer, panel, adapter, answers, _tell)
         workspace.chain.resume()
         _tell(f"inspector {process.number} of panel {panel}")

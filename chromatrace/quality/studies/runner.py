@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +18,8 @@ Answer = TypeVar("Answer")
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 _CHUNKS_PER_PROCESS = 24
+_MOST_IN_A_CHUNK = 16
+"""Some kilobytes: a pool that is ended while it writes more than a pipe takes at once may wait for itself for ever."""
 _LEAST_REPETITIONS = 2
 
 
@@ -50,8 +55,10 @@ class Runner:
         processes = min(self.processes or os.cpu_count() or 1, len(tasks))
         if processes == 1:
             return self._collect((work(task) for task in tasks), len(tasks))
-        chunk = max(1, len(tasks) // (processes * _CHUNKS_PER_PROCESS))
-        with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        chunk = min(max(1, len(tasks) // (processes * _CHUNKS_PER_PROCESS)), _MOST_IN_A_CHUNK)
+        with ExitStack() as stack:
+            with _deaf_to_ctrl_c():
+                pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(processes))
             return self._collect(pool.imap(work, tasks, chunk), len(tasks))
 
     def _collect(self, answers: Iterable[Answer], total: int) -> list[Answer]:
@@ -60,3 +67,23 @@ class Runner:
             collected.append(answer)
             self.progress(len(collected), total)
         return collected
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started inside leave Ctrl-C, which a terminal sends to all of them, to their parent for good.
+
+    The parent hears it when all of them have begun.
+    """
+    heard: list[int] = []
+    ours = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number)) if ours else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if ours:
+            signal.signal(signal.SIGINT, before)
+        if heard:
+            signal.raise_signal(signal.SIGINT)

@@ -20,8 +20,8 @@ from chromatrace.index import Follower, Index
 
 
 def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, start, tmp_path):
-    for account, accuracy in zip(ACCOUNTS, ("1", "1", "0"), strict=True):
-        start(account, panel, "--agent", accuracy)
+    given = zip(ACCOUNTS, ("1", "1", "0"), strict=True)
+    inspectors = [start(account, panel, "--agent", accuracy) for account, accuracy in given]
     opened(chain, panel)
     until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
     state, seats = round_of(chain, panel)
@@ -37,6 +37,9 @@ def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, st
         (told,) = index.rounds_about(SUBJECT)
         assert (told.phase, told.state, told.score) == ("decided", 0, 2.0)
         assert [(seat.inspector, seat.capability) for seat in told.dissent] == [(3, 0.09)]
+    for process, number in zip(inspectors, (signal.SIGINT, signal.SIGTERM, signal.SIGINT), strict=True):
+        process.send_signal(number)
+        assert process.wait(60) == 0, "its ordinary end"
 
 
 def test_a_process_killed_between_commit_and_reveal_goes_on(chain, panel, start, tmp_path):
