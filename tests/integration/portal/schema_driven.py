@@ -16,7 +16,8 @@ from pathlib import Path
 
 import httpx
 from argon2 import PasswordHasher
-from served_portal import PASSWORD, ROOT
+from nursery import ROOT
+from served_portal import PASSWORD
 
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "records"))
 

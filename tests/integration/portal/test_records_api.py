@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import re
 import sys
@@ -351,3 +352,8 @@ def test_a_record_that_only_repeated_another_is_told_as_that(shop, consortium):
             assert entry["repeat"] is repeat
         wrong = sales.get("/api/v1/records", params={"transaction": "0xAB"})
         assert (wrong.status_code, wrong.json()["field"]) == (400, "transaction")
+
+
+def test_what_make_api_test_runs_can_be_loaded():
+    """It is not collected here; what it takes from these tests has to be there all the same."""
+    assert importlib.import_module("schema_driven").test_the_portal_keeps_to_its_document
