@@ -28,6 +28,7 @@ from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
 
 from chromatrace.chain.errors import WrongDeployment
 from chromatrace.chain.manifest import Manifest
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from scripts.connection import ROOT, Connection, fail, open_connection, settings
 
@@ -212,9 +213,7 @@ def _verify(connection: Connection, manifest: dict[str, Any]) -> None:
 
 def _write(path: Path, manifest: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".json.new")
-    draft.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
+    deliver(path, [json.dumps(manifest, indent=2).encode(), b"\n"])
 
 
 def manifest_folder(named: Path | None) -> Path:

@@ -12,6 +12,7 @@ import orjson
 from chromatrace.cli.options import batch_argument, naming, parse_batch, parse_input
 from chromatrace.cli.output import emit, json_option, say
 from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.recalling import Recallable, RecallPlan, recall_plan
@@ -277,7 +278,7 @@ def prove(
     made = bundle_of(workspace, key, Serial(serial) if serial else None, signed)
     path = output or Path(f"{key.gtin}-{key.lot}.bundle.json".replace("/", "_"))
     data = made.to_bytes()
-    path.write_bytes(data)
+    deliver(path, [data])
     facts = {
         "file": path,
         "bytes": len(data),

@@ -12,8 +12,9 @@ import click
 import orjson
 
 from chromatrace.cli.options import parse_batch
-from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.output import emit, json_option, tell
 from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -31,14 +32,26 @@ def epcis() -> None:
 @click.argument("batches", nargs=-1, metavar="[GTIN/LOT]...")
 @click.option("--since", help="Events recorded from this time on, RFC 3339.")
 @click.option("--until", help="Events recorded before this time, RFC 3339.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: standard output.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="File to write. Default, and -: standard output.",
+)
+@json_option
 @click.pass_obj
 def export(
-    workspace: Workspace, batches: tuple[str, ...], since: str | None, until: str | None, output: Path | None
+    workspace: Workspace,
+    batches: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    output: Path | None,
+    as_json: bool,
 ) -> None:
     """Write the events of batches, or of a period, as one EPCIS document.
 
-    Without GTIN/LOT: of all batches. Measurements are in it where the evidence lies in the local document store.
+    Without GTIN/LOT: of all batches. Measurements are in it where the evidence lies in the local document store. The
+    document is JSON itself: --json tells of the file that --output names, and changes nothing without one.
     """
     from app.epcis.chain import IndexDirectory
     from chromatrace.exchange.epcis.check import check_document
@@ -56,11 +69,15 @@ def export(
     document = document_of(made, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     check_document(document)
     data = orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
-    if output is None:
+    if output is None or str(output) == "-":
         click.echo(data, nl=False)
         return
-    output.write_bytes(data)
-    click.echo(f"{len(made)} events in {output}", err=True)
+    deliver(output, [data])
+    emit(
+        as_json,
+        {"file": output, "events": len(made), "bytes": len(data)},
+        lambda: tell(f"{len(made)} events in {output}"),
+    )
 
 
 @epcis.command()

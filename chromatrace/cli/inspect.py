@@ -17,6 +17,7 @@ from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.domain import strict_json
 from chromatrace.domain.documents import InspectionEvidence
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
 
@@ -77,7 +78,7 @@ def record(
         fields = zip(signed.__slots__, signed.as_struct(), strict=True)
         inspection = {name: int(value) if isinstance(value, int) else value for name, value in fields}
         packed = {"schema": SIGNED, "inspection": inspection, "signature": signature}
-        output.write_text(dump(packed) + "\n", encoding="utf-8")
+        deliver(output, [dump(packed).encode(), b"\n"])
         emit(as_json, {"signed": output, "inspector": signed.inspector})
         return
     receipt = workspace.chain.send("InspectionLedger", "record", signed.as_struct(), signature)

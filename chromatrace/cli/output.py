@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import errno
 import getpass
 import os
 import sys
@@ -143,7 +144,8 @@ def report_errors() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             raise  # whoever read our output has seen enough: click ends quietly
         where = None if error.filename is None else str(error.filename)
-        hint = "is the disk that it is written to full?" if where is None else "does the folder exist, may you use it?"
+        full = where is None or error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "is the disk that it is written to full?" if full else "does the folder exist, may you use it?"
         _refuse(Unavailable(error.strerror or str(error), field=where, hint=hint))
         raise SystemExit(1) from error
 

@@ -8,6 +8,7 @@ import click
 
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.serials import SerialRange
@@ -47,7 +48,7 @@ def code(
     if not ahead:
         _require_registered(workspace, key)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(made.svg() if output.suffix == ".svg" else made.png())
+    deliver(output, [made.svg() if output.suffix == ".svg" else made.png()])
     emit(as_json, {"uri": uri, "file": output})
 
 
@@ -84,7 +85,7 @@ def labels(
     with progress("drawing labels", total=count, hidden=as_json) as show:
         sheet = label_sheet(workspace.settings.base_url, key, serials, title=title, progress=lambda done, _: show(done))
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(sheet)
+    deliver(output, [sheet])
     emit(as_json, {"labels": count, "file": output, "bytes": len(sheet)})
 
 

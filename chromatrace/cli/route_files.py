@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from chromatrace.domain.durable import write_whole
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import NotFound
 
 if TYPE_CHECKING:
@@ -57,4 +57,4 @@ def _loaded(path: Path, what: str, read: Callable[[bytes], T]) -> T:
 def _save(path: Path, data: bytes) -> None:
     """Whole or not at all: a station that loses power keeps the state before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, [data])
+    deliver(path, [data])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import click
 from chromatrace.cli.options import batch_argument
 from chromatrace.cli.output import emit, err, json_option, say
 from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import ChromaTraceError, NotFound
 from chromatrace.domain.identifiers import BatchId, BatchKey
 
@@ -235,14 +237,15 @@ def _draw(path: Path, views: Sequence[TraceView], goods: _Goods) -> None:
     from chromatrace.drawing import Names, genealogy, svg
 
     names = Names(goods.holder, goods.product, goods.materials([view for view in views if view.direction == "back"]))
-    path.write_text(svg(genealogy(views, names)), encoding="utf-8")
+    deliver(path, [svg(genealogy(views, names)).encode()])
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    made = io.StringIO(newline="")
+    writer = csv.DictWriter(made, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    deliver(path, [made.getvalue().encode()])
 
 
 def _warn(truncated: bool, overused: Sequence[dict[str, Any]]) -> None:

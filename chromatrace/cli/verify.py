@@ -11,6 +11,7 @@ import orjson
 
 from chromatrace.cli.output import emit, json_option, out, progress
 from chromatrace.cli.workspace import Workspace
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -94,9 +95,10 @@ def reading(
         found = anchorer.prove(
             _needed(channel, "channel"), _needed(source, "source"), _needed(tag, "tag"), _needed(time_ns, "time_ns")
         )
-    emit(as_json, _check(workspace, found, organisation))
+    facts = _check(workspace, found, organisation)
     if write is not None:
-        write.write_bytes(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2) + b"\n")
+        deliver(write, [orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2), b"\n"])
+    emit(as_json, facts)
 
 
 def _needed(value: Any, name: str) -> Any:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chromatrace.domain import strict_json
-from chromatrace.domain.durable import write_whole
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.blobs import Blobs, disk_errors, open_blobs
 from chromatrace.records.errors import ContentChanged, ContentNotFound, KeyMissing, VaultUnavailable
@@ -146,7 +146,7 @@ class Vault:
         """Writes the document to `target`, which appears only when it is whole and true; returns its bytes."""
         pieces = self.read(digest, reader)
         with disk_errors():
-            return write_whole(target, pieces)
+            return deliver(target, pieces, private=True)
 
     def verify(self, digest: bytes) -> None:
         """Holds the sealed bytes against what was written; needs no key. Raises `ContentChanged`."""

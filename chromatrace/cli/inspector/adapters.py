@@ -17,6 +17,7 @@ import click
 import orjson
 
 from chromatrace.domain import strict_json
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.exchange.documents import DocumentStore
 from chromatrace.plant.records import Plant
@@ -104,7 +105,7 @@ def folder(path: Path) -> Adapter:
         name = question.round.hex()
         asked, answered = path / f"{name}.question.json", path / f"{name}.json"
         if not asked.exists():
-            asked.write_bytes(orjson.dumps(question.as_json(), option=orjson.OPT_INDENT_2))
+            deliver(asked, [orjson.dumps(question.as_json(), option=orjson.OPT_INDENT_2)])
         return _parsed(answered.read_bytes(), str(answered), question) if answered.exists() else None
 
     return ask

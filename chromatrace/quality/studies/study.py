@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from chromatrace.domain.durable import deliver
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,10 +40,11 @@ class Study:
 
     def write_csv(self, path: Path) -> None:
         """All rows, with a header."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(self.rows[0]))
-            writer.writeheader()
-            writer.writerows(self.rows)
+        made = io.StringIO(newline="")
+        writer = csv.DictWriter(made, list(self.rows[0]))
+        writer.writeheader()
+        writer.writerows(self.rows)
+        deliver(path, [made.getvalue().encode()])
 
     def write_figure(self, path: Path) -> None:
         """SVG or PNG, by the file's name; the same study gives the same bytes of SVG."""
@@ -50,7 +54,9 @@ class Study:
         with mpl.rc_context({"svg.hashsalt": "chromatrace", "font.size": 9, "axes.spines.top": False}):
             figure = Figure(figsize=(8, 4.6), layout="constrained")
             self.draw(figure)
-            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+            made, kind = io.BytesIO(), path.suffix.removeprefix(".")
+            figure.savefig(made, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+        deliver(path, [made.getvalue()])
 
 
 def plain(row: Row) -> Row:

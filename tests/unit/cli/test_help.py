@@ -44,3 +44,20 @@ def test_documents_that_help_shows_are_taken():
     for command, read in ((batch.register, BatchContent.from_bytes), (inspect.record, InspectionEvidence.from_bytes)):
         shown = command.help[command.help.index("{") : command.help.rindex("}") + 1]
         read(strict_json.canonical(json.loads(shown)))
+
+
+WITHOUT_JSON = {
+    "up": "serves",
+    "plant": "serves; its first line is JSON",
+    "portal serve": "serves",
+    "inspector run": "serves",
+}
+
+
+def test_every_command_that_tells_something_takes_json():
+    without = {
+        " ".join(words)
+        for words, command in ALL
+        if not isinstance(command, click.Group) and not any("--json" in one.opts for one in command.params)
+    }
+    assert without == set(WITHOUT_JSON)

@@ -14,6 +14,7 @@ from chromatrace.chain.signer import create_keystore, keystore_signer
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.keystore import open_key, save_key
 from chromatrace.domain.database_file import open_file
+from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import IntegrityError, Unavailable
 from chromatrace.records.reader_key import ReaderKey
 
@@ -92,3 +93,74 @@ def test_a_locked_and_a_full_database_are_told(tmp_path):
     first.execute("INSERT INTO t VALUES (1)")
     with pytest.raises(sqlite3.IntegrityError):
         first.execute("INSERT INTO t VALUES (1)")
+
+
+def endless(first):
+    """Pieces of which the last is never there: the writer is killed, or its disk is full."""
+    yield first
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
+    (tmp_path / "a").write_bytes(b"before")
+    with pytest.raises(OSError, match="No space left") as refusal:
+        deliver(tmp_path / "a", endless(b"half"))
+    assert refusal.value.filename == str(tmp_path / "a")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a", b"before")]
+    assert deliver(tmp_path / "a", [b"af", b"ter"]) == 5
+    assert (tmp_path / "a").read_bytes() == b"after"
+
+
+def test_permissions_are_those_of_the_umask_or_of_before(tmp_path):
+    before = os.umask(0o027)
+    try:
+        deliver(tmp_path / "a", [b"a"])
+        deliver(tmp_path / "b", [b"b"], private=True)
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in "ab"] == [0o640, 0o600]
+    (tmp_path / "a").chmod(0o666)
+    deliver(tmp_path / "a", [b"c"], private=True)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666
+
+
+def test_a_file_that_refuses_writing_is_not_replaced(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"before")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everything
+    with pytest.raises(PermissionError) as refusal:
+        deliver(tmp_path / "a", [b"after"])
+    assert (refusal.value.filename, (tmp_path / "a").read_bytes()) == (str(tmp_path / "a"), b"before")
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder/file")
+    for content in (b"first", b"second"):
+        deliver(tmp_path / "link", [content])
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "folder" / "file").read_bytes() == content
+    (tmp_path / "round").symlink_to("round")
+    with pytest.raises(OSError, match="levels of symbolic links"):
+        deliver(tmp_path / "round", [b""])
+
+
+@pytest.mark.parametrize("name", ["nowhere/file", "folder"])
+def test_the_refusal_names_the_file_that_was_asked_for(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises((FileNotFoundError, IsADirectoryError)) as refusal:
+        deliver(tmp_path / name, [b""])
+    assert refusal.value.filename == str(tmp_path / name)
+
+
+def test_what_is_no_file_takes_the_bytes(tmp_path):
+    deliver(Path("/dev/null"), [b"gone"])
+    reads, writes = os.pipe()
+    deliver(Path(f"/dev/fd/{writes}"), [b"piped"])
+    os.close(writes)
+    assert os.read(reads, 99) == b"piped"
+    os.close(reads)
+    with (tmp_path / "out").open("wb", buffering=0) as out:
+        out.write(b"one ")
+        deliver(Path(f"/proc/self/fd/{out.fileno()}"), [b"two "])
+        out.write(b"three")
+    assert (tmp_path / "out").read_bytes() == b"one two three", "as a shell's > /dev/stdout"

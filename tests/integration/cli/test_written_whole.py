@@ -1,0 +1,113 @@
+"""Every command that writes a file: a disk that is full, and a kill, leave what was there; a stream is taken too."""
+
+import errno
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chromatrace.cli import main
+
+GTIN = "09521234543213"
+CONTENT = {
+    "schema": "chromatrace.batch/1", "gtin": GTIN, "lot": "W-1", "quantity": 100, "made_at": "2026-01-01T08:00:00Z",
+    "product": {"name": "Electrochromic pane", "description": ""}, "serials": {"first": 1, "count": 100, "width": 6},
+    "materials": [],
+}  # fmt: skip
+EVIDENCE = {
+    "schema": "chromatrace.inspection/1", "gtin": GTIN, "lot": "W-1", "stage": "first", "sample": ["000007"],
+    "inspected_at": "2026-01-01T10:00:00Z", "readings": None,
+    "instrument": {"name": "Spectrophotometer", "serial": "SP-07", "calibrated_on": "2025-11-03"},
+    "measurements": [{"quantity": "modulation", "value": 52.0, "unit": "%", "comparison": ">=", "limit": 40.0,
+                      "passed": True, "criterion": "at 633 nm"}],
+}  # fmt: skip
+READING = ("--channel", "line", "--source", "table", "--tag", "a", "--time-ns", "1767225600000000000")
+LOT = (GTIN, "W-1")
+COMMANDS = {
+    "a.bundle.json": ("batch", "prove", *LOT, "-o"),
+    "a.svg": ("qr", "code", *LOT, "-o"),
+    "a.png": ("qr", "code", *LOT, "-o"),
+    "a.pdf": ("qr", "labels", *LOT, "--count", "3", "-o"),
+    "trace.svg": ("trace", *LOT, "--svg"),
+    "trace.csv": ("trace", *LOT, "--csv"),
+    "impact.svg": ("impact", *LOT, "--svg"),
+    "impact.csv": ("impact", *LOT, "--csv"),
+    "epcis.json": ("epcis", "export", "/".join(LOT), "-o"),
+    "reading.json": ("verify", "reading", *READING, "--write"),
+    "signed.json": ("inspect", "record", "EVIDENCE", "--sample-size", "1", "--defects", "0", "-o"),
+}
+STREAMS = [name for name, words in COMMANDS.items() if words[0] != "qr"]
+
+
+@pytest.fixture(scope="module")
+def ready(site):
+    """The site with a registered lot; takes a command's words and says how it is called."""
+    (site.folder / "content.json").write_text(json.dumps(CONTENT))
+    (site.folder / "evidence.json").write_text(json.dumps(EVIDENCE))
+    site("batch", "register", site.folder / "content.json", account=2)
+    base = ("--rpc-url", site.node.url, "--manifest", site.manifest, "--data", site.folder / "data", "--dev-account", 2)
+
+    def words(name, path):
+        given = [site.folder / "evidence.json" if word == "EVIDENCE" else word for word in COMMANDS[name]]
+        return [str(word) for word in (*base, *given, path)]
+
+    return words
+
+
+def opened(descriptor):
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_disk_leaves_what_was_there(ready, tmp_path, monkeypatch, name):
+    path, real = tmp_path / name, os.fsync
+    path.write_bytes(b"before")
+
+    def full(descriptor):
+        if str(tmp_path) in opened(descriptor):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        refused = CliRunner().invoke(main, ready(name, path))
+    assert (refused.exit_code, list(tmp_path.iterdir()), path.read_bytes()) == (1, [path], b"before"), refused.output
+    assert refused.stdout == ""
+    assert f"refused {path}: No space left on device" in refused.stderr
+    done = CliRunner().invoke(main, ready(name, path))
+    assert (done.exit_code, path.read_bytes() != b"before") == (0, True), done.output
+
+
+@pytest.mark.parametrize("name", ["a.bundle.json", "a.pdf", "trace.csv"])
+def test_a_kill_leaves_what_was_there(ready, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"before")
+    words = ready(name, path)
+    child = os.fork()
+    if not child:
+        real = os.fsync
+        os.fsync = lambda one: os.kill(os.getpid(), signal.SIGKILL) if str(tmp_path) in opened(one) else real(one)
+        CliRunner().invoke(main, words)
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert path.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_pipe_takes_it(ready, name):
+    reads, writes = os.pipe()
+    done = CliRunner().invoke(main, ready(name, f"/dev/fd/{writes}"))
+    os.close(writes)
+    with os.fdopen(reads, "rb") as told:
+        assert (done.exit_code, len(told.read()) > 30) == (0, True), done.output
+
+
+def test_an_export_is_told_of_as_json(ready, tmp_path):
+    done = CliRunner().invoke(main, [*ready("epcis.json", tmp_path / "a"), "--json"])
+    told = json.loads(done.stdout)
+    assert told == {"file": str(tmp_path / "a"), "events": told["events"], "bytes": (tmp_path / "a").stat().st_size}
+    assert told["events"] >= 1
+    assert "EPCISDocument" in CliRunner().invoke(main, ready("epcis.json", "-")).stdout
