@@ -45,8 +45,7 @@ _INFINITY_FLAG = 0x40
 
 
 def _checked(data: bytes, size: int, what: str, curve: type[BlstP1Element] | type[BlstP2Element]) -> object:
-    if not isinstance(data, bytes) or len(data) != size:
-        raise InvalidPoint(f"a {what} has {size} bytes, got {_shown(data)}", field=what)
+    _require_bytes(data, size, what)
     if data[0] & _INFINITY_FLAG:
         raise InvalidPoint(f"the point at infinity is no {what}", field=what)
     try:
@@ -55,6 +54,11 @@ def _checked(data: bytes, size: int, what: str, curve: type[BlstP1Element] | typ
         raise InvalidPoint(
             f"no {what}: {_reason(error)}", field=what, hint="48-byte limbs, compressed as ZCash and blst have it"
         ) from error
+
+
+def _require_bytes(data: object, size: int, what: str) -> None:
+    if not isinstance(data, bytes) or len(data) != size:
+        raise InvalidPoint(f"a {what} has {size} bytes, got {_shown(data)}", field=what)
 
 
 def _shown(data: object) -> str:
@@ -84,6 +88,7 @@ class PublicKey:
     point: BlstP2Element = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        _require_bytes(self.data, PUBLIC_KEY_BYTES, "public key")  # before the cache, which needs what never changes
         object.__setattr__(self, "point", _key_point(self.data))
 
     def __str__(self) -> str:
@@ -141,8 +146,9 @@ class SecretKey:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """From 32 bytes, big-endian."""
-        if len(data) != SECRET_KEY_BYTES:
-            raise InvalidSecretKey(f"a secret key has {SECRET_KEY_BYTES} bytes, got {len(data)}", field="secret key")
+        if not isinstance(data, bytes | bytearray | memoryview) or len(data) != SECRET_KEY_BYTES:
+            got = _shown(data)
+            raise InvalidSecretKey(f"a secret key has {SECRET_KEY_BYTES} bytes, got {got}", field="secret key")
         return cls(int.from_bytes(data, "big"))
 
     def to_bytes(self) -> bytes:

@@ -45,7 +45,8 @@ class SealedAnswer:
             if type(value) is not int or not 0 <= value <= most:
                 raise InvalidInput(f"a whole number from 0 to {most} is needed, got {value!r}", field=name)
         for name in ("evidence", "salt"):
-            if len(getattr(self, name)) != 32:
+            value = getattr(self, name)
+            if not isinstance(value, bytes) or len(value) != 32:
                 raise InvalidInput("32 bytes are needed", field=name)
 
     def digest(self, round_id: bytes, account: str) -> bytes:

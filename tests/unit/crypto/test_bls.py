@@ -16,6 +16,8 @@ from chromatrace.crypto.bls import (
     verify_product_and_last,
 )
 from chromatrace.crypto.errors import InvalidPoint, InvalidSecretKey
+from chromatrace.crypto.sealed_answer import SealedAnswer
+from chromatrace.domain.errors import InvalidInput
 
 A, B, C = (secret(name) for name in "ABC")
 SIGNED = [(digest(str(n)), key.public_key) for n, key in enumerate((A, B, C))]
@@ -59,6 +61,27 @@ def test_no_signature(data, why):
 def test_no_public_key(data):
     with pytest.raises(InvalidPoint):
         PublicKey(data)
+
+
+@pytest.mark.parametrize("data", [bytearray(A.public_key.data), list(A.public_key.data), {}, None, "a" * 96])
+def test_a_key_of_another_type_is_refused_by_name(data):
+    """What can change is no key: the points of keys are remembered."""
+    with pytest.raises(InvalidPoint) as refused:
+        PublicKey(data)
+    assert (refused.value.field, type(data).__name__ in refused.value.message) == ("public key", True)
+    with pytest.raises(InvalidPoint):
+        Signature(data)
+    if not isinstance(data, bytearray):
+        with pytest.raises(InvalidSecretKey):
+            SecretKey.from_bytes(data)
+
+
+@pytest.mark.parametrize("value", ["x" * 32, 7, None, b"x" * 31])
+def test_a_sealed_answer_of_other_things_than_bytes_is_refused(value):
+    for name in ("evidence", "salt"):
+        with pytest.raises(InvalidInput) as refused:
+            SealedAnswer(0, 0, **({"evidence": bytes(32), "salt": bytes(32)} | {name: value}))
+        assert refused.value.field == name
 
 
 def test_aggregate_of_three():
