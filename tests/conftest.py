@@ -28,7 +28,7 @@ def pytest_configure(config):
     """
     if hasattr(config, "workerinput") or config.option.basetemp is not None:
         return
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= 4 << 30:
+    if os.access(MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(MEMORY).free >= 4 << 30:
         config.option.basetemp = tempfile.mkdtemp(prefix="chromatrace-tests-", dir=MEMORY)
         config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 

@@ -27,7 +27,7 @@ from chromatrace.domain.errors import Conflict, NotFound, Unavailable
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's well-known mnemonic. Everybody has its keys."""
 
-_START_S = 60.0
+_START_S = 180.0
 _BLOCK_GAS = 10**9
 """With Anvil's default of 3e7 a burst fills a block, and what is left waits until somebody sends again."""
 _STOP_S = 60.0

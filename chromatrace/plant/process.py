@@ -22,7 +22,7 @@ class PlantProcess:
     does not come up within `timeout_s`.
     """
 
-    def __init__(self, *arguments: str, timeout_s: float = 60.0) -> None:
+    def __init__(self, *arguments: str, timeout_s: float = 180.0) -> None:
         self._arguments = arguments if "--endpoint" in arguments else (*arguments, "--endpoint", LOCAL_ENDPOINT)
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[str] | None = None

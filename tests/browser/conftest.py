@@ -114,8 +114,11 @@ def chromium():
 
 
 @pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
-def page(request, chromium):
-    """A page on a phone, with and without JavaScript. What the browser complains of fails the test."""
+def page(request, chromium, portal):
+    """A page on a phone, with and without JavaScript. What the browser complains of fails the test.
+
+    It ends before the portal does, which a page that looks for news would miss.
+    """
     context = chromium.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=request.param)
     page = context.new_page()
     complaints = []

@@ -71,9 +71,13 @@ def pytest_collection():
 
 @pytest.fixture(scope="session")
 def world():
-    """The contracts, wired, with organisations and operators (see `world.World`)."""
+    """The contracts, wired, with organisations and operators (see `world.World`).
+
+    Time passes on their chain by `advance_to` alone: no round ends because the machine is busy.
+    """
     from world import World
 
+    brownie.web3.provider.make_request("anvil_setBlockTimestampInterval", [0])
     return World.build()
 
 

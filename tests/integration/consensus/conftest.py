@@ -75,8 +75,6 @@ def start(isolated, manifest, tmp_path):
         if process.poll() is None:
             process.kill()
         process.wait(60)
-    # What they sent last the node may still have to read.
-    time.sleep(0.2)
 
 
 def _manifest_of(chain):

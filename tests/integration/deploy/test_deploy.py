@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from eth_account import Account
 from eth_hash.auto import keccak
+from mining import mined
 
 from chromatrace.chain.abi import contract
 from chromatrace.chain.devnode import DevNode
@@ -133,6 +134,7 @@ def test_a_missing_role_is_found(anvil_node, tmp_path):
     data = "0x" + contract("Consortium").encode("revokeRole", CUSTODY_LEDGER, ledger).hex()
     call = {"from": manifest.admin, "to": manifest.address("Consortium"), "data": data}
     anvil_node.rpc().call("eth_sendTransaction", call)
+    mined(anvil_node.rpc())
     status, answer = run("deploy", anvil_node, tmp_path)
     assert (status, answer["error"], answer["field"]) == (1, "WrongDeployment", "Consortium")
     assert answer["message"] == f"{ledger} lacks the role 0x{CUSTODY_LEDGER.hex()} in Consortium"

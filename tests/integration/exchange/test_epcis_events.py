@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -42,9 +43,14 @@ def served(works):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         made = portal(works, url)
         server = create_server(made, sockets=[listener], threads=2)
-        threading.Thread(target=server.run, daemon=True).start()
+        threading.Thread(target=_answer, args=(server,), daemon=True).start()
         yield made, url
         server.close()
+
+
+def _answer(server):
+    with contextlib.suppress(OSError):  # closing its socket is how waitress is stopped from another thread
+        server.run()
 
 
 @pytest.fixture

@@ -130,19 +130,21 @@ def test_what_was_over_before_the_gateway_came_is_read_from_history(beginning, t
 
 
 def test_a_gateway_resumes_where_an_earlier_one_stopped(beginning, tmp_path):
+    """Where it stopped the plant had most of its twenty seconds before it; at the end all is history."""
     wanted = expected(beginning)
     with (
-        served(beginning, "4500", "--wait-for-client") as plant,
+        served(beginning, "900", "--wait-for-client") as plant,
         CuttingProxy(plant.url) as proxy,
         Spool(tmp_path / "spool.db") as spool,
     ):
         with BackgroundGateway(OpcUaSettings(proxy.url, "tep"), spool) as first:
-            wait_until(lambda: spool.size("tep") > 0, "a first reading")
-            proxy.cut_after(25_000)
+            wait_until(lambda: spool.size("tep") >= len(TAGS), "a first reading of each tag")
+            proxy.cut_after(10_000)
             assert proxy.has_cut.wait(120)
             wait_until(lambda: first.statistics.failed_attempts > 0, "a refused connection")
         between = spool.size("tep")
         assert 0 < between < len(wanted)
+    with served(beginning, "max") as plant, Spool(tmp_path / "spool.db") as spool:
         # What the spool has says where to go on.
         with BackgroundGateway(OpcUaSettings(plant.url, "tep", once=True), spool) as second:
             assert second.wait(600)
@@ -155,7 +157,7 @@ def test_an_overflown_queue_on_the_server_is_filled_from_history(beginning, tmp_
     """A queue of one value, read once a second: nearly all is swallowed on the way, and fetched."""
     settings = {"since_ns": 0, "once": True, "queue_size": 1, "publishing_interval_ms": 1000.0}
     wanted = expected(beginning)
-    with served(beginning, "6000") as plant, Spool(tmp_path / "spool.db") as spool:
+    with served(beginning, "6000", "--wait-for-client") as plant, Spool(tmp_path / "spool.db") as spool:
         with BackgroundGateway(OpcUaSettings(plant.url, "tep", **settings), spool) as gateway:
             assert gateway.wait(600)
         assert stored(spool, "tep") == wanted
