@@ -136,6 +136,7 @@ def _fork_for_each_request(control, module):
 def _become(module, request, stdin, stdout, stderr, tells):
     """Forks once more: the one waits for the other, tells its number and at last its exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     os.setsid()
     if child := os.fork():
         for one in (0, 1, 2, stdin, stdout, stderr):

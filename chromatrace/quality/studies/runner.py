@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import TypeVar
 
 from chromatrace.quality.shopfloor.errors import InvalidSimulation
@@ -73,8 +74,10 @@ class Runner:
 def _deaf_to_ctrl_c() -> Iterator[None]:
     """Processes started inside leave Ctrl-C, which a terminal sends to all of them, to their parent for good.
 
-    The parent hears it when all of them have begun.
+    The parent hears it when all of them have begun. What counts their semaphores is started before: its start ends
+    with SIGINT unblocked, and they would hear.
     """
+    resource_tracker.ensure_running()
     heard: list[int] = []
     ours = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number)) if ours else None

@@ -20,5 +20,5 @@ def test_its_ordinary_end(site, tmp_path, words, number):
         assert process.poll() is None, said.read_text()
         time.sleep(0.02)
     process.send_signal(number)
-    assert process.wait(60) == 0, said.read_text()
+    assert process.wait(180) == 0, said.read_text()
     assert "Traceback" not in said.read_text()

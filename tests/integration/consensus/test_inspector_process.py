@@ -39,7 +39,7 @@ def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, st
         assert [(seat.inspector, seat.capability) for seat in told.dissent] == [(3, 0.09)]
     for process, number in zip(inspectors, (signal.SIGINT, signal.SIGTERM, signal.SIGINT), strict=True):
         process.send_signal(number)
-        assert process.wait(60) == 0, "its ordinary end"
+        assert process.wait(180) == 0, "its ordinary end"
 
 
 def test_a_process_killed_between_commit_and_reveal_goes_on(chain, panel, start, tmp_path):
