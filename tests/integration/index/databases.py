@@ -25,7 +25,10 @@ class Cluster:
 
     def __init__(self, bin_folder):
         self.bin = bin_folder
-        self.folder = Path(tempfile.mkdtemp(prefix="chromatrace-pg-"))
+        # Not where TMPDIR may say: of a socket's path the system takes 107 bytes, options are parted by spaces, and
+        # the user `postgres` must get there.
+        where = "/tmp" if os.access("/tmp", os.W_OK) else None
+        self.folder = Path(tempfile.mkdtemp(prefix="chromatrace-pg-", dir=where))
         self.count = 0
         self.as_user = []
         if os.geteuid() == 0:
