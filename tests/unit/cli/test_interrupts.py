@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import nursery
@@ -89,9 +90,12 @@ def test_a_study_on_many_processes_is_cut_short(tmp_path):
 
 def workers_of(pid):
     """Of each worker process that has begun whether it blocks SIGINT."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    workers = [Path("/proc", one) for one in children if b"spawn_main" in Path("/proc", one, "cmdline").read_bytes()]
-    blocked = (re.search(r"SigBlk:\s*(\w+)", (one / "status").read_text())[1] for one in workers)
+    blocked = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # another test's, which ended just now
+            status, command = (process / "status").read_text(), (process / "cmdline").read_bytes()
+            if f"\nPPid:\t{pid}\n" in status and b"spawn_main" in command:
+                blocked.append(re.search(r"SigBlk:\s*(\w+)", status)[1])
     return [bool(int(mask, 16) >> (signal.SIGINT - 1) & 1) for mask in blocked]
 
 
