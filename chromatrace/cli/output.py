@@ -155,9 +155,19 @@ def _refuse(refusal: ChromaTraceError) -> None:
         with suppress(OSError):
             click.echo(dump(refusal.as_dict()))
             return
+    _let_go_of_output()
     tell(f"{refusal.field + ': ' if refusal.field else ''}{refusal.message}", mark="refused", style="bold red")
     if refusal.hint:
         tell(f"        {refusal.hint}")
+
+
+def _let_go_of_output() -> None:
+    """What standard output holds and does not take is given up: Python would try again at its end, and exit by 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 @contextmanager

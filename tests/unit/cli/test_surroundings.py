@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -145,14 +146,17 @@ def test_the_password_of_a_file_makes_a_key_and_opens_it(monkeypatch, tmp_path):
     assert Workspace.password(tmp_path / "key.json") == "seven grey panes"
 
 
-@pytest.mark.parametrize("words", [["status", "--json"], ["--help"]])
-def test_output_that_cannot_be_written(tmp_path, words):
+@pytest.mark.parametrize("buffered", [False, True])
+@pytest.mark.parametrize("words", [["status", "--json"], ["--help"], ["--version"]])
+def test_output_that_cannot_be_written(tmp_path, words, buffered):
     """A refusal, too, goes to standard output where JSON is asked for."""
     command = [sys.executable, "-m", "chromatrace.cli", "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9"]
     with Path("/dev/full").open("wb") as full:
-        ended = subprocess.run([*command, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+        environment = os.environ | {"PYTHONUNBUFFERED": "" if buffered else "1"}
+        ended = subprocess.run([*command, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
     assert ended.stderr.startswith("refused")
 
 
