@@ -18,6 +18,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = Path("/dev/shm")
 
+# What changes how programs write: tests read what they wrote to no terminal.
+for _name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
