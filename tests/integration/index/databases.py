@@ -40,6 +40,7 @@ class Cluster:
         data, socket = self.folder / "data", self.folder
         self._run("initdb", "-D", data, "-U", "index", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=60"
+        options += " -c dynamic_shared_memory_type=mmap"  # in its folder: an immediate stop leaves /dev/shm as it was
         self._run("pg_ctl", "-D", data, "-o", options, "-l", socket / "log", "-w", "-t", "300", "start")
         return self
 
