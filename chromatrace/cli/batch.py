@@ -106,7 +106,7 @@ def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 
 
 @batch.command("list")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="At most so many.")
 @json_option
 @click.pass_obj
 def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
@@ -143,7 +143,7 @@ def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @batch_argument
 @click.option("--standard", required=True, type=click.IntRange(0), help="Units of the standard channel.")
 @click.option("--defective", required=True, type=click.IntRange(0), help="Units sold at a discount.")
-@click.option("--scrap", required=True, type=click.IntRange(0))
+@click.option("--scrap", required=True, type=click.IntRange(0), help="Units that are not sold.")
 @json_option
 @click.pass_obj
 def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: int, scrap: int, as_json: bool) -> None:
@@ -153,7 +153,12 @@ def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: i
 
 @batch.command()
 @batch_argument
-@click.option("--channel", type=click.Choice(["standard", "defective"]), required=True)
+@click.option(
+    "--channel",
+    type=click.Choice(["standard", "defective"]),
+    required=True,
+    help="Which of the two that `grade` filled.",
+)
 @json_option
 @click.pass_obj
 def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bool) -> None:
@@ -163,7 +168,7 @@ def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bo
 
 @batch.command()
 @batch_argument
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why, in words that everybody may read on the chain.")
 @json_option
 @click.pass_obj
 def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
@@ -173,7 +178,7 @@ def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) 
 
 @batch.command("release-hold")
 @batch_argument
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why, in words that everybody may read on the chain.")
 @json_option
 @click.pass_obj
 def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
@@ -183,7 +188,7 @@ def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json
 
 @batch.command()
 @batch_argument
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why, in words that everybody may read on the chain.")
 @click.option("--descendants", is_flag=True, help="Also every batch made of it, however far down.")
 @json_option
 @click.pass_obj

@@ -22,7 +22,9 @@ def custody() -> None:
 @custody.command()
 @batch_argument
 @click.option("--to", "gln", required=True, help="GLN of the receiver.")
-@click.option("--days", default=14.0, show_default=True, type=FiniteRange(min=0, min_open=True))
+@click.option(
+    "--days", default=14.0, show_default=True, type=FiniteRange(0.01, 3_653), help="That the receiver has to accept it."
+)
 @json_option
 @click.pass_obj
 def offer(workspace: Workspace, gtin: str, lot: str, gln: str, days: float, as_json: bool) -> None:
@@ -42,7 +44,7 @@ def accept(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 
 @custody.command()
 @batch_argument
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why, in words that everybody may read on the chain.")
 @json_option
 @click.pass_obj
 def refuse(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:

@@ -8,6 +8,10 @@ from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import emit, err, json_option, moment, progress
 from chromatrace.cli.workspace import Workspace
 
+confirmations_option = click.option(
+    "--confirmations", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="Blocks to wait for."
+)
+
 
 @click.group()
 def index() -> None:
@@ -15,7 +19,7 @@ def index() -> None:
 
 
 @index.command()
-@click.option("--confirmations", default=0, show_default=True, type=click.IntRange(0), help="Blocks to wait for.")
+@confirmations_option
 @click.option("--finalized", is_flag=True, help="Take only what the chain calls final.")
 @click.option("--watch", is_flag=True, help="Keep following.")
 @json_option
@@ -37,7 +41,7 @@ def sync(workspace: Workspace, confirmations: int, finalized: bool, watch: bool,
 
 
 @index.command()
-@click.option("--confirmations", default=0, show_default=True, type=click.IntRange(0), help="Blocks to wait for.")
+@confirmations_option
 @click.option("--finalized", is_flag=True, help="Take only what the chain calls final.")
 @json_option
 @click.pass_obj

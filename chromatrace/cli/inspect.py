@@ -41,9 +41,9 @@ def inspect() -> None:
 @click.option(
     "--hours",
     default=24.0,
-    type=FiniteRange(0, min_open=True),
+    type=FiniteRange(0.01, 87_660),
     show_default=True,
-    help="How long the signature may be submitted.",
+    help="How long the signature may be submitted, up to ten years.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it here, do not submit.")
 @json_option

@@ -52,7 +52,7 @@ def list_(workspace: Workspace, as_json: bool) -> None:
 @org.command()
 @click.argument("gln")
 @click.argument("name")
-@click.option("--kind", type=KINDS, required=True)
+@click.option("--kind", type=KINDS, required=True, help="What it is in the chain of supply.")
 @click.option("--roles", type=ROLES, required=True, help="What its operators may be given at all, by commas.")
 @until_option
 @json_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -17,7 +18,7 @@ from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import plant_option
 from chromatrace.cli.output import ask_password, emit, err, json_option
 from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.errors import Conflict
+from chromatrace.domain.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from app import PortalConfig
@@ -34,10 +35,10 @@ def portal() -> None:
 
 
 @portal.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens; 0.0.0.0: on all networks.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
 @click.option("--production", is_flag=True, help="Refuse dev keys, demonstration accounts and plain http.")
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64))
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64), help="Requests answered at once.")
 @click.option(
     "--record-captures",
     metavar="DEPARTMENT",
@@ -223,6 +224,12 @@ def held_port(host: str, wanted: int, *, or_another: bool = False) -> Iterator[i
             try:
                 held.bind((host, port))
             except OSError as error:
+                if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                    raise InvalidInput(
+                        f"{host!r} is no address of this machine: {error.strerror}",
+                        field="host",
+                        hint="127.0.0.1 for this machine alone, 0.0.0.0 for all of its networks",
+                    ) from error
                 reason = error.strerror
                 continue
             yield int(held.getsockname()[1])

@@ -70,7 +70,13 @@ def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool
 @record.command()
 @click.argument("department")
 @click.argument("address")
-@click.option("--rights", type=click.Choice(["none", "read", "append", "both"]), default="both", show_default=True)
+@click.option(
+    "--rights",
+    type=click.Choice(["none", "read", "append", "both"]),
+    default="both",
+    show_default=True,
+    help="In place of those that it had; none takes it out.",
+)
 @json_option
 @click.pass_obj
 def member(workspace: Workspace, department: str, address: str, rights: str, as_json: bool) -> None:

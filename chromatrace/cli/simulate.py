@@ -20,6 +20,8 @@ from chromatrace.quality.studies.statistics import Mean
 from chromatrace.quality.studies.study import Study
 
 FIGURE_TYPES = ("svg", "png")
+MOST = 1_000_000
+"""Repetitions, and workpieces of a run: days of work."""
 
 
 @click.group()
@@ -36,9 +38,11 @@ def study_command(study: Callable[..., Study]) -> click.Command:
     """Makes a command of a function from shop floor, runner and its own options to a study."""
 
     @simulate.command(name=study.__name__, help=study.__doc__)
-    @click.option("--repetitions", default=30, show_default=True, type=click.IntRange(2), help="Runs of each point.")
+    @click.option(
+        "--repetitions", default=30, show_default=True, type=click.IntRange(2, MOST), help="Runs of each point."
+    )
     @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="First seed.")
-    @click.option("--processes", type=click.IntRange(1), help="How many at once; one per core by default.")
+    @click.option("--processes", type=click.IntRange(1, 1024), help="How many at once; one per core by default.")
     @click.option("--plant", type=click.Path(path_type=Path, dir_okay=False), help="A plant with [shop_floor].")
     @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV and figure.")
     @click.option("--figure", default="svg", show_default=True, type=click.Choice(FIGURE_TYPES), help="Its format.")
@@ -138,8 +142,8 @@ def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]]
                          help="With --on-chain: how many sets."),
             click.option("--on-chain", is_flag=True,
                          help="One run through the QualityConsensus contract on a fresh Anvil."),
-            click.option("--workpieces", default=default_workpieces, show_default=True, type=click.IntRange(1),
-                         help="Length of a run."),
+            click.option("--workpieces", default=default_workpieces, show_default=True,
+                         type=click.IntRange(1, MOST), help="Length of a run."),
         ):  # fmt: skip
             study = option(study)
         return study
@@ -232,7 +236,11 @@ def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str)
 
 @study_command
 @click.option(
-    "--workpieces", default=20, show_default=True, type=click.IntRange(1), help="To learn from, and to judge."
+    "--workpieces",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, MOST),
+    help="To learn from, and to judge.",
 )
 @click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
 def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate: float) -> Study:

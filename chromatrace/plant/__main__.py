@@ -42,7 +42,7 @@ from chromatrace.plant.sources import Source
 @click.option("--wait-for-client", is_flag=True, help="Begin when a client has subscribed.")
 @click.option("--runs", type=click.IntRange(min=1), help="End when every machine has finished so many runs.")
 @click.option("--sample-period", type=float, help="Simulated seconds between samples; the plant's where not given.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the simulated chance.")
 @click.option("--fault", "faults", multiple=True, help="kind@station:start+duration[xseverity]: leak@201:900+300.")
 @click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="Port 0 takes a free one.")
 @click.option("--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Values kept per tag.")
@@ -73,36 +73,33 @@ def main(
     from chromatrace.plant.simulation import Simulation
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    try:
-        start_ns = _time_ns(start)
-        source: Source
-        if recording is not None:
-            if columns is None or step is None:
-                raise InvalidInput("a recording needs its columns and its step", field="columns")
-            source = Recording(recording, expand_columns(columns), step_s=step, start_ns=start_ns, name=name)
-        else:
-            source = Simulation(
-                _plant(plant),
-                seed=seed,
-                start_ns=start_ns,
-                runs=runs,
-                faults=[parse_fault(fault) for fault in faults],
-                sample_period_s=sample_period,
-            )
-        security = Security(certificates, users)
-        serving = partial(
-            serve,
-            source,
-            endpoint,
-            time_factor=_factor(time_factor),
-            wait_for_client=wait_for_client,
-            history=history,
-            security=security,
-            ready=_announce(source),
+    start_ns = _time_ns(start)
+    source: Source
+    if recording is not None:
+        if columns is None or step is None:
+            raise InvalidInput("a recording needs its columns and its step", field="columns")
+        source = Recording(recording, expand_columns(columns), step_s=step, start_ns=start_ns, name=name)
+    else:
+        source = Simulation(
+            _plant(plant),
+            seed=seed,
+            start_ns=start_ns,
+            runs=runs,
+            faults=[parse_fault(fault) for fault in faults],
+            sample_period_s=sample_period,
         )
-        asyncio.run(_until_told(serving))
-    except ChromaTraceError as error:
-        raise click.ClickException(str(error)) from error
+    security = Security(certificates, users)
+    serving = partial(
+        serve,
+        source,
+        endpoint,
+        time_factor=_factor(time_factor),
+        wait_for_client=wait_for_client,
+        history=history,
+        security=security,
+        ready=_announce(source),
+    )
+    asyncio.run(_until_told(serving))
 
 
 async def _until_told(serving: Callable[..., Awaitable[None]]) -> None:
@@ -144,4 +141,7 @@ def _time_ns(text: str | None) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ChromaTraceError as refusal:
+        sys.exit(f"refused {refusal}")

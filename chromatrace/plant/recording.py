@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Recording:
     ) -> None:
         if start_ns <= 0 or start_ns % 1000:
             raise InvalidRecording(f"whole microseconds after 1970 are needed, got {start_ns}", field="start_ns")
-        step_ns = round(step_s * 1e9)
+        step_ns = round(step_s * 1e9) if math.isfinite(step_s) else 0
         if step_ns < 1000 or step_ns % 1000:
             raise InvalidRecording(f"whole microseconds, at least one, are needed, got {step_s} s", field="step_s")
         places = [place for place, column in enumerate(columns) if column.tag is not None]

@@ -119,8 +119,12 @@ async def running_server(
     source: Source, endpoint: str, *, history: int = 100_000, security: Security | None = None
 ) -> AsyncIterator[tuple[PlantServer, str]]:
     """A server with the nodes of `source`, and its URL. Raises as `serve` does."""
-    address = urlparse(endpoint)
-    if address.scheme != "opc.tcp" or not address.hostname or address.port is None:
+    try:
+        address = urlparse(endpoint)
+        host = address.hostname if address.scheme == "opc.tcp" and address.port is not None else None
+    except ValueError:  # of a port beyond 65535
+        host = None
+    if not host:
         raise InvalidInput(f"an URL such as {DEFAULT_ENDPOINT} is needed, got {endpoint!r}", field="endpoint")
     security = security or Security()
     security.check(endpoint)
@@ -142,7 +146,7 @@ async def running_server(
             f"{endpoint} cannot be opened: {error.strerror}", field="endpoint", hint="another program may have the port"
         ) from error
     try:
-        yield PlantServer(server, nodes, values), address._replace(netloc=_netloc(server, address.hostname)).geturl()
+        yield PlantServer(server, nodes, values), address._replace(netloc=_netloc(server, host)).geturl()
     finally:
         await server.stop()
 

@@ -132,7 +132,11 @@ def rule_values(
 @inspector.command()
 @click.argument("address")
 @click.option("--capability", "given", default=0.1, type=FiniteRange(0, 1), show_default=True, help="To start with.")
-@click.option("--instrument", default="0x" + "00" * 32, help="Digest that identifies what it measures with.")
+@click.option(
+    "--instrument",
+    default="0x" + "00" * 32,
+    help="0x and 64 digits that identify what it measures with. Default: none.",
+)
 @json_option
 @click.pass_obj
 def enrol(workspace: Workspace, address: str, given: float, instrument: str, as_json: bool) -> None:
@@ -155,7 +159,13 @@ def retire(workspace: Workspace, number: int, as_json: bool) -> None:
 @inspector.command("open")
 @click.argument("subject")
 @click.option("--step", default=0, show_default=True, type=click.IntRange(0, 65535), help="0: the stage as a whole.")
-@click.option("--stage", default="first", show_default=True, type=click.Choice(["first", "final"]))
+@click.option(
+    "--stage",
+    default="first",
+    show_default=True,
+    type=click.Choice(["first", "final"]),
+    help="Inspection that it is of.",
+)
 @click.option("--first", default=0, show_default=True, type=click.IntRange(0, 255), help="Who sits first; 0: drawn.")
 @click.option("--desk", default=0, show_default=True, type=click.IntRange(0, 65535), help="A free desk of the panel.")
 @click.option("--sample-size", default=1, show_default=True, type=click.IntRange(0), help="Units measured.")

@@ -123,7 +123,7 @@ def agent(accuracy: float, truth: Path | None, seed: int) -> Adapter:
         subject = f"0x{question.subject.hex()}"
         facts: dict[str, Any] = {subject: {"state": question.states[0], "evidence": f"0x{bytes(32).hex()}"}}
         if truth is not None:
-            facts = orjson.loads(truth.read_bytes()) if truth.exists() else {}
+            facts = _truth_of(truth) if truth.exists() else {}
         if subject not in facts:
             return None
         true = Finding.from_json(facts[subject], question.states)
@@ -173,6 +173,14 @@ def console(
         return Finding(reading.state, reading.defects, evidence.put(strict_json.canonical(document)))
 
     return ask
+
+
+def _truth_of(path: Path) -> dict[str, Any]:
+    try:
+        return strict_json.parse_any_object(path.read_bytes())
+    except InvalidInput as refusal:
+        hint = "an object of findings by subject is needed"
+        raise InvalidInput(f"{path}: {refusal.message}", field="truth", hint=hint) from refusal
 
 
 def _parsed(data: bytes, source: str, question: Question) -> Finding:

@@ -13,11 +13,11 @@ from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from click.testing import CliRunner
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from chromatrace.cli import main
 from chromatrace.domain.errors import NotAuthorised, Unavailable
 from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant import example_plant
-from chromatrace.plant.__main__ import main
 from chromatrace.plant.endpoints import LOCAL_ENDPOINT
 from chromatrace.plant.errors import InsecureEndpoint, PlantError
 from chromatrace.plant.inspection import inspect
@@ -132,8 +132,9 @@ def test_the_served_readings_are_those_of_the_simulation_and_lead_to_a_verdict(f
     ],
 )
 def test_a_mistake_ends_the_command_with_its_reason(arguments, words):
-    done = CliRunner().invoke(main, arguments)
+    done = CliRunner().invoke(main, ["plant", *arguments])
     assert done.exit_code == 1
+    assert done.stderr.startswith("refused ")
     assert words in done.stderr
     assert done.stdout == ""
 

@@ -1,4 +1,4 @@
-"""Every command teaches: each has a help text, and each option of it says what it is."""
+"""Every command teaches: it has a help text, each of its options says what it is, what it tells comes as JSON too."""
 
 import json
 
@@ -30,6 +30,11 @@ def test_each_command_has_help(words, command):
     assert answer.exit_code == 0
     assert command.help, "a command without a help text"
     assert command.help.strip().endswith((".", ":", ")", "}")) or "\n" in command.help
+
+
+@pytest.mark.parametrize(("words", "command"), ALL, ids=[" ".join(words) for words, _ in ALL])
+def test_each_option_says_what_it_is(words, command):
+    assert [one.opts for one in command.params if isinstance(one, click.Option) and not one.help] == []
 
 
 def test_there_are_the_commands_that_the_readme_names():

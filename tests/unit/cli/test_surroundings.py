@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from chromatrace.cli import main
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import say, tell
+from chromatrace.domain.errors import InvalidInput
 
 SERVERS = {"demo", "up", "plant", "portal serve", "inspector run", "simulate", "ingest opcua"}
 """What serves, or has surroundings of its own."""
@@ -114,6 +115,56 @@ def test_what_is_not_utf_8_is_wrong_usage(monkeypatch, tmp_path, words, command)
 def test_identifiers_that_are_none(monkeypatch, tmp_path, words, field):
     answer = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *words, "--json")
     assert (answer.exit_code, json.loads(answer.stdout)["field"]) == (1, field)
+
+
+HUGE = "99999999999999999999999"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["index", "sync", f"--confirmations={HUGE}"],
+        ["index", "rebuild", f"--confirmations={HUGE}"],
+        ["simulate", "scenarios", f"--repetitions={HUGE}"],
+        ["simulate", "scenarios", f"--processes={HUGE}"],
+        ["simulate", "majority", f"--workpieces={HUGE}"],
+        ["simulate", "sequential", f"--workpieces={HUGE}"],
+        ["custody", "offer", VALUES["gtin"], "L1", "--to=9521234500001", f"--days={HUGE}"],
+        ["plant", "--seed=-1"],
+    ],
+)
+def test_numbers_that_nobody_means_are_wrong_usage(monkeypatch, tmp_path, words):
+    """Refused before anything is computed, asked or stored."""
+    answer = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *words)
+    assert (answer.exit_code, "is not in the range" in answer.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["plant", "--endpoint", "opc.tcp://127.0.0.1:99999"], "endpoint"),
+        (["plant", "--plant", "none"], "plant"),
+        (["plant", "--recording", "TABLE", "--columns", "a,b", "--step", "nan"], "step_s"),
+        (["plant", "--recording", "TABLE", "--columns", "a,b", "--step", "inf"], "step_s"),
+        (["portal", "serve", "--host", "192.0.2.1"], "host"),
+    ],
+)
+def test_what_cannot_be_served_names_its_option(monkeypatch, tmp_path, words, field):
+    (tmp_path / "table").write_text("1 2\n3 4\n")
+    words = [str(tmp_path / "table") if word == "TABLE" else word for word in words]
+    answer = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *words)
+    assert (answer.exit_code, f"refused {field}: " in answer.stderr) == (1, True), answer.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{", b"[" * 100_000])
+def test_a_truth_that_is_none_is_named(tmp_path, content):
+    from chromatrace.cli.inspector.adapters import Question, agent
+
+    (tmp_path / "truth.json").write_bytes(content)
+    ask = agent(1.0, tmp_path / "truth.json", 1)
+    with pytest.raises(InvalidInput) as refusal:
+        ask(Question(bytes(32), bytes(32), 0, "first", 1, ("pass", "fail"), 0))
+    assert (refusal.value.field, "truth.json" in refusal.value.message) == ("truth", True)
 
 
 @pytest.mark.parametrize("given", ["nan", "inf", "-inf", "1e400", "x", ""])

@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[3]
 OTHERWISE = {
     "chromatrace/domain/durable.py": "the one place",
     "chromatrace/chain/devnode.py": "a log of a process, gone with it",
+    "chromatrace/cli/output.py": "standard output, given away where nobody takes it",
     "chromatrace/cli/demo/__init__.py": "who locks the demonstration's folder",
     "chromatrace/cli/demo/goods.py": "the demonstration's folder, emptied at each start",
     "chromatrace/cli/demo/panel.py": "the demonstration's folder, emptied at each start",
