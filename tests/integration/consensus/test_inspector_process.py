@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import signal
 import sqlite3
 import sys
@@ -67,9 +68,9 @@ def test_a_program_and_a_folder_answer(chain, panel, start, tmp_path):
         "asked = json.load(sys.stdin)\n"
         "print(json.dumps({'state': asked['states'][1], 'evidence': '0x' + '11' * 32, 'defects': 1}))\n"
     )
-    folder = tmp_path / "desk"
-    start(ACCOUNTS[0], panel, "--program", f"{sys.executable} {program}")
-    start(ACCOUNTS[1], panel, "--program", f"{sys.executable} {program}")
+    folder, command = tmp_path / "desk", shlex.join([sys.executable, str(program)])
+    start(ACCOUNTS[0], panel, "--program", command)
+    start(ACCOUNTS[1], panel, "--program", command)
     start(ACCOUNTS[2], panel, "--folder", str(folder))
     opened(chain, panel)
     (question,) = until(lambda: list(folder.glob("*.question.json")))
