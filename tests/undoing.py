@@ -32,7 +32,23 @@ def undo(rpc, mark):
     before it: whoever reads that chain later finds it broken.
     """
     _rests(rpc)
+    if rpc.call("anvil_getAutomine"):
+        _last_block(rpc)
     return rpc.call("evm_revert", mark)
+
+
+def _last_block(rpc):
+    """Waits for the block of a transaction of our own: whatever the node meant to make before is made then.
+
+    Of many that come at once it plans a block for each look at what waits, so that blocks are still to be made, out of
+    transactions that have one, when nothing waits any more.
+    """
+    account = rpc.call("eth_accounts")[-1]
+    sent = rpc.call("eth_sendTransaction", {"from": account, "to": account})
+    until = time.monotonic() + 180
+    while rpc.call("eth_getTransactionReceipt", sent) is None:
+        assert time.monotonic() < until, "no block has what was sent last"
+        time.sleep(0.002)
 
 
 def _rests(rpc):
