@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 _CONNECTIONS = Path("/proc/net/tcp")
 _CLOSE_WAIT = "08"
 """The other end is closed, ours is not yet."""
+_NOBODY = "0x" + "b10c".zfill(40)
+"""An account that no test has."""
 
 
 @contextmanager
@@ -43,12 +45,14 @@ def _last_block(rpc):
     Of many that come at once it plans a block for each look at what waits, so that blocks are still to be made, out of
     transactions that have one, when nothing waits any more.
     """
-    account = rpc.call("eth_accounts")[-1]
-    sent = rpc.call("eth_sendTransaction", {"from": account, "to": account})
+    rpc.call("anvil_setBalance", _NOBODY, hex(10**18))
+    rpc.call("anvil_impersonateAccount", _NOBODY)
+    sent = rpc.call("eth_sendTransaction", {"from": _NOBODY, "to": _NOBODY})
     until = time.monotonic() + 180
     while rpc.call("eth_getTransactionReceipt", sent) is None:
         assert time.monotonic() < until, "no block has what was sent last"
         time.sleep(0.002)
+    rpc.call("anvil_stopImpersonatingAccount", _NOBODY)
 
 
 def _rests(rpc):
