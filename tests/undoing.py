@@ -23,6 +23,9 @@ def undone(rpc):
     height = rpc.call("eth_blockNumber")
     marks = [rpc.call("evm_snapshot"), rpc.call("evm_snapshot")]
     yield
+    _rests(rpc)
+    if rpc.call("anvil_getAutomine"):
+        _last_block(rpc)
     while not (undo(rpc, marks.pop()) and _rests(rpc) and rpc.call("eth_blockNumber") == height):
         assert marks, "somebody still writes to the chain"
 
@@ -34,8 +37,6 @@ def undo(rpc, mark):
     before it: whoever reads that chain later finds it broken.
     """
     _rests(rpc)
-    if rpc.call("anvil_getAutomine"):
-        _last_block(rpc)
     return rpc.call("evm_revert", mark)
 
 
