@@ -60,7 +60,7 @@ api-test: setup ## send requests generated from the OpenAPI document to a real p
 bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-abi: setup ## regenerate chromatrace/chain/abi from the compiled contracts
+abi: setup ## regenerate chromatrace/ethereum/abi from the compiled contracts
 	$(BIN)/python scripts/export_abi.py
 
 lock: $(UV) ## resolve each requirements*.in into a pinned and hashed .txt; refresh package-lock.json

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chromatrace.cli.output import emit, err, json_option
-from chromatrace.cli.workspace import Workspace
+from chromatrace.services.workspace import Workspace
 
 
 @click.command()
