@@ -21,10 +21,10 @@ from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.ledger_entries import kind_hash, subject_id
 from chromatrace.domain.rights import Role
-from chromatrace.exchange.lookup import batches_with, key_in
 from chromatrace.index.genealogy import TraceStep, TraceView
 from chromatrace.index.views import RecordView
 from chromatrace.services.drawing import STYLE, Names, genealogy, svg
+from chromatrace.services.lookup import batches_with_serial, search_key
 
 _SEARCHED = 1000
 """Newest batches in whose documents a serial is looked for."""
@@ -62,9 +62,9 @@ def find() -> Any:
     if not text:
         return redirect(url_for("console.overview"))
     departments = {view.id: view.name for view in here.index.departments()}
-    found = here.index.find(key_in(text), here.kinds, _readable(list(departments)))
+    found = here.index.find(search_key(text), here.kinds, _readable(list(departments)))
     newest = here.index.batches(limit=_SEARCHED)
-    units = batches_with(text, newest, here.batches.documents)
+    units = batches_with_serial(text, newest, here.batches.documents)
     titles = {kind_hash(kind.schema): kind.title for kind in here.kinds}
     orders = [kind for kind in found.kinds if here.kinds and kind.id == here.kinds[0].id]
     return render_template(

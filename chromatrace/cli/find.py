@@ -31,14 +31,14 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
     Shows batches, and what every department that the signer may read has recorded (give --keystore to be one).
     """
     from chromatrace.cli.record_desk import plant_of
-    from chromatrace.exchange.lookup import batches_with, key_in
+    from chromatrace.services.lookup import batches_with_serial, search_key
 
     index = workspace.index
     kinds = plant_of(plant).record_kinds
     departments = {one.id: one for one in index.departments()}
-    found = index.find(key_in(key), kinds, _readable(workspace, departments))
+    found = index.find(search_key(key), kinds, _readable(workspace, departments))
     newest = index.batches(limit=_SEARCHED)
-    with_serial = batches_with(key, newest, workspace.documents)
+    with_serial = batches_with_serial(key, newest, workspace.documents)
     truncated = found.truncated or len(newest) == _SEARCHED
     if not found and not with_serial:
         raise NotFound(f"nothing is known under {key!r}", field="key", hint="or it is not for you to see")

@@ -1,4 +1,4 @@
-"""What a person types or scans, and batches by a unit's serial."""
+"""Test search texts, and finding batches by the serial of a unit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chromatrace.documents.content import BatchContent, ProductDescription
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.serials import SerialRange
-from chromatrace.exchange.lookup import batches_with, key_in
+from chromatrace.services.lookup import batches_with_serial, search_key
 
 GTIN = "09521234543213"
 
@@ -25,8 +25,8 @@ GTIN = "09521234543213"
         ("https://id.example.org/01/1/10/L1", "https://id.example.org/01/1/10/L1"),
     ],
 )
-def test_a_code_names_its_batch_and_other_text_itself(text, key):
-    assert key_in(text) == key
+def test_search_key_of_codes_and_other_text(text, key):
+    assert search_key(text) == key
 
 
 @dataclass
@@ -35,14 +35,17 @@ class Batch:
     serial_root: bytes | None = b"\1" * 32
 
 
-def test_batches_are_found_by_the_serial_of_a_unit(tmp_path):
+def test_batches_with_serial(tmp_path):
     store = DocumentStore(tmp_path)
-    made = []
+    batches = []
     for lot, serials in (("A", SerialRange(1, 100, 6)), ("B", SerialRange(50, 100, 6)), ("C", None)):
         key = BatchKey.parse(GTIN, lot)
         content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", serials)
-        made.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
+        batches.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
     missing = Batch(b"\7" * 32)
-    found = {serial: batches_with(serial, [*made, missing], store) for serial in ("000001", "000060", "000150", "60")}
-    assert found == {"000001": made[:1], "000060": made[:2], "000150": [], "60": []}
-    assert batches_with("no serial", made, store) == []
+    results = {
+        serial: batches_with_serial(serial, [*batches, missing], store)
+        for serial in ("000001", "000060", "000150", "60")
+    }
+    assert results == {"000001": batches[:1], "000060": batches[:2], "000150": [], "60": []}
+    assert batches_with_serial("no serial", batches, store) == []

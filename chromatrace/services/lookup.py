@@ -1,4 +1,4 @@
-"""What a person types or scans to find goods: what it names, and which batches have a unit of that serial."""
+"""Interpret a typed or scanned search text, and find batches by the serial of a unit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chromatrace.identity.digital_link import DigitalLink
 
 
 class HasContent(Protocol):
-    """A batch with a document (`chromatrace.index.views.BatchView` is one)."""
+    """A batch with a document, such as `chromatrace.index.views.BatchView`."""
 
     @property
     def content_digest(self) -> bytes: ...
@@ -24,8 +24,8 @@ class HasContent(Protocol):
 Batch = TypeVar("Batch", bound=HasContent)
 
 
-def key_in(text: str) -> str:
-    """`GTIN/LOT` of a scanned Digital Link or of `(01)…(10)…`; any other text as it is."""
+def search_key(text: str) -> str:
+    """Return `GTIN/LOT` for a scanned Digital Link or `(01)…(10)…`, and any other text unchanged."""
     text = text.strip()
     try:
         link = DigitalLink.from_bracketed(text) if text.startswith("(") else DigitalLink.parse(text)
@@ -35,19 +35,19 @@ def key_in(text: str) -> str:
     return text if key is None else f"{key.gtin}/{key.lot}"
 
 
-def batches_with(serial: str, batches: Iterable[Batch], documents: DocumentStore) -> list[Batch]:
-    """Those of `batches` whose document gives one of their units this serial; none where it can be no serial."""
+def batches_with_serial(serial: str, batches: Iterable[Batch], documents: DocumentStore) -> list[Batch]:
+    """Return the batches whose document has a unit with this serial; none if `serial` is not a valid serial."""
     try:
-        wanted = Serial(serial)
+        unit = Serial(serial)
     except InvalidInput:
         return []
-    return [batch for batch in batches if batch.serial_root and _has(batch, wanted, documents)]
+    return [batch for batch in batches if batch.serial_root and _has(batch, unit, documents)]
 
 
 def _has(batch: HasContent, serial: Serial, documents: DocumentStore) -> bool:
     try:
         content = BatchContent.from_bytes(documents.get(batch.content_digest))
     except ChromaTraceError:
-        # Not here, or not what the chain names: it says nothing.
+        # The document is missing or corrupt.
         return False
     return content.serials is not None and serial in content.serials
