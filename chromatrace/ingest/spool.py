@@ -40,7 +40,7 @@ from chromatrace.ingest.records import (
     reading_of,
 )
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.files import transaction
+from chromatrace.storage.sqlite import transaction
 
 __all__ = ["BATCH", "AppendResult", "Conflict", "Spool", "Spooled"]
 
