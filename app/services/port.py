@@ -13,7 +13,7 @@ from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
 from chromatrace.chain.abi import contract, decode_revert, revert_data
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.commands import Parts, accept_custody, keyed, refuse_custody
+from chromatrace.chain.commands import Parts, accept_custody, keyed, reject_custody
 from chromatrace.chain.errors import (
     ChainUnavailable,
     ContractRefusal,
@@ -141,7 +141,7 @@ class ChainPort:
 
     def refuse(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
         """Refuses an offer, with a reason of at most `MAX_REASON` characters; the transaction's hash."""
-        return self.send(keystore, password, keyed(refuse_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
+        return self.send(keystore, password, keyed(reject_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
 
     def wallet_accept(self, batch: BatchId) -> WalletCall:
         """What a wallet signs to accept."""
@@ -149,7 +149,7 @@ class ChainPort:
 
     def wallet_refuse(self, batch: BatchId, reason: str) -> WalletCall:
         """What a wallet signs to refuse."""
-        return self._wallet_call(refuse_custody(batch, checked_reason(reason)))
+        return self._wallet_call(reject_custody(batch, checked_reason(reason)))
 
     def _wallet_call(self, call: Call) -> WalletCall:
         data = contract(call.contract).encode(call.function, *call.args)

@@ -80,7 +80,7 @@ def _station(proven: Proven, design: RouteDesign, number: int, station: Station,
     finding = Finding(Status.HOLDS, text)
     for event in proven.of("StationKeyRevoked"):
         if event.args["key"] == station.key_id:
-            text = f"its key is revoked from {utc(event.args['from'])} on; what was proven before stands"
+            text = f"its key is revoked from {utc(event.args['revokedFrom'])} on; what was proven before stands"
             finding.parts.append(Finding(Status.WARNING, text))
     if step is None or step.record is None:
         finding.parts.append(Finding(Status.UNCHECKED, "what it signed, beyond a hash, is not in the bundle"))

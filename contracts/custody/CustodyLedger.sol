@@ -52,14 +52,14 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
 
         delete _offers[batch];
         emit CustodyAccepted(batch, taken.from, taken.to, msg.sender);
-        registry.moveCustody(batch, taken.to);
+        registry.transferCustody(batch, taken.to);
     }
 
     /// @inheritdoc ICustodyLedger
-    function refuse(BatchId batch, string calldata reason) external {
+    function reject(BatchId batch, string calldata reason) external {
         Offer memory refused = _offerToCaller(batch);
         delete _offers[batch];
-        emit CustodyRefused(batch, refused.from, refused.to, msg.sender, reason);
+        emit CustodyRejected(batch, refused.from, refused.to, msg.sender, reason);
     }
 
     /// @inheritdoc ICustodyLedger
@@ -70,9 +70,9 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
     /// @dev Held by `from`, released, and stopped by nothing; a recalled batch may go home.
     function _checkMovable(BatchId id, OrgId from, OrgId to) private view {
         IBatchRegistry.Batch memory moved = registry.batch(id);
-        if (moved.state == IBatchRegistry.State.Unknown) revert IBatchRegistry.UnknownBatch(id);
+        if (moved.state == IBatchRegistry.BatchState.Unknown) revert IBatchRegistry.UnknownBatch(id);
         if (moved.custodian != from) revert NotCustodian(id, moved.custodian, from);
-        if (moved.state != IBatchRegistry.State.Released) revert NotReleased(id);
+        if (moved.state != IBatchRegistry.BatchState.Released) revert NotReleased(id);
         bool blocked = moved.recalled ? to != moved.producer : moved.onHold;
         if (blocked) revert BatchBlocked(id, moved.onHold, moved.recalled);
     }

@@ -41,8 +41,8 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
         if (rights & ~DepartmentRights.ALL != 0) revert UnknownDepartmentRights(rights);
         if (member == address(0)) revert InvalidMember(member);
         if (rights & DepartmentRights.APPEND != 0) {
-            OrgId of_ = consortium.operator(member).organisation;
-            if (of_ != owner) revert MemberOfAnotherOrganisation(member, of_, owner);
+            OrgId organisation_ = consortium.operator(member).organisation;
+            if (organisation_ != owner) revert MemberOfAnotherOrganisation(member, organisation_, owner);
         }
 
         _rights[id][member] = rights;
@@ -55,7 +55,7 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
         uint8 held = _rights[id][msg.sender];
         if (held & DepartmentRights.APPEND == 0) revert NotMember(id, msg.sender, held, DepartmentRights.APPEND);
         if (kind == 0) revert EmptyRecordKind();
-        if (records.length == 0 || records.length % RECORD_SIZE != 0) revert RecordsNotWhole(records.length);
+        if (records.length == 0 || records.length % RECORD_SIZE != 0) revert InvalidRecordsLength(records.length);
 
         Chain memory chain = _chains[id];
         uint40 first = chain.count;
@@ -87,8 +87,8 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
         // Who stands may read its own organisation's: so this says whether the account stands at all.
         if (owner == OrgIds.NONE || !consortium.mayRead(account, reader, 0, Scopes.PROCESS)) return false;
         if (_rights[id][account] & DepartmentRights.READ != 0) return true;
-        bool overseen = reader == owner || consortium.organisation(reader).kind == IConsortium.Kind.Authority;
-        return overseen && consortium.may(account, Roles.SUPERVISOR);
+        bool overseen = reader == owner || consortium.organisation(reader).kind == IConsortium.OrganisationKind.Authority;
+        return overseen && consortium.isAuthorized(account, Roles.SUPERVISOR);
     }
 
     /// @inheritdoc IDepartmentRecords

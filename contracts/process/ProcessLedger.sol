@@ -35,9 +35,9 @@ contract ProcessLedger is IProcessLedger, DepartmentRecords {
         OrgId owner = anchored.organisation;
         if (owner == OrgIds.NONE) revert UnknownChannel(id);
         if (owner != caller) revert NotChannelOwner(id, owner, caller);
-        if (size <= anchored.size) revert LogDidNotGrow(id, size, anchored.size);
+        if (size <= anchored.size) revert LogSizeNotIncreased(id, size, anchored.size);
         if (root == 0) revert EmptyRoot(id);
-        if (firstTimeNs > lastTimeNs) revert TimesOutOfOrder(firstTimeNs, lastTimeNs);
+        if (firstTimeNs > lastTimeNs) revert InvalidTimeRange(firstTimeNs, lastTimeNs);
 
         anchored.size = size;
         anchored.anchoredAt = uint64(block.timestamp);

@@ -37,7 +37,7 @@ contract RouteVerifier is RouteDesigns {
     function proveRoute(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
         // slither-disable-next-line unused-return
         consortium.authorize(msg.sender, PROVERS);
-        _prove(id, _designed(id, Kind.Processing), proof, messages, 0);
+        _prove(id, _designed(id, RouteKind.Processing), proof, messages, 0);
     }
 
     /// @inheritdoc IRouteVerifier
@@ -49,7 +49,7 @@ contract RouteVerifier is RouteDesigns {
     ) external {
         // slither-disable-next-line unused-return
         consortium.authorize(msg.sender, PROVERS);
-        StoredRoute memory design = _designed(id, Kind.Assembly);
+        StoredRoute memory design = _designed(id, RouteKind.Assembly);
         if (components.length == 0) revert NoComponents(id, proof.subject);
         for (uint256 i = 0; i < components.length; ++i) {
             (RouteId route_, bytes32 subject) = (components[i].route, components[i].subject);
@@ -64,7 +64,7 @@ contract RouteVerifier is RouteDesigns {
     function proveRoutes(RouteId id, Proof[] calldata proofs, bytes32[] calldata messages) external {
         // slither-disable-next-line unused-return
         consortium.authorize(msg.sender, PROVERS);
-        StoredRoute memory design = _designed(id, Kind.Processing);
+        StoredRoute memory design = _designed(id, RouteKind.Processing);
         uint256 count = proofs.length;
         if (count == 0) revert NoProofs(id);
         if (messages.length != count * design.steps) {
@@ -87,7 +87,7 @@ contract RouteVerifier is RouteDesigns {
                 chain += RouteLink.CHAIN_SIZE;
             }
         }
-        if (!BLS12381.pairingHolds(work.pairs, uint256(design.steps) + 1)) revert ProofsRefused(id, count);
+        if (!BLS12381.pairingHolds(work.pairs, uint256(design.steps) + 1)) revert InvalidProofSet(id, count);
     }
 
     /// @inheritdoc IRouteVerifier
@@ -169,7 +169,7 @@ contract RouteVerifier is RouteDesigns {
         _writeSignature(id, proof, pairs);
         _follow(design, chain, pairs);
         _conclude(id, proof, chain);
-        if (!BLS12381.pairingHolds(pairs, steps + 1)) revert ProofRefused(id, proof.subject);
+        if (!BLS12381.pairingHolds(pairs, steps + 1)) revert InvalidProof(id, proof.subject);
     }
 
     /// @dev Follows one chain through its steps and completes the pairs of e(σ, g2) = Π e(H(c_i), pk_i). A key is looked

@@ -51,7 +51,7 @@ def test_refuses_an_administrator_of_another_organisation(world):
 def test_refuses_an_operator_who_is_no_administrator(world):
     assert refusal(
         world.consortium.appointOperator, world.stranger, world.plant, 0, FOR_EVER, sender=world.producer
-    ) == Refused("MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.ADMIN)
+    ) == Refused("MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.ADMIN)
 
 
 def test_refuses_a_stranger(world):
@@ -108,4 +108,4 @@ def test_refuses_an_unknown_organisation(world):
 def test_refuses_a_validity_in_the_past(world):
     assert refusal(
         world.consortium.appointOperator, world.stranger, world.plant, 0, 5, sender=world.registrar
-    ) == Refused("ValidityInThePast", validUntil=5)
+    ) == Refused("ExpiryInThePast", validUntil=5)

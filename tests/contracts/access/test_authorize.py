@@ -22,7 +22,7 @@ def test_refuses_an_unknown_address(world):
 
 def test_refuses_a_missing_role(world):
     assert refusal(world.consortium.authorize, world.producer, Role.GATEWAY, sender=world.stranger) == Refused(
-        "MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.GATEWAY
+        "MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.GATEWAY
     )
 
 

@@ -103,8 +103,8 @@ def revert(signature, *args):
     ("data", "kind", "category", "name", "args", "words"),
     [
         (
-            revert("QuantitiesDoNotAddUp(uint32,uint256)", 100, 99),
-            *(RefusedInvalidInput, InvalidInput, "QuantitiesDoNotAddUp", {"quantity": 100, "sum": 99}),
+            revert("QuantityMismatch(uint32,uint256)", 100, 99),
+            *(RefusedInvalidInput, InvalidInput, "QuantityMismatch", {"quantity": 100, "sum": 99}),
             "add up to 99, the batch has 100 units",
         ),
         (
