@@ -55,7 +55,7 @@ api-test: setup ## requests made up from the OpenAPI document, against a real po
 bench: setup ## figures beside their rivals; `make bench ONLY=name` runs one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-abi: setup ## regenerate chromatrace/chain/abi from the compiled contracts
+abi: setup ## regenerate chromatrace/ethereum/abi from the compiled contracts
 	$(BIN)/python scripts/export_abi.py
 
 lock: ## pin requirements.in into requirements.txt, with hashes (needs uv)

@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.epcis.capture import Captures
 from app.portal import Portal
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.exchange.documents import DocumentStore
 
 log = logging.getLogger(__name__)
 

@@ -24,10 +24,10 @@ from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
 from app.words import register_filters
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.domain.rights import Role
-from chromatrace.exchange.documents import DocumentStore
 from chromatrace.index import Index
 from chromatrace.records.catalogue import Catalogue
 

@@ -8,7 +8,7 @@ from typing import Any
 from app.epcis.question import MAX_LIST
 from chromatrace import __version__
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.exchange.epcis.vocabulary import EVENT_TYPES
+from chromatrace.epcis.vocabulary import EVENT_TYPES
 
 Json = dict[str, Any]
 

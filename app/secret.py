@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.errors import InsecureConfiguration
-from chromatrace.domain.durable import write_once
+from chromatrace.storage.files import write_once
 
 _BYTES = 32
 

@@ -16,10 +16,10 @@ from bench.figure import Figure
 from bench.gas import deployed_chain
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain, Receipt
-from chromatrace.chain.signer import LocalSigner
 from chromatrace.cli.inspector import CONTRACT, rule_values
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.rights import Role, Stage
+from chromatrace.ethereum.signer import LocalSigner
 from chromatrace.quality.rules import Rule
 
 _BLOCK_TIME_S = 0.25

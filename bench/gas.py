@@ -24,17 +24,17 @@ from eth_abi.abi import encode as abi_encode
 
 from bench.figure import Figure
 from chromatrace.chain import commands
-from chromatrace.chain.abi import ContractAbi
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.codec import tuple_codec
-from chromatrace.chain.devnode import DevNode
-from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.rpc import RpcClient
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.domain.identifiers import BatchKey, Gln
 from chromatrace.domain.rights import OrganisationKind, Role, Stage, Verdict
+from chromatrace.ethereum.abi import ContractAbi
+from chromatrace.ethereum.codec import tuple_codec
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
 ROOT = Path(__file__).resolve().parent.parent
 EAS = ROOT / "bench" / "eas"

@@ -19,11 +19,11 @@ from pathlib import Path
 from web3 import HTTPProvider, Web3
 
 from bench.figure import Figure
-from chromatrace.chain.abi import FOLDER, contract
-from chromatrace.chain.devnode import DevNode
-from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.domain.identifiers import BatchKey
+from chromatrace.ethereum.abi import FOLDER, contract
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -189,7 +189,7 @@ def _plain_root(leaves: list[bytes]) -> bytes:
 def ledger(folder: Path, progress: Progress) -> Iterator[list[str]]:
     """The contracts deployed on a fresh Anvil: the worker's options for them, none where there is no chain package."""
     try:
-        from chromatrace.chain.devnode import DevNode
+        from chromatrace.chain.dev_node import DevNode
     except ImportError:
         progress("chromatrace.chain is absent: heads are handed to a list")
         yield []
@@ -213,13 +213,13 @@ def _publisher(folder: Path, rpc: str | None, manifest: Path | None) -> Iterator
         return
     from chromatrace.chain import commands
     from chromatrace.chain.client import Chain
-    from chromatrace.chain.manifest import Manifest
     from chromatrace.chain.outbox import Outbox
-    from chromatrace.chain.rpc import RpcClient
-    from chromatrace.chain.signer import dev_signer
-    from chromatrace.cli.publisher import ChainPublisher
     from chromatrace.domain.identifiers import Gln
     from chromatrace.domain.rights import OrganisationKind, Role
+    from chromatrace.ethereum.manifest import Manifest
+    from chromatrace.ethereum.rpc import RpcClient
+    from chromatrace.ethereum.signer import dev_signer
+    from chromatrace.services.publisher import ChainPublisher
 
     deployment = Manifest.load(manifest)
     warnings.simplefilter("ignore")

@@ -19,10 +19,10 @@ from typing import Any
 
 from bench.figure import Figure
 from bench.gas import deployed_chain
-from chromatrace.chain.abi import contract
 from chromatrace.chain.client import Chain
 from chromatrace.cli.record_desk import ChainWriter
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
+from chromatrace.ethereum.abi import contract
 from chromatrace.index import Follower, Index
 from chromatrace.index.decoding import decoded
 from chromatrace.index.models import position

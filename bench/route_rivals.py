@@ -12,10 +12,10 @@ from typing import Any
 
 from coincurve import PrivateKey, PublicKey
 
-from chromatrace.chain.abi import ContractAbi
 from chromatrace.chain.client import Chain
 from chromatrace.crypto.bls import ORDER, SIGNATURE_TAG
-from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.hashing import keccak
+from chromatrace.ethereum.abi import ContractAbi
 
 BUILT = Path(__file__).resolve().parent.parent / "build" / "contracts"
 PY_ECC_STATIONS = (1, 2, 5)

@@ -19,9 +19,9 @@ import simpy
 from bench.figure import Figure
 from chromatrace.plant.configuration import example_plant
 from chromatrace.quality.rules import Rule
-from chromatrace.quality.shopfloor.engine import simulate
-from chromatrace.quality.shopfloor.floor import ShopFloor
-from chromatrace.quality.studies.scenarios import SCENARIOS
+from chromatrace.studies.scenarios import SCENARIOS
+from chromatrace.studies.shopfloor.engine import simulate
+from chromatrace.studies.shopfloor.floor import ShopFloor
 
 BAR_PER_S = 200
 RUNS, ROUNDS = 20, 8

@@ -20,9 +20,9 @@ from web3.types import Nonce, TxParams, Wei
 from bench.figure import Figure
 from bench.gas import GTIN, deployed_chain, registration
 from chromatrace.chain import commands
-from chromatrace.chain.abi import FOLDER
 from chromatrace.chain.client import Call, Chain, Receipt
-from chromatrace.chain.devnode import MNEMONIC
+from chromatrace.chain.dev_node import MNEMONIC
+from chromatrace.ethereum.abi import FOLDER
 
 _BLOCK_TIME_S = 0.25
 _ROUNDS = 3

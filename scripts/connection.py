@@ -17,10 +17,10 @@ from typing import Any
 
 from web3.exceptions import Web3RPCError
 
-from chromatrace.chain.abi import contract, decode_revert, revert_data
-from chromatrace.chain.errors import KeystoreError, RpcError, SignerMissing
-from chromatrace.chain.rpc import RpcClient, is_transient
 from chromatrace.domain.errors import ChromaTraceError
+from chromatrace.ethereum.abi import contract, decode_revert, revert_data
+from chromatrace.ethereum.errors import KeystoreError, RpcError, SignerMissing
+from chromatrace.ethereum.rpc import RpcClient, is_transient
 
 os.environ["SOLCX_BINARY_PATH"] = os.environ.get("SOLCX_BINARY_PATH") or str(Path(__file__).parents[1] / ".solcx")
 

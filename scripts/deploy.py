@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from eth_hash.auto import keccak
 from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
 
-from chromatrace.chain.errors import WrongDeployment
-from chromatrace.chain.manifest import Manifest
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.ethereum.errors import WrongDeployment
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.storage.files import deliver
 from scripts.connection import ROOT, Connection, fail, open_connection, settings
 
 TWO_DAYS_S = 172_800

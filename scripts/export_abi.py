@@ -1,4 +1,4 @@
-"""Writes the ABIs of the deployed contracts from the build into chromatrace/chain/abi; `--check` only compares."""
+"""Writes the ABIs of the deployed contracts from the build into chromatrace/ethereum/abi; `--check` only compares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "contracts"
-TARGET = ROOT / "chromatrace" / "chain" / "abi"
+TARGET = ROOT / "chromatrace" / "ethereum" / "abi"
 CONTRACTS = (
     "Consortium",
     "BatchRegistry",

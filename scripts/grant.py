@@ -22,10 +22,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chromatrace.chain.manifest import Manifest
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.ethereum.manifest import Manifest
 from scripts.connection import Connection, fail, open_connection, settings
 from scripts.deploy import manifest_folder
 

@@ -47,8 +47,8 @@ def _folder(variable, default):
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords():
     """Whoever has these keystores' passwords opens them at once: portals open one in every action that they sign."""
-    from chromatrace.chain import signer
     from chromatrace.crypto import keystore
+    from chromatrace.ethereum import signer
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(signer, "WORK_FACTOR", 1 << 10)
@@ -71,7 +71,7 @@ def data_dir():
 @pytest.fixture(scope="session")
 def anvil():
     """One Anvil for the whole session, with history, so that tests may revert and reorganise it."""
-    from chromatrace.chain.devnode import DevNode
+    from chromatrace.chain.dev_node import DevNode
 
     with DevNode("anvil", history=True) as node:
         yield node
@@ -80,7 +80,7 @@ def anvil():
 @pytest.fixture(scope="session")
 def ganache():
     """One Ganache for the whole session."""
-    from chromatrace.chain.devnode import DevNode
+    from chromatrace.chain.dev_node import DevNode
 
     with DevNode("ganache", chain_id=1337) as node:
         yield node
@@ -126,7 +126,7 @@ def deploy(tmp_path_factory):
 
 
 def _deploy_once(state, folder):
-    from chromatrace.chain.devnode import DevNode
+    from chromatrace.chain.dev_node import DevNode
 
     with DevNode("anvil", history=True) as node:
         run_deployment(node, folder)
@@ -138,7 +138,7 @@ def _deploy_once(state, folder):
 @pytest.fixture(scope="session")
 def deployment(anvil, deploy, tmp_path_factory):
     """The manifest of the contracts deployed on `anvil`."""
-    from chromatrace.chain.manifest import Manifest
+    from chromatrace.ethereum.manifest import Manifest
 
     return Manifest.load(deploy(anvil, tmp_path_factory.mktemp("deployments")))
 
@@ -146,7 +146,7 @@ def deployment(anvil, deploy, tmp_path_factory):
 @pytest.fixture(scope="session")
 def ganache_deployment(ganache, tmp_path_factory):
     """The manifest of the contracts deployed on `ganache`."""
-    from chromatrace.chain.manifest import Manifest
+    from chromatrace.ethereum.manifest import Manifest
 
     return Manifest.load(run_deployment(ganache, tmp_path_factory.mktemp("deployments")))
 
@@ -166,9 +166,9 @@ def chain(isolated, deployment, tmp_path):
     import warnings
 
     from chromatrace.chain.client import Chain
-    from chromatrace.chain.delivery import DeliveryPolicy
     from chromatrace.chain.outbox import Outbox
-    from chromatrace.chain.signer import DevKeyWarning, dev_signer
+    from chromatrace.chain.transaction_sender import DeliveryPolicy
+    from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DevKeyWarning)

@@ -26,14 +26,14 @@ _NUMBER = struct.Struct("i")
 @cache
 def command_line():
     """Starts `chromatrace` with the words given."""
-    inspector = ("chromatrace.cli.inspector.process", "chromatrace.cli.inspector.adapters")
+    inspector = ("chromatrace.inspector.process", "chromatrace.inspector.adapters")
     return Nursery("chromatrace.cli", *inspector, "chromatrace.cli.portal", "app.factory", "waitress")
 
 
 @cache
 def script(name):
     """Starts a script of `scripts/`."""
-    return Nursery(f"scripts.{name}", "scripts.connection", "chromatrace.chain.manifest")
+    return Nursery(f"scripts.{name}", "scripts.connection", "chromatrace.ethereum.manifest")
 
 
 class Nursery:

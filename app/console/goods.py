@@ -16,15 +16,15 @@ from app.franchisee.overview import row_of
 from app.links import page_path
 from app.portal import now_s, operator, portal
 from app.records.desk import department_of, keys, open_desk
-from chromatrace.domain.documents import BatchContent, Material
+from chromatrace.documents.content import BatchContent, Material
 from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.ledger_entries import kind_hash, subject_id
 from chromatrace.domain.rights import Role
-from chromatrace.drawing import STYLE, Names, genealogy, svg
 from chromatrace.exchange.lookup import batches_with, key_in
 from chromatrace.index.genealogy import TraceStep, TraceView
 from chromatrace.index.views import RecordView
+from chromatrace.services.drawing import STYLE, Names, genealogy, svg
 
 _SEARCHED = 1000
 """Newest batches in whose documents a serial is looked for."""

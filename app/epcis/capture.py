@@ -17,10 +17,10 @@ from app.epcis.models import Capture, CapturedEvent, EventEpc
 from app.epcis.question import microseconds
 from app.rights import Operator
 from app.store.database import Store
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput
-from chromatrace.exchange.documents import DocumentStore
-from chromatrace.exchange.epcis.check import check_document, check_envelope, check_event, declared_prefixes
-from chromatrace.exchange.epcis.document import event_digest, read_json
+from chromatrace.epcis.check import check_document, check_envelope, check_event, declared_prefixes
+from chromatrace.epcis.document import event_digest, read_json
 
 ROLLBACK, PROCEED = "rollback", "proceed"
 MAX_IDENTIFIER = 600

@@ -11,13 +11,13 @@ from typing import Any
 from app.epcis.goods import epcs_of, product_of
 from app.epcis.places import CHAIN, Found, Place
 from app.epcis.question import Question, microseconds
-from chromatrace.domain.documents import InspectionEvidence
+from chromatrace.documents.content import InspectionEvidence
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
-from chromatrace.exchange.documents import DocumentStore
-from chromatrace.exchange.epcis.document import NAMESPACE
-from chromatrace.exchange.epcis.mapping import EVENT_NAMES, event_of, events_of
-from chromatrace.exchange.epcis.vocabulary import CONTEXT
+from chromatrace.epcis.document import NAMESPACE
+from chromatrace.epcis.mapping import EVENT_NAMES, event_of, events_of
+from chromatrace.epcis.vocabulary import CONTEXT
 from chromatrace.index import Index
 from chromatrace.index.views import BatchView, EventView
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from app.epcis.places import CAPTURED, CHAIN, Place
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.strict_json import time as checked_time
-from chromatrace.exchange.epcis.vocabulary import EVENT_TYPES
+from chromatrace.epcis.vocabulary import EVENT_TYPES
+from chromatrace.storage.strict_json import time as checked_time
 
 MAX_PAGE = 1_000
 MAX_LIST = 8_000

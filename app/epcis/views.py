@@ -19,11 +19,11 @@ from app.epcis.question import Question
 from app.epcis.reading import Page, captured, page_of
 from app.errors import LoginNeeded
 from app.portal import now_s, operator, portal, readable
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
-from chromatrace.exchange.documents import DocumentStore
-from chromatrace.exchange.epcis.vocabulary import CONTEXT
+from chromatrace.epcis.vocabulary import CONTEXT
 
 PREFIX = "/epcis/v2"
 VERSION = "2.0.0"

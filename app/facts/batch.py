@@ -15,10 +15,10 @@ from app.facts.status import Status, Stop, status_of, stops_of
 from app.facts.timeline import Step, steps_of
 from app.facts.units import UnitFacts, unit_facts
 from app.facts.window import ReadingsSource, window_facts
-from chromatrace.domain.documents import BatchContent, InspectionEvidence
+from chromatrace.documents.content import BatchContent, InspectionEvidence
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import BatchState, Stage
-from chromatrace.exchange.documents import DocumentStore
 from chromatrace.index import Index
 from chromatrace.index.database import Queries
 from chromatrace.index.views import BatchView, HeadView, InspectionView

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
-from chromatrace.exchange.documents import DocumentStore
 
 T = TypeVar("T")
 

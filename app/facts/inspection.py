@@ -10,7 +10,7 @@ from app.facts.documents import CheckedDocument
 from app.facts.notation import formula_words, unit_words
 from app.facts.parties import Party
 from app.facts.window import WindowFacts
-from chromatrace.domain.documents import Comparison, InspectionEvidence, Measurement
+from chromatrace.documents.content import Comparison, InspectionEvidence, Measurement
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.index.views import InspectionView
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from app.facts.documents import CheckedDocument
-from chromatrace.domain.documents import BatchContent
+from chromatrace.documents.content import BatchContent
 from chromatrace.domain.identifiers import Serial
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.units import serial_root

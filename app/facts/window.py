@@ -11,7 +11,7 @@ from typing import Protocol
 
 from app.facts.parties import Party, party_of
 from app.facts.plot import Plot, plots_of
-from chromatrace.domain.documents import ReadingWindow
+from chromatrace.documents.content import ReadingWindow
 from chromatrace.domain.errors import IntegrityError, InvalidInput, Unavailable
 from chromatrace.domain.reading import Reading
 from chromatrace.index.database import Queries

@@ -8,7 +8,7 @@ from flask import Response, render_template, request
 
 from app.franchisee.overview import row_of
 from app.portal import operator, portal
-from chromatrace.domain.documents import BatchContent
+from chromatrace.documents.content import BatchContent
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.rights import Role

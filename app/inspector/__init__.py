@@ -20,7 +20,7 @@ from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.rights import Role
 from chromatrace.quality.check_sheet import Parameter
-from chromatrace.quality.reading_desk import NAME, Question, ReadingDesk
+from chromatrace.quality.inspection_tasks import NAME, Question, ReadingDesk
 
 _ROUND = re.compile(r"[0-9a-f]{64}")
 _VALUE = "value-"

@@ -25,13 +25,13 @@ from app.records.desk import (
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.domain.strict_json import members
 from chromatrace.records.bulk import rows
 from chromatrace.records.desk import Desk
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument, parse
 from chromatrace.records.errors import ContentNotFound, InvalidRecord, KeyMissing, RecordUnderWay
 from chromatrace.records.importing import Report, append_rows, check_rows
 from chromatrace.records.reader_key import Reader
+from chromatrace.storage.strict_json import members
 
 MAX_PAGE = 1_000
 BATCH = 500

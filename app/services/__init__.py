@@ -9,8 +9,8 @@ from app.services.keys import adopt_keystore, dev_addresses, new_keystore
 from app.services.port import MAX_REASON, ChainPort, Key, Outcome, WalletCall, checked_reason
 from app.services.records import RecordWriter
 from chromatrace.chain.commands import Parts
-from chromatrace.chain.errors import ContractRefusal
-from chromatrace.chain.manifest import Manifest
+from chromatrace.ethereum.errors import ContractRefusal
+from chromatrace.ethereum.manifest import Manifest
 
 __all__ = [
     "MAX_REASON",

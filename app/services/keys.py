@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chromatrace.chain.signer import create_keystore
+from chromatrace.ethereum.signer import create_keystore
 
 
 def new_keystore(path: Path, password: str) -> str:

@@ -11,10 +11,15 @@ from typing import Any
 from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
-from chromatrace.chain.abi import contract, decode_revert, revert_data
 from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.commands import Parts, accept_custody, keyed, reject_custody
-from chromatrace.chain.errors import (
+from chromatrace.chain.outbox import Outbox
+from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.domain.identifiers import BatchId, Gtin
+from chromatrace.domain.recalling import RecallStep
+from chromatrace.domain.rights import Role, Scope
+from chromatrace.ethereum.abi import contract, decode_revert, revert_data
+from chromatrace.ethereum.errors import (
     ChainUnavailable,
     ContractRefusal,
     InclusionTimeout,
@@ -22,14 +27,9 @@ from chromatrace.chain.errors import (
     RpcError,
     WrongDeployment,
 )
-from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.rpc import RpcClient
-from chromatrace.chain.signer import Signer, keystore_signer
-from chromatrace.domain.errors import InvalidInput, Unavailable
-from chromatrace.domain.identifiers import BatchId, Gtin
-from chromatrace.domain.recalling import RecallStep
-from chromatrace.domain.rights import Role, Scope
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.ethereum.signer import Signer, keystore_signer
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
-from chromatrace.chain.abi import contract
 from chromatrace.chain.client import Call
 from chromatrace.chain.commands import Parts, keyed, recall, recall_descendants
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.recalling import RecallStep
+from chromatrace.ethereum.abi import contract
 
 _GAS, _GAS_PER_BYTE, _GAS_PER_INPUT = 160_000, 100, 6_000
 """A limit each, more than thrice what it takes: a descendant cannot be estimated before its parent is recalled."""

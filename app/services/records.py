@@ -8,10 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from app.services.port import ChainPort
-from chromatrace.chain.abi import contract
 from chromatrace.chain.client import Call
 from chromatrace.chain.commands import keyed
 from chromatrace.domain.ledger_entries import unpack
+from chromatrace.ethereum.abi import contract
 from chromatrace.records.errors import RecordUnderWay
 
 _LABEL = "ProcessLedger.appendRecords"

@@ -22,12 +22,12 @@ from pathlib import Path
 from chromatrace.anchor.errors import HeadConflict, NotAnchoredYet, SpoolDiffers, UnknownReading
 from chromatrace.anchor.heads import HeadStore, Publisher, ReadingSource, TreeHead
 from chromatrace.anchor.proof import ReadingProof
-from chromatrace.domain.closing import Closing
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound, Unavailable
 from chromatrace.merkle.entry import encode_fields, encode_reading
 from chromatrace.merkle.errors import LogMoved
 from chromatrace.merkle.log import MerkleLog
 from chromatrace.merkle.proofs import leaf_hash
+from chromatrace.storage.closing import Closing
 
 _logger = logging.getLogger(__name__)
 

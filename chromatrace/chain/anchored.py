@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.chain.abi import contract, decode_log
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.errors import RpcError
 from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.ethereum.abi import contract, decode_log
+from chromatrace.ethereum.errors import RpcError
 
 _LEDGER = "ProcessLedger"
 

@@ -16,11 +16,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from chromatrace.chain import abi, preflight
-from chromatrace.chain.abi import DecodedEvent, decode_log, decode_revert
-from chromatrace.chain.codec import bytes_of
-from chromatrace.chain.delivery import Courier, DeliveryPolicy
-from chromatrace.chain.errors import (
+from chromatrace.chain import preflight
+from chromatrace.chain.fees import Surroundings
+from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.records import CallState, Draft, Entry
+from chromatrace.chain.transaction_sender import Courier, DeliveryPolicy
+from chromatrace.domain.errors import Unavailable
+from chromatrace.ethereum import abi
+from chromatrace.ethereum.abi import DecodedEvent, decode_log, decode_revert
+from chromatrace.ethereum.codec import bytes_of
+from chromatrace.ethereum.errors import (
     AbiError,
     ContractRefusal,
     InclusionTimeout,
@@ -29,13 +34,9 @@ from chromatrace.chain.errors import (
     SignerMissing,
     WrongDeployment,
 )
-from chromatrace.chain.fees import Surroundings
-from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.records import CallState, Draft, Entry
-from chromatrace.chain.rpc import RpcClient
-from chromatrace.chain.signer import Signer
-from chromatrace.domain.errors import Unavailable
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.ethereum.signer import Signer
 
 _CHUNK = 300
 _SENDERS = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.chain.errors import RpcError
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.ethereum.errors import RpcError
+from chromatrace.ethereum.rpc import RpcClient
 
 _DEFAULT_TIP_WEI = 10**9
 _BUMP_NUMERATOR, _BUMP_DENOMINATOR = 1125, 1000

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chromatrace.chain.codec import bytes_of
-from chromatrace.chain.errors import RpcError
 from chromatrace.chain.records import Inclusion, OpenAttempt
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.ethereum.codec import bytes_of
+from chromatrace.ethereum.errors import RpcError
+from chromatrace.ethereum.rpc import RpcClient
 
 _WORTHWHILE = 50
 _WIDEST = 32

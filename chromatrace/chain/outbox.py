@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from chromatrace.chain.errors import KeyReused, OutboxFull
 from chromatrace.chain.records import CallState, Draft, Entry, Inclusion, Signed
 from chromatrace.chain.stored_calls import StoredCalls
+from chromatrace.ethereum.errors import KeyReused, OutboxFull
 
 _NEW_ATTEMPT = (
     "INSERT OR IGNORE INTO attempts (tx_hash, call, raw, max_fee_wei, priority_fee_wei, signed_ns) "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chromatrace.chain.abi import decode_revert, revert_data
-from chromatrace.chain.errors import ContractRefusal, InsufficientFunds, RefusedInvalidInput, RpcError
 from chromatrace.chain.records import Draft, Entry
-from chromatrace.chain.rpc import RpcClient
-from chromatrace.chain.signer import DEV_CHAINS
-from chromatrace.chain.transaction import TX_GAS_CAP
+from chromatrace.ethereum.abi import decode_revert, revert_data
+from chromatrace.ethereum.errors import ContractRefusal, InsufficientFunds, RefusedInvalidInput, RpcError
+from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.ethereum.signer import DEV_CHAINS
+from chromatrace.ethereum.transaction import TX_GAS_CAP
 
 _MARGIN_PERCENT = 25
 _BATCH = 100

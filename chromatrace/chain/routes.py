@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.chain.abi import contract, decode_log
 from chromatrace.chain.client import Chain
 from chromatrace.crypto.bls import PublicKey, Signature
 from chromatrace.crypto.eip2537 import g1_from_evm, g2_from_evm
@@ -13,6 +12,7 @@ from chromatrace.crypto.route import RouteDesign, Station
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.rights import RouteKind
+from chromatrace.ethereum.abi import contract, decode_log
 
 _CONTRACT = "RouteVerifier"
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from chromatrace.chain.errors import WrongDeployment
 from chromatrace.chain.records import Attempt, CallState, Entry, OpenAttempt
-from chromatrace.domain.closing import Closing
-from chromatrace.domain.database_file import open_file
-from chromatrace.domain.durable import transaction
+from chromatrace.ethereum.errors import WrongDeployment
+from chromatrace.storage.closing import Closing
+from chromatrace.storage.files import transaction
+from chromatrace.storage.sqlite import open_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chain (

@@ -11,8 +11,8 @@ import click
 from chromatrace import __version__
 from chromatrace.cli.interrupts import cut_short
 from chromatrace.cli.output import report_errors
-from chromatrace.cli.workspace import Workspace
 from chromatrace.config import Settings
+from chromatrace.services.workspace import Workspace
 
 COMMANDS = {
     "demo": "chromatrace.cli.demo:demo",

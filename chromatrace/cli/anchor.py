@@ -7,7 +7,7 @@ import click
 from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, err, json_option
-from chromatrace.cli.workspace import Workspace
+from chromatrace.services.workspace import Workspace
 
 
 @click.command()

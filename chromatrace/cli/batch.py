@@ -11,12 +11,12 @@ import orjson
 
 from chromatrace.cli.options import batch_argument, naming, parse_batch, parse_input
 from chromatrace.cli.output import emit, json_option, say
-from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.recalling import Recallable, RecallPlan, recall_plan
 from chromatrace.domain.rights import OrganisationKind, SalesChannel
+from chromatrace.services.workspace import Workspace
+from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from chromatrace.chain.client import Call
@@ -51,9 +51,9 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
      "made_at": "2026-01-01T08:00:00Z", "serials": {"first": 1, "count": 100, "width": 6}, "materials": []}
     """
     from chromatrace.chain.commands import Registration, register_batch
-    from chromatrace.domain import strict_json
-    from chromatrace.domain.documents import BatchContent
+    from chromatrace.documents.content import BatchContent
     from chromatrace.exchange.units import serial_root
+    from chromatrace.storage import strict_json
 
     parsed = BatchContent.from_bytes(strict_json.canonical(_json(content)))
     parts = tuple(parse_input(text) for text in inputs)

@@ -10,8 +10,8 @@ import click
 from chromatrace.cli.options import FiniteRange, batch_argument, naming
 from chromatrace.cli.org import organisation_number
 from chromatrace.cli.output import emit, json_option
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.identifiers import BatchKey
+from chromatrace.services.workspace import Workspace
 
 
 @click.group()

@@ -12,8 +12,8 @@ import click
 import orjson
 
 from chromatrace.cli.output import emit, err, json_option
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import ChromaTraceError, NotFound, Unavailable
+from chromatrace.services.workspace import Workspace
 
 SCRIPT = Path("scripts") / "deploy.py"
 

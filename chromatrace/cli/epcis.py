@@ -13,9 +13,9 @@ import orjson
 
 from chromatrace.cli.options import parse_batch
 from chromatrace.cli.output import emit, json_option, tell
-from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.services.workspace import Workspace
+from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from chromatrace.index.views import EventView
@@ -54,9 +54,9 @@ def export(
     document is JSON itself: --json tells of the file that --output names, and changes nothing without one.
     """
     from app.epcis.chain import IndexDirectory
-    from chromatrace.exchange.epcis.check import check_document
-    from chromatrace.exchange.epcis.document import document_of
-    from chromatrace.exchange.epcis.mapping import events_of
+    from chromatrace.epcis.check import check_document
+    from chromatrace.epcis.document import document_of
+    from chromatrace.epcis.mapping import events_of
 
     first, last = _seconds(since, "since"), _seconds(until, "until")
     chosen = [
@@ -85,7 +85,7 @@ def export(
 @json_option
 def validate(path: Path, as_json: bool) -> None:
     """Check an EPCIS document as the capture interface does; says by a JSON pointer what is wrong."""
-    from chromatrace.exchange.epcis.document import read_document
+    from chromatrace.epcis.document import read_document
 
     data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     document = read_document(data)

@@ -10,8 +10,8 @@ import click
 
 from chromatrace.cli.options import organisation_option, plant_option
 from chromatrace.cli.output import emit, err, json_option, moment, say
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import NotFound
+from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from chromatrace.index.queries.orders import ProductStatus

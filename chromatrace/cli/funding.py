@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from chromatrace.chain.errors import ChainUnavailable
 from chromatrace.cli.output import err
-from chromatrace.cli.workspace import DEV_CHAINS, Workspace
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
+from chromatrace.ethereum.errors import ChainUnavailable
+from chromatrace.services.workspace import DEV_CHAINS, Workspace
 
 _BLOCK_S = 60
 

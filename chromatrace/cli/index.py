@@ -6,7 +6,7 @@ import click
 
 from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import emit, err, json_option, moment, progress
-from chromatrace.cli.workspace import Workspace
+from chromatrace.services.workspace import Workspace
 
 confirmations_option = click.option(
     "--confirmations", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="Blocks to wait for."

@@ -10,7 +10,7 @@ import click
 from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import ask_password, emit, json_option, progress, tell
-from chromatrace.cli.workspace import Workspace
+from chromatrace.services.workspace import Workspace
 
 channel_option = click.option("--channel", required=True, help="Log that the readings go to, one for each gateway.")
 

@@ -13,13 +13,13 @@ import orjson
 
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import dump, emit, json_option
-from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
-from chromatrace.domain import strict_json
-from chromatrace.domain.documents import InspectionEvidence
-from chromatrace.domain.durable import deliver
+from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.services.workspace import Workspace
+from chromatrace.storage import strict_json
+from chromatrace.storage.files import deliver
 
 SIGNED = "chromatrace.signed-inspection/1"
 

@@ -8,7 +8,7 @@ import click
 
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import ask_password, emit, json_option, moment
-from chromatrace.cli.workspace import Workspace
+from chromatrace.services.workspace import Workspace
 
 
 @click.group()
@@ -24,7 +24,7 @@ def create(path: Path, as_json: bool) -> None:
 
     The password comes from CHROMATRACE_KEY_PASSWORD or is asked for twice. Nothing can recover it.
     """
-    from chromatrace.chain.signer import PASSWORD_VARIABLE, create_keystore, password_from_environment
+    from chromatrace.ethereum.signer import PASSWORD_VARIABLE, create_keystore, password_from_environment
 
     password = password_from_environment() or ask_password("Password", PASSWORD_VARIABLE, twice=True)
     signer = create_keystore(path, password)

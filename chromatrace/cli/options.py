@@ -52,8 +52,8 @@ def parse_input(text: str) -> Input:
 @contextmanager
 def naming(*keys: BatchKey) -> Iterator[None]:
     """What a contract refuses inside is told of these batches by GTIN and lot; the contract knows hashes only."""
-    from chromatrace.chain.errors import ContractRefusal
-    from chromatrace.chain.refusals import rendered
+    from chromatrace.ethereum.contract_errors import rendered
+    from chromatrace.ethereum.errors import ContractRefusal
 
     try:
         yield

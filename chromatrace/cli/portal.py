@@ -17,8 +17,8 @@ from click.core import ParameterSource
 from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import plant_option
 from chromatrace.cli.output import ask_password, emit, err, json_option
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict, InvalidInput
+from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from app import PortalConfig

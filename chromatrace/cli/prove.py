@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.documents import BatchContent, InspectionEvidence, ReadingWindow
+from chromatrace.documents.content import BatchContent, InspectionEvidence, ReadingWindow
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from chromatrace.crypto.route import RouteTrace

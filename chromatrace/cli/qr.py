@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from chromatrace.cli.output import emit, json_option, progress
-from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.serials import SerialRange
+from chromatrace.services.workspace import Workspace
+from chromatrace.storage.files import deliver
 
 ahead_option = click.option(
     "--ahead",

@@ -10,9 +10,9 @@ import click
 
 from chromatrace.cli.options import organisation_option, plant_option
 from chromatrace.cli.output import emit, json_option, progress, say, tell
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
+from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from chromatrace.records.catalogue import Catalogue

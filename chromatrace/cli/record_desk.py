@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chromatrace.chain.client import Call, Chain
-from chromatrace.cli.workspace import Workspace
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.desk import Desk
 from chromatrace.records.reader_key import KeyRing, ReaderKey
 from chromatrace.records.vault import Vault
+from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from chromatrace.plant import Plant

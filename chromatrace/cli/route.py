@@ -12,9 +12,9 @@ from chromatrace.cli.options import parse_batch, parse_bytes32
 from chromatrace.cli.output import emit, json_option
 from chromatrace.cli.route_files import load_design, load_trace, save_design, save_trace
 from chromatrace.cli.station import key_id_of, open_station
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict, InvalidInput
 from chromatrace.domain.rights import RouteKind
+from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from chromatrace.crypto.route import Component, Station

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import NotFound
+from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from chromatrace.crypto.route import RouteDesign, RouteTrace

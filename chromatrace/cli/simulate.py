@@ -14,10 +14,10 @@ from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.cli.output import out as out_console
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.quality.shopfloor.floor import ShopFloor
-from chromatrace.quality.studies.runner import Runner
-from chromatrace.quality.studies.statistics import Mean
-from chromatrace.quality.studies.study import Study
+from chromatrace.studies.runner import Runner
+from chromatrace.studies.shopfloor.floor import ShopFloor
+from chromatrace.studies.statistics import Mean
+from chromatrace.studies.study import Study
 
 FIGURE_TYPES = ("svg", "png")
 MOST = 1_000_000
@@ -128,7 +128,7 @@ def _cell(value: Any) -> str:
 def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold: int) -> Study:
     """Time and F1 of the seven scenarios: conventional checkpoints, then consensus by people and AI agents (Fig. 6)."""
     from chromatrace.quality.rules import Rule
-    from chromatrace.quality.studies.scenarios import scenarios as study
+    from chromatrace.studies.scenarios import scenarios as study
 
     return study(floor, runner, rule=Rule.majority(threshold), defect_rate=defect_rate)
 
@@ -160,11 +160,11 @@ def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: in
     With --on-chain the inspections go through the real contract at one threshold, and the pure model decides the same
     answers beside it. Take few --workpieces: one after another answers, some 40 a second.
     """
-    from chromatrace.quality.studies.majority import majority as study
+    from chromatrace.studies.majority import majority as study
 
     if on_chain:
-        from chromatrace.cli.on_chain_study import on_chain as run
         from chromatrace.quality.rules import Rule
+        from chromatrace.studies.on_chain import on_chain as run
 
         return run(floor, runner, "majority", Rule.majority(threshold), known=True, workpieces=workpieces, sets=sets)
     return study(floor, runner, workpieces=workpieces)
@@ -186,11 +186,11 @@ def confidence(
     With --on-chain the inspections go through the real contract, whose inspectors start with their true capabilities
     and go on learning; the pure model decides the same answers beside it, with the true ones.
     """
-    from chromatrace.quality.studies.confidence import confidence as study
+    from chromatrace.studies.confidence import confidence as study
 
     if on_chain:
-        from chromatrace.cli.on_chain_study import on_chain as run
         from chromatrace.quality.rules import Rule
+        from chromatrace.studies.on_chain import on_chain as run
 
         rule = Rule.confidence(threshold)
         return run(floor, runner, "confidence", rule, known=True, workpieces=workpieces, sets=sets)
@@ -209,12 +209,12 @@ def learning(
     against the rule in Python. Take few --workpieces: one after another answers, some 40 a second.
     """
     if on_chain:
-        from chromatrace.cli.on_chain_study import on_chain as run
         from chromatrace.quality.rules import Rule
+        from chromatrace.studies.on_chain import on_chain as run
 
         rule = Rule.confidence(threshold)
         return run(floor, runner, "learning", rule, known=False, workpieces=workpieces, sets=sets)
-    from chromatrace.quality.studies.learning import learning as study
+    from chromatrace.studies.learning import learning as study
 
     return study(floor, runner, workpieces=workpieces, threshold=threshold)
 
@@ -227,8 +227,8 @@ def learning(
 def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str) -> Study:
     """Manufacturing time and F1 when inspection is overlapped with production, beside step by step (Fig. 12)."""
     from chromatrace.quality.rules import Rule
-    from chromatrace.quality.shopfloor.agents import Kind
-    from chromatrace.quality.studies.dependent import dependent as study
+    from chromatrace.studies.dependent import dependent as study
+    from chromatrace.studies.shopfloor.agents import Kind
 
     kinds = {"ai": (Kind.AI,), "human": (Kind.HUMAN,), "mixed": (Kind.HUMAN, Kind.AI)}[staff]
     return study(floor, runner, rule=Rule.confidence(threshold), staff=kinds)
@@ -245,7 +245,7 @@ def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str)
 @click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
 def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate: float) -> Study:
     """F1 against inspections for all rules on the same answers: votes, and Wald's sequential test."""
-    from chromatrace.quality.studies.sequential import sequential as study
+    from chromatrace.studies.sequential import sequential as study
 
     return study(floor, runner, workpieces=workpieces, defect_rate=defect_rate)
 
@@ -254,6 +254,6 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate
 @click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
 def neighbours(floor: ShopFloor, runner: Runner, *, defect_rate: float) -> Study:
     """Three poor neighbours deciding together: nearest first, beside a random draw within a travel budget."""
-    from chromatrace.quality.studies.neighbours import neighbours as study
+    from chromatrace.studies.neighbours import neighbours as study
 
     return study(floor, runner, defect_rate=defect_rate)

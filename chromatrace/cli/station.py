@@ -11,9 +11,9 @@ import click
 
 from chromatrace.cli.options import parse_bytes32
 from chromatrace.cli.output import ask_password, emit, json_option, say
-from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.domain.errors import InvalidInput, NotAuthorised
+from chromatrace.services.workspace import Workspace
 
 PASSWORD_VARIABLE = "CHROMATRACE_STATION_PASSWORD"  # noqa: S105 - the name of a variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from chromatrace.cli.output import emit, json_option
-from chromatrace.cli.workspace import Workspace
+from chromatrace.services.workspace import Workspace
 
 
 @click.command()

@@ -12,13 +12,13 @@ import click
 
 from chromatrace.cli.options import batch_argument
 from chromatrace.cli.output import emit, err, json_option, say
-from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import ChromaTraceError, NotFound
 from chromatrace.domain.identifiers import BatchId, BatchKey
+from chromatrace.services.workspace import Workspace
+from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
-    from chromatrace.domain.documents import BatchContent, Material
+    from chromatrace.documents.content import BatchContent, Material
     from chromatrace.index.genealogy import TraceStep, TraceView
     from chromatrace.index.views import BatchView
 
@@ -172,7 +172,7 @@ class _Goods:
 
     def content(self, batch: BatchView) -> BatchContent | None:
         """The batch's document; None where it is not here or not as it should be."""
-        from chromatrace.domain.documents import BatchContent
+        from chromatrace.documents.content import BatchContent
 
         if batch.batch_id not in self._contents:
             try:
@@ -234,7 +234,7 @@ def _tree(view: TraceView, goods: _Goods) -> None:
 
 
 def _draw(path: Path, views: Sequence[TraceView], goods: _Goods) -> None:
-    from chromatrace.drawing import Names, genealogy, svg
+    from chromatrace.services.drawing import Names, genealogy, svg
 
     names = Names(goods.holder, goods.product, goods.materials([view for view in views if view.direction == "back"]))
     deliver(path, [svg(genealogy(views, names)).encode()])

@@ -11,7 +11,7 @@ import click
 
 from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import err
-from chromatrace.cli.workspace import Workspace
+from chromatrace.services.workspace import Workspace
 
 
 @click.command()
@@ -48,7 +48,7 @@ def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
 @contextmanager
 def local_chain(workspace: Workspace, port: int, state: Path | None) -> Iterator[Workspace]:
     """A running Anvil with the contracts on it, and the workspace that uses it."""
-    from chromatrace.chain.devnode import DevNode
+    from chromatrace.chain.dev_node import DevNode
     from chromatrace.cli.deploy import deploy_contracts
 
     with ExitStack() as stack:

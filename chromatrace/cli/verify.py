@@ -10,9 +10,9 @@ import click
 import orjson
 
 from chromatrace.cli.output import emit, json_option, out, progress
-from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
+from chromatrace.services.workspace import Workspace
+from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -208,7 +208,7 @@ def bundle(
         trusted += from_node
     contracts, chain_id = None, None
     if manifest_path is not None:
-        from chromatrace.chain.manifest import Manifest
+        from chromatrace.ethereum.manifest import Manifest
 
         manifest = Manifest.load(manifest_path)
         chain_id = manifest.chain_id
@@ -234,7 +234,7 @@ def _block_hash(text: str) -> bytes:
 
 def _hashes_from(url: str, parsed: Bundle) -> tuple[list[bytes], int]:
     """The hashes that the node has for the bundle's newest block and at each gap, and the number of its own newest."""
-    from chromatrace.chain.rpc import RpcClient
+    from chromatrace.ethereum.rpc import RpcClient
     from chromatrace.exchange.collect import gaps
 
     node = RpcClient(url)

@@ -16,7 +16,7 @@ from py_arkworks_bls12381 import G1Point, G2Point
 
 from chromatrace.crypto.bls import PublicKey
 from chromatrace.crypto.errors import InvalidPoint
-from chromatrace.crypto.hashing import keccak
+from chromatrace.domain.hashing import keccak
 
 G1_BYTES = 128
 G2_BYTES = 256

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.addresses import is_address
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.hashing import keccak
 from chromatrace.domain.rights import Stage, Verdict
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _SECP256K1_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F
 
 
 class DigestSigner(Protocol):
-    """Whoever signs 32 bytes for one address (`chromatrace.chain.signer.Signer` does)."""
+    """Whoever signs 32 bytes for one address (`chromatrace.ethereum.signer.Signer` does)."""
 
     @property
     def address(self) -> str:

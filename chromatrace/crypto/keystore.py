@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from chromatrace.crypto.bls import PublicKey, SecretKey
 from chromatrace.crypto.errors import WrongKeyPassword
-from chromatrace.domain.durable import write_once
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
-from chromatrace.domain.strict_json import parse_any_object
+from chromatrace.storage.files import write_once
+from chromatrace.storage.strict_json import parse_any_object
 
 _VERSION = 4
 _SCRYPT = {"dklen": 32, "n": 1 << 18, "r": 8, "p": 1}

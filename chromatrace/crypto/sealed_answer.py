@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from chromatrace.crypto.eip712 import DigestSigner
-from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.addresses import is_address
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.hashing import keccak
 
 DOMAIN_NAME = "ChromaTrace QualityConsensus"
 DOMAIN_VERSION = "1"

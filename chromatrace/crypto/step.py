@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.crypto.hashing import keccak
 from chromatrace.domain.addresses import checksummed, is_address
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.hashing import keccak
 
 DOMAIN_NAME = "ChromaTrace RouteVerifier"
 DOMAIN_VERSION = "1"

@@ -28,9 +28,9 @@ import orjson
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Serial
-from chromatrace.domain.strict_json import MAX_EXACT, below, escape, members, parse_object
 from chromatrace.exchange.events import DECLARATIONS
 from chromatrace.exchange.units import UnitProof
+from chromatrace.storage.strict_json import MAX_EXACT, below, escape, members, parse_object
 
 Item = TypeVar("Item")
 

@@ -6,15 +6,15 @@ from datetime import datetime
 from hashlib import sha256
 
 from chromatrace.crypto.eip712 import Inspection, recover_inspector
-from chromatrace.domain.documents import BatchContent, InspectionEvidence
+from chromatrace.documents.content import BatchContent, InspectionEvidence
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import Role, Stage, Verdict
-from chromatrace.domain.strict_json import canonical
 from chromatrace.exchange.events import Event
 from chromatrace.exchange.findings import Finding, Status
 from chromatrace.exchange.proven import Proven
 from chromatrace.exchange.reading_check import check_window
 from chromatrace.exchange.slot import member
+from chromatrace.storage.strict_json import canonical
 
 
 def check_inspections(proven: Proven) -> Finding:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from chromatrace.domain.documents import BatchContent
+from chromatrace.documents.content import BatchContent
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.identifiers import Serial
-from chromatrace.exchange.documents import DocumentStore
 from chromatrace.identity.digital_link import DigitalLink
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
-from chromatrace.domain.documents import digest
+from chromatrace.documents.content import digest
 from chromatrace.domain.errors import IntegrityError, InvalidInput
 from chromatrace.exchange.blocks import Header, decode_header, decode_receipt, verify_receipt
 from chromatrace.exchange.bundle import Bundle

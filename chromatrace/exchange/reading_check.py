@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chromatrace.domain.documents import InspectionEvidence, ReadingWindow
+from chromatrace.documents.content import InspectionEvidence, ReadingWindow
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.reading import GOOD
 from chromatrace.exchange.bundle import CitedReading

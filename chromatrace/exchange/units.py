@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
-from chromatrace.domain import strict_json
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Serial
 from chromatrace.domain.serials import SerialRange
-from chromatrace.domain.strict_json import array, below, members
 from chromatrace.merkle.errors import ProofRefused
 from chromatrace.merkle.proofs import inclusion_path, leaf_hash, root, verify_inclusion
+from chromatrace.storage import strict_json
+from chromatrace.storage.strict_json import array, below, members
 
 BLOCK = 1 << 10
 """Leaves under one kept hash: a proof hashes at most this many leaves anew, a million units keep 31 kB."""

@@ -20,7 +20,7 @@ from itertools import pairwise
 
 from eth_hash.auto import keccak
 
-from chromatrace.domain.documents import BatchContent, digest
+from chromatrace.documents.content import BatchContent, digest
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import BatchState
 from chromatrace.exchange.blocks import Header, verify_storage

@@ -15,10 +15,10 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from chromatrace.chain.abi import Event
-from chromatrace.chain.abi import contract as abi_of
-from chromatrace.chain.abi import names as abi_names
 from chromatrace.domain.addresses import checksummed
+from chromatrace.ethereum.abi import Event
+from chromatrace.ethereum.abi import contract as abi_of
+from chromatrace.ethereum.abi import names as abi_names
 from chromatrace.index.models import block_of
 from chromatrace.index.subjects import OTHER, SUBJECTS
 

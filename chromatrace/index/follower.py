@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 from eth_hash.auto import keccak
 
-from chromatrace.chain.errors import ChainUnavailable, RpcError
-from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
+from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.index.backfill import Reading
 from chromatrace.index.database import Index, refusals
 from chromatrace.index.errors import WrongIndex
-from chromatrace.index.reading import Reading
 from chromatrace.index.source import WINDOW, Header, Reorganised, Source
 from chromatrace.index.store import Identity, Sight, Store, optimise
 from chromatrace.index.views import SyncProgress

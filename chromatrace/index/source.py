@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from eth_hash.auto import keccak
 
-from chromatrace.chain.errors import ChainUnavailable, RpcError
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index.decoding import Arguments, EventRow, Log, decoded
 from chromatrace.index.models import position
 

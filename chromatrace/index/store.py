@@ -14,8 +14,6 @@ from chromatrace.index import bulk
 from chromatrace.index.decoding import decode
 from chromatrace.index.digest import bookkeeping_tables, content_tables
 from chromatrace.index.errors import FollowerBusy
-from chromatrace.index.fold import EventRecord, Projector
-from chromatrace.index.fold.entities import table_of
 from chromatrace.index.models import (
     Block,
     Cursor,
@@ -25,6 +23,8 @@ from chromatrace.index.models import (
     Transaction,
     first_position,
 )
+from chromatrace.index.projections import EventRecord, Projector
+from chromatrace.index.projections.entities import table_of
 from chromatrace.index.queries.base import chunks
 from chromatrace.index.source import WINDOW, Header, LogRange
 

@@ -16,11 +16,11 @@ from typing import Any, NoReturn, Protocol
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
-from chromatrace.domain.strict_json import refuse_depth
 from chromatrace.ingest.errors import FileRefused, LayoutRefused
 from chromatrace.ingest.layout import TIME_COLUMNS, Layout, Table, TimedCsv
 from chromatrace.ingest.records import ReadingFields, reading_fields
 from chromatrace.ingest.times import parse_epoch, parse_time
+from chromatrace.storage.strict_json import refuse_depth
 
 _MAX_TIME_NS = 2**63 - 1
 _HEADER = re.compile(r"(?P<name>.+?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")

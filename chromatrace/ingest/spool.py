@@ -27,8 +27,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chromatrace.domain.closing import Closing
-from chromatrace.domain.durable import transaction
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
@@ -41,6 +39,8 @@ from chromatrace.ingest.records import (
     reading_fields,
     reading_of,
 )
+from chromatrace.storage.closing import Closing
+from chromatrace.storage.files import transaction
 
 __all__ = ["BATCH", "AppendResult", "Conflict", "Spool", "Spooled"]
 

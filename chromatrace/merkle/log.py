@@ -20,8 +20,6 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-from chromatrace.domain.closing import Closing
-from chromatrace.domain.durable import transaction
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.merkle.errors import LogCorrupt, LogMoved, LogUnavailable
 from chromatrace.merkle.proofs import (
@@ -38,6 +36,8 @@ from chromatrace.merkle.proofs import (
     verify_consistency,
     verify_inclusion,
 )
+from chromatrace.storage.closing import Closing
+from chromatrace.storage.files import transaction
 
 __all__ = [
     "MerkleLog",

@@ -6,8 +6,8 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+from chromatrace.documents.evidence import Comparison
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.evidence import Comparison
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.plant.devices import check_device
 from chromatrace.plant.errors import InvalidPlant

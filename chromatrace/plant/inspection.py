@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from chromatrace.documents.evidence import Measurement
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.evidence import Measurement
 from chromatrace.domain.reading import Reading
 from chromatrace.plant.devices import Device, build_device
 from chromatrace.plant.films import Film, latest_film

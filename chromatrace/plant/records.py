@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chromatrace.documents.evidence import Comparison, Measurement
 from chromatrace.domain.errors import NotFound
-from chromatrace.domain.evidence import Comparison, Measurement
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.quality.check_sheet import CheckSheet as Tolerances
-from chromatrace.quality.shopfloor.floor import ShopFloor
+from chromatrace.studies.shopfloor.floor import ShopFloor
 
 DEFAULT_NAMESPACE = "urn:chromatrace:plant"
 

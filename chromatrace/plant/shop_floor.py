@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from chromatrace.plant.errors import InvalidPlant
 from chromatrace.plant.records import Station
 from chromatrace.plant.table import Table
-from chromatrace.quality.shopfloor.errors import InvalidShopFloor
-from chromatrace.quality.shopfloor.floor import Belt, ShopFloor, Step, Times
+from chromatrace.studies.shopfloor.errors import InvalidShopFloor
+from chromatrace.studies.shopfloor.floor import Belt, ShopFloor, Step, Times
 
 
 def read_shop_floor(table: Table, stations: Sequence[Station]) -> ShopFloor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from chromatrace.domain.evidence import Comparison
+from chromatrace.documents.evidence import Comparison
 from chromatrace.quality.errors import InvalidCheckSheet
 
 

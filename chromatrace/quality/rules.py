@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Self
 
-from chromatrace.domain import strict_json
 from chromatrace.quality.errors import InvalidRule
 from chromatrace.quality.log_odds import MOST, margin
+from chromatrace.storage import strict_json
 
 UNIT = 10_000
 """One, in the unit of capabilities, scores and thresholds."""

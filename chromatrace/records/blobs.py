@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
-from chromatrace.domain.durable import UNFINISHED, write_whole
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.errors import VaultRefused, VaultUnavailable
 from chromatrace.records.sealing import Source
+from chromatrace.storage.files import UNFINISHED, write_whole
 
 if TYPE_CHECKING:
     from minio import Minio

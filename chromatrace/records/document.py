@@ -16,13 +16,13 @@ from typing import Any, Self
 
 import rfc8785
 
-from chromatrace.domain import strict_json
-from chromatrace.domain.documents import digest
+from chromatrace.documents.content import digest
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import RecordId, SubjectId, record_id, subject_id
 from chromatrace.domain.record_kinds import MAX_ITEMS, MAX_KEY, Field, FieldType, RecordKind
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.errors import InvalidRecord
+from chromatrace.storage import strict_json
 
 MAX_DOCUMENT = 256 * 1024
 """Bytes of a record's document; what is larger is a file beside it."""

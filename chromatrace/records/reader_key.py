@@ -15,9 +15,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke, serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from chromatrace.domain.durable import write_once
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.errors import KeyMissing
+from chromatrace.storage.files import write_once
 
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 _CONTEXT = b"chromatrace.vault/1"

@@ -22,13 +22,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chromatrace.domain import strict_json
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.blobs import Blobs, disk_errors, open_blobs
 from chromatrace.records.errors import ContentChanged, ContentNotFound, KeyMissing, VaultUnavailable
 from chromatrace.records.reader_key import Reader, ReaderKey
 from chromatrace.records.sealing import KEY_SIZE, Source, seal, unseal
+from chromatrace.storage import strict_json
+from chromatrace.storage.files import deliver
 
 SCHEMA = "chromatrace.vault/2"
 _SEAL = re.compile(r"[0-9a-f]{32}")

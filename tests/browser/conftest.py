@@ -34,7 +34,7 @@ def world(deploy, tmp_path_factory):
     """See `portal_world`. Tests may change it, each its own batch."""
     from portal_world import build_world
 
-    from chromatrace.chain.devnode import DevNode
+    from chromatrace.chain.dev_node import DevNode
 
     folder = tmp_path_factory.mktemp("portal")
     with DevNode("anvil", history=True) as node:

@@ -28,14 +28,12 @@ from app.accounts import create_account
 from app.store import Store
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.devnode import DevNode
-from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.crypto.route import Profile, RouteKind, key_words, proof_of, signature_words
 from chromatrace.crypto.step import Verifier
-from chromatrace.domain.documents import (
+from chromatrace.documents.content import (
     BatchContent,
     Comparison,
     InspectionEvidence,
@@ -45,11 +43,13 @@ from chromatrace.domain.documents import (
     Product,
     ReadingWindow,
 )
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
 from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Scope, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
-from chromatrace.exchange.documents import DocumentStore
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 from chromatrace.ingest.spool import Spool

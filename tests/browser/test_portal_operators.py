@@ -12,7 +12,7 @@ from portal_world import GTIN, MAKER, OTHER_SHOP, PASSWORD, REGISTRAR, SHOP
 from app import create_app
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call
-from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
 

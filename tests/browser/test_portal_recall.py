@@ -23,10 +23,10 @@ from app.store import Store
 from chromatrace.chain import commands
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli import main
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
 REASON = "Edge seals of this batch may leak."
 SUPERVISOR, OTHER_SUPERVISOR, WITHOUT_ROLE = "boss@example-glass", "boss@example-frames", "admin@example-glass"

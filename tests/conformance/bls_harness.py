@@ -8,7 +8,7 @@ from pathlib import Path
 from eth_abi import decode, encode
 from eth_utils import keccak
 
-from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.dev_node import DevNode
 
 BUILD = Path(__file__).resolve().parents[2] / "build" / "contracts" / "BLS12381Harness.json"
 GAS = hex(2**24)

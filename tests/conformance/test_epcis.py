@@ -9,7 +9,7 @@ import random
 import pytest
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.exchange.epcis.document import document_of, event_digest, read_document
+from chromatrace.epcis.document import document_of, event_digest, read_document
 
 EXAMPLES = (
     "Example_9.6.2-ObjectEvent",

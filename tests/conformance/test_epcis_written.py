@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from chromatrace.domain.documents import InspectionEvidence, Instrument, Measurement, ReadingWindow
+from chromatrace.documents.content import InspectionEvidence, Instrument, Measurement, ReadingWindow
 from chromatrace.domain.identifiers import BatchKey, Gln
 from chromatrace.domain.rights import Stage
-from chromatrace.exchange.epcis.document import document_of, read_document
-from chromatrace.exchange.epcis.mapping import events_of
+from chromatrace.epcis.document import document_of, read_document
+from chromatrace.epcis.mapping import events_of
 
 
 @dataclass(frozen=True)

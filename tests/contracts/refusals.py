@@ -15,8 +15,8 @@ from brownie import project, web3
 from eth_abi import decode
 from eth_utils import keccak, to_checksum_address
 
-from chromatrace.chain.errors import RpcError
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.ethereum.errors import RpcError
+from chromatrace.ethereum.rpc import RpcClient
 
 PANICS = {0x11: "arithmetic overflow", 0x21: "no such enum member", 0x32: "index out of bounds"}
 

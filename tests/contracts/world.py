@@ -25,9 +25,9 @@ from eth_account import Account as Keys
 from eth_utils import keccak
 from stations import Stations
 
-from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.identifiers import BatchKey, check_digit
 from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.ethereum.rpc import RpcClient
 
 GTIN = "09521234543213"
 ADMIN_DELAY_S = 3600

@@ -16,8 +16,8 @@ from click.core import ParameterSource
 
 from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import emit, err, json_option, tell
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import Conflict
+from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from chromatrace.cli.demo.checks import Result

@@ -6,10 +6,10 @@ import warnings
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from chromatrace.chain.signer import DevKeyWarning, DevSigner, dev_signer
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, Scope
+from chromatrace.ethereum.signer import DevKeyWarning, DevSigner, dev_signer
+from chromatrace.services.workspace import Workspace
 
 PANE = Gtin("09521234543213")
 

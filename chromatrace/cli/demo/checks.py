@@ -13,12 +13,12 @@ from chromatrace.cli.demo.goods import Printed
 from chromatrace.cli.demo.line import CHANNEL
 from chromatrace.cli.demo.story import Story
 from chromatrace.cli.verify import verify_all
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import BatchState
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.verifier import verify
 from chromatrace.identity.scan import read_link
+from chromatrace.services.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from chromatrace.cli.demo.story import SERIALS, Story
 from chromatrace.cli.prove import bundle_of
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.identifiers import Serial
 from chromatrace.identity.digital_link import uri_for_batch, uri_for_unit
 from chromatrace.identity.labels import label_sheet
 from chromatrace.identity.qr import encode
+from chromatrace.services.workspace import Workspace
 
 UNITS = ("000042", "000007")
 

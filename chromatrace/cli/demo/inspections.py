@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chromatrace.cli.demo.line import Run
-from chromatrace.domain.documents import InspectionEvidence, Instrument
+from chromatrace.documents.content import InspectionEvidence, Instrument
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import Stage
 from chromatrace.domain.serials import SerialRange

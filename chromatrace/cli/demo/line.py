@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 from chromatrace.anchor import Anchorer
 from chromatrace.cli.output import progress
-from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.documents import ReadingWindow
+from chromatrace.documents.content import ReadingWindow
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSettings
 from chromatrace.plant.process import PlantProcess
+from chromatrace.services.workspace import Workspace
 
 CHANNEL = "sputtering-line"
 SAMPLE_PERIOD_S = 30

@@ -17,16 +17,16 @@ from pathlib import Path
 
 import orjson
 
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli.demo.cast import LABORATORY, MAKER, Actor, Cast
 from chromatrace.cli.inspector import CONTRACT, rule_values
-from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.sealed_answer import lane_id
-from chromatrace.domain.documents import InspectionEvidence
+from chromatrace.documents.content import InspectionEvidence
+from chromatrace.documents.evidence import Instrument
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
-from chromatrace.domain.evidence import Instrument
 from chromatrace.domain.rights import FOR_EVER, Role, Stage
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
+from chromatrace.services.workspace import Workspace
 
 _ACCOUNTS = range(10, 15)
 POOR = 5

@@ -22,13 +22,13 @@ from chromatrace.cli.demo.panel import Panel
 from chromatrace.cli.demo.route import SignedRoute
 from chromatrace.cli.demo.tamper import VICTIM, Caught, attempt, tampered
 from chromatrace.cli.inspect import sign
-from chromatrace.cli.workspace import Workspace
-from chromatrace.domain.documents import BatchContent, Material, Product, digest
+from chromatrace.documents.content import BatchContent, Material, Product, digest
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.units import serial_root
+from chromatrace.services.workspace import Workspace
 
 QUANTITY = 100
 DEFECTIVE, SCRAP = 4, 2

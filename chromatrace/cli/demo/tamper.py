@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chromatrace.chain.client import Chain
-from chromatrace.chain.errors import ContractRefusal
 from chromatrace.cli.demo.route import SignedRoute
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.route import RouteTrace, SignedState, SignedStep, explain, origin, signature_words
@@ -18,6 +17,7 @@ from chromatrace.crypto.route.link import rebuild
 from chromatrace.crypto.step import step_message
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import SalesChannel
+from chromatrace.ethereum.errors import ContractRefusal
 
 VICTIM, DONOR = "B", "A"
 SWAPPED = (2, 3)

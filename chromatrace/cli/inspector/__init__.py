@@ -10,9 +10,9 @@ import click
 from chromatrace.cli.interrupts import broken_off
 from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32
 from chromatrace.cli.output import emit, json_option, tell
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.quality.rules import UNIT, Rule, capability
+from chromatrace.services.workspace import Workspace
 
 CONTRACT = "QualityConsensus"
 
@@ -259,13 +259,13 @@ def run(
     With --console operators of the inspector's organisation with the role inspector answer at the portal, each once
     in a round; what they read is kept in the data folder's documents, as the evidence.
     """
-    from chromatrace.cli.inspector import adapters
-    from chromatrace.cli.inspector.answers import AnswerStore
-    from chromatrace.cli.inspector.process import InspectorProcess
     from chromatrace.cli.record_desk import plant_of
     from chromatrace.domain.errors import Unavailable
-    from chromatrace.quality.reading_desk import NAME as DESK_FILE
-    from chromatrace.quality.reading_desk import ReadingDesk
+    from chromatrace.inspector import adapters
+    from chromatrace.inspector.answers import AnswerStore
+    from chromatrace.inspector.process import InspectorProcess
+    from chromatrace.quality.inspection_tasks import NAME as DESK_FILE
+    from chromatrace.quality.inspection_tasks import ReadingDesk
 
     sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
     if len(sources) != 1:

@@ -11,9 +11,9 @@ from eth_abi.abi import encode
 from chromatrace.crypto.bls import POSSESSION_TAG, PublicKey, SecretKey, Signature, verify
 from chromatrace.crypto.eip2537 import key_id
 from chromatrace.crypto.errors import InvalidProofOfPossession
-from chromatrace.crypto.hashing import keccak
 from chromatrace.crypto.step import Verifier, checked_name, possession_message
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.hashing import keccak
 from chromatrace.domain.rights import RouteKind as RouteKind
 
 MAX_STEPS = 64

@@ -21,7 +21,7 @@ from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep
 from chromatrace.crypto.step import StepRecord, Verifier
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import RouteKind
-from chromatrace.domain.strict_json import parse_any_object
+from chromatrace.storage.strict_json import parse_any_object
 
 DESIGN_SCHEMA = "chromatrace.route-design/1"
 TRACE_SCHEMA = "chromatrace.route-trace/1"

@@ -26,8 +26,8 @@ from typing import Protocol
 from eth_abi.abi import encode
 
 from chromatrace.crypto.bls import GtValue, Signature
-from chromatrace.crypto.hashing import keccak
 from chromatrace.crypto.route.design import Profile, RouteDesign, Station
+from chromatrace.domain.hashing import keccak
 
 ORIGIN = keccak(b"ChromaTrace route origin/1")
 LINK = keccak(b"ChromaTrace route link/1")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from chromatrace.chain.codec import bytes_of
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.ethereum.codec import bytes_of
 from chromatrace.index.models import Grant, Operator, Organisation
 from chromatrace.index.queries.base import GREATEST, Rows, Statement, first
 from chromatrace.index.views import GrantView, OperatorView, OrganisationView

@@ -6,11 +6,11 @@ import pytest
 
 from chromatrace.chain import commands
 from chromatrace.chain.client import Chain
-from chromatrace.chain.delivery import DeliveryPolicy
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
+from chromatrace.chain.transaction_sender import DeliveryPolicy
 from chromatrace.domain.identifiers import BatchKey, Gln
 from chromatrace.domain.rights import OrganisationKind, Role
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
 ALL_ROLES = Role((1 << 7) - 1)
 EXAMPLE_GLN = Gln("9521234000013")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from chromatrace.chain import commands
 from chromatrace.chain.client import Chain
-from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.rpc import RpcClient
-from chromatrace.chain.signer import dev_signer
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.ethereum.signer import dev_signer
 
 MOMENTS = ("queued", "signed", "handed over", "sent", "included")
 

@@ -8,7 +8,13 @@ import pytest
 
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.errors import (
+from chromatrace.chain.records import CallState
+from chromatrace.crypto.eip712 import Inspection, inspection_digest, sign_inspection
+from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised
+from chromatrace.domain.genealogy import Input
+from chromatrace.domain.identifiers import BatchKey
+from chromatrace.domain.rights import BatchState, Role, SalesChannel, Stage, Verdict
+from chromatrace.ethereum.errors import (
     AbiError,
     ContractRefusal,
     InclusionTimeout,
@@ -20,13 +26,7 @@ from chromatrace.chain.errors import (
     RefusedNotFound,
     SignerMissing,
 )
-from chromatrace.chain.records import CallState
-from chromatrace.chain.signer import dev_signer
-from chromatrace.crypto.eip712 import Inspection, inspection_digest, sign_inspection
-from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised
-from chromatrace.domain.genealogy import Input
-from chromatrace.domain.identifiers import BatchKey
-from chromatrace.domain.rights import BatchState, Role, SalesChannel, Stage, Verdict
+from chromatrace.ethereum.signer import dev_signer
 
 BATCH = BatchKey.parse("09521234543213", "L2410A").batch_id
 

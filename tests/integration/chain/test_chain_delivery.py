@@ -10,19 +10,19 @@ import pytest
 from undoing import undo
 
 from chromatrace.chain import commands
-from chromatrace.chain.delivery import DeliveryPolicy
-from chromatrace.chain.devnode import DevNode
-from chromatrace.chain.errors import (
+from chromatrace.chain.dev_node import DevNode
+from chromatrace.chain.records import CallState
+from chromatrace.chain.transaction_sender import DeliveryPolicy
+from chromatrace.cli.portal import held_port
+from chromatrace.ethereum.errors import (
     ChainUnavailable,
     ChainWentBack,
     InclusionTimeout,
     InsufficientFunds,
     WrongDeployment,
 )
-from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.records import CallState
-from chromatrace.chain.signer import LocalSigner
-from chromatrace.cli.portal import held_port
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.signer import LocalSigner
 
 HERE = Path(__file__).parent
 GWEI = 10**9
@@ -53,7 +53,7 @@ def opened(chain):
     """How often each channel was opened, by its name, as the chain has it."""
     address = chain.manifest.address("ProcessLedger")
     logs = chain.rpc.call("eth_getLogs", {"address": address, "fromBlock": "0x0", "toBlock": "latest"})
-    from chromatrace.chain.abi import decode_log
+    from chromatrace.ethereum.abi import decode_log
 
     names = [decode_log("ProcessLedger", log).args["name"] for log in logs]
     return {name: names.count(name) for name in names}

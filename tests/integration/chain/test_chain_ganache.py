@@ -4,11 +4,11 @@ import pytest
 
 from chromatrace.chain import commands
 from chromatrace.chain.client import Receipt
-from chromatrace.chain.errors import ContractRefusal, RefusedConflict, RefusedNotAuthorised
 from chromatrace.chain.records import CallState
-from chromatrace.chain.signer import dev_signer
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
+from chromatrace.ethereum.errors import ContractRefusal, RefusedConflict, RefusedNotAuthorised
+from chromatrace.ethereum.signer import dev_signer
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def undone(ganache, ganache_deployment):
 
 
 @pytest.mark.usefixtures("undone")
-@pytest.mark.filterwarnings("ignore::chromatrace.chain.signer.DevKeyWarning")
+@pytest.mark.filterwarnings("ignore::chromatrace.ethereum.signer.DevKeyWarning")
 def test_writing_and_refusals_on_ganache(ganache, ganache_deployment, chain_on, registration, tmp_path):
     chain = chain_on(ganache, ganache_deployment, tmp_path / "outbox.db")
     stranger = chain.with_signer(dev_signer(3, ganache_deployment.chain_id))

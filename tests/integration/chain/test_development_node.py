@@ -9,15 +9,15 @@ import sys
 
 import pytest
 
-from chromatrace.chain.devnode import DevNode
-from chromatrace.chain.errors import ChainUnavailable
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli.portal import held_port
 from chromatrace.domain.errors import Conflict, IntegrityError
+from chromatrace.ethereum.errors import ChainUnavailable
+from chromatrace.ethereum.rpc import RpcClient
 
 STARTER = """
 import sys, time
-from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.dev_node import DevNode
 with DevNode(port=int(sys.argv[2]), state_path=sys.argv[1]) as node:
     node.rpc().call("anvil_mine", "0x2")
     print(node.url, flush=True)
@@ -59,7 +59,7 @@ def test_a_taken_port_is_refused_and_nobody_elses_chain_touched(anvil):
 
 
 def test_two_nodes_never_run_one_state(tmp_path, monkeypatch):
-    monkeypatch.setattr("chromatrace.chain.kept_state._WAIT_S", 0.2)
+    monkeypatch.setattr("chromatrace.chain.dev_state._WAIT_S", 0.2)
     with DevNode(state_path=tmp_path / "chain.json") as node:
         with pytest.raises(Conflict, match=f"by process {node._process.pid}") as refused:
             DevNode(state_path=tmp_path / "chain.json").start()
@@ -67,7 +67,7 @@ def test_two_nodes_never_run_one_state(tmp_path, monkeypatch):
 
 
 def test_a_killed_starter_takes_its_node_along_and_nothing_is_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr("chromatrace.chain.kept_state._WAIT_S", 180.0)
+    monkeypatch.setattr("chromatrace.chain.dev_state._WAIT_S", 180.0)
     with held_port("127.0.0.1", 0) as port:
         command = [sys.executable, "-c", STARTER, str(tmp_path / "chain.json"), str(port)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:

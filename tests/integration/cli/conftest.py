@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli import main
 
 ROWS = 12

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from chromatrace.exchange.documents import DocumentStore
+from chromatrace.documents.store import DocumentStore
 
 CONTENT = {
     "schema": "chromatrace.batch/1",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.crypto.sealed_answer import lane_id
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
 CONTRACT = "QualityConsensus"
 SUBJECT = bytes(31) + b"\7"

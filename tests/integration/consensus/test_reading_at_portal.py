@@ -28,8 +28,8 @@ from app import PortalConfig, create_app
 from app.accounts import create_account
 from app.store import Store
 from chromatrace.chain import commands
-from chromatrace.chain.abi import decode_log
 from chromatrace.domain.rights import Role
+from chromatrace.ethereum.abi import decode_log
 from chromatrace.index import Follower, Index
 from chromatrace.plant import example_plant
 
@@ -204,7 +204,7 @@ def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start
     until(lambda: round_of(chain, panel)[0]["phase"] in (REQUESTED, LAPSED))
     assert any(seat["status"] == 2 for seat in round_of(chain, panel)[1])
     later = SimpleNamespace(time=lambda: time.time() + COMMIT_S + 60)
-    monkeypatch.setattr("chromatrace.quality.reading_desk.time", later)
+    monkeypatch.setattr("chromatrace.quality.inspection_tasks.time", later)
     late = reader.post(action, data={"csrf_token": token(reader.get("/partners/")), "state": "pass", "defects": "0"})
     assert late.status_code == 409
     assert "the time to answer is over" in late.text.lower()

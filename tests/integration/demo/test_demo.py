@@ -21,11 +21,11 @@ from chromatrace.cli.demo.panel import Panel
 from chromatrace.cli.demo.route import design_route
 from chromatrace.cli.demo.story import Story
 from chromatrace.cli.up import local_chain
-from chromatrace.cli.workspace import Workspace
 from chromatrace.config import Settings
 from chromatrace.crypto.route import Explanation
 from chromatrace.domain.rights import BatchState, Stage
 from chromatrace.ingest.spool import Spool
+from chromatrace.services.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCEPT_EVERYTHING = "0x600160005260206000f3"

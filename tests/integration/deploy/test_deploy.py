@@ -13,12 +13,12 @@ from eth_account import Account
 from eth_hash.auto import keccak
 from mining import mined
 
-from chromatrace.chain.abi import contract
-from chromatrace.chain.devnode import DevNode
-from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli import main
 from chromatrace.config import Settings
 from chromatrace.domain.identifiers import check_digit
+from chromatrace.ethereum.abi import contract
+from chromatrace.ethereum.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.config import Settings
 from chromatrace.exchange.blocks import decode_header
 

@@ -79,7 +79,7 @@ def ask(works, app, vectors_dir):
 def exported(works):
     """What `chromatrace epcis export` says, which other tests hold to GS1's schema."""
     from app.epcis.chain import IndexDirectory
-    from chromatrace.exchange.epcis.mapping import events_of
+    from chromatrace.epcis.mapping import events_of
 
     index = works.outer.index
     directory = IndexDirectory(index, works.outer.documents, works.outer.chain_id, works.outer.settings.base_url)

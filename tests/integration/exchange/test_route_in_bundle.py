@@ -11,7 +11,7 @@ from forging import MUTATIONS, failing, texts, without
 from route_line import Line
 from works import MAKER, Works
 
-from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.routes import designed_route
 from chromatrace.cli import main
 from chromatrace.config import Settings

@@ -9,13 +9,11 @@ from datetime import UTC, datetime
 
 from route_line import Line, secret
 
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli.inspect import sign
 from chromatrace.cli.prove import bundle_of
-from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.route import RouteKind, begin, key_words, proof_of, sign_record, signature_words
 from chromatrace.crypto.step import Verifier
-from chromatrace.domain.documents import (
+from chromatrace.documents.content import (
     BatchContent,
     InspectionEvidence,
     Instrument,
@@ -27,8 +25,10 @@ from chromatrace.domain.identifiers import BatchKey, Gln, Serial
 from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower
+from chromatrace.services.workspace import Workspace
 
 FOR_EVER = 2**64 - 1
 CHANNEL = "coater 1"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from undoing import undo
 
-from chromatrace.chain.devnode import DevNode
-from chromatrace.chain.manifest import Manifest
+from chromatrace.chain.dev_node import DevNode
+from chromatrace.ethereum.manifest import Manifest
 from chromatrace.index import Follower, Index
 
 sys.path.insert(0, str(Path(__file__).parent))

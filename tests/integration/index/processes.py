@@ -7,12 +7,12 @@ import select
 import threading
 from collections import Counter
 
-from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.ledger_entries import unpack
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
 from chromatrace.index import follower as module
-from chromatrace.index.reading import Reading
+from chromatrace.index.backfill import Reading
 from chromatrace.index.source import Source
 
 _processes = multiprocessing.get_context("forkserver")

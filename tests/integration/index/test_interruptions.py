@@ -13,11 +13,11 @@ import pytest
 from processes import start_follower
 from sqlalchemy import text
 
-from chromatrace.chain.devnode import DevNode
-from chromatrace.chain.errors import ChainUnavailable, RpcError, WrongDeployment
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli.portal import held_port
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.ethereum.errors import ChainUnavailable, RpcError, WrongDeployment
+from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
 from chromatrace.index.errors import FollowerBusy, IndexUnavailable, WrongIndex
 from chromatrace.index.models import Base

@@ -12,7 +12,7 @@ from processes import start_reading
 from test_interruptions import wait_for
 
 from chromatrace.index import Follower
-from chromatrace.index.reading import Reading
+from chromatrace.index.backfill import Reading
 from chromatrace.index.source import Reorganised, Source
 
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 from undoing import undo
 
-from chromatrace.chain.rpc import RpcClient
+from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower
 from chromatrace.index.source import WINDOW
 

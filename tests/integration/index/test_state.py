@@ -7,11 +7,11 @@ from eth_abi.abi import encode
 from eth_hash.auto import keccak
 from test_interruptions import wait_for
 
-from chromatrace.chain.abi import contract
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import RouteKind, SalesChannel, Scope
-from chromatrace.index.fold.consensus import DECIDED
+from chromatrace.ethereum.abi import contract
+from chromatrace.index.projections.consensus import DECIDED
 from chromatrace.index.views import ComponentView, OfferState, RouteProofState
 
 

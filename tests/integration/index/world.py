@@ -12,8 +12,6 @@ from copy import copy
 
 from route_line import PLANT, Line, station
 
-from chromatrace.chain.abi import contract
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli.inspector import rule_values
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.crypto.route import Component, Profile, RouteKind, components_of, key_words, proof_of, signature_words
@@ -22,6 +20,8 @@ from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.ethereum.abi import contract
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
 
 FOR_EVER = 2**64 - 1

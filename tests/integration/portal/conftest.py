@@ -24,7 +24,7 @@ class Consortium:
     """Two organisations; the first has the six departments and one for captured documents."""
 
     def __init__(self, node, manifest_path):
-        from chromatrace.chain.manifest import Manifest
+        from chromatrace.ethereum.manifest import Manifest
 
         self.node, self.manifest_path = node, manifest_path
         self.manifest = Manifest.load(manifest_path)
@@ -38,7 +38,7 @@ class Consortium:
     def chain(self, account, outbox):
         from chromatrace.chain.client import Chain
         from chromatrace.chain.outbox import Outbox
-        from chromatrace.chain.signer import DevKeyWarning, dev_signer
+        from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevKeyWarning)
@@ -47,7 +47,7 @@ class Consortium:
 
 @pytest.fixture(scope="session")
 def consortium(deploy, tmp_path_factory):
-    from chromatrace.chain.devnode import DevNode
+    from chromatrace.chain.dev_node import DevNode
     from chromatrace.domain.rights import OrganisationKind, Role
     from chromatrace.plant import example_plant
     from chromatrace.records.catalogue import Catalogue

@@ -27,11 +27,11 @@ import app.accounts
 from app import PortalConfig, create_app, openapi
 from app.store import Store
 from chromatrace.chain import commands
-from chromatrace.chain.signer import create_keystore
-from chromatrace.domain.documents import BatchContent, Product
+from chromatrace.documents.content import BatchContent, Product
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.serials import SerialRange
-from chromatrace.exchange.documents import DocumentStore
+from chromatrace.ethereum.signer import create_keystore
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 from chromatrace.plant import example_plant

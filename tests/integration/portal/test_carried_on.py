@@ -19,9 +19,9 @@ ACCEPTING = """
 import os, signal, sys, warnings
 from pathlib import Path
 from app.services import ChainPort
-from chromatrace.chain.delivery import Courier
-from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.signer import create_keystore
+from chromatrace.chain.transaction_sender import Courier
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.signer import create_keystore
 from chromatrace.chain import commands
 
 url, manifest, data, moment = sys.argv[1:]
@@ -34,7 +34,7 @@ print(port.send(keystore, "seven grey panes of glass", commands.open_channel("ca
 
 
 def test_a_write_that_was_accepted_is_sent_by_the_next_portal_without_its_key(consortium, data, serve):
-    from chromatrace.chain.signer import create_keystore
+    from chromatrace.ethereum.signer import create_keystore
 
     signer = create_keystore(data / "operator.json", "seven grey panes of glass")
     consortium.registrar.send("Consortium", "appointOperator", signer.address, 1, 127, 2**64 - 1)
@@ -84,7 +84,7 @@ def appended(consortium, since):
     """The records that stand on the chain since a block: (transaction, entries)."""
     address = consortium.manifest.address("ProcessLedger")
     logs = consortium.rpc.call("eth_getLogs", {"address": address, "fromBlock": hex(since), "toBlock": "latest"})
-    from chromatrace.chain.abi import decode_log
+    from chromatrace.ethereum.abi import decode_log
 
     events = [decode_log(consortium.manifest.names_by_address, log) for log in logs]
     pairs = zip(logs, events, strict=True)

@@ -287,8 +287,8 @@ def test_kinds_are_told_to_operators(shop):
 
 def append(consortium, account, department, key, **fees):
     """Sends the entry of a contract order past the portal, in the name of a development account."""
-    from chromatrace.chain.abi import contract
     from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, record_id, subject_id
+    from chromatrace.ethereum.abi import contract
 
     entry = LedgerEntry(record_id("sales.contract-order", key), subject_id("P-8"), None, b"\x77" * 32)
     data = contract("ProcessLedger").encode(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chromatrace.chain.devnode import DevNode
+from chromatrace.chain.dev_node import DevNode
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "unit" / "records")]
 

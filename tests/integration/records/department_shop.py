@@ -9,9 +9,9 @@ import warnings
 from click.testing import CliRunner
 from contract_order import CONTRACT, story
 
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli import main
 from chromatrace.domain.identifiers import check_digit
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.plant import example_plant
 from chromatrace.records.catalogue import Catalogue
 

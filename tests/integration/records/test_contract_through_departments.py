@@ -24,8 +24,8 @@ from department_shop import (
 )
 
 from chromatrace.chain.client import Chain
-from chromatrace.chain.manifest import Manifest
 from chromatrace.domain.ledger_entries import record_id
+from chromatrace.ethereum.manifest import Manifest
 from chromatrace.index import Follower, Index
 
 

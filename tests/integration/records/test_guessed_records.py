@@ -8,9 +8,9 @@ from contract_order import CONTRACT, story
 from department_shop import CATALOGUE, DESIGN, RIVAL, SALES, SUPERVISOR, address, dev
 
 from chromatrace.chain.client import Chain
-from chromatrace.chain.manifest import Manifest
 from chromatrace.chain.outbox import Outbox
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, record_id, subject_id
+from chromatrace.ethereum.manifest import Manifest
 from chromatrace.index import Follower, Index
 
 

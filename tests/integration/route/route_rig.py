@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from route_line import PLANT, Claim, Line, station
 
 from chromatrace.chain import commands
-from chromatrace.chain.abi import contract, decode_revert
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.crypto.route import Profile, RouteKind, key_words, signature_words
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
+from chromatrace.ethereum.abi import contract, decode_revert
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
 GAS = hex(2**24)
 

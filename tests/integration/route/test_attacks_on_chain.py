@@ -8,7 +8,6 @@ from route_rig import proof
 
 from chromatrace.crypto.bls import PublicKey
 from chromatrace.crypto.eip2537 import g1_from_evm, g1_to_evm, g2_to_evm, words
-from chromatrace.crypto.hashing import keccak
 from chromatrace.crypto.route import (
     Component,
     RouteKind,
@@ -22,6 +21,7 @@ from chromatrace.crypto.route import (
 )
 from chromatrace.crypto.route.link import rebuild
 from chromatrace.crypto.step import possession_message, step_message
+from chromatrace.domain.hashing import keccak
 
 SUBJECT = digest("batch")
 

@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner
 from route_line import PLANT, digest
 
-from chromatrace.chain.errors import ContractRefusal
 from chromatrace.cli.route import route
 from chromatrace.cli.station import station
-from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.errors import Break, InvalidStateFile, RouteRefused, WrongKeyPassword
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotAuthorised, NotFound
 from chromatrace.domain.identifiers import BatchKey
+from chromatrace.ethereum.errors import ContractRefusal
+from chromatrace.services.workspace import Workspace
 
 DIGEST = "0x" + digest("head").hex()
 BATCH = "09521234543213/L7"

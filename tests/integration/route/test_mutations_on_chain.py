@@ -9,7 +9,6 @@ import random
 import pytest
 from route_line import PLANT, digest, secret
 
-from chromatrace.chain.abi import contract
 from chromatrace.crypto.route import (
     Component,
     RouteKind,
@@ -20,6 +19,7 @@ from chromatrace.crypto.route import (
     prove_possession,
     signature_words,
 )
+from chromatrace.ethereum.abi import contract
 
 MUTATIONS = int(os.environ.get("CHROMATRACE_MUTATIONS", "10000"))
 BATCH = 250

@@ -9,11 +9,11 @@ from route_line import PLANT, digest
 from chromatrace.cli.anchor import anchor
 from chromatrace.cli.route import route
 from chromatrace.cli.station import station
-from chromatrace.cli.workspace import Workspace
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.reading import Reading
 from chromatrace.exchange.proven import channel_id
 from chromatrace.ingest.spool import Spool
+from chromatrace.services.workspace import Workspace
 
 DIGEST = "0x" + digest("a document").hex()
 START = 1_767_225_600_000_000_000

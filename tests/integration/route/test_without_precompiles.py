@@ -6,19 +6,19 @@ from route_rig import Rig, consortium_on, proof
 
 from app import create_app
 from chromatrace.chain import commands
-from chromatrace.chain.abi import contract, decode_revert
-from chromatrace.chain.errors import ContractRefusal, RpcError
-from chromatrace.chain.signer import DevKeyWarning, dev_signer
 from chromatrace.cli.portal import portal_config
 from chromatrace.cli.route import route as route_commands
 from chromatrace.cli.station import station as station_commands
-from chromatrace.cli.workspace import Workspace
 from chromatrace.crypto.route import key_words, proof_of, proofs_of, signature_words, verify_trace
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln
 from chromatrace.domain.rights import OrganisationKind, Role
+from chromatrace.ethereum.abi import contract, decode_revert
+from chromatrace.ethereum.errors import ContractRefusal, RpcError
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.index import Follower
 from chromatrace.index.views import RouteProofState
+from chromatrace.services.workspace import Workspace
 
 SUBJECT = digest("batch")
 KEY = BatchKey.parse("09521234543213", "U1")

@@ -15,8 +15,8 @@ import nursery
 import pytest
 from click.testing import CliRunner
 
-from chromatrace.chain.rpc import RpcClient
 from chromatrace.cli import main
+from chromatrace.ethereum.rpc import RpcClient
 
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 300
@@ -60,7 +60,7 @@ def recorded_commands():
     return [shlex.split(line)[1:] for line in section.split("```")[1].splitlines() if line]
 
 
-@pytest.mark.filterwarnings("ignore::chromatrace.chain.signer.DevKeyWarning")
+@pytest.mark.filterwarnings("ignore::chromatrace.ethereum.signer.DevKeyWarning")
 def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
     """Three starts: ended by Ctrl-C, killed, ended again. The README's commands run in the first, as they stand."""
     monkeypatch.chdir(tmp_path)

@@ -10,8 +10,8 @@ from eth_account import Account
 from app.accounts import check_password, create_account, list_accounts, remove_account
 from app.errors import LoginRefused
 from app.services import checked_reason, dev_addresses
-from chromatrace.chain.signer import DevKeyWarning, dev_signer, keystore_signer
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
+from chromatrace.ethereum.signer import DevKeyWarning, dev_signer, keystore_signer
 
 PASSWORD = "seven grey panes of glass"
 WALLET = "0x" + "ab" * 20

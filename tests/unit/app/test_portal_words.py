@@ -15,7 +15,7 @@ from app.facts.route import RouteFacts, RouteState, words_of
 from app.facts.status import Tone, status_of, stops_of
 from app.facts.timeline import steps_of
 from app.words import iso_time, plain_rfc3339, plain_time, shell, short_hash, tag_words
-from chromatrace.domain.documents import Comparison, Measurement
+from chromatrace.documents.content import Comparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict

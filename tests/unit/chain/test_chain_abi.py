@@ -6,18 +6,18 @@ import pytest
 from eth_abi import encode as abi_encode
 from eth_utils import event_signature_to_log_topic, function_signature_to_4byte_selector
 
-from chromatrace.chain import abi
-from chromatrace.chain.errors import (
+from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised, NotFound
+from chromatrace.domain.identifiers import BatchKey
+from chromatrace.ethereum import abi
+from chromatrace.ethereum.contract_error_messages import ENTRIES
+from chromatrace.ethereum.contract_errors import rendered
+from chromatrace.ethereum.errors import (
     AbiError,
     RefusedConflict,
     RefusedInvalidInput,
     RefusedNotAuthorised,
     RefusedNotFound,
 )
-from chromatrace.chain.refusal_texts import ENTRIES
-from chromatrace.chain.refusals import rendered
-from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised, NotFound
-from chromatrace.domain.identifiers import BatchKey
 
 ALL_ERRORS = sorted(
     {(kind.name, tuple(kind.internal_types)) for name in abi.names() for kind in abi.contract(name).errors.values()}
@@ -28,7 +28,7 @@ REGISTRATION = (9521234543213, "L2410A", 100, bytes(32), b"\1" * 32, bytes(32), 
 
 @pytest.mark.parametrize(("name", "arguments"), ALL_ERRORS)
 def test_every_custom_error_is_told_in_plain_language(name, arguments):
-    assert name in ENTRIES, f"add {name} to chromatrace/chain/refusal_texts.py"
+    assert name in ENTRIES, f"add {name} to chromatrace/ethereum/contract_error_messages.py"
     used = {field for _, field, _, _ in string.Formatter().parse(ENTRIES[name].message) if field}
     assert used <= set(arguments)
 
@@ -120,8 +120,8 @@ def revert(signature, *args):
         (
             revert("MissingRole(address,uint16,uint16)", "0x" + "00" * 20, 5, 2),
             *(RefusedNotAuthorised, NotAuthorised, "MissingRole"),
-            {"operator": "0x" + "00" * 20, "roles": 5, "needed": 2},
-            "has the roles admin+gateway; one of producer is needed",
+            {"operator": "0x" + "00" * 20, "roles": 5, "required": 2},
+            "has the roles admin+gateway; one of producer is required",
         ),
         (
             revert("InspectionExpired(uint64)", 1_700_000_000),

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chromatrace.chain.codec import codec_of, tuple_codec
-from chromatrace.chain.errors import AbiError
 from chromatrace.domain.addresses import checksummed
+from chromatrace.ethereum.codec import codec_of, tuple_codec
+from chromatrace.ethereum.errors import AbiError
 
 REGISTRATION = {
     "type": "tuple[]",

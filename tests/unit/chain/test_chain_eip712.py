@@ -6,10 +6,10 @@ import pytest
 from eth_account import Account
 from eth_hash.auto import keccak
 
-from chromatrace.chain.signer import LocalSigner
 from chromatrace.crypto.eip712 import Inspection, inspection_digest, recover_inspector, sign_inspection
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.ethereum.signer import LocalSigner
 
 SIGNER = LocalSigner(b"\1" * 32)
 LEDGER = "0x5FbDB2315678afecb367f032d93F642f64180aa3"

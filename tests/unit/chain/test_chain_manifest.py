@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from chromatrace.chain.manifest import Manifest
 from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.ethereum.manifest import Manifest
 
 ADDRESS = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
 

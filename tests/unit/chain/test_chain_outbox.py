@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from chromatrace.chain.errors import KeyReused, OutboxFull, WrongDeployment
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import CallState, Draft, Inclusion, Signed
 from chromatrace.domain.errors import Unavailable
+from chromatrace.ethereum.errors import KeyReused, OutboxFull, WrongDeployment
 
 SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 TO = bytes(20)

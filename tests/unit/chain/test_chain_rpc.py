@@ -6,9 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import orjson
 import pytest
 
-from chromatrace.chain.errors import ChainUnavailable, RpcError
-from chromatrace.chain.rpc import RpcClient
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.rpc import RpcClient
 
 
 class Node(BaseHTTPRequestHandler):

@@ -5,10 +5,11 @@ import json
 import pytest
 from eth_account import Account
 
-from chromatrace.chain.devnode import MNEMONIC
-from chromatrace.chain.errors import KeystoreError
-from chromatrace.chain.manifest import Manifest
-from chromatrace.chain.signer import (
+from chromatrace.chain.dev_node import MNEMONIC
+from chromatrace.domain.errors import Conflict, InvalidInput
+from chromatrace.ethereum.errors import KeystoreError
+from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.signer import (
     PASSWORD_VARIABLE,
     WORK_FACTOR,
     DevKeyWarning,
@@ -17,8 +18,7 @@ from chromatrace.chain.signer import (
     keystore_signer,
     password_from_environment,
 )
-from chromatrace.chain.transaction import Transaction
-from chromatrace.domain.errors import Conflict, InvalidInput
+from chromatrace.ethereum.transaction import Transaction
 
 ANVIL_FIRST = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
@@ -40,7 +40,7 @@ def test_a_keystore_opens_with_its_password_only(keystore):
 
 
 def test_to_guess_a_password_takes_long(tmp_path, monkeypatch):
-    monkeypatch.setattr("chromatrace.chain.signer.WORK_FACTOR", WORK_FACTOR)
+    monkeypatch.setattr("chromatrace.ethereum.signer.WORK_FACTOR", WORK_FACTOR)
     create_keystore(tmp_path / "key.json", "correct horse")
     costs = json.loads((tmp_path / "key.json").read_text())["crypto"]["kdfparams"]
     assert costs["n"] * costs["r"] * costs["p"] >= 8 << 18

@@ -4,8 +4,8 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chromatrace.chain.signer import LocalSigner
-from chromatrace.chain.transaction import Transaction
+from chromatrace.ethereum.signer import LocalSigner
+from chromatrace.ethereum.transaction import Transaction
 
 wei = st.integers(0, 10**18)
 

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from chromatrace.cli import batch, inspect, main
-from chromatrace.domain import strict_json
-from chromatrace.domain.documents import BatchContent, InspectionEvidence
+from chromatrace.documents.content import BatchContent, InspectionEvidence
+from chromatrace.storage import strict_json
 
 
 def commands(group, path=()):

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from chromatrace.cli import main
 from chromatrace.cli.portal import held_port, links_to, url_at
-from chromatrace.cli.workspace import Workspace
 from chromatrace.config import Settings
+from chromatrace.services.workspace import Workspace
 
 
 @pytest.fixture

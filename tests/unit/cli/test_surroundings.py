@@ -158,7 +158,7 @@ def test_what_cannot_be_served_names_its_option(monkeypatch, tmp_path, words, fi
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{", b"[" * 100_000])
 def test_a_truth_that_is_none_is_named(tmp_path, content):
-    from chromatrace.cli.inspector.adapters import Question, agent
+    from chromatrace.inspector.adapters import Question, agent
 
     (tmp_path / "truth.json").write_bytes(content)
     ask = agent(1.0, tmp_path / "truth.json", 1)
@@ -190,7 +190,7 @@ def test_a_keystore_without_a_password_or_a_terminal(monkeypatch, tmp_path):
 
 
 def test_the_password_of_a_file_makes_a_key_and_opens_it(monkeypatch, tmp_path):
-    from chromatrace.cli.workspace import Workspace
+    from chromatrace.services.workspace import Workspace
 
     (tmp_path / "password").write_text("seven grey panes\nof glass\n")
     monkeypatch.setenv("CHROMATRACE_KEY_PASSWORD", f"@{tmp_path / 'password'}")

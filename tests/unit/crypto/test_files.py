@@ -6,7 +6,7 @@ import cbor2
 import pytest
 from route_line import Line, digest
 
-from chromatrace.crypto.errors import InvalidStateFile, InvalidProofOfPossession
+from chromatrace.crypto.errors import InvalidProofOfPossession, InvalidStateFile
 from chromatrace.crypto.route import Component, Profile, RouteKind
 from chromatrace.crypto.route.files import (
     design_to_cbor,

@@ -20,7 +20,7 @@ for data in (b"[" * 150_000, b'{{"a":' + b"[" * 150_000):
 
 @pytest.mark.parametrize(
     ("module", "parse"),
-    [("chromatrace.domain.strict_json", "parse_any_object"), ("chromatrace.exchange.epcis.document", "read_json")],
+    [("chromatrace.storage.strict_json", "parse_any_object"), ("chromatrace.epcis.document", "read_json")],
 )
 def test_deep_nesting_is_refused(module, parse):
     script = HOSTILE.format(module=module, parse=parse)

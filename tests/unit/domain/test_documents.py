@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chromatrace.domain.documents import (
+from chromatrace.documents.content import (
     BatchContent,
     Comparison,
     InspectionEvidence,

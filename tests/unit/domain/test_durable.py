@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from chromatrace.domain.durable import transaction, write_once, write_whole
+from chromatrace.storage.files import transaction, write_once, write_whole
 
 
 def test_a_file_takes_the_place_of_another_when_it_is_whole(tmp_path):

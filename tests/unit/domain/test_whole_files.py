@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from chromatrace.chain.signer import create_keystore, keystore_signer
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.keystore import open_key, save_key
-from chromatrace.domain.database_file import open_file
-from chromatrace.domain.durable import deliver
 from chromatrace.domain.errors import IntegrityError, Unavailable
+from chromatrace.ethereum.signer import create_keystore, keystore_signer
 from chromatrace.records.reader_key import ReaderKey
+from chromatrace.storage.files import deliver
+from chromatrace.storage.sqlite import open_file
 
 PASSWORD = "seven grey panes of glass"
 SECRET = SecretKey.generate()

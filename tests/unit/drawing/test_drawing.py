@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from chromatrace.drawing import Edge, Graph, Node, Tone, svg
-from chromatrace.drawing.layout import CARD_HEIGHT, CARD_WIDTH, layout
+from chromatrace.services.drawing import Edge, Graph, Node, Tone, svg
+from chromatrace.services.drawing.layout import CARD_HEIGHT, CARD_WIDTH, layout
 
 SVG = "{http://www.w3.org/2000/svg}"
 

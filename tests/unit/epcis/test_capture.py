@@ -12,8 +12,8 @@ import pytest
 from app.epcis.capture import Captures
 from app.epcis.question import microseconds
 from app.store import Store
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.rights import Role
-from chromatrace.exchange.documents import DocumentStore
 
 BATCH = "https://id.gs1.org/01/09521234543213/10/L1"
 
@@ -328,7 +328,7 @@ from app.epcis import capture
 from app.rights import Operator
 from app.store import Store
 from chromatrace.domain.rights import Role
-from chromatrace.exchange.documents import DocumentStore
+from chromatrace.documents.store import DocumentStore
 data = Path(sys.argv[1])
 add = capture._add
 def dying(session, job, context, event, at, *, public):

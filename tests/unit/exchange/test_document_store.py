@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.exchange.documents import DocumentStore
 from chromatrace.exchange.errors import DocumentChanged, DocumentNotFound, StoreUnavailable
 
 
@@ -107,7 +107,7 @@ def test_a_kill_in_the_middle_leaves_whole_documents_only(store, delay_s):
     writer = textwrap.dedent(
         """
         import sys
-        from chromatrace.exchange.documents import DocumentStore
+        from chromatrace.documents.store import DocumentStore
         store = DocumentStore(sys.argv[1])
         for number in range(10_000):
             print(store.put(str(number).encode() * 100_000).hex(), flush=True)

@@ -13,7 +13,7 @@ from chromatrace.exchange.blocks import Log
 from chromatrace.exchange.events import DECLARATIONS, decode_log
 from chromatrace.merkle.errors import ProofRefused
 
-ABIS = Path(__file__).resolve().parents[3] / "chromatrace" / "chain" / "abi"
+ABIS = Path(__file__).resolve().parents[3] / "chromatrace" / "ethereum" / "abi"
 
 
 def events_of(name):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from chromatrace.domain.documents import BatchContent, Product
+from chromatrace.documents.content import BatchContent, Product
+from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.serials import SerialRange
-from chromatrace.exchange.documents import DocumentStore
 from chromatrace.exchange.lookup import batches_with, key_in
 
 GTIN = "09521234543213"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from test_decoding import log_of
 
-from chromatrace.chain.abi import contract
 from chromatrace.domain.identifiers import BatchKey
+from chromatrace.ethereum.abi import contract
 from chromatrace.index import Index
 from chromatrace.index.decoding import decoded
 from chromatrace.index.models import position

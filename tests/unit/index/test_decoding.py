@@ -8,8 +8,8 @@ import random
 import pytest
 from eth_abi import encode
 
-from chromatrace.chain.abi import FOLDER, contract, names
-from chromatrace.chain.errors import AbiError
+from chromatrace.ethereum.abi import FOLDER, contract, names
+from chromatrace.ethereum.errors import AbiError
 from chromatrace.index.decoding import decode, kinds
 from chromatrace.index.subjects import SUBJECTS
 

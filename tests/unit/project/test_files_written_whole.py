@@ -1,12 +1,12 @@
-"""Files that somebody keeps are written by `chromatrace.domain.durable` alone."""
+"""Files that somebody keeps are written by `chromatrace.storage.files` alone."""
 
 import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 OTHERWISE = {
-    "chromatrace/domain/durable.py": "the one place",
-    "chromatrace/chain/devnode.py": "a log of a process, gone with it",
+    "chromatrace/storage/files.py": "the one place",
+    "chromatrace/chain/dev_node.py": "a log of a process, gone with it",
     "chromatrace/cli/output.py": "standard output, given away where nobody takes it",
     "chromatrace/cli/demo/__init__.py": "who locks the demonstration's folder",
     "chromatrace/cli/demo/goods.py": "the demonstration's folder, emptied at each start",

@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from chromatrace.domain.evidence import Comparison
+from chromatrace.documents.evidence import Comparison
 from chromatrace.plant import example_plant
 from chromatrace.quality.check_sheet import PASS_FAIL, SIZES, CheckSheet, Parameter, Size
 from chromatrace.quality.consensus import Answer, Tally, decide, score

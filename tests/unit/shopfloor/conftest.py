@@ -6,9 +6,9 @@ import pytest
 
 from chromatrace.plant.configuration import example_plant
 from chromatrace.quality.rules import Rule
-from chromatrace.quality.shopfloor.agents import Kind, staffing
-from chromatrace.quality.shopfloor.inputs import MIXED, capability_set
-from chromatrace.quality.shopfloor.setup import Setup
+from chromatrace.studies.shopfloor.agents import Kind, staffing
+from chromatrace.studies.shopfloor.inputs import MIXED, capability_set
+from chromatrace.studies.shopfloor.setup import Setup
 
 
 @pytest.fixture(scope="session")

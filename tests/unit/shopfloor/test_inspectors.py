@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chromatrace.quality.shopfloor.agents import Kind, log_odds, pass_probability, quality_drawer, sharpness, staffing
-from chromatrace.quality.shopfloor.inputs import CLUSTERS, capability_set, capability_sets
+from chromatrace.studies.shopfloor.agents import Kind, log_odds, pass_probability, quality_drawer, sharpness, staffing
+from chromatrace.studies.shopfloor.inputs import CLUSTERS, capability_set, capability_sets
 
 ratios = st.floats(0.001, 0.999)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chromatrace.quality.shopfloor.draw import Anywhere, Budget, Near, rings
-from chromatrace.quality.shopfloor.errors import InvalidShopFloor, InvalidSimulation
-from chromatrace.quality.shopfloor.floor import Belt, ShopFloor, Step, Times
+from chromatrace.studies.shopfloor.draw import Anywhere, Budget, Near, rings
+from chromatrace.studies.shopfloor.errors import InvalidShopFloor, InvalidSimulation
+from chromatrace.studies.shopfloor.floor import Belt, ShopFloor, Step, Times
 
 STEPS = (Step("1", "one"), Step("2", "two", ("1",)), Step("3", "three", ("1", "2")))
 RING = (Belt("1", "2", 1), Belt("2", "3", 2), Belt("3", "1", 4, diverter=True))

@@ -10,12 +10,12 @@ from chromatrace.quality.learning import Standing, learned
 from chromatrace.quality.rules import UNIT, Rule
 from chromatrace.quality.rules import capability as in_units
 from chromatrace.quality.sequential import SequentialRule
-from chromatrace.quality.shopfloor.agents import FAIL, Kind
-from chromatrace.quality.shopfloor.draw import Anywhere, Budget
-from chromatrace.quality.shopfloor.engine import simulate
-from chromatrace.quality.shopfloor.errors import InvalidSimulation
-from chromatrace.quality.shopfloor.setup import Inspection, Order
-from chromatrace.quality.studies.rounds import true_confusion
+from chromatrace.studies.rounds import true_confusion
+from chromatrace.studies.shopfloor.agents import FAIL, Kind
+from chromatrace.studies.shopfloor.draw import Anywhere, Budget
+from chromatrace.studies.shopfloor.engine import simulate
+from chromatrace.studies.shopfloor.errors import InvalidSimulation
+from chromatrace.studies.shopfloor.setup import Inspection, Order
 
 WAYS = [(order, way) for order in Order for way in Inspection]
 every_way = pytest.mark.parametrize(("order", "way"), WAYS, ids=lambda value: value.value)

@@ -8,18 +8,18 @@ import pytest
 from chromatrace.quality.consensus import Tally
 from chromatrace.quality.rules import Rule
 from chromatrace.quality.sequential import SequentialRule
-from chromatrace.quality.shopfloor.draw import Near
-from chromatrace.quality.shopfloor.errors import InvalidSimulation
-from chromatrace.quality.studies.confidence import confidence
-from chromatrace.quality.studies.dependent import dependent
-from chromatrace.quality.studies.learning import learning
-from chromatrace.quality.studies.majority import majority
-from chromatrace.quality.studies.neighbours import neighbours
-from chromatrace.quality.studies.rounds import ask, decide, true_confusion
-from chromatrace.quality.studies.runner import Runner
-from chromatrace.quality.studies.scenarios import scenarios
-from chromatrace.quality.studies.sequential import sequential
-from chromatrace.quality.studies.statistics import mean, quantile, student_quantile
+from chromatrace.studies.confidence import confidence
+from chromatrace.studies.dependent import dependent
+from chromatrace.studies.learning import learning
+from chromatrace.studies.majority import majority
+from chromatrace.studies.neighbours import neighbours
+from chromatrace.studies.rounds import ask, decide, true_confusion
+from chromatrace.studies.runner import Runner
+from chromatrace.studies.scenarios import scenarios
+from chromatrace.studies.sequential import sequential
+from chromatrace.studies.shopfloor.draw import Near
+from chromatrace.studies.shopfloor.errors import InvalidSimulation
+from chromatrace.studies.statistics import mean, quantile, student_quantile
 
 STUDIES = {
     "scenarios": scenarios,

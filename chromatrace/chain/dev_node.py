@@ -1,0 +1,218 @@
+"""A local development chain: Anvil, or Ganache as the second opinion, as a subprocess that ends with its context.
+
+Anvil runs Prague rules (it has the EIP-2537 precompiles; the default moves with releases) and holds each transaction
+to EIP-7825's 2^24 gas, as a real chain does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from chromatrace.chain.dev_state import StateLock, keep_one_beginning
+from chromatrace.domain.errors import Conflict, NotFound, Unavailable
+from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.rpc import RpcClient
+
+MNEMONIC = "test test test test test test test test test test test junk"
+"""Anvil's well-known mnemonic. Everybody has its keys."""
+
+_START_S = 180.0
+_BLOCK_GAS = 10**9
+"""With Anvil's default of 3e7 a burst fills a block, and what is left waits until somebody sends again."""
+_STOP_S = 60.0
+_ENDS_WITH_STARTER = """
+import ctypes, os, signal, sys
+try:
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+except (OSError, AttributeError):
+    pass
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes the node, having asked the system (Linux: PR_SET_PDEATHSIG) to end it, state written, when its starter dies.
+The starter is the thread that calls `start`."""
+
+
+class DevNode:
+    """A development chain while its context lasts, and on Linux no longer than the thread that started it.
+
+    kind          "anvil" or "ganache"
+    port          0: any free port
+    state_path    file (Anvil) or folder (Ganache) that keeps the chain across restarts; None: forgotten at the end
+    block_time_s  seconds between blocks; None: a block as soon as there is a transaction
+    history       keep old states (Anvil): needed for reorganisations and reads at old blocks, slower as blocks pile up
+    rules         whose fork of Ethereum Anvil follows; before "prague" there are no precompiles of EIP-2537
+    options       further command-line options of the node
+    """
+
+    def __init__(
+        self,
+        kind: Literal["anvil", "ganache"] = "anvil",
+        port: int = 0,
+        state_path: str | Path | None = None,
+        block_time_s: float | None = None,
+        chain_id: int = 31337,
+        *,
+        history: bool = False,
+        rules: Literal["prague", "shanghai"] = "prague",
+        options: Sequence[str] = (),
+    ) -> None:
+        self.kind = kind
+        self.port = port
+        self._any_port = port == 0
+        self.chain_id = chain_id
+        self._state_path = Path(state_path) if state_path is not None else None
+        self._block_time_s = block_time_s
+        self._history = history
+        self._rules = rules
+        self._options = list(options)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: Path | None = None
+        self._lock: StateLock | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its JSON-RPC answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def rpc(self, timeout_s: float = 120.0) -> RpcClient:
+        """A new client."""
+        return RpcClient(self.url, timeout_s)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the node and returns when it answers.
+
+        Raises `Conflict` where the port is taken or another node runs from the same state, `Unavailable` where the
+        node does not come up.
+        """
+        if self.running:
+            return
+        with _held(0 if self._any_port else self.port) as port:
+            self.port = port
+            inherited: tuple[int, ...] = ()
+            if self._state_path is not None:
+                self._lock = StateLock(self._state_path)
+                inherited = (self._lock.descriptor,)
+            try:
+                self._launch(inherited)
+            except BaseException:
+                self.stop()
+                raise
+
+    def _launch(self, inherited: tuple[int, ...]) -> None:
+        if self._state_path is not None and self.kind == "anvil":
+            keep_one_beginning(self._state_path)
+        descriptor, name = tempfile.mkstemp(prefix=f"chromatrace-{self.kind}-", suffix=".log")
+        self._log = Path(name)
+        with os.fdopen(descriptor, "wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, "-I", "-S", "-c", _ENDS_WITH_STARTER, str(os.getpid()), *self._command()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=inherited,
+            )
+        if self._lock is not None:
+            self._lock.name_holder(self._process.pid)
+        deadline = time.monotonic() + _START_S
+        # Whoever answers must be ours: its process lives before and after the answer, and the port was held for it.
+        while not (self.running and self._answers() and self.running):
+            if not self.running or time.monotonic() > deadline:
+                tail = self._log.read_text(encoding="utf-8", errors="replace")[-400:]
+                raise Unavailable(f"{self.kind} did not start: {tail.strip()}", field="devnode")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Ends the node; it writes its state first where it keeps one."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._log is not None:
+            self._log.unlink(missing_ok=True)
+            self._log = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _answers(self) -> bool:
+        try:
+            return int(RpcClient(self.url, 5.0).call("eth_chainId"), 16) == self.chain_id
+        except (ChainUnavailable, RpcError):
+            return False
+
+    def _command(self) -> list[str]:
+        if self.kind == "anvil":
+            command = [_program("anvil"), "--host", "127.0.0.1", "--port", str(self.port)]
+            command += ["--chain-id", str(self.chain_id), "--hardfork", self._rules, "--enable-tx-gas-limit", "--quiet"]
+            command += ["--gas-limit", str(_BLOCK_GAS)]
+            command += [] if self._history else ["--prune-history"]
+            command += ["--state", str(self._state_path)] if self._state_path else []
+            command += ["--block-time", f"{self._block_time_s:g}"] if self._block_time_s else []
+        else:
+            command = [_program("ganache"), "--server.host", "127.0.0.1", "--server.port", str(self.port)]
+            command += ["--chain.chainId", str(self.chain_id), "--wallet.mnemonic", MNEMONIC]
+            command += ["--chain.hardfork", "shanghai", "--logging.quiet", "true"]
+            command += ["--database.dbPath", str(self._state_path)] if self._state_path else []
+            command += ["--miner.blockTime", f"{self._block_time_s:g}"] if self._block_time_s else []
+        return command + self._options
+
+
+def _program(name: str) -> str:
+    for folder in (Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents):
+        candidate = folder / "node_modules" / ".bin" / name
+        if candidate.exists():
+            return str(candidate)
+    found = shutil.which(name)
+    if found is None:
+        raise NotFound(f"the program {name!r} is not installed", field="devnode", hint="run `make setup`")
+    return found
+
+
+@contextmanager
+def _held(port: int) -> Iterator[int]:
+    """Keeps a port (0: any free one) from being given to others until the node listens on it; raises `Conflict`.
+
+    As servers bind, so that the node may beside us: the remains of connections that have ended are no hindrance either,
+    a listener is.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Conflict(
+                f"port {port} of 127.0.0.1 is taken, perhaps by another chain",
+                field="chain_port",
+                hint="end what listens there, or name another port (0: any that is free)",
+            ) from error
+        yield int(held.getsockname()[1])

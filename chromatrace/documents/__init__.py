@@ -1,0 +1,1 @@
+"""Content documents whose digests are recorded on the chain."""

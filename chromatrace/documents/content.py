@@ -1,0 +1,249 @@
+"""The documents that a batch and an inspection commit to on chain, as canonical JSON.
+
+`contentDigest` of a batch is the SHA-256 of `BatchContent.to_bytes()`, `evidence` of an inspection that of
+`InspectionEvidence.to_bytes()`. The bytes are canonical (RFC 8785: sorted keys, no whitespace, UTF-8), and reading is
+strict: what does not write back to the same bytes is refused, so one document has one digest. Times in nanoseconds
+stand in the JSON as strings of digits, since the whole numbers of RFC 8785 end at 2^53 - 1; roots as 0x and 64
+lower-case hexadecimal digits.
+
+Every record validates when it is built. Errors are `InvalidInput`; `field` is the JSON pointer (RFC 6901) of the
+offending member, from the document's root when a document is read and from the record when a record is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Self
+
+from chromatrace.documents.evidence import Comparison, Instrument, Measurement, ReadingWindow
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
+from chromatrace.domain.rights import Stage
+from chromatrace.domain.serials import SerialRange
+from chromatrace.storage import strict_json
+from chromatrace.storage.strict_json import array, below, members
+
+__all__ = [
+    "BATCH_SCHEMA",
+    "INSPECTION_SCHEMA",
+    "BatchContent",
+    "Comparison",
+    "InspectionEvidence",
+    "Instrument",
+    "Material",
+    "Measurement",
+    "Product",
+    "ReadingWindow",
+    "digest",
+]
+
+BATCH_SCHEMA = "chromatrace.batch/1"
+INSPECTION_SCHEMA = "chromatrace.inspection/1"
+
+_STAGES = {"first": Stage.FIRST, "final": Stage.FINAL}
+_STAGE_NAMES = {stage: name for name, stage in _STAGES.items()}
+
+
+def digest(document: bytes) -> bytes:
+    """The SHA-256 of a document: the 32 bytes that stand on the chain for it."""
+    return hashlib.sha256(document).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What the batch is, in words for its buyer."""
+
+    name: str
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        strict_json.text(self.name, "/name", most=200)
+        strict_json.text(self.description, "/description", least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """An input that has no batch on the chain, as its supplier calls it."""
+
+    name: str
+    supplier: str
+    supplier_lot: str
+
+    def __post_init__(self) -> None:
+        for name in ("name", "supplier", "supplier_lot"):
+            strict_json.text(getattr(self, name), f"/{name}", most=200)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchContent:
+    """What a producer states about a batch (schema `chromatrace.batch/1`).
+
+    quantity  units in the batch, > 0; the number of serials where there are any
+    made_at   RFC 3339 time with offset
+    serials   the unit serials; None where units carry none
+    """
+
+    gtin: Gtin
+    lot: Lot
+    product: Product
+    quantity: int
+    made_at: str
+    serials: SerialRange | None = None
+    materials: tuple[Material, ...] = ()
+
+    def __post_init__(self) -> None:
+        strict_json.whole(self.quantity, "/quantity", least=1)
+        strict_json.time(self.made_at, "/made_at")
+        if self.serials is not None and self.serials.count != self.quantity:
+            raise InvalidInput(
+                f"{self.serials.count} serials for {self.quantity} units",
+                field="/serials/count",
+                hint="one serial for each unit, or null for units without serials",
+            )
+
+    @property
+    def key(self) -> BatchKey:
+        """GTIN and lot."""
+        return BatchKey(self.gtin, self.lot)
+
+    @property
+    def digest(self) -> bytes:
+        """`contentDigest` on the chain, 32 bytes."""
+        return digest(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The canonical JSON."""
+        serials = self.serials
+        document = {
+            "schema": BATCH_SCHEMA,
+            "gtin": self.gtin.value,
+            "lot": self.lot.value,
+            "product": {"name": self.product.name, "description": self.product.description},
+            "quantity": self.quantity,
+            "made_at": self.made_at,
+            "serials": serials and {"first": serials.first, "count": serials.count, "width": serials.width},
+            "materials": [
+                {"name": material.name, "supplier": material.supplier, "supplier_lot": material.supplier_lot}
+                for material in self.materials
+            ],
+        }
+        return strict_json.canonical(document)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Reads canonical JSON; `InvalidInput` with the JSON pointer of what is wrong."""
+        names = ("gtin", "lot", "product", "quantity", "made_at", "serials", "materials")
+        value = members(strict_json.parse_object(data, BATCH_SCHEMA), "", names)
+        gtin, lot = _key(value)
+        product = members(value["product"], "/product", ("name", "description"))
+        with below("/product"):
+            described = Product(**product)
+        serials = None
+        if value["serials"] is not None:
+            parts = members(value["serials"], "/serials", ("first", "count", "width"))
+            with below("/serials"):
+                serials = SerialRange(**parts)
+        materials = []
+        for place, item in enumerate(array(value["materials"], "/materials")):
+            pointer = f"/materials/{place}"
+            parts = members(item, pointer, ("name", "supplier", "supplier_lot"))
+            with below(pointer):
+                materials.append(Material(**parts))
+        content = cls(gtin, lot, described, value["quantity"], value["made_at"], serials, tuple(materials))
+        strict_json.require_canonical(content.to_bytes(), data)
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionEvidence:
+    """What an inspector states about a batch (schema `chromatrace.inspection/1`).
+
+    inspected_at  RFC 3339 time with offset
+    sample        serials of the inspected units, each once; empty where units carry none
+    measurements  at least one
+    readings      the window of readings that the goods were made in, or None
+    """
+
+    gtin: Gtin
+    lot: Lot
+    stage: Stage
+    inspected_at: str
+    instrument: Instrument
+    sample: tuple[Serial, ...]
+    measurements: tuple[Measurement, ...]
+    readings: ReadingWindow | None = None
+
+    def __post_init__(self) -> None:
+        strict_json.time(self.inspected_at, "/inspected_at")
+        seen: set[Serial] = set()
+        for place, serial in enumerate(self.sample):
+            if serial in seen:
+                raise InvalidInput(f"serial {serial} stands there twice", field=f"/sample/{place}")
+            seen.add(serial)
+        if not self.measurements:
+            raise InvalidInput("at least one measurement is needed", field="/measurements")
+
+    @property
+    def key(self) -> BatchKey:
+        """GTIN and lot."""
+        return BatchKey(self.gtin, self.lot)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every measurement passed."""
+        return all(measurement.passed for measurement in self.measurements)
+
+    @property
+    def digest(self) -> bytes:
+        """`evidence` on the chain, 32 bytes."""
+        return digest(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The canonical JSON."""
+        document = {
+            "schema": INSPECTION_SCHEMA,
+            "gtin": self.gtin.value,
+            "lot": self.lot.value,
+            "stage": _STAGE_NAMES[self.stage],
+            "inspected_at": self.inspected_at,
+            "instrument": self.instrument.as_json(),
+            "sample": [serial.value for serial in self.sample],
+            "measurements": [measurement.as_json() for measurement in self.measurements],
+            "readings": self.readings and self.readings.as_json(),
+        }
+        return strict_json.canonical(document)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Reads canonical JSON; `InvalidInput` with the JSON pointer of what is wrong."""
+        names = ("gtin", "lot", "stage", "inspected_at", "instrument", "sample", "measurements", "readings")
+        value = members(strict_json.parse_object(data, INSPECTION_SCHEMA), "", names)
+        gtin, lot = _key(value)
+        stage = _STAGES.get(value["stage"]) if isinstance(value["stage"], str) else None
+        if stage is None:
+            raise InvalidInput(f"'first' or 'final' is needed, got {value['stage']!r}", field="/stage")
+        instrument = Instrument.from_json(value["instrument"], "/instrument")
+        sample = []
+        for place, item in enumerate(array(value["sample"], "/sample")):
+            with below(f"/sample/{place}", whole=True):
+                sample.append(Serial(strict_json.text(item, "", most=20)))
+        measurements = [
+            Measurement.from_json(item, f"/measurements/{place}")
+            for place, item in enumerate(array(value["measurements"], "/measurements"))
+        ]
+        window = value["readings"]
+        readings = None if window is None else ReadingWindow.from_json(window, "/readings")
+        evidence = cls(
+            gtin, lot, stage, value["inspected_at"], instrument, tuple(sample), tuple(measurements), readings
+        )
+        strict_json.require_canonical(evidence.to_bytes(), data)
+        return evidence
+
+
+def _key(value: dict[str, Any]) -> tuple[Gtin, Lot]:
+    with below("/gtin", whole=True):
+        gtin = Gtin(strict_json.text(value["gtin"], ""))
+    with below("/lot", whole=True):
+        lot = Lot(strict_json.text(value["lot"], ""))
+    return gtin, lot

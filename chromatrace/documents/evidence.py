@@ -1,0 +1,173 @@
+"""The parts of an inspection's evidence: instrument, measurements, and the readings behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import Gln
+from chromatrace.storage import strict_json
+from chromatrace.storage.strict_json import below, members
+
+
+class Comparison(StrEnum):
+    """How a measured value stands to its limit when it passes."""
+
+    AT_LEAST = ">="
+    AT_MOST = "<="
+    ABOVE = ">"
+    BELOW = "<"
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Whether `value` passes `limit`."""
+        return {
+            Comparison.AT_LEAST: value >= limit,
+            Comparison.AT_MOST: value <= limit,
+            Comparison.ABOVE: value > limit,
+            Comparison.BELOW: value < limit,
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What measured: its type, its serial number and the date of its last calibration (YYYY-MM-DD)."""
+
+    name: str
+    serial: str
+    calibrated_on: str
+
+    def __post_init__(self) -> None:
+        strict_json.text(self.name, "/name", most=200)
+        strict_json.text(self.serial, "/serial", most=100)
+        strict_json.date(self.calibrated_on, "/calibrated_on")
+
+    def as_json(self) -> dict[str, Any]:
+        """The members of its JSON object."""
+        return {"name": self.name, "serial": self.serial, "calibrated_on": self.calibrated_on}
+
+    @classmethod
+    def from_json(cls, value: object, pointer: str) -> Self:
+        """Reads a JSON object that stands at `pointer`; strict."""
+        parts = members(value, pointer, ("name", "serial", "calibrated_on"))
+        with below(pointer):
+            return cls(**parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One measured quantity beside its limit. `passed` must be what value, comparison and limit say.
+
+    quantity   what was measured, such as "optical modulation"
+    value      in `unit`
+    limit      in `unit`
+    criterion  what the value depends on where there is no single definition, such as "to 90 % of the modulation"
+    """
+
+    quantity: str
+    value: float
+    unit: str
+    limit: float
+    comparison: Comparison
+    passed: bool
+    criterion: str | None = None
+
+    def __post_init__(self) -> None:
+        strict_json.text(self.quantity, "/quantity", most=200)
+        strict_json.number(self.value, "/value")
+        strict_json.text(self.unit, "/unit", least=0, most=50)
+        strict_json.number(self.limit, "/limit")
+        if self.comparison not in list(Comparison):
+            allowed = ", ".join(Comparison)
+            raise InvalidInput(f"one of {allowed} is needed, got {self.comparison!r}", field="/comparison")
+        object.__setattr__(self, "comparison", Comparison(self.comparison))
+        if type(self.passed) is not bool:
+            raise InvalidInput(f"true or false is needed, got {self.passed!r}", field="/passed")
+        if self.criterion is not None:
+            strict_json.text(self.criterion, "/criterion", most=500)
+        if self.passed is not self.comparison.holds(self.value, self.limit):
+            raise InvalidInput(
+                f"{self.value} {self.comparison} {self.limit} does not give passed = {self.passed}",
+                field="/passed",
+                hint="the record contradicts itself: correct the value, the limit or the verdict",
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """The members of its JSON object."""
+        value = {
+            "quantity": self.quantity,
+            "value": self.value,
+            "unit": self.unit,
+            "limit": self.limit,
+            "comparison": self.comparison.value,
+            "passed": self.passed,
+        }
+        return value if self.criterion is None else value | {"criterion": self.criterion}
+
+    @classmethod
+    def from_json(cls, value: object, pointer: str) -> Self:
+        """Reads a JSON object that stands at `pointer`; strict."""
+        required = ("quantity", "value", "unit", "limit", "comparison", "passed")
+        parts = members(value, pointer, required, optional=("criterion",))
+        if parts.get("criterion", "") is None:
+            raise InvalidInput("leave this member out where there is no criterion", field=f"{pointer}/criterion")
+        with below(pointer):
+            return cls(**parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingWindow:
+    """The part of a channel's log that the inspected goods were made in.
+
+    channel        the channel's name within its organisation
+    organisation   GLN of the organisation whose channel it is
+    first_leaf, last_leaf  indices of the first and last reading, both included
+    tree_size, root        the log's head that covers them: leaves and RFC 9162 root (32 bytes)
+    first_time_ns, last_time_ns  source times of the first and last reading, Unix nanoseconds
+    """
+
+    channel: str
+    organisation: Gln
+    first_leaf: int
+    last_leaf: int
+    tree_size: int
+    root: bytes
+    first_time_ns: int
+    last_time_ns: int
+
+    def __post_init__(self) -> None:
+        strict_json.text(self.channel, "/channel", most=120)
+        strict_json.whole(self.tree_size, "/tree_size", least=1)
+        strict_json.whole(self.last_leaf, "/last_leaf", most=self.tree_size - 1)
+        strict_json.whole(self.first_leaf, "/first_leaf", most=self.last_leaf)
+        strict_json.whole(self.last_time_ns, "/last_time_ns", least=1, most=2**63 - 1)
+        strict_json.whole(self.first_time_ns, "/first_time_ns", least=1, most=self.last_time_ns)
+        if type(self.root) is not bytes or len(self.root) != 32:
+            raise InvalidInput("32 bytes are needed", field="/root")
+
+    def as_json(self) -> dict[str, Any]:
+        """The members of its JSON object."""
+        return {
+            "channel": self.channel,
+            "organisation": self.organisation.value,
+            "first_leaf": self.first_leaf,
+            "last_leaf": self.last_leaf,
+            "tree_size": self.tree_size,
+            "root": f"0x{self.root.hex()}",
+            "first_time_ns": str(self.first_time_ns),
+            "last_time_ns": str(self.last_time_ns),
+        }
+
+    @classmethod
+    def from_json(cls, value: object, pointer: str) -> Self:
+        """Reads a JSON object that stands at `pointer`; strict."""
+        numbers, times = ("first_leaf", "last_leaf", "tree_size"), ("first_time_ns", "last_time_ns")
+        parts = dict(members(value, pointer, ("channel", "organisation", *numbers, "root", *times)))
+        parts["root"] = strict_json.digest(parts["root"], f"{pointer}/root")
+        for name in times:
+            parts[name] = strict_json.nanoseconds(parts[name], f"{pointer}/{name}")
+        with below(f"{pointer}/organisation", whole=True):
+            parts["organisation"] = Gln(strict_json.text(parts["organisation"], ""))
+        with below(pointer):
+            return cls(**parts)

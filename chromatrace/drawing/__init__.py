@@ -1,7 +1,0 @@
-"""Pictures of genealogies: cards in layers from left to right, what went in before what it became."""
-
-from chromatrace.drawing.genealogy import Names, genealogy
-from chromatrace.drawing.graph import Edge, Graph, Node, Tone
-from chromatrace.drawing.svg import STYLE, svg
-
-__all__ = ["STYLE", "Edge", "Graph", "Names", "Node", "Tone", "genealogy", "svg"]

@@ -1,0 +1,1 @@
+"""Access to an Ethereum chain: ABIs, codec, JSON-RPC, contract errors, manifest and signer."""

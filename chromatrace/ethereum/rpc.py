@@ -1,0 +1,220 @@
+"""JSON-RPC over HTTP keep-alive: single calls and batches, encoded by orjson.
+
+One connection per thread; a connection that the node closed while idle is opened again once, and what met a block that
+was pruned meanwhile is asked again. Otherwise nothing is retried: what is safe to repeat is the caller's knowledge.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import re
+import ssl
+import threading
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+
+_STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
+_FAILED = (OSError, http.client.HTTPException)
+_MAX_BODY = 500_000
+"""Bytes after which a batch goes out in parts: Anvil takes 2 MB, proxies often 1 MB."""
+_INTERNAL_ERROR = -32603
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_ANSWERS = {
+    **dict.fromkeys(("eth_chainId", "eth_blockNumber", "eth_getBalance", "eth_getTransactionCount"), _QUANTITY),
+    **dict.fromkeys(("eth_estimateGas", "eth_gasPrice", "eth_maxPriorityFeePerGas"), _QUANTITY),
+    **dict.fromkeys(("eth_call", "eth_getCode", "eth_sendRawTransaction"), _DATA),
+}
+_TRANSIENT_RETRIES = 5
+_TRANSIENT = ("blockoutofrange", "header not found", "unknown block")
+
+
+def is_transient(outcome: Any) -> bool:
+    """Whether a node pruned "latest" while it answered, because a new block came: asked again, it answers."""
+    return isinstance(outcome, RpcError) and any(words in outcome.node_message.lower() for words in _TRANSIENT)
+
+
+class RpcClient:
+    """A JSON-RPC endpoint. Thread-safe.
+
+    url        http(s)://[user:password@]host[:port][/path]
+    timeout_s  seconds to wait for a connection and for each answer
+    """
+
+    def __init__(self, url: str, timeout_s: float = 10.0) -> None:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise InvalidInput(f"not a URL: {url!r}", field="rpc_url") from error
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidInput(
+                f"an http or https URL is needed, got {url!r}",
+                field="rpc_url",
+                hint="for example http://127.0.0.1:8545",
+            )
+        self.timeout_s = timeout_s
+        self._given_url = url
+        self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
+        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self.url = f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}{parts.path}"
+        """The URL without credentials, fit for messages."""
+        self._headers = {"Content-Type": "application/json"}
+        if parts.username is not None:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+        self._local = threading.local()
+
+    def __reduce__(self) -> tuple[type[RpcClient], tuple[str, float]]:
+        return type(self), (self._given_url, self.timeout_s)
+
+    def call(self, method: str, *params: Any) -> Any:
+        """One request; returns its `result`, raises `RpcError` or `ChainUnavailable`."""
+        payload = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        for _ in range(_TRANSIENT_RETRIES):
+            try:
+                return self._answer(method, params, payload)
+            except RpcError as error:
+                if not is_transient(error):
+                    raise
+        return self._answer(method, params, payload)
+
+    def _answer(self, method: str, params: Sequence[Any], payload: bytes) -> Any:
+        result = self._result(method, self._exchange(payload))
+        if result is None and method == "eth_getBlockByNumber" and params[0] == "latest":
+            raise self._unusable("it has no latest block")
+        return result
+
+    def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Many requests in one exchange; results in the order asked. Raises the first error among them."""
+        answers = self.batch_outcomes(requests)
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                raise answer
+        return answers
+
+    def batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """As `batch`, but an `RpcError` stands, unraised, in the place of each request that failed."""
+        outcomes = self._batch_once(requests)
+        for _ in range(_TRANSIENT_RETRIES):
+            again = [place for place, outcome in enumerate(outcomes) if is_transient(outcome)]
+            if not again:
+                break
+            for place, outcome in zip(again, self._batch_once([requests[place] for place in again]), strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    def _batch_once(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        outcomes: list[Any] = []
+        items: list[bytes] = []
+        size = 0
+        for number, (method, params) in enumerate(requests):
+            if items and size > _MAX_BODY:
+                outcomes += self._exchange_items(items, requests[number - len(items) : number])
+                items, size = [], 0
+            items.append(orjson.dumps({"jsonrpc": "2.0", "id": len(items), "method": method, "params": params}))
+            size += len(items[-1])
+        if items:
+            outcomes += self._exchange_items(items, requests[len(requests) - len(items) :])
+        return outcomes
+
+    def _exchange_items(self, items: Sequence[bytes], requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        answers = self._exchange(b"[" + b",".join(items) + b"]")
+        if not isinstance(answers, list):
+            self._result("batch", answers)
+            raise self._unusable("the node does not answer JSON-RPC batches")
+        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        outcomes: list[Any] = []
+        for place, (method, _) in enumerate(requests):
+            try:
+                outcomes.append(self._result(method, by_id.get(place)))
+            except RpcError as error:
+                outcomes.append(error)
+        return outcomes
+
+    def close(self) -> None:
+        """Closes this thread's connection; the next request opens a new one."""
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def _result(self, method: str, answer: Any) -> Any:
+        if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
+            raise self._unusable("the answer is not JSON-RPC")
+        error = answer.get("error")
+        if error is None:
+            return self._of_its_kind(method, answer.get("result"))
+        if not isinstance(error, dict):
+            raise RpcError(method, _INTERNAL_ERROR, str(error))
+        code = error.get("code")
+        number = code if isinstance(code, int) else _INTERNAL_ERROR
+        raise RpcError(method, number, str(error.get("message", "")), error.get("data"))
+
+    def _of_its_kind(self, method: str, result: Any) -> Any:
+        """The result, where it is what the method answers: what a proxy or another chain makes up ends here."""
+        kind = _ANSWERS.get(method)
+        if kind is not None and not (isinstance(result, str) and kind.fullmatch(result)):
+            raise self._unusable(f"{method} is answered with {str(orjson.dumps(result), 'utf-8', 'replace')[:60]}")
+        return result
+
+    def _unusable(self, why: str) -> ChainUnavailable:
+        return ChainUnavailable(
+            f"{self.url}: {why}", field="rpc_url", hint="point rpc_url at the JSON-RPC port of an Ethereum node"
+        )
+
+    def _exchange(self, payload: bytes) -> Any:
+        fresh = getattr(self._local, "connection", None) is None
+        try:
+            status, content = self._post(payload)
+        except _STALE as error:
+            self.close()
+            if fresh:
+                raise self._unreachable(error) from error
+            try:
+                status, content = self._post(payload)
+            except _FAILED as again:
+                self.close()
+                raise self._unreachable(again) from again
+        except _FAILED as error:
+            self.close()
+            raise self._unreachable(error) from error
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise self._unusable(f"HTTP {status} without JSON") from error
+
+    def _post(self, payload: bytes) -> tuple[int, bytes]:
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            if self._secure:
+                context = ssl.create_default_context()
+                connection = http.client.HTTPSConnection(
+                    self._host, self._port, timeout=self.timeout_s, context=context
+                )
+            else:
+                connection = http.client.HTTPConnection(self._host, self._port, timeout=self.timeout_s)
+            self._local.connection = connection
+        connection.request("POST", self._path, body=payload, headers=self._headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def _unreachable(self, error: Exception) -> ChainUnavailable:
+        if isinstance(error, TimeoutError):
+            return ChainUnavailable(
+                f"no answer from {self.url} within {self.timeout_s:g} s",
+                field="rpc_url",
+                hint="the node is overloaded or hangs; look at its log",
+            )
+        return ChainUnavailable(
+            f"no chain answers at {self.url}: {error}",
+            field="rpc_url",
+            hint="start the node (`chromatrace up` starts a local one) or correct rpc_url",
+        )

@@ -1,0 +1,184 @@
+"""Batches, with their inputs, inspections and offers: `IBatchRegistry`'s life cycle read from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, select
+
+from chromatrace.domain.rights import BatchState, Stage
+from chromatrace.index import bulk, subjects
+from chromatrace.index.errors import InconsistentEvents
+from chromatrace.index.models import Batch, BatchInput, Inspection, Offer
+from chromatrace.index.projections.entities import EntityFold, Key, State, known, table_of
+from chromatrace.index.projections.record import EventRecord, address_bytes, clean
+from chromatrace.index.views import OfferState
+
+_NEW: State = {
+    "state": BatchState.REGISTERED.value,
+    **dict.fromkeys(("on_hold", "recalled"), False),
+    **dict.fromkeys(("hold_reason", "recall_cause", "recall_reason", "open_offer")),
+    **dict.fromkeys(("standard", "defective", "scrap", "channels"), 0),
+    **dict.fromkeys(("first_verdict", "final_verdict", "first_revision", "final_revision"), 0),
+}
+"""What no registration says of a batch."""
+
+
+class BatchFold(EntityFold):
+    """Batches."""
+
+    entity, model, key_columns = subjects.BATCH, Batch, ("id",)
+    parts = ((BatchInput, "batch"), (Inspection, "batch"), (Offer, "batch"))
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._offers: dict[int, State] = {}
+        self._rules: dict[str, Callable[[State, EventRecord], None]] = {
+            "VerdictApplied": _verdict_applied,
+            "BatchRecycled": lambda state, event: state.update(state=BatchState.RECYCLED.value),
+            "BatchAssembled": lambda state, event: state.update(state=BatchState.ASSEMBLED.value),
+            "BatchGraded": _graded,
+            "BatchReleased": _released,
+            "BatchHeld": lambda state, event: state.update(on_hold=True, hold_reason=clean(event.args["reason"])),
+            "BatchHoldReleased": lambda state, event: state.update(on_hold=False, hold_reason=None),
+            "BatchRecalled": _recalled,
+            "CustodyTransferred": lambda state, event: state.update(custodian=event.args["to"]),
+            "InspectionRecorded": self._inspected,
+            "CustodyOffered": self._offered,
+            "CustodyAccepted": self._closing(OfferState.ACCEPTED),
+            "CustodyRejected": self._closing(OfferState.REFUSED),
+            "CustodyOfferWithdrawn": self._closing(OfferState.WITHDRAWN),
+        }
+
+    def key_of(self, subject: bytes) -> Key:
+        return (subject,)
+
+    def creates(self, event: EventRecord) -> bool:
+        return event.name == "BatchRegistered"
+
+    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+        if event.name == "BatchRegistered":
+            return self._registered(key[0], event)
+        state = known(state, event)
+        self._rules[event.name](state, event)
+        state["changed"] = event.position
+        return state
+
+    def write(self) -> None:
+        super().write()
+        bulk.replace(self._connection, table_of(Offer), list(self._offers.values()))
+        self._offers.clear()
+
+    def _registered(self, batch: bytes, event: EventRecord) -> State:
+        args = event.args
+        inputs = [
+            {
+                "position": event.position,
+                "place": place,
+                "batch": batch,
+                "input": used["batch"],
+                "quantity": used["quantity"],
+            }
+            for place, used in enumerate(args["inputs"])
+        ]
+        self.add(BatchInput, inputs)
+        return _NEW | {
+            "id": batch,
+            "gtin": args["gtin"],
+            "lot": clean(args["lot"]),
+            "producer": args["producer"],
+            "custodian": args["producer"],
+            "quantity": args["quantity"],
+            "serial_root": args["serialRoot"],
+            "content_digest": args["contentDigest"],
+            "route": args["route"],
+            "position": event.position,
+            "changed": event.position,
+        }
+
+    def _inspected(self, state: State, event: EventRecord) -> None:
+        args = event.args
+        inspection = {
+            "position": event.position,
+            "batch": state["id"],
+            "stage": args["stage"],
+            "verdict": args["verdict"],
+            "revision": args["revision"],
+            "sample_size": args["sampleSize"],
+            "defects": args["defects"],
+            "instrument": args["instrument"],
+            "evidence": args["evidence"],
+            "inspected_at": args["inspectedAt"],
+            "inspector": address_bytes(args["inspector"]),
+            "organisation": args["organisation"],
+        }
+        self.add(Inspection, [inspection])
+
+    def _offered(self, state: State, event: EventRecord) -> None:
+        if state["open_offer"] is not None:
+            # The contract replaces an expired offer without an event of its own.
+            self._offer(state, event).update(state=OfferState.REPLACED.value, closed=event.position)
+        args = event.args
+        self._offers[event.position] = {
+            "position": event.position,
+            "batch": state["id"],
+            "from_organisation": args["from"],
+            "to_organisation": args["to"],
+            "offered_by": address_bytes(args["by"]),
+            "valid_until": args["validUntil"],
+            "state": OfferState.OPEN.value,
+            "closed": None,
+            "closed_by": None,
+            "reason": None,
+        }
+        state["open_offer"] = event.position
+
+    def _closing(self, end: OfferState) -> Callable[[State, EventRecord], None]:
+        def close(state: State, event: EventRecord) -> None:
+            reason = event.args.get("reason")
+            self._offer(state, event).update(
+                state=end.value,
+                closed=event.position,
+                closed_by=address_bytes(event.args["by"]),
+                reason=None if reason is None else clean(reason),
+            )
+            state["open_offer"] = None
+
+        return close
+
+    def _offer(self, state: State, event: EventRecord) -> State:
+        """The row of the open offer, to be changed."""
+        place = state["open_offer"]
+        if place not in self._offers:
+            table = table_of(Offer)
+            row = self._connection.execute(select(table).where(table.c.position == place)).mappings().first()
+            if row is None:
+                raise InconsistentEvents(
+                    f"{event.name} ends an offer of batch 0x{state['id'].hex()} that no event made", field="offer"
+                )
+            self._offers[place] = dict(row)
+        return self._offers[place]
+
+
+def _verdict_applied(state: State, event: EventRecord) -> None:
+    args = event.args
+    stage = Stage(args["stage"])
+    name = "first" if stage is Stage.FIRST else "final"
+    state[f"{name}_verdict"], state[f"{name}_revision"] = args["verdict"], args["revision"]
+    state["state"] = args["state"]
+
+
+def _graded(state: State, event: EventRecord) -> None:
+    args = event.args
+    state.update(standard=args["standard"], defective=args["defective"], scrap=args["scrap"])
+    scrapped = args["scrap"] == state["quantity"]
+    state["state"] = (BatchState.SCRAPPED if scrapped else BatchState.GRADED).value
+
+
+def _released(state: State, event: EventRecord) -> None:
+    state["state"] = BatchState.RELEASED.value
+    state["channels"] |= 1 << event.args["channel"]
+
+
+def _recalled(state: State, event: EventRecord) -> None:
+    state.update(recalled=True, recall_cause=event.args["cause"], recall_reason=clean(event.args["reason"]))

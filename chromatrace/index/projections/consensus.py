@@ -1,0 +1,118 @@
+"""Panels of inspectors, and the rounds in which they answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chromatrace.index import subjects
+from chromatrace.index.models import ConsensusPanel, ConsensusRound
+from chromatrace.index.projections.entities import EntityFold, Key, State, known
+from chromatrace.index.projections.record import EventRecord, clean
+
+REQUESTED, SEATED, DECIDED, LAPSED = range(1, 5)
+"""`IQualityConsensus.Phase`."""
+_SEAT_STATUSES = ("drawn", "committed", "stalled")
+_SEAT_BITS = 12
+
+
+class PanelFold(EntityFold):
+    """A panel's rule and inspectors, by the organisation's number; as JSON, since nobody asks for parts of them."""
+
+    entity, model = subjects.PANEL, ConsensusPanel
+
+    def key_of(self, subject: bytes) -> Key:
+        return (int.from_bytes(subject, "big"),)
+
+    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+        args = event.args
+        state = state or {"panel": key[0], "rule": None, "inspectors": "{}"}
+        inspectors: dict[str, dict[str, Any]] = json.loads(state["inspectors"])
+        match event.name:
+            case "RuleSet":
+                rule = {"version": args["version"], "names": [clean(name) for name in args["states"]], **args["rule"]}
+                state["rule"] = _text(rule)
+            case "InspectorEnrolled":
+                inspectors[str(args["inspector"])] = {
+                    "account": args["account"],
+                    "capability": args["capability"],
+                    "active": True,
+                    "own": args["own"],
+                    "instrument": args["instrument"].hex(),
+                }
+            case "InspectorRetired":
+                inspectors[str(args["inspector"])]["active"] = False
+            case "InstrumentChanged":
+                inspectors[str(args["inspector"])]["instrument"] = args["instrument"].hex()
+        return state | {"inspectors": _text(inspectors), "changed": event.position}
+
+
+class RoundFold(EntityFold):
+    """Rounds, with every seat: who sat, what it answered on which evidence, what it learned."""
+
+    entity, model = subjects.ROUND, ConsensusRound
+
+    def key_of(self, subject: bytes) -> Key:
+        return (subject,)
+
+    def creates(self, event: EventRecord) -> bool:
+        return event.name == "RoundOpened"
+
+    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+        args = event.args
+        if event.name == "RoundOpened":
+            return {
+                "id": key[0],
+                **{name: args[name] for name in ("panel", "subject", "step", "stage", "lane", "rule")},
+                "decides_verdict": args["decidesVerdict"],
+                "phase": REQUESTED,
+                "deadline": args["deadline"],
+                "seats": "[]",
+                **dict.fromkeys(("state", "score", "recorder", "threshold_reached")),
+                "verdict_rejected": False,
+                "position": event.position,
+                "changed": event.position,
+            }
+        state = known(state, event)
+        seats: list[dict[str, Any]] = json.loads(state["seats"])
+        match event.name:
+            case "SeatsDrawn":
+                state |= {"phase": SEATED, "deadline": args["deadline"]}
+                seats += [_seat(args["seats"], place) for place in range(len(seats), args["count"])]
+            case "AnswersCommitted":
+                for place, seat in enumerate(seats):
+                    if seat["status"] == "drawn":
+                        seat["status"] = _seat(args["seats"], place)["status"]
+            case "AnswerRevealed":
+                seats[args["seat"]] |= {
+                    "status": "revealed",
+                    "state": args["state"],
+                    "defects": args["defects"],
+                    "evidence": args["evidence"].hex(),
+                }
+            case "SeatStalled":
+                seats[args["seat"]] |= {"status": "stalled", "capability": args["capability"]}
+            case "MoreSeatsRequested":
+                state |= {"phase": REQUESTED, "deadline": args["deadline"]}
+            case "RoundDecided":
+                state |= {"phase": DECIDED, **{name: args[name] for name in ("state", "score", "recorder")}}
+                state["threshold_reached"] = args["thresholdReached"]
+                for seat, capability in zip(seats, args["capabilities"], strict=True):
+                    if seat["status"] == "revealed":
+                        seat["capability"] = capability
+            case "RoundLapsed":
+                state["phase"] = LAPSED
+            case "VerdictRejected":
+                state["verdict_rejected"] = True
+        return state | {"seats": _text(seats), "changed": event.position}
+
+
+def _seat(packed: int, place: int) -> dict[str, Any]:
+    """One seat out of the contract's word: inspector (8 bits), then status (4)."""
+    bits = packed >> (_SEAT_BITS * place)
+    status = bits >> 8 & 0xF
+    return {"inspector": bits & 0xFF, "status": _SEAT_STATUSES[status] if status < len(_SEAT_STATUSES) else "revealed"}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""The process that an inspector runs in a consensus round."""

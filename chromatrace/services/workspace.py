@@ -1,0 +1,186 @@
+"""What a command works with, opened when it is first asked for and closed when the command ends."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chromatrace.cli.output import ask_password, tell
+from chromatrace.config import Settings
+from chromatrace.domain.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from chromatrace.anchor import Anchorer
+    from chromatrace.chain.client import Chain
+    from chromatrace.documents.store import DocumentStore
+    from chromatrace.ethereum.manifest import Manifest
+    from chromatrace.ethereum.rpc import RpcClient
+    from chromatrace.ethereum.signer import Signer
+    from chromatrace.index import Index
+    from chromatrace.ingest.spool import Spool
+
+DEV_CHAINS = (31337, 1337)
+
+
+class Workspace:
+    """The chain, spool, index and documents that `settings` name. A context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def share(self, other: Workspace, signer: Signer) -> None:
+        """Uses what `other` has open, acting as `signer`; `other` must live longer."""
+        for name in ("rpc", "manifest", "spool", "documents", "reader"):
+            self.__dict__[name] = getattr(other, name)
+        self.__dict__["signer"] = signer
+        self.__dict__["chain"] = other.reader.with_signer(signer)
+
+    @cached_property
+    def data(self) -> Path:
+        """The data folder, made where it is missing, readable by its owner only."""
+        self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.settings.data
+
+    @cached_property
+    def rpc(self) -> RpcClient:
+        from chromatrace.ethereum.rpc import RpcClient
+
+        client = RpcClient(self.settings.rpc_url)
+        self._stack.callback(client.close)
+        return client
+
+    @cached_property
+    def chain_id(self) -> int:
+        return int(self.rpc.call("eth_chainId"), 16)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest in force, checked against the code on the chain."""
+        from chromatrace.ethereum.manifest import Manifest
+
+        path = self.settings.manifest_path(self.chain_id)
+        if not path.exists():
+            raise NotFound(
+                f"no deployment of ChromaTrace on chain {self.chain_id} is known: {path} is missing",
+                field="manifest",
+                hint="run `chromatrace deploy`; where that was done, name the --manifest or the --data folder of `up`",
+            )
+        manifest = Manifest.load(path)
+        manifest.verify(self.rpc)
+        return manifest
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Who acts: the keystore, or a dev account on a dev chain."""
+        from chromatrace.ethereum.signer import dev_signer, keystore_signer
+
+        if self.settings.keystore is not None:
+            return keystore_signer(self.settings.keystore, self.password(self.settings.keystore))
+        if self.settings.dev_account is not None:
+            with warnings.catch_warnings(record=True) as told:
+                signer = dev_signer(self.settings.dev_account, self.chain_id)
+            for warning in told:
+                tell(str(warning.message).removeprefix("INSECURE: "), mark="INSECURE", style="bold yellow")
+            return signer
+        raise InvalidInput(
+            "this needs someone who acts",
+            field="keystore",
+            hint="give --keystore FILE (make one by `chromatrace key create`), or --dev-account N on a dev chain",
+        )
+
+    @staticmethod
+    def password(path: Path) -> str:
+        """The keystore's password, from CHROMATRACE_KEY_PASSWORD (@FILE: its first line) or asked for."""
+        from chromatrace.ethereum.signer import PASSWORD_VARIABLE, password_from_environment
+
+        return password_from_environment() or ask_password(f"Password of {path}", PASSWORD_VARIABLE)
+
+    @cached_property
+    def reader(self) -> Chain:
+        """The chain for reading; nobody acts."""
+        return self._chain(None)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The chain for writing, as the signer."""
+        return self._chain(self.signer)
+
+    def _chain(self, signer: Signer | None) -> Chain:
+        from chromatrace.chain.client import Chain
+        from chromatrace.chain.outbox import Outbox
+
+        outbox = Outbox(self.data / self.settings.outbox_path.name)
+        self._stack.callback(outbox.close)
+        return Chain(self.rpc, self.manifest, outbox, signer)
+
+    @cached_property
+    def spool(self) -> Spool:
+        from chromatrace.ingest.spool import Spool
+
+        spool = Spool(self.data / self.settings.spool_path.name)
+        self._stack.callback(spool.close)
+        return spool
+
+    def anchorer(self, *, every_count: int = 10_000, every_s: float = 60.0) -> Anchorer:
+        """The anchorer of the spool, publishing as the signer."""
+        from chromatrace.anchor import Anchorer
+        from chromatrace.services.publisher import ChainPublisher
+
+        publisher = ChainPublisher(self.chain)
+        anchorer = Anchorer(self.spool, publisher, self.anchors_path, every_count=every_count, every_s=every_s)
+        self._stack.callback(anchorer.close)
+        return anchorer
+
+    @cached_property
+    def proofs(self) -> Anchorer:
+        """The anchorer for proofs only: it cannot publish."""
+        from chromatrace.anchor import Anchorer
+        from chromatrace.services.publisher import NoPublisher
+
+        anchorer = Anchorer(self.spool, NoPublisher(), self.anchors_path)
+        self._stack.callback(anchorer.close)
+        return anchorer
+
+    @property
+    def anchors_path(self) -> Path:
+        """Where heads and logs are kept."""
+        return self.data / "anchors.db"
+
+    @cached_property
+    def documents(self) -> DocumentStore:
+        from chromatrace.documents.store import DocumentStore
+
+        return DocumentStore(self.data / self.settings.documents_folder.name)
+
+    def open_index(self) -> Index:
+        """The index, migrated, as it stands."""
+        from chromatrace.index import Index
+
+        _ = self.data
+        index = Index(self.settings.index_url)
+        self._stack.callback(index.close)
+        index.migrate()
+        return index
+
+    @cached_property
+    def index(self) -> Index:
+        """The index, migrated and caught up with the chain."""
+        index = self.open_index()
+        self.catch_up(index)
+        return index
+
+    def catch_up(self, index: Index) -> None:
+        """Brings the index to the chain's present block."""
+        from chromatrace.index import Follower
+
+        Follower(index, self.rpc, self.manifest).sync()

@@ -1,0 +1,1 @@
+"""Durable files, locks, SQLite connections and strict JSON."""

@@ -1,0 +1,128 @@
+"""Learned capabilities: how far they are from the true ones, workpiece by workpiece (Fig. 11 of the study)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chromatrace.quality.rules import Rule, as_ratio
+from chromatrace.studies import alone
+from chromatrace.studies.majority import thresholds
+from chromatrace.studies.runner import Runner
+from chromatrace.studies.shopfloor.draw import Anywhere
+from chromatrace.studies.shopfloor.engine import simulate
+from chromatrace.studies.shopfloor.floor import ShopFloor
+from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
+from chromatrace.studies.shopfloor.setup import Setup
+from chromatrace.studies.statistics import Mean, mean
+from chromatrace.studies.study import Finding, Row, Study, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PUBLISHED_ERROR = 0.05
+
+
+def _errors(task: tuple[Setup, int]) -> list[float]:
+    """Mean square error of the capabilities after each workpiece."""
+    setup, seed = task
+    return [
+        sum((as_ratio(have) - true) ** 2 for have, true in zip(learned, setup.capabilities, strict=True)) / len(learned)
+        for learned in simulate(setup, seed).learned
+    ]
+
+
+def learning(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, threshold: float = 0.9) -> Study:
+    """Everybody starts at 0.1 and is drawn uniformly; the rule weighs with what is learned so far."""
+    sets = capability_sets(floor.cells, runner.seed)
+    rule = Rule.confidence(threshold, maximum=thresholds(floor)[-1])
+    tasks = [
+        (replace(alone.setup(floor, each.capabilities, rule, workpieces), learn=True, draw=Anywhere()), seed)
+        for each in sets
+        for seed in runner.seeds
+    ]
+    runs = runner.map(_errors, tasks)
+    count = runner.repetitions
+    curves = [
+        [mean(list(values)) for values in zip(*runs[place * count : (place + 1) * count], strict=True)]
+        for place in range(len(sets))
+    ]
+    summary = tuple(_summary(each, curve) for each, curve in zip(sets, curves, strict=True))
+    rows = tuple(
+        plain(
+            {
+                "set": each.number,
+                "set_name": each.name,
+                "workpiece": number,
+                "mean_square_error": error.value,
+                "half_width": error.half_width,
+            }
+        )
+        for each, curve in zip(sets, curves, strict=True)
+        for number, error in enumerate(curve, 1)
+    )
+    return Study(
+        name="learning",
+        title=f"Learned capabilities over {workpieces} workpieces",
+        parameters={"workpieces": workpieces, "threshold": threshold, "repetitions": count, "seed": runner.seed},
+        summary=summary,
+        rows=rows,
+        findings=_findings(sets, curves),
+        draw=partial(_draw, sets, curves),
+    )
+
+
+def _summary(each: CapabilitySet, curve: list[Mean]) -> Row:
+    best = min(range(len(curve)), key=lambda place: curve[place].value)
+    return {
+        "set": f"{each.number} {each.name}",
+        "capability": each.mean,
+        "after_the_first": curve[0],
+        "lowest": curve[best],
+        "lowest_after": best + 1,
+        "at_the_end": curve[-1],
+    }
+
+
+def _findings(sets: tuple[CapabilitySet, ...], curves: list[list[Mean]]) -> tuple[Finding, ...]:
+    ends = [curve[-1] for curve in curves]
+    below = sum(end.high < PUBLISHED_ERROR for end in ends)
+    return (
+        Finding(
+            f"mean square error below {PUBLISHED_ERROR} on set 1",
+            f"{ends[0]} ({sets[0].name})",
+            ends[0].high < PUBLISHED_ERROR,
+        ),
+        Finding(
+            "all sets alike",
+            f"below {PUBLISHED_ERROR} on {below} of {len(sets)} sets; "
+            f"{min(end.value for end in ends):.3f} to {max(end.value for end in ends):.3f}",
+            below == len(sets),
+        ),
+    )
+
+
+def _draw(sets: tuple[CapabilitySet, ...], curves: list[list[Mean]], figure: Figure) -> None:
+    axes = figure.subplots()
+    for each, curve in zip(sets, curves, strict=True):
+        numbers = list(range(1, len(curve) + 1))
+        chosen = each.number in (1, 2, 3, 4)
+        line = axes.plot(
+            numbers,
+            [error.value for error in curve],
+            linewidth=1.8 if chosen else 0.7,
+            color=None if chosen else "#b8c4d0",
+            label=f"{each.number} {each.name}" if chosen else None,
+            zorder=2 if chosen else 1,
+        )[0]
+        if chosen:
+            low, high = [error.low for error in curve], [error.high for error in curve]
+            axes.fill_between(numbers, low, high, color=line.get_color(), alpha=0.2)
+    axes.axhline(PUBLISHED_ERROR, color="#44566b", linestyle=":", linewidth=0.9)
+    axes.set_ylim(bottom=0)
+    axes.locator_params(axis="x", integer=True)
+    axes.set_xlabel("workpieces")
+    axes.set_ylabel("mean square error of the capabilities")
+    axes.legend(title="set (grey: the other sixteen)")
+    axes.set_title("Learned and true capability; dotted: the published bound", loc="left")

@@ -1,0 +1,326 @@
+"""Studies through the real `QualityConsensus` contract: the contract draws, weighs, decides and learns.
+
+One panel per set of capability, an inspector of it per workcell. All panels go in step: for every wave of answers one
+transaction draws the seats of all, one takes all sealed answers, one opens them. What an inspector answers comes from
+the same table as in the simulation; who is asked is the contract's draw. The pure model then decides the same steps
+with the same inspectors in the same order.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chromatrace.chain import commands
+from chromatrace.chain.client import Call, Chain
+from chromatrace.cli.up import local_chain
+from chromatrace.config import Settings
+from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
+from chromatrace.domain.errors import IntegrityError
+from chromatrace.domain.hashing import keccak
+from chromatrace.domain.identifiers import Gln
+from chromatrace.domain.rights import OrganisationKind, Role, Stage
+from chromatrace.ethereum.signer import DevKeyWarning, LocalSigner, dev_signer
+from chromatrace.quality.consensus import Answer, Tally, decide
+from chromatrace.quality.learning import LEAST_ANSWERS, Standing, enrolled, learned
+from chromatrace.quality.rules import Rule, Weighing, as_ratio
+from chromatrace.quality.rules import capability as in_units
+from chromatrace.services.workspace import Workspace
+from chromatrace.studies.rounds import Asked, Score, ask
+from chromatrace.studies.rounds import decide as decide_all
+from chromatrace.studies.runner import Progress, Runner
+from chromatrace.studies.shopfloor.agents import FAIL
+from chromatrace.studies.shopfloor.draw import Anywhere
+from chromatrace.studies.shopfloor.floor import ShopFloor
+from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
+from chromatrace.studies.study import Finding, Row, Study, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CONTRACT = "QualityConsensus"
+REQUESTED, SEATED, DECIDED = 1, 2, 3
+"""The contract's phases that occur where nobody stalls."""
+_ROLES = Role.ADMIN | Role.PRODUCER | Role.INSPECTOR
+_SECONDS = 3600
+"""Time to commit and to reveal: nobody stalls in a study."""
+_NOTHING = bytes(32)
+_DEFECT_RATE = 0.5
+
+
+@dataclass
+class Panel:
+    """One organisation's inspectors, and the twin's account of what they have learned."""
+
+    organisation: int
+    inputs: CapabilitySet
+    chain: Chain
+    inspectors: list[LocalSigner]
+    steps: list[Asked]
+    standings: list[Standing] = field(default_factory=list)
+    score: Score = field(default_factory=Score)
+    drawn: list[list[int]] = field(default_factory=list)
+
+    @property
+    def lane(self) -> int:
+        """Its rounds are held one after the other."""
+        return lane_id(self.organisation, 0)
+
+    @property
+    def error(self) -> float:
+        """Mean square error of the learned capabilities."""
+        pairs = zip(self.standings, self.inputs.capabilities, strict=True)
+        return sum((as_ratio(standing.capability) - true) ** 2 for standing, true in pairs) / len(self.standings)
+
+
+class OnChainStudy:
+    """A fresh deployment, its panels, and a rule. `chain` acts as the registrar.
+
+    `known`: inspectors are enrolled with their true capabilities, as far as a contract holds them, else as beginners.
+    """
+
+    def __init__(
+        self, chain: Chain, floor: ShopFloor, rule: Rule, *, known: bool, sets: int, workpieces: int, seed: int
+    ) -> None:
+        self._chain, self._floor, self._rule, self._known = chain, floor, rule, known
+        self._gas = self._transactions = 0
+        chosen = capability_sets(floor.cells, seed)[:sets]
+        self.panels = [self._panel(place, each, workpieces, seed) for place, each in enumerate(chosen, 1)]
+        self._contract = chain.manifest.address(CONTRACT)
+
+    def _panel(self, place: int, inputs: CapabilitySet, workpieces: int, seed: int) -> Panel:
+        chain, cells = self._chain, self._floor.cells
+        organisation = place
+        line = f"Example Line {place}"
+        chain.submit(commands.register_organisation(OrganisationKind.MANUFACTURER, _gln(place), _ROLES, line))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DevKeyWarning)
+            administrator = dev_signer(place, chain.manifest.chain_id)
+        chain.rpc.call("anvil_setBalance", administrator.address, hex(10**24))
+        inspectors = [LocalSigner(keccak(f"inspector {place}/{cell}".encode())) for cell in range(cells)]
+        chain.submit(commands.appoint_operator(administrator.address, organisation, _ROLES))
+        self._all(chain, [commands.appoint_operator(each.address, organisation, Role.INSPECTOR) for each in inspectors])
+        acting = chain.with_signer(administrator)
+        acting.submit(Call(CONTRACT, "setRule", (self._rule_struct(), list(self._rule.states))))
+        standings = [enrolled(in_units(true)) if self._known else Standing() for true in inputs.capabilities]
+        pairs = zip(inspectors, standings, strict=True)
+        self._all(acting, [Call(CONTRACT, "enrol", (who.address, one.capability, _NOTHING)) for who, one in pairs])
+        steps = ask(self._floor, inputs.capabilities, Anywhere(), workpieces * cells, _DEFECT_RATE, seed)
+        return Panel(organisation, inputs, acting, inspectors, steps, standings, Score(rounds=len(steps)))
+
+    def _rule_struct(self) -> tuple[Any, ...]:
+        rule = self._rule
+        counts = (len(rule.states), rule.minimum, rule.maximum, rule.minimum)
+        weighing = (int(rule.weighing), rule.threshold, rule.minimum_capability, 0)
+        return (*counts, *weighing, _SECONDS, _SECONDS, 0, False, False)
+
+    @staticmethod
+    def _all(chain: Chain, calls: Sequence[Call]) -> None:
+        """One after the other in their order: an inspector's number is the order of its enrolment."""
+        for call in calls:
+            chain.submit(call)
+
+    def run(self, progress: Progress) -> Row:
+        """Inspects every step of every panel; what it cost. Raises `IntegrityError` where contract and twin differ."""
+        begun = time.perf_counter()
+        count = len(self.panels[0].steps)
+        for number in range(count):
+            self._inspect(number)
+            progress(number + 1, count)
+        seconds = time.perf_counter() - begun
+        self._check_learned()
+        inspections = sum(panel.score.answers for panel in self.panels)
+        return {
+            "panels": len(self.panels),
+            "rounds": count * len(self.panels),
+            "inspections": inspections,
+            "transactions": self._transactions,
+            "gas_per_inspection": round(self._gas / inspections),
+            "inspections_per_s": round(inspections / seconds, 1),
+        }
+
+    def _inspect(self, number: int) -> None:
+        """One step of every panel, until all are decided."""
+        for panel in self.panels:
+            own = panel.steps[number].answers[0][0] + 1
+            subject = keccak(f"{panel.organisation}/{number}".encode())
+            request = (0, subject, number % self._floor.cells + 1, int(Stage.FIRST), own, 1)
+            self._send(panel.chain, "open", [request])
+        waiting = self.panels
+        while waiting:
+            self._chain.rpc.call("evm_mine")
+            self._send(self._chain, "draw", [panel.lane for panel in waiting])
+            self._answer(waiting, number)
+            waiting = self._undecided(waiting, number)
+
+    def _answer(self, panels: list[Panel], number: int) -> None:
+        """All seats that were just drawn answer: sealed first, then open."""
+        commitments, answers = [], []
+        for panel, (round_id, _, seats) in zip(panels, self._rounds(panels), strict=True):
+            table = dict(panel.steps[number].answers)
+            sealed, opened = [], []
+            for place, seat in enumerate(seats):
+                if seat["status"] != 0:
+                    continue
+                inspector = panel.inspectors[seat["inspector"] - 1]
+                answer = SealedAnswer(table[seat["inspector"] - 1], 0, _NOTHING, keccak(round_id + bytes([place])))
+                digest = answer.digest(round_id, inspector.address)
+                chain_id = self._chain.manifest.chain_id
+                signed = sign_commitment(inspector, round_id, place, digest, chain_id, self._contract)
+                sealed.append((place, digest, *signed))
+                opened.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
+            commitments.append((panel.lane, sealed))
+            answers.append((panel.lane, opened))
+        self._send(self._chain, "commit", commitments)
+        self._send(self._chain, "reveal", answers)
+
+    def _undecided(self, panels: list[Panel], number: int) -> list[Panel]:
+        """Those that need more seats; the others are held against the twin."""
+        left = []
+        for panel, (_, current, seats) in zip(panels, self._rounds(panels), strict=True):
+            answers = [
+                Answer(
+                    seat["inspector"] - 1,
+                    self._rule.states[seat["state"]],
+                    panel.standings[seat["inspector"] - 1].capability,
+                )
+                for seat in seats
+            ]
+            outcome = decide(self._rule, answers)
+            if current["phase"] == REQUESTED:
+                left.append(panel)
+            if (outcome is None) != (current["phase"] == REQUESTED):
+                raise IntegrityError(f"the contract and the twin differ on whether step {number} is decided")
+            if outcome is None:
+                continue
+            if self._rule.states[current["state"]] != outcome.state or current["recorder"] != outcome.recorder + 1:
+                raise IntegrityError(f"the contract and the twin differ on step {number}")
+            for answer in answers:
+                won = answer.state == outcome.state
+                if len(answers) >= LEAST_ANSWERS:
+                    panel.standings[answer.inspector] = learned(panel.standings[answer.inspector], won)
+            panel.drawn.append([answer.inspector for answer in answers])
+            failed, defective = current["state"] == FAIL, panel.steps[number].defective
+            panel.score.answers += len(answers)
+            panel.score.true_fail += failed and defective
+            panel.score.wrong += failed != defective
+        return left
+
+    def pure(self, panel: Panel) -> Score:
+        """What the pure model makes of the same steps, with the same inspectors first, and nothing learned."""
+        steps = []
+        for asked, drawn in zip(panel.steps, panel.drawn, strict=True):
+            said = dict(asked.answers)
+            order = drawn + [each for each in said if each not in drawn]
+            steps.append(Asked(asked.defective, tuple((each, said[each]) for each in order)))
+        true = [in_units(value) for value in panel.inputs.capabilities]
+        return decide_all(steps, partial(Tally, self._rule), true, self._floor)
+
+    def _rounds(self, panels: list[Panel]) -> list[Any]:
+        return self._chain.read_many([Call(CONTRACT, "round", (panel.lane,)) for panel in panels])
+
+    def _check_learned(self) -> None:
+        for panel in self.panels:
+            calls = [
+                Call(CONTRACT, "inspector", (panel.organisation, number + 1)) for number in range(len(panel.inspectors))
+            ]
+            for found, standing in zip(self._chain.read_many(calls), panel.standings, strict=True):
+                if Standing(found["capability"], found["inspections"], found["wins"]) != standing:
+                    raise IntegrityError(f"the contract and the twin learned differently on set {panel.inputs.number}")
+
+    def _send(self, chain: Chain, function: str, argument: list[Any]) -> None:
+        receipt = chain.submit(Call(CONTRACT, function, (argument,)))
+        self._gas += receipt.gas_used or 0
+        self._transactions += 1
+
+
+def _gln(number: int) -> Gln:
+    """A GLN of the example prefix."""
+    digits = f"952123{number:06d}"
+    check = -sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10
+    return Gln(f"{digits}{check}")
+
+
+def on_chain(
+    floor: ShopFloor, runner: Runner, name: str, rule: Rule, *, known: bool, workpieces: int, sets: int
+) -> Study:
+    """A fresh Anvil, one run of the first `sets` sets; nothing of it is kept. `known` as in `OnChainStudy`."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DevKeyWarning)
+        with (
+            Workspace(Settings(data=Path(folder), dev_account=0)) as workspace,
+            local_chain(workspace, 0, None) as local,
+        ):
+            chain = local.chain
+            study = OnChainStudy(chain, floor, rule, known=known, sets=sets, workpieces=workpieces, seed=runner.seed)
+            cost = study.run(runner.progress)
+    pure = [study.pure(panel) for panel in study.panels] if known else []
+    rows: tuple[Row, ...] = tuple(
+        {
+            "set": f"{panel.inputs.number} {panel.inputs.name}",
+            "f1": panel.score.f1,
+            "inspections_of_a_step": panel.score.per_round,
+        }
+        | ({"f1_pure": pure[place].f1, "inspections_pure": pure[place].per_round} if known else {})
+        | {"mean_square_error": panel.error}
+        for place, panel in enumerate(study.panels)
+    )
+    return Study(
+        name=f"{name}-on-chain",
+        title=f"{name.capitalize()} through the contract; workpieces: {workpieces}",
+        parameters={"workpieces": workpieces, "threshold": as_ratio(rule.threshold), "seed": runner.seed} | cost,
+        summary=rows,
+        rows=tuple(plain(row) for row in rows),
+        findings=(*_findings(cost), *(_comparison(study.panels, pure, rule) if known else ())),
+        draw=partial(_draw, rows, "f1" if known else "mean_square_error"),
+    )
+
+
+def _findings(cost: Row) -> tuple[Finding, ...]:
+    return (
+        Finding(
+            "the contract decides and learns as the twin does",
+            f"{cost['rounds']} rounds, {cost['inspections']:,} inspections in {cost['transactions']} transactions",
+            True,
+        ),
+        Finding(
+            "cost of one answer at a time",
+            f"{cost['gas_per_inspection']:,} gas an inspection, {cost['inspections_per_s']} inspections a second",
+            True,
+        ),
+    )
+
+
+def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> tuple[Finding, ...]:
+    """Beside the pure model. A vote by numbers does not look at capabilities, so that nothing may differ there."""
+    count, scores = len(panels), [panel.score for panel in panels]
+    f1, f1_pure = (sum(each.f1 for each in of) / count for of in (scores, pure))
+    answers, answers_pure = (sum(each.per_round for each in of) / count for of in (scores, pure))
+    same = all(
+        (ours.true_fail, ours.wrong, ours.answers) == (each.true_fail, each.wrong, each.answers)
+        for ours, each in zip(scores, pure, strict=True)
+    )
+    if rule.weighing is Weighing.MAJORITY and not same:
+        raise IntegrityError("the contract and the pure model differ on the same answers")
+    return (
+        Finding(
+            "the same as the pure model on the same answers"
+            + ("" if rule.weighing is Weighing.MAJORITY else ", which learns nothing meanwhile"),
+            f"F1 {f1:.3f} and {f1_pure:.3f}, {answers:.2f} and {answers_pure:.2f} inspections of a step",
+            same,
+        ),
+    )
+
+
+def _draw(rows: tuple[Row, ...], value: str, figure: Figure) -> None:
+    axes = figure.subplots()
+    places = list(range(len(rows)))
+    axes.bar(places, [row[value] for row in rows], color="#9db8d2", width=0.6)
+    axes.set_xticks(places, [row["set"] for row in rows], rotation=45, ha="right", fontsize=7)
+    axes.set_ylabel("F1" if value == "f1" else "mean square error of the capabilities")
