@@ -83,7 +83,7 @@ class ChainPort:
         Raises `RightsEnded` with the chain's reason, `RightsUnknown` where the chain does not answer.
         """
         try:
-            return int(self.read("Consortium", "authorize", address, int(roles)))
+            return int(self.read("Consortium", "authorise", address, int(roles)))
         except ContractRefusal as error:
             raise RightsEnded(
                 f"the consortium does not authorise this operator: {error.message}",

@@ -21,7 +21,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     /// @dev For the registrar, and for an administrator acting for its own organisation.
     modifier onlyAdministratorOf(OrgId id) {
         if (!hasRole(ContractRoles.REGISTRAR, msg.sender)) {
-            if (_authorize(msg.sender, Roles.ADMIN) != id) revert NotAdministratorOf(msg.sender, id);
+            if (_authorise(msg.sender, Roles.ADMIN) != id) revert NotAdministratorOf(msg.sender, id);
         }
         _;
     }
@@ -127,7 +127,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         external
         onlyKnown(reader)
     {
-        OrgId owner = _authorize(msg.sender, Roles.ADMIN);
+        OrgId owner = _authorise(msg.sender, Roles.ADMIN);
         if (scopes & ~Scopes.ALL != 0) revert UnknownScopes(scopes);
         if (scopes == 0) validUntil = 0;
         else if (validUntil < block.timestamp) revert ExpiryInThePast(validUntil);
@@ -143,12 +143,12 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     // ------------------------------------------------------------------ answers
 
     /// @inheritdoc IConsortium
-    function authorize(address account, uint16 roles) external view returns (OrgId) {
-        return _authorize(account, roles);
+    function authorise(address account, uint16 roles) external view returns (OrgId) {
+        return _authorise(account, roles);
     }
 
     /// @inheritdoc IConsortium
-    function isAuthorized(address account, uint16 roles) external view returns (bool) {
+    function isAuthorised(address account, uint16 roles) external view returns (bool) {
         (, uint16 held) = _standing(account);
         return held & roles != 0;
     }
@@ -196,7 +196,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     // ------------------------------------------------------------------ internal
 
     /// @dev As `_standing`, but says why not.
-    function _authorize(address account, uint16 roles) private view returns (OrgId id) {
+    function _authorise(address account, uint16 roles) private view returns (OrgId id) {
         Operator storage acting = _operators[account];
         id = acting.organisation;
         if (id == OrgIds.NONE) revert UnknownOperator(account);

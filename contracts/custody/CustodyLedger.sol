@@ -22,7 +22,7 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
 
     /// @inheritdoc ICustodyLedger
     function offer(BatchId batch, OrgId to, uint64 validUntil) external {
-        OrgId from = consortium.authorize(msg.sender, HANDLERS);
+        OrgId from = consortium.authorise(msg.sender, HANDLERS);
         _checkMovable(batch, from, to);
         if (to == from) revert ReceiverIsCustodian(to);
         if (!consortium.isActive(to)) revert ReceiverInactive(to);
@@ -36,7 +36,7 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
 
     /// @inheritdoc ICustodyLedger
     function withdraw(BatchId batch) external {
-        OrgId caller = consortium.authorize(msg.sender, HANDLERS);
+        OrgId caller = consortium.authorise(msg.sender, HANDLERS);
         Offer memory pending = _pending(batch);
         if (pending.from != caller) revert NotCustodian(batch, pending.from, caller);
         delete _offers[batch];
@@ -52,7 +52,7 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
 
         delete _offers[batch];
         emit CustodyAccepted(batch, taken.from, taken.to, msg.sender);
-        registry.transferCustody(batch, taken.to);
+        registry.recordTransfer(batch, taken.to);
     }
 
     /// @inheritdoc ICustodyLedger
@@ -78,7 +78,7 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
     }
 
     function _offerToCaller(BatchId id) private view returns (Offer memory pending) {
-        OrgId caller = consortium.authorize(msg.sender, HANDLERS);
+        OrgId caller = consortium.authorise(msg.sender, HANDLERS);
         pending = _pending(id);
         if (pending.to != caller) revert NotOfferedTo(id, pending.to, caller);
     }

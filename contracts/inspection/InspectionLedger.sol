@@ -68,7 +68,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     // slither-disable-start reentrancy-events
     /// @inheritdoc IInspectionLedger
     function recordConsensus(ConsensusVerdict calldata given) external onlyContractRole(ContractRoles.CONSENSUS) {
-        OrgId organisation = consortium.authorize(given.inspector, Roles.INSPECTOR);
+        OrgId organisation = consortium.authorise(given.inspector, Roles.INSPECTOR);
         (uint8 revision, OrgId producer, uint32 quantity) =
             registry.applyVerdict(given.batch, given.stage, given.verdict);
         _checkPolicy(
@@ -141,7 +141,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         if (inspection.verdict == Verdict.None) revert InvalidVerdict();
         if (inspection.deadline < block.timestamp) revert InspectionExpired(inspection.deadline);
         if (inspection.inspectedAt > block.timestamp) revert InspectionInTheFuture(inspection.inspectedAt);
-        OrgId organisation = consortium.authorize(inspection.inspector, Roles.INSPECTOR);
+        OrgId organisation = consortium.authorise(inspection.inspector, Roles.INSPECTOR);
         _checkSignature(inspection, signature);
         _useCheckedNonce(inspection.inspector, inspection.nonce);
         _emitRecorded(inspection, organisation);

@@ -37,7 +37,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
 
     /// @inheritdoc IQualityConsensus
     function setRule(Rule calldata rule_, string[] calldata states) external {
-        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
+        OrgId panel = consortium.authorise(msg.sender, Roles.ADMIN);
         _checkRule(rule_, states);
         Panel storage stored = _panels[panel];
         uint16 version = ++stored.ruleVersion;
@@ -54,8 +54,8 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
 
     /// @inheritdoc IQualityConsensus
     function enrol(address account, uint16 capability, bytes32 instrument) external {
-        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
-        bool own = consortium.authorize(account, Roles.INSPECTOR) == panel;
+        OrgId panel = consortium.authorise(msg.sender, Roles.ADMIN);
+        bool own = consortium.authorise(account, Roles.INSPECTOR) == panel;
         if (capability > ConsensusRule.UNIT) revert CapabilityOutOfRange(capability);
         uint8 number = _numbers[panel][account];
         Inspector storage enrolled;
@@ -81,7 +81,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
 
     /// @inheritdoc IQualityConsensus
     function retire(uint8 number) external {
-        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
+        OrgId panel = consortium.authorise(msg.sender, Roles.ADMIN);
         Inspector storage retired = _inspectors[panel][number];
         if (!retired.active) revert UnknownInspector(panel, number);
         retired.active = false;

@@ -35,7 +35,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
 
     /// @inheritdoc IQualityConsensus
     function open(Request[] calldata requests) external {
-        OrgId panel = consortium.authorize(msg.sender, Roles.PRODUCER | Roles.INSPECTOR);
+        OrgId panel = consortium.authorise(msg.sender, Roles.PRODUCER | Roles.INSPECTOR);
         (uint16 version, Rule memory inForce) = rule(panel);
         if (version == 0) revert NoRule(panel);
         for (uint256 i = 0; i < requests.length; ++i) {
@@ -226,7 +226,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             address account = drawn.account;
             address signer = _signerOf(id, given);
             if (signer != account) revert NotDrawnInspector(lane, given.seat, signer);
-            if (!consortium.isAuthorized(account, Roles.INSPECTOR)) revert InspectorNotAuthorised(lane, account);
+            if (!consortium.isAuthorised(account, Roles.INSPECTOR)) revert InspectorNotAuthorised(lane, account);
             // Of another organisation when it was enrolled, it may have changed sides.
             if (externalOnly && consortium.operator(account).organisation == panel) {
                 revert InspectorNotExternal(uint8(seats.inspectorOf(given.seat)));

@@ -191,7 +191,7 @@ interface IBatchRegistry is IConsortiumBound {
 
     /// @notice Moves custody. Only contracts with the role `CUSTODY_LEDGER`. A recalled batch moves
     /// only to its producer, on hold or not.
-    function transferCustody(BatchId id, OrgId to) external;
+    function recordTransfer(BatchId id, OrgId to) external;
 
     /// @notice The batch, all zeros (`BatchState.Unknown`) where there is none.
     function batch(BatchId id) external view returns (Batch memory);

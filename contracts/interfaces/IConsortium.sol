@@ -110,10 +110,10 @@ interface IConsortium {
 
     /// @notice The organisation for which `account` may act in at least one of the `roles`, now.
     /// @dev Reverts with the reason where it may not.
-    function authorize(address account, uint16 roles) external view returns (OrgId);
+    function authorise(address account, uint16 roles) external view returns (OrgId);
 
-    /// @notice Whether `authorize` would succeed.
-    function isAuthorized(address account, uint16 roles) external view returns (bool);
+    /// @notice Whether `authorise` would succeed.
+    function isAuthorised(address account, uint16 roles) external view returns (bool);
 
     /// @notice Whether `account` may read all of `scopes` of `owner`'s product line `gtin`, now: as an operator of the
     /// owner, as a supervisor of an authority, or by grants for this line and for every line, taken together.

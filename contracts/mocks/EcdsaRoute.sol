@@ -31,7 +31,7 @@ contract EcdsaRoute {
 
     /// @param signatures r ‖ s ‖ v in 65 bytes each, of the stations in order, on the links
     function prove(bytes32 route, bytes32 subject, bytes32[] calldata messages, bytes calldata signatures) external {
-        consortium.authorize(msg.sender, Roles.PRODUCER | Roles.GATEWAY | Roles.ADMIN);
+        consortium.authorise(msg.sender, Roles.PRODUCER | Roles.GATEWAY | Roles.ADMIN);
         if (_proven[uint256(subject) >> 8] & (1 << (uint256(subject) & 0xff)) != 0) revert AlreadyProven(subject);
         _proven[uint256(subject) >> 8] |= 1 << (uint256(subject) & 0xff);
         if (messages.length != _steps || signatures.length != 65 * messages.length) revert InvalidProof(subject, 0);

@@ -18,7 +18,7 @@ contract ProcessLedger is IProcessLedger, DepartmentRecords {
 
     /// @inheritdoc IProcessLedger
     function openChannel(string calldata name) external returns (ChannelId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
         uint256 length = bytes(name).length;
         if (length == 0 || length > MAX_NAME_LENGTH) revert InvalidChannelName(length);
         id = channelIdOf(caller, name);
@@ -30,7 +30,7 @@ contract ProcessLedger is IProcessLedger, DepartmentRecords {
 
     /// @inheritdoc IProcessLedger
     function anchor(ChannelId id, uint64 size, bytes32 root, uint64 firstTimeNs, uint64 lastTimeNs) external {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY);
         Channel storage anchored = _channels[id];
         OrgId owner = anchored.organisation;
         if (owner == OrgIds.NONE) revert UnknownChannel(id);

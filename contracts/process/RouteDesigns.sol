@@ -33,7 +33,7 @@ abstract contract RouteDesigns is StationKeys {
         KeyId[] calldata keys,
         string[] calldata processes
     ) external returns (RouteId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.PRODUCER | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.PRODUCER | Roles.ADMIN);
         _requireName(name);
         if (kind == RouteKind.None) revert InvalidRouteKind();
         _requireSteps(keys.length, processes);

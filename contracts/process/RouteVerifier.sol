@@ -36,7 +36,7 @@ contract RouteVerifier is RouteDesigns {
     /// @inheritdoc IRouteVerifier
     function proveRoute(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
         // slither-disable-next-line unused-return
-        consortium.authorize(msg.sender, PROVERS);
+        consortium.authorise(msg.sender, PROVERS);
         _prove(id, _designed(id, RouteKind.Processing), proof, messages, 0);
     }
 
@@ -48,7 +48,7 @@ contract RouteVerifier is RouteDesigns {
         Component[] calldata components
     ) external {
         // slither-disable-next-line unused-return
-        consortium.authorize(msg.sender, PROVERS);
+        consortium.authorise(msg.sender, PROVERS);
         StoredRoute memory design = _designed(id, RouteKind.Assembly);
         if (components.length == 0) revert NoComponents(id, proof.subject);
         for (uint256 i = 0; i < components.length; ++i) {
@@ -63,7 +63,7 @@ contract RouteVerifier is RouteDesigns {
     /// @inheritdoc IRouteVerifier
     function proveRoutes(RouteId id, Proof[] calldata proofs, bytes32[] calldata messages) external {
         // slither-disable-next-line unused-return
-        consortium.authorize(msg.sender, PROVERS);
+        consortium.authorise(msg.sender, PROVERS);
         StoredRoute memory design = _designed(id, RouteKind.Processing);
         uint256 count = proofs.length;
         if (count == 0) revert NoProofs(id);
@@ -92,7 +92,7 @@ contract RouteVerifier is RouteDesigns {
 
     /// @inheritdoc IRouteVerifier
     function recordUnverified(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
-        OrgId caller = consortium.authorize(msg.sender, PROVERS);
+        OrgId caller = consortium.authorise(msg.sender, PROVERS);
         StoredRoute memory design = _routes[id];
         if (design.steps == 0) revert UnknownRoute(id);
         if (design.owner != caller) revert NotRouteOwner(id, design.owner, caller);

@@ -37,7 +37,7 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
         bytes32[8] calldata publicKey,
         bytes32[4] calldata proofOfPossession
     ) external returns (KeyId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
         bytes memory encoded = abi.encodePacked(publicKey);
         id = KeyId.wrap(keccak256(encoded));
         _requirePossession(id, caller, publicKey, proofOfPossession);
@@ -57,7 +57,7 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
         bytes32[8] calldata publicKey,
         bytes32[4] calldata proofOfPossession
     ) external returns (KeyId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
         bytes memory encoded = abi.encodePacked(publicKey);
         id = KeyId.wrap(keccak256(encoded));
         if (BLS12381.available()) revert KeyVerificationAvailable(id);
@@ -70,7 +70,7 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
 
     /// @inheritdoc IRouteVerifier
     function revokeStationKey(KeyId id, uint64 revokedFrom) external {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
         StoredKey storage revoked = _keys[id];
         if (revoked.owner == OrgIds.NONE) revert UnknownStationKey(id);
         if (revoked.owner != caller) revert NotStationKeyOwner(id, revoked.owner, caller);

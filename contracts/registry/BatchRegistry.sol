@@ -29,13 +29,13 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     /// @inheritdoc IBatchRegistry
     function register(Registration calldata registration) external returns (BatchId) {
-        OrgId producer = consortium.authorize(msg.sender, Roles.PRODUCER);
+        OrgId producer = consortium.authorise(msg.sender, Roles.PRODUCER);
         return _register(registration, producer, _requiresProof(registration.route));
     }
 
     /// @inheritdoc IBatchRegistry
     function registerMany(Registration[] calldata registrations) external {
-        OrgId producer = consortium.authorize(msg.sender, Roles.PRODUCER);
+        OrgId producer = consortium.authorise(msg.sender, Roles.PRODUCER);
         // Batches of one call mostly share their route: its policy is asked for once.
         bytes32 route = 0;
         bool proofNeeded = false;
@@ -179,7 +179,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     }
 
     /// @inheritdoc IBatchRegistry
-    function transferCustody(BatchId id, OrgId to) external onlyContractRole(ContractRoles.CUSTODY_LEDGER) {
+    function recordTransfer(BatchId id, OrgId to) external onlyContractRole(ContractRoles.CUSTODY_LEDGER) {
         Batch storage stored = _known(id);
         Batch memory current = stored;
         if (current.state != BatchState.Released) revert WrongState(id, current.state);
@@ -267,7 +267,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     /// @dev A batch of the caller's organisation that neither a hold nor a recall stops.
     function _ownOpenBatch(BatchId id) private view returns (Batch storage stored) {
         stored = _known(id);
-        OrgId caller = consortium.authorize(msg.sender, Roles.PRODUCER);
+        OrgId caller = consortium.authorise(msg.sender, Roles.PRODUCER);
         if (stored.producer != caller) revert NotProducer(id, stored.producer, caller);
         if (stored.recalled) revert BatchIsRecalled(id);
         if (stored.onHold) revert BatchOnHold(id);
@@ -283,7 +283,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     /// @dev The organisation that the caller supervises for, and whether it is an authority, which supervises everywhere.
     function _supervisor() private view returns (OrgId id, bool everywhere) {
-        id = consortium.authorize(msg.sender, Roles.SUPERVISOR);
+        id = consortium.authorise(msg.sender, Roles.SUPERVISOR);
         everywhere = consortium.organisation(id).kind == IConsortium.OrganisationKind.Authority;
     }
 

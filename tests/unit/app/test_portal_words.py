@@ -359,8 +359,8 @@ def test_a_decision_is_told_with_its_dissent():
         return SeatView(inspector, "stalled" if state is None else "revealed", state, None, None)
 
     view = RoundView(
-        id=b"\7" * 32, panel=1, subject=bytes(ID), step=0, stage=Stage.FIRST, phase="decided", feeds=True,
-        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3, reached=True,
+        id=b"\7" * 32, panel=1, subject=bytes(ID), step=0, stage=Stage.FIRST, phase="decided", decides_verdict=True,
+        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3, threshold_reached=True,
         verdict_rejected=False, opened=REF, changed=REF,
     )  # fmt: skip
     decision = decision_of([view], REF.tx_hash, {1: ("pass", "fail")})
@@ -372,6 +372,6 @@ def test_a_decision_is_told_with_its_dissent():
         (1, "pass", False),
     ]
     assert decision_of([view], rb"\8" * 32, {1: ("pass", "fail")}) is None
-    assert decision_of([replace(view, feeds=False)], REF.tx_hash, {}) is None
+    assert decision_of([replace(view, decides_verdict=False)], REF.tx_hash, {}) is None
     agreed = replace(view, seats=(seat(3, 0), seat(1, 0)))
     assert decision_of([agreed], REF.tx_hash, {1: ("pass", "fail")}).words.endswith("all agree")
