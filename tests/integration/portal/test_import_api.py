@@ -284,7 +284,7 @@ def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch
     assert answer.status_code == 202, answer.text
     taken = answer.json["taken"]
     assert 0 < taken < 12
-    assert (answer.json["stopped"]["error"], answer.json["left"]) == ("InsufficientFunds", 12 - taken)
+    assert (answer.json["stopped"]["error"], answer.json["left"]) == ("InsufficientFundsError", 12 - taken)
     rest = importer.send(body)
     assert (rest.json["taken"], rest.json["known"]) == (12 - taken, taken)
     assert [importer.count(f"broken-{number}") for number in range(12)] == [1] * 12
