@@ -360,8 +360,8 @@ def test_a_decision_is_told_with_its_dissent():
 
     view = RoundView(
         id=b"\7" * 32, panel=1, subject=bytes(ID), step=0, stage=Stage.FIRST, phase="decided", decides_verdict=True,
-        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3, threshold_reached=True,
-        verdict_rejected=False, opened=REF, changed=REF,
+        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3,
+        threshold_reached=True, verdict_rejected=False, opened=REF, changed=REF,
     )  # fmt: skip
     decision = decision_of([view], REF.tx_hash, {1: ("pass", "fail")})
     assert decision is not None
