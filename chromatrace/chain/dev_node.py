@@ -21,7 +21,7 @@ from typing import Literal, Self
 
 from chromatrace.chain.dev_state import keep_one_beginning, lock_state
 from chromatrace.domain.errors import Conflict, NotFound, Unavailable
-from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.storage.lock import ProcessLock
 
@@ -168,7 +168,7 @@ class DevNode:
     def _answers(self) -> bool:
         try:
             return int(RpcClient(self.url, 5.0).call("eth_chainId"), 16) == self.chain_id
-        except (ChainUnavailable, RpcError):
+        except (ChainUnavailableError, RpcError):
             return False
 
     def _command(self) -> list[str]:
