@@ -77,7 +77,7 @@ def _station(
     finding = holds(f"step {number}, {station.process}: {proven.organisation(station.organisation)}")
     for event in proven.of("StationKeyRevoked"):
         if event.args["key"] == station.key_id:
-            text = f"its key is revoked as of {utc(event.args['from'])}; earlier proofs remain valid"
+            text = f"its key is revoked as of {utc(event.args['revokedFrom'])}; earlier proofs remain valid"
             finding.parts.append(warning(text))
     if step is None or step.record is None:
         finding.parts.append(unchecked("the signed step record is not in the bundle"))

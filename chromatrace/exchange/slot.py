@@ -99,7 +99,7 @@ _VALID_STATES = {
     "BatchAssembled": (BatchState.FIRST_PASSED,),
     "BatchGraded": (BatchState.ASSEMBLED,),
     "BatchReleased": (BatchState.GRADED, BatchState.RELEASED),
-    "CustodyMoved": (BatchState.RELEASED,),
+    "CustodyTransferred": (BatchState.RELEASED,),
 }
 """States in which the contract emits these events."""
 
@@ -128,7 +128,7 @@ def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
             slot.on_hold = event.name == "BatchHeld"
         case "BatchRecalled":
             slot.recalled = True
-        case "CustodyMoved":
+        case "CustodyTransferred":
             if args["from"] != slot.custodian:
                 raise IntegrityError("a transfer does not start from the current custodian", field="receipts")
             slot.custodian = args["to"]

@@ -33,7 +33,7 @@ from chromatrace.merkle.proofs import (
     split,
 )
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.files import transaction
+from chromatrace.storage.sqlite import transaction
 
 TILE_LEVELS = 8
 TILE = 1 << TILE_LEVELS

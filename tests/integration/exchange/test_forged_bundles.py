@@ -25,7 +25,7 @@ from chromatrace.exchange.verifier import verify
     [
         ("recalled", "BatchRecalled", "recalled"),
         ("held", "BatchHeld", "on hold"),
-        ("released", "CustodyMoved", "custodian"),
+        ("released", "CustodyTransferred", "custodian"),
         ("superseded", "VerdictApplied", "state, first verdict, first revision"),
     ],
 )
@@ -40,7 +40,7 @@ def test_withheld_event_is_detected(prove, name, event, differing):
     [
         ("BatchAssembled", "VerdictApplied is not valid in state first_passed"),
         ("BatchGraded", "BatchReleased is not valid in state assembled"),
-        ("BatchReleased", "CustodyMoved is not valid in state graded"),
+        ("BatchReleased", "CustodyTransferred is not valid in state graded"),
     ],
 )
 def test_withheld_step_is_detected(prove, event, problem):

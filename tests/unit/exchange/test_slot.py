@@ -50,7 +50,7 @@ def test_replay_of_a_complete_life():
     assert (life.slot.state, life.slot.producer, life.slot.custodian) == (BatchState.REGISTERED, 1, 1)
     life.verdict(0, 1, 1, 2)("BatchAssembled").verdict(1, 1, 1, 5)("BatchGraded", standard=7, defective=2, scrap=1)
     assert (life.slot.state, life.slot.standard, life.slot.defective, life.slot.scrap) == (BatchState.GRADED, 7, 2, 1)
-    life("BatchReleased", channel=0)("BatchReleased", channel=1)("CustodyMoved", **{"from": 1, "to": 2})
+    life("BatchReleased", channel=0)("BatchReleased", channel=1)("CustodyTransferred", **{"from": 1, "to": 2})
     life.custody("Offered", 2, 3).custody("Refused", 2, 3)("BatchHeld")("BatchHoldReleased")
     slot = life.slot
     assert (slot.state, slot.channels, slot.custodian, slot.on_hold) == (BatchState.RELEASED, 3, 2, False)
@@ -85,14 +85,17 @@ def released():
     [
         (Life()("BatchRegistered", producer=2, quantity=1), "must start with exactly one registration"),
         (Life().verdict(0, 1, 2, 2), "revision 1 of a verdict is not in the bundle"),
-        (released()("CustodyMoved", **{"from": 3, "to": 2}), "does not start from the current custodian"),
+        (released()("CustodyTransferred", **{"from": 3, "to": 2}), "does not start from the current custodian"),
         (released()("BatchReleased", channel=2), "2 is not a SalesChannel"),
         (Life().verdict(0, 1, 1, 2).verdict(1, 1, 1, 5), "VerdictApplied is not valid in state first_passed"),
         (Life()("BatchAssembled"), "BatchAssembled is not valid in state registered"),
         (Life()("BatchRecycled"), "BatchRecycled is not valid in state registered"),
         (Life()("BatchGraded", standard=10, defective=0, scrap=0), "BatchGraded is not valid in state registered"),
         (assembled()("BatchReleased", channel=0), "BatchReleased is not valid in state assembled"),
-        (assembled()("CustodyMoved", **{"from": 1, "to": 2}), "CustodyMoved is not valid in state assembled"),
+        (
+            assembled()("CustodyTransferred", **{"from": 1, "to": 2}),
+            "CustodyTransferred is not valid in state assembled",
+        ),
         (released().custody("Accepted", 1, 2), "CustodyAccepted has no matching offer"),
         (released().custody("Offered", 1, 2).custody("Accepted", 1, 3), "CustodyAccepted has no matching offer"),
         (released().custody("Offered", 1, 2).custody("Refused", 1, 2).custody("Accepted", 1, 2), "CustodyAccepted"),
