@@ -159,7 +159,7 @@ def test_the_pictures_page_holds_on_phones_and_desks(chromium, desk, goods, widt
     page.route("**/*", answer)
     page.goto(f"http://goods.example/console/impact/{goods.batch_id.hex()}")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    card = page.locator(".ct-chosen .ct-face").first
+    card = page.locator(".ct-selected .ct-face").first
     assert card.evaluate("node => getComputedStyle(node).strokeWidth") == "2.5px"
     context.close()
     # The made-up origin is not https.
