@@ -11,7 +11,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chromatrace.documents.content import BatchContent, Material
+from chromatrace.documents.content import BatchContent, SuppliedMaterial
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import ChromaTraceError
 from chromatrace.index import Snapshot
@@ -40,7 +40,7 @@ class TracedBatch:
     direction: Direction
     step: TraceStep
     product: str
-    materials: tuple[Material, ...]
+    materials: tuple[SuppliedMaterial, ...]
     holder: Holder
 
     @property
@@ -87,7 +87,7 @@ class Genealogy:
         return any(view.truncated for view in self.views)
 
     @property
-    def supplier_lots(self) -> list[tuple[BatchView, Material]]:
+    def supplier_lots(self) -> list[tuple[BatchView, SuppliedMaterial]]:
         """Supplier lots named in the documents of the origin and its inputs, each with its batch."""
         return [
             (traced.batch, material)
