@@ -61,9 +61,7 @@ def find(
         matches,
         tuple(batches_with_serial(text, newest, documents)),
         len(newest) < SERIAL_BATCHES,
-        tuple(
-            MatchedRecord(entry, departments[entry.department], titles.get(entry.kind)) for entry in matches.records
-        ),
+        tuple(MatchedRecord(entry, departments[entry.department], titles.get(entry.kind)) for entry in matches.records),
     )
 
 

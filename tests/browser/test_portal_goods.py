@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from portal_world import GTIN, MAKER, PASSWORD
+from querying import query
 
 from app import create_app
 from chromatrace.chain import commands
@@ -70,7 +71,7 @@ def test_the_impact_is_seen_before_a_recall(desk, goods, world):
     assert "210 units used, it has 200" in page
     assert re.search(r'class="big">3</p>.*?class="big">260</p>.*?class="big">1</p>', page, re.DOTALL)
     assert f"chromatrace batch recall {GTIN} L2410D" in page
-    assert not world.index.batch(goods.batch_id).recalled
+    assert not query(world.index).batch(goods.batch_id).recalled
     table = desk.get(f"/console/impact/{goods.batch_id.hex()}?format=csv")
     assert table.mimetype == "text/csv"
     lots = [line.split(",")[2] for line in table.text.splitlines()[1:]]

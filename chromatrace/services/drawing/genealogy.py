@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.rights import BatchState
-from chromatrace.index.views import BatchView, Direction
+from chromatrace.index.views import BatchView
 from chromatrace.services.drawing.graph import Edge, Graph, Node, Tone
 from chromatrace.services.drawing.svg import svg
 from chromatrace.services.trace import Genealogy, TracedBatch
