@@ -14,6 +14,7 @@ from app import create_app
 from chromatrace.chain import commands
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
+from chromatrace.index import Index
 from chromatrace.plant import example_plant
 
 KINDS = example_plant("engineer-to-order").record_kinds
@@ -66,6 +67,17 @@ def test_the_genealogy_is_drawn_and_told(desk, goods):
     assert "Truncated" not in page
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/console/trace/{id}", "/console/impact/{id}", "/console/find?q=L2410D", "/console/", "/01/{gtin}/10/L2410D"],
+)
+def test_a_page_opens_one_snapshot(desk, goods, monkeypatch, path):
+    opened, snapshot = [], Index.snapshot
+    monkeypatch.setattr(Index, "snapshot", lambda index: opened.append(index) or snapshot(index))
+    answer = desk.get(path.format(id=goods.batch_id.hex(), gtin=GTIN))
+    assert (answer.status_code, len(opened)) == (200, 1)
+
+
 def test_the_impact_is_seen_before_a_recall(desk, goods, world):
     page = desk.get(f"/console/impact/{goods.batch_id.hex()}").text
     assert "210 units used, it has 200" in page
@@ -74,7 +86,7 @@ def test_the_impact_is_seen_before_a_recall(desk, goods, world):
     assert not query(world.index).batch(goods.batch_id).recalled
     table = desk.get(f"/console/impact/{goods.batch_id.hex()}?format=csv")
     assert table.mimetype == "text/csv"
-    lots = [line.split(",")[2] for line in table.text.splitlines()[1:]]
+    lots = [line.split(",")[3] for line in table.text.splitlines()[1:]]
     assert sorted(lots) == ["L2410D", "W2411A", "W2411B"]
 
 

@@ -67,7 +67,9 @@ def test_recall_impact_sums_batches_and_units_by_holder(snapshot, documents):
 def test_trace_in_both_directions_names_products_and_supplier_lots(snapshot, documents):
     key = BatchKey.parse(GTIN, "L1")
     material = SuppliedMaterial("film", "Example Film", "F-1")
-    content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", None, (material,))
+    content = BatchContent(
+        key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", None, (material,)
+    )
     # The synthetic batches all have the same content digest, so that the document belongs to L1 only.
     documents.get = lambda digest: content.to_bytes()
     genealogy = trace(snapshot, documents, snapshot.batch(batch_id(1)))
