@@ -1,4 +1,4 @@
-"""Test search texts, and finding batches by the serial of a unit."""
+"""Keys in scanned codes, and batches by the serial of a unit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from chromatrace.documents.content import BatchContent, ProductDescription
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.serials import SerialRange
-from chromatrace.services.lookup import batches_with_serial, search_key
+from chromatrace.services.search import batch_key_text, batches_with_serial
 
 GTIN = "09521234543213"
+SERIALS = ("000001", "000060", "000150", "60")
 
 
 @pytest.mark.parametrize(
@@ -25,8 +26,8 @@ GTIN = "09521234543213"
         ("https://id.example.org/01/1/10/L1", "https://id.example.org/01/1/10/L1"),
     ],
 )
-def test_search_key_of_codes_and_other_text(text, key):
-    assert search_key(text) == key
+def test_a_scanned_code_is_reduced_to_its_batch_key(text, key):
+    assert batch_key_text(text) == key
 
 
 @dataclass
@@ -35,17 +36,16 @@ class Batch:
     serial_root: bytes | None = b"\1" * 32
 
 
-def test_batches_with_serial(tmp_path):
+def test_finds_batches_by_unit_serial(tmp_path):
     store = DocumentStore(tmp_path)
-    batches = []
+    made = []
     for lot, serials in (("A", SerialRange(1, 100, 6)), ("B", SerialRange(50, 100, 6)), ("C", None)):
         key = BatchKey.parse(GTIN, lot)
         content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", serials)
-        batches.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
+        made.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
     missing = Batch(b"\7" * 32)
-    results = {
-        serial: batches_with_serial(serial, [*batches, missing], store)
-        for serial in ("000001", "000060", "000150", "60")
+    found = {
+        serial: batches_with_serial(serial, [*made, missing], store) for serial in ("000001", "000060", "000150", "60")
     }
-    assert results == {"000001": batches[:1], "000060": batches[:2], "000150": [], "60": []}
-    assert batches_with_serial("no serial", batches, store) == []
+    assert found == {"000001": made[:1], "000060": made[:2], "000150": [], "60": []}
+    assert batches_with_serial("no serial", made, store) == []
