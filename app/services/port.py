@@ -12,7 +12,7 @@ from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.commands import Parts, accept_custody, keyed, refuse_custody
+from chromatrace.chain.commands import Parts, accept_custody, keyed, reject_custody
 from chromatrace.chain.outbox import Outbox
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.domain.identifiers import BatchId, Gtin
@@ -83,7 +83,7 @@ class ChainPort:
         Raises `RightsEnded` with the chain's reason, `RightsUnknown` where the chain does not answer.
         """
         try:
-            return int(self.read("Consortium", "authorize", address, int(roles)))
+            return int(self.read("Consortium", "authorise", address, int(roles)))
         except ContractError as error:
             raise RightsEnded(
                 f"the consortium does not authorise this operator: {error.message}",
@@ -141,7 +141,7 @@ class ChainPort:
 
     def refuse(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
         """Refuses an offer, with a reason of at most `MAX_REASON` characters; the transaction's hash."""
-        return self.send(keystore, password, keyed(refuse_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
+        return self.send(keystore, password, keyed(reject_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
 
     def wallet_accept(self, batch: BatchId) -> WalletCall:
         """What a wallet signs to accept."""
@@ -149,7 +149,7 @@ class ChainPort:
 
     def wallet_refuse(self, batch: BatchId, reason: str) -> WalletCall:
         """What a wallet signs to refuse."""
-        return self._wallet_call(refuse_custody(batch, checked_reason(reason)))
+        return self._wallet_call(reject_custody(batch, checked_reason(reason)))
 
     def _wallet_call(self, call: Call) -> WalletCall:
         data = contract(call.contract).encode(call.function, *call.args)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from chromatrace.crypto.eip712 import Inspection
+from chromatrace.crypto.route.onchain import ProofStruct
 from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
@@ -19,7 +20,7 @@ from chromatrace.domain.identifiers import (
     BatchKey,
     ChannelId,
     DepartmentId,
-    DeskId,
+    LaneId,
     Gln,
     Gtin,
     OrganisationId,
@@ -215,9 +216,9 @@ def accept_custody(batch: BatchId) -> Call:
     return Call("CustodyLedger", "accept", (batch,))
 
 
-def refuse_custody(batch: BatchId, reason: str) -> Call:
+def reject_custody(batch: BatchId, reason: str) -> Call:
     """Decline a batch that is offered to the signer's organisation."""
-    return Call("CustodyLedger", "refuse", (batch, reason))
+    return Call("CustodyLedger", "reject", (batch, reason))
 
 
 # ProcessLedger
@@ -298,14 +299,6 @@ def grant_read_scopes(
 # RouteVerifier
 
 
-class RouteProof(NamedTuple):
-    """`IRouteVerifier.Proof`: the last link of a subject's trace, and the aggregate signature as G1 words."""
-
-    subject: bytes
-    head: bytes
-    signature: tuple[bytes, ...]
-
-
 def register_station_key(name: str, public_key: Sequence[bytes], possession: Sequence[bytes]) -> Call:
     """Register a station's key: G2 words of the key, G1 words of its proof of possession, which the chain checks."""
     return Call("RouteVerifier", "registerStationKey", (name, list(public_key), list(possession)))
@@ -328,24 +321,24 @@ def design_route(
     return Call("RouteVerifier", "designRoute", (name, kind, requires_proof, list(keys), list(processes)))
 
 
-def prove_route(route: RouteId, proof: RouteProof, messages: Sequence[bytes]) -> Call:
+def prove_route(route: RouteId, proof: ProofStruct, messages: Sequence[bytes]) -> Call:
     """Prove that one subject passed a route."""
     return Call("RouteVerifier", "proveRoute", (route, proof, list(messages)))
 
 
-def prove_routes(route: RouteId, proofs: Sequence[RouteProof], messages: Sequence[bytes]) -> Call:
+def prove_routes(route: RouteId, proofs: Sequence[ProofStruct], messages: Sequence[bytes]) -> Call:
     """Prove several subjects of one route with one pairing check; `messages` of the first, the second and so on."""
     return Call("RouteVerifier", "proveRoutes", (route, list(proofs), list(messages)))
 
 
 def prove_assembly(
-    route: RouteId, proof: RouteProof, messages: Sequence[bytes], components: Sequence[tuple[RouteId, bytes]]
+    route: RouteId, proof: ProofStruct, messages: Sequence[bytes], components: Sequence[tuple[RouteId, bytes]]
 ) -> Call:
     """Prove an assembly; `components` are the route and subject of each part."""
     return Call("RouteVerifier", "proveAssembly", (route, proof, list(messages), list(components)))
 
 
-def record_unverified(route: RouteId, proof: RouteProof, messages: Sequence[bytes]) -> Call:
+def record_unverified(route: RouteId, proof: ProofStruct, messages: Sequence[bytes]) -> Call:
     """Record a route's signature unverified, on a chain without EIP-2537."""
     return Call("RouteVerifier", "recordUnverified", (route, proof, list(messages)))
 
@@ -356,12 +349,12 @@ def record_unverified(route: RouteId, proof: RouteProof, messages: Sequence[byte
 class RoundRequest(NamedTuple):
     """`IQualityConsensus.Request`.
 
-    desk   number of a free desk of the signer's panel
+    lane   number of a free lane of the signer's panel
     step   process step; 0: the stage as a whole
     first  number of the inspector that is seated first; 0: drawn
     """
 
-    desk: int
+    lane: int
     subject: bytes
     step: int
     stage: Stage
@@ -385,18 +378,18 @@ def set_rule(
     stall_penalty: int = 500,
     commit_s: int = 3600,
     reveal_s: int = 600,
-    feeds_first: bool = False,
-    feeds_final: bool = False,
+    decides_first: bool = False,
+    decides_final: bool = False,
 ) -> Call:
     """Set the rule of the signer's panel. Its first state is the passing one.
 
     first_wave     inspectors drawn at once
     stall_penalty  capability deducted for missing a deadline, in 1/10,000
-    feeds_first    decisions about batches become verdicts of first inspection; `feeds_final` likewise
+    decides_first  decisions about batches become verdicts of first inspection; `decides_final`: of final inspection
     """
     counts = (len(rule.states), rule.minimum, rule.maximum, first_wave)
     weights = (rule.weighing, rule.threshold, rule.minimum_capability, stall_penalty)
-    struct = (*counts, *weights, commit_s, reveal_s, 0, feeds_first, feeds_final)
+    struct = (*counts, *weights, commit_s, reveal_s, 0, decides_first, decides_final)
     return Call("QualityConsensus", "setRule", (struct, list(rule.states)))
 
 
@@ -415,25 +408,25 @@ def open_rounds(requests: Iterable[RoundRequest]) -> Call:
     return Call("QualityConsensus", "open", (list(requests),))
 
 
-def draw_seats(desks: Iterable[DeskId]) -> Call:
-    """Draw the inspectors of the rounds at these desks."""
-    return Call("QualityConsensus", "draw", (list(desks),))
+def draw_seats(lanes: Iterable[LaneId]) -> Call:
+    """Draw the inspectors of the rounds in these lanes."""
+    return Call("QualityConsensus", "draw", (list(lanes),))
 
 
-def commit_answers(rounds: Iterable[tuple[DeskId, Sequence[Commitment]]]) -> Call:
-    """Submit sealed answers of the rounds at these desks."""
-    return Call("QualityConsensus", "commit", ([(desk, list(commitments)) for desk, commitments in rounds],))
+def commit_answers(rounds: Iterable[tuple[LaneId, Sequence[Commitment]]]) -> Call:
+    """Submit sealed answers of the rounds in these lanes."""
+    return Call("QualityConsensus", "commit", ([(lane, list(commitments)) for lane, commitments in rounds],))
 
 
-def reveal_answers(rounds: Iterable[tuple[DeskId, Sequence[tuple[int, SealedAnswer]]]]) -> Call:
-    """Open the sealed answers, by seat, of the rounds at these desks."""
+def reveal_answers(rounds: Iterable[tuple[LaneId, Sequence[tuple[int, SealedAnswer]]]]) -> Call:
+    """Open the sealed answers, by seat, of the rounds in these lanes."""
     structs = [
-        (desk, [(seat, answer.state, answer.defects, answer.evidence, answer.salt) for seat, answer in answers])
-        for desk, answers in rounds
+        (lane, [(seat, answer.state, answer.defects, answer.evidence, answer.salt) for seat, answer in answers])
+        for lane, answers in rounds
     ]
     return Call("QualityConsensus", "reveal", (structs,))
 
 
-def close_round(desk: DeskId) -> Call:
-    """Close an overdue phase of the round at a desk: stalled seats are replaced, or the round lapses."""
-    return Call("QualityConsensus", "close", (desk,))
+def close_round(lane: LaneId) -> Call:
+    """Close an overdue phase of the round in a lane: stalled seats are replaced, or the round lapses."""
+    return Call("QualityConsensus", "close", (lane,))

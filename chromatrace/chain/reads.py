@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 from chromatrace.domain.identifiers import (
     BatchId,
     ChannelId,
     DepartmentId,
-    DeskId,
+    LaneId,
     Gln,
     Gtin,
     OrganisationId,
     RouteId,
     StationKeyId,
 )
-from chromatrace.domain.rights import BatchState, OrganisationKind, Role, Scope, Verdict
+from chromatrace.domain.rights import BatchState, OrganisationKind, Role, RoundPhase, Scope, SeatStatus, Verdict
 from chromatrace.ethereum import abi
 
 T = TypeVar("T")
@@ -241,40 +240,21 @@ def route_is_proven(route: RouteId, subject: bytes) -> Read[bool]:
 # QualityConsensus
 
 
-class Phase(IntEnum):
-    """`IQualityConsensus.Phase`."""
-
-    NONE = 0
-    REQUESTED = 1
-    SEATED = 2
-    DECIDED = 3
-    LAPSED = 4
-
-
-class Mark(IntEnum):
-    """`IQualityConsensus.Mark`: what became of a seat."""
-
-    DRAWN = 0
-    COMMITTED = 1
-    REVEALED = 2
-    STALLED = 3
-
-
 @dataclass(frozen=True, slots=True)
 class SeatState:
     """`IQualityConsensus.Seat`. `state` is an index into the rule's states."""
 
     inspector: int
-    mark: Mark
+    status: SeatStatus
     state: int
 
 
 @dataclass(frozen=True, slots=True)
 class RoundState:
-    """The round at a desk. `deadline` in Unix seconds; `state` is an index into the rule's states."""
+    """The round in a lane. `deadline` in Unix seconds; `state` is an index into the rule's states."""
 
     id: bytes
-    phase: Phase
+    phase: RoundPhase
     state: int
     recorder: int
     deadline: int
@@ -305,18 +285,18 @@ def inspector(panel: OrganisationId, number: int) -> Read[InspectorState]:
     return Read("QualityConsensus", "inspector", (panel, number), result)
 
 
-def round_at(desk: DeskId) -> Read[RoundState]:
-    """Return the current or last round at a desk."""
+def round_in(lane: LaneId) -> Read[RoundState]:
+    """Return the current or last round in a lane."""
 
     def result(identity: bytes, current: Any, seats: Any) -> RoundState:
         phase, _, _, _, _, _, state, recorder, _, _, deadline, _, _ = current
         return RoundState(
             identity,
-            Phase(phase),
+            RoundPhase(phase),
             state,
             recorder,
             deadline,
-            tuple(SeatState(number, Mark(mark), answer) for number, mark, answer in seats),
+            tuple(SeatState(number, SeatStatus(status), answer) for number, status, answer in seats),
         )
 
-    return Read("QualityConsensus", "round", (desk,), result)
+    return Read("QualityConsensus", "round", (lane,), result)

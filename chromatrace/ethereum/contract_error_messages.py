@@ -53,7 +53,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "MissingRole": Message(
         _NO,
-        "operator {operator} has the roles {roles}; one of {needed} is needed",
+        "operator {operator} has the roles {roles}; one of {required} is required",
         "operator",
         "an administrator of its organisation can give the role",
     ),
@@ -75,7 +75,7 @@ MESSAGES: dict[str, Message] = {
     "InvalidGln": Message(_BAD, "{gln} is not a GLN", "gln", "13 digits with a right check digit are needed"),
     "InvalidKind": Message(_BAD, "an organisation needs a kind", "kind"),
     "InvalidOperator": Message(_BAD, "{operator} cannot be an operator", "operator"),
-    "ValidityInThePast": Message(_BAD, "{validUntil} has passed", "valid_until"),
+    "ExpiryInThePast": Message(_BAD, "{validUntil} has passed", "valid_until"),
     "NotAdministratorOf": Message(
         _NO,
         "{account} is neither the registrar nor an administrator of organisation {organisation}",
@@ -93,7 +93,7 @@ MESSAGES: dict[str, Message] = {
         _CLASH, "batch {batch} exists already", "lot", "a lot exists once; choose another lot number"
     ),
     "UnknownBatch": Message(_NONE, "there is no batch {batch}", "batch", "check GTIN and lot, or register it"),
-    "InvalidInput": Message(
+    "UnusableInput": Message(
         _CLASH,
         "input {input} cannot be used: state {state}, recalled: {recalled}, on hold: {onHold}",
         "inputs",
@@ -124,13 +124,13 @@ MESSAGES: dict[str, Message] = {
     "NotProducer": Message(
         _NO, "batch {batch} is produced by organisation {producer}; the signer acts for {caller}", "signer"
     ),
-    "NotEntitled": Message(
+    "NotBatchSupervisor": Message(
         _NO,
         "{caller} is no supervisor of the batch's producer or of an authority",
         "signer",
         "use a supervisor's key",
     ),
-    "QuantitiesDoNotAddUp": Message(
+    "QuantityMismatch": Message(
         _BAD,
         "standard, defective and scrap add up to {sum}, the batch has {quantity} units",
         "quantities",
@@ -198,14 +198,14 @@ MESSAGES: dict[str, Message] = {
     "NotChannelOwner": Message(
         _NO, "channel {channel} belongs to organisation {organisation}; the signer acts for {caller}", "signer"
     ),
-    "LogDidNotGrow": Message(
+    "LogSizeNotIncreased": Message(
         _CLASH,
-        "channel {channel} is anchored at {anchored} entries; {size} is not more",
+        "channel {channel} is anchored at {anchoredSize} entries; {size} is not more",
         "size",
         "the log on this side is older than the anchored one, or this head is anchored already",
     ),
     "EmptyRoot": Message(_BAD, "the root of channel {channel} is zero", "root"),
-    "TimesOutOfOrder": Message(_BAD, "the first time {firstTimeNs} is after the last {lastTimeNs}", "first_time_ns"),
+    "InvalidTimeRange": Message(_BAD, "the first time {firstTimeNs} is after the last {lastTimeNs}", "first_time_ns"),
     "DepartmentAlreadyOpen": Message(_CLASH, "department {department} is open already", "department"),
     "InvalidDepartmentName": Message(_BAD, "a department's name has 1 to 64 bytes, got {length}", "department"),
     "UnknownDepartment": Message(_NONE, "there is no department {department}", "department", "open it first"),
@@ -222,13 +222,13 @@ MESSAGES: dict[str, Message] = {
     ),
     "NotMember": Message(
         _NO,
-        "{operator} may {held} in department {department}; {needed} is needed",
+        "{operator} may {held} in department {department}; {required} is required",
         "signer",
         "an administrator of the organisation can let it in",
     ),
-    "RecordsNotWhole": Message(_BAD, "records have 92 bytes each, got {length}", "records"),
+    "InvalidRecordsLength": Message(_BAD, "records have 92 bytes each, got {length}", "records"),
     "EmptyRecordKind": Message(_BAD, "the kind of the records is zero", "kind"),
-    "EmptyRecord": Message(_BAD, "record {place} has an id or a digest of zero", "records"),
+    "EmptyRecord": Message(_BAD, "record {index} has an id or a digest of zero", "records"),
     # BatchRegistry and RouteVerifier: route proofs
     "RouteNotProven": Message(
         _CLASH, "the route of batch {batch} is not proven", "route", "submit the stations' signatures first"
@@ -236,10 +236,10 @@ MESSAGES: dict[str, Message] = {
     "UnknownStationKey": Message(_NONE, "there is no station key {key}", "key", "register the station's key first"),
     "StationKeyAlreadyRegistered": Message(_CLASH, "station key {key} belongs to organisation {organisation}", "key"),
     "StationKeyAtInfinity": Message(_BAD, "the station's key is the point at infinity", "key"),
-    "PossessionNotProven": Message(
+    "InvalidProofOfPossession": Message(
         _NO, "the proof of possession of station key {key} is wrong", "possession", "sign it with that key itself"
     ),
-    "NotStationOwner": Message(
+    "NotStationKeyOwner": Message(
         _NO, "station key {key} belongs to organisation {owner}; the signer acts for {caller}", "signer"
     ),
     "StationKeyIsUnverified": Message(
@@ -252,8 +252,8 @@ MESSAGES: dict[str, Message] = {
     "KeyVerificationAvailable": Message(
         _CLASH, "this chain can check station key {key}: register it instead of recording it", "key"
     ),
-    "StationKeyIsRevoked": Message(_CLASH, "station key {key} is revoked since {from}", "key"),
-    "RevocationInThePast": Message(_BAD, "a revocation cannot begin in the past ({from})", "from"),
+    "StationKeyIsRevoked": Message(_CLASH, "station key {key} is revoked since {revokedFrom}", "key"),
+    "RevocationInThePast": Message(_BAD, "a revocation cannot begin in the past ({revokedFrom})", "revoked_from"),
     "InvalidRouteName": Message(_BAD, "a route needs a name of bounded length, got {length} bytes", "name"),
     "InvalidProcessName": Message(_BAD, "the process name of step {step} has {length} bytes", "processes"),
     "InvalidRouteKind": Message(_BAD, "a route is of processing or of assembly", "kind"),
@@ -263,23 +263,23 @@ MESSAGES: dict[str, Message] = {
         _NO, "route {route} was designed by organisation {owner}; the signer acts for {caller}", "signer"
     ),
     "WrongRouteKind": Message(_CLASH, "route {route} is of kind {kind}", "route"),
-    "WrongStepCount": Message(_BAD, "{given} steps are given, route {route} has {designed}", "messages"),
+    "WrongStepCount": Message(_BAD, "{count} step messages are given, expected {expected} for route {route}", "messages"),
     "SignatureAtInfinity": Message(_BAD, "the signature for {subject} is the point at infinity", "signature"),
     "HeadMismatch": Message(
         _BAD,
-        "the messages for {subject} lead to {computed}, not to the given head {given}",
+        "the messages for {subject} lead to {computed}, not to the given head {head}",
         "head",
         "a step message is changed, missing or out of order",
     ),
     "AlreadyProven": Message(_CLASH, "{subject} is proven on route {route} already", "subject"),
     "AlreadyRecorded": Message(_CLASH, "{subject} is recorded on route {route} already", "subject"),
-    "ProofRefused": Message(
+    "InvalidProof": Message(
         _BAD,
         "the signatures for {subject} do not prove route {route}",
         "signature",
         "verify it off chain to learn the first station at which it breaks",
     ),
-    "ProofsRefused": Message(
+    "InvalidProofSet": Message(
         _BAD, "at least one of {count} proofs of route {route} is wrong", "proofs", "prove them one by one"
     ),
     "NoProofs": Message(_BAD, "no proofs are given for route {route}", "proofs"),
@@ -296,7 +296,7 @@ MESSAGES: dict[str, Message] = {
         "use a Prague chain; on this one `chromatrace station register --unverified` and `chromatrace route prove "
         "--record-unverified` keep keys and signatures, checked by nobody",
     ),
-    "PrecompileRefused": Message(_BAD, "a point is malformed: the precompile {precompile} refuses it", "signature"),
+    "PrecompileCallFailed": Message(_BAD, "a point is malformed: the precompile {precompile} refuses it", "signature"),
     "InvalidDomainTag": Message(_BAD, "a domain tag of {size} bytes is too long"),
     "WriteFailed": Message(_CLASH, "{size} bytes could not be stored as code"),
     # QualityConsensus
@@ -311,35 +311,37 @@ MESSAGES: dict[str, Message] = {
     "AlreadyEnrolled": Message(_CLASH, "{account} is inspector {inspector} of this panel already", "account"),
     "PanelFull": Message(_CLASH, "panel {panel} has its 255 inspectors", "panel"),
     "UnknownInspector": Message(_NONE, "panel {panel} has no active inspector {inspector}", "inspector"),
-    "InspectorNotFree": Message(
+    "InspectorUnavailable": Message(
         _CLASH, "inspector {inspector} sits in another round, or is retired", "inspector", "try when its round is over"
     ),
-    "NotPanelsBatch": Message(_NO, "{subject} was made by organisation {producer}, not by {panel}", "subject"),
-    "InspectorNotOutside": Message(
+    "BatchOfAnotherOrganisation": Message(
+        _NO, "{subject} was made by organisation {producer}, not by {panel}", "subject"
+    ),
+    "InspectorNotExternal": Message(
         _NO, "inspector {inspector} is the producer's own; the policy asks for independence", "inspector"
     ),
-    "RoundUnderWay": Message(_CLASH, "at desk {desk} a round is under way", "desk", "name another desk"),
-    "WrongPhase": Message(_CLASH, "the round at desk {desk} does not allow this now (phase {phase})", "desk"),
-    "DrawTooEarly": Message(_CLASH, "the inspectors are drawn by block {drawBlock}, which is not there yet", "desk"),
+    "RoundInProgress": Message(_CLASH, "lane {lane} already has a round in progress", "lane", "choose another lane"),
+    "WrongPhase": Message(_CLASH, "the round in lane {lane} does not allow this now (phase {phase})", "lane"),
+    "DrawTooEarly": Message(_CLASH, "the inspectors are drawn by block {drawBlock}, which is not there yet", "lane"),
     "NotEnoughInspectors": Message(
-        _CLASH, "{needed} inspectors are needed at desk {desk}, {free} are free and capable", "desk", "try again later"
+        _CLASH, "{required} inspectors are needed in lane {lane}; {available} are available", "lane", "try again later"
     ),
-    "DeadlinePassed": Message(_CLASH, "the time for this at desk {desk} ended at {deadline}", "desk", "close the round"),
-    "NotOverdue": Message(_CLASH, "the round at desk {desk} has time until {deadline}", "desk"),
-    "UnknownSeat": Message(_NONE, "the round at desk {desk} has no seat {seat}", "seat"),
-    "AlreadyAnswered": Message(_CLASH, "seat {seat} at desk {desk} has answered already", "seat"),
-    "NotCommitted": Message(_CLASH, "seat {seat} at desk {desk} has committed to no answer", "seat"),
-    "NotTheDrawnInspector": Message(
-        _NO, "seat {seat} at desk {desk} is another's, or the message is changed: signed by {signer}", "signer"
+    "DeadlinePassed": Message(_CLASH, "the time for this in lane {lane} ended at {deadline}", "lane", "close the round"),
+    "NotOverdue": Message(_CLASH, "the round in lane {lane} has time until {deadline}", "lane"),
+    "UnknownSeat": Message(_NONE, "the round in lane {lane} has no seat {seat}", "seat"),
+    "AlreadyAnswered": Message(_CLASH, "seat {seat} in lane {lane} has answered already", "seat"),
+    "NotCommitted": Message(_CLASH, "seat {seat} in lane {lane} has committed to no answer", "seat"),
+    "NotDrawnInspector": Message(
+        _NO, "seat {seat} in lane {lane} is another's, or the message is changed: signed by {signer}", "signer"
     ),
     "InspectorNotAuthorised": Message(_NO, "{account} may not inspect for any organisation now", "account"),
     "NotAllCommitted": Message(
-        _CLASH, "{missing} seats at desk {desk} have not committed yet: nobody reveals before", "desk"
+        _CLASH, "{missing} seats in lane {lane} have not committed yet: nobody reveals before", "lane"
     ),
     "UnknownState": Message(_BAD, "the rule has no state {state}", "state"),
-    "AnswerMismatch": Message(_BAD, "seat {seat} at desk {desk} has committed to another answer", "answer"),
-    "NothingToDeliver": Message(_NONE, "no verdict of stage {stage} of {batch} waits to be delivered", "batch"),
-    "TooLittleGas": Message(_BAD, "the verdict needs {needed} gas more", "gas"),
+    "AnswerMismatch": Message(_BAD, "seat {seat} in lane {lane} has committed to another answer", "answer"),
+    "NoPendingVerdict": Message(_NONE, "no verdict of stage {stage} of {batch} waits to be delivered", "batch"),
+    "InsufficientGas": Message(_BAD, "the verdict needs {required} gas", "gas"),
     # OpenZeppelin
     "AccessControlUnauthorizedAccount": Message(_NO, "{account} lacks the role {neededRole}", "signer"),
     "AccessControlBadConfirmation": Message(_NO, "a role is renounced only by its holder", "signer"),
