@@ -18,7 +18,8 @@ from typing import Any
 from web3.exceptions import Web3RPCError
 
 from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.ethereum.abi import contract, decode_revert, revert_data
+from chromatrace.ethereum.abi import contract
+from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import KeystoreError, RpcError, SignerMissingError
 from chromatrace.ethereum.rpc import RpcClient, is_transient
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 
-from chromatrace.chain.client import Call
-from chromatrace.chain.commands import Parts, keyed, recall, recall_descendants
+from chromatrace.chain.calls import Call, Parts, recall, recall_descendants
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.recalling import RecallStep
-from chromatrace.ethereum.abi import contract
 
 _GAS, _GAS_PER_BYTE, _GAS_PER_INPUT = 160_000, 100, 6_000
 """A limit each, more than thrice what it takes: a descendant cannot be estimated before its parent is recalled."""
@@ -26,6 +23,6 @@ def recall_calls(steps: Sequence[RecallStep], parts: Mapping[BatchId, Parts], re
             own = parts[step.batch]
             call, inputs = recall_descendants(step.parent, [(step.batch, own)], reason), len(own.inputs)
         limit = _GAS + _GAS_PER_BYTE * len(reason.encode()) + _GAS_PER_INPUT * inputs
-        said = sha256(contract(call.contract).encode(call.function, *call.args)).hexdigest()[:32]
-        calls.append(keyed(replace(call, gas=limit), f"recall:{step.batch.hex()}:{said}"))
+        digest = sha256(call.encode()).hexdigest()[:32]
+        calls.append(call.with_gas(limit).with_key(f"recall:{step.batch.hex()}:{digest}"))
     return calls

@@ -16,13 +16,14 @@ from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import (
+    ZERO_BYTES32,
     BatchId,
     BatchKey,
     ChannelId,
     DepartmentId,
-    LaneId,
     Gln,
     Gtin,
+    LaneId,
     OrganisationId,
     RouteId,
     StationKeyId,
@@ -32,9 +33,6 @@ from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, RouteKin
 from chromatrace.ethereum import abi
 from chromatrace.ethereum.errors import AbiError
 from chromatrace.quality.rules import Rule
-
-ZERO = bytes(32)
-"""Stands for no serial root, no route, no instrument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,8 @@ class Registration:
     batch: BatchKey
     quantity: int
     content_digest: bytes
-    serial_root: bytes = ZERO
-    route: bytes = ZERO
+    serial_root: bytes = ZERO_BYTES32
+    route: bytes = ZERO_BYTES32
     inputs: tuple[Input, ...] = ()
 
     def __post_init__(self) -> None:
@@ -259,9 +257,7 @@ def register_organisation(
     return Call("Consortium", "registerOrganisation", (kind, int(gln), permitted_roles, valid_until, name))
 
 
-def change_organisation(
-    organisation: OrganisationId, permitted_roles: Role, valid_until: int = FOR_EVER
-) -> Call:
+def change_organisation(organisation: OrganisationId, permitted_roles: Role, valid_until: int = FOR_EVER) -> Call:
     """Change an organisation's permitted roles and the end of its membership."""
     return Call("Consortium", "changeOrganisation", (organisation, permitted_roles, valid_until))
 
@@ -276,9 +272,7 @@ def reinstate_organisation(organisation: OrganisationId) -> Call:
     return Call("Consortium", "reinstateOrganisation", (organisation,))
 
 
-def appoint_operator(
-    operator: str, organisation: OrganisationId, roles: Role, valid_until: int = FOR_EVER
-) -> Call:
+def appoint_operator(operator: str, organisation: OrganisationId, roles: Role, valid_until: int = FOR_EVER) -> Call:
     """Give an address exactly these roles in an organisation."""
     return Call("Consortium", "appointOperator", (operator, organisation, roles, valid_until))
 
@@ -393,7 +387,7 @@ def set_rule(
     return Call("QualityConsensus", "setRule", (struct, list(rule.states)))
 
 
-def enrol_inspector(account: str, capability: int, instrument: bytes = ZERO) -> Call:
+def enrol_inspector(account: str, capability: int, instrument: bytes = ZERO_BYTES32) -> Call:
     """Enrol an inspector in the signer's panel; `capability` in 1/10,000."""
     return Call("QualityConsensus", "enrol", (account, capability, instrument))
 

@@ -13,9 +13,9 @@ from chromatrace.domain.identifiers import (
     BatchId,
     ChannelId,
     DepartmentId,
-    LaneId,
     Gln,
     Gtin,
+    LaneId,
     OrganisationId,
     RouteId,
     StationKeyId,
@@ -97,9 +97,9 @@ def operator(account: str) -> Read[OperatorState]:
     return Read("Consortium", "operator", (account,), result)
 
 
-def authorize(account: str, roles: Role) -> Read[OrganisationId]:
+def authorise(account: str, roles: Role) -> Read[OrganisationId]:
     """Return the organisation for which the account may act in one of the roles. Reverts if there is none."""
-    return Read("Consortium", "authorize", (account, roles), OrganisationId)
+    return Read("Consortium", "authorise", (account, roles), OrganisationId)
 
 
 def may_read(account: str, owner: OrganisationId, gtin: Gtin, scopes: Scope) -> Read[bool]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chromatrace.chain import reads
 from chromatrace.cli.options import organisation_option, plant_option
 from chromatrace.cli.output import emit, err, json_option, moment, say
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -152,7 +154,7 @@ def _own(workspace: Workspace) -> int | None:
     if settings.keystore is None and settings.dev_account is None:
         return None
     chain = workspace.chain
-    return int(chain.read("Consortium", "operator", chain.sender)["organisation"])
+    return chain.read(reads.operator(chain.sender)).organisation
 
 
 def _readable(workspace: Workspace, departments: Iterable[bytes]) -> list[bytes]:
@@ -161,7 +163,7 @@ def _readable(workspace: Workspace, departments: Iterable[bytes]) -> list[bytes]
     if settings.keystore is None and settings.dev_account is None:
         return []
     chain = workspace.chain
-    return [one for one in departments if chain.read("ProcessLedger", "mayReadDepartment", one, chain.sender)]
+    return [one for one in departments if chain.read(reads.may_read_department(DepartmentId(one), chain.sender))]
 
 
 def _moment(seconds: int | None) -> str:

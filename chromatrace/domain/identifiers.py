@@ -27,6 +27,8 @@ StationKeyId = NewType("StationKeyId", bytes)
 """32 bytes: keccak256 of a station's public key."""
 LaneId = NewType("LaneId", int)
 """48 bits: a lane of a panel, in which its rounds follow one another."""
+ZERO_BYTES32 = bytes(32)
+"""The contracts' value for "none": no serial root, no route, no instrument."""
 
 SET_82 = frozenset("!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 

@@ -96,9 +96,7 @@ class ContractAbi:
 
     def _add_function(self, entry: Mapping[str, Any]) -> None:
         inputs = Parameters.of(entry["inputs"])
-        function = FunctionAbi(
-            entry["name"], _hash(entry["name"], inputs)[:4], inputs, Parameters.of(entry["outputs"])
-        )
+        function = FunctionAbi(entry["name"], _hash(entry["name"], inputs)[:4], inputs, Parameters.of(entry["outputs"]))
         self.functions[function.name] = self.functions[function.name + inputs.signature] = function
 
     def _add_event(self, entry: Mapping[str, Any]) -> None:

@@ -180,7 +180,9 @@ MESSAGES: dict[str, Message] = {
     "NotCustodian": Message(
         _NO, "batch {batch} is held by organisation {custodian}; the signer acts for {caller}", "signer"
     ),
-    "NotOfferedTo": Message(_NO, "batch {batch} is offered to organisation {to}; the signer acts for {caller}", "signer"),
+    "NotOfferedTo": Message(
+        _NO, "batch {batch} is offered to organisation {to}; the signer acts for {caller}", "signer"
+    ),
     "NoOffer": Message(_NONE, "batch {batch} is not on offer", "batch"),
     "OfferPending": Message(
         _CLASH, "batch {batch} is already offered to organisation {to}", "batch", "withdraw that offer"
@@ -263,7 +265,9 @@ MESSAGES: dict[str, Message] = {
         _NO, "route {route} was designed by organisation {owner}; the signer acts for {caller}", "signer"
     ),
     "WrongRouteKind": Message(_CLASH, "route {route} is of kind {kind}", "route"),
-    "WrongStepCount": Message(_BAD, "{count} step messages are given, expected {expected} for route {route}", "messages"),
+    "WrongStepCount": Message(
+        _BAD, "{count} step messages are given, expected {expected} for route {route}", "messages"
+    ),
     "SignatureAtInfinity": Message(_BAD, "the signature for {subject} is the point at infinity", "signature"),
     "HeadMismatch": Message(
         _BAD,
@@ -306,7 +310,9 @@ MESSAGES: dict[str, Message] = {
     "InvalidRule": Message(
         _BAD, "the rule cannot work: {field}", "rule", "docs/consensus.md says what each field may be"
     ),
-    "NoRule": Message(_CLASH, "organisation {panel} has no rule for its rounds", "panel", "an administrator can set it"),
+    "NoRule": Message(
+        _CLASH, "organisation {panel} has no rule for its rounds", "panel", "an administrator can set it"
+    ),
     "CapabilityOutOfRange": Message(_BAD, "a capability has at most 10,000 (1/10,000), got {capability}", "capability"),
     "AlreadyEnrolled": Message(_CLASH, "{account} is inspector {inspector} of this panel already", "account"),
     "PanelFull": Message(_CLASH, "panel {panel} has its 255 inspectors", "panel"),
@@ -326,7 +332,9 @@ MESSAGES: dict[str, Message] = {
     "NotEnoughInspectors": Message(
         _CLASH, "{required} inspectors are needed in lane {lane}; {available} are available", "lane", "try again later"
     ),
-    "DeadlinePassed": Message(_CLASH, "the time for this in lane {lane} ended at {deadline}", "lane", "close the round"),
+    "DeadlinePassed": Message(
+        _CLASH, "the time for this in lane {lane} ended at {deadline}", "lane", "close the round"
+    ),
     "NotOverdue": Message(_CLASH, "the round in lane {lane} has time until {deadline}", "lane"),
     "UnknownSeat": Message(_NONE, "the round in lane {lane} has no seat {seat}", "seat"),
     "AlreadyAnswered": Message(_CLASH, "seat {seat} in lane {lane} has answered already", "seat"),

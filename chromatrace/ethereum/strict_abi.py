@@ -15,12 +15,12 @@ from eth_abi.registry import BaseEquals, registry
 from chromatrace.domain.addresses import checksummed
 
 
-class _ExactBytesEncoder(BytesEncoder):  # type: ignore[misc]
+class _ExactBytesEncoder(BytesEncoder):
     """Encodes `bytesN` and rejects values of another length."""
 
     def validate_value(self, value: object) -> None:
-        super().validate_value(value)
-        size = self.value_bit_size // 8
+        super().validate_value(value)  # type: ignore[no-untyped-call]
+        size: int = self.value_bit_size // 8  # type: ignore[operator]
         if isinstance(value, bytes) and len(value) != size:
             self.invalidate_value(value, msg=f"expected {size} bytes, got {len(value)}")
 

@@ -13,6 +13,7 @@ from chromatrace.crypto.route.link import Component
 from chromatrace.crypto.route.state import RouteTrace
 from chromatrace.crypto.route.verify import verify_trace
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import RouteId
 
 _CALL_GAS = 15_900_000
 """Of one `proveRoutes`: EIP-7825 ends a transaction at 2^24, and whoever sends it may add to what it estimates."""
