@@ -274,6 +274,3 @@ def run(
 
 def _tell(text: str) -> None:
     tell(text)
-
-
-__all__ = ["inspector", "rule_values"]

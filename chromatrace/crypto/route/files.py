@@ -81,7 +81,7 @@ def read_trace(data: bytes) -> RouteTrace:
     trace = _built(
         "",
         lambda: RouteTrace(
-            fields.data("route"),
+            RouteId(fields.data("route")),
             fields.data("subject"),
             tuple(_read_component(entry) for entry in fields.entries("components")),
             tuple(_read_step(entry) for entry in fields.entries("steps")),

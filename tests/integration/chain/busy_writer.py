@@ -4,7 +4,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from chromatrace.chain import commands
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain, Receipt
 from chromatrace.chain.outbox import Outbox
 from chromatrace.ethereum.manifest import Manifest
@@ -16,7 +16,7 @@ def main(url, manifest, outbox, name, count):
     warnings.simplefilter("ignore")
     manifest = Manifest.load(Path(manifest))
     chain = Chain(RpcClient(url, 60), manifest, Outbox(outbox), dev_signer(0, manifest.chain_id))
-    calls = [commands.open_channel(f"{name}-{number}") for number in range(int(count))]
+    calls = [calls.open_channel(f"{name}-{number}") for number in range(int(count))]
     alone = len(calls) // 5
     for call in calls[:alone]:
         chain.submit(call)
