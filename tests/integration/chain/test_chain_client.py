@@ -130,10 +130,10 @@ def test_of_many_in_a_block_each_is_told_by_its_own_event_or_receipt(plant, regi
     """By their events, which name no gas, where they worked; by its receipt where one failed."""
     lots = [f"E{number}" for number in range(120)]
     lots[70] = lots[3]
-    calls = [replace(calls.register_batch(registration(lot)), gas=200_000) for lot in lots]
+    batch = [calls.register_batch(registration(lot)).with_gas(200_000) for lot in lots]
     plant.rpc.call("evm_setAutomine", False)
     try:
-        plant.send_many(calls, check=False, wait=False)
+        plant.send_many(batch, check=False, wait=False)
         plant.rpc.call("evm_mine")
         until = time.monotonic() + 120
         while plant.resume() and time.monotonic() < until:
