@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,13 +11,12 @@ from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
 from chromatrace.chain import reads
-from chromatrace.chain.calls import Call, Parts, accept_custody, reject_custody
+from chromatrace.chain.calls import Call, accept_custody, reject_custody
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.reads import Read
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.domain.identifiers import BatchId, DepartmentId, Gtin, OrganisationId
-from chromatrace.domain.recalling import RecallStep
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
@@ -32,6 +30,7 @@ from chromatrace.ethereum.errors import (
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import Signer, keystore_signer
+from chromatrace.services.recall import PlannedRecall
 
 T = TypeVar("T")
 
@@ -158,15 +157,13 @@ class ChainPort:
     def _wallet_call(self, call: Call) -> WalletCall:
         return WalletCall(self._manifest.address(call.contract), f"0x{call.encode().hex()}", self.chain_id)
 
-    def recall(
-        self, steps: Sequence[RecallStep], parts: Mapping[BatchId, Parts], reason: str, keystore: Path, password: str
-    ) -> dict[BatchId, str]:
-        """Recalls batches in the order of `steps`, each in a transaction of its own; their hashes.
+    def recall(self, recall: PlannedRecall, reason: str, keystore: Path, password: str) -> dict[BatchId, str]:
+        """Recalls batches in the order of the plan, each in a transaction of its own; their hashes.
 
         All are signed at once, with nonces in that order, so that each follows its parent. Raises what the contract
         would refuse the first with, before anything is signed; `InsufficientFundsError`.
         """
-        calls = recall_calls(steps, parts, checked_reason(reason))
+        calls = recall_calls(recall, checked_reason(reason))
         signer = self._signer(keystore, password)
         self.simulate_as(signer.address, calls[0])
         calls = [call.with_key(f"{signer.address}:{call.key}") for call in calls]
@@ -177,7 +174,7 @@ class ChainPort:
             # What is signed is kept, and `carry` sends it; where nothing is, nothing was taken.
             if not self._kept(calls[0]):
                 raise
-        kept = {step.batch: self._kept(call) for step, call in zip(steps, calls, strict=True)}
+        kept = {step.batch: self._kept(call) for step, call in zip(recall.plan.steps, calls, strict=True)}
         return {batch: tx_hash for batch, tx_hash in kept.items() if tx_hash}
 
     def _kept(self, call: Call) -> str | None:

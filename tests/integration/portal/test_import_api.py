@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from querying import query
 
 from chromatrace.chain import calls
 
@@ -57,7 +58,7 @@ class Importer:
 
         mined(self.consortium.rpc)
         self.follower.sync()
-        return len(self.index.record(record_id("sales.contract-order", key))) / 2
+        return len(query(self.index).record(record_id("sales.contract-order", key))) / 2
 
 
 @pytest.fixture(scope="module")
