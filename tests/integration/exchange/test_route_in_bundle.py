@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 from click.testing import CliRunner
 from forging import MUTATIONS, failing, texts, without
+from querying import query
 from route_line import Line
 from works import MAKER, Works
 
@@ -252,7 +253,7 @@ def before_and_after(deploy, tmp_path_factory):
             MAKER, "RouteVerifier", "proveRoute", line.design.route, *proof_of(line.design, later.traces["recorded"])
         )
         after = Bundled.of(later)
-        assert all(step.verified for step in later.outer.index.route(line.design.route).steps)
+        assert all(step.verified for step in query(later.outer.index).route(line.design.route).steps)
         assert designed_route(later.outer.reader, line.design.route) == line.design
         later.close()
     return before, after
