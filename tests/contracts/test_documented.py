@@ -78,23 +78,6 @@ def test_every_parameter_with_a_unit_is_documented(path):
     assert not missing
 
 
-def test_the_declarations_of_the_interfaces_are_those_of_the_contracts():
-    """No event or error of a contract is declared outside its interface, except by libraries and OpenZeppelin."""
-    declared = {name for path in INTERFACES for kind, name, _, _ in declarations(path) if kind in ("event", "error")}
-    external = {
-        "PrecompileUnavailable",
-        "PrecompileCallFailed",
-        "InvalidDomainTag",
-        "WriteFailed",
-        "EIP712DomainChanged",
-    }
-    openzeppelin = re.compile(
-        r"Role[A-Z]|DefaultAdmin|AccessControl|ECDSA|SafeCast|String|InvalidShortString|InvalidAccountNonce"
-    )
-    for name in names("event") | names("error"):
-        assert name in declared | external or openzeppelin.match(name), name
-
-
 def test_every_error_is_documented_once():
     documented = names_in_first_column(section("Errors"))
     assert sorted(documented) == sorted(names("error"))
