@@ -56,7 +56,7 @@ from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 from chromatrace.ingest.spool import Spool
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 GTIN = "09521234543213"
 PASSWORD = "seven grey panes of glass"
