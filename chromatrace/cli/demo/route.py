@@ -11,8 +11,8 @@ from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.eip2537 import key_id
 from chromatrace.crypto.route import (
     RouteDesign,
+    RouteStation,
     RouteTrace,
-    Station,
     begin,
     key_words,
     proof_of,
@@ -78,7 +78,7 @@ def design_route(cast: Cast) -> SignedRoute:
             "RouteVerifier", "registerStationKey", process, key_words(secret.public_key), signature_words(possession)
         )
         transactions.append(receipt.tx)
-        stations.append(Station(process, owner, secret.public_key, possession))
+        stations.append(RouteStation(process, owner, secret.public_key, possession))
         secrets.append(secret)
     receipt = chain.send(
         "RouteVerifier",
