@@ -1,7 +1,7 @@
 """The inspection verdict as EIP-712 typed data, signed by an inspector and checked by `InspectionLedger`.
 
-Domain: name "ChromaTrace InspectionLedger", version "1", chain id, the ledger's address. A test compares the digest with
-the contract's `digestOf`.
+Domain: name "ChromaTrace InspectionLedger", version "1", chain id, the ledger's address. A test compares the digest
+with the contract's `digestOf`.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def sign_inspection(inspection: Inspection, signer: DigestSigner, chain_id: int,
 
 
 def recover_inspector(inspection: Inspection, signature: bytes, chain_id: int, ledger: str) -> str:
-    """Return the address that signed, as EIP-55 text. Raises `InvalidInput` for what the contract rejects as malformed."""
+    """Return the address that signed, as EIP-55 text. Raises `InvalidInput` for a malformed signature."""
     if len(signature) != 65 or signature[64] not in (27, 28):
         raise InvalidInput("expected 65 bytes r, s, v with v 27 or 28", field="signature")
     if int.from_bytes(signature[32:64], "big") > _SECP256K1_HALF_ORDER:

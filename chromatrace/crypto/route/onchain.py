@@ -20,7 +20,7 @@ _KEY_GAS, _SUBJECT_GAS, _STEP_GAS = 45_000, 36_000, 24_000
 
 
 def proof_of(design: RouteDesign, trace: RouteTrace) -> tuple[Any, list[bytes]]:
-    """Return `IRouteVerifier.Proof` and the messages of a complete trace: the arguments of `proveRoute` after the route.
+    """Return `IRouteVerifier.Proof` and the messages of a complete trace, as arguments of `proveRoute`.
 
     Verifies the trace first, because the contract's error does not name the step. Raises `RouteProofError`.
     """

@@ -1,4 +1,4 @@
-"""Verification of a route signature, e(σ, g2) = Π e(H(c_i), pk_i) over the whole design, and the step that breaks it."""
+"""Verification of a route signature: e(σ, g2) = Π e(H(c_i), pk_i) over the whole design."""
 
 from __future__ import annotations
 
