@@ -105,7 +105,7 @@ class Inspection:
             )
 
     def as_struct(self) -> tuple[Any, ...]:
-        """Return the values in the contract's order."""
+        """Return `IInspectionLedger.Inspection`."""
         return tuple(getattr(self, name) for name in self.__slots__)
 
 

@@ -22,6 +22,7 @@ from chromatrace.crypto.route.link import Component
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep
 from chromatrace.crypto.step import StepRecord, Verifier
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind
 from chromatrace.storage import strict_json
 from chromatrace.storage.strict_json import Digest, Hex, JsonObject, below
@@ -128,9 +129,9 @@ def read_trace(data: bytes) -> RouteTrace:
     with _as_state_file_error():
         content = strict_json.convert(_parsed(data), _TraceFile)
         trace = RouteTrace(
-            content.route,
+            RouteId(content.route),
             content.subject,
-            tuple(Component(entry.route, entry.subject) for entry in content.components),
+            tuple(Component(RouteId(entry.route), entry.subject) for entry in content.components),
             tuple(_signed_step(entry, f"/steps/{index}") for index, entry in enumerate(content.steps)),
         )
     encoding = trace_to_cbor(trace) if _is_cbor(data) else trace_to_json(trace)

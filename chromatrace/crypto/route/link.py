@@ -27,6 +27,7 @@ from eth_abi.abi import encode
 from chromatrace.crypto.bls import GtValue, Signature
 from chromatrace.crypto.route.design import Profile, RouteDesign, RouteStation
 from chromatrace.domain.hashing import keccak
+from chromatrace.domain.identifiers import RouteId
 
 ORIGIN = keccak(b"ChromaTrace route origin/1")
 LINK = keccak(b"ChromaTrace route link/1")
@@ -38,7 +39,7 @@ NO_COMPONENTS = bytes(32)
 class Component:
     """A proven subject that goes into an assembly."""
 
-    route: bytes
+    route: RouteId
     subject: bytes
 
 
@@ -96,7 +97,7 @@ def components_digest(components: Sequence[Component]) -> bytes:
     return keccak(encode(["(bytes32,bytes32)[]"], [[(part.route, part.subject) for part in components]]))
 
 
-def component_fault(route: bytes, subject: bytes, components: Sequence[Component]) -> str | None:
+def component_fault(route: RouteId, subject: bytes, components: Sequence[Component]) -> str | None:
     """Return why the contract would reject these components of `subject` on `route`; None if it accepts them."""
     if len(set(components)) != len(components):
         return "duplicate component"
