@@ -231,7 +231,7 @@ _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
 def revert_data(data: object) -> bytes | None:
-    """The revert's return data inside a JSON-RPC error's `data`, as Anvil, geth, Besu and Ganache put it; else None."""
+    """The revert's return data in a JSON-RPC error's `data` (as Anvil, geth and Besu encode it), or None."""
     if isinstance(data, str):
         found = _HEX.search(data)
         return bytes.fromhex(found[0][2:]) if found else None

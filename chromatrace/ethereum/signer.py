@@ -30,7 +30,7 @@ WORK_FACTOR = 1 << 18
 """Scrypt's N in new keystores: about a second to open one."""
 
 DEV_CHAINS = (31337, 1337)
-"""Chain ids on which the development keys may sign: Anvil's and Ganache's."""
+"""Chain ids on which the development keys may sign: Anvil's and `geth --dev`'s."""
 
 
 class DevKeyWarning(UserWarning):

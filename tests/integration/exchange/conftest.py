@@ -21,7 +21,7 @@ from works import Works
 def works(deploy, tmp_path_factory):
     """A chain of these tests alone, and the consortium on it."""
     folder = tmp_path_factory.mktemp("works")
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         made = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=deploy(node, folder)))
         yield made.make()
         made.close()

@@ -235,13 +235,13 @@ class Bundled:
 def before_and_after(deploy, tmp_path_factory):
     """Bundles from a chain of Shanghai's rules, which has no EIP-2537, and from the same one under Prague's."""
     folder = tmp_path_factory.mktemp("unchecked")
-    node = DevNode("anvil", history=True, state_path=folder / "state.json", rules="shanghai")
+    node = DevNode(history=True, state_path=folder / "state.json", rules="cancun")
     with node:
         manifest = deploy(node, folder, anew=True)
         works = Unchecked(Settings(rpc_url=node.url, data=folder / "data", manifest=manifest))
         before = Bundled.of(works.make())
         works.close()
-    with DevNode("anvil", history=True, state_path=folder / "state.json") as node:
+    with DevNode(history=True, state_path=folder / "state.json") as node:
         later = Works(Settings(rpc_url=node.url, data=folder / "later", manifest=works.manifest_path))
         later.keys, later.traces, line = works.keys, works.traces, works.line
         for one in line.design.stations:
