@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from chromatrace.records.errors import ContentChanged, VaultRefused, VaultUnavailable
+from chromatrace.records.errors import ContentCorruptError, VaultAccessError, VaultUnavailableError
 from chromatrace.records.reader_key import ReaderKey
 from chromatrace.records.vault import Vault
 
@@ -37,7 +37,7 @@ def operations(vault):
     ]
 
 
-def assert_error(vault, field, message, error=VaultRefused):
+def assert_error(vault, field, message, error=VaultAccessError):
     for operation in operations(vault):
         with pytest.raises(error, match=message) as raised:
             operation()
@@ -74,14 +74,16 @@ def test_credentials_without_permission(s3_server):
     vault = at(s3_server.port)
     digest = put(vault)
     message = r"may not do this in the bucket 'vault'.*AccessDenied"
-    with s3_server.denied("s3:PutObject"), pytest.raises(VaultRefused, match=message) as raised:
+    with s3_server.denied("s3:PutObject"), pytest.raises(VaultAccessError, match=message) as raised:
         vault.put(io.BytesIO(b"another"), [SALES.reader])
     assert raised.value.field == "vault_url"
     assert b"".join(vault.read(digest, SALES)) == DOCUMENT
 
 
 def test_unknown_bucket(s3_server):
-    assert_error(at(s3_server.port, "elsewhere"), "vault_url", r"no bucket 'elsewhere'.*NoSuchBucket", VaultUnavailable)
+    assert_error(
+        at(s3_server.port, "elsewhere"), "vault_url", r"no bucket 'elsewhere'.*NoSuchBucket", VaultUnavailableError
+    )
 
 
 def test_no_server_at_the_endpoint(s3_server):
@@ -89,7 +91,7 @@ def test_no_server_at_the_endpoint(s3_server):
         probe.bind(("127.0.0.1", 0))  # bound and not listening: connections are rejected
         port = probe.getsockname()[1]
         message = f"nothing that speaks S3 answers at http://127.0.0.1:{port}"
-        with pytest.raises(VaultUnavailable, match=message) as raised:
+        with pytest.raises(VaultUnavailableError, match=message) as raised:
             put(at(port))
     assert raised.value.field == "vault_url"
 
@@ -107,6 +109,6 @@ def test_altered_or_removed_object(s3_server, change):
     else:
         blobs.delete([name])
     for operation in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):
-        with pytest.raises(ContentChanged) as raised:
+        with pytest.raises(ContentCorruptError) as raised:
             operation()
         assert raised.value.field == "digest"
