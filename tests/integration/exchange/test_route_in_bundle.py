@@ -233,7 +233,7 @@ class Bundled:
 
 @pytest.fixture(scope="module")
 def before_and_after(deploy, tmp_path_factory):
-    """Bundles from a chain of Shanghai's rules, which has no EIP-2537, and from the same one under Prague's."""
+    """Bundles from a chain with Cancun rules, which has no EIP-2537, and from the same chain with Prague rules."""
     folder = tmp_path_factory.mktemp("unchecked")
     node = DevNode(history=True, state_path=folder / "state.json", rules="cancun")
     with node:
