@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,7 @@ from chromatrace.chain.commands import keyed
 from chromatrace.domain.ledger_entries import unpack
 from chromatrace.ethereum.abi import contract
 from chromatrace.records.errors import RecordPendingError
+from chromatrace.storage.lock import ProcessLock
 
 _LABEL = "ProcessLedger.appendRecords"
 
@@ -47,8 +47,7 @@ class RecordWriter:
         """Appends, and returns the transaction's id at once: the outbox has it."""
         assert self._unlocked is not None
         call = keyed(self._call(department, kind, packed), f"record:{sha256(packed).hexdigest()}")
-        with self._lock.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with ProcessLock(self._lock):
             self._need_new(department, packed)
             return self._port.send(*self._unlocked, call)
 

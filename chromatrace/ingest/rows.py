@@ -20,7 +20,7 @@ from chromatrace.ingest.errors import FileFormatError, LayoutError
 from chromatrace.ingest.layout import TIME_COLUMNS, Layout, Table, TimedCsv
 from chromatrace.ingest.records import ReadingFields, reading_fields
 from chromatrace.ingest.times import parse_epoch, parse_time
-from chromatrace.storage.strict_json import refuse_depth
+from chromatrace.storage.strict_json import require_shallow
 
 _MAX_TIME_NS = 2**63 - 1
 _HEADER = re.compile(r"(?P<name>.+?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")
@@ -284,7 +284,7 @@ class _JsonLinesParser:
         return []
 
     def _reading(self, line: str, row: int) -> Reading:
-        refuse_depth(line.encode("utf-8"))
+        require_shallow(line.encode("utf-8"))
         document = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_number)
         if not isinstance(document, dict):
             raise InvalidInput("expected a JSON object", field="line")

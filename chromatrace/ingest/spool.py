@@ -40,7 +40,7 @@ from chromatrace.ingest.records import (
     reading_from_fields,
 )
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.files import transaction
+from chromatrace.storage.sqlite import transaction
 
 __all__ = ["BATCH", "AppendResult", "ReadingConflict", "Spool", "SpooledReading"]
 
