@@ -69,8 +69,10 @@ def follow(url: str, manifest: Manifest, path: Path, registered: int) -> float:
     started = time.perf_counter()
     done = Follower(index, RpcClient(url, 120.0), manifest).sync()
     seconds = time.perf_counter() - started
-    if sum(index.count_batches().values()) != registered or done.events < registered:
-        raise RuntimeError(f"{registered} batches were registered, the index has {index.count_batches()}")
+    with index.snapshot() as snapshot:
+        counts = snapshot.count_batches()
+    if sum(counts.values()) != registered or done.events < registered:
+        raise RuntimeError(f"{registered} batches were registered, the index has {counts}")
     index.close()
     return done.events / seconds
 

@@ -134,7 +134,8 @@ def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
         seconds = []
         for product in chance.sample(products[: _MILLION // _BATCH // _DEPARTMENTS * _BATCH], _TRACES):
             start = time.perf_counter()
-            found = index.records_of(product, departments)
+            with index.snapshot() as snapshot:
+                found = snapshot.records_of(product, departments)
             seconds.append(time.perf_counter() - start)
             assert len({record.department for record in found}) == _DEPARTMENTS
         index.close()

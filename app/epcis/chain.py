@@ -18,7 +18,7 @@ from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
 from chromatrace.epcis.document import NAMESPACE
 from chromatrace.epcis.mapping import EVENT_NAMES, event_of, events_of
 from chromatrace.epcis.vocabulary import CONTEXT
-from chromatrace.index import Index
+from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, EventView
 
 LOOKED_AT = 500
@@ -28,8 +28,8 @@ SECOND = 1_000_000
 class IndexDirectory:
     """What events refer to, from the index and the documents."""
 
-    def __init__(self, index: Index, documents: DocumentStore, chain_id: int, base_url: str) -> None:
-        self._index, self._documents = index, documents
+    def __init__(self, snapshot: Snapshot, documents: DocumentStore, chain_id: int, base_url: str) -> None:
+        self._snapshot, self._documents = snapshot, documents
         self._batches: dict[bytes, BatchView | None] = {}
         self._timelines: dict[bytes, dict[str, Any]] = {}
         self.chain_id, self.base_url = chain_id, base_url
@@ -46,7 +46,7 @@ class IndexDirectory:
 
     def gln_of(self, organisation: int) -> Gln | None:
         """Where the organisation is."""
-        found = self._index.organisation(organisation)
+        found = self._snapshot.organisation(organisation)
         return None if found is None else found.gln
 
     def evidence_of(self, digest: bytes) -> InspectionEvidence | None:
@@ -63,7 +63,7 @@ class IndexDirectory:
             return made
         batch: Any = event.args["batch"]
         if batch not in self._timelines:
-            life = events_of(self._index.timeline(batch), self)
+            life = events_of(self._snapshot.timeline(batch), self)
             self._timelines[batch] = {one["eventID"]: one for one in life}
         told: dict[str, Any] = self._timelines[batch].get(made["eventID"], made)
         return told
@@ -71,21 +71,21 @@ class IndexDirectory:
     def _batch(self, batch: Any) -> BatchView | None:
         if batch not in self._batches:
             identifier: BatchId = batch
-            self._batches[batch] = self._index.batch(identifier)
+            self._batches[batch] = self._snapshot.batch(identifier)
         return self._batches[batch]
 
 
-def events(index: Index, directory: IndexDirectory, question: Question) -> Iterator[Found]:
+def events(snapshot: Snapshot, directory: IndexDirectory, question: Question) -> Iterator[Found]:
     """The events of the chain that a question asks for, behind its place."""
     wanted = {product_of(epc) for epc in question.epcs}
     subjects = None
     if question.epcs:
         batches = [batch for batch in map(_batch_of, question.epcs) if batch is not None]
         # A batch stands in the event of its own registration, and in those of the batches that it went into.
-        subjects = list({*batches, *(other for batch in batches for other in index.used_in(batch))})
+        subjects = list({*batches, *(other for batch in batches for other in snapshot.used_in(batch))})
     after, since_s = _start(question)
     while subjects is None or subjects:
-        page = index.events(after=after, limit=LOOKED_AT, names=EVENT_NAMES, subjects=subjects, since=since_s)
+        page = snapshot.events(after=after, limit=LOOKED_AT, names=EVENT_NAMES, subjects=subjects, since=since_s)
         for event in page:
             made = directory.event(event)
             if made is not None and _fits(made, question, wanted):

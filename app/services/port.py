@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.commands import Parts, accept_custody, keyed, reject_custody
+from chromatrace.chain.commands import accept_custody, keyed, reject_custody
 from chromatrace.chain.outbox import Outbox
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.domain.identifiers import BatchId, Gtin
-from chromatrace.domain.recalling import RecallStep
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.ethereum.abi import contract, decode_revert, revert_data
 from chromatrace.ethereum.errors import (
@@ -30,6 +28,7 @@ from chromatrace.ethereum.errors import (
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import Signer, keystore_signer
+from chromatrace.services.recall import PlannedRecall
 
 log = logging.getLogger(__name__)
 
@@ -155,15 +154,13 @@ class ChainPort:
         data = contract(call.contract).encode(call.function, *call.args)
         return WalletCall(self._manifest.address(call.contract), f"0x{data.hex()}", self.chain_id)
 
-    def recall(
-        self, steps: Sequence[RecallStep], parts: Mapping[BatchId, Parts], reason: str, keystore: Path, password: str
-    ) -> dict[BatchId, str]:
-        """Recalls batches in the order of `steps`, each in a transaction of its own; their hashes.
+    def recall(self, recall: PlannedRecall, reason: str, keystore: Path, password: str) -> dict[BatchId, str]:
+        """Recalls batches in the order of the plan, each in a transaction of its own; their hashes.
 
         All are signed at once, with nonces in that order, so that each follows its parent. Raises what the contract
         would refuse the first with, before anything is signed; `InsufficientFundsError`.
         """
-        calls = recall_calls(steps, parts, checked_reason(reason))
+        calls = recall_calls(recall, checked_reason(reason))
         signer = self._signer(keystore, password)
         self.simulate_as(signer.address, calls[0])
         calls = [keyed(call, f"{signer.address}:{call.key}") for call in calls]
@@ -174,7 +171,7 @@ class ChainPort:
             # What is signed is kept, and `carry` sends it; where nothing is, nothing was taken.
             if not self._kept(calls[0]):
                 raise
-        kept = {step.batch: self._kept(call) for step, call in zip(steps, calls, strict=True)}
+        kept = {step.batch: self._kept(call) for step, call in zip(recall.plan.steps, calls, strict=True)}
         return {batch: tx_hash for batch, tx_hash in kept.items() if tx_hash}
 
     def _kept(self, call: Call) -> str | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import orjson
@@ -13,14 +12,9 @@ from chromatrace.cli.options import batch_argument, naming, parse_batch, parse_i
 from chromatrace.cli.output import emit, json_option, say
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
-from chromatrace.domain.recalling import Recallable, RecallPlan, recall_plan
-from chromatrace.domain.rights import OrganisationKind, SalesChannel
+from chromatrace.domain.rights import SalesChannel
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
-
-if TYPE_CHECKING:
-    from chromatrace.chain.client import Call
-    from chromatrace.index.views import BatchView
 
 ZERO = bytes(32)
 
@@ -91,10 +85,9 @@ def _designed(workspace: Workspace, route: str | None) -> bytes:
 def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     """Show a batch and its life."""
     key = BatchKey.parse(gtin, lot)
-    found = workspace.index.batch_by_key(key)
-    if found is None:
-        raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
-    events = workspace.index.timeline(found.batch_id)
+    with workspace.index.snapshot() as snapshot:
+        found = snapshot.registered_batch(key)
+        events = snapshot.timeline(found.batch_id)
 
     def human() -> None:
         flags = " RECALLED" * found.recalled + " on hold" * found.on_hold
@@ -111,7 +104,8 @@ def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
     """List the newest batches."""
-    found = workspace.index.batches(limit=limit)
+    with workspace.index.snapshot() as snapshot:
+        found = snapshot.batches(limit=limit)
 
     def human() -> None:
         for one in found:
@@ -193,59 +187,38 @@ def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json
 @json_option
 @click.pass_obj
 def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: bool, as_json: bool) -> None:
-    """Recall a batch, for ever.
+    """Recall a batch (irreversible). Safe to re-run after an interruption.
 
-    With --descendants in an order that the contract takes, one transaction each; run it again to go on where it was
-    broken off. Batches that only supervisors of other organisations may recall are named.
+    With --descendants, each descendant takes one transaction. Batches that only a supervisor of another organisation
+    may recall are listed, not recalled.
     """
-    from chromatrace.chain.commands import Parts, recall_descendants
-    from chromatrace.chain.commands import recall as recall_one
-    from chromatrace.domain.recalling import RecallStep
+    from chromatrace.chain.commands import recall as recall_call
+    from chromatrace.index.views import Direction
+    from chromatrace.services.recall import plan_recall
 
-    key = BatchKey.parse(gtin, lot)
-    origin = key.batch_id
-    trace = workspace.index.trace_forward(origin) if descendants else None
-    if trace is None:
+    key, chain = BatchKey.parse(gtin, lot), workspace.chain
+    if not descendants:
         with naming(key):
-            receipt = workspace.chain.submit(recall_one(origin, reason))
+            receipt = chain.submit(recall_call(key.batch_id, reason))
         emit(as_json, {"recalled": [str(key)], "not_entitled": [], "transactions": [receipt.tx]})
         return
-    views = {step.batch.batch_id: step.batch for step in trace.steps}
-    plan = _recall_plan(workspace, list(views.values()))
-
-    def call(step: RecallStep) -> Call:
-        if step.parent is None:
-            return recall_one(step.batch, reason)
-        found = views[step.batch]
-        inputs = workspace.index.inputs_of(step.batch)
-        parts = Parts(found.serial_root or ZERO, found.content_digest, found.route or ZERO, inputs)
-        return recall_descendants(step.parent, [(step.batch, parts)], reason)
-
-    receipts = [workspace.chain.submit(call(step)) for step in plan.steps]
+    organisation = int(chain.read("Consortium", "operator", chain.sender)["organisation"])
+    with workspace.index.snapshot() as snapshot:
+        trace = snapshot.trace(snapshot.registered_batch(key).batch_id, Direction.FORWARD)
+        assert trace is not None
+        views = {step.batch.batch_id: step.batch for step in trace.steps}
+        recall = plan_recall(snapshot, list(views.values()), organisation)
+    receipts = [chain.submit(recall.call(step, reason)) for step in recall.plan.steps]
     if trace.truncated:
-        click.echo("there are more descendants than were traced: run this again", err=True)
+        click.echo("there are more descendants than were traced; run this command again", err=True)
     emit(
         as_json,
         {
-            "recalled": [str(views[step.batch].key) for step in plan.steps],
-            "not_entitled": [str(views[batch].key) for batch in plan.not_entitled],
+            "recalled": [str(views[step.batch].key) for step in recall.plan.steps],
+            "not_entitled": [str(views[batch].key) for batch in recall.plan.not_entitled],
             "transactions": [receipt.tx for receipt in receipts],
         },
     )
-
-
-def _recall_plan(workspace: Workspace, views: Sequence[BatchView]) -> RecallPlan:
-    """As the signer's organisation may recall them."""
-    chain, index = workspace.chain, workspace.index
-    number = chain.read("Consortium", "operator", chain.sender)["organisation"]
-    everywhere = chain.read("Consortium", "organisation", number)["kind"] == OrganisationKind.AUTHORITY
-    goods = [
-        Recallable(
-            view.batch_id, view.producer, view.recalled, tuple(one.batch for one in index.inputs_of(view.batch_id))
-        )
-        for view in views
-    ]
-    return recall_plan(goods, None if everywhere else number)
 
 
 @batch.command()

@@ -36,7 +36,8 @@ def org() -> None:
 @click.pass_obj
 def list_(workspace: Workspace, as_json: bool) -> None:
     """List organisations: number, GLN, kind, state, until when it belongs, name."""
-    found = workspace.index.organisations()
+    with workspace.index.snapshot() as snapshot:
+        found = snapshot.organisations()
 
     def human() -> None:
         for one in found:

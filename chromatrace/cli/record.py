@@ -243,7 +243,8 @@ def list_(workspace: Workspace, product: str, plant: str, as_json: bool) -> None
 
     desk = open_desk(workspace, plant)
     found = desk.trace(product)
-    departments = {item.id: item for item in workspace.index.departments()}
+    with workspace.index.snapshot() as snapshot:
+        departments = {item.id: item for item in snapshot.departments()}
     facts = [
         {
             "department": departments[entry.department].name,

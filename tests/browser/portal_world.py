@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mining import mined
+from querying import query
 from route_line import Line, station
 
 from app import PortalConfig
@@ -54,7 +55,7 @@ from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 from chromatrace.ingest.spool import Spool
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 GTIN = "09521234543213"
 PASSWORD = "seven grey panes of glass"
@@ -347,7 +348,7 @@ def _inspect(world: World, lot: str, stage: Stage, verdict: Verdict, window: Rea
 def _alter_document(world: World, lot: str) -> None:
     """Somebody improves a result in the stored document after the fact."""
     world.sync()
-    final = next(item for item in world.index.inspections(world.key(lot).batch_id) if item.stage is Stage.FINAL)
+    final = next(item for item in query(world.index).inspections(world.key(lot).batch_id) if item.stage is Stage.FINAL)
     name = final.evidence.hex()
     path = world.documents.folder / name[:2] / name[2:]
     path.chmod(0o600)

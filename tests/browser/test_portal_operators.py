@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from portal_client import BASE, JSON, batch_page, log_in, log_in_by_wallet, token_of
 from portal_world import GTIN, MAKER, OTHER_SHOP, PASSWORD, REGISTRAR, SHOP
+from querying import query
 
 from app import create_app
 from chromatrace.chain import commands
@@ -117,7 +118,7 @@ def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
     assert (page.status_code, form.status_code, by_wallet.status_code) == (401, 401, 401)
     said = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
     assert said.startswith("The consortium does not authorise this operator: ")
-    assert said.endswith(f"{world.index.organisation(3).name} is suspended.")
+    assert said.endswith(f"{query(world.index).organisation(3).name} is suspended.")
     for answer in (page.text, form.text, by_wallet.json["message"]):
         assert " is suspended" in answer
         assert "organisation 3" not in answer
@@ -188,7 +189,7 @@ def test_accepting_by_wallet(client, world):
     token = {"X-CSRFToken": token_of(page)} | JSON
     call = client.post(f"/partners/offers/{batch}/call", data={"kind": "accept"}, headers=token).json
     assert call["to"] == world.manifest.address("CustodyLedger")
-    foreign = world.index.batch_by_key(world.key("L2410A")).registered.tx_hash.hex()
+    foreign = query(world.index).batch_by_key(world.key("L2410A")).registered.tx_hash.hex()
     watched = client.post(
         f"/partners/offers/{batch}/watch", data={"kind": "accept", "tx_hash": f"0x{foreign}"}, headers=token
     )

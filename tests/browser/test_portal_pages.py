@@ -11,6 +11,7 @@ import pytest
 from flask import render_template
 from portal_client import BASE, JSON, batch_page
 from portal_world import GTIN, MAKER, STATIONS
+from querying import query
 
 from app import create_app
 from app.facts.parties import Party
@@ -170,7 +171,7 @@ def test_an_altered_document_is_called_so_and_not_shown(client):
 
 
 def test_a_missing_document_is_called_so(world, portal_app, client):
-    content = world.index.batch_by_key(world.key("L2410E")).content_digest
+    content = query(world.index).batch_by_key(world.key("L2410E")).content_digest
     path = world.documents.folder / content.hex()[:2] / content.hex()[2:]
     kept = path.read_bytes()
     path.unlink()

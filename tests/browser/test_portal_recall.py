@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from mining import mined
 from portal_client import log_in_by_wallet
 from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
+from querying import query
 from sqlalchemy import create_engine, text
 
 import app.accounts
@@ -47,7 +48,7 @@ class Shop:
         `followed`: a follower runs already, and this waits for it.
         """
         chain = chain or self.world.chains[MAKER]
-        if not self.world.index.batch(self.world.key(origin).batch_id):
+        if not query(self.world.index).batch(self.world.key(origin).batch_id):
             _register(self.world, origin, bytes(32))
         for place, lot in enumerate(lots):
             parents = (of or {}).get(lot, (origin,))
@@ -56,7 +57,7 @@ class Shop:
             chain.submit(commands.register_batch(commands.Registration(self.world.key(lot), 30, digest, inputs=inputs)))
         if followed:
             deadline = time.monotonic() + 120
-            while not self.world.index.batch(self.world.key(lots[-1]).batch_id):
+            while not query(self.world.index).batch(self.world.key(lots[-1]).batch_id):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         else:
@@ -180,7 +181,9 @@ def test_a_batch_and_its_descendants_are_recalled_in_order(shop):
     assert "All of it is recalled." in page
     assert page.count(REASON) == 4
     assert "under way" not in client.get("/partners/").text
-    causes = {lot: shop.world.index.batch(shop.world.key(lot).batch_id).recall_cause for lot in ("R2", "R2B", "R2C")}
+    causes = {
+        lot: query(shop.world.index).batch(shop.world.key(lot).batch_id).recall_cause for lot in ("R2", "R2B", "R2C")
+    }
     assert causes == {
         lot: shop.world.key(cause).batch_id for lot, cause in (("R2", "R2"), ("R2B", "R2"), ("R2C", "R2B"))
     }

@@ -96,10 +96,11 @@ def routes(workspace: Workspace, story: Story) -> str:
 def times(workspace: Workspace, story: Story) -> str:
     """Whether a lot was coated, registered and inspected in that order, and its stations signed one after another."""
     for letter, key in story.keys.items():
-        view = workspace.index.batch(key.batch_id)
-        if view is None:
-            raise IntegrityError(f"lot {key.lot} is not in the index", field=letter)
-        inspected = sorted(workspace.index.inspections(key.batch_id), key=lambda item: item.stage)
+        with workspace.index.snapshot() as snapshot:
+            view = snapshot.batch(key.batch_id)
+            if view is None:
+                raise IntegrityError(f"lot {key.lot} is not in the index", field=letter)
+            inspected = sorted(snapshot.inspections(key.batch_id), key=lambda item: item.stage)
         life = [int(story.runs[letter].ended.timestamp()), view.registered.block_time]
         for document, verdict in zip(story.found[letter], inspected, strict=True):
             examined = int(datetime.fromisoformat(document.evidence.inspected_at).timestamp())

@@ -189,7 +189,9 @@ def open_round(
 @click.pass_obj
 def show(workspace: Workspace, as_json: bool) -> None:
     """Show panels, capabilities and the latest rounds with their dissent, out of the index."""
-    panels = [
+    with workspace.index.snapshot() as snapshot:
+        panels = [(panel, snapshot.rounds(panel.panel)) for panel in snapshot.panels()]
+    facts = [
         {
             "panel": panel.panel,
             "states": list(panel.states),
@@ -209,12 +211,12 @@ def show(workspace: Workspace, as_json: bool) -> None:
                         for seat in round_.seats
                     ],
                 }
-                for round_ in workspace.index.rounds(panel.panel)
+                for round_ in rounds
             ],
         }
-        for panel in workspace.index.panels()
+        for panel, rounds in panels
     ]
-    emit(as_json, {"panels": panels})
+    emit(as_json, {"panels": facts})
 
 
 @inspector.command()

@@ -14,6 +14,7 @@ from hashlib import sha256
 
 import pytest
 from inspector_runs import ACCOUNTS, CONTRACT, DECIDED, SEATED, SUBJECT, dev_address, opened, round_of, until
+from querying import query
 
 from chromatrace.chain import commands
 from chromatrace.domain.rights import Role
@@ -33,9 +34,9 @@ def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, st
     with closing(Index(f"sqlite:///{tmp_path / 'index.db'}")) as index:
         index.migrate()
         Follower(index, chain.rpc, chain.manifest).sync()
-        (shown,) = [one for one in index.panels() if one.panel == panel]
+        (shown,) = [one for one in query(index).panels() if one.panel == panel]
         assert [inspector.course for inspector in shown.inspectors] == [(0.1, 0.11), (0.1, 0.11), (0.1, 0.09)]
-        (told,) = index.rounds_about(SUBJECT)
+        (told,) = query(index).rounds_about(SUBJECT)
         assert (told.phase, told.state, told.score) == ("decided", 0, 2.0)
         assert [(seat.inspector, seat.capability) for seat in told.dissent] == [(3, 0.09)]
     for process, number in zip(inspectors, (signal.SIGINT, signal.SIGTERM, signal.SIGINT), strict=True):

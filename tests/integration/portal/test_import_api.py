@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from querying import query
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
@@ -55,7 +56,7 @@ class Importer:
 
         mined(self.consortium.rpc)
         self.follower.sync()
-        return len(self.index.record(record_id("sales.contract-order", key))) / 2
+        return len(query(self.index).record(record_id("sales.contract-order", key))) / 2
 
 
 @pytest.fixture(scope="module")

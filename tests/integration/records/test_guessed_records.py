@@ -6,6 +6,7 @@ import json
 
 from contract_order import CONTRACT, story
 from department_shop import CATALOGUE, DESIGN, RIVAL, SALES, SUPERVISOR, address, dev
+from querying import query
 
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
@@ -33,7 +34,7 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
     theirs = guess(shop, RIVAL, bytes.fromhex(rivals[2:]), order, key, "P-g")
     index = Index("sqlite://")
     Follower(index, shop.node.rpc(), Manifest.load(shop.manifest)).sync()
-    colleagues = next(one.id for one in index.departments(1) if one.name == "Product design")
+    colleagues = next(one.id for one in query(index).departments(1) if one.name == "Product design")
     guess(shop, DESIGN, colleagues, order, key, "P-g")
     drawing = shop.folder / "drawing.step"
     drawn = story("P-g")[0] | {"drawing_id": "D-g", "contract_id": key}

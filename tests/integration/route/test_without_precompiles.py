@@ -1,6 +1,7 @@
 """A chain without EIP-2537: no key and no proof passes, and what is recorded is marked as verified by nobody."""
 
 import pytest
+from querying import query
 from route_line import PLANT, Claim, digest, station
 from route_rig import Rig, consortium_on, proof
 
@@ -156,10 +157,10 @@ def test_from_the_keys_to_the_page_nothing_is_called_proven(run, rig, workspace_
     rig.chain.submit(commands.register_batch(content))
     with Workspace(workspace_settings) as workspace:
         Follower(workspace.index, workspace.rpc, workspace.manifest).sync()
-        batch = workspace.index.batch_by_key(KEY)
-        proof = workspace.index.proof_of(batch.batch_id, batch.route)
+        batch = query(workspace.index).batch_by_key(KEY)
+        proof = query(workspace.index).proof_of(batch.batch_id, batch.route)
         assert (proof.state, proof.proven) == (RouteProofState.RECORDED, None)
-        assert [step.verified for step in workspace.index.route(batch.route).steps] == [False, False]
+        assert [step.verified for step in query(workspace.index).route(batch.route).steps] == [False, False]
         client = create_app(portal_config(workspace), workspace.spool).test_client()
         page = client.get(f"/01/{KEY.gtin}/10/{KEY.lot}").text
         facts = client.get(f"/api/v1/batches/{KEY.gtin}/{KEY.lot}").json["route"]
