@@ -89,7 +89,7 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
     registrar, producer = rpc.call("eth_accounts")[:2]
 
     def send(sender: str, name: str, function: str, *args: object, gas: int = 1_000_000) -> str:
-        data = "0x" + contract(name).encode(function, *args).hex()
+        data = "0x" + contract(name).encode_call(function, *args).hex()
         fields = {"from": sender, "to": manifest.address(name), "data": data, "gas": hex(gas)}
         tx_hash: str = rpc.call("eth_sendTransaction", fields)
         return tx_hash

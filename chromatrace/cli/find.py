@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chromatrace.chain import reads
 from chromatrace.cli.options import organisation_option, plant_option
 from chromatrace.cli.output import emit, err, json_option, moment, say
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -144,7 +146,7 @@ def _own_organisation(workspace: Workspace) -> int | None:
     if not _has_signer(workspace):
         return None
     chain = workspace.chain
-    return int(chain.read("Consortium", "operator", chain.sender)["organisation"])
+    return chain.read(reads.operator(chain.sender)).organisation
 
 
 def _may_read(workspace: Workspace) -> Callable[[bytes], bool]:
@@ -152,7 +154,7 @@ def _may_read(workspace: Workspace) -> Callable[[bytes], bool]:
     if not _has_signer(workspace):
         return lambda department: False
     chain = workspace.chain
-    return lambda department: bool(chain.read("ProcessLedger", "mayReadDepartment", department, chain.sender))
+    return lambda department: chain.read(reads.may_read_department(DepartmentId(department), chain.sender))
 
 
 def _has_signer(workspace: Workspace) -> bool:

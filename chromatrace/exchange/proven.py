@@ -9,6 +9,7 @@ from eth_hash.auto import keccak
 
 from chromatrace.documents.content import digest
 from chromatrace.domain.errors import IntegrityError, InvalidInput
+from chromatrace.domain.identifiers import ChannelId
 from chromatrace.exchange.blocks import BlockHeader, decode_header, decode_receipt, verify_receipt
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.events import Event, decode_log
@@ -109,9 +110,9 @@ class ProvenHistory:
         return f"block {number} of {utc(self.header(number).timestamp)}"
 
 
-def channel_id(organisation: int, name: str) -> bytes:
+def channel_id(organisation: int, name: str) -> ChannelId:
     """Return the channel id, computed as in `IProcessLedger.channelIdOf`."""
-    return keccak(encode(["uint32", "string"], [organisation, name]))
+    return ChannelId(keccak(encode(["uint32", "string"], [organisation, name])))
 
 
 def utc(unix_s: float) -> str:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from route_line import Line, secret
 
+from chromatrace.chain import reads
+from chromatrace.chain.calls import Call
 from chromatrace.cli.inspect import sign
 from chromatrace.cli.prove import bundle_of
 from chromatrace.crypto.route import RouteKind, begin, key_words, proof_of, sign_record, signature_words
@@ -69,7 +71,7 @@ class Works:
         return self._acting[account]
 
     def send(self, account, contract, function, *args):
-        return self.acting(account).chain.send(contract, function, *args)
+        return self.acting(account).chain.submit(Call(contract, function, args))
 
     def bundle(self, name, serial=None):
         Follower(self.outer.index, self.outer.rpc, self.manifest).sync()
@@ -142,7 +144,7 @@ class Works:
         """Sign as each station; the second step refers to the anchored log of readings."""
         line, subject = line or self.line, bytes(self.keys[name].batch_id)
         owner = self.numbers[MAKER]
-        channel = self.outer.reader.read("ProcessLedger", "channelIdOf", owner, CHANNEL)
+        channel = self.outer.reader.read(reads.channel_id(owner, CHANNEL))
         trace = begin(line.design, subject, components)
         for step, station in enumerate(line.names, 1):
             with_log = {"channel": channel, "log_size": self.window.tree_size, "digest": self.window.root}

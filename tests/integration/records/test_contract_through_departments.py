@@ -24,6 +24,7 @@ from department_shop import (
 )
 from querying import query
 
+from chromatrace.chain import reads
 from chromatrace.chain.client import Chain
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.ethereum.manifest import Manifest
@@ -234,8 +235,8 @@ def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done
     assert kept.digest() == query(index).digest()
     chain = Chain(rpc, manifest)
     for view in query(index).departments():
-        held = chain.read("ProcessLedger", "department", view.id)
-        assert (held["organisation"], held["count"], held["head"]) == (view.organisation, view.count, view.head)
+        held = chain.read(reads.department(view.id))
+        assert (held.organisation, held.count, held.head) == (view.organisation, view.count, view.head)
         assert view.count > 0
 
 
