@@ -16,11 +16,11 @@ from bench.figure import Figure
 from bench.gas import deployed_chain
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain, Receipt
-from chromatrace.cli.inspector import CONTRACT, rule_values
 from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
 from chromatrace.domain.rights import Role, Stage
 from chromatrace.ethereum.signer import LocalSigner
 from chromatrace.quality.rules import Rule
+from chromatrace.services.inspections import CONSENSUS, rule_values
 
 _BLOCK_TIME_S = 0.25
 _INSPECTORS = 240
@@ -49,11 +49,11 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
 
 def _panel(chain: Chain) -> list[LocalSigner]:
     rule = Rule.majority(2, maximum=3)
-    chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3), list(rule.states))
+    chain.send(CONSENSUS, "setRule", rule_values(rule, first_wave=3), list(rule.states))
     signers = [LocalSigner(hashlib.sha256(b"inspector %d" % number).digest()) for number in range(_INSPECTORS)]
     _all(chain, [commands.appoint_operator(signer.address, 1, Role.INSPECTOR) for signer in signers])
-    _all(chain, [Call(CONTRACT, "enrol", (signer.address, 1_000, bytes(32)), gas=400_000) for signer in signers])
-    by_number = {chain.read(CONTRACT, "numberOf", 1, signer.address): signer for signer in signers}
+    _all(chain, [Call(CONSENSUS, "enrol", (signer.address, 1_000, bytes(32)), gas=400_000) for signer in signers])
+    by_number = {chain.read(CONSENSUS, "numberOf", 1, signer.address): signer for signer in signers}
     return [by_number[number] for number in range(1, _INSPECTORS + 1)]
 
 
@@ -62,8 +62,8 @@ def _wave(chain: Chain, signers: Sequence[LocalSigner], wave: int) -> int:
     requests = [(number, _subject(wave, number), 1, Stage.FIRST, number + 1, 1) for number in range(_DESKS)]
     desks = [desk_id(1, number) for number in range(_DESKS)]
     gas = _step(chain, "open", requests) + _step(chain, "draw", desks)
-    rounds = dict(zip(desks, chain.read_many([Call(CONTRACT, "round", (desk,)) for desk in desks]), strict=True))
-    address, chain_id = chain.manifest.address(CONTRACT), chain.manifest.chain_id
+    rounds = dict(zip(desks, chain.read_many([Call(CONSENSUS, "round", (desk,)) for desk in desks]), strict=True))
+    address, chain_id = chain.manifest.address(CONSENSUS), chain.manifest.chain_id
     commitments, answers = [], []
     for desk, (identity, _, seats) in rounds.items():
         committed, revealed = [], []
@@ -80,7 +80,7 @@ def _wave(chain: Chain, signers: Sequence[LocalSigner], wave: int) -> int:
 
 def _step(chain: Chain, function: str, items: Sequence[Any]) -> int:
     chunks = [list(items[start : start + _PER_CALL]) for start in range(0, len(items), _PER_CALL)]
-    return _all(chain, [Call(CONTRACT, function, (chunk,), gas=_GAS) for chunk in chunks])
+    return _all(chain, [Call(CONSENSUS, function, (chunk,), gas=_GAS) for chunk in chunks])
 
 
 def _all(chain: Chain, calls: Sequence[Call]) -> int:

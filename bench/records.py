@@ -20,7 +20,6 @@ from typing import Any
 from bench.figure import Figure
 from bench.gas import deployed_chain
 from chromatrace.chain.client import Chain
-from chromatrace.cli.record_desk import ChainWriter
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.ethereum.abi import contract
 from chromatrace.index import Follower, Index
@@ -33,6 +32,7 @@ from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.desk import Desk
 from chromatrace.records.reader_key import ReaderKey
 from chromatrace.records.vault import Vault
+from chromatrace.services.records import ChainWriter
 
 _BULK = 500
 _SINGLE = 60

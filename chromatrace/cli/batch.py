@@ -273,8 +273,8 @@ def prove(
     Where its designed route is proven, the bundle carries the stations' keys and their signature; with --trace also
     the records that they signed.
     """
-    from chromatrace.cli.prove import bundle_of
     from chromatrace.cli.route_files import load_trace
+    from chromatrace.services.bundle import bundle_of
 
     key = BatchKey.parse(gtin, lot)
     signed = load_trace(trace) if trace is not None else None

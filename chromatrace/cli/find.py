@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chromatrace.cli.options import organisation_option, plant_option
+from chromatrace.cli.options import organisation_option
 from chromatrace.cli.output import emit, err, json_option, moment, say
 from chromatrace.domain.errors import NotFound
 from chromatrace.services.workspace import Workspace
@@ -22,19 +22,18 @@ _SEARCHED = 1000
 
 @click.command()
 @click.argument("key")
-@plant_option
 @json_option
 @click.pass_obj
-def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
+def find(workspace: Workspace, key: str, as_json: bool) -> None:
     """Find a product by any KEY: contract, work order, drawing, component, serial, lot, product ID, scanned code.
 
     Shows batches, and what every department that the signer may read has recorded (give --keystore to be one).
     """
-    from chromatrace.cli.record_desk import plant_of
     from chromatrace.exchange.lookup import batches_with, key_in
+    from chromatrace.services.records import plant_of
 
     index = workspace.index
-    kinds = plant_of(plant).record_kinds
+    kinds = plant_of(workspace.settings.plant).record_kinds
     departments = {one.id: one for one in index.departments()}
     found = index.find(key_in(key), kinds, _readable(workspace, departments))
     newest = index.batches(limit=_SEARCHED)
@@ -81,20 +80,19 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
 @click.command()
 @click.argument("contract")
 @organisation_option
-@plant_option
 @json_option
 @click.pass_obj
-def order(workspace: Workspace, contract: str, organisation: int | None, plant: str, as_json: bool) -> None:
+def order(workspace: Workspace, contract: str, organisation: int | None, as_json: bool) -> None:
     """Say how far the sales contract CONTRACT is: each product's step and station, and when it may be complete.
 
     The estimate adds, to a product's last record, what each step still to come took with the last 50 products that
     went through it (median, by block times). Where none did, there is no estimate.
     """
-    from chromatrace.cli.record_desk import plant_of
+    from chromatrace.services.records import plant_of
 
     index = workspace.index
     departments = [one.id for one in index.departments(organisation)]
-    kinds = plant_of(plant).record_kinds
+    kinds = plant_of(workspace.settings.plant).record_kinds
     readable = _readable(workspace, departments)
     found = index.order_status(contract, kinds, readable, int(time.time()), _own(workspace))
     if found is None:

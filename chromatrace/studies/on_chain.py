@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain
-from chromatrace.cli.up import local_chain
-from chromatrace.config import Settings
 from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.hashing import keccak
@@ -31,7 +29,9 @@ from chromatrace.quality.consensus import Answer, Tally, decide
 from chromatrace.quality.learning import LEAST_ANSWERS, Standing, enrolled, learned
 from chromatrace.quality.rules import Rule, Weighing, as_ratio
 from chromatrace.quality.rules import capability as in_units
+from chromatrace.services.local_chain import local_chain
 from chromatrace.services.workspace import Workspace
+from chromatrace.settings import Settings
 from chromatrace.studies.rounds import Asked, Score, ask
 from chromatrace.studies.rounds import decide as decide_all
 from chromatrace.studies.runner import Progress, Runner

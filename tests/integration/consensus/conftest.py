@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from inspector_runs import ACCOUNTS, COMMIT_S, CONTRACT, dev_address
 
 from chromatrace.chain import commands
-from chromatrace.cli.inspector import rule_values
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
 from chromatrace.quality.rules import Rule
+from chromatrace.services.inspections import rule_values
 
 
 @pytest.fixture

@@ -13,19 +13,19 @@ import pytest
 from click.testing import CliRunner
 
 from chromatrace.cli import demo
-from chromatrace.cli.demo import checks, tamper
-from chromatrace.cli.demo.cast import MAKER, Actor, Cast
-from chromatrace.cli.demo.inspections import INSTRUMENTS
-from chromatrace.cli.demo.line import CHANNEL, anchored_run
-from chromatrace.cli.demo.panel import Panel
-from chromatrace.cli.demo.route import design_route
-from chromatrace.cli.demo.story import Story
-from chromatrace.cli.up import local_chain
-from chromatrace.config import Settings
 from chromatrace.crypto.route import Explanation
+from chromatrace.demo import checks, tamper
+from chromatrace.demo.cast import MAKER, Actor, Cast
+from chromatrace.demo.inspections import INSTRUMENTS
+from chromatrace.demo.line import CHANNEL, anchored_run
+from chromatrace.demo.panel import Panel
+from chromatrace.demo.route import design_route
+from chromatrace.demo.story import Story
 from chromatrace.domain.rights import BatchState, Stage
 from chromatrace.ingest.spool import Spool
+from chromatrace.services.local_chain import local_chain
 from chromatrace.services.workspace import Workspace
+from chromatrace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCEPT_EVERYTHING = "0x600160005260206000f3"

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 
 from route_line import Line, secret
 
-from chromatrace.cli.inspect import sign
-from chromatrace.cli.prove import bundle_of
 from chromatrace.crypto.route import RouteKind, begin, key_words, proof_of, sign_record, signature_words
 from chromatrace.crypto.step import Verifier
 from chromatrace.documents.content import (
@@ -28,6 +26,8 @@ from chromatrace.domain.serials import SerialRange
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower
+from chromatrace.services.bundle import bundle_of
+from chromatrace.services.inspections import sign
 from chromatrace.services.workspace import Workspace
 
 FOR_EVER = 2**64 - 1

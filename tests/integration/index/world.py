@@ -12,7 +12,6 @@ from copy import copy
 
 from route_line import PLANT, Line, station
 
-from chromatrace.cli.inspector import rule_values
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.crypto.route import Component, Profile, RouteKind, components_of, key_words, proof_of, signature_words
 from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
@@ -23,6 +22,7 @@ from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesC
 from chromatrace.ethereum.abi import contract
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
+from chromatrace.services.inspections import rule_values
 
 FOR_EVER = 2**64 - 1
 GTINS = [Gtin(body + check_digit(body)) for body in (f"0952123400{number:03d}" for number in range(3))]

@@ -49,7 +49,7 @@ def shop(consortium, tmp_path_factory):
             consortium.maker.send("ProcessLedger", "setMember", number, account.address, BOTH)
             KeyRing(data / "keys" / "readers").make(department)
     store.close()
-    with Served(consortium, data, "--plant", "engineer-to-order") as portal:
+    with Served(consortium, data, options=("--plant", "engineer-to-order")) as portal:
         portal.data, portal.addresses = data, addresses
         portal.ended = lambda: _ended(consortium, data)
         yield portal

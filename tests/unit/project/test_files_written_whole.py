@@ -8,9 +8,10 @@ OTHERWISE = {
     "chromatrace/storage/files.py": "the one place",
     "chromatrace/chain/dev_node.py": "a log of a process, gone with it",
     "chromatrace/cli/output.py": "standard output, given away where nobody takes it",
-    "chromatrace/cli/demo/__init__.py": "who locks the demonstration's folder",
-    "chromatrace/cli/demo/goods.py": "the demonstration's folder, emptied at each start",
-    "chromatrace/cli/demo/panel.py": "the demonstration's folder, emptied at each start",
+    "chromatrace/demo/run.py": "who locks the demonstration's folder",
+    "chromatrace/demo/goods.py": "the demonstration's folder, emptied at each start",
+    "chromatrace/demo/panel.py": "the demonstration's folder, emptied at each start",
+    "chromatrace/services/processes.py": "a log of a process",
     "app/services/records.py": "a lock, which stays empty",
     "app/records/views.py": "an upload, in a temporary folder",
 }

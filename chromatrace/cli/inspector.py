@@ -12,9 +12,9 @@ from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32
 from chromatrace.cli.output import emit, json_option, tell
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.quality.rules import UNIT, Rule, capability
+from chromatrace.services.inspections import CONSENSUS as CONTRACT
+from chromatrace.services.inspections import rule_values
 from chromatrace.services.workspace import Workspace
-
-CONTRACT = "QualityConsensus"
 
 
 @click.group()
@@ -99,34 +99,6 @@ def set_rule(
     )
     receipt = workspace.chain.send(CONTRACT, "setRule", values, list(rule.states))
     emit(as_json, {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx})
-
-
-def rule_values(
-    rule: Rule,
-    *,
-    first_wave: int,
-    stall_penalty: int = 500,
-    commit_seconds: int = 3600,
-    reveal_seconds: int = 600,
-    feeds_first: bool = False,
-    feeds_final: bool = False,
-) -> tuple[int | bool, ...]:
-    """`IQualityConsensus.Rule` in its order; state 0 is the passing one."""
-    return (
-        len(rule.states),
-        rule.minimum,
-        rule.maximum,
-        first_wave,
-        int(rule.weighing),
-        rule.threshold,
-        rule.minimum_capability,
-        stall_penalty,
-        commit_seconds,
-        reveal_seconds,
-        0,
-        feeds_first,
-        feeds_final,
-    )
 
 
 @inspector.command()
@@ -259,13 +231,13 @@ def run(
     With --console operators of the inspector's organisation with the role inspector answer at the portal, each once
     in a round; what they read is kept in the data folder's documents, as the evidence.
     """
-    from chromatrace.cli.record_desk import plant_of
     from chromatrace.domain.errors import Unavailable
     from chromatrace.inspector import adapters
     from chromatrace.inspector.answers import AnswerStore
     from chromatrace.inspector.process import InspectorProcess
     from chromatrace.quality.inspection_tasks import NAME as DESK_FILE
     from chromatrace.quality.inspection_tasks import ReadingDesk
+    from chromatrace.services.records import plant_of
 
     sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
     if len(sources) != 1:
@@ -301,6 +273,3 @@ def run(
 
 def _tell(text: str) -> None:
     tell(text)
-
-
-__all__ = ["inspector", "rule_values"]

@@ -7,9 +7,6 @@ capability falls on the chain with every lot.
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 import time
 import warnings
 from contextlib import ExitStack
@@ -17,15 +14,16 @@ from pathlib import Path
 
 import orjson
 
-from chromatrace.cli.demo.cast import LABORATORY, MAKER, Actor, Cast
-from chromatrace.cli.inspector import CONTRACT, rule_values
 from chromatrace.crypto.sealed_answer import desk_id
+from chromatrace.demo.cast import LABORATORY, MAKER, Actor, Cast
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.evidence import Instrument
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import FOR_EVER, Role, Stage
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
+from chromatrace.services import processes
+from chromatrace.services.inspections import CONSENSUS, rule_values
 from chromatrace.services.workspace import Workspace
 
 _ACCOUNTS = range(10, 15)
@@ -48,7 +46,7 @@ class Panel:
         plant, registrar = cast.acting(Actor.PLANT).chain, cast.acting(Actor.REGISTRAR).chain
         rule = Rule.majority(3, maximum=5)
         values = rule_values(rule, first_wave=5, commit_seconds=600, feeds_first=True)
-        self.transactions.append(plant.send(CONTRACT, "setRule", values, list(rule.states)).tx)
+        self.transactions.append(plant.send(CONSENSUS, "setRule", values, list(rule.states)).tx)
         digest = hashlib.sha256(orjson.dumps(instrument.as_json(), option=orjson.OPT_SORT_KEYS)).digest()
         laboratory = cast.numbers[LABORATORY.gln]
         for account in _ACCOUNTS:
@@ -57,24 +55,20 @@ class Panel:
                 address = dev_signer(account, workspace.chain_id).address
             workspace.rpc.call("anvil_setBalance", address, hex(10**18))
             sent = registrar.send("Consortium", "appointOperator", address, laboratory, int(Role.INSPECTOR), FOR_EVER)
-            self.transactions += [sent.tx, plant.send(CONTRACT, "enrol", address, 1_000, digest).tx]
+            self.transactions += [sent.tx, plant.send(CONSENSUS, "enrol", address, 1_000, digest).tx]
         for account, accuracy in zip(_ACCOUNTS, _ACCURACIES, strict=True):
             self._start(account, accuracy)
 
     def _start(self, account: int, accuracy: float) -> None:
-        settings = self._workspace.settings
         folder = self._workspace.data / "inspectors" / str(account)
         folder.mkdir(parents=True, mode=0o700)
-        command = [
-            *(sys.executable, "-m", "chromatrace.cli", "--data", str(folder), "--rpc-url", settings.rpc_url),
-            *("--manifest", str(settings.manifest_path(self._workspace.chain_id)), "--dev-account", str(account)),
+        words = [
+            *("--dev-account", str(account)),
             *("inspector", "run", "--panel", str(self.number), "--every", "0.1"),
             *("--agent", str(accuracy), "--truth", str(self._truth)),
         ]
-        log = self._stack.enter_context((folder / "log.txt").open("wb"))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=kept)  # noqa: S603 - our own command
-        self._stack.callback(_end, process)
+        command = processes.command_line(self._workspace, words, data=folder)
+        self._stack.enter_context(processes.running(command, folder / "log.txt"))
 
     def inspect(self, evidence: InspectionEvidence, defects: int, place: int) -> bool:
         """A round about a lot's first inspection; whether it passed. The verdict is on the chain when this returns."""
@@ -91,10 +85,10 @@ class Panel:
         chain = self._cast.acting(Actor.PLANT).chain
         first = 1 + place % (POOR - 1)
         request = (place, bytes(batch), 0, Stage.FIRST, first, len(evidence.sample))
-        self.transactions.append(chain.send(CONTRACT, "open", [request]).tx)
+        self.transactions.append(chain.send(CONSENSUS, "open", [request]).tx)
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            _, state, _ = chain.read(CONTRACT, "round", desk_id(self.number, place))
+            _, state, _ = chain.read(CONSENSUS, "round", desk_id(self.number, place))
             if state["phase"] == _DECIDED:
                 return bool(state["state"] == 0)
             time.sleep(0.05)
@@ -107,19 +101,10 @@ class Panel:
     def check(self) -> str:
         """That the poor inspector's capability fell while the others' rose."""
         chain = self._workspace.reader
-        found = [chain.read(CONTRACT, "inspector", self.number, number)["capability"] for number in range(1, POOR + 1)]
+        found = [chain.read(CONSENSUS, "inspector", self.number, number)["capability"] for number in range(1, POOR + 1)]
         if not found[-1] < 1_000 < min(found[:-1]):
             raise IntegrityError(f"capabilities are {found}", field="inspectors")
         shown = self._workspace.index.panels()[0].inspectors[POOR - 1].course
         if round(shown[-1] * 10_000) != found[-1]:
             raise IntegrityError(f"the index has {shown[-1]}, the chain {found[-1]}", field="inspectors")
         return f"{len(self._facts)} rounds decided; the poor inspector fell from 0.10 to {found[-1] / 10_000:.2f}"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
