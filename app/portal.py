@@ -17,7 +17,7 @@ from app.errors import LoginNeeded, LoginRefused, RightMissing, RightsEnded
 from app.facts.batch import BatchReader
 from app.logins import Logins, Visitor
 from app.rights import Operator, ReadableLines
-from app.services import CaptureRecorder, ChainPort, ContractRefusal
+from app.services import CaptureRecorder, ChainPort, ContractError
 from app.store.database import Store
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
@@ -87,7 +87,7 @@ def authorise(here: Portal, address: str) -> int:
 def _with_name(index: Index, ended: RightsEnded) -> RightsEnded:
     """The same refusal with the organisation's name where it had its number."""
     refusal = ended.__cause__
-    number = refusal.args_by_name.get("organisation") if isinstance(refusal, ContractRefusal) else None
+    number = refusal.args_by_name.get("organisation") if isinstance(refusal, ContractError) else None
     known = index.organisation(number) if isinstance(number, int) else None
     if known is None:
         return ended

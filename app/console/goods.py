@@ -16,7 +16,7 @@ from app.franchisee.overview import row_of
 from app.links import page_path
 from app.portal import now_s, operator, portal
 from app.records.desk import department_of, keys, open_desk
-from chromatrace.documents.content import BatchContent, Material
+from chromatrace.documents.content import BatchContent, SuppliedMaterial
 from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.ledger_entries import kind_hash, subject_id
@@ -210,7 +210,7 @@ def goods_rows(view: TraceView) -> list[GoodsRow]:
     return rows
 
 
-def _materials(views: Sequence[TraceView]) -> dict[BatchId, tuple[Material, ...]]:
+def _materials(views: Sequence[TraceView]) -> dict[BatchId, tuple[SuppliedMaterial, ...]]:
     contents = {step.batch.batch_id: _content(step) for view in views for step in view.steps}
     return {batch: content.materials for batch, content in contents.items() if content and content.materials}
 

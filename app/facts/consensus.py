@@ -90,7 +90,7 @@ class Decision:
 def decision_of(rounds: Iterable[RoundView], tx_hash: bytes, states: Mapping[int, tuple[str, ...]]) -> Decision | None:
     """The round that gave the verdict recorded in a transaction; `states` are the names of states, by panel."""
     for view in rounds:
-        if view.feeds and view.phase == "decided" and view.changed.tx_hash == tx_hash:
+        if view.decides_verdict and view.phase == "decided" and view.changed.tx_hash == tx_hash:
             names = states.get(view.panel, ())
             revealed = [seat for seat in view.seats if seat.state is not None and seat.state < len(names)]
             return Decision(view, tuple(_answer(names, view, seat) for seat in revealed))
@@ -137,5 +137,5 @@ def _round(panel: PanelView, view: RoundView) -> RoundFacts:
 
 
 def _answer(states: tuple[str, ...], view: RoundView, seat: SeatView) -> Answer:
-    words = seat.mark if seat.state is None else states[seat.state]
+    words = seat.status if seat.state is None else states[seat.state]
     return Answer(seat.inspector, words, seat in view.dissent)

@@ -10,15 +10,15 @@ from app.facts.documents import CheckedDocument
 from app.facts.notation import formula_words, unit_words
 from app.facts.parties import Party
 from app.facts.window import WindowFacts
-from chromatrace.documents.content import Comparison, InspectionEvidence, Measurement
+from chromatrace.documents.content import InspectionEvidence, LimitComparison, Measurement
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.index.views import InspectionView
 
 _LIMIT_WORDS = {
-    Comparison.AT_LEAST: "at least",
-    Comparison.AT_MOST: "at most",
-    Comparison.ABOVE: "more than",
-    Comparison.BELOW: "less than",
+    LimitComparison.AT_LEAST: "at least",
+    LimitComparison.AT_MOST: "at most",
+    LimitComparison.ABOVE: "more than",
+    LimitComparison.BELOW: "less than",
 }
 
 STAGE_TITLES = {Stage.FIRST: "First inspection", Stage.FINAL: "Final inspection"}
@@ -88,7 +88,7 @@ def measurement_facts(measurements: Iterable[Measurement]) -> tuple[MeasurementF
 
 def _is_range(lower: Measurement, upper: Measurement) -> bool:
     same = all(getattr(lower, name) == getattr(upper, name) for name in ("quantity", "value", "unit", "criterion"))
-    return same and (lower.comparison, upper.comparison) == (Comparison.AT_LEAST, Comparison.AT_MOST)
+    return same and (lower.comparison, upper.comparison) == (LimitComparison.AT_LEAST, LimitComparison.AT_MOST)
 
 
 def _as_dict(item: Measurement) -> dict[str, object]:

@@ -15,7 +15,7 @@ Name = Callable[[int], Party]
 
 _SAID_BY = {
     "VerdictApplied": "InspectionRecorded",
-    "CustodyMoved": "CustodyAccepted",
+    "CustodyTransferred": "CustodyAccepted",
     "AssemblyProven": "RouteProven",
 }
 """Events that another event of the same transaction says better."""
@@ -185,7 +185,7 @@ _WRITERS: dict[str, Callable[[dict[str, Any], Name], tuple[str, str] | tuple[str
     "BatchRecalled": _with_reason("Recalled", "Reason: {reason}", Tone.ALARM),
     "CustodyOffered": _between("Offered", "{giver} offered the batch to {taker}."),
     "CustodyAccepted": _between("Handed over", "{taker} took the batch over from {giver}."),
-    "CustodyMoved": _between("Handed over", "The batch went from {giver} to {taker}."),
-    "CustodyRefused": _between("Offer refused", "{taker} refused the batch: {reason}", Tone.CAUTION),
+    "CustodyTransferred": _between("Handed over", "The batch went from {giver} to {taker}."),
+    "CustodyRejected": _between("Offer refused", "{taker} refused the batch: {reason}", Tone.CAUTION),
     "CustodyOfferWithdrawn": _between("Offer withdrawn", "{giver} took its offer to {taker} back."),
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-from chromatrace.crypto.sealed_answer import desk_id
+from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.demo.cast import LABORATORY, MAKER, Actor, Cast
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.evidence import Instrument
@@ -45,7 +45,7 @@ class Panel:
         self.transactions: list[str] = []
         plant, registrar = cast.acting(Actor.PLANT).chain, cast.acting(Actor.REGISTRAR).chain
         rule = Rule.majority(3, maximum=5)
-        values = rule_values(rule, first_wave=5, commit_seconds=600, feeds_first=True)
+        values = rule_values(rule, first_wave=5, commit_seconds=600, decides_first=True)
         self.transactions.append(plant.send(CONSENSUS, "setRule", values, list(rule.states)).tx)
         digest = hashlib.sha256(orjson.dumps(instrument.as_json(), option=orjson.OPT_SORT_KEYS)).digest()
         laboratory = cast.numbers[LABORATORY.gln]
@@ -88,7 +88,7 @@ class Panel:
         self.transactions.append(chain.send(CONSENSUS, "open", [request]).tx)
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            _, state, _ = chain.read(CONSENSUS, "round", desk_id(self.number, place))
+            _, state, _ = chain.read(CONSENSUS, "round", lane_id(self.number, place))
             if state["phase"] == _DECIDED:
                 return bool(state["state"] == 0)
             time.sleep(0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +24,12 @@ from chromatrace.services import processes
 from chromatrace.services.local_chain import local_chain
 from chromatrace.services.ports import held_port, url_at
 from chromatrace.services.workspace import Workspace
+from chromatrace.storage.lock import AlreadyLocked, ProcessLock
 
 PASSWORD = "a demonstration only"  # noqa: S105 - printed on the screen, rejected in production
 ACCOUNT = "store-12@example-windows"
 CONSOLE_ACCOUNT = "quality@example-electrochromics"
 PLOT_TAGS = ("201.working_pressure", "201.target_power", "201.film_thickness")
-MARKER = "The folder `demo` beside this file belongs to `chromatrace demo`, which empties it at each start.\n"
 
 
 @dataclass(slots=True)
@@ -85,14 +84,14 @@ def _empty_folder(folder: Path, stack: ExitStack) -> Path:
         raise Conflict(
             f"{folder} exists and does not belong to the demonstration", field="data", hint="choose another --data"
         )
-    lock = stack.enter_context(marker.open("a", encoding="utf-8"))
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        stack.enter_context(ProcessLock(marker, 0))
+    except AlreadyLocked as error:
         raise Conflict(
-            f"another demonstration is running in {folder}", field="data", hint="stop it, or choose another --data"
+            f"process {error.holder} is running a demonstration in {folder}",
+            field="data",
+            hint="stop it, or choose another folder with --data",
         ) from error
-    marker.write_text(MARKER, encoding="utf-8")
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, mode=0o700)

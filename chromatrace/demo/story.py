@@ -21,7 +21,7 @@ from chromatrace.demo.line import CHANNEL, Progress, Run, run_line
 from chromatrace.demo.panel import Panel
 from chromatrace.demo.route import SignedRoute
 from chromatrace.demo.tamper import VICTIM, Guard, attempt, tampered
-from chromatrace.documents.content import BatchContent, Material, Product, digest
+from chromatrace.documents.content import BatchContent, ProductDescription, SuppliedMaterial, digest
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
@@ -77,10 +77,10 @@ class Story:
             content = BatchContent(
                 gtin=gtin,
                 lot=Lot(lot),
-                product=Product(name, "Goods in at station 101"),
+                product=ProductDescription(name, "Goods in at station 101"),
                 quantity=count,
                 made_at=now.isoformat(),
-                materials=(Material(name, supplier, lot),),
+                materials=(SuppliedMaterial(name, supplier, lot),),
             )
             self._register(content, [])
             parts.append(Input(content.key.batch_id, used))
@@ -92,7 +92,7 @@ class Story:
         content = BatchContent(
             gtin=PANE,
             lot=Lot(lot),
-            product=Product(
+            product=ProductDescription(
                 "Electrochromic pane 300 × 300 mm",
                 "Glass that darkens at a low voltage: WO3 and NiO films, a solid electrolyte between.",
             ),

@@ -21,29 +21,29 @@ from chromatrace.domain.rights import (
     Verdict,
 )
 from chromatrace.ethereum.contract_error_messages import ENTRIES
-from chromatrace.ethereum.errors import ContractRefusal, RefusedConflict
+from chromatrace.ethereum.errors import ContractConflict, ContractError
 
 _ENUMS: dict[str, type[IntEnum]] = {
-    "enum IBatchRegistry.State": BatchState,
-    "enum IBatchRegistry.Channel": SalesChannel,
+    "enum IBatchRegistry.BatchState": BatchState,
+    "enum IBatchRegistry.SalesChannel": SalesChannel,
     "enum Stage": Stage,
     "enum Verdict": Verdict,
-    "enum IRouteVerifier.Kind": RouteKind,
+    "enum IRouteVerifier.RouteKind": RouteKind,
 }
-_TIMES = {"validUntil", "deadline", "inspectedAt", "schedule", "from"}
-_ROLE_MASKS = {"roles", "needed", "permitted"}
-_DEPARTMENT_MASKS = {"held", "needed", "rights"}
+_TIMES = {"validUntil", "deadline", "inspectedAt", "schedule", "revokedFrom"}
+_ROLE_MASKS = {"roles", "required", "permitted"}
+_DEPARTMENT_MASKS = {"held", "required", "rights"}
 _CONTRACT_ROLES = {
     keccak(name.encode()): name for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER", "CONSENSUS")
 } | {bytes(32): "DEFAULT_ADMIN"}
 
 
-def refusal(name: str, args: Mapping[str, Any], internal_types: Mapping[str, str]) -> ContractRefusal:
+def refusal(name: str, args: Mapping[str, Any], internal_types: Mapping[str, str]) -> ContractError:
     """The exception for one decoded custom error."""
     entry = ENTRIES.get(name)
     if entry is None:
         listed = ", ".join(f"{key}={rendered(key, value, internal_types.get(key, ''))}" for key, value in args.items())
-        return RefusedConflict(name, args, f"the contract refused: {name}({listed})")
+        return ContractConflict(name, args, f"the contract refused: {name}({listed})")
     words = {key: rendered(key, value, internal_types.get(key, "")) for key, value in args.items()}
     return entry.category(name, args, entry.message.format_map(words), field=entry.field, hint=entry.hint)
 
@@ -57,7 +57,7 @@ def rendered(name: str, value: Any, internal_type: str) -> str:
         return _time(value)
     if internal_type == "uint8" and name in _DEPARTMENT_MASKS and isinstance(value, int):
         return _mask(DepartmentRight, value)
-    if name in _ROLE_MASKS and isinstance(value, int):
+    if internal_type == "uint16" and name in _ROLE_MASKS and isinstance(value, int):
         return _mask(Role, value)
     if name == "scopes" and isinstance(value, int):
         return _mask(Scope, value)

@@ -10,8 +10,8 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 
-from chromatrace.exchange.blocks import Log
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.exchange.blocks import ReceiptLog
+from chromatrace.merkle.errors import ProofError
 
 DECLARATIONS = {
     "Consortium": [
@@ -32,7 +32,7 @@ DECLARATIONS = {
         "BatchHeld(bytes32 indexed batch, address indexed by, string reason)",
         "BatchHoldReleased(bytes32 indexed batch, address indexed by, string reason)",
         "BatchRecalled(bytes32 indexed batch, bytes32 indexed cause, address indexed by, string reason)",
-        "CustodyMoved(bytes32 indexed batch, uint32 indexed from, uint32 indexed to)",
+        "CustodyTransferred(bytes32 indexed batch, uint32 indexed from, uint32 indexed to)",
     ],
     "InspectionLedger": [
         "InspectionRecorded(bytes32 indexed batch, uint8 indexed stage, address indexed inspector, "
@@ -42,7 +42,7 @@ DECLARATIONS = {
     "CustodyLedger": [
         "CustodyOffered(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by, uint64 validUntil)",
         "CustodyAccepted(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by)",
-        "CustodyRefused(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by, string reason)",
+        "CustodyRejected(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by, string reason)",
         "CustodyOfferWithdrawn(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by)",
     ],
     "ProcessLedger": [
@@ -54,7 +54,7 @@ DECLARATIONS = {
         "bytes32[4] proofOfPossession, address indexed by)",
         "StationKeyVerified(bytes32 indexed key, uint32 indexed organisation, bytes32[4] proofOfPossession, "
         "address indexed by)",
-        "StationKeyRevoked(bytes32 indexed key, uint64 from, address indexed by)",
+        "StationKeyRevoked(bytes32 indexed key, uint64 revokedFrom, address indexed by)",
         "RouteDesigned(bytes32 indexed route, uint32 indexed organisation, string name, uint16 version, uint8 kind, "
         "bool requiresProof, bytes32[] keys, string[] processes, address indexed by)",
         "RouteProven(bytes32 indexed route, bytes32 indexed subject, bytes32 head, address indexed by)",
@@ -111,8 +111,8 @@ _BY_TOPIC = {
 }
 
 
-def decode_log(contract: str, log: Log, place: tuple[int, int, int]) -> Event | None:
-    """The event that a log of `contract` is, or None where bundles do not cite its kind; raises `ProofRefused`."""
+def decode_log(contract: str, log: ReceiptLog, place: tuple[int, int, int]) -> Event | None:
+    """The event that a log of `contract` is, or None where bundles do not cite its kind; raises `ProofError`."""
     declared = _BY_TOPIC.get((contract, log.topics[0])) if log.topics else None
     if declared is None:
         return None
@@ -122,7 +122,7 @@ def decode_log(contract: str, log: Log, place: tuple[int, int, int]) -> Event | 
         topics = [_decode([kind], topic)[0] for kind, topic in zip(indexed, log.topics[1:], strict=True)]
         data = _decode(plain, log.data)
     except (DecodingError, ValueError, OverflowError) as error:
-        raise ProofRefused(f"a log of {contract} is no {declared.name}", field="receipt") from error
+        raise ProofError(f"a log of {contract} is no {declared.name}", field="receipt") from error
     args = {name: (topics if is_indexed else data).pop(0) for _, name, is_indexed in declared.parameters}
     return Event(contract, declared.name, args, place)
 

@@ -21,7 +21,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import RecordId, SubjectId, record_id, subject_id
 from chromatrace.domain.record_kinds import MAX_ITEMS, MAX_KEY, Field, FieldType, RecordKind
 from chromatrace.records.catalogue import Catalogue
-from chromatrace.records.errors import InvalidRecord
+from chromatrace.records.errors import InvalidRecordError
 from chromatrace.storage import strict_json
 
 MAX_DOCUMENT = 256 * 1024
@@ -41,31 +41,31 @@ class RecordDocument:
 
     @classmethod
     def new(cls, kind: RecordKind, value: object, salt: str | None = None) -> Self:
-        """Checks the members of `value` (its `schema` may be left out) and salts it. Raises `InvalidRecord`."""
+        """Checks the members of `value` (its `schema` may be left out) and salts it. Raises `InvalidRecordError`."""
         if not isinstance(value, Mapping):
-            raise InvalidRecord("an object is needed", field="")
+            raise InvalidRecordError("an object is needed", field="")
         members = dict(value)
         named = members.pop("schema", kind.schema)
         if named != kind.schema:
-            raise InvalidRecord(f"{kind.schema!r} is needed, got {named!r}", field="/schema")
+            raise InvalidRecordError(f"{kind.schema!r} is needed, got {named!r}", field="/schema")
         salt = members.pop("salt", salt) or "0x" + secrets.token_hex(16)
         if not isinstance(salt, str) or not _SALT.fullmatch(salt):
-            raise InvalidRecord("0x and 32 lower-case hexadecimal digits are needed", field="/salt")
+            raise InvalidRecordError("0x and 32 lower-case hexadecimal digits are needed", field="/salt")
         checked = cls(kind, salt, _checked(kind, members))
         size = len(checked.to_bytes())
         if size > MAX_DOCUMENT:
-            raise InvalidRecord(
+            raise InvalidRecordError(
                 f"a record has at most {MAX_DOCUMENT:,} bytes, got {size:,}", field="", hint="attach it as a file"
             )
         return checked
 
     @classmethod
     def from_bytes(cls, data: bytes, catalogue: Catalogue) -> Self:
-        """Reads canonical JSON of any kind of the catalogue. Raises `InvalidRecord`, `UnknownSchema`."""
+        """Reads canonical JSON of any kind of the catalogue. Raises `InvalidRecordError`, `UnknownSchemaError`."""
         value = parse(data)
         document = cls.new(catalogue.by_schema(value.get("schema")), value)
         if "salt" not in value:
-            raise InvalidRecord("this member is missing", field="/salt")
+            raise InvalidRecordError("this member is missing", field="/salt")
         with _as_record():
             strict_json.require_canonical(document.to_bytes(), data)
         return document
@@ -108,13 +108,13 @@ class RecordDocument:
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`, read strictly, not yet checked by its kind. Raises `InvalidRecord`."""
+    """The JSON object in `data`, read strictly, not yet checked by its kind. Raises `InvalidRecordError`."""
     if len(data) > MAX_DOCUMENT:
-        raise InvalidRecord(
+        raise InvalidRecordError(
             f"a record has at most {MAX_DOCUMENT:,} bytes, got {len(data):,}", field="", hint="attach it as a file"
         )
     with _as_record():
-        return strict_json.parse_any_object(data)
+        return strict_json.parse_any_object(data, any_number=True)
 
 
 def key_of(values: list[Any]) -> str:
@@ -129,14 +129,14 @@ def _names(value: Any) -> list[str]:
 
 
 class _as_record:  # noqa: N801 - read as a verb
-    """Turns what `strict_json` refuses into `InvalidRecord`."""
+    """Turns what `strict_json` refuses into `InvalidRecordError`."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, InvalidInput) and not isinstance(error, InvalidRecord):
-            raise InvalidRecord(error.message, field=error.field, hint=error.hint) from error
+        if isinstance(error, InvalidInput) and not isinstance(error, InvalidRecordError):
+            raise InvalidRecordError(error.message, field=error.field, hint=error.hint) from error
 
 
 def _checked(kind: RecordKind, members: dict[str, Any]) -> dict[str, Any]:
@@ -162,10 +162,10 @@ def _value(field: Field, value: Any, pointer: str) -> Any:
                     raise InvalidInput(f"{item!r} stands there twice", field=f"{pointer}/{place}")
             return found
         case FieldType.TEXT:
-            return strict_json.text(value, pointer, most=field.longest)
+            return strict_json.text(value, pointer, maximum=field.longest)
         case FieldType.TEXTS:
             return [
-                strict_json.text(item, f"{pointer}/{place}", most=field.longest)
+                strict_json.text(item, f"{pointer}/{place}", maximum=field.longest)
                 for place, item in enumerate(_items(value, pointer))
             ]
         case FieldType.CHOICE:
@@ -198,7 +198,7 @@ def _value(field: Field, value: Any, pointer: str) -> Any:
 
 
 def _key(value: object, pointer: str) -> str:
-    found = strict_json.text(value, pointer, most=MAX_KEY)
+    found = strict_json.text(value, pointer, maximum=MAX_KEY)
     if found != found.strip() or "\n" in found:
         raise InvalidInput(f"a key has no space around it and no line break, got {found!r}", field=pointer)
     return found
@@ -215,5 +215,5 @@ def _line(value: object, pointer: str) -> dict[str, Any]:
     line = strict_json.members(value, pointer, ("product_id", "quantity"))
     return {
         "product_id": _key(line["product_id"], f"{pointer}/product_id"),
-        "quantity": strict_json.whole(line["quantity"], f"{pointer}/quantity", least=1),
+        "quantity": strict_json.whole(line["quantity"], f"{pointer}/quantity", minimum=1),
     }

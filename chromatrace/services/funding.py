@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
-from chromatrace.ethereum.errors import ChainUnavailable
+from chromatrace.ethereum.errors import ChainUnavailableError
 from chromatrace.ethereum.signer import DEV_CHAINS
 from chromatrace.services.workspace import Workspace
 
@@ -16,7 +16,7 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
     """Send `ether` from the node's last unlocked account; return the transaction once a block includes it.
 
     Raises `InvalidInput` if the chain is not a development chain or its node unlocks no account, and
-    `ChainUnavailable` if no block includes the transaction.
+    `ChainUnavailableError` if no block includes the transaction.
     """
     if workspace.chain_id not in DEV_CHAINS:
         raise InvalidInput(
@@ -32,7 +32,7 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
     deadline = time.monotonic() + _BLOCK_S
     while workspace.rpc.call("eth_getTransactionReceipt", transaction) is None:
         if time.monotonic() > deadline:
-            raise ChainUnavailable(
+            raise ChainUnavailableError(
                 f"no block included {transaction} within {_BLOCK_S} s",
                 field="rpc_url",
                 hint="check that the node makes blocks",

@@ -61,8 +61,8 @@ def rule_values(
     stall_penalty: int = 500,
     commit_seconds: int = 3600,
     reveal_seconds: int = 600,
-    feeds_first: bool = False,
-    feeds_final: bool = False,
+    decides_first: bool = False,
+    decides_final: bool = False,
 ) -> tuple[int | bool, ...]:
     """`IQualityConsensus.Rule` in its order; state 0 is the passing one."""
     return (
@@ -77,6 +77,6 @@ def rule_values(
         commit_seconds,
         reveal_seconds,
         0,
-        feeds_first,
-        feeds_final,
+        decides_first,
+        decides_final,
     )

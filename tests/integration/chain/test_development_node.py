@@ -11,7 +11,7 @@ import pytest
 
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.domain.errors import Conflict, IntegrityError
-from chromatrace.ethereum.errors import ChainUnavailable
+from chromatrace.ethereum.errors import ChainUnavailableError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.services.ports import held_port
 
@@ -61,7 +61,7 @@ def test_a_taken_port_is_refused_and_nobody_elses_chain_touched(anvil):
 def test_two_nodes_never_run_one_state(tmp_path, monkeypatch):
     monkeypatch.setattr("chromatrace.chain.dev_state._WAIT_S", 0.2)
     with DevNode(state_path=tmp_path / "chain.json") as node:
-        with pytest.raises(Conflict, match=f"by process {node._process.pid}") as refused:
+        with pytest.raises(Conflict, match=f"process {node._process.pid} is already running") as refused:
             DevNode(state_path=tmp_path / "chain.json").start()
         assert f"kill {node._process.pid}" in refused.value.hint
 
@@ -74,7 +74,7 @@ def test_a_killed_starter_takes_its_node_along_and_nothing_is_lost(tmp_path, mon
             orphan = RpcClient(starter.stdout.readline().strip())
             starter.send_signal(signal.SIGKILL)
         with DevNode(state_path=tmp_path / "chain.json") as again:
-            with pytest.raises(ChainUnavailable):
+            with pytest.raises(ChainUnavailableError):
                 orphan.call("eth_chainId")
             assert again.rpc().call("eth_blockNumber") == "0x2"
 

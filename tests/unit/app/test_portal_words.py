@@ -15,7 +15,7 @@ from app.facts.route import RouteFacts, RouteState, words_of
 from app.facts.status import Tone, status_of, stops_of
 from app.facts.timeline import steps_of
 from app.words import iso_time, plain_rfc3339, plain_time, shell, short_hash, tag_words
-from chromatrace.documents.content import Comparison, Measurement
+from chromatrace.documents.content import LimitComparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict
@@ -123,16 +123,16 @@ def test_what_two_contracts_say_of_one_step_is_said_once():
     accepted = {"from": 1, "to": 2}
     steps = steps_of(
         [
-            _event("CustodyMoved", accepted),
+            _event("CustodyTransferred", accepted),
             _event("CustodyAccepted", accepted, 1, contract="CustodyLedger"),
-            _event("CustodyMoved", accepted, 2, tx=b"\6" * 32),
+            _event("CustodyTransferred", accepted, 2, tx=b"\6" * 32),
         ],
         [],
         _name,
     )
     assert [(step.event, step.title) for step in steps] == [
         ("CustodyAccepted", "Handed over"),
-        ("CustodyMoved", "Handed over"),
+        ("CustodyTransferred", "Handed over"),
     ]
     assert steps[0].detail == "Organisation 2 took the batch over from Organisation 1."
 
@@ -219,7 +219,7 @@ def test_oxides_and_ions_are_written_as_people_do(text, words):
 
 
 def test_a_measurement_is_shown_in_units_of_people_and_told_to_machines_as_it_was_recorded():
-    measured = Measurement("W5+ share", 41.2, "cm2/C", 30, Comparison.AT_LEAST, True, "of WO3")
+    measured = Measurement("W5+ share", 41.2, "cm2/C", 30, LimitComparison.AT_LEAST, True, "of WO3")
     (row,) = measurement_facts([measured])
     assert (row.quantity, row.unit, row.limit) == ("W⁵⁺ share", "cm²/C", "at least 30 cm²/C")
     assert row.criterion == "of WO₃"
@@ -341,14 +341,14 @@ def thickness(limit, comparison, value=375.6, criterion="cross section"):
 
 
 def test_a_lower_and_an_upper_limit_share_a_row():
-    low, high = thickness(300, Comparison.AT_LEAST), Measurement("film thickness", 375.6, "nm", 450, "<=", True)
+    low, high = thickness(300, LimitComparison.AT_LEAST), Measurement("film thickness", 375.6, "nm", 450, "<=", True)
     assert [row.limit for row in measurement_facts([low, high])] == ["at least 300 nm", "at most 450 nm"]
     high = replace(high, criterion="cross section")
     (row,) = measurement_facts([low, high])
     assert (row.limit, row.passed) == ("300 to 450 nm", True)
-    thin, below = thickness(300, Comparison.AT_LEAST, 295.0), replace(high, value=295.0)
+    thin, below = thickness(300, LimitComparison.AT_LEAST, 295.0), replace(high, value=295.0)
     assert [(row.limit, row.passed) for row in measurement_facts([thin, below])] == [("300 to 450 nm", False)]
-    thick, above = thickness(300, Comparison.AT_LEAST, 455.0), replace(high, value=455.0, passed=False)
+    thick, above = thickness(300, LimitComparison.AT_LEAST, 455.0), replace(high, value=455.0, passed=False)
     assert [(row.limit, row.passed) for row in measurement_facts([thick, above])] == [("300 to 450 nm", False)]
     assert len(measurement_facts([low, high, low])) == 2
     assert len(measurement_facts([low, replace(high, value=300.0)])) == 2
@@ -359,9 +359,9 @@ def test_a_decision_is_told_with_its_dissent():
         return SeatView(inspector, "stalled" if state is None else "revealed", state, None, None)
 
     view = RoundView(
-        id=b"\7" * 32, panel=1, subject=bytes(ID), step=0, stage=Stage.FIRST, phase="decided", feeds=True,
-        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3, reached=True,
-        verdict_refused=False, opened=REF, changed=REF,
+        id=b"\7" * 32, panel=1, subject=bytes(ID), step=0, stage=Stage.FIRST, phase="decided", decides_verdict=True,
+        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3,
+        threshold_reached=True, verdict_rejected=False, opened=REF, changed=REF,
     )  # fmt: skip
     decision = decision_of([view], REF.tx_hash, {1: ("pass", "fail")})
     assert decision is not None
@@ -372,6 +372,6 @@ def test_a_decision_is_told_with_its_dissent():
         (1, "pass", False),
     ]
     assert decision_of([view], rb"\8" * 32, {1: ("pass", "fail")}) is None
-    assert decision_of([replace(view, feeds=False)], REF.tx_hash, {}) is None
+    assert decision_of([replace(view, decides_verdict=False)], REF.tx_hash, {}) is None
     agreed = replace(view, seats=(seat(3, 0), seat(1, 0)))
     assert decision_of([agreed], REF.tx_hash, {1: ("pass", "fail")}).words.endswith("all agree")

@@ -13,10 +13,10 @@ from chromatrace.ethereum.contract_error_messages import ENTRIES
 from chromatrace.ethereum.contract_errors import rendered
 from chromatrace.ethereum.errors import (
     AbiError,
-    RefusedConflict,
-    RefusedInvalidInput,
-    RefusedNotAuthorised,
-    RefusedNotFound,
+    ContractConflict,
+    ContractInvalidInput,
+    ContractNotAuthorised,
+    ContractNotFound,
 )
 
 ALL_ERRORS = sorted(
@@ -103,38 +103,38 @@ def revert(signature, *args):
     ("data", "kind", "category", "name", "args", "words"),
     [
         (
-            revert("QuantitiesDoNotAddUp(uint32,uint256)", 100, 99),
-            *(RefusedInvalidInput, InvalidInput, "QuantitiesDoNotAddUp", {"quantity": 100, "sum": 99}),
+            revert("QuantityMismatch(uint32,uint256)", 100, 99),
+            *(ContractInvalidInput, InvalidInput, "QuantityMismatch", {"quantity": 100, "sum": 99}),
             "add up to 99, the batch has 100 units",
         ),
         (
             revert("WrongState(bytes32,uint8)", BATCH, 6),
-            *(RefusedConflict, Conflict, "WrongState", {"batch": BATCH, "state": 6}),
+            *(ContractConflict, Conflict, "WrongState", {"batch": BATCH, "state": 6}),
             "is graded",
         ),
         (
             revert("UnknownBatch(bytes32)", BATCH),
-            *(RefusedNotFound, NotFound, "UnknownBatch", {"batch": BATCH}),
+            *(ContractNotFound, NotFound, "UnknownBatch", {"batch": BATCH}),
             f"no batch 0x{BATCH[:5].hex()}…",
         ),
         (
             revert("MissingRole(address,uint16,uint16)", "0x" + "00" * 20, 5, 2),
-            *(RefusedNotAuthorised, NotAuthorised, "MissingRole"),
-            {"operator": "0x" + "00" * 20, "roles": 5, "needed": 2},
-            "has the roles admin+gateway; one of producer is needed",
+            *(ContractNotAuthorised, NotAuthorised, "MissingRole"),
+            {"operator": "0x" + "00" * 20, "roles": 5, "required": 2},
+            "has the roles admin+gateway; one of producer is required",
         ),
         (
             revert("InspectionExpired(uint64)", 1_700_000_000),
-            *(RefusedConflict, Conflict, "InspectionExpired", {"deadline": 1_700_000_000}),
+            *(ContractConflict, Conflict, "InspectionExpired", {"deadline": 1_700_000_000}),
             "2023-11-14 22:13:20 UTC",
         ),
-        (revert("Error(string)", "no"), RefusedConflict, Conflict, "Error", {"message": "no"}, "refused: no"),
-        (revert("Panic(uint256)", 0x11), RefusedConflict, Conflict, "Panic", {"code": 0x11}, "overflow"),
-        (b"", RefusedConflict, Conflict, "EmptyRevert", {}, "without a reason"),
-        (b"\1\2\3\4", RefusedConflict, Conflict, "UnknownError", {"data": b"\1\2\3\4"}, "0x01020304"),
+        (revert("Error(string)", "no"), ContractConflict, Conflict, "Error", {"message": "no"}, "refused: no"),
+        (revert("Panic(uint256)", 0x11), ContractConflict, Conflict, "Panic", {"code": 0x11}, "overflow"),
+        (b"", ContractConflict, Conflict, "EmptyRevert", {}, "without a reason"),
+        (b"\1\2\3\4", ContractConflict, Conflict, "UnknownError", {"data": b"\1\2\3\4"}, "0x01020304"),
         (
             revert("WrongState(bytes32,uint8)", BATCH, 6)[:40],
-            *(RefusedConflict, Conflict, "Undecodable", {"data": revert("WrongState(bytes32,uint8)", BATCH, 6)[:40]}),
+            *(ContractConflict, Conflict, "Undecodable", {"data": revert("WrongState(bytes32,uint8)", BATCH, 6)[:40]}),
             "malformed",
         ),
     ],
@@ -171,9 +171,9 @@ def test_arguments_are_rendered_for_people():
     assert rendered("validUntil", 2**64 - 1, "uint64") == "no end"
     assert rendered("roles", 1 << 15 | 1, "uint16") == "admin+0x8000"
     assert rendered("stage", 1, "enum Stage") == "final"
-    assert rendered("kind", 2, "enum IRouteVerifier.Kind") == "assembly"
-    assert rendered("state", 99, "enum IBatchRegistry.State") == "99"
-    assert rendered("from", 1_700_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
+    assert rendered("kind", 2, "enum IRouteVerifier.RouteKind") == "assembly"
+    assert rendered("state", 99, "enum IBatchRegistry.BatchState") == "99"
+    assert rendered("revokedFrom", 1_700_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
     assert rendered("from", 7, "OrgId") == "7"
     assert rendered("gtin", 9521234543213, "uint64") == "09521234543213"
     assert rendered("neededRole", bytes(32), "bytes32") == "DEFAULT_ADMIN"
