@@ -15,7 +15,7 @@ from app.config import PortalConfig
 from app.facts.batch import BatchReader
 from app.facts.window import ReadingsSource
 from app.logins import Logins
-from app.portal import Portal
+from app.portal import Portal, close_snapshot
 from app.rights import CONSOLE_ROLES
 from app.secret import secret_key
 from app.security import add_headers, build_limiter, cookie_settings, csrf
@@ -73,7 +73,7 @@ def create_app(
         config=config,
         store=store,
         index=index,
-        batches=BatchReader(index, DocumentStore(config.documents), readings, config.plot_tags),
+        batches=BatchReader(DocumentStore(config.documents), readings, config.plot_tags),
         chain=chain,
         logins=Logins(store, config.session_hours * 3600, config.session_idle_minutes * 60),
         wallets=WalletLogins(store, config.base_url, config.domain, manifest.chain_id),
@@ -82,6 +82,7 @@ def create_app(
         recorder=recorder,
         kinds=Catalogue(kinds).kinds,
     )
+    app.teardown_appcontext(close_snapshot)
     csrf.init_app(app)
     add_headers(app, config)
     register_error_handlers(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -15,6 +16,7 @@ from app.basic import credentials
 from app.config import PortalConfig
 from app.errors import LoginNeeded, LoginRefused, RightMissing, RightsEnded
 from app.facts.batch import BatchReader
+from app.facts.parties import Party, party_of
 from app.logins import Logins, Visitor
 from app.rights import Operator, ReadableLines
 from app.services import CaptureRecorder, ChainPort, ContractError
@@ -23,7 +25,7 @@ from app.store.scans import ScanLog
 from app.wallet import WalletLogins
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.index import Index
+from chromatrace.index import Index, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,27 @@ class Portal:
 def portal() -> Portal:
     """The portal that the present request belongs to."""
     return cast(Portal, current_app.extensions["portal"])
+
+
+def snapshot() -> Snapshot:
+    """Return the index snapshot of this request, so that everything on a page is of the same block."""
+    if "index_snapshot" not in g:
+        stack = ExitStack()
+        g.index_snapshot = stack.enter_context(portal().index.snapshot())
+        g.index_stack = stack
+    return cast(Snapshot, g.index_snapshot)
+
+
+def close_snapshot(error: BaseException | None = None) -> None:
+    """Close the snapshot of this request, if it opened one."""
+    stack = g.pop("index_stack", None)
+    if stack is not None:
+        stack.close()
+
+
+def party(number: int) -> Party:
+    """Return the organisation with this number on the chain."""
+    return party_of(number, snapshot().organisation(number), now_s())
 
 
 def now_s() -> int:
@@ -81,14 +104,14 @@ def authorise(here: Portal, address: str) -> int:
     try:
         return here.chain.authorise(address)
     except RightsEnded as ended:
-        raise _with_name(here.index, ended) from ended
+        raise _with_name(ended) from ended
 
 
-def _with_name(index: Index, ended: RightsEnded) -> RightsEnded:
+def _with_name(ended: RightsEnded) -> RightsEnded:
     """The same refusal with the organisation's name where it had its number."""
     refusal = ended.__cause__
     number = refusal.args_by_name.get("organisation") if isinstance(refusal, ContractError) else None
-    known = index.organisation(number) if isinstance(number, int) else None
+    known = snapshot().organisation(number) if isinstance(number, int) else None
     if known is None:
         return ended
     message = ended.message.replace(f"organisation {number}", known.name)

@@ -12,7 +12,7 @@ from app import openapi
 from app.config import PortalConfig
 from app.consumer.pages import batch_json
 from app.links import raw_target
-from app.portal import now_s, portal
+from app.portal import now_s, party, portal, snapshot
 from app.security import limit_views
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
@@ -46,19 +46,16 @@ def batch(gtin: str, rest: str) -> Any:
         raise NotFound("this address leads to no batch", field="path", hint="/batches/<gtin>/<lot>[/<serial>]")
     key = BatchKey(Gtin(gtin), Lot(lot))
     serial = Serial(serials[0]) if serials else None
-    return batch_json(key, serial, portal().batches.facts(key, serial, now_s()))
+    return batch_json(key, serial, portal().batches.facts(snapshot(), key, serial, now_s()))
 
 
 def organisations() -> Any:
     """Every organisation of the consortium."""
-    here = portal()
-    parties = [here.batches.party(view.id, now_s()) for view in here.index.organisations()]
-    return jsonify({"organisations": [party.as_dict() for party in parties]})
+    return jsonify({"organisations": [party(view.id).as_dict() for view in snapshot().organisations()]})
 
 
 def organisation(number: int) -> Any:
     """One organisation, by its number on the chain."""
-    here = portal()
-    if here.index.organisation(number) is None:
+    if snapshot().organisation(number) is None:
         raise NotFound(f"there is no organisation {number}", field="organisation")
-    return jsonify(here.batches.party(number, now_s()).as_dict())
+    return jsonify(party(number).as_dict())

@@ -10,7 +10,7 @@ from app.console import goods, recalls
 from app.facts.consensus import panel_facts
 from app.facts.parties import Party
 from app.franchisee.overview import row_of
-from app.portal import now_s, operator, portal
+from app.portal import operator, party, portal, snapshot
 from app.rights import CONSOLE_ROLES
 from app.security import limit_views
 from chromatrace.domain.identifiers import BatchId
@@ -38,15 +38,15 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
 
 def overview() -> str:
     """Index health, batches by state, the newest batches, channels with their last anchors, organisations."""
-    here, now = portal(), now_s()
-    organisations = [here.batches.party(view.id, now) for view in here.index.organisations()]
+    here = portal()
+    organisations = [party(view.id) for view in snapshot().organisations()]
     return render_template(
         "console/overview.html",
-        head=here.index.head(),
+        head=snapshot().head(),
         most_lag=here.config.max_index_lag_blocks,
-        counts=here.index.count_batches(),
-        recalled=len(here.index.batches(recalled=True, limit=1000)),
-        rows=[row_of(view) for view in here.index.batches(limit=_NEWEST)],
+        counts=snapshot().count_batches(),
+        recalled=len(snapshot().batches(recalled=True, limit=1000)),
+        rows=[row_of(view) for view in snapshot().batches(limit=_NEWEST)],
         channels=_channels(organisations),
         organisations=organisations,
     )
@@ -54,23 +54,21 @@ def overview() -> str:
 
 def consensus() -> str:
     """Panels, how their inspectors' capabilities moved, and the newest rounds with their dissent."""
-    here = portal()
     panels = [
-        panel_facts(view, here.batches.party(view.panel, now_s()).name, here.index.rounds(view.panel, limit=_NEWEST))
-        for view in here.index.panels()
+        panel_facts(view, party(view.panel).name, snapshot().rounds(view.panel, limit=_NEWEST))
+        for view in snapshot().panels()
     ]
     lots = {}
     for panel in panels:
         for facts in panel.rounds:
-            batch = here.index.batch(BatchId(facts.view.subject))
+            batch = snapshot().batch(BatchId(facts.view.subject))
             lots[facts.subject] = f"lot {batch.key.lot}" if batch else None
     return render_template("console/consensus.html", panels=panels, lots=lots)
 
 
 def _channels(organisations: list[Party]) -> list[tuple[Party, ChannelView, AnchorView | None]]:
-    index = portal().index
     return [
-        (party, channel, next(iter(index.anchors(channel.id, limit=1)), None))
+        (party, channel, next(iter(snapshot().anchors(channel.id, limit=1)), None))
         for party in organisations
-        for channel in index.channels_of(party.id)
+        for channel in snapshot().channels_of(party.id)
     ]

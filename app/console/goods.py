@@ -1,141 +1,114 @@
-"""Goods by any key, where they come from and went, what a recall would reach, how far an order is."""
+"""Search by any key, genealogy of a batch, impact of its recall, progress of an order."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, g, redirect, render_template, request, url_for
+from flask import Response, redirect, render_template, request, url_for
 from markupsafe import Markup
 
-from app.facts.parties import Party
 from app.franchisee.overview import row_of
 from app.links import page_path
-from app.portal import now_s, operator, portal
+from app.portal import now_s, operator, portal, snapshot
 from app.records.desk import department_of, keys, open_desk
-from chromatrace.documents.content import BatchContent, SuppliedMaterial
 from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import BatchId
-from chromatrace.domain.ledger_entries import kind_hash, subject_id
+from chromatrace.domain.ledger_entries import subject_id
 from chromatrace.domain.rights import Role
-from chromatrace.exchange.lookup import batches_with, key_in
-from chromatrace.index.genealogy import TraceStep, TraceView
-from chromatrace.index.views import RecordView
-from chromatrace.services.drawing import STYLE, Names, genealogy, svg
+from chromatrace.index.views import BatchView, Direction, RecordView
+from chromatrace.services import search
+from chromatrace.services.drawing import STYLE, draw_genealogy
+from chromatrace.services.trace import Genealogy, TracedBatch, recall_impact
+from chromatrace.services.trace import trace as trace_batch
 
-_SEARCHED = 1000
-"""Newest batches in whose documents a serial is looked for."""
-TRACED = 2000
-"""Batches that a page traces; the command line goes further."""
-_SHOWN = 500
-"""Rows of a table on a page; the CSV has them all."""
+MAX_TRACED = 2000
+"""Maximum number of batches that a page traces; the command line has no such limit."""
+_MAX_ROWS = 500
+"""Maximum number of rows in a table on a page; the CSV has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class GoodsRow:
-    """One batch of a trace. `note` is what is wrong with it, empty where nothing is."""
+    """A table row of a traced batch. `note` names a problem, or is empty."""
 
-    step: TraceStep
-    product: str
-    holder: Party
+    traced: TracedBatch
     link: str
     state: str
     note: str
 
-
-@dataclass(frozen=True, slots=True)
-class RecordRow:
-    """One record of a department."""
-
-    entry: RecordView
-    department: str
-    title: str
+    @classmethod
+    def of(cls, traced: TracedBatch) -> GoodsRow:
+        batch, step = traced.batch, traced.step
+        note = "recalled" if batch.recalled else "on hold" if batch.on_hold else ""
+        if step.overused:
+            note = f"{step.used:,} units used, it has {batch.quantity:,}"
+        return cls(traced, page_path(batch.key), batch.state.name.lower().replace("_", " "), note)
 
 
 def find() -> Any:
-    """What a key leads to; a batch's own identifier leads to its genealogy."""
+    """Render everything found under the query `q`."""
     here = portal()
     text = request.args.get("q", "").strip()
     if not text:
         return redirect(url_for("console.overview"))
-    departments = {view.id: view.name for view in here.index.departments()}
-    found = here.index.find(key_in(text), here.kinds, _readable(list(departments)))
-    newest = here.index.batches(limit=_SEARCHED)
-    units = batches_with(text, newest, here.batches.documents)
-    titles = {kind_hash(kind.schema): kind.title for kind in here.kinds}
-    orders = [kind for kind in found.kinds if here.kinds and kind.id == here.kinds[0].id]
+    result = search.find(snapshot(), here.batches.documents, text, here.kinds, _may_read())
     return render_template(
         "console/find.html",
         query=text,
-        found=found,
-        rows=[row_of(view) for view in found.batches],
-        units=[row_of(view) for view in units],
-        is_order=bool(orders),
-        records=[
-            RecordRow(entry, departments[entry.department], titles.get(entry.kind, "Record of an unknown kind"))
-            for entry in found.records
-        ],
-        searched=len(newest) if len(newest) == _SEARCHED else None,
-    ), (200 if found or units else 404)
+        found=result.matches,
+        rows=[row_of(view) for view in result.matches.batches],
+        units=[row_of(view) for view in result.batches_with_serial],
+        is_order=any(kind.id == here.kinds[0].id for kind in result.matches.kinds),
+        records=result.records,
+        searched=None if result.all_batches_searched else search.SERIAL_BATCHES,
+    ), (200 if result else 404)
 
 
 def trace(batch_id: str) -> Any:
-    """A batch's genealogy both ways, as a picture and a table."""
-    batch, index = batch_of(batch_id), portal().index
-    asks = (index.trace_back, index.trace_forward)
-    both = [_existing(ask(batch, max_batches=TRACED)) for ask in asks]
+    """Render a batch's genealogy in both directions, as a drawing and as tables."""
+    genealogy = trace_batch(snapshot(), portal().batches.documents, batch_of(batch_id), max_batches=MAX_TRACED)
     return render_template(
         "console/genealogy.html",
-        batch=both[0].steps[0].batch,
+        batch=genealogy.origin,
         impact=None,
-        picture=_picture(both),
+        picture=_drawing(genealogy),
         sections=[
-            ("What went into it", goods_rows(both[0])[1:]),
-            ("Where it went", goods_rows(both[1])[1:]),
+            ("What went into it", [GoodsRow.of(traced) for traced in genealogy.to(Direction.BACK)[1:]]),
+            ("Where it went", [GoodsRow.of(traced) for traced in genealogy.to(Direction.FORWARD)[1:]]),
         ],
-        materials=_materials(both[:1]),
-        truncated=any(view.truncated for view in both),
-        most=_SHOWN,
+        materials=[material for _, material in genealogy.supplier_lots],
+        truncated=genealogy.truncated,
+        most=_MAX_ROWS,
     )
 
 
 def impact(batch_id: str) -> Any:
-    """What a recall of the batch would reach: to be seen before anybody recalls."""
-    here, now = portal(), now_s()
-    found = here.index.recall_impact(batch_of(batch_id), max_batches=TRACED)
-    if found is None:
-        raise no_batch()
+    """Render what a recall of the batch would affect, as a page or with `?format=csv` as CSV."""
+    impact = recall_impact(snapshot(), portal().batches.documents, batch_of(batch_id), max_batches=MAX_TRACED)
+    genealogy = impact.genealogy
     if request.args.get("format") == "csv":
-        return _csv(goods_rows(found.trace))
+        headers = {"Content-Disposition": 'attachment; filename="recall-impact.csv"'}
+        return Response(genealogy.csv(), mimetype="text/csv", headers=headers)
     return render_template(
         "console/genealogy.html",
-        batch=found.trace.steps[0].batch,
-        impact=found,
-        holders=[(here.batches.party(holder.organisation, now), holder) for holder in found.holders],
-        picture=_picture([found.trace]),
-        sections=[("Batches that it reaches", goods_rows(found.trace))],
-        materials={},
-        truncated=found.truncated,
-        most=_SHOWN,
+        batch=genealogy.origin,
+        impact=impact,
+        picture=_drawing(genealogy),
+        sections=[("Batches that it reaches", [GoodsRow.of(traced) for traced in genealogy.batches])],
+        materials=[],
+        truncated=genealogy.truncated,
+        most=_MAX_ROWS,
         may_recall=operator().has(Role.SUPERVISOR),
     )
 
 
 def order(contract: str) -> Any:
-    """How far a contract is: each product's step and station, and when it may be complete."""
-    here = portal()
-    departments = [view.id for view in here.index.departments()]
-    found = (
-        here.index.order_status(contract, here.kinds, _readable(departments), now_s(), operator().organisation)
-        if here.kinds
-        else None
-    )
-    if found is None:
-        raise NotFound("there is no such contract, or it is not for you to see", field="contract")
-    return render_template("console/order.html", order=found, names=_product_names(found.ordered))
+    """Render the progress of a contract: the next step of each product and its expected completion."""
+    kinds, organisation = portal().kinds, operator().organisation
+    status = search.order_status(snapshot(), contract, kinds, _may_read(), now_s(), own_organisation=organisation)
+    return render_template("console/order.html", order=status, names=_product_names(status.ordered))
 
 
 def _product_names(ordered: RecordView) -> dict[bytes, str]:
@@ -150,101 +123,26 @@ def _product_names(ordered: RecordView) -> dict[bytes, str]:
 
 
 def style() -> Response:
-    """The style sheet of the pictures."""
+    """Return the style sheet of the drawings."""
     return Response(STYLE, mimetype="text/css", headers={"Cache-Control": "public, max-age=3600"})
 
 
-def _readable(departments: Sequence[bytes]) -> list[bytes]:
-    here, who = portal(), operator()
-    return [one for one in departments if here.chain.may_read_department(who.address, one)]
-
-
-def batch_of(text: str) -> BatchId:
-    """The identifier in a path; `NotFound` where it is none."""
+def batch_of(text: str) -> BatchView:
+    """Return the batch whose identifier is in a path. Raises `NotFound`."""
     try:
-        raw = bytes.fromhex(text)
+        batch = snapshot().batch(BatchId(bytes.fromhex(text)))
     except ValueError:
-        raise no_batch() from None
-    return BatchId(raw)
+        batch = None
+    if batch is None:
+        raise NotFound("no such batch", field="batch_id")
+    return batch
 
 
-def _existing(view: TraceView | None) -> TraceView:
-    if view is None:
-        raise no_batch()
-    return view
+def _may_read() -> Callable[[bytes], bool]:
+    chain, address = portal().chain, operator().address
+    return lambda department: chain.may_read_department(address, department)
 
 
-def no_batch() -> NotFound:
-    """What is said of a batch that nobody registered."""
-    return NotFound("there is no such batch", field="batch_id")
-
-
-def _content(step: TraceStep) -> BatchContent | None:
-    """The batch's document, read once a request; None where it is not here or not what the chain names."""
-    known: dict[BatchId, BatchContent | None] = g.setdefault("contents", {})
-    if step.batch.batch_id not in known:
-        known[step.batch.batch_id] = portal().batches.content(step.batch).value
-    return known[step.batch.batch_id]
-
-
-def goods_rows(view: TraceView) -> list[GoodsRow]:
-    """The batches of a trace as a table has them."""
-    here, now = portal(), now_s()
-    rows = []
-    for step in view.steps:
-        batch = step.batch
-        content = _content(step)
-        note = "recalled" if batch.recalled else "on hold" if batch.on_hold else ""
-        if step.overused:
-            note = f"{step.used:,} units used, it has {batch.quantity:,}"
-        rows.append(
-            GoodsRow(
-                step,
-                content.product.name if content else "",
-                here.batches.party(batch.custodian, now),
-                page_path(batch.key),
-                batch.state.name.lower().replace("_", " "),
-                note,
-            )
-        )
-    return rows
-
-
-def _materials(views: Sequence[TraceView]) -> dict[BatchId, tuple[SuppliedMaterial, ...]]:
-    contents = {step.batch.batch_id: _content(step) for view in views for step in view.steps}
-    return {batch: content.materials for batch, content in contents.items() if content and content.materials}
-
-
-def _picture(views: Sequence[TraceView]) -> Markup:
-    here, now = portal(), now_s()
-
-    def product(step: TraceStep) -> str:
-        content = _content(step)
-        return content.product.name if content else ""
-
-    names = Names(
-        holder=lambda number: here.batches.party(number, now).name,
-        product=product,
-        materials=_materials([view for view in views if view.direction == "back"]),
-        link=lambda step: page_path(step.batch.key),
-    )
-    # `svg` escapes every text that it is given.
-    return Markup(svg(genealogy(views, names), standalone=False))  # noqa: S704
-
-
-def _csv(rows: Sequence[GoodsRow]) -> Response:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("depth", "gtin", "lot", "product", "state", "quantity", "units", "used", "holder", "gln", "note"))
-    for row in rows:
-        step, batch = row.step, row.step.batch
-        goods = (batch.gtin, _plain(str(batch.lot)), _plain(row.product), row.state)
-        amounts = (batch.quantity, batch.units, step.used)
-        writer.writerow((step.depth, *goods, *amounts, _plain(row.holder.name), row.holder.gln, row.note))
-    headers = {"Content-Disposition": 'attachment; filename="recall-impact.csv"'}
-    return Response(text.getvalue(), mimetype="text/csv", headers=headers)
-
-
-def _plain(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: lots and names are other people's."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
+def _drawing(genealogy: Genealogy) -> Markup:
+    # `draw_genealogy` escapes every text that it is given.
+    return Markup(draw_genealogy(genealogy, lambda batch: page_path(batch.key)))  # noqa: S704

@@ -11,24 +11,22 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 
 from app.answers import wants_json
-from app.console.goods import TRACED, GoodsRow, batch_of, goods_rows, no_batch
+from app.console.goods import MAX_TRACED, GoodsRow, batch_of
 from app.errors import LoginRefused, status_of
 from app.facts.parties import Party
-from app.portal import keystore_of, now_s, operator, portal
-from app.services import MAX_REASON, Parts
+from app.portal import keystore_of, now_s, operator, party, portal, snapshot
+from app.services import MAX_REASON
 from app.store.actions import recalls_of, remember_recalls, settle
 from app.store.models import Action
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, Unavailable
-from chromatrace.domain.genealogy import Input
-from chromatrace.domain.identifiers import BatchId
-from chromatrace.domain.recalling import Recallable, RecallPlan, recall_plan
-from chromatrace.domain.rights import OrganisationKind, Role
-from chromatrace.index.genealogy import RecallImpact
+from chromatrace.domain.recalling import RecallPlan
+from chromatrace.domain.rights import Role
 from chromatrace.index.views import BatchView
+from chromatrace.services.recall import PlannedRecall, plan_recall
+from chromatrace.services.trace import RecallImpact, recall_impact
 
 _ASKED = 200
 """Transactions that one page asks the chain about; the index tells of those that went well."""
-_ZERO = bytes(32)
 
 
 class Standing(StrEnum):
@@ -57,29 +55,33 @@ class Recall:
 
     impact: RecallImpact
     rows: tuple[RecallRow, ...]
-    plan: RecallPlan
-    inputs: Mapping[BatchId, tuple[Input, ...]]
+    planned: PlannedRecall
+
+    @property
+    def plan(self) -> RecallPlan:
+        """The order of the batches."""
+        return self.planned.plan
 
     @property
     def origin(self) -> BatchView:
         """The batch that it begins with."""
-        return self.impact.trace.steps[0].batch
+        return self.impact.genealogy.origin
 
     @property
     def to_send(self) -> list[RecallRow]:
         """The batches that this operator may recall and nobody has."""
         planned = {step.batch for step in self.plan.steps}
-        return [row for row in self.rows if row.goods.step.batch.batch_id in planned]
+        return [row for row in self.rows if row.goods.traced.batch.batch_id in planned]
 
     @property
     def units(self) -> int:
         """Units in the batches to send."""
-        return sum(row.goods.step.batch.quantity for row in self.to_send)
+        return sum(row.goods.traced.batch.quantity for row in self.to_send)
 
     @property
     def holders(self) -> list[str]:
         """Who holds the batches to send, by name."""
-        return sorted({row.goods.holder.name for row in self.to_send})
+        return sorted({row.goods.traced.holder.name for row in self.to_send})
 
     @property
     def seen(self) -> str:
@@ -118,49 +120,35 @@ def _send(found: Recall) -> None:
         )
     if form.get("confirmed") != "yes":
         raise InvalidInput("the recall is not confirmed", field="confirmed", hint="a recall is for ever: confirm it")
-    views = {step.batch.batch_id: step.batch for step in found.impact.trace.steps}
-    parts = {step.batch: _parts(views[step.batch], found.inputs[step.batch]) for step in found.plan.steps}
     password = form.get("password", "")
     keystore = keystore_of(who, password)
-    sent = here.chain.recall(found.plan.steps, parts, form.get("reason", ""), keystore, password)
+    sent = here.chain.recall(found.planned, form.get("reason", ""), keystore, password)
     remember_recalls(here.store, sent, who.address, now_s())
 
 
-def _parts(view: BatchView, inputs: tuple[Input, ...]) -> Parts:
-    return Parts(view.serial_root or _ZERO, view.content_digest, view.route or _ZERO, inputs)
-
-
 def _recall(batch_id: str) -> Recall:
-    here, who, now = portal(), operator(), now_s()
-    impact = here.index.recall_impact(batch_of(batch_id), max_batches=TRACED)
-    if impact is None:
-        raise no_batch()
-    views = [step.batch for step in impact.trace.steps]
+    here, who = portal(), operator()
+    impact = recall_impact(snapshot(), here.batches.documents, batch_of(batch_id), max_batches=MAX_TRACED)
+    traced_batches = impact.genealogy.batches
+    views = [traced.batch for traced in traced_batches]
     actions = _followed(views)
-    inputs = {view.batch_id: here.index.inputs_of(view.batch_id) for view in views}
-    pending = {batch for batch, action in actions.items() if action.state == "pending"}
-    goods = [
-        Recallable(
-            view.batch_id,
-            view.producer,
-            view.recalled or view.batch_id in pending,
-            tuple(one.batch for one in inputs[view.batch_id]),
-        )
-        for view in views
-    ]
-    ours = here.index.organisation(who.organisation)
-    everywhere = ours is not None and ours.kind is OrganisationKind.AUTHORITY
-    plan = recall_plan(goods, None if everywhere else who.organisation)
+    pending = {view.batch_id for view in views if _state_of(actions, view) == "pending"}
+    planned = plan_recall(snapshot(), views, who.organisation, pending)
     rows = tuple(
         RecallRow(
-            row,
-            _standing(row.step.batch, actions.get(row.step.batch.batch_id), plan),
-            here.batches.party(row.step.batch.producer, now),
-            actions.get(row.step.batch.batch_id),
+            GoodsRow.of(traced),
+            _standing(traced.batch, actions.get(traced.batch.batch_id), planned.plan),
+            party(traced.batch.producer),
+            actions.get(traced.batch.batch_id),
         )
-        for row in goods_rows(impact.trace)
+        for traced in traced_batches
     )
-    return Recall(impact, rows, plan, inputs)
+    return Recall(impact, rows, planned)
+
+
+def _state_of(actions: Mapping[bytes, Action], view: BatchView) -> str | None:
+    action = actions.get(view.batch_id)
+    return action.state if action else None
 
 
 def _standing(view: BatchView, action: Action | None, plan: RecallPlan) -> Standing:
@@ -209,12 +197,12 @@ def _page(found: Recall, error: ChromaTraceError | None = None) -> str:
 def _state(found: Recall) -> dict[str, Any]:
     batches = [
         {
-            "gtin": str(row.goods.step.batch.gtin),
-            "lot": str(row.goods.step.batch.lot),
+            "gtin": str(row.goods.traced.batch.gtin),
+            "lot": str(row.goods.traced.batch.lot),
             "state": row.standing.value,
             "transaction": row.action and row.action.tx_hash,
             "message": row.action and row.action.message,
         }
         for row in found.rows
     ]
-    return {"batches": batches, "truncated": found.impact.truncated}
+    return {"batches": batches, "truncated": found.impact.genealogy.truncated}

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from flask import Response
 
 from app.links import public_uri, raw_target
-from app.portal import portal
+from app.portal import portal, snapshot
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.domain.rights import Stage
@@ -33,10 +33,10 @@ def document(gtin: str, rest: str) -> Response:
     """The content document (`content`) or the evidence in force (`first`, `final`), whose SHA-256 is on the chain."""
     _, lot, which = (*_segments("/documents/"), "", "")[:3]
     batches = portal().batches
-    view = batches.index.batch_by_key(BatchKey(Gtin(gtin), Lot(lot)))
+    view = snapshot().batch_by_key(BatchKey(Gtin(gtin), Lot(lot)))
     digest = view.content_digest if view is not None and which == "content" else None
     if view is not None and which in _STAGES:
-        in_force = (item for item in batches.index.inspections(view.batch_id) if not item.superseded)
+        in_force = (item for item in snapshot().inspections(view.batch_id) if not item.superseded)
         digest = next((item.evidence for item in in_force if item.stage is _STAGES[which]), None)
     if digest is None:
         raise NotFound("the chain names no such document", field="path", hint="content, first or final")

@@ -14,7 +14,7 @@ from app.facts.batch import BatchFacts
 from app.facts.status import UNKNOWN_BATCH
 from app.facts.units import Membership
 from app.links import document_path, page_path, public_uri, qr_path, raw_target, same_host
-from app.portal import now_s, portal
+from app.portal import now_s, portal, snapshot
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.identity.digital_link import DigitalLink
@@ -60,7 +60,7 @@ def code(rest: str) -> Any:
     if key is None:
         return _vary(_product(link))
     now = now_s()
-    facts = here.batches.facts(key, serial, now)
+    facts = here.batches.facts(snapshot(), key, serial, now)
     known = facts is not None and not _alarming(facts)
     links = resolver.resolve(link, facts.name if facts else "", lambda item: resolver.targets_of(item) if known else ())
     if links is not None:
@@ -93,7 +93,7 @@ def _product(link: DigitalLink) -> Any:
     """A product line: its page asks for the lot."""
     gtin = link.gtin
     assert gtin is not None
-    lots = [str(view.lot) for view in portal().index.batches(gtin=gtin, limit=resolver.LOTS)]
+    lots = [str(view.lot) for view in snapshot().batches(gtin=gtin, limit=resolver.LOTS)]
     links = resolver.resolve(link, "", lambda item: resolver.targets_of_line(item, lots))
     if links is not None:
         return links
@@ -124,7 +124,7 @@ def batch_json(key: BatchKey, serial: Serial | None, facts: BatchFacts | None) -
 def health() -> Any:
     """How far the index is and whether the chain answers: 200 where both are well, 503 where not."""
     here = portal()
-    head = here.index.head()
+    head = snapshot().head()
     lag, lag_s = head.lag_blocks, head.lag_s
     try:
         number, time_s = here.chain.latest()

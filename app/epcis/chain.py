@@ -16,24 +16,24 @@ from chromatrace.domain.identifiers import BatchId, BatchKey
 from chromatrace.epcis.document import NAMESPACE
 from chromatrace.epcis.mapping import EVENT_NAMES
 from chromatrace.epcis.vocabulary import CONTEXT
-from chromatrace.index import Index
+from chromatrace.index import Snapshot
 from chromatrace.services.epcis_directory import IndexDirectory
 
 LOOKED_AT = 500
 SECOND = 1_000_000
 
 
-def events(index: Index, directory: IndexDirectory, question: Question) -> Iterator[Found]:
+def events(snapshot: Snapshot, directory: IndexDirectory, question: Question) -> Iterator[Found]:
     """The events of the chain that a question asks for, behind its place."""
     wanted = {product_of(epc) for epc in question.epcs}
     subjects = None
     if question.epcs:
         batches = [batch for batch in map(_batch_of, question.epcs) if batch is not None]
         # A batch stands in the event of its own registration, and in those of the batches that it went into.
-        subjects = list({*batches, *(other for batch in batches for other in index.used_in(batch))})
+        subjects = list({*batches, *(other for batch in batches for other in snapshot.used_in(batch))})
     after, since_s = _start(question)
     while subjects is None or subjects:
-        page = index.events(after=after, limit=LOOKED_AT, names=EVENT_NAMES, subjects=subjects, since=since_s)
+        page = snapshot.events(after=after, limit=LOOKED_AT, names=EVENT_NAMES, subjects=subjects, since=since_s)
         for event in page:
             made = directory.event(event)
             if made is not None and _fits(made, question, wanted):

@@ -18,7 +18,7 @@ from app.epcis.models import Capture
 from app.epcis.question import Question
 from app.epcis.reading import Page, captured, page_of
 from app.errors import LoginNeeded
-from app.portal import now_s, operator, portal, readable
+from app.portal import now_s, operator, portal, readable, snapshot
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
@@ -84,11 +84,11 @@ def _answer(question: Question) -> Response:
     _check_version()
     here = portal()
     directory = IndexDirectory(
-        here.index, DocumentStore(here.config.documents), here.chain.chain_id, here.config.base_url
+        snapshot(), DocumentStore(here.config.documents), here.chain.chain_id, here.config.base_url
     )
     page = page_of(
         question,
-        chain.events(here.index, directory, question),
+        chain.events(snapshot(), directory, question),
         captured(here.store, question, _may_read()),
     )
     response = jsonify(_document(page))

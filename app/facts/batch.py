@@ -19,8 +19,7 @@ from chromatrace.documents.content import BatchContent, InspectionEvidence
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import BatchState, Stage
-from chromatrace.index import Index
-from chromatrace.index.database import Queries
+from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, HeadView, InspectionView
 
 
@@ -124,21 +123,18 @@ class BatchReader:
 
     def __init__(
         self,
-        index: Index,
         documents: DocumentStore,
         readings: ReadingsSource | None = None,
         plot_tags: tuple[str, ...] = (),
     ) -> None:
-        self.index = index
         self.documents = documents
         self._readings = readings
         self._plot_tags = plot_tags
 
-    def facts(self, key: BatchKey, serial: Serial | None, now: int) -> BatchFacts | None:
+    def facts(self, snapshot: Snapshot, key: BatchKey, serial: Serial | None, now: int) -> BatchFacts | None:
         """The facts of a batch or, with `serial`, of one unit of it; None where no such batch is registered."""
-        with self.index.snapshot() as snapshot:
-            view = snapshot.batch_by_key(key)
-            return self._facts(snapshot, view, serial, now) if view else None
+        view = snapshot.batch_by_key(key)
+        return self._facts(snapshot, view, serial, now) if view else None
 
     def content(self, view: BatchView) -> CheckedDocument[BatchContent]:
         """The batch's content document against its digest on the chain."""
@@ -146,26 +142,24 @@ class BatchReader:
             self.documents, view.content_digest, BatchContent.from_bytes, lambda content: content.key == view.key
         )
 
-    def party(self, number: int, now: int) -> Party:
-        """The organisation with that number on the chain."""
-        return party_of(number, self.index.organisation(number), now)
-
-    def _facts(self, index: Queries, view: BatchView, serial: Serial | None, now: int) -> BatchFacts:
+    def _facts(self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int) -> BatchFacts:
         @cache
         def name(number: int) -> Party:
-            return party_of(number, index.organisation(number), now)
+            return party_of(number, snapshot.organisation(number), now)
 
         content = self.content(view)
-        decided = self._decisions(index, view)
-        every = [self._inspection(index, item, view, name, now, decided) for item in index.inspections(view.batch_id)]
+        decided = self._decisions(snapshot, view)
+        every = [
+            self._inspection(snapshot, item, view, name, now, decided) for item in snapshot.inspections(view.batch_id)
+        ]
         valid = sorted((item for item in every if not item.view.superseded), key=lambda item: item.view.stage)
         anchors = {
             item.window.anchor.anchored.tx_hash: (item.window.anchor, item.window.owner)
             for item in valid
             if item.window and item.window.anchor and item.window.owner
         }
-        route = route_facts(index, view, name)
-        made_of = index.batches_by_id([used.batch for used in index.inputs_of(view.batch_id)])
+        route = route_facts(snapshot, view, name)
+        made_of = snapshot.batches_by_id([used.batch for used in snapshot.inputs_of(view.batch_id)])
         return BatchFacts(
             view=view,
             status=status_of(view),
@@ -174,25 +168,25 @@ class BatchReader:
             inspections=tuple(valid),
             superseded=tuple(item for item in every if item.view.superseded),
             route=route,
-            steps=steps_of(index.timeline(view.batch_id), anchors.values(), name, route.view if route else None),
+            steps=steps_of(snapshot.timeline(view.batch_id), anchors.values(), name, route.view if route else None),
             producer=name(view.producer),
             custodian=name(view.custodian),
             vouchers=_vouchers(name(view.producer), name(view.custodian), valid, route),
             made_of=tuple(made_of.values()),
             unit=unit_facts(serial, view.serial_root, content) if serial else None,
-            head=index.head(),
+            head=snapshot.head(),
         )
 
     @staticmethod
-    def _decisions(index: Queries, batch: BatchView) -> Callable[[bytes], Decision | None]:
+    def _decisions(snapshot: Snapshot, batch: BatchView) -> Callable[[bytes], Decision | None]:
         """The round, if any, that gave the verdict of a transaction."""
-        rounds = index.rounds_about(batch.batch_id)
-        states = {panel.panel: panel.states for panel in index.panels()} if rounds else {}
+        rounds = snapshot.rounds_about(batch.batch_id)
+        states = {panel.panel: panel.states for panel in snapshot.panels()} if rounds else {}
         return lambda tx_hash: decision_of(rounds, tx_hash, states)
 
     def _inspection(
         self,
-        index: Queries,
+        snapshot: Snapshot,
         view: InspectionView,
         batch: BatchView,
         name: Callable[[int], Party],
@@ -206,7 +200,7 @@ class BatchReader:
             lambda evidence: evidence.key == batch.key and evidence.stage is view.stage,
         )
         window = document.value.readings if document.value else None
-        found = window_facts(window, index, self._readings, self._plot_tags, now) if window else None
+        found = window_facts(window, snapshot, self._readings, self._plot_tags, now) if window else None
         return InspectionFacts(view, name(view.organisation), document, found, decided(view.recorded.tx_hash))
 
 

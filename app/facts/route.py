@@ -10,7 +10,7 @@ from app.facts.parties import Party
 from app.facts.status import Tone
 from app.facts.timeline import Name
 from chromatrace.domain.rights import BatchState, RouteKind
-from chromatrace.index.database import Queries
+from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, EventRef, RouteProofState, RouteProofView, RouteView
 
 LIMITS = (
@@ -116,12 +116,12 @@ class RouteFacts:
         }
 
 
-def route_facts(index: Queries, batch: BatchView, name: Name) -> RouteFacts | None:
+def route_facts(snapshot: Snapshot, batch: BatchView, name: Name) -> RouteFacts | None:
     """The facts of the batch's route; None where it was registered without one."""
     if batch.route is None:
         return None
-    view = index.route(batch.route)
-    proof = index.proof_of(batch.batch_id, batch.route)
+    view = snapshot.route(batch.route)
+    proof = snapshot.proof_of(batch.batch_id, batch.route)
     state, tone, headline, explanation = words_of(batch, view, proof)
     stations = tuple(
         StationFacts(

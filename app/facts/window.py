@@ -14,10 +14,10 @@ from app.facts.plot import Plot, plots_of
 from chromatrace.documents.content import ReadingWindow
 from chromatrace.domain.errors import IntegrityError, InvalidInput, Unavailable
 from chromatrace.domain.reading import Reading
-from chromatrace.index.database import Queries
+from chromatrace.index import Snapshot
 from chromatrace.index.views import AnchorView
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 log = logging.getLogger(__name__)
 
@@ -105,17 +105,17 @@ class WindowFacts:
 
 
 def window_facts(
-    window: ReadingWindow, index: Queries, readings: ReadingsSource | None, plot_tags: tuple[str, ...], now: int
+    window: ReadingWindow, snapshot: Snapshot, readings: ReadingsSource | None, plot_tags: tuple[str, ...], now: int
 ) -> WindowFacts:
     """Holds the window that a document names against the anchors on the chain, and draws it where readings are here."""
-    organisation = index.organisation_of_gln(window.organisation)
-    channel = index.channel_by_name(organisation.id, window.channel) if organisation else None
+    organisation = snapshot.organisation_of_gln(window.organisation)
+    channel = snapshot.channel_by_name(organisation.id, window.channel) if organisation else None
     owner = party_of(organisation.id, organisation, now) if organisation else None
     if channel is None:
         return WindowFacts(window, owner, Coverage.UNKNOWN_CHANNEL, None)
-    anchor = index.anchor_covering(channel.id, window.tree_size - 1)
+    anchor = snapshot.anchor_covering(channel.id, window.tree_size - 1)
     if anchor is None:
-        covering = index.anchor_covering(channel.id, window.last_leaf)
+        covering = snapshot.anchor_covering(channel.id, window.last_leaf)
         return WindowFacts(window, owner, Coverage.NOT_YET if covering is None else Coverage.ANCHORED, covering)
     if anchor.size == window.tree_size and anchor.root != window.root:
         return WindowFacts(window, owner, Coverage.CONTRADICTED, anchor)

@@ -7,7 +7,7 @@ import re
 from flask import Response, render_template, request
 
 from app.franchisee.overview import row_of
-from app.portal import operator, portal
+from app.portal import operator, portal, snapshot
 from chromatrace.documents.content import BatchContent
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
@@ -53,7 +53,7 @@ def label_sheet_pdf(batch_id: str) -> Response:
 def _find(batch_id: str) -> tuple[BatchView, BatchContent, SerialRange]:
     who, here = operator(), portal()
     who.need(Role.PRODUCER, "printing labels")
-    view = here.index.batch(BatchId(bytes.fromhex(batch_id))) if _BATCH_ID.fullmatch(batch_id) else None
+    view = snapshot().batch(BatchId(bytes.fromhex(batch_id))) if _BATCH_ID.fullmatch(batch_id) else None
     if view is None or view.producer != who.organisation:
         raise NotFound("your organisation has made no such batch", field="batch")
     content = here.batches.content(view).value

@@ -10,7 +10,7 @@ from flask import jsonify, redirect, render_template, request, url_for
 from app.answers import wants_json
 from app.errors import LoginRefused, status_of
 from app.franchisee.overview import row_of
-from app.portal import keystore_of, now_s, operator, portal, readable
+from app.portal import keystore_of, now_s, operator, party, portal, readable, snapshot
 from app.rights import CUSTODY_ROLES, OFFER_SCOPES
 from app.services import Outcome
 from app.store.actions import latest_action, remember, settle
@@ -100,11 +100,11 @@ def _find(batch_id: str) -> tuple[BatchView, OfferView]:
     nothing = NotFound("there is no such offer to your organisation", field="offer", hint="see the list of offers")
     if not _BATCH_ID.fullmatch(batch_id):
         raise nothing
-    here, who = portal(), operator()
-    view = here.index.batch(BatchId(bytes.fromhex(batch_id)))
+    who = operator()
+    view = snapshot().batch(BatchId(bytes.fromhex(batch_id)))
     if view is None or not readable()(view.producer, view.gtin, OFFER_SCOPES):
         raise nothing
-    ours = [item for item in here.index.offers(view.batch_id) if item.to_organisation == who.organisation]
+    ours = [item for item in snapshot().offers(view.batch_id) if item.to_organisation == who.organisation]
     if not ours:
         raise nothing
     return view, ours[-1]
@@ -124,7 +124,7 @@ def _followed(view: BatchView) -> Action | None:
     action = latest_action(here.store, view.batch_id, operator().address)
     if action is None or action.state != "pending":
         return action
-    if here.index.transaction(bytes.fromhex(action.tx_hash[2:])) is not None:
+    if snapshot().transaction(bytes.fromhex(action.tx_hash[2:])) is not None:
         settle(here.store, action.tx_hash, "done")
     else:
         try:
@@ -137,7 +137,7 @@ def _followed(view: BatchView) -> Action | None:
 
 
 def _page(view: BatchView, found: OfferView, error: ChromaTraceError | None = None, tried: str = "") -> str:
-    here, who, now = portal(), operator(), now_s()
+    who, now = operator(), now_s()
     action = _followed(view)
     if action is not None and action.state == "done":
         view, found = _find(view.batch_id.hex())
@@ -147,7 +147,7 @@ def _page(view: BatchView, found: OfferView, error: ChromaTraceError | None = No
         batch=row_of(view),
         batch_hex=view.batch_id.hex(),
         offer=found,
-        giver=here.batches.party(found.from_organisation, now),
+        giver=party(found.from_organisation),
         open=found.open_at(now) and not pending,
         expired=found.state is OfferState.OPEN and not found.open_at(now),
         may_answer=who.has(CUSTODY_ROLES),

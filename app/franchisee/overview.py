@@ -10,7 +10,7 @@ from app.facts.documents import CheckedDocument
 from app.facts.parties import Party
 from app.facts.status import Status, status_of
 from app.links import page_path
-from app.portal import now_s, operator, portal, readable
+from app.portal import now_s, operator, party, portal, readable, snapshot
 from app.rights import OFFER_SCOPES
 from app.store.actions import RECALL, open_actions
 from app.store.models import Action
@@ -59,21 +59,21 @@ def overview() -> str:
     return render_template(
         "franchisee/overview.html",
         operator=who,
-        organisation=here.batches.party(who.organisation, now),
+        organisation=party(who.organisation),
         roles=[role.name.lower() for role in Role if role & who.roles and role.name],
         offers=offers,
         withheld=withheld,
         actions=[action for action in under_way if action.kind != RECALL],
         recalls=_unsettled([action for action in under_way if action.kind == RECALL]),
         groups=[(group, title, _group(group, _SHORT, None)) for group, title in GROUPS.items()],
-        grants=[(grant, here.batches.party(grant.owner, now), _scopes(grant.scopes)) for grant in _grants(now)],
+        grants=[(grant, party(grant.owner), _scopes(grant.scopes)) for grant in _grants(now)],
         may_make_labels=who.has(Role.PRODUCER),
     )
 
 
 def _unsettled(recalls: list[Action]) -> list[Action]:
     """Those whose batch the index does not have as recalled yet."""
-    views = {action.tx_hash: portal().index.batch(BatchId(action.batch_id)) for action in recalls}
+    views = {action.tx_hash: snapshot().batch(BatchId(action.batch_id)) for action in recalls}
     return [action for action in recalls if (view := views[action.tx_hash]) is not None and not view.recalled]
 
 
@@ -94,15 +94,15 @@ def batches(group: str) -> str:
 
 def waiting_offers() -> tuple[list[OfferRow], int]:
     """The open offers that the organisation's grants allow to be seen, and how many more there are."""
-    here, who, now = portal(), operator(), now_s()
+    who, now = operator(), now_s()
     shown: list[OfferRow] = []
     withheld = 0
-    for offer in here.index.offers_to(who.organisation):
-        view = here.index.batch(offer.batch_id)
+    for offer in snapshot().offers_to(who.organisation):
+        view = snapshot().batch(offer.batch_id)
         if view is None or not readable()(view.producer, view.gtin, OFFER_SCOPES):
             withheld += 1
             continue
-        giver = here.batches.party(offer.from_organisation, now)
+        giver = party(offer.from_organisation)
         shown.append(OfferRow(offer, row_of(view), giver, not offer.open_at(now)))
     return shown, withheld
 
@@ -113,19 +113,19 @@ def row_of(view: BatchView) -> Row:
     content: CheckedDocument[object] = batches.content(view)  # type: ignore[assignment]
     product = getattr(content.value, "product", None)
     name = product.name if product else f"Batch {view.lot}"
-    return Row(view, name, status_of(view), batches.party(view.producer, now_s()))
+    return Row(view, name, status_of(view), party(view.producer))
 
 
 def _grants(now: int) -> list[GrantView]:
-    return [grant for grant in portal().index.grants_to(operator().organisation) if grant.holds_at(now)]
+    return [grant for grant in snapshot().grants_to(operator().organisation) if grant.holds_at(now)]
 
 
 def _group(group: str, limit: int, after: int | None) -> list[Row]:
-    index, organisation = portal().index, operator().organisation
+    organisation = operator().organisation
     if group == "made":
-        found = index.batches(producer=organisation, limit=limit, after=after)
+        found = snapshot().batches(producer=organisation, limit=limit, after=after)
     elif group == "held":
-        found = index.batches(custodian=organisation, limit=limit, after=after)
+        found = snapshot().batches(custodian=organisation, limit=limit, after=after)
     else:
         found = _shared(limit, after)
     return [row_of(view) for view in found]
@@ -133,9 +133,9 @@ def _group(group: str, limit: int, after: int | None) -> list[Row]:
 
 def _shared(limit: int, after: int | None) -> tuple[BatchView, ...]:
     """Others' batches, by the grants that the index knows, each line confirmed by the chain."""
-    index, found = portal().index, dict[bytes, BatchView]()
+    found: dict[bytes, BatchView] = {}
     for grant in _grants(now_s()):
-        for view in index.batches(producer=grant.owner, gtin=grant.gtin, limit=limit, after=after):
+        for view in snapshot().batches(producer=grant.owner, gtin=grant.gtin, limit=limit, after=after):
             if readable()(view.producer, view.gtin, Scope.PRODUCT):
                 found[view.batch_id] = view
     newest = sorted(found.values(), key=lambda view: view.cursor, reverse=True)

@@ -14,7 +14,7 @@ from flask_limiter import Limiter
 
 from app.config import PortalConfig
 from app.errors import status_of
-from app.portal import now_s, operator, portal
+from app.portal import now_s, operator, party, portal, snapshot
 from app.security import limit_views
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
@@ -68,7 +68,7 @@ def tolerance_words(parameter: Parameter) -> str:
 
 
 def _page(error: ChromaTraceError | None = None, tried: tuple[str, str] = ("", "")) -> str:
-    here, who, now = portal(), operator(), now_s()
+    who, now = operator(), now_s()
     with _desk() as desk:
         waiting, handed_in = desk.waiting(who.organisation, now), desk.read_by(who.address)
     return render_template(
@@ -78,7 +78,7 @@ def _page(error: ChromaTraceError | None = None, tried: tuple[str, str] = ("", "
         lots={question.about.subject: _lot(question) for question in (*waiting, *handed_in)},
         now=now,
         operator=who,
-        organisation=here.batches.party(who.organisation, now).name,
+        organisation=party(who.organisation).name,
         error=error,
         tried=tried,
         form=request.form,
@@ -91,7 +91,7 @@ def _desk() -> ReadingDesk:
 
 def _lot(question: Question) -> str | None:
     """The lot, where the subject is a batch that the index knows."""
-    batch = portal().index.batch(BatchId(bytes.fromhex(question.about.subject[2:])))
+    batch = snapshot().batch(BatchId(bytes.fromhex(question.about.subject[2:])))
     return f"{batch.key.gtin}/{batch.key.lot}" if batch else None
 
 

@@ -9,7 +9,7 @@ from flask import g, request
 
 from app.basic import Credentials
 from app.errors import LoginNeeded
-from app.portal import Portal, operator, portal
+from app.portal import Portal, operator, portal, snapshot
 from app.services import RecordWriter
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import RecordId
@@ -30,7 +30,7 @@ def open_desk() -> tuple[DepartmentRecords, RecordWriter]:
     if not here.kinds:
         raise NotFound("this portal serves no plant's records", field="plant")
     lock = here.config.data_folder / "records.lock"
-    writer = RecordWriter(here.chain, acting.address, lambda: here.index.head().indexed_block, lock)
+    writer = RecordWriter(here.chain, acting.address, lambda: snapshot().head().indexed_block, lock)
     vault = Vault(here.config.vault_place)
     return DepartmentRecords(Catalogue(here.kinds), here.index, writer, vault, acting.organisation), writer
 
@@ -104,7 +104,7 @@ def only_parameters(*known: str) -> None:
 
 def department_of(entry: Any) -> Any:
     """The department that wrote an entry (`DepartmentView`)."""
-    return portal().index.department(entry.department)
+    return snapshot().department(entry.department)
 
 
 def _ring(here: Portal) -> KeyRing:

@@ -8,7 +8,6 @@ from app.services.captures import CaptureRecorder
 from app.services.keys import adopt_keystore, dev_addresses, new_keystore
 from app.services.port import MAX_REASON, ChainPort, Key, Outcome, WalletCall, checked_reason
 from app.services.records import RecordWriter
-from chromatrace.chain.commands import Parts
 from chromatrace.ethereum.errors import ContractError
 from chromatrace.ethereum.manifest import Manifest
 
@@ -20,7 +19,6 @@ __all__ = [
     "Key",
     "Manifest",
     "Outcome",
-    "Parts",
     "RecordWriter",
     "WalletCall",
     "adopt_keystore",

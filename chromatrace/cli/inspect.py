@@ -8,6 +8,7 @@ from typing import Any
 import click
 import orjson
 
+from chromatrace.chain import calls
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import dump, emit, json_option
 from chromatrace.crypto.eip712 import Inspection
@@ -79,7 +80,7 @@ def record(
         deliver(output, [dump(packed).encode(), b"\n"])
         emit(as_json, {"signed": output, "inspector": signed.inspector})
         return
-    receipt = workspace.chain.send("InspectionLedger", "record", signed.as_struct(), signature)
+    receipt = workspace.chain.submit(calls.record_inspection(signed, signature))
     emit(as_json, {"verdict": found, "evidence": signed.evidence, "tx": receipt.tx})
 
 
@@ -102,7 +103,7 @@ def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
         signature = bytes.fromhex(str(packed.get("signature")).removeprefix("0x"))
     except ValueError as error:
         raise InvalidInput("0x and hexadecimal digits are needed", field="/signature") from error
-    receipt = workspace.chain.send("InspectionLedger", "record", inspection.as_struct(), signature)
+    receipt = workspace.chain.submit(calls.record_inspection(inspection, signature))
     emit(as_json, {"verdict": inspection.verdict, "tx": receipt.tx})
 
 
@@ -114,9 +115,7 @@ def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
 @click.pass_obj
 def policy(workspace: Workspace, stage: str, units_per_sample: int, independent: bool, as_json: bool) -> None:
     """Set how many units a stage's inspection measures and who may do it. Only the registrar."""
-    from chromatrace.chain.commands import set_policy
-
-    receipt = workspace.chain.submit(set_policy(Stage[stage.upper()], units_per_sample, independent))
+    receipt = workspace.chain.submit(calls.set_policy(Stage[stage.upper()], units_per_sample, independent))
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
 
 

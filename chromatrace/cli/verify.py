@@ -10,6 +10,7 @@ import orjson
 
 from chromatrace.cli.output import emit, json_option, out, progress
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.services.reading_proofs import check_channel, check_reading
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
@@ -64,7 +65,7 @@ def reading(
     everything: bool,
     proof: Path | None,
     write: Path | None,
-    organisation: int | None,
+    organisation: OrganisationId | None,
     as_json: bool,
 ) -> None:
     """Show that a reading lies under a root that stands on the chain.

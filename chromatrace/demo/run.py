@@ -114,12 +114,13 @@ def run(local: Workspace, stack: ExitStack, stages: Stages, host: str, tamper: s
     with stages.stage("identify", "QR codes and label sheets created, proof bundles written"):
         printed = goods.mint(local, story)
     with stages.stage("index", "index synchronised with the chain"):
-        head = local.index.head()
+        with local.index.snapshot() as snapshot:
+            block = snapshot.head().indexed_block
     with stages.stage("check", "everything checked against the chain"):
         port = urlsplit(local.settings.code_url).port
         stack.enter_context(processes.portal(local, host, port or 80, plot_tags=PLOT_TAGS))
         results = checks.run(local, story, printed)
-    return _report(local, story, printed, results, head.indexed_block)
+    return _report(local, story, printed, results, block)
 
 
 def _account(local: Workspace, cast: Cast, name: str, member: Member, roles: Role) -> str:
@@ -134,15 +135,17 @@ def _report(
     local: Workspace, story: Story, printed: goods.Printed, results: Sequence[checks.Result], block: int
 ) -> dict[str, Any]:
     batches = {}
+    with local.index.snapshot() as snapshot:
+        views = {letter: snapshot.registered_batch(key) for letter, key in story.keys.items()}
     for letter, key in story.keys.items():
-        view = local.index.batch(key.batch_id)
+        view = views[letter]
         batches[letter] = {
             "gtin": key.gtin,
             "lot": key.lot,
             "batch_id": key.batch_id,
             "uri": printed.uris[letter],
-            "state": view and view.state,
-            "recalled": view and view.recalled,
+            "state": view.state,
+            "recalled": view.recalled,
             "readings": len(story.runs[letter].readings),
             "bundle": printed.bundles[letter],
         }

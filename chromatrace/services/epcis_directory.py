@@ -9,15 +9,15 @@ from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
 from chromatrace.epcis.mapping import event_of, events_of
-from chromatrace.index import Index
+from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, EventView
 
 
 class IndexDirectory:
-    """A `chromatrace.epcis.mapping.Directory` that reads the index and the documents; it caches batches."""
+    """A `chromatrace.epcis.mapping.Directory` that reads a snapshot of the index and the documents."""
 
-    def __init__(self, index: Index, documents: DocumentStore, chain_id: int, base_url: str) -> None:
-        self._index, self._documents = index, documents
+    def __init__(self, snapshot: Snapshot, documents: DocumentStore, chain_id: int, base_url: str) -> None:
+        self._snapshot, self._documents = snapshot, documents
         self._batches: dict[bytes, BatchView | None] = {}
         self._timelines: dict[bytes, dict[str, Any]] = {}
         self.chain_id, self.base_url = chain_id, base_url
@@ -34,7 +34,7 @@ class IndexDirectory:
 
     def gln_of(self, organisation: int) -> Gln | None:
         """Return the GLN of an organisation."""
-        view = self._index.organisation(organisation)
+        view = self._snapshot.organisation(organisation)
         return None if view is None else view.gln
 
     def evidence_of(self, digest: bytes) -> InspectionEvidence | None:
@@ -51,7 +51,7 @@ class IndexDirectory:
             return epcis_event
         batch: Any = event.args["batch"]
         if batch not in self._timelines:
-            timeline = events_of(self._index.timeline(batch), self)
+            timeline = events_of(self._snapshot.timeline(batch), self)
             self._timelines[batch] = {item["eventID"]: item for item in timeline}
         latest: dict[str, Any] = self._timelines[batch].get(epcis_event["eventID"], epcis_event)
         return latest
@@ -59,5 +59,5 @@ class IndexDirectory:
     def _batch(self, batch: Any) -> BatchView | None:
         if batch not in self._batches:
             identifier: BatchId = batch
-            self._batches[batch] = self._index.batch(identifier)
+            self._batches[batch] = self._snapshot.batch(identifier)
         return self._batches[batch]

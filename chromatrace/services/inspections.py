@@ -1,4 +1,4 @@
-"""Inspections: results signed by one inspector (EIP-712), and rules of consensus panels."""
+"""Inspection results signed by one inspector (EIP-712)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from datetime import datetime
 
 import orjson
 
+from chromatrace.chain import reads
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.rights import Stage, Verdict
-from chromatrace.quality.rules import Rule
 from chromatrace.services.workspace import Workspace
-
-CONSENSUS = "QualityConsensus"
 
 
 def sign(
@@ -31,8 +29,8 @@ def sign(
     valid_s  seconds in which the signature can be submitted
     """
     key = evidence.key
-    state = workspace.reader.read("BatchRegistry", "batch", key.batch_id)
-    done = state["firstRevision"] if evidence.stage is Stage.FIRST else state["finalRevision"]
+    state = workspace.reader.read(reads.batch(key.batch_id))
+    revision = state.first_revision if evidence.stage is Stage.FIRST else state.final_revision
     inspector = workspace.signer.address
     lane = int.from_bytes(hashlib.sha256(bytes(key.batch_id) + bytes([evidence.stage])).digest()[:24], "big")
     instrument = orjson.dumps(evidence.instrument.as_json(), option=orjson.OPT_SORT_KEYS)
@@ -40,43 +38,15 @@ def sign(
         batch=key.batch_id,
         stage=evidence.stage,
         verdict=verdict,
-        revision=done + 1,
+        revision=revision + 1,
         sample_size=sample_size,
         defects=defects,
         instrument=hashlib.sha256(instrument).digest(),
         evidence=workspace.documents.put(evidence.to_bytes()),
         inspected_at=int(datetime.fromisoformat(evidence.inspected_at).timestamp()),
         inspector=inspector,
-        nonce=workspace.reader.read("InspectionLedger", "nonces", inspector, lane),
+        nonce=workspace.reader.read(reads.inspection_nonce(inspector, lane)),
         deadline=int(time.time()) + valid_s,
     )
     ledger = workspace.manifest.address("InspectionLedger")
     return inspection, sign_inspection(inspection, workspace.signer, workspace.chain_id, ledger)
-
-
-def rule_values(
-    rule: Rule,
-    *,
-    first_wave: int,
-    stall_penalty: int = 500,
-    commit_seconds: int = 3600,
-    reveal_seconds: int = 600,
-    decides_first: bool = False,
-    decides_final: bool = False,
-) -> tuple[int | bool, ...]:
-    """`IQualityConsensus.Rule` in its order; state 0 is the passing one."""
-    return (
-        len(rule.states),
-        rule.minimum,
-        rule.maximum,
-        first_wave,
-        int(rule.weighing),
-        rule.threshold,
-        rule.minimum_capability,
-        stall_penalty,
-        commit_seconds,
-        reveal_seconds,
-        0,
-        decides_first,
-        decides_final,
-    )

@@ -8,12 +8,13 @@ from typing import Any
 from chromatrace.anchor import ReadingProof
 from chromatrace.chain.anchored import anchors_of, channel_named
 from chromatrace.domain.errors import IntegrityError, NotFound
+from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.merkle.entry import encode_fields
 from chromatrace.merkle.proofs import leaf_hash, roots
 from chromatrace.services.workspace import Workspace
 
 
-def check_reading(workspace: Workspace, proof: ReadingProof, organisation: int | None) -> dict[str, Any]:
+def check_reading(workspace: Workspace, proof: ReadingProof, organisation: OrganisationId | None) -> dict[str, Any]:
     """Check a proof against the anchors of its channel and return a report.
 
     organisation  owner of the channel; None if only one organisation has a channel of that name
@@ -44,7 +45,7 @@ def check_reading(workspace: Workspace, proof: ReadingProof, organisation: int |
 def check_channel(
     workspace: Workspace,
     channel: str,
-    organisation: int | None,
+    organisation: OrganisationId | None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Compute every anchored root of a channel from the spool and return a report.

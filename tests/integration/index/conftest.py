@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from querying import query
 from undoing import undo
 
 from chromatrace.chain.dev_node import DevNode
@@ -27,7 +28,7 @@ def yard(tmp_path_factory, deploy):
 
     Not of the session: Anvil forgets the states of old blocks, and could not be rolled back far on a long chain.
     """
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         path = deploy(node, tmp_path_factory.mktemp("yard"))
         world = World(node.rpc(), Manifest.load(path)).found()
         world.manifest_path = path
@@ -134,6 +135,6 @@ def rebuilt_digest(yard, migrated):
         with closing(sqlite3.connect(migrated)) as tables, closing(fresh.engine.raw_connection()) as memory:
             tables.backup(memory.driver_connection)
         Follower(fresh, yard.rpc, yard.manifest, **options).sync()
-        return fresh.digest()
+        return query(fresh).digest()
 
     return build
