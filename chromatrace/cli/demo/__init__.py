@@ -17,7 +17,7 @@ from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import emit, err, json_option, tell
 from chromatrace.domain.errors import Conflict
 from chromatrace.services.workspace import Workspace
-from chromatrace.storage.lock import AlreadyLocked, ProcessLock
+from chromatrace.storage.lock import LockedError, ProcessLock
 
 if TYPE_CHECKING:
     from chromatrace.cli.demo.checks import Result
@@ -107,7 +107,7 @@ def _fresh(folder: Path, stack: ExitStack) -> Path:
         raise Conflict(f"{folder} exists and is not the demonstration's", field="data", hint="name another --data")
     try:
         stack.enter_context(ProcessLock(marker, 0))
-    except AlreadyLocked as error:
+    except LockedError as error:
         hint = "stop it, or name another folder with --data"
         raise Conflict(
             f"process {error.holder} is running a demonstration in {folder}", field="data", hint=hint
