@@ -237,8 +237,7 @@ def run(
     from chromatrace.inspector import adapters
     from chromatrace.inspector.answers import AnswerStore
     from chromatrace.inspector.process import InspectorProcess
-    from chromatrace.quality.inspection_tasks import NAME as DESK_FILE
-    from chromatrace.quality.inspection_tasks import ReadingDesk
+    from chromatrace.quality.inspection_tasks import FILE_NAME, InspectionTasks
     from chromatrace.services.records import plant_of
 
     sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
@@ -255,7 +254,7 @@ def run(
         seed = int(workspace.signer.address[2:14], 16)
         adapter = adapters.agent(agent, truth, seed)
     elif console is not None:
-        desk, plant = ReadingDesk(console / DESK_FILE), None if sheet is None else plant_of(sheet)
+        desk, plant = InspectionTasks(console / FILE_NAME), None if sheet is None else plant_of(sheet)
         adapter = adapters.console(desk, workspace.signer.address, own, workspace.documents, plant)
     else:
         adapter = adapters.person()

@@ -11,8 +11,8 @@ from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.eip2537 import key_id
 from chromatrace.crypto.route import (
     RouteDesign,
+    RouteStation,
     RouteTrace,
-    Station,
     begin,
     key_words,
     proof_of,
@@ -78,7 +78,7 @@ def design_route(cast: Cast) -> SignedRoute:
         words = key_words(secret.public_key), signature_words(possession)
         receipt = chain.submit(calls.register_station_key(process, *words))
         transactions.append(receipt.tx)
-        stations.append(Station(process, owner, secret.public_key, possession))
+        stations.append(RouteStation(process, owner, secret.public_key, possession))
         secrets.append(secret)
     keys, processes = [key_id(station.key) for station in stations], [station.process for station in stations]
     receipt = chain.submit(calls.design_route(NAME, RouteKind.PROCESSING, True, keys, processes))

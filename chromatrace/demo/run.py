@@ -24,7 +24,7 @@ from chromatrace.services import processes
 from chromatrace.services.local_chain import local_chain
 from chromatrace.services.ports import held_port, url_at
 from chromatrace.services.workspace import Workspace
-from chromatrace.storage.lock import AlreadyLocked, ProcessLock
+from chromatrace.storage.lock import LockedError, ProcessLock
 
 PASSWORD = "a demonstration only"  # noqa: S105 - printed on the screen, rejected in production
 ACCOUNT = "store-12@example-windows"
@@ -86,7 +86,7 @@ def _empty_folder(folder: Path, stack: ExitStack) -> Path:
         )
     try:
         stack.enter_context(ProcessLock(marker, 0))
-    except AlreadyLocked as error:
+    except LockedError as error:
         raise Conflict(
             f"process {error.holder} is running a demonstration in {folder}",
             field="data",
@@ -113,9 +113,8 @@ def run(local: Workspace, stack: ExitStack, stages: Stages, host: str, tamper: s
         story.transactions += panel.transactions
     with stages.stage("identify", "QR codes and label sheets created, proof bundles written"):
         printed = goods.mint(local, story)
-    with stages.stage("index", "index synchronised with the chain"):
-        with local.index.snapshot() as snapshot:
-            block = snapshot.head().indexed_block
+    with stages.stage("index", "index synchronised with the chain"), local.index.snapshot() as snapshot:
+        block = snapshot.head().indexed_block
     with stages.stage("check", "everything checked against the chain"):
         port = urlsplit(local.settings.code_url).port
         stack.enter_context(processes.portal(local, host, port or 80, plot_tags=PLOT_TAGS))

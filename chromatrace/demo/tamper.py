@@ -99,10 +99,10 @@ def attempt(kind: str, trace: RouteTrace, route: SignedRoute, key: BatchKey, cha
 
 def _offline(trace: RouteTrace, route: SignedRoute) -> str | None:
     explained = explain(route.design, trace)
-    if explained.refusal is None:
+    if explained.error is None:
         return None
-    broken = next((finding for finding in explained.findings if finding.reason is not None), None)
-    return f"step {broken.step} ({broken.process}): {broken.text}" if broken else str(explained.refusal)
+    broken = next((finding for finding in explained.steps if finding.reason is not None), None)
+    return f"step {broken.step} ({broken.process}): {broken.message}" if broken else str(explained.error)
 
 
 def _refused(chain: Chain, call: calls.Call) -> str | None:
