@@ -180,7 +180,7 @@ def test_one_person_reads_once_in_a_round_and_only_inspectors_read(chain, panel,
     assert hand_in(first, state="fail").status_code == 200
     twice = hand_in(first, state="fail")
     assert twice.status_code == 409
-    assert "you have read for this round already" in twice.text.lower()
+    assert "you have already answered a task of this round" in twice.text.lower()
     assert "<strong>fail</strong>" not in second.get("/console/readings").text, "no reader sees another's reading"
     assert hand_in(second, state="pass").status_code == 200
     until(lambda: round_of(chain, panel).phase == DECIDED)
