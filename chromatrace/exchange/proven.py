@@ -110,15 +110,9 @@ class ProvenHistory:
         return f"block {number} of {utc(self.header(number).timestamp)}"
 
 
-<<<<<<< HEAD
 def channel_id(organisation: int, name: str) -> ChannelId:
-    """As `IProcessLedger.channelIdOf` computes it."""
-    return ChannelId(keccak(encode(["uint32", "string"], [organisation, name])))
-=======
-def channel_id(organisation: int, name: str) -> bytes:
     """Return the channel id, computed as in `IProcessLedger.channelIdOf`."""
-    return keccak(encode(["uint32", "string"], [organisation, name]))
->>>>>>> main
+    return ChannelId(keccak(encode(["uint32", "string"], [organisation, name])))
 
 
 def utc(unix_s: float) -> str:
