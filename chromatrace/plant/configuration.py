@@ -71,7 +71,7 @@ def parse_plant(text: str) -> Plant:
     tags = tuple(_tag(table, known) for table in top.tables("tags"))
     _unique("tags", "name", (tag.name for tag in tags))
     plant = Plant(
-        name=top.text("name", longest=100),
+        name=top.text("name", maximum=100),
         title=top.text("title"),
         namespace=top.text("namespace", DEFAULT_NAMESPACE),
         sample_period_s=top.number("sample_period_s", 1.0, above=0),
@@ -101,8 +101,8 @@ def _model(table: Table) -> ProcessModel:
 
 def _station(table: Table) -> Station:
     station = Station(
-        id=table.text("id", longest=60),
-        name=table.text("name", longest=120),
+        id=table.text("id", maximum=60),
+        name=table.text("name", maximum=120),
         description=table.text("description", ""),
         department=table.text("department", ""),
         after=table.texts("after", ()),
@@ -114,9 +114,9 @@ def _station(table: Table) -> Station:
 def _tag(table: Table, stations: frozenset[str]) -> Tag:
     low = table.number("low")
     tag = Tag(
-        name=table.text("name", longest=120),
+        name=table.text("name", maximum=120),
         station=_known(table, "station", stations),
-        unit=table.text("unit", "", longest=40),
+        unit=table.text("unit", "", maximum=40),
         low=low,
         high=table.number("high", above=low),
         description=table.text("description", ""),
@@ -168,8 +168,8 @@ def _check_sheet(table: Table, stations: frozenset[str]) -> CheckSheet:
         id=table.text("id"),
         station=_known(table, "station", stations),
         stage=table.text("stage"),
-        sample_one_per=table.whole("sample_one_per", 1, at_least=1),
-        ordered=table.flag("ordered", False),
+        sample_one_per=table.integer("sample_one_per", 1, at_least=1),
+        ordered=table.boolean("ordered", False),
         states=table.texts("states", ("pass", "fail")),
         checks=tuple(_check(item) for item in table.tables("checks", required=True)),
     )

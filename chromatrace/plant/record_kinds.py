@@ -18,9 +18,9 @@ def read_record_kind(table: Table, departments: dict[str, str]) -> RecordKind:
     station = table.text("station")
     if station not in departments:
         raise InvalidPlant(f"unknown station {station!r}", field=table.path("station"))
-    kind_id, version = table.text("id"), table.whole("version", 1, at_least=1)
+    kind_id, version = table.text("id"), table.integer("version", 1, at_least=1)
     title = table.text("title")
-    department = table.text("department", departments[station], longest=64)
+    department = table.text("department", departments[station], maximum=64)
     fields = tuple(_field(item) for item in table.tables("fields", required=True))
     key, subject = table.texts("key"), table.text("subject")
     preceding = tuple(_preceding(item) for item in table.tables("preceding"))
@@ -47,17 +47,17 @@ def check_record_kinds(kinds: Iterable[RecordKind]) -> None:
 
 
 def _field(table: Table) -> Field:
-    name = table.text("name", longest=40)
+    name = table.text("name", maximum=40)
     kind = FieldType(table.choice("type", tuple(FieldType)))
-    title, required = table.text("title", "", longest=120), table.flag("required", True)
-    longest, choices = table.whole("longest", MAX_TEXT, at_least=1), table.texts("choices", ())
+    title, required = table.text("title", "", maximum=120), table.boolean("required", True)
+    longest, choices = table.integer("longest", MAX_TEXT, at_least=1), table.texts("choices", ())
     table.finish()
     return _create(table, lambda: Field(name, kind, title, required, longest, choices))
 
 
 def _preceding(table: Table) -> Preceding:
     preceding = Preceding(
-        table.text("field", longest=40), table.text("kind"), Match(table.choice("match", tuple(Match), Match.KEY))
+        table.text("field", maximum=40), table.text("kind"), Match(table.choice("match", tuple(Match), Match.KEY))
     )
     table.finish()
     return preceding

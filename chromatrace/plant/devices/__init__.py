@@ -33,7 +33,7 @@ class Device(Protocol):
 
 
 def check_device(plant: Plant) -> None:
-    """Check the device's parameters and that it can measure the quantities of the check sheets. Raises `InvalidPlant`."""
+    """Check the device's parameters and the quantities of the check sheets. Raises `InvalidPlant`."""
     if plant.device is None:
         return
     if plant.device.kind not in _KINDS:
