@@ -20,7 +20,7 @@ sync = (test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)) &
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(1)/bin/python $(2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-contracts test-python lint bench clean lock abi audit api-test
+.PHONY: help setup demo test test-contracts test-python lint prose bench clean lock abi audit api-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,6 +46,9 @@ lint: setup ## check with ruff, mypy, import-linter and solhint; check that the 
 	$(BIN)/lint-imports
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 	$(BIN)/python scripts/export_abi.py --check
+
+prose: setup ## check the language of texts against a list of patterns
+	$(BIN)/python scripts/check_prose.py
 
 audit: setup ## run Slither on the contracts, in an environment of its own
 	@$(call sync,.venv-audit,requirements-audit.txt)
