@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING
 from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call
 from chromatrace.chain.client import Chain
-from chromatrace.cli.up import local_chain
-from chromatrace.config import Settings
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.hashing import keccak
@@ -33,7 +31,9 @@ from chromatrace.quality.consensus import Answer, decide
 from chromatrace.quality.learning import MIN_ANSWERS, InspectorRecord, enrolled, learned
 from chromatrace.quality.rules import Rule, Weighing, as_ratio
 from chromatrace.quality.rules import capability as in_units
+from chromatrace.services.local_chain import local_chain
 from chromatrace.services.workspace import Workspace
+from chromatrace.settings import Settings
 from chromatrace.studies.rounds import Asked, Score, ask
 from chromatrace.studies.rounds import decide as decide_all
 from chromatrace.studies.runner import Progress, Runner

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
-from chromatrace.cli.demo.cast import MAKER, Actor, Cast
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.eip2537 import key_id
 from chromatrace.crypto.route import (
@@ -23,6 +22,7 @@ from chromatrace.crypto.route import (
 )
 from chromatrace.crypto.route.design import RouteKind
 from chromatrace.crypto.step import NO_CHANNEL, StepRecord, Verifier
+from chromatrace.demo.cast import MAKER, Actor, Cast
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.plant import example_plant
 

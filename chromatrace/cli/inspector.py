@@ -16,8 +16,6 @@ from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.quality.rules import UNIT, Rule, capability
 from chromatrace.services.workspace import Workspace
 
-CONTRACT = "QualityConsensus"
-
 
 @click.group()
 def inspector() -> None:
@@ -235,12 +233,12 @@ def run(
     With --console operators of the inspector's organisation with the role inspector answer at the portal, each once
     in a round; what they read is kept in the data folder's documents, as the evidence.
     """
-    from chromatrace.cli.record_desk import plant_of
     from chromatrace.domain.errors import Unavailable
     from chromatrace.inspector import adapters
     from chromatrace.inspector.answers import AnswerStore
     from chromatrace.inspector.process import InspectorProcess
     from chromatrace.quality.inspection_tasks import FILE_NAME, InspectionTasks
+    from chromatrace.services.records import plant_of
 
     sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
     if len(sources) != 1:
