@@ -23,10 +23,8 @@ from chromatrace.chain.dev_state import keep_one_beginning, lock_state
 from chromatrace.domain.errors import Conflict, NotFound, Unavailable
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.ethereum.signer import MNEMONIC
 from chromatrace.storage.lock import ProcessLock
-
-MNEMONIC = "test test test test test test test test test test test junk"
-"""Anvil's well-known mnemonic. Everybody has its keys."""
 
 _START_S = 180.0
 _BLOCK_GAS = 10**9

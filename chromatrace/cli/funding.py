@@ -7,7 +7,8 @@ import time
 from chromatrace.cli.output import err
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 from chromatrace.ethereum.errors import ChainUnavailableError
-from chromatrace.services.workspace import DEV_CHAINS, Workspace
+from chromatrace.ethereum.signer import DEV_CHAINS
+from chromatrace.services.workspace import Workspace
 
 _BLOCK_S = 60
 

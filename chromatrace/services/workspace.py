@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from chromatrace.index import Index
     from chromatrace.ingest.spool import Spool
 
-DEV_CHAINS = (31337, 1337)
-
 
 class Workspace:
     """The chain, spool, index and documents that `settings` name. A context manager."""

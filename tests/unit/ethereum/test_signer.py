@@ -5,11 +5,11 @@ import json
 import pytest
 from eth_account import Account
 
-from chromatrace.chain.dev_node import MNEMONIC
 from chromatrace.domain.errors import Conflict, InvalidInput
 from chromatrace.ethereum.errors import KeystoreError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import (
+    MNEMONIC,
     PASSWORD_VARIABLE,
     WORK_FACTOR,
     DevKeyWarning,
@@ -78,7 +78,7 @@ def test_what_is_no_keystore_is_told(tmp_path, content):
 
 
 def test_no_keystore(tmp_path):
-    with pytest.raises(KeystoreError, match="there is no keystore"):
+    with pytest.raises(KeystoreError, match="does not exist"):
         keystore_signer(tmp_path / "absent.json", "x")
 
 
