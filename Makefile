@@ -26,7 +26,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: ## install everything the other targets need
-	@$(MAKE) --no-print-directory -j 4 .setup/contracts .setup/package
+	@$(MAKE) -s --no-print-directory -j 4 .setup/contracts .setup/package
 
 demo: setup ## run the full demonstration: chain, contracts, plant, inspections, QR codes, portal
 	$(BIN)/chromatrace demo
@@ -96,7 +96,7 @@ $(UV): requirements-uv.txt | .setup/prerequisites
 
 .setup/contracts: $(SOURCES) brownie-config.yaml .setup/brownie .setup/node
 	@echo "Compiling the contracts (about a minute)"
-	@$(BROWNIE)/brownie compile | grep -vE '^$$| - |artifacts' ; test $${PIPESTATUS[0]} -eq 0
+	@$(BROWNIE)/brownie compile $(if $(filter .setup/node brownie-config.yaml,$?),--all) | grep -vE '^$$| - |artifacts' ; test $${PIPESTATUS[0]} -eq 0
 	@touch $@
 
 .setup/package: requirements.txt pyproject.toml $(UV)

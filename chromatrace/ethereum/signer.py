@@ -27,7 +27,7 @@ WORK_FACTOR = 1 << 18
 """Scrypt's N in new keystores; opening one takes about a second."""
 
 DEV_CHAINS = (31337, 1337)
-"""Chain ids on which the development keys may sign: Anvil's and geth's development chains."""
+"""Chain ids on which the development keys may sign: Anvil's and `geth --dev`'s."""
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's published mnemonic. Its keys protect nothing."""
 
@@ -122,7 +122,7 @@ def create_keystore(
         raise KeystoreError("the password is empty", field="password")
     secret = key if key is not None else PrivateKey().secret
     signer = LocalSigner(secret)
-    content = create_keyfile_json(secret, password, kdf="scrypt", iterations=work_factor or WORK_FACTOR)
+    content = create_keyfile_json(secret, password.encode(), kdf="scrypt", iterations=work_factor or WORK_FACTOR)
     content["address"] = signer.address
     try:
         write_once(path, json.dumps(content).encode())
@@ -157,7 +157,7 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
             hint=f"chmod 600 {path}",
         )
     try:
-        return LocalSigner(bytes(decode_keyfile_json(content, password)))
+        return LocalSigner(bytes(decode_keyfile_json(content, password.encode())))
     except (KeyError, TypeError, NotImplementedError) as error:
         raise KeystoreError(f"{path} is not a keystore (Web3 Secret Storage)", field="keystore") from error
     except ValueError as error:

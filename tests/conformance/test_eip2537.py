@@ -120,8 +120,8 @@ def test_linear_combination_is_addition(vectors_dir, harness):
     assert harness.linear_combination(data[:128] + one + data[:128] + minus) == bytes(128)
 
 
-def test_a_chain_without_the_precompiles_is_told_from_one_that_refuses(ganache):
-    harness = Harness(ganache)
+def test_a_chain_without_the_precompiles_is_told_from_one_that_refuses(cancun):
+    harness = Harness(cancun)
     assert not harness.available()
     for precompile, size in ((ADD, 256), (PAIRING, 384), (MAP, 64)):
         with pytest.raises(Reverted) as refused:

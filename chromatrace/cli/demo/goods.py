@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chromatrace.cli.demo.story import SERIALS, Story
-from chromatrace.cli.prove import bundle_of
 from chromatrace.domain.identifiers import Serial
 from chromatrace.identity.digital_link import uri_for_batch, uri_for_unit
 from chromatrace.identity.labels import label_sheet
 from chromatrace.identity.qr import encode
+from chromatrace.services.bundle import build_bundle
 from chromatrace.services.workspace import Workspace
 
 UNITS = ("000042", "000007")
@@ -46,5 +46,7 @@ def mint(workspace: Workspace, story: Story) -> Printed:
     bundles = {}
     for letter, key in story.keys.items():
         bundles[letter] = workspace.data / f"{key.lot}.bundle.json"
-        bundles[letter].write_bytes(bundle_of(workspace, key, Serial(UNITS[0]), story.route.traces[letter]).to_bytes())
+        bundles[letter].write_bytes(
+            build_bundle(workspace, key, Serial(UNITS[0]), story.route.traces[letter]).to_bytes()
+        )
     return Printed(uris, units, codes, labels, bundles)

@@ -21,7 +21,7 @@ from works import Works
 def works(deploy, tmp_path_factory):
     """Start a chain and set up the consortium on it."""
     folder = tmp_path_factory.mktemp("works")
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         works = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=deploy(node, folder)))
         yield works.make()
         works.close()

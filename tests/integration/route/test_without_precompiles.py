@@ -44,12 +44,12 @@ def words(one):
 
 
 @pytest.fixture(scope="module")
-def rig(ganache, ganache_deployment, tmp_path_factory):
-    mark = ganache.rpc().call("evm_snapshot")
-    with consortium_on(ganache, ganache_deployment, tmp_path_factory.mktemp("ganache")) as chain:
-        address = ganache_deployment.address("RouteVerifier")
-        yield RecordingRig(chain, Verifier(ganache_deployment.chain_id, address))
-    ganache.rpc().call("evm_revert", mark)
+def rig(cancun, cancun_deployment, tmp_path_factory):
+    mark = cancun.rpc().call("evm_snapshot")
+    with consortium_on(cancun, cancun_deployment, tmp_path_factory.mktemp("cancun")) as chain:
+        address = cancun_deployment.address("RouteVerifier")
+        yield RecordingRig(chain, Verifier(cancun_deployment.chain_id, address))
+    cancun.rpc().call("evm_revert", mark)
 
 
 @pytest.fixture(scope="module")

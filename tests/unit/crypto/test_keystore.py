@@ -37,7 +37,7 @@ def test_there_and_back(stored):
 
 def test_another_reader_of_eip_2335_opens_it(tmp_path):
     stored = keystore.save_key(tmp_path / "key.json", secret("A"), "plain password", "sputtering 201")
-    opened = eth_keyfile.decode_keyfile_json(json.loads(stored.path.read_text()), "plain password")
+    opened = eth_keyfile.decode_keyfile_json(json.loads(stored.path.read_text()), b"plain password")
     assert opened == secret("A").to_bytes()
 
 

@@ -1,64 +1,63 @@
-"""Gathers what a proof bundle cites: the batch's events, its parties, its documents, a few of its readings."""
+"""Build the proof bundle of a batch or unit from the index, the node, the document store and the spool."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from chromatrace.crypto.route import RouteTrace
 from chromatrace.documents.content import BatchContent, InspectionEvidence, ReadingWindow
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.exchange.bundle import Bundle, CitedReading
+from chromatrace.exchange.collect import collect
+from chromatrace.exchange.units import unit_proof
+from chromatrace.exchange.verifier import verify
+from chromatrace.index import Follower, Snapshot
+from chromatrace.index.views import AnchorView, BatchView
+from chromatrace.merkle.entry import encode_reading
 from chromatrace.services.workspace import Workspace
 
-if TYPE_CHECKING:
-    from chromatrace.crypto.route import RouteTrace
-    from chromatrace.exchange.bundle import Bundle, CitedReading
-    from chromatrace.index import Snapshot
-    from chromatrace.index.views import AnchorView, BatchView
-
-CITED_READINGS = 8
-"""Readings of each inspection's window that a bundle holds, spread evenly; `verify reading` shows any other."""
+READINGS_PER_WINDOW = 8
+"""Readings of each inspection's window in a bundle, evenly spaced; `verify reading` proves any other."""
 
 
-def bundle_of(
+def build_bundle(
     workspace: Workspace, key: BatchKey, serial: Serial | None = None, trace: RouteTrace | None = None
 ) -> Bundle:
-    """The proof bundle of a batch or unit, as of the newest block; `trace` has the records of its route's stations."""
-    from chromatrace.exchange.verifier import verify
-    from chromatrace.index import Follower
+    """Return the proof bundle of a batch or unit at the newest block. Raises `NotFound`.
 
+    trace  the signed steps of the batch's route; adds the stations' records to the bundle
+    """
     with workspace.index.snapshot() as snapshot:
-        made = _collected(workspace, snapshot, key, serial, trace)
-    if verify(made).failures:
-        # Something has happened between reading the index and reading the state: once more, from where we are now.
+        bundle = _build(workspace, snapshot, key, serial, trace)
+    if verify(bundle).failures:
+        # The chain has grown between the query of the index and the proof of the state. Sync and try once more.
         Follower(workspace.index, workspace.rpc, workspace.manifest).sync()
         with workspace.index.snapshot() as snapshot:
-            made = _collected(workspace, snapshot, key, serial, trace)
-    return made
+            bundle = _build(workspace, snapshot, key, serial, trace)
+    return bundle
 
 
-def _collected(
+def _build(
     workspace: Workspace, snapshot: Snapshot, key: BatchKey, serial: Serial | None, trace: RouteTrace | None
 ) -> Bundle:
-    from chromatrace.exchange.collect import collect
-    from chromatrace.exchange.units import unit_proof
-
     batch = snapshot.registered_batch(key)
     content = _document(workspace, batch.content_digest)
-    evidence = [_document(workspace, found.evidence) for found in snapshot.inspections(batch.batch_id)]
+    evidence = [_document(workspace, inspection.evidence) for inspection in snapshot.inspections(batch.batch_id)]
     documents = [document for document in [content, *evidence] if document is not None]
-    anchors = list(dict.fromkeys(_anchors(snapshot, evidence)))
+    windows = list(dict.fromkeys(_anchored_windows(snapshot, evidence)))
     serials = BatchContent.from_bytes(content).serials if content else None
-    cited = [anchor for anchor, _ in anchors] + list(_heads(snapshot, trace))
+    anchors = [anchor for anchor, _ in windows] + list(_step_anchors(snapshot, trace))
+    readings = [reading for anchor, window in windows for reading in _readings(workspace, anchor, window)]
     return collect(
         workspace.rpc,
         chain_id=workspace.manifest.chain_id,
         contracts={name: bytes.fromhex(entry.address[2:]) for name, entry in workspace.manifest.contracts.items()},
         key=key,
         serial=serial,
-        transactions=_transactions(snapshot, batch, cited),
+        transactions=_transactions(snapshot, batch, anchors),
         documents=dict.fromkeys(documents),
-        readings=dict.fromkeys(cited for anchor, window in anchors for cited in _readings(workspace, anchor, window)),
+        readings=dict.fromkeys(readings),
         unit=unit_proof(serials, serial) if serial is not None and serials is not None else None,
         route=batch.route,
         trace=trace,
@@ -72,7 +71,8 @@ def _document(workspace: Workspace, digest: bytes) -> bytes | None:
         return None
 
 
-def _anchors(snapshot: Snapshot, evidence: list[bytes | None]) -> Iterator[tuple[AnchorView, ReadingWindow]]:
+def _anchored_windows(snapshot: Snapshot, evidence: list[bytes | None]) -> Iterator[tuple[AnchorView, ReadingWindow]]:
+    """Yield the windows of readings that the evidence names, with their anchors."""
     for document in evidence:
         window = InspectionEvidence.from_bytes(document).readings if document is not None else None
         owner = snapshot.organisation_of_gln(window.organisation) if window is not None else None
@@ -84,22 +84,23 @@ def _anchors(snapshot: Snapshot, evidence: list[bytes | None]) -> Iterator[tuple
             yield anchor, window
 
 
-def _heads(snapshot: Snapshot, trace: RouteTrace | None) -> Iterator[AnchorView]:
-    """The anchors of the logs that the stations' records name."""
+def _step_anchors(snapshot: Snapshot, trace: RouteTrace | None) -> Iterator[AnchorView]:
+    """Yield the anchors of the logs that the stations' records name."""
     for step in trace.steps if trace is not None else ():
         if step.record is not None and step.record.log_size:
-            found = snapshot.anchor_covering(step.record.channel, step.record.log_size - 1)
-            if found is not None and found.size == step.record.log_size:
-                yield found
+            anchor = snapshot.anchor_covering(step.record.channel, step.record.log_size - 1)
+            if anchor is not None and anchor.size == step.record.log_size:
+                yield anchor
 
 
 def _transactions(snapshot: Snapshot, batch: BatchView, anchors: list[AnchorView]) -> Iterator[bytes]:
+    """Yield the transactions whose events the bundle proves: those of the batch, its inputs, parties and anchors."""
     parties = {batch.producer, batch.custodian}
     yield from (event.tx_hash for event in snapshot.timeline(batch.batch_id))
-    for input_batch in snapshot.inputs_of(batch.batch_id):
-        found = snapshot.batch(input_batch.batch)
-        if found is not None:
-            yield found.registered.tx_hash
+    for input_ in snapshot.inputs_of(batch.batch_id):
+        source = snapshot.batch(input_.batch)
+        if source is not None:
+            yield source.registered.tx_hash
     for inspection in snapshot.inspections(batch.batch_id):
         parties.add(inspection.organisation)
         inspector = snapshot.operator(inspection.inspector)
@@ -122,14 +123,12 @@ def _transactions(snapshot: Snapshot, batch: BatchView, anchors: list[AnchorView
 
 
 def _readings(workspace: Workspace, anchor: AnchorView, window: ReadingWindow) -> Iterator[CitedReading]:
-    from chromatrace.exchange.bundle import CitedReading
-    from chromatrace.merkle.entry import encode_reading
-
+    """Yield readings at evenly spaced indexes of a window, if the spool has them."""
     if workspace.spool.size(window.channel) < window.tree_size:
         return
     log = workspace.proofs.log(window.channel)
-    span, last = window.last_leaf - window.first_leaf, CITED_READINGS - 1
-    for place in dict.fromkeys(window.first_leaf + span * number // last for number in range(CITED_READINGS)):
-        reading = next(iter(workspace.spool.entries(window.channel, place, place + 1)))
-        path = tuple(log.inclusion_proof(place, window.tree_size))
-        yield CitedReading(anchor.channel_id, encode_reading(reading), place, window.tree_size, path)
+    span, last = window.last_leaf - window.first_leaf, READINGS_PER_WINDOW - 1
+    for index in dict.fromkeys(window.first_leaf + span * number // last for number in range(READINGS_PER_WINDOW)):
+        reading = next(iter(workspace.spool.entries(window.channel, index, index + 1)))
+        path = tuple(log.inclusion_proof(index, window.tree_size))
+        yield CitedReading(anchor.channel_id, encode_reading(reading), index, window.tree_size, path)
