@@ -23,7 +23,6 @@ from chromatrace.chain.dev_state import keep_one_beginning, lock_state
 from chromatrace.domain.errors import Conflict, NotFound, Unavailable
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
-from chromatrace.ethereum.signer import MNEMONIC
 from chromatrace.storage.lock import ProcessLock
 
 _START_S = 180.0
