@@ -28,7 +28,7 @@ import orjson
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Serial
-from chromatrace.exchange.events import DECLARATIONS
+from chromatrace.exchange.events import CITED_EVENTS
 from chromatrace.exchange.units import UnitProof
 from chromatrace.storage.strict_json import MAX_EXACT, below, escape, members, parse_object
 
@@ -314,7 +314,7 @@ def _list(value: object, at: str, item: Callable[[Any, str], Item]) -> tuple[Ite
 
 def _contracts(value: object, at: str) -> dict[str, bytes]:
     others = list(value) if isinstance(value, dict) else []
-    named = members(value, at, list(DECLARATIONS), others)
+    named = members(value, at, list(CITED_EVENTS), others)
     found = {name: _bytes(entry, f"{at}/{escape(name)}", 20) for name, entry in named.items()}
     for name, address in found.items():
         if list(found.values()).count(address) > 1:

@@ -20,12 +20,12 @@ from chromatrace.exchange.bundle import (
     CitedState,
     CitedStep,
 )
-from chromatrace.exchange.events import DECLARATIONS
+from chromatrace.exchange.events import CITED_EVENTS
 from chromatrace.exchange.units import UnitProof
 
 BUNDLE = Bundle(
     chain_id=31337,
-    contracts={name: bytes([number]) * 20 for number, name in enumerate(sorted(DECLARATIONS), 1)},
+    contracts={name: bytes([number]) * 20 for number, name in enumerate(sorted(CITED_EVENTS), 1)},
     key=BatchKey.parse("09521234543213", "L1"),
     serial=Serial("000042"),
     headers=(b"\xf9", b"\xf8"),
