@@ -42,6 +42,11 @@ if os.getppid() == int(sys.argv[1]):
 writes its state and ends."""
 
 
+def ends_with_starter(command: Sequence[str]) -> list[str]:
+    """Return a command line that runs `command` and, on Linux, ends it if the thread that starts it dies."""
+    return [sys.executable, "-I", "-S", "-c", _ENDS_WITH_STARTER, str(os.getpid()), *command]
+
+
 class DevNode:
     """A development chain that lasts as long as its context, and on Linux no longer than the thread that started it.
 
@@ -125,7 +130,7 @@ class DevNode:
         self._log = Path(name)
         with os.fdopen(descriptor, "wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, "-I", "-S", "-c", _ENDS_WITH_STARTER, str(os.getpid()), *self._command()],
+                ends_with_starter(self._command()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -21,7 +21,7 @@ from typing import Self
 from py_arkworks_bls12381 import GT, G1Point, G2Point
 from pyblst import BlstFP12Element, BlstP1Element, BlstP2Element, final_verify, miller_loop
 
-from chromatrace.crypto.errors import InvalidPoint, InvalidSecretKey
+from chromatrace.crypto.errors import PointError, SecretKeyError
 
 SIGNATURE_TAG = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
 POSSESSION_TAG = b"BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
@@ -42,18 +42,18 @@ _INFINITY_FLAG = 0x40
 def _checked(data: bytes, size: int, what: str, curve: type[BlstP1Element] | type[BlstP2Element]) -> object:
     _require_bytes(data, size, what)
     if data[0] & _INFINITY_FLAG:
-        raise InvalidPoint(f"the point at infinity is no {what}", field=what)
+        raise PointError(f"the point at infinity is no {what}", field=what)
     try:
         return curve().uncompress(data)
     except ValueError as error:
-        raise InvalidPoint(
+        raise PointError(
             f"no {what}: {_reason(error)}", field=what, hint="48-byte limbs, compressed as ZCash and blst have it"
         ) from error
 
 
 def _require_bytes(data: object, size: int, what: str) -> None:
     if not isinstance(data, bytes) or len(data) != size:
-        raise InvalidPoint(f"a {what} has {size} bytes, got {_shown(data)}", field=what)
+        raise PointError(f"a {what} has {size} bytes, got {_shown(data)}", field=what)
 
 
 def _shown(data: object) -> str:
@@ -77,7 +77,7 @@ def _key_point(data: bytes) -> BlstP2Element:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A station's public key, a point of G2 other than infinity. Raises `InvalidPoint`."""
+    """A station's public key, a point of G2 other than infinity. Raises `PointError`."""
 
     data: bytes
     point: BlstP2Element = field(init=False, repr=False, compare=False)
@@ -92,7 +92,7 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature or an aggregate of some, a point of G1 other than infinity. Raises `InvalidPoint`."""
+    """A signature or an aggregate of some, a point of G1 other than infinity. Raises `PointError`."""
 
     data: bytes
     point: BlstP1Element = field(init=False, repr=False, compare=False)
@@ -108,7 +108,7 @@ class Signature:
         """From a point that came out of a computation on checked ones."""
         data = bytes(point.compress())
         if data[0] & _INFINITY_FLAG:
-            raise InvalidPoint("the sum is the point at infinity", field="signature")
+            raise PointError("the sum is the point at infinity", field="signature")
         signature = cls.__new__(cls)
         object.__setattr__(signature, "data", data)
         object.__setattr__(signature, "point", point)
@@ -130,7 +130,7 @@ class SecretKey:
 
     def __post_init__(self) -> None:
         if type(self.number) is not int or not 0 < self.number < ORDER:
-            raise InvalidSecretKey("a secret key is a number from 1 to r - 1", field="secret key")
+            raise SecretKeyError("a secret key is a number from 1 to r - 1", field="secret key")
         object.__setattr__(self, "public_key", PublicKey(bytes(_G2.scalar_mul(self.number).compress())))
 
     @classmethod
@@ -143,7 +143,7 @@ class SecretKey:
         """From 32 bytes, big-endian."""
         if not isinstance(data, bytes | bytearray | memoryview) or len(data) != SECRET_KEY_BYTES:
             got = _shown(data)
-            raise InvalidSecretKey(f"a secret key has {SECRET_KEY_BYTES} bytes, got {got}", field="secret key")
+            raise SecretKeyError(f"a secret key has {SECRET_KEY_BYTES} bytes, got {got}", field="secret key")
         return cls(int.from_bytes(data, "big"))
 
     def to_bytes(self) -> bytes:

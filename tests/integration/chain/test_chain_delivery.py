@@ -13,7 +13,6 @@ from chromatrace.chain import calls, reads
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.outbox_entries import CallState
 from chromatrace.chain.transaction_sender import DeliveryPolicy
-from chromatrace.cli.portal import held_port
 from chromatrace.ethereum.errors import (
     ChainRollbackError,
     ChainUnavailableError,
@@ -23,6 +22,7 @@ from chromatrace.ethereum.errors import (
 )
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import LocalSigner
+from chromatrace.services.ports import held_port
 
 HERE = Path(__file__).parent
 GWEI = 10**9

@@ -15,10 +15,10 @@ from mining import mined
 
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli import main
-from chromatrace.config import Settings
 from chromatrace.domain.identifiers import check_digit
 from chromatrace.ethereum.abi import contract
 from chromatrace.ethereum.manifest import Manifest
+from chromatrace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = {
@@ -228,18 +228,13 @@ def test_a_refusal_of_the_script_is_told_as_every_other(monkeypatch, tmp_path):
         gift = command(monkeypatch, *base, "key", "fund", "0x" + "ab" * 20)
     assert (gift[0], gift[1]["error"], gift[1]["message"].split(":")[0]) == (
         *(1, "InvalidInput"),
-        "chain 4242 is no development chain",
+        "chain 4242 is not a development chain",
     )
     assert (status, answer["error"], answer["field"]) == (1, "SignerMissingError", "keystore")
     assert answer["message"] == "chain 4242 is not a dev chain: an encrypted keystore is needed"
     assert answer["hint"].startswith("give --keystore FILE")
 
 
-def test_the_manifest_of_the_data_folder_comes_before_that_of_the_checkout(tmp_path):
-    settings = Settings(data=tmp_path)
-    assert settings.manifest_path(31337) == Path("docs/deployments/31337.json")
-    (tmp_path / "deployments").mkdir()
-    (tmp_path / "deployments" / "31337.json").touch()
-    assert settings.manifest_path(31337) == tmp_path / "deployments" / "31337.json"
-    assert settings.manifest_path(1) == Path("docs/deployments/1.json")
+def test_the_manifest_is_in_the_data_folder_unless_it_is_named(tmp_path):
+    assert Settings(data=tmp_path).manifest_path(31337) == tmp_path / "deployments" / "31337.json"
     assert Settings(data=tmp_path, manifest=Path("x.json")).manifest_path(31337) == Path("x.json")

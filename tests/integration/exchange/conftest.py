@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from chromatrace.chain.dev_node import DevNode
-from chromatrace.config import Settings
 from chromatrace.exchange.blocks import decode_header
+from chromatrace.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -197,7 +197,6 @@ def test_verifier_needs_no_network_or_database(prove, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == [
         "0 []",
-        "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.ethereum', "
-        "'chromatrace.exchange',
-        " 'chromatrace.merkle', 'chromatrace.storage']",
+        "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.ethereum',"
+        " 'chromatrace.exchange', 'chromatrace.merkle', 'chromatrace.storage']",
     ]

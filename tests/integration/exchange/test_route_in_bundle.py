@@ -16,7 +16,6 @@ from chromatrace.chain import calls
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.routes import designed_route
 from chromatrace.cli import main
-from chromatrace.config import Settings
 from chromatrace.crypto.route import (
     Component,
     RouteKind,
@@ -34,6 +33,7 @@ from chromatrace.exchange.findings import FindingStatus
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.route_check import check_route
 from chromatrace.exchange.verifier import verify
+from chromatrace.settings import Settings
 
 
 def receipts_with(bundle, *names):

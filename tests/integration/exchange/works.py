@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from route_line import Line, secret
 
 from chromatrace.chain import calls, reads
-from chromatrace.cli.inspect import sign
 from chromatrace.crypto.route import RouteKind, begin, key_words, proof_of, sign_record, signature_words
 from chromatrace.crypto.step import Verifier
 from chromatrace.documents.content import (
@@ -30,6 +29,7 @@ from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower
 from chromatrace.services.bundle import build_bundle
+from chromatrace.services.inspections import sign
 from chromatrace.services.workspace import Workspace
 
 NO_EXPIRY = 2**64 - 1

@@ -15,7 +15,6 @@ from querying import query
 from sqlalchemy import text
 
 from chromatrace.chain.dev_node import DevNode
-from chromatrace.cli.portal import held_port
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError, WrongDeploymentError
 from chromatrace.ethereum.rpc import RpcClient
@@ -24,6 +23,7 @@ from chromatrace.index.errors import FollowerBusy, IndexUnavailable, WrongIndex
 from chromatrace.index.models import Base
 from chromatrace.index.source import Header, LogRange, Source
 from chromatrace.index.store import Sight, Store
+from chromatrace.services.ports import held_port
 
 KILLS = int(os.environ.get("CHROMATRACE_KILLS", "50"))
 """On each of the two databases."""

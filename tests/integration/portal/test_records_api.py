@@ -51,7 +51,7 @@ def shop(consortium, tmp_path_factory):
             consortium.maker.submit(calls.set_member(number, account.address, BOTH))
             KeyRing(data / "keys" / "readers").make(department)
     store.close()
-    with Served(consortium, data, "--plant", "engineer-to-order") as portal:
+    with Served(consortium, data, options=("--plant", "engineer-to-order")) as portal:
         portal.data, portal.addresses = data, addresses
         portal.ended = lambda: _ended(consortium, data)
         yield portal

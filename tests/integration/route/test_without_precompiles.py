@@ -6,10 +6,10 @@ from route_line import PLANT, Claim, digest, station
 from route_rig import Rig, consortium_on, proof
 
 from app import create_app
+from app.cli import portal_config
 from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call
 from chromatrace.chain.reads import Read
-from chromatrace.cli.portal import portal_config
 from chromatrace.cli.route import route as route_commands
 from chromatrace.cli.station import station as station_commands
 from chromatrace.crypto.route import key_words, proof_of, proofs_of, signature_words, verify_trace

@@ -15,7 +15,7 @@ from chromatrace.crypto.bls import (
     verify_product,
     verify_product_and_last,
 )
-from chromatrace.crypto.errors import InvalidPoint, InvalidSecretKey
+from chromatrace.crypto.errors import PointError, SecretKeyError
 from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.domain.errors import InvalidInput
 
@@ -26,7 +26,7 @@ SINGLES = [key.sign(message) for key, (message, _) in zip((A, B, C), SIGNED, str
 
 @pytest.mark.parametrize("number", [0, ORDER, ORDER + 1, -1, 1.5, True])
 def test_secret_keys_out_of_range_are_refused(number):
-    with pytest.raises(InvalidSecretKey):
+    with pytest.raises(SecretKeyError):
         SecretKey(number)
 
 
@@ -34,7 +34,7 @@ def test_secret_key_is_never_shown():
     assert str(A.number) not in repr(A)
     assert SecretKey.from_bytes(A.to_bytes()) == A
     assert SecretKey.generate() != SecretKey.generate()
-    with pytest.raises(InvalidSecretKey):
+    with pytest.raises(SecretKeyError):
         SecretKey.from_bytes(bytes(31))
 
 
@@ -52,27 +52,27 @@ def test_secret_key_is_never_shown():
     ],
 )
 def test_no_signature(data, why):
-    with pytest.raises(InvalidPoint, match=why) as refused:
+    with pytest.raises(PointError, match=why) as refused:
         Signature(data)
     assert refused.value.field == "signature"
 
 
 @pytest.mark.parametrize("data", [b"\xc0" + bytes(95), bytes(96), bytes(95), b"\x80" + bytes(94) + b"\2"])
 def test_no_public_key(data):
-    with pytest.raises(InvalidPoint):
+    with pytest.raises(PointError):
         PublicKey(data)
 
 
 @pytest.mark.parametrize("data", [bytearray(A.public_key.data), list(A.public_key.data), {}, None, "a" * 96])
 def test_a_key_of_another_type_is_refused_by_name(data):
     """What can change is no key: the points of keys are remembered."""
-    with pytest.raises(InvalidPoint) as refused:
+    with pytest.raises(PointError) as refused:
         PublicKey(data)
     assert (refused.value.field, type(data).__name__ in refused.value.message) == ("public key", True)
-    with pytest.raises(InvalidPoint):
+    with pytest.raises(PointError):
         Signature(data)
     if not isinstance(data, bytearray):
-        with pytest.raises(InvalidSecretKey):
+        with pytest.raises(SecretKeyError):
             SecretKey.from_bytes(data)
 
 
@@ -123,7 +123,7 @@ def test_errors_of_single_signatures_do_not_cancel():
 
 
 def test_sum_at_infinity_is_refused():
-    with pytest.raises(InvalidPoint, match="infinity"):
+    with pytest.raises(PointError, match="infinity"):
         SINGLES[0] - SINGLES[0]
 
 
@@ -133,7 +133,7 @@ def test_one_changed_byte_is_refused():
     for place in range(1, 48):
         try:
             changed = Signature(tampered(SINGLES[0], place, SINGLES[0].data[place] ^ 1))
-        except InvalidPoint:
+        except PointError:
             continue
         assert not verify(key, message, changed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from chromatrace.cli.demo.line import Run
+from chromatrace.demo.line import Run
 from chromatrace.documents.content import InspectionEvidence, Instrument
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import Stage

@@ -15,19 +15,19 @@ from datetime import UTC, datetime, timedelta
 from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call, Registration
 from chromatrace.chain.client import Receipt
-from chromatrace.cli.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
-from chromatrace.cli.demo.inspections import Found, examine
-from chromatrace.cli.demo.line import CHANNEL, Run, run_line
-from chromatrace.cli.demo.panel import Panel
-from chromatrace.cli.demo.route import SignedRoute
-from chromatrace.cli.demo.tamper import VICTIM, Caught, attempt, tampered
-from chromatrace.cli.inspect import sign
+from chromatrace.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
+from chromatrace.demo.inspections import Found, examine
+from chromatrace.demo.line import CHANNEL, Progress, Run, run_line
+from chromatrace.demo.panel import Panel
+from chromatrace.demo.route import SignedRoute
+from chromatrace.demo.tamper import VICTIM, Guard, attempt, tampered
 from chromatrace.documents.content import BatchContent, ProductDescription, SuppliedMaterial, digest
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.units import serial_root
+from chromatrace.services.inspections import sign
 from chromatrace.services.workspace import Workspace
 
 QUANTITY = 100
@@ -43,15 +43,16 @@ GLASS = Gtin("09521234500025")
 class Story:
     """What was made: batches by letter, every transaction in order.
 
-    tamper, done, caught  the kind of fault to put into lot B's proof (None: none), what was done, and who caught it
+    tamper, fault, guards  the kind of fault to put into lot B's proof (None: none), its description, and the result
+                           of each guard
     """
 
     cast: Cast
     route: SignedRoute
     panel: Panel
     tamper: str | None = None
-    done: str = ""
-    caught: list[Caught] = field(default_factory=list)
+    fault: str = ""
+    guards: list[Guard] = field(default_factory=list)
     keys: dict[str, BatchKey] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     found: dict[str, list[Found]] = field(default_factory=dict)
@@ -169,8 +170,8 @@ class Story:
 
     def put_fault(self, kind: str) -> None:
         """Tampers with what the victim's stations signed, and takes it to everyone who could catch it."""
-        self.done, trace = tampered(kind, self.route)
-        self.caught = attempt(kind, trace, self.route, self.keys[VICTIM], self.cast.acting(Actor.PLANT).chain)
+        self.fault, trace = tampered(kind, self.route)
+        self.guards = attempt(kind, trace, self.route, self.keys[VICTIM], self.cast.acting(Actor.PLANT).chain)
 
     def ship(self, letter: str, *, accept: bool) -> None:
         """Offers the lot to the franchisee, who accepts it or leaves the offer open."""
@@ -185,7 +186,7 @@ class Story:
         self._send(Actor.SUPERVISOR, calls.recall(self.keys[letter].batch_id, reason))
 
 
-def run_all(workspace: Workspace, story: Story) -> None:
+def run_all(workspace: Workspace, story: Story, progress: Progress) -> None:
     """The four runs of the line, a shift of simulated time that is over now, and what becomes of their lots."""
     now = datetime.now(UTC).replace(microsecond=0)
     inputs = story.buy_materials(now - timedelta(hours=10))
@@ -193,7 +194,7 @@ def run_all(workspace: Workspace, story: Story) -> None:
     for place, letter in enumerate("ABCD"):
         start = now - timedelta(hours=8 - 2 * place)
         faults = (COOLING_LOSS,) if letter == "C" else ()
-        run = run_line(workspace, anchorer, MAKER.gln, seed=place + 1, start=start, faults=faults)
+        run = run_line(workspace, anchorer, MAKER.gln, progress, seed=place + 1, start=start, faults=faults)
         story.make(letter, run, inputs)
         if story.take_through(letter, seed=place + 1) and letter in "ABD":
             story.ship(letter, accept=letter in "AD")

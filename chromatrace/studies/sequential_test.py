@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chromatrace.quality.errors import InvalidRule, UnknownState
+from chromatrace.quality.errors import RuleError, UnknownStateError
 
 PASS, FAIL = 0, 1
 """Places of the two states in a rule's `states`."""
@@ -36,7 +36,7 @@ class Confusion:
         for name in ("false_alarm", "miss"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise InvalidRule(f"a probability from 0 to 1 is needed, got {value!r}", field=f"/{name}")
+                raise RuleError(f"a probability from 0 to 1 is needed, got {value!r}", field=f"/{name}")
 
     @property
     def log_ratios(self) -> tuple[float, float]:
@@ -48,7 +48,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class SequentialRule:
-    """When the test stops. Raises `InvalidRule` naming the field.
+    """When the test stops. Raises `RuleError` naming the field.
 
     false_alarm  chosen probability to reject a good step (Wald's α); below 1/2
     miss         chosen probability to accept a defective one (Wald's β); below 1/2
@@ -65,9 +65,9 @@ class SequentialRule:
         for name in ("false_alarm", "miss"):
             value = getattr(self, name)
             if not 0 < value < 0.5:
-                raise InvalidRule(f"more than 0 and less than 1/2 is needed, got {value!r}", field=f"/{name}")
+                raise RuleError(f"more than 0 and less than 1/2 is needed, got {value!r}", field=f"/{name}")
         if not 1 <= self.minimum <= self.maximum:
-            raise InvalidRule(
+            raise RuleError(
                 f"1 <= minimum <= maximum is needed, got {self.minimum} and {self.maximum}", field="/minimum"
             )
 
@@ -128,14 +128,14 @@ def dawid_skene(
 
     `rounds`: of each inspected step its (inspector, state) answers. EM from the majority of each round; the priors are
     imagined right and wrong answers of every inspector, so that one of whom little is known counts for little. Raises
-    `UnknownState` for an inspector or a state out of range.
+    `UnknownStateError` for an inspector or a state out of range.
     """
     taken = [list(answers) for answers in rounds]
     given = np.zeros((2, len(taken), inspectors))
     for item, answers in enumerate(taken):
         for place, (inspector, state) in enumerate(answers):
             if not 0 <= inspector < inspectors or state not in (PASS, FAIL):
-                raise UnknownState(
+                raise UnknownStateError(
                     f"inspector {inspector} or state {state} is unknown", field=f"/rounds/{item}/{place}"
                 )
             given[state, item, inspector] += 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chromatrace.anchor import Anchorer
-from chromatrace.cli.output import progress
 from chromatrace.documents.content import ReadingWindow
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.identifiers import Gln
@@ -19,6 +20,9 @@ from chromatrace.services.workspace import Workspace
 CHANNEL = "sputtering-line"
 SAMPLE_PERIOD_S = 30
 LONGEST_S = 120.0
+
+Progress = Callable[[str], AbstractContextManager[Callable[[float], None]]]
+"""Shows the progress of a task: takes its description, yields a callable for the amount done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,14 @@ class Run:
 
 
 def run_line(
-    workspace: Workspace, anchorer: Anchorer, owner: Gln, *, seed: int, start: datetime, faults: tuple[str, ...] = ()
+    workspace: Workspace,
+    anchorer: Anchorer,
+    owner: Gln,
+    progress: Progress,
+    *,
+    seed: int,
+    start: datetime,
+    faults: tuple[str, ...] = (),
 ) -> Run:
     """Runs the plant once from `start` (simulated time), takes its readings over OPC UA, and anchors them."""
     # Between two runs the simulated line is off and its server gone, so that its history never reaches back to the run

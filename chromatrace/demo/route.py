@@ -7,13 +7,12 @@ from datetime import datetime
 
 from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
-from chromatrace.cli.demo.cast import MAKER, Actor, Cast
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.eip2537 import key_id
 from chromatrace.crypto.route import (
     RouteDesign,
+    RouteStation,
     RouteTrace,
-    Station,
     begin,
     key_words,
     proof_of,
@@ -23,6 +22,7 @@ from chromatrace.crypto.route import (
 )
 from chromatrace.crypto.route.design import RouteKind
 from chromatrace.crypto.step import NO_CHANNEL, StepRecord, Verifier
+from chromatrace.demo.cast import MAKER, Actor, Cast
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.plant import example_plant
 
@@ -78,7 +78,7 @@ def design_route(cast: Cast) -> SignedRoute:
         words = key_words(secret.public_key), signature_words(possession)
         receipt = chain.submit(calls.register_station_key(process, *words))
         transactions.append(receipt.tx)
-        stations.append(Station(process, owner, secret.public_key, possession))
+        stations.append(RouteStation(process, owner, secret.public_key, possession))
         secrets.append(secret)
     keys, processes = [key_id(station.key) for station in stations], [station.process for station in stations]
     receipt = chain.submit(calls.design_route(NAME, RouteKind.PROCESSING, True, keys, processes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,22 +44,22 @@ def plant_of(named: str) -> Plant:
     return example_plant(named) if named in example_plants() else load_plant(Path(named))
 
 
-def open_desk(workspace: Workspace, plant: str) -> DepartmentRecords:
+def open_desk(workspace: Workspace) -> DepartmentRecords:
     """The desk of the organisation that the signer acts for."""
     chain = workspace.chain
     organisation = chain.read(reads.operator(chain.sender)).organisation
-    catalogue = Catalogue(plant_of(plant).record_kinds)
+    catalogue = Catalogue(plant_of(workspace.settings.plant).record_kinds)
     return DepartmentRecords(catalogue, workspace.index, ChainWriter(chain), vault_of(workspace), organisation or None)
 
 
 def vault_of(workspace: Workspace) -> Vault:
     """The content store."""
-    return Vault(workspace.settings.vault_place)
+    return Vault(workspace.settings.vault_location)
 
 
 def key_ring(workspace: Workspace) -> KeyRing:
     """The reading keys of the data folder."""
-    return KeyRing(workspace.data / "keys" / "readers", os.environ.get("CHROMATRACE_READER_PASSWORD"))
+    return KeyRing(workspace.data / "keys" / "readers", workspace.settings.reader_password)
 
 
 def reading_key(workspace: Workspace, name: str) -> ReaderKey:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chromatrace.chain import reads
-from chromatrace.cli.demo.cast import FRANCHISEE, MAKER
-from chromatrace.cli.demo.goods import Printed
-from chromatrace.cli.demo.line import CHANNEL
-from chromatrace.cli.demo.story import Story
-from chromatrace.cli.verify import verify_all
+from chromatrace.demo.cast import FRANCHISEE, MAKER
+from chromatrace.demo.goods import Printed
+from chromatrace.demo.line import CHANNEL
+from chromatrace.demo.story import Story
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import BatchState
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.verifier import verify
 from chromatrace.identity.scan import read_link
+from chromatrace.services.reading_proofs import check_channel
 from chromatrace.services.workspace import Workspace
 
 
@@ -28,7 +28,7 @@ class Result:
 
     name: str
     held: bool
-    said: str
+    message: str
 
 
 def run(workspace: Workspace, story: Story, printed: Printed) -> list[Result]:
@@ -55,7 +55,7 @@ def checked(name: str, check: Callable[[], str]) -> Result:
 
 
 def _readings(workspace: Workspace, story: Story) -> str:
-    found = verify_all(workspace, CHANNEL, story.cast.numbers[MAKER.gln], quiet=True)
+    found = check_channel(workspace, CHANNEL, story.cast.numbers[MAKER.gln])
     if not found["verified"]:
         raise IntegrityError(f"only {found['under_a_root_on_the_chain']} of {found['readings']} lie under a root")
     return f"all {found['readings']:,} readings lie under roots on the chain"
@@ -78,9 +78,9 @@ def _states(workspace: Workspace, story: Story) -> str:
 
 def routes(workspace: Workspace, story: Story) -> str:
     """Whether each lot's route is proven where its story has it so, and every fault was caught by everyone it met."""
-    for guard in story.caught:
-        if guard.said is None:
-            raise IntegrityError(f"{story.done}: it got through", field=guard.by)
+    for guard in story.guards:
+        if guard.message is None:
+            raise IntegrityError(f"{story.fault}: it got through", field=guard.name)
     proven = {}
     for letter, trace in story.route.traces.items():
         proven[letter] = workspace.reader.read(reads.route_is_proven(story.route.design.route, trace.subject))
@@ -90,7 +90,7 @@ def routes(workspace: Workspace, story: Story) -> str:
         raise IntegrityError(f"proven on chain: {proven}, wanted {wanted}", field="route")
     steps = len(story.route.design)
     if story.tamper is not None:
-        return f"{story.done}: caught by {', '.join(guard.by for guard in story.caught)}"
+        return f"{story.fault}: caught by {', '.join(guard.name for guard in story.guards)}"
     return f"{sum(proven.values())} lots passed {steps} stations in the designed order, proven on chain"
 
 

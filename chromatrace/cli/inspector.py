@@ -16,8 +16,6 @@ from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.quality.rules import UNIT, Rule, capability
 from chromatrace.services.workspace import Workspace
 
-CONTRACT = "QualityConsensus"
-
 
 @click.group()
 def inspector() -> None:
@@ -235,13 +233,12 @@ def run(
     With --console operators of the inspector's organisation with the role inspector answer at the portal, each once
     in a round; what they read is kept in the data folder's documents, as the evidence.
     """
-    from chromatrace.cli.record_desk import plant_of
     from chromatrace.domain.errors import Unavailable
     from chromatrace.inspector import adapters
     from chromatrace.inspector.answers import AnswerStore
     from chromatrace.inspector.process import InspectorProcess
-    from chromatrace.quality.inspection_tasks import NAME as DESK_FILE
-    from chromatrace.quality.inspection_tasks import ReadingDesk
+    from chromatrace.quality.inspection_tasks import FILE_NAME, InspectionTasks
+    from chromatrace.services.records import plant_of
 
     sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
     if len(sources) != 1:
@@ -257,7 +254,7 @@ def run(
         seed = int(workspace.signer.address[2:14], 16)
         adapter = adapters.agent(agent, truth, seed)
     elif console is not None:
-        desk, plant = ReadingDesk(console / DESK_FILE), None if sheet is None else plant_of(sheet)
+        desk, plant = InspectionTasks(console / FILE_NAME), None if sheet is None else plant_of(sheet)
         adapter = adapters.console(desk, workspace.signer.address, own, workspace.documents, plant)
     else:
         adapter = adapters.person()

@@ -12,14 +12,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chromatrace.studies.shopfloor.errors import InvalidShopFloor
+from chromatrace.plant.errors import ShopFloorError
 
 ENTER_AND_LEAVE = 2
 """Diverters of every trip: one out of the workcell, one into the next."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FloorStep:
     """One step of assembly, done at the workcell of the same name. `after`: the steps that must be done before."""
 
     name: str
@@ -65,11 +65,11 @@ class ShopFloor:
 
     `before[s]` is the set of steps that must be done before step s, as bits; `trips[a][b]` the quickest way and
     `travel_s[a][b]` its seconds. Compared by identity.
-    Raises `InvalidShopFloor`: unknown or circular preconditions, a workcell that cannot be reached from another one,
+    Raises `ShopFloorError`: unknown or circular preconditions, a workcell that cannot be reached from another one,
     lengths and times that are not positive.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[FloorStep, ...]
     belts: tuple[Belt, ...]
     times: Times = Times()
     checkpoints: frozenset[int] = frozenset()
@@ -85,7 +85,7 @@ class ShopFloor:
         object.__setattr__(self, "travel_s", tuple(tuple(trip.seconds for trip in row) for row in self.trips))
         for checkpoint in self.checkpoints:
             if not 0 <= checkpoint < len(self.steps):
-                raise InvalidShopFloor(f"there is no step number {checkpoint}", field="checkpoints")
+                raise ShopFloorError(f"there is no step number {checkpoint}", field="checkpoints")
 
     def ready(self, done: int) -> tuple[int, ...]:
         """The steps that can be done next, `done` (bits) being done."""
@@ -110,30 +110,30 @@ def _check_times(times: Times) -> None:
     for name in ("conveyor_m_per_s", "diverter_s"):
         value = getattr(times, name)
         if not (math.isfinite(value) and value >= 0) or (name == "conveyor_m_per_s" and value == 0):
-            raise InvalidShopFloor(f"{value!r} is not a possible value", field=f"times.{name}")
+            raise ShopFloorError(f"{value!r} is not a possible value", field=f"times.{name}")
     for name in ("assembly_s", "inspection_s"):
         shortest, longest = getattr(times, name)
         if not 0 < shortest <= longest < math.inf:
-            raise InvalidShopFloor(
+            raise ShopFloorError(
                 f"{shortest!r} to {longest!r} is not a range of times",
                 field=f"times.{name}",
                 hint="0 < first <= second",
             )
 
 
-def _preconditions(steps: Sequence[Step]) -> tuple[int, ...]:
+def _preconditions(steps: Sequence[FloorStep]) -> tuple[int, ...]:
     """Bits of the steps before each. Refuses what no order of the steps can satisfy."""
     if not steps:
-        raise InvalidShopFloor("at least one step is needed", field="steps")
+        raise ShopFloorError("at least one step is needed", field="steps")
     numbers = {step.name: number for number, step in enumerate(steps)}
     if len(numbers) < len(steps):
-        raise InvalidShopFloor("a name stands here twice", field="steps")
+        raise ShopFloorError("a name stands here twice", field="steps")
     before = []
     for number, step in enumerate(steps):
         bits = 0
         for index, name in enumerate(step.after):
             if name not in numbers:
-                raise InvalidShopFloor(f"there is no step {name!r}", field=f"steps[{number}].after[{index}]")
+                raise ShopFloorError(f"there is no step {name!r}", field=f"steps[{number}].after[{index}]")
             bits |= 1 << numbers[name]
         before.append(bits)
     done, everything = 0, (1 << len(steps)) - 1
@@ -141,7 +141,7 @@ def _preconditions(steps: Sequence[Step]) -> tuple[int, ...]:
         ready = sum(1 << n for n, bits in enumerate(before) if not done >> n & 1 and bits & done == bits)
         if not ready:
             stuck = [step.name for n, step in enumerate(steps) if not done >> n & 1]
-            raise InvalidShopFloor(
+            raise ShopFloorError(
                 f"the preconditions of {', '.join(stuck)} form a circle or hang on one: none of them can be first",
                 field=f"steps[{numbers[stuck[0]]}].after",
             )
@@ -149,18 +149,18 @@ def _preconditions(steps: Sequence[Step]) -> tuple[int, ...]:
     return tuple(before)
 
 
-def _all_trips(steps: Sequence[Step], belts: Sequence[Belt], times: Times) -> tuple[tuple[Trip, ...], ...]:
+def _all_trips(steps: Sequence[FloorStep], belts: Sequence[Belt], times: Times) -> tuple[tuple[Trip, ...], ...]:
     leaving: dict[str, list[Belt]] = {}
     for number, belt in enumerate(belts):
         if not (math.isfinite(belt.length_m) and belt.length_m > 0):
-            raise InvalidShopFloor(f"{belt.length_m!r} m is not a length", field=f"belts[{number}].length_m")
+            raise ShopFloorError(f"{belt.length_m!r} m is not a length", field=f"belts[{number}].length_m")
         leaving.setdefault(belt.start, []).append(belt)
     rows = []
     for step in steps:
         reached = _quickest(step.name, leaving, times)
         for other in steps:
             if other.name not in reached:
-                raise InvalidShopFloor(
+                raise ShopFloorError(
                     f"workcell {other.name!r} cannot be reached from {step.name!r}",
                     field="belts",
                     hint="belts have a direction: give the conveyor a way back",

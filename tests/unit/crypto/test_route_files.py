@@ -6,7 +6,7 @@ import cbor2
 import pytest
 from route_line import Line, digest
 
-from chromatrace.crypto.errors import InvalidProofOfPossession, InvalidStateFile
+from chromatrace.crypto.errors import PossessionError, StateFileError
 from chromatrace.crypto.route import Component, Profile, RouteKind
 from chromatrace.crypto.route.files import (
     design_to_cbor,
@@ -80,7 +80,7 @@ def changed(data, path, value):
     ],
 )
 def test_other_traces_are_refused_by_field(trace, path, value, field):
-    with pytest.raises(InvalidStateFile) as refused:
+    with pytest.raises(StateFileError) as refused:
         read_trace(changed(trace_to_json(trace), path, value))
     assert refused.value.field == field
 
@@ -101,13 +101,13 @@ def test_other_traces_are_refused_by_field(trace, path, value, field):
     ],
 )
 def test_other_designs_are_refused_by_field(line, path, value, field):
-    with pytest.raises(InvalidStateFile) as refused:
+    with pytest.raises(StateFileError) as refused:
         read_design(changed(design_to_json(line.design), path, value))
     assert refused.value.field == field
 
 
 def test_a_design_file_is_read_with_its_proofs_of_possession(line):
-    with pytest.raises(InvalidProofOfPossession):
+    with pytest.raises(PossessionError):
         read_design(changed(design_to_json(line.design), ("stations", 1, "organisation"), 2))
 
 
@@ -118,7 +118,7 @@ DEEP = [b"[" * 100_000, b'{"schema":' * 100_000, b"\xa1\x61a" + b"\x81" * 100_00
     "data", [b"", b"{", b"[]", b"7", b"\xa1", b"\xff", "Ä".encode("latin-1"), *DEEP], ids=range(10)
 )
 def test_what_is_neither_json_nor_cbor_is_refused(data):
-    with pytest.raises(InvalidStateFile):
+    with pytest.raises(StateFileError):
         read_trace(data)
 
 
@@ -139,7 +139,7 @@ def test_what_is_neither_json_nor_cbor_is_refused(data):
 )
 def test_cbor_that_no_file_of_ours_has_is_refused(value):
     for read in (read_trace, read_design):
-        with pytest.raises(InvalidStateFile, match="neither JSON nor CBOR"):
+        with pytest.raises(StateFileError, match="neither JSON nor CBOR"):
             read(b"\xa1\x61a" + value)
 
 
@@ -153,15 +153,15 @@ def test_another_writing_of_the_same_file_is_refused(line, trace):
             data.replace(b'"schema"', b'"schema": "x", "schema"', 1),
             json.dumps(dict(reversed(document.items())), indent=1).encode() + b"\n",
         ):
-            with pytest.raises(InvalidStateFile):
+            with pytest.raises(StateFileError):
                 read(other)
 
 
 def test_half_a_surrogate_pair_is_no_name(trace, line):
-    with pytest.raises(InvalidStateFile) as refused:
+    with pytest.raises(StateFileError) as refused:
         read_trace(changed(trace_to_json(trace), ("steps", 0, "record", "process"), "\ud800"))
     assert refused.value.field == "/steps/0/record/process"
-    with pytest.raises(InvalidStateFile) as refused:
+    with pytest.raises(StateFileError) as refused:
         read_design(changed(design_to_json(line.design), ("stations", 0, "process"), "\ud800"))
     assert refused.value.field == "/stations/0/process"
 
@@ -170,5 +170,5 @@ def test_cbor_that_is_not_deterministic_is_refused(trace):
     document = cbor2.loads(trace_to_cbor(trace))
     loose = cbor2.dumps(dict(reversed(document.items())))
     for data in (loose, trace_to_cbor(trace) + b"\0"):
-        with pytest.raises(InvalidStateFile):
+        with pytest.raises(StateFileError):
             read_trace(data)

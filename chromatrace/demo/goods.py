@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from chromatrace.cli.demo.story import SERIALS, Story
+from chromatrace.demo.story import SERIALS, Story
 from chromatrace.domain.identifiers import Serial
 from chromatrace.identity.digital_link import uri_for_batch, uri_for_unit
 from chromatrace.identity.labels import label_sheet
@@ -31,7 +31,7 @@ def mint(workspace: Workspace, story: Story) -> Printed:
     """Writes a code for each lot and for some units, a label sheet for lot A, and a bundle for each lot."""
     folder = workspace.data / "codes"
     folder.mkdir()
-    base = workspace.settings.base_url
+    base = workspace.settings.code_url
     uris = {letter: uri_for_batch(base, key) for letter, key in story.keys.items()}
     units = [uri_for_unit(base, story.keys["A"], Serial(serial)) for serial in UNITS]
     codes = []

@@ -7,9 +7,6 @@ capability falls on the chain with every lot.
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 import time
 import warnings
 from contextlib import ExitStack
@@ -18,14 +15,15 @@ from pathlib import Path
 import orjson
 
 from chromatrace.chain import calls, reads
-from chromatrace.cli.demo.cast import LABORATORY, MAKER, Actor, Cast
 from chromatrace.crypto.sealed_answer import lane_id
+from chromatrace.demo.cast import LABORATORY, MAKER, Actor, Cast
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.evidence import Instrument
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import Role, RoundPhase, Stage
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
+from chromatrace.services import processes
 from chromatrace.services.workspace import Workspace
 
 _ACCOUNTS = range(10, 15)
@@ -61,19 +59,15 @@ class Panel:
             self._start(account, accuracy)
 
     def _start(self, account: int, accuracy: float) -> None:
-        settings = self._workspace.settings
         folder = self._workspace.data / "inspectors" / str(account)
         folder.mkdir(parents=True, mode=0o700)
-        command = [
-            *(sys.executable, "-m", "chromatrace.cli", "--data", str(folder), "--rpc-url", settings.rpc_url),
-            *("--manifest", str(settings.manifest_path(self._workspace.chain_id)), "--dev-account", str(account)),
+        words = [
+            *("--dev-account", str(account)),
             *("inspector", "run", "--panel", str(self.number), "--every", "0.1"),
             *("--agent", str(accuracy), "--truth", str(self._truth)),
         ]
-        log = self._stack.enter_context((folder / "log.txt").open("wb"))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=kept)  # noqa: S603 - our own command
-        self._stack.callback(_end, process)
+        command = processes.command_line(self._workspace, words, data=folder)
+        self._stack.enter_context(processes.running(command, folder / "log.txt"))
 
     def inspect(self, evidence: InspectionEvidence, defects: int, place: int) -> bool:
         """A round about a lot's first inspection; whether it passed. The verdict is on the chain when this returns."""
@@ -114,12 +108,3 @@ class Panel:
         if round(shown[-1] * 10_000) != found[-1]:
             raise IntegrityError(f"the index has {shown[-1]}, the chain {found[-1]}", field="inspectors")
         return f"{len(self._facts)} rounds decided; the poor inspector fell from 0.10 to {found[-1] / 10_000:.2f}"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
-from chromatrace.cli.demo.route import SignedRoute
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.route import RouteTrace, SignedState, SignedStep, explain, origin, signature_words
 from chromatrace.crypto.route.link import rebuild
 from chromatrace.crypto.route.onchain import ProofStruct
 from chromatrace.crypto.step import step_message
+from chromatrace.demo.route import SignedRoute
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import SalesChannel
 from chromatrace.ethereum.errors import ContractError
@@ -30,11 +30,11 @@ STRONGER = ", links and head recomputed"
 
 
 @dataclass(frozen=True, slots=True)
-class Caught:
+class Guard:
     """One guard that the fault met: what it said, or None where it let the fault pass."""
 
-    by: str
-    said: str | None
+    name: str
+    message: str | None
 
 
 def tampered(kind: str, route: SignedRoute) -> tuple[str, RouteTrace]:
@@ -80,29 +80,29 @@ def recomputed(kind: str, route: SignedRoute, trace: RouteTrace) -> RouteTrace:
     return replace(trace, steps=tuple(made))
 
 
-def attempt(kind: str, trace: RouteTrace, route: SignedRoute, key: BatchKey, chain: Chain) -> list[Caught]:
+def attempt(kind: str, trace: RouteTrace, route: SignedRoute, key: BatchKey, chain: Chain) -> list[Guard]:
     """Takes the tampered trace to each guard in turn: the offline check, the verifier contract, the release.
 
     To the first two again with everything recomputed (`STRONGER`).
     """
     found = []
     for version, which in ((trace, ""), (recomputed(kind, route, trace), STRONGER)):
-        found.append(Caught(f"offline check{which}", _offline(version, route)))
+        found.append(Guard(f"offline check{which}", _offline(version, route)))
         state = version.steps[-1].state
         proof = ProofStruct(version.subject, state.link, signature_words(state.aggregate))
         said = _refused(chain, calls.prove_route(route.design.route, proof, version.messages))
-        found.append(Caught(f"RouteVerifier{which}", said))
+        found.append(Guard(f"RouteVerifier{which}", said))
     said = _refused(chain, calls.release(key.batch_id, SalesChannel.STANDARD))
-    found.append(Caught("BatchRegistry", said))
+    found.append(Guard("BatchRegistry", said))
     return found
 
 
 def _offline(trace: RouteTrace, route: SignedRoute) -> str | None:
     explained = explain(route.design, trace)
-    if explained.refusal is None:
+    if explained.error is None:
         return None
-    broken = next((finding for finding in explained.findings if finding.reason is not None), None)
-    return f"step {broken.step} ({broken.process}): {broken.text}" if broken else str(explained.refusal)
+    broken = next((finding for finding in explained.steps if finding.reason is not None), None)
+    return f"step {broken.step} ({broken.process}): {broken.message}" if broken else str(explained.error)
 
 
 def _refused(chain: Chain, call: calls.Call) -> str | None:
