@@ -8,7 +8,8 @@ from typing import Any
 from chromatrace.crypto.eip2537 import g1_from_evm
 from chromatrace.crypto.route.state import RouteTrace
 from chromatrace.ethereum.abi import contract
-from chromatrace.exchange.bundle import CitedRecord, CitedRoute, CitedStep
+from chromatrace.exchange.bundle import AggregateSignature, CitedRecord, CitedRoute, CitedStep
+from chromatrace.storage.strict_json import Digest
 
 
 def signed_route(
@@ -24,7 +25,7 @@ def signed_route(
             continue
         for name, about, signature, messages in _proofs(bytes.fromhex(transaction["input"][2:])):
             if about == (route, subject):
-                cited = CitedRoute(g1_from_evm(signature), tuple(_steps(messages, trace)))
+                cited = CitedRoute(AggregateSignature(g1_from_evm(signature)), tuple(_steps(messages, trace)))
                 routes.append((name != "recordUnverified", cited))
     return max(routes, key=lambda ranked: ranked[0])[1] if routes else None
 
@@ -47,8 +48,7 @@ def _steps(messages: list[bytes], trace: RouteTrace | None) -> Iterator[CitedSte
     records = {step.message: step.record for step in trace.steps} if trace is not None else {}
     for message in messages:
         record = records.get(message)
-        if record is None:
-            yield CitedStep(message)
-        else:
-            cited = CitedRecord(record.channel, record.log_size, record.digest, record.completed_at)
-            yield CitedStep(message, cited)
+        cited = None
+        if record is not None:
+            cited = CitedRecord(Digest(record.channel), record.log_size, Digest(record.digest), record.completed_at)
+        yield CitedStep(Digest(message), cited)
