@@ -19,12 +19,12 @@ from chromatrace.domain.addresses import checksummed
 from chromatrace.ethereum.abi import Event
 from chromatrace.ethereum.abi import contract as abi_of
 from chromatrace.ethereum.abi import names as abi_names
+from chromatrace.index.entities import EVENT_ENTITIES, OTHER
 from chromatrace.index.models import block_of
-from chromatrace.index.subjects import OTHER, SUBJECTS
 
 Log = tuple[int, int, str, bytes, bytes]
 """A log as the chain has it: position, transaction's position, contract, topics one after the other, data."""
-EventRow = tuple[int, int, int, str, str, str, bytes, bytes, bytes]
+EventValues = tuple[int, int, int, str, str, str, bytes, bytes, bytes]
 """A row of the table of events, its values in the order of the columns."""
 Arguments = dict[str, Any]
 
@@ -39,7 +39,7 @@ _SHORT_BYTES = re.compile(r"bytes([1-9]|[12][0-9]|3[01])")
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """One event of one contract. `entity` and the `key_end` of its key in the topics: see `subjects`."""
+    """One event of one contract. `entity` and the `key_end` of its key in the topics: see `entities`."""
 
     contract: str
     name: str
@@ -54,14 +54,14 @@ def kinds() -> Mapping[tuple[str, bytes], EventKind]:
     found: dict[tuple[str, bytes], EventKind] = {}
     for contract in abi_names():
         for topic, event in abi_of(contract).events_by_topic.items():
-            entity, parts = SUBJECTS.get((contract, event.name), (OTHER, 0))
+            entity, parts = EVENT_ENTITIES.get((contract, event.name), (OTHER, 0))
             found[contract, topic] = EventKind(contract, event.name, entity, 32 + 32 * parts, _compiled(event))
     return found
 
 
-def decoded(logs: Iterable[Log]) -> tuple[list[EventRow], list[Arguments | None]]:
+def decoded(logs: Iterable[Log]) -> tuple[list[EventValues], list[Arguments | None]]:
     """Rows of the table of events and, beside each, the event's arguments; None where it changes no entity."""
-    rows: list[EventRow] = []
+    rows: list[EventValues] = []
     arguments: list[Arguments | None] = []
     known = kinds()
     for place, tx_position, contract, topics, data in logs:
