@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from eth_hash.auto import keccak
 
+from chromatrace.ethereum.bulk_decoding import Arguments
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
-from chromatrace.index.decoding import Arguments, EventValues, Log, decoded
+from chromatrace.index.decoding import EventValues, Log, decode_logs
 from chromatrace.index.models import first_position
 
 WINDOW = 128
@@ -46,7 +47,7 @@ class BlockHeader:
 class LogRange:
     """The logs of our contracts in the blocks `start` to `end.number`, in chain order.
 
-    rows, arguments  see `decoding.decoded`
+    rows, arguments  see `decoding.decode_logs`
     blocks           blocks with logs: number -> (hash, time)
     transactions     transactions with logs: position -> hash
     headers          all headers of the range if it is within the last `WINDOW` blocks, otherwise empty
@@ -192,7 +193,7 @@ class ChainReader:
             position = block_position + int(raw["logIndex"], 16)
             encoded.append((position, tx_position, contract, bytes.fromhex(topics), bytes.fromhex(raw["data"][2:])))
         encoded.sort()
-        logs.rows, logs.arguments = decoded(encoded)
+        logs.rows, logs.arguments = decode_logs(encoded)
         return untimed
 
     def _missing_logs(self, chain: Sequence[BlockHeader], raw_logs: Sequence[Mapping[str, Any]]) -> list[Any]:

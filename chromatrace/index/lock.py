@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from chromatrace.index.errors import FollowerBusyError
-from chromatrace.storage.lock import AlreadyLocked, ProcessLock
+from chromatrace.storage.lock import LockedError, ProcessLock
 
 _POLL_S = 0.05
 _ADVISORY_KEY = 0x43_68_72_6F_6D_61  # "Chroma"; advisory locks are per database
@@ -38,7 +38,7 @@ def writer_lock(engine: Engine, timeout_s: float) -> Iterator[None]:
         database = Path(engine.url.database)
         try:
             file_lock = ProcessLock(database.with_name(database.name + ".lock"), timeout_s)
-        except AlreadyLocked as error:
+        except LockedError as error:
             raise _busy(error.holder) from error
         with file_lock:
             yield

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Index, delete, func, select, text, up
 
 from chromatrace.index import bulk
 from chromatrace.index.chain_reader import WINDOW, BlockHeader, LogRange
-from chromatrace.index.decoding import decode
+from chromatrace.index.decoding import decode_event
 from chromatrace.index.digest import chain_tables, follower_tables
 from chromatrace.index.errors import FollowerBusyError
 from chromatrace.index.models import (
@@ -225,7 +225,7 @@ def _events_of(connection: Connection, entities: Sequence[tuple[str, bytes]]) ->
                 row.name,
                 row.entity,
                 row.entity_key,
-                decode(row.contract, row.topics, row.data)[1],
+                decode_event(row.contract, row.topics, row.data)[1],
             )
             for row in connection.execute(statement)
             if (row.entity, row.entity_key) in wanted

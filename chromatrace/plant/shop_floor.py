@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.errors import InvalidPlant, ShopFloorError
+from chromatrace.plant.floor import Belt, FloorStep, ShopFloor, Times
 from chromatrace.plant.records import Station
 from chromatrace.plant.table import Table
-from chromatrace.studies.shopfloor.errors import InvalidShopFloor
-from chromatrace.studies.shopfloor.floor import Belt, ShopFloor, Step, Times
 
 
 def read_shop_floor(table: Table, stations: Sequence[Station]) -> ShopFloor:
@@ -26,19 +25,19 @@ def read_shop_floor(table: Table, stations: Sequence[Station]) -> ShopFloor:
     )
     belts = tuple(_belt(belt) for belt in table.tables("belts", required=True))
     table.finish()
-    steps = tuple(Step(station.id, station.name, station.after) for station in stations)
+    steps = tuple(FloorStep(station.id, station.name, station.after) for station in stations)
     try:
         return ShopFloor(steps, belts, times, frozenset(numbers[name] for name in checkpoints))
-    except InvalidShopFloor as error:
+    except ShopFloorError as error:
         raise InvalidPlant(error.message, field=f"shop_floor.{error.field}", hint=error.hint) from error
 
 
 def _belt(table: Table) -> Belt:
     belt = Belt(
-        start=table.text("from", longest=60),
-        end=table.text("to", longest=60),
+        start=table.text("from", maximum=60),
+        end=table.text("to", maximum=60),
         length_m=table.number("length_m", above=0),
-        diverter=table.flag("diverter", False),
+        diverter=table.boolean("diverter", False),
     )
     table.finish()
     return belt

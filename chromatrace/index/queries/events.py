@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, func, select, union_all
 
 from chromatrace.domain.identifiers import BatchId
-from chromatrace.index.decoding import decode
+from chromatrace.index.decoding import decode_event
 from chromatrace.index.entities import BATCH, ROUTE, STATION_KEY
 from chromatrace.index.models import (
     POSITION_BITS,
@@ -134,7 +134,7 @@ class EventQueries(Queries):
         )
         views = []
         for row in self._rows(events):
-            name, args = decode(row.contract, row.topics, row.data)
+            name, args = decode_event(row.contract, row.topics, row.data)
             views.append(
                 EventView(
                     block_number=block_of(row.position),

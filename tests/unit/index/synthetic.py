@@ -8,7 +8,7 @@ from chromatrace.domain.identifiers import BatchKey
 from chromatrace.ethereum.abi import contract
 from chromatrace.index import Index
 from chromatrace.index.chain_reader import BlockHeader, LogRange
-from chromatrace.index.decoding import decoded
+from chromatrace.index.decoding import decode_logs
 from chromatrace.index.models import position
 from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter
 
@@ -49,7 +49,7 @@ class Ledger:
                 logs.append((position(number, place), tx, name, topics, data))
                 found.transactions[tx] = header(number, fork).hash
                 found.blocks[number] = header(number, fork).hash, header(number).time
-        found.rows, found.arguments = decoded(logs)
+        found.rows, found.arguments = decode_logs(logs)
         self.store.append(self.at, found, ChainStatus(found.end, 0))
         self.at = found.end
 
