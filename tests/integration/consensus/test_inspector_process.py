@@ -36,7 +36,7 @@ def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, st
         index.migrate()
         Follower(index, chain.rpc, chain.manifest).sync()
         (shown,) = [one for one in query(index).panels() if one.panel == panel]
-        assert [inspector.course for inspector in shown.inspectors] == [(0.1, 0.11), (0.1, 0.11), (0.1, 0.09)]
+        assert [inspector.capabilities for inspector in shown.inspectors] == [(0.1, 0.11), (0.1, 0.11), (0.1, 0.09)]
         (told,) = query(index).rounds_about(SUBJECT)
         assert (told.phase, told.state, told.score) == ("decided", 0, 2.0)
         assert [(seat.inspector, seat.capability) for seat in told.dissent] == [(3, 0.09)]
