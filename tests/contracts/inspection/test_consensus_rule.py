@@ -1,7 +1,7 @@
-"""The contract's rule and the twin in chromatrace/quality agree on random answers; so does the drawing of set bits.
+"""`ConsensusRule`, `LogOdds` and `Bitmap` agree with chromatrace/quality on random inputs.
 
-Whole rounds: test_consensus_whole_rounds.py. CHROMATRACE_CONSENSUS_ROUNDS: how many (2,000; 10,000 take some ten
-seconds).
+Whole rounds are in test_consensus_random_rounds.py. CHROMATRACE_CONSENSUS_ROUNDS sets the number of cases (default
+2,000; 10,000 take about ten seconds).
 """
 
 import os
@@ -21,13 +21,13 @@ PENALTY = 500
 
 
 @pytest.fixture(scope="module")
-def harness(world):
-    return world.registrar.deploy(ConsensusRuleHarness)
+def harness(env):
+    return env.registrar.deploy(ConsensusRuleHarness)
 
 
-def call(world, function, *args):
+def call(env, function, *args):
     fields = {"to": function._address, "data": function.encode_input(*args), "gas": hex(2**40)}
-    return function.decode_output(world.rpc.call("eth_call", fields, "latest"))
+    return function.decode_output(env.rpc.call("eth_call", fields, "latest"))
 
 
 def random_capability(chance):
@@ -43,11 +43,11 @@ def random_round(chance):
     within = MOST if weighing is Weighing.LOG_ODDS else highest
     rule = Rule(states, least, maximum, weighing, chance.choice([chance.randint(1, within), highest]))
     count = chance.randint(max(1, least - 2), maximum)
-    few = chance.sample(states, chance.randint(1, len(states)))
-    return rule, [Answer(place, chance.choice(few), random_capability(chance)) for place in range(count)]
+    chosen_states = chance.sample(states, chance.randint(1, len(states)))
+    return rule, [Answer(number, chance.choice(chosen_states), random_capability(chance)) for number in range(count)]
 
 
-def test_the_contract_decides_as_the_twin(world, harness):
+def test_decisions_agree(env, harness):
     chance = random.Random(20_26)
     decided = 0
     for _ in range(0, ROUNDS, BATCH):
@@ -58,47 +58,47 @@ def test_the_contract_decides_as_the_twin(world, harness):
                 rule.minimum,
                 rule.maximum,
                 rule.threshold,
-                [each.capability << 8 | rule.states.index(each.state) for each in answers],
+                [answer.capability << 8 | rule.states.index(answer.state) for answer in answers],
             )
             for rule, answers in rounds
         ]
-        for (rule, answers), found in zip(rounds, call(world, harness.decideMany, cases), strict=True):
-            ours = decide(rule, answers)
+        for (rule, answers), actual in zip(rounds, call(env, harness.decideMany, cases), strict=True):
+            outcome = decide(rule, answers)
             expected = (
                 (False, 0, 0, 0, False)
-                if ours is None
-                else (True, rule.states.index(ours.state), ours.winner.score, ours.recorder, ours.reached)
+                if outcome is None
+                else (True, rule.states.index(outcome.state), outcome.winner.score, outcome.recorder, outcome.reached)
             )
-            assert tuple(found) == expected, (rule, answers)
-            decided += ours is not None
+            assert tuple(actual) == expected, (rule, answers)
+            decided += outcome is not None
     assert ROUNDS // 4 < decided < ROUNDS
 
 
-def test_the_contract_learns_as_the_twin(world, harness):
+def test_learning_agrees(env, harness):
     chance = random.Random(5)
     for _ in range(0, ROUNDS, BATCH):
         starts = [Standing(random_capability(chance)) for _ in range(BATCH)]
-        courses = [[chance.choice([0, 1, 1, 2]) for _ in range(25)] for _ in starts]
-        ends = call(world, harness.learnMany, starts, courses, PENALTY)
-        for standing, course, end in zip(starts, courses, ends, strict=True):
-            for outcome in course:
-                standing = stalled(standing) if outcome == 2 else learned(standing, outcome == 1)
+        results = [[chance.choice([0, 1, 1, 2]) for _ in range(25)] for _ in starts]
+        ends = call(env, harness.learnMany, starts, results, PENALTY)
+        for standing, sequence, end in zip(starts, results, ends, strict=True):
+            for result in sequence:
+                standing = stalled(standing) if result == 2 else learned(standing, result == 1)
                 assert 0 <= standing.capability <= UNIT
             assert tuple(end) == standing
 
 
-def test_the_contract_weighs_as_the_twin(world, harness):
-    """Every capability there is."""
-    found = call(world, harness.logOdds, list(range(UNIT + 1)))
-    assert [int(weight) for weight in found] == [log_odds(each) for each in range(UNIT + 1)]
+def test_log_odds_agree(env, harness):
+    """Compares every capability."""
+    weights = call(env, harness.logOdds, list(range(UNIT + 1)))
+    assert [int(weight) for weight in weights] == [log_odds(capability) for capability in range(UNIT + 1)]
 
 
-def test_the_nth_of_a_set(world, harness):
+def test_count_and_select(env, harness):
     chance = random.Random(7)
     for _ in range(40):
         numbers = sorted(chance.sample(range(1, 256), chance.choice([1, 2, 17, 200, 255])))
         word = sum(1 << number for number in numbers)
-        assert call(world, harness.count, word) == len(numbers)
+        assert call(env, harness.count, word) == len(numbers)
         for rank in {0, len(numbers) - 1, chance.randrange(len(numbers))}:
-            assert call(world, harness.select, word, rank) == numbers[rank]
-    assert call(world, harness.count, 0) == 0
+            assert call(env, harness.select, word, rank) == numbers[rank]
+    assert call(env, harness.count, 0) == 0
