@@ -123,7 +123,7 @@ def refuse_demonstration_accounts(store: Store) -> None:
         if account.demonstration or account.address in published:
             raise InsecureConfiguration(
                 f"account {account.name!r} was made for a demonstration",
-                field="portal_url",
+                field="database_url",
                 hint=f"remove it: `chromatrace portal remove-account {account.name}`",
             )
 

@@ -1,13 +1,15 @@
-"""The portal's settings: one frozen record, checked when it is built. `docs/portal.md` lists each."""
+"""The portal's settings: one frozen record, checked when it is built. `docs/settings.md` lists each setting."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from app.errors import InsecureConfiguration
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.settings import setting
 
 DEV_CHAIN_IDS = frozenset({1337, 31337})
 """Chains whose keys are published with the tool that runs them."""
@@ -15,61 +17,94 @@ DEV_CHAIN_IDS = frozenset({1337, 31337})
 
 @dataclass(frozen=True, slots=True)
 class PortalConfig:
-    """Everything that a portal worker needs to know. Raises `InvalidInput` or `InsecureConfiguration`.
+    """Everything that a portal worker needs. Raises `InvalidInput` or `InsecureConfiguration`.
 
-    data_folder        holds `secret_key`, and by default everything below
-    rpc_url            JSON-RPC endpoint of the chain
-    manifest_path      deployment manifest of that chain
-    base_url           public origin, without a path: what stands before `/01/…` in a QR code
-    index_url          SQLAlchemy URL of the index; default `<data>/index.db`
-    portal_url         SQLAlchemy URL of accounts, sessions, scans; default `<data>/portal.db`
-    documents_folder   content-addressed documents; default `<data>/documents`
-    keys_folder        encrypted keystores of accounts; default `<data>/keys`
-    outbox_path        durable outbox of what the portal sends; default `<data>/portal-outbox.db`
-    title              what the consortium calls itself
-    explorer_tx_url    link to a block explorer, with {tx} in it; none: hashes are shown without a link
-    plot_tags          tags to plot from the reading window, at most four; empty: the first three that there are
-    vault              encrypted documents of records: a folder or an s3:// URL; default `<data>/vault`
-    reader_password    of the departments' reading keys in `<keys>/readers`, where they are encrypted
-    max_file_bytes     of a file that a record names
-    capture_department  department whose records captured EPCIS documents become; none: they do not
-    production         refuse settings that are only fit for a demonstration
-    trusted_proxies    reverse proxies in front whose X-Forwarded-* headers are believed
-    max_upload_bytes   of a photo or any other body
-    session_hours      longest life of a login
-    session_idle_minutes  life of a login that is not used
-    login_limit, scan_limit, api_limit, page_limit   per address, in flask-limiter's notation
-    account_limit      failed or successful logins per account name
-    max_index_lag_blocks  above this `/healthz` answers 503
+    The first fields come from the settings of every command (`chromatrace.settings.Settings`). The others are the
+    portal's own settings, in the section [portal] of the settings file.
+
+    data_folder      holds `secret_key` and, by default, every file below
+    manifest_path    deployment manifest of the chain at `rpc_url`
+    base_url         public origin, without a path
+    index_url        SQLAlchemy URL of the index; default `<data>/index.db`
+    vault            encrypted documents of records; default `<data>/vault`
+    reader_password  of the reading keys in `<keys>/readers`
     """
+
+    SECTION: ClassVar[str] = "portal"
 
     data_folder: Path
     rpc_url: str
     manifest_path: Path
     base_url: str = "http://127.0.0.1:8000"
     index_url: str | None = None
-    portal_url: str | None = None
-    documents_folder: Path | None = None
-    keys_folder: Path | None = None
-    outbox_path: Path | None = None
-    title: str = "ChromaTrace"
-    explorer_tx_url: str | None = None
-    plot_tags: tuple[str, ...] = ()
     vault: str | None = None
     reader_password: str | None = field(default=None, repr=False)
-    max_file_bytes: int = 1024**3
-    capture_department: str | None = None
-    production: bool = False
-    trusted_proxies: int = 0
-    max_upload_bytes: int = 8 * 1024 * 1024
-    session_hours: int = 8
-    session_idle_minutes: int = 30
-    login_limit: str = "20 per 5 minutes"
-    account_limit: str = "10 per 15 minutes"
-    scan_limit: str = "40 per minute"
-    api_limit: str = "120 per minute"
-    page_limit: str = "240 per minute"
-    max_index_lag_blocks: int = 50
+    host: str = setting("127.0.0.1", "Listen address; 0.0.0.0 listens on all networks.", metavar="HOST")
+    port: int = setting(8000, "Listen port; 0 takes any free port.", minimum=0, maximum=65535, metavar="PORT")
+    threads: int = setting(8, "Requests served at the same time.", minimum=1, maximum=64, metavar="N")
+    production: bool = setting(False, "Reject http, development chains, demonstration accounts and published keys.")
+    trusted_proxies: int = setting(
+        0, "Reverse proxies in front of the portal whose X-Forwarded-* headers are trusted.", minimum=0, metavar="N"
+    )
+    database_url: str | None = setting(
+        None,
+        "SQL database of accounts, sessions, scans and rate limits (SQLAlchemy URL).",
+        default_text="SQLite (portal.db) in the data folder",
+        metavar="URL",
+    )
+    documents_folder: Path | None = setting(
+        None,
+        "Folder of content-addressed documents.",
+        folder=True,
+        default_text="documents in the data folder",
+        metavar="DIR",
+    )
+    keys_folder: Path | None = setting(
+        None,
+        "Folder of the accounts' encrypted keystores.",
+        folder=True,
+        default_text="keys in the data folder",
+        metavar="DIR",
+    )
+    outbox_path: Path | None = setting(
+        None,
+        "Outbox of the accounts' transactions.",
+        default_text="portal-outbox.db in the data folder",
+        metavar="FILE",
+    )
+    account_password: str | None = setting(
+        None, "Password of a new account.", secret=True, default_text="prompt", metavar="TEXT|@FILE"
+    )
+    title: str = setting("ChromaTrace", "Name of the portal on its pages.", metavar="TEXT")
+    explorer_tx_url: str | None = setting(
+        None, "https link to a transaction in a block explorer, with {tx} in it.", metavar="URL"
+    )
+    plot_tags: tuple[str, ...] = setting(
+        (),
+        "Tags to plot on the page of a lot, at most four; may be repeated.",
+        default_text="the first three that vary",
+        metavar="TAG",
+    )
+    capture_department: str | None = setting(
+        None,
+        "Record the digest of each captured EPCIS document on the chain, as a record of this department. The keystore "
+        "must belong to a gateway of its organisation that may append there. Set it for one portal of an outbox only.",
+        metavar="DEPARTMENT",
+    )
+    max_file_bytes: int = setting(1024**3, "Maximum size of a file that a record names.", minimum=1, metavar="BYTES")
+    max_upload_bytes: int = setting(
+        8 * 1024**2, "Maximum size of a photo or any other request body.", minimum=1, metavar="BYTES"
+    )
+    session_hours: int = setting(8, "Maximum life of a session, in hours.", minimum=1, metavar="N")
+    session_idle_minutes: int = setting(30, "Maximum idle time of a session, in minutes.", minimum=1, metavar="N")
+    login_limit: str = setting("20 per 5 minutes", "Rate limit of logins per address.", metavar="RATE")
+    account_limit: str = setting("10 per 15 minutes", "Rate limit of logins per account name.", metavar="RATE")
+    scan_limit: str = setting("40 per minute", "Rate limit of scans per address.", metavar="RATE")
+    api_limit: str = setting("120 per minute", "Rate limit of API requests per address.", metavar="RATE")
+    page_limit: str = setting("240 per minute", "Rate limit of pages per address.", metavar="RATE")
+    max_index_lag_blocks: int = setting(
+        50, "Lag of the index, in blocks, above which /healthz answers 503.", minimum=0, metavar="N"
+    )
 
     def __post_init__(self) -> None:
         origin = urlsplit(self.base_url)
@@ -113,7 +148,7 @@ class PortalConfig:
 
     @property
     def portal_database(self) -> str:
-        return self.portal_url or f"sqlite:///{self.data_folder / 'portal.db'}"
+        return self.database_url or f"sqlite:///{self.data_folder / 'portal.db'}"
 
     @property
     def documents(self) -> Path:

@@ -37,7 +37,7 @@ _FOR_EVER = 2**64 - 1
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
     """Both by turns and each at its best, so that a busy moment of the machine does not decide."""
-    with tempfile.TemporaryDirectory() as folder, DevNode("anvil") as node:
+    with tempfile.TemporaryDirectory() as folder, DevNode() as node:
         progress("deploying")
         manifest = deploy(node, Path(folder))
         rpc = node.rpc(120.0)
@@ -89,7 +89,7 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
     registrar, producer = rpc.call("eth_accounts")[:2]
 
     def send(sender: str, name: str, function: str, *args: object, gas: int = 1_000_000) -> str:
-        data = "0x" + contract(name).encode(function, *args).hex()
+        data = "0x" + contract(name).encode_call(function, *args).hex()
         fields = {"from": sender, "to": manifest.address(name), "data": data, "gas": hex(gas)}
         tx_hash: str = rpc.call("eth_sendTransaction", fields)
         return tx_hash

@@ -195,7 +195,7 @@ def ledger(folder: Path, progress: Progress) -> Iterator[list[str]]:
         progress("chromatrace.chain is absent: heads are handed to a list")
         yield []
         return
-    with DevNode("anvil") as node:
+    with DevNode() as node:
         progress("deploying the contracts on Anvil")
         manifest = folder / f"{node.chain_id}.json"
         deploy_contracts(node.url, manifest)
@@ -207,10 +207,10 @@ def _publisher(folder: Path, rpc: str | None, manifest: Path | None) -> Iterator
     if rpc is None or manifest is None:
         yield _Listed()
         return
-    from chromatrace.chain import commands
+    from chromatrace.chain import calls, reads
     from chromatrace.chain.client import Chain
     from chromatrace.chain.outbox import Outbox
-    from chromatrace.domain.identifiers import Gln
+    from chromatrace.domain.identifiers import Gln, OrganisationId
     from chromatrace.domain.rights import OrganisationKind, Role
     from chromatrace.ethereum.manifest import Manifest
     from chromatrace.ethereum.rpc import RpcClient
@@ -223,9 +223,9 @@ def _publisher(folder: Path, rpc: str | None, manifest: Path | None) -> Iterator
     with Outbox(folder / "outbox.db") as outbox:
         chain = Chain(RpcClient(rpc), deployment, outbox, signer)
         maker, gateway = OrganisationKind.MANUFACTURER, Role.GATEWAY
-        chain.submit(commands.register_organisation(maker, Gln(EXAMPLE_GLN), gateway, "Example Glass"))
-        number = chain.read("Consortium", "organisationCount")
-        chain.submit(commands.appoint_operator(signer.address, number, gateway))
+        chain.submit(calls.register_organisation(maker, Gln(EXAMPLE_GLN), gateway, "Example Glass"))
+        number = OrganisationId(chain.read(reads.organisation_count()))
+        chain.submit(calls.appoint_operator(signer.address, number, gateway))
         yield ChainPublisher(chain)
 
 

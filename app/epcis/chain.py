@@ -11,68 +11,16 @@ from typing import Any
 from app.epcis.goods import epcs_of, product_of
 from app.epcis.places import CHAIN, Found, Place
 from app.epcis.question import Question, microseconds
-from chromatrace.documents.content import InspectionEvidence
-from chromatrace.documents.store import DocumentStore
-from chromatrace.domain.errors import ChromaTraceError, IntegrityError, InvalidInput, NotFound
-from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
+from chromatrace.domain.errors import ChromaTraceError
+from chromatrace.domain.identifiers import BatchId, BatchKey
 from chromatrace.epcis.document import NAMESPACE
-from chromatrace.epcis.mapping import EVENT_NAMES, event_of, events_of
+from chromatrace.epcis.mapping import EVENT_NAMES
 from chromatrace.epcis.vocabulary import CONTEXT
 from chromatrace.index import Snapshot
-from chromatrace.index.views import BatchView, EventView
+from chromatrace.services.epcis_directory import IndexDirectory
 
 LOOKED_AT = 500
 SECOND = 1_000_000
-
-
-class IndexDirectory:
-    """What events refer to, from the index and the documents."""
-
-    def __init__(self, snapshot: Snapshot, documents: DocumentStore, chain_id: int, base_url: str) -> None:
-        self._snapshot, self._documents = snapshot, documents
-        self._batches: dict[bytes, BatchView | None] = {}
-        self._timelines: dict[bytes, dict[str, Any]] = {}
-        self.chain_id, self.base_url = chain_id, base_url
-
-    def key_of(self, batch: bytes) -> BatchKey | None:
-        """GTIN and lot."""
-        found = self._batch(batch)
-        return None if found is None else found.key
-
-    def quantity_of(self, batch: bytes) -> int | None:
-        """Units registered."""
-        found = self._batch(batch)
-        return None if found is None else found.quantity
-
-    def gln_of(self, organisation: int) -> Gln | None:
-        """Where the organisation is."""
-        found = self._snapshot.organisation(organisation)
-        return None if found is None else found.gln
-
-    def evidence_of(self, digest: bytes) -> InspectionEvidence | None:
-        """The evidence, where it is stored here and is what it should be."""
-        try:
-            return InspectionEvidence.from_bytes(self._documents.get(digest))
-        except (NotFound, IntegrityError, InvalidInput):
-            return None
-
-    def event(self, event: EventView) -> dict[str, Any] | None:
-        """The EPCIS event of one event; a verdict that was superseded says so, whenever that was."""
-        made = event_of(event, self)
-        if made is None or event.name != "InspectionRecorded":
-            return made
-        batch: Any = event.args["batch"]
-        if batch not in self._timelines:
-            life = events_of(self._snapshot.timeline(batch), self)
-            self._timelines[batch] = {one["eventID"]: one for one in life}
-        told: dict[str, Any] = self._timelines[batch].get(made["eventID"], made)
-        return told
-
-    def _batch(self, batch: Any) -> BatchView | None:
-        if batch not in self._batches:
-            identifier: BatchId = batch
-            self._batches[batch] = self._snapshot.batch(identifier)
-        return self._batches[batch]
 
 
 def events(snapshot: Snapshot, directory: IndexDirectory, question: Question) -> Iterator[Found]:

@@ -24,6 +24,7 @@ from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.epcis.vocabulary import CONTEXT
+from chromatrace.services.epcis_directory import IndexDirectory
 
 PREFIX = "/epcis/v2"
 VERSION = "2.0.0"
@@ -82,7 +83,7 @@ def events_of(epc: str) -> Any:
 def _answer(question: Question) -> Response:
     _check_version()
     here = portal()
-    directory = chain.IndexDirectory(
+    directory = IndexDirectory(
         snapshot(), DocumentStore(here.config.documents), here.chain.chain_id, here.config.base_url
     )
     page = page_of(

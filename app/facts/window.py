@@ -17,7 +17,7 @@ from chromatrace.domain.reading import Reading
 from chromatrace.index import Snapshot
 from chromatrace.index.views import AnchorView
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.rights import Role
 from chromatrace.quality.check_sheet import Parameter
-from chromatrace.quality.inspection_tasks import NAME, Question, ReadingDesk
+from chromatrace.quality.inspection_tasks import FILE_NAME, InspectionTask, InspectionTasks
 
 _ROUND = re.compile(r"[0-9a-f]{64}")
 _VALUE = "value-"
@@ -51,7 +51,7 @@ def hand_in(round_id: str, inspector: str) -> Any:
             if question is None or question.organisation != who.organisation:
                 raise NotFound("nobody of your organisation asks for this reading", field="round")
             state = request.form.get("state") if question.sheet is None else None
-            desk.answer(question, who.address, values=_values(question), state=state, defects=_defects())
+            desk.submit(question, who.address, values=_values(question), state=state, defects=_defects())
     except ChromaTraceError as error:
         return _page(error, (round_id, inspector)), status_of(error)
     flash("Your reading is handed in. The inspector's process seals it and sends it to the chain.", "plain")
@@ -70,7 +70,7 @@ def tolerance_words(parameter: Parameter) -> str:
 def _page(error: ChromaTraceError | None = None, tried: tuple[str, str] = ("", "")) -> str:
     who, now = operator(), now_s()
     with _desk() as desk:
-        waiting, handed_in = desk.waiting(who.organisation, now), desk.read_by(who.address)
+        waiting, handed_in = desk.waiting(who.organisation, now), desk.answered_by(who.address)
     return render_template(
         "inspector/readings.html",
         waiting=waiting,
@@ -85,17 +85,17 @@ def _page(error: ChromaTraceError | None = None, tried: tuple[str, str] = ("", "
     )
 
 
-def _desk() -> ReadingDesk:
-    return ReadingDesk(portal().config.data_folder / NAME)
+def _desk() -> InspectionTasks:
+    return InspectionTasks(portal().config.data_folder / FILE_NAME)
 
 
-def _lot(question: Question) -> str | None:
+def _lot(question: InspectionTask) -> str | None:
     """The lot, where the subject is a batch that the index knows."""
     batch = snapshot().batch(BatchId(bytes.fromhex(question.about.subject[2:])))
     return f"{batch.key.gtin}/{batch.key.lot}" if batch else None
 
 
-def _values(question: Question) -> dict[str, float]:
+def _values(question: InspectionTask) -> dict[str, float]:
     if question.sheet is None:
         return {}
     return {

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from app.errors import LoginRefused, RightsEnded, RightsUnknown
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
-from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.commands import accept_custody, keyed, reject_custody
+from chromatrace.chain import reads
+from chromatrace.chain.calls import Call, accept_custody, reject_custody
+from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.reads import Read
 from chromatrace.domain.errors import InvalidInput, Unavailable
-from chromatrace.domain.identifiers import BatchId, Gtin
+from chromatrace.domain.identifiers import BatchId, DepartmentId, Gtin, OrganisationId
 from chromatrace.domain.rights import Role, Scope
-from chromatrace.ethereum.abi import contract, decode_revert, revert_data
+from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
     ChainUnavailableError,
     ContractError,
@@ -29,6 +31,8 @@ from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import Signer, keystore_signer
 from chromatrace.services.recall import PlannedRecall
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +80,13 @@ class ChainPort:
 
     # -- rights
 
-    def authorise(self, address: str, roles: Role = _ALL_ROLES) -> int:
+    def authorise(self, address: str, roles: Role = _ALL_ROLES) -> OrganisationId:
         """The organisation for which `address` may act in one of `roles`, now.
 
         Raises `RightsEnded` with the chain's reason, `RightsUnknown` where the chain does not answer.
         """
         try:
-            return int(self.read("Consortium", "authorise", address, int(roles)))
+            return self.read(reads.authorise(address, roles))
         except ContractError as error:
             raise RightsEnded(
                 f"the consortium does not authorise this operator: {error.message}",
@@ -92,19 +96,19 @@ class ChainPort:
 
     def roles_of(self, address: str) -> Role:
         """The operator's roles as they stand on the chain; use only after `authorise`."""
-        return Role(self.read("Consortium", "operator", address)["roles"])
+        return self.read(reads.operator(address)).roles
 
     def may_read(self, address: str, owner: int, gtin: Gtin, scopes: Scope) -> bool:
         """Whether `address` may read all of `scopes` of `owner`'s product line `gtin`, now."""
-        return bool(self.read("Consortium", "mayRead", address, owner, int(gtin), int(scopes)))
+        return self.read(reads.may_read(address, OrganisationId(owner), gtin, scopes))
 
     def may_read_department(self, address: str, department: bytes) -> bool:
         """Whether `address` may read a department's records now; `RightsUnknown`."""
-        return bool(self.read("ProcessLedger", "mayReadDepartment", department, address))
+        return self.read(reads.may_read_department(DepartmentId(department), address))
 
     def ping(self) -> None:
         """Raises `RightsUnknown` where the chain does not answer."""
-        self.read("Consortium", "organisationCount")
+        self.read(reads.organisation_count())
 
     def latest(self) -> tuple[int, int]:
         """Number and time (Unix seconds) of the chain's newest block; `RightsUnknown` where it does not answer."""
@@ -112,13 +116,13 @@ class ChainPort:
         block = self._rpc.call("eth_getBlockByNumber", "latest", False)
         return int(block["number"], 16), int(block["timestamp"], 16)
 
-    def read(self, name: str, function: str, *args: Any) -> Any:
+    def read(self, read: Read[T]) -> T:
         """A view function of one of our contracts; `RightsUnknown` where the chain does not answer, or another does."""
         try:
             if not self._verified:
                 self._manifest.verify(self._rpc)
                 self._verified = True
-            return self._chain.read(name, function, *args)
+            return self._chain.read(read)
         except (ChainUnavailableError, RpcError) as error:
             raise RightsUnknown(
                 "the chain does not answer, so nobody's rights can be checked",
@@ -136,11 +140,11 @@ class ChainPort:
 
     def accept(self, batch: BatchId, keystore: Path, password: str, offer: str) -> str:
         """Accepts an offer in the name of the keystore's operator; the transaction's hash. `offer` names the offer."""
-        return self.send(keystore, password, keyed(accept_custody(batch), f"accept:{offer}"))
+        return self.send(keystore, password, accept_custody(batch).with_key(f"accept:{offer}"))
 
     def refuse(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
         """Refuses an offer, with a reason of at most `MAX_REASON` characters; the transaction's hash."""
-        return self.send(keystore, password, keyed(reject_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
+        return self.send(keystore, password, reject_custody(batch, checked_reason(reason)).with_key(f"refuse:{offer}"))
 
     def wallet_accept(self, batch: BatchId) -> WalletCall:
         """What a wallet signs to accept."""
@@ -151,8 +155,7 @@ class ChainPort:
         return self._wallet_call(reject_custody(batch, checked_reason(reason)))
 
     def _wallet_call(self, call: Call) -> WalletCall:
-        data = contract(call.contract).encode(call.function, *call.args)
-        return WalletCall(self._manifest.address(call.contract), f"0x{data.hex()}", self.chain_id)
+        return WalletCall(self._manifest.address(call.contract), f"0x{call.encode().hex()}", self.chain_id)
 
     def recall(self, recall: PlannedRecall, reason: str, keystore: Path, password: str) -> dict[BatchId, str]:
         """Recalls batches in the order of the plan, each in a transaction of its own; their hashes.
@@ -163,7 +166,7 @@ class ChainPort:
         calls = recall_calls(recall, checked_reason(reason))
         signer = self._signer(keystore, password)
         self.simulate_as(signer.address, calls[0])
-        calls = [keyed(call, f"{signer.address}:{call.key}") for call in calls]
+        calls = [call.with_key(f"{signer.address}:{call.key}") for call in calls]
         self.carry()  # what has failed meanwhile may be sent again
         try:
             self._chain.with_signer(signer).send_many(calls, wait=False, check=False)
@@ -182,7 +185,7 @@ class ChainPort:
     def send(self, keystore: Path, password: str, call: Call) -> str:
         """Sends a call in the name of the keystore's operator, once for each key; the transaction's hash."""
         signer = self._signer(keystore, password)
-        call = keyed(call, f"{signer.address}:{call.key}")
+        call = call.with_key(f"{signer.address}:{call.key}")
         try:
             return self._chain.with_signer(signer).submit(call, wait=False).tx
         except InclusionTimeoutError:
@@ -216,7 +219,7 @@ class ChainPort:
     def simulate_as(self, sender: str, call: Call) -> None:
         """Raises what the contract would refuse the call with; `RightsUnknown` where the chain does not answer."""
         try:
-            self._chain.simulate(call.contract, call.function, *call.args, sender=sender)
+            self._chain.simulate(call, sender)
         except ChainUnavailableError as error:
             raise RightsUnknown("the chain does not answer; nothing was written", field="chain") from error
 

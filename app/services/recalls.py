@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 
-from chromatrace.chain.client import Call
-from chromatrace.chain.commands import keyed
-from chromatrace.ethereum.abi import contract
+from chromatrace.chain.calls import Call
 from chromatrace.services.recall import PlannedRecall
 
 _GAS, _GAS_PER_BYTE, _GAS_PER_INPUT = 160_000, 100, 6_000
@@ -21,6 +18,6 @@ def recall_calls(recall: PlannedRecall, reason: str) -> list[Call]:
         call = recall.call(step, reason)
         inputs = 0 if step.parent is None else len(recall.parts[step.batch].inputs)
         limit = _GAS + _GAS_PER_BYTE * len(reason.encode()) + _GAS_PER_INPUT * inputs
-        digest = sha256(contract(call.contract).encode(call.function, *call.args)).hexdigest()[:32]
-        calls.append(keyed(replace(call, gas=limit), f"recall:{step.batch.hex()}:{digest}"))
+        digest = sha256(call.encode()).hexdigest()[:32]
+        calls.append(call.with_gas(limit).with_key(f"recall:{step.batch.hex()}:{digest}"))
     return calls

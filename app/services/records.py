@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from app.services.port import ChainPort
-from chromatrace.chain.client import Call
-from chromatrace.chain.commands import keyed
+from chromatrace.chain.calls import append_records
+from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import unpack
 from chromatrace.ethereum.abi import contract
 from chromatrace.records.errors import RecordPendingError
@@ -40,27 +40,24 @@ class RecordWriter:
 
     def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
         """Raises what the contract would refuse the append with."""
-        self._port.simulate_as(self._address, self._call(department, kind, packed))
+        self._port.simulate_as(self._address, append_records(DepartmentId(department), kind, packed))
         self._need_new(department, packed)
 
     def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
         """Appends, and returns the transaction's id at once: the outbox has it."""
         assert self._unlocked is not None
-        call = keyed(self._call(department, kind, packed), f"record:{sha256(packed).hexdigest()}")
+        call = append_records(DepartmentId(department), kind, packed)
         with ProcessLock(self._lock):
             self._need_new(department, packed)
-            return self._port.send(*self._unlocked, call)
+            return self._port.send(*self._unlocked, call.with_key(f"record:{sha256(packed).hexdigest()}"))
 
     def _need_new(self, department: bytes, packed: bytes) -> None:
         """Raises `RecordPendingError` for records of this department that the outbox has and the index has not."""
         sent = (
-            contract("ProcessLedger").decode_input(data)[1]
+            contract("ProcessLedger").decode_call(data)[1]
             for data in self._port.calldata_since(_LABEL, self._indexed())
         )
         known = {entry.record for args in sent if args["id"] == department for entry in unpack(args["records"])}
         twice = known & {entry.record for entry in unpack(packed)}
         if twice:
             raise RecordPendingError(twice)
-
-    def _call(self, department: bytes, kind: bytes, packed: bytes) -> Call:
-        return Call("ProcessLedger", "appendRecords", (department, kind, packed))

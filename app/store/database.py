@@ -44,7 +44,7 @@ class Store:
                 raise
             raise Unavailable(
                 f"{self.engine.url.render_as_string()}: {str(error.orig).strip().splitlines()[0]}",
-                field="portal_url",
+                field="database_url",
                 hint="is the database running, is its disk full, does another process hold it? A damaged one is put "
                 "back from a copy",
             ) from error

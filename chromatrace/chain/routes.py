@@ -8,9 +8,10 @@ from typing import Any
 from chromatrace.chain.client import Chain
 from chromatrace.crypto.bls import PublicKey, Signature
 from chromatrace.crypto.eip2537 import g1_from_evm, g2_from_evm
-from chromatrace.crypto.route import RouteDesign, Station
+from chromatrace.crypto.route import RouteDesign, RouteStation
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import OrganisationId, StationKeyId
 from chromatrace.domain.rights import RouteKind
 from chromatrace.ethereum.abi import contract, decode_log
 
@@ -24,8 +25,8 @@ class RegisteredKey:
     verified  whether the contract checked it too; on a chain without EIP-2537 it cannot
     """
 
-    key_id: bytes
-    organisation: int
+    key_id: StationKeyId
+    organisation: OrganisationId
     name: str
     public_key: PublicKey
     possession: Signature
@@ -37,7 +38,7 @@ def verifier_of(chain: Chain) -> Verifier:
     return Verifier(chain.manifest.chain_id, chain.manifest.address(_CONTRACT))
 
 
-def registered_key(chain: Chain, key_id: bytes) -> RegisteredKey:
+def registered_key(chain: Chain, key_id: StationKeyId) -> RegisteredKey:
     """The station key with this id; `NotFound` where none was registered."""
     args = _event(chain, "StationKeyRegistered", key_id, f"no station key 0x{key_id.hex()} is registered", "key")
     # Of a key that was recorded unverified and verified later, owner and proof of possession are those of the latter.
@@ -59,7 +60,7 @@ def designed_route(chain: Chain, route: bytes) -> RouteDesign:
     stations = []
     for key_id, process in zip(args["keys"], args["processes"], strict=True):
         key = registered_key(chain, key_id)
-        stations.append(Station(process, key.organisation, key.public_key, key.possession))
+        stations.append(RouteStation(process, key.organisation, key.public_key, key.possession))
     kind = RouteKind(args["kind"])
     return RouteDesign(verifier_of(chain), args["organisation"], args["name"], args["version"], tuple(stations), kind)
 

@@ -8,15 +8,14 @@ from typing import Any
 import click
 import orjson
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.options import batch_argument, naming, parse_batch, parse_input
 from chromatrace.cli.output import emit, json_option, say
 from chromatrace.domain.errors import InvalidInput, NotFound
-from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, RouteId, Serial
 from chromatrace.domain.rights import SalesChannel
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
-
-ZERO = bytes(32)
 
 
 @click.group()
@@ -44,7 +43,7 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
      "product": {"name": "Electrochromic pane", "description": ""}, "quantity": 100,
      "made_at": "2026-01-01T08:00:00Z", "serials": {"first": 1, "count": 100, "width": 6}, "materials": []}
     """
-    from chromatrace.chain.commands import Registration, register_batch
+    from chromatrace.chain.calls import Registration, register_batch
     from chromatrace.documents.content import BatchContent
     from chromatrace.exchange.units import serial_root
     from chromatrace.storage import strict_json
@@ -52,11 +51,11 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
     parsed = BatchContent.from_bytes(strict_json.canonical(_json(content)))
     parts = tuple(parse_input(text) for text in inputs)
     digest = workspace.documents.digest(parsed.to_bytes())
-    root = serial_root(parsed.serials) if parsed.serials else ZERO
+    root = serial_root(parsed.serials) if parsed.serials else ZERO_BYTES32
     registration = Registration(parsed.key, parsed.quantity, digest, root, _designed(workspace, route), parts)
     call = register_batch(registration)
     with naming(parsed.key, *(parse_batch(text.rpartition("=")[0]) for text in inputs)):
-        workspace.chain.simulate(call.contract, call.function, *call.args)
+        workspace.chain.simulate(call)
     # Only now: what the chain refuses leaves no document behind.
     workspace.documents.put(parsed.to_bytes())
     receipt = workspace.chain.submit(call)
@@ -66,14 +65,14 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
 def _designed(workspace: Workspace, route: str | None) -> bytes:
     """The id of a route that somebody designed: the contract takes any, and asks proof of designed ones only."""
     if route is None:
-        return ZERO
+        return ZERO_BYTES32
     try:
         found = bytes.fromhex(route.removeprefix("0x"))
     except ValueError:
         found = b""
-    if len(found) != len(ZERO):
+    if len(found) != 32:
         raise InvalidInput(f"0x and 64 hexadecimal digits are needed, got {route!r}", field="route")
-    if not workspace.reader.read("RouteVerifier", "route", found)["steps"]:
+    if not workspace.reader.read(reads.route(RouteId(found))).steps:
         raise NotFound(f"nobody designed the route {route}", field="route", hint="see `chromatrace route design`")
     return found
 
@@ -121,7 +120,8 @@ def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
 @click.pass_obj
 def assemble(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     """Record that the devices of a batch that passed first inspection are assembled."""
-    _write(workspace, as_json, gtin, lot, "assemble")
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.assemble(key.batch_id))
 
 
 @batch.command()
@@ -130,7 +130,8 @@ def assemble(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     """Close a batch that failed first inspection: its material is recycled."""
-    _write(workspace, as_json, gtin, lot, "recycle")
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.recycle(key.batch_id))
 
 
 @batch.command()
@@ -142,7 +143,8 @@ def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: int, scrap: int, as_json: bool) -> None:
     """Split a batch after final inspection; the three add up to its quantity."""
-    _write(workspace, as_json, gtin, lot, "grade", standard, defective, scrap)
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.grade(key.batch_id, standard, defective, scrap))
 
 
 @batch.command()
@@ -157,7 +159,8 @@ def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: i
 @click.pass_obj
 def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bool) -> None:
     """Release the graded units of one channel."""
-    _write(workspace, as_json, gtin, lot, "release", SalesChannel[channel.upper()])
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.release(key.batch_id, SalesChannel[channel.upper()]))
 
 
 @batch.command()
@@ -167,7 +170,8 @@ def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bo
 @click.pass_obj
 def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
     """Put a batch on hold."""
-    _write(workspace, as_json, gtin, lot, "hold", reason)
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.hold(key.batch_id, reason))
 
 
 @batch.command("release-hold")
@@ -177,7 +181,8 @@ def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) 
 @click.pass_obj
 def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
     """End a hold."""
-    _write(workspace, as_json, gtin, lot, "releaseHold", reason)
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.release_hold(key.batch_id, reason))
 
 
 @batch.command()
@@ -192,17 +197,16 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
     With --descendants, each descendant takes one transaction. Batches that only a supervisor of another organisation
     may recall are listed, not recalled.
     """
-    from chromatrace.chain.commands import recall as recall_call
     from chromatrace.index.views import Direction
     from chromatrace.services.recall import plan_recall
 
     key, chain = BatchKey.parse(gtin, lot), workspace.chain
     if not descendants:
         with naming(key):
-            receipt = chain.submit(recall_call(key.batch_id, reason))
+            receipt = chain.submit(calls.recall(key.batch_id, reason))
         emit(as_json, {"recalled": [str(key)], "not_entitled": [], "transactions": [receipt.tx]})
         return
-    organisation = int(chain.read("Consortium", "operator", chain.sender)["organisation"])
+    organisation = chain.read(reads.operator(chain.sender)).organisation
     with workspace.index.snapshot() as snapshot:
         trace = snapshot.trace(snapshot.registered_batch(key).batch_id, Direction.FORWARD)
         assert trace is not None
@@ -246,24 +250,24 @@ def prove(
     Where its designed route is proven, the bundle carries the stations' keys and their signature; with --trace also
     the records that they signed.
     """
-    from chromatrace.cli.prove import bundle_of
     from chromatrace.cli.route_files import load_trace
+    from chromatrace.services.bundle import build_bundle
 
     key = BatchKey.parse(gtin, lot)
     signed = load_trace(trace) if trace is not None else None
     if signed is not None and signed.subject != bytes(key.batch_id):
         raise InvalidInput(f"{trace} is the trace of another batch, or of a unit", field="trace")
-    made = bundle_of(workspace, key, Serial(serial) if serial else None, signed)
+    bundle = build_bundle(workspace, key, Serial(serial) if serial else None, signed)
     path = output or Path(f"{key.gtin}-{key.lot}.bundle.json".replace("/", "_"))
-    data = made.to_bytes()
+    data = bundle.to_bytes()
     deliver(path, [data])
     facts = {
         "file": path,
         "bytes": len(data),
-        "blocks": len(made.headers),
-        "transactions": len(made.receipts),
-        "documents": len(made.documents),
-        "readings": len(made.readings),
+        "blocks": len(bundle.headers),
+        "transactions": len(bundle.receipts),
+        "documents": len(bundle.documents),
+        "readings": len(bundle.readings),
     }
     emit(as_json, facts)
 
@@ -275,8 +279,7 @@ def _json(path: Path) -> Any:
         raise InvalidInput(f"{path} is not JSON: {error}", field="content") from error
 
 
-def _write(workspace: Workspace, as_json: bool, gtin: str, lot: str, function: str, *args: Any) -> None:
-    key = BatchKey.parse(gtin, lot)
+def _write(workspace: Workspace, as_json: bool, key: BatchKey, call: calls.Call) -> None:
     with naming(key):
-        receipt = workspace.chain.send("BatchRegistry", function, key.batch_id, *args)
+        receipt = workspace.chain.submit(call)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from chromatrace.chain import reads
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.domain.errors import InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchKey, Serial
@@ -41,7 +42,7 @@ def code(
     from chromatrace.identity.qr import encode
 
     key = BatchKey.parse(gtin, lot)
-    base = workspace.settings.base_url
+    base = workspace.settings.code_url
     uri = uri_for_batch(base, key) if serial is None else uri_for_unit(base, key, Serial(serial))
     made = encode(uri)
     _require_suffix(output, ".svg", ".png")
@@ -83,7 +84,7 @@ def labels(
     if not ahead:
         _require_registered(workspace, key)
     with progress("drawing labels", total=count, hidden=as_json) as show:
-        sheet = label_sheet(workspace.settings.base_url, key, serials, title=title, progress=lambda done, _: show(done))
+        sheet = label_sheet(workspace.settings.code_url, key, serials, title=title, progress=lambda done, _: show(done))
     output.parent.mkdir(parents=True, exist_ok=True)
     deliver(output, [sheet])
     emit(as_json, {"labels": count, "file": output, "bytes": len(sheet)})
@@ -103,7 +104,7 @@ def read(photo: Path, as_json: bool) -> None:
 def _require_registered(workspace: Workspace, key: BatchKey) -> None:
     """Raises `NotFound` for a lot that the chain does not have: its codes would lead to nothing."""
     try:
-        registered = workspace.reader.read("BatchRegistry", "batch", key.batch_id)["state"]
+        registered = workspace.reader.read(reads.batch(key.batch_id)).state
     except Unavailable as error:
         hint = "name the --rpc-url of the chain, or mint ahead of registration without asking it: --ahead"
         raise type(error)(error.message, field=error.field, hint=hint) from error

@@ -9,13 +9,15 @@ from typing import Any
 
 import click
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.options import parse_bytes32
-from chromatrace.cli.output import ask_password, emit, json_option, say
+from chromatrace.cli.output import emit, json_option, prompt_password, say
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.domain.errors import InvalidInput, NotAuthorised
+from chromatrace.domain.identifiers import StationKeyId
 from chromatrace.services.workspace import Workspace
 
-PASSWORD_VARIABLE = "CHROMATRACE_STATION_PASSWORD"  # noqa: S105 - the name of a variable
+PASSWORD_VARIABLE = "CHROMATRACE_STATION_PASSWORD"  # noqa: S105 - the name of the variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -29,17 +31,18 @@ def key_path(workspace: Workspace, name: str) -> Path:
 
 
 def open_station(workspace: Workspace, name: str) -> SecretKey:
-    """The secret key of a station; the password from CHROMATRACE_STATION_PASSWORD or asked for."""
+    """Return the secret key of a station."""
     from chromatrace.crypto.keystore import open_key
 
     path = key_path(workspace, name)
-    return open_key(path, ask_password(f"Password of {name}", PASSWORD_VARIABLE))
+    password = workspace.settings.station_password or workspace.ask_password(f"Password of {name}", PASSWORD_VARIABLE)
+    return open_key(path, password)
 
 
-def key_id_of(workspace: Workspace, station: str) -> bytes:
+def key_id_of(workspace: Workspace, station: str) -> StationKeyId:
     """The key id of a station of ours by its name, or of any by 0x…"""
     if station.startswith("0x"):
-        return parse_bytes32(station, "station")
+        return StationKeyId(parse_bytes32(station, "station"))
     from chromatrace.crypto.eip2537 import key_id
     from chromatrace.crypto.keystore import describe_key
 
@@ -58,13 +61,13 @@ def station() -> None:
 def keygen(workspace: Workspace, name: str, as_json: bool) -> None:
     """Make a new BLS key for the station NAME and store it encrypted (EIP-2335, mode 0600).
 
-    The password comes from CHROMATRACE_STATION_PASSWORD or is asked for twice. Nothing can recover it.
+    The password is the setting station_password, or is asked for twice. It cannot be recovered.
     """
     from chromatrace.crypto.eip2537 import key_id
     from chromatrace.crypto.keystore import save_key
 
     path = key_path(workspace, name)
-    password = ask_password("Password", PASSWORD_VARIABLE, twice=True)
+    password = workspace.settings.station_password or prompt_password("Password", PASSWORD_VARIABLE, confirm=True)
     stored = save_key(path, SecretKey.generate(), password, name)
     facts = {"station": name, "key": key_id(stored.public_key), "public_key": stored.public_key.data, "path": path}
     emit(as_json, facts)
@@ -85,15 +88,15 @@ def register(workspace: Workspace, name: str, unverified: bool, as_json: bool) -
     from chromatrace.crypto.route import key_words, prove_possession, signature_words
 
     chain = workspace.chain
-    organisation = chain.read("Consortium", "operator", chain.sender)["organisation"]
+    organisation = chain.read(reads.operator(chain.sender)).organisation
     if not organisation:
         raise NotAuthorised(
             f"{chain.sender} acts for no organisation", field="signer", hint="`chromatrace org appoint`"
         )
     secret = open_station(workspace, name)
     possession = prove_possession(secret, organisation, verifier_of(chain))
-    words = key_words(secret.public_key), signature_words(possession)
-    receipt = chain.send("RouteVerifier", "recordStationKey" if unverified else "registerStationKey", name, *words)
+    register_key = calls.record_station_key if unverified else calls.register_station_key
+    receipt = chain.submit(register_key(name, key_words(secret.public_key), signature_words(possession)))
     facts = {"station": name, "key": key_id(secret.public_key), "organisation": organisation, "tx": receipt.tx}
     emit(as_json, facts | {"verified": not unverified})
 
@@ -110,7 +113,7 @@ def revoke(workspace: Workspace, name: str, begin: int | None, as_json: bool) ->
     """
     key = key_id_of(workspace, name)
     begin = int(time.time()) + 60 if begin is None else begin
-    receipt = workspace.chain.send("RouteVerifier", "revokeStationKey", key, begin)
+    receipt = workspace.chain.submit(calls.revoke_station_key(key, begin))
     emit(as_json, {"station": name, "key": key, "revoked_from": begin, "tx": receipt.tx})
 
 
@@ -130,12 +133,12 @@ def list_(workspace: Workspace, look: bool, as_json: bool) -> None:
         facts: dict[str, Any] = {"station": path.stem, "key": key_id(stored.public_key)}
         facts["public_key"] = stored.public_key.data
         if look:
-            known = workspace.reader.read("RouteVerifier", "stationKey", facts["key"])
-            unverified = known["owner"] and workspace.reader.read("RouteVerifier", "isUnverified", facts["key"])
+            known = workspace.reader.read(reads.station_key(facts["key"]))
+            unverified = known.owner and workspace.reader.read(reads.station_key_is_unverified(facts["key"]))
             facts |= {
-                "organisation": known["owner"] or None,
-                "revoked_from": known["revokedFrom"] or None,
-                "verified": not unverified if known["owner"] else None,
+                "organisation": known.owner or None,
+                "revoked_from": known.revoked_from or None,
+                "verified": not unverified if known.owner else None,
             }
         found.append(facts)
 

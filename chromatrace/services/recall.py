@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from chromatrace.chain.client import Call
-from chromatrace.chain.commands import Parts, recall, recall_descendants
-from chromatrace.domain.identifiers import BatchId
+from chromatrace.chain.calls import Call, Parts, recall, recall_descendants
+from chromatrace.domain.identifiers import ZERO_BYTES32, BatchId
 from chromatrace.domain.recalling import Recallable, RecallPlan, RecallStep, recall_plan
 from chromatrace.domain.rights import OrganisationKind
 from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView
-
-_ZERO = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def plan_recall(
     is_authority = view is not None and view.kind is OrganisationKind.AUTHORITY
     parts = {
         batch.batch_id: Parts(
-            batch.serial_root or _ZERO, batch.content_digest, batch.route or _ZERO, inputs[batch.batch_id]
+            batch.serial_root or ZERO_BYTES32, batch.content_digest, batch.route or ZERO_BYTES32, inputs[batch.batch_id]
         )
         for batch in batches
     }

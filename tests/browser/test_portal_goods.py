@@ -11,7 +11,7 @@ from portal_world import GTIN, MAKER, PASSWORD
 from querying import query
 
 from app import create_app
-from chromatrace.chain import commands
+from chromatrace.chain import calls, reads
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.index import Index
@@ -26,16 +26,16 @@ def goods(world):
     """A lot of windows made of lot L2410D, of which too many units are used, and an order in two departments."""
     glass = world.key("L2410D")
     for lot, units in (("W2411A", 150), ("W2411B", 60)):
-        registration = commands.Registration(world.key(lot), 30, b"\7" * 32, inputs=(Input(glass.batch_id, units),))
-        world.submit(MAKER, commands.register_batch(registration))
+        registration = calls.Registration(world.key(lot), 30, b"\7" * 32, inputs=(Input(glass.batch_id, units),))
+        world.submit(MAKER, calls.register_batch(registration))
     chain = world.chains[MAKER]
     for kind in KINDS[:2]:
-        opened = chain.send("ProcessLedger", "openDepartment", kind.department)
+        opened = chain.submit(calls.open_department(kind.department))
         department = opened.event("DepartmentOpened").args["department"]
-        chain.send("ProcessLedger", "setMember", department, chain.sender, 3)
+        chain.submit(calls.set_member(department, chain.sender, 3))
         key = "C-1" if kind is KINDS[0] else "D-1"
         entry = LedgerEntry(record_id(kind.id, key), subject_id("P-1"), None, b"\5" * 32)
-        chain.send("ProcessLedger", "appendRecords", department, kind_hash(kind.schema), pack([entry]))
+        chain.submit(calls.append_records(department, kind_hash(kind.schema), pack([entry])))
     world.sync()
     return glass
 
@@ -125,8 +125,8 @@ def test_records_are_for_those_whom_the_chain_lets_read(desk, world, goods):
     store.close()
     chain = world.chains[MAKER]
     for kind in KINDS[:2]:
-        department = chain.read("ProcessLedger", "departmentIdOf", world.organisations["maker"], kind.department)
-        chain.send("ProcessLedger", "setMember", department, address, 1)
+        department = chain.read(reads.department_id(world.organisations["maker"], kind.department))
+        chain.submit(calls.set_member(department, address, 1))
     found = desk.get("/console/find?q=C-1").text
     assert "contract order" in found
     assert 'href="/console/orders/C-1"' in found

@@ -23,8 +23,8 @@ _port.bind(("127.0.0.1", 0))
 # Brownie starts its development network after collection, from these settings. With the default port 8545, it would run
 # the tests on any chain that listens there. Anvil's default hardfork changes with its releases. One call registers 100
 # batches, which exceeds Brownie's default block gas limit.
-# (`brownie._config` is not imported: Brownie parses as Python what a conftest imports from below the project folder, but
-# this module is compiled.)
+# (`brownie._config` is not imported: Brownie parses the modules that a conftest imports from below the project folder,
+# and this module is compiled.)
 brownie._config.CONFIG.networks["development"]["cmd_settings"] = {
     "port": _port.getsockname()[1],
     "evm_version": "prague",

@@ -15,7 +15,7 @@ from undoing import undo
 
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.quality.consensus import Answer, decide
-from chromatrace.quality.learning import Standing, learned, stalled
+from chromatrace.quality.learning import InspectorRecord, learned, stalled
 from chromatrace.quality.rules import UNIT, Rule, Weighing
 
 STEPS = int(os.environ.get("CHROMATRACE_CONSENSUS_STEPS", "25"))
@@ -39,7 +39,7 @@ class Rounds(RuleBasedStateMachine):
         if Rounds.snapshot:
             undo(self.env.rpc, Rounds.snapshot)
         Rounds.snapshot = self.env.rpc.call("evm_snapshot")
-        self.standings = {number: Standing() for number in range(1, SIZE + 1)}
+        self.standings = {number: InspectorRecord() for number in range(1, SIZE + 1)}
         self.subject = 0
         self.committed = {number: {} for number in range(LANE_COUNT)}
 

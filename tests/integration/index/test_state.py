@@ -152,7 +152,7 @@ def test_timeline_is_the_chains_own_logs_of_the_batch(lively, index, follower):
 
 def test_a_transaction_is_found_with_its_events_once_it_is_indexed(yard, index, follower):
     follower.sync()
-    data = contract("ProcessLedger").encode("openChannel", f"line of {yard.now()} {yard.random.random()}")
+    data = contract("ProcessLedger").encode_call("openChannel", f"line of {yard.now()} {yard.random.random()}")
     fields = {"from": yard.accounts[1], "to": yard.manifest.address("ProcessLedger"), "data": "0x" + data.hex()}
     tx_hash = bytes.fromhex(yard.rpc.call("eth_sendTransaction", fields)[2:])
     assert query(index).transaction(tx_hash) is None

@@ -24,6 +24,7 @@ from department_shop import (
 )
 from querying import query
 
+from chromatrace.chain import reads
 from chromatrace.chain.client import Chain
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.ethereum.manifest import Manifest
@@ -234,8 +235,8 @@ def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done
     assert kept.digest() == query(index).digest()
     chain = Chain(rpc, manifest)
     for view in query(index).departments():
-        held = chain.read("ProcessLedger", "department", view.id)
-        assert (held["organisation"], held["count"], held["head"]) == (view.organisation, view.count, view.head)
+        held = chain.read(reads.department(view.id))
+        assert (held.organisation, held.count, held.head) == (view.organisation, view.count, view.head)
         assert view.count > 0
 
 
@@ -265,15 +266,15 @@ def test_other_lines_record_by_configuration_alone(shop, done, plant, administra
     """The six departments and these lines differ in a configuration file; the code is the same."""
     which = ["--plant", plant]
     shop.node.rpc().call("anvil_setBalance", address(writer), hex(10**18))
-    for department in shop.run(administrator, "record", "open", *which)["departments"]:
+    for department in shop.run(administrator, *which, "record", "open")["departments"]:
         shop.run(administrator, "record", "member", department, address(writer))
         if not (shop.folder / "data" / "keys" / "readers" / f"{department.lower()}.pem").exists():
             shop.run(writer, "record", "key", department)
     records = LINES[plant]
-    transactions = [shop.run(writer, "record", "add", shop.write(value), *which)["tx"] for value in records]
+    transactions = [shop.run(writer, *which, "record", "add", shop.write(value))["tx"] for value in records]
     product = records[1]["product_id"]
-    found = shop.run(writer, "record", "list", product, *which)["records"]
+    found = shop.run(writer, *which, "record", "list", product)["records"]
     assert [one["entry"]["appended"]["tx_hash"] for one in found] == transactions
     assert [one["schema"] for one in found] == [value["schema"] for value in records]
-    again = shop.run(writer, "record", "add", shop.write(records[0]), *which, status=1)
+    again = shop.run(writer, *which, "record", "add", shop.write(records[0]), status=1)
     assert again["error"] == "RecordExistsError"

@@ -1,7 +1,8 @@
-"""EIP-4361 logins: what is taken, and everything that is not."""
+"""Logins with an EIP-4361 message."""
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +25,7 @@ def _sign(text, key=KEY):
     return key.sign_message(encode_defunct(text=text)).signature.to_0x_hex()
 
 
-def test_a_signed_challenge_logs_its_address_in(wallets):
+def test_a_signed_challenge_returns_its_address(wallets):
     text = wallets.challenge(KEY.address, NOW)
     assert "trace.example wants you to sign in" in text
     assert "Chain ID: 8453" in text
@@ -38,9 +39,9 @@ def test_a_challenge_works_once(wallets):
         wallets.accept(text, _sign(text), NOW)
 
 
-def test_a_failed_attempt_spends_the_nonce(wallets):
+def test_a_failed_attempt_uses_up_the_nonce(wallets):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginRefused, match="InvalidSignature"):
+    with pytest.raises(LoginRefused, match="it is signed by"):
         wallets.accept(text, _sign(text, Account.from_key(b"\x08" * 32)), NOW)
     with pytest.raises(LoginRefused, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
@@ -49,32 +50,32 @@ def test_a_failed_attempt_spends_the_nonce(wallets):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("trace.example wants", "evil.example wants", "it is for evil.example, not for trace.example"),
+        ("trace.example wants", "evil.example wants", "its domain is evil.example; it must be trace.example"),
         ("URI: https://trace.example/login", "URI: https://evil.example/login", "evil.example"),
-        ("Chain ID: 8453", "Chain ID: 1", "chain 1"),
+        ("Chain ID: 8453", "Chain ID: 1", "its chain is 1; it must be 8453"),
         ("Version: 1", "Version: 2", "EIP-4361"),
     ],
 )
-def test_a_message_for_elsewhere_is_refused(wallets, old, new, reason):
+def test_a_message_for_another_site_or_chain_is_rejected(wallets, old, new, reason):
     text = wallets.challenge(KEY.address, NOW).replace(old, new)
     with pytest.raises(LoginRefused, match=reason):
         wallets.accept(text, _sign(text), NOW)
 
 
-def test_an_old_message_is_refused(wallets):
+def test_an_expired_message_is_rejected(wallets):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginRefused, match="too old"):
+    with pytest.raises(LoginRefused, match="expired"):
         wallets.accept(text, _sign(text), NOW + timedelta(seconds=VALID_S + 1))
 
 
-def test_a_message_that_never_expires_is_refused(wallets):
+def test_a_message_without_expiration_time_is_rejected(wallets):
     text = wallets.challenge(KEY.address, NOW)
     text = "\n".join(line for line in text.splitlines() if not line.startswith("Expiration Time"))
     with pytest.raises(LoginRefused, match="expire"):
         wallets.accept(text, _sign(text), NOW)
 
 
-def test_a_nonce_of_ones_own_is_refused(wallets):
+def test_an_unknown_nonce_is_rejected(wallets):
     text = wallets.challenge(KEY.address, NOW)
     nonce = next(line for line in text.splitlines() if line.startswith("Nonce: "))
     text = text.replace(nonce, "Nonce: aaaaaaaaaaaaaaaaaaaa")
@@ -89,7 +90,7 @@ def test_a_challenge_needs_a_checksummed_address(wallets, address):
 
 
 @pytest.mark.parametrize("signature", ["", "0x", "0x00", "zz", "0x" + "00" * 65, "0x" + "ff" * 65])
-def test_a_malformed_signature_is_refused(wallets, signature):
+def test_a_malformed_signature_is_rejected(wallets, signature):
     text = wallets.challenge(KEY.address, NOW)
     with pytest.raises(LoginRefused):
         wallets.accept(text, signature, NOW)
@@ -98,15 +99,31 @@ def test_a_malformed_signature_is_refused(wallets, signature):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda _: "a" * 4000,
-        lambda text: text + "\nResources:\n" + "- https://trace.example/a\n" * 500,
-        lambda text: text.replace("This costs", "a" * 4000 + " This costs"),
-        lambda text: text.replace("trace.example wants", "a" * 4000 + " wants"),
+        lambda text: text + "\nNot Before: 2026-11-22T05:00:00Z",
+        lambda text: text + "\nResources:\n- https://trace.example/a",
+        lambda text: text.replace("This costs nothing", "This transfers everything"),
     ],
 )
-def test_what_was_not_given_out_is_refused_before_the_grammar(wallets, monkeypatch, change):
-    """Whose reading takes minutes for a few thousand letters: one request of a stranger would stop a worker."""
-    monkeypatch.setattr("app.wallet.parse", lambda _text: pytest.fail("the grammar was asked"))
+def test_a_message_that_was_not_issued_is_rejected(wallets, change):
     text = change(wallets.challenge(KEY.address, NOW))
-    with pytest.raises(LoginRefused, match="not the EIP-4361 message that was given out"):
+    with pytest.raises(LoginRefused, match=r"statement|that was issued"):
         wallets.accept(text, _sign(text), NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: "a" * 100_000,
+        lambda text: text + "\nResources:" + "\n- https://trace.example/a" * 5_000 + " ",
+        lambda text: text.replace("This costs", "a" * 100_000 + "\n"),
+        lambda text: text.replace("trace.example wants", "a" * 100_000 + "/ wants"),
+        lambda text: text.replace("/login", "/a:@" * 25_000 + " "),
+        lambda text: text.replace("URI: https://", "URI: https://" + "a:" * 50_000 + " "),
+    ],
+)
+def test_long_invalid_messages_are_rejected_in_linear_time(wallets, change):
+    text = change(wallets.challenge(KEY.address, NOW))
+    started = time.process_time()
+    with pytest.raises(LoginRefused, match="not an EIP-4361 message"):
+        wallets.accept(text, "0x", NOW)
+    assert time.process_time() - started < 0.5

@@ -1,0 +1,113 @@
+"""The consortium of the demonstration: fictional organisations, and the dev accounts that act for them."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from chromatrace.chain import calls
+from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
+from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.ethereum.signer import DevKeyWarning, DevSigner, dev_signer
+from chromatrace.services.workspace import Workspace
+
+PANE = Gtin("09521234543213")
+
+
+class Actor(IntEnum):
+    """Which dev account acts; the number is its place in Anvil's public mnemonic."""
+
+    REGISTRAR = 0
+    PLANT = 1
+    GATEWAY = 2
+    INSPECTOR = 3
+    SUPERVISOR = 4
+    FRANCHISEE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One organisation, what its operators may be given, and who they are."""
+
+    name: str
+    kind: OrganisationKind
+    gln: Gln
+    permitted: Role
+    operators: dict[Actor, Role]
+
+
+MAKER = Member(
+    "Example Electrochromics",
+    OrganisationKind.MANUFACTURER,
+    Gln("9521234500001"),
+    Role.ADMIN | Role.PRODUCER | Role.GATEWAY | Role.LOGISTICS | Role.SUPERVISOR,
+    {
+        Actor.PLANT: Role.ADMIN | Role.PRODUCER | Role.LOGISTICS,
+        Actor.GATEWAY: Role.GATEWAY,
+        Actor.SUPERVISOR: Role.SUPERVISOR,
+    },
+)
+LABORATORY = Member(
+    "Example Optical Laboratory",
+    OrganisationKind.LABORATORY,
+    Gln("9521234510000"),
+    Role.ADMIN | Role.INSPECTOR,
+    {Actor.INSPECTOR: Role.INSPECTOR},
+)
+FRANCHISEE = Member(
+    "Example Windows, franchisee",
+    OrganisationKind.FRANCHISEE,
+    Gln("9521234520009"),
+    Role.ADMIN | Role.FRANCHISEE | Role.LOGISTICS,
+    {Actor.FRANCHISEE: Role.FRANCHISEE},
+)
+MEMBERS = (MAKER, LABORATORY, FRANCHISEE)
+
+
+class Cast:
+    """The members on the chain. `numbers` has each organisation's number by GLN."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._acting: dict[Actor, Workspace] = {}
+        self.numbers: dict[Gln, OrganisationId] = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DevKeyWarning)
+            self.signers: dict[Actor, DevSigner] = {
+                actor: dev_signer(int(actor), workspace.chain_id) for actor in Actor
+            }
+
+    def acting(self, actor: Actor) -> Workspace:
+        """The workspace as one actor: the same chain, spool, index and documents, another key."""
+        if actor not in self._acting:
+            other = Workspace(replace(self._workspace.settings, dev_account=int(actor)))
+            other.share(self._workspace, self.signers[actor])
+            self._acting[actor] = other
+        return self._acting[actor]
+
+    def enrol(self) -> list[str]:
+        """Registers the members, appoints their operators, grants the franchisee its reading; the transactions."""
+        registrar = self.acting(Actor.REGISTRAR).chain
+        transactions = []
+        for member in MEMBERS:
+            call = calls.register_organisation(member.kind, member.gln, member.permitted, member.name)
+            receipt = registrar.submit(call)
+            number = receipt.event("OrganisationRegistered").args["organisation"]
+            self.numbers[member.gln] = number
+            transactions.append(receipt.tx)
+            for actor, roles in member.operators.items():
+                address = self.signers[actor].address
+                appointed = registrar.submit(calls.appoint_operator(address, number, roles))
+                transactions.append(appointed.tx)
+        scopes = Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY
+        grant = calls.grant_read_scopes(self.numbers[FRANCHISEE.gln], [PANE], scopes)
+        granted = self.acting(Actor.PLANT).chain.submit(grant)
+        return [*transactions, granted.tx]
+
+    def appoint_account(self, address: str, member: Member, roles: Role) -> str:
+        """Lets the portal account with this operator address act for a member, with gas; the transaction."""
+        self._workspace.rpc.call("anvil_setBalance", address, hex(10**18))
+        registrar = self.acting(Actor.REGISTRAR).chain
+        number = self.numbers[member.gln]
+        return registrar.submit(calls.appoint_operator(address, number, roles)).tx
