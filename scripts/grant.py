@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, Scope
+from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
 from chromatrace.ethereum.manifest import Manifest
 from scripts.connection import Connection, open_connection, print_error, settings
 from scripts.deploy import manifest_folder
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--valid-until",
         type=int,
-        default=FOR_EVER,
+        default=FOREVER,
         metavar="S",
         help="last Unix second of the right (default: no expiry)",
     )

@@ -15,10 +15,20 @@ from chromatrace.domain.errors import ChromaTraceError, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.exchange.blocks import decode_header, encode_header, prove_receipt
-from chromatrace.exchange.bundle import Bundle, CitedReading, CitedReceipt, CitedSignature, CitedState
+from chromatrace.exchange.bundle import (
+    Address,
+    Bundle,
+    CitedReading,
+    CitedReceipt,
+    CitedSignature,
+    CitedState,
+    InspectorSignature,
+    Subject,
+)
 from chromatrace.exchange.signed_route import signed_route
 from chromatrace.exchange.slot import BATCHES_SLOT
 from chromatrace.exchange.units import UnitProof
+from chromatrace.storage.strict_json import Digits, Hex
 
 LONGEST_CHAIN = 2_000
 """Headers between the first and the last cited block up to which the bundle holds all of them, so that one trusted
@@ -77,13 +87,12 @@ def collect(
     headers = {number: encode_header(block) for number, block in zip(numbers, _blocks(node, numbers), strict=True)}
     return Bundle(
         chain_id=chain_id,
-        contracts=dict(contracts),
-        key=key,
-        serial=serial,
-        headers=tuple(headers[number] for number in numbers),
+        contracts={name: Address(address) for name, address in contracts.items()},
+        subject=Subject.of(key, serial),
+        headers=tuple(Hex(headers[number]) for number in numbers),
         receipts=tuple(_receipts(node, headers, cited)),
         state=_state(node, contracts["BatchRegistry"], key, head),
-        documents=tuple(documents),
+        documents=tuple(document.decode("utf-8") for document in documents),
         inspections=tuple(_signatures(found, chain_id, contracts["InspectionLedger"], key)),
         readings=tuple(readings),
         route=None
@@ -109,14 +118,14 @@ def _receipts(node: Node, headers: Mapping[int, bytes], cited: Sequence[tuple[in
     receipts = dict(zip(numbers, answers, strict=True))
     for block, index in cited:
         root = decode_header(headers[block]).receipts_root
-        yield CitedReceipt(block, index, tuple(prove_receipt(receipts[block], index, root)))
+        yield CitedReceipt(block, index, tuple(map(Hex, prove_receipt(receipts[block], index, root))))
 
 
 def _state(node: Node, registry: bytes, key: BatchKey, block: int) -> CitedState:
     slot = keccak(bytes(key.batch_id) + BATCHES_SLOT.to_bytes(32, "big"))
     proof = node.call("eth_getProof", "0x" + registry.hex(), ["0x" + slot.hex()], hex(block))
-    account = tuple(bytes.fromhex(entry[2:]) for entry in proof["accountProof"])
-    return CitedState(block, account, tuple(bytes.fromhex(entry[2:]) for entry in proof["storageProof"][0]["proof"]))
+    account = tuple(map(Hex.from_json, proof["accountProof"]))
+    return CitedState(block, account, tuple(map(Hex.from_json, proof["storageProof"][0]["proof"])))
 
 
 def _signatures(
@@ -136,7 +145,7 @@ def _signatures(
         for inspection, signature in pairs:
             batch, stage, _, revision, *_, nonce, deadline = inspection
             if batch == key.batch_id and _signed_by_key(inspection, signature, chain_id, ledger):
-                yield CitedSignature(stage, revision, nonce, deadline, signature)
+                yield CitedSignature(stage, revision, Digits(nonce), Digits(deadline), InspectorSignature(signature))
 
 
 def _signed_by_key(inspection: tuple[Any, ...], signature: bytes, chain_id: int, ledger: bytes) -> bool:

@@ -85,8 +85,8 @@ def _signature(proven: ProvenHistory, event: Event) -> VerificationFinding:
         evidence=args["evidence"],
         inspected_at=args["inspectedAt"],
         inspector=args["inspector"],
-        nonce=cited.nonce,
-        deadline=cited.deadline,
+        nonce=int(cited.nonce),
+        deadline=int(cited.deadline),
     )
     ledger = "0x" + bundle.contracts["InspectionLedger"].hex()
     signer = recover_inspector(inspection, cited.signature, bundle.chain_id, ledger)

@@ -38,7 +38,7 @@ class ProvenHistory:
 
     def read_events(self) -> None:
         """Decode the events in chain order. Raises `ProofError`, and `IntegrityError` for a reverted transaction."""
-        names = {address: name for name, address in self.bundle.contracts.items()}
+        names = {bytes(address): name for name, address in self.bundle.contracts.items()}
         events = []
         for cited in self.bundle.receipts:
             encoded = verify_receipt(self.header(cited.block).receipts_root, cited.index, cited.proof)
@@ -91,7 +91,8 @@ class ProvenHistory:
 
     def document(self, sha256: bytes) -> bytes | None:
         """Return the document with this SHA-256, if the bundle has it."""
-        return next((document for document in self.bundle.documents if digest(document) == sha256), None)
+        documents = (document.encode("utf-8") for document in self.bundle.documents)
+        return next((document for document in documents if digest(document) == sha256), None)
 
     def organisation(self, number: int) -> str:
         """Return an organisation's registered name and GLN as text."""

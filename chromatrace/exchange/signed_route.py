@@ -10,7 +10,8 @@ from eth_hash.auto import keccak
 
 from chromatrace.crypto.eip2537 import g1_from_evm
 from chromatrace.crypto.route.state import RouteTrace
-from chromatrace.exchange.bundle import CitedRecord, CitedRoute, CitedStep
+from chromatrace.exchange.bundle import AggregateSignature, CitedRecord, CitedRoute, CitedStep
+from chromatrace.storage.strict_json import Digest
 
 _PROOF = "(bytes32,bytes32,bytes32[4])"
 _SHAPES = {
@@ -35,7 +36,7 @@ def signed_route(
             continue
         for name, about, signature, messages in _proofs(bytes.fromhex(transaction["input"][2:])):
             if about == (route, subject):
-                cited = CitedRoute(g1_from_evm(signature), tuple(_steps(messages, trace)))
+                cited = CitedRoute(AggregateSignature(g1_from_evm(signature)), tuple(_steps(messages, trace)))
                 found.append((name != "recordUnverified", cited))
     return max(found, key=lambda one: one[0])[1] if found else None
 
@@ -57,8 +58,7 @@ def _steps(messages: list[bytes], trace: RouteTrace | None) -> Iterator[CitedSte
     records = {step.message: step.record for step in trace.steps} if trace is not None else {}
     for message in messages:
         record = records.get(message)
-        if record is None:
-            yield CitedStep(message)
-        else:
-            cited = CitedRecord(record.channel, record.log_size, record.digest, record.completed_at)
-            yield CitedStep(message, cited)
+        cited = None
+        if record is not None:
+            cited = CitedRecord(Digest(record.channel), record.log_size, Digest(record.digest), record.completed_at)
+        yield CitedStep(Digest(message), cited)

@@ -219,7 +219,7 @@ class _Verification:
         parts = [
             fails(f"document {number} belongs to no event of this batch")
             for number, document in enumerate(self.bundle.documents, 1)
-            if digest(document) not in digests
+            if digest(document.encode("utf-8")) not in digests
         ]
         recorded = {(event.args["stage"], event.args["revision"]) for event in inspections}
         parts += [

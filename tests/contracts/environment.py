@@ -26,13 +26,20 @@ from eth_utils import keccak
 from stations import Stations
 
 from chromatrace.domain.identifiers import BatchKey, check_digit
-from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import (
+    FOREVER,
+    BatchState,
+    OrganisationKind,
+    Role,
+    SalesChannel,
+    Stage,
+    Verdict,
+)
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.exchange.slot import BatchSlot
 
 GTIN = "09521234543213"
 ADMIN_DELAY_S = 3600
-FOR_EVER = 2**64 - 1
 NONE = b"\0" * 32
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
     keccak(text=name) for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER", "CONSENSUS")
@@ -118,7 +125,7 @@ class ContractEnvironment:
             ),
             start=1,
         ):
-            self.consortium.registerOrganisation(kind, gln(number), roles, FOR_EVER, name, {"from": self.registrar})
+            self.consortium.registerOrganisation(kind, gln(number), roles, FOREVER, name, {"from": self.registrar})
         for index, (name, organisation, roles) in enumerate(
             (
                 ("administrator", self.plant, Role.ADMIN),
@@ -152,7 +159,7 @@ class ContractEnvironment:
 
     # ---------------------------------------------------------------- organisations
 
-    def appoint(self, account: Any, organisation: int, roles: int, valid_until: int = FOR_EVER) -> Any:
+    def appoint(self, account: Any, organisation: int, roles: int, valid_until: int = FOREVER) -> Any:
         return self.consortium.appointOperator(account, organisation, roles, valid_until, {"from": self.registrar})
 
     def suspend(self, organisation: int) -> Any:
@@ -240,7 +247,7 @@ class ContractEnvironment:
             "inspectedAt": self.now,
             "inspector": inspector.address,
             "nonce": self.read(self.inspections.nonces["address,uint192"], inspector.address, 0),
-            "deadline": FOR_EVER,
+            "deadline": FOREVER,
         }
         return values | changes
 
@@ -277,7 +284,7 @@ class ContractEnvironment:
     # ---------------------------------------------------------------- custody
 
     def transfer(self, batch: bytes, to: int, sender: Any, receiver: Any) -> Any:
-        self.custody.offer(batch, to, FOR_EVER, {"from": sender})
+        self.custody.offer(batch, to, FOREVER, {"from": sender})
         return self.custody.accept(batch, {"from": receiver})
 
 

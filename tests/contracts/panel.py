@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from environment import FOR_EVER, ContractEnvironment, advance_to
+from environment import FOREVER, ContractEnvironment, advance_to
 from eth_account import Account as Keys
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
@@ -63,7 +63,7 @@ class Panel:
         appoint, registrar = self.env.consortium.appointOperator, self.env.registrar
         for number in range(1, self.size + 1):
             address = key_of(number).address
-            self.env.send(appoint, address, self.env.plant, int(Role.INSPECTOR), FOR_EVER, sender=registrar)
+            self.env.send(appoint, address, self.env.plant, int(Role.INSPECTOR), FOREVER, sender=registrar)
             self.enrol(number, self.capabilities.get(number))
         self.set_rule()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from brownie import chain
-from environment import FOR_EVER
+from environment import FOREVER
 from eth_utils import keccak
 from panel import Panel
 
@@ -100,7 +100,7 @@ def recall_ten_descendants(env):
 
 def offer_custody(env):
     batch = env.batch_in_state(BatchState.RELEASED)
-    return env.custody.offer(batch, env.shop, FOR_EVER, {"from": env.logistics})
+    return env.custody.offer(batch, env.shop, FOREVER, {"from": env.logistics})
 
 
 def accept_custody(env):

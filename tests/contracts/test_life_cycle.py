@@ -6,7 +6,7 @@ invariants read the chain only.
 
 from brownie import chain
 from brownie.test import strategy
-from environment import FOR_EVER, batch_id
+from environment import FOREVER, batch_id
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -159,7 +159,7 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(batch=BATCHES, party=PARTIES, other=PARTIES)
     def offer(self, batch, party, other):
         expected = self.model.offer(self._organisation(party), batch, self._organisation(other))
-        args = (batch, self._organisation(other), FOR_EVER)
+        args = (batch, self._organisation(other), FOREVER)
         self._try(self.env.custody.offer, args, self.handlers[party], expected)
 
     @rule(batch=BATCHES, party=PARTIES)
@@ -218,7 +218,7 @@ class LifeCycle(RuleBasedStateMachine):
 def populate(env):
     """Offer a batch to the shop, grade another and use it in a third, which is stopped."""
     sold = env.batch_in_state(BatchState.RELEASED, "A", quantity=3, graded=(2, 1, 0))
-    env.custody.offer(sold, env.shop, FOR_EVER, {"from": env.logistics})
+    env.custody.offer(sold, env.shop, FOREVER, {"from": env.logistics})
     graded = env.batch_in_state(BatchState.GRADED, "B", quantity=3, graded=(2, 1, 0))
     stopped = env.register("C", quantity=2, inputs=(graded,))
     env.inspect(stopped, Stage.FIRST, Verdict.FAIL)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from brownie import project
-from environment import CONSENSUS, CUSTODY_LEDGER, FOR_EVER, NONE, REGISTRAR, VERDICT_LEDGER
+from environment import CONSENSUS, CUSTODY_LEDGER, FOREVER, NONE, REGISTRAR, VERDICT_LEDGER
 from eth_utils import keccak, to_checksum_address
 from reverts import DidNotRevert, revert_of
 
@@ -87,7 +87,7 @@ def test_callers_of_every_function(env, callers):
     env.send(env.registry.recall, recalled, "a test", sender=env.supervisor)
     arguments = {
         "dismissOperator": [str(env.producer)],
-        "appointOperator": [str(env.stranger), env.plant, int(Role.GATEWAY), FOR_EVER],
+        "appointOperator": [str(env.stranger), env.plant, int(Role.GATEWAY), FOREVER],
         "grantRole": [REGISTRAR, str(env.stranger)],
         "revokeRole": [REGISTRAR, str(env.stranger)],
         "grantReadScopes": [env.lab, [], 0, 0],

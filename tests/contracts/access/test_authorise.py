@@ -2,7 +2,7 @@
 
 from brownie import chain
 from brownie.test import given, strategy
-from environment import ALL_ROLES, FOR_EVER, advance_to
+from environment import ALL_ROLES, FOREVER, advance_to
 from hypothesis import settings
 from hypothesis import strategies as st
 from reverts import DidNotRevert, Revert, revert_of
@@ -60,8 +60,8 @@ def test_a_membership_ends_after_its_last_second(env):
 @settings(max_examples=25)
 def test_is_authorised_if_authorise_does_not_revert(env, permitted, assigned, required, dismissed, suspended):
     by_registrar = {"from": env.registrar}
-    env.consortium.appointOperator(env.producer, env.plant, assigned, FOR_EVER, by_registrar)
-    env.consortium.changeOrganisation(env.plant, permitted, FOR_EVER, by_registrar)
+    env.consortium.appointOperator(env.producer, env.plant, assigned, FOREVER, by_registrar)
+    env.consortium.changeOrganisation(env.plant, permitted, FOREVER, by_registrar)
     if dismissed:
         env.consortium.dismissOperator(env.producer, by_registrar)
     if suspended:

@@ -1,7 +1,7 @@
 """`Consortium.changeOrganisation`."""
 
 from brownie import chain
-from environment import FOR_EVER, REGISTRAR, event, plain
+from environment import FOREVER, REGISTRAR, event, plain
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role
@@ -19,7 +19,7 @@ def test_changes_roles_and_expiry(env):
 
 
 def test_operators_lose_a_role_that_is_no_longer_permitted(env):
-    env.consortium.changeOrganisation(env.plant, Role.GATEWAY, FOR_EVER, {"from": env.registrar})
+    env.consortium.changeOrganisation(env.plant, Role.GATEWAY, FOREVER, {"from": env.registrar})
     assert revert_of(env.consortium.authorise, env.producer, Role.PRODUCER, sender=env.stranger) == Revert(
         "MissingRole", operator=env.producer, roles=0, required=Role.PRODUCER
     )
@@ -28,19 +28,19 @@ def test_operators_lose_a_role_that_is_no_longer_permitted(env):
 
 
 def test_requires_the_registrar(env):
-    assert revert_of(env.consortium.changeOrganisation, env.plant, 0, FOR_EVER, sender=env.administrator) == Revert(
+    assert revert_of(env.consortium.changeOrganisation, env.plant, 0, FOREVER, sender=env.administrator) == Revert(
         "AccessControlUnauthorizedAccount", account=env.administrator, neededRole=REGISTRAR
     )
 
 
 def test_rejects_an_unknown_organisation(env):
-    assert revert_of(env.consortium.changeOrganisation, 99, 0, FOR_EVER, sender=env.registrar) == Revert(
+    assert revert_of(env.consortium.changeOrganisation, 99, 0, FOREVER, sender=env.registrar) == Revert(
         "UnknownOrganisation", organisation=99
     )
 
 
 def test_rejects_unknown_roles(env):
-    assert revert_of(env.consortium.changeOrganisation, env.plant, 1 << 15, FOR_EVER, sender=env.registrar) == Revert(
+    assert revert_of(env.consortium.changeOrganisation, env.plant, 1 << 15, FOREVER, sender=env.registrar) == Revert(
         "UnknownRoles", roles=1 << 15
     )
 

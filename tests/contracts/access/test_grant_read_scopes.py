@@ -2,7 +2,7 @@
 
 import pytest
 from brownie import chain
-from environment import FOR_EVER, GTIN, advance_to, event, plain
+from environment import FOREVER, GTIN, advance_to, event, plain
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role, Scope
@@ -11,7 +11,7 @@ LINE, OTHER_LINE = int(GTIN), 9521234500025
 BOTH = Scope.PRODUCT | Scope.QUALITY
 
 
-def grant(env, gtins=(LINE,), scopes=BOTH, valid_until=FOR_EVER, sender=None):
+def grant(env, gtins=(LINE,), scopes=BOTH, valid_until=FOREVER, sender=None):
     return env.consortium.grantReadScopes(
         env.shop, list(gtins), scopes, valid_until, {"from": sender or env.administrator}
     )
@@ -19,7 +19,7 @@ def grant(env, gtins=(LINE,), scopes=BOTH, valid_until=FOR_EVER, sender=None):
 
 def test_grants_by_product_line(env):
     tx = grant(env)
-    assert plain(env.consortium.grantOf(env.plant, env.shop, LINE)) == (BOTH, FOR_EVER)
+    assert plain(env.consortium.grantOf(env.plant, env.shop, LINE)) == (BOTH, FOREVER)
     assert env.consortium.mayRead(env.franchisee, env.plant, LINE, Scope.QUALITY)
     assert env.consortium.mayRead(env.franchisee, env.plant, LINE, BOTH)
     assert not env.consortium.mayRead(env.franchisee, env.plant, LINE, BOTH | Scope.PROCESS)
@@ -31,7 +31,7 @@ def test_grants_by_product_line(env):
         "reader": env.shop,
         "gtin": LINE,
         "scopes": BOTH,
-        "validUntil": FOR_EVER,
+        "validUntil": FOREVER,
     }
 
 
@@ -81,13 +81,13 @@ def test_returns_false_for_no_scope(env):
 
 
 def test_rejects_an_operator_without_the_admin_role(env):
-    assert revert_of(env.consortium.grantReadScopes, env.shop, [LINE], BOTH, FOR_EVER, sender=env.producer) == Revert(
+    assert revert_of(env.consortium.grantReadScopes, env.shop, [LINE], BOTH, FOREVER, sender=env.producer) == Revert(
         "MissingRole", operator=env.producer, roles=Role.PRODUCER, required=Role.ADMIN
     )
 
 
 def test_rejects_the_registrar_without_an_organisation(env):
-    assert revert_of(env.consortium.grantReadScopes, env.shop, [LINE], BOTH, FOR_EVER, sender=env.registrar) == Revert(
+    assert revert_of(env.consortium.grantReadScopes, env.shop, [LINE], BOTH, FOREVER, sender=env.registrar) == Revert(
         "UnknownOperator", operator=env.registrar
     )
 
@@ -95,10 +95,10 @@ def test_rejects_the_registrar_without_an_organisation(env):
 @pytest.mark.parametrize(
     ("args", "error"),
     [
-        ((99, [LINE], BOTH, FOR_EVER), Revert("UnknownOrganisation", organisation=99)),
-        ((3, [LINE], 1 << 5, FOR_EVER), Revert("UnknownScopes", scopes=1 << 5)),
+        ((99, [LINE], BOTH, FOREVER), Revert("UnknownOrganisation", organisation=99)),
+        ((3, [LINE], 1 << 5, FOREVER), Revert("UnknownScopes", scopes=1 << 5)),
         ((3, [LINE], BOTH, 7), Revert("ExpiryInThePast", validUntil=7)),
-        ((3, [LINE, LINE + 1], BOTH, FOR_EVER), Revert("InvalidGtin", gtin=LINE + 1)),
+        ((3, [LINE, LINE + 1], BOTH, FOREVER), Revert("InvalidGtin", gtin=LINE + 1)),
     ],
 )
 def test_rejects_invalid_arguments(env, args, error):

@@ -2,7 +2,7 @@
 
 import pytest
 from brownie import chain
-from environment import ALL_ROLES, FOR_EVER, REGISTRAR, event, gln, plain
+from environment import ALL_ROLES, FOREVER, REGISTRAR, event, gln, plain
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import OrganisationKind, Role
@@ -13,7 +13,7 @@ def arguments(**changes):
         "kind": OrganisationKind.CARRIER,
         "gln": gln(77),
         "roles": Role.LOGISTICS,
-        "valid_until": FOR_EVER,
+        "valid_until": FOREVER,
         "name": "Example Carrier",
     }
     return tuple((values | changes).values())
@@ -28,7 +28,7 @@ def test_registers_an_organisation_with_the_next_number(env):
         OrganisationKind.CARRIER,
         True,
         Role.LOGISTICS,
-        FOR_EVER,
+        FOREVER,
         gln(77),
     )
     assert env.consortium.isActive(number)
@@ -37,7 +37,7 @@ def test_registers_an_organisation_with_the_next_number(env):
         "kind": OrganisationKind.CARRIER,
         "gln": gln(77),
         "permittedRoles": Role.LOGISTICS,
-        "validUntil": FOR_EVER,
+        "validUntil": FOREVER,
         "name": "Example Carrier",
     }
 

@@ -2,7 +2,7 @@
 
 import pytest
 from brownie import web3
-from environment import FOR_EVER, REGISTRAR, event
+from environment import FOREVER, REGISTRAR, event
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Role, Stage
@@ -62,11 +62,11 @@ def test_every_ledger_rejects_a_suspended_organisation(env):
         (env.registry.hold, (assembled, "x"), env.supervisor),
         (env.registry.recall, (assembled, "x"), env.supervisor),
         (env.inspections.record, (tuple(inspection.values()), signature), env.stranger),
-        (env.custody.offer, (released, env.shop, FOR_EVER), env.logistics),
+        (env.custody.offer, (released, env.shop, FOREVER), env.logistics),
         (env.process.openChannel, ("other",), env.gateway),
         (env.process.anchor, (channel, 1, b"\1" * 32, 1, 2), env.gateway),
-        (env.consortium.appointOperator, (env.stranger, env.plant, 0, FOR_EVER), env.administrator),
-        (env.consortium.grantReadScopes, (env.shop, [0], 1, FOR_EVER), env.administrator),
+        (env.consortium.appointOperator, (env.stranger, env.plant, 0, FOREVER), env.administrator),
+        (env.consortium.grantReadScopes, (env.shop, [0], 1, FOREVER), env.administrator),
     ):
         assert revert_of(function, *args, sender=sender) == inactive, function._name
 

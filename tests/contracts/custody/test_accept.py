@@ -2,7 +2,7 @@
 
 import pytest
 from brownie import chain
-from environment import FOR_EVER, advance_to, event, plain
+from environment import FOREVER, advance_to, event, plain
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Role
@@ -13,7 +13,7 @@ NO_OFFER = (0, 0, 0)
 @pytest.fixture
 def offered(env):
     batch = env.batch_in_state(BatchState.RELEASED)
-    env.custody.offer(batch, env.shop, FOR_EVER, {"from": env.logistics})
+    env.custody.offer(batch, env.shop, FOREVER, {"from": env.logistics})
     return batch
 
 
@@ -85,7 +85,7 @@ def test_the_producer_can_accept_a_recalled_batch(env, offered, held):
     if held:
         env.registry.hold(offered, "x", {"from": env.supervisor})
     env.registry.recall(offered, "x", {"from": env.supervisor})
-    assert revert_of(env.custody.offer, offered, env.rival, FOR_EVER, sender=env.franchisee) == Revert(
+    assert revert_of(env.custody.offer, offered, env.rival, FOREVER, sender=env.franchisee) == Revert(
         "BatchBlocked", batch=offered, onHold=held, recalled=True
     )
     env.transfer(offered, env.plant, env.franchisee, env.logistics)

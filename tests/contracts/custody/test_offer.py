@@ -2,7 +2,7 @@
 
 import pytest
 from brownie import chain
-from environment import FOR_EVER, advance_to, batch_id, event, plain
+from environment import FOREVER, advance_to, batch_id, event, plain
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Role
@@ -13,20 +13,20 @@ def released(env):
     return env.batch_in_state(BatchState.RELEASED)
 
 
-def revert_of_offer(env, batch, to=None, valid_until=FOR_EVER, sender=None):
+def revert_of_offer(env, batch, to=None, valid_until=FOREVER, sender=None):
     return revert_of(env.custody.offer, batch, to or env.shop, valid_until, sender=sender or env.logistics)
 
 
 def test_offers_a_batch(env, released):
-    tx = env.custody.offer(released, env.shop, FOR_EVER, {"from": env.logistics})
-    assert plain(env.custody.offerOf(released)) == (env.plant, env.shop, FOR_EVER)
+    tx = env.custody.offer(released, env.shop, FOREVER, {"from": env.logistics})
+    assert plain(env.custody.offerOf(released)) == (env.plant, env.shop, FOREVER)
     assert env.batch(released).custodian == env.plant
     assert event(tx, "CustodyOffered") == {
         "batch": released,
         "from": env.plant,
         "to": env.shop,
         "by": env.logistics,
-        "validUntil": FOR_EVER,
+        "validUntil": FOREVER,
     }
 
 
@@ -81,5 +81,5 @@ def test_rejects_a_second_offer_until_the_first_expires(env, released):
     env.custody.offer(released, env.shop, until, {"from": env.logistics})
     assert revert_of_offer(env, released, env.rival) == Revert("OfferPending", batch=released, to=env.shop)
     advance_to(until + 1)
-    env.custody.offer(released, env.rival, FOR_EVER, {"from": env.logistics})
-    assert plain(env.custody.offerOf(released)) == (env.plant, env.rival, FOR_EVER)
+    env.custody.offer(released, env.rival, FOREVER, {"from": env.logistics})
+    assert plain(env.custody.offerOf(released)) == (env.plant, env.rival, FOREVER)

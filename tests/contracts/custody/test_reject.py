@@ -1,7 +1,7 @@
 """`CustodyLedger.reject` and `CustodyLedger.withdraw`: the custodian stays the same."""
 
 import pytest
-from environment import FOR_EVER, event, plain
+from environment import FOREVER, event, plain
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState
@@ -12,7 +12,7 @@ NO_OFFER = (0, 0, 0)
 @pytest.fixture
 def offered(env):
     batch = env.batch_in_state(BatchState.RELEASED)
-    env.custody.offer(batch, env.shop, FOR_EVER, {"from": env.logistics})
+    env.custody.offer(batch, env.shop, FOREVER, {"from": env.logistics})
     return batch
 
 

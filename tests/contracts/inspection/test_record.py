@@ -2,7 +2,7 @@
 
 import pytest
 from brownie import chain
-from environment import FOR_EVER, advance_to, batch_id, event
+from environment import FOREVER, advance_to, batch_id, event
 from eth_utils import keccak
 from reverts import Revert, revert_of
 
@@ -116,8 +116,8 @@ def test_rejects_an_operator_without_the_inspector_role(env):
 
 def test_rejects_an_inspection_in_the_future(env):
     batch = env.register()
-    assert revert_of_record(env, env.inspection(batch, inspectedAt=FOR_EVER)) == Revert(
-        "InspectionInTheFuture", inspectedAt=FOR_EVER
+    assert revert_of_record(env, env.inspection(batch, inspectedAt=FOREVER)) == Revert(
+        "InspectionInTheFuture", inspectedAt=FOREVER
     )
 
 

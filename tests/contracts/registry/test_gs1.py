@@ -3,7 +3,7 @@
 These tests send no transactions, so they use the `given` of hypothesis: Brownie's reverts the chain after each example.
 """
 
-from environment import FOR_EVER, GTIN, batch_id
+from environment import FOREVER, GTIN, batch_id
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.core import given
@@ -58,7 +58,7 @@ def test_gln_check_digits_agree(env, digits):
         expected = None if int(digits) else Revert("InvalidGln", gln=0)
     except InvalidInput:
         expected = Revert("InvalidGln", gln=int(digits))
-    args = (OrganisationKind.CARRIER, int(digits), 0, FOR_EVER, "Example")
+    args = (OrganisationKind.CARRIER, int(digits), 0, FOREVER, "Example")
     assert outcome(env.consortium.registerOrganisation, *args, sender=env.registrar) == expected
 
 

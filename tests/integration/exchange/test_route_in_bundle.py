@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from click.testing import CliRunner
 from forging import MUTATIONS, failing, texts, without
+from msgspec.structs import replace
 from querying import query
 from route_line import Line
 from works import MAKER, Works
@@ -190,7 +192,7 @@ def test_later_revoked_key_is_a_warning(works, prove):
 def test_command_reads_the_records_from_a_trace(works, tmp_path):
     trace, other, bundle = (tmp_path / name for name in ("released.cbor", "other.cbor", "bundle.json"))
     trace.write_bytes(trace_to_cbor(works.traces["released"]))
-    other.write_bytes(trace_to_cbor(replace(works.traces["released"], subject=bytes(31) + b"\1")))
+    other.write_bytes(trace_to_cbor(dataclasses.replace(works.traces["released"], subject=bytes(31) + b"\1")))
     settings = works.outer.settings
     base = ("--rpc-url", settings.rpc_url, "--data", settings.data, "--manifest", works.manifest_path)
     arguments = ("batch", "prove", "09521234543213", "P-released", "-o", bundle, "--json", "--trace")

@@ -168,7 +168,7 @@ class Works:
             "route": route,
             "inputs": [(self.keys[source].batch_id, 3) for source in inputs],
         }
-        return self.send(MAKER, "BatchRegistry", "register", registration)
+        return self.send(MAKER, "BatchRegistry", "register", tuple(registration.values()))
 
     def inspect(self, name, stage, verdict, measured=None):
         key = self.keys[name]
