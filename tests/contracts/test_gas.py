@@ -61,10 +61,10 @@ def inspections_twenty_in_a_call(env):
     batches = [env.register(f"L{number}") for number in range(21)]
     env.inspect(batches.pop())
     first = env.inspections.nonces(env.lab_inspector.address, 0)
-    many = [env.inspection(batch, nonce=first + place) for place, batch in enumerate(batches)]
-    return env.inspections.recordMany(
-        [tuple(one.values()) for one in many], [env.sign(one) for one in many], {"from": env.stranger}
-    )
+    inspections = [env.inspection(batch, nonce=nonce) for nonce, batch in enumerate(batches, first)]
+    structs = [tuple(inspection.values()) for inspection in inspections]
+    signatures = [env.sign(inspection) for inspection in inspections]
+    return env.inspections.recordMany(structs, signatures, {"from": env.stranger})
 
 
 def assemble(env):

@@ -78,15 +78,15 @@ class Rounds:
         chance = self.chance
         states = tuple(f"state {number}" for number in range(chance.choice([2, 2, 2, 3, 5])))
         weighing = chance.choice(list(Weighing))
-        least = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
-        maximum = chance.choice([count for count in (least, 3, 5, 7, 9, 17) if count >= least])
-        highest = Rule(states, least, maximum, weighing, 1).highest_score
+        minimum = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
+        maximum = chance.choice([count for count in (minimum, 3, 5, 7, 9, 17) if count >= minimum])
+        highest = Rule(states, minimum, maximum, weighing, 1).highest_score
         within = min(highest, 2 * MAX_LOG_ODDS) if weighing is Weighing.LOG_ODDS else highest // 2
-        rule = Rule(states, least, maximum, weighing, chance.randint(1, within))
-        first_wave = chance.choice([least, least, maximum])
+        rule = Rule(states, minimum, maximum, weighing, chance.randint(1, within))
+        first_wave = chance.choice([minimum, minimum, maximum])
         self.panel.set_rule(
             states=len(states),
-            minimum=least,
+            minimum=minimum,
             maximum=maximum,
             firstWave=first_wave,
             weighing=int(weighing),

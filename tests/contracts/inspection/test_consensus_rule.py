@@ -37,12 +37,12 @@ def random_capability(chance):
 def random_round(chance):
     states = tuple(f"state {number}" for number in range(chance.randint(2, 12)))
     weighing = chance.choice(list(Weighing))
-    least = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
-    maximum = chance.randrange(least, 18, 2)
-    highest = Rule(states, least, maximum, weighing, 1).highest_score
+    minimum = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
+    maximum = chance.randrange(minimum, 18, 2)
+    highest = Rule(states, minimum, maximum, weighing, 1).highest_score
     within = MAX_LOG_ODDS if weighing is Weighing.LOG_ODDS else highest
-    rule = Rule(states, least, maximum, weighing, chance.choice([chance.randint(1, within), highest]))
-    count = chance.randint(max(1, least - 2), maximum)
+    rule = Rule(states, minimum, maximum, weighing, chance.choice([chance.randint(1, within), highest]))
+    count = chance.randint(max(1, minimum - 2), maximum)
     chosen_states = chance.sample(states, chance.randint(1, len(states)))
     return rule, [Answer(number, chance.choice(chosen_states), random_capability(chance)) for number in range(count)]
 

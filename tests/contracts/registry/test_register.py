@@ -157,8 +157,8 @@ def test_rejects_an_input_with_another_custodian(env):
 def test_accepts_an_input_after_a_transfer_of_custody(env):
     glass = env.batch_in_state(BatchState.RELEASED, "G1")
     env.transfer(glass, env.rival, env.logistics, env.competitor)
-    made = env.register("L1", inputs=(glass,), sender=env.competitor)
-    assert env.batch(made).producer == env.rival
+    batch = env.register("L1", inputs=(glass,), sender=env.competitor)
+    assert env.batch(batch).producer == env.rival
 
 
 @pytest.mark.parametrize("quantity", [0, 101, 2**32 - 1])
