@@ -23,6 +23,7 @@ from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import KeystoreError, RpcError, SignerMissingError
 from chromatrace.ethereum.rpc import RpcClient, is_transient
+from chromatrace.ethereum.signer import DEV_CHAINS
 
 os.environ["SOLCX_BINARY_PATH"] = os.environ.get("SOLCX_BINARY_PATH") or str(Path(__file__).parents[1] / ".solcx")
 
@@ -32,7 +33,6 @@ from brownie.exceptions import VirtualMachineError
 from eth_account import Account as Keys
 
 ROOT = Path(__file__).resolve().parent.parent
-DEV_CHAINS = (31337, 1337)
 NETWORK = "chromatrace"
 _ATTEMPTS = 5
 """Attempts to send. A request can fail if the node mines during it and prunes the state of the previous block."""

@@ -27,7 +27,7 @@ from msgspec import Meta
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Serial
-from chromatrace.exchange.events import DECLARATIONS
+from chromatrace.exchange.events import CITED_EVENTS
 from chromatrace.exchange.units import UnitProof
 from chromatrace.storage.strict_json import Digest, Digits, Hex, JsonObject, Whole, decode, escape, to_builtins
 
@@ -205,7 +205,7 @@ class Bundle(JsonObject, frozen=True, tag_field="schema", tag=SCHEMA):
                 seen.add(key)
 
     def _check_contracts(self) -> None:
-        for name in DECLARATIONS:
+        for name in CITED_EVENTS:
             if name not in self.contracts:
                 raise InvalidInput("missing member", field=f"/contracts/{name}")
         addresses = list(self.contracts.values())

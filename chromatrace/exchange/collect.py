@@ -1,4 +1,4 @@
-"""Collects what a proof bundle holds from a node: headers, receipts with their proofs, the batch's slot, signatures."""
+"""Collect a proof bundle from a node: headers, receipts and their proofs, the batch's storage slot, signatures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
-from eth_abi.abi import decode
 from eth_hash.auto import keccak
 
 from chromatrace.crypto.eip712 import Inspection, recover_inspector
@@ -14,6 +13,7 @@ from chromatrace.crypto.route.state import RouteTrace
 from chromatrace.domain.errors import ChromaTraceError, NotFound
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.ethereum.abi import contract
 from chromatrace.exchange.blocks import decode_header, encode_header, prove_receipt
 from chromatrace.exchange.bundle import (
     Address,
@@ -31,22 +31,18 @@ from chromatrace.exchange.units import UnitProof
 from chromatrace.storage.strict_json import Digits, Hex
 
 LONGEST_CHAIN = 2_000
-"""Headers between the first and the last cited block up to which the bundle holds all of them, so that one trusted
-block hash is enough. Beyond it only the cited ones: each then needs its own trusted hash."""
-
-_INSPECTION = "(bytes32,uint8,uint8,uint8,uint32,uint32,bytes32,bytes32,uint64,address,uint256,uint64)"
-_RECORD = keccak(f"record({_INSPECTION},bytes)".encode())[:4]
-_RECORD_MANY = keccak(f"recordMany({_INSPECTION}[],bytes[])".encode())[:4]
+"""Maximum distance of the first and last cited block for which the bundle holds every header between them. One trusted
+block hash then suffices; beyond this distance each run of headers needs its own."""
 
 
 class Node(Protocol):
     """A JSON-RPC node."""
 
     def call(self, method: str, *params: Any) -> Any:
-        """The result of one request."""
+        """Return the result of one request."""
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """The results of many."""
+        """Return the results of many requests."""
 
 
 def collect(
@@ -63,23 +59,23 @@ def collect(
     route: bytes | None = None,
     trace: RouteTrace | None = None,
 ) -> Bundle:
-    """The bundle of a batch or unit.
+    """Return the bundle of a batch or unit, with the batch's state in the newest block.
 
     contracts     20-byte addresses by name
-    transactions  hashes of those whose events are to be proven; `NotFound` where the node does not have one
-    route         id of the designed route that it was registered with, if any
-    trace         what its stations handed on, for the records that they signed; the chain has their hashes only
+    transactions  hashes of the transactions whose events are to be proven
+    route         id of the designed route that the batch was registered with, if any
+    trace         the stations' trace, for the records that they signed; the chain has only their hashes
 
-    The state is that of the node's newest block.
+    Raises `NotFound` if the node does not have a transaction.
     """
     hashes = sorted(set(transactions))
-    found = node.batch([("eth_getTransactionByHash", ["0x" + tx.hex()]) for tx in hashes])
-    for tx, transaction in zip(hashes, found, strict=True):
+    cited_transactions = node.batch([("eth_getTransactionByHash", ["0x" + tx.hex()]) for tx in hashes])
+    for tx, transaction in zip(hashes, cited_transactions, strict=True):
         if transaction is None or transaction["blockNumber"] is None:
             raise NotFound(
-                f"the node has no transaction 0x{tx.hex()} in a block", hint="does it follow the same chain?"
+                f"the node has no block with transaction 0x{tx.hex()}", hint="check that it follows the same chain"
             )
-    cited = sorted({(int(tx["blockNumber"], 16), int(tx["transactionIndex"], 16)) for tx in found})
+    cited = sorted({(int(tx["blockNumber"], 16), int(tx["transactionIndex"], 16)) for tx in cited_transactions})
     head = int(node.call("eth_blockNumber"), 16)
     numbers = sorted({block for block, _ in cited} | {head})
     if numbers[-1] - numbers[0] <= LONGEST_CHAIN:
@@ -93,19 +89,19 @@ def collect(
         receipts=tuple(_receipts(node, headers, cited)),
         state=_state(node, contracts["BatchRegistry"], key, head),
         documents=tuple(document.decode("utf-8") for document in documents),
-        inspections=tuple(_signatures(found, chain_id, contracts["InspectionLedger"], key)),
+        inspections=tuple(_signatures(cited_transactions, chain_id, contracts["InspectionLedger"], key)),
         readings=tuple(readings),
         route=None
         if route is None
-        else signed_route(found, contracts["RouteVerifier"], route, bytes(key.batch_id), trace),
+        else signed_route(cited_transactions, contracts["RouteVerifier"], route, bytes(key.batch_id), trace),
         unit=unit,
     )
 
 
 def gaps(bundle: Bundle) -> list[int]:
-    """Block numbers after which the bundle's headers do not go on: each needs a trusted hash of its own."""
+    """Return the last block number of each run of headers; each needs its own trusted hash."""
     numbers = [decode_header(header).number for header in bundle.headers]
-    return [one for one, next_ in pairwise(numbers) if next_ != one + 1] + numbers[-1:]
+    return [number for number, following in pairwise(numbers) if following != number + 1] + numbers[-1:]
 
 
 def _blocks(node: Node, numbers: list[int]) -> list[Any]:
@@ -132,27 +128,31 @@ def _signatures(
     transactions: Iterable[Mapping[str, Any]], chain_id: int, ledger: bytes, key: BatchKey
 ) -> Iterable[CitedSignature]:
     for transaction in transactions:
-        data = bytes.fromhex(transaction["input"][2:])
         if transaction["to"] is None or bytes.fromhex(transaction["to"][2:]) != ledger:
             continue
-        if data[:4] == _RECORD:
-            inspection, signature = decode([_INSPECTION, "bytes"], data[4:])
-            pairs = [(inspection, signature)]
-        elif data[:4] == _RECORD_MANY:
-            pairs = list(zip(*decode([f"{_INSPECTION}[]", "bytes[]"], data[4:]), strict=True))
+        function, args = contract("InspectionLedger").decode_call(bytes.fromhex(transaction["input"][2:]))
+        if function == "record":
+            signed = [(args["inspection"], args["signature"])]
+        elif function == "recordMany":
+            signed = list(zip(args["inspections"], args["signatures"], strict=True))
         else:
             continue
-        for inspection, signature in pairs:
-            batch, stage, _, revision, *_, nonce, deadline = inspection
-            if batch == key.batch_id and _signed_by_key(inspection, signature, chain_id, ledger):
-                yield CitedSignature(stage, revision, Digits(nonce), Digits(deadline), InspectorSignature(signature))
+        for struct, signature in signed:
+            if struct["batch"] == key.batch_id and _signed_by_key(struct, signature, chain_id, ledger):
+                yield CitedSignature(
+                    struct["stage"],
+                    struct["revision"],
+                    Digits(struct["nonce"]),
+                    Digits(struct["deadline"]),
+                    InspectorSignature(signature),
+                )
 
 
-def _signed_by_key(inspection: tuple[Any, ...], signature: bytes, chain_id: int, ledger: bytes) -> bool:
-    """Whether the inspector is an account. What a contract accepts (ERC-1271) can be checked on the chain only."""
-    batch, stage, verdict, *rest = inspection
-    signed = Inspection(batch, Stage(stage), Verdict(verdict), *rest)
+def _signed_by_key(struct: Mapping[str, Any], signature: bytes, chain_id: int, ledger: bytes) -> bool:
+    """Return whether the inspector is an account. A contract's signature (ERC-1271) can only be checked on chain."""
+    batch, stage, verdict, *rest = struct.values()
+    inspection = Inspection(batch, Stage(stage), Verdict(verdict), *rest)
     try:
-        return recover_inspector(signed, signature, chain_id, "0x" + ledger.hex()).lower() == signed.inspector
+        return recover_inspector(inspection, signature, chain_id, "0x" + ledger.hex()) == inspection.inspector
     except ChromaTraceError:
         return False

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from chromatrace.cli import main
 from chromatrace.exchange.blocks import decode_header
 from chromatrace.exchange.bundle import Bundle
-from chromatrace.exchange.events import DECLARATIONS
+from chromatrace.exchange.events import CITED_EVENTS
 from chromatrace.exchange.findings import FindingStatus, conclusion
 from chromatrace.exchange.verifier import verify
 
@@ -121,7 +121,7 @@ def test_older_block_hash_does_not_cover_newer_blocks(prove):
     assert texts(result.failures)[0].startswith(f"blocks {older.number + 1} to {older.number + 2} do not lead")
 
 
-@pytest.mark.parametrize("name", DECLARATIONS)
+@pytest.mark.parametrize("name", CITED_EVENTS)
 def test_wrong_manifest_is_reported(prove, name):
     proof = prove("released")
     trusted = proof.contracts | {name: b"\x11" * 20}
@@ -200,6 +200,6 @@ def test_verifier_needs_no_network_or_database(prove, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == [
         "0 []",
-        "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.exchange',"
-        " 'chromatrace.merkle', 'chromatrace.storage']",
+        "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.ethereum',"
+        " 'chromatrace.exchange', 'chromatrace.merkle', 'chromatrace.storage']",
     ]

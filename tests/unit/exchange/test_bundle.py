@@ -24,7 +24,7 @@ from chromatrace.exchange.bundle import (
     InspectorSignature,
     Subject,
 )
-from chromatrace.exchange.events import DECLARATIONS
+from chromatrace.exchange.events import CITED_EVENTS
 from chromatrace.exchange.units import UnitProof
 from chromatrace.storage.strict_json import Digest, Digits, Hex
 
@@ -35,7 +35,7 @@ def word(byte):
 
 BUNDLE = Bundle(
     chain_id=31337,
-    contracts={name: Address(bytes([number]) * 20) for number, name in enumerate(sorted(DECLARATIONS), 1)},
+    contracts={name: Address(bytes([number]) * 20) for number, name in enumerate(sorted(CITED_EVENTS), 1)},
     subject=Subject.of(BatchKey.parse("09521234543213", "L1"), Serial("000042")),
     headers=(Hex(b"\xf9"), Hex(b"\xf8")),
     receipts=(CitedReceipt(7, 0, (Hex(b"\1"), Hex(b"\2"))), CitedReceipt(7, 1, ())),
