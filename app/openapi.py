@@ -91,13 +91,13 @@ _JOB: Json = {
 }
 _REPORT: Json = {
     "type": "object",
-    "required": ["taken", "refused", "known", "transactions", "refusals"],
+    "required": ["appended", "rejected", "existing", "transactions", "errors"],
     "properties": {
-        "taken": {"type": "integer"},
-        "refused": {"type": "integer"},
-        "known": {"type": "integer", "description": "refused rows whose record was there or on its way already"},
+        "appended": {"type": "integer"},
+        "rejected": {"type": "integer"},
+        "existing": {"type": "integer", "description": "rejected rows whose record exists or is pending"},
         "transactions": {"type": "array", "items": _HASH},
-        "refusals": {
+        "errors": {
             "type": "array",
             "items": {
                 "type": "object",
@@ -111,7 +111,7 @@ _REPORT: Json = {
             },
         },
         "stopped": {"$ref": "#/components/schemas/Refusal"},
-        "left": {"type": "integer", "description": "rows that were not appended, where it was stopped"},
+        "remaining": {"type": "integer", "description": "valid rows that were not appended because of `stopped`"},
     },
 }
 _EVENTS: Json = {

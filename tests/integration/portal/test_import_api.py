@@ -109,7 +109,7 @@ def as_csv(*rows):
 
 
 def refusals(answer):
-    return [(one["line"], one["error"], one["field"]) for one in answer.json["refusals"]]
+    return [(one["line"], one["error"], one["field"]) for one in answer.json["errors"]]
 
 
 def test_a_csv_file_with_good_and_refused_rows(importer, tmp_path):
@@ -135,7 +135,7 @@ def test_a_csv_file_with_good_and_refused_rows(importer, tmp_path):
         (10, "InvalidRecordError", "/name"),
         (11, "InvalidRecordError", "/products"),
     ]
-    assert (answer.json["taken"], answer.json["refused"], answer.json["known"]) == (3, 7, 1)
+    assert (answer.json["appended"], answer.json["rejected"], answer.json["existing"]) == (3, 7, 1)
     assert importer.written() == (before[0] + 1, before[1] + 3), "one transaction, and a document for each row taken"
     assert [importer.count(key) for key in ("csv-1", "csv-2", "csv-3", "csv-8")] == [1, 1, 0, 1]
 
@@ -168,7 +168,7 @@ def test_json_lines_with_good_and_refused_rows(importer, tmp_path):
         (9, "InvalidRecordError", ""),
         (10, "InvalidRecordError", ""),
     ]
-    assert answer.json["taken"] == 2
+    assert answer.json["appended"] == 2
     assert [importer.count(f"line-{number}") for number in range(1, 10)] == [1, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
@@ -181,7 +181,7 @@ def test_rows_that_go_on_from_nothing_are_refused(importer):
     lines = as_lines(design, {name: value for name, value in design.items() if name != "contract_id"})
     answer = importer.send(lines, LINES, DESIGN, "chromatrace.record/product-design.design/1")
     assert answer.status_code == 202
-    assert [(one["line"], one["field"]) for one in answer.json["refusals"]] == [
+    assert [(one["line"], one["field"]) for one in answer.json["errors"]] == [
         (1, "/drawing_file"),
         (2, "/contract_id"),
     ]
@@ -229,19 +229,19 @@ def test_a_table_over_the_limit(importer, monkeypatch):
 
 def test_a_line_without_an_end_is_not_read_into_memory(importer):
     answer = importer.send(as_lines(b'{"name": "' + b"x" * 5_000_000 + b'"}\n', contract("after-it")), LINES)
-    assert (refusals(answer), answer.json["taken"]) == ([(1, "InvalidRecordError", "")], 1)
+    assert (refusals(answer), answer.json["appended"]) == ([(1, "InvalidRecordError", "")], 1)
 
 
 def test_the_same_file_again_records_nothing_twice(importer):
     """At once, when only the outbox knows of it; in another order and with a row more; and when the index has it."""
     rows = [contract(f"again-{number}") for number in range(4)]
     first = importer.send(as_csv(*rows))
-    assert (first.status_code, first.json["taken"]) == (202, 4)
+    assert (first.status_code, first.json["appended"]) == (202, 4)
     second = importer.send(as_csv(*rows))
-    assert (second.status_code, second.json["taken"], second.json["known"]) == (202, 0, 4)
+    assert (second.status_code, second.json["appended"], second.json["existing"]) == (202, 0, 4)
     assert refusals(second) == [(line, "RecordPendingError", "/contract_id") for line in (2, 3, 4, 5)]
     third = importer.send(as_csv(rows[2], contract("again-4"), rows[0]))
-    assert (third.json["taken"], refusals(third)) == (
+    assert (third.json["appended"], refusals(third)) == (
         1,
         [(line, "RecordPendingError", "/contract_id") for line in (2, 4)],
     )
@@ -250,7 +250,7 @@ def test_the_same_file_again_records_nothing_twice(importer):
     mined(importer.consortium.rpc)
     importer.follower.sync()
     fourth = importer.send(as_csv(*rows))
-    assert (fourth.json["taken"], fourth.json["known"]) == (0, 4)
+    assert (fourth.json["appended"], fourth.json["existing"]) == (0, 4)
     assert [importer.count(f"again-{number}") for number in range(5)] == [1] * 5
 
 
@@ -259,8 +259,8 @@ def test_the_same_file_at_the_same_moment_records_nothing_twice(importer):
     with ThreadPoolExecutor(3) as together:
         answers = list(together.map(lambda _: importer.send(body), range(3)))
     assert {answer.status_code for answer in answers} == {202}
-    assert sum(answer.json["taken"] for answer in answers) == 5
-    assert sum(answer.json["known"] for answer in answers) == 10
+    assert sum(answer.json["appended"] for answer in answers) == 5
+    assert sum(answer.json["existing"] for answer in answers) == 10
     assert [importer.count(f"moment-{number}") for number in range(5)] == [1] * 5
 
 
@@ -285,9 +285,9 @@ def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch
     answer = importer.send(body)
     rpc.call("anvil_setBalance", address, hex(10**18))
     assert answer.status_code == 202, answer.text
-    taken = answer.json["taken"]
+    taken = answer.json["appended"]
     assert 0 < taken < 12
-    assert (answer.json["stopped"]["error"], answer.json["left"]) == ("InsufficientFundsError", 12 - taken)
+    assert (answer.json["stopped"]["error"], answer.json["remaining"]) == ("InsufficientFundsError", 12 - taken)
     rest = importer.send(body)
-    assert (rest.json["taken"], rest.json["known"]) == (12 - taken, taken)
+    assert (rest.json["appended"], rest.json["existing"]) == (12 - taken, taken)
     assert [importer.count(f"broken-{number}") for number in range(12)] == [1] * 12

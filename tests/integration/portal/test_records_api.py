@@ -191,8 +191,8 @@ def test_rows_are_imported_and_refused_ones_told(shop, order):
         )
         assert said.status_code == 202, said.text
         found = said.json()
-        assert (found["taken"], found["refused"], len(found["transactions"])) == (3, 3, 1)
-        assert [(one["line"], one["field"]) for one in found["refusals"]] == [
+        assert (found["appended"], found["rejected"], len(found["transactions"])) == (3, 3, 1)
+        assert [(one["line"], one["field"]) for one in found["errors"]] == [
             (4, ""),
             (5, "/contract_id"),
             (6, "/name"),
