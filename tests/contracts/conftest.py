@@ -83,13 +83,13 @@ def world():
 
 @pytest.fixture(autouse=True)
 def _isolation(world):
-    from undoing import undo
+    from dev_chain import revert
 
     snapshot = world.rpc.call("evm_snapshot")
     (project,) = brownie.project.get_loaded_projects()
     known = [(container, len(container)) for container in project]
     yield
-    undo(world.rpc, snapshot)
+    revert(world.rpc, snapshot)
     # Brownie waits for the nonce to pass that of the last transaction it knows of, and takes what another test deploys
     # at the same nonce for what it knows at that address.
     brownie.history.clear()

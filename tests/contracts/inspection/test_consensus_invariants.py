@@ -6,12 +6,12 @@ CHROMATRACE_CONSENSUS_STEPS: steps in each run (25).
 
 import os
 
+from dev_chain import revert
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from panel import COMMITTED, DECIDED, DRAWN, LAPSED, NONE, REQUESTED, REVEALED, SEATED, STALLED, Panel
 from refusals import refusal
-from undoing import undo
 from world import advance_to
 
 from chromatrace.crypto.sealed_answer import lane_id
@@ -38,7 +38,7 @@ class Rounds(RuleBasedStateMachine):
         super().__init__()
         self.panel, self.world = panel, panel.world
         if Rounds.mark:
-            undo(self.world.rpc, Rounds.mark)
+            revert(self.world.rpc, Rounds.mark)
         Rounds.mark = self.world.rpc.call("evm_snapshot")
         self.standings = {number: InspectorRecord() for number in range(1, SIZE + 1)}
         self.subject = 0

@@ -1,6 +1,7 @@
 """A round from its request to its outcome, and everything that does not count."""
 
 import pytest
+from dev_chain import revert
 from eth_utils import keccak
 from panel import (
     CONFIDENCE,
@@ -16,7 +17,6 @@ from panel import (
     key_of,
 )
 from refusals import Refused, refusal
-from undoing import undo
 
 from chromatrace.domain.rights import Role
 from chromatrace.quality.log_odds import margin
@@ -246,7 +246,7 @@ def test_every_inspector_is_drawn_about_equally_often(panel, world):
         snapshot = world.rpc.call("evm_snapshot")
         for other in panel.draw(panel.open(subject=keccak(number)))[1:]:
             drawn[other] += 1
-        undo(world.rpc, snapshot)
+        revert(world.rpc, snapshot)
     assert sum(drawn.values()) == 120
     assert 5 <= min(drawn.values()) <= max(drawn.values()) <= 55, drawn
 

@@ -1,10 +1,10 @@
 """The outcome of a round as a stage's verdict, where the plant asks for it."""
 
 import pytest
+from dev_chain import revert
 from eth_utils import keccak
 from panel import DECIDED, FAIL, PASS, Panel, key_of
 from refusals import Refused, refusal
-from undoing import undo
 from world import batch_id, event
 
 from chromatrace.domain.rights import BatchState, Role, Stage, Verdict
@@ -166,7 +166,7 @@ def test_too_little_gas_cannot_drop_a_verdict(panel, world):
             world.rpc.call("eth_sendTransaction", call | {"gas": hex(gas)})
             world.rpc.call("evm_mine")
             assert world.batch(batch).first_verdict == Verdict.FAIL, f"dropped with {gas} gas"
-        undo(world.rpc, snapshot)
+        revert(world.rpc, snapshot)
     assert not isinstance(answer, Exception)
 
 

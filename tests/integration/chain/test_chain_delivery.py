@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from undoing import undo
+from dev_chain import revert
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.dev_node import DevNode
@@ -180,7 +180,7 @@ def test_rolled_back_chain_is_rejected(plant, chain_on, anvil, tmp_path):
     chain.submit(calls.open_channel("line-1"))
     chain.resume()
     assert chain.outbox.counts()[CallState.FINAL] == 1
-    undo(chain.rpc, mark)
+    revert(chain.rpc, mark)
     with pytest.raises(ChainRollbackError) as raised:
         chain.submit(calls.open_channel("line-2"))
     assert raised.value.field == "outbox"
