@@ -52,7 +52,7 @@ def test_contract_and_package_compute_the_same(rig, line, trace):
     assert read("originOf", route, SUBJECT, []) == origin(line.design, SUBJECT)
     parts = [(part.route, part.subject) for part in components]
     assert read("originOf", route, SUBJECT, parts) == origin(line.design, SUBJECT, components)
-    assert read("keysOf", route) == [station.key_id for station in line.design.stations]
+    assert list(read("keysOf", route)) == [station.key_id for station in line.design.stations]
     assert read("subjectOf", SUBJECT, 777) == subject_of(SUBJECT, 777)
     key = line.design.stations[0].key_id
     assert read("hashPossession", key, PLANT) == possession_message(key, PLANT, rig.verifier)
