@@ -14,10 +14,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select
 
-from app.errors import InsecureConfiguration, LoginRefused
+from app.errors import InsecureConfigurationError, LoginFailedError
 from app.services import adopt_keystore, dev_addresses, new_keystore
-from app.store.database import Store
-from app.store.models import Account, Login
+from app.store.database import PortalDatabase
+from app.store.models import Account, PortalSession
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 
 MIN_PASSWORD = 12
@@ -37,7 +37,7 @@ def _nobody() -> str:
 
 
 def create_account(
-    store: Store,
+    store: PortalDatabase,
     keys_folder: Path,
     name: str,
     password: str,
@@ -81,23 +81,23 @@ def create_account(
     return account
 
 
-def list_accounts(store: Store) -> list[Account]:
+def list_accounts(store: PortalDatabase) -> list[Account]:
     """Every account, by name."""
     with store.begin() as session:
         return list(session.scalars(select(Account).order_by(Account.name)))
 
 
-def remove_account(store: Store, name: str) -> None:
+def remove_account(store: PortalDatabase, name: str) -> None:
     """Removes the account and ends its logins; its keystore file stays. Raises `NotFound`."""
     with store.begin() as session:
         account = session.get(Account, name)
         if account is None:
             raise NotFound(f"there is no account {name!r}", field="name", hint="see `chromatrace portal accounts`")
         session.delete(account)
-        session.execute(delete(Login).where(Login.account == name))
+        session.execute(delete(PortalSession).where(PortalSession.account == name))
 
 
-def check_password(store: Store, name: str, password: str) -> Account:
+def check_password(store: PortalDatabase, name: str, password: str) -> Account:
     """The account, where name and password hold together; `LoginRefused`, always the same, where not."""
     with store.begin() as session:
         account = session.get(Account, name)
@@ -107,7 +107,7 @@ def check_password(store: Store, name: str, password: str) -> Account:
     except (VerificationError, InvalidHashError):
         account = None
     if account is None:
-        raise LoginRefused(
+        raise LoginFailedError(
             "the name or the password is wrong", hint="check both; your administrator can make the account anew"
         )
     if _hasher.check_needs_rehash(account.password_hash):
@@ -116,12 +116,12 @@ def check_password(store: Store, name: str, password: str) -> Account:
     return account
 
 
-def refuse_demonstration_accounts(store: Store) -> None:
+def reject_demonstration_accounts(store: PortalDatabase) -> None:
     """For production: raises `InsecureConfiguration` where an account is a demonstration's or its key is published."""
     published = dev_addresses()
     for account in list_accounts(store):
         if account.demonstration or account.address in published:
-            raise InsecureConfiguration(
+            raise InsecureConfigurationError(
                 f"account {account.name!r} was made for a demonstration",
                 field="portal_url",
                 hint=f"remove it: `chromatrace portal remove-account {account.name}`",

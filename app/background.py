@@ -9,8 +9,8 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.epcis.capture import Captures
-from app.portal import Portal
+from app.api.epcis.capture import CaptureStore
+from app.context import Portal
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import ChromaTraceError
 
@@ -21,12 +21,12 @@ EVERY_S = 2.0
 
 def run(app: Flask, stop: threading.Event, every_s: float = EVERY_S) -> None:
     """Works until `stop` is set. Whatever fails is logged once and tried again."""
-    here: Portal = app.extensions["portal"]
-    captures = Captures(here.store, DocumentStore(here.config.documents))
+    portal: Portal = app.extensions["portal"]
+    captures = CaptureStore(portal.store, DocumentStore(portal.config.documents))
     told: dict[str, str] = {}
     chores: dict[str, Callable[[], None]] = {
-        "outbox": lambda: _carry(here),
-        "captures": lambda: _record(here, captures),
+        "outbox": lambda: _carry(portal),
+        "captures": lambda: _record(portal, captures),
     }
     while True:
         for name, chore in chores.items():
@@ -42,12 +42,12 @@ def run(app: Flask, stop: threading.Event, every_s: float = EVERY_S) -> None:
             return
 
 
-def _carry(here: Portal) -> None:
-    if here.recorder is not None:
-        here.recorder.resume()
-    here.chain.carry()
+def _carry(portal: Portal) -> None:
+    if portal.recorder is not None:
+        portal.recorder.resume()
+    portal.chain.carry()
 
 
-def _record(here: Portal, captures: Captures) -> None:
-    if here.recorder is not None:
-        captures.record(here.recorder)
+def _record(portal: Portal, captures: CaptureStore) -> None:
+    if portal.recorder is not None:
+        captures.record(portal.recorder)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.errors import InsecureConfiguration
+from app.errors import InsecureConfigurationError
 from chromatrace.domain.errors import InvalidInput
 
 DEV_CHAIN_IDS = frozenset({1337, 31337})
@@ -91,7 +91,7 @@ class PortalConfig:
             if getattr(self, name) <= 0:
                 raise InvalidInput(f"a number above 0 is needed, got {getattr(self, name)}", field=name)
         if self.production and origin.scheme != "https":
-            raise InsecureConfiguration(
+            raise InsecureConfigurationError(
                 f"production needs https, got {self.base_url!r}",
                 field="base_url",
                 hint="put the portal behind a TLS proxy and give its public https origin",
@@ -131,10 +131,10 @@ class PortalConfig:
     def outbox(self) -> Path:
         return self.outbox_path or self.data_folder / "portal-outbox.db"
 
-    def refuse_dev_chain(self, chain_id: int) -> None:
+    def reject_dev_chain(self, chain_id: int) -> None:
         """In production: raises `InsecureConfiguration` on a development chain, whose keys everybody has."""
         if self.production and chain_id in DEV_CHAIN_IDS:
-            raise InsecureConfiguration(
+            raise InsecureConfigurationError(
                 f"chain {chain_id} is a development chain: its keys are published",
                 field="rpc_url",
                 hint="name the endpoint of a real network, and its manifest",

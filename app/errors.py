@@ -26,39 +26,39 @@ from chromatrace.domain.errors import (
 )
 
 
-class LoginRefused(NotAuthorised):
+class LoginFailedError(NotAuthorised):
     """The credentials do not hold. The message never says which part, nor whether the account exists."""
 
 
-class LoginNeeded(NotAuthorised):
+class LoginRequiredError(NotAuthorised):
     """Nobody is logged in."""
 
 
-class RightsEnded(NotAuthorised):
+class RightsRevokedError(NotAuthorised):
     """The chain does not, or no longer, authorise this operator."""
 
 
-class RightMissing(NotAuthorised):
+class InsufficientRightsError(NotAuthorised):
     """Logged in, without the role or the grant that this needs."""
 
 
-class RightsUnknown(Unavailable):
+class RightsUnavailableError(Unavailable):
     """The chain does not answer: rights cannot be read, so there are none."""
 
 
-class InsecureConfiguration(InvalidInput):
+class InsecureConfigurationError(InvalidInput):
     """A setting with which production must not start."""
 
 
-class TooMany(InvalidInput):
+class RateLimitError(InvalidInput):
     """A rate limit is reached; nothing was done."""
 
 
 _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
-    (TooMany, 429),
-    (LoginNeeded, 401),
-    (LoginRefused, 401),
-    (RightsEnded, 401),
+    (RateLimitError, 429),
+    (LoginRequiredError, 401),
+    (LoginFailedError, 401),
+    (RightsRevokedError, 401),
     (NotAuthorised, 403),
     (NotFound, 404),
     (Conflict, 409),

@@ -9,21 +9,21 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, console, consumer, epcis, franchisee, inspector, records
-from app.accounts import refuse_demonstration_accounts
-from app.answers import register_error_handlers
+from app.accounts import reject_demonstration_accounts
 from app.config import PortalConfig
-from app.facts.batch import BatchReader
-from app.facts.window import ReadingsSource
-from app.logins import Logins
-from app.portal import Portal
+from app.context import Portal
+from app.presenters.batch import BatchLoader
+from app.presenters.reading_window import ReadingsSource
+from app.responses import register_error_handlers
 from app.rights import CONSOLE_ROLES
-from app.secret import secret_key
+from app.secret_key import secret_key
 from app.security import add_headers, build_limiter, cookie_settings, csrf
-from app.services import ChainPort, Key, Manifest
-from app.store.database import Store
+from app.services import ChainService, Key, Manifest
+from app.sessions import SessionStore
+from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
+from app.template_filters import register_filters
 from app.wallet import WalletLogins
-from app.words import register_filters
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
@@ -52,11 +52,11 @@ def create_app(
             hint="name the keystore of an operator with the role gateway, a member of that department",
         )
     manifest = Manifest.load(config.manifest_path)
-    config.refuse_dev_chain(manifest.chain_id)
+    config.reject_dev_chain(manifest.chain_id)
     secret = secret_key(config.data_folder)
-    store = Store(config.portal_database)
+    store = PortalDatabase(config.portal_database)
     if config.production:
-        refuse_demonstration_accounts(store)
+        reject_demonstration_accounts(store)
 
     app = Flask(__name__)
     app.config.update(cookie_settings(config), SECRET_KEY=secret)
@@ -65,7 +65,7 @@ def create_app(
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     index = Index(config.index_database)
     limiter = build_limiter(app, store)
-    chain = ChainPort(config.rpc_url, manifest, config.outbox)
+    chain = ChainService(config.rpc_url, manifest, config.outbox)
     recorder = None
     if signer is not None and config.capture_department is not None:
         recorder = chain.recorder(signer, config.capture_department)
@@ -73,9 +73,9 @@ def create_app(
         config=config,
         store=store,
         index=index,
-        batches=BatchReader(index, DocumentStore(config.documents), readings, config.plot_tags),
+        batches=BatchLoader(index, DocumentStore(config.documents), readings, config.plot_tags),
         chain=chain,
-        logins=Logins(store, config.session_hours * 3600, config.session_idle_minutes * 60),
+        logins=SessionStore(store, config.session_hours * 3600, config.session_idle_minutes * 60),
         wallets=WalletLogins(store, config.base_url, config.domain, manifest.chain_id),
         scans=ScanLog(store, secret),
         limiter=limiter,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.errors import RightMissing
+from app.errors import InsufficientRightsError
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
 
@@ -33,7 +33,7 @@ class RightsReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class ActingOperator:
     """The operator of one request, authorised by the chain for that request alone."""
 
     address: str
@@ -49,17 +49,17 @@ class Operator:
         """Raises `RightMissing`, saying what the roles are needed for."""
         if not self.has(roles):
             names = " or ".join(role.name.lower() for role in Role if role & roles and role.name)
-            raise RightMissing(
+            raise InsufficientRightsError(
                 f"{what} needs the role {names}",
                 field="role",
                 hint="an administrator of your organisation gives roles, on the chain",
             )
 
 
-class ReadableLines:
+class ReadableProductLines:
     """Which product lines an operator may read; each line is asked of the chain once per request."""
 
-    def __init__(self, reader: RightsReader, operator: Operator) -> None:
+    def __init__(self, reader: RightsReader, operator: ActingOperator) -> None:
         self._reader = reader
         self._operator = operator
         self._known: dict[tuple[int, Gtin, Scope], bool] = {}

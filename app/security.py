@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from app.config import PortalConfig
 from app.store import rate_counts  # noqa: F401 - registers the storage scheme `portal`
-from app.store.database import Store
+from app.store.database import PortalDatabase
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -55,7 +55,7 @@ def cookie_settings(config: PortalConfig) -> dict[str, object]:
     }
 
 
-def build_limiter(app: Flask, store: Store) -> Limiter:
+def build_limiter(app: Flask, store: PortalDatabase) -> Limiter:
     """A limiter that counts in portal.db; the routes name their own limits."""
     return Limiter(
         get_remote_address,

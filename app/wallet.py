@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
 
-from app.errors import LoginRefused
-from app.store.database import Store
-from app.store.models import Nonce
+from app.errors import LoginFailedError
+from app.store.database import PortalDatabase
+from app.store.models import LoginNonce
 
 # `siwe` works its grammars out when it is imported, for longer than all the rest of the portal takes to start: it is
 # imported by the first wallet that comes.
@@ -34,9 +34,9 @@ _OURS = re.compile(
 minutes for 4,000 letters: what is not of this form, for us and with a nonce of ours never comes there."""
 
 
-def refused(detail: str) -> LoginRefused:
+def refused(detail: str) -> LoginFailedError:
     """One shape for every wallet refusal; a wallet's owner may know what was wrong with the own message."""
-    return LoginRefused(f"the wallet's signature was not taken: {detail}", field="signature", hint="start over")
+    return LoginFailedError(f"the wallet's signature was not taken: {detail}", field="signature", hint="start over")
 
 
 def parse(message: str) -> SiweMessage:
@@ -68,7 +68,7 @@ def verify(message: SiweMessage, signature: str, *, now: datetime, domain: str |
 class WalletLogins:
     """Gives out nonces and takes signed messages for one portal and one chain. Each nonce works once."""
 
-    def __init__(self, store: Store, base_url: str, domain: str, chain_id: int) -> None:
+    def __init__(self, store: PortalDatabase, base_url: str, domain: str, chain_id: int) -> None:
         self._store = store
         self._uri = f"{base_url}/login"
         self._domain = domain
@@ -96,8 +96,8 @@ class WalletLogins:
         except ValidationError as error:
             raise refused("the address is not one with its EIP-55 checksum") from error
         with self._store.begin() as session:
-            session.execute(delete(Nonce).where(Nonce.expires_at < now.timestamp()))
-            session.add(Nonce(value=nonce, expires_at=int(until.timestamp())))
+            session.execute(delete(LoginNonce).where(LoginNonce.expires_at < now.timestamp()))
+            session.add(LoginNonce(value=nonce, expires_at=int(until.timestamp())))
         return str(message.prepare_message())
 
     def accept(self, text: str, signature: str, now: datetime) -> str:
@@ -111,7 +111,7 @@ class WalletLogins:
             raise refused("the message is not the EIP-4361 message that was given out")
         with self._store.begin() as session:
             spent = session.execute(
-                delete(Nonce).where(Nonce.value == found["nonce"], Nonce.expires_at >= now.timestamp())
+                delete(LoginNonce).where(LoginNonce.value == found["nonce"], LoginNonce.expires_at >= now.timestamp())
             )
             known = spent.rowcount == 1  # type: ignore[attr-defined]
         if not known:

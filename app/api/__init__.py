@@ -11,8 +11,8 @@ from flask_limiter import Limiter
 from app import openapi
 from app.config import PortalConfig
 from app.consumer.pages import batch_json
+from app.context import current_portal, now_s
 from app.links import raw_target
-from app.portal import now_s, portal
 from app.security import limit_views
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
@@ -34,8 +34,8 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
 
 def openapi_document() -> Any:
     """The JSON interfaces, as an OpenAPI document."""
-    here = portal()
-    return jsonify(openapi.document(here.config.base_url, here.config.title, here.kinds))
+    portal = current_portal()
+    return jsonify(openapi.document(portal.config.base_url, portal.config.title, portal.kinds))
 
 
 def batch(gtin: str, rest: str) -> Any:
@@ -46,19 +46,19 @@ def batch(gtin: str, rest: str) -> Any:
         raise NotFound("this address leads to no batch", field="path", hint="/batches/<gtin>/<lot>[/<serial>]")
     key = BatchKey(Gtin(gtin), Lot(lot))
     serial = Serial(serials[0]) if serials else None
-    return batch_json(key, serial, portal().batches.facts(key, serial, now_s()))
+    return batch_json(key, serial, current_portal().batches.facts(key, serial, now_s()))
 
 
 def organisations() -> Any:
     """Every organisation of the consortium."""
-    here = portal()
-    parties = [here.batches.party(view.id, now_s()) for view in here.index.organisations()]
+    portal = current_portal()
+    parties = [portal.batches.party(view.id, now_s()) for view in portal.index.organisations()]
     return jsonify({"organisations": [party.as_dict() for party in parties]})
 
 
 def organisation(number: int) -> Any:
     """One organisation, by its number on the chain."""
-    here = portal()
-    if here.index.organisation(number) is None:
+    portal = current_portal()
+    if portal.index.organisation(number) is None:
         raise NotFound(f"there is no organisation {number}", field="organisation")
-    return jsonify(here.batches.party(number, now_s()).as_dict())
+    return jsonify(portal.batches.party(number, now_s()).as_dict())

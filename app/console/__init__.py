@@ -7,10 +7,10 @@ from flask_limiter import Limiter
 
 from app.config import PortalConfig
 from app.console import goods, recalls
-from app.facts.consensus import panel_facts
-from app.facts.parties import Party
-from app.franchisee.overview import row_of
-from app.portal import now_s, operator, portal
+from app.context import current_operator, current_portal, now_s
+from app.franchisee.overview import batch_row
+from app.presenters.consensus import panel_facts
+from app.presenters.organisations import OrganisationSummary
 from app.rights import CONSOLE_ROLES
 from app.security import limit_views
 from chromatrace.domain.identifiers import BatchId
@@ -22,7 +22,7 @@ _NEWEST = 25
 def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     """Adds the routes; each needs a role of `CONSOLE_ROLES`."""
     blueprint = Blueprint("console", __name__)
-    blueprint.before_request(lambda: operator().need(CONSOLE_ROLES, "the operations console"))
+    blueprint.before_request(lambda: current_operator().need(CONSOLE_ROLES, "the operations console"))
     blueprint.add_url_rule("/console/", "overview", overview)
     blueprint.add_url_rule("/console/consensus", "consensus", consensus)
     blueprint.add_url_rule("/console/find", "find", goods.find)
@@ -38,15 +38,15 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
 
 def overview() -> str:
     """Index health, batches by state, the newest batches, channels with their last anchors, organisations."""
-    here, now = portal(), now_s()
-    organisations = [here.batches.party(view.id, now) for view in here.index.organisations()]
+    portal, now = current_portal(), now_s()
+    organisations = [portal.batches.party(view.id, now) for view in portal.index.organisations()]
     return render_template(
         "console/overview.html",
-        head=here.index.head(),
-        most_lag=here.config.max_index_lag_blocks,
-        counts=here.index.count_batches(),
-        recalled=len(here.index.batches(recalled=True, limit=1000)),
-        rows=[row_of(view) for view in here.index.batches(limit=_NEWEST)],
+        head=portal.index.head(),
+        most_lag=portal.config.max_index_lag_blocks,
+        counts=portal.index.count_batches(),
+        recalled=len(portal.index.batches(recalled=True, limit=1000)),
+        rows=[batch_row(view) for view in portal.index.batches(limit=_NEWEST)],
         channels=_channels(organisations),
         organisations=organisations,
     )
@@ -54,21 +54,25 @@ def overview() -> str:
 
 def consensus() -> str:
     """Panels, how their inspectors' capabilities moved, and the newest rounds with their dissent."""
-    here = portal()
+    portal = current_portal()
     panels = [
-        panel_facts(view, here.batches.party(view.panel, now_s()).name, here.index.rounds(view.panel, limit=_NEWEST))
-        for view in here.index.panels()
+        panel_facts(
+            view, portal.batches.party(view.panel, now_s()).name, portal.index.rounds(view.panel, limit=_NEWEST)
+        )
+        for view in portal.index.panels()
     ]
     lots = {}
     for panel in panels:
         for facts in panel.rounds:
-            batch = here.index.batch(BatchId(facts.view.subject))
+            batch = portal.index.batch(BatchId(facts.view.subject))
             lots[facts.subject] = f"lot {batch.key.lot}" if batch else None
     return render_template("console/consensus.html", panels=panels, lots=lots)
 
 
-def _channels(organisations: list[Party]) -> list[tuple[Party, ChannelView, AnchorView | None]]:
-    index = portal().index
+def _channels(
+    organisations: list[OrganisationSummary],
+) -> list[tuple[OrganisationSummary, ChannelView, AnchorView | None]]:
+    index = current_portal().index
     return [
         (party, channel, next(iter(index.anchors(channel.id, limit=1)), None))
         for party in organisations

@@ -11,11 +11,11 @@ from typing import Any
 from flask import Response, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 
-from app.facts.parties import Party
-from app.franchisee.overview import row_of
+from app.api.records.request_context import department_of, keys, open_desk
+from app.context import current_operator, current_portal, now_s
+from app.franchisee.overview import batch_row
 from app.links import page_path
-from app.portal import now_s, operator, portal
-from app.records.desk import department_of, keys, open_desk
+from app.presenters.organisations import OrganisationSummary
 from chromatrace.documents.content import BatchContent, Material
 from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import BatchId
@@ -40,7 +40,7 @@ class GoodsRow:
 
     step: TraceStep
     product: str
-    holder: Party
+    holder: OrganisationSummary
     link: str
     state: str
     note: str
@@ -57,7 +57,7 @@ class RecordRow:
 
 def find() -> Any:
     """What a key leads to; a batch's own identifier leads to its genealogy."""
-    here = portal()
+    here = current_portal()
     text = request.args.get("q", "").strip()
     if not text:
         return redirect(url_for("console.overview"))
@@ -71,8 +71,8 @@ def find() -> Any:
         "console/find.html",
         query=text,
         found=found,
-        rows=[row_of(view) for view in found.batches],
-        units=[row_of(view) for view in units],
+        rows=[batch_row(view) for view in found.batches],
+        units=[batch_row(view) for view in units],
         is_order=bool(orders),
         records=[
             RecordRow(entry, departments[entry.department], titles.get(entry.kind, "Record of an unknown kind"))
@@ -84,7 +84,7 @@ def find() -> Any:
 
 def trace(batch_id: str) -> Any:
     """A batch's genealogy both ways, as a picture and a table."""
-    batch, index = batch_of(batch_id), portal().index
+    batch, index = batch_of(batch_id), current_portal().index
     asks = (index.trace_back, index.trace_forward)
     both = [_existing(ask(batch, max_batches=TRACED)) for ask in asks]
     return render_template(
@@ -104,7 +104,7 @@ def trace(batch_id: str) -> Any:
 
 def impact(batch_id: str) -> Any:
     """What a recall of the batch would reach: to be seen before anybody recalls."""
-    here, now = portal(), now_s()
+    here, now = current_portal(), now_s()
     found = here.index.recall_impact(batch_of(batch_id), max_batches=TRACED)
     if found is None:
         raise no_batch()
@@ -120,16 +120,16 @@ def impact(batch_id: str) -> Any:
         materials={},
         truncated=found.truncated,
         most=_SHOWN,
-        may_recall=operator().has(Role.SUPERVISOR),
+        may_recall=current_operator().has(Role.SUPERVISOR),
     )
 
 
 def order(contract: str) -> Any:
     """How far a contract is: each product's step and station, and when it may be complete."""
-    here = portal()
+    here = current_portal()
     departments = [view.id for view in here.index.departments()]
     found = (
-        here.index.order_status(contract, here.kinds, _readable(departments), now_s(), operator().organisation)
+        here.index.order_status(contract, here.kinds, _readable(departments), now_s(), current_operator().organisation)
         if here.kinds
         else None
     )
@@ -143,7 +143,7 @@ def _product_names(ordered: RecordView) -> dict[bytes, str]:
     desk, _ = open_desk()
     department = department_of(ordered)
     try:
-        document = desk.read(ordered, keys(portal(), department.name)) if department else None
+        document = desk.read(ordered, keys(current_portal(), department.name)) if department else None
     except (NotFound, IntegrityError):
         return {}
     return {subject_id(product): product for product in document.products} if document else {}
@@ -155,7 +155,7 @@ def style() -> Response:
 
 
 def _readable(departments: Sequence[bytes]) -> list[bytes]:
-    here, who = portal(), operator()
+    here, who = current_portal(), current_operator()
     return [one for one in departments if here.chain.may_read_department(who.address, one)]
 
 
@@ -183,13 +183,13 @@ def _content(step: TraceStep) -> BatchContent | None:
     """The batch's document, read once a request; None where it is not here or not what the chain names."""
     known: dict[BatchId, BatchContent | None] = g.setdefault("contents", {})
     if step.batch.batch_id not in known:
-        known[step.batch.batch_id] = portal().batches.content(step.batch).value
+        known[step.batch.batch_id] = current_portal().batches.content(step.batch).value
     return known[step.batch.batch_id]
 
 
 def goods_rows(view: TraceView) -> list[GoodsRow]:
     """The batches of a trace as a table has them."""
-    here, now = portal(), now_s()
+    here, now = current_portal(), now_s()
     rows = []
     for step in view.steps:
         batch = step.batch
@@ -216,7 +216,7 @@ def _materials(views: Sequence[TraceView]) -> dict[BatchId, tuple[Material, ...]
 
 
 def _picture(views: Sequence[TraceView]) -> Markup:
-    here, now = portal(), now_s()
+    here, now = current_portal(), now_s()
 
     def product(step: TraceStep) -> str:
         content = _content(step)

@@ -10,11 +10,11 @@ from typing import Any
 
 from flask import redirect, render_template, request, url_for
 
-from app.answers import wants_json
 from app.console.goods import TRACED, GoodsRow, batch_of, goods_rows, no_batch
-from app.errors import LoginRefused, status_of
-from app.facts.parties import Party
-from app.portal import keystore_of, now_s, operator, portal
+from app.context import account_keystore, current_operator, current_portal, now_s
+from app.errors import LoginFailedError, status_of
+from app.presenters.organisations import OrganisationSummary
+from app.responses import wants_json
 from app.services import MAX_REASON, Parts
 from app.store.actions import recalls_of, remember_recalls, settle
 from app.store.models import Action
@@ -47,7 +47,7 @@ class RecallRow:
 
     goods: GoodsRow
     standing: Standing
-    maker: Party
+    maker: OrganisationSummary
     action: Action | None
 
 
@@ -93,7 +93,7 @@ class Recall:
 
 def recall(batch_id: str) -> Any:
     """The recall of a batch with its descendants; a POST with `reason`, `password`, `confirmed`, `seen` sends it."""
-    operator().need(Role.SUPERVISOR, "recalling a batch")
+    current_operator().need(Role.SUPERVISOR, "recalling a batch")
     found = _recall(batch_id)
     if request.method == "GET":
         return _state(found) if wants_json() else _page(found)
@@ -102,12 +102,12 @@ def recall(batch_id: str) -> Any:
     except Unavailable:
         raise
     except ChromaTraceError as error:
-        return _page(found, error), 401 if isinstance(error, LoginRefused) else status_of(error)
+        return _page(found, error), 401 if isinstance(error, LoginFailedError) else status_of(error)
     return redirect(url_for("console.recall", batch_id=batch_id), 303)
 
 
 def _send(found: Recall) -> None:
-    here, who, form = portal(), operator(), request.form
+    here, who, form = current_portal(), current_operator(), request.form
     if not found.plan.steps:
         raise Conflict("nothing is left here for you to recall", field="batch_id")
     if form.get("seen") != found.seen:
@@ -121,7 +121,7 @@ def _send(found: Recall) -> None:
     views = {step.batch.batch_id: step.batch for step in found.impact.trace.steps}
     parts = {step.batch: _parts(views[step.batch], found.inputs[step.batch]) for step in found.plan.steps}
     password = form.get("password", "")
-    keystore = keystore_of(who, password)
+    keystore = account_keystore(who, password)
     sent = here.chain.recall(found.plan.steps, parts, form.get("reason", ""), keystore, password)
     remember_recalls(here.store, sent, who.address, now_s())
 
@@ -131,7 +131,7 @@ def _parts(view: BatchView, inputs: tuple[Input, ...]) -> Parts:
 
 
 def _recall(batch_id: str) -> Recall:
-    here, who, now = portal(), operator(), now_s()
+    here, who, now = current_portal(), current_operator(), now_s()
     impact = here.index.recall_impact(batch_of(batch_id), max_batches=TRACED)
     if impact is None:
         raise no_batch()
@@ -173,7 +173,7 @@ def _standing(view: BatchView, action: Action | None, plan: RecallPlan) -> Stand
 
 def _followed(views: Sequence[BatchView]) -> dict[bytes, Action]:
     """What was sent from here, settled by what index and chain say of it now."""
-    here, asked = portal(), 0
+    here, asked = current_portal(), 0
     known = recalls_of(here.store, [view.batch_id for view in views])
     for view in views:
         action = known.get(view.batch_id)
@@ -199,7 +199,7 @@ def _page(found: Recall, error: ChromaTraceError | None = None) -> str:
         recall=found,
         batch=found.origin,
         Standing=Standing,
-        by_wallet=operator().account is None,
+        by_wallet=current_operator().account is None,
         most_reason=MAX_REASON,
         error=error,
         reason=request.form.get("reason", ""),

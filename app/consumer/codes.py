@@ -6,8 +6,8 @@ from urllib.parse import unquote
 
 from flask import Response
 
+from app.context import current_portal
 from app.links import public_uri, raw_target
-from app.portal import portal
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.domain.rights import Stage
@@ -24,7 +24,7 @@ def qr(gtin: str, rest: str) -> Response:
         raise NotFound("there is no such image", field="path", hint="/qr/<gtin>/<lot>.svg or .png")
     lot, *serial = [*parts[1:], name]
     key = BatchKey(Gtin(gtin), Lot(lot))
-    code = encode(public_uri(portal().config.base_url, key, Serial(serial[0]) if serial else None))
+    code = encode(public_uri(current_portal().config.base_url, key, Serial(serial[0]) if serial else None))
     image, mimetype = (code.svg(), "image/svg+xml") if kind == "svg" else (code.png(), "image/png")
     return Response(image, mimetype=mimetype, headers={"Cache-Control": "public, max-age=86400"})
 
@@ -32,7 +32,7 @@ def qr(gtin: str, rest: str) -> Response:
 def document(gtin: str, rest: str) -> Response:
     """The content document (`content`) or the evidence in force (`first`, `final`), whose SHA-256 is on the chain."""
     _, lot, which = (*_segments("/documents/"), "", "")[:3]
-    batches = portal().batches
+    batches = current_portal().batches
     view = batches.index.batch_by_key(BatchKey(Gtin(gtin), Lot(lot)))
     digest = view.content_digest if view is not None and which == "content" else None
     if view is not None and which in _STAGES:

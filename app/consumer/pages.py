@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Response, jsonify, make_response, redirect, render_template, request
 
-from app.answers import wants_json
 from app.consumer import resolver
-from app.errors import RightsUnknown
-from app.facts.batch import BatchFacts
-from app.facts.status import UNKNOWN_BATCH
-from app.facts.units import Membership
+from app.context import current_portal, now_s
+from app.errors import RightsUnavailableError
 from app.links import document_path, page_path, public_uri, qr_path, raw_target, same_host
-from app.portal import now_s, portal
+from app.presenters.batch import BatchPresenter
+from app.presenters.status import UNKNOWN_BATCH
+from app.presenters.units import SerialMembership
+from app.responses import wants_json
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.identity.digital_link import DigitalLink
@@ -47,20 +47,20 @@ def destination(link: DigitalLink) -> str:
             f"({link.key.ai}) names no product", field="path", hint="scan the code on the product, not on its box"
         )
     path = page_path(key, link.serial) if key else f"/01/{gtin}"
-    if same_host(link, portal().config.base_url):
+    if same_host(link, current_portal().config.base_url):
         return path
     return f"{path}?code-host={link.base.partition('://')[2].partition('/')[0]}"
 
 
 def code(rest: str) -> Any:
     """The page at a GS1 Digital Link path: a product, a batch, or a unit of it."""
-    here = portal()
-    link = DigitalLink.parse(here.config.base_url + raw_target())
+    portal = current_portal()
+    link = DigitalLink.parse(portal.config.base_url + raw_target())
     key, serial = link.batch_key, link.serial
     if key is None:
         return _vary(_product(link))
     now = now_s()
-    facts = here.batches.facts(key, serial, now)
+    facts = portal.batches.facts(key, serial, now)
     known = facts is not None and not _alarming(facts)
     links = resolver.resolve(link, facts.name if facts else "", lambda item: resolver.targets_of(item) if known else ())
     if links is not None:
@@ -71,12 +71,12 @@ def code(rest: str) -> Any:
         return _vary((render_template("consumer/unknown.html", key=key, serial=serial, status=UNKNOWN_BATCH), 404))
     stranger = _alarming(facts)
     if request.method == "GET" and not stranger:
-        here.scans.record(key, serial, f"{request.remote_addr}|{request.user_agent.string}", now)
+        portal.scans.record(key, serial, f"{request.remote_addr}|{request.user_agent.string}", now)
     page = render_template(
         "consumer/batch.html",
         facts=facts,
-        scans=here.scans.facts(key, serial),
-        uri=public_uri(here.config.base_url, key, serial),
+        scans=portal.scans.facts(key, serial),
+        uri=public_uri(portal.config.base_url, key, serial),
         qr_link=qr_path(key, serial, "svg"),
         json_link=f"{page_path(key, serial)}?format=json",
         document_link=lambda which: document_path(key, which),
@@ -85,7 +85,7 @@ def code(rest: str) -> Any:
     )
     answer = _vary((page, 404 if stranger else 200))
     if not stranger:
-        answer.headers["Link"] = link_header(DigitalLink(here.config.base_url, link.path))
+        answer.headers["Link"] = link_header(DigitalLink(portal.config.base_url, link.path))
     return answer
 
 
@@ -93,7 +93,7 @@ def _product(link: DigitalLink) -> Any:
     """A product line: its page asks for the lot."""
     gtin = link.gtin
     assert gtin is not None
-    lots = [str(view.lot) for view in portal().index.batches(gtin=gtin, limit=resolver.LOTS)]
+    lots = [str(view.lot) for view in current_portal().index.batches(gtin=gtin, limit=resolver.LOTS)]
     links = resolver.resolve(link, "", lambda item: resolver.targets_of_line(item, lots))
     if links is not None:
         return links
@@ -101,44 +101,44 @@ def _product(link: DigitalLink) -> Any:
         return jsonify({"gtin": str(gtin)})
     answer = make_response(render_template("consumer/product.html", gtin=gtin))
     if lots:
-        answer.headers["Link"] = link_header(DigitalLink(portal().config.base_url, link.path))
+        answer.headers["Link"] = link_header(DigitalLink(current_portal().config.base_url, link.path))
     return answer
 
 
-def batch_json(key: BatchKey, serial: Serial | None, facts: BatchFacts | None) -> Any:
+def batch_json(key: BatchKey, serial: Serial | None, facts: BatchPresenter | None) -> Any:
     """A batch or unit for machines; 404 where it is not registered or the serial is not one of it."""
-    here = portal()
-    uri = public_uri(here.config.base_url, key, serial)
+    portal = current_portal()
+    uri = public_uri(portal.config.base_url, key, serial)
     if facts is None:
         return jsonify({"uri": uri, "gtin": str(key.gtin), "lot": str(key.lot), **UNKNOWN_BATCH.as_dict()}), 404
-    scans = here.scans.facts(key, serial)
+    scans = portal.scans.facts(key, serial)
     answer = {
         "uri": uri,
         **facts.as_dict(),
         "scans": {"count": scans.count, "first_at": scans.first_at, "last_at": scans.last_at},
     }
-    known = facts.unit is None or facts.unit.membership in (Membership.MEMBER, Membership.UNCHECKED)
+    known = facts.unit is None or facts.unit.membership in (SerialMembership.MEMBER, SerialMembership.UNCHECKED)
     return jsonify(answer), 200 if known else 404
 
 
 def health() -> Any:
     """How far the index is and whether the chain answers: 200 where both are well, 503 where not."""
-    here = portal()
-    head = here.index.head()
+    portal = current_portal()
+    head = portal.index.head()
     lag, lag_s = head.lag_blocks, head.lag_s
     try:
-        number, time_s = here.chain.latest()
+        number, time_s = portal.chain.latest()
         chain_answers = True
         if head.indexed_time is not None:
             # What the chain says now, not when the follower last looked: it may be dead.
             lag, lag_s = max(0, number - head.indexed_block), max(0, time_s - head.indexed_time)
-    except (RightsUnknown, Unavailable):
+    except (RightsUnavailableError, Unavailable):
         chain_answers = False
-    fresh = lag is not None and lag - (head.confirmations or 0) <= here.config.max_index_lag_blocks
+    fresh = lag is not None and lag - (head.confirmations or 0) <= portal.config.max_index_lag_blocks
     status = "ok" if fresh and chain_answers else "lagging" if chain_answers else "chain-unavailable"
     answer = {
         "status": status,
-        "chain_id": here.chain.chain_id,
+        "chain_id": portal.chain.chain_id,
         "chain_answers": chain_answers,
         "indexed_block": head.indexed_block,
         "indexed_time": head.indexed_time,
@@ -156,7 +156,7 @@ def _code_host() -> str:
     return found.group() if found else ""
 
 
-def _alarming(facts: BatchFacts) -> bool:
+def _alarming(facts: BatchPresenter) -> bool:
     return facts.unit is not None and facts.unit.alarming
 
 

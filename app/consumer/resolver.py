@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from flask import Response, jsonify, redirect, request
 
-from app.portal import portal
+from app.context import current_portal
 from chromatrace.domain.errors import NotFound
 from chromatrace.identity import resolver
 from chromatrace.identity.digital_link import DigitalLink
@@ -21,7 +21,7 @@ LOTS = 100
 
 def describe() -> Response:
     """What this resolver can do."""
-    config = portal().config
+    config = current_portal().config
     return jsonify(resolver.description(config.base_url, config.title))
 
 
@@ -30,7 +30,7 @@ def resolve(link: DigitalLink, name: str, targets_of: Callable[[DigitalLink], Se
 
     `targets_of`: what is known about the item on this site.
     """
-    item = DigitalLink(portal().config.base_url, link.path)
+    item = DigitalLink(current_portal().config.base_url, link.path)
     targets = targets_of(item)
     if resolver.wants_linkset(link) or request.accept_mimetypes.best == resolver.LINKSET_MEDIA_TYPE:
         if not targets:

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import jsonify, redirect, render_template, request
 
-from app.answers import wants_json
 from app.consumer.pages import destination
 from app.errors import status_of
+from app.responses import wants_json
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.identity.errors import NoCodeFound
 from chromatrace.identity.scan import read_link

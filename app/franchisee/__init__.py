@@ -6,8 +6,8 @@ from flask import Blueprint, Flask, request
 from flask_limiter import Limiter
 
 from app.config import PortalConfig
+from app.context import current_operator
 from app.franchisee import labels, login, offers, overview
-from app.portal import operator
 from app.security import limit_views
 
 _OPEN = frozenset({"franchisee.login", "franchisee.logout", "franchisee.wallet_challenge", "franchisee.wallet_login"})
@@ -41,4 +41,4 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
 
 def _authorise() -> None:
     if request.endpoint not in _OPEN:
-        operator()
+        current_operator()

@@ -6,8 +6,8 @@ import re
 
 from flask import Response, render_template, request
 
-from app.franchisee.overview import row_of
-from app.portal import operator, portal
+from app.context import current_operator, current_portal
+from app.franchisee.overview import batch_row
 from chromatrace.documents.content import BatchContent
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
@@ -27,7 +27,7 @@ def labels(batch_id: str) -> str:
     view, content, serials = _find(batch_id)
     return render_template(
         "franchisee/labels.html",
-        batch=row_of(view),
+        batch=batch_row(view),
         batch_hex=batch_id,
         product=content.product.name,
         serials=serials,
@@ -43,7 +43,7 @@ def label_sheet_pdf(batch_id: str) -> Response:
     if not 1 <= count <= MAX_LABELS:
         raise InvalidInput(f"1 to {MAX_LABELS} labels at once, got {count}", field="count", hint="print several runs")
     chosen = serials.slice(first, count)
-    sheet = label_sheet(portal().config.base_url, view.key, chosen, title=content.product.name)
+    sheet = label_sheet(current_portal().config.base_url, view.key, chosen, title=content.product.name)
     name = f"labels-{view.gtin}-{chosen.first}.pdf"
     return Response(
         sheet, mimetype="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}"'}
@@ -51,12 +51,12 @@ def label_sheet_pdf(batch_id: str) -> Response:
 
 
 def _find(batch_id: str) -> tuple[BatchView, BatchContent, SerialRange]:
-    who, here = operator(), portal()
-    who.need(Role.PRODUCER, "printing labels")
-    view = here.index.batch(BatchId(bytes.fromhex(batch_id))) if _BATCH_ID.fullmatch(batch_id) else None
-    if view is None or view.producer != who.organisation:
+    operator, portal = current_operator(), current_portal()
+    operator.need(Role.PRODUCER, "printing labels")
+    view = portal.index.batch(BatchId(bytes.fromhex(batch_id))) if _BATCH_ID.fullmatch(batch_id) else None
+    if view is None or view.producer != operator.organisation:
         raise NotFound("your organisation has made no such batch", field="batch")
-    content = here.batches.content(view).value
+    content = portal.batches.content(view).value
     if content is None or content.serials is None:
         raise NotFound(
             "the serials of this batch are not known here",

@@ -8,11 +8,11 @@ from flask import Flask, flash, jsonify, redirect, render_template, request, url
 from flask_limiter import Limiter
 
 from app.accounts import check_password
-from app.answers import local_path
 from app.config import PortalConfig
-from app.errors import LoginRefused, RightsEnded
-from app.logins import Visitor
-from app.portal import authorise, now_s, portal
+from app.context import authorise, current_portal, now_s
+from app.errors import LoginFailedError, RightsRevokedError
+from app.responses import local_path
+from app.sessions import SessionUser
 from app.wallet import utc_now
 
 
@@ -31,40 +31,40 @@ def login() -> Any:
     """The form; with `name` and `password` posted, logs in an operator whom the chain authorises."""
     target = local_path(request.values.get("next")) or url_for("franchisee.overview")
     if request.method == "GET":
-        if portal().logins.current(now_s()) is not None:
+        if current_portal().logins.current(now_s()) is not None:
             return redirect(target, 303)
         return render_template("franchisee/login.html", target=target)
     name = request.form.get("name", "").strip().lower()
     try:
-        account = check_password(portal().store, name, request.form.get("password", ""))
-        _begin(Visitor(account.address, account.name))
-    except (LoginRefused, RightsEnded) as error:
+        account = check_password(current_portal().store, name, request.form.get("password", ""))
+        _begin(SessionUser(account.address, account.name))
+    except (LoginFailedError, RightsRevokedError) as error:
         return render_template("franchisee/login.html", target=target, error=error, name=name), 401
     return redirect(target, 303)
 
 
 def logout() -> Any:
     """Ends the session, here and in the database."""
-    portal().logins.end()
+    current_portal().logins.end()
     flash("You are logged out.", "plain")
     return redirect(url_for("franchisee.login"), 303)
 
 
 def wallet_challenge() -> Any:
     """The EIP-4361 message that the wallet at `address` is to sign."""
-    return jsonify({"message": portal().wallets.challenge(request.form.get("address", ""), utc_now())})
+    return jsonify({"message": current_portal().wallets.challenge(request.form.get("address", ""), utc_now())})
 
 
 def wallet_login() -> Any:
     """Logs in whoever signed `message`, where the chain authorises that address."""
     signed = request.form.get("message", ""), request.form.get("signature", "")
-    address = portal().wallets.accept(*signed, utc_now())
-    _begin(Visitor(address, None))
+    address = current_portal().wallets.accept(*signed, utc_now())
+    _begin(SessionUser(address, None))
     return jsonify({"location": local_path(request.form.get("next")) or url_for("franchisee.overview")})
 
 
-def _begin(visitor: Visitor) -> None:
+def _begin(visitor: SessionUser) -> None:
     """Rights first: without them there is no session at all."""
-    here = portal()
-    authorise(here, visitor.address)
-    here.logins.start(visitor, now_s())
+    portal = current_portal()
+    authorise(portal, visitor.address)
+    portal.logins.start(visitor, now_s())

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from flask import render_template, request
 
-from app.facts.documents import CheckedDocument
-from app.facts.parties import Party
-from app.facts.status import Status, status_of
+from app.context import current_operator, current_portal, now_s, readable
 from app.links import page_path
-from app.portal import now_s, operator, portal, readable
+from app.presenters.documents import CheckedDocument
+from app.presenters.organisations import OrganisationSummary
+from app.presenters.status import BatchStatus, status_of
 from app.rights import OFFER_SCOPES
 from app.store.actions import RECALL, open_actions
 from app.store.models import Action
@@ -24,13 +24,13 @@ GROUPS = {"held": "Held by you", "made": "Made by you", "shared": "Shared with y
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BatchRow:
     """One batch in a list."""
 
     view: BatchView
     name: str
-    status: Status
-    producer: Party
+    status: BatchStatus
+    producer: OrganisationSummary
 
     @property
     def link(self) -> str:
@@ -42,8 +42,8 @@ class OfferRow:
     """One offer that waits."""
 
     offer: OfferView
-    batch: Row
-    giver: Party
+    batch: BatchRow
+    giver: OrganisationSummary
     expired: bool
 
     @property
@@ -53,27 +53,27 @@ class OfferRow:
 
 def overview() -> str:
     """Offers, pending actions, and the newest batches of each group."""
-    here, who, now = portal(), operator(), now_s()
+    portal, operator, now = current_portal(), current_operator(), now_s()
     offers, withheld = waiting_offers()
-    under_way = open_actions(here.store, who.address)
+    under_way = open_actions(portal.store, operator.address)
     return render_template(
         "franchisee/overview.html",
-        operator=who,
-        organisation=here.batches.party(who.organisation, now),
-        roles=[role.name.lower() for role in Role if role & who.roles and role.name],
+        operator=operator,
+        organisation=portal.batches.party(operator.organisation, now),
+        roles=[role.name.lower() for role in Role if role & operator.roles and role.name],
         offers=offers,
         withheld=withheld,
         actions=[action for action in under_way if action.kind != RECALL],
         recalls=_unsettled([action for action in under_way if action.kind == RECALL]),
         groups=[(group, title, _group(group, _SHORT, None)) for group, title in GROUPS.items()],
-        grants=[(grant, here.batches.party(grant.owner, now), _scopes(grant.scopes)) for grant in _grants(now)],
-        may_make_labels=who.has(Role.PRODUCER),
+        grants=[(grant, portal.batches.party(grant.owner, now), _scopes(grant.scopes)) for grant in _grants(now)],
+        may_make_labels=operator.has(Role.PRODUCER),
     )
 
 
 def _unsettled(recalls: list[Action]) -> list[Action]:
     """Those whose batch the index does not have as recalled yet."""
-    views = {action.tx_hash: portal().index.batch(BatchId(action.batch_id)) for action in recalls}
+    views = {action.tx_hash: current_portal().index.batch(BatchId(action.batch_id)) for action in recalls}
     return [action for action in recalls if (view := views[action.tx_hash]) is not None and not view.recalled]
 
 
@@ -88,52 +88,52 @@ def batches(group: str) -> str:
         group=group,
         rows=rows,
         after=rows[-1].view.cursor if len(rows) == _PAGE else None,
-        may_make_labels=operator().has(Role.PRODUCER) and group == "made",
+        may_make_labels=current_operator().has(Role.PRODUCER) and group == "made",
     )
 
 
 def waiting_offers() -> tuple[list[OfferRow], int]:
     """The open offers that the organisation's grants allow to be seen, and how many more there are."""
-    here, who, now = portal(), operator(), now_s()
+    portal, operator, now = current_portal(), current_operator(), now_s()
     shown: list[OfferRow] = []
     withheld = 0
-    for offer in here.index.offers_to(who.organisation):
-        view = here.index.batch(offer.batch_id)
+    for offer in portal.index.offers_to(operator.organisation):
+        view = portal.index.batch(offer.batch_id)
         if view is None or not readable()(view.producer, view.gtin, OFFER_SCOPES):
             withheld += 1
             continue
-        giver = here.batches.party(offer.from_organisation, now)
-        shown.append(OfferRow(offer, row_of(view), giver, not offer.open_at(now)))
+        giver = portal.batches.party(offer.from_organisation, now)
+        shown.append(OfferRow(offer, batch_row(view), giver, not offer.open_at(now)))
     return shown, withheld
 
 
-def row_of(view: BatchView) -> Row:
+def batch_row(view: BatchView) -> BatchRow:
     """A batch as a list shows it."""
-    batches = portal().batches
+    batches = current_portal().batches
     content: CheckedDocument[object] = batches.content(view)  # type: ignore[assignment]
     product = getattr(content.value, "product", None)
     name = product.name if product else f"Batch {view.lot}"
-    return Row(view, name, status_of(view), batches.party(view.producer, now_s()))
+    return BatchRow(view, name, status_of(view), batches.party(view.producer, now_s()))
 
 
 def _grants(now: int) -> list[GrantView]:
-    return [grant for grant in portal().index.grants_to(operator().organisation) if grant.holds_at(now)]
+    return [grant for grant in current_portal().index.grants_to(current_operator().organisation) if grant.holds_at(now)]
 
 
-def _group(group: str, limit: int, after: int | None) -> list[Row]:
-    index, organisation = portal().index, operator().organisation
+def _group(group: str, limit: int, after: int | None) -> list[BatchRow]:
+    index, organisation = current_portal().index, current_operator().organisation
     if group == "made":
         found = index.batches(producer=organisation, limit=limit, after=after)
     elif group == "held":
         found = index.batches(custodian=organisation, limit=limit, after=after)
     else:
         found = _shared(limit, after)
-    return [row_of(view) for view in found]
+    return [batch_row(view) for view in found]
 
 
 def _shared(limit: int, after: int | None) -> tuple[BatchView, ...]:
     """Others' batches, by the grants that the index knows, each line confirmed by the chain."""
-    index, found = portal().index, dict[bytes, BatchView]()
+    index, found = current_portal().index, dict[bytes, BatchView]()
     for grant in _grants(now_s()):
         for view in index.batches(producer=grant.owner, gtin=grant.gtin, limit=limit, after=after):
             if readable()(view.producer, view.gtin, Scope.PRODUCT):

@@ -13,8 +13,8 @@ from flask import Blueprint, Flask, flash, redirect, render_template, request, u
 from flask_limiter import Limiter
 
 from app.config import PortalConfig
+from app.context import current_operator, current_portal, now_s
 from app.errors import status_of
-from app.portal import now_s, operator, portal
 from app.security import limit_views
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
@@ -29,11 +29,11 @@ _VALUE = "value-"
 def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     """Adds the routes; each needs the role inspector."""
     blueprint = Blueprint("inspector", __name__)
-    blueprint.before_request(lambda: operator().need(Role.INSPECTOR, "reading for an inspector"))
+    blueprint.before_request(lambda: current_operator().need(Role.INSPECTOR, "reading for an inspector"))
     blueprint.add_url_rule("/console/readings", "readings", readings)
     blueprint.add_url_rule("/console/readings/<round_id>/<inspector>", "hand_in", hand_in, methods=["POST"])
     app.register_blueprint(blueprint)
-    app.add_template_filter(tolerance_words, "tolerance_words")
+    app.add_template_filter(format_tolerance, "tolerance_words")
     limit_views(app, limiter, {"inspector.readings": config.page_limit, "inspector.hand_in": config.page_limit})
 
 
@@ -44,21 +44,21 @@ def readings() -> str:
 
 def hand_in(round_id: str, inspector: str) -> Any:
     """Takes the reading of one seat: `value-<n>` for each parameter of the check sheet, or `state`; `defects`."""
-    who = operator()
+    operator = current_operator()
     try:
         with _desk() as desk:
             question = desk.find(bytes.fromhex(round_id), inspector) if _ROUND.fullmatch(round_id) else None
-            if question is None or question.organisation != who.organisation:
+            if question is None or question.organisation != operator.organisation:
                 raise NotFound("nobody of your organisation asks for this reading", field="round")
             state = request.form.get("state") if question.sheet is None else None
-            desk.answer(question, who.address, values=_values(question), state=state, defects=_defects())
+            desk.answer(question, operator.address, values=_values(question), state=state, defects=_defects())
     except ChromaTraceError as error:
         return _page(error, (round_id, inspector)), status_of(error)
     flash("Your reading is handed in. The inspector's process seals it and sends it to the chain.", "plain")
     return redirect(url_for("inspector.readings"), 303)
 
 
-def tolerance_words(parameter: Parameter) -> str:
+def format_tolerance(parameter: Parameter) -> str:
     """What fits: "6 to 8", "at least 6" or "at most 8"; the unit stands beside it."""
     if parameter.low is None:
         return f"at most {parameter.high:.6g}"
@@ -68,17 +68,17 @@ def tolerance_words(parameter: Parameter) -> str:
 
 
 def _page(error: ChromaTraceError | None = None, tried: tuple[str, str] = ("", "")) -> str:
-    here, who, now = portal(), operator(), now_s()
+    portal, operator, now = current_portal(), current_operator(), now_s()
     with _desk() as desk:
-        waiting, handed_in = desk.waiting(who.organisation, now), desk.read_by(who.address)
+        waiting, handed_in = desk.waiting(operator.organisation, now), desk.read_by(operator.address)
     return render_template(
         "inspector/readings.html",
         waiting=waiting,
         handed_in=handed_in,
         lots={question.about.subject: _lot(question) for question in (*waiting, *handed_in)},
         now=now,
-        operator=who,
-        organisation=here.batches.party(who.organisation, now).name,
+        operator=operator,
+        organisation=portal.batches.party(operator.organisation, now).name,
         error=error,
         tried=tried,
         form=request.form,
@@ -86,12 +86,12 @@ def _page(error: ChromaTraceError | None = None, tried: tuple[str, str] = ("", "
 
 
 def _desk() -> ReadingDesk:
-    return ReadingDesk(portal().config.data_folder / NAME)
+    return ReadingDesk(current_portal().config.data_folder / NAME)
 
 
 def _lot(question: Question) -> str | None:
     """The lot, where the subject is a batch that the index knows."""
-    batch = portal().index.batch(BatchId(bytes.fromhex(question.about.subject[2:])))
+    batch = current_portal().index.batch(BatchId(bytes.fromhex(question.about.subject[2:])))
     return f"{batch.key.gtin}/{batch.key.lot}" if batch else None
 
 

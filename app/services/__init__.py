@@ -5,8 +5,8 @@ forgotten with it; the portal never holds an unlocked one.
 """
 
 from app.services.captures import CaptureRecorder
+from app.services.chain import MAX_REASON, ChainService, Key, TransactionOutcome, WalletCall, checked_reason
 from app.services.keys import adopt_keystore, dev_addresses, new_keystore
-from app.services.port import MAX_REASON, ChainPort, Key, Outcome, WalletCall, checked_reason
 from app.services.records import RecordWriter
 from chromatrace.chain.commands import Parts
 from chromatrace.ethereum.errors import ContractRefusal

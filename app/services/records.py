@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from app.services.port import ChainPort
+from app.services.chain import ChainService
 from chromatrace.chain.client import Call
 from chromatrace.chain.commands import keyed
 from chromatrace.domain.ledger_entries import unpack
@@ -25,7 +25,7 @@ class RecordWriter:
     A record that was taken here and is not in the index yet is refused with `RecordUnderWay`, whoever sends it again.
     """
 
-    def __init__(self, port: ChainPort, address: str, indexed: Callable[[], int], lock: Path) -> None:
+    def __init__(self, port: ChainService, address: str, indexed: Callable[[], int], lock: Path) -> None:
         self._port, self._address = port, address
         self._indexed, self._lock = indexed, lock
         self._unlocked: tuple[Path, str] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from app.store.database import Store
+from app.store.database import PortalDatabase
 from app.store.models import Action
 from chromatrace.domain.identifiers import BatchId
 
@@ -14,7 +14,7 @@ RECALL = "recall"
 _CHUNK = 500
 
 
-def remember(store: Store, tx_hash: str, address: str, batch_id: bytes, kind: str, now: int) -> None:
+def remember(store: PortalDatabase, tx_hash: str, address: str, batch_id: bytes, kind: str, now: int) -> None:
     """Notes a transaction that was just handed over; the same one again changes nothing."""
     with store.begin() as session:
         if session.get(Action, tx_hash.lower()) is None:
@@ -30,7 +30,7 @@ def remember(store: Store, tx_hash: str, address: str, batch_id: bytes, kind: st
             )
 
 
-def remember_recalls(store: Store, sent: Mapping[BatchId, str], address: str, now: int) -> None:
+def remember_recalls(store: PortalDatabase, sent: Mapping[BatchId, str], address: str, now: int) -> None:
     """Notes the recalls that were just handed over: batch to transaction."""
     with store.begin() as session:
         for batch, tx_hash in sent.items():
@@ -46,7 +46,7 @@ def remember_recalls(store: Store, sent: Mapping[BatchId, str], address: str, no
             )
 
 
-def recalls_of(store: Store, batches: Sequence[BatchId]) -> dict[bytes, Action]:
+def recalls_of(store: PortalDatabase, batches: Sequence[BatchId]) -> dict[bytes, Action]:
     """The recall of each batch that was sent from here, whoever sent it: the one under way, else the newest."""
     found: dict[bytes, Action] = {}
     with store.begin() as session:
@@ -59,21 +59,21 @@ def recalls_of(store: Store, batches: Sequence[BatchId]) -> dict[bytes, Action]:
     return found
 
 
-def open_actions(store: Store, address: str) -> list[Action]:
+def open_actions(store: PortalDatabase, address: str) -> list[Action]:
     """The operator's actions that nobody has seen through yet, newest first."""
     with store.begin() as session:
         chosen = select(Action).filter_by(address=address.lower(), state="pending").order_by(Action.created_at.desc())
         return list(session.scalars(chosen))
 
 
-def latest_action(store: Store, batch_id: bytes, address: str) -> Action | None:
+def latest_action(store: PortalDatabase, batch_id: bytes, address: str) -> Action | None:
     """The operator's newest action on a batch, whatever became of it."""
     with store.begin() as session:
         chosen = select(Action).filter_by(batch_id=batch_id, address=address.lower())
         return session.scalars(chosen.order_by(Action.created_at.desc()).limit(1)).first()
 
 
-def settle(store: Store, tx_hash: str, state: str, message: str | None = None) -> None:
+def settle(store: PortalDatabase, tx_hash: str, state: str, message: str | None = None) -> None:
     """Records what became of it: `done` or `failed`."""
     with store.begin() as session:
         action = session.get(Action, tx_hash.lower())

@@ -11,11 +11,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.store.models import Base
+from app.store.models import PortalBase
 from chromatrace.domain.errors import Unavailable
 
 
-class Store:
+class PortalDatabase:
     """The portal's tables at `url`. SQLite or PostgreSQL; many workers may share one."""
 
     def __init__(self, url: str) -> None:
@@ -25,7 +25,7 @@ class Store:
             event.listen(self.engine, "begin", _begin_immediately)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         with self._told():
-            Base.metadata.create_all(self.engine)
+            PortalBase.metadata.create_all(self.engine)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:

@@ -8,11 +8,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 _RowId = BigInteger().with_variant(Integer, "sqlite")
 
 
-class Base(DeclarativeBase):
+class PortalBase(DeclarativeBase):
     """All tables of the portal."""
 
 
-class Account(Base):
+class Account(PortalBase):
     """An enterprise account: a name and password, and the operator address that acts on chain."""
 
     __tablename__ = "accounts"
@@ -26,7 +26,7 @@ class Account(Base):
     created_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class Login(Base):
+class PortalSession(PortalBase):
     """A session. The cookie has the token, this row its SHA-256 alone."""
 
     __tablename__ = "logins"
@@ -38,7 +38,7 @@ class Login(Base):
     seen_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class Nonce(Base):
+class LoginNonce(PortalBase):
     """An EIP-4361 nonce that was given out and not yet used."""
 
     __tablename__ = "nonces"
@@ -47,7 +47,7 @@ class Nonce(Base):
     expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
-class Scan(Base):
+class CodeScan(PortalBase):
     """One opening of a code's page. Who opened it is a keyed digest that changes every day."""
 
     __tablename__ = "scans"
@@ -62,7 +62,7 @@ class Scan(Base):
     scanned_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class Action(Base):
+class Action(PortalBase):
     """Something sent to the chain from here, kept until the index has it."""
 
     __tablename__ = "actions"
@@ -78,7 +78,7 @@ class Action(Base):
     created_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class RateCount(Base):
+class RateCount(PortalBase):
     """How often a limited thing was done in the present window."""
 
     __tablename__ = "rate_counts"

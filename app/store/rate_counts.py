@@ -9,7 +9,7 @@ from limits.storage import Storage
 from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store.database import Store
+from app.store.database import PortalDatabase
 from app.store.models import RateCount
 
 
@@ -21,7 +21,7 @@ class SqlRateStorage(Storage):
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: object) -> None:
         super().__init__(uri, wrap_exceptions)
         store = options["store"]
-        assert isinstance(store, Store)
+        assert isinstance(store, PortalDatabase)
         self._store = store
 
     @property

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from app.store.database import Store
-from app.store.models import Scan
+from app.store.database import PortalDatabase
+from app.store.models import CodeScan
 from chromatrace.domain.identifiers import BatchKey, Serial
 
 SAME_VIEW_S = 600
@@ -20,7 +20,7 @@ _RECENT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class ScanFacts:
+class ScanSummary:
     """What is known about the scans of one code. Times are Unix seconds; `recent` has the newest first."""
 
     count: int
@@ -32,7 +32,7 @@ class ScanFacts:
 class ScanLog:
     """Records and counts scans. No address is stored: `viewer` cannot be traced back once its day is over."""
 
-    def __init__(self, store: Store, secret: bytes) -> None:
+    def __init__(self, store: PortalDatabase, secret: bytes) -> None:
         self._store = store
         self._secret = secret
 
@@ -42,17 +42,23 @@ class ScanLog:
         viewer = hmac.new(self._secret, b"scan|" + day, hashlib.sha256).digest()[:16]
         columns = {"gtin": str(key.gtin), "lot": str(key.lot), "serial": str(serial) if serial else ""}
         with self._store.begin() as session:
-            seen = select(Scan.id).filter_by(**columns, viewer=viewer).where(Scan.scanned_at > now - SAME_VIEW_S)
+            seen = (
+                select(CodeScan.id).filter_by(**columns, viewer=viewer).where(CodeScan.scanned_at > now - SAME_VIEW_S)
+            )
             if session.scalar(seen.limit(1)) is not None:
                 return False
-            session.add(Scan(**columns, viewer=viewer, scanned_at=now))
+            session.add(CodeScan(**columns, viewer=viewer, scanned_at=now))
             return True
 
-    def facts(self, key: BatchKey, serial: Serial | None) -> ScanFacts:
+    def facts(self, key: BatchKey, serial: Serial | None) -> ScanSummary:
         """Count and times of the scans of exactly this code."""
         columns = {"gtin": str(key.gtin), "lot": str(key.lot), "serial": str(serial) if serial else ""}
         with self._store.begin() as session:
-            totals = select(func.count(), func.min(Scan.scanned_at), func.max(Scan.scanned_at)).filter_by(**columns)
+            totals = select(func.count(), func.min(CodeScan.scanned_at), func.max(CodeScan.scanned_at)).filter_by(
+                **columns
+            )
             count, first_at, last_at = session.execute(totals).one()
-            newest = select(Scan.scanned_at).filter_by(**columns).order_by(Scan.scanned_at.desc()).limit(_RECENT)
-            return ScanFacts(count, first_at, last_at, tuple(session.scalars(newest)))
+            newest = (
+                select(CodeScan.scanned_at).filter_by(**columns).order_by(CodeScan.scanned_at.desc()).limit(_RECENT)
+            )
+            return ScanSummary(count, first_at, last_at, tuple(session.scalars(newest)))

@@ -22,7 +22,7 @@ from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from app import PortalConfig
-    from app.store.database import Store
+    from app.store.database import PortalDatabase
 
 
 PLOTTED = ("201.working_pressure", "201.target_power", "201.film_thickness")
@@ -140,12 +140,12 @@ def portal_config(
     )
 
 
-def open_store(workspace: Workspace) -> Store:
+def open_store(workspace: Workspace) -> PortalDatabase:
     """The portal's own database."""
-    from app.store.database import Store
+    from app.store.database import PortalDatabase
 
     _ = workspace.data
-    return Store(workspace.settings.portal_url)
+    return PortalDatabase(workspace.settings.portal_url)
 
 
 @contextmanager

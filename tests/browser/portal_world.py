@@ -25,7 +25,7 @@ from route_line import Line, station
 
 from app import PortalConfig
 from app.accounts import create_account
-from app.store import Store
+from app.store import PortalDatabase
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain
 from chromatrace.chain.dev_node import DevNode
@@ -202,7 +202,7 @@ def _organisations(world: World) -> None:
 
 
 def _accounts(world: World) -> None:
-    store = Store(f"sqlite:///{world.folder / 'portal.db'}")
+    store = PortalDatabase(f"sqlite:///{world.folder / 'portal.db'}")
     rpc = world.node.rpc()
     for name, organisation, roles in (
         (world.shop_account, "shop", Role.FRANCHISEE | Role.ADMIN),

@@ -105,9 +105,9 @@ def test_records_are_for_those_whom_the_chain_lets_read(desk, world, goods):
     assert desk.get("/console/find?q=C-1").status_code == 404
     assert desk.get("/console/orders/C-1").status_code == 404
     from app.accounts import list_accounts
-    from app.store.database import Store
+    from app.store.database import PortalDatabase
 
-    store = Store(f"sqlite:///{world.folder / 'portal.db'}")
+    store = PortalDatabase(f"sqlite:///{world.folder / 'portal.db'}")
     address = next(one.address for one in list_accounts(store) if one.name == world.maker_account)
     store.close()
     chain = world.chains[MAKER]

@@ -96,11 +96,11 @@ def test_a_dismissed_operator_loses_every_session(world, portal_app):
         assert log_in(device, world.shop_account).status_code == 303
     world.submit(REGISTRAR, commands.dismiss_operator(world.shop_address))
     try:
-        assert phone.get("/partners/", headers=JSON).json["error"] == "RightsEnded"
+        assert phone.get("/partners/", headers=JSON).json["error"] == "RightsRevokedError"
     finally:
         world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
     for device in (phone, desk):
-        assert device.get("/partners/", headers=JSON).json["error"] == "LoginNeeded"
+        assert device.get("/partners/", headers=JSON).json["error"] == "LoginRequiredError"
     assert log_in(phone, world.shop_account).status_code == 303
 
 
@@ -125,8 +125,8 @@ def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
 
 def test_an_operator_without_rights_cannot_log_in_by_wallet(client, world):
     answer = log_in_by_wallet(client, world.chains[REGISTRAR].signer)
-    assert (answer.status_code, answer.json["error"]) == (401, "RightsEnded")
-    assert client.get("/partners/", headers=JSON).json["error"] == "LoginNeeded"
+    assert (answer.status_code, answer.json["error"]) == (401, "RightsRevokedError")
+    assert client.get("/partners/", headers=JSON).json["error"] == "LoginRequiredError"
 
 
 def test_when_the_chain_goes_away_nobody_has_rights(world, tmp_path):
@@ -138,7 +138,7 @@ def test_when_the_chain_goes_away_nobody_has_rights(world, tmp_path):
     away = create_app(replace(config, rpc_url="http://127.0.0.1:9"), world.spool).test_client()
     away.set_cookie("chromatrace", client.get_cookie("chromatrace").value)
     answer = away.get("/partners/", headers=JSON)
-    assert (answer.status_code, answer.json["error"]) == (503, "RightsUnknown")
+    assert (answer.status_code, answer.json["error"]) == (503, "RightsUnavailableError")
     assert client.get("/partners/").status_code == 200
 
 

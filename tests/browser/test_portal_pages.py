@@ -13,8 +13,8 @@ from portal_client import BASE, JSON, batch_page
 from portal_world import GTIN, MAKER, STATIONS
 
 from app import create_app
-from app.facts.parties import Party
-from app.facts.route import route_facts, words_of
+from app.presenters.organisations import OrganisationSummary
+from app.presenters.route import route_facts, route_status
 from chromatrace.domain.errors import Unavailable
 
 
@@ -117,7 +117,7 @@ def test_a_route_that_is_not_proven_is_never_said_to_be(client, lot, state, head
 def test_a_route_that_nobody_designed_is_said_to_be_unknown(world):
     """`BatchRegistry` takes none any more; one of an earlier deployment did."""
     with world.index.snapshot() as snapshot:
-        state, _, headline, _ = words_of(snapshot.batch_by_key(world.key("L2410H")), None, None)
+        state, _, headline, _ = route_status(snapshot.batch_by_key(world.key("L2410H")), None, None)
     assert (state, headline) == ("unknown-route", "Unknown route")
 
 
@@ -130,9 +130,11 @@ def test_what_nobody_verified_is_shown_as_recorded(portal_app, world):
     """As on a chain without the precompiles; this one refuses to record what it can check."""
     with world.index.snapshot() as snapshot:
         batch = snapshot.batch_by_key(world.key("L2410H"))
-        proven = route_facts(snapshot, batch, lambda number: Party(number, "Example Glass", "", "", standing=True))
+        proven = route_facts(
+            snapshot, batch, lambda number: OrganisationSummary(number, "Example Glass", "", "", standing=True)
+        )
     record = replace(proven.proof, proven=None, recorded=proven.proof.proven)
-    state, tone, headline, explanation = words_of(batch, proven.view, record)
+    state, tone, headline, explanation = route_status(batch, proven.view, record)
     route = replace(proven, proof=record, state=state, tone=tone, headline=headline, explanation=explanation)
     with portal_app.test_request_context():
         part = render_template("parts/route.html", facts=SimpleNamespace(route=route))

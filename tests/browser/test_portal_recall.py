@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, text
 
 import app.accounts
 from app import create_app
-from app.store import Store
+from app.store import PortalDatabase
 from chromatrace.chain import commands
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
@@ -106,7 +106,7 @@ def shop(world):
         signer = dev_signer(FRAMES, world.node.chain_id)
     frames = Chain(world.node.rpc(), world.manifest, Outbox(world.folder / "outbox-frames.db"), signer)
     world.submit(REGISTRAR, commands.appoint_operator(frames.sender, number, roles))
-    store = Store(f"sqlite:///{world.folder / 'portal.db'}")
+    store = PortalDatabase(f"sqlite:///{world.folder / 'portal.db'}")
     for name, organisation, held in (
         (SUPERVISOR, world.organisations["maker"], Role.SUPERVISOR),
         (OTHER_SUPERVISOR, number, Role.SUPERVISOR),

@@ -26,7 +26,7 @@ from inspector_runs import (
 
 from app import PortalConfig, create_app
 from app.accounts import create_account
-from app.store import Store
+from app.store import PortalDatabase
 from chromatrace.chain import commands
 from chromatrace.domain.rights import Role
 from chromatrace.ethereum.abi import decode_log
@@ -64,7 +64,7 @@ class Portal:
 
     def person(self, name, roles=Role.INSPECTOR):
         """A browser with a session of an operator of the panel's organisation."""
-        with closing(Store(f"sqlite:///{self.data / 'portal.db'}")) as store:
+        with closing(PortalDatabase(f"sqlite:///{self.data / 'portal.db'}")) as store:
             address = create_account(store, self.data / "keys", name, PASSWORD).address
         self.chain.submit(commands.appoint_operator(address, self.panel, roles))
         client = httpx.Client(base_url=self.url, transport=self.transport, timeout=180, follow_redirects=True)

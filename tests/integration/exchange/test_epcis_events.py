@@ -13,8 +13,8 @@ from jsonschema import Draft7Validator, FormatChecker
 from waitress import create_server
 
 from app import PortalConfig, create_app
-from app.epcis import views
-from app.rights import Operator
+from app.api.epcis import views
+from app.rights import ActingOperator
 from chromatrace.domain.rights import Role
 
 
@@ -78,7 +78,7 @@ def ask(works, app, vectors_dir):
 @pytest.fixture
 def exported(works):
     """What `chromatrace epcis export` says, which other tests hold to GS1's schema."""
-    from app.epcis.chain import IndexDirectory
+    from app.api.epcis.chain import IndexDirectory
     from chromatrace.epcis.mapping import events_of
 
     index = works.outer.index
@@ -124,7 +124,7 @@ def test_events_by_goods(works, ask, exported):
 
 
 def test_captured_events_stand_between_those_of_the_chain(works, app, ask, exported, monkeypatch):
-    monkeypatch.setattr(views, "operator", lambda: Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
+    monkeypatch.setattr(views, "current_operator", lambda: ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
     monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
     times = [event["recordTime"] for event in exported]
     captured = [
@@ -222,7 +222,7 @@ def test_a_client_follows_the_code_of_a_unit_to_its_events(works, served, monkey
     made, base = served
     works.outer.index.head()
     lot = f"{base}/01/09521234543213/10/{works.keys['fresh'].lot}"
-    monkeypatch.setattr(views, "operator", lambda: Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
+    monkeypatch.setattr(views, "current_operator", lambda: ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
     monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
     scanned = [
         {

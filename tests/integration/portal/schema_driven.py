@@ -25,7 +25,7 @@ from contract_order import CONTRACT
 
 import app.accounts
 from app import PortalConfig, create_app, openapi
-from app.store import Store
+from app.store import PortalDatabase
 from chromatrace.chain import commands
 from chromatrace.documents.content import BatchContent, Product
 from chromatrace.documents.store import DocumentStore
@@ -78,7 +78,7 @@ def test_the_portal_keeps_to_its_document(consortium, tmp_path, monkeypatch):
         "new_keystore",
         lambda path, password: create_keystore(path, password, work_factor=2).address,
     )
-    store = Store(f"sqlite:///{tmp_path / 'portal.db'}")
+    store = PortalDatabase(f"sqlite:///{tmp_path / 'portal.db'}")
     account = app.accounts.create_account(store, tmp_path / "keys", ACCOUNT, PASSWORD)
     store.close()
     consortium.registrar.send("Consortium", "appointOperator", account.address, 1, 127, 2**64 - 1)

@@ -62,13 +62,13 @@ class Importer:
 def importer(consortium, tmp_path_factory):
     import app.accounts
     from app import PortalConfig, create_app
-    from app.store import Store
+    from app.store import PortalDatabase
     from chromatrace.index import Follower, Index
     from chromatrace.plant import example_plant
     from chromatrace.records.reader_key import KeyRing
 
     data = tmp_path_factory.mktemp("importer")
-    store, addresses = Store(f"sqlite:///{data / 'portal.db'}"), {}
+    store, addresses = PortalDatabase(f"sqlite:///{data / 'portal.db'}"), {}
     for name, department in ((SALES, "Sales"), (DESIGN, "Product design")):
         address = app.accounts.create_account(store, data / "keys", name, PASSWORD).address
         consortium.registrar.send("Consortium", "appointOperator", address, 1, 4, 2**64 - 1)
@@ -194,7 +194,7 @@ def test_rows_that_go_on_from_nothing_are_refused(importer):
 @pytest.mark.parametrize(
     ("changes", "status", "error", "field"),
     [
-        ({"who": None}, 401, "LoginNeeded", None),
+        ({"who": None}, 401, "LoginRequiredError", None),
         ({"who": DESIGN}, 403, "NotMember", "signer"),
         ({"kind": "application/json"}, 400, "InvalidInput", "Content-Type"),
         ({"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchema", "/schema"),
@@ -217,7 +217,7 @@ def test_what_is_refused_as_a_whole_writes_nothing(importer, changes, status, er
 
 
 def test_a_table_over_the_limit(importer, monkeypatch):
-    monkeypatch.setattr("app.records.views.MAX_IMPORT", 1_000)
+    monkeypatch.setattr("app.api.records.views.MAX_IMPORT", 1_000)
     before = importer.written()
     answer = importer.send(as_csv(*(contract(f"limit-{number}") for number in range(40))))
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
@@ -274,7 +274,7 @@ def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch
         return sent
 
     monkeypatch.setattr(RecordWriter, "append", paid)
-    monkeypatch.setattr("app.records.views.BATCH", 1)
+    monkeypatch.setattr("app.api.records.views.BATCH", 1)
     probe = importer.send(as_csv(contract("broken-probe"))).json["transactions"][0]
     sent = rpc.call("eth_getTransactionByHash", probe)
     rpc.call("anvil_setBalance", address, hex(int(sent["gas"], 16) * int(sent["maxFeePerGas"], 16) * 2))

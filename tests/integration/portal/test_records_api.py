@@ -34,11 +34,11 @@ PEOPLE = {
 def shop(consortium, tmp_path_factory):
     """A served portal with an account for each of `PEOPLE`, and the reading keys of two departments."""
     from app.accounts import create_account
-    from app.store import Store
+    from app.store import PortalDatabase
     from chromatrace.records.reader_key import KeyRing
 
     data = tmp_path_factory.mktemp("shop")
-    store, addresses = Store(f"sqlite:///{data / 'portal.db'}"), {}
+    store, addresses = PortalDatabase(f"sqlite:///{data / 'portal.db'}"), {}
     for name, (organisation, roles, department) in PEOPLE.items():
         account = create_account(store, data / "keys", name, PASSWORD)
         addresses[name] = account.address
@@ -206,7 +206,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize(
     ("who", "value", "status", "error", "field"),
     [
-        (None, NEW, 401, "LoginNeeded", None),
+        (None, NEW, 401, "LoginRequiredError", None),
         (DESIGN, NEW, 403, "NotMember", "signer"),
         (ADMIN, NEW, 403, "MissingRole", "operator"),
         (RIVAL, NEW, 404, "NotFound", "/schema"),

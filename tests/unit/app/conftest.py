@@ -10,9 +10,9 @@ import pytest
 @pytest.fixture
 def store(tmp_path):
     """An empty portal.db."""
-    from app.store import Store
+    from app.store import PortalDatabase
 
-    store = Store(f"sqlite:///{tmp_path / 'portal.db'}")
+    store = PortalDatabase(f"sqlite:///{tmp_path / 'portal.db'}")
     yield store
     store.close()
 

@@ -8,7 +8,7 @@ import pytest
 from eth_account import Account
 
 from app.accounts import check_password, create_account, list_accounts, remove_account
-from app.errors import LoginRefused
+from app.errors import LoginFailedError
 from app.services import checked_reason, dev_addresses
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer, keystore_signer
@@ -31,7 +31,7 @@ def test_wrong_password_and_unknown_account_are_answered_alike(store, tmp_path):
     create_account(store, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
     answers = []
     for name, password in (("shop@example", "wrong password here"), ("nobody@example", PASSWORD)):
-        with pytest.raises(LoginRefused) as refused:
+        with pytest.raises(LoginFailedError) as refused:
             check_password(store, name, password)
         answers.append(refused.value.as_dict())
     assert answers[0] == answers[1]
@@ -66,7 +66,7 @@ def test_a_name_is_taken_once_and_can_be_removed(store, tmp_path):
         create_account(store, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
     assert [account.name for account in list_accounts(store)] == ["shop@example"]
     remove_account(store, "shop@example")
-    with pytest.raises(LoginRefused):
+    with pytest.raises(LoginFailedError):
         check_password(store, "shop@example", PASSWORD)
     with pytest.raises(NotFound):
         remove_account(store, "shop@example")

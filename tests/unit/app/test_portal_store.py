@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from flask import session as cookie
 
-from app.logins import Logins, Visitor
+from app.sessions import SessionStore, SessionUser
 from app.store.actions import latest_action, open_actions, remember, settle
-from app.store.models import Scan
+from app.store.models import CodeScan
 from app.store.rate_counts import SqlRateStorage
 from app.store.scans import SAME_VIEW_S, ScanLog
 from chromatrace.domain.identifiers import BatchKey, Serial
@@ -45,7 +45,7 @@ def test_a_viewer_cannot_be_recognised_the_next_day(store):
     scans.record(KEY, UNIT, "192.0.2.1|phone", NOON)
     scans.record(KEY, UNIT, "192.0.2.1|phone", NOON + 86_400)
     with store.begin() as session:
-        first, second = session.query(Scan.viewer).all()
+        first, second = session.query(CodeScan.viewer).all()
     assert first != second
     assert b"192.0.2.1" not in first[0]
 
@@ -59,16 +59,16 @@ def web(tmp_path):
 
 
 def test_a_session_lives_on_the_server(store, web):
-    logins = Logins(store, longest_s=3600, idle_s=600)
-    logins.start(Visitor(ADDRESS, "shop"), NOON)
-    assert logins.current(NOON + 1) == Visitor(ADDRESS, "shop")
+    logins = SessionStore(store, longest_s=3600, idle_s=600)
+    logins.start(SessionUser(ADDRESS, "shop"), NOON)
+    assert logins.current(NOON + 1) == SessionUser(ADDRESS, "shop")
     logins.end()
     assert logins.current(NOON + 1) is None
 
 
 def test_a_kept_cookie_is_worth_nothing_after_logging_out(store, web):
-    logins = Logins(store, longest_s=3600, idle_s=600)
-    logins.start(Visitor(ADDRESS, "shop"), NOON)
+    logins = SessionStore(store, longest_s=3600, idle_s=600)
+    logins.start(SessionUser(ADDRESS, "shop"), NOON)
     kept = dict(cookie)
     logins.end()
     cookie.update(kept)
@@ -76,12 +76,12 @@ def test_a_kept_cookie_is_worth_nothing_after_logging_out(store, web):
 
 
 def test_logging_in_rotates_the_session(store, web):
-    logins = Logins(store, longest_s=3600, idle_s=600)
+    logins = SessionStore(store, longest_s=3600, idle_s=600)
     cookie["csrf_token"] = "planted"
-    logins.start(Visitor(ADDRESS, None), NOON)
+    logins.start(SessionUser(ADDRESS, None), NOON)
     first = dict(cookie)
     assert "csrf_token" not in first
-    logins.start(Visitor(ADDRESS, None), NOON)
+    logins.start(SessionUser(ADDRESS, None), NOON)
     assert dict(cookie) != first
     cookie.clear()
     cookie.update(first)
@@ -89,21 +89,21 @@ def test_logging_in_rotates_the_session(store, web):
 
 
 def test_a_session_ends_by_age_and_by_idleness(store, web):
-    logins = Logins(store, longest_s=3600, idle_s=600)
-    logins.start(Visitor(ADDRESS, None), NOON)
+    logins = SessionStore(store, longest_s=3600, idle_s=600)
+    logins.start(SessionUser(ADDRESS, None), NOON)
     for minute in range(0, 60, 9):
         assert logins.current(NOON + minute * 60) is not None
     assert logins.current(NOON + 3601) is None
-    logins.start(Visitor(ADDRESS, None), NOON)
+    logins.start(SessionUser(ADDRESS, None), NOON)
     assert logins.current(NOON + 601) is None
 
 
 def test_all_sessions_of_an_operator_end_together(store, web):
-    logins = Logins(store, longest_s=3600, idle_s=600)
-    logins.start(Visitor(ADDRESS, "phone"), NOON)
+    logins = SessionStore(store, longest_s=3600, idle_s=600)
+    logins.start(SessionUser(ADDRESS, "phone"), NOON)
     phone = dict(cookie)
     cookie.clear()
-    logins.start(Visitor(ADDRESS.upper().replace("0X", "0x"), "desk"), NOON)
+    logins.start(SessionUser(ADDRESS.upper().replace("0X", "0x"), "desk"), NOON)
     logins.end_all(ADDRESS)
     assert logins.current(NOON) is None
     cookie.update(phone)

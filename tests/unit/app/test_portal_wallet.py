@@ -8,7 +8,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from app.errors import LoginRefused
+from app.errors import LoginFailedError
 from app.wallet import VALID_S, WalletLogins
 
 KEY = Account.from_key(b"\7" * 32)
@@ -34,15 +34,15 @@ def test_a_signed_challenge_logs_its_address_in(wallets):
 def test_a_challenge_works_once(wallets):
     text = wallets.challenge(KEY.address, NOW)
     wallets.accept(text, _sign(text), NOW)
-    with pytest.raises(LoginRefused, match="nonce"):
+    with pytest.raises(LoginFailedError, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
 
 
 def test_a_failed_attempt_spends_the_nonce(wallets):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginRefused, match="InvalidSignature"):
+    with pytest.raises(LoginFailedError, match="InvalidSignature"):
         wallets.accept(text, _sign(text, Account.from_key(b"\x08" * 32)), NOW)
-    with pytest.raises(LoginRefused, match="nonce"):
+    with pytest.raises(LoginFailedError, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
 
 
@@ -57,20 +57,20 @@ def test_a_failed_attempt_spends_the_nonce(wallets):
 )
 def test_a_message_for_elsewhere_is_refused(wallets, old, new, reason):
     text = wallets.challenge(KEY.address, NOW).replace(old, new)
-    with pytest.raises(LoginRefused, match=reason):
+    with pytest.raises(LoginFailedError, match=reason):
         wallets.accept(text, _sign(text), NOW)
 
 
 def test_an_old_message_is_refused(wallets):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginRefused, match="too old"):
+    with pytest.raises(LoginFailedError, match="too old"):
         wallets.accept(text, _sign(text), NOW + timedelta(seconds=VALID_S + 1))
 
 
 def test_a_message_that_never_expires_is_refused(wallets):
     text = wallets.challenge(KEY.address, NOW)
     text = "\n".join(line for line in text.splitlines() if not line.startswith("Expiration Time"))
-    with pytest.raises(LoginRefused, match="expire"):
+    with pytest.raises(LoginFailedError, match="expire"):
         wallets.accept(text, _sign(text), NOW)
 
 
@@ -78,20 +78,20 @@ def test_a_nonce_of_ones_own_is_refused(wallets):
     text = wallets.challenge(KEY.address, NOW)
     nonce = next(line for line in text.splitlines() if line.startswith("Nonce: "))
     text = text.replace(nonce, "Nonce: aaaaaaaaaaaaaaaaaaaa")
-    with pytest.raises(LoginRefused, match="nonce"):
+    with pytest.raises(LoginFailedError, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
 
 
 @pytest.mark.parametrize("address", ["", "0x12", KEY.address.lower(), "not an address"])
 def test_a_challenge_needs_a_checksummed_address(wallets, address):
-    with pytest.raises(LoginRefused, match="EIP-55"):
+    with pytest.raises(LoginFailedError, match="EIP-55"):
         wallets.challenge(address, NOW)
 
 
 @pytest.mark.parametrize("signature", ["", "0x", "0x00", "zz", "0x" + "00" * 65, "0x" + "ff" * 65])
 def test_a_malformed_signature_is_refused(wallets, signature):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginRefused):
+    with pytest.raises(LoginFailedError):
         wallets.accept(text, signature, NOW)
 
 
@@ -108,5 +108,5 @@ def test_what_was_not_given_out_is_refused_before_the_grammar(wallets, monkeypat
     """Whose reading takes minutes for a few thousand letters: one request of a stranger would stop a worker."""
     monkeypatch.setattr("app.wallet.parse", lambda _text: pytest.fail("the grammar was asked"))
     text = change(wallets.challenge(KEY.address, NOW))
-    with pytest.raises(LoginRefused, match="not the EIP-4361 message that was given out"):
+    with pytest.raises(LoginFailedError, match="not the EIP-4361 message that was given out"):
         wallets.accept(text, _sign(text), NOW)

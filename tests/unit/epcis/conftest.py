@@ -7,7 +7,7 @@ import json
 import pytest
 
 from app import PortalConfig, create_app
-from app.rights import Operator
+from app.rights import ActingOperator
 from chromatrace.domain.rights import Role
 from chromatrace.index import Index
 
@@ -40,18 +40,18 @@ def acting(monkeypatch):
 
     Rights come from the chain in every request; here they are given instead, so that no chain is needed.
     """
-    from app.epcis import views
-    from app.errors import LoginNeeded
+    from app.api.epcis import views
+    from app.errors import LoginRequiredError
 
     grants = set()
 
     def be(organisation, roles=Role.LOGISTICS):
         def operator():
             if organisation is None:
-                raise LoginNeeded("this page is for operators of the consortium")
-            return Operator("0x" + "ab" * 20, None, organisation, roles)
+                raise LoginRequiredError("this page is for operators of the consortium")
+            return ActingOperator("0x" + "ab" * 20, None, organisation, roles)
 
-        monkeypatch.setattr(views, "operator", operator)
+        monkeypatch.setattr(views, "current_operator", operator)
         monkeypatch.setattr(
             views, "readable", lambda: lambda owner, gtin, scopes: (organisation, owner, str(gtin)) in grants
         )

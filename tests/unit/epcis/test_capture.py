@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from app.epcis.capture import Captures
-from app.epcis.question import microseconds
-from app.store import Store
+from app.api.epcis.capture import CaptureStore
+from app.api.epcis.question import microseconds
+from app.store import PortalDatabase
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.rights import Role
 
@@ -186,7 +186,7 @@ def test_too_large_a_document_is_refused(client, acting, stored):
 
 def test_capturing_needs_a_login_and_a_role(client, acting, stored):
     answer = post(client, document(event(1)))
-    assert (answer.status_code, answer.json["error"]) == (401, "LoginNeeded")
+    assert (answer.status_code, answer.json["error"]) == (401, "LoginRequiredError")
     acting(1, Role.ADMIN)
     assert (post(client, document(event(1))).status_code, stored()) == (403, (0, 0, 0))
 
@@ -291,8 +291,8 @@ def test_digests_wait_for_whoever_puts_them_on_the_chain(client, acting, config)
     acting(1)
     other = event(2, quantityList=[], epcList=["urn:epc:id:sgtin:4012345.011111.9876", f"{BATCH}/21/7"])
     jobs = [post(client, document(one)).json for one in (event(1), other, event(1))]
-    store = Store(config.portal_database)
-    captures = Captures(store, DocumentStore(config.documents))
+    store = PortalDatabase(config.portal_database)
+    captures = CaptureStore(store, DocumentStore(config.documents))
     sent = []
 
     def recorder(digest, products):
@@ -324,7 +324,7 @@ def test_digests_wait_for_whoever_puts_them_on_the_chain(client, acting, config)
 _KILLED = """
 import os, sys, json
 from pathlib import Path
-from app.epcis import capture
+from app.api.epcis import capture
 from app.rights import Operator
 from app.store import Store
 from chromatrace.domain.rights import Role

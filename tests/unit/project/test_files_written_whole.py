@@ -12,7 +12,7 @@ OTHERWISE = {
     "chromatrace/cli/demo/goods.py": "the demonstration's folder, emptied at each start",
     "chromatrace/cli/demo/panel.py": "the demonstration's folder, emptied at each start",
     "app/services/records.py": "a lock, which stays empty",
-    "app/records/views.py": "an upload, in a temporary folder",
+    "app/api/records/views.py": "an upload, in a temporary folder",
 }
 
 
