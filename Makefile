@@ -1,38 +1,45 @@
-# ChromaTrace. `make demo` and `make test` do all of their own set-up.
+# ChromaTrace. `make demo` and `make test` run `make setup` first.
 
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
+PYTHON       ?= python3
+BIN          := .venv/bin
+BROWNIE      := .venv-brownie/bin
+UV           := .setup/uv/bin/uv
 SOLC_VERSION := 0.8.37
-SHELL  := /bin/bash
-ONLY   ?=
+SHELL        := /bin/bash
+ONLY         ?=
+# Options of `uv pip compile` for `make lock`, such as --upgrade.
+LOCK_OPTIONS ?=
 
+export UV_PYTHON_DOWNLOADS := never
 export SOLCX_BINARY_PATH := $(CURDIR)/.solcx
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 SOURCES := $(shell find contracts -name '*.sol')
+# Give a requirements file; set the environment at $(1) to exactly its packages.
+sync = (test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)) && \
+	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(1)/bin/python $(2)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-contracts test-python lint bench clean lock abi audit api-test
 
-help: ## this list
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: ## everything that the other targets need
-	@$(MAKE) --no-print-directory -j 2 .setup/python .setup/node .setup/package .setup/contracts
+setup: ## install everything the other targets need
+	@$(MAKE) --no-print-directory -j 4 .setup/contracts .setup/package
 
-demo: setup ## the main job: chain, contracts, plant, readings, inspections, QR codes, portal
+demo: setup ## run the full demonstration: chain, contracts, plant, inspections, QR codes, portal
 	$(BIN)/chromatrace demo
 
-test: setup test-contracts test-python ## every test
+test: setup test-contracts test-python ## run all tests
 
-test-contracts: setup ## contract tests (Brownie on Anvil)
-	$(BIN)/brownie test tests/contracts -n 2 --dist loadfile
+test-contracts: setup ## run the contract tests (Brownie on Anvil)
+	$(BROWNIE)/brownie test tests/contracts -n 2 --dist loadfile
 
-test-python: setup ## unit, conformance, integration and browser tests
+test-python: setup ## run the unit, conformance, integration and browser tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
-lint: setup ## ruff, mypy, solhint, import rules, stale ABIs
+lint: setup ## check with ruff, mypy, import-linter and solhint; check that the ABIs are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -40,56 +47,60 @@ lint: setup ## ruff, mypy, solhint, import rules, stale ABIs
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 	$(BIN)/python scripts/export_abi.py --check
 
-audit: setup ## slither over the contracts, in an environment of its own
-	@test -x .venv-audit/bin/slither || ($(PYTHON) -m venv .venv-audit && \
-		.venv-audit/bin/pip install --quiet --require-hashes -r requirements-audit.txt)
-	@# Slither compiles anew: Brownie drops the artifacts of some interfaces when it loads a project, and Slither needs them.
+audit: setup ## run Slither on the contracts, in an environment of its own
+	@$(call sync,.venv-audit,requirements-audit.txt)
+	@# Brownie drops the artifacts of some interfaces when it loads a project. Slither needs them: compile again.
 	rm -rf build
-	PATH="$(CURDIR)/.venv-audit/bin:$(PATH)" slither . --compile-force-framework brownie
+	PATH="$(CURDIR)/.venv-audit/bin:$(CURDIR)/$(BROWNIE):$(PATH)" slither . --compile-force-framework brownie
 
-api-test: setup ## requests made up from the OpenAPI document, against a real portal, in an environment of its own
-	@test -x .venv-api/bin/schemathesis || ($(PYTHON) -m venv .venv-api && \
-		.venv-api/bin/pip install --quiet --require-hashes -r requirements-api.txt)
+api-test: setup ## send requests generated from the OpenAPI document to a real portal
+	@$(call sync,.venv-api,requirements-api.txt)
 	$(BIN)/pytest -s tests/integration/portal/schema_driven.py
 
-bench: setup ## figures beside their rivals; `make bench ONLY=name` runs one
+bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 abi: setup ## regenerate chromatrace/ethereum/abi from the compiled contracts
 	$(BIN)/python scripts/export_abi.py
 
-lock: ## pin requirements.in into requirements.txt, with hashes (needs uv)
-	uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --universal \
-		--python-version 3.11 requirements.in -o requirements.txt
+lock: $(UV) ## resolve each requirements*.in into a pinned and hashed .txt; refresh package-lock.json
+	for name in requirements*.in; do \
+		$(UV) pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+			--universal --python-version 3.11 $(LOCK_OPTIONS) $$name -o $${name%.in}.txt || exit 1; \
+	done
+	npm install --package-lock-only --no-audit --no-fund --loglevel=error
 
 clean: ## remove everything that was generated
-	rm -rf $(VENV) .venv-audit .venv-api node_modules bench/eas/node_modules .solcx .setup build reports .chromatrace
+	rm -rf .venv .venv-* node_modules bench/eas/node_modules .solcx .setup build reports .chromatrace
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .setup/prerequisites:
 	@bash scripts/prerequisites.sh $(PYTHON)
 	@mkdir -p .setup && touch $@
 
-.setup/python: requirements.txt | .setup/prerequisites
-	@echo "[1/4] Python packages (pinned and hashed; about two minutes the first time)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --progress-bar on --no-compile --require-hashes -r requirements.txt
-	@# On all cores, which pip does not do; some packages bring files that are no Python of this version.
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+$(UV): requirements-uv.txt | .setup/prerequisites
+	@$(PYTHON) -m venv .setup/uv
+	@.setup/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@touch $@
+
+.setup/brownie: requirements-brownie.txt $(UV)
+	@echo "Installing Brownie"
+	@$(call sync,.venv-brownie,requirements-brownie.txt)
 	@touch $@
 
 .setup/node: package-lock.json package.json | .setup/prerequisites
-	@echo "[2/4] Compiler and chains from npm"
+	@echo "Installing the compiler and Anvil from npm"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@mkdir -p .solcx && ln -sf ../scripts/solc.js .solcx/solc-v$(SOLC_VERSION)
 	@touch $@
 
-.setup/package: pyproject.toml .setup/python
-	@echo "[3/4] The chromatrace command"
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+.setup/contracts: $(SOURCES) brownie-config.yaml .setup/brownie .setup/node
+	@echo "Compiling the contracts (about a minute)"
+	@$(BROWNIE)/brownie compile | grep -vE '^$$| - |artifacts' ; test $${PIPESTATUS[0]} -eq 0
 	@touch $@
 
-.setup/contracts: $(SOURCES) brownie-config.yaml .setup/python .setup/node
-	@echo "[4/4] Contracts"
-	@$(BIN)/brownie compile | grep -vE '^$$| - |artifacts' ; test $${PIPESTATUS[0]} -eq 0
+.setup/package: requirements.txt pyproject.toml $(UV)
+	@echo "Installing the product and its tests"
+	@$(call sync,.venv,requirements.txt)
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@

@@ -16,7 +16,7 @@ from app.config import PortalConfig
 from app.errors import InsufficientRightsError, LoginFailedError, LoginRequiredError, RightsRevokedError
 from app.presenters.batch import BatchLoader
 from app.rights import ActingOperator, ReadableProductLines
-from app.services import CaptureRecorder, ChainService, ContractRefusal
+from app.services import CaptureRecorder, ChainService, ContractError
 from app.sessions import SessionStore, SessionUser
 from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
@@ -87,7 +87,7 @@ def authorise(portal: Portal, address: str) -> int:
 def _with_name(index: Index, ended: RightsRevokedError) -> RightsRevokedError:
     """The same refusal with the organisation's name where it had its number."""
     refusal = ended.__cause__
-    number = refusal.args_by_name.get("organisation") if isinstance(refusal, ContractRefusal) else None
+    number = refusal.args_by_name.get("organisation") if isinstance(refusal, ContractError) else None
     known = index.organisation(number) if isinstance(number, int) else None
     if known is None:
         return ended

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from eth_abi.abi import encode as abi_encode
 from bench.figure import Figure
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain
+from chromatrace.chain.deployment import deploy_contracts
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.outbox import Outbox
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
@@ -51,16 +51,9 @@ def deployed_chain(**node_options: Any) -> Iterator[tuple[DevNode, Chain]]:
     `node_options` go to `DevNode`.
     """
     with tempfile.TemporaryDirectory() as folder, DevNode("anvil", **node_options) as node:
-        tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{Path(sys.executable).parent}"
-        environment = os.environ | {
-            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-            "SOLCX_BINARY_PATH": str(ROOT / ".solcx"),
-        }
-        command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", folder]
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(f"scripts/deploy.py failed:\n{done.stderr[-2000:]}")
-        manifest = Manifest.load(Path(folder) / f"{node.chain_id}.json")
+        path = Path(folder) / f"{node.chain_id}.json"
+        deploy_contracts(node.url, path)
+        manifest = Manifest.load(path)
         with warnings.catch_warnings(), Outbox(Path(folder) / "outbox.db", limit=1_000_000) as outbox:
             warnings.simplefilter("ignore", DevKeyWarning)
             chain = Chain(node.rpc(60), manifest, outbox, dev_signer(0, node.chain_id))

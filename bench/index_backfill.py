@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from pathlib import Path
 from web3 import HTTPProvider, Web3
 
 from bench.figure import Figure
+from chromatrace.chain.deployment import deploy_contracts
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.ethereum.abi import FOLDER, contract
@@ -26,7 +25,6 @@ from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
 
-ROOT = Path(__file__).resolve().parent.parent
 EVENTS = int(os.environ.get("CHROMATRACE_BENCH_EVENTS", "200000"))
 RIVAL_EVENTS = 5_000
 ROUNDS = 3
@@ -78,12 +76,10 @@ def follow(url: str, manifest: Manifest, path: Path, registered: int) -> float:
 
 
 def deploy(node: DevNode, folder: Path) -> Manifest:
-    """The contracts on `node`, by the product's own script."""
-    tools = os.pathsep.join([str(ROOT / "node_modules" / ".bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = os.environ | {"PATH": tools, "SOLCX_BINARY_PATH": str(ROOT / ".solcx")}
-    command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", str(folder)]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    return Manifest.load(folder / f"{node.chain_id}.json")
+    """Deploy the contracts on `node`."""
+    path = folder / f"{node.chain_id}.json"
+    deploy_contracts(node.url, path)
+    return Manifest.load(path)
 
 
 def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[[str], None]) -> int:

@@ -189,6 +189,7 @@ def _plain_root(leaves: list[bytes]) -> bytes:
 def ledger(folder: Path, progress: Progress) -> Iterator[list[str]]:
     """The contracts deployed on a fresh Anvil: the worker's options for them, none where there is no chain package."""
     try:
+        from chromatrace.chain.deployment import deploy_contracts
         from chromatrace.chain.dev_node import DevNode
     except ImportError:
         progress("chromatrace.chain is absent: heads are handed to a list")
@@ -196,14 +197,9 @@ def ledger(folder: Path, progress: Progress) -> Iterator[list[str]]:
         return
     with DevNode("anvil") as node:
         progress("deploying the contracts on Anvil")
-        tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{Path(sys.executable).parent}"
-        environment = os.environ | {
-            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-            "SOLCX_BINARY_PATH": str(ROOT / ".solcx"),
-        }
-        command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", str(folder)]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-        yield ["--rpc", node.url, "--manifest", str(folder / f"{node.chain_id}.json")]
+        manifest = folder / f"{node.chain_id}.json"
+        deploy_contracts(node.url, manifest)
+        yield ["--rpc", node.url, "--manifest", str(manifest)]
 
 
 @contextmanager

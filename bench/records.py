@@ -30,7 +30,7 @@ from chromatrace.index.source import Header, LogRange
 from chromatrace.index.store import Identity, Sight, Store, optimise
 from chromatrace.plant import example_plant
 from chromatrace.records.catalogue import Catalogue
-from chromatrace.records.desk import Desk
+from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.reader_key import ReaderKey
 from chromatrace.records.vault import Vault
 
@@ -91,7 +91,7 @@ def _accounting(chain: Chain, folder: Path) -> float:
     index = Index(folder / "index.db")
     follower = Follower(index, chain.rpc, chain.manifest)
     follower.sync()
-    desk = Desk(catalogue, index, ChainWriter(chain), Vault(folder / "vault"), 1)
+    desk = DepartmentRecords(catalogue, index, ChainWriter(chain), Vault(folder / "vault"), 1)
     seconds = []
     for number in range(_SINGLE):
         order = {

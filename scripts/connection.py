@@ -19,7 +19,7 @@ from web3.exceptions import Web3RPCError
 
 from chromatrace.domain.errors import ChromaTraceError
 from chromatrace.ethereum.abi import contract, decode_revert, revert_data
-from chromatrace.ethereum.errors import KeystoreError, RpcError, SignerMissing
+from chromatrace.ethereum.errors import KeystoreError, RpcError, SignerMissingError
 from chromatrace.ethereum.rpc import RpcClient, is_transient
 
 os.environ["SOLCX_BINARY_PATH"] = os.environ.get("SOLCX_BINARY_PATH") or str(Path(__file__).parents[1] / ".solcx")
@@ -138,13 +138,13 @@ def _sender(chain_id: int, keystore: Path | None) -> Any:
     if keystore is not None:
         return accounts.add(_private_key(keystore))
     if chain_id not in DEV_CHAIN_IDS:
-        raise SignerMissing(
+        raise SignerMissingError(
             f"chain {chain_id} is not a dev chain: an encrypted keystore is needed",
             field="keystore",
             hint="give --keystore FILE, or set CHROMATRACE_KEYSTORE",
         )
     if len(accounts) == 0:
-        raise SignerMissing(
+        raise SignerMissingError(
             "the node offers no unlocked account", field="keystore", hint="start it with accounts, or give --keystore"
         )
     return accounts[0]

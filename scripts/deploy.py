@@ -27,7 +27,7 @@ from eth_hash.auto import keccak
 from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
-from chromatrace.ethereum.errors import WrongDeployment
+from chromatrace.ethereum.errors import WrongDeploymentError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.storage.files import deliver
 from scripts.connection import ROOT, Connection, fail, open_connection, settings
@@ -90,7 +90,7 @@ def deploy(
     admin_delay_s: int = TWO_DAYS_S,
     policies: Policies = Policies(),
 ) -> Outcome:
-    """Brings the contracts onto the chain unless they are there; raises `WrongDeployment` where it must not.
+    """Brings the contracts onto the chain unless they are there; raises `WrongDeploymentError` where it must not.
 
     path           the manifest: what it names is verified; what is deployed is written there
     admin          who becomes the top admin; the transfer begins here, and the new admin accepts it after the delay.
@@ -115,12 +115,12 @@ def _standing(connection: Connection, path: Path) -> dict[str, Any] | None:
     known = Manifest.load(path)
     try:
         if set(known.contracts) != set(CONTRACTS):
-            raise WrongDeployment(f"{path} names {', '.join(known.contracts)}", field="contracts")
+            raise WrongDeploymentError(f"{path} names {', '.join(known.contracts)}", field="contracts")
         known.verify(connection.rpc)
         _hold_against_sources(connection, known)
-    except WrongDeployment as refusal:
+    except WrongDeploymentError as refusal:
         if not connection.is_dev:
-            raise WrongDeployment(
+            raise WrongDeploymentError(
                 f"{refusal.message}; a chain that is not a dev chain is never deployed to twice",
                 field=refusal.field,
                 hint=f"check the RPC URL; to deploy anew all the same, move {path} away first",
@@ -138,7 +138,9 @@ def _hold_against_sources(connection: Connection, known: Manifest) -> None:
         sent = entry.tx and connection.rpc.call("eth_getTransactionByHash", entry.tx)
         code = connection.compiled[name].bytecode.removeprefix("0x")
         if not sent or not sent["input"].removeprefix("0x").startswith(code[: -2 * METADATA_BYTES]):
-            raise WrongDeployment(f"{name} on the chain was compiled from other sources", field=f"contracts.{name}")
+            raise WrongDeploymentError(
+                f"{name} on the chain was compiled from other sources", field=f"contracts.{name}"
+            )
 
 
 def _deploy_all(connection: Connection, admin_delay_s: int, policies: Policies) -> dict[str, Any]:
@@ -195,20 +197,20 @@ def _roles(manifest: dict[str, Any]) -> Iterator[tuple[bytes, str]]:
 
 
 def _verify(connection: Connection, manifest: dict[str, Any]) -> None:
-    """Code, pointers between the contracts, and roles; raises `WrongDeployment` naming what differs."""
+    """Code, pointers between the contracts, and roles; raises `WrongDeploymentError` naming what differs."""
     Manifest.parse(manifest).verify(connection.rpc)
     addresses = {name: entry["address"] for name, entry in manifest["contracts"].items()}
     for name, view, target in POINTERS:
         found = to_checksum_address(connection.read(name, addresses[name], view))
         if found != addresses[target]:
-            raise WrongDeployment(f"{name}.{view}() is {found}, not {target} {addresses[target]}", field=name)
+            raise WrongDeploymentError(f"{name}.{view}() is {found}, not {target} {addresses[target]}", field=name)
     consortium = addresses["Consortium"]
     for role, holder in list(_roles(manifest))[1:]:
         if not connection.read("Consortium", consortium, "hasRole", role, holder):
-            raise WrongDeployment(f"{holder} lacks the role 0x{role.hex()} in Consortium", field="Consortium")
+            raise WrongDeploymentError(f"{holder} lacks the role 0x{role.hex()} in Consortium", field="Consortium")
     owner = connection.read("Consortium", consortium, "defaultAdmin")
     if int(owner, 16) == 0:
-        raise WrongDeployment("Consortium has no top admin", field="Consortium")
+        raise WrongDeploymentError("Consortium has no top admin", field="Consortium")
 
 
 def _write(path: Path, manifest: dict[str, Any]) -> None:

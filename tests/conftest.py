@@ -8,8 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -87,17 +85,12 @@ def ganache():
 
 
 def run_deployment(node, folder):
-    """Deploys with scripts/deploy.py onto `node`, through Brownie's own process; returns the manifest's path."""
-    tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{Path(sys.executable).parent}"
-    environment = os.environ | {
-        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-        "SOLCX_BINARY_PATH": str(ROOT / ".solcx"),
-    }
-    command = [sys.executable, "scripts/deploy.py", "--rpc", node.url, "--manifest-dir", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
-    return Path(folder) / f"{node.chain_id}.json"
+    """Deploy the contracts on `node` and return the path of the manifest."""
+    from chromatrace.chain.deployment import deploy_contracts
+
+    manifest = Path(folder) / f"{node.chain_id}.json"
+    deploy_contracts(node.url, manifest)
+    return manifest
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+BROWNIE_PYTHON = ROOT / ".venv-brownie" / "bin" / "python"
 _NUMBER = struct.Struct("i")
 
 
@@ -33,15 +34,15 @@ def command_line():
 @cache
 def script(name):
     """Starts a script of `scripts/`."""
-    return Nursery(f"scripts.{name}", "scripts.connection", "chromatrace.ethereum.manifest")
+    return Nursery(f"scripts.{name}", "scripts.connection", "chromatrace.ethereum.manifest", python=BROWNIE_PYTHON)
 
 
 class Nursery:
     """Runs `module` again and again as `python -m` does, with `others` imported before; ends with this process."""
 
-    def __init__(self, module, *others):
+    def __init__(self, module, *others, python=sys.executable):
         self._socket, theirs = socket.socketpair()
-        command = [sys.executable, __file__, str(theirs.fileno()), module, *others]
+        command = [python, __file__, str(theirs.fileno()), module, *others]
         subprocess.Popen(  # its end is that of the socket
             command, pass_fds=[theirs.fileno()], cwd=ROOT, env=os.environ | {"COLUMNS": "200"}, stdin=subprocess.DEVNULL
         )

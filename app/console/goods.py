@@ -16,7 +16,7 @@ from app.context import current_operator, current_portal, now_s
 from app.franchisee.overview import batch_row
 from app.links import page_path
 from app.presenters.organisations import OrganisationSummary
-from chromatrace.documents.content import BatchContent, Material
+from chromatrace.documents.content import BatchContent, SuppliedMaterial
 from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.ledger_entries import kind_hash, subject_id
@@ -210,7 +210,7 @@ def goods_rows(view: TraceView) -> list[GoodsRow]:
     return rows
 
 
-def _materials(views: Sequence[TraceView]) -> dict[BatchId, tuple[Material, ...]]:
+def _materials(views: Sequence[TraceView]) -> dict[BatchId, tuple[SuppliedMaterial, ...]]:
     contents = {step.batch.batch_id: _content(step) for view in views for step in view.steps}
     return {batch: content.materials for batch, content in contents.items() if content and content.materials}
 

@@ -12,7 +12,7 @@ from app.context import current_portal
 from chromatrace.domain.errors import NotFound
 from chromatrace.identity import resolver
 from chromatrace.identity.digital_link import DigitalLink
-from chromatrace.identity.resolver import LinkType, Target
+from chromatrace.identity.resolver import LinkTarget, LinkType
 
 _CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
 LOTS = 100
@@ -25,7 +25,7 @@ def describe() -> Response:
     return jsonify(resolver.description(config.base_url, config.title))
 
 
-def resolve(link: DigitalLink, name: str, targets_of: Callable[[DigitalLink], Sequence[Target]]) -> Any | None:
+def resolve(link: DigitalLink, name: str, targets_of: Callable[[DigitalLink], Sequence[LinkTarget]]) -> Any | None:
     """The answer where the request is for links rather than for the page; None where the page is meant.
 
     `targets_of`: what is known about the item on this site.
@@ -50,32 +50,34 @@ def resolve(link: DigitalLink, name: str, targets_of: Callable[[DigitalLink], Se
     return None
 
 
-def targets_of(item: DigitalLink) -> tuple[Target, ...]:
+def targets_of(item: DigitalLink) -> tuple[LinkTarget, ...]:
     """What there is about a batch or a unit; the page is the default."""
     page = item.uri
     goods = list(dict.fromkeys((page.partition("/21/")[0], page)))
     data = f"{page}?format=json"
     return (
-        Target(LinkType.PIP, page, "What it is and where it stands"),
-        Target(LinkType.TRACEABILITY, f"{page}#life", "Its life so far, step by step"),
-        Target(LinkType.TRACEABILITY, data, "The same facts for machines", "application/json", None),
+        LinkTarget(LinkType.PIP, page, "What it is and where it stands"),
+        LinkTarget(LinkType.TRACEABILITY, f"{page}#life", "Its life so far, step by step"),
+        LinkTarget(LinkType.TRACEABILITY, data, "The same facts for machines", "application/json", None),
         _events(item, goods, "Its events in EPCIS 2.0"),
-        Target(LinkType.DPP, data, "Its record as data: maker, inspections, holder, route", "application/json", None),
-        Target(LinkType.CERTIFICATION_INFO, f"{page}#inspections", "Both inspections with their measurements"),
+        LinkTarget(
+            LinkType.DPP, data, "Its record as data: maker, inspections, holder, route", "application/json", None
+        ),
+        LinkTarget(LinkType.CERTIFICATION_INFO, f"{page}#inspections", "Both inspections with their measurements"),
     )
 
 
-def targets_of_line(item: DigitalLink, lots: Sequence[str]) -> tuple[Target, ...]:
+def targets_of_line(item: DigitalLink, lots: Sequence[str]) -> tuple[LinkTarget, ...]:
     """What there is about a product line, of whose lots these are known; nothing where none is."""
     if not lots:
         return ()
     goods = [f"{item.uri}/10/{quote(lot, safe='')}" for lot in lots]
     return (
-        Target(LinkType.PIP, item.uri, "Which of its lots do you have?"),
+        LinkTarget(LinkType.PIP, item.uri, "Which of its lots do you have?"),
         _events(item, goods, f"Events in EPCIS 2.0 of its newest lots, {LOTS} at most"),
     )
 
 
-def _events(item: DigitalLink, goods: Sequence[str], title: str) -> Target:
+def _events(item: DigitalLink, goods: Sequence[str], title: str) -> LinkTarget:
     query = urlencode({"MATCH_anyEPC": ",".join(goods)})
-    return Target(LinkType.EPCIS, f"{item.base}/epcis/v2/events?{query}", title, "application/json", None)
+    return LinkTarget(LinkType.EPCIS, f"{item.base}/epcis/v2/events?{query}", title, "application/json", None)

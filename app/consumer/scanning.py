@@ -10,7 +10,7 @@ from app.consumer.pages import destination
 from app.errors import status_of
 from app.responses import wants_json
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.identity.errors import NoCodeFound
+from chromatrace.identity.errors import NoCodeFoundError
 from chromatrace.identity.scan import read_link
 
 
@@ -25,6 +25,6 @@ def scan() -> Any:
         target = destination(read_link(photo.stream.read()))
     except InvalidInput as error:
         if wants_json():
-            return jsonify(error.as_dict()), 422 if isinstance(error, NoCodeFound) else status_of(error)
+            return jsonify(error.as_dict()), 422 if isinstance(error, NoCodeFoundError) else status_of(error)
         return render_template("consumer/scan.html", error=error), 422
     return jsonify({"location": target}) if wants_json() else redirect(target, 303)

@@ -10,15 +10,15 @@ from app.presenters.documents import CheckedDocument
 from app.presenters.notation import format_formula, format_unit
 from app.presenters.organisations import OrganisationSummary
 from app.presenters.reading_window import ReadingWindowPresenter
-from chromatrace.documents.content import Comparison, InspectionEvidence, Measurement
+from chromatrace.documents.content import LimitComparison, InspectionEvidence, Measurement
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.index.views import InspectionView
 
 _COMPARISONS = {
-    Comparison.AT_LEAST: "at least",
-    Comparison.AT_MOST: "at most",
-    Comparison.ABOVE: "more than",
-    Comparison.BELOW: "less than",
+    LimitComparison.AT_LEAST: "at least",
+    LimitComparison.AT_MOST: "at most",
+    LimitComparison.ABOVE: "more than",
+    LimitComparison.BELOW: "less than",
 }
 
 STAGE_TITLES = {Stage.FIRST: "First inspection", Stage.FINAL: "Final inspection"}
@@ -94,7 +94,7 @@ def present_measurements(measurements: Iterable[Measurement]) -> tuple[Measureme
 
 def _is_range(lower: Measurement, upper: Measurement) -> bool:
     same = all(getattr(lower, name) == getattr(upper, name) for name in ("quantity", "value", "unit", "criterion"))
-    return same and (lower.comparison, upper.comparison) == (Comparison.AT_LEAST, Comparison.AT_MOST)
+    return same and (lower.comparison, upper.comparison) == (LimitComparison.AT_LEAST, LimitComparison.AT_MOST)
 
 
 def _as_dict(measurement: Measurement) -> dict[str, object]:

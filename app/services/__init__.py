@@ -9,14 +9,14 @@ from app.services.chain import MAX_REASON, ChainService, Key, TransactionOutcome
 from app.services.keys import adopt_keystore, dev_addresses, new_keystore
 from app.services.records import RecordWriter
 from chromatrace.chain.commands import Parts
-from chromatrace.ethereum.errors import ContractRefusal
+from chromatrace.ethereum.errors import ContractError
 from chromatrace.ethereum.manifest import Manifest
 
 __all__ = [
     "MAX_REASON",
     "CaptureRecorder",
     "ChainPort",
-    "ContractRefusal",
+    "ContractError",
     "Key",
     "Manifest",
     "Outcome",

@@ -20,12 +20,12 @@ from chromatrace.domain.recalling import RecallStep
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.ethereum.abi import contract, decode_revert, revert_data
 from chromatrace.ethereum.errors import (
-    ChainUnavailable,
-    ContractRefusal,
-    InclusionTimeout,
-    InsufficientFunds,
+    ChainUnavailableError,
+    ContractError,
+    InclusionTimeoutError,
+    InsufficientFundsError,
     RpcError,
-    WrongDeployment,
+    WrongDeploymentError,
 )
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
@@ -84,7 +84,7 @@ class ChainService:
         """
         try:
             return int(self.read("Consortium", "authorize", address, int(roles)))
-        except ContractRefusal as error:
+        except ContractError as error:
             raise RightsRevokedError(
                 f"the consortium does not authorise this operator: {error.message}",
                 field="operator",
@@ -120,13 +120,13 @@ class ChainService:
                 self._manifest.verify(self._rpc)
                 self._verified = True
             return self._chain.read(name, function, *args)
-        except (ChainUnavailable, RpcError) as error:
+        except (ChainUnavailableError, RpcError) as error:
             raise RightsUnavailableError(
                 "the chain does not answer, so nobody's rights can be checked",
                 field="chain",
                 hint="try again in a minute; nothing was changed",
             ) from error
-        except WrongDeployment as error:
+        except WrongDeploymentError as error:
             raise RightsUnavailableError(
                 "the chain that answers is not the consortium's, so its answers are not believed",
                 field="chain",
@@ -161,7 +161,7 @@ class ChainService:
         """Recalls batches in the order of `steps`, each in a transaction of its own; their hashes.
 
         All are signed at once, with nonces in that order, so that each follows its parent. Raises what the contract
-        would refuse the first with, before anything is signed; `InsufficientFunds`.
+        would refuse the first with, before anything is signed; `InsufficientFundsError`.
         """
         calls = recall_calls(steps, parts, checked_reason(reason))
         signer = self._signer(keystore, password)
@@ -170,7 +170,7 @@ class ChainService:
         self.carry()  # what has failed meanwhile may be sent again
         try:
             self._chain.with_signer(signer).send_many(calls, wait=False, check=False)
-        except (InclusionTimeout, InsufficientFunds):
+        except (InclusionTimeoutError, InsufficientFundsError):
             # What is signed is kept, and `carry` sends it; where nothing is, nothing was taken.
             if not self._kept(calls[0]):
                 raise
@@ -188,7 +188,7 @@ class ChainService:
         call = keyed(call, f"{signer.address}:{call.key}")
         try:
             return self._chain.with_signer(signer).submit(call, wait=False).tx
-        except InclusionTimeout:
+        except InclusionTimeoutError:
             # Signed and kept: `carry` sends it when the node is back, so it is not refused.
             kept = self._kept(call)
             if kept is None:
@@ -220,7 +220,7 @@ class ChainService:
         """Raises what the contract would refuse the call with; `RightsUnknown` where the chain does not answer."""
         try:
             self._chain.simulate(call.contract, call.function, *call.args, sender=sender)
-        except ChainUnavailable as error:
+        except ChainUnavailableError as error:
             raise RightsUnavailableError("the chain does not answer; nothing was written", field="chain") from error
 
     def recorder(self, signer: Signer, department: str) -> CaptureRecorder:

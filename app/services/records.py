@@ -12,17 +12,17 @@ from chromatrace.chain.client import Call
 from chromatrace.chain.commands import keyed
 from chromatrace.domain.ledger_entries import unpack
 from chromatrace.ethereum.abi import contract
-from chromatrace.records.errors import RecordUnderWay
+from chromatrace.records.errors import RecordPendingError
 
 _LABEL = "ProcessLedger.appendRecords"
 
 
 class RecordWriter:
-    """What `chromatrace.records.desk` asks of the chain. To append, it must be `unlocked` first.
+    """What `chromatrace.records.department_records` asks of the chain. To append, it must be `unlocked` first.
 
     indexed  the block that the index has reached
     lock     a file by which the portal's workers append one after another
-    A record that was taken here and is not in the index yet is refused with `RecordUnderWay`, whoever sends it again.
+    A record that was taken here and is not in the index yet is rejected with `RecordPendingError`.
     """
 
     def __init__(self, port: ChainService, address: str, indexed: Callable[[], int], lock: Path) -> None:
@@ -53,7 +53,7 @@ class RecordWriter:
             return self._port.send(*self._unlocked, call)
 
     def _need_new(self, department: bytes, packed: bytes) -> None:
-        """Raises `RecordUnderWay` for records of this department that the outbox has and the index has not."""
+        """Raises `RecordPendingError` for records of this department that the outbox has and the index has not."""
         sent = (
             contract("ProcessLedger").decode_input(data)[1]
             for data in self._port.calldata_since(_LABEL, self._indexed())
@@ -61,7 +61,7 @@ class RecordWriter:
         known = {entry.record for args in sent if args["id"] == department for entry in unpack(args["records"])}
         twice = known & {entry.record for entry in unpack(packed)}
         if twice:
-            raise RecordUnderWay(twice)
+            raise RecordPendingError(twice)
 
     def _call(self, department: bytes, kind: bytes, packed: bytes) -> Call:
         return Call("ProcessLedger", "appendRecords", (department, kind, packed))

@@ -64,7 +64,7 @@ async function send() {
     return true;
   }
   if (answer.status === 429) say("Too many tries. Waiting a moment.");
-  else if (result.error !== "NoCodeFound") say(result.message);
+  else if (result.error !== "NoCodeFoundError") say(result.message);
   return false;
 }
 

@@ -19,12 +19,12 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from chromatrace.anchor.errors import HeadConflict, NotAnchoredYet, SpoolDiffers, UnknownReading
+from chromatrace.anchor.errors import HeadConflictError, NotAnchoredError, ReadingNotFoundError, SpoolMismatchError
 from chromatrace.anchor.heads import HeadStore, Publisher, ReadingSource, TreeHead
 from chromatrace.anchor.proof import ReadingProof
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound, Unavailable
 from chromatrace.merkle.entry import encode_fields, encode_reading
-from chromatrace.merkle.errors import LogMoved
+from chromatrace.merkle.errors import LogConflictError
 from chromatrace.merkle.log import MerkleLog
 from chromatrace.merkle.proofs import leaf_hash
 from chromatrace.storage.closing import Closing
@@ -88,7 +88,7 @@ class Anchorer(Closing):
     def extend(self, channel: str) -> int:
         """Hashes what the spool has more than the log; returns the log's size. Publishes nothing.
 
-        Raises `SpoolDiffers` where the spool has less than the log, or another last reading.
+        Raises `SpoolMismatchError` where the spool has less than the log, or another last reading.
         """
         with self._lock:
             log = self.log(channel)
@@ -96,7 +96,7 @@ class Anchorer(Closing):
             if hashed == spooled:
                 return hashed
             if hashed > spooled:
-                raise SpoolDiffers(
+                raise SpoolMismatchError(
                     f"{channel!r}: {spooled} readings are spooled, {hashed} were hashed",
                     field="channel",
                     hint="restore the spool from a backup; the log is not shortened",
@@ -107,7 +107,7 @@ class Anchorer(Closing):
             while hashed < spooled:
                 try:
                     hashed = log.append_hashes(islice(leaves, HASHED_AT_ONCE), at=hashed)
-                except LogMoved:
+                except LogConflictError:
                     # Another anchorer is hashing the same readings: what it has done need not be done again.
                     return self.extend(channel)
             return hashed
@@ -115,7 +115,7 @@ class Anchorer(Closing):
     def _require_same(self, channel: str, log: MerkleLog, index: int) -> None:
         (entry,) = encode_fields(self._spool.fields(channel, index, index + 1))
         if leaf_hash(entry) != log.leaf(index):
-            raise SpoolDiffers(
+            raise SpoolMismatchError(
                 f"{channel!r}: reading {index} is not the one that was hashed",
                 field="channel",
                 hint="restore the spool from a backup",
@@ -149,7 +149,7 @@ class Anchorer(Closing):
             head = TreeHead(channel, size, self.log(channel).root(size), first_time_ns, last_time_ns)
             try:
                 self.heads.record(head)
-            except HeadConflict:
+            except HeadConflictError:
                 # Another anchorer was faster; what its head leaves over waits for the next one.
                 _logger.info("a head of %r was made by another process", channel)
         self._waiting_since.pop(channel, None)
@@ -208,20 +208,23 @@ class Anchorer(Closing):
     def prove(
         self, channel: str, source: str, tag: str, source_time_ns: int, *, published: bool = True
     ) -> ReadingProof:
-        """The proof that this reading lies under the smallest head that covers it; with `published`, that is public.
+        """Return the proof that a reading is under the smallest head that covers it.
 
-        Raises `UnknownReading`, `NotAnchoredYet`, or `SpoolDiffers` where the reading was changed after it was hashed.
+        published  consider published heads only
+
+        Raises `ReadingNotFoundError`, `NotAnchoredError`, and `SpoolMismatchError` if the reading changed after it was
+        hashed.
         """
         found = self._spool.find(channel, source, tag, source_time_ns)
         if found is None:
-            raise UnknownReading(
+            raise ReadingNotFoundError(
                 f"{channel!r} has no reading of {tag!r} by {source!r} at {source_time_ns}",
                 field="source_time_ns",
                 hint="the time is the source's, in Unix nanoseconds, exactly",
             )
         head = self.heads.covering(channel, found.index, published=published)
         if head is None:
-            raise NotAnchoredYet(
+            raise NotAnchoredError(
                 f"reading {found.index} of {channel!r} is under no {'published ' if published else ''}head yet",
                 field="source_time_ns",
                 hint="anchor the channel, or wait for its next head",
@@ -229,7 +232,7 @@ class Anchorer(Closing):
         entry = encode_reading(found.reading)
         log = self.log(channel)
         if leaf_hash(entry) != log.leaf(found.index):
-            raise SpoolDiffers(
+            raise SpoolMismatchError(
                 f"reading {found.index} of {channel!r} is not the one that was hashed",
                 field="source_time_ns",
                 hint="restore the spool from a backup",

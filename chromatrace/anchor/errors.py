@@ -1,15 +1,15 @@
 """What anchoring refuses.
 
 Conflict
-├── NotAnchoredYet         the reading is spooled, but under no head yet
-└── HeadConflict           another head of the same size is already recorded: it is never replaced
+├── NotAnchoredError         the reading is spooled, but under no head yet
+└── HeadConflictError           another head of the same size is already recorded: it is never replaced
 NotFound
-└── UnknownReading         the spool has no such reading
+└── ReadingNotFoundError         the spool has no such reading
 IntegrityError
-├── SpoolDiffers           the spool does not hold what was hashed into the log
-└── HeadsCorrupt           the stored heads are damaged
+├── SpoolMismatchError           the spool does not hold what was hashed into the log
+└── HeadsCorruptError           the stored heads are damaged
 Unavailable
-└── HeadsUnavailable       the heads' file cannot be read or written just now
+└── HeadsUnavailableError       the heads' file cannot be read or written just now
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from __future__ import annotations
 from chromatrace.domain.errors import Conflict, IntegrityError, NotFound, Unavailable
 
 
-class NotAnchoredYet(Conflict):
+class NotAnchoredError(Conflict):
     """The reading is spooled, but under no head yet."""
 
 
-class HeadConflict(Conflict):
+class HeadConflictError(Conflict):
     """Another head of the same size is already recorded: it is never replaced."""
 
 
-class UnknownReading(NotFound):
+class ReadingNotFoundError(NotFound):
     """The spool has no such reading."""
 
 
-class SpoolDiffers(IntegrityError):
+class SpoolMismatchError(IntegrityError):
     """The spool does not hold what was hashed into the log."""
 
 
-class HeadsCorrupt(IntegrityError):
+class HeadsCorruptError(IntegrityError):
     """The stored heads are damaged."""
 
 
-class HeadsUnavailable(Unavailable):
+class HeadsUnavailableError(Unavailable):
     """The heads' file cannot be read or written just now."""

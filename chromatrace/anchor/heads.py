@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from chromatrace.anchor.errors import HeadConflict, HeadsCorrupt, HeadsUnavailable
+from chromatrace.anchor.errors import HeadConflictError, HeadsCorruptError, HeadsUnavailableError
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 
@@ -61,7 +61,7 @@ class Publisher(Protocol):
         """
 
 
-class Found(Protocol):
+class SpooledReading(Protocol):
     """A reading with its number within the channel, from 0."""
 
     @property
@@ -80,7 +80,7 @@ class ReadingSource(Protocol):
 
     def fields(self, channel: str, start: int = 0, stop: int | None = None) -> Iterable[tuple[Any, ...]]: ...
 
-    def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> Found | None: ...
+    def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> SpooledReading | None: ...
 
     def time_range(self, channel: str, start: int, stop: int) -> tuple[int, int]: ...
 
@@ -113,7 +113,7 @@ class HeadStore:
             self._db.close()
 
     def record(self, head: TreeHead) -> None:
-        """Keeps `head`, durably. Raises `HeadConflict` where its size has another head or is not above the last."""
+        """Store `head` durably. Raises `HeadConflictError` unless its size is above that of the last head."""
         with self._clear_errors(), self._lock:
             # One statement, so that of two processes only one records a head between the last one and its own.
             self._db.execute(
@@ -123,7 +123,7 @@ class HeadStore:
             )
             known = self.at(head.channel, head.size)
         if known != head:
-            raise HeadConflict(
+            raise HeadConflictError(
                 f"{head.channel!r} already has "
                 + ("a larger head" if known is None else f"the head {known.root.hex()} of size {head.size}"),
                 field="size",
@@ -175,6 +175,8 @@ class HeadStore:
         try:
             yield
         except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
-            raise HeadsUnavailable(f"{self.path}: {error}", hint="free the disk or the lock and try again") from error
+            raise HeadsUnavailableError(
+                f"{self.path}: {error}", hint="free the disk or the lock and try again"
+            ) from error
         except sqlite3.DatabaseError as error:
-            raise HeadsCorrupt(f"{self.path}: {error}", hint="restore the file from a backup") from error
+            raise HeadsCorruptError(f"{self.path}: {error}", hint="restore the file from a backup") from error

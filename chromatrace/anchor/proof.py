@@ -31,7 +31,7 @@ class ReadingProof:
     def verify(self) -> Reading:
         """The reading, where entry, path and root belong together.
 
-        Raises `EntryRefused` where the entry is not a canonical reading, `ProofRefused` where the path does not lead
+        Raises `EntryError` where the entry is not a canonical reading, `ProofError` where the path does not lead
         from it to the root.
         """
         reading = decode_reading(self.entry)

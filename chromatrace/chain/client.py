@@ -4,7 +4,7 @@
     state = chain.read("BatchRegistry", "batch", batch_id)["state"]
     receipt = chain.send("BatchRegistry", "assemble", batch_id, key="assemble/L2410A")
 
-Every refusal is a decoded `ContractRefusal`; a refused call takes no nonce.
+Every refusal is a decoded `ContractError`; a refused call takes no nonce.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from functools import cached_property
 from typing import Any
 
 from chromatrace.chain import preflight
-from chromatrace.chain.fees import Surroundings
+from chromatrace.chain.fees import FeeContext
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import CallState, Draft, Entry
-from chromatrace.chain.transaction_sender import Courier, DeliveryPolicy
+from chromatrace.chain.transaction_sender import DeliveryPolicy, TransactionSender
 from chromatrace.domain.errors import Unavailable
 from chromatrace.ethereum import abi
 from chromatrace.ethereum.abi import DecodedEvent, decode_log, decode_revert
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.errors import (
     AbiError,
-    ContractRefusal,
-    InclusionTimeout,
-    RefusedConflict,
+    ContractConflict,
+    ContractError,
+    InclusionTimeoutError,
     RpcError,
-    SignerMissing,
-    WrongDeployment,
+    SignerMissingError,
+    WrongDeploymentError,
 )
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
@@ -89,8 +89,8 @@ class _Tried:
     """A chunk of calls, each with its gas limit or its refusal."""
 
     drafts: list[Draft]
-    trials: list[int | ContractRefusal]
-    around: Surroundings
+    trials: list[int | ContractError]
+    around: FeeContext
 
 
 class Chain:
@@ -114,19 +114,19 @@ class Chain:
         self.signer = signer
         self.policy = policy or DeliveryPolicy()
         self._names = manifest.names_by_address
-        self._couriers: dict[str, Courier] = {}
+        self._couriers: dict[str, TransactionSender] = {}
 
     def with_signer(self, signer: Signer) -> Chain:
         """The same chain and outbox for another signer."""
         return Chain(self.rpc, self.manifest, self.outbox, signer, self.policy)
 
     def verify(self) -> None:
-        """Raises `WrongDeployment` where the chain is not the manifest's, or not the outbox's."""
+        """Raises `WrongDeploymentError` where the chain is not the manifest's, or not the outbox's."""
         self.manifest.verify(self.rpc)
         if self.outbox is not None:
             genesis = self.rpc.call("eth_getBlockByNumber", "0x0", False)
             if genesis is None:
-                raise WrongDeployment(
+                raise WrongDeploymentError(
                     f"the node at {self.rpc.url} does not have its chain's first block",
                     field="rpc_url",
                     hint="use a node that keeps block headers",
@@ -134,27 +134,27 @@ class Chain:
             self.outbox.bind(self.manifest.chain_id, bytes_of(genesis["hash"]))
 
     @cached_property
-    def _courier(self) -> Courier:
+    def _courier(self) -> TransactionSender:
         if self.signer is None or self.outbox is None:
-            raise SignerMissing(
+            raise SignerMissingError(
                 "writing needs a key and an outbox", field="signer", hint="name a keystore in the configuration"
             )
         self.verify()
         return self._courier_of(self.outbox, self.signer)
 
-    def _courier_of(self, outbox: Outbox, signer: Signer | str) -> Courier:
+    def _courier_of(self, outbox: Outbox, signer: Signer | str) -> TransactionSender:
         contracts = list(self.manifest.names_by_address)
-        return Courier(self.rpc, self.manifest.chain_id, contracts, outbox, signer, self.policy)
+        return TransactionSender(self.rpc, self.manifest.chain_id, contracts, outbox, signer, self.policy)
 
     @property
     def sender(self) -> str:
         """The signer's address."""
         if self.signer is None:
-            raise SignerMissing("there is no signer", field="signer", hint="name a keystore in the configuration")
+            raise SignerMissingError("there is no signer", field="signer", hint="name a keystore in the configuration")
         return self.signer.address
 
     def read(self, contract: str, function: str, *args: Any, block: int | str = "latest") -> Any:
-        """Calls a view function. Structs come as dicts; several results as a tuple. Raises `ContractRefusal`."""
+        """Calls a view function. Structs come as dicts; several results as a tuple. Raises `ContractError`."""
         return self._call(contract, function, args, None, block)
 
     def read_many(self, calls: Sequence[Call], block: int | str = "latest") -> list[Any]:
@@ -168,7 +168,7 @@ class Chain:
         return results
 
     def simulate(self, contract: str, function: str, *args: Any, sender: str | None = None) -> Any:
-        """What the call would return if the signer, or `sender`, sent it now; raises the `ContractRefusal` it meets."""
+        """What the call would return if the signer, or `sender`, sent it now; raises the `ContractError` it meets."""
         return self._call(contract, function, args, sender or self.sender, "latest")
 
     def _call(self, contract: str, function: str, args: tuple[Any, ...], sender: str | None, block: int | str) -> Any:
@@ -187,7 +187,7 @@ class Chain:
             raise preflight.refused(answer) from answer
         function = abi.contract(call.contract).function(call.function)
         if answer == "0x" and function.output_names:
-            raise WrongDeployment(
+            raise WrongDeploymentError(
                 f"there is no contract {call.contract} at {self.manifest.address(call.contract)}",
                 field=f"manifest.contracts.{call.contract}.address",
                 hint="the chain was started afresh: deploy again, or start it with its saved state",
@@ -206,8 +206,9 @@ class Chain:
         """Sends a call and, with `wait`, returns when a block has it.
 
         `key`: idempotency key: the second call with the same key returns the first one's receipt. Raises
-        `ContractRefusal` (nothing was sent), `ChainUnavailable` (nothing was taken), `InclusionTimeout` (taken, kept,
-        sent again later), `WrongDeployment`, `InsufficientFunds`, `OutboxFull`, `KeyReused`.
+        `ContractError` (nothing was sent), `ChainUnavailableError` (nothing was taken), `InclusionTimeoutError`
+        (taken, kept, sent again later), `WrongDeploymentError`, `InsufficientFundsError`, `OutboxFullError`,
+        `IdempotencyKeyError`.
         """
         return self.submit(Call(contract, function, args, key), wait=wait, timeout_s=timeout_s)
 
@@ -216,10 +217,10 @@ class Chain:
         courier, outbox = self._courier, self._outbox
         draft = self._draft(call)
         known = outbox.by_key(call.key) if call.key is not None else None
-        around = courier.look_around()
+        around = courier.fee_context()
         if known is None or known.state is CallState.FAILED:
             limit = preflight.needed_gas(self.rpc, self.sender, [draft], around.block_gas_limit)[0]
-            if isinstance(limit, ContractRefusal):
+            if isinstance(limit, ContractError):
                 raise limit
             entry = courier.sign([draft], [limit], around)[0]
         else:
@@ -241,7 +242,7 @@ class Chain:
         check: bool = True,
         timeout_s: float | None = None,
         progress: Callable[[int], None] | None = None,
-    ) -> list[Receipt | ContractRefusal]:
+    ) -> list[Receipt | ContractError]:
         """Sends many calls that do not depend on each other; outcomes in their order, events left out.
 
         Each is tried first against the newest block (with its `gas` where given, else by an estimate); one that would
@@ -249,7 +250,7 @@ class Chain:
         `progress` is told how many are in blocks.
         """
         courier = self._courier
-        outcomes: list[Receipt | ContractRefusal | int] = []
+        outcomes: list[Receipt | ContractError | int] = []
         # Three things go on at once: a chunk is encoded, tried and signed; the one before it is handed to the node; the
         # receipts of those before that are read, which makes room in the node's pool.
         with ThreadPoolExecutor(1 + _SENDERS, "chromatrace-send") as beside:
@@ -273,24 +274,24 @@ class Chain:
         known = {entry.id: entry for entry in self._outbox.get_many(sent)}
         return [_outcome(known[item]) if isinstance(item, int) else item for item in outcomes]
 
-    def _try_chunk(self, courier: Courier, calls: Sequence[Call], check: bool) -> _Tried:
+    def _try_chunk(self, courier: TransactionSender, calls: Sequence[Call], check: bool) -> _Tried:
         drafts = [self._draft(call) for call in calls]
-        around = courier.look_around()
+        around = courier.fee_context()
         if not check and all(draft.gas is not None for draft in drafts):
             return _Tried(drafts, [draft.gas or 0 for draft in drafts], around)
         return _Tried(drafts, preflight.needed_gas(self.rpc, self.sender, drafts, around.block_gas_limit), around)
 
     def _sign_chunk(
-        self, courier: Courier, tried: _Tried, outcomes: list[Receipt | ContractRefusal | int]
+        self, courier: TransactionSender, tried: _Tried, outcomes: list[Receipt | ContractError | int]
     ) -> list[int]:
         """Signs what passed its trial; adds ids and refusals to `outcomes`; returns the ids to send."""
         ready: list[tuple[Draft, int]] = []
         places: list[int] = []
         for draft, trial in zip(tried.drafts, tried.trials, strict=True):
-            if isinstance(trial, ContractRefusal) and not self._under_way(draft):
+            if isinstance(trial, ContractError) and not self._under_way(draft):
                 outcomes.append(trial)
                 continue
-            ready.append((draft, 0 if isinstance(trial, ContractRefusal) else trial))
+            ready.append((draft, 0 if isinstance(trial, ContractError) else trial))
             places.append(len(outcomes))
             outcomes.append(0)
         entries = courier.sign([draft for draft, _ in ready], [gas for _, gas in ready], tried.around)
@@ -303,11 +304,11 @@ class Chain:
         known = self._outbox.by_key(draft.key) if draft.key is not None else None
         return known is not None and known.state not in (CallState.QUEUED, CallState.FAILED)
 
-    def _hand_over(self, courier: Courier, calls: Sequence[int], block: int) -> None:
+    def _hand_over(self, courier: TransactionSender, calls: Sequence[int], block: int) -> None:
         try:
             courier.broadcast(calls, block)
         except Unavailable as error:
-            raise InclusionTimeout(
+            raise InclusionTimeoutError(
                 f"signed and kept, but the node cannot be reached: {error.message}",
                 field="rpc_url",
                 hint="it is sent when the node is back; do not send it again without its key",
@@ -343,7 +344,7 @@ class Chain:
     @property
     def _outbox(self) -> Outbox:
         if self.outbox is None:
-            raise SignerMissing("writing needs an outbox", field="outbox")
+            raise SignerMissingError("writing needs an outbox", field="outbox")
         return self.outbox
 
     def _draft(self, call: Call) -> Draft:
@@ -370,7 +371,7 @@ class Chain:
         )
 
 
-def _outcome(entry: Entry) -> Receipt | ContractRefusal:
+def _outcome(entry: Entry) -> Receipt | ContractError:
     return _failure(entry) if entry.state is CallState.FAILED else _plain_receipt(entry)
 
 
@@ -378,9 +379,9 @@ def _plain_receipt(entry: Entry) -> Receipt:
     return Receipt(entry.id, entry.state, entry.tx_hash or b"", entry.block_number, entry.block_hash, entry.gas_used)
 
 
-def _failure(entry: Entry) -> ContractRefusal:
+def _failure(entry: Entry) -> ContractError:
     if entry.revert:
         return decode_revert(entry.revert)
     if entry.gas_used is not None and entry.gas_used == entry.gas:
-        return RefusedConflict("OutOfGas", {"gas": entry.gas}, f"{entry.label} ran out of its {entry.gas:,} gas")
-    return RefusedConflict("Failed", {}, f"{entry.label}: {entry.error or 'failed on the chain'}")
+        return ContractConflict("OutOfGas", {"gas": entry.gas}, f"{entry.label} ran out of its {entry.gas:,} gas")
+    return ContractConflict("Failed", {}, f"{entry.label}: {entry.error or 'failed on the chain'}")

@@ -21,7 +21,7 @@ from typing import Literal, Self
 
 from chromatrace.chain.dev_state import StateLock, keep_one_beginning
 from chromatrace.domain.errors import Conflict, NotFound, Unavailable
-from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -167,7 +167,7 @@ class DevNode:
     def _answers(self) -> bool:
         try:
             return int(RpcClient(self.url, 5.0).call("eth_chainId"), 16) == self.chain_id
-        except (ChainUnavailable, RpcError):
+        except (ChainUnavailableError, RpcError):
             return False
 
     def _command(self) -> list[str]:

@@ -34,7 +34,7 @@ def _eighth_more(fee_wei: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class FeeContext:
     """The newest block and the sender's account there.
 
     base_fee_wei  of the next block
@@ -54,7 +54,7 @@ class Surroundings:
         return Fees(min(2 * self.base_fee_wei + tip, ceiling_wei), tip)
 
     @classmethod
-    def ask(cls, rpc: RpcClient, sender: str) -> Surroundings:
+    def ask(cls, rpc: RpcClient, sender: str) -> FeeContext:
         """One batch of requests."""
         block, nonce, balance, tip, history = rpc.batch_outcomes(
             [

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from chromatrace.chain.records import CallState, Draft, Entry, Inclusion, Signed
 from chromatrace.chain.stored_calls import StoredCalls
-from chromatrace.ethereum.errors import KeyReused, OutboxFull
+from chromatrace.ethereum.errors import IdempotencyKeyError, OutboxFullError
 
 _NEW_ATTEMPT = (
     "INSERT OR IGNORE INTO attempts (tx_hash, call, raw, max_fee_wei, priority_fee_wei, signed_ns) "
@@ -36,7 +36,7 @@ class Outbox(StoredCalls):
     def enqueue(self, sender: str, drafts: Sequence[Draft]) -> list[Entry]:
         """Takes calls durably, all or none. A key that is known returns its call instead of taking another.
 
-        A key whose call failed may be used again: nothing took effect. Raises `KeyReused`, `OutboxFull`.
+        A key whose call failed may be used again: nothing took effect. Raises `IdempotencyKeyError`, `OutboxFullError`.
         """
         with self._transaction():
             return self._take(sender, drafts)
@@ -101,7 +101,7 @@ class Outbox(StoredCalls):
                 continue
             open_calls, last_id = open_calls + 1, last_id + 1
             if open_calls > self.limit:
-                raise OutboxFull(
+                raise OutboxFullError(
                     f"{self.limit} calls wait for the chain already",
                     field="outbox",
                     hint="let them be included first: is the node mining, is the fee high enough?",
@@ -125,7 +125,7 @@ class Outbox(StoredCalls):
         if entry is None:
             return None
         if (entry.sender, entry.recipient, entry.data) != (sender, draft.recipient, draft.data):
-            raise KeyReused(
+            raise IdempotencyKeyError(
                 f"the key {draft.key!r} stands for another call ({entry.label})",
                 field="key",
                 hint="one key, one call: derive it from what the call does",

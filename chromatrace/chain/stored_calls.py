@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chromatrace.chain.records import Attempt, CallState, Entry, OpenAttempt
-from chromatrace.ethereum.errors import WrongDeployment
+from chromatrace.ethereum.errors import WrongDeploymentError
 from chromatrace.storage.closing import Closing
 from chromatrace.storage.files import transaction
 from chromatrace.storage.sqlite import open_file
@@ -93,12 +93,12 @@ class StoredCalls(Closing):
                 yield
 
     def bind(self, chain_id: int, genesis: bytes) -> None:
-        """Ties the file to a chain at first use; raises `WrongDeployment` where it is tied to another one."""
+        """Ties the file to a chain at first use; raises `WrongDeploymentError` where it is tied to another one."""
         with self._transaction():
             self._db.execute("INSERT OR IGNORE INTO chain VALUES (1, ?, ?)", (chain_id, genesis))
             known_id, known_genesis = self._db.execute("SELECT chain_id, genesis FROM chain").fetchone()
         if (known_id, known_genesis) != (chain_id, genesis):
-            raise WrongDeployment(
+            raise WrongDeploymentError(
                 f"the outbox {self.path} belongs to chain {known_id} with genesis 0x{known_genesis.hex()}, the chain "
                 f"that answers is {chain_id} with genesis 0x{genesis.hex()}",
                 field="outbox",

@@ -11,14 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chromatrace.chain import preflight
-from chromatrace.chain.fees import Fees, Surroundings
+from chromatrace.chain.fees import FeeContext, Fees
 from chromatrace.chain.inclusion import by_events
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import Attempt, CallState, Draft, Entry, Inclusion, OpenAttempt, Signed
 from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.abi import decode_revert, revert_data
 from chromatrace.ethereum.codec import bytes_of
-from chromatrace.ethereum.errors import ChainWentBack, ContractRefusal, InclusionTimeout, RpcError, SignerMissing
+from chromatrace.ethereum.errors import (
+    ChainRollbackError,
+    ContractError,
+    InclusionTimeoutError,
+    RpcError,
+    SignerMissingError,
+)
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import DEV_CHAINS, Signer
 from chromatrace.ethereum.transaction import Transaction
@@ -60,7 +66,7 @@ class DeliveryPolicy:
     timeout_s: float = 120.0
 
 
-class Courier:
+class TransactionSender:
     """Delivers one sender's calls. Stateless beside the outbox: any number may work at once, in any processes.
 
     `signer`: the sender's key, or only its address: then what is signed already is sent and watched; what would need
@@ -88,9 +94,9 @@ class Courier:
         self._missing_since: dict[int, float] = {}
         self._settled_s = 0.0
 
-    def look_around(self) -> Surroundings:
-        """The chain now, held against what this outbox saw of it; raises `ChainWentBack`."""
-        around = Surroundings.ask(self._rpc, self._sender)
+    def fee_context(self) -> FeeContext:
+        """The chain now, held against what this outbox saw of it; raises `ChainRollbackError`."""
+        around = FeeContext.ask(self._rpc, self._sender)
         if time.monotonic() - self._settled_s >= _SETTLE_EVERY_S:
             self.settle(around.block)
         for pause_s in (0.0, 0.1, 0.5):
@@ -100,16 +106,16 @@ class Courier:
             self.settle(around.block)
             # Another process may have seen a newer block between the two questions, or a node behind a balancer lags.
             time.sleep(pause_s)
-            around = Surroundings.ask(self._rpc, self._sender)
+            around = FeeContext.ask(self._rpc, self._sender)
             if around.nonce >= expected:
                 return around
-        raise ChainWentBack(
+        raise ChainRollbackError(
             f"the chain knows {around.nonce} transactions of {self._sender}, this outbox saw {expected} become final",
             field="outbox",
             hint="the chain was restarted from an older state: restore it, or move this outbox file away",
         )
 
-    def sign(self, items: Sequence[Draft | int], gas: Sequence[int], around: Surroundings) -> list[Entry]:
+    def sign(self, items: Sequence[Draft | int], gas: Sequence[int], around: FeeContext) -> list[Entry]:
         """Takes drafts, or queued calls by id, gives them nonces and stores the signed bytes, in one transaction."""
         fees = around.fees(self._policy.fee_ceiling_wei)
         needed = sum(gas) * fees.max_fee_wei
@@ -130,7 +136,7 @@ class Courier:
 
     def _raw(self, nonce: int, gas: int, recipient: bytes, data: bytes, fees: Fees) -> Signed:
         if self._signer is None:
-            raise SignerMissing(f"the key of {self._sender} is not at hand", field="signer")
+            raise SignerMissingError(f"the key of {self._sender} is not at hand", field="signer")
         raw = self._signer.sign_transaction(
             Transaction(
                 *(self._chain_id, nonce, fees.priority_fee_wei, fees.max_fee_wei, gas),
@@ -140,8 +146,10 @@ class Courier:
         return Signed(keccak(raw), raw, fees.max_fee_wei, fees.priority_fee_wei)
 
     def broadcast(self, calls: Iterable[int], block: int) -> None:
-        """Hands the newest attempt of each call to the node. Raises `InsufficientFunds`, `ChainUnavailable`; in either
-        case the calls stay signed and are sent again later."""
+        """Send the newest attempt of each call to the node.
+
+        Raises `InsufficientFundsError` or `ChainUnavailableError`; the calls stay signed and are sent again later.
+        """
         newest: dict[int, Attempt] = {}
         for attempt in self._outbox.attempts(*calls):
             newest[attempt.call] = attempt
@@ -184,7 +192,7 @@ class Courier:
 
     def poll(self) -> set[int]:
         """One look at the chain; does whatever is due. Returns the calls that are still open."""
-        around = Surroundings.ask(self._rpc, self._sender)
+        around = FeeContext.ask(self._rpc, self._sender)
         open_attempts = self._outbox.open_attempts(self._sender)
         self._collect([attempt for attempt in open_attempts if attempt.nonce < around.nonce], around)
         waiting = [attempt for attempt in open_attempts if attempt.nonce >= around.nonce]
@@ -206,7 +214,7 @@ class Courier:
             )
         return now - attempt.sent_ns > self._policy.resend_after_s * _NS
 
-    def _collect(self, attempts: Sequence[OpenAttempt], around: Surroundings) -> None:
+    def _collect(self, attempts: Sequence[OpenAttempt], around: FeeContext) -> None:
         """Finds the blocks of calls whose nonce the chain has passed."""
         inclusions = by_events(self._rpc, self._contracts, attempts, around.block)
         seen = {inclusion.call for inclusion in inclusions}
@@ -240,7 +248,7 @@ class Courier:
             revert,
         )
 
-    def _why_failed(self, call: int, receipt: dict[str, str]) -> tuple[ContractRefusal, bytes | None]:
+    def _why_failed(self, call: int, receipt: dict[str, str]) -> tuple[ContractError, bytes | None]:
         entry = self._outbox.get(call)
         fields = {"from": entry.sender, "to": "0x" + entry.recipient.hex(), "data": "0x" + entry.data.hex()}
         try:
@@ -250,7 +258,7 @@ class Courier:
             return decode_revert(data), data
         return decode_revert(None), None
 
-    def _take_back(self, calls: set[int], nonces: dict[int, int], around: Surroundings) -> None:
+    def _take_back(self, calls: set[int], nonces: dict[int, int], around: FeeContext) -> None:
         """Their nonces are used, and not by us: somebody else sends with this key. They are signed anew, once the
         foreign transaction is as deep as a reorganisation may reach."""
         depth = 0 if self._chain_id in DEV_CHAINS else self._policy.confirmations
@@ -282,11 +290,11 @@ class Courier:
     def deliver(self, calls: Sequence[int]) -> None:
         """Tries, signs and sends queued calls; one that the contract refuses becomes `failed`."""
         entries = [self._outbox.get(call) for call in calls]
-        around = self.look_around()
+        around = self.fee_context()
         gas = preflight.needed_gas(self._rpc, self._sender, entries, around.block_gas_limit)
         ready: list[tuple[int, int]] = []
         for entry, outcome in zip(entries, gas, strict=True):
-            if isinstance(outcome, ContractRefusal):
+            if isinstance(outcome, ContractError):
                 self._outbox.fail(entry.id, str(outcome))
             else:
                 ready.append((entry.id, outcome))
@@ -294,7 +302,7 @@ class Courier:
             self.sign([call for call, _ in ready], [limit for _, limit in ready], around)
             self.broadcast([call for call, _ in ready], around.block)
 
-    def _raise_fees(self, attempts: Iterable[OpenAttempt], around: Surroundings, now: int) -> None:
+    def _raise_fees(self, attempts: Iterable[OpenAttempt], around: FeeContext, now: int) -> None:
         market = around.fees(self._policy.fee_ceiling_wei)
         bumped = []
         for attempt in attempts:
@@ -314,7 +322,7 @@ class Courier:
             bumped.append(attempt.call)
         self.broadcast(bumped, around.block)
 
-    def _fill_gaps(self, around: Surroundings) -> None:
+    def _fill_gaps(self, around: FeeContext) -> None:
         fees = around.fees(self._policy.fee_ceiling_wei)
         recipient = bytes.fromhex(self._sender[2:])
         gaps = self._outbox.gaps(self._sender, around.nonce)
@@ -348,7 +356,7 @@ class Courier:
 
     def recover(self) -> set[int]:
         """After a start: delivers what is queued, sends what is signed, looks after what was sent."""
-        around = self.look_around()
+        around = self.fee_context()
         self.settle(around.block)
         signed = self._outbox.entries(self._sender, CallState.SIGNED)
         self.broadcast([entry.id for entry in signed], around.block)
@@ -360,13 +368,13 @@ class Courier:
     def wait(
         self, calls: Iterable[int], timeout_s: float | None, progress: Callable[[int], None] | None = None
     ) -> None:
-        """Returns when every call is included, final or failed; raises `InclusionTimeout`, and the outbox goes on."""
+        """Return when every call is included, final or failed. Raises `InclusionTimeoutError`."""
         wanted = set(calls)
         if wanted:
             self._until(lambda still: len(wanted & still), 0, timeout_s, len(wanted), progress)
 
     def wait_for_room(self, limit: int, timeout_s: float | None) -> None:
-        """Returns when at most `limit` of the signer's calls wait for a block; raises `InclusionTimeout`."""
+        """Returns when at most `limit` of the signer's calls wait for a block; raises `InclusionTimeoutError`."""
         self._until(len, limit, timeout_s, limit, None)
 
     def _until(
@@ -386,7 +394,7 @@ class Courier:
                     progress(whole - left)
             if time.monotonic() > deadline:
                 why = f"; the node last said: {self._last_words}" if self._last_words else ""
-                raise InclusionTimeout(
+                raise InclusionTimeoutError(
                     f"{now_left} calls are in no block after {limit_s:g} s{why}",
                     field="outbox",
                     hint="they are kept and will be sent again; is the chain making blocks?",

@@ -6,7 +6,7 @@ import time
 
 from chromatrace.cli.output import err
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
-from chromatrace.ethereum.errors import ChainUnavailable
+from chromatrace.ethereum.errors import ChainUnavailableError
 from chromatrace.services.workspace import DEV_CHAINS, Workspace
 
 _BLOCK_S = 60
@@ -16,7 +16,7 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
     """Sends `ether` to the address from the node's last unlocked account; the transaction, which is in a block.
 
     Raises `InvalidInput` on a chain that is not a development chain, or whose node unlocks no account;
-    `ChainUnavailable` where no block takes the transaction.
+    `ChainUnavailableError` where no block takes the transaction.
     """
     if workspace.chain_id not in DEV_CHAINS:
         raise InvalidInput(
@@ -32,7 +32,7 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
     deadline = time.monotonic() + _BLOCK_S
     while workspace.rpc.call("eth_getTransactionReceipt", sent) is None:
         if time.monotonic() > deadline:
-            raise ChainUnavailable(
+            raise ChainUnavailableError(
                 f"no block took {sent} in {_BLOCK_S} s", field="rpc_url", hint="does the node make blocks?"
             )
         time.sleep(0.02)

@@ -53,11 +53,11 @@ def parse_input(text: str) -> Input:
 def naming(*keys: BatchKey) -> Iterator[None]:
     """What a contract refuses inside is told of these batches by GTIN and lot; the contract knows hashes only."""
     from chromatrace.ethereum.contract_errors import rendered
-    from chromatrace.ethereum.errors import ContractRefusal
+    from chromatrace.ethereum.errors import ContractError
 
     try:
         yield
-    except ContractRefusal as refusal:
+    except ContractError as refusal:
         for key in keys:
             refusal.message = refusal.message.replace(
                 rendered("batch", bytes(key.batch_id), "bytes32"), f"{key.gtin}/{key.lot}"

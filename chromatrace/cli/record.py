@@ -16,7 +16,7 @@ from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from chromatrace.records.catalogue import Catalogue
-    from chromatrace.records.desk import Desk
+    from chromatrace.records.department_records import DepartmentRecords
     from chromatrace.records.reader_key import Reader, ReaderKey
 
 reader_option = click.option(
@@ -114,7 +114,7 @@ def add(
     """
     from chromatrace.cli.record_desk import open_desk
     from chromatrace.records.document import MAX_DOCUMENT, parse
-    from chromatrace.records.errors import RecordRepeated
+    from chromatrace.records.errors import RecordRepeatedError
 
     with document.open("rb") as file:
         members = parse(file.read(MAX_DOCUMENT + 1))
@@ -128,7 +128,7 @@ def add(
     made = prepared.document
     workspace.catch_up(workspace.index)
     if made.record in desk.repeats_in(tx):
-        raise RecordRepeated(made.key, tx, field=f"/{chosen.key[0]}")
+        raise RecordRepeatedError(made.key, tx, field=f"/{chosen.key[0]}")
     emit(as_json, {"tx": tx, "schema": chosen.schema, "key": made.key, "record": made.record, "digest": made.digest})
 
 
@@ -151,13 +151,13 @@ def import_(
     """
     from chromatrace.cli.record_desk import open_desk
     from chromatrace.records.bulk import rows
-    from chromatrace.records.importing import Report, append_rows, check_rows, sift_repeats
+    from chromatrace.records.importing import ImportReport, append_rows, check_rows, sift_repeats
 
     desk = open_desk(workspace, plant)
     chosen = desk.catalogue.newest(kind)
     desk.require_writer(chosen)
     entitled = _readers(workspace, chosen.department, readers)
-    report = Report()
+    report = ImportReport()
     with progress(f"checking {path.name}", hidden=as_json) as show:
         accepted = check_rows(desk, chosen, rows(path, chosen), report, show)
     with progress("appending", total=len(accepted), hidden=as_json) as show:
@@ -204,7 +204,7 @@ def show(
     Ours; where we have none, the first that another organisation lets us read.
     """
     from chromatrace.cli.record_desk import open_desk, vault_of
-    from chromatrace.records.errors import KeyMissing
+    from chromatrace.records.errors import KeyMissingError
 
     desk = open_desk(workspace, plant)
     chosen = desk.catalogue.newest(kind)
@@ -212,7 +212,9 @@ def show(
     keys = _keys(workspace, names or (chosen.department,))
     document = desk.read(entry, keys)
     if document is None:
-        raise KeyMissing("no reading key here opens the document", field="as", hint="somebody who may can grant it")
+        raise KeyMissingError(
+            "no reading key here opens the document", field="as", hint="somebody who may can grant it"
+        )
     for field, target in (_pair(text, "save") for text in save):
         named = document.fields.get(field)
         if not isinstance(named, str) or bytes.fromhex(named[2:]) not in document.files:
@@ -328,9 +330,9 @@ def _keys(workspace: Workspace, names: Sequence[str]) -> list[ReaderKey]:
     return [reading_key(workspace, name) for name in names]
 
 
-def _described(workspace: Workspace, desk: Desk, entry: Any) -> dict[str, Any]:
+def _described(workspace: Workspace, desk: DepartmentRecords, entry: Any) -> dict[str, Any]:
     """What an entry is, as far as a key that is here opens it."""
-    from chromatrace.records.errors import ContentNotFound, KeyMissing, RecordMismatched
+    from chromatrace.records.errors import ContentNotFoundError, KeyMissingError, RecordMismatchError
 
     kind = _kind_of(desk.catalogue, entry)
     described: dict[str, Any] = {"schema": kind and kind.schema, "title": kind.title if kind else "unknown kind"}
@@ -338,7 +340,7 @@ def _described(workspace: Workspace, desk: Desk, entry: Any) -> dict[str, Any]:
         return described | {"key": None}
     try:
         document = desk.read(entry, _keys(workspace, [kind.department]))
-    except (KeyMissing, ContentNotFound, RecordMismatched):
+    except (KeyMissingError, ContentNotFoundError, RecordMismatchError):
         document = None
     return described | {"key": document.key if document else None}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chromatrace.chain.client import Call, Chain
 from chromatrace.records.catalogue import Catalogue
-from chromatrace.records.desk import Desk
+from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.reader_key import KeyRing, ReaderKey
 from chromatrace.records.vault import Vault
 from chromatrace.services.workspace import Workspace
@@ -45,12 +45,12 @@ def plant_of(named: str) -> Plant:
     return example_plant(named) if named in example_plants() else load_plant(Path(named))
 
 
-def open_desk(workspace: Workspace, plant: str) -> Desk:
+def open_desk(workspace: Workspace, plant: str) -> DepartmentRecords:
     """The desk of the organisation that the signer acts for."""
     chain = workspace.chain
     organisation = chain.read("Consortium", "operator", chain.sender)["organisation"]
     catalogue = Catalogue(plant_of(plant).record_kinds)
-    return Desk(catalogue, workspace.index, ChainWriter(chain), vault_of(workspace), organisation or None)
+    return DepartmentRecords(catalogue, workspace.index, ChainWriter(chain), vault_of(workspace), organisation or None)
 
 
 def vault_of(workspace: Workspace) -> Vault:
@@ -64,5 +64,5 @@ def key_ring(workspace: Workspace) -> KeyRing:
 
 
 def reading_key(workspace: Workspace, name: str) -> ReaderKey:
-    """The private key of the reader `name`. Raises `KeyMissing`."""
+    """The private key of the reader `name`. Raises `KeyMissingError`."""
     return key_ring(workspace).key(name)

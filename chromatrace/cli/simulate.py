@@ -14,6 +14,7 @@ from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.cli.output import out as out_console
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.studies import require_extra
 from chromatrace.studies.runner import Runner
 from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.statistics import Mean
@@ -58,6 +59,7 @@ def study_command(study: Callable[..., Study]) -> click.Command:
         as_json: bool,
         **options: Any,
     ) -> None:
+        require_extra()
         floor = shop_floor(plant)
         with progress(f"simulating {study.__name__}, %", total=100, hidden=as_json) as show:
             runner = Runner(repetitions, seed, processes, lambda done, total: show(100 * done // total))

@@ -18,7 +18,7 @@ from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
-    from chromatrace.documents.content import BatchContent, Material
+    from chromatrace.documents.content import BatchContent, SuppliedMaterial
     from chromatrace.index.genealogy import TraceStep, TraceView
     from chromatrace.index.views import BatchView
 
@@ -186,7 +186,7 @@ class _Goods:
         content = self.content(step.batch)
         return content.product.name if content else ""
 
-    def materials(self, views: Sequence[TraceView]) -> dict[BatchId, tuple[Material, ...]]:
+    def materials(self, views: Sequence[TraceView]) -> dict[BatchId, tuple[SuppliedMaterial, ...]]:
         steps = {step.batch.batch_id: step.batch for view in views for step in view.steps}
         contents = {batch: self.content(view) for batch, view in steps.items()}
         return {batch: content.materials for batch, content in contents.items() if content and content.materials}

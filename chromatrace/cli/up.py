@@ -49,12 +49,12 @@ def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
 def local_chain(workspace: Workspace, port: int, state: Path | None) -> Iterator[Workspace]:
     """A running Anvil with the contracts on it, and the workspace that uses it."""
     from chromatrace.chain.dev_node import DevNode
-    from chromatrace.cli.deploy import deploy_contracts
+    from chromatrace.cli.deploy import deploy_to
 
     with ExitStack() as stack:
         with err.status("Starting Anvil …"):
             node = stack.enter_context(DevNode(port=port, state_path=state))
         manifest = workspace.data / "deployments" / f"{node.chain_id}.json"
         local = stack.enter_context(Workspace(replace(workspace.settings, rpc_url=node.url, manifest=manifest)))
-        deploy_contracts(local)
+        deploy_to(local)
         yield local

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from chromatrace.anchor import ReadingProof
     from chromatrace.exchange.bundle import Bundle
-    from chromatrace.exchange.findings import Finding
+    from chromatrace.exchange.findings import VerificationFinding
 
 
 class _FilesToo(click.Group):
@@ -197,7 +197,7 @@ def bundle(
     then NOT PROVEN, however well the bundle agrees with itself.
     """
     from chromatrace.exchange.bundle import Bundle
-    from chromatrace.exchange.findings import Status, conclusion
+    from chromatrace.exchange.findings import FindingStatus, conclusion
     from chromatrace.exchange.verifier import verify as check
 
     parsed = Bundle.from_bytes(path.read_bytes())
@@ -218,7 +218,9 @@ def bundle(
     counts = {status.value.replace(" ", "_"): count for status, count in result.counts.items()}
     facts = result.as_json() | {"failed": len(result.failures), "counts": counts, "conclusion": lines}
     emit(as_json, facts, lambda: _show(result, lines))
-    if result.failures or (strict and (result.unchecked or result.warnings or result.status is not Status.HOLDS)):
+    if result.failures or (
+        strict and (result.unchecked or result.warnings or result.status is not FindingStatus.HOLDS)
+    ):
         raise SystemExit(1)
 
 
@@ -259,7 +261,7 @@ _MARKS = {
 _STYLES = {"warning": "bold yellow", "fails": "bold red"}
 
 
-def _show(result: Finding, lines: list[str]) -> None:
+def _show(result: VerificationFinding, lines: list[str]) -> None:
     from rich.text import Text
 
     out.print(_tree(result))
@@ -268,7 +270,7 @@ def _show(result: Finding, lines: list[str]) -> None:
         out.print(Text(line, style=style))
 
 
-def _tree(finding: Finding, tree: Tree | None = None) -> Tree:
+def _tree(finding: VerificationFinding, tree: Tree | None = None) -> Tree:
     from rich.markup import escape
     from rich.tree import Tree as RichTree
 

@@ -16,7 +16,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Self
 
-from chromatrace.documents.evidence import Comparison, Instrument, Measurement, ReadingWindow
+from chromatrace.documents.evidence import Instrument, LimitComparison, Measurement, ReadingWindow
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.domain.rights import Stage
@@ -28,13 +28,13 @@ __all__ = [
     "BATCH_SCHEMA",
     "INSPECTION_SCHEMA",
     "BatchContent",
-    "Comparison",
     "InspectionEvidence",
     "Instrument",
-    "Material",
+    "LimitComparison",
     "Measurement",
-    "Product",
+    "ProductDescription",
     "ReadingWindow",
+    "SuppliedMaterial",
     "digest",
 ]
 
@@ -51,7 +51,7 @@ def digest(document: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class ProductDescription:
     """What the batch is, in words for its buyer."""
 
     name: str
@@ -63,7 +63,7 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class SuppliedMaterial:
     """An input that has no batch on the chain, as its supplier calls it."""
 
     name: str
@@ -86,11 +86,11 @@ class BatchContent:
 
     gtin: Gtin
     lot: Lot
-    product: Product
+    product: ProductDescription
     quantity: int
     made_at: str
     serials: SerialRange | None = None
-    materials: tuple[Material, ...] = ()
+    materials: tuple[SuppliedMaterial, ...] = ()
 
     def __post_init__(self) -> None:
         strict_json.whole(self.quantity, "/quantity", least=1)
@@ -138,7 +138,7 @@ class BatchContent:
         gtin, lot = _key(value)
         product = members(value["product"], "/product", ("name", "description"))
         with below("/product"):
-            described = Product(**product)
+            described = ProductDescription(**product)
         serials = None
         if value["serials"] is not None:
             parts = members(value["serials"], "/serials", ("first", "count", "width"))
@@ -149,7 +149,7 @@ class BatchContent:
             pointer = f"/materials/{place}"
             parts = members(item, pointer, ("name", "supplier", "supplier_lot"))
             with below(pointer):
-                materials.append(Material(**parts))
+                materials.append(SuppliedMaterial(**parts))
         content = cls(gtin, lot, described, value["quantity"], value["made_at"], serials, tuple(materials))
         strict_json.require_canonical(content.to_bytes(), data)
         return content

@@ -12,7 +12,7 @@ from chromatrace.storage import strict_json
 from chromatrace.storage.strict_json import below, members
 
 
-class Comparison(StrEnum):
+class LimitComparison(StrEnum):
     """How a measured value stands to its limit when it passes."""
 
     AT_LEAST = ">="
@@ -23,10 +23,10 @@ class Comparison(StrEnum):
     def holds(self, value: float, limit: float) -> bool:
         """Whether `value` passes `limit`."""
         return {
-            Comparison.AT_LEAST: value >= limit,
-            Comparison.AT_MOST: value <= limit,
-            Comparison.ABOVE: value > limit,
-            Comparison.BELOW: value < limit,
+            LimitComparison.AT_LEAST: value >= limit,
+            LimitComparison.AT_MOST: value <= limit,
+            LimitComparison.ABOVE: value > limit,
+            LimitComparison.BELOW: value < limit,
         }[self]
 
 
@@ -69,7 +69,7 @@ class Measurement:
     value: float
     unit: str
     limit: float
-    comparison: Comparison
+    comparison: LimitComparison
     passed: bool
     criterion: str | None = None
 
@@ -78,10 +78,10 @@ class Measurement:
         strict_json.number(self.value, "/value")
         strict_json.text(self.unit, "/unit", least=0, most=50)
         strict_json.number(self.limit, "/limit")
-        if self.comparison not in list(Comparison):
-            allowed = ", ".join(Comparison)
+        if self.comparison not in list(LimitComparison):
+            allowed = ", ".join(LimitComparison)
             raise InvalidInput(f"one of {allowed} is needed, got {self.comparison!r}", field="/comparison")
-        object.__setattr__(self, "comparison", Comparison(self.comparison))
+        object.__setattr__(self, "comparison", LimitComparison(self.comparison))
         if type(self.passed) is not bool:
             raise InvalidInput(f"true or false is needed, got {self.passed!r}", field="/passed")
         if self.criterion is not None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.exchange.errors import DocumentChanged, DocumentNotFound, StoreUnavailable
+from chromatrace.exchange.errors import DocumentCorruptError, DocumentNotFoundError, DocumentStoreUnavailableError
 from chromatrace.storage.files import UNFINISHED, flush_folder, write_whole
 
 DIGEST_SIZE = 32
@@ -31,7 +31,7 @@ class DocumentStore:
     def put(self, document: bytes) -> bytes:
         """Stores `document` durably and returns its SHA-256, 32 bytes. What is there already stays as it is.
 
-        Raises `StoreUnavailable`; then nothing is stored under the digest.
+        Raises `DocumentStoreUnavailableError`; then nothing is stored under the digest.
         """
         digest = self.digest(document)
         path = self._path(digest)
@@ -46,16 +46,16 @@ class DocumentStore:
         return digest
 
     def get(self, digest: bytes) -> bytes:
-        """The document; raises `DocumentNotFound`, `DocumentChanged` or `StoreUnavailable`."""
+        """The document; raises `DocumentNotFoundError`, `DocumentCorruptError` or `DocumentStoreUnavailableError`."""
         path = self._path(digest)
         with self._clear_errors():
             try:
                 document = path.read_bytes()
             except FileNotFoundError:
-                raise DocumentNotFound(f"no document {digest.hex()} is stored here", field="digest") from None
+                raise DocumentNotFoundError(f"no document {digest.hex()} is stored here", field="digest") from None
         found = self.digest(document)
         if found != digest:
-            raise DocumentChanged(
+            raise DocumentCorruptError(
                 f"the stored bytes have digest {found.hex()}, not {digest.hex()}",
                 field="digest",
                 hint=f"{path} was changed after it was written: restore it from a copy, or put the document again",
@@ -82,6 +82,6 @@ class DocumentStore:
         try:
             yield
         except OSError as error:
-            raise StoreUnavailable(
+            raise DocumentStoreUnavailableError(
                 f"{error.strerror or error}", field=str(self.folder), hint="is the disk full, or are rights missing?"
             ) from error

@@ -14,7 +14,7 @@ from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum import contract_errors as refusals
 from chromatrace.ethereum.codec import Codec, bytes_of, codec_of, tuple_codec
-from chromatrace.ethereum.errors import AbiError, ContractRefusal, RefusedConflict
+from chromatrace.ethereum.errors import AbiError, ContractConflict, ContractError
 
 FOLDER = Path(__file__).parent / "abi"
 
@@ -196,7 +196,7 @@ def _errors() -> dict[bytes, _ErrorType]:
     return {selector: kind for name in names() for selector, kind in contract(name).errors.items()}
 
 
-def decode_revert(data: bytes | str | None) -> ContractRefusal:
+def decode_revert(data: bytes | str | None) -> ContractError:
     """The exception for a revert's return data; unknown or empty data are told as such."""
     raw = bytes_of(data or b"")
     selector, rest = raw[:4], raw[4:]
@@ -206,20 +206,20 @@ def decode_revert(data: bytes | str | None) -> ContractRefusal:
             return refusals.refusal(known.name, known.inputs.decode(rest, 0, 0), known.internal_types)
         if selector == _ERROR_STRING:
             text = codec_of({"type": "string"}).decode(rest, 0, 0)
-            return RefusedConflict("Error", {"message": text}, f"the contract refused: {text}")
+            return ContractConflict("Error", {"message": text}, f"the contract refused: {text}")
         if selector == _PANIC:
             code = int.from_bytes(rest[:32], "big")
-            return RefusedConflict("Panic", {"code": code}, f"the contract stopped: {_PANICS.get(code, hex(code))}")
+            return ContractConflict("Panic", {"code": code}, f"the contract stopped: {_PANICS.get(code, hex(code))}")
     except AbiError as error:
-        return RefusedConflict("Undecodable", {"data": raw}, f"the contract refused, with malformed data: {error}")
+        return ContractConflict("Undecodable", {"data": raw}, f"the contract refused, with malformed data: {error}")
     if not raw:
-        return RefusedConflict(
+        return ContractConflict(
             "EmptyRevert",
             {},
             "the contract refused without a reason",
             hint="the address may hold another contract, or the call ran out of gas",
         )
-    return RefusedConflict(
+    return ContractConflict(
         "UnknownError",
         {"data": raw},
         f"the contract refused with an error that no ABI here has (0x{selector.hex()})",

@@ -9,24 +9,24 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from chromatrace.ethereum.errors import (
-    ContractRefusal,
-    RefusedConflict,
-    RefusedInvalidInput,
-    RefusedNotAuthorised,
-    RefusedNotFound,
+    ContractConflict,
+    ContractError,
+    ContractInvalidInput,
+    ContractNotAuthorised,
+    ContractNotFound,
 )
 
 
 class Entry(NamedTuple):
     """How one custom error is told."""
 
-    category: type[ContractRefusal]
+    category: type[ContractError]
     message: str
     field: str | None = None
     hint: str | None = None
 
 
-_NO, _CLASH, _BAD, _NONE = RefusedNotAuthorised, RefusedConflict, RefusedInvalidInput, RefusedNotFound
+_NO, _CLASH, _BAD, _NONE = ContractNotAuthorised, ContractConflict, ContractInvalidInput, ContractNotFound
 
 ENTRIES: dict[str, Entry] = {
     # Consortium

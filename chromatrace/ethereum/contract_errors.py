@@ -21,7 +21,7 @@ from chromatrace.domain.rights import (
     Verdict,
 )
 from chromatrace.ethereum.contract_error_messages import ENTRIES
-from chromatrace.ethereum.errors import ContractRefusal, RefusedConflict
+from chromatrace.ethereum.errors import ContractConflict, ContractError
 
 _ENUMS: dict[str, type[IntEnum]] = {
     "enum IBatchRegistry.State": BatchState,
@@ -38,12 +38,12 @@ _CONTRACT_ROLES = {
 } | {bytes(32): "DEFAULT_ADMIN"}
 
 
-def refusal(name: str, args: Mapping[str, Any], internal_types: Mapping[str, str]) -> ContractRefusal:
+def refusal(name: str, args: Mapping[str, Any], internal_types: Mapping[str, str]) -> ContractError:
     """The exception for one decoded custom error."""
     entry = ENTRIES.get(name)
     if entry is None:
         listed = ", ".join(f"{key}={rendered(key, value, internal_types.get(key, ''))}" for key, value in args.items())
-        return RefusedConflict(name, args, f"the contract refused: {name}({listed})")
+        return ContractConflict(name, args, f"the contract refused: {name}({listed})")
     words = {key: rendered(key, value, internal_types.get(key, "")) for key, value in args.items()}
     return entry.category(name, args, entry.message.format_map(words), field=entry.field, hint=entry.hint)
 

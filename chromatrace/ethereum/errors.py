@@ -1,24 +1,24 @@
 """What the chain package refuses.
 
 Unavailable
-├── ChainUnavailable        nothing answers at the RPC URL
-├── OutboxFull              too many calls wait for inclusion
-└── InclusionTimeout        sent, kept, not yet in a block; the outbox goes on with it
+├── ChainUnavailableError        nothing answers at the RPC URL
+├── OutboxFullError              too many calls wait for inclusion
+└── InclusionTimeoutError        sent, kept, not yet in a block; the outbox goes on with it
 ChromaTraceError
 ├── RpcError                the node answered with a JSON-RPC error
-└── ContractRefusal         a contract reverted; `.name` and `.args_by_name` are those of its custom error
+└── ContractError         a contract reverted; `.name` and `.args_by_name` are those of its custom error
     ├── ...NotAuthorised    also a domain `NotAuthorised`
     ├── ...Conflict         also a domain `Conflict`
     ├── ...InvalidInput     also a domain `InvalidInput`
     └── ...NotFound         also a domain `NotFound`
 IntegrityError
-└── WrongDeployment         the chain is not the one that the manifest or the outbox belongs to
-    └── ChainWentBack       the chain forgot transactions that were final
+└── WrongDeploymentError         the chain is not the one that the manifest or the outbox belongs to
+    └── ChainRollbackError       the chain forgot transactions that were final
 Conflict
-├── InsufficientFunds       the signer cannot pay for gas
-└── KeyReused               one idempotency key, two different calls
+├── InsufficientFundsError       the signer cannot pay for gas
+└── IdempotencyKeyError               one idempotency key, two different calls
 InvalidInput
-├── SignerMissing           a write without a signer
+├── SignerMissingError           a write without a signer
 ├── KeystoreError           no keystore, a wrong password, unsafe permissions
 └── AbiError                no such contract, function or argument
 """
@@ -39,15 +39,15 @@ from chromatrace.domain.errors import (
 )
 
 
-class ChainUnavailable(Unavailable):
+class ChainUnavailableError(Unavailable):
     """Nothing that speaks JSON-RPC answers at the URL."""
 
 
-class OutboxFull(Unavailable):
+class OutboxFullError(Unavailable):
     """The outbox holds as many unfinished calls as it may."""
 
 
-class InclusionTimeout(Unavailable):
+class InclusionTimeoutError(Unavailable):
     """The transaction is sent and kept but no block has it yet."""
 
 
@@ -62,7 +62,7 @@ class RpcError(ChromaTraceError):
         self.data = data
 
 
-class ContractRefusal(ChromaTraceError):
+class ContractError(ChromaTraceError):
     """A contract reverted. `name` is its custom error, `args_by_name` the evidence that it carries."""
 
     def __init__(
@@ -83,39 +83,39 @@ class ContractRefusal(ChromaTraceError):
         return super().as_dict() | {"error": self.name}
 
 
-class RefusedNotAuthorised(ContractRefusal, NotAuthorised):
+class ContractNotAuthorised(ContractError, NotAuthorised):
     """The contract says that the sender may not."""
 
 
-class RefusedConflict(ContractRefusal, Conflict):
+class ContractConflict(ContractError, Conflict):
     """The contract's state does not allow it."""
 
 
-class RefusedInvalidInput(ContractRefusal, InvalidInput):
+class ContractInvalidInput(ContractError, InvalidInput):
     """An argument is wrong."""
 
 
-class RefusedNotFound(ContractRefusal, NotFound):
+class ContractNotFound(ContractError, NotFound):
     """The thing that the call names is not on the chain."""
 
 
-class WrongDeployment(IntegrityError):
+class WrongDeploymentError(IntegrityError):
     """The chain that answers is not the one that the manifest or the outbox belongs to."""
 
 
-class ChainWentBack(WrongDeployment):
+class ChainRollbackError(WrongDeploymentError):
     """The chain no longer has transactions that had been final."""
 
 
-class InsufficientFunds(Conflict):
+class InsufficientFundsError(Conflict):
     """The signer's account cannot pay for the gas."""
 
 
-class KeyReused(Conflict):
+class IdempotencyKeyError(Conflict):
     """One idempotency key was given to two different calls."""
 
 
-class SignerMissing(InvalidInput):
+class SignerMissingError(InvalidInput):
     """A write was asked of a chain that has no signer."""
 
 

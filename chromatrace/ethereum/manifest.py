@@ -21,7 +21,7 @@ from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.codec import bytes_of
-from chromatrace.ethereum.errors import AbiError, WrongDeployment
+from chromatrace.ethereum.errors import AbiError, WrongDeploymentError
 from chromatrace.ethereum.rpc import RpcClient
 
 _MOST_BYTES = 1_000_000
@@ -99,10 +99,10 @@ class Manifest:
         return {deployed.address.lower(): name for name, deployed in self.contracts.items()}
 
     def verify(self, rpc: RpcClient) -> None:
-        """Holds the chain against this manifest; raises `WrongDeployment`, or `ChainUnavailable` where none answers."""
+        """Check the chain against this manifest. Raises `WrongDeploymentError` or `ChainUnavailableError`."""
         chain_id = int(rpc.call("eth_chainId"), 16)
         if chain_id != self.chain_id:
-            raise WrongDeployment(
+            raise WrongDeploymentError(
                 f"the chain at {rpc.url} has id {chain_id}, the manifest is for {self.chain_id}",
                 field="manifest.chain_id",
                 hint="point rpc_url at the right chain, or use that chain's manifest",
@@ -111,13 +111,13 @@ class Manifest:
         for (name, entry), code in zip(self.contracts.items(), codes, strict=True):
             found = bytes_of(code)
             if not found:
-                raise WrongDeployment(
+                raise WrongDeploymentError(
                     f"there is no contract {name} at {entry.address} on the chain at {rpc.url}",
                     field=f"manifest.contracts.{name}.address",
                     hint="the chain was started afresh: deploy again, or start it with its saved state",
                 )
             if keccak(found) != entry.code_hash:
-                raise WrongDeployment(
+                raise WrongDeploymentError(
                     f"the code of {name} at {entry.address} is not what the manifest says",
                     field=f"manifest.contracts.{name}.code_hash",
                     hint="this is another deployment: use its manifest, or deploy again",

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 
 _STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
 _FAILED = (OSError, http.client.HTTPException)
@@ -76,7 +76,7 @@ class RpcClient:
         return type(self), (self._given_url, self.timeout_s)
 
     def call(self, method: str, *params: Any) -> Any:
-        """One request; returns its `result`, raises `RpcError` or `ChainUnavailable`."""
+        """One request; returns its `result`, raises `RpcError` or `ChainUnavailableError`."""
         payload = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         for _ in range(_TRANSIENT_RETRIES):
             try:
@@ -165,8 +165,8 @@ class RpcClient:
             raise self._unusable(f"{method} is answered with {str(orjson.dumps(result), 'utf-8', 'replace')[:60]}")
         return result
 
-    def _unusable(self, why: str) -> ChainUnavailable:
-        return ChainUnavailable(
+    def _unusable(self, why: str) -> ChainUnavailableError:
+        return ChainUnavailableError(
             f"{self.url}: {why}", field="rpc_url", hint="point rpc_url at the JSON-RPC port of an Ethereum node"
         )
 
@@ -206,14 +206,14 @@ class RpcClient:
         answer = connection.getresponse()
         return answer.status, answer.read()
 
-    def _unreachable(self, error: Exception) -> ChainUnavailable:
+    def _unreachable(self, error: Exception) -> ChainUnavailableError:
         if isinstance(error, TimeoutError):
-            return ChainUnavailable(
+            return ChainUnavailableError(
                 f"no answer from {self.url} within {self.timeout_s:g} s",
                 field="rpc_url",
                 hint="the node is overloaded or hangs; look at its log",
             )
-        return ChainUnavailable(
+        return ChainUnavailableError(
             f"no chain answers at {self.url}: {error}",
             field="rpc_url",
             hint="start the node (`chromatrace up` starts a local one) or correct rpc_url",

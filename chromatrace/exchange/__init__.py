@@ -1,11 +1,11 @@
 """What organisations hand to one another and to the public: documents, unit proofs, and how to verify them offline.
 
     NotFound
-    └── DocumentNotFound       no document with this digest is stored
+    └── DocumentNotFoundError       no document with this digest is stored
     IntegrityError
-    └── DocumentChanged        stored bytes do not match their digest
+    └── DocumentCorruptError        stored bytes do not match their digest
     Unavailable
-    └── StoreUnavailable       the folder cannot be read or written just now (disk full, rights)
+    └── DocumentStoreUnavailableError       the folder cannot be read or written just now (disk full, rights)
 
-A unit proof that does not hold raises `chromatrace.merkle.errors.ProofRefused`.
+A unit proof that does not hold raises `chromatrace.merkle.errors.ProofError`.
 """

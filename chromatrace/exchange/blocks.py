@@ -13,7 +13,7 @@ import rlp
 from eth_hash.auto import keccak
 
 from chromatrace.exchange import trie
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.errors import ProofError
 
 HEADER_FIELDS = [
     "parentHash",
@@ -52,7 +52,7 @@ _SIZES = dict.fromkeys(
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class BlockHeader:
     """The parts of a block header that proofs need. `hash` is the keccak-256 of its RLP; `timestamp` Unix seconds."""
 
     hash: bytes
@@ -64,7 +64,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class ReceiptLog:
     """One log: `topics` of 32 bytes each."""
 
     address: bytes
@@ -73,7 +73,7 @@ class Log:
 
 
 def encode_header(block: Mapping[str, Any]) -> bytes:
-    """RLP of the header of a block, from `eth_getBlockByNumber`; `ProofRefused` where it hashes otherwise."""
+    """RLP of the header of a block, from `eth_getBlockByNumber`; `ProofError` where it hashes otherwise."""
     fields = []
     for name in HEADER_FIELDS:
         if block.get(name) is None:
@@ -82,7 +82,7 @@ def encode_header(block: Mapping[str, Any]) -> bytes:
         fields.append(_minimal(int(raw, 16)) if name in _NUMBERS else bytes.fromhex(raw[2:]))
     encoded: bytes = rlp.encode(fields)
     if keccak(encoded) != bytes.fromhex(block["hash"][2:]):
-        raise ProofRefused(
+        raise ProofError(
             f"the header of block {int(block['number'], 16)} does not hash to its block hash",
             field="header",
             hint="this chain has header fields that are not known here",
@@ -90,18 +90,18 @@ def encode_header(block: Mapping[str, Any]) -> bytes:
     return encoded
 
 
-def decode_header(encoded: bytes) -> Header:
-    """Raises `ProofRefused` where the bytes are no header."""
+def decode_header(encoded: bytes) -> BlockHeader:
+    """Raises `ProofError` where the bytes are no header."""
     fields = _decode(encoded, "header")
     if not isinstance(fields, list) or not 15 <= len(fields) <= len(HEADER_FIELDS):
-        raise ProofRefused("the block header has the wrong number of fields", field="header")
+        raise ProofError("the block header has the wrong number of fields", field="header")
     for name, value in zip(HEADER_FIELDS, fields, strict=False):
         size = _SIZES.get(name)
         if not isinstance(value, bytes) or (size is not None and len(value) != size):
-            raise ProofRefused(f"{name} of the block header has the wrong size", field="header")
+            raise ProofError(f"{name} of the block header has the wrong size", field="header")
         if name in _NUMBERS:
             _number(value, 32, f"{name} of the block header")
-    return Header(
+    return BlockHeader(
         hash=keccak(encoded),
         parent=fields[0],
         state_root=fields[3],
@@ -128,21 +128,21 @@ def encode_receipt(receipt: Mapping[str, Any]) -> bytes:
     return bytes([kind]) + body if kind else body
 
 
-def decode_receipt(encoded: bytes) -> tuple[bool, tuple[Log, ...]]:
-    """Whether the transaction succeeded, and its logs in order; `ProofRefused` where these are no receipt's bytes."""
+def decode_receipt(encoded: bytes) -> tuple[bool, tuple[ReceiptLog, ...]]:
+    """Whether the transaction succeeded, and its logs in order; `ProofError` where these are no receipt's bytes."""
     fields = _decode(encoded[1:] if encoded[:1] < b"\x80" else encoded, "receipt")
     match fields:
         case [bytes(status), bytes(_), bytes(bloom), list(logs)] if status in (b"", b"\x01") and len(bloom) == 256:
             return status == b"\x01", tuple(map(_log, logs))
-    raise ProofRefused("these bytes are no receipt with a status", field="receipt")
+    raise ProofError("these bytes are no receipt with a status", field="receipt")
 
 
-def _log(item: Any) -> Log:
+def _log(item: Any) -> ReceiptLog:
     match item:
         case [bytes(address), list(topics), bytes(data)] if len(address) == 20 and len(topics) <= 4:
             if all(isinstance(topic, bytes) and len(topic) == 32 for topic in topics):
-                return Log(address, tuple(topics), data)
-    raise ProofRefused("a log of the receipt is malformed", field="receipt")
+                return ReceiptLog(address, tuple(topics), data)
+    raise ProofError("a log of the receipt is malformed", field="receipt")
 
 
 def prove_receipt(receipts: Sequence[Mapping[str, Any]], index: int, root: bytes) -> list[bytes]:
@@ -150,30 +150,30 @@ def prove_receipt(receipts: Sequence[Mapping[str, Any]], index: int, root: bytes
     entries = {rlp.encode(_minimal(place)): encode_receipt(receipt) for place, receipt in enumerate(receipts)}
     found, nodes = trie.prove(entries, rlp.encode(_minimal(index)))
     if found != root:
-        raise ProofRefused("the receipts that the node gave do not make up the block's receipts root", field="receipts")
+        raise ProofError("the receipts that the node gave do not make up the block's receipts root", field="receipts")
     return nodes
 
 
 def verify_receipt(root: bytes, index: int, nodes: Sequence[bytes]) -> bytes:
-    """The encoded receipt `index` under `root`; raises `ProofRefused`."""
+    """The encoded receipt `index` under `root`; raises `ProofError`."""
     value = trie.verify(root, rlp.encode(_minimal(index)), nodes)
     if value is None:
-        raise ProofRefused(f"the block has no receipt {index}", field="receipt")
+        raise ProofError(f"the block has no receipt {index}", field="receipt")
     return value
 
 
 def verify_storage(
     state_root: bytes, address: bytes, slot: bytes, account: Sequence[bytes], storage: Sequence[bytes]
 ) -> int:
-    """The value of a 32-byte storage slot under a state root, from an EIP-1186 proof; raises `ProofRefused`."""
+    """The value of a 32-byte storage slot under a state root, from an EIP-1186 proof; raises `ProofError`."""
     found = trie.verify(state_root, keccak(address), account)
     if found is None:
-        raise ProofRefused(f"there is no account 0x{address.hex()} in this state", field="state")
+        raise ProofError(f"there is no account 0x{address.hex()} in this state", field="state")
     match _decode(found, "state"):
         case [bytes(_), bytes(_), bytes(storage_root), bytes(code_hash)] if len(storage_root) == len(code_hash) == 32:
             value = trie.verify(storage_root, keccak(slot), storage)
         case _:
-            raise ProofRefused(f"the account 0x{address.hex()} is malformed", field="state")
+            raise ProofError(f"the account 0x{address.hex()} is malformed", field="state")
     return _number(_decode(value, "state"), 32, "the storage slot") if value else 0
 
 
@@ -181,12 +181,12 @@ def _decode(encoded: bytes, field: str) -> Any:
     try:
         return rlp.decode(encoded)
     except (rlp.DecodingError, RecursionError) as error:
-        raise ProofRefused(f"the {field} is not RLP", field=field) from error
+        raise ProofError(f"the {field} is not RLP", field=field) from error
 
 
 def _number(value: Any, most_bytes: int, what: str) -> int:
     if not isinstance(value, bytes) or len(value) > most_bytes or value[:1] == b"\0":
-        raise ProofRefused(f"{what} is no number of at most {most_bytes} bytes", field="header")
+        raise ProofError(f"{what} is no number of at most {most_bytes} bytes", field="header")
     return int.from_bytes(value, "big")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from chromatrace.domain.errors import IntegrityError, NotFound, Unavailable
 
 
-class DocumentNotFound(NotFound):
+class DocumentNotFoundError(NotFound):
     """No document with this digest is stored."""
 
 
-class DocumentChanged(IntegrityError):
+class DocumentCorruptError(IntegrityError):
     """Stored bytes do not match their digest."""
 
 
-class StoreUnavailable(Unavailable):
+class DocumentStoreUnavailableError(Unavailable):
     """The folder of documents cannot be read or written just now."""

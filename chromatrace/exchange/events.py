@@ -10,8 +10,8 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 
-from chromatrace.exchange.blocks import Log
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.exchange.blocks import ReceiptLog
+from chromatrace.merkle.errors import ProofError
 
 DECLARATIONS = {
     "Consortium": [
@@ -111,8 +111,8 @@ _BY_TOPIC = {
 }
 
 
-def decode_log(contract: str, log: Log, place: tuple[int, int, int]) -> Event | None:
-    """The event that a log of `contract` is, or None where bundles do not cite its kind; raises `ProofRefused`."""
+def decode_log(contract: str, log: ReceiptLog, place: tuple[int, int, int]) -> Event | None:
+    """The event that a log of `contract` is, or None where bundles do not cite its kind; raises `ProofError`."""
     declared = _BY_TOPIC.get((contract, log.topics[0])) if log.topics else None
     if declared is None:
         return None
@@ -122,7 +122,7 @@ def decode_log(contract: str, log: Log, place: tuple[int, int, int]) -> Event | 
         topics = [_decode([kind], topic)[0] for kind, topic in zip(indexed, log.topics[1:], strict=True)]
         data = _decode(plain, log.data)
     except (DecodingError, ValueError, OverflowError) as error:
-        raise ProofRefused(f"a log of {contract} is no {declared.name}", field="receipt") from error
+        raise ProofError(f"a log of {contract} is no {declared.name}", field="receipt") from error
     args = {name: (topics if is_indexed else data).pop(0) for _, name, is_indexed in declared.parameters}
     return Event(contract, declared.name, args, place)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class FindingStatus(StrEnum):
     """How a finding stands."""
 
     HOLDS = "holds"
@@ -22,74 +22,74 @@ class Status(StrEnum):
 
 
 @dataclass(slots=True)
-class Finding:
+class VerificationFinding:
     """One line of the result, with those that it rests on or is made of. `text` is safe to print on a terminal."""
 
-    status: Status
+    status: FindingStatus
     text: str
-    parts: list[Finding] = field(default_factory=list)
+    parts: list[VerificationFinding] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.text = printable(self.text)
 
-    def walk(self) -> Iterable[Finding]:
+    def walk(self) -> Iterable[VerificationFinding]:
         """This finding and all below it."""
         yield self
         for part in self.parts:
             yield from part.walk()
 
     @property
-    def outcome(self) -> Status:
+    def outcome(self) -> FindingStatus:
         """How it stands with all below it: a part that fails is not to hide under a line that holds."""
         if self.failures:
-            return Status.FAILS
-        return Status.WARNING if self.status is Status.HOLDS and self.warnings else self.status
+            return FindingStatus.FAILS
+        return FindingStatus.WARNING if self.status is FindingStatus.HOLDS and self.warnings else self.status
 
-    def having(self, status: Status) -> list[Finding]:
+    def having(self, status: FindingStatus) -> list[VerificationFinding]:
         """Those here and below that stand so by themselves, not only for one of their parts."""
         below = [finding for part in self.parts for finding in part.having(status)]
         return below or ([self] if self.status is status else [])
 
     @property
-    def failures(self) -> list[Finding]:
+    def failures(self) -> list[VerificationFinding]:
         """What fails, here and below."""
-        return self.having(Status.FAILS)
+        return self.having(FindingStatus.FAILS)
 
     @property
-    def warnings(self) -> list[Finding]:
+    def warnings(self) -> list[VerificationFinding]:
         """What is proven and speaks against the goods, here and below."""
-        return self.having(Status.WARNING)
+        return self.having(FindingStatus.WARNING)
 
     @property
-    def unchecked(self) -> list[Finding]:
+    def unchecked(self) -> list[VerificationFinding]:
         """What was not checked, here and below."""
-        return self.having(Status.UNCHECKED)
+        return self.having(FindingStatus.UNCHECKED)
 
     @property
-    def counts(self) -> dict[Status, int]:
+    def counts(self) -> dict[FindingStatus, int]:
         """How many findings without parts of their own stand how."""
         found = Counter(finding.status for finding in self.walk() if not finding.parts)
-        return {status: found[status] for status in Status}
+        return {status: found[status] for status in FindingStatus}
 
     def as_json(self) -> dict[str, object]:
         """For machines."""
         return {"status": self.status.value, "text": self.text, "parts": [part.as_json() for part in self.parts]}
 
 
-def conclusion(result: Finding) -> list[str]:
+def conclusion(result: VerificationFinding) -> list[str]:
     """What a reader should take away from a whole result, shortest words first; its last line counts."""
     lines = [f"! {finding.text}" for finding in result.warnings]
     if result.failures:
         lines.append("DOES NOT HOLD: do not rely on anything in this bundle.")
-    elif result.status is Status.UNCHECKED:
+    elif result.status is FindingStatus.UNCHECKED:
         lines.append("NOT PROVEN: it agrees with itself, but what everything rests on was not checked:")
-        lines += [f"? {part.text}" for part in result.parts if part.status is Status.UNCHECKED]
+        lines += [f"? {part.text}" for part in result.parts if part.status is FindingStatus.UNCHECKED]
     else:
         lines.append("HOLDS" + (", and the facts proven speak against the goods." if result.warnings else "."))
     counts = result.counts
     lines.append(
-        f"{counts[Status.HOLDS]} hold, {counts[Status.WARNING]} warn, {counts[Status.FAILS]} fail, "
-        f"{counts[Status.UNCHECKED]} not checked"
+        f"{counts[FindingStatus.HOLDS]} hold, {counts[FindingStatus.WARNING]} warn, "
+        f"{counts[FindingStatus.FAILS]} fail, {counts[FindingStatus.UNCHECKED]} not checked"
     )
     return lines
 

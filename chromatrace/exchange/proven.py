@@ -10,22 +10,22 @@ from eth_hash.auto import keccak
 
 from chromatrace.documents.content import digest
 from chromatrace.domain.errors import IntegrityError, InvalidInput
-from chromatrace.exchange.blocks import Header, decode_header, decode_receipt, verify_receipt
+from chromatrace.exchange.blocks import BlockHeader, decode_header, decode_receipt, verify_receipt
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.events import Event, decode_log
 
 
-class Proven:
+class ProvenHistory:
     """The headers and events of `bundle`, once `read_headers` and `read_events` have been called, in this order."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self.headers: dict[int, Header] = {}
+        self.headers: dict[int, BlockHeader] = {}
         self.events: list[Event] = []
 
     def read_headers(self) -> None:
         """By rising number, neighbours naming one another; `IntegrityError` otherwise."""
-        before: Header | None = None
+        before: BlockHeader | None = None
         for encoded in self.bundle.headers:
             header = decode_header(encoded)
             if before is not None and header.number <= before.number:
@@ -53,11 +53,11 @@ class Proven:
         self.events = sorted(events, key=lambda event: event.place)
 
     @property
-    def newest(self) -> Header:
+    def newest(self) -> BlockHeader:
         """The header of the highest number."""
         return self.headers[max(self.headers)]
 
-    def header(self, number: int) -> Header:
+    def header(self, number: int) -> BlockHeader:
         """Raises `InvalidInput` where the bundle does not have it."""
         if number not in self.headers:
             raise InvalidInput(f"the header of block {number} is not in the bundle", field="headers")

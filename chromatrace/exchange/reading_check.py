@@ -8,46 +8,46 @@ from chromatrace.documents.content import InspectionEvidence, ReadingWindow
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.reading import GOOD
 from chromatrace.exchange.bundle import CitedReading
-from chromatrace.exchange.findings import Finding, Status
-from chromatrace.exchange.proven import Proven, channel_id, utc
+from chromatrace.exchange.findings import FindingStatus, VerificationFinding
+from chromatrace.exchange.proven import ProvenHistory, channel_id, utc
 from chromatrace.merkle.entry import decode_reading
 from chromatrace.merkle.proofs import leaf_hash, verify_inclusion
 
 
-def check_window(proven: Proven, window: ReadingWindow) -> Finding:
+def check_window(proven: ProvenHistory, window: ReadingWindow) -> VerificationFinding:
     """Whether the head that a window names was anchored, in the channel that it names."""
     size = window.last_leaf - window.first_leaf + 1
     text = f"made while {size:,} readings of channel {window.channel!r} were taken"
     channel = _channel(proven, window)
     if channel is None:
-        return Finding(Status.UNCHECKED, f"{text}; whose channel it is, is not in the bundle")
+        return VerificationFinding(FindingStatus.UNCHECKED, f"{text}; whose channel it is, is not in the bundle")
     event = proven.anchor(channel, window.tree_size)
     if event is None:
-        return Finding(Status.UNCHECKED, f"{text}; their anchor is not in the bundle")
+        return VerificationFinding(FindingStatus.UNCHECKED, f"{text}; their anchor is not in the bundle")
     if event.args["root"] != window.root:
         raise IntegrityError(f"the evidence names another root than was anchored in block {event.block}")
-    return Finding(Status.HOLDS, f"{text}, anchored in {proven.when(event.block)}")
+    return VerificationFinding(FindingStatus.HOLDS, f"{text}, anchored in {proven.when(event.block)}")
 
 
-def check_readings(proven: Proven) -> Finding:
+def check_readings(proven: ProvenHistory) -> VerificationFinding:
     """A finding for each cited reading."""
     cited = proven.bundle.readings
     if not cited:
-        return Finding(Status.UNCHECKED, "no single reading is cited")
+        return VerificationFinding(FindingStatus.UNCHECKED, "no single reading is cited")
     windows = list(_windows(proven))
     complete = all(proven.document(event.args["evidence"]) is not None for event in proven.inspections())
-    finding = Finding(Status.HOLDS, f"{len(cited)} readings out of those taken meanwhile")
+    finding = VerificationFinding(FindingStatus.HOLDS, f"{len(cited)} readings out of those taken meanwhile")
     for reading in cited:
         try:
             finding.parts.append(_reading(proven, reading, windows, complete))
         except ChromaTraceError as refusal:
-            finding.parts.append(Finding(Status.FAILS, str(refusal)))
+            finding.parts.append(VerificationFinding(FindingStatus.FAILS, str(refusal)))
     return finding
 
 
 def _reading(
-    proven: Proven, cited: CitedReading, windows: list[tuple[bytes, ReadingWindow]], complete: bool
-) -> Finding:
+    proven: ProvenHistory, cited: CitedReading, windows: list[tuple[bytes, ReadingWindow]], complete: bool
+) -> VerificationFinding:
     reading = decode_reading(cited.entry)
     event = proven.anchor(cited.channel, cited.size)
     if event is None:
@@ -59,12 +59,16 @@ def _reading(
     if window is None and complete:
         raise IntegrityError(f"{text}: it is in no window that an inspection of this batch names", field="readings")
     if window is None:
-        return Finding(Status.UNCHECKED, f"{text}: anchored, but whether it belongs to this batch is not in the bundle")
+        return VerificationFinding(
+            FindingStatus.UNCHECKED, f"{text}: anchored, but whether it belongs to this batch is not in the bundle"
+        )
     if not window.first_time_ns <= reading.source_time_ns <= window.last_time_ns:
-        return Finding(Status.WARNING, f"{text}: OUTSIDE the time that the evidence names")
+        return VerificationFinding(FindingStatus.WARNING, f"{text}: OUTSIDE the time that the evidence names")
     if reading.quality != GOOD:
-        return Finding(Status.WARNING, f"{text}: the machine itself marked it, OPC UA status 0x{reading.quality:08x}")
-    return Finding(Status.HOLDS, text)
+        return VerificationFinding(
+            FindingStatus.WARNING, f"{text}: the machine itself marked it, OPC UA status 0x{reading.quality:08x}"
+        )
+    return VerificationFinding(FindingStatus.HOLDS, text)
 
 
 def _covers(channel: bytes, window: ReadingWindow, cited: CitedReading) -> bool:
@@ -72,7 +76,7 @@ def _covers(channel: bytes, window: ReadingWindow, cited: CitedReading) -> bool:
     return same_log and window.first_leaf <= cited.index <= window.last_leaf
 
 
-def _windows(proven: Proven) -> Iterator[tuple[bytes, ReadingWindow]]:
+def _windows(proven: ProvenHistory) -> Iterator[tuple[bytes, ReadingWindow]]:
     """The windows that the batch's inspections name, with the channels' ids."""
     for event in proven.inspections():
         document = proven.document(event.args["evidence"])
@@ -82,6 +86,6 @@ def _windows(proven: Proven) -> Iterator[tuple[bytes, ReadingWindow]]:
             yield channel, window
 
 
-def _channel(proven: Proven, window: ReadingWindow) -> bytes | None:
+def _channel(proven: ProvenHistory, window: ReadingWindow) -> bytes | None:
     organisation = proven.organisation_of(int(window.organisation))
     return None if organisation is None else channel_id(organisation, window.channel)

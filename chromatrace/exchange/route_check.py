@@ -19,36 +19,40 @@ from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.rights import RouteKind
 from chromatrace.exchange.bundle import CitedRoute, CitedStep
 from chromatrace.exchange.events import Event
-from chromatrace.exchange.findings import Finding, Status
-from chromatrace.exchange.proven import Proven, utc
+from chromatrace.exchange.findings import FindingStatus, VerificationFinding
+from chromatrace.exchange.proven import ProvenHistory, utc
 from chromatrace.exchange.slot import member
 
 
-def check_route(proven: Proven) -> Finding:
+def check_route(proven: ProvenHistory) -> VerificationFinding:
     """A finding about the route that the batch was registered with, one part for each station and check."""
     route, cited = proven.registered().args["route"], proven.bundle.route
     if route == bytes(32):
         if cited is not None:
             raise IntegrityError("the batch has no designed route, the bundle has signatures of one", field="route")
-        return Finding(Status.HOLDS, "the batch has no designed route")
+        return VerificationFinding(FindingStatus.HOLDS, "the batch has no designed route")
     proof = _of_batch(proven, "RouteProven", route)
     recorded = _of_batch(proven, "RouteRecordedUnverified", route)
     told = proof or recorded
     if told is None:
         if cited is not None:
             raise IntegrityError("the stations' signature belongs to no event of this batch", field="route")
-        return Finding(Status.UNCHECKED, "whether it passed its stations in order: no event in the bundle says so")
+        return VerificationFinding(
+            FindingStatus.UNCHECKED, "whether it passed its stations in order: no event in the bundle says so"
+        )
     design = _design(proven, route)
     if proof is not None:
         text = (
             f"passed {len(design)} stations in the designed order: the contract checked it, {proven.when(proof.block)}"
         )
-        finding = Finding(Status.HOLDS, text)
+        finding = VerificationFinding(FindingStatus.HOLDS, text)
     else:
         text = "the order of its stations is NOT CHECKED BY THE CHAIN: a signature stands there, unverified"
-        finding = Finding(Status.UNCHECKED, text)
+        finding = VerificationFinding(FindingStatus.UNCHECKED, text)
     if cited is None:
-        finding.parts.append(Finding(Status.UNCHECKED, "the stations' own signature is not in the bundle"))
+        finding.parts.append(
+            VerificationFinding(FindingStatus.UNCHECKED, "the stations' own signature is not in the bundle")
+        )
     else:
         finding.parts.append(_signature(proven, design, told, cited))
     for number, station in enumerate(design.stations, 1):
@@ -57,7 +61,7 @@ def check_route(proven: Proven) -> Finding:
     return finding
 
 
-def _signature(proven: Proven, design: RouteDesign, told: Event, cited: CitedRoute) -> Finding:
+def _signature(proven: ProvenHistory, design: RouteDesign, told: Event, cited: CitedRoute) -> VerificationFinding:
     subject = bytes(proven.bundle.key.batch_id)
     messages = [step.message for step in cited.steps]
     aggregate = Signature(cited.signature)
@@ -66,24 +70,28 @@ def _signature(proven: Proven, design: RouteDesign, told: Event, cited: CitedRou
         raise IntegrityError("the stations signed another chain of steps than the contract was told of", field="route")
     if told.name == "RouteRecordedUnverified" and g1_from_evm(b"".join(told.args["signature"])) != cited.signature:
         raise IntegrityError("another signature is recorded on the chain", field="route")
-    finding = Finding(
-        Status.HOLDS, f"their one signature holds for all {len(design)} keys, in this order: checked here"
+    finding = VerificationFinding(
+        FindingStatus.HOLDS, f"their one signature holds for all {len(design)} keys, in this order: checked here"
     )
     for part in components:
         text = f"it fixes the component 0x{part.subject.hex()}, proven under route 0x{part.route.hex()}"
-        finding.parts.append(Finding(Status.HOLDS, text))
+        finding.parts.append(VerificationFinding(FindingStatus.HOLDS, text))
     return finding
 
 
-def _station(proven: Proven, design: RouteDesign, number: int, station: Station, step: CitedStep | None) -> Finding:
+def _station(
+    proven: ProvenHistory, design: RouteDesign, number: int, station: Station, step: CitedStep | None
+) -> VerificationFinding:
     text = f"step {number}, {station.process}: {proven.organisation(station.organisation)}"
-    finding = Finding(Status.HOLDS, text)
+    finding = VerificationFinding(FindingStatus.HOLDS, text)
     for event in proven.of("StationKeyRevoked"):
         if event.args["key"] == station.key_id:
             text = f"its key is revoked from {utc(event.args['from'])} on; what was proven before stands"
-            finding.parts.append(Finding(Status.WARNING, text))
+            finding.parts.append(VerificationFinding(FindingStatus.WARNING, text))
     if step is None or step.record is None:
-        finding.parts.append(Finding(Status.UNCHECKED, "what it signed, beyond a hash, is not in the bundle"))
+        finding.parts.append(
+            VerificationFinding(FindingStatus.UNCHECKED, "what it signed, beyond a hash, is not in the bundle")
+        )
         return finding
     cited = step.record
     record = StepRecord(
@@ -102,23 +110,23 @@ def _station(proven: Proven, design: RouteDesign, number: int, station: Station,
     return finding
 
 
-def _data(proven: Proven, record: StepRecord) -> Finding:
+def _data(proven: ProvenHistory, record: StepRecord) -> VerificationFinding:
     """What the step was done on."""
     done = f"done at {utc(record.completed_at)}"
     if record.channel == NO_CHANNEL or record.log_size == 0:
         evidence = next((one for one in proven.inspections() if one.args["evidence"] == record.digest), None)
         what = "the evidence of its inspection" if evidence is not None else f"the document 0x{record.digest.hex()}"
-        return Finding(Status.HOLDS, f"{done}, on {what}")
+        return VerificationFinding(FindingStatus.HOLDS, f"{done}, on {what}")
     anchor = proven.anchor(record.channel, record.log_size)
     text = f"{done}, on the first {record.log_size:,} readings of a log"
     if anchor is None:
-        return Finding(Status.UNCHECKED, f"{text}; their anchor is not in the bundle")
+        return VerificationFinding(FindingStatus.UNCHECKED, f"{text}; their anchor is not in the bundle")
     if anchor.args["root"] != record.digest:
         raise IntegrityError(f"step {record.step} names another root than was anchored in block {anchor.block}")
-    return Finding(Status.HOLDS, f"{text}, anchored in {proven.when(anchor.block)}")
+    return VerificationFinding(FindingStatus.HOLDS, f"{text}, anchored in {proven.when(anchor.block)}")
 
 
-def _design(proven: Proven, route: bytes) -> RouteDesign:
+def _design(proven: ProvenHistory, route: bytes) -> RouteDesign:
     """The design from its events, each key with its proof of possession checked anew; `IntegrityError`."""
     designed = next((event for event in proven.of("RouteDesigned") if event.args["route"] == route), None)
     if designed is None:
@@ -142,7 +150,7 @@ def _design(proven: Proven, route: bytes) -> RouteDesign:
     return design
 
 
-def _components(proven: Proven, design: RouteDesign, told: Event) -> list[Component]:
+def _components(proven: ProvenHistory, design: RouteDesign, told: Event) -> list[Component]:
     if design.kind is not RouteKind.ASSEMBLY:
         return []
     assembled = _of_batch(proven, "AssemblyProven", design.route)
@@ -151,10 +159,10 @@ def _components(proven: Proven, design: RouteDesign, told: Event) -> list[Compon
     return [Component(route, subject) for route, subject in assembled.args["components"]]
 
 
-def _of_batch(proven: Proven, name: str, route: bytes) -> Event | None:
+def _of_batch(proven: ProvenHistory, name: str, route: bytes) -> Event | None:
     wanted = (route, bytes(proven.bundle.key.batch_id))
     return next((event for event in proven.of(name) if (event.args["route"], event.args["subject"]) == wanted), None)
 
 
-def _of_key(proven: Proven, name: str, key: bytes) -> Event | None:
+def _of_key(proven: ProvenHistory, name: str, key: bytes) -> Event | None:
     return next((event for event in proven.of(name) if event.args["key"] == key), None)

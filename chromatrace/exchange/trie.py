@@ -13,7 +13,7 @@ from typing import Any
 import rlp
 from eth_hash.auto import keccak
 
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.errors import ProofError
 
 EMPTY_ROOT = keccak(rlp.encode(b""))
 """The root of a trie without entries."""
@@ -24,7 +24,7 @@ Nibbles = tuple[int, ...]
 def verify(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes | None:
     """The value at `key` under `root` (32 bytes), or None where the proof shows that there is none.
 
-    `nodes`: RLP of the nodes on the way down, root first. Raises `ProofRefused` where they do not prove either.
+    `nodes`: RLP of the nodes on the way down, root first. Raises `ProofError` where they do not prove either.
     """
     path = _nibbles(key)
     expected: Any = root
@@ -46,7 +46,7 @@ def verify(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes | None:
             if is_leaf:
                 return _last(node[1], remaining)
             if not prefix:
-                raise ProofRefused("an extension of the trie proof leads nowhere", field="proof")
+                raise ProofError("an extension of the trie proof leads nowhere", field="proof")
             expected, path = node[1], path[len(prefix) :]
 
 
@@ -69,13 +69,13 @@ def prove(entries: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, list[bytes
             child, path = node[1], path[len(prefix) :]
         if child == b"":
             break
-        node = child.structure if isinstance(child, _Hashed) else child
-        if isinstance(child, _Hashed):
+        node = child.structure if isinstance(child, _HashedNode) else child
+        if isinstance(child, _HashedNode):
             nodes.append(rlp.encode(node))
     return keccak(nodes[0]), nodes
 
 
-class _Hashed(bytes):
+class _HashedNode(bytes):
     """The hash of a node that is too long to stand inline; it remembers the node."""
 
     structure: list[Any]
@@ -103,7 +103,7 @@ def _child(items: list[tuple[Nibbles, bytes]]) -> Any:
     encoded = rlp.encode(structure)
     if len(encoded) < 32:
         return structure
-    hashed = _Hashed(keccak(encoded))
+    hashed = _HashedNode(keccak(encoded))
     hashed.structure = structure
     return hashed
 
@@ -113,24 +113,24 @@ def _resolve(expected: Any, remaining: list[bytes]) -> tuple[list[Any], list[byt
         node: Any = expected
     else:
         if not remaining:
-            raise ProofRefused("the trie proof ends too early", field="proof")
+            raise ProofError("the trie proof ends too early", field="proof")
         encoded, *remaining = remaining
         if keccak(encoded) != expected:
-            raise ProofRefused("a node of the trie proof is not the one its parent names", field="proof")
+            raise ProofError("a node of the trie proof is not the one its parent names", field="proof")
         try:
             node = rlp.decode(encoded)
         except (rlp.DecodingError, RecursionError) as error:
-            raise ProofRefused("a node of the trie proof is not RLP", field="proof") from error
+            raise ProofError("a node of the trie proof is not RLP", field="proof") from error
     if not isinstance(node, list) or len(node) not in (2, 17):
-        raise ProofRefused("a node of the trie proof has neither 2 nor 17 items", field="proof")
+        raise ProofError("a node of the trie proof has neither 2 nor 17 items", field="proof")
     return node, remaining
 
 
 def _last(value: Any, remaining: list[bytes]) -> bytes | None:
     if remaining:
-        raise ProofRefused("the trie proof has nodes that lead nowhere", field="proof")
+        raise ProofError("the trie proof has nodes that lead nowhere", field="proof")
     if not isinstance(value, bytes):
-        raise ProofRefused("a value of the trie proof is not bytes", field="proof")
+        raise ProofError("a value of the trie proof is not bytes", field="proof")
     return value or None
 
 
@@ -147,5 +147,5 @@ def _pack(path: Nibbles, *, is_leaf: bool) -> bytes:
 def _hex_prefix(packed: Any) -> tuple[Nibbles, bool]:
     digits = _nibbles(bytes(packed)) if isinstance(packed, bytes) and packed else (16,)
     if digits[0] > 3 or (digits[0] in (0, 2) and digits[1] != 0):
-        raise ProofRefused("a path of the trie proof is not in hex-prefix form", field="proof")
+        raise ProofError("a path of the trie proof is not in hex-prefix form", field="proof")
     return digits[1:] if digits[0] & 1 else digits[2:], digits[0] >= 2

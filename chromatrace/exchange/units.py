@@ -14,7 +14,7 @@ from typing import Any, Self
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Serial
 from chromatrace.domain.serials import SerialRange
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.errors import ProofError
 from chromatrace.merkle.proofs import inclusion_path, leaf_hash, root, verify_inclusion
 from chromatrace.storage import strict_json
 from chromatrace.storage.strict_json import array, below, members
@@ -100,7 +100,7 @@ def unit_proof(serials: SerialRange, serial: Serial) -> UnitProof:
 
 
 def verify_unit(root: bytes, proof: UnitProof, *, units: int | None = None, serial: Serial | None = None) -> None:
-    """Returns where `proof` shows its serial to be a unit of the batch with `root` on the chain; else `ProofRefused`.
+    """Returns where `proof` shows its serial to be a unit of the batch with `root` on the chain; else `ProofError`.
 
     units   how many the chain says there are. Without it `proof.index` and `proof.size` are claims only: RFC 9162 lets
             one path hold in trees of several sizes, so the root does not bind them.
@@ -109,5 +109,5 @@ def verify_unit(root: bytes, proof: UnitProof, *, units: int | None = None, seri
     if serial is not None and serial != proof.serial:
         raise InvalidInput(f"the proof is about unit {proof.serial}, not {serial}", field="serial")
     if units is not None and proof.size != units:
-        raise ProofRefused(f"the proof is about a batch of {proof.size} units, the chain has {units}", field="size")
+        raise ProofError(f"the proof is about a batch of {proof.size} units, the chain has {units}", field="size")
     verify_inclusion(leaf_hash(proof.serial.value.encode("ascii")), proof.index, proof.size, proof.path, root)

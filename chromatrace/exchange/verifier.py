@@ -23,18 +23,18 @@ from eth_hash.auto import keccak
 from chromatrace.documents.content import BatchContent, digest
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import BatchState
-from chromatrace.exchange.blocks import Header, verify_storage
+from chromatrace.exchange.blocks import BlockHeader, verify_storage
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.events import Event
-from chromatrace.exchange.findings import Finding, Status
+from chromatrace.exchange.findings import FindingStatus, VerificationFinding
 from chromatrace.exchange.inspection_check import check_inspections
-from chromatrace.exchange.proven import Proven
+from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_readings
 from chromatrace.exchange.route_check import check_route
 from chromatrace.exchange.slot import BATCHES_SLOT, BatchSlot, replay, unpack
 from chromatrace.exchange.units import serial_root, verify_unit
 
-__all__ = ["BATCHES_SLOT", "Finding", "Status", "verify"]
+__all__ = ["BATCHES_SLOT", "FindingStatus", "VerificationFinding", "verify"]
 
 
 def verify(
@@ -43,7 +43,7 @@ def verify(
     contracts: dict[str, bytes] | None = None,
     chain_id: int | None = None,
     head: int | None = None,
-) -> Finding:
+) -> VerificationFinding:
     """Every finding about `bundle`, as a tree.
 
     The whole FAILS where any part does, is UNCHECKED where nobody vouches for its blocks or contracts or the present
@@ -67,15 +67,15 @@ class _Check:
         head: int | None,
     ) -> None:
         self.bundle = bundle
-        self.proven = Proven(bundle)
+        self.proven = ProvenHistory(bundle)
         self.trusted = set(trusted)
         self.known_contracts = contracts
         self.known_chain = chain_id
         self.head = head
 
-    def run(self) -> Finding:
+    def run(self) -> VerificationFinding:
         subject = f"{self.bundle.key}" + (f"(21){self.bundle.serial}" if self.bundle.serial else "")
-        result = Finding(Status.HOLDS, f"proof bundle of {subject} on chain {self.bundle.chain_id}")
+        result = VerificationFinding(FindingStatus.HOLDS, f"proof bundle of {subject} on chain {self.bundle.chain_id}")
         foundations = (self._deployment, self._blocks, self._receipts, self._state)
         claims = (
             self._registration, self._unit, lambda: check_inspections(self.proven),
@@ -85,32 +85,38 @@ class _Check:
             try:
                 result.parts.append(section())
             except ChromaTraceError as refusal:
-                result.parts.append(Finding(Status.FAILS, str(refusal)))
+                result.parts.append(VerificationFinding(FindingStatus.FAILS, str(refusal)))
         if result.failures:
-            result.status = Status.FAILS
-        elif any(part.status is Status.UNCHECKED for part in result.parts[: len(foundations)]):
-            result.status = Status.UNCHECKED
+            result.status = FindingStatus.FAILS
+        elif any(part.status is FindingStatus.UNCHECKED for part in result.parts[: len(foundations)]):
+            result.status = FindingStatus.UNCHECKED
         return result
 
-    def _deployment(self) -> Finding:
+    def _deployment(self) -> VerificationFinding:
         if self.known_chain is not None and self.known_chain != self.bundle.chain_id:
             raise IntegrityError(f"the bundle is for chain {self.bundle.chain_id}, you asked for {self.known_chain}")
         if self.known_contracts is None:
-            return Finding(Status.UNCHECKED, "whether the contract addresses are ChromaTrace's (give a manifest)")
-        finding = Finding(Status.HOLDS, "the contracts are the deployment that you named")
+            return VerificationFinding(
+                FindingStatus.UNCHECKED, "whether the contract addresses are ChromaTrace's (give a manifest)"
+            )
+        finding = VerificationFinding(FindingStatus.HOLDS, "the contracts are the deployment that you named")
         for name, address in self.bundle.contracts.items():
             if self.known_contracts.get(name) != address:
-                finding.parts.append(Finding(Status.FAILS, f"{name} is not at 0x{address.hex()} in that deployment"))
+                finding.parts.append(
+                    VerificationFinding(FindingStatus.FAILS, f"{name} is not at 0x{address.hex()} in that deployment")
+                )
         return finding
 
-    def _blocks(self) -> Finding:
+    def _blocks(self) -> VerificationFinding:
         self.proven.read_headers()
         headers, newest = self.proven.headers, self.proven.newest
         if not self.trusted:
             text = (
                 f"whether the {len(headers)} blocks are on the chain: compare 0x{newest.hash.hex()} with the hash of "
             )
-            return Finding(Status.UNCHECKED, f"{text}block {newest.number} from a node that you trust")
+            return VerificationFinding(
+                FindingStatus.UNCHECKED, f"{text}block {newest.number} from a node that you trust"
+            )
         reached = set(self.trusted)
         loose = []
         for header in sorted(headers.values(), key=lambda header: -header.number):
@@ -118,24 +124,30 @@ class _Check:
                 reached.add(header.parent)
             else:
                 loose.append(header)
-        finding = Finding(Status.HOLDS, f"{len(headers) - len(loose)} blocks lead to a block hash that you trust")
+        finding = VerificationFinding(
+            FindingStatus.HOLDS, f"{len(headers) - len(loose)} blocks lead to a block hash that you trust"
+        )
         for run in _runs(loose):
             text = f"blocks {run[0].number} to {run[-1].number} do not lead to a block hash that you trust"
-            finding.parts.append(Finding(Status.FAILS, f"{text}: their newest is 0x{run[-1].hash.hex()}"))
+            finding.parts.append(
+                VerificationFinding(FindingStatus.FAILS, f"{text}: their newest is 0x{run[-1].hash.hex()}")
+            )
         for given in self.trusted - {header.hash for header in headers.values()}:
-            finding.parts.append(Finding(Status.UNCHECKED, f"no block of the bundle has the hash 0x{given.hex()}"))
+            finding.parts.append(
+                VerificationFinding(FindingStatus.UNCHECKED, f"no block of the bundle has the hash 0x{given.hex()}")
+            )
         return finding
 
-    def _receipts(self) -> Finding:
+    def _receipts(self) -> VerificationFinding:
         self.proven.read_events()
         text = f"{len(self.bundle.receipts)} transactions are in those blocks, with {len(self.proven.events)} events"
-        return Finding(Status.HOLDS, text)
+        return VerificationFinding(FindingStatus.HOLDS, text)
 
-    def _state(self) -> Finding:
+    def _state(self) -> VerificationFinding:
         cited, proven = self.bundle.state, self.proven
         if cited is None:
             text = "whether the batch is recalled or on hold NOW, and whether the bundle keeps events back"
-            return Finding(Status.UNCHECKED, f"{text} (no proof of its state)")
+            return VerificationFinding(FindingStatus.UNCHECKED, f"{text} (no proof of its state)")
         header = proven.header(cited.block)
         if header.number != proven.newest.number:
             raise IntegrityError(
@@ -149,71 +161,83 @@ class _Check:
         if not packed:
             raise IntegrityError("the registry does not know this batch", field="state")
         stored = unpack(packed)
-        finding = Finding(Status.HOLDS, f"as of {proven.when(cited.block)} the batch is {stored.state.name.lower()}")
+        finding = VerificationFinding(
+            FindingStatus.HOLDS, f"as of {proven.when(cited.block)} the batch is {stored.state.name.lower()}"
+        )
         finding.parts = [*_flags(stored), self._completeness(stored)]
-        finding.parts.append(Finding(Status.HOLDS, f"held by {proven.organisation(stored.custodian)}"))
+        finding.parts.append(
+            VerificationFinding(FindingStatus.HOLDS, f"held by {proven.organisation(stored.custodian)}")
+        )
         if self.head is not None and self.head > cited.block:
             text = (
                 f"what happened since: the chain has gone on by {self.head - cited.block} blocks (get a newer bundle)"
             )
-            finding.parts.append(Finding(Status.UNCHECKED, text))
+            finding.parts.append(VerificationFinding(FindingStatus.UNCHECKED, text))
         return finding
 
-    def _completeness(self, stored: BatchSlot) -> Finding:
+    def _completeness(self, stored: BatchSlot) -> VerificationFinding:
         differing = replay(self.proven.of_batch()).differences(stored)
         if differing:
             names = ", ".join(name.replace("_", " ") for name in differing)
-            return Finding(Status.FAILS, f"the events in the bundle do not lead to this state (other {names})")
-        return Finding(Status.HOLDS, "the events in the bundle follow one another and lead to exactly this state")
+            return VerificationFinding(
+                FindingStatus.FAILS, f"the events in the bundle do not lead to this state (other {names})"
+            )
+        return VerificationFinding(
+            FindingStatus.HOLDS, "the events in the bundle follow one another and lead to exactly this state"
+        )
 
-    def _registration(self) -> Finding:
+    def _registration(self) -> VerificationFinding:
         proven, registered = self.proven, self.proven.registered()
         args = registered.args
         if args["lot"] != self.bundle.key.lot.value or args["gtin"] != int(self.bundle.key.gtin):
             raise IntegrityError("the registration event names another GTIN or lot", field="subject")
         who = proven.organisation(args["producer"])
         text = f"registered by {who}: {args['quantity']} units, {proven.when(registered.block)}"
-        finding = Finding(Status.HOLDS, text, [self._content(registered)])
+        finding = VerificationFinding(FindingStatus.HOLDS, text, [self._content(registered)])
         for place, (batch, quantity) in enumerate(args["inputs"]):
             found = next((e for e in proven.of("BatchRegistered") if e.args["batch"] == batch), None)
             if found is not None:
                 text = f"made of {quantity} units of (01){found.args['gtin']:014d}(10){found.args['lot']}"
-                finding.parts.append(Finding(Status.HOLDS, text))
+                finding.parts.append(VerificationFinding(FindingStatus.HOLDS, text))
             else:
                 text = f"input {place + 1}, {quantity} units of batch 0x{batch.hex()}"
                 text += ": its registration is not in the bundle"
-                finding.parts.append(Finding(Status.UNCHECKED, text))
+                finding.parts.append(VerificationFinding(FindingStatus.UNCHECKED, text))
         return finding
 
-    def _content(self, registered: Event) -> Finding:
+    def _content(self, registered: Event) -> VerificationFinding:
         args = registered.args
         document = self.proven.document(args["contentDigest"])
         if document is None:
             text = f"the batch's document (SHA-256 0x{args['contentDigest'].hex()}) is not in the bundle"
-            return Finding(Status.UNCHECKED, text)
+            return VerificationFinding(FindingStatus.UNCHECKED, text)
         content = BatchContent.from_bytes(document)
         if content.key != self.bundle.key or content.quantity != args["quantity"]:
             raise IntegrityError("the batch's document is about another batch or quantity", field="documents")
         if (bytes(32) if content.serials is None else serial_root(content.serials)) != args["serialRoot"]:
             raise IntegrityError("the document's serials do not make up the serial root on chain", field="documents")
-        return Finding(Status.HOLDS, f"the batch's document is the one registered: {content.product.name}")
+        return VerificationFinding(
+            FindingStatus.HOLDS, f"the batch's document is the one registered: {content.product.name}"
+        )
 
-    def _unit(self) -> Finding:
+    def _unit(self) -> VerificationFinding:
         serial, proof = self.bundle.serial, self.bundle.unit
         if serial is None and proof is None:
-            return Finding(Status.HOLDS, "the bundle is about the whole batch, no single unit")
+            return VerificationFinding(FindingStatus.HOLDS, "the bundle is about the whole batch, no single unit")
         if serial is None or proof is None:
             raise IntegrityError("a serial and its proof belong together, one of them is missing", field="unit")
         args = self.proven.registered().args
         verify_unit(args["serialRoot"], proof, units=args["quantity"], serial=serial)
-        return Finding(Status.HOLDS, f"unit {serial} is number {proof.index + 1} of the batch's {proof.size} serials")
+        return VerificationFinding(
+            FindingStatus.HOLDS, f"unit {serial} is number {proof.index + 1} of the batch's {proof.size} serials"
+        )
 
-    def _life(self) -> Finding:
+    def _life(self) -> VerificationFinding:
         steps = self.proven.of_batch()
         parts = [_step(event, steps, self.proven) for event in steps]
-        return Finding(Status.HOLDS, f"{len(steps)} events of its life, in order", parts)
+        return VerificationFinding(FindingStatus.HOLDS, f"{len(steps)} events of its life, in order", parts)
 
-    def _nothing_else(self) -> Finding:
+    def _nothing_else(self) -> VerificationFinding:
         """What belongs to nothing could be taken for proven."""
         registered, inspections = self.proven.registered(), self.proven.inspections()
         claimed = {registered.args["contentDigest"]} | {event.args["evidence"] for event in inspections}
@@ -221,20 +245,22 @@ class _Check:
             if event.args["batch"] in {batch for batch, _ in registered.args["inputs"]}:
                 claimed.add(event.args["contentDigest"])
         parts = [
-            Finding(Status.FAILS, f"document {place + 1} belongs to no event of this batch")
+            VerificationFinding(FindingStatus.FAILS, f"document {place + 1} belongs to no event of this batch")
             for place, document in enumerate(self.bundle.documents)
             if digest(document) not in claimed
         ]
         recorded = {(event.args["stage"], event.args["revision"]) for event in inspections}
         parts += [
-            Finding(Status.FAILS, f"signature {place + 1} belongs to no inspection of this batch")
+            VerificationFinding(FindingStatus.FAILS, f"signature {place + 1} belongs to no inspection of this batch")
             for place, cited in enumerate(self.bundle.inspections)
             if (cited.stage, cited.revision) not in recorded
         ]
-        return Finding(Status.HOLDS, "every document and signature in the bundle belongs to an event", parts)
+        return VerificationFinding(
+            FindingStatus.HOLDS, "every document and signature in the bundle belongs to an event", parts
+        )
 
 
-def _flags(stored: BatchSlot) -> list[Finding]:
+def _flags(stored: BatchSlot) -> list[VerificationFinding]:
     bad = {BatchState.STOPPED: "STOPPED", BatchState.RECYCLED: "RECYCLED", BatchState.SCRAPPED: "SCRAPPED"}
     found = []
     if stored.recalled:
@@ -244,19 +270,21 @@ def _flags(stored: BatchSlot) -> list[Finding]:
     if stored.state in bad:
         found.append(f"this batch is {bad[stored.state]}: its units are not for sale")
     if not found:
-        return [Finding(Status.HOLDS, "not recalled, not on hold")]
-    return [Finding(Status.WARNING, text) for text in found]
+        return [VerificationFinding(FindingStatus.HOLDS, "not recalled, not on hold")]
+    return [VerificationFinding(FindingStatus.WARNING, text) for text in found]
 
 
-def _step(event: Event, steps: list[Event], proven: Proven) -> Finding:
+def _step(event: Event, steps: list[Event], proven: ProvenHistory) -> VerificationFinding:
     text = f"{proven.when(event.block)}: {event.name}"
     reason = event.args.get("reason")
     freed = any(other.name == "BatchHoldReleased" and other.place > event.place for other in steps)
     against = event.name == "BatchRecalled" or (event.name == "BatchHeld" and not freed)
-    return Finding(Status.WARNING if against else Status.HOLDS, text + (f" ({reason})" if reason else ""))
+    return VerificationFinding(
+        FindingStatus.WARNING if against else FindingStatus.HOLDS, text + (f" ({reason})" if reason else "")
+    )
 
 
-def _runs(headers: list[Header]) -> list[list[Header]]:
+def _runs(headers: list[BlockHeader]) -> list[list[BlockHeader]]:
     """Neighbouring blocks together, by rising number."""
     rising = sorted(headers, key=lambda header: header.number)
     runs = [rising[:1]] if rising else []

@@ -4,9 +4,9 @@ InvalidInput
 ├── DigitalLinkError        not a GS1 Digital Link URI, or one that breaks a rule of the standard
 ├── QrError                 a text that does not fit into the QR code asked for
 └── ScanError               no single code could be read from a picture
-    ├── NotAnImage
-    ├── ImageTooLarge
-    ├── NoCodeFound
-    ├── SeveralCodes
-    └── NotADigitalLink
+    ├── NotAnImageError
+    ├── ImageTooLargeError
+    ├── NoCodeFoundError
+    ├── MultipleCodesError
+    └── NotADigitalLinkError
 """

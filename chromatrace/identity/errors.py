@@ -17,21 +17,21 @@ class ScanError(InvalidInput):
     """No single GS1 Digital Link could be read from a picture."""
 
 
-class NotAnImage(ScanError):
+class NotAnImageError(ScanError):
     """The file is not a picture of a kind that we read."""
 
 
-class ImageTooLarge(ScanError):
+class ImageTooLargeError(ScanError):
     """The file or its picture is larger than we decode."""
 
 
-class NoCodeFound(ScanError):
+class NoCodeFoundError(ScanError):
     """There is no QR code that can be read in the picture."""
 
 
-class SeveralCodes(ScanError):
+class MultipleCodesError(ScanError):
     """There are several different codes in the picture."""
 
 
-class NotADigitalLink(ScanError):
+class NotADigitalLinkError(ScanError):
     """There is one code, but it holds something else."""

@@ -42,7 +42,7 @@ class LinkType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LinkTarget:
     """One page or document about an item. The first of a type is the one that a request for the type is sent to."""
 
     link_type: LinkType
@@ -57,7 +57,7 @@ class Target:
         return {"href": self.href, "title": self.title, "type": self.media_type} | language
 
 
-def linkset(link: DigitalLink, targets: Sequence[Target], *, description: str = "") -> dict[str, Any]:
+def linkset(link: DigitalLink, targets: Sequence[LinkTarget], *, description: str = "") -> dict[str, Any]:
     """The answer to `?linkType=all` (or `linkset`): every target, the first as the default link.
 
     Raises `DigitalLinkError` where there is no target: such an item is unknown here, and the answer is 404.
@@ -88,7 +88,7 @@ def wants_linkset(link: DigitalLink) -> bool:
     return _requested(link) in ("all", "linkset")
 
 
-def choose(link: DigitalLink, targets: Sequence[Target]) -> Target | None:
+def choose(link: DigitalLink, targets: Sequence[LinkTarget]) -> LinkTarget | None:
     """The target that the query's `linkType` asks for; the default where it asks for none, None where there is none.
 
     A type is named as `gs1:pip` or by its relation in full; an unknown one raises `DigitalLinkError`.

@@ -12,11 +12,11 @@ from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.identity.errors import (
     DigitalLinkError,
-    ImageTooLarge,
-    NoCodeFound,
-    NotADigitalLink,
-    NotAnImage,
-    SeveralCodes,
+    ImageTooLargeError,
+    MultipleCodesError,
+    NoCodeFoundError,
+    NotADigitalLinkError,
+    NotAnImageError,
 )
 
 MAX_BYTES = 15 * 1024 * 1024
@@ -33,14 +33,13 @@ _FIELD = "photo"
 
 
 def read_link(photo: bytes) -> DigitalLink:
-    """The one GS1 Digital Link in a photo.
+    """Return the one GS1 Digital Link in a photo; the same code may appear several times.
 
-    Raises `NotAnImage`, `ImageTooLarge`, `NoCodeFound`, `SeveralCodes` (different ones; one code twice is one) or
-    `NotADigitalLink`, whose message says what the code holds.
+    Raises `NotAnImageError`, `ImageTooLargeError`, `NoCodeFoundError`, `MultipleCodesError` or `NotADigitalLinkError`.
     """
     texts = read_codes(photo)
     if not texts:
-        raise NoCodeFound(
+        raise NoCodeFoundError(
             "no QR code could be read in this picture",
             field=_FIELD,
             hint="take it from straight above, sharp, with light and with the white border around the code",
@@ -48,7 +47,7 @@ def read_link(photo: bytes) -> DigitalLink:
     if len(texts) > 1:
         links = [text for text in texts if _is_link(text)]
         if len(links) != 1:
-            raise SeveralCodes(
+            raise MultipleCodesError(
                 f"there are {len(texts)} different codes in this picture",
                 field=_FIELD,
                 hint="take a picture of one code only",
@@ -57,7 +56,7 @@ def read_link(photo: bytes) -> DigitalLink:
     try:
         return DigitalLink.parse(texts[0])
     except DigitalLinkError as error:
-        raise NotADigitalLink(
+        raise NotADigitalLinkError(
             f"the code holds {_shortened(texts[0])}, which is no product code: {error}",
             field=_FIELD,
             hint="is this another code on the packaging?",
@@ -89,7 +88,7 @@ def _texts(image: Image.Image) -> list[str]:
 def _decoded(photo: bytes) -> Image.Image:
     """The picture in grey and upright."""
     if len(photo) > MAX_BYTES:
-        raise ImageTooLarge(
+        raise ImageTooLargeError(
             f"the file has {len(photo) / 1e6:.1f} MB, at most {MAX_BYTES / 1e6:.0f} MB are taken",
             field=_FIELD,
             hint="send a smaller picture",
@@ -100,22 +99,24 @@ def _decoded(photo: bytes) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(photo), formats=FORMATS)
             if image.width * image.height > MAX_PIXELS:
-                raise ImageTooLarge(
+                raise ImageTooLargeError(
                     f"the picture has {image.width} by {image.height} pixels, at most {MAX_PIXELS:,} are decoded",
                     field=_FIELD,
                     hint="send a smaller picture",
                 )
             return ImageOps.exif_transpose(_on_white(image))
     except Image.DecompressionBombError as error:
-        raise ImageTooLarge("the picture is too large to decode", field=_FIELD, hint="send a smaller one") from error
+        raise ImageTooLargeError(
+            "the picture is too large to decode", field=_FIELD, hint="send a smaller one"
+        ) from error
     except UnidentifiedImageError as error:
-        raise NotAnImage(
+        raise NotAnImageError(
             "this is no picture of a kind that we read" if photo else "the file is empty",
             field=_FIELD,
             hint="send a JPEG, PNG or WebP file",
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise NotAnImage(f"the picture is broken: {error}", field=_FIELD, hint="send it again, whole") from error
+        raise NotAnImageError(f"the picture is broken: {error}", field=_FIELD, hint="send it again, whole") from error
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from eth_hash.auto import keccak
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
-from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index.backfill import Reading
@@ -66,8 +66,8 @@ class Follower:
 
         At most `WINDOW` blocks behind, each block is a transaction of its own; further behind, and in an empty
         database, a transaction takes a run of blocks. Calls `progress` after each. What is written stays written
-        whatever happens then; the next call goes on from there. Raises `WrongIndex` or `WrongDeployment` (another
-        chain), `ChainUnavailable`, `IndexUnavailable`, `FollowerBusy`.
+        whatever happens then; the next call goes on from there. Raises `WrongIndex` or `WrongDeploymentError` (another
+        chain), `ChainUnavailableError`, `IndexUnavailable`, `FollowerBusy`.
         """
         if not self._verified:
             self._index.migrate(self._lock_timeout_s)
@@ -110,14 +110,14 @@ class Follower:
                 return self._catch_up(done, progress)
             except Reorganised:
                 continue
-        raise ChainUnavailable(
+        raise ChainUnavailableError(
             f"the chain changed {_TRIES} times while it was read", field="rpc_url", hint="is the node still syncing?"
         )
 
     def _catch_up(self, done: _Tally, progress: Callable[[SyncProgress], None] | None) -> SyncProgress:
         head = self._source.header("latest")
         if head is None:
-            raise ChainUnavailable("the node has no latest block", field="rpc_url", hint="is it still starting?")
+            raise ChainUnavailableError("the node has no latest block", field="rpc_url", hint="is it still starting?")
         sight = Sight(head, self._confirmations)
         cursor = self._store.cursor()
         ancestor = self._common_ancestor(cursor, head)
@@ -206,7 +206,7 @@ class Follower:
         self._manifest.verify(self._rpc)
         genesis = self._source.header(0)
         if genesis is None:
-            raise ChainUnavailable("the node does not give block 0", field="rpc_url", hint="is it still syncing?")
+            raise ChainUnavailableError("the node does not give block 0", field="rpc_url", hint="is it still syncing?")
         addresses = "".join(f"{name}={address};" for address, name in sorted(self._manifest.names_by_address.items()))
         wanted = Identity(self._manifest.chain_id, genesis.hash, keccak(addresses.encode()), self._first_block)
         present = self._store.identity()

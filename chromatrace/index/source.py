@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from eth_hash.auto import keccak
 
-from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index.decoding import Arguments, EventRow, Log, decoded
 from chromatrace.index.models import position
@@ -104,7 +104,7 @@ class Source:
         """The logs behind the block `after`, as far as one answer comfortably takes and no further than `target`.
 
         Of the last `WINDOW` blocks all headers are read, and must be a chain onto `after`. `most`: blocks, where fewer
-        are wanted than would be comfortable. Raises `Reorganised`, `RpcError`, `ChainUnavailable`.
+        are wanted than would be comfortable. Raises `Reorganised`, `RpcError`, `ChainUnavailableError`.
         """
         deep = target - WINDOW
         linked = after.number >= deep
@@ -119,7 +119,7 @@ class Source:
                 if span == 1:
                     raise
                 self._span = span // 2
-            except ChainUnavailable:
+            except ChainUnavailableError:
                 tried += 1
                 if span == 1 or tried > 1:
                     raise

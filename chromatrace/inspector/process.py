@@ -19,7 +19,7 @@ from chromatrace.domain.errors import NotFound
 from chromatrace.domain.rights import Stage
 from chromatrace.ethereum.abi import contract as abi_of
 from chromatrace.ethereum.abi import decode_log
-from chromatrace.ethereum.errors import ContractRefusal
+from chromatrace.ethereum.errors import ContractError
 from chromatrace.inspector.adapters import Adapter, Question
 from chromatrace.inspector.answers import AnswerStore
 
@@ -88,7 +88,7 @@ class InspectorProcess:
                 continue  # a newer round, whose event comes with the next look
             try:
                 self._attend(identity, desk, state, seats)
-            except ContractRefusal as refusal:
+            except ContractError as refusal:
                 # Others act on the same round: what one of them has done already is refused, and seen at the next look.
                 self._told(f"desk {number}: {refusal.message}")
         return len(self._desks)

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
-from chromatrace.merkle.errors import EntryRefused, UnknownVersion
+from chromatrace.merkle.errors import EntryError, EntryVersionError
 
 VERSION = 1
 
@@ -130,7 +130,7 @@ class _Items:
 
     def _take(self, size: int, field: str) -> bytes:
         if self._at + size > len(self._data):
-            raise EntryRefused(f"the entry ends within it, at byte {len(self._data)}", field=field)
+            raise EntryError(f"the entry ends within it, at byte {len(self._data)}", field=field)
         taken = self._data[self._at : self._at + size]
         self._at += size
         return taken
@@ -138,12 +138,12 @@ class _Items:
     def _argument(self, major: int, field: str) -> int:
         initial = self._take(1, field)[0]
         if initial >> 5 != major:
-            raise EntryRefused(f"CBOR major type {major} is needed, got {initial >> 5}", field=field)
+            raise EntryError(f"CBOR major type {major} is needed, got {initial >> 5}", field=field)
         additional = initial & 31
         if additional < 24:
             return additional
         if additional > 27:
-            raise EntryRefused(f"additional information {additional} is not allowed here", field=field)
+            raise EntryError(f"additional information {additional} is not allowed here", field=field)
         return int.from_bytes(self._take(1 << additional - 24, field), "big")
 
     def array(self, field: str) -> int:
@@ -157,19 +157,19 @@ class _Items:
         try:
             return encoded.decode()
         except UnicodeDecodeError as error:
-            raise EntryRefused(f"not UTF-8: {error}", field=field) from error
+            raise EntryError(f"not UTF-8: {error}", field=field) from error
 
     def boolean(self, field: str) -> bool:
         initial = self._take(1, field)[0]
         if initial not in (_SIMPLE << 5 | _FALSE, _SIMPLE << 5 | _TRUE):
-            raise EntryRefused(f"a boolean is needed, got initial byte 0x{initial:02x}", field=field)
+            raise EntryError(f"a boolean is needed, got initial byte 0x{initial:02x}", field=field)
         return initial & 31 == _TRUE
 
     def number(self, field: str) -> float:
         initial = self._take(1, field)[0]
         codec = _FLOATS.get(initial & 31) if initial >> 5 == _SIMPLE else None
         if codec is None:
-            raise EntryRefused(f"a float is needed, got initial byte 0x{initial:02x}", field=field)
+            raise EntryError(f"a float is needed, got initial byte 0x{initial:02x}", field=field)
         value: float = codec.unpack(self._take(codec.size, field))[0]
         return value
 
@@ -177,20 +177,20 @@ class _Items:
 def decode_reading(data: bytes) -> Reading:
     """The reading that `data` encodes.
 
-    Raises `UnknownVersion` for another version, `EntryRefused` for anything but the one canonical encoding of a valid
+    Raises `EntryVersionError` for another version, `EntryError` for anything but the one canonical encoding of a valid
     reading: longer integers or floats than needed, indefinite lengths, trailing bytes, values that `Reading` refuses.
     """
     if len(data) > _MAX_ENTRY:
-        raise EntryRefused(f"{len(data)} bytes, at most {_MAX_ENTRY} are possible", field="entry")
+        raise EntryError(f"{len(data)} bytes, at most {_MAX_ENTRY} are possible", field="entry")
     items = _Items(data)
     fields = items.array("entry")
     version = items.unsigned("version")
     if version != VERSION:
-        raise UnknownVersion(
+        raise EntryVersionError(
             f"version {version}, known: {VERSION}", field="version", hint="verify it with a newer ChromaTrace"
         )
     if fields != _FIELDS:
-        raise EntryRefused(f"an array of {_FIELDS} is needed, got {fields}", field="entry")
+        raise EntryError(f"an array of {_FIELDS} is needed, got {fields}", field="entry")
     source, tag, unit = items.text("source"), items.text("tag"), items.text("unit")
     quality, replayed = items.unsigned("quality"), items.boolean("replayed")
     source_time_ns, received_ns = items.unsigned("source_time_ns"), items.unsigned("received_ns")
@@ -198,10 +198,10 @@ def decode_reading(data: bytes) -> Reading:
     try:
         reading = Reading(source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed)
     except InvalidInput as error:
-        raise EntryRefused(error.message, field=error.field) from error
+        raise EntryError(error.message, field=error.field) from error
     # There is one encoding of each reading: whatever is longer, indefinite or followed by more differs from it here.
     if encode_reading(reading) != data:
-        raise EntryRefused(
+        raise EntryError(
             "not the deterministic encoding (RFC 8949, 4.2) of its content",
             field="entry",
             hint="a length, integer or float is longer than needed, or bytes follow the array",

@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.merkle.errors import LogCorrupt, LogMoved, LogUnavailable
+from chromatrace.merkle.errors import LogConflictError, LogCorruptError, LogUnavailableError
 from chromatrace.merkle.proofs import (
     HASH_SIZE,
     consistency_path,
@@ -84,7 +84,7 @@ def _expand(hashes: bytes) -> list[list[bytes]]:
 class MerkleLog(Closing):
     """The log `name` of the file `path` (None: in memory only). Usable from several threads and processes.
 
-    Raises `LogUnavailable` where the file cannot be used just now, `LogCorrupt` where it does not match itself.
+    Raises `LogUnavailableError` if the file cannot be used now, `LogCorruptError` if it is inconsistent.
     """
 
     def __init__(self, path: Path | str | None = None, name: str = "log", *, busy_timeout_s: float = 30.0) -> None:
@@ -138,13 +138,15 @@ class MerkleLog(Closing):
     def append_hashes(self, leaf_hashes: Iterable[bytes], *, at: int | None = None) -> int:
         """Appends leaf hashes of 32 bytes in one transaction, all or none; returns the new size once it is durable.
 
-        With `at`, appends only where the size is still `at`; raises `LogMoved` otherwise.
+        With `at`, appends only where the size is still `at`; raises `LogConflictError` otherwise.
         """
         hashes = iter(leaf_hashes)
         with self._clear_errors(), self._lock, transaction(self._db):
             size = self.size
             if at is not None and size != at:
-                raise LogMoved(f"the log {self.name!r} has {size} leaves, not {at}", field="size", hint="read it again")
+                raise LogConflictError(
+                    f"the log {self.name!r} has {size} leaves, not {at}", field="size", hint="read it again"
+                )
             added = self._append_level(0, size, hashes)
             self._db.execute("UPDATE log SET size = ? WHERE id = ?", (size + added, self._id))
         return size + added
@@ -235,7 +237,7 @@ class MerkleLog(Closing):
             # The tile was partial when it was cached and has grown since.
             levels = self._expanded_tile(tile_level, tile_number)
             if len(levels[inner]) <= at:
-                raise LogCorrupt(f"log {self.name!r}: tile {tile_number} of level {tile_level} is too short")
+                raise LogCorruptError(f"log {self.name!r}: tile {tile_number} of level {tile_level} is too short")
             self._full_tile.cache_clear()
         return levels[inner][at]
 
@@ -248,7 +250,7 @@ class MerkleLog(Closing):
                 "SELECT hashes FROM tile WHERE log_id = ? AND level = ? AND number = ?", (self._id, level, number)
             ).fetchone()
         if row is None:
-            raise LogCorrupt(f"log {self.name!r}: tile {number} of level {level} is missing")
+            raise LogCorruptError(f"log {self.name!r}: tile {number} of level {level} is missing")
         tile: bytes = row[0]
         return tile
 
@@ -257,11 +259,13 @@ class MerkleLog(Closing):
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise LogUnavailable(f"{self.path}: {error}", hint="free the disk or the lock and try again") from error
+            raise LogUnavailableError(
+                f"{self.path}: {error}", hint="free the disk or the lock and try again"
+            ) from error
         except sqlite3.ProgrammingError as error:
-            raise LogUnavailable(f"{self.path}: {error}") from error
+            raise LogUnavailableError(f"{self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise LogCorrupt(f"{self.path}: {error}", hint="rebuild the log from the spool") from error
+            raise LogCorruptError(f"{self.path}: {error}", hint="rebuild the log from the spool") from error
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from itertools import islice
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.errors import ProofError
 
 HASH_SIZE = 32
 EMPTY_ROOT = sha256(b"").digest()
@@ -137,7 +137,7 @@ def consistency_proof(leaf_hashes: Sequence[bytes], old_size: int) -> list[bytes
 
 def _require_hash(value: object, field: str) -> None:
     if not isinstance(value, bytes) or len(value) != HASH_SIZE:
-        raise ProofRefused(f"{HASH_SIZE} bytes are needed, got {value!r}", field=field)
+        raise ProofError(f"{HASH_SIZE} bytes are needed, got {value!r}", field=field)
 
 
 def _require_proof(proof: Sequence[bytes]) -> None:
@@ -148,11 +148,11 @@ def _require_proof(proof: Sequence[bytes]) -> None:
 
 def _require_root(made: bytes, root: bytes, field: str) -> None:
     if made != root:
-        raise ProofRefused(f"the proof leads to {made.hex()}, not to {root.hex()}", field=field)
+        raise ProofError(f"the proof leads to {made.hex()}, not to {root.hex()}", field=field)
 
 
 def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """Returns where `proof` shows `leaf_hash` to be leaf `index` of the tree (`size`, `root`); else `ProofRefused`.
+    """Returns where `proof` shows `leaf_hash` to be leaf `index` of the tree (`size`, `root`); else `ProofError`.
 
     RFC 9162, 2.1.3.2, with the length of the proof checked as well.
     """
@@ -160,12 +160,12 @@ def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[by
     _require_hash(root, "root")
     _require_proof(proof)
     if not 0 <= index < size:
-        raise ProofRefused(f"leaf {index} cannot be in a tree of {size}", field="index")
+        raise ProofError(f"leaf {index} cannot be in a tree of {size}", field="index")
     # Up to the level at which the path leaves the tree's right edge every level has a node, above it one per set bit.
     inner = (index ^ (size - 1)).bit_length()
     needed = inner + (index >> inner).bit_count()
     if len(proof) != needed:
-        raise ProofRefused(f"{needed} hashes are needed, got {len(proof)}", field="proof")
+        raise ProofError(f"{needed} hashes are needed, got {len(proof)}", field="proof")
     node = leaf_hash
     for level, sibling in enumerate(proof):
         left = level >= inner or index >> level & 1
@@ -174,7 +174,7 @@ def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[by
 
 
 def verify_consistency(old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root: bytes) -> None:
-    """Returns where `proof` shows that the tree (`size`, `root`) extends (`old_size`, `old_root`); else `ProofRefused`.
+    """Returns where `proof` shows that the tree (`size`, `root`) extends (`old_size`, `old_root`); else `ProofError`.
 
     RFC 9162, 2.1.4.2. An empty old tree is refused: everything extends it, so that nothing would be shown.
     """
@@ -182,17 +182,17 @@ def verify_consistency(old_size: int, size: int, proof: Sequence[bytes], old_roo
     _require_hash(root, "root")
     _require_proof(proof)
     if not 0 < old_size <= size:
-        raise ProofRefused(f"a tree of {size} cannot extend one of {old_size}", field="old_size")
+        raise ProofError(f"a tree of {size} cannot extend one of {old_size}", field="old_size")
     if old_size == size:
         if proof:
-            raise ProofRefused("two trees of one size need no hashes", field="proof")
+            raise ProofError("two trees of one size need no hashes", field="proof")
         _require_root(old_root, root, "root")
         return
     nodes = list(proof)
     if old_size & (old_size - 1) == 0:
         nodes.insert(0, old_root)
     if not nodes:
-        raise ProofRefused("it is empty", field="proof")
+        raise ProofError("it is empty", field="proof")
     first, last = old_size - 1, size - 1
     while first & 1:
         first >>= 1
@@ -200,7 +200,7 @@ def verify_consistency(old_size: int, size: int, proof: Sequence[bytes], old_roo
     old_node = node = nodes[0]
     for sibling in nodes[1:]:
         if last == 0:
-            raise ProofRefused("it is longer than the path", field="proof")
+            raise ProofError("it is longer than the path", field="proof")
         if first & 1 or first == last:
             old_node = node_hash(sibling, old_node)
             node = node_hash(sibling, node)
@@ -212,6 +212,6 @@ def verify_consistency(old_size: int, size: int, proof: Sequence[bytes], old_roo
         first >>= 1
         last >>= 1
     if last:
-        raise ProofRefused("it is shorter than the path", field="proof")
+        raise ProofError("it is shorter than the path", field="proof")
     _require_root(old_node, old_root, "old_root")
     _require_root(node, root, "root")

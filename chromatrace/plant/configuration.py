@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from chromatrace.documents.evidence import Comparison
+from chromatrace.documents.evidence import LimitComparison
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.plant.devices import check_device
@@ -183,7 +183,7 @@ def _check(table: Table) -> Check:
     check = Check(
         quantity=table.text("quantity"),
         unit=table.text("unit", ""),
-        comparison=Comparison(table.choice("comparison", tuple(Comparison))),
+        comparison=LimitComparison(table.choice("comparison", tuple(LimitComparison))),
         limit=table.number("limit"),
         definition=table.text("definition", ""),
         criterion=table.text("criterion", "") or None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.documents.evidence import Comparison, Measurement
+from chromatrace.documents.evidence import LimitComparison, Measurement
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
@@ -77,7 +77,7 @@ class Check:
 
     quantity: str
     unit: str
-    comparison: Comparison
+    comparison: LimitComparison
     limit: float
     definition: str = ""
     criterion: str | None = None

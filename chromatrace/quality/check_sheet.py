@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from chromatrace.documents.evidence import Comparison
+from chromatrace.documents.evidence import LimitComparison
 from chromatrace.quality.errors import InvalidCheckSheet
 
 
@@ -20,7 +20,7 @@ class Size(StrEnum):
     LARGE = "large"
 
 
-Limit = tuple[str, str, Comparison, float]
+Limit = tuple[str, str, LimitComparison, float]
 """Quantity, unit, comparison and limit: one line of a plant's check sheet."""
 PASS_FAIL = ("pass", "fail")
 SIZES = tuple(size.value for size in Size)
@@ -95,11 +95,11 @@ class CheckSheet:
         for quantity, unit, comparison, limit in limits:
             known = merged.get(quantity, _Unlimited(quantity, unit))
             low, high = known.low, known.high
-            if comparison in (Comparison.AT_LEAST, Comparison.ABOVE):
-                least = math.nextafter(limit, math.inf) if comparison is Comparison.ABOVE else limit
+            if comparison in (LimitComparison.AT_LEAST, LimitComparison.ABOVE):
+                least = math.nextafter(limit, math.inf) if comparison is LimitComparison.ABOVE else limit
                 low = least if low is None else max(low, least)
             else:
-                most = math.nextafter(limit, -math.inf) if comparison is Comparison.BELOW else limit
+                most = math.nextafter(limit, -math.inf) if comparison is LimitComparison.BELOW else limit
                 high = most if high is None else min(high, most)
             merged[quantity] = Parameter(quantity, unit, low, high)
         return cls(tuple(merged.values()), states)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.records.errors import VaultRefused, VaultUnavailable
-from chromatrace.records.sealing import Source
+from chromatrace.records.errors import VaultAccessError, VaultUnavailableError
+from chromatrace.records.sealing import ByteSource
 from chromatrace.storage.files import UNFINISHED, write_whole
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _UNKNOWN_KEY = ("InvalidAccessKeyId", "InvalidToken", "ExpiredToken", "TokenRefr
 
 
 class Blobs(Protocol):
-    """Named bytes. Every method raises `VaultUnavailable` where the place does not answer."""
+    """Named bytes. Every method raises `VaultUnavailableError` where the place does not answer."""
 
     def write(self, name: str, pieces: Iterable[bytes]) -> None:
         """Stores the pieces under a name, all or none."""
@@ -41,7 +41,7 @@ class Blobs(Protocol):
         """A small blob; None where there is none."""
 
     def open(self, name: str) -> Any:
-        """A context that gives a `Source` of the blob; None where there is none."""
+        """A context that gives a `ByteSource` of the blob; None where there is none."""
 
     def names(self, prefix: str) -> list[str]:
         """Every name in the folder `prefix` (which ends with a slash), in order."""
@@ -82,7 +82,7 @@ class FolderBlobs:
                 return None
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Source | None]:
+    def open(self, name: str) -> Iterator[ByteSource | None]:
         """See `Blobs`."""
         with disk_errors():
             path = self.folder / name
@@ -128,7 +128,7 @@ class S3Blobs:
     def write(self, name: str, pieces: Iterable[bytes]) -> None:
         """See `Blobs`. An upload that breaks off is given up on the server's side too."""
         with self._errors():
-            stream = cast(BinaryIO, _Joined(pieces))
+            stream = cast(BinaryIO, _PieceStream(pieces))
             self._client.put_object(
                 self._bucket, self._prefix + name, stream, -1, part_size=_PART, num_parallel_uploads=1
             )
@@ -139,7 +139,7 @@ class S3Blobs:
             return None if source is None else b"".join(iter(lambda: source.read(_PART), b""))
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Source | None]:
+    def open(self, name: str) -> Iterator[ByteSource | None]:
         """See `Blobs`."""
         from minio.error import S3Error
 
@@ -179,44 +179,44 @@ class S3Blobs:
         except S3Error as error:
             raise self._refused(str(error.code)) from error
         except (MinioException, HTTPError, OSError) as error:
-            raise VaultUnavailable(
+            raise VaultUnavailableError(
                 f"nothing that speaks S3 answers at {self._endpoint}: {error}"[:300],
                 field="vault_url",
                 hint="is the endpoint right, and is its server up?",
             ) from error
 
-    def _refused(self, code: str) -> VaultUnavailable:
+    def _refused(self, code: str) -> VaultUnavailableError:
         """The server's refusal in our words, naming what to put right."""
         said = f"({code})"
         if code == "NoSuchBucket":
-            return VaultUnavailable(
+            return VaultUnavailableError(
                 f"there is no bucket {self._bucket!r} at {self._endpoint} {said}",
                 field="vault_url",
                 hint="make the bucket first; it is never made from here",
             )
         if code in _UNKNOWN_KEY:
-            return VaultRefused(
+            return VaultAccessError(
                 f"{self._endpoint} does not know the access key {said}",
                 field="AWS_ACCESS_KEY_ID",
                 hint="is the key of this server, and not yet withdrawn?",
             )
         if code == "SignatureDoesNotMatch":
-            return VaultRefused(
+            return VaultAccessError(
                 f"{self._endpoint} does not take the signature: the secret is not that of the access key {said}",
                 field="AWS_SECRET_ACCESS_KEY",
                 hint="is it whole? a region other than the server's has the same effect",
             )
         if code == "RequestTimeTooSkewed":
-            return VaultRefused(
+            return VaultAccessError(
                 f"the clocks here and at {self._endpoint} differ too much {said}", field="clock", hint="set the clock"
             )
         if code in ("AccessDenied", "AllAccessDisabled", "AccountProblem"):
-            return VaultRefused(
+            return VaultAccessError(
                 f"the credentials may not do this in the bucket {self._bucket!r} {said}",
                 field="vault_url",
                 hint="they need to list the bucket, and to get, put and delete its objects",
             )
-        return VaultUnavailable(
+        return VaultUnavailableError(
             f"the bucket {self._bucket!r} at {self._endpoint} does not answer as it should {said}",
             field="vault_url",
             hint="the server's log says more",
@@ -241,7 +241,7 @@ def _client(endpoint: str, region: str | None) -> Minio:
             try:
                 return super().retrieve()
             except ValueError as error:
-                raise VaultRefused(
+                raise VaultAccessError(
                     "there are no credentials for the bucket",
                     field="AWS_ACCESS_KEY_ID",
                     hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write ~/.aws/credentials",
@@ -257,7 +257,7 @@ def _client(endpoint: str, region: str | None) -> Minio:
     )
 
 
-class _Joined:
+class _PieceStream:
     """Pieces as one stream to read from."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
@@ -279,10 +279,10 @@ class _Joined:
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Raises `VaultUnavailable` for what the disk refuses."""
+    """Raises `VaultUnavailableError` for what the disk refuses."""
     try:
         yield
     except OSError as error:
-        raise VaultUnavailable(
+        raise VaultUnavailableError(
             f"{error.strerror or error}", field="vault", hint="is the disk full, or are rights missing?"
         ) from error

@@ -15,13 +15,13 @@ from typing import Any
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.record_kinds import FieldType, RecordKind
 from chromatrace.records.document import MAX_DOCUMENT, parse
-from chromatrace.records.errors import InvalidRecord
+from chromatrace.records.errors import InvalidRecordError
 
 _MOST_LINE = MAX_DOCUMENT + 2
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ImportRow:
     """A row: its members, or why it is refused. `line` counts from 1, the header included."""
 
     line: int
@@ -29,7 +29,7 @@ class Row:
     refusal: ChromaTraceError | None = None
 
 
-def rows(path: Path, kind: RecordKind) -> Iterator[Row]:
+def rows(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
     """The rows of a `.csv` or `.jsonl` file. Raises `InvalidInput` where the file as a whole cannot be read."""
     if path.suffix not in (".csv", ".jsonl", ".ndjson"):
         raise InvalidInput(f"{path.name} is neither .csv nor .jsonl", field="file")
@@ -39,7 +39,7 @@ def rows(path: Path, kind: RecordKind) -> Iterator[Row]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", field="file") from error
 
 
-def _json_lines(path: Path) -> Iterator[Row]:
+def _json_lines(path: Path) -> Iterator[ImportRow]:
     with path.open("rb") as file:
         number = 0
         while line := file.readline(_MOST_LINE):
@@ -50,12 +50,12 @@ def _json_lines(path: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                yield Row(number, parse(line.rstrip(b"\r\n")))
-            except InvalidRecord as refusal:
-                yield Row(number, refusal=refusal)
+                yield ImportRow(number, parse(line.rstrip(b"\r\n")))
+            except InvalidRecordError as refusal:
+                yield ImportRow(number, refusal=refusal)
 
 
-def _csv(path: Path, kind: RecordKind) -> Iterator[Row]:
+def _csv(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
     # What is not UTF-8 becomes lone surrogates, which no field of a record takes: its row is refused, not the file.
     with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         reader = csv.reader(file, strict=True)
@@ -77,20 +77,20 @@ def _csv(path: Path, kind: RecordKind) -> Iterator[Row]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Row(reader.line_num, refusal=InvalidRecord(f"not CSV: {error}", field=""))
+                yield ImportRow(reader.line_num, refusal=InvalidRecordError(f"not CSV: {error}", field=""))
                 continue
             if not cells:
                 continue
             line = reader.line_num
             if len(cells) != len(header):
                 message = f"{len(header)} cells are needed, got {len(cells)}"
-                yield Row(line, refusal=InvalidRecord(message, field=""))
+                yield ImportRow(line, refusal=InvalidRecordError(message, field=""))
                 continue
             try:
                 filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-                yield Row(line, {name: _value(kind, name, cell) for name, cell in filled.items()})
-            except InvalidRecord as refusal:
-                yield Row(line, refusal=refusal)
+                yield ImportRow(line, {name: _value(kind, name, cell) for name, cell in filled.items()})
+            except InvalidRecordError as refusal:
+                yield ImportRow(line, refusal=refusal)
 
 
 def _value(kind: RecordKind, name: str, cell: str) -> Any:
@@ -110,5 +110,5 @@ def _value(kind: RecordKind, name: str, cell: str) -> Any:
                 pairs = [item.rpartition(":") for item in cell.split(";")]
                 return [{"product_id": product, "quantity": int(quantity)} for product, _, quantity in pairs]
     except (ValueError, KeyError) as error:
-        raise InvalidRecord(f"{cell[:80]!r} is no value of type {field.type}", field=f"/{name}") from error
+        raise InvalidRecordError(f"{cell[:80]!r} is no value of type {field.type}", field=f"/{name}") from error
     return cell

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import kind_hash
 from chromatrace.domain.record_kinds import Match, RecordKind
-from chromatrace.records.errors import UnknownSchema
+from chromatrace.records.errors import UnknownSchemaError
 
 
 class Catalogue:
@@ -42,14 +42,14 @@ class Catalogue:
         return tuple(kind for kind in self.kinds if kind.id == kind_id)
 
     def newest(self, kind_id: str) -> RecordKind:
-        """The newest version of `sales.contract-order`. Raises `UnknownSchema`."""
+        """The newest version of `sales.contract-order`. Raises `UnknownSchemaError`."""
         found = self.versions_of(kind_id)
         if not found:
             raise self._unknown(kind_id, "/schema")
         return max(found, key=lambda kind: kind.version)
 
     def by_schema(self, schema: object) -> RecordKind:
-        """The kind with that schema. Raises `UnknownSchema`, naming the versions that are known."""
+        """The kind with that schema. Raises `UnknownSchemaError`, naming the versions that are known."""
         found = self._by_schema.get(schema) if isinstance(schema, str) else None
         if found is None:
             raise self._unknown(schema, "/schema")
@@ -59,7 +59,7 @@ class Catalogue:
         """The kind whose hash stands on the chain; None for one that this plant does not define."""
         return self._by_hash.get(kind)
 
-    def _unknown(self, named: object, field: str) -> UnknownSchema:
+    def _unknown(self, named: object, field: str) -> UnknownSchemaError:
         known = ", ".join(sorted(self._by_schema)) or "none"
         shown = repr(named if not isinstance(named, str) else named[:120])
-        return UnknownSchema(f"this plant has no kind of record {shown}", field=field, hint=f"there are: {known}")
+        return UnknownSchemaError(f"this plant has no kind of record {shown}", field=field, hint=f"there are: {known}")

@@ -21,7 +21,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import RecordId, SubjectId, record_id, subject_id
 from chromatrace.domain.record_kinds import MAX_ITEMS, MAX_KEY, Field, FieldType, RecordKind
 from chromatrace.records.catalogue import Catalogue
-from chromatrace.records.errors import InvalidRecord
+from chromatrace.records.errors import InvalidRecordError
 from chromatrace.storage import strict_json
 
 MAX_DOCUMENT = 256 * 1024
@@ -41,31 +41,31 @@ class RecordDocument:
 
     @classmethod
     def new(cls, kind: RecordKind, value: object, salt: str | None = None) -> Self:
-        """Checks the members of `value` (its `schema` may be left out) and salts it. Raises `InvalidRecord`."""
+        """Checks the members of `value` (its `schema` may be left out) and salts it. Raises `InvalidRecordError`."""
         if not isinstance(value, Mapping):
-            raise InvalidRecord("an object is needed", field="")
+            raise InvalidRecordError("an object is needed", field="")
         members = dict(value)
         named = members.pop("schema", kind.schema)
         if named != kind.schema:
-            raise InvalidRecord(f"{kind.schema!r} is needed, got {named!r}", field="/schema")
+            raise InvalidRecordError(f"{kind.schema!r} is needed, got {named!r}", field="/schema")
         salt = members.pop("salt", salt) or "0x" + secrets.token_hex(16)
         if not isinstance(salt, str) or not _SALT.fullmatch(salt):
-            raise InvalidRecord("0x and 32 lower-case hexadecimal digits are needed", field="/salt")
+            raise InvalidRecordError("0x and 32 lower-case hexadecimal digits are needed", field="/salt")
         checked = cls(kind, salt, _checked(kind, members))
         size = len(checked.to_bytes())
         if size > MAX_DOCUMENT:
-            raise InvalidRecord(
+            raise InvalidRecordError(
                 f"a record has at most {MAX_DOCUMENT:,} bytes, got {size:,}", field="", hint="attach it as a file"
             )
         return checked
 
     @classmethod
     def from_bytes(cls, data: bytes, catalogue: Catalogue) -> Self:
-        """Reads canonical JSON of any kind of the catalogue. Raises `InvalidRecord`, `UnknownSchema`."""
+        """Reads canonical JSON of any kind of the catalogue. Raises `InvalidRecordError`, `UnknownSchemaError`."""
         value = parse(data)
         document = cls.new(catalogue.by_schema(value.get("schema")), value)
         if "salt" not in value:
-            raise InvalidRecord("this member is missing", field="/salt")
+            raise InvalidRecordError("this member is missing", field="/salt")
         with _as_record():
             strict_json.require_canonical(document.to_bytes(), data)
         return document
@@ -108,9 +108,9 @@ class RecordDocument:
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`, read strictly, not yet checked by its kind. Raises `InvalidRecord`."""
+    """The JSON object in `data`, read strictly, not yet checked by its kind. Raises `InvalidRecordError`."""
     if len(data) > MAX_DOCUMENT:
-        raise InvalidRecord(
+        raise InvalidRecordError(
             f"a record has at most {MAX_DOCUMENT:,} bytes, got {len(data):,}", field="", hint="attach it as a file"
         )
     with _as_record():
@@ -129,14 +129,14 @@ def _names(value: Any) -> list[str]:
 
 
 class _as_record:  # noqa: N801 - read as a verb
-    """Turns what `strict_json` refuses into `InvalidRecord`."""
+    """Turns what `strict_json` refuses into `InvalidRecordError`."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, InvalidInput) and not isinstance(error, InvalidRecord):
-            raise InvalidRecord(error.message, field=error.field, hint=error.hint) from error
+        if isinstance(error, InvalidInput) and not isinstance(error, InvalidRecordError):
+            raise InvalidRecordError(error.message, field=error.field, hint=error.hint) from error
 
 
 def _checked(kind: RecordKind, members: dict[str, Any]) -> dict[str, Any]:

@@ -1,25 +1,25 @@
 """What the records of departments refuse.
 
 InvalidInput
-├── InvalidRecord               a document that its kind does not allow; `field` is a JSON pointer
-│   ├── UnknownSchema           a kind or version that the plant does not define
-│   └── UnknownPreceding        it goes on from a record that is not there
+├── InvalidRecordError               a document that its kind does not allow; `field` is a JSON pointer
+│   ├── UnknownSchemaError           a kind or version that the plant does not define
+│   └── UnknownPrecedingError        it goes on from a record that is not there
 Conflict
-└── RecordExists                there is a record of that kind and key already
-    ├── RecordUnderWay          it was taken, and no block that the index has contains it yet
-    └── RecordRepeated          somebody else recorded it at the same moment, and theirs came first
+└── RecordExistsError                there is a record of that kind and key already
+    ├── RecordPendingError          it was taken, and no block that the index has contains it yet
+    └── RecordRepeatedError          somebody else recorded it at the same moment, and theirs came first
 NotAuthorised
-├── RecordNotReadable           the caller may not read this, or it is not there: which of them is not said
-└── KeyMissing                  no key of this reader opens the document
+├── RecordNotReadableError           the caller may not read this, or it is not there: which of them is not said
+└── KeyMissingError                  no key of this reader opens the document
 NotFound
-├── NoSuchProduct               no record that the caller may read is about it
-└── ContentNotFound             the content store has no such document
+├── ProductNotFoundError               no record that the caller may read is about it
+└── ContentNotFoundError             the content store has no such document
 IntegrityError
-├── ContentChanged              stored bytes are not those that were put there
-└── RecordMismatched            an entry on the chain names the document of another record
+├── ContentCorruptError              stored bytes are not those that were put there
+└── RecordMismatchError            an entry on the chain names the document of another record
 Unavailable
-└── VaultUnavailable            the disk or the bucket's server does not answer
-    └── VaultRefused            the bucket's server does not take our credentials, or not for this
+└── VaultUnavailableError            the disk or the bucket's server does not answer
+    └── VaultAccessError            the bucket's server does not take our credentials, or not for this
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, No
 from chromatrace.domain.ledger_entries import RecordId
 
 
-class InvalidRecord(InvalidInput):
+class InvalidRecordError(InvalidInput):
     """A document that its kind does not allow."""
 
 
-class UnknownSchema(InvalidRecord):
+class UnknownSchemaError(InvalidRecordError):
     """A kind or version that the plant does not define."""
 
 
-class UnknownPreceding(InvalidRecord):
+class UnknownPrecedingError(InvalidRecordError):
     """The record before is not there, or is about another product."""
 
 
-class RecordExists(Conflict):
+class RecordExistsError(Conflict):
     """A record of that kind and key is there already."""
 
 
-class RecordUnderWay(RecordExists):
+class RecordPendingError(RecordExistsError):
     """Records that were taken and are on their way to the chain: `records`."""
 
     def __init__(self, records: Iterable[RecordId], *, field: str = "") -> None:
@@ -58,7 +58,7 @@ class RecordUnderWay(RecordExists):
         self.records = frozenset(records)
 
 
-class RecordRepeated(RecordExists):
+class RecordRepeatedError(RecordExistsError):
     """The record was appended, but another one of that kind and key came to the chain first, and is the record."""
 
     def __init__(self, key: str, tx: str, *, field: str) -> None:
@@ -70,33 +70,33 @@ class RecordRepeated(RecordExists):
         )
 
 
-class RecordNotReadable(NotAuthorised):
+class RecordNotReadableError(NotAuthorised):
     """The caller may not read it, or it is not there."""
 
 
-class KeyMissing(NotAuthorised):
+class KeyMissingError(NotAuthorised):
     """No key of this reader opens the document."""
 
 
-class NoSuchProduct(NotFound):
+class ProductNotFoundError(NotFound):
     """No record that the caller may read is about the product."""
 
 
-class ContentNotFound(NotFound):
+class ContentNotFoundError(NotFound):
     """The content store has no such document."""
 
 
-class ContentChanged(IntegrityError):
+class ContentCorruptError(IntegrityError):
     """Stored bytes are not those that were put there."""
 
 
-class RecordMismatched(IntegrityError):
+class RecordMismatchError(IntegrityError):
     """An entry that names the document of another record; a writer of its department put it there."""
 
 
-class VaultUnavailable(Unavailable):
+class VaultUnavailableError(Unavailable):
     """The content store's disk or server does not answer as it should; `field` is what to put right."""
 
 
-class VaultRefused(VaultUnavailable):
+class VaultAccessError(VaultUnavailableError):
     """The bucket's server does not take our credentials, or does not let them do this."""

@@ -8,15 +8,15 @@ from typing import Any
 
 from chromatrace.domain.errors import ChromaTraceError
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.records.bulk import Row
-from chromatrace.records.desk import Desk
-from chromatrace.records.errors import RecordExists, RecordRepeated, RecordUnderWay
-from chromatrace.records.preparation import Pending, Prepared
+from chromatrace.records.bulk import ImportRow
+from chromatrace.records.department_records import DepartmentRecords
+from chromatrace.records.errors import RecordExistsError, RecordPendingError, RecordRepeatedError
+from chromatrace.records.preparation import PendingLedger, PreparedRecord
 from chromatrace.records.reader_key import Reader
 
 
 @dataclass
-class Report:
+class ImportReport:
     """What became of the rows. `refusals`: line, counted from 1, and why.
 
     Records that were there or on their way already are among the refusals, and `known` of them: the same file may be
@@ -33,7 +33,7 @@ class Report:
     @property
     def known(self) -> int:
         """Rows whose record was there or under way already."""
-        return sum(isinstance(refusal, RecordExists) for _, refusal in self.refusals)
+        return sum(isinstance(refusal, RecordExistsError) for _, refusal in self.refusals)
 
     def withdraw(self, line: int, refusal: ChromaTraceError) -> None:
         """Counts a row that was taken as refused."""
@@ -56,19 +56,23 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedRow:
     """A row that may be appended."""
 
     line: int
-    prepared: Prepared
+    prepared: PreparedRecord
 
 
 def check_rows(
-    desk: Desk, kind: RecordKind, rows: Iterable[Row], report: Report, progress: Callable[[int], None]
-) -> list[Accepted]:
+    desk: DepartmentRecords,
+    kind: RecordKind,
+    rows: Iterable[ImportRow],
+    report: ImportReport,
+    progress: Callable[[int], None],
+) -> list[AcceptedRow]:
     """The rows that may be appended, in their order; the others are put into `report`. Writes nothing."""
-    pending = Pending(desk.ledger)
-    accepted: list[Accepted] = []
+    pending = PendingLedger(desk.ledger)
+    accepted: list[AcceptedRow] = []
     for count, row in enumerate(rows, 1):
         try:
             if row.refusal is not None:
@@ -78,17 +82,17 @@ def check_rows(
             report.refusals.append((row.line, refusal))
         else:
             pending.add(prepared)
-            accepted.append(Accepted(row.line, prepared))
+            accepted.append(AcceptedRow(row.line, prepared))
         progress(count)
     return accepted
 
 
 def append_rows(
-    desk: Desk,
-    accepted: Sequence[Accepted],
+    desk: DepartmentRecords,
+    accepted: Sequence[AcceptedRow],
     readers: Sequence[Reader],
     size: int,
-    report: Report,
+    report: ImportReport,
     progress: Callable[[int], None],
 ) -> None:
     """Appends them, at most `size` entries a transaction (and at least one record).
@@ -108,7 +112,7 @@ def append_rows(
         progress(done)
 
 
-def sift_repeats(desk: Desk, accepted: Sequence[Accepted], report: Report) -> None:
+def sift_repeats(desk: DepartmentRecords, accepted: Sequence[AcceptedRow], report: ImportReport) -> None:
     """Refuses those rows of a finished import that somebody else recorded first, at the same moment.
 
     The index must have the blocks of all its transactions.
@@ -117,27 +121,29 @@ def sift_repeats(desk: Desk, accepted: Sequence[Accepted], report: Report) -> No
     for tx in report.transactions:
         for record in desk.repeats_in(tx):
             made = rows[record].prepared.document
-            report.withdraw(rows[record].line, RecordRepeated(made.key, tx, field=f"/{made.kind.key[0]}"))
+            report.withdraw(rows[record].line, RecordRepeatedError(made.key, tx, field=f"/{made.kind.key[0]}"))
 
 
-def _append(desk: Desk, part: Sequence[Accepted], readers: Sequence[Reader], report: Report) -> None:
+def _append(
+    desk: DepartmentRecords, part: Sequence[AcceptedRow], readers: Sequence[Reader], report: ImportReport
+) -> None:
     """All of it but what is under way already, which is refused."""
     while part:
         try:
             report.transactions.append(desk.add([row.prepared for row in part], readers, {}))
-        except RecordUnderWay as refusal:
+        except RecordPendingError as refusal:
             known = [row for row in part if row.prepared.document.record in refusal.records]
             for row in known:
                 field = f"/{row.prepared.document.kind.key[0]}"
-                report.refusals.append((row.line, RecordUnderWay([row.prepared.document.record], field=field)))
+                report.refusals.append((row.line, RecordPendingError([row.prepared.document.record], field=field)))
             part = [row for row in part if row not in known]
         else:
             report.taken += len(part)
             return
 
 
-def _batches(accepted: Sequence[Accepted], size: int) -> Iterator[list[Accepted]]:
-    part: list[Accepted] = []
+def _batches(accepted: Sequence[AcceptedRow], size: int) -> Iterator[list[AcceptedRow]]:
+    part: list[AcceptedRow] = []
     entries = 0
     for row in accepted:
         if part and entries + len(row.prepared.entries) > size:

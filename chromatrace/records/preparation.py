@@ -10,7 +10,7 @@ from chromatrace.domain.ledger_entries import LedgerEntry, RecordId, SubjectId, 
 from chromatrace.domain.record_kinds import Match, Preceding, RecordKind
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.document import RecordDocument
-from chromatrace.records.errors import RecordExists, UnknownPreceding
+from chromatrace.records.errors import RecordExistsError, UnknownPrecedingError
 
 
 class Ledger(Protocol):
@@ -28,7 +28,7 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRecord:
     """A document that may be appended: one entry for each product that it is about."""
 
     document: RecordDocument
@@ -40,11 +40,11 @@ class Prepared:
         return kind_hash(self.document.kind.schema)
 
 
-def prepare(catalogue: Catalogue, document: RecordDocument, ledger: Ledger) -> Prepared:
-    """Checks a document against what is recorded. Raises `RecordExists`, `UnknownPreceding`; writes nothing."""
+def prepare(catalogue: Catalogue, document: RecordDocument, ledger: Ledger) -> PreparedRecord:
+    """Check a document against the ledger, without writing. Raises `RecordExistsError`, `UnknownPrecedingError`."""
     kind = document.kind
     if ledger.subjects_of_record(document.record, kind.department):
-        raise RecordExists(
+        raise RecordExistsError(
             f"there is a {kind.title.lower()} {document.key!r} already",
             field=f"/{kind.key[0]}",
             hint="records are never changed: append another one",
@@ -54,7 +54,7 @@ def prepare(catalogue: Catalogue, document: RecordDocument, ledger: Ledger) -> P
     preceding = next(iter(by_key + found), None)
     digest = document.digest
     entries = tuple(LedgerEntry(document.record, subject, preceding, digest) for subject in document.subjects)
-    return Prepared(document, entries)
+    return PreparedRecord(document, entries)
 
 
 def _found(catalogue: Catalogue, document: RecordDocument, before: Preceding, ledger: Ledger) -> RecordId:
@@ -72,11 +72,11 @@ def _found(catalogue: Catalogue, document: RecordDocument, before: Preceding, le
         record = record_id(before.kind, name)
         subjects = ledger.subjects_of_record(record, newest.department)
         if not subjects:
-            raise UnknownPreceding(
+            raise UnknownPrecedingError(
                 f"unknown preceding key: there is no {title} {name!r}", field=pointer, hint="record that first"
             )
         if not set(subjects) & set(document.subjects):
-            raise UnknownPreceding(
+            raise UnknownPrecedingError(
                 f"the {title} {name!r} is not about {' or '.join(map(repr, document.products[:3]))}", field=pointer
             )
         found.append(record)
@@ -87,7 +87,7 @@ def _about(catalogue: Catalogue, kind: RecordKind, product: str, pointer: str, l
     hashes = [kind_hash(version.schema) for version in catalogue.versions_of(kind.id)]
     record = ledger.latest_record(hashes, subject_id(product), kind.department)
     if record is None:
-        raise UnknownPreceding(
+        raise UnknownPrecedingError(
             f"unknown preceding key: there is no {kind.title.lower()} of product {product!r}",
             field=pointer,
             hint="record that first",
@@ -95,7 +95,7 @@ def _about(catalogue: Catalogue, kind: RecordKind, product: str, pointer: str, l
     return record
 
 
-class Pending:
+class PendingLedger:
     """A ledger and, on top of it, what was prepared for it: so that a bulk may go on from its own records."""
 
     def __init__(self, below: Ledger) -> None:
@@ -103,7 +103,7 @@ class Pending:
         self._subjects: dict[RecordId, tuple[SubjectId, ...]] = {}
         self._latest: dict[tuple[bytes, SubjectId], tuple[int, RecordId]] = {}
 
-    def add(self, prepared: Prepared) -> None:
+    def add(self, prepared: PreparedRecord) -> None:
         """Counts a prepared record as recorded."""
         document = prepared.document
         self._subjects[document.record] = document.subjects

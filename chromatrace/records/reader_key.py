@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hpke, serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.records.errors import KeyMissing
+from chromatrace.records.errors import KeyMissingError
 from chromatrace.storage.files import write_once
 
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
@@ -82,11 +82,11 @@ class ReaderKey:
         return Reader(self.name, self.private.public_key().public_bytes_raw())
 
     def unwrap(self, wrapped: bytes, digest: bytes) -> bytes:
-        """The document's key. Raises `KeyMissing`."""
+        """The document's key. Raises `KeyMissingError`."""
         try:
             return _SUITE.decrypt(wrapped, self.private, info=_info(self.name, digest))
         except (InvalidTag, ValueError) as error:
-            raise KeyMissing(
+            raise KeyMissingError(
                 f"this key of {self.name!r} does not open the document", field="reader", hint="was it made anew since?"
             ) from error
 
@@ -105,11 +105,11 @@ class ReaderKey:
 
     @classmethod
     def load(cls, path: Path, name: str, password: str | None = None) -> Self:
-        """Reads what `save` wrote. Raises `InvalidInput`, `KeyMissing` where there is none."""
+        """Reads what `save` wrote. Raises `InvalidInput`, `KeyMissingError` where there is none."""
         try:
             found = serialization.load_pem_private_key(path.read_bytes(), password.encode() if password else None)
         except FileNotFoundError as error:
-            raise KeyMissing(
+            raise KeyMissingError(
                 f"there is no reading key of {name!r} here", field="reader", hint="make one by `chromatrace record key`"
             ) from error
         except (ValueError, TypeError) as error:
@@ -133,7 +133,7 @@ class KeyRing:
         return self._folder / f"{plain}.pem"
 
     def key(self, name: str) -> ReaderKey:
-        """The key of the reader `name`. Raises `KeyMissing`."""
+        """The key of the reader `name`. Raises `KeyMissingError`."""
         return ReaderKey.load(self.path(name), name, self._password)
 
     def make(self, name: str) -> tuple[ReaderKey, Path]:

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.records.errors import ContentChanged
+from chromatrace.records.errors import ContentCorruptError
 
 KEY_SIZE = 32
 CHUNK = 256 * 1024
@@ -28,14 +28,14 @@ _TAG = 16
 _MAX_CHUNKS = 1 << 32
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Where bytes come from: a file, or anything that reads like one."""
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; none at the end."""
 
 
-def seal(source: Source, key: bytes) -> Iterator[bytes]:
+def seal(source: ByteSource, key: bytes) -> Iterator[bytes]:
     """The sealed stream, in pieces."""
     cipher = AESGCM(key)
     prefix = secrets.token_bytes(_PREFIX)
@@ -52,11 +52,11 @@ def seal(source: Source, key: bytes) -> Iterator[bytes]:
 
 
 def unseal(sealed: BinaryIO, key: bytes) -> Iterator[bytes]:
-    """The bytes, in pieces, each authentic. Raises `ContentChanged`: then what came before is a true beginning only."""
+    """Yield the plaintext in authenticated chunks. After a `ContentCorruptError`, only a prefix was yielded."""
     cipher = AESGCM(key)
     header = _fill(sealed, len(_MAGIC) + _PREFIX)
     if len(header) != len(_MAGIC) + _PREFIX or not header.startswith(_MAGIC):
-        raise ContentChanged("the stored bytes do not begin as a sealed document does", field="digest")
+        raise ContentCorruptError("the stored bytes do not begin as a sealed document does", field="digest")
     prefix = header[len(_MAGIC) :]
     chunk = _fill(sealed, CHUNK + _TAG)
     counter = 0
@@ -65,7 +65,7 @@ def unseal(sealed: BinaryIO, key: bytes) -> Iterator[bytes]:
         try:
             yield cipher.decrypt(_nonce(prefix, counter, last=not following), chunk, header)
         except InvalidTag as error:
-            raise ContentChanged(
+            raise ContentCorruptError(
                 f"the stored bytes were changed or cut off, at or behind byte {counter * CHUNK:,}",
                 field="digest",
                 hint="restore the file from a copy",
@@ -79,7 +79,7 @@ def _nonce(prefix: bytes, counter: int, *, last: bool) -> bytes:
     return prefix + counter.to_bytes(4, "big") + bytes([last])
 
 
-def _fill(source: Source, size: int) -> bytes:
+def _fill(source: ByteSource, size: int) -> bytes:
     """`size` bytes, fewer only at the end."""
     piece = source.read(size)
     if len(piece) in (0, size):

@@ -24,9 +24,9 @@ from pathlib import Path
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.blobs import Blobs, disk_errors, open_blobs
-from chromatrace.records.errors import ContentChanged, ContentNotFound, KeyMissing, VaultUnavailable
+from chromatrace.records.errors import ContentCorruptError, ContentNotFoundError, KeyMissingError, VaultUnavailableError
 from chromatrace.records.reader_key import Reader, ReaderKey
-from chromatrace.records.sealing import KEY_SIZE, Source, seal, unseal
+from chromatrace.records.sealing import KEY_SIZE, ByteSource, seal, unseal
 from chromatrace.storage import strict_json
 from chromatrace.storage.files import deliver
 
@@ -36,7 +36,7 @@ _TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class SealedContent:
     """What is stored under a digest: one seal of it. `size` in bytes; `readers` by name, each with its wrapped key."""
 
     digest: bytes
@@ -50,13 +50,13 @@ class Content:
 class Vault:
     """Encrypted documents in a folder, or at an `s3://` URL; any number of processes may share it.
 
-    Every method raises `VaultUnavailable` where the place does not answer.
+    Every method raises `VaultUnavailableError` where the place does not answer.
     """
 
     def __init__(self, place: Path | str) -> None:
         self._blobs: Blobs = open_blobs(place)
 
-    def put(self, source: Source, readers: Iterable[Reader]) -> Content:
+    def put(self, source: ByteSource, readers: Iterable[Reader]) -> SealedContent:
         """Stores what `source` has to the end, for these readers (and those who could read the same bytes before).
 
         Reads it once, a chunk at a time. Where it raises, nothing is stored.
@@ -65,7 +65,7 @@ class Vault:
         if not wanted:
             raise InvalidInput("at least one reader is needed", field="reader", hint="nobody could read it again")
         key, name = secrets.token_bytes(KEY_SIZE), secrets.token_hex(16)
-        plain, sealed = _Hashed(source), hashlib.sha256()
+        plain, sealed = _HashingSource(source), hashlib.sha256()
 
         def pieces() -> Iterator[bytes]:
             for piece in seal(plain, key):
@@ -82,7 +82,7 @@ class Vault:
                 wanted.setdefault(reader.name, reader)
         entitled = tuple(sorted(wanted.values(), key=lambda reader: reader.name))
         wrapped = tuple(reader.wrap(key, digest) for reader in entitled)
-        content = Content(digest, plain.size, name, sealed.digest(), entitled, wrapped)
+        content = SealedContent(digest, plain.size, name, sealed.digest(), entitled, wrapped)
         for reader, box in zip(entitled, wrapped, strict=True):
             self._write_key(content, reader, box)
         value = {
@@ -103,15 +103,15 @@ class Vault:
             self._blobs.delete([*keys, _sealed(old.seal)])
         return content
 
-    def content(self, digest: bytes) -> Content:
-        """What is stored. Raises `ContentNotFound`, `ContentChanged`."""
+    def content(self, digest: bytes) -> SealedContent:
+        """What is stored. Raises `ContentNotFoundError`, `ContentCorruptError`."""
         found = self._seals(digest)
         if not found:
-            raise ContentNotFound(f"no document 0x{digest.hex()} is stored here", field="digest")
+            raise ContentNotFoundError(f"no document 0x{digest.hex()} is stored here", field="digest")
         return found[-1]
 
     def read(self, digest: bytes, reader: ReaderKey) -> Iterator[bytes]:
-        """The document in pieces. Raises `KeyMissing`, `ContentNotFound`, `ContentChanged`.
+        """The document in pieces. Raises `KeyMissingError`, `ContentNotFoundError`, `ContentCorruptError`.
 
         The last piece comes only when the whole is what the digest says; use nothing before then.
         """
@@ -127,14 +127,16 @@ class Vault:
         raise _gone(digest)
 
     def read_by_any(self, digest: bytes, readers: Sequence[ReaderKey]) -> Iterator[bytes]:
-        """As `read`, by the first of these that may. Raises `KeyMissing` where none may."""
+        """As `read`, by the first of these that may. Raises `KeyMissingError` where none may."""
         for reader in readers:
             try:
                 self._opened(digest, reader)
-            except KeyMissing:
+            except KeyMissingError:
                 continue
             return self.read(digest, reader)
-        raise KeyMissing("no reading key here opens the document", field="as", hint="somebody who may can grant it")
+        raise KeyMissingError(
+            "no reading key here opens the document", field="as", hint="somebody who may can grant it"
+        )
 
     def read_whole(self, digest: bytes, reader: ReaderKey, most: int) -> bytes:
         """A document of at most `most` bytes."""
@@ -149,7 +151,7 @@ class Vault:
             return deliver(target, pieces, private=True)
 
     def verify(self, digest: bytes) -> None:
-        """Holds the sealed bytes against what was written; needs no key. Raises `ContentChanged`."""
+        """Holds the sealed bytes against what was written; needs no key. Raises `ContentCorruptError`."""
         content = self.content(digest)
         found = hashlib.sha256()
         with self._blobs.open(_sealed(content.seal)) as sealed:
@@ -158,7 +160,7 @@ class Vault:
             while piece := sealed.read(1 << 20):
                 found.update(piece)
         if found.digest() != content.sealed_digest:
-            raise ContentChanged(f"the sealed bytes of 0x{digest.hex()} were changed", field="digest")
+            raise ContentCorruptError(f"the sealed bytes of 0x{digest.hex()} were changed", field="digest")
 
     def grant(self, digest: bytes, by: ReaderKey, to: Reader) -> None:
         """Lets another reader read, by one who can. Raises as `read`."""
@@ -169,7 +171,7 @@ class Vault:
                 return
             # Somebody put the same bytes again meanwhile: their seal stands now, without what we have just granted.
             self._blobs.delete([_key_name(content, to.name)])
-        raise VaultUnavailable("the document is being replaced all the time", field="digest", hint="try again")
+        raise VaultUnavailableError("the document is being replaced all the time", field="digest", hint="try again")
 
     def revoke(self, digest: bytes, name: str) -> None:
         """Takes a document from a reader who has not read it yet; one who has may keep it.
@@ -190,10 +192,10 @@ class Vault:
     def _manifests(self, digest: bytes) -> list[str]:
         return [name for name in self._blobs.names(_folder(digest)) if name.endswith(".json")]
 
-    def _opened(self, digest: bytes, reader: ReaderKey) -> tuple[Content, bytes]:
+    def _opened(self, digest: bytes, reader: ReaderKey) -> tuple[SealedContent, bytes]:
         """A seal that this reader opens, and its key."""
         self.content(digest)
-        refusal = KeyMissing(
+        refusal = KeyMissingError(
             f"{reader.name!r} may not read this document", field="reader", hint="somebody who may can grant it"
         )
         for content in reversed(self._seals(digest)):
@@ -201,11 +203,11 @@ class Vault:
                 if entitled.name == reader.name:
                     try:
                         return content, reader.unwrap(wrapped, digest)
-                    except KeyMissing as missing:
+                    except KeyMissingError as missing:
                         refusal = missing
         raise refusal
 
-    def _seals(self, digest: bytes) -> list[Content]:
+    def _seals(self, digest: bytes) -> list[SealedContent]:
         """Every seal of a document: one, but while two put it at the same moment."""
         for _ in range(_TRIES):
             names = self._blobs.names(_folder(digest))
@@ -223,7 +225,7 @@ class Vault:
     def _keys(self, digest: bytes, seal: str) -> list[str]:
         return [name for name in self._blobs.names(_folder(digest)) if _is_key_of(_manifest(digest, seal), name)]
 
-    def _write_key(self, content: Content, reader: Reader, wrapped: bytes) -> None:
+    def _write_key(self, content: SealedContent, reader: Reader, wrapped: bytes) -> None:
         value = {"reader": str(reader), "wrapped": wrapped.hex()}
         self._blobs.write(_key_name(content, reader.name), [json.dumps(value).encode()])
 
@@ -242,7 +244,7 @@ def _is_key_of(manifest: str, name: str) -> bool:
     return name.startswith(manifest.removesuffix("json")) and name.endswith(".key")
 
 
-def _key_name(content: Content, reader: str) -> str:
+def _key_name(content: SealedContent, reader: str) -> str:
     return f"{_folder(content.digest)}{content.seal}.{hashlib.sha256(reader.encode()).hexdigest()[:32]}.key"
 
 
@@ -259,15 +261,17 @@ def _checked(digest: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
             yield held
         held = piece
     if found.digest() != digest:
-        raise ContentChanged(f"the stored document has digest 0x{found.hexdigest()}", field="digest")
+        raise ContentCorruptError(f"the stored document has digest 0x{found.hexdigest()}", field="digest")
     yield held
 
 
-def _gone(digest: bytes) -> ContentChanged:
-    return ContentChanged(f"the sealed bytes of 0x{digest.hex()} are gone", field="digest", hint="restore the file")
+def _gone(digest: bytes) -> ContentCorruptError:
+    return ContentCorruptError(
+        f"the sealed bytes of 0x{digest.hex()} are gone", field="digest", hint="restore the file"
+    )
 
 
-def _parse(digest: bytes, name: str, manifest: bytes, keys: Iterable[bytes]) -> Content:
+def _parse(digest: bytes, name: str, manifest: bytes, keys: Iterable[bytes]) -> SealedContent:
     try:
         value = strict_json.parse_object(manifest, SCHEMA)
         value = strict_json.members(value, "", ("digest", "size", "seal", "sealed_digest"))
@@ -277,13 +281,13 @@ def _parse(digest: bytes, name: str, manifest: bytes, keys: Iterable[bytes]) -> 
         if strict_json.digest(value["digest"], "/digest") != digest or name != _manifest(digest, seal_name):
             raise InvalidInput("names another document", field="/digest")
         pairs = sorted((_read_reader(key) for key in keys), key=lambda pair: pair[0].name)
-        return Content(
+        return SealedContent(
             *(digest, strict_json.whole(value["size"], "/size"), seal_name),
             strict_json.digest(value["sealed_digest"], "/sealed_digest"),
             *(tuple(reader for reader, _ in pairs), tuple(wrapped for _, wrapped in pairs)),
         )
     except (InvalidInput, TypeError, ValueError) as error:
-        raise ContentChanged(
+        raise ContentCorruptError(
             f"what is noted beside 0x{digest.hex()} was changed: {error}", field="digest", hint="restore the file"
         ) from error
 
@@ -293,10 +297,10 @@ def _read_reader(key: bytes) -> tuple[Reader, bytes]:
     return Reader.parse(value["reader"]), bytes.fromhex(value["wrapped"])
 
 
-class _Hashed:
+class _HashingSource:
     """A source that counts and hashes what is read from it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
         self.digest = hashlib.sha256()
         self.size = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chromatrace.anchor import TreeHead
 from chromatrace.chain.client import Chain
 from chromatrace.domain.errors import NotAuthorised
-from chromatrace.ethereum.errors import ContractRefusal
+from chromatrace.ethereum.errors import ContractError
 
 
 class ChainPublisher:
@@ -39,7 +39,7 @@ class ChainPublisher:
                 head.last_time_ns,
                 key=f"anchor/{channel.hex()}/{head.size}",
             )
-        except ContractRefusal:
+        except ContractError:
             stands = self._chain.read("ProcessLedger", "channel", channel)
             if (stands["size"], stands["root"]) != (head.size, head.root):
                 raise

@@ -35,13 +35,13 @@ from chromatrace.crypto.route import Profile, RouteKind, key_words, proof_of, si
 from chromatrace.crypto.step import Verifier
 from chromatrace.documents.content import (
     BatchContent,
-    Comparison,
     InspectionEvidence,
     Instrument,
-    Material,
+    LimitComparison,
     Measurement,
-    Product,
+    ProductDescription,
     ReadingWindow,
+    SuppliedMaterial,
 )
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
@@ -270,7 +270,7 @@ def _register(world: World, lot: str, route: bytes) -> None:
     content = BatchContent(
         gtin=key.gtin,
         lot=key.lot,
-        product=Product(
+        product=ProductDescription(
             "Electrochromic pane EC-633",
             "Window pane that darkens on command: tungsten oxide and nickel oxide on glass.",
         ),
@@ -278,9 +278,9 @@ def _register(world: World, lot: str, route: bytes) -> None:
         made_at="2026-10-14T06:30:00Z",
         serials=serials,
         materials=(
-            Material("Tungsten target, 99.99 %", "Example Metals", "W-7719"),
-            Material("FTO glass, 3 mm", "Example Float", "FTO-2291"),
-            Material("Solid electrolyte", "Example Polymers", "EL-0098"),
+            SuppliedMaterial("Tungsten target, 99.99 %", "Example Metals", "W-7719"),
+            SuppliedMaterial("FTO glass, 3 mm", "Example Float", "FTO-2291"),
+            SuppliedMaterial("Solid electrolyte", "Example Polymers", "EL-0098"),
         ),
     )
     digest = world.documents.put(content.to_bytes())
@@ -289,7 +289,7 @@ def _register(world: World, lot: str, route: bytes) -> None:
 
 
 def _measurements(stage: Stage, passed: bool) -> tuple[Measurement, ...]:
-    least, most = Comparison.AT_LEAST, Comparison.AT_MOST
+    least, most = LimitComparison.AT_LEAST, LimitComparison.AT_MOST
     if stage is Stage.FIRST:
         thickness = 382.0 if passed else 268.0
         return (

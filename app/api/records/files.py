@@ -12,7 +12,7 @@ from app.api.records.request_context import keys, only_parameters, open_desk, re
 from app.api.records.views import read
 from app.context import current_operator, current_portal
 from chromatrace.domain.errors import InvalidInput, NotFound
-from chromatrace.records.errors import KeyMissing
+from chromatrace.records.errors import KeyMissingError
 
 
 def store() -> Any:
@@ -40,7 +40,7 @@ def give(record: str, name: str) -> Any:
     desk, _ = open_desk()
     _, document = read(desk, record)
     if document is None:
-        raise KeyMissing("the portal has no key that opens the document", field="record")
+        raise KeyMissingError("the portal has no key that opens the document", field="record")
     found = document.kind.field(name)
     if found is None or name not in document.fields:
         raise NotFound("the record names no such file", field="name")

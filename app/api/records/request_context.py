@@ -15,8 +15,8 @@ from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import RecordId
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.records.catalogue import Catalogue
-from chromatrace.records.desk import Desk
-from chromatrace.records.errors import KeyMissing
+from chromatrace.records.department_records import DepartmentRecords
+from chromatrace.records.errors import KeyMissingError
 from chromatrace.records.reader_key import KeyRing, Reader, ReaderKey
 from chromatrace.records.vault import Vault
 
@@ -24,7 +24,7 @@ _RECORD = re.compile(r"0x[0-9a-f]{40}")
 _TRANSACTION = re.compile(r"0x[0-9a-f]{64}")
 
 
-def open_desk() -> tuple[Desk, RecordWriter]:
+def open_desk() -> tuple[DepartmentRecords, RecordWriter]:
     """The desk of the operator's organisation. Raises as `operator`, `NotFound` where the portal serves no plant."""
     portal, operator = current_portal(), current_operator()
     if not portal.kinds:
@@ -32,13 +32,13 @@ def open_desk() -> tuple[Desk, RecordWriter]:
     lock = portal.config.data_folder / "records.lock"
     writer = RecordWriter(portal.chain, operator.address, lambda: portal.index.head().indexed_block, lock)
     vault = Vault(portal.config.vault_place)
-    return Desk(Catalogue(portal.kinds), portal.index, writer, vault, operator.organisation), writer
+    return DepartmentRecords(Catalogue(portal.kinds), portal.index, writer, vault, operator.organisation), writer
 
 
-def writing_desk(schema: object, pointer: str = "/schema") -> tuple[Desk, RecordKind]:
+def writing_desk(schema: object, pointer: str = "/schema") -> tuple[DepartmentRecords, RecordKind]:
     """A desk that signs with the account's key, for one who may append to the department of a kind.
 
-    Raises `LoginNeeded` without name and password in the request, `UnknownSchema`, and what the contract refuses.
+    Raises `LoginNeeded` without name and password in the request, `UnknownSchemaError`, and what the contract refuses.
     """
     desk, writer = open_desk()
     unlock(writer)
@@ -70,7 +70,7 @@ def keys(portal: Portal, *names: str) -> list[ReaderKey]:
     for name in names:
         try:
             found.append(_ring(portal).key(name))
-        except KeyMissing:
+        except KeyMissingError:
             continue
     return found
 

@@ -26,10 +26,10 @@ from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.records.bulk import rows
-from chromatrace.records.desk import Desk
+from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument, parse
-from chromatrace.records.errors import ContentNotFound, InvalidRecord, KeyMissing, RecordUnderWay
-from chromatrace.records.importing import Report, append_rows, check_rows
+from chromatrace.records.errors import ContentNotFoundError, InvalidRecordError, KeyMissingError, RecordPendingError
+from chromatrace.records.importing import ImportReport, append_rows, check_rows
 from chromatrace.records.reader_key import Reader
 from chromatrace.storage.strict_json import members
 
@@ -59,8 +59,8 @@ def add() -> Any:
     made = prepared.document
     try:
         transaction = desk.add([prepared], entitled, {})
-    except RecordUnderWay as error:
-        raise RecordUnderWay(error.records, field=f"/{kind.key[0]}") from error
+    except RecordPendingError as error:
+        raise RecordPendingError(error.records, field=f"/{kind.key[0]}") from error
     answer = jsonify(
         {
             "transaction": transaction,
@@ -83,7 +83,7 @@ def take_rows() -> Any:
     desk, kind = writing_desk(request.args.get("schema"), "schema")
     entitled = readers(kind.department)
     request.max_content_length = MAX_IMPORT
-    report = Report()
+    report = ImportReport()
     with tempfile.TemporaryDirectory(prefix="chromatrace-import-") as folder:
         table = Path(folder) / f"body{ending}"
         with table.open("wb") as file:
@@ -121,7 +121,7 @@ def list_() -> Any:
 def show(record: str) -> Any:
     """A record and its document, where the portal holds a key that opens it (`document` is null where not).
 
-    With `transaction`: the one that it appended, or `RecordRepeated` where it only repeated what was there.
+    With `transaction`: the one that it appended, or `RecordRepeatedError` where it only repeated what was there.
     """
     only_parameters("transaction")
     desk, _ = open_desk()
@@ -138,11 +138,11 @@ def grant(record: str) -> Any:
     _need_type("application/json")
     given = members(parse(request.stream.read(MAX_DOCUMENT + 1)), "", ["reader"])
     if not isinstance(given["reader"], str):
-        raise InvalidRecord("text is needed", field="/reader")
+        raise InvalidRecordError("text is needed", field="/reader")
     try:
         reader = Reader.parse(given["reader"])
     except InvalidInput as error:
-        raise InvalidRecord(error.message, field="/reader", hint=error.hint) from error
+        raise InvalidRecordError(error.message, field="/reader", hint=error.hint) from error
     return _change_readers(record, [reader], [])
 
 
@@ -161,23 +161,23 @@ def _change_readers(record: str, added: list[Reader], removed: list[str]) -> Any
     desk.require_writer(kind)
     own = keys(current_portal(), kind.department)
     if not own:
-        raise KeyMissing(f"the portal has no reading key of {kind.department!r}", field="reader")
+        raise KeyMissingError(f"the portal has no reading key of {kind.department!r}", field="reader")
     return jsonify({"readers": desk.grant(entry, own[0], added, removed)})
 
 
-def read(desk: Desk, record: str, transaction: str | None = None) -> tuple[Any, RecordDocument | None]:
-    """An entry, and its document where a key of its department is here. Raises as `Desk.find` and `Desk.find_in`."""
+def read(desk: DepartmentRecords, record: str, transaction: str | None = None) -> tuple[Any, RecordDocument | None]:
+    """Return an entry, and its document if the portal holds a key. Raises as `DepartmentRecords.find`, `find_in`."""
     named = record_of(record)
     entry = desk.find(named) if transaction is None else desk.find_in(named, transaction_of(transaction))
     department = department_of(entry)
     held = keys(current_portal(), department.name) if department else []
     try:
         return entry, desk.read(entry, held) if desk.catalogue.by_hash(entry.kind) else None
-    except ContentNotFound:
+    except ContentNotFoundError:
         return entry, None
 
 
-def _kind_of(desk: Desk, entry: Any) -> RecordKind:
+def _kind_of(desk: DepartmentRecords, entry: Any) -> RecordKind:
     kind = desk.catalogue.by_hash(entry.kind)
     if kind is None:
         raise NotFound("this plant does not define records of that kind", field="record")
@@ -197,7 +197,7 @@ def _kind(kind: RecordKind) -> dict[str, Any]:
     }
 
 
-def _entry(desk: Desk, entry: Any) -> dict[str, Any]:
+def _entry(desk: DepartmentRecords, entry: Any) -> dict[str, Any]:
     kind, department = desk.catalogue.by_hash(entry.kind), department_of(entry)
     return {
         "record": _hex(entry.record),

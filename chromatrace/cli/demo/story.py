@@ -22,7 +22,7 @@ from chromatrace.cli.demo.panel import Panel
 from chromatrace.cli.demo.route import SignedRoute
 from chromatrace.cli.demo.tamper import VICTIM, Caught, attempt, tampered
 from chromatrace.cli.inspect import sign
-from chromatrace.documents.content import BatchContent, Material, Product, digest
+from chromatrace.documents.content import BatchContent, ProductDescription, SuppliedMaterial, digest
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
@@ -76,10 +76,10 @@ class Story:
             content = BatchContent(
                 gtin=gtin,
                 lot=Lot(lot),
-                product=Product(name, "Goods in at station 101"),
+                product=ProductDescription(name, "Goods in at station 101"),
                 quantity=count,
                 made_at=now.isoformat(),
-                materials=(Material(name, supplier, lot),),
+                materials=(SuppliedMaterial(name, supplier, lot),),
             )
             self._register(content, [])
             parts.append(Input(content.key.batch_id, used))
@@ -91,7 +91,7 @@ class Story:
         content = BatchContent(
             gtin=PANE,
             lot=Lot(lot),
-            product=Product(
+            product=ProductDescription(
                 "Electrochromic pane 300 × 300 mm",
                 "Glass that darkens at a low voltage: WO3 and NiO films, a solid electrolyte between.",
             ),

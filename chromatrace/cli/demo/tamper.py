@@ -17,7 +17,7 @@ from chromatrace.crypto.route.link import rebuild
 from chromatrace.crypto.step import step_message
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import SalesChannel
-from chromatrace.ethereum.errors import ContractRefusal
+from chromatrace.ethereum.errors import ContractError
 
 VICTIM, DONOR = "B", "A"
 SWAPPED = (2, 3)
@@ -107,6 +107,6 @@ def _offline(trace: RouteTrace, route: SignedRoute) -> str | None:
 def _refused(chain: Chain, contract: str, function: str, *args: object) -> str | None:
     try:
         chain.send(contract, function, *args)
-    except ContractRefusal as refusal:
+    except ContractError as refusal:
         return f"{refusal.name}: {refusal.message}"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chromatrace.documents.content import Material
+from chromatrace.documents.content import SuppliedMaterial
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.rights import BatchState
 from chromatrace.index.genealogy import TraceStep, TraceView
@@ -30,7 +30,7 @@ class Names:
 
     holder: Callable[[int], str]
     product: Callable[[TraceStep], str] = lambda step: ""
-    materials: Mapping[BatchId, Sequence[Material]] | None = None
+    materials: Mapping[BatchId, Sequence[SuppliedMaterial]] | None = None
     link: Callable[[TraceStep], str | None] = lambda step: None
 
 

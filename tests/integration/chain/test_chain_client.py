@@ -16,15 +16,15 @@ from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import BatchState, Role, SalesChannel, Stage, Verdict
 from chromatrace.ethereum.errors import (
     AbiError,
-    ContractRefusal,
-    InclusionTimeout,
-    KeyReused,
-    OutboxFull,
-    RefusedConflict,
-    RefusedInvalidInput,
-    RefusedNotAuthorised,
-    RefusedNotFound,
-    SignerMissing,
+    ContractConflict,
+    ContractError,
+    ContractInvalidInput,
+    ContractNotAuthorised,
+    ContractNotFound,
+    IdempotencyKeyError,
+    InclusionTimeoutError,
+    OutboxFullError,
+    SignerMissingError,
 )
 from chromatrace.ethereum.signer import dev_signer
 
@@ -47,7 +47,7 @@ def test_a_batch_is_registered_once(plant, registration):
     batch = plant.read("BatchRegistry", "batch", BATCH)
     assert (batch["state"], batch["quantity"]) == (BatchState.REGISTERED, 100)
     before = nonce(plant)
-    with pytest.raises(RefusedConflict) as refusal:
+    with pytest.raises(ContractConflict) as refusal:
         plant.submit(commands.register_batch(registration("L2410A")))
     assert isinstance(refusal.value, Conflict)
     assert (refusal.value.name, refusal.value.args_by_name) == ("BatchAlreadyRegistered", {"batch": BATCH})
@@ -59,14 +59,14 @@ def test_a_batch_is_registered_once(plant, registration):
 @pytest.mark.parametrize(
     ("call", "kind", "name"),
     [
-        (commands.assemble(BATCH), RefusedNotFound, "UnknownBatch"),
-        (commands.recall(BATCH, "cracks"), RefusedNotFound, "UnknownBatch"),
+        (commands.assemble(BATCH), ContractNotFound, "UnknownBatch"),
+        (commands.recall(BATCH, "cracks"), ContractNotFound, "UnknownBatch"),
         (
             Call("BatchRegistry", "register", ((9521234543214, "L1", 1, bytes(32), bytes(32), bytes(32), []),)),
-            *(RefusedInvalidInput, "InvalidGtin"),
+            *(ContractInvalidInput, "InvalidGtin"),
         ),
-        (commands.anchor(b"\1" * 32, 1, b"\1" * 32, 1, 2), RefusedNotFound, "UnknownChannel"),
-        (commands.appoint_operator("0x" + "11" * 20, 77, Role.PRODUCER), RefusedNotFound, "UnknownOrganisation"),
+        (commands.anchor(b"\1" * 32, 1, b"\1" * 32, 1, 2), ContractNotFound, "UnknownChannel"),
+        (commands.appoint_operator("0x" + "11" * 20, 77, Role.PRODUCER), ContractNotFound, "UnknownOrganisation"),
     ],
 )
 def test_refusals_are_decoded_and_take_no_nonce(plant, call, kind, name):
@@ -80,7 +80,7 @@ def test_refusals_are_decoded_and_take_no_nonce(plant, call, kind, name):
 
 def test_strangers_may_not(plant, registration):
     stranger = plant.with_signer(dev_signer(5, plant.manifest.chain_id))
-    with pytest.raises(RefusedNotAuthorised) as refusal:
+    with pytest.raises(ContractNotAuthorised) as refusal:
         stranger.submit(commands.register_batch(registration("L1")))
     assert isinstance(refusal.value, NotAuthorised)
     assert (refusal.value.name, refusal.value.args_by_name) == ("UnknownOperator", {"operator": stranger.sender})
@@ -102,7 +102,7 @@ def test_a_key_takes_effect_once(plant, registration):
     call = commands.keyed(commands.register_batch(registration("L2410A")), "register/L2410A")
     first, second = plant.submit(call), plant.submit(call)
     assert first == second
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyError):
         plant.submit(commands.keyed(commands.register_batch(registration("L9")), "register/L2410A"))
     outcomes = plant.send_many([call, call, commands.register_batch(registration("L9"))])
     assert [outcome.call for outcome in outcomes[:2]] == [first.call] * 2
@@ -115,7 +115,7 @@ def test_many_are_sent_and_refusals_stand_in_their_place(plant, registration):
     calls[7] = commands.assemble(BATCH)
     before = nonce(plant)
     outcomes = plant.send_many(calls, progress=seen.append)
-    assert isinstance(outcomes[7], ContractRefusal)
+    assert isinstance(outcomes[7], ContractError)
     assert outcomes[7].name == "UnknownBatch"
     assert all(outcome.block_number for place, outcome in enumerate(outcomes) if place != 7)
     assert nonce(plant) == before + 349
@@ -144,7 +144,7 @@ def test_of_many_in_a_block_each_is_told_by_its_own_event_or_receipt(plant, regi
     sender = plant.sender
     failed = plant.outbox.entries(sender, CallState.FAILED)
     assert [entry.label for entry in failed] == ["BatchRegistry.register"]
-    with pytest.raises(RefusedConflict) as refusal:
+    with pytest.raises(ContractConflict) as refusal:
         plant.receipt(failed[0].id)
     assert refusal.value.name == "BatchAlreadyRegistered"
     included = [e for e in plant.outbox.entries(sender, CallState.INCLUDED) if e.gas == 200_000]
@@ -165,7 +165,7 @@ def test_a_bulk_call_is_one_transaction(plant, registration):
 
 def test_a_call_above_the_gas_cap_of_a_transaction_is_refused(plant, registration):
     lots = [registration(f"B{number}") for number in range(400)]
-    with pytest.raises(RefusedInvalidInput) as refusal:
+    with pytest.raises(ContractInvalidInput) as refusal:
         plant.submit(commands.register_batches(lots))
     assert refusal.value.name == "OutOfGas"
     assert refusal.value.hint == "split it into smaller calls"
@@ -175,7 +175,7 @@ def test_a_full_outbox_is_told(anvil, deployment, tmp_path, plant, held, registr
     small = chain_on(anvil, deployment, tmp_path / "small.db", limit=2)
     for lot in ("L1", "L2"):
         small.submit(commands.register_batch(registration(lot)), wait=False)
-    with pytest.raises(OutboxFull) as refusal:
+    with pytest.raises(OutboxFullError) as refusal:
         small.submit(commands.register_batch(registration("L3")), wait=False)
     assert refusal.value.field == "outbox"
     held()
@@ -186,7 +186,7 @@ def test_a_full_outbox_is_told(anvil, deployment, tmp_path, plant, held, registr
 
 
 def test_waiting_ends_and_the_call_is_kept(plant, held, registration):
-    with pytest.raises(InclusionTimeout, match="1 calls are in no block after"):
+    with pytest.raises(InclusionTimeoutError, match="1 calls are in no block after"):
         plant.send("BatchRegistry", "register", registration("L2410A").as_struct(), key="k", timeout_s=0.05)
     held()
     assert plant.send("BatchRegistry", "register", registration("L2410A").as_struct(), key="k").block_number
@@ -194,7 +194,7 @@ def test_waiting_ends_and_the_call_is_kept(plant, held, registration):
 
 def test_writing_needs_a_signer(deployment, anvil):
     reader = Chain(anvil.rpc(), deployment)
-    with pytest.raises(SignerMissing) as refusal:
+    with pytest.raises(SignerMissingError) as refusal:
         reader.submit(commands.assemble(BATCH))
     assert refusal.value.field == "signer"
 
@@ -207,7 +207,7 @@ def test_a_call_that_fails_on_the_chain_is_told_with_its_reason(plant, held, reg
     held()
     plant.resume()
     assert plant.receipt(first.call).event("BatchRegistered").args["batch"] == BATCH
-    with pytest.raises(RefusedConflict) as refusal:
+    with pytest.raises(ContractConflict) as refusal:
         plant.receipt(second.call)
     assert (refusal.value.name, refusal.value.args_by_name) == ("BatchAlreadyRegistered", {"batch": BATCH})
 
@@ -215,7 +215,7 @@ def test_a_call_that_fails_on_the_chain_is_told_with_its_reason(plant, held, reg
 def test_out_of_gas_on_the_chain_is_told(plant, registration):
     call = replace(commands.register_batch(registration("L2410A")), gas=60_000)
     outcome = plant.send_many([call], check=False)[0]
-    assert isinstance(outcome, ContractRefusal)
+    assert isinstance(outcome, ContractError)
     assert outcome.name == "OutOfGas"
 
 
@@ -254,11 +254,11 @@ def test_a_signed_inspection_is_recorded_and_a_forged_one_is_not(plant, registra
     ours = inspection(plant)
     for wrong_chain, wrong_ledger in ((1, ledger), (chain_id, "0x" + "11" * 20)):
         signature = sign_inspection(ours, plant.signer, wrong_chain, wrong_ledger)
-        with pytest.raises(RefusedNotAuthorised) as refusal:
+        with pytest.raises(ContractNotAuthorised) as refusal:
             plant.submit(commands.record_inspection(ours, signature))
         assert refusal.value.name == "InvalidInspectionSignature"
     late = replace(ours, deadline=ours.inspected_at - 1)
-    with pytest.raises(RefusedConflict) as refusal:
+    with pytest.raises(ContractConflict) as refusal:
         plant.submit(commands.record_inspection(late, sign_inspection(late, plant.signer, chain_id, ledger)))
     assert (refusal.value.name, refusal.value.field) == ("InspectionExpired", "deadline")
     receipt = plant.submit(commands.record_inspection(ours, sign_inspection(ours, plant.signer, chain_id, ledger)))
@@ -270,7 +270,7 @@ def told(chain, call):
     """The name of the refusal, None where there is none."""
     try:
         chain.simulate(call.contract, call.function, *call.args)
-    except ContractRefusal as refusal:
+    except ContractError as refusal:
         return refusal.name
     return None
 

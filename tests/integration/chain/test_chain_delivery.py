@@ -15,11 +15,11 @@ from chromatrace.chain.records import CallState
 from chromatrace.chain.transaction_sender import DeliveryPolicy
 from chromatrace.cli.portal import held_port
 from chromatrace.ethereum.errors import (
-    ChainUnavailable,
-    ChainWentBack,
-    InclusionTimeout,
-    InsufficientFunds,
-    WrongDeployment,
+    ChainRollbackError,
+    ChainUnavailableError,
+    InclusionTimeoutError,
+    InsufficientFundsError,
+    WrongDeploymentError,
 )
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import LocalSigner
@@ -144,7 +144,7 @@ def test_the_fee_ceiling_holds(plant, held):
     for _ in range(3):
         chain.resume()
     assert max(attempt.max_fee_wei for attempt in chain.outbox.attempts(first.call)) <= 5 * GWEI
-    with pytest.raises(InclusionTimeout, match="fee ceiling"):
+    with pytest.raises(InclusionTimeoutError, match="fee ceiling"):
         chain._courier.wait([first.call], 0.01)
 
 
@@ -181,7 +181,7 @@ def test_a_chain_that_forgot_final_calls_is_refused(plant, chain_on, anvil, tmp_
     chain.resume()
     assert chain.outbox.counts()[CallState.FINAL] == 1
     undo(chain.rpc, mark)
-    with pytest.raises(ChainWentBack) as refusal:
+    with pytest.raises(ChainRollbackError) as refusal:
         chain.submit(commands.open_channel("line-2"))
     assert refusal.value.field == "outbox"
     assert chain.outbox.counts()[CallState.FINAL] == sum(chain.outbox.counts().values()) == 1
@@ -222,7 +222,7 @@ def test_a_transaction_that_the_node_lost_is_handed_over_again(plant, held):
 def test_an_empty_account_is_told(plant):
     poor = plant.with_signer(LocalSigner(b"\x09" * 32))
     plant.submit(commands.appoint_operator(poor.sender, 1, (1 << 7) - 1))
-    with pytest.raises(InsufficientFunds) as refusal:
+    with pytest.raises(InsufficientFundsError) as refusal:
         poor.submit(commands.open_channel("line-1"))
     assert refusal.value.field == "signer"
     assert refusal.value.hint == f"on this development chain: `chromatrace key fund {poor.sender}`"
@@ -233,7 +233,7 @@ def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
     with held_port("127.0.0.1", 0) as port:
         with DevNode("anvil", port) as node:
             chain = chain_on(node, deployment, tmp_path / "outbox.db")
-        with pytest.raises(ChainUnavailable) as refusal:
+        with pytest.raises(ChainUnavailableError) as refusal:
             chain.submit(commands.open_channel("line-1"))
     assert refusal.value.field == "rpc_url"
     assert sum(chain.outbox.counts().values()) == 0
@@ -244,15 +244,15 @@ def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
 def test_a_chain_without_our_contracts_is_refused(deployment, tmp_path, chain_on):
     with DevNode("anvil") as node:
         chain = chain_on(node, deployment, tmp_path / "outbox.db")
-        with pytest.raises(WrongDeployment, match="there is no contract") as refusal:
+        with pytest.raises(WrongDeploymentError, match="there is no contract") as refusal:
             chain.submit(commands.open_channel("line-1"))
         assert refusal.value.field.startswith("manifest.contracts.")
-        with pytest.raises(WrongDeployment, match="there is no contract BatchRegistry"):
+        with pytest.raises(WrongDeploymentError, match="there is no contract BatchRegistry"):
             chain.read("BatchRegistry", "batch", bytes(32))
 
 
 def test_another_chain_id_is_refused(deployment):
-    with DevNode("anvil", chain_id=1337) as node, pytest.raises(WrongDeployment) as refusal:
+    with DevNode("anvil", chain_id=1337) as node, pytest.raises(WrongDeploymentError) as refusal:
         deployment.verify(node.rpc())
     assert refusal.value.field == "manifest.chain_id"
 
@@ -261,7 +261,7 @@ def test_other_code_at_the_address_is_refused(deployment, isolated):
     rpc = isolated.rpc()
     address = deployment.address("CustodyLedger")
     rpc.call("anvil_setCode", address, rpc.call("eth_getCode", address, "latest") + "00")
-    with pytest.raises(WrongDeployment) as refusal:
+    with pytest.raises(WrongDeploymentError) as refusal:
         deployment.verify(rpc)
     assert refusal.value.field == "manifest.contracts.CustodyLedger.code_hash"
 
@@ -275,7 +275,7 @@ def test_a_chain_started_afresh_with_the_same_contracts_is_refused(plant, tmp_pa
             rpc.call("anvil_setCode", entry.address, plant.rpc.call("eth_getCode", entry.address, "latest"))
         plant.manifest.verify(rpc)
         chain = chain_on(node, plant.manifest, plant.outbox.path)
-        with pytest.raises(WrongDeployment, match="belongs to chain") as refusal:
+        with pytest.raises(WrongDeploymentError, match="belongs to chain") as refusal:
             chain.submit(commands.open_channel("line-2"))
         assert refusal.value.field == "outbox"
 

@@ -7,7 +7,7 @@ from chromatrace.chain.client import Receipt
 from chromatrace.chain.records import CallState
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
-from chromatrace.ethereum.errors import ContractRefusal, RefusedConflict, RefusedNotAuthorised
+from chromatrace.ethereum.errors import ContractConflict, ContractError, ContractNotAuthorised
 from chromatrace.ethereum.signer import dev_signer
 
 
@@ -24,7 +24,7 @@ def undone(ganache, ganache_deployment):
 def test_writing_and_refusals_on_ganache(ganache, ganache_deployment, chain_on, registration, tmp_path):
     chain = chain_on(ganache, ganache_deployment, tmp_path / "outbox.db")
     stranger = chain.with_signer(dev_signer(3, ganache_deployment.chain_id))
-    with pytest.raises(RefusedNotAuthorised) as refusal:
+    with pytest.raises(ContractNotAuthorised) as refusal:
         stranger.submit(commands.open_channel("line-1"))
     assert (refusal.value.name, refusal.value.args_by_name) == ("UnknownOperator", {"operator": stranger.sender})
 
@@ -34,8 +34,8 @@ def test_writing_and_refusals_on_ganache(ganache, ganache_deployment, chain_on, 
     outcomes = chain.send_many([commands.register_batch(registration(lot)) for lot in ("L1", "L2")])
     assert [type(outcome) for outcome in outcomes] == [Receipt, Receipt]
     again = chain.send_many([commands.register_batch(registration("L1"))])[0]
-    assert isinstance(again, ContractRefusal)
+    assert isinstance(again, ContractError)
     assert again.name == "BatchAlreadyRegistered"
-    with pytest.raises(RefusedConflict):
+    with pytest.raises(ContractConflict):
         chain.simulate("BatchRegistry", "register", registration("L1").as_struct())
     assert chain.outbox.counts()[CallState.INCLUDED] == 4

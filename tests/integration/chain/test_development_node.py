@@ -12,7 +12,7 @@ import pytest
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli.portal import held_port
 from chromatrace.domain.errors import Conflict, IntegrityError
-from chromatrace.ethereum.errors import ChainUnavailable
+from chromatrace.ethereum.errors import ChainUnavailableError
 from chromatrace.ethereum.rpc import RpcClient
 
 STARTER = """
@@ -74,7 +74,7 @@ def test_a_killed_starter_takes_its_node_along_and_nothing_is_lost(tmp_path, mon
             orphan = RpcClient(starter.stdout.readline().strip())
             starter.send_signal(signal.SIGKILL)
         with DevNode(state_path=tmp_path / "chain.json") as again:
-            with pytest.raises(ChainUnavailable):
+            with pytest.raises(ChainUnavailableError):
                 orphan.call("eth_chainId")
             assert again.rpc().call("eth_blockNumber") == "0x2"
 

@@ -136,7 +136,7 @@ def test_a_missing_role_is_found(anvil_node, tmp_path):
     anvil_node.rpc().call("eth_sendTransaction", call)
     mined(anvil_node.rpc())
     status, answer = run("deploy", anvil_node, tmp_path)
-    assert (status, answer["error"], answer["field"]) == (1, "WrongDeployment", "Consortium")
+    assert (status, answer["error"], answer["field"]) == (1, "WrongDeploymentError", "Consortium")
     assert answer["message"] == f"{ledger} lacks the role 0x{CUSTODY_LEDGER.hex()} in Consortium"
 
 
@@ -147,7 +147,7 @@ def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path)
     folder = tmp_path / "manifests"
     with DevNode("anvil", chain_id=4242) as real:
         status, answer = run("deploy", real, folder)
-        assert (status, answer["error"], answer["field"]) == (1, "SignerMissing", "keystore")
+        assert (status, answer["error"], answer["field"]) == (1, "SignerMissingError", "keystore")
         status, answer = run("deploy", real, folder, *with_key, CHROMATRACE_KEY_PASSWORD="wrong")
         assert (status, answer["error"], answer["field"]) == (1, "KeystoreError", "keystore")
         status, answer = run("deploy", real, folder, *with_key, CHROMATRACE_KEY_PASSWORD=PASSWORD)
@@ -163,7 +163,7 @@ def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path)
     with DevNode("anvil", chain_id=4242) as fresh:
         fresh.rpc().call("anvil_setBalance", key.address, hex(10**19))
         status, answer = run("deploy", fresh, folder, *with_key, CHROMATRACE_KEY_PASSWORD=PASSWORD)
-        assert (status, answer["error"]) == (1, "WrongDeployment")
+        assert (status, answer["error"]) == (1, "WrongDeploymentError")
         assert "never deployed to twice" in answer["message"]
         assert block_number(fresh) == 0
     assert (folder / "4242.json").read_bytes() == written
@@ -171,7 +171,7 @@ def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path)
 
 def test_no_chain(tmp_path):
     status, answer = run("deploy", None, tmp_path, "--rpc", "http://127.0.0.1:1")
-    assert (status, answer["error"], answer["field"]) == (1, "ChainUnavailable", "rpc_url")
+    assert (status, answer["error"], answer["field"]) == (1, "ChainUnavailableError", "rpc_url")
     status, answer = run("deploy", None, tmp_path)
     assert (status, answer["error"], answer["field"]) == (1, "InvalidInput", "rpc")
 
@@ -236,7 +236,7 @@ def test_a_refusal_of_the_script_is_told_as_every_other(monkeypatch, tmp_path):
         *(1, "InvalidInput"),
         "chain 4242 is no development chain",
     )
-    assert (status, answer["error"], answer["field"]) == (1, "SignerMissing", "keystore")
+    assert (status, answer["error"], answer["field"]) == (1, "SignerMissingError", "keystore")
     assert answer["message"] == "chain 4242 is not a dev chain: an encrypted keystore is needed"
     assert answer["hint"].startswith("give --keystore FILE")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from chromatrace.exchange.proven import Proven
+from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.verifier import verify
 
 MUTATIONS = int(os.environ.get("CHROMATRACE_MUTATIONS", "700"))
@@ -26,7 +26,7 @@ def without(items, *unwanted):
 
 def receipt_of(proof, event):
     """The cited receipt that has an event, by its name, of the bundle's batch."""
-    proven = Proven(proof.bundle)
+    proven = ProvenHistory(proof.bundle)
     proven.read_headers()
     proven.read_events()
     found = next(one for one in reversed(proven.of_batch()) if one.name == event)

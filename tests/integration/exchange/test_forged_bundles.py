@@ -16,7 +16,7 @@ from chromatrace.domain.identifiers import BatchKey
 from chromatrace.exchange import trie
 from chromatrace.exchange.blocks import decode_header, encode_receipt
 from chromatrace.exchange.bundle import Bundle
-from chromatrace.exchange.findings import Status, conclusion
+from chromatrace.exchange.findings import FindingStatus, conclusion
 from chromatrace.exchange.verifier import verify
 
 
@@ -84,7 +84,7 @@ def test_without_its_state_a_batch_is_not_proven(prove):
         replace(proof.bundle, state=None, receipts=without(proof.bundle.receipts, receipt_of(proof, "BatchRecalled"))),
         *proof.terms,
     )
-    assert result.status is Status.UNCHECKED
+    assert result.status is FindingStatus.UNCHECKED
     assert "recalled or on hold NOW" in "".join(conclusion(result))
 
 
@@ -113,7 +113,7 @@ def test_documents_that_no_event_names_are_refused(prove):
 def test_a_document_that_is_missing_is_told(prove):
     proof = prove("released")
     result = verify(replace(proof.bundle, documents=()), *proof.terms)
-    assert (result.status, result.failures) == (Status.HOLDS, [])
+    assert (result.status, result.failures) == (FindingStatus.HOLDS, [])
     assert sum("is not in the bundle" in text for text in texts(result.unchecked)) == 3 + 8
 
 

@@ -16,7 +16,7 @@ from chromatrace.domain.identifiers import Serial
 from chromatrace.exchange.blocks import decode_header
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.events import DECLARATIONS
-from chromatrace.exchange.findings import Status, conclusion
+from chromatrace.exchange.findings import FindingStatus, conclusion
 from chromatrace.exchange.verifier import verify
 
 BATCHES = ["released", "recalled", "superseded", "held", "failed", "fresh"]
@@ -26,8 +26,8 @@ BATCHES = ["released", "recalled", "superseded", "held", "failed", "fresh"]
 def test_an_honest_bundle_holds_from_one_block_hash(prove, name):
     proof = prove(name)
     result = verify(Bundle.from_bytes(proof.bundle.to_bytes()), *proof.terms)
-    assert (result.status, texts(result.failures)) == (Status.HOLDS, [])
-    assert conclusion(result)[-1].endswith(f"0 fail, {result.counts[Status.UNCHECKED]} not checked")
+    assert (result.status, texts(result.failures)) == (FindingStatus.HOLDS, [])
+    assert conclusion(result)[-1].endswith(f"0 fail, {result.counts[FindingStatus.UNCHECKED]} not checked")
 
 
 def test_a_released_batch_is_proven_down_to_its_readings(prove):
@@ -94,14 +94,14 @@ def test_a_unit_is_proven_to_be_one_of_its_batch(prove):
 def test_without_a_block_hash_nothing_is_proven(prove):
     proof = prove("released")
     result = verify(proof.bundle, (), proof.contracts, proof.chain_id)
-    assert (result.status, result.failures) == (Status.UNCHECKED, [])
+    assert (result.status, result.failures) == (FindingStatus.UNCHECKED, [])
     assert conclusion(result)[0].startswith("NOT PROVEN")
     assert f"0x{proof.trusted.hex()}" in conclusion(result)[1]
 
 
 def test_without_a_manifest_nothing_is_proven(prove):
     proof = prove("released")
-    assert verify(proof.bundle, [proof.trusted]).status is Status.UNCHECKED
+    assert verify(proof.bundle, [proof.trusted]).status is FindingStatus.UNCHECKED
 
 
 def test_another_block_hash_is_refused(prove):

@@ -28,15 +28,15 @@ from chromatrace.crypto.route.files import trace_to_cbor
 from chromatrace.domain.errors import ChromaTraceError
 from chromatrace.exchange.blocks import decode_header
 from chromatrace.exchange.bundle import Bundle
-from chromatrace.exchange.findings import Status
-from chromatrace.exchange.proven import Proven
+from chromatrace.exchange.findings import FindingStatus
+from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.route_check import check_route
 from chromatrace.exchange.verifier import verify
 
 
 def receipts_with(bundle, *names):
     """The cited receipts that have events of these names."""
-    proven = Proven(bundle)
+    proven = ProvenHistory(bundle)
     proven.read_headers()
     proven.read_events()
     places = {event.transaction for event in proven.events if event.name in names}
@@ -54,7 +54,7 @@ def said(proof, **changes):
 
 def test_what_the_stations_signed_is_checked_without_the_contract(prove):
     line, _ = said(prove("released"))
-    assert (line.outcome, line.text.split(":")[0]) == (Status.HOLDS, "passed 3 stations in the designed order")
+    assert (line.outcome, line.text.split(":")[0]) == (FindingStatus.HOLDS, "passed 3 stations in the designed order")
     assert [part.text.split(":")[0] for part in line.parts[1:]] == [
         "step 1, materials",
         "step 2, sputtering",
@@ -97,12 +97,12 @@ def test_another_signature_or_record_is_refused(works, prove):
 def test_any_change_of_any_byte_of_the_route_is_caught(prove):
     """Places of the member in the file, each once; the rest of the bundle is read but once."""
     proof = prove("released")
-    proven = Proven(proof.bundle)
+    proven = ProvenHistory(proof.bundle)
     proven.read_headers()
     proven.read_events()
     data, dice = proof.bundle.to_bytes(), random.Random(2537)
     begin, end = data.index(b'  "route": {'), data.index(b'  "unit": ')
-    assert check_route(proven).outcome is Status.HOLDS
+    assert check_route(proven).outcome is FindingStatus.HOLDS
     for place in dice.sample(range(begin, end), min(end - begin, MUTATIONS // 3)):
         digits = b"0123456789abcdef"
         alike = digits if data[place] in digits else bytes([data[place] ^ 1, data[place] ^ 0x20])
@@ -130,11 +130,11 @@ def test_a_bundle_without_the_proof_says_so(prove):
         proof, route=None, receipts=without(proof.bundle.receipts, *receipts_with(proof.bundle, "RouteProven"))
     )
     assert (line.status, line.text) == (
-        Status.UNCHECKED,
+        FindingStatus.UNCHECKED,
         "whether it passed its stations in order: no event in the bundle says so",
     )
     line, lines = said(proof, route=None)
-    assert line.status is Status.HOLDS
+    assert line.status is FindingStatus.HOLDS
     assert "the stations' own signature is not in the bundle" in lines
     bare = replace(proof.bundle.route, steps=tuple(replace(step, record=None) for step in proof.bundle.route.steps))
     _, lines = said(proof, route=bare)
@@ -264,7 +264,7 @@ def test_what_the_chain_could_not_check_is_checked_here_and_said_to_be_unchecked
     result = verify(bundle, *terms)
     assert result.failures == []
     told = "the order of its stations is NOT CHECKED BY THE CHAIN: a signature stands there, unverified"
-    assert [part.status for part in result.parts if part.text == told] == [Status.UNCHECKED]
+    assert [part.status for part in result.parts if part.text == told] == [FindingStatus.UNCHECKED]
     lines = texts(result.walk())
     assert "their one signature holds for all 3 keys, in this order: checked here" in lines
     assert not any("the contract checked it" in text for text in lines)

@@ -18,7 +18,7 @@ from chromatrace.documents.content import (
     InspectionEvidence,
     Instrument,
     Measurement,
-    Product,
+    ProductDescription,
     ReadingWindow,
 )
 from chromatrace.domain.identifiers import BatchKey, Gln, Serial
@@ -157,7 +157,7 @@ class Works:
         key = self.keys[name] = BatchKey.parse(GTIN, f"P-{name}"[:20])
         serials = SerialRange(1, 20, 6)
         content = BatchContent(
-            key.gtin, key.lot, Product("pane"), 20, "2026-03-31T10:00:00Z", serials
+            key.gtin, key.lot, ProductDescription("pane"), 20, "2026-03-31T10:00:00Z", serials
         )  # made_at is the producer's statement
         registration = {
             "gtin": int(key.gtin),

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli.portal import held_port
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.ethereum.errors import ChainUnavailable, RpcError, WrongDeployment
+from chromatrace.ethereum.errors import ChainUnavailableError, RpcError, WrongDeploymentError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
 from chromatrace.index.errors import FollowerBusy, IndexUnavailable, WrongIndex
@@ -200,7 +200,7 @@ def test_an_error_that_no_smaller_range_mends_is_told(yard, index):
 
 def test_no_chain_at_the_url(yard, index):
     nobody = RpcClient("http://127.0.0.1:9", timeout_s=1)
-    with pytest.raises(ChainUnavailable, match="no chain answers"):
+    with pytest.raises(ChainUnavailableError, match="no chain answers"):
         Follower(index, nobody, yard.manifest).sync()
 
 
@@ -219,7 +219,7 @@ def test_a_chain_that_goes_away_is_waited_for(yard, index, tmp_path):
         try:
             wait_for(lambda: _indexed(index) == _newest(node.rpc()))
             node.stop()
-            wait_for(lambda: isinstance(follower.trouble, ChainUnavailable))
+            wait_for(lambda: isinstance(follower.trouble, ChainUnavailableError))
             node.start()
             node.rpc().call("evm_mine")
             wait_for(lambda: _indexed(index) == _newest(node.rpc()))
@@ -260,7 +260,7 @@ def test_a_chain_reset_behind_a_running_follower_is_noticed(yard, index):
             follower = Follower(index, node.rpc(), _copy(yard, node))
             follower.sync()
         with DevNode("anvil", port, options=["--timestamp", "1700000001"]) as node:
-            with pytest.raises(WrongDeployment, match="there is no contract"):
+            with pytest.raises(WrongDeploymentError, match="there is no contract"):
                 follower.sync()
             _copy(yard, node)
             with pytest.raises(WrongIndex, match="the chain was reset"):
@@ -282,7 +282,7 @@ def test_another_deployment_is_refused(yard, index, follower, tmp_path):
 
 def test_a_manifest_of_another_chain_is_refused(yard, index):
     other = replace(yard.manifest, chain_id=yard.manifest.chain_id + 1)
-    with pytest.raises(WrongDeployment, match="the manifest is for"):
+    with pytest.raises(WrongDeploymentError, match="the manifest is for"):
         Follower(index, yard.rpc, other).sync()
     assert index.head().indexed_block == -1
 

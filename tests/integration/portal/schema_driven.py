@@ -27,7 +27,7 @@ import app.accounts
 from app import PortalConfig, create_app, openapi
 from app.store import PortalDatabase
 from chromatrace.chain import commands
-from chromatrace.documents.content import BatchContent, Product
+from chromatrace.documents.content import BatchContent, ProductDescription
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.serials import SerialRange
@@ -48,7 +48,7 @@ NOT_CHECKED = "positive_data_acceptance,object_level_authorization"
 def goods(consortium, folder):
     """The batch that the document has as its example, with its document and serials."""
     key, serials = BatchKey.parse(openapi.EXAMPLE_GTIN, openapi.EXAMPLE_LOT), SerialRange(1, 200, 6)
-    product = Product("Example gear", "A gear wheel of these tests.")
+    product = ProductDescription("Example gear", "A gear wheel of these tests.")
     content = BatchContent(
         gtin=key.gtin, lot=key.lot, product=product, quantity=200, made_at="2026-10-14T06:30:00Z", serials=serials
     )

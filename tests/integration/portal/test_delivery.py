@@ -19,7 +19,7 @@ ACCEPTING = """
 import os, signal, sys, warnings
 from pathlib import Path
 from app.services import ChainPort
-from chromatrace.chain.transaction_sender import Courier
+from chromatrace.chain.transaction_sender import TransactionSender
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import create_keystore
 from chromatrace.chain import commands
@@ -27,7 +27,7 @@ from chromatrace.chain import commands
 url, manifest, data, moment = sys.argv[1:]
 port = ChainPort(url, Manifest.load(Path(manifest)), Path(data) / "portal-outbox.db")
 if moment == "before sending":
-    Courier.broadcast = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    TransactionSender.broadcast = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 keystore = Path(data) / "operator.json"
 print(port.send(keystore, "seven grey panes of glass", commands.open_channel("carried on")))
 """

@@ -124,13 +124,13 @@ def test_a_csv_file_with_good_and_refused_rows(importer, tmp_path):
     answer = importer.send(path)
     assert answer.status_code == 202, answer.text
     assert refusals(answer) == [
-        (5, "InvalidRecord", "/customer"),
-        (6, "InvalidRecord", "/contract_id"),
-        (7, "RecordExists", "/contract_id"),
-        (8, "InvalidRecord", "/products/0/quantity"),
-        (9, "InvalidRecord", ""),
-        (10, "InvalidRecord", "/name"),
-        (11, "InvalidRecord", "/products"),
+        (5, "InvalidRecordError", "/customer"),
+        (6, "InvalidRecordError", "/contract_id"),
+        (7, "RecordExistsError", "/contract_id"),
+        (8, "InvalidRecordError", "/products/0/quantity"),
+        (9, "InvalidRecordError", ""),
+        (10, "InvalidRecordError", "/name"),
+        (11, "InvalidRecordError", "/products"),
     ]
     assert (answer.json["taken"], answer.json["refused"], answer.json["known"]) == (3, 7, 1)
     assert importer.written() == (before[0] + 1, before[1] + 3), "one transaction, and a document for each row taken"
@@ -156,14 +156,14 @@ def test_json_lines_with_good_and_refused_rows(importer, tmp_path):
     answer = importer.send(path, LINES)
     assert answer.status_code == 202, answer.text
     assert refusals(answer) == [
-        (3, "InvalidRecord", "/schema"),
-        (4, "InvalidRecord", ""),
-        (5, "InvalidRecord", ""),
-        (6, "InvalidRecord", "/unit price"),
-        (7, "InvalidRecord", "/customer"),
-        (8, "InvalidRecord", "…/contract_id"),
-        (9, "InvalidRecord", ""),
-        (10, "InvalidRecord", ""),
+        (3, "InvalidRecordError", "/schema"),
+        (4, "InvalidRecordError", ""),
+        (5, "InvalidRecordError", ""),
+        (6, "InvalidRecordError", "/unit price"),
+        (7, "InvalidRecordError", "/customer"),
+        (8, "InvalidRecordError", "…/contract_id"),
+        (9, "InvalidRecordError", ""),
+        (10, "InvalidRecordError", ""),
     ]
     assert answer.json["taken"] == 2
     assert [importer.count(f"line-{number}") for number in range(1, 10)] == [1, 0, 0, 0, 0, 0, 0, 0, 1]
@@ -197,8 +197,8 @@ def test_rows_that_go_on_from_nothing_are_refused(importer):
         ({"who": None}, 401, "LoginRequiredError", None),
         ({"who": DESIGN}, 403, "NotMember", "signer"),
         ({"kind": "application/json"}, 400, "InvalidInput", "Content-Type"),
-        ({"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchema", "/schema"),
-        ({"schema": ""}, 400, "UnknownSchema", "/schema"),
+        ({"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchemaError", "/schema"),
+        ({"schema": ""}, 400, "UnknownSchemaError", "/schema"),
         ({"body": b""}, 400, "InvalidInput", "file"),
         ({"body": as_csv(contract("never")).replace(b"customer", b"costumer")}, 400, "InvalidInput", "file"),
         ({"body": as_csv(contract("never")).replace(b"customer", b"name")}, 400, "InvalidInput", "file"),
@@ -226,7 +226,7 @@ def test_a_table_over_the_limit(importer, monkeypatch):
 
 def test_a_line_without_an_end_is_not_read_into_memory(importer):
     answer = importer.send(as_lines(b'{"name": "' + b"x" * 5_000_000 + b'"}\n', contract("after-it")), LINES)
-    assert (refusals(answer), answer.json["taken"]) == ([(1, "InvalidRecord", "")], 1)
+    assert (refusals(answer), answer.json["taken"]) == ([(1, "InvalidRecordError", "")], 1)
 
 
 def test_the_same_file_again_records_nothing_twice(importer):
@@ -236,14 +236,14 @@ def test_the_same_file_again_records_nothing_twice(importer):
     assert (first.status_code, first.json["taken"]) == (202, 4)
     second = importer.send(as_csv(*rows))
     assert (second.status_code, second.json["taken"], second.json["known"]) == (202, 0, 4)
-    assert refusals(second) == [(line, "RecordUnderWay", "/contract_id") for line in (2, 3, 4, 5)]
+    assert refusals(second) == [(line, "RecordPendingError", "/contract_id") for line in (2, 3, 4, 5)]
     third = importer.send(as_csv(rows[2], contract("again-4"), rows[0]))
     assert (third.json["taken"], refusals(third)) == (
         1,
-        [(line, "RecordUnderWay", "/contract_id") for line in (2, 4)],
+        [(line, "RecordPendingError", "/contract_id") for line in (2, 4)],
     )
     alone = importer.app.test_client().post("/api/v1/records", json=CONTRACT | rows[3], auth=(SALES, PASSWORD))
-    assert (alone.status_code, alone.json["error"], alone.json["field"]) == (409, "RecordUnderWay", "/contract_id")
+    assert (alone.status_code, alone.json["error"], alone.json["field"]) == (409, "RecordPendingError", "/contract_id")
     mined(importer.consortium.rpc)
     importer.follower.sync()
     fourth = importer.send(as_csv(*rows))
@@ -284,7 +284,7 @@ def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch
     assert answer.status_code == 202, answer.text
     taken = answer.json["taken"]
     assert 0 < taken < 12
-    assert (answer.json["stopped"]["error"], answer.json["left"]) == ("InsufficientFunds", 12 - taken)
+    assert (answer.json["stopped"]["error"], answer.json["left"]) == ("InsufficientFundsError", 12 - taken)
     rest = importer.send(body)
     assert (rest.json["taken"], rest.json["known"]) == (12 - taken, taken)
     assert [importer.count(f"broken-{number}") for number in range(12)] == [1] * 12

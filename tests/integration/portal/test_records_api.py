@@ -112,7 +112,7 @@ def test_a_supervisor_sees_it_by_its_product_and_pages(shop, order):
         many = boss.get("/api/v1/records", params={"product": "P-1", "perPage": "0000000000019999"})
         assert (many.status_code, many.json()["field"]) == (400, "perPage")
         missing = boss.get("/api/v1/records", params={"product": "P-404"})
-        assert (missing.status_code, missing.json()["error"]) == (404, "NoSuchProduct")
+        assert (missing.status_code, missing.json()["error"]) == (404, "ProductNotFoundError")
 
 
 @pytest.mark.parametrize("product", ["P-1", "P-404"])
@@ -120,7 +120,7 @@ def test_others_do_not_learn_what_there_is(shop, order, product):
     with shop.client(RIVAL) as rival:
         found = rival.get("/api/v1/records", params={"product": product})
         assert (found.status_code, found.json()["error"], found.json()["message"]) == (
-            *(403, "RecordNotReadable", "not authorised"),
+            *(403, "RecordNotReadableError", "not authorised"),
         )
         hidden = rival.get(f"/api/v1/records/{order['record']}")
         absent = rival.get(f"/api/v1/records/0x{'77' * 20}")
@@ -166,7 +166,7 @@ def test_grant_and_revoke(shop, order):
     digest, vault = bytes.fromhex(order["digest"][2:]), Vault(shop.data / "vault")
     with shop.client(DESIGN) as design:
         refused = design.post(path, json={"reader": str(auditor.reader)})
-        assert (refused.status_code, refused.json()["error"]) == (403, "RecordNotReadable")
+        assert (refused.status_code, refused.json()["error"]) == (403, "RecordNotReadableError")
     with shop.client(SALES) as sales:
         assert sales.post(path, json={"reader": str(auditor.reader)}).json() == {"readers": ["Auditor", "Sales"]}
         assert json.loads(vault.read_whole(digest, auditor, 10_000))["customer"] == CONTRACT["customer"]
@@ -210,35 +210,53 @@ JSON = {"Content-Type": "application/json"}
         (DESIGN, NEW, 403, "NotMember", "signer"),
         (ADMIN, NEW, 403, "MissingRole", "operator"),
         (RIVAL, NEW, 404, "NotFound", "/schema"),
-        (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchema", "/schema"),
-        (SALES, {"contract_id": "C-new"}, 400, "UnknownSchema", "/schema"),
-        (SALES, NEW | {"customer": 7}, 400, "InvalidRecord", "/customer"),
-        (SALES, NEW | {"customer": "x" * 201}, 400, "InvalidRecord", "/customer"),
-        (SALES, NEW | {"contract_id": "x" * 61}, 400, "InvalidRecord", "/contract_id"),
-        (SALES, NEW | {"products": [{"product_id": "P", "quantity": 0}]}, 400, "InvalidRecord", "/products/0/quantity"),
-        (SALES, NEW | {"unit price": 3}, 400, "InvalidRecord", "/unit price"),
-        (SALES, [NEW], 400, "InvalidRecord", ""),
-        (SALES, json.dumps(NEW).encode("utf-16"), 400, "InvalidRecord", ""),
-        (SALES, json.dumps(NEW | {"name": "café"}, ensure_ascii=False).encode("latin-1"), 400, "InvalidRecord", ""),
-        (SALES, json.dumps(NEW).encode() + b" " * 300_000, 400, "InvalidRecord", ""),
-        (SALES, b'{"a":1,"a":2}', 400, "InvalidRecord", "…/a"),
-        (SALES, b"", 400, "InvalidRecord", ""),
+        (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchemaError", "/schema"),
+        (SALES, {"contract_id": "C-new"}, 400, "UnknownSchemaError", "/schema"),
+        (SALES, NEW | {"customer": 7}, 400, "InvalidRecordError", "/customer"),
+        (SALES, NEW | {"customer": "x" * 201}, 400, "InvalidRecordError", "/customer"),
+        (SALES, NEW | {"contract_id": "x" * 61}, 400, "InvalidRecordError", "/contract_id"),
+        (
+            SALES,
+            NEW | {"products": [{"product_id": "P", "quantity": 0}]},
+            400,
+            "InvalidRecordError",
+            "/products/0/quantity",
+        ),
+        (SALES, NEW | {"unit price": 3}, 400, "InvalidRecordError", "/unit price"),
+        (SALES, [NEW], 400, "InvalidRecordError", ""),
+        (SALES, json.dumps(NEW).encode("utf-16"), 400, "InvalidRecordError", ""),
+        (
+            SALES,
+            json.dumps(NEW | {"name": "café"}, ensure_ascii=False).encode("latin-1"),
+            400,
+            "InvalidRecordError",
+            "",
+        ),
+        (SALES, json.dumps(NEW).encode() + b" " * 300_000, 400, "InvalidRecordError", ""),
+        (SALES, b'{"a":1,"a":2}', 400, "InvalidRecordError", "…/a"),
+        (SALES, b"", 400, "InvalidRecordError", ""),
         (
             DESIGN,
             story()[0] | TINY | {"drawing_id": "D-9", "contract_id": "C-404"},
             400,
-            "UnknownPreceding",
+            "UnknownPrecedingError",
             "/contract_id",
         ),
         (
             DESIGN,
             story()[0] | TINY | {"drawing_id": "D-9", "product_id": "P-404"},
             400,
-            "UnknownPreceding",
+            "UnknownPrecedingError",
             "/contract_id",
         ),
-        (DESIGN, {k: v for k, v in story()[0].items() if k != "contract_id"}, 400, "InvalidRecord", "/contract_id"),
-        (DESIGN, story()[0] | {"drawing_id": "D-9"}, 400, "InvalidRecord", "/drawing_file"),
+        (
+            DESIGN,
+            {k: v for k, v in story()[0].items() if k != "contract_id"},
+            400,
+            "InvalidRecordError",
+            "/contract_id",
+        ),
+        (DESIGN, story()[0] | {"drawing_id": "D-9"}, 400, "InvalidRecordError", "/drawing_file"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -337,14 +355,18 @@ def test_a_record_that_only_repeated_another_is_told_as_that(shop, consortium):
             assert made.status_code == 202, made.text
             tail = made.headers["Location"].removeprefix("/api/v1/records")
             early = sales.get(f"/api/v1/records{tail}")
-            assert (early.status_code, early.json()["error"]) == (403, "RecordNotReadable")
+            assert (early.status_code, early.json()["error"]) == (403, "RecordNotReadableError")
             shop.wait(lambda: int(rpc.call("txpool_status")["pending"], 16) == 2)
             rpc.call("evm_mine")
         finally:
             rpc.call("evm_setAutomine", True)
         indexed(shop, sales, f"/{made.json()['record']}")
         told = sales.get(f"/api/v1/records{tail}")
-        assert (told.status_code, told.json()["error"], told.json()["field"]) == (409, "RecordRepeated", "transaction")
+        assert (told.status_code, told.json()["error"], told.json()["field"]) == (
+            409,
+            "RecordRepeatedError",
+            "transaction",
+        )
         shown = sales.get(f"/api/v1/records/{made.json()['record']}").json()
         assert (shown["transaction"], shown["repeats"]) == (first, [made.json()["transaction"]])
         for transaction, repeat in ((first, False), (made.json()["transaction"], True)):

@@ -50,12 +50,12 @@ def test_a_member_sees_its_own_department(shop, done):
 @pytest.mark.parametrize("who", [STRANGER, RIVAL, ADMINISTRATOR])
 def test_others_do_not_learn_whether_there_is_such_a_product(shop, done, who, product):
     said = shop.run(who, "record", "list", product, status=1)
-    assert (said["error"], said["message"]) == ("RecordNotReadable", "not authorised")
+    assert (said["error"], said["message"]) == ("RecordNotReadableError", "not authorised")
 
 
 def test_no_such_product(shop, done):
     for who in (SUPERVISOR, DESIGN):
-        assert shop.refused(who, "record", "list", "P-404") == ("NoSuchProduct", "product")
+        assert shop.refused(who, "record", "list", "P-404") == ("ProductNotFoundError", "product")
 
 
 def test_a_record_is_shown_with_its_file(shop, done, tmp_path):
@@ -69,18 +69,18 @@ def test_hidden_and_absent_records_are_refused_alike(shop, done):
     hidden = shop.run(DESIGN, "record", "show", "sales.contract-order", "C-2026-001", status=1)
     absent = shop.run(DESIGN, "record", "show", "sales.contract-order", "C-404", status=1)
     assert hidden == absent
-    assert hidden["error"] == "RecordNotReadable"
+    assert hidden["error"] == "RecordNotReadableError"
 
 
 def test_grant_and_revoke(shop, done):
     reader = shop.run(STRANGER, "record", "key", "Auditor")["reader"]
     words = ["record", "show", "sales.contract-order", "C-2026-001", "--as", "Auditor"]
-    assert shop.refused(SUPERVISOR, *words) == ("KeyMissing", "as")
+    assert shop.refused(SUPERVISOR, *words) == ("KeyMissingError", "as")
     granted = shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--to", reader)
     assert granted["readers"] == ["Auditor", "Sales"]
     assert shop.run(SUPERVISOR, *words)["fields"]["customer"] == "Example Windows"
     shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--revoke", "Auditor")
-    assert shop.refused(SUPERVISOR, *words) == ("KeyMissing", "as")
+    assert shop.refused(SUPERVISOR, *words) == ("KeyMissingError", "as")
 
 
 NEW = CONTRACT | {"contract_id": "C-new"}
@@ -93,28 +93,33 @@ NEW = CONTRACT | {"contract_id": "C-new"}
         (DESIGN, NEW, "NotMember", "signer"),
         (STRANGER, NEW, "UnknownOperator", "operator"),
         (RIVAL, NEW, "NotFound", "department"),
-        (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, "UnknownSchema", "/schema"),
-        (SALES, NEW | {"customer": 7}, "InvalidRecord", "/customer"),
-        (SALES, NEW | {"customer": "x" * 201}, "InvalidRecord", "/customer"),
-        (SALES, NEW | {"contract_id": "x" * 61}, "InvalidRecord", "/contract_id"),
-        (SALES, NEW | {"products": [{"product_id": "P", "quantity": 0}]}, "InvalidRecord", "/products/0/quantity"),
-        (SALES, NEW | {"unit price": 3}, "InvalidRecord", "/unit price"),
-        (SALES, {"contract_id": "C-new"}, "UnknownSchema", "/schema"),
-        (SALES, [NEW], "InvalidRecord", ""),
-        (SALES, json.dumps(NEW).encode("utf-16"), "InvalidRecord", ""),
-        (SALES, json.dumps(NEW | {"name": "café"}, ensure_ascii=False).encode("latin-1"), "InvalidRecord", ""),
-        (SALES, json.dumps(NEW).encode() + b" " * 300_000, "InvalidRecord", ""),
-        (SALES, b'{"a":1,"a":2}', "InvalidRecord", "…/a"),
-        (SALES, CONTRACT, "RecordExists", "/contract_id"),
-        (DESIGN, {k: v for k, v in story()[0].items() if k != "contract_id"}, "InvalidRecord", "/contract_id"),
-        (PRODUCTION, story()[1] | {"work_order_id": "W-9", "drawing_id": "D-9"}, "UnknownPreceding", "/drawing_id"),
+        (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, "UnknownSchemaError", "/schema"),
+        (SALES, NEW | {"customer": 7}, "InvalidRecordError", "/customer"),
+        (SALES, NEW | {"customer": "x" * 201}, "InvalidRecordError", "/customer"),
+        (SALES, NEW | {"contract_id": "x" * 61}, "InvalidRecordError", "/contract_id"),
+        (SALES, NEW | {"products": [{"product_id": "P", "quantity": 0}]}, "InvalidRecordError", "/products/0/quantity"),
+        (SALES, NEW | {"unit price": 3}, "InvalidRecordError", "/unit price"),
+        (SALES, {"contract_id": "C-new"}, "UnknownSchemaError", "/schema"),
+        (SALES, [NEW], "InvalidRecordError", ""),
+        (SALES, json.dumps(NEW).encode("utf-16"), "InvalidRecordError", ""),
+        (SALES, json.dumps(NEW | {"name": "café"}, ensure_ascii=False).encode("latin-1"), "InvalidRecordError", ""),
+        (SALES, json.dumps(NEW).encode() + b" " * 300_000, "InvalidRecordError", ""),
+        (SALES, b'{"a":1,"a":2}', "InvalidRecordError", "…/a"),
+        (SALES, CONTRACT, "RecordExistsError", "/contract_id"),
+        (DESIGN, {k: v for k, v in story()[0].items() if k != "contract_id"}, "InvalidRecordError", "/contract_id"),
+        (
+            PRODUCTION,
+            story()[1] | {"work_order_id": "W-9", "drawing_id": "D-9"},
+            "UnknownPrecedingError",
+            "/drawing_id",
+        ),
         (
             DESIGN,
             story()[0] | {"drawing_id": "D-9", "drawing_file": "0x" + "77" * 32},
-            "InvalidRecord",
+            "InvalidRecordError",
             "/drawing_file",
         ),
-        (QUALITY, story()[5] | {"product_id": "P-9"}, "UnknownPreceding", "/product_id"),
+        (QUALITY, story()[5] | {"product_id": "P-9"}, "UnknownPrecedingError", "/product_id"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -134,10 +139,10 @@ def test_bulk_import_takes_what_is_right_and_reports_the_rest(shop, done):
     said = shop.run(PROCESSING, *words, status=1)
     assert (said["taken"], said["refused"], len(said["transactions"])) == (120, 4, 3)
     assert [(one["line"], one["error"], one["field"]) for one in said["refusals"]] == [
-        (122, "RecordExists", "/component_id"),
-        (123, "UnknownPreceding", "/work_order_id"),
-        (124, "InvalidRecord", "/route_signature"),
-        (125, "InvalidRecord", ""),
+        (122, "RecordExistsError", "/component_id"),
+        (123, "UnknownPrecedingError", "/work_order_id"),
+        (124, "InvalidRecordError", "/route_signature"),
+        (125, "InvalidRecordError", ""),
     ]
     again = shop.run(PROCESSING, *words, status=1)
     assert (again["taken"], again["refused"]) == (0, 124)
@@ -204,7 +209,7 @@ def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
     assert taken[0] == 0
     assert told[0] == 1
     refusals = told[1].get("refusals", [told[1]])
-    assert [(one["error"], one["field"]) for one in refusals] == [("RecordRepeated", "/contract_id")]
+    assert [(one["error"], one["field"]) for one in refusals] == [("RecordRepeatedError", "/contract_id")]
     if "taken" in told[1]:
         assert (told[1]["taken"], told[1]["refused"]) == (1, 1)
     shown, _ = tools[first].run("record", "show", "sales.contract-order", key).communicate(timeout=300)
@@ -214,7 +219,7 @@ def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
     listed = shop.run(SALES, "record", "list", "P-1")["records"]
     assert sum(one["entry"]["repeat"] for one in listed if one["entry"]["record"] == "0x" + record.hex()) == 1
     again = shop.run(SALES, "record", "add", shop.write(CONTRACT | {"contract_id": key}), status=1)
-    assert again["error"] == "RecordExists"
+    assert again["error"] == "RecordExistsError"
 
 
 def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done):
@@ -268,4 +273,4 @@ def test_other_lines_record_by_configuration_alone(shop, done, plant, administra
     assert [one["entry"]["appended"]["tx_hash"] for one in found] == transactions
     assert [one["schema"] for one in found] == [value["schema"] for value in records]
     again = shop.run(writer, "record", "add", shop.write(records[0]), *which, status=1)
-    assert again["error"] == "RecordExists"
+    assert again["error"] == "RecordExistsError"

@@ -39,7 +39,7 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
     drawn = story("P-g")[0] | {"drawing_id": "D-g", "contract_id": key}
     attached = ["--attach", f"drawing_file={drawing}"]
     early = shop.run(DESIGN, "record", "add", shop.write(drawn), *attached, status=1)
-    assert (early["error"], early["field"]) == ("UnknownPreceding", "/contract_id"), "it is not our contract"
+    assert (early["error"], early["field"]) == ("UnknownPrecedingError", "/contract_id"), "it is not our contract"
 
     ours = shop.add(SALES, CONTRACT | {"contract_id": key, "products": [{"product_id": "P-g", "quantity": 1}]})["tx"]
     shown = shop.run(SALES, "record", "show", order.id, key)
@@ -47,12 +47,15 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
     table = shop.folder / "guessed.jsonl"
     table.write_text(json.dumps(CONTRACT | {"contract_id": key}))
     again = shop.run(SALES, "record", "import", table, "--kind", order.id, status=1)
-    assert [one["error"] for one in again["refusals"]] == ["RecordExists"]
+    assert [one["error"] for one in again["refusals"]] == ["RecordExistsError"]
     shop.add(DESIGN, drawn, *attached)
     assert shop.run(SALES, "order", key)["ordered_at"] == shown["entry"]["appended"]["block_time"]
     (product,) = shop.run(SUPERVISOR, "order", key)["products"]
     assert product["steps"][0]["records"] == 1
-    assert shop.refused(SALES, "record", "show", order.id, key, "--organisation", "2") == ("ContentNotFound", "digest")
+    assert shop.refused(SALES, "record", "show", order.id, key, "--organisation", "2") == (
+        "ContentNotFoundError",
+        "digest",
+    )
     assert shop.refused(SALES, "order", key, "--organisation", "3") == ("NotFound", "contract")
     listed = shop.run(SALES, "record", "list", "P-g")["records"]
     assert [(one["organisation"], one["entry"]["appended"]["tx_hash"]) for one in listed] == [(2, theirs), (1, ours)]
@@ -65,6 +68,6 @@ def test_an_entry_with_the_document_of_another_record_is_not_shown_as_that_one(s
     entry = LedgerEntry(record_id(kind.id, "C-swapped"), subject_id("P-s"), None, bytes.fromhex(known["digest"][2:]))
     department = bytes.fromhex(known["department"][2:])
     chain.send("ProcessLedger", "appendRecords", department, kind_hash(kind.schema), entry.to_bytes())
-    assert shop.refused(SALES, "record", "show", kind.id, "C-swapped") == ("RecordMismatched", "digest")
+    assert shop.refused(SALES, "record", "show", kind.id, "C-swapped") == ("RecordMismatchError", "digest")
     (listed,) = shop.run(SALES, "record", "list", "P-s")["records"]
     assert listed["key"] is None

@@ -63,7 +63,7 @@ class Rig:
         return self.call(function, *args)
 
     def outcomes(self, payloads):
-        """What many simulated calls refuse: a `ContractRefusal` each, or None."""
+        """What many simulated calls refuse: a `ContractError` each, or None."""
         fields = {"from": self.chain.sender, "to": self.verifier.address, "gas": GAS}
         requests = [("eth_call", [fields | {"data": "0x" + data.hex()}, "latest"]) for data in payloads]
         answers = self.chain.rpc.batch_outcomes(requests)

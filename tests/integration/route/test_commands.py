@@ -13,7 +13,7 @@ from chromatrace.cli.station import station
 from chromatrace.crypto.errors import Break, InvalidStateFile, RouteRefused, WrongKeyPassword
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotAuthorised, NotFound
 from chromatrace.domain.identifiers import BatchKey
-from chromatrace.ethereum.errors import ContractRefusal
+from chromatrace.ethereum.errors import ContractError
 from chromatrace.services.workspace import Workspace
 
 DIGEST = "0x" + digest("head").hex()
@@ -131,7 +131,7 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
             run(route, *check, *wrong)
         assert refused.value.reason is Break.ORIGIN
     prove = ("prove", "window.json", "window.cbor")
-    with pytest.raises(ContractRefusal) as refused:
+    with pytest.raises(ContractError) as refused:
         run(route, *prove)
     assert refused.value.name == "ComponentNotProven"
     explain = ("explain", "window.json", "window.cbor", "--chain")
@@ -241,7 +241,7 @@ def test_refusals_name_the_field(run):
         with pytest.raises(NotFound) as refused:
             run(station, command, "nobody")
         assert refused.value.field == "keystore"
-    with pytest.raises(ContractRefusal) as refused:
+    with pytest.raises(ContractError) as refused:
         run(station, "revoke", DIGEST)
     assert refused.value.name == "UnknownStationKey"
 

@@ -14,7 +14,7 @@ from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln
 from chromatrace.domain.rights import OrganisationKind, Role
 from chromatrace.ethereum.abi import contract, decode_revert
-from chromatrace.ethereum.errors import ContractRefusal, RpcError
+from chromatrace.ethereum.errors import ContractError, RpcError
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.index import Follower
 from chromatrace.index.views import RouteProofState
@@ -59,7 +59,7 @@ def trace(line):
 
 
 def refused(rig, function, *args):
-    with pytest.raises(ContractRefusal) as refusal:
+    with pytest.raises(ContractError) as refusal:
         rig.chain.simulate("RouteVerifier", function, *args)
     return refusal.value
 
@@ -134,7 +134,7 @@ def test_from_the_keys_to_the_page_nothing_is_called_proven(run, rig, workspace_
     """The whole way at the command line, the index and the portal: recorded, marked, and said to be unchecked."""
     for name in ("s201", "s202"):
         run(station_commands, "keygen", name)
-        with pytest.raises(ContractRefusal) as refusal:
+        with pytest.raises(ContractError) as refusal:
             run(station_commands, "register", name)
         assert refusal.value.name == "PrecompileUnavailable"
         assert not run(station_commands, "register", name, "--unverified")["verified"]
@@ -147,7 +147,7 @@ def test_from_the_keys_to_the_page_nothing_is_called_proven(run, rig, workspace_
     assert run(route_commands, "verify", "design.json", "lot.json")["proven"], (
         "off chain it is checked, by whoever asks"
     )
-    with pytest.raises(ContractRefusal) as refusal:
+    with pytest.raises(ContractError) as refusal:
         run(route_commands, "prove", "design.json", "lot.json")
     assert refusal.value.name == "PrecompileUnavailable"
     assert not run(route_commands, "prove", "design.json", "lot.json", "--record-unverified")["proven"]

@@ -11,10 +11,10 @@ from anchoring import START, Board, readings, root_of
 
 from chromatrace.anchor import Anchorer, ReadingProof, TreeHead
 from chromatrace.anchor.errors import (
-    HeadConflict,
-    NotAnchoredYet,
-    SpoolDiffers,
-    UnknownReading,
+    HeadConflictError,
+    NotAnchoredError,
+    ReadingNotFoundError,
+    SpoolMismatchError,
 )
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.ingest.spool import Spool
@@ -135,13 +135,13 @@ def test_a_channel_that_fails_does_not_hold_up_the_others(anchorer, spool, board
 
     def refusing(head):
         if head.channel == "a":
-            raise HeadConflict("the chain knows another head", field="size")
+            raise HeadConflictError("the chain knows another head", field="size")
         publish(head)
 
     board.publish = refusing
     for channel in ("a", "b"):
         spool.append(channel, readings(0, 100))
-    with pytest.raises(HeadConflict, match="another head"):
+    with pytest.raises(HeadConflictError, match="another head"):
         anchorer.poll()
     assert [head.channel for head in board.heads] == ["b"]
     assert [head.channel for head in anchorer.heads.unpublished()] == ["a"]
@@ -187,7 +187,7 @@ def test_no_proof_before_the_head_is_public(anchorer, spool, board):
     spool.append("line", readings(0, 3))
     with pytest.raises(Unavailable):
         anchorer.anchor("line")
-    with pytest.raises(NotAnchoredYet) as refusal:
+    with pytest.raises(NotAnchoredError) as refusal:
         anchorer.prove("line", "SP-201", "p", START)
     assert refusal.value.field == "source_time_ns"
     assert anchorer.prove("line", "SP-201", "p", START, published=False).verify() == readings(0, 1)[0]
@@ -199,7 +199,7 @@ def test_no_proof_before_the_head_is_public(anchorer, spool, board):
 def test_no_proof_of_a_reading_that_is_not_there(anchorer, spool, identity):
     spool.append("line", readings(0, 3))
     anchorer.anchor("line")
-    with pytest.raises(UnknownReading) as refusal:
+    with pytest.raises(ReadingNotFoundError) as refusal:
         anchorer.prove(*identity)
     assert refusal.value.field == "source_time_ns"
 
@@ -213,11 +213,11 @@ def test_a_spool_changed_behind_our_back_is_noticed(anchorer, spool, tmp_path):
         db.execute("DROP TRIGGER reading_unchanged")
         db.execute("UPDATE reading SET value = 99 WHERE sequence = 4")
     db.close()
-    with pytest.raises(SpoolDiffers, match="reading 4"):
+    with pytest.raises(SpoolMismatchError, match="reading 4"):
         anchorer.prove("line", "SP-201", "p", START + 4)
     assert anchorer.prove("line", "SP-201", "p", START + 3).verify() == readings(3, 4)[0]
     spool.append("line", readings(5, 6))
-    with pytest.raises(SpoolDiffers, match="reading 4"):
+    with pytest.raises(SpoolMismatchError, match="reading 4"):
         anchorer.anchor("line")
 
 
@@ -226,7 +226,7 @@ def test_a_spool_that_lost_readings_is_noticed(anchorer, spool, board, tmp_path)
     anchorer.anchor("line")
     with Spool(tmp_path / "other.db") as other:
         other.append("line", readings(0, 4))
-        with Anchorer(other, board, tmp_path / "log.db") as mistaken, pytest.raises(SpoolDiffers) as refusal:
+        with Anchorer(other, board, tmp_path / "log.db") as mistaken, pytest.raises(SpoolMismatchError) as refusal:
             mistaken.anchor("line")
     assert refusal.value.message == "'line': 4 readings are spooled, 5 were hashed"
 

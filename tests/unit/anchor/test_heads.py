@@ -4,9 +4,9 @@ import pytest
 
 from chromatrace.anchor import HeadStore, TreeHead
 from chromatrace.anchor.errors import (
-    HeadConflict,
-    HeadsCorrupt,
-    HeadsUnavailable,
+    HeadConflictError,
+    HeadsCorruptError,
+    HeadsUnavailableError,
 )
 from chromatrace.domain.errors import InvalidInput
 
@@ -21,7 +21,7 @@ def test_a_recorded_head_is_never_replaced():
         TreeHead("line", 10, b"\1" * 32, 4, 6),
         TreeHead("line", 9, b"\3" * 32, 5, 6),
     ):
-        with pytest.raises(HeadConflict) as refusal:
+        with pytest.raises(HeadConflictError) as refusal:
             store.record(other)
         assert refusal.value.field == "size"
     store.record(TreeHead("other", 9, b"\3" * 32, 5, 6))
@@ -55,7 +55,7 @@ def test_heads_that_no_chain_would_take(changed, field):
 
 def test_a_file_of_heads_that_is_none(tmp_path):
     (tmp_path / "log.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(HeadsCorrupt):
+    with pytest.raises(HeadsCorruptError):
         HeadStore(tmp_path / "log.db")
-    with pytest.raises(HeadsUnavailable):
+    with pytest.raises(HeadsUnavailableError):
         HeadStore(tmp_path / "absent" / "log.db")

@@ -6,7 +6,7 @@ from anchoring import START, readings
 from chromatrace.anchor import ReadingProof
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.errors import EntryRefused, ProofRefused
+from chromatrace.merkle.errors import EntryError, ProofError
 
 
 @pytest.fixture
@@ -20,13 +20,13 @@ def test_a_changed_proof_is_refused(proof):
     document = proof.as_dict()
     other = encode_reading(readings(3, 4)[0]).hex()
     for changed, error in (
-        ({"entry": other}, ProofRefused),
-        ({"entry": document["entry"][:-2]}, EntryRefused),
-        ({"index": 3}, ProofRefused),
-        ({"size": 4}, ProofRefused),
-        ({"root": "00" * 32}, ProofRefused),
-        ({"path": document["path"][::-1]}, ProofRefused),
-        ({"path": document["path"][:-1]}, ProofRefused),
+        ({"entry": other}, ProofError),
+        ({"entry": document["entry"][:-2]}, EntryError),
+        ({"index": 3}, ProofError),
+        ({"size": 4}, ProofError),
+        ({"root": "00" * 32}, ProofError),
+        ({"path": document["path"][::-1]}, ProofError),
+        ({"path": document["path"][:-1]}, ProofError),
     ):
         with pytest.raises(error):
             ReadingProof.from_dict(document | changed).verify()

@@ -15,7 +15,7 @@ from app.presenters.route import RoutePresenter, RouteState, route_status
 from app.presenters.status import StatusTone, progress_of, status_of
 from app.presenters.timeline import timeline_of
 from app.template_filters import format_rfc3339, format_tag, format_time, iso_time, shell_quote, short_hash
-from chromatrace.documents.content import Comparison, Measurement
+from chromatrace.documents.content import LimitComparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict
@@ -219,7 +219,7 @@ def test_oxides_and_ions_are_written_as_people_do(text, words):
 
 
 def test_a_measurement_is_shown_in_units_of_people_and_told_to_machines_as_it_was_recorded():
-    measured = Measurement("W5+ share", 41.2, "cm2/C", 30, Comparison.AT_LEAST, True, "of WO3")
+    measured = Measurement("W5+ share", 41.2, "cm2/C", 30, LimitComparison.AT_LEAST, True, "of WO3")
     (row,) = measurement_facts([measured])
     assert (row.quantity, row.unit, row.limit) == ("W⁵⁺ share", "cm²/C", "at least 30 cm²/C")
     assert row.criterion == "of WO₃"
@@ -341,14 +341,14 @@ def thickness(limit, comparison, value=375.6, criterion="cross section"):
 
 
 def test_a_lower_and_an_upper_limit_share_a_row():
-    low, high = thickness(300, Comparison.AT_LEAST), Measurement("film thickness", 375.6, "nm", 450, "<=", True)
+    low, high = thickness(300, LimitComparison.AT_LEAST), Measurement("film thickness", 375.6, "nm", 450, "<=", True)
     assert [row.limit for row in measurement_facts([low, high])] == ["at least 300 nm", "at most 450 nm"]
     high = replace(high, criterion="cross section")
     (row,) = measurement_facts([low, high])
     assert (row.limit, row.passed) == ("300 to 450 nm", True)
-    thin, below = thickness(300, Comparison.AT_LEAST, 295.0), replace(high, value=295.0)
+    thin, below = thickness(300, LimitComparison.AT_LEAST, 295.0), replace(high, value=295.0)
     assert [(row.limit, row.passed) for row in measurement_facts([thin, below])] == [("300 to 450 nm", False)]
-    thick, above = thickness(300, Comparison.AT_LEAST, 455.0), replace(high, value=455.0, passed=False)
+    thick, above = thickness(300, LimitComparison.AT_LEAST, 455.0), replace(high, value=455.0, passed=False)
     assert [(row.limit, row.passed) for row in measurement_facts([thick, above])] == [("300 to 450 nm", False)]
     assert len(measurement_facts([low, high, low])) == 2
     assert len(measurement_facts([low, replace(high, value=300.0)])) == 2

@@ -148,7 +148,7 @@ def test_a_code_of_another_site_says_which(client):
 
 
 @pytest.mark.parametrize(
-    ("photo", "error"), [(b"", "NotAnImage"), (b"no picture", "NotAnImage"), (None, "InvalidInput")]
+    ("photo", "error"), [(b"", "NotAnImageError"), (b"no picture", "NotAnImageError"), (None, "InvalidInput")]
 )
 def test_a_useless_photo_is_refused(client, photo, error):
     data = {"csrf_token": _token(client.get("/scan"))}

@@ -13,10 +13,10 @@ from chromatrace.ethereum.contract_error_messages import ENTRIES
 from chromatrace.ethereum.contract_errors import rendered
 from chromatrace.ethereum.errors import (
     AbiError,
-    RefusedConflict,
-    RefusedInvalidInput,
-    RefusedNotAuthorised,
-    RefusedNotFound,
+    ContractConflict,
+    ContractInvalidInput,
+    ContractNotAuthorised,
+    ContractNotFound,
 )
 
 ALL_ERRORS = sorted(
@@ -104,37 +104,37 @@ def revert(signature, *args):
     [
         (
             revert("QuantitiesDoNotAddUp(uint32,uint256)", 100, 99),
-            *(RefusedInvalidInput, InvalidInput, "QuantitiesDoNotAddUp", {"quantity": 100, "sum": 99}),
+            *(ContractInvalidInput, InvalidInput, "QuantitiesDoNotAddUp", {"quantity": 100, "sum": 99}),
             "add up to 99, the batch has 100 units",
         ),
         (
             revert("WrongState(bytes32,uint8)", BATCH, 6),
-            *(RefusedConflict, Conflict, "WrongState", {"batch": BATCH, "state": 6}),
+            *(ContractConflict, Conflict, "WrongState", {"batch": BATCH, "state": 6}),
             "is graded",
         ),
         (
             revert("UnknownBatch(bytes32)", BATCH),
-            *(RefusedNotFound, NotFound, "UnknownBatch", {"batch": BATCH}),
+            *(ContractNotFound, NotFound, "UnknownBatch", {"batch": BATCH}),
             f"no batch 0x{BATCH[:5].hex()}…",
         ),
         (
             revert("MissingRole(address,uint16,uint16)", "0x" + "00" * 20, 5, 2),
-            *(RefusedNotAuthorised, NotAuthorised, "MissingRole"),
+            *(ContractNotAuthorised, NotAuthorised, "MissingRole"),
             {"operator": "0x" + "00" * 20, "roles": 5, "needed": 2},
             "has the roles admin+gateway; one of producer is needed",
         ),
         (
             revert("InspectionExpired(uint64)", 1_700_000_000),
-            *(RefusedConflict, Conflict, "InspectionExpired", {"deadline": 1_700_000_000}),
+            *(ContractConflict, Conflict, "InspectionExpired", {"deadline": 1_700_000_000}),
             "2023-11-14 22:13:20 UTC",
         ),
-        (revert("Error(string)", "no"), RefusedConflict, Conflict, "Error", {"message": "no"}, "refused: no"),
-        (revert("Panic(uint256)", 0x11), RefusedConflict, Conflict, "Panic", {"code": 0x11}, "overflow"),
-        (b"", RefusedConflict, Conflict, "EmptyRevert", {}, "without a reason"),
-        (b"\1\2\3\4", RefusedConflict, Conflict, "UnknownError", {"data": b"\1\2\3\4"}, "0x01020304"),
+        (revert("Error(string)", "no"), ContractConflict, Conflict, "Error", {"message": "no"}, "refused: no"),
+        (revert("Panic(uint256)", 0x11), ContractConflict, Conflict, "Panic", {"code": 0x11}, "overflow"),
+        (b"", ContractConflict, Conflict, "EmptyRevert", {}, "without a reason"),
+        (b"\1\2\3\4", ContractConflict, Conflict, "UnknownError", {"data": b"\1\2\3\4"}, "0x01020304"),
         (
             revert("WrongState(bytes32,uint8)", BATCH, 6)[:40],
-            *(RefusedConflict, Conflict, "Undecodable", {"data": revert("WrongState(bytes32,uint8)", BATCH, 6)[:40]}),
+            *(ContractConflict, Conflict, "Undecodable", {"data": revert("WrongState(bytes32,uint8)", BATCH, 6)[:40]}),
             "malformed",
         ),
     ],

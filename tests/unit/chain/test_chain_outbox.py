@@ -7,7 +7,7 @@ import pytest
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import CallState, Draft, Inclusion, Signed
 from chromatrace.domain.errors import Unavailable
-from chromatrace.ethereum.errors import KeyReused, OutboxFull, WrongDeployment
+from chromatrace.ethereum.errors import IdempotencyKeyError, OutboxFullError, WrongDeploymentError
 
 SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 TO = bytes(20)
@@ -70,7 +70,7 @@ def test_one_key_is_one_call(outbox):
     third = sign(outbox, draft(key="k"))[0]
     assert first == second == third
     assert outbox.counts()[CallState.SIGNED] == 1
-    with pytest.raises(KeyReused) as refusal:
+    with pytest.raises(IdempotencyKeyError) as refusal:
         sign(outbox, draft(b"other", key="k"))
     assert refusal.value.field == "key"
 
@@ -86,7 +86,7 @@ def test_a_key_whose_call_failed_may_be_used_again(outbox):
 
 def test_a_full_outbox_takes_nothing(outbox):
     sign(outbox, *[draft()] * 4)
-    with pytest.raises(OutboxFull, match="5 calls wait") as refusal:
+    with pytest.raises(OutboxFullError, match="5 calls wait") as refusal:
         sign(outbox, draft(), draft())
     assert refusal.value.field == "outbox"
     assert outbox.counts()[CallState.SIGNED] == 4
@@ -176,7 +176,7 @@ def test_a_full_disk_is_told_as_that_and_takes_nothing(outbox):
 def test_an_outbox_belongs_to_one_chain(outbox):
     outbox.bind(31337, b"\1" * 32)
     outbox.bind(31337, b"\1" * 32)
-    with pytest.raises(WrongDeployment, match="belongs to chain 31337"):
+    with pytest.raises(WrongDeploymentError, match="belongs to chain 31337"):
         outbox.bind(31337, b"\2" * 32)
-    with pytest.raises(WrongDeployment):
+    with pytest.raises(WrongDeploymentError):
         outbox.bind(1, b"\1" * 32)

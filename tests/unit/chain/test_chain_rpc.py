@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.ethereum.errors import ChainUnavailable, RpcError
+from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 
 
@@ -118,7 +118,7 @@ def test_a_connection_closed_while_idle_is_opened_again(node, rpc):
 
 def test_a_node_that_hangs_up_is_unavailable(node, rpc):
     node.replies = [None]
-    with pytest.raises(ChainUnavailable) as refusal:
+    with pytest.raises(ChainUnavailableError) as refusal:
         rpc.call("a")
     assert refusal.value.field == "rpc_url"
 
@@ -126,7 +126,7 @@ def test_a_node_that_hangs_up_is_unavailable(node, rpc):
 @pytest.mark.parametrize("content", [b"<html>", b"[]", b"7", b'{"id": 1}'])
 def test_answers_that_are_not_json_rpc(node, rpc, content):
     node.replies = [content]
-    with pytest.raises(ChainUnavailable) as refusal:
+    with pytest.raises(ChainUnavailableError) as refusal:
         rpc.call("a")
     assert refusal.value.field == "rpc_url"
 
@@ -137,7 +137,7 @@ def test_a_null_result_is_none(node, rpc):
 
 
 def test_nobody_listens():
-    with pytest.raises(ChainUnavailable, match=r"no chain answers at http://127\.0\.0\.1:1") as refusal:
+    with pytest.raises(ChainUnavailableError, match=r"no chain answers at http://127\.0\.0\.1:1") as refusal:
         RpcClient("http://127.0.0.1:1").call("eth_chainId")
     assert refusal.value.field == "rpc_url"
     assert "chromatrace up" in refusal.value.hint
@@ -154,7 +154,7 @@ def test_what_is_no_url(url):
 @pytest.mark.parametrize("method", ["eth_chainId", "eth_getTransactionCount", "eth_estimateGas"])
 def test_what_is_no_number_is_no_answer_to_a_question_for_one(node, rpc, method, made_up):
     node.replies = [lambda body: {"id": body["id"], "result": made_up}]
-    with pytest.raises(ChainUnavailable) as refusal:
+    with pytest.raises(ChainUnavailableError) as refusal:
         rpc.call(method)
     assert (refusal.value.field, method in refusal.value.message) == ("rpc_url", True)
 
@@ -162,13 +162,13 @@ def test_what_is_no_number_is_no_answer_to_a_question_for_one(node, rpc, method,
 @pytest.mark.parametrize("made_up", [None, "0x1", "0xzz", []])
 def test_what_is_no_data_is_no_answer_to_a_call(node, rpc, made_up):
     node.replies = [lambda body: [{"id": item["id"], "result": made_up} for item in body]]
-    with pytest.raises(ChainUnavailable):
+    with pytest.raises(ChainUnavailableError):
         rpc.batch([("eth_call", [{}, "latest"])])
 
 
 def test_a_node_without_a_latest_block_is_none(node, rpc):
     node.replies = [lambda body: {"id": body["id"], "result": None}] * 2
-    with pytest.raises(ChainUnavailable):
+    with pytest.raises(ChainUnavailableError):
         rpc.call("eth_getBlockByNumber", "latest", False)
     assert rpc.call("eth_getBlockByNumber", "0x5", False) is None
 

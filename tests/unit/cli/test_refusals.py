@@ -24,13 +24,13 @@ def nowhere(tmp_path):
 
 def test_no_chain_at_the_url(monkeypatch, nowhere):
     said = refused(monkeypatch, *nowhere, "status", "--json")
-    assert (said["error"], said["field"]) == ("ChainUnavailable", "rpc_url")
+    assert (said["error"], said["field"]) == ("ChainUnavailableError", "rpc_url")
     assert "chromatrace up" in said["hint"]
 
 
 def test_no_chain_to_deploy_to(monkeypatch, nowhere):
     said = refused(monkeypatch, *nowhere, "deploy", "--json")
-    assert (said["error"], said["field"]) == ("ChainUnavailable", "rpc_url")
+    assert (said["error"], said["field"]) == ("ChainUnavailableError", "rpc_url")
     assert "chromatrace up" in said["hint"]
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from chromatrace.documents.content import (
     BatchContent,
-    Comparison,
     InspectionEvidence,
     Instrument,
-    Material,
+    LimitComparison,
     Measurement,
-    Product,
+    ProductDescription,
     ReadingWindow,
+    SuppliedMaterial,
     digest,
 )
 from chromatrace.domain.errors import InvalidInput
@@ -28,11 +28,14 @@ GTIN, LOT = Gtin("09521234543213"), Lot("L2410A")
 CONTENT = BatchContent(
     GTIN,
     LOT,
-    Product("Example pane", "300 × 300 mm"),
+    ProductDescription("Example pane", "300 × 300 mm"),
     100,
     "2026-03-31T14:05:00Z",
     SerialRange(1, 100, 6),
-    (Material("Tungsten target", "Example Metals", "W-7"), Material("FTO glass", "Example Glass", "G/9")),
+    (
+        SuppliedMaterial("Tungsten target", "Example Metals", "W-7"),
+        SuppliedMaterial("FTO glass", "Example Glass", "G/9"),
+    ),
 )
 EVIDENCE = InspectionEvidence(
     GTIN,
@@ -42,8 +45,8 @@ EVIDENCE = InspectionEvidence(
     Instrument("Spectrophotometer", "SP-1", "2026-01-15"),
     (Serial("000042"), Serial("000077")),
     (
-        Measurement("optical modulation", 44.5, "%", 40, Comparison.AT_LEAST, True),
-        Measurement("switching time", 31.0, "s", 30, Comparison.AT_MOST, False, "to 90 % of the modulation"),
+        Measurement("optical modulation", 44.5, "%", 40, LimitComparison.AT_LEAST, True),
+        Measurement("switching time", 31.0, "s", 30, LimitComparison.AT_MOST, False, "to 90 % of the modulation"),
     ),
     ReadingWindow("line-1", Gln("9520123456788"), 10, 999, 1000, bytes(range(32)), 1_775_000_000_000_000_001, 2**62),
 )
@@ -86,7 +89,7 @@ def test_the_verdict_of_the_evidence_is_that_of_its_measurements():
 # 0.1 + 0.2 and the like: numbers as ECMAScript writes them, the hard part of RFC 8785.
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15))
 def test_any_value_is_read_back_as_written(value):
-    measurement = Measurement("q", value, "u", 0, Comparison.ABOVE, value > 0)
+    measurement = Measurement("q", value, "u", 0, LimitComparison.ABOVE, value > 0)
     evidence = replace(EVIDENCE, measurements=(measurement,))
     assert InspectionEvidence.from_bytes(evidence.to_bytes()) == evidence
 
@@ -227,11 +230,11 @@ def test_no_bytes_end_in_another_error(data):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, 1e300, True, "1"])
 def test_a_value_that_json_cannot_say_exactly_is_refused(value):
     with pytest.raises(InvalidInput) as refusal:
-        Measurement("q", value, "u", 0, Comparison.ABOVE, True)
+        Measurement("q", value, "u", 0, LimitComparison.ABOVE, True)
     assert refusal.value.field == "/value"
 
 
 def test_lone_surrogates_never_get_into_a_document():
     with pytest.raises(InvalidInput) as refusal:
-        Product("\ud800")
+        ProductDescription("\ud800")
     assert refusal.value.field == "/name"

@@ -17,7 +17,7 @@ from chromatrace.exchange.blocks import (
     verify_receipt,
     verify_storage,
 )
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.errors import ProofError
 
 GENESIS_OF_MAINNET = {
     "parentHash": "0x" + "00" * 32,
@@ -46,7 +46,7 @@ def test_the_published_genesis_block_of_ethereum():
 
 
 def test_a_header_that_hashes_otherwise_is_refused():
-    with pytest.raises(ProofRefused, match="does not hash to its block hash"):
+    with pytest.raises(ProofError, match="does not hash to its block hash"):
         encode_header(GENESIS_OF_MAINNET | {"gasLimit": "0x1389"})
 
 
@@ -76,7 +76,7 @@ def fields(**changes):
     ],
 )
 def test_malformed_headers_are_refused(encoded):
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         decode_header(encoded)
 
 
@@ -100,12 +100,12 @@ def test_every_receipt_of_a_block_is_proven_at_its_place_only():
         succeeded, logs = decode_receipt(verify_receipt(root, index, nodes))
         assert succeeded
         assert [(log.address, log.topics, log.data) for log in logs] == [(b"\x11" * 20, (b"\x22" * 32,), b"\x33\x44")]
-        with pytest.raises(ProofRefused):
+        with pytest.raises(ProofError):
             verify_receipt(root, index + 1, nodes)
     absent = trie.prove(entries, rlp.encode(150))[1]
-    with pytest.raises(ProofRefused, match="has no receipt 150"):
+    with pytest.raises(ProofError, match="has no receipt 150"):
         verify_receipt(root, 150, absent)
-    with pytest.raises(ProofRefused, match="do not make up the block's receipts root"):
+    with pytest.raises(ProofError, match="do not make up the block's receipts root"):
         prove_receipt(RECEIPTS[:-1], 0, root)
 
 
@@ -140,7 +140,7 @@ def test_a_reverted_transaction_is_told_apart():
     ],
 )
 def test_malformed_receipts_are_refused(encoded):
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         decode_receipt(encoded)
 
 
@@ -157,11 +157,11 @@ def state(value=b"\x05", account=None):
 def test_a_storage_slot_is_read_under_the_state_root():
     root, account, storage = state()
     assert verify_storage(root, ADDRESS, SLOT, account, storage) == 5
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         verify_storage(root, b"\x12" * 20, SLOT, account, storage)
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         verify_storage(root, ADDRESS, SLOT, account, storage[:-1])
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         verify_storage(b"\1" * 32, ADDRESS, SLOT, account, storage)
 
 
@@ -173,7 +173,7 @@ def test_a_slot_that_was_never_written_is_zero():
 
 @pytest.mark.parametrize("value", [rlp.encode([b"\5"]), rlp.encode(b"\1" * 33), rlp.encode(b"\0\5"), b"\xc1"])
 def test_malformed_slots_are_refused(value):
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         verify_storage_of(state(value))
 
 
@@ -181,7 +181,7 @@ def test_malformed_slots_are_refused(value):
     "account", [b"", [], [b"", b"", b"\1" * 32], [b"", b"", b"\1" * 31, b"\1" * 32], [b"", [], b"\1" * 32, b"\1" * 32]]
 )
 def test_malformed_accounts_are_refused(account):
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         verify_storage_of(state(account=account))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.exchange.errors import DocumentChanged, DocumentNotFound, StoreUnavailable
+from chromatrace.exchange.errors import DocumentCorruptError, DocumentNotFoundError, DocumentStoreUnavailableError
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_documents_are_listed_in_their_order(store):
 def test_an_unknown_digest(store):
     for digest in (bytes(32), hashlib.sha256(b"no").digest()):
         assert digest not in store
-        with pytest.raises(DocumentNotFound) as refusal:
+        with pytest.raises(DocumentNotFoundError) as refusal:
             store.get(digest)
         assert refusal.value.field == "digest"
     assert list(store.digests()) == []
@@ -56,7 +56,7 @@ def test_an_unknown_digest(store):
 def test_changed_bytes_are_never_given_out(store):
     digest = store.put(b"the truth")
     the_file(store).write_bytes(b"the trutH")
-    with pytest.raises(DocumentChanged) as refusal:
+    with pytest.raises(DocumentCorruptError) as refusal:
         store.get(digest)
     assert hashlib.sha256(b"the trutH").hexdigest() in refusal.value.message
     assert store.put(b"the truth") == digest
@@ -72,7 +72,7 @@ def test_what_is_no_digest_is_refused(store, digest):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreUnavailable) as refusal:
+    with pytest.raises(DocumentStoreUnavailableError) as refusal:
         DocumentStore(tmp_path / "file" / "documents").put(b"x")
     assert refusal.value.hint
 

@@ -9,9 +9,9 @@ import pytest
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
-from chromatrace.exchange.blocks import Log
+from chromatrace.exchange.blocks import ReceiptLog
 from chromatrace.exchange.events import DECLARATIONS, decode_log
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.errors import ProofError
 
 ABIS = Path(__file__).resolve().parents[3] / "chromatrace" / "ethereum" / "abi"
 
@@ -52,7 +52,7 @@ BATCH, BY = b"\x11" * 32, bytes(12) + b"\x22" * 20
 
 
 def held(topics=(HELD, BATCH, BY), reason=b"cracks"):
-    return Log(b"\x33" * 20, tuple(topics), encode(["bytes"], [reason]))
+    return ReceiptLog(b"\x33" * 20, tuple(topics), encode(["bytes"], [reason]))
 
 
 def test_an_event_is_read_by_names():
@@ -77,10 +77,10 @@ def test_logs_of_other_contracts_and_kinds_are_passed_over():
         held(topics=(HELD, BATCH)),
         held(topics=(HELD, BATCH, BY, BY)),
         held(topics=(HELD, BATCH, b"\xff" * 32)),
-        Log(b"\x33" * 20, (HELD, BATCH, BY), b""),
-        Log(b"\x33" * 20, (HELD, BATCH, BY), b"\xff" * 32),
+        ReceiptLog(b"\x33" * 20, (HELD, BATCH, BY), b""),
+        ReceiptLog(b"\x33" * 20, (HELD, BATCH, BY), b"\xff" * 32),
     ],
 )
 def test_malformed_logs_are_refused(log):
-    with pytest.raises(ProofRefused, match="is no BatchHeld"):
+    with pytest.raises(ProofError, match="is no BatchHeld"):
         decode_log("BatchRegistry", log, (0, 0, 0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chromatrace.documents.content import BatchContent, Product
+from chromatrace.documents.content import BatchContent, ProductDescription
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.serials import SerialRange
@@ -40,7 +40,7 @@ def test_batches_are_found_by_the_serial_of_a_unit(tmp_path):
     made = []
     for lot, serials in (("A", SerialRange(1, 100, 6)), ("B", SerialRange(50, 100, 6)), ("C", None)):
         key = BatchKey.parse(GTIN, lot)
-        content = BatchContent(key.gtin, key.lot, Product("pane"), 100, "2026-03-31T10:00:00Z", serials)
+        content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", serials)
         made.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
     missing = Batch(b"\7" * 32)
     found = {serial: batches_with(serial, [*made, missing], store) for serial in ("000001", "000060", "000150", "60")}

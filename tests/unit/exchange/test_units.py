@@ -8,7 +8,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Serial
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.units import BLOCK, SerialTree, UnitProof, serial_root, unit_proof, verify_unit
-from chromatrace.merkle.errors import ProofRefused
+from chromatrace.merkle.errors import ProofError
 from chromatrace.merkle.proofs import inclusion_proof, leaf_hash, root
 
 SERIALS = SerialRange(1, 100, 6)
@@ -45,7 +45,7 @@ def test_every_unit_verifies_and_no_other_does(count, data):
     proof = unit_proof(serials, serial)
     verify_unit(serial_root(serials), proof, units=count, serial=serial)
     other = data.draw(st.integers(0, 9999).map(lambda number: Serial(f"{number:04d}")).filter(lambda it: it != serial))
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         verify_unit(serial_root(serials), replace(proof, serial=other), units=count)
 
 
@@ -64,21 +64,21 @@ def test_every_unit_verifies_and_no_other_does(count, data):
 )
 def test_a_proof_that_was_changed_is_refused(change):
     proof = unit_proof(SERIALS, Serial("000042"))
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         verify_unit(serial_root(SERIALS), replace(proof, **change), units=100)
 
 
 def test_the_root_alone_does_not_bind_the_number_of_units():
     proof = replace(unit_proof(SERIALS, Serial("000042")), size=99)
     verify_unit(serial_root(SERIALS), proof)
-    with pytest.raises(ProofRefused) as refusal:
+    with pytest.raises(ProofError) as refusal:
         verify_unit(serial_root(SERIALS), proof, units=100)
     assert refusal.value.field == "size"
 
 
 def test_a_proof_for_another_batch_is_refused():
     proof = unit_proof(SERIALS, Serial("000042"))
-    with pytest.raises(ProofRefused):
+    with pytest.raises(ProofError):
         verify_unit(serial_root(SerialRange(101, 100, 6)), proof, units=100)
 
 

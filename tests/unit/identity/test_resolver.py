@@ -3,14 +3,14 @@ import pytest
 from chromatrace.identity import resolver
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.identity.errors import DigitalLinkError
-from chromatrace.identity.resolver import LinkType, Target
+from chromatrace.identity.resolver import LinkTarget, LinkType
 
 ITEM = "https://trace.example.com/01/09521234543213/10/L2410A"
 TARGETS = [
-    Target(LinkType.PIP, ITEM, "Example pane"),
-    Target(LinkType.TRACEABILITY, f"{ITEM}#life", "Its life"),
-    Target(LinkType.DPP, f"{ITEM}?format=json", "Passport", "application/json", language=None),
-    Target(LinkType.PIP, f"{ITEM}?lang=de", "Beispielscheibe", language="de"),
+    LinkTarget(LinkType.PIP, ITEM, "Example pane"),
+    LinkTarget(LinkType.TRACEABILITY, f"{ITEM}#life", "Its life"),
+    LinkTarget(LinkType.DPP, f"{ITEM}?format=json", "Passport", "application/json", language=None),
+    LinkTarget(LinkType.PIP, f"{ITEM}?lang=de", "Beispielscheibe", language="de"),
 ]
 
 

@@ -9,7 +9,14 @@ from photos import photo
 from PIL import Image
 
 from chromatrace.identity import scan
-from chromatrace.identity.errors import ImageTooLarge, NoCodeFound, NotADigitalLink, NotAnImage, ScanError, SeveralCodes
+from chromatrace.identity.errors import (
+    ImageTooLargeError,
+    MultipleCodesError,
+    NoCodeFoundError,
+    NotADigitalLinkError,
+    NotAnImageError,
+    ScanError,
+)
 from chromatrace.identity.qr import ErrorCorrection, encode
 
 URI = "https://trace.example.com/01/09521234543213/10/L2410A/21/000042"
@@ -84,21 +91,21 @@ def test_a_link_beside_another_code_is_the_one_that_counts():
 
 @pytest.mark.parametrize("texts", [(URI, OTHER), ("https://example.com/a", "https://example.com/b")])
 def test_several_codes_are_refused(texts):
-    with pytest.raises(SeveralCodes) as refusal:
+    with pytest.raises(MultipleCodesError) as refusal:
         scan.read_link(beside(*texts))
     assert (refusal.value.field, refusal.value.message) == ("photo", "there are 2 different codes in this picture")
 
 
 @pytest.mark.parametrize("text", ["hello", "https://example.com/about", URI.replace("3213", "3214"), "x" * 500])
 def test_a_code_that_is_no_product_code_is_named(text):
-    with pytest.raises(NotADigitalLink) as refusal:
+    with pytest.raises(NotADigitalLinkError) as refusal:
         scan.read_link(file_of(picture(text)))
     assert text[:70] in refusal.value.message
     assert len(refusal.value.message) < 400
 
 
 def test_a_picture_without_a_code():
-    with pytest.raises(NoCodeFound):
+    with pytest.raises(NoCodeFoundError):
         scan.read_link(file_of(Image.new("RGB", (400, 300), "teal"), "JPEG"))
 
 
@@ -116,19 +123,19 @@ def test_a_picture_without_a_code():
     ids=["empty", "text", "pdf", "svg", "truncated", "tiff", "image-pdf"],
 )
 def test_what_is_no_picture(data):
-    with pytest.raises(NotAnImage) as refusal:
+    with pytest.raises(NotAnImageError) as refusal:
         scan.read_link(data)
     assert refusal.value.field == "photo"
 
 
 @pytest.mark.parametrize("side", [7_100, 14_000, 100_000])
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(side):
-    with pytest.raises(ImageTooLarge):
+    with pytest.raises(ImageTooLargeError):
         scan.read_link(png_of_size(side, side))
 
 
 def test_a_file_too_large_is_refused_before_it_is_opened():
-    with pytest.raises(ImageTooLarge):
+    with pytest.raises(ImageTooLargeError):
         scan.read_link(encode(URI).png() + bytes(scan.MAX_BYTES))
 
 

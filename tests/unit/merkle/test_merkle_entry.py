@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 from chromatrace.merkle.entry import decode_reading, encode_fields, encode_reading
-from chromatrace.merkle.errors import EntryRefused, UnknownVersion
+from chromatrace.merkle.errors import EntryError, EntryVersionError
 
 READING = Reading("SP-201", "pressure", 1_767_225_600_000_000_000, 1_767_225_600_100_000_000, 0.1, "Pa", 0, 7, False)
 
@@ -121,7 +121,7 @@ def test_no_changed_entry_decodes_to_the_same_reading(reading, data):
     entry[position] ^= data.draw(st.integers(1, 255))
     try:
         decoded = decode_reading(bytes(entry))
-    except EntryRefused:
+    except EntryError:
         return
     # What still is an entry is the canonical one of what it says.
     assert encode_reading(decoded) == bytes(entry)
@@ -130,7 +130,7 @@ def test_no_changed_entry_decodes_to_the_same_reading(reading, data):
 @given(st.binary(max_size=80))
 @settings(max_examples=200, deadline=None)
 def test_junk_is_refused(junk):
-    with pytest.raises(EntryRefused):
+    with pytest.raises(EntryError):
         decode_reading(junk)
 
 
@@ -167,14 +167,14 @@ NOT_CANONICAL = {
 
 @pytest.mark.parametrize(("entry", "field"), NOT_CANONICAL.values(), ids=NOT_CANONICAL.keys())
 def test_other_encodings_are_refused(entry, field):
-    with pytest.raises(EntryRefused) as refusal:
+    with pytest.raises(EntryError) as refusal:
         decode_reading(entry)
     assert refusal.value.field == field
-    assert not isinstance(refusal.value, UnknownVersion)
+    assert not isinstance(refusal.value, EntryVersionError)
 
 
 def test_an_unknown_version_is_named():
-    with pytest.raises(UnknownVersion) as refusal:
+    with pytest.raises(EntryVersionError) as refusal:
         decode_reading(_replaced(0, b"\x02"))
     assert refusal.value.field == "version"
     assert "version 2" in refusal.value.message

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from merkle_reference import reference_consistency, reference_path, reference_root
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.merkle.errors import LogCorrupt, LogMoved, LogUnavailable
+from chromatrace.merkle.errors import LogConflictError, LogCorruptError, LogUnavailableError
 from chromatrace.merkle.log import TILE, MerkleLog, consistency_proof, inclusion_proof, leaf_hash, root
 
 MANY = 2 * TILE * TILE + 3 * TILE + 17
@@ -90,7 +90,7 @@ def test_an_append_is_all_or_none(tmp_path):
 def test_of_two_that_append_at_one_size_one_is_told(tmp_path):
     with MerkleLog(tmp_path / "log.db") as first, MerkleLog(tmp_path / "log.db") as second:
         first.append_hashes(LEAVES[:3], at=0)
-        with pytest.raises(LogMoved) as refusal:
+        with pytest.raises(LogConflictError) as refusal:
             second.append_hashes(LEAVES[:3], at=0)
         assert refusal.value.field == "size"
         assert "has 3 leaves, not 0" in refusal.value.message
@@ -110,12 +110,12 @@ def test_sizes_that_the_log_never_had_are_refused(ask):
 def test_a_file_that_is_no_log_is_refused(tmp_path):
     path = tmp_path / "log.db"
     path.write_bytes(b"not a database" * 100)
-    with pytest.raises(LogCorrupt, match="not a database"):
+    with pytest.raises(LogCorruptError, match="not a database"):
         MerkleLog(path)
 
 
 def test_a_file_that_cannot_be_made_is_named(tmp_path):
-    with pytest.raises(LogUnavailable, match="absent"):
+    with pytest.raises(LogUnavailableError, match="absent"):
         MerkleLog(tmp_path / "absent" / "log.db")
 
 
@@ -125,7 +125,7 @@ def test_a_lost_tile_is_noticed(tmp_path):
     with sqlite3.connect(tmp_path / "log.db") as db:
         db.execute("DELETE FROM tile WHERE level = 0 AND number = 1")
     db.close()
-    with MerkleLog(tmp_path / "log.db") as log, pytest.raises(LogCorrupt, match="tile 1 of level 0 is missing"):
+    with MerkleLog(tmp_path / "log.db") as log, pytest.raises(LogCorruptError, match="tile 1 of level 0 is missing"):
         log.inclusion_proof(300)
 
 

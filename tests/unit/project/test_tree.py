@@ -29,16 +29,17 @@ def test_does_not_stand_in_the_tree(what, pattern):
     assert [name for name, text in texts() if name != own and re.search(pattern, text)] == [], what
 
 
-def test_every_requirement_is_pinned_and_hashed():
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    packages = [place for place, line in enumerate(lines) if re.match(r"[a-z0-9]", line)]
-    assert len(packages) > 50
-    for place in packages:
-        assert "==" in lines[place], lines[place]
-        assert "--hash=sha256:" in lines[place + 1], lines[place]
+@pytest.mark.parametrize("source", sorted(ROOT.glob("requirements*.in")), ids=lambda source: source.stem)
+def test_every_requirement_is_pinned_and_hashed(source):
+    lines = source.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+    packages = [index for index, line in enumerate(lines) if re.match(r"[a-z0-9]", line)]
+    assert packages
+    for index in packages:
+        assert "==" in lines[index], lines[index]
+        assert "--hash=sha256:" in lines[index + 1], lines[index]
 
 
-def test_the_owners_packages_are_required():
-    chosen = (ROOT / "requirements.in").read_text(encoding="utf-8")
+def test_the_packages_of_the_design_card_are_required():
+    chosen = "".join((ROOT / f"requirements{name}.in").read_text(encoding="utf-8") for name in ("", "-brownie"))
     for package in ("web3", "py-solc-x", "eth-brownie", "eth-account", "qrcode", "flask", "pytest"):
         assert re.search(rf"^{package}\b", chosen, re.MULTILINE), package

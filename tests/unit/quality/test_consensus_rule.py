@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from chromatrace.documents.evidence import Comparison
+from chromatrace.documents.evidence import LimitComparison
 from chromatrace.plant import example_plant
 from chromatrace.quality.check_sheet import PASS_FAIL, SIZES, CheckSheet, Parameter, Size
 from chromatrace.quality.consensus import Answer, Tally, decide, score
@@ -202,9 +202,9 @@ def test_answers_that_do_not_count_are_refused() -> None:
 
 def test_a_sheet_reads_each_parameter_as_small_fit_or_large() -> None:
     limits = [
-        ("thickness", "nm", Comparison.AT_LEAST, 300.0),
-        ("thickness", "nm", Comparison.AT_MOST, 450.0),
-        ("share", "%", Comparison.BELOW, 20.0),
+        ("thickness", "nm", LimitComparison.AT_LEAST, 300.0),
+        ("thickness", "nm", LimitComparison.AT_MOST, 450.0),
+        ("share", "%", LimitComparison.BELOW, 20.0),
     ]
     sheet = CheckSheet.from_limits(limits)
     assert sheet.read({"thickness": 299.9, "share": 20.0}) == {"thickness": Size.SMALL, "share": Size.LARGE}

@@ -9,7 +9,7 @@ import socket
 import pytest
 from signed_gate import signature
 
-from chromatrace.records.errors import ContentChanged, VaultRefused, VaultUnavailable
+from chromatrace.records.errors import ContentCorruptError, VaultAccessError, VaultUnavailableError
 from chromatrace.records.reader_key import ReaderKey
 from chromatrace.records.vault import Vault
 
@@ -44,7 +44,7 @@ def asked(vault):
     ]
 
 
-def told(vault, field, words, error=VaultRefused):
+def told(vault, field, words, error=VaultAccessError):
     for asking in asked(vault):
         with pytest.raises(error, match=words) as refused:
             asking()
@@ -90,14 +90,14 @@ def test_credentials_without_the_right(gate):
     vault = at(gate.port)
     digest = put(vault)
     gate.denied.add("PUT")
-    with pytest.raises(VaultRefused, match=r"may not do this in the bucket 'vault'.*AccessDenied") as refused:
+    with pytest.raises(VaultAccessError, match=r"may not do this in the bucket 'vault'.*AccessDenied") as refused:
         vault.put(io.BytesIO(b"another"), [SALES.reader])
     assert refused.value.field == "vault_url"
     assert b"".join(vault.read(digest, SALES)) == DOCUMENT
 
 
 def test_no_such_bucket(gate):
-    told(at(gate.port, "elsewhere"), "vault_url", r"no bucket 'elsewhere'.*NoSuchBucket", VaultUnavailable)
+    told(at(gate.port, "elsewhere"), "vault_url", r"no bucket 'elsewhere'.*NoSuchBucket", VaultUnavailableError)
 
 
 def test_nobody_at_the_endpoint(gate):
@@ -105,7 +105,7 @@ def test_nobody_at_the_endpoint(gate):
         probe.bind(("127.0.0.1", 0))  # and does not listen; nobody else can meanwhile
         port = probe.getsockname()[1]
         told = f"nothing that speaks S3 answers at http://127.0.0.1:{port}"
-        with pytest.raises(VaultUnavailable, match=told) as refused:
+        with pytest.raises(VaultUnavailableError, match=told) as refused:
             put(at(port))
     assert refused.value.field == "vault_url"
 
@@ -123,6 +123,6 @@ def test_an_object_that_was_altered_or_removed(gate, change):
     else:
         blobs.delete([name])
     for asking in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):
-        with pytest.raises(ContentChanged) as refused:
+        with pytest.raises(ContentCorruptError) as refused:
             asking()
         assert refused.value.field == "digest"

@@ -14,8 +14,8 @@ from chromatrace.domain.ledger_entries import LedgerEntry, chained, pack, record
 from chromatrace.plant import example_plant, example_plants
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument, parse
-from chromatrace.records.errors import InvalidRecord, RecordExists, UnknownPreceding, UnknownSchema
-from chromatrace.records.preparation import Pending, prepare
+from chromatrace.records.errors import InvalidRecordError, RecordExistsError, UnknownPrecedingError, UnknownSchemaError
+from chromatrace.records.preparation import PendingLedger, prepare
 
 WORK_ORDER = story()[1]
 
@@ -34,7 +34,7 @@ def document(catalogue, value):
     return RecordDocument.new(catalogue.by_schema(value["schema"]), value)
 
 
-def refused(catalogue, value, error=InvalidRecord):
+def refused(catalogue, value, error=InvalidRecordError):
     with pytest.raises(error) as raised:
         document(catalogue, value)
     assert type(raised.value) is error
@@ -58,7 +58,7 @@ def test_the_same_fields_have_another_digest_each_time(catalogue):
 
 @pytest.mark.parametrize("change", [b" ", b"\n"])
 def test_what_is_not_canonical_is_refused(catalogue, change):
-    with pytest.raises(InvalidRecord) as refusal:
+    with pytest.raises(InvalidRecordError) as refusal:
         RecordDocument.from_bytes(document(catalogue, CONTRACT).to_bytes() + change, catalogue)
     assert refusal.value.field == ""
 
@@ -122,7 +122,7 @@ def test_a_missing_field_is_named(catalogue):
     "schema", ["chromatrace.record/sales.contract-order/2", "chromatrace.record/sales.order/1", "", 7, None]
 )
 def test_an_unknown_schema_is_refused(catalogue, schema):
-    with pytest.raises(UnknownSchema) as raised:
+    with pytest.raises(UnknownSchemaError) as raised:
         catalogue.by_schema(schema)
     assert raised.value.field == "/schema"
     assert "chromatrace.record/sales.contract-order/1" in raised.value.hint
@@ -133,12 +133,12 @@ def test_an_unknown_schema_is_refused(catalogue, schema):
     [b"", b"[]", b"\xff", b'{"a":1,"a":2}', b'{"a":NaN}', b"[" * 100_000, b'{"a":"' + b"x" * MAX_DOCUMENT + b'"}'],
 )
 def test_what_is_no_json_object_is_refused(data):
-    with pytest.raises(InvalidRecord):
+    with pytest.raises(InvalidRecordError):
         parse(data)
 
 
 def test_the_worked_example_goes_through(catalogue):
-    ledger = Pending(Empty())
+    ledger = PendingLedger(Empty())
     prepared = []
     for value in [CONTRACT, *story("P-1"), *story("P-2")]:
         prepared.append(prepare(catalogue, document(catalogue, value), ledger))
@@ -165,7 +165,7 @@ def test_the_worked_example_goes_through(catalogue):
     ],
 )
 def test_an_unknown_preceding_key_is_named(catalogue, place, change, field):
-    ledger = Pending(Empty())
+    ledger = PendingLedger(Empty())
     for value in [CONTRACT, *story()]:
         ledger.add(prepare(catalogue, document(catalogue, value), ledger))
     fresh = {"drawing_id": "D-7", "work_order_id": "W-7", "completion_time": "2026-05-01T00:00:00Z"}
@@ -174,15 +174,15 @@ def test_an_unknown_preceding_key_is_named(catalogue, place, change, field):
     value |= {name: new for name, new in fresh.items() if name == own} | change
     if own == "product_id":
         value["completion_time" if place == 4 else "time"] = "2026-05-01T00:00:00Z"
-    with pytest.raises(UnknownPreceding) as raised:
+    with pytest.raises(UnknownPrecedingError) as raised:
         prepare(catalogue, document(catalogue, value), ledger)
     assert raised.value.field == field
 
 
 def test_a_record_is_taken_once(catalogue):
-    ledger = Pending(Empty())
+    ledger = PendingLedger(Empty())
     ledger.add(prepare(catalogue, document(catalogue, CONTRACT), ledger))
-    with pytest.raises(RecordExists) as raised:
+    with pytest.raises(RecordExistsError) as raised:
         prepare(catalogue, document(catalogue, CONTRACT), ledger)
     assert raised.value.field == "/contract_id"
 

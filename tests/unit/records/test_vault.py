@@ -14,7 +14,7 @@ import pytest
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.blobs import FolderBlobs, open_blobs
-from chromatrace.records.errors import ContentChanged, ContentNotFound, KeyMissing, VaultUnavailable
+from chromatrace.records.errors import ContentCorruptError, ContentNotFoundError, KeyMissingError, VaultUnavailableError
 from chromatrace.records.reader_key import Reader, ReaderKey
 from chromatrace.records.sealing import CHUNK, seal, unseal
 from chromatrace.records.vault import Vault
@@ -76,21 +76,21 @@ def test_nothing_lies_there_in_the_clear(vault, blobs):
 
 def test_others_cannot_read(vault):
     digest = stored(vault)
-    with pytest.raises(KeyMissing) as refused:
+    with pytest.raises(KeyMissingError) as refused:
         list(vault.read(digest, DESIGN))
     assert refused.value.field == "reader"
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyMissingError):
         list(vault.read(digest, ReaderKey.generate("Sales")))
 
 
 def test_grant_and_revoke(vault):
     digest = stored(vault)
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyMissingError):
         vault.grant(digest, DESIGN, DESIGN.reader)
     vault.grant(digest, SALES, DESIGN.reader)
     assert b"".join(vault.read(digest, DESIGN)) == DOCUMENT
     vault.revoke(digest, "Product design")
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyMissingError):
         list(vault.read(digest, DESIGN))
     with pytest.raises(InvalidInput):
         vault.revoke(digest, "Product design")
@@ -102,9 +102,9 @@ def test_grant_and_revoke(vault):
 def test_a_wrapped_key_opens_nothing_under_another_name_or_document(vault):
     digest = stored(vault)
     (wrapped,) = vault.content(digest).wrapped
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyMissingError):
         ReaderKey("Somebody", SALES.private).unwrap(wrapped, digest)
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyMissingError):
         SALES.unwrap(wrapped, bytes(32))
 
 
@@ -155,9 +155,9 @@ def test_a_changed_byte_is_detected(vault, blobs, at):
     data = bytearray(blobs.read(sealed_name(vault, digest)))
     data[at] ^= 1
     blobs.write(sealed_name(vault, digest), [bytes(data)])
-    with pytest.raises(ContentChanged):
+    with pytest.raises(ContentCorruptError):
         list(vault.read(digest, SALES))
-    with pytest.raises(ContentChanged):
+    with pytest.raises(ContentCorruptError):
         vault.verify(digest)
 
 
@@ -165,7 +165,7 @@ def test_bytes_that_are_gone_are_told(vault, blobs):
     digest = stored(vault)
     blobs.delete([sealed_name(vault, digest)])
     for asking in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):
-        with pytest.raises(ContentChanged, match="gone"):
+        with pytest.raises(ContentCorruptError, match="gone"):
             asking()
 
 
@@ -181,14 +181,14 @@ def pieces_of(document):
 def test_chunks_cut_off_swapped_repeated_or_dropped_do_not_open(order):
     key, header, chunks = pieces_of(b"".join(bytes([number]) * CHUNK for number in range(3)))
     assert len(chunks) == 3
-    with pytest.raises(ContentChanged):
+    with pytest.raises(ContentCorruptError):
         list(unseal(io.BytesIO(header + b"".join(chunks[place] for place in order)), key))
 
 
 def test_chunks_of_another_document_do_not_open():
     key, header, chunks = pieces_of(bytes(2 * CHUNK))
     _, _, others = pieces_of(bytes(2 * CHUNK))
-    with pytest.raises(ContentChanged):
+    with pytest.raises(ContentCorruptError):
         list(unseal(io.BytesIO(header + chunks[0] + others[1]), key))
 
 
@@ -200,7 +200,7 @@ def test_another_document_under_the_name_is_detected(vault, blobs):
     forged = {"reader": str(SALES.reader), "wrapped": SALES.reader.wrap(key, digest).hex()}
     blobs.write(wrapped, [json.dumps(forged).encode()])
     blobs.write(sealed_name(vault, digest), [blobs.read(sealed_name(vault, other))])
-    with pytest.raises(ContentChanged):
+    with pytest.raises(ContentCorruptError):
         list(vault.read(digest, SALES))
 
 
@@ -210,7 +210,7 @@ def test_changed_notes_are_detected(vault, blobs, ending, spoilt):
     digest = stored(vault)
     (name,) = (name for name in everything(blobs, digest) if name.endswith(ending))
     blobs.write(name, [spoilt])
-    with pytest.raises(ContentChanged):
+    with pytest.raises(ContentCorruptError):
         vault.content(digest)
 
 
@@ -220,13 +220,13 @@ def test_a_file_appears_only_when_it_is_true(vault, blobs, tmp_path):
     assert vault.extract(digest, SALES, target / "out") == 600_000
     name = sealed_name(vault, digest)
     blobs.write(name, [blobs.read(name)[:-1]])
-    with pytest.raises(ContentChanged):
+    with pytest.raises(ContentCorruptError):
         vault.extract(digest, SALES, target / "second")
     assert [item.name for item in target.iterdir()] == ["out"]
 
 
 def test_an_unknown_document(vault):
-    with pytest.raises(ContentNotFound):
+    with pytest.raises(ContentNotFoundError):
         list(vault.read(bytes(32), SALES))
 
 
@@ -240,7 +240,7 @@ def test_a_failing_source_leaves_nothing(vault, blobs):
                 raise OSError("unplugged")
             return bytes(size)
 
-    with pytest.raises(VaultUnavailable, match="unplugged"):
+    with pytest.raises(VaultUnavailableError, match="unplugged"):
         vault.put(Failing(), [SALES.reader])
     assert everything(blobs, bytes(32)) == []
 
@@ -263,7 +263,7 @@ def test_a_place_that_is_none(url):
 def test_a_bucket_that_is_not_there_is_told(bucket):
     away = Vault(bucket().replace("s3://vault/", "s3://elsewhere/"))
     for asking in (lambda: stored(away), lambda: away.content(bytes(32)), lambda: bytes(32) in away):
-        with pytest.raises(VaultUnavailable) as refused:
+        with pytest.raises(VaultUnavailableError) as refused:
             asking()
         assert refused.value.field == "vault_url"
 
@@ -288,7 +288,7 @@ def test_keys_are_saved_and_loaded(tmp_path):
         ReaderKey.load(tmp_path / "sales.pem", "Sales", "wrong")
     with pytest.raises(InvalidInput):
         SALES.save(tmp_path / "sales.pem")
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyMissingError):
         ReaderKey.load(tmp_path / "none.pem", "Sales")
 
 

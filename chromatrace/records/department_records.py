@@ -1,7 +1,6 @@
 """Where records come in and go out: checked, sealed, appended; traced for those who may read.
 
-The index and the chain are given as what the desk needs of them (`Records`, `Ledger`), so that the command line, the
-portal and tests put together their own.
+The caller supplies the index (`RecordIndex`) and the chain (`RecordAppender`).
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ from chromatrace.domain.record_kinds import FieldType, RecordKind
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument
 from chromatrace.records.errors import (
-    InvalidRecord,
-    KeyMissing,
-    NoSuchProduct,
-    RecordMismatched,
-    RecordNotReadable,
-    RecordRepeated,
+    InvalidRecordError,
+    KeyMissingError,
+    ProductNotFoundError,
+    RecordMismatchError,
+    RecordNotReadableError,
+    RecordRepeatedError,
 )
-from chromatrace.records.preparation import Ledger, Prepared, prepare
+from chromatrace.records.preparation import Ledger, PreparedRecord, prepare
 from chromatrace.records.reader_key import Reader, ReaderKey
-from chromatrace.records.sealing import Source
-from chromatrace.records.vault import Content, Vault
+from chromatrace.records.sealing import ByteSource
+from chromatrace.records.vault import SealedContent, Vault
 
 
-class Records(Protocol):
+class RecordIndex(Protocol):
     """What the desk asks of the index: `DepartmentView` and `RecordView` there, departments by their identifiers."""
 
     def departments(self, organisation: int | None = None) -> Sequence[Any]:
@@ -54,10 +53,10 @@ class Records(Protocol):
         """See `Ledger`."""
 
 
-class _Own:
+class _OrganisationLedger:
     """The ledger of one organisation's departments; what others have under a key is not there."""
 
-    def __init__(self, records: Records, organisation: int | None) -> None:
+    def __init__(self, records: RecordIndex, organisation: int | None) -> None:
         self._records, self._organisation = records, organisation
 
     def subjects_of_record(self, record: RecordId, department: str) -> Sequence[SubjectId]:
@@ -77,7 +76,7 @@ class _Own:
         return {one.name: one.id for one in self._records.departments(self._organisation)}
 
 
-class Writer(Protocol):
+class RecordAppender(Protocol):
     """What the desk asks of the chain."""
 
     def may_read(self, department: bytes) -> bool:
@@ -90,16 +89,21 @@ class Writer(Protocol):
         """Appends, and returns the transaction's id."""
 
 
-class Desk:
+class DepartmentRecords:
     """Records of one organisation's departments. `organisation`: its number on the chain."""
 
     def __init__(
-        self, catalogue: Catalogue, records: Records, writer: Writer, vault: Vault, organisation: int | None = None
+        self,
+        catalogue: Catalogue,
+        records: RecordIndex,
+        writer: RecordAppender,
+        vault: Vault,
+        organisation: int | None = None,
     ) -> None:
         self.catalogue = catalogue
         self._records, self._writer, self._vault = records, writer, vault
         self._organisation = organisation
-        self.ledger: Ledger = _Own(records, organisation)
+        self.ledger: Ledger = _OrganisationLedger(records, organisation)
 
     def department_of(self, kind: RecordKind) -> Any:
         """The department that writes a kind. Raises `NotFound` where it is not open."""
@@ -121,21 +125,21 @@ class Desk:
         for name, path in files.items():
             field = kind.field(name)
             if field is None or field.type is not FieldType.FILE or not isinstance(given, dict):
-                raise InvalidRecord(f"{kind.schema} has no field for a file of that name", field=f"/{name}")
+                raise InvalidRecordError(f"{kind.schema} has no field for a file of that name", field=f"/{name}")
             with path.open("rb") as file:
                 given[name] = "0x" + hashlib.file_digest(file, "sha256").hexdigest()
         document = RecordDocument.new(kind, given)
         for field in kind.fields:
             named = document.fields.get(field.name) if field.type is FieldType.FILE else None
             if named and field.name not in files and bytes.fromhex(named[2:]) not in self._vault:
-                raise InvalidRecord("no such file is stored", field=f"/{field.name}", hint="attach it")
+                raise InvalidRecordError("no such file is stored", field=f"/{field.name}", hint="attach it")
         return document
 
-    def prepare(self, document: RecordDocument, ledger: Ledger | None = None) -> Prepared:
+    def prepare(self, document: RecordDocument, ledger: Ledger | None = None) -> PreparedRecord:
         """See `preparation.prepare`."""
         return prepare(self.catalogue, document, ledger or self.ledger)
 
-    def add(self, prepared: Sequence[Prepared], readers: Sequence[Reader], files: Mapping[str, Path]) -> str:
+    def add(self, prepared: Sequence[PreparedRecord], readers: Sequence[Reader], files: Mapping[str, Path]) -> str:
         """Appends records of one kind in one transaction; returns its id. What the contract refuses is not stored."""
         kind = prepared[0].document.kind
         department = self.department_of(kind).id
@@ -155,19 +159,19 @@ class Desk:
     def trace(self, product: str) -> tuple[Any, ...]:
         """The entries about a product in every department that the caller may read, oldest first.
 
-        Raises `RecordNotReadable` for one who may read none, whether there is such a product or not, and
-        `NoSuchProduct` where none of the caller's departments has anything about it.
+        Raises `RecordNotReadableError` for one who may read none, whether there is such a product or not, and
+        `ProductNotFoundError` where none of the caller's departments has anything about it.
         """
         readable = [item.id for item in self._records.departments() if self._writer.may_read(item.id)]
         if not readable:
-            raise RecordNotReadable("not authorised", field="product")
+            raise RecordNotReadableError("not authorised", field="product")
         found = self._records.records_of(subject_id(product), readable)
         if not found:
-            raise NoSuchProduct(f"no such product {product!r}", field="product")
+            raise ProductNotFoundError(f"no such product {product!r}", field="product")
         return tuple(found)
 
     def find(self, record: RecordId, kind: RecordKind | None = None, organisation: int | None = None) -> Any:
-        """The first entry of a record. Raises `RecordNotReadable` where there is none, and likewise where hidden.
+        """The first entry of a record. Raises `RecordNotReadableError` where there is none, and likewise where hidden.
 
         Whoever guesses a key may have a record of its own under it. The caller's organisation goes first, or
         `organisation` alone is asked; in there the department that writes the `kind`, or else the kind that the entry
@@ -186,22 +190,22 @@ class Desk:
         for *_, entry in sorted(ranked, key=lambda one: one[:3]):
             if self._writer.may_read(entry.department):
                 return entry
-        raise RecordNotReadable("there is no such record, or you may not read it", field="key")
+        raise RecordNotReadableError("there is no such record, or you may not read it", field="key")
 
     def find_in(self, record: RecordId, tx: str) -> Any:
-        """The entry of a record that this transaction appended. Raises as `find`, and `RecordRepeated`."""
+        """The entry of a record that this transaction appended. Raises as `find`, and `RecordRepeatedError`."""
         for entry in self._appended(tx):
             if entry.record == record and self._writer.may_read(entry.department):
                 if entry.repeat:
-                    raise RecordRepeated(f"0x{record.hex()}", tx, field="transaction")
+                    raise RecordRepeatedError(f"0x{record.hex()}", tx, field="transaction")
                 return entry
-        raise RecordNotReadable("there is no such record, or you may not read it", field="key")
+        raise RecordNotReadableError("there is no such record, or you may not read it", field="key")
 
     def appended_by(self, tx: str) -> tuple[Any, ...]:
         """The entries that a transaction appended and the caller may read, in their order. Raises as `find`."""
         found = tuple(entry for entry in self._appended(tx) if self._writer.may_read(entry.department))
         if not found:
-            raise RecordNotReadable("there is no such record, or you may not read it", field="transaction")
+            raise RecordNotReadableError("there is no such record, or you may not read it", field="transaction")
         return found
 
     def _appended(self, tx: str) -> Sequence[Any]:
@@ -215,11 +219,11 @@ class Desk:
     def grant(self, entry: Any, by: ReaderKey, to: Sequence[Reader], revoked: Sequence[str] = ()) -> tuple[str, ...]:
         """Lets others read the document of an entry and its files, or no longer; who may now. `by` must read it.
 
-        Raises `KeyMissing`, and as `Vault.grant` and `Vault.revoke`.
+        Raises `KeyMissingError`, and as `Vault.grant` and `Vault.revoke`.
         """
         document = self.read(entry, [by])
         if document is None:
-            raise KeyMissing(f"the key of {by.name!r} does not open the document", field="as")
+            raise KeyMissingError(f"the key of {by.name!r} does not open the document", field="as")
         for digest in (entry.digest, *document.files):
             for reader in to:
                 self._vault.grant(digest, by, reader)
@@ -228,31 +232,31 @@ class Desk:
         return tuple(reader.name for reader in self._vault.content(entry.digest).readers)
 
     def file(self, document: RecordDocument, field: str, keys: Sequence[ReaderKey]) -> tuple[int, Iterator[bytes]]:
-        """The size and the pieces of the file that a field names. Raises `InvalidRecord`, `KeyMissing`, as `read`."""
+        """Return the size and the chunks of the file that a field names. Raises `InvalidRecordError` and as `read`."""
         found = document.kind.field(field)
         named = document.fields.get(field) if found is not None and found.type is FieldType.FILE else None
         if named is None:
-            raise InvalidRecord(f"the record names no file {field!r}", field=f"/{field}")
+            raise InvalidRecordError(f"the record names no file {field!r}", field=f"/{field}")
         digest = bytes.fromhex(named[2:])
         return self._vault.content(digest).size, self._vault.read_by_any(digest, keys)
 
-    def store(self, source: Source, readers: Sequence[Reader]) -> Content:
+    def store(self, source: ByteSource, readers: Sequence[Reader]) -> SealedContent:
         """Stores a file that a record is going to name."""
         return self._vault.put(source, readers)
 
     def read(self, entry: Any, keys: Sequence[ReaderKey]) -> RecordDocument | None:
         """The document of an entry, by the first of these keys that opens it; None where none does.
 
-        Raises `ContentNotFound`, `ContentChanged`, and `RecordMismatched` for the document of another record.
+        Raises `ContentNotFoundError`, `ContentCorruptError`, and `RecordMismatchError` if it belongs to another record.
         """
         for key in keys:
             try:
                 data = self._vault.read_whole(entry.digest, key, MAX_DOCUMENT)
-            except KeyMissing:
+            except KeyMissingError:
                 continue
             document = RecordDocument.from_bytes(data, self.catalogue)
             if document.record != entry.record or kind_hash(document.kind.schema) != entry.kind:
-                raise RecordMismatched(
+                raise RecordMismatchError(
                     f"the entry (transaction 0x{entry.appended.tx_hash.hex()}) names the document of another record, "
                     f"the {document.kind.title.lower()} {document.key!r}",
                     field="digest",
