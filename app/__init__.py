@@ -1,7 +1,7 @@
-"""The portal: what is proven about a batch, for a phone; offers and batches, for the consortium's organisations.
+"""The web portal: public batch pages, a workspace for the consortium's organisations, and HTTP APIs.
 
-It reads the index (`chromatrace.index`) and the documents, asks the chain for rights at each request, and writes
-through `app.services` only.
+The portal reads the index (`chromatrace.index`) and the documents, asks the chain for rights on every request, and
+writes to the chain only through `app.services`.
 """
 
 from app.config import PortalConfig

@@ -1,6 +1,6 @@
-"""HTTP Basic on the JSON interfaces: an account's name and password with each request, for programs.
+"""HTTP Basic authentication for the JSON APIs. Pages use sessions only.
 
-Pages know sessions only. The password may also unlock the account's key for this one request; nothing of it is kept.
+The password may also unlock the account's key for this one request. It is not stored.
 """
 
 from __future__ import annotations
@@ -24,33 +24,34 @@ PATHS = ("/api/", "/epcis/")
 
 @dataclass(frozen=True, slots=True)
 class BasicCredentials:
-    """Who the request says it is, with the password that proved it."""
+    """The authenticated account and its password."""
 
     account: Account
     password: str
 
 
-def credentials(store: PortalDatabase, limiter: Limiter, config: PortalConfig) -> BasicCredentials | None:
-    """The request's credentials; None where it has none. Raises `LoginRefused`, `TooMany` after too many wrong ones."""
-    given = request.authorization
-    if given is None or given.type != "basic" or not request.path.startswith(PATHS):
+def basic_credentials(database: PortalDatabase, limiter: Limiter, config: PortalConfig) -> BasicCredentials | None:
+    """Return the request's credentials; None if it has none.
+
+    Raises `LoginFailedError` if they are wrong, and `RateLimitError` after too many wrong ones.
+    """
+    header = request.authorization
+    if header is None or header.type != "basic" or not request.path.startswith(PATHS):
         return None
     if "credentials" in g:
         return cast(BasicCredentials, g.credentials)
-    name = (given.username or "").strip().lower()[:64]
-    counts = [
+    name = (header.username or "").strip().lower()[:64]
+    counters = [
         (parse(config.account_limit), "basic-account", name),
         (parse(config.login_limit), "basic-address", get_remote_address()),
     ]
-    if not all(limiter.limiter.test(limit, kind, operator) for limit, kind, operator in counts):
-        raise RateLimitError(
-            "too many wrong passwords", field="Authorization", hint="wait some minutes, then try again"
-        )
+    if not all(limiter.limiter.test(limit, kind, key) for limit, kind, key in counters):
+        raise RateLimitError("too many wrong passwords", field="Authorization", hint="try again in a few minutes")
     try:
-        account = check_password(store, name, given.password or "")
+        account = check_password(database, name, header.password or "")
     except LoginFailedError:
-        for limit, kind, operator in counts:
-            limiter.limiter.hit(limit, kind, operator)
+        for limit, kind, key in counters:
+            limiter.limiter.hit(limit, kind, key)
         raise
-    g.credentials = BasicCredentials(account, given.password or "")
+    g.credentials = BasicCredentials(account, header.password or "")
     return cast(BasicCredentials, g.credentials)

@@ -1,4 +1,4 @@
-"""What the views of one portal worker share."""
+"""The components of a portal worker, and the operator of the current request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import current_app, g
 from flask_limiter import Limiter
 
 from app.accounts import check_password
-from app.basic_auth import credentials
+from app.basic_auth import basic_credentials
 from app.config import PortalConfig
 from app.errors import InsufficientRightsError, LoginFailedError, LoginRequiredError, RightsRevokedError
 from app.presenters.batch import BatchLoader
@@ -28,14 +28,14 @@ from chromatrace.index import Index
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """One worker's parts, made by `create_app`."""
+    """The components of one worker, built by `create_app`."""
 
     config: PortalConfig
-    store: PortalDatabase
+    database: PortalDatabase
     index: Index
     batches: BatchLoader
     chain: ChainService
-    logins: SessionStore
+    sessions: SessionStore
     wallets: WalletLogins
     scans: ScanLog
     limiter: Limiter
@@ -44,90 +44,94 @@ class Portal:
 
 
 def current_portal() -> Portal:
-    """The portal that the present request belongs to."""
+    """Return the portal of the current request."""
     return cast(Portal, current_app.extensions["portal"])
 
 
 def now_s() -> int:
-    """The present, Unix seconds."""
+    """Return the current time in Unix seconds."""
     return int(time.time())
 
 
 def current_operator() -> ActingOperator:
-    """Who is acting, authorised by the chain in this request.
+    """Return the operator of the current request, as authorised by the chain.
 
-    Raises `LoginNeeded`; `RightsEnded`, with every session of the operator ended; `RightsUnknown` where the chain does
-    not answer.
+    Raises `LoginRequiredError`; `RightsRevokedError`, after ending all of the operator's sessions; and
+    `RightsUnavailableError`.
     """
-    known = g.get("operator")
-    if isinstance(known, ActingOperator):
-        return known
+    cached = g.get("operator")
+    if isinstance(cached, ActingOperator):
+        return cached
     portal = current_portal()
-    visitor = _visitor()
-    if visitor is None:
+    user = _authenticated_user()
+    if user is None:
         raise LoginRequiredError("this page is for operators of the consortium", hint="log in to see it")
     try:
-        organisation = authorise(portal, visitor.address)
+        organisation = authorise(portal, user.address)
     except RightsRevokedError:
-        portal.logins.end_all(visitor.address)
+        portal.sessions.end_all(user.address)
         raise
-    found = ActingOperator(visitor.address, visitor.account, organisation, portal.chain.roles_of(visitor.address))
-    g.operator = found
-    return found
+    operator = ActingOperator(user.address, user.account, organisation, portal.chain.roles_of(user.address))
+    g.operator = operator
+    return operator
 
 
 def authorise(portal: Portal, address: str) -> int:
-    """The organisation for which `address` acts now. Raises `RightsEnded`, naming it, and `RightsUnknown`."""
+    """Return the organisation that `address` may act for now.
+
+    Raises `RightsRevokedError`, with the organisation's name, and `RightsUnavailableError`.
+    """
     try:
         return portal.chain.authorise(address)
-    except RightsRevokedError as ended:
-        raise _with_name(portal.index, ended) from ended
+    except RightsRevokedError as error:
+        raise _with_name(portal.index, error) from error
 
 
-def _with_name(index: Index, ended: RightsRevokedError) -> RightsRevokedError:
-    """The same refusal with the organisation's name where it had its number."""
-    refusal = ended.__cause__
-    number = refusal.args_by_name.get("organisation") if isinstance(refusal, ContractError) else None
-    known = index.organisation(number) if isinstance(number, int) else None
-    if known is None:
-        return ended
-    message = ended.message.replace(f"organisation {number}", known.name)
-    return RightsRevokedError(message, field=ended.field, hint=ended.hint)
+def _with_name(index: Index, error: RightsRevokedError) -> RightsRevokedError:
+    """Replace the organisation's number in the message by its name."""
+    cause = error.__cause__
+    number = cause.args_by_name.get("organisation") if isinstance(cause, ContractError) else None
+    organisation = index.organisation(number) if isinstance(number, int) else None
+    if organisation is None:
+        return error
+    message = error.message.replace(f"organisation {number}", organisation.name)
+    return RightsRevokedError(message, field=error.field, hint=error.hint)
 
 
 def account_keystore(operator: ActingOperator, password: str) -> Path:
-    """The keystore with which an operator signs, by the account's password; the caller opens it for one action.
+    """Return the keystore that the operator signs with, after checking the account's password.
 
-    Raises `LoginRefused` for a wrong password, `InvalidInput` for a session without a key here, `RightMissing`.
+    Raises `LoginFailedError` if the password is wrong, `InvalidInput` if the account has no key here, and
+    `InsufficientRightsError` if the account's key changed during the session.
     """
+    portal = current_portal()
     if operator.account is None:
-        raise InvalidInput("this session belongs to a wallet", field="password", hint="sign with the wallet instead")
+        raise InvalidInput("this is a wallet session", field="password", hint="sign with the wallet")
     try:
-        account = check_password(current_portal().store, operator.account, password)
+        account = check_password(portal.database, operator.account, password)
     except LoginFailedError as error:
         raise LoginFailedError(
-            "the password is wrong", field="password", hint="nothing was sent; give the password that you log in with"
+            "wrong password", field="password", hint="nothing was sent; enter the password of your account"
         ) from error
     if account.keystore is None:
         raise InvalidInput(
             "this account has no key here", field="password", hint="log in with the wallet that holds its key"
         )
     if account.address.lower() != operator.address.lower():
-        raise InsufficientRightsError("the account's key has changed since you logged in", hint="log out and in again")
-    return current_portal().config.keys / account.keystore
+        raise InsufficientRightsError("the account's key changed after you logged in", hint="log out and log in again")
+    return portal.config.keys / account.keystore
 
 
-def _visitor() -> SessionUser | None:
-    """Who says so with this request, or whose session it belongs to."""
+def _authenticated_user() -> SessionUser | None:
     portal = current_portal()
-    proven = credentials(portal.store, portal.limiter, portal.config)
-    if proven is not None:
-        return SessionUser(proven.account.address, proven.account.name)
-    return portal.logins.current(now_s())
+    credentials = basic_credentials(portal.database, portal.limiter, portal.config)
+    if credentials is not None:
+        return SessionUser(credentials.account.address, credentials.account.name)
+    return portal.sessions.current(now_s())
 
 
-def readable() -> ReadableProductLines:
-    """What the operator of this request may read, asked of the chain."""
-    if "readable" not in g:
-        g.readable = ReadableProductLines(current_portal().chain, current_operator())
-    return cast(ReadableProductLines, g.readable)
+def readable_lines() -> ReadableProductLines:
+    """Return the product lines that the operator of the current request may read."""
+    if "readable_lines" not in g:
+        g.readable_lines = ReadableProductLines(current_portal().chain, current_operator())
+    return cast(ReadableProductLines, g.readable_lines)

@@ -1,4 +1,4 @@
-"""Puts a portal worker together."""
+"""Build a portal worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, console, consumer, epcis, franchisee, inspector, records
+from app import api, console, consumer, franchisee, inspector
 from app.accounts import reject_demonstration_accounts
 from app.config import PortalConfig
 from app.context import Portal
@@ -16,8 +16,8 @@ from app.presenters.batch import BatchLoader
 from app.presenters.reading_window import ReadingsSource
 from app.responses import register_error_handlers
 from app.rights import CONSOLE_ROLES
-from app.secret_key import secret_key
-from app.security import add_headers, build_limiter, cookie_settings, csrf
+from app.secret_key import load_secret_key
+from app.security import add_headers, build_limiter, csrf, flask_settings
 from app.services import ChainService, Key, Manifest
 from app.sessions import SessionStore
 from app.store.database import PortalDatabase
@@ -38,46 +38,46 @@ def create_app(
     signer: Key | None = None,
     kinds: Iterable[RecordKind] = (),
 ) -> Flask:
-    """One worker of the portal, a WSGI application. Several may run beside each other on the same databases.
+    """Build one worker of the portal, a WSGI application. Several workers may share the same databases.
 
-    readings  where plots of reading windows come from (`Spool`); without it the page names the windows and draws none
-    signer    who records captured EPCIS documents, where `capture_department` is set
-    kinds     records of the plant's departments; without them no records are served
-    Raises `InsecureConfiguration` in production, `NotFound` without a manifest. The chain need not answer yet.
+    readings  the store to plot reading windows from (`Spool`); without it pages have no plots
+    signer    the key that records captured EPCIS documents; required by `capture_department`
+    kinds     the record kinds of the plant's departments; without them no records are served
+    Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. The chain need not respond.
     """
     if config.capture_department is not None and signer is None:
         raise InvalidInput(
-            "recording captures needs a key that signs without a password being asked for",
+            "recording captured documents needs a signing key",
             field="capture_department",
-            hint="name the keystore of an operator with the role gateway, a member of that department",
+            hint="name the keystore of an operator with the role gateway who is a member of that department",
         )
     manifest = Manifest.load(config.manifest_path)
     config.reject_dev_chain(manifest.chain_id)
-    secret = secret_key(config.data_folder)
-    store = PortalDatabase(config.portal_database)
+    secret = load_secret_key(config.data_folder)
+    database = PortalDatabase(config.portal_database)
     if config.production:
-        reject_demonstration_accounts(store)
+        reject_demonstration_accounts(database)
 
     app = Flask(__name__)
-    app.config.update(cookie_settings(config), SECRET_KEY=secret)
+    app.config.update(flask_settings(config), SECRET_KEY=secret)
     if config.trusted_proxies:
         hops = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     index = Index(config.index_database)
-    limiter = build_limiter(app, store)
+    limiter = build_limiter(app, database)
     chain = ChainService(config.rpc_url, manifest, config.outbox)
     recorder = None
     if signer is not None and config.capture_department is not None:
         recorder = chain.recorder(signer, config.capture_department)
     app.extensions["portal"] = Portal(
         config=config,
-        store=store,
+        database=database,
         index=index,
         batches=BatchLoader(index, DocumentStore(config.documents), readings, config.plot_tags),
         chain=chain,
-        logins=SessionStore(store, config.session_hours * 3600, config.session_idle_minutes * 60),
-        wallets=WalletLogins(store, config.base_url, config.domain, manifest.chain_id),
-        scans=ScanLog(store, secret),
+        sessions=SessionStore(database, config.session_hours * 3600, config.session_idle_minutes * 60),
+        wallets=WalletLogins(database, config.base_url, config.domain, manifest.chain_id),
+        scans=ScanLog(database, secret),
         limiter=limiter,
         recorder=recorder,
         kinds=Catalogue(kinds).kinds,
@@ -86,17 +86,17 @@ def create_app(
     add_headers(app, config)
     register_error_handlers(app)
     register_filters(app)
-    app.context_processor(lambda: _context(config))
+    app.context_processor(lambda: _template_globals(config))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for package in (consumer, franchisee, console, inspector, api, records, epcis):
+    for package in (consumer, franchisee, console, inspector, api):
         package.register(app, limiter, config)
     return app
 
 
-def _context(config: PortalConfig) -> dict[str, Any]:
+def _template_globals(config: PortalConfig) -> dict[str, Any]:
     return {
         "portal_title": config.title,
         "explorer_tx_url": config.explorer_tx_url,
         "console_roles": CONSOLE_ROLES,
-        "reading_role": Role.INSPECTOR,
+        "inspector_role": Role.INSPECTOR,
     }

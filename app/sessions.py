@@ -1,4 +1,4 @@
-"""Sessions on the server's side: a cookie holds a random token, the database its digest, so that a session can end."""
+"""Server-side sessions. The cookie holds a random token and the database its digest, so a session can be revoked."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from sqlalchemy import delete
 from app.store.database import PortalDatabase
 from app.store.models import PortalSession
 
-_TOKEN = "login"  # noqa: S105 - the name of the cookie's member
+_TOKEN = "login"  # noqa: S105 - name of the cookie member
+_REFRESH_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class SessionUser:
-    """Who is logged in: an operator's address, and the account where a password was used. No rights."""
+    """The logged-in operator's address, and the account if a password was used. Contains no rights."""
 
     address: str
     account: str | None
@@ -26,23 +27,23 @@ class SessionUser:
 class SessionStore:
     """Starts, finds and ends sessions. Times are Unix seconds."""
 
-    def __init__(self, store: PortalDatabase, longest_s: int, idle_s: int) -> None:
-        self._store = store
-        self._longest_s = longest_s
+    def __init__(self, database: PortalDatabase, maximum_s: int, idle_s: int) -> None:
+        self._database = database
+        self._maximum_s = maximum_s
         self._idle_s = idle_s
 
-    def start(self, visitor: SessionUser, now: int) -> None:
-        """Logs in. Whatever the cookie held before, token and form key too, is replaced."""
+    def start(self, user: SessionUser, now: int) -> None:
+        """Log in. Replaces the whole cookie, including the CSRF token."""
         self.end()
         cookie.clear()
         token = secrets.token_urlsafe(32)
-        with self._store.begin() as session:
-            session.execute(delete(PortalSession).where(PortalSession.created_at < now - self._longest_s))
+        with self._database.begin() as session:
+            session.execute(delete(PortalSession).where(PortalSession.created_at < now - self._maximum_s))
             session.add(
                 PortalSession(
                     token_digest=_digest(token),
-                    address=visitor.address.lower(),
-                    account=visitor.account,
+                    address=user.address.lower(),
+                    account=user.account,
                     created_at=now,
                     seen_at=now,
                 )
@@ -50,32 +51,32 @@ class SessionStore:
         cookie[_TOKEN] = token
 
     def current(self, now: int) -> SessionUser | None:
-        """Who the present request's cookie belongs to; None where nobody, or the session is over."""
+        """Return the user of the current request's cookie; None without a valid session."""
         token = cookie.get(_TOKEN)
         if not isinstance(token, str):
             return None
-        with self._store.begin() as session:
-            login = session.get(PortalSession, _digest(token))
-            if login is None:
+        with self._database.begin() as session:
+            row = session.get(PortalSession, _digest(token))
+            if row is None:
                 return None
-            if now - login.created_at > self._longest_s or now - login.seen_at > self._idle_s:
-                session.delete(login)
+            if now - row.created_at > self._maximum_s or now - row.seen_at > self._idle_s:
+                session.delete(row)
                 return None
-            if now - login.seen_at >= 60:
-                login.seen_at = now
-            return SessionUser(login.address, login.account)
+            if now - row.seen_at >= _REFRESH_S:
+                row.seen_at = now
+            return SessionUser(row.address, row.account)
 
     def end(self) -> None:
-        """Logs the present request's session out."""
+        """End the session of the current request."""
         token = cookie.pop(_TOKEN, None)
         if isinstance(token, str):
-            with self._store.begin() as session:
+            with self._database.begin() as session:
                 session.execute(delete(PortalSession).where(PortalSession.token_digest == _digest(token)))
 
     def end_all(self, address: str) -> None:
-        """Logs every session of this operator out, wherever it is."""
+        """End all sessions of this operator."""
         cookie.pop(_TOKEN, None)
-        with self._store.begin() as session:
+        with self._database.begin() as session:
             session.execute(delete(PortalSession).where(PortalSession.address == address.lower()))
 
 

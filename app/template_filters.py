@@ -1,4 +1,4 @@
-"""Template filters: times, numbers, hashes as people read them."""
+"""Template filters that format times, numbers and hashes."""
 
 from __future__ import annotations
 
@@ -11,60 +11,69 @@ from app.presenters.inspection import format_number
 from app.presenters.notation import format_formula, format_unit
 
 _FORMAT = "%-d %b %Y, %H:%M UTC"
-_LAST = 253_402_300_799
+_MAXIMUM_S = 253_402_300_799
 """The last second of the year 9999."""
 
 
-def endless(seconds: int) -> bool:
-    """Whether a validity does not end (in years of four digits)."""
-    return seconds > _LAST
+def unlimited(seconds: int) -> bool:
+    """Return whether a validity has no end: it is after the year 9999."""
+    return seconds > _MAXIMUM_S
 
 
 def format_time(seconds: int) -> str:
-    """As in "22 Nov 2026, 05:04 UTC"; a validity that does not end is said to be so."""
-    if endless(seconds):
+    """Format Unix seconds as "22 Nov 2026, 05:04 UTC"."""
+    if unlimited(seconds):
         return "no end"
     return datetime.fromtimestamp(seconds, UTC).strftime(_FORMAT)
 
 
 def iso_time(seconds: int) -> str:
-    """RFC 3339, for machines."""
-    return datetime.fromtimestamp(min(seconds, _LAST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Format Unix seconds as an RFC 3339 time."""
+    return datetime.fromtimestamp(min(seconds, _MAXIMUM_S), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_rfc3339(text: str) -> str:
-    """A document's time, in UTC."""
+    """Format an RFC 3339 time in UTC."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC).strftime(_FORMAT)
 
 
 def short_hash(text: str) -> str:
-    """Both ends of a hash or address: "0x12ab34…c0de"."""
+    """Abbreviate a hash or an address: "0x12ab34…c0de"."""
     return text if len(text) <= 14 else f"{text[:8]}…{text[-4:]}"
 
 
 def format_tag(tag: str) -> str:
-    """A machine's tag without its path and underscores: "Line1.Chamber.working_pressure" is "Working pressure"."""
-    words = tag.replace("/", ".").split(".")[-1].replace("_", " ")
-    return format_formula(words[:1].upper() + words[1:])
+    """Format a machine tag: "Line1.Chamber.working_pressure" as "Working pressure"."""
+    name = tag.replace("/", ".").split(".")[-1].replace("_", " ")
+    return format_formula(name[:1].upper() + name[1:])
+
+
+def sentence(text: str) -> str:
+    """Format an error message or hint as a sentence: capitalised, with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def shell_quote(text: object) -> str:
-    """One word of a command to copy: lots are other people's, and may hold what a shell acts on."""
+    """Quote one word of a shell command. A lot is free text and may contain shell metacharacters."""
     return shlex.quote(str(text))
 
 
+_FILTERS = (
+    format_time,
+    iso_time,
+    format_rfc3339,
+    short_hash,
+    format_tag,
+    format_unit,
+    format_formula,
+    format_number,
+    sentence,
+    shell_quote,
+)
+
+
 def register_filters(app: Flask) -> None:
-    """Makes the filters known to the templates."""
-    for function in (
-        format_time,
-        iso_time,
-        format_rfc3339,
-        short_hash,
-        format_tag,
-        format_unit,
-        format_formula,
-        shell_quote,
-    ):
+    """Register the filters."""
+    for function in _FILTERS:
         app.add_template_filter(function, function.__name__)
-    app.add_template_filter(format_number, "number")
-    app.add_template_test(endless, "endless")
+    app.add_template_test(unlimited, "unlimited")

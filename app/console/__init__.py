@@ -1,4 +1,4 @@
-"""For the consortium's own operators: operations at a glance, goods by any key, recalls."""
+"""The operations console: status overview, search, genealogy, recalls and orders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.config import PortalConfig
 from app.console import goods, recalls
 from app.context import current_operator, current_portal, now_s
 from app.franchisee.overview import batch_row
-from app.presenters.consensus import panel_facts
+from app.presenters.consensus import present_panel
 from app.presenters.organisations import OrganisationSummary
 from app.rights import CONSOLE_ROLES
 from app.security import limit_views
@@ -20,9 +20,9 @@ _NEWEST = 25
 
 
 def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
-    """Adds the routes; each needs a role of `CONSOLE_ROLES`."""
+    """Add the routes. Each needs a role of `CONSOLE_ROLES`."""
     blueprint = Blueprint("console", __name__)
-    blueprint.before_request(lambda: current_operator().need(CONSOLE_ROLES, "the operations console"))
+    blueprint.before_request(lambda: current_operator().require(CONSOLE_ROLES, "the operations console"))
     blueprint.add_url_rule("/console/", "overview", overview)
     blueprint.add_url_rule("/console/consensus", "consensus", consensus)
     blueprint.add_url_rule("/console/find", "find", goods.find)
@@ -32,18 +32,18 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.add_url_rule("/console/orders/<path:contract>", "order", goods.order)
     app.register_blueprint(blueprint)
     app.add_url_rule("/graph.css", "graph_css", goods.style)
-    # A password is asked for again: it must not be guessed there.
+    # The recall form checks a password, so guessing must be limited here too.
     limit_views(app, limiter, {"console.recall": config.login_limit}, methods=["POST"])
 
 
 def overview() -> str:
-    """Index health, batches by state, the newest batches, channels with their last anchors, organisations."""
+    """Show index health, batches by state, the newest batches, channels with their last anchors, and organisations."""
     portal, now = current_portal(), now_s()
-    organisations = [portal.batches.party(view.id, now) for view in portal.index.organisations()]
+    organisations = [portal.batches.organisation(view.id, now) for view in portal.index.organisations()]
     return render_template(
         "console/overview.html",
         head=portal.index.head(),
-        most_lag=portal.config.max_index_lag_blocks,
+        max_lag=portal.config.max_index_lag_blocks,
         counts=portal.index.count_batches(),
         recalled=len(portal.index.batches(recalled=True, limit=1000)),
         rows=[batch_row(view) for view in portal.index.batches(limit=_NEWEST)],
@@ -53,19 +53,21 @@ def overview() -> str:
 
 
 def consensus() -> str:
-    """Panels, how their inspectors' capabilities moved, and the newest rounds with their dissent."""
-    portal = current_portal()
+    """Show the panels, the capabilities of their inspectors, and the newest rounds with their dissent."""
+    portal, now = current_portal(), now_s()
     panels = [
-        panel_facts(
-            view, portal.batches.party(view.panel, now_s()).name, portal.index.rounds(view.panel, limit=_NEWEST)
+        present_panel(
+            view,
+            portal.batches.organisation(view.panel, now).name,
+            portal.index.rounds(view.panel, limit=_NEWEST),
         )
         for view in portal.index.panels()
     ]
     lots = {}
     for panel in panels:
-        for facts in panel.rounds:
-            batch = portal.index.batch(BatchId(facts.view.subject))
-            lots[facts.subject] = f"lot {batch.key.lot}" if batch else None
+        for shown_round in panel.rounds:
+            batch = portal.index.batch(BatchId(shown_round.view.subject))
+            lots[shown_round.subject] = f"lot {batch.key.lot}" if batch else None
     return render_template("console/consensus.html", panels=panels, lots=lots)
 
 
@@ -74,7 +76,7 @@ def _channels(
 ) -> list[tuple[OrganisationSummary, ChannelView, AnchorView | None]]:
     index = current_portal().index
     return [
-        (party, channel, next(iter(index.anchors(channel.id, limit=1)), None))
-        for party in organisations
-        for channel in index.channels_of(party.id)
+        (organisation, channel, next(iter(index.anchors(channel.id, limit=1)), None))
+        for organisation in organisations
+        for channel in index.channels_of(organisation.id)
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 
-from app.api.records.request_context import department_of, keys, open_desk
+from app.api.records.request_context import department_of, held_keys, open_records
 from app.context import current_operator, current_portal, now_s
 from app.franchisee.overview import batch_row
 from app.links import page_path
@@ -114,7 +114,7 @@ def impact(batch_id: str) -> Any:
         "console/genealogy.html",
         batch=found.trace.steps[0].batch,
         impact=found,
-        holders=[(here.batches.party(holder.organisation, now), holder) for holder in found.holders],
+        holders=[(here.batches.organisation(holder.organisation, now), holder) for holder in found.holders],
         picture=_picture([found.trace]),
         sections=[("Batches that it reaches", goods_rows(found.trace))],
         materials={},
@@ -140,10 +140,10 @@ def order(contract: str) -> Any:
 
 def _product_names(ordered: RecordView) -> dict[bytes, str]:
     """What the contract calls its products, whose hashes alone are on the chain; none where no key here opens it."""
-    desk, _ = open_desk()
+    desk, _ = open_records()
     department = department_of(ordered)
     try:
-        document = desk.read(ordered, keys(current_portal(), department.name)) if department else None
+        document = desk.read(ordered, held_keys(current_portal(), department.name)) if department else None
     except (NotFound, IntegrityError):
         return {}
     return {subject_id(product): product for product in document.products} if document else {}
@@ -201,7 +201,7 @@ def goods_rows(view: TraceView) -> list[GoodsRow]:
             GoodsRow(
                 step,
                 content.product.name if content else "",
-                here.batches.party(batch.custodian, now),
+                here.batches.organisation(batch.custodian, now),
                 page_path(batch.key),
                 batch.state.name.lower().replace("_", " "),
                 note,
@@ -223,7 +223,7 @@ def _picture(views: Sequence[TraceView]) -> Markup:
         return content.product.name if content else ""
 
     names = Names(
-        holder=lambda number: here.batches.party(number, now).name,
+        holder=lambda number: here.batches.organisation(number, now).name,
         product=product,
         materials=_materials([view for view in views if view.direction == "back"]),
         link=lambda step: page_path(step.batch.key),

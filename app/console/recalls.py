@@ -12,7 +12,7 @@ from flask import redirect, render_template, request, url_for
 
 from app.console.goods import TRACED, GoodsRow, batch_of, goods_rows, no_batch
 from app.context import account_keystore, current_operator, current_portal, now_s
-from app.errors import LoginFailedError, status_of
+from app.errors import LoginFailedError, http_status
 from app.presenters.organisations import OrganisationSummary
 from app.responses import wants_json
 from app.services import MAX_REASON, Parts
@@ -93,7 +93,7 @@ class Recall:
 
 def recall(batch_id: str) -> Any:
     """The recall of a batch with its descendants; a POST with `reason`, `password`, `confirmed`, `seen` sends it."""
-    current_operator().need(Role.SUPERVISOR, "recalling a batch")
+    current_operator().require(Role.SUPERVISOR, "recalling a batch")
     found = _recall(batch_id)
     if request.method == "GET":
         return _state(found) if wants_json() else _page(found)
@@ -102,7 +102,7 @@ def recall(batch_id: str) -> Any:
     except Unavailable:
         raise
     except ChromaTraceError as error:
-        return _page(found, error), 401 if isinstance(error, LoginFailedError) else status_of(error)
+        return _page(found, error), 401 if isinstance(error, LoginFailedError) else http_status(error)
     return redirect(url_for("console.recall", batch_id=batch_id), 303)
 
 
@@ -123,7 +123,7 @@ def _send(found: Recall) -> None:
     password = form.get("password", "")
     keystore = account_keystore(who, password)
     sent = here.chain.recall(found.plan.steps, parts, form.get("reason", ""), keystore, password)
-    remember_recalls(here.store, sent, who.address, now_s())
+    remember_recalls(here.database, sent, who.address, now_s())
 
 
 def _parts(view: BatchView, inputs: tuple[Input, ...]) -> Parts:
@@ -155,7 +155,7 @@ def _recall(batch_id: str) -> Recall:
         RecallRow(
             row,
             _standing(row.step.batch, actions.get(row.step.batch.batch_id), plan),
-            here.batches.party(row.step.batch.producer, now),
+            here.batches.organisation(row.step.batch.producer, now),
             actions.get(row.step.batch.batch_id),
         )
         for row in goods_rows(impact.trace)
@@ -174,13 +174,13 @@ def _standing(view: BatchView, action: Action | None, plan: RecallPlan) -> Stand
 def _followed(views: Sequence[BatchView]) -> dict[bytes, Action]:
     """What was sent from here, settled by what index and chain say of it now."""
     here, asked = current_portal(), 0
-    known = recalls_of(here.store, [view.batch_id for view in views])
+    known = recalls_of(here.database, [view.batch_id for view in views])
     for view in views:
         action = known.get(view.batch_id)
         if action is None or action.state != "pending":
             continue
         if view.recalled:
-            settle(here.store, action.tx_hash, "done")
+            settle(here.database, action.tx_hash, "done")
         elif asked < _ASKED:
             asked += 1
             try:
@@ -189,8 +189,8 @@ def _followed(views: Sequence[BatchView]) -> dict[bytes, Action]:
                 asked = _ASKED
                 continue
             if outcome.succeeded is False:
-                settle(here.store, action.tx_hash, "failed", outcome.message)
-    return recalls_of(here.store, [view.batch_id for view in views])
+                settle(here.database, action.tx_hash, "failed", outcome.message)
+    return recalls_of(here.database, [view.batch_id for view in views])
 
 
 def _page(found: Recall, error: ChromaTraceError | None = None) -> str:

@@ -10,7 +10,7 @@ from app.presenters.documents import CheckedDocument
 from app.presenters.notation import format_formula, format_unit
 from app.presenters.organisations import OrganisationSummary
 from app.presenters.reading_window import ReadingWindowPresenter
-from chromatrace.documents.content import LimitComparison, InspectionEvidence, Measurement
+from chromatrace.documents.content import InspectionEvidence, LimitComparison, Measurement
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.index.views import InspectionView
 

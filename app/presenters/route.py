@@ -146,8 +146,8 @@ def route_status(
         return RouteState.PROVEN, StatusTone.CLEAR, "Proven in order", _proof_text(view, proof)
     if proof is not None:
         explanation = (
-            "The stations' signature is on record, but this chain cannot verify such signatures. It is not a proof that "
-            "the stations signed, or in which order. Anyone who has the stations' records can verify it."
+            "The stations' signature is on record, but this chain cannot verify such signatures. It does not prove "
+            "that the stations signed, or in which order. Anyone who has the stations' records can verify it."
         )
         return RouteState.RECORDED, StatusTone.CAUTION, "Not verified by the chain", explanation
     no_proof = "the chain has no proof that the stations signed in this order"

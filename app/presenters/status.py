@@ -147,8 +147,6 @@ def batch_progress(batch: BatchView) -> tuple[ProgressStage, ...]:
         ProgressStage("Registered", state is not BatchState.UNKNOWN),
         ProgressStage("First inspection", inspected, batch.first_verdict is Verdict.FAIL),
         ProgressStage("Assembled", assembled),
-        ProgressStage(
-            "Final inspection", batch.final_verdict is not Verdict.NONE, batch.final_verdict is Verdict.FAIL
-        ),
+        ProgressStage("Final inspection", batch.final_verdict is not Verdict.NONE, batch.final_verdict is Verdict.FAIL),
         ProgressStage("Released", state is BatchState.RELEASED),
     )

@@ -1,4 +1,4 @@
-"""Questions of rights, writes in the name of an operator, and what became of them."""
+"""Read rights from the chain, send transactions for operators, and report their outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.errors import LoginFailedError, RightsRevokedError, RightsUnavailableEr
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
 from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.commands import Parts, accept_custody, keyed, refuse_custody
+from chromatrace.chain.commands import Parts, accept_custody, keyed, reject_custody
 from chromatrace.chain.outbox import Outbox
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.domain.identifiers import BatchId, Gtin
@@ -34,17 +34,17 @@ from chromatrace.ethereum.signer import Signer, keystore_signer
 log = logging.getLogger(__name__)
 
 Key = Signer
-"""An unlocked key that signs without asking."""
+"""An unlocked signing key."""
 
 MAX_REASON = 200
-"""Characters of a reason that goes on the chain."""
+"""Maximum length of a reason recorded on the chain, in characters."""
 
 _ALL_ROLES = Role(sum(Role))
 
 
 @dataclass(frozen=True, slots=True)
 class WalletCall:
-    """A transaction for a wallet to sign: where to, and what to say there."""
+    """A transaction for a wallet to sign."""
 
     to: str
     data: str
@@ -53,7 +53,7 @@ class WalletCall:
 
 @dataclass(frozen=True, slots=True)
 class TransactionOutcome:
-    """What became of a transaction: None while no block has it."""
+    """Outcome of a transaction. `succeeded` is None until a block includes it."""
 
     included: bool
     succeeded: bool | None
@@ -61,7 +61,7 @@ class TransactionOutcome:
 
 
 class ChainService:
-    """One chain, one deployment. Thread-safe; the deployment is verified before the first answer is believed."""
+    """One deployment on one chain. Thread-safe. Verifies the deployment before the first read."""
 
     def __init__(self, rpc_url: str, manifest: Manifest, outbox: Path) -> None:
         self._rpc = RpcClient(rpc_url)
@@ -72,15 +72,15 @@ class ChainService:
 
     @property
     def chain_id(self) -> int:
-        """The chain that the manifest is for."""
+        """The chain id of the manifest."""
         return self._manifest.chain_id
 
     # -- rights
 
     def authorise(self, address: str, roles: Role = _ALL_ROLES) -> int:
-        """The organisation for which `address` may act in one of `roles`, now.
+        """Return the organisation that `address` may act for in one of `roles`, now.
 
-        Raises `RightsEnded` with the chain's reason, `RightsUnknown` where the chain does not answer.
+        Raises `RightsRevokedError` with the contract's reason, and `RightsUnavailableError`.
         """
         try:
             return int(self.read("Consortium", "authorize", address, int(roles)))
@@ -88,33 +88,33 @@ class ChainService:
             raise RightsRevokedError(
                 f"the consortium does not authorise this operator: {error.message}",
                 field="operator",
-                hint=error.hint or "ask an administrator of your organisation",
+                hint=error.hint or "contact an administrator of your organisation",
             ) from error
 
     def roles_of(self, address: str) -> Role:
-        """The operator's roles as they stand on the chain; use only after `authorise`."""
+        """Return the operator's roles on the chain. Call `authorise` first: expired operators keep their roles."""
         return Role(self.read("Consortium", "operator", address)["roles"])
 
     def may_read(self, address: str, owner: int, gtin: Gtin, scopes: Scope) -> bool:
-        """Whether `address` may read all of `scopes` of `owner`'s product line `gtin`, now."""
+        """Return whether `address` may now read all of `scopes` of `owner`'s product line `gtin`."""
         return bool(self.read("Consortium", "mayRead", address, owner, int(gtin), int(scopes)))
 
     def may_read_department(self, address: str, department: bytes) -> bool:
-        """Whether `address` may read a department's records now; `RightsUnknown`."""
+        """Return whether `address` may now read a department's records."""
         return bool(self.read("ProcessLedger", "mayReadDepartment", department, address))
 
     def ping(self) -> None:
-        """Raises `RightsUnknown` where the chain does not answer."""
+        """Raise `RightsUnavailableError` if the chain does not respond."""
         self.read("Consortium", "organisationCount")
 
     def latest(self) -> tuple[int, int]:
-        """Number and time (Unix seconds) of the chain's newest block; `RightsUnknown` where it does not answer."""
+        """Return number and time (Unix seconds) of the newest block. Raises `RightsUnavailableError`."""
         self.ping()
         block = self._rpc.call("eth_getBlockByNumber", "latest", False)
         return int(block["number"], 16), int(block["timestamp"], 16)
 
     def read(self, name: str, function: str, *args: Any) -> Any:
-        """A view function of one of our contracts; `RightsUnknown` where the chain does not answer, or another does."""
+        """Call a view function. Raises `RightsUnavailableError` if the chain or the deployment does not respond."""
         try:
             if not self._verified:
                 self._manifest.verify(self._rpc)
@@ -122,34 +122,35 @@ class ChainService:
             return self._chain.read(name, function, *args)
         except (ChainUnavailableError, RpcError) as error:
             raise RightsUnavailableError(
-                "the chain does not answer, so nobody's rights can be checked",
+                "the chain does not respond, so your rights cannot be checked",
                 field="chain",
-                hint="try again in a minute; nothing was changed",
+                hint="nothing was changed; try again in a minute",
             ) from error
         except WrongDeploymentError as error:
             raise RightsUnavailableError(
-                "the chain that answers is not the consortium's, so its answers are not believed",
+                "the chain at the RPC URL does not match the consortium's deployment manifest",
                 field="chain",
-                hint="the portal's operator has to name the right chain and manifest",
+                hint="contact the operator of this portal",
             ) from error
 
     # -- writes
 
     def accept(self, batch: BatchId, keystore: Path, password: str, offer: str) -> str:
-        """Accepts an offer in the name of the keystore's operator; the transaction's hash. `offer` names the offer."""
+        """Accept an offer. Return the transaction hash. `offer` identifies the offer, so that it is answered once."""
         return self.send(keystore, password, keyed(accept_custody(batch), f"accept:{offer}"))
 
-    def refuse(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
-        """Refuses an offer, with a reason of at most `MAX_REASON` characters; the transaction's hash."""
-        return self.send(keystore, password, keyed(refuse_custody(batch, checked_reason(reason)), f"refuse:{offer}"))
+    def reject(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
+        """Reject an offer with a reason of at most `MAX_REASON` characters. Return the transaction hash."""
+        call = reject_custody(batch, normalise_reason(reason))
+        return self.send(keystore, password, keyed(call, f"reject:{offer}"))
 
     def wallet_accept(self, batch: BatchId) -> WalletCall:
-        """What a wallet signs to accept."""
+        """Return the transaction that accepts an offer."""
         return self._wallet_call(accept_custody(batch))
 
-    def wallet_refuse(self, batch: BatchId, reason: str) -> WalletCall:
-        """What a wallet signs to refuse."""
-        return self._wallet_call(refuse_custody(batch, checked_reason(reason)))
+    def wallet_reject(self, batch: BatchId, reason: str) -> WalletCall:
+        """Return the transaction that rejects an offer."""
+        return self._wallet_call(reject_custody(batch, normalise_reason(reason)))
 
     def _wallet_call(self, call: Call) -> WalletCall:
         data = contract(call.contract).encode(call.function, *call.args)
@@ -158,79 +159,79 @@ class ChainService:
     def recall(
         self, steps: Sequence[RecallStep], parts: Mapping[BatchId, Parts], reason: str, keystore: Path, password: str
     ) -> dict[BatchId, str]:
-        """Recalls batches in the order of `steps`, each in a transaction of its own; their hashes.
+        """Recall batches in the order of `steps`, one transaction each. Return the transaction hashes.
 
-        All are signed at once, with nonces in that order, so that each follows its parent. Raises what the contract
-        would refuse the first with, before anything is signed; `InsufficientFundsError`.
+        All are signed at once with nonces in that order, so that each is executed after its parent. Raises the
+        contract's error for the first recall before anything is signed, and `InsufficientFundsError`.
         """
-        calls = recall_calls(steps, parts, checked_reason(reason))
+        calls = recall_calls(steps, parts, normalise_reason(reason))
         signer = self._signer(keystore, password)
         self.simulate_as(signer.address, calls[0])
         calls = [keyed(call, f"{signer.address}:{call.key}") for call in calls]
-        self.carry()  # what has failed meanwhile may be sent again
+        self.carry()  # updates the outbox: failed recalls may be sent again
         try:
             self._chain.with_signer(signer).send_many(calls, wait=False, check=False)
         except (InclusionTimeoutError, InsufficientFundsError):
-            # What is signed is kept, and `carry` sends it; where nothing is, nothing was taken.
-            if not self._kept(calls[0]):
+            # `carry` sends what is already signed. If nothing is signed, the recall failed as a whole.
+            if not self._sent_hash(calls[0]):
                 raise
-        kept = {step.batch: self._kept(call) for step, call in zip(steps, calls, strict=True)}
-        return {batch: tx_hash for batch, tx_hash in kept.items() if tx_hash}
+        hashes = {step.batch: self._sent_hash(call) for step, call in zip(steps, calls, strict=True)}
+        return {batch: tx_hash for batch, tx_hash in hashes.items() if tx_hash}
 
-    def _kept(self, call: Call) -> str | None:
-        """The hash of the transaction that the outbox has for a call."""
-        kept = self._outbox.by_key(call.key or "")
-        return None if kept is None or kept.tx_hash is None else f"0x{kept.tx_hash.hex()}"
+    def _sent_hash(self, call: Call) -> str | None:
+        """Return the transaction in the outbox for a call."""
+        entry = self._outbox.by_key(call.key or "")
+        return None if entry is None or entry.tx_hash is None else f"0x{entry.tx_hash.hex()}"
 
     def send(self, keystore: Path, password: str, call: Call) -> str:
-        """Sends a call in the name of the keystore's operator, once for each key; the transaction's hash."""
+        """Send a call signed by the keystore, once per call key. Return the transaction hash."""
         signer = self._signer(keystore, password)
         call = keyed(call, f"{signer.address}:{call.key}")
         try:
             return self._chain.with_signer(signer).submit(call, wait=False).tx
         except InclusionTimeoutError:
-            # Signed and kept: `carry` sends it when the node is back, so it is not refused.
-            kept = self._kept(call)
-            if kept is None:
+            # The signed transaction is in the outbox: `carry` sends it when the node is available again.
+            tx_hash = self._sent_hash(call)
+            if tx_hash is None:
                 raise
-            return kept
+            return tx_hash
 
     def _signer(self, keystore: Path, password: str) -> Signer:
         try:
             return keystore_signer(keystore, password)
         except InvalidInput as error:
             if error.field == "password":
-                raise LoginFailedError("the password is wrong", field="password", hint="nothing was sent") from error
-            log.warning("a keystore cannot be used: %s", error)
+                raise LoginFailedError("wrong password", field="password", hint="nothing was sent") from error
+            log.warning("cannot open a keystore: %s", error)
             raise Unavailable(
-                "this account's key cannot be used here just now",
+                "the key of this account is not usable",
                 field="keystore",
-                hint="nothing was sent; tell the portal's operator",
+                hint="nothing was sent; contact the operator of this portal",
             ) from error
 
     def carry(self) -> int:
-        """Sends again what was accepted and no block has yet, whatever died meanwhile; how many are under way."""
+        """Resend accepted transactions that no block includes yet. Return the number of pending ones."""
         return self._chain.carry()
 
     def calldata_since(self, label: str, block: int) -> list[bytes]:
-        """What was sent from here, such as `ProcessLedger.appendRecords`, and no block up to `block` has."""
+        """Return the calldata of sent calls, such as `ProcessLedger.appendRecords`, not included up to `block`."""
         return self._outbox.data_since(label, block)
 
     def simulate_as(self, sender: str, call: Call) -> None:
-        """Raises what the contract would refuse the call with; `RightsUnknown` where the chain does not answer."""
+        """Raise the contract's error if the call would revert. Raises `RightsUnavailableError`."""
         try:
             self._chain.simulate(call.contract, call.function, *call.args, sender=sender)
         except ChainUnavailableError as error:
-            raise RightsUnavailableError("the chain does not answer; nothing was written", field="chain") from error
+            raise RightsUnavailableError("the chain does not respond; nothing was written", field="chain") from error
 
     def recorder(self, signer: Signer, department: str) -> CaptureRecorder:
-        """Puts digests of captured documents into a department of the signer's organisation."""
+        """Return a recorder of captured documents for a department of the signer's organisation."""
         return CaptureRecorder(self._chain.with_signer(signer), department)
 
-    # -- watching
+    # -- outcomes
 
-    def is_ours(self, tx_hash: str, sender: str) -> bool:
-        """Whether the node knows the transaction and it goes from `sender` to this deployment's custody ledger."""
+    def is_custody_transaction(self, tx_hash: str, sender: str) -> bool:
+        """Return whether the node has a transaction from `sender` to this deployment's custody ledger."""
         transaction = self._rpc.call("eth_getTransactionByHash", tx_hash)
         return (
             isinstance(transaction, dict)
@@ -239,36 +240,36 @@ class ChainService:
         )
 
     def outcome(self, tx_hash: str) -> TransactionOutcome:
-        """What the chain says of a transaction."""
+        """Return the outcome of a transaction."""
         receipt = self._rpc.call("eth_getTransactionReceipt", tx_hash)
         if receipt is None:
             return TransactionOutcome(included=False, succeeded=None, message=None)
         succeeded = int(receipt["status"], 16) == 1
-        message = None if succeeded else self._why(tx_hash, receipt["blockNumber"])
+        message = None if succeeded else self._revert_reason(tx_hash, receipt["blockNumber"])
         return TransactionOutcome(included=True, succeeded=succeeded, message=message)
 
-    def _why(self, tx_hash: str, block: str) -> str:
-        """The contract's words, by trying the transaction again on the state that its block left."""
-        sent = self._rpc.call("eth_getTransactionByHash", tx_hash)
-        fields = {"from": sent["from"], "to": sent["to"], "data": sent["input"]}
-        answer = self._rpc.batch_outcomes([("eth_call", [fields, block])])[0]
-        data = revert_data(answer.data) if isinstance(answer, RpcError) else b""
-        words = f": {decode_revert(data).message}" if data else ""
-        return f"the contract refused it{words}"
+    def _revert_reason(self, tx_hash: str, block: str) -> str:
+        """Return the contract's error, by simulating the transaction on the state after its block."""
+        transaction = self._rpc.call("eth_getTransactionByHash", tx_hash)
+        fields = {"from": transaction["from"], "to": transaction["to"], "data": transaction["input"]}
+        result = self._rpc.batch_outcomes([("eth_call", [fields, block])])[0]
+        data = revert_data(result.data) if isinstance(result, RpcError) else b""
+        reason = f": {decode_revert(data).message}" if data else ""
+        return f"the contract rejected the transaction{reason}"
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the outbox and the RPC connection."""
         self._outbox.close()
         self._rpc.close()
 
 
-def checked_reason(reason: str) -> str:
-    """A reason fit for the chain; `InvalidInput` naming `reason`."""
+def normalise_reason(reason: str) -> str:
+    """Return a reason as a single line. Raises `InvalidInput` if it is too short or too long."""
     text = " ".join(reason.split())
     if not 3 <= len(text) <= MAX_REASON:
         raise InvalidInput(
-            f"3 to {MAX_REASON} characters are needed, got {len(text)}",
+            f"the reason has {len(text)} characters; expected 3 to {MAX_REASON}",
             field="reason",
-            hint="say in a sentence why; it stands on the chain for ever, so name no person",
+            hint="give the reason in one sentence; it is public and permanent, so do not name a person",
         )
     return text

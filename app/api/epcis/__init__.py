@@ -1,4 +1,4 @@
-"""The EPCIS 2.0 interface of the portal: `POST /epcis/v2/capture`, and questions about what was captured."""
+"""The EPCIS 2.0 interface: capture documents and query events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.security import csrf, limit_views
 
 
 def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
-    """Adds the routes, with their limits."""
+    """Add the routes and their rate limit."""
     blueprint = Blueprint("epcis", __name__, url_prefix=views.PREFIX)
     blueprint.add_url_rule("/capture", "capture", views.capture, methods=["POST"])
     blueprint.add_url_rule("/capture/<identifier>", "job", views.job)
@@ -19,7 +19,7 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.add_url_rule("/epcs/<path:epc>/events", "events_of", views.events_of, merge_slashes=False)
     blueprint.after_request(views.add_version)
     app.register_blueprint(blueprint)
-    # No form of another site can send these content types, and nothing else is taken.
+    # A form of another site cannot send the accepted content types.
     csrf.exempt(views.capture)
     names = ("epcis.capture", "epcis.job", "epcis.events", "epcis.events_of")
     limit_views(app, limiter, dict.fromkeys(names, config.api_limit))

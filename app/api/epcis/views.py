@@ -1,6 +1,6 @@
-"""The routes of the EPCIS interface.
+"""Views of the EPCIS interface.
 
-A job is finished when it is answered: a document is checked and written at once, or refused and not written at all.
+A capture job is finished when it is answered: a document is checked and stored at once, or rejected without effect.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
-from app.api.epcis import chain
-from app.api.epcis.capture import PROCEED, ROLLBACK, CaptureOptions, CaptureStore
+from app.api.epcis.capture import CaptureOptions, CaptureStore
+from app.api.epcis.captured_events import MayRead, captured_events
 from app.api.epcis.models import CaptureJob
-from app.api.epcis.question import EventQuery
-from app.api.epcis.reading import EventPage, captured, page_of
-from app.context import current_operator, current_portal, now_s, readable
+from app.context import current_operator, current_portal, now_s, readable_lines
 from app.errors import LoginRequiredError
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
+from chromatrace.epcis.capture import PROCEED, ROLLBACK
+from chromatrace.epcis.query import EventPage, EventQuery, page_of
 from chromatrace.epcis.vocabulary import CONTEXT
+from chromatrace.services.epcis_events import IndexDirectory, chain_events
 
 PREFIX = "/epcis/v2"
 VERSION = "2.0.0"
@@ -32,74 +33,74 @@ CAPTURE_ROLES = Role.PRODUCER | Role.LOGISTICS | Role.INSPECTOR | Role.FRANCHISE
 READ_SCOPES = Scope.LOGISTICS
 
 
-def captures() -> CaptureStore:
-    """What has been captured in the present request's portal."""
-    portal = current_portal()
-    return CaptureStore(portal.store, DocumentStore(portal.config.documents))
-
-
 def capture() -> Any:
-    """Takes an EPCIS document: 202 and the job, or a refusal and nothing written."""
+    """Capture an EPCIS document. Return 202 and the job; an error has no effect."""
     _check_version()
     operator = current_operator()
-    operator.need(CAPTURE_ROLES, "capturing events")
+    operator.require(CAPTURE_ROLES, "capturing events")
     if request.mimetype not in CONTENT_TYPES:
         raise InvalidInput(
-            f"one of {', '.join(CONTENT_TYPES)} is needed, got {request.mimetype or 'none'}", field="Content-Type"
+            f"expected {' or '.join(CONTENT_TYPES)}, got {request.mimetype or 'none'}", field="Content-Type"
         )
     behaviour = request.headers.get("GS1-Capture-Error-Behaviour", ROLLBACK)
     if behaviour not in (ROLLBACK, PROCEED):
-        raise InvalidInput(f"{ROLLBACK!r} or {PROCEED!r} is needed", field="GS1-Capture-Error-Behaviour")
+        raise InvalidInput(f"expected {ROLLBACK} or {PROCEED}", field="GS1-Capture-Error-Behaviour")
     visibility = request.args.get("visibility", "partners")
     if visibility not in ("partners", "public"):
-        raise InvalidInput("'partners' or 'public' is needed", field="visibility")
-    found = captures().take(request.get_data(), operator, CaptureOptions(behaviour, visibility == "public"), now_s())
-    response = jsonify(_job(found))
+        raise InvalidInput("expected partners or public", field="visibility")
+    options = CaptureOptions(behaviour, visibility == "public")
+    new_job = _captures().capture(request.get_data(), operator, options, now_s())
+    response = jsonify(_job_json(new_job))
     response.status_code = 202
-    response.headers["Location"] = f"{PREFIX}/capture/{found.id}"
+    response.headers["Location"] = f"{PREFIX}/capture/{new_job.id}"
     return response
 
 
 def job(identifier: str) -> Any:
-    """A job of the asker's organisation."""
+    """Return a job of the operator's organisation."""
     operator = current_operator()
-    found = captures().find(identifier)
-    if found is None or found.organisation != operator.organisation:
-        raise NotFound("there is no such capture job", field="captureID")
-    return jsonify(_job(found))
+    capture_job = _captures().find(identifier)
+    if capture_job is None or capture_job.organisation != operator.organisation:
+        raise NotFound("your organisation has no such capture job", field="captureID")
+    return jsonify(_job_json(capture_job))
 
 
 def events() -> Any:
-    """Events of the chain and captured ones, by query parameters."""
-    return _answer(EventQuery.parse(request.args))
+    """Return chain events and captured events that match the query parameters."""
+    return _query(EventQuery.parse(request.args))
 
 
 def events_of(epc: str) -> Any:
-    """Events that name `epc` (percent-encoded, or a URN as it is)."""
-    return _answer(EventQuery.parse(request.args, epc))
+    """Return the events that name `epc` (percent-encoded, or a plain URN)."""
+    return _query(EventQuery.parse(request.args, epc))
 
 
-def _answer(question: EventQuery) -> Response:
+def _captures() -> CaptureStore:
+    portal = current_portal()
+    return CaptureStore(portal.database, DocumentStore(portal.config.documents))
+
+
+def _query(query: EventQuery) -> Response:
     _check_version()
     portal = current_portal()
-    directory = chain.IndexDirectory(
+    directory = IndexDirectory(
         portal.index, DocumentStore(portal.config.documents), portal.chain.chain_id, portal.config.base_url
     )
     page = page_of(
-        question,
-        chain.events(portal.index, directory, question),
-        captured(portal.store, question, _may_read()),
+        query,
+        chain_events(portal.index, directory, query),
+        captured_events(portal.database, query, _may_read()),
     )
     response = jsonify(_document(page))
     if page.next_token is not None:
-        query = urlencode({**request.args, "nextPageToken": page.next_token})
-        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+        parameters = urlencode({**request.args, "nextPageToken": page.next_token})
+        response.headers["Link"] = f'<{request.path}?{parameters}>; rel="next"'
     return response
 
 
-def _may_read() -> Any:
+def _may_read() -> MayRead:
     try:
-        operator, lines = current_operator(), readable()
+        operator, lines = current_operator(), readable_lines()
     except LoginRequiredError:
         return lambda _organisation, _gtins: False
 
@@ -125,30 +126,31 @@ def _document(page: EventPage) -> dict[str, Any]:
     }
 
 
-def _job(found: CaptureJob) -> dict[str, Any]:
-    when = datetime.fromtimestamp(found.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    errors = json.loads(found.errors)
+def _job_json(capture_job: CaptureJob) -> dict[str, Any]:
+    time = datetime.fromtimestamp(capture_job.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    errors = json.loads(capture_job.errors)
     return {
-        "captureID": found.id,
-        "createdAt": when,
-        "finishedAt": when,
+        "captureID": capture_job.id,
+        "createdAt": time,
+        "finishedAt": time,
         "running": False,
         "success": not errors,
-        "captureErrorBehaviour": found.behaviour,
+        "captureErrorBehaviour": capture_job.behaviour,
         "errors": errors,
-        "eventsTaken": found.taken,
-        "eventsKnown": found.known,
-        "documentDigest": f"0x{found.digest.hex()}",
-        "transaction": found.recorded_tx,
+        "eventsTaken": capture_job.taken,
+        "eventsKnown": capture_job.known,
+        "documentDigest": f"0x{capture_job.digest.hex()}",
+        "transaction": capture_job.recorded_tx,
     }
 
 
 def _check_version() -> None:
-    asked = request.headers.get("GS1-EPCIS-Version")
-    if asked is not None and asked.split(".")[:2] != ["2", "0"]:
-        raise InvalidInput(f"version 2.0 is spoken here, got {asked!r:.20}", field="GS1-EPCIS-Version")
+    version = request.headers.get("GS1-EPCIS-Version")
+    if version is not None and version.split(".")[:2] != ["2", "0"]:
+        raise InvalidInput(f"unsupported version {version!r:.20}; use 2.0", field="GS1-EPCIS-Version")
 
 
 def add_version(response: Response) -> Response:
+    """Set the version header on every response."""
     response.headers["GS1-EPCIS-Version"] = VERSION
     return response

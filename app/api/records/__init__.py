@@ -1,4 +1,4 @@
-"""Department records over HTTP: added, imported, listed, shown, granted, with the checks of `chromatrace record`."""
+"""Department records over HTTP: add, import, list, show, and grant access. Same checks as `chromatrace record`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ PREFIX = "/api/v1"
 
 
 class _RecordIdConverter(BaseConverter):
-    """A record's id, right or wrong, and none of the words that stand in its place."""
+    """Matches any path segment except `files` and `import`. The view validates the record identifier."""
 
     regex = r"(?!(?:files|import)\Z)[^/]+"
     part_isolating = True
 
 
 def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
-    """Adds the routes, with their limit."""
+    """Add the routes and their rate limit."""
     app.url_map.converters["record"] = _RecordIdConverter
     blueprint = Blueprint("records", __name__, url_prefix=PREFIX)
-    writing = (views.add, views.take_rows, files.store, views.grant, views.revoke)
+    writing = (views.add, views.import_rows, files.upload, views.grant, views.revoke)
     blueprint.add_url_rule("/record-kinds", "kinds", views.kinds)
     blueprint.add_url_rule("/records", "add", views.add, methods=["POST"])
     blueprint.add_url_rule("/records", "list", views.list_)
-    blueprint.add_url_rule("/records/import", "import", views.take_rows, methods=["POST"])
-    blueprint.add_url_rule("/records/files", "store", files.store, methods=["POST"])
+    blueprint.add_url_rule("/records/import", "import", views.import_rows, methods=["POST"])
+    blueprint.add_url_rule("/records/files", "upload", files.upload, methods=["POST"])
     blueprint.add_url_rule("/records/<record:record>", "show", views.show)
-    blueprint.add_url_rule("/records/<record:record>/files/<name>", "file", files.give)
+    blueprint.add_url_rule("/records/<record:record>/files/<name>", "file", files.download)
     blueprint.add_url_rule("/records/<record:record>/readers", "grant", views.grant, methods=["POST"])
     blueprint.add_url_rule("/records/<record:record>/readers/<name>", "revoke", views.revoke, methods=["DELETE"])
     app.register_blueprint(blueprint)
     for view in writing:
-        # Each needs name and password in a header, which no form of another site can send.
+        # These views need HTTP Basic, which a form of another site cannot send.
         csrf.exempt(view)
-    names = ("kinds", "add", "list", "import", "store", "show", "file", "grant", "revoke")
+    names = ("kinds", "add", "list", "import", "upload", "show", "file", "grant", "revoke")
     limit_views(app, limiter, {f"records.{name}": config.api_limit for name in names})

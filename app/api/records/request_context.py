@@ -1,9 +1,8 @@
-"""The records' desk of one request: what the operator may see and write, asked of the chain."""
+"""The department records, keys and parameters of one request."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from flask import g, request
 
@@ -14,6 +13,7 @@ from app.services import RecordWriter
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import RecordId
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.index.views import DepartmentView, RecordView
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.errors import KeyMissingError
@@ -24,88 +24,97 @@ _RECORD = re.compile(r"0x[0-9a-f]{40}")
 _TRANSACTION = re.compile(r"0x[0-9a-f]{64}")
 
 
-def open_desk() -> tuple[DepartmentRecords, RecordWriter]:
-    """The desk of the operator's organisation. Raises as `operator`, `NotFound` where the portal serves no plant."""
+def open_records() -> tuple[DepartmentRecords, RecordWriter]:
+    """Return the records that the operator may read, and the writer behind them.
+
+    Raises as `current_operator`, and `NotFound` if the portal has no record kinds.
+    """
     portal, operator = current_portal(), current_operator()
     if not portal.kinds:
-        raise NotFound("this portal serves no plant's records", field="plant")
+        raise NotFound("this portal serves no department records", field="plant")
     lock = portal.config.data_folder / "records.lock"
     writer = RecordWriter(portal.chain, operator.address, lambda: portal.index.head().indexed_block, lock)
     vault = Vault(portal.config.vault_place)
     return DepartmentRecords(Catalogue(portal.kinds), portal.index, writer, vault, operator.organisation), writer
 
 
-def writing_desk(schema: object, pointer: str = "/schema") -> tuple[DepartmentRecords, RecordKind]:
-    """A desk that signs with the account's key, for one who may append to the department of a kind.
+def open_for_writing(schema: object, pointer: str = "/schema") -> tuple[DepartmentRecords, RecordKind]:
+    """Return records that sign with the account's key, for an operator who may append to the kind's department.
 
-    Raises `LoginNeeded` without name and password in the request, `UnknownSchemaError`, and what the contract refuses.
+    Raises `LoginRequiredError` without HTTP Basic credentials, `UnknownSchemaError`, and the contract's error.
     """
-    desk, writer = open_desk()
+    records, writer = open_records()
     unlock(writer)
-    kind = desk.catalogue.by_schema(schema)
+    kind = records.catalogue.by_schema(schema)
     try:
-        desk.require_writer(kind)
+        records.require_writer(kind)
     except NotFound as error:
         raise NotFound(error.message, field=pointer, hint=error.hint) from error
-    return desk, kind
+    return records, kind
 
 
 def unlock(writer: RecordWriter) -> None:
-    """Takes the key of the account whose name and password came with this request."""
-    given = g.get("credentials")
-    if not isinstance(given, BasicCredentials):
+    """Unlock the writer with the credentials of the request."""
+    credentials = g.get("credentials")
+    if not isinstance(credentials, BasicCredentials):
         raise LoginRequiredError(
-            "writing needs the account's name and password with the request",
+            "writing requires the account's name and password in the request",
             field="Authorization",
-            hint="send HTTP Basic: the password unlocks the account's key for this one record",
+            hint="use HTTP Basic; the password unlocks the account's key for this request only",
         )
-    if given.account.keystore is None:
+    account = credentials.account
+    if account.keystore is None:
         raise InvalidInput("this account has no key here", field="Authorization", hint="use an account with a keystore")
-    writer.unlock(current_portal().config.keys / given.account.keystore, given.password)
+    writer.unlock(current_portal().config.keys / account.keystore, credentials.password)
 
 
-def keys(portal: Portal, *names: str) -> list[ReaderKey]:
-    """The reading keys of these departments that the portal holds."""
-    found = []
-    for name in names:
+def held_keys(portal: Portal, *departments: str) -> list[ReaderKey]:
+    """Return the reader keys of these departments that the portal holds."""
+    held = []
+    for department in departments:
         try:
-            found.append(_ring(portal).key(name))
+            held.append(_key_ring(portal).key(department))
         except KeyMissingError:
             continue
-    return found
+    return held
 
 
-def readers(department: str) -> list[Reader]:
-    """Who is to read a new document: its department, and whoever `?reader=NAME=x25519:…` names."""
-    own = _ring(current_portal()).key(department).reader
+def requested_readers(department: str) -> list[Reader]:
+    """Return the readers of a new document: its department, and each `?reader=NAME=x25519:…`."""
+    own = _key_ring(current_portal()).key(department).reader
     return [own, *(Reader.parse(text) for text in request.args.getlist("reader"))]
 
 
-def record_of(text: str) -> RecordId:
-    """A record's id from a path. Raises `InvalidInput`."""
+def parse_record_id(text: str) -> RecordId:
+    """Parse a record identifier. Raises `InvalidInput`."""
     if not _RECORD.fullmatch(text):
-        raise InvalidInput(f"0x and 40 lower-case hexadecimal digits are needed, got {text!r:.60}", field="record")
+        raise InvalidInput(
+            f"{text!r:.60} is not a valid record; expected 0x and 40 lower-case hex digits", field="record"
+        )
     return RecordId(bytes.fromhex(text[2:]))
 
 
-def transaction_of(text: str) -> str:
-    """A transaction's id from a parameter. Raises `InvalidInput`."""
+def parse_transaction(text: str) -> str:
+    """Validate a transaction hash. Raises `InvalidInput`."""
     if not _TRANSACTION.fullmatch(text):
-        raise InvalidInput(f"0x and 64 lower-case hexadecimal digits are needed, got {text!r:.80}", field="transaction")
+        raise InvalidInput(
+            f"{text!r:.80} is not a valid transaction; expected 0x and 64 lower-case hex digits", field="transaction"
+        )
     return text
 
 
-def only_parameters(*known: str) -> None:
-    """Refuses query parameters that nobody reads."""
+def require_parameters(*supported: str) -> None:
+    """Raise `InvalidInput` for a query parameter that is not supported."""
     for name in request.args:
-        if name not in known:
-            raise InvalidInput("this parameter is not known", field=name[:60], hint=f"known: {', '.join(known)}")
+        if name not in supported:
+            hint = f"supported: {', '.join(supported)}" if supported else "this operation has no parameters"
+            raise InvalidInput("unknown parameter", field=name[:60], hint=hint)
 
 
-def department_of(entry: Any) -> Any:
-    """The department that wrote an entry (`DepartmentView`)."""
+def department_of(entry: RecordView) -> DepartmentView | None:
+    """Return the department that appended an entry."""
     return current_portal().index.department(entry.department)
 
 
-def _ring(portal: Portal) -> KeyRing:
+def _key_ring(portal: Portal) -> KeyRing:
     return KeyRing(portal.config.keys / "readers", portal.config.reader_password)

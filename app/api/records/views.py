@@ -1,4 +1,4 @@
-"""The routes of department records; files are in `files`."""
+"""Views of department records. Files are in `files`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from flask import jsonify, request
 
 from app.api.records.request_context import (
     department_of,
-    keys,
-    only_parameters,
-    open_desk,
-    readers,
-    record_of,
-    transaction_of,
+    held_keys,
+    open_for_writing,
+    open_records,
+    parse_record_id,
+    parse_transaction,
+    requested_readers,
+    require_parameters,
     unlock,
-    writing_desk,
 )
 from app.context import current_operator, current_portal
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.index.views import RecordView
 from chromatrace.records.bulk import rows
 from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument, parse
@@ -34,171 +35,179 @@ from chromatrace.records.reader_key import Reader
 from chromatrace.storage.strict_json import members
 
 MAX_PAGE = 1_000
-BATCH = 500
+ROWS_PER_TRANSACTION = 500
 MAX_IMPORT = 64 * 1024 * 1024
-"""Bytes of a table; larger ones are imported in parts, or by the command line."""
-_TABLES = {"text/csv": ".csv", "application/x-ndjson": ".jsonl"}
+"""Bytes of a table. Import larger tables in parts or with the command line."""
+_EXTENSIONS = {"text/csv": ".csv", "application/x-ndjson": ".jsonl"}
 
 
 def kinds() -> Any:
-    """What the plant's departments write, each kind with its JSON Schema."""
-    only_parameters()
-    desk, _ = open_desk()
-    return jsonify({"kinds": [_kind(kind) for kind in desk.catalogue.kinds]})
+    """Return the record kinds of the plant's departments with their JSON Schemas."""
+    require_parameters()
+    records, _ = open_records()
+    return jsonify({"kinds": [_kind_json(kind) for kind in records.catalogue.kinds]})
 
 
 def add() -> Any:
-    """Adds the record in the body: 202 and the transaction, or a refusal and nothing written."""
-    only_parameters("reader")
+    """Add the record in the body. Return 202 and the transaction; an error has no effect."""
+    require_parameters("reader")
     current_operator()
-    _need_type("application/json")
-    given = parse(request.stream.read(MAX_DOCUMENT + 1))
-    desk, kind = writing_desk(given.get("schema"))
-    entitled = readers(kind.department)
-    prepared = desk.prepare(desk.document(kind, given, {}))
-    made = prepared.document
+    _require_type("application/json")
+    fields = parse(request.stream.read(MAX_DOCUMENT + 1))
+    records, kind = open_for_writing(fields.get("schema"))
+    readers = requested_readers(kind.department)
+    prepared = records.prepare(records.document(kind, fields, {}))
+    document = prepared.document
     try:
-        transaction = desk.add([prepared], entitled, {})
+        transaction = records.add([prepared], readers, {})
     except RecordPendingError as error:
         raise RecordPendingError(error.records, field=f"/{kind.key[0]}") from error
-    answer = jsonify(
+    response = jsonify(
         {
             "transaction": transaction,
             "schema": kind.schema,
-            "key": made.key,
-            "record": _hex(made.record),
-            "digest": _hex(made.digest),
+            "key": document.key,
+            "record": _hex(document.record),
+            "digest": _hex(document.digest),
         }
     )
-    answer.status_code = 202
-    answer.headers["Location"] = f"/api/v1/records/{_hex(made.record)}?transaction={transaction}"
-    return answer
+    response.status_code = 202
+    response.headers["Location"] = f"/api/v1/records/{_hex(document.record)}?transaction={transaction}"
+    return response
 
 
-def take_rows() -> Any:
-    """Adds a record for each row of a CSV or JSON-lines body; rows that are refused are told, the rest is taken."""
-    only_parameters("schema", "reader")
+def import_rows() -> Any:
+    """Add a record for each row of a CSV or JSON-lines body. The response reports the rejected rows."""
+    require_parameters("schema", "reader")
     current_operator()
-    ending = _TABLES[_need_type(*_TABLES)]
-    desk, kind = writing_desk(request.args.get("schema"), "schema")
-    entitled = readers(kind.department)
+    extension = _EXTENSIONS[_require_type(*_EXTENSIONS)]
+    records, kind = open_for_writing(request.args.get("schema"), "schema")
+    readers = requested_readers(kind.department)
     request.max_content_length = MAX_IMPORT
     report = ImportReport()
     with tempfile.TemporaryDirectory(prefix="chromatrace-import-") as folder:
-        table = Path(folder) / f"body{ending}"
+        table = Path(folder) / f"body{extension}"
         with table.open("wb") as file:
             shutil.copyfileobj(request.stream, file)
-        accepted = check_rows(desk, kind, rows(table, kind), report, lambda _: None)
-    append_rows(desk, accepted, entitled, BATCH, report, lambda _: None)
-    answer = jsonify(report.as_dict())
-    answer.status_code = 202
-    return answer
+        accepted = check_rows(records, kind, rows(table, kind), report, lambda _: None)
+    append_rows(records, accepted, readers, ROWS_PER_TRANSACTION, report, lambda _: None)
+    response = jsonify(report.as_dict())
+    response.status_code = 202
+    return response
 
 
 def list_() -> Any:
-    """The records about `product` in the departments that the caller may read, oldest first, page by page.
+    """Return the records about `product` in the departments that the caller may read, oldest first, in pages.
 
-    In its place, `transaction`: what that transaction appended, each with whether it was only a repeat. Or `schema` and
-    `key`: the one record of that key, the organisation's own where it has one.
+    Alternatives: `transaction` selects the records that it appended, each marked if it is a repeat; `schema` and `key`
+    select one record, preferring the organisation's own.
     """
-    only_parameters("product", "schema", "key", "transaction", "perPage", "nextPageToken")
-    desk, _ = open_desk()
+    require_parameters("product", "schema", "key", "transaction", "perPage", "nextPageToken")
+    records, _ = open_records()
     size, start = _number("perPage", 100, MAX_PAGE, 1), _number("nextPageToken", 0, 10**9)
     if "product" in request.args:
-        found = list(desk.trace(_text("product")))
+        entries = list(records.trace(_text("product")))
     elif "transaction" in request.args:
-        found = list(desk.appended_by(transaction_of(request.args["transaction"])))
+        entries = list(records.appended_by(parse_transaction(request.args["transaction"])))
     else:
-        kind = desk.catalogue.by_schema(request.args.get("schema"))
-        found = [desk.find(record_id(kind.id, _text("key")), kind)]
-    answer = jsonify({"records": [_entry(desk, entry) for entry in found[start : start + size]]})
-    if start + size < len(found):
+        kind = records.catalogue.by_schema(request.args.get("schema"))
+        entries = [records.find(record_id(kind.id, _text("key")), kind)]
+    response = jsonify({"records": [_entry_json(records, entry) for entry in entries[start : start + size]]})
+    if start + size < len(entries):
         query = urlencode({**request.args, "nextPageToken": start + size})
-        answer.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-    return answer
+        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+    return response
 
 
 def show(record: str) -> Any:
-    """A record and its document, where the portal holds a key that opens it (`document` is null where not).
+    """Return a record and its document. `document` is null if the portal has no key for it.
 
-    With `transaction`: the one that it appended, or `RecordRepeatedError` where it only repeated what was there.
+    `transaction` selects the record that it appended. Raises `RecordRepeatedError` if that was only a repeat.
     """
-    only_parameters("transaction")
-    desk, _ = open_desk()
-    entry, document = read(desk, record, request.args.get("transaction"))
+    require_parameters("transaction")
+    records, _ = open_records()
+    entry, document = load_record(records, record, request.args.get("transaction"))
     fields = document and {"schema": document.kind.schema, **document.fields}
-    repeats = [_hex(one.appended.tx_hash) for one in desk.repeats_of(entry)]
-    return jsonify(_entry(desk, entry) | {"document": fields, "repeats": list(dict.fromkeys(repeats))})
+    repeats = [_hex(repeat.appended.tx_hash) for repeat in records.repeats_of(entry)]
+    return jsonify(_entry_json(records, entry) | {"document": fields, "repeats": list(dict.fromkeys(repeats))})
 
 
 def grant(record: str) -> Any:
-    """Lets `{"reader": "NAME=x25519:…"}` read the document and its files, for one who may append to the department."""
-    only_parameters()
+    """Let the reader in `{"reader": "NAME=x25519:…"}` read the document and its files.
+
+    The caller must be allowed to append to the department.
+    """
+    require_parameters()
     current_operator()
-    _need_type("application/json")
-    given = members(parse(request.stream.read(MAX_DOCUMENT + 1)), "", ["reader"])
-    if not isinstance(given["reader"], str):
-        raise InvalidRecordError("text is needed", field="/reader")
+    _require_type("application/json")
+    body = members(parse(request.stream.read(MAX_DOCUMENT + 1)), "", ["reader"])
+    if not isinstance(body["reader"], str):
+        raise InvalidRecordError("reader must be a string", field="/reader")
     try:
-        reader = Reader.parse(given["reader"])
+        reader = Reader.parse(body["reader"])
     except InvalidInput as error:
         raise InvalidRecordError(error.message, field="/reader", hint=error.hint) from error
     return _change_readers(record, [reader], [])
 
 
 def revoke(record: str, name: str) -> Any:
-    """Takes the document from a reader who has not read it yet; whoever has may keep it."""
-    only_parameters()
+    """Revoke a reader's access. A reader who has already read the document may have kept a copy."""
+    require_parameters()
     current_operator()
     return _change_readers(record, [], [name])
 
 
 def _change_readers(record: str, added: list[Reader], removed: list[str]) -> Any:
-    desk, writer = open_desk()
+    records, writer = open_records()
     unlock(writer)
-    entry = desk.find(record_of(record))
-    kind = _kind_of(desk, entry)
-    desk.require_writer(kind)
-    own = keys(current_portal(), kind.department)
-    if not own:
-        raise KeyMissingError(f"the portal has no reading key of {kind.department!r}", field="reader")
-    return jsonify({"readers": desk.grant(entry, own[0], added, removed)})
+    entry = records.find(parse_record_id(record))
+    kind = _kind_of(records, entry)
+    records.require_writer(kind)
+    keys = held_keys(current_portal(), kind.department)
+    if not keys:
+        raise KeyMissingError(f"the portal has no reader key of department {kind.department!r}", field="reader")
+    return jsonify({"readers": records.grant(entry, keys[0], added, removed)})
 
 
-def read(desk: DepartmentRecords, record: str, transaction: str | None = None) -> tuple[Any, RecordDocument | None]:
+def load_record(
+    records: DepartmentRecords, record: str, transaction: str | None = None
+) -> tuple[RecordView, RecordDocument | None]:
     """Return an entry, and its document if the portal holds a key. Raises as `DepartmentRecords.find`, `find_in`."""
-    named = record_of(record)
-    entry = desk.find(named) if transaction is None else desk.find_in(named, transaction_of(transaction))
+    identifier = parse_record_id(record)
+    if transaction is None:
+        entry = records.find(identifier)
+    else:
+        entry = records.find_in(identifier, parse_transaction(transaction))
     department = department_of(entry)
-    held = keys(current_portal(), department.name) if department else []
+    keys = held_keys(current_portal(), department.name) if department else []
     try:
-        return entry, desk.read(entry, held) if desk.catalogue.by_hash(entry.kind) else None
+        return entry, records.read(entry, keys) if records.catalogue.by_hash(entry.kind) else None
     except ContentNotFoundError:
         return entry, None
 
 
-def _kind_of(desk: DepartmentRecords, entry: Any) -> RecordKind:
-    kind = desk.catalogue.by_hash(entry.kind)
+def _kind_of(records: DepartmentRecords, entry: RecordView) -> RecordKind:
+    kind = records.catalogue.by_hash(entry.kind)
     if kind is None:
-        raise NotFound("this plant does not define records of that kind", field="record")
+        raise NotFound("this plant does not define this kind of record", field="record")
     return kind
 
 
-def _kind(kind: RecordKind) -> dict[str, Any]:
-    before = [{"field": one.field, "kind": one.kind, "match": str(one.match)} for one in kind.preceding]
+def _kind_json(kind: RecordKind) -> dict[str, Any]:
+    preceding = [{"field": rule.field, "kind": rule.kind, "match": str(rule.match)} for rule in kind.preceding]
     return {
         "schema": kind.schema,
         "title": kind.title,
         "department": kind.department,
         "key": list(kind.key),
         "subject": kind.subject,
-        "preceding": before,
+        "preceding": preceding,
         "jsonSchema": kind.json_schema(),
     }
 
 
-def _entry(desk: DepartmentRecords, entry: Any) -> dict[str, Any]:
-    kind, department = desk.catalogue.by_hash(entry.kind), department_of(entry)
+def _entry_json(records: DepartmentRecords, entry: RecordView) -> dict[str, Any]:
+    kind, department = records.catalogue.by_hash(entry.kind), department_of(entry)
     return {
         "record": _hex(entry.record),
         "schema": kind and kind.schema,
@@ -221,21 +230,21 @@ def _hex(value: bytes) -> str:
     return "0x" + value.hex()
 
 
-def _need_type(*types: str) -> str:
+def _require_type(*types: str) -> str:
     if request.mimetype not in types:
-        raise InvalidInput(f"{' or '.join(types)} is needed, got {request.mimetype or 'none'}", field="Content-Type")
+        raise InvalidInput(f"expected {' or '.join(types)}, got {request.mimetype or 'none'}", field="Content-Type")
     return request.mimetype
 
 
 def _text(name: str) -> str:
     text = request.args.get(name, "")
-    if not 1 <= len(text) <= 300 or any(ord(one) < 32 for one in text):
-        raise InvalidInput("1 to 300 characters are needed", field=name)
+    if not 1 <= len(text) <= 300 or any(ord(character) < 32 for character in text):
+        raise InvalidInput("expected 1 to 300 characters without control characters", field=name)
     return text
 
 
-def _number(name: str, default: int, most: int, least: int = 0) -> int:
+def _number(name: str, default: int, maximum: int, minimum: int = 0) -> int:
     text = request.args.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or len(text) > 12 or not least <= int(text) <= most:
-        raise InvalidInput(f"a number from {least} to {most} is needed, got {text!r:.20}", field=name)
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or not minimum <= int(text) <= maximum:
+        raise InvalidInput(f"expected a number from {minimum} to {maximum}, got {text!r:.20}", field=name)
     return int(text)
