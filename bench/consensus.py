@@ -17,14 +17,14 @@ from bench.gas import deployed_chain
 from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain, Receipt
 from chromatrace.cli.inspector import CONTRACT, rule_values
-from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
+from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.rights import Role, Stage
 from chromatrace.ethereum.signer import LocalSigner
 from chromatrace.quality.rules import Rule
 
 _BLOCK_TIME_S = 0.25
 _INSPECTORS = 240
-_DESKS = 80
+_LANES = 80
 _PER_CALL = 20
 _WAVES = 6
 _GAS = 4_000_000
@@ -35,12 +35,12 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
     with deployed_chain(block_time_s=_BLOCK_TIME_S) as (_, chain):
         progress(f"{_INSPECTORS} inspectors on one panel")
         signers = _panel(chain)
-        progress(f"{_WAVES} waves of {_DESKS} rounds")
-        _wave(chain, signers, 0)  # desks and inspectors that have had rounds before, as almost all have
+        progress(f"{_WAVES} waves of {_LANES} rounds")
+        _wave(chain, signers, 0)  # lanes and inspectors that have had rounds before, as almost all have
         start = time.perf_counter()
         gas = sum(_wave(chain, signers, wave) for wave in range(1, _WAVES + 1))
         seconds = time.perf_counter() - start
-    inspections = 3 * _DESKS * _WAVES
+    inspections = 3 * _LANES * _WAVES
     return [
         Figure("consensus: inspections on chain, rounds of three", inspections / seconds, "1/s", "higher", 120),
         Figure("consensus: an inspection in a round of three", gas / inspections, "gas", "lower", 60_000),
@@ -59,13 +59,13 @@ def _panel(chain: Chain) -> list[LocalSigner]:
 
 def _wave(chain: Chain, signers: Sequence[LocalSigner], wave: int) -> int:
     """The gas of eighty rounds."""
-    requests = [(number, _subject(wave, number), 1, Stage.FIRST, number + 1, 1) for number in range(_DESKS)]
-    desks = [desk_id(1, number) for number in range(_DESKS)]
-    gas = _step(chain, "open", requests) + _step(chain, "draw", desks)
-    rounds = dict(zip(desks, chain.read_many([Call(CONTRACT, "round", (desk,)) for desk in desks]), strict=True))
+    requests = [(number, _subject(wave, number), 1, Stage.FIRST, number + 1, 1) for number in range(_LANES)]
+    lanes = [lane_id(1, number) for number in range(_LANES)]
+    gas = _step(chain, "open", requests) + _step(chain, "draw", lanes)
+    rounds = dict(zip(lanes, chain.read_many([Call(CONTRACT, "round", (lane,)) for lane in lanes]), strict=True))
     address, chain_id = chain.manifest.address(CONTRACT), chain.manifest.chain_id
     commitments, answers = [], []
-    for desk, (identity, _, seats) in rounds.items():
+    for lane, (identity, _, seats) in rounds.items():
         committed, revealed = [], []
         for place, seat in enumerate(seats):
             signer = signers[seat["inspector"] - 1]
@@ -73,8 +73,8 @@ def _wave(chain: Chain, signers: Sequence[LocalSigner], wave: int) -> int:
             sealed = answer.digest(identity, signer.address)
             committed.append((place, sealed, *sign_commitment(signer, identity, place, sealed, chain_id, address)))
             revealed.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
-        commitments.append((desk, committed))
-        answers.append((desk, revealed))
+        commitments.append((lane, committed))
+        answers.append((lane, revealed))
     return gas + _step(chain, "commit", commitments) + _step(chain, "reveal", answers)
 
 

@@ -103,7 +103,7 @@ def _ingest(recorded: Path, folder: Path) -> None:
     layout = layout_for(recorded, columns=f"X(1..{COLUMNS})", start=START, step=f"{STEP_S}s")
     with Spool(folder / "spool.db") as spool:
         result = ingest_file(spool, CHANNEL, recorded, layout)
-    print(json.dumps({"taken": result.taken, "refused": result.refused_count, "peak_mb": peak_mb()}))
+    print(json.dumps({"taken": result.stored, "refused": result.rejected_count, "peak_mb": peak_mb()}))
 
 
 def _anchor(recorded: Path, folder: Path, publisher: Publisher) -> None:

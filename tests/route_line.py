@@ -246,11 +246,11 @@ _PLAIN = (
     Attack("step dropped, another repeated in its place", _forged([1, 2, 2, 4, 5]), Break.LINK, "HeadMismatch"),
     Attack("step repeated", _forged([1, 2, 2, 3, 4, 5]), Break.COUNT, "WrongStepCount"),
     Attack("foreign station", _forged([1, 0, 3, 4, 5], "foreign"), Break.LINK, "HeadMismatch"),
-    Attack("station never signed", _missing_station, Break.AGGREGATE, "ProofRefused"),
+    Attack("station never signed", _missing_station, Break.AGGREGATE, "InvalidProof"),
     Attack("messages swapped", _swapped_messages, Break.LINK, "HeadMismatch"),
     Attack("wrong message", _wrong_message, Break.LINK, "HeadMismatch"),
     Attack("chain truncated", _truncated, Break.COUNT, "WrongStepCount"),
-    Attack("aggregate of the prefix for the whole", _truncated_full_length, Break.AGGREGATE, "ProofRefused"),
+    Attack("aggregate of the prefix for the whole", _truncated_full_length, Break.AGGREGATE, "InvalidProof"),
     Attack("replayed for another batch", _other_subject, Break.LINK, "HeadMismatch"),
     Attack("replayed from another route", _signed_for(_under(name="frame")), Break.LINK, "HeadMismatch"),
     Attack("replayed from another version", _signed_for(_under(version=9)), Break.LINK, "HeadMismatch"),
@@ -259,24 +259,24 @@ _PLAIN = (
     Attack("junk link", _junk_link, Break.LINK, "HeadMismatch"),
     # The contract takes no s: it is σ minus the signatures before it, and no station follows that could build on it.
     Attack("junk signature", _junk_signature, Break.SIGNATURE, None),
-    Attack("junk aggregate", _junk_aggregate, Break.AGGREGATE, "ProofRefused"),
+    Attack("junk aggregate", _junk_aggregate, Break.AGGREGATE, "InvalidProof"),
     Attack("foreign signer of the last state", _foreign_signer, Break.STATION, None),
 )
 
 _HEAD_GIVEN = tuple(
-    Attack(f"{one.name}, the expected head given", _head_given(one.build), Break.SIGNATURE, "ProofRefused")
+    Attack(f"{one.name}, the expected head given", _head_given(one.build), Break.SIGNATURE, "InvalidProof")
     for one in _PLAIN
     if one.refusal == "HeadMismatch" and one.build is not _junk_link  # of which the expected head is the honest one
 )
 """The same by a forger who computes the links and the head as the contract expects them: the pairing refuses them."""
 
 _COLLUDING = (
-    Attack("stations swapped, on the expected links", _colluding([1, 3, 2, 4, 5]), Break.AGGREGATE, "ProofRefused"),
-    Attack("first and last on the expected links", _colluding([5, 2, 3, 4, 1]), Break.SIGNATURE, "ProofRefused"),
-    Attack("another repeated, on the expected links", _colluding([1, 2, 2, 4, 5]), Break.AGGREGATE, "ProofRefused"),
-    Attack("foreign station on the expected link", _colluding([1, 2, 0, 4, 5]), Break.AGGREGATE, "ProofRefused"),
-    Attack("dropped step made up, all others sign it", _colluding([1, 2, 0, 4, 5], 3), Break.AGGREGATE, "ProofRefused"),
-    Attack("last step made up by the one before", _colluding([1, 2, 3, 4, 4], 5), Break.SIGNATURE, "ProofRefused"),
+    Attack("stations swapped, on the expected links", _colluding([1, 3, 2, 4, 5]), Break.AGGREGATE, "InvalidProof"),
+    Attack("first and last on the expected links", _colluding([5, 2, 3, 4, 1]), Break.SIGNATURE, "InvalidProof"),
+    Attack("another repeated, on the expected links", _colluding([1, 2, 2, 4, 5]), Break.AGGREGATE, "InvalidProof"),
+    Attack("foreign station on the expected link", _colluding([1, 2, 0, 4, 5]), Break.AGGREGATE, "InvalidProof"),
+    Attack("dropped step made up, all others sign it", _colluding([1, 2, 0, 4, 5], 3), Break.AGGREGATE, "InvalidProof"),
+    Attack("last step made up by the one before", _colluding([1, 2, 3, 4, 4], 5), Break.SIGNATURE, "InvalidProof"),
 )
 """Every other station is in it, and signs whatever is computed for it."""
 

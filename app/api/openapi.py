@@ -295,7 +295,7 @@ def _records(record: Json) -> Json:
         },
         "/api/v1/records/{record}": {
             "get": _operation(
-            "delete": _operation("Revoke a reader's access", record_id, name, success={"200": readers})
+                "Get a record: preferably the organisation's own, or the one of a transaction (409 if a repeat)",
                 *(record_id, appended),
                 success={"200": _ENTRY},
                 errors=["409"],

@@ -93,7 +93,7 @@ def round_decision(
 ) -> RoundDecision | None:
     """Return the round that gave the verdict of a transaction. `states` maps each panel to its state names."""
     for view in rounds:
-        if view.feeds and view.phase == "decided" and view.changed.tx_hash == tx_hash:
+        if view.decides_verdict and view.phase == "decided" and view.changed.tx_hash == tx_hash:
             names = states.get(view.panel, ())
             revealed = [seat for seat in view.seats if seat.state is not None and seat.state < len(names)]
             return RoundDecision(view, tuple(_answer(names, view, seat) for seat in revealed))
@@ -140,5 +140,5 @@ def _round(panel: PanelView, view: RoundView) -> RoundPresenter:
 
 
 def _answer(states: tuple[str, ...], view: RoundView, seat: SeatView) -> SeatAnswer:
-    text = seat.mark if seat.state is None else states[seat.state]
+    text = seat.status if seat.state is None else states[seat.state]
     return SeatAnswer(seat.inspector, text, seat in view.dissent)

@@ -17,7 +17,7 @@ Description = tuple[str, str, StatusTone]
 
 _REPLACED_BY = {
     "VerdictApplied": "InspectionRecorded",
-    "CustodyMoved": "CustodyAccepted",
+    "CustodyTransferred": "CustodyAccepted",
     "AssemblyProven": "RouteProven",
 }
 """Events that are omitted if the same transaction has the more specific event."""
@@ -188,7 +188,7 @@ _DESCRIPTIONS: dict[str, Describe] = {
     "BatchRecalled": _with_reason("Recalled", StatusTone.ALARM),
     "CustodyOffered": _custody("Offered", "{giver} offered the batch to {receiver}."),
     "CustodyAccepted": _custody("Handed over", "{receiver} accepted the batch from {giver}."),
-    "CustodyMoved": _custody("Handed over", "The batch moved from {giver} to {receiver}."),
-    "CustodyRefused": _custody("Offer rejected", "{receiver} rejected the batch: {reason}", StatusTone.CAUTION),
+    "CustodyTransferred": _custody("Handed over", "The batch moved from {giver} to {receiver}."),
+    "CustodyRejected": _custody("Offer rejected", "{receiver} rejected the batch: {reason}", StatusTone.CAUTION),
     "CustodyOfferWithdrawn": _custody("Offer withdrawn", "{giver} withdrew its offer to {receiver}."),
 }

@@ -83,7 +83,7 @@ class ChainService:
         Raises `RightsRevokedError` with the contract's reason, and `RightsUnavailableError`.
         """
         try:
-            return int(self.read("Consortium", "authorize", address, int(roles)))
+            return int(self.read("Consortium", "authorise", address, int(roles)))
         except ContractError as error:
             raise RightsRevokedError(
                 f"the consortium does not authorise this operator: {error.message}",

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from chromatrace.storage.lock import ProcessLock
-
 from app.services.chain import ChainService
 from chromatrace.chain.client import Call
 from chromatrace.chain.commands import keyed
 from chromatrace.domain.ledger_entries import unpack
 from chromatrace.ethereum.abi import contract
 from chromatrace.records.errors import RecordPendingError
+from chromatrace.storage.lock import ProcessLock
 
 _LABEL = "ProcessLedger.appendRecords"
 

@@ -159,9 +159,9 @@ def accept_custody(batch: BatchId) -> Call:
     return Call("CustodyLedger", "accept", (batch,))
 
 
-def refuse_custody(batch: BatchId, reason: str) -> Call:
+def reject_custody(batch: BatchId, reason: str) -> Call:
     """Declines a batch on offer to the signer's organisation."""
-    return Call("CustodyLedger", "refuse", (batch, reason))
+    return Call("CustodyLedger", "reject", (batch, reason))
 
 
 def open_channel(name: str) -> Call:

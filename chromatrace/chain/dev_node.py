@@ -19,10 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from chromatrace.chain.dev_state import StateLock, keep_one_beginning
+from chromatrace.chain.dev_state import keep_one_beginning, lock_state
 from chromatrace.domain.errors import Conflict, NotFound, Unavailable
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.storage.lock import ProcessLock
 
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's well-known mnemonic. Everybody has its keys."""
@@ -79,7 +80,7 @@ class DevNode:
         self._options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Path | None = None
-        self._lock: StateLock | None = None
+        self._lock: ProcessLock | None = None
 
     @property
     def url(self) -> str:
@@ -116,7 +117,7 @@ class DevNode:
             self.port = port
             inherited: tuple[int, ...] = ()
             if self._state_path is not None:
-                self._lock = StateLock(self._state_path)
+                self._lock = lock_state(self._state_path)
                 inherited = (self._lock.descriptor,)
             try:
                 self._launch(inherited)

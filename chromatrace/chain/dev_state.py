@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import time
 from pathlib import Path
 
 from chromatrace.domain.errors import Conflict, IntegrityError
 from chromatrace.storage.files import write_whole
+from chromatrace.storage.lock import AlreadyLocked, ProcessLock
 
-_POLL_S = 0.05
 _WAIT_S = 15.0
-"""A node whose starter was killed writes its state before it ends: the next start waits that long for it."""
+"""A node whose starter was killed writes its state before it ends; the next start waits that long for it."""
 
 
-class StateLock:
-    """The right to run a chain from `state`, held in the file beside it.
+def lock_state(state: Path) -> ProcessLock:
+    """Lock the chain in `state` for one node. Raises `Conflict` naming the process that runs it.
 
-    A node inherits `descriptor`, so that the lock lasts until both its starter and the node have ended, however they
-    end.
+    The node inherits the lock's descriptor, so that the lock lasts until both its starter and the node have ended.
     """
-
-    def __init__(self, state: Path) -> None:
-        """Takes the lock; raises `Conflict` naming the process that holds it."""
-        state.parent.mkdir(parents=True, exist_ok=True)
-        path = state.with_name(state.name + ".lock")
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    holder = path.read_text(encoding="ascii").strip() or "unknown"
-                    self.close()
-                    raise Conflict(
-                        f"the chain in {state} is being run already, by process {holder}",
-                        field="data",
-                        hint=f"end it (`kill {holder}` where nothing else does), or name another folder by --data",
-                    ) from error
-                time.sleep(_POLL_S)
-
-    def name_holder(self, process: int) -> None:
-        """Notes which process runs the chain, for whoever is refused."""
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, str(process).encode(), 0)
-
-    def close(self) -> None:
-        """Gives up our part of it; a node that lives still holds its own."""
-        os.close(self.descriptor)
+    try:
+        return ProcessLock(state.with_name(state.name + ".lock"), _WAIT_S)
+    except AlreadyLocked as error:
+        holder = error.holder or "unknown"
+        raise Conflict(
+            f"process {holder} is already running the chain in {state}",
+            field="data",
+            hint=f"stop it (`kill {holder}`), or name another folder with --data",
+        ) from error
 
 
 def keep_one_beginning(state: Path) -> None:

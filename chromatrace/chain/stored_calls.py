@@ -14,8 +14,7 @@ from pathlib import Path
 from chromatrace.chain.records import Attempt, CallState, Entry, OpenAttempt
 from chromatrace.ethereum.errors import WrongDeploymentError
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.files import transaction
-from chromatrace.storage.sqlite import open_file
+from chromatrace.storage.sqlite import open_file, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chain (

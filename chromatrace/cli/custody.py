@@ -49,7 +49,7 @@ def accept(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def refuse(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
     """Refuse a batch that is offered to us; it stays where it is."""
-    _write(workspace, as_json, gtin, lot, "refuse", reason)
+    _write(workspace, as_json, gtin, lot, "reject", reason)
 
 
 @custody.command()

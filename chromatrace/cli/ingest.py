@@ -78,25 +78,25 @@ def file(
     facts = {
         "channel": channel,
         "lines": result.lines,
-        "taken": result.taken,
+        "taken": result.stored,
         "duplicates": result.duplicates,
-        "refused": result.refused_count,
-        "refusals": [{"line": row.line, "field": row.field, "reason": row.reason} for row in result.refused],
+        "refused": result.rejected_count,
+        "refusals": [{"line": row.line, "field": row.field, "reason": row.reason} for row in result.rejected],
     }
 
     def human() -> None:
         click.echo(
-            f"{result.taken:,} readings taken from {result.lines:,} lines, {result.duplicates:,} were there already"
+            f"{result.stored:,} readings taken from {result.lines:,} lines, {result.duplicates:,} were there already"
         )
-        for row in result.refused[:_SHOWN]:
+        for row in result.rejected[:_SHOWN]:
             tell(row.reason, mark=f"line {row.line}, {row.field}:", style="yellow")
-        if result.refused_count > _SHOWN:
-            tell(f"… and {result.refused_count - _SHOWN:,} more (--json lists them)")
-        if result.refused_count:
-            tell(f"{result.refused_count:,} refused; {'everything else is' if result.taken else 'nothing was'} taken")
+        if result.rejected_count > _SHOWN:
+            tell(f"… and {result.rejected_count - _SHOWN:,} more (--json lists them)")
+        if result.rejected_count:
+            tell(f"{result.rejected_count:,} refused; {'everything else is' if result.stored else 'nothing was'} taken")
 
     emit(as_json, facts, human)
-    if result.refused_count:
+    if result.rejected_count:
         raise SystemExit(1)
 
 
@@ -163,10 +163,10 @@ def opcua(
         progress(f"subscribed to {url}", hidden=as_json) as show,
     ):
         while gateway.running and not stop.wait(0.2):
-            show(gateway.statistics.taken)
+            show(gateway.statistics.stored)
     statistics = gateway.statistics
     emit(as_json, statistics.as_dict())
-    if statistics.refused or statistics.gaps_unfilled:
+    if statistics.rejected or statistics.gaps_unfilled:
         raise SystemExit(1)
 
 

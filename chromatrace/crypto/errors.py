@@ -8,7 +8,7 @@ ChromaTraceError
 ├── NotAuthorised
 │   └── WrongKeyPassword    a keystore that the password does not open
 └── IntegrityError
-    ├── PossessionNotProven a key whose holder has not shown that it holds it
+    ├── InvalidProofOfPossession a key whose holder has not shown that it holds it
     └── RouteRefused        a route signature that does not hold, with the first step at which the chain breaks
 """
 
@@ -35,7 +35,7 @@ class WrongKeyPassword(NotAuthorised):
     """The keystore does not open with this password."""
 
 
-class PossessionNotProven(IntegrityError):
+class InvalidProofOfPossession(IntegrityError):
     """The key's proof of possession is missing or does not hold."""
 
 

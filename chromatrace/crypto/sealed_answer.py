@@ -56,8 +56,8 @@ class SealedAnswer:
         )
 
 
-def desk_id(panel: int, number: int) -> int:
-    """The contract's `DeskId`: where a panel's rounds are held, one after the other."""
+def lane_id(panel: int, number: int) -> int:
+    """The contract's `LaneId`: a lane of a panel, in which rounds follow one another."""
     return panel << 16 | number
 
 

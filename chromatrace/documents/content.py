@@ -58,8 +58,8 @@ class ProductDescription:
     description: str = ""
 
     def __post_init__(self) -> None:
-        strict_json.text(self.name, "/name", most=200)
-        strict_json.text(self.description, "/description", least=0)
+        strict_json.text(self.name, "/name", maximum=200)
+        strict_json.text(self.description, "/description", minimum=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class SuppliedMaterial:
 
     def __post_init__(self) -> None:
         for name in ("name", "supplier", "supplier_lot"):
-            strict_json.text(getattr(self, name), f"/{name}", most=200)
+            strict_json.text(getattr(self, name), f"/{name}", maximum=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class BatchContent:
     materials: tuple[SuppliedMaterial, ...] = ()
 
     def __post_init__(self) -> None:
-        strict_json.whole(self.quantity, "/quantity", least=1)
+        strict_json.whole(self.quantity, "/quantity", minimum=1)
         strict_json.time(self.made_at, "/made_at")
         if self.serials is not None and self.serials.count != self.quantity:
             raise InvalidInput(
@@ -227,7 +227,7 @@ class InspectionEvidence:
         sample = []
         for place, item in enumerate(array(value["sample"], "/sample")):
             with below(f"/sample/{place}", whole=True):
-                sample.append(Serial(strict_json.text(item, "", most=20)))
+                sample.append(Serial(strict_json.text(item, "", maximum=20)))
         measurements = [
             Measurement.from_json(item, f"/measurements/{place}")
             for place, item in enumerate(array(value["measurements"], "/measurements"))

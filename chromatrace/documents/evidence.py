@@ -39,8 +39,8 @@ class Instrument:
     calibrated_on: str
 
     def __post_init__(self) -> None:
-        strict_json.text(self.name, "/name", most=200)
-        strict_json.text(self.serial, "/serial", most=100)
+        strict_json.text(self.name, "/name", maximum=200)
+        strict_json.text(self.serial, "/serial", maximum=100)
         strict_json.date(self.calibrated_on, "/calibrated_on")
 
     def as_json(self) -> dict[str, Any]:
@@ -74,9 +74,9 @@ class Measurement:
     criterion: str | None = None
 
     def __post_init__(self) -> None:
-        strict_json.text(self.quantity, "/quantity", most=200)
+        strict_json.text(self.quantity, "/quantity", maximum=200)
         strict_json.number(self.value, "/value")
-        strict_json.text(self.unit, "/unit", least=0, most=50)
+        strict_json.text(self.unit, "/unit", minimum=0, maximum=50)
         strict_json.number(self.limit, "/limit")
         if self.comparison not in list(LimitComparison):
             allowed = ", ".join(LimitComparison)
@@ -85,7 +85,7 @@ class Measurement:
         if type(self.passed) is not bool:
             raise InvalidInput(f"true or false is needed, got {self.passed!r}", field="/passed")
         if self.criterion is not None:
-            strict_json.text(self.criterion, "/criterion", most=500)
+            strict_json.text(self.criterion, "/criterion", maximum=500)
         if self.passed is not self.comparison.holds(self.value, self.limit):
             raise InvalidInput(
                 f"{self.value} {self.comparison} {self.limit} does not give passed = {self.passed}",
@@ -137,12 +137,12 @@ class ReadingWindow:
     last_time_ns: int
 
     def __post_init__(self) -> None:
-        strict_json.text(self.channel, "/channel", most=120)
-        strict_json.whole(self.tree_size, "/tree_size", least=1)
-        strict_json.whole(self.last_leaf, "/last_leaf", most=self.tree_size - 1)
-        strict_json.whole(self.first_leaf, "/first_leaf", most=self.last_leaf)
-        strict_json.whole(self.last_time_ns, "/last_time_ns", least=1, most=2**63 - 1)
-        strict_json.whole(self.first_time_ns, "/first_time_ns", least=1, most=self.last_time_ns)
+        strict_json.text(self.channel, "/channel", maximum=120)
+        strict_json.whole(self.tree_size, "/tree_size", minimum=1)
+        strict_json.whole(self.last_leaf, "/last_leaf", maximum=self.tree_size - 1)
+        strict_json.whole(self.first_leaf, "/first_leaf", maximum=self.last_leaf)
+        strict_json.whole(self.last_time_ns, "/last_time_ns", minimum=1, maximum=2**63 - 1)
+        strict_json.whole(self.first_time_ns, "/first_time_ns", minimum=1, maximum=self.last_time_ns)
         if type(self.root) is not bytes or len(self.root) != 32:
             raise InvalidInput("32 bytes are needed", field="/root")
 

@@ -31,7 +31,7 @@ class Scope(IntFlag):
 
 
 class OrganisationKind(IntEnum):
-    """`IConsortium.Kind`."""
+    """`IConsortium.OrganisationKind`."""
 
     NONE = 0
     MANUFACTURER = 1
@@ -43,7 +43,7 @@ class OrganisationKind(IntEnum):
 
 
 class BatchState(IntEnum):
-    """`IBatchRegistry.State`."""
+    """`IBatchRegistry.BatchState`."""
 
     UNKNOWN = 0
     REGISTERED = 1
@@ -57,7 +57,7 @@ class BatchState(IntEnum):
 
 
 class SalesChannel(IntEnum):
-    """`IBatchRegistry.Channel`."""
+    """`IBatchRegistry.SalesChannel`."""
 
     STANDARD = 0
     DEFECTIVE = 1
@@ -79,7 +79,7 @@ class Verdict(IntEnum):
 
 
 class RouteKind(IntEnum):
-    """`IRouteVerifier.Kind`, without its zero: a route is of one of the two."""
+    """`IRouteVerifier.RouteKind`, without its zero: a route is of one of the two."""
 
     PROCESSING = 1
     ASSEMBLY = 2

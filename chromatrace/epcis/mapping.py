@@ -256,10 +256,10 @@ _MAKERS: dict[tuple[str, str], Callable[[_Goods], Json]] = {
     ("InspectionLedger", "InspectionRecorded"): _inspected,
     ("CustodyLedger", "CustodyOffered"): _moved("shipping", "in_transit"),
     ("CustodyLedger", "CustodyAccepted"): _moved("receiving", "in_progress"),
-    ("CustodyLedger", "CustodyRefused"): _moved("void_shipping", "in_progress"),
+    ("CustodyLedger", "CustodyRejected"): _moved("void_shipping", "in_progress"),
     ("CustodyLedger", "CustodyOfferWithdrawn"): _moved("void_shipping", "in_progress"),
 }
-"""`VerdictApplied` and `CustodyMoved` say again, for the contracts, what an inspection and an acceptance have said."""
+"""`VerdictApplied` and `CustodyTransferred` are left out: they repeat `InspectionRecorded` and `CustodyAccepted`."""
 
 EVENT_NAMES = frozenset(name for _, name in _MAKERS)
 """Events of the chain that have a counterpart here."""

@@ -53,7 +53,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "MissingRole": Entry(
         _NO,
-        "operator {operator} has the roles {roles}; one of {needed} is needed",
+        "operator {operator} has the roles {roles}; one of {required} is required",
         "operator",
         "an administrator of its organisation can give the role",
     ),
@@ -75,7 +75,7 @@ ENTRIES: dict[str, Entry] = {
     "InvalidGln": Entry(_BAD, "{gln} is not a GLN", "gln", "13 digits with a right check digit are needed"),
     "InvalidKind": Entry(_BAD, "an organisation needs a kind", "kind"),
     "InvalidOperator": Entry(_BAD, "{operator} cannot be an operator", "operator"),
-    "ValidityInThePast": Entry(_BAD, "{validUntil} has passed", "valid_until"),
+    "ExpiryInThePast": Entry(_BAD, "{validUntil} has passed", "valid_until"),
     "NotAdministratorOf": Entry(
         _NO,
         "{account} is neither the registrar nor an administrator of organisation {organisation}",
@@ -93,7 +93,7 @@ ENTRIES: dict[str, Entry] = {
         _CLASH, "batch {batch} exists already", "lot", "a lot exists once; choose another lot number"
     ),
     "UnknownBatch": Entry(_NONE, "there is no batch {batch}", "batch", "check GTIN and lot, or register it"),
-    "InvalidInput": Entry(
+    "UnusableInput": Entry(
         _CLASH,
         "input {input} cannot be used: state {state}, recalled: {recalled}, on hold: {onHold}",
         "inputs",
@@ -124,13 +124,13 @@ ENTRIES: dict[str, Entry] = {
     "NotProducer": Entry(
         _NO, "batch {batch} is produced by organisation {producer}; the signer acts for {caller}", "signer"
     ),
-    "NotEntitled": Entry(
+    "NotBatchSupervisor": Entry(
         _NO,
         "{caller} is no supervisor of the batch's producer or of an authority",
         "signer",
         "use a supervisor's key",
     ),
-    "QuantitiesDoNotAddUp": Entry(
+    "QuantityMismatch": Entry(
         _BAD,
         "standard, defective and scrap add up to {sum}, the batch has {quantity} units",
         "quantities",
@@ -198,14 +198,14 @@ ENTRIES: dict[str, Entry] = {
     "NotChannelOwner": Entry(
         _NO, "channel {channel} belongs to organisation {organisation}; the signer acts for {caller}", "signer"
     ),
-    "LogDidNotGrow": Entry(
+    "LogSizeNotIncreased": Entry(
         _CLASH,
-        "channel {channel} is anchored at {anchored} entries; {size} is not more",
+        "channel {channel} is anchored at {anchoredSize} entries; {size} is not more",
         "size",
         "the log on this side is older than the anchored one, or this head is anchored already",
     ),
     "EmptyRoot": Entry(_BAD, "the root of channel {channel} is zero", "root"),
-    "TimesOutOfOrder": Entry(_BAD, "the first time {firstTimeNs} is after the last {lastTimeNs}", "first_time_ns"),
+    "InvalidTimeRange": Entry(_BAD, "the first time {firstTimeNs} is after the last {lastTimeNs}", "first_time_ns"),
     "DepartmentAlreadyOpen": Entry(_CLASH, "department {department} is open already", "department"),
     "InvalidDepartmentName": Entry(_BAD, "a department's name has 1 to 64 bytes, got {length}", "department"),
     "UnknownDepartment": Entry(_NONE, "there is no department {department}", "department", "open it first"),
@@ -222,13 +222,13 @@ ENTRIES: dict[str, Entry] = {
     ),
     "NotMember": Entry(
         _NO,
-        "{operator} may {held} in department {department}; {needed} is needed",
+        "{operator} may {held} in department {department}; {required} is required",
         "signer",
         "an administrator of the organisation can let it in",
     ),
-    "RecordsNotWhole": Entry(_BAD, "records have 92 bytes each, got {length}", "records"),
+    "InvalidRecordsLength": Entry(_BAD, "records have 92 bytes each, got {length}", "records"),
     "EmptyRecordKind": Entry(_BAD, "the kind of the records is zero", "kind"),
-    "EmptyRecord": Entry(_BAD, "record {place} has an id or a digest of zero", "records"),
+    "EmptyRecord": Entry(_BAD, "record {index} has an id or a digest of zero", "records"),
     # BatchRegistry and RouteVerifier: route proofs
     "RouteNotProven": Entry(
         _CLASH, "the route of batch {batch} is not proven", "route", "submit the stations' signatures first"
@@ -236,10 +236,10 @@ ENTRIES: dict[str, Entry] = {
     "UnknownStationKey": Entry(_NONE, "there is no station key {key}", "key", "register the station's key first"),
     "StationKeyAlreadyRegistered": Entry(_CLASH, "station key {key} belongs to organisation {organisation}", "key"),
     "StationKeyAtInfinity": Entry(_BAD, "the station's key is the point at infinity", "key"),
-    "PossessionNotProven": Entry(
+    "InvalidProofOfPossession": Entry(
         _NO, "the proof of possession of station key {key} is wrong", "possession", "sign it with that key itself"
     ),
-    "NotStationOwner": Entry(
+    "NotStationKeyOwner": Entry(
         _NO, "station key {key} belongs to organisation {owner}; the signer acts for {caller}", "signer"
     ),
     "StationKeyIsUnverified": Entry(
@@ -252,8 +252,8 @@ ENTRIES: dict[str, Entry] = {
     "KeyVerificationAvailable": Entry(
         _CLASH, "this chain can check station key {key}: register it instead of recording it", "key"
     ),
-    "StationKeyIsRevoked": Entry(_CLASH, "station key {key} is revoked since {from}", "key"),
-    "RevocationInThePast": Entry(_BAD, "a revocation cannot begin in the past ({from})", "from"),
+    "StationKeyIsRevoked": Entry(_CLASH, "station key {key} is revoked since {revokedFrom}", "key"),
+    "RevocationInThePast": Entry(_BAD, "a revocation cannot begin in the past ({revokedFrom})", "revoked_from"),
     "InvalidRouteName": Entry(_BAD, "a route needs a name of bounded length, got {length} bytes", "name"),
     "InvalidProcessName": Entry(_BAD, "the process name of step {step} has {length} bytes", "processes"),
     "InvalidRouteKind": Entry(_BAD, "a route is of processing or of assembly", "kind"),
@@ -263,23 +263,23 @@ ENTRIES: dict[str, Entry] = {
         _NO, "route {route} was designed by organisation {owner}; the signer acts for {caller}", "signer"
     ),
     "WrongRouteKind": Entry(_CLASH, "route {route} is of kind {kind}", "route"),
-    "WrongStepCount": Entry(_BAD, "{given} steps are given, route {route} has {designed}", "messages"),
+    "WrongStepCount": Entry(_BAD, "{count} step messages are given, expected {expected} for route {route}", "messages"),
     "SignatureAtInfinity": Entry(_BAD, "the signature for {subject} is the point at infinity", "signature"),
     "HeadMismatch": Entry(
         _BAD,
-        "the messages for {subject} lead to {computed}, not to the given head {given}",
+        "the messages for {subject} lead to {computed}, not to the given head {head}",
         "head",
         "a step message is changed, missing or out of order",
     ),
     "AlreadyProven": Entry(_CLASH, "{subject} is proven on route {route} already", "subject"),
     "AlreadyRecorded": Entry(_CLASH, "{subject} is recorded on route {route} already", "subject"),
-    "ProofRefused": Entry(
+    "InvalidProof": Entry(
         _BAD,
         "the signatures for {subject} do not prove route {route}",
         "signature",
         "verify it off chain to learn the first station at which it breaks",
     ),
-    "ProofsRefused": Entry(
+    "InvalidProofSet": Entry(
         _BAD, "at least one of {count} proofs of route {route} is wrong", "proofs", "prove them one by one"
     ),
     "NoProofs": Entry(_BAD, "no proofs are given for route {route}", "proofs"),
@@ -296,7 +296,7 @@ ENTRIES: dict[str, Entry] = {
         "use a Prague chain; on this one `chromatrace station register --unverified` and `chromatrace route prove "
         "--record-unverified` keep keys and signatures, checked by nobody",
     ),
-    "PrecompileRefused": Entry(_BAD, "a point is malformed: the precompile {precompile} refuses it", "signature"),
+    "PrecompileCallFailed": Entry(_BAD, "a point is malformed: the precompile {precompile} refuses it", "signature"),
     "InvalidDomainTag": Entry(_BAD, "a domain tag of {size} bytes is too long"),
     "WriteFailed": Entry(_CLASH, "{size} bytes could not be stored as code"),
     # QualityConsensus
@@ -311,35 +311,37 @@ ENTRIES: dict[str, Entry] = {
     "AlreadyEnrolled": Entry(_CLASH, "{account} is inspector {inspector} of this panel already", "account"),
     "PanelFull": Entry(_CLASH, "panel {panel} has its 255 inspectors", "panel"),
     "UnknownInspector": Entry(_NONE, "panel {panel} has no active inspector {inspector}", "inspector"),
-    "InspectorNotFree": Entry(
+    "InspectorUnavailable": Entry(
         _CLASH, "inspector {inspector} sits in another round, or is retired", "inspector", "try when its round is over"
     ),
-    "NotPanelsBatch": Entry(_NO, "{subject} was made by organisation {producer}, not by {panel}", "subject"),
-    "InspectorNotOutside": Entry(
+    "BatchOfAnotherOrganisation": Entry(
+        _NO, "{subject} was made by organisation {producer}, not by {panel}", "subject"
+    ),
+    "InspectorNotExternal": Entry(
         _NO, "inspector {inspector} is the producer's own; the policy asks for independence", "inspector"
     ),
-    "RoundUnderWay": Entry(_CLASH, "at desk {desk} a round is under way", "desk", "name another desk"),
-    "WrongPhase": Entry(_CLASH, "the round at desk {desk} does not allow this now (phase {phase})", "desk"),
-    "DrawTooEarly": Entry(_CLASH, "the inspectors are drawn by block {drawBlock}, which is not there yet", "desk"),
+    "RoundInProgress": Entry(_CLASH, "lane {lane} already has a round in progress", "lane", "choose another lane"),
+    "WrongPhase": Entry(_CLASH, "the round in lane {lane} does not allow this now (phase {phase})", "lane"),
+    "DrawTooEarly": Entry(_CLASH, "the inspectors are drawn by block {drawBlock}, which is not there yet", "lane"),
     "NotEnoughInspectors": Entry(
-        _CLASH, "{needed} inspectors are needed at desk {desk}, {free} are free and capable", "desk", "try again later"
+        _CLASH, "{required} inspectors are needed in lane {lane}; {available} are available", "lane", "try again later"
     ),
-    "DeadlinePassed": Entry(_CLASH, "the time for this at desk {desk} ended at {deadline}", "desk", "close the round"),
-    "NotOverdue": Entry(_CLASH, "the round at desk {desk} has time until {deadline}", "desk"),
-    "UnknownSeat": Entry(_NONE, "the round at desk {desk} has no seat {seat}", "seat"),
-    "AlreadyAnswered": Entry(_CLASH, "seat {seat} at desk {desk} has answered already", "seat"),
-    "NotCommitted": Entry(_CLASH, "seat {seat} at desk {desk} has committed to no answer", "seat"),
-    "NotTheDrawnInspector": Entry(
-        _NO, "seat {seat} at desk {desk} is another's, or the message is changed: signed by {signer}", "signer"
+    "DeadlinePassed": Entry(_CLASH, "the time for this in lane {lane} ended at {deadline}", "lane", "close the round"),
+    "NotOverdue": Entry(_CLASH, "the round in lane {lane} has time until {deadline}", "lane"),
+    "UnknownSeat": Entry(_NONE, "the round in lane {lane} has no seat {seat}", "seat"),
+    "AlreadyAnswered": Entry(_CLASH, "seat {seat} in lane {lane} has answered already", "seat"),
+    "NotCommitted": Entry(_CLASH, "seat {seat} in lane {lane} has committed to no answer", "seat"),
+    "NotDrawnInspector": Entry(
+        _NO, "seat {seat} in lane {lane} is another's, or the message is changed: signed by {signer}", "signer"
     ),
     "InspectorNotAuthorised": Entry(_NO, "{account} may not inspect for any organisation now", "account"),
     "NotAllCommitted": Entry(
-        _CLASH, "{missing} seats at desk {desk} have not committed yet: nobody reveals before", "desk"
+        _CLASH, "{missing} seats in lane {lane} have not committed yet: nobody reveals before", "lane"
     ),
     "UnknownState": Entry(_BAD, "the rule has no state {state}", "state"),
-    "AnswerMismatch": Entry(_BAD, "seat {seat} at desk {desk} has committed to another answer", "answer"),
-    "NothingToDeliver": Entry(_NONE, "no verdict of stage {stage} of {batch} waits to be delivered", "batch"),
-    "TooLittleGas": Entry(_BAD, "the verdict needs {needed} gas more", "gas"),
+    "AnswerMismatch": Entry(_BAD, "seat {seat} in lane {lane} has committed to another answer", "answer"),
+    "NoPendingVerdict": Entry(_NONE, "no verdict of stage {stage} of {batch} waits to be delivered", "batch"),
+    "InsufficientGas": Entry(_BAD, "the verdict needs {required} gas", "gas"),
     # OpenZeppelin
     "AccessControlUnauthorizedAccount": Entry(_NO, "{account} lacks the role {neededRole}", "signer"),
     "AccessControlBadConfirmation": Entry(_NO, "a role is renounced only by its holder", "signer"),

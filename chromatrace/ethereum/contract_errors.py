@@ -24,15 +24,15 @@ from chromatrace.ethereum.contract_error_messages import ENTRIES
 from chromatrace.ethereum.errors import ContractConflict, ContractError
 
 _ENUMS: dict[str, type[IntEnum]] = {
-    "enum IBatchRegistry.State": BatchState,
-    "enum IBatchRegistry.Channel": SalesChannel,
+    "enum IBatchRegistry.BatchState": BatchState,
+    "enum IBatchRegistry.SalesChannel": SalesChannel,
     "enum Stage": Stage,
     "enum Verdict": Verdict,
-    "enum IRouteVerifier.Kind": RouteKind,
+    "enum IRouteVerifier.RouteKind": RouteKind,
 }
-_TIMES = {"validUntil", "deadline", "inspectedAt", "schedule", "from"}
-_ROLE_MASKS = {"roles", "needed", "permitted"}
-_DEPARTMENT_MASKS = {"held", "needed", "rights"}
+_TIMES = {"validUntil", "deadline", "inspectedAt", "schedule", "revokedFrom"}
+_ROLE_MASKS = {"roles", "required", "permitted"}
+_DEPARTMENT_MASKS = {"held", "required", "rights"}
 _CONTRACT_ROLES = {
     keccak(name.encode()): name for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER", "CONSENSUS")
 } | {bytes(32): "DEFAULT_ADMIN"}
@@ -57,7 +57,7 @@ def rendered(name: str, value: Any, internal_type: str) -> str:
         return _time(value)
     if internal_type == "uint8" and name in _DEPARTMENT_MASKS and isinstance(value, int):
         return _mask(DepartmentRight, value)
-    if name in _ROLE_MASKS and isinstance(value, int):
+    if internal_type == "uint16" and name in _ROLE_MASKS and isinstance(value, int):
         return _mask(Role, value)
     if name == "scopes" and isinstance(value, int):
         return _mask(Scope, value)

@@ -32,7 +32,7 @@ DECLARATIONS = {
         "BatchHeld(bytes32 indexed batch, address indexed by, string reason)",
         "BatchHoldReleased(bytes32 indexed batch, address indexed by, string reason)",
         "BatchRecalled(bytes32 indexed batch, bytes32 indexed cause, address indexed by, string reason)",
-        "CustodyMoved(bytes32 indexed batch, uint32 indexed from, uint32 indexed to)",
+        "CustodyTransferred(bytes32 indexed batch, uint32 indexed from, uint32 indexed to)",
     ],
     "InspectionLedger": [
         "InspectionRecorded(bytes32 indexed batch, uint8 indexed stage, address indexed inspector, "
@@ -42,7 +42,7 @@ DECLARATIONS = {
     "CustodyLedger": [
         "CustodyOffered(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by, uint64 validUntil)",
         "CustodyAccepted(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by)",
-        "CustodyRefused(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by, string reason)",
+        "CustodyRejected(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by, string reason)",
         "CustodyOfferWithdrawn(bytes32 indexed batch, uint32 indexed from, uint32 indexed to, address by)",
     ],
     "ProcessLedger": [
@@ -54,7 +54,7 @@ DECLARATIONS = {
         "bytes32[4] proofOfPossession, address indexed by)",
         "StationKeyVerified(bytes32 indexed key, uint32 indexed organisation, bytes32[4] proofOfPossession, "
         "address indexed by)",
-        "StationKeyRevoked(bytes32 indexed key, uint64 from, address indexed by)",
+        "StationKeyRevoked(bytes32 indexed key, uint64 revokedFrom, address indexed by)",
         "RouteDesigned(bytes32 indexed route, uint32 indexed organisation, string name, uint16 version, uint8 kind, "
         "bool requiresProof, bytes32[] keys, string[] processes, address indexed by)",
         "RouteProven(bytes32 indexed route, bytes32 indexed subject, bytes32 head, address indexed by)",

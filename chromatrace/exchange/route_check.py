@@ -86,7 +86,7 @@ def _station(
     finding = VerificationFinding(FindingStatus.HOLDS, text)
     for event in proven.of("StationKeyRevoked"):
         if event.args["key"] == station.key_id:
-            text = f"its key is revoked from {utc(event.args['from'])} on; what was proven before stands"
+            text = f"its key is revoked from {utc(event.args['revokedFrom'])} on; what was proven before stands"
             finding.parts.append(VerificationFinding(FindingStatus.WARNING, text))
     if step is None or step.record is None:
         finding.parts.append(

@@ -99,7 +99,7 @@ _ONLY_IN = {
     "BatchAssembled": (BatchState.FIRST_PASSED,),
     "BatchGraded": (BatchState.ASSEMBLED,),
     "BatchReleased": (BatchState.GRADED, BatchState.RELEASED),
-    "CustodyMoved": (BatchState.RELEASED,),
+    "CustodyTransferred": (BatchState.RELEASED,),
 }
 """The states from which the contract lets these events come."""
 
@@ -127,7 +127,7 @@ def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
             slot.on_hold = event.name == "BatchHeld"
         case "BatchRecalled":
             slot.recalled = True
-        case "CustodyMoved":
+        case "CustodyTransferred":
             if args["from"] != slot.custodian:
                 raise IntegrityError("a transfer does not start from the custodian before it", field="receipts")
             slot.custodian = args["to"]

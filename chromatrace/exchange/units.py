@@ -45,8 +45,8 @@ class UnitProof:
         parts = members(value, pointer, ("serial", "index", "size", "path"))
         with below(f"{pointer}/serial", whole=True):
             serial = Serial(strict_json.text(parts["serial"], ""))
-        size = strict_json.whole(parts["size"], f"{pointer}/size", least=1)
-        index = strict_json.whole(parts["index"], f"{pointer}/index", most=size - 1)
+        size = strict_json.whole(parts["size"], f"{pointer}/size", minimum=1)
+        index = strict_json.whole(parts["index"], f"{pointer}/index", maximum=size - 1)
         nodes = array(parts["path"], f"{pointer}/path")
         path = tuple(strict_json.digest(node, f"{pointer}/path/{place}") for place, node in enumerate(nodes))
         return cls(serial, index, size, path)

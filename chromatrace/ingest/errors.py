@@ -1,15 +1,15 @@
-"""What ingestion refuses.
+"""Errors of ingestion.
 
     InvalidInput
-    ├── LayoutRefused          the options that say how a file is laid out are wrong or do not fit it
-    └── FileRefused            the file cannot be read as readings at all
+    ├── LayoutError            the layout options are wrong or do not fit the file
+    └── FileFormatError        the file contains no readings that can be read
     IntegrityError
-    └── SpoolCorrupt           the spool's file is not a spool, or is damaged
+    └── SpoolCorrupt           the file is not a spool, or it is damaged
     Unavailable
-    └── SpoolUnavailable       the spool cannot be written or read just now
-        └── SpoolFull          the disk, or the limit that was set, is full
+    └── SpoolUnavailable       the spool cannot be read or written at the moment
+        └── SpoolFull          the disk or the configured limit is full
 
-A single reading or row that is refused raises nothing: it is reported beside those taken (`Conflict`, `RefusedRow`).
+A rejected reading or row does not raise an error. It is reported with the result (`ReadingConflict`, `RejectedValue`).
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from __future__ import annotations
 from chromatrace.domain.errors import IntegrityError, InvalidInput, Unavailable
 
 
-class LayoutRefused(InvalidInput):
-    """The options that say how a file is laid out are wrong or do not fit it."""
+class LayoutError(InvalidInput):
+    """The layout options are wrong or do not fit the file."""
 
 
-class FileRefused(InvalidInput):
-    """The file cannot be read as readings at all."""
+class FileFormatError(InvalidInput):
+    """The file contains no readings that can be read."""
 
 
 class SpoolCorrupt(IntegrityError):
-    """The spool's file is not a spool, or is damaged."""
+    """The file is not a spool, or it is damaged."""
 
 
 class SpoolUnavailable(Unavailable):
-    """The spool cannot be written or read just now; nothing of the present batch was taken, sending again is safe."""
+    """The spool cannot be read or written at the moment. The current batch was not stored and can be sent again."""
 
 
 class SpoolFull(SpoolUnavailable):
-    """The disk, or the limit that was set, is full; nothing of the present batch was taken."""
+    """The disk or the configured limit is full. The current batch was not stored."""

@@ -1,10 +1,12 @@
-"""Recorded files into the spool, in bounded memory: what is broken is reported by line and field, the rest is taken.
+"""Store the readings of recorded files in the spool, in bounded memory.
+
+Rejected values are reported by line and field; all others are stored.
 
     layout = layout_for(path, columns="XMEAS(1..41),XMV(1..11)", start="2026-01-01T00:00:00Z", step="180s")
     result = ingest_file(spool, "line-1", path, layout)
 
-Reading the same file again takes nothing twice: a reading's identity is its source (by default the file's name
-without its ending), its tag and its source time, all of which come from the file and the options.
+Reading a file again stores no reading twice. A reading is identified by its source (default: the file name without
+extension), tag and source time, which all come from the file and the options.
 """
 
 from __future__ import annotations
@@ -14,26 +16,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from chromatrace.ingest.errors import FileRefused
+from chromatrace.ingest.errors import FileFormatError
 from chromatrace.ingest.layout import Layout, layout_for
 from chromatrace.ingest.records import ReadingFields
 from chromatrace.ingest.rows import RowParser, parser_for
 from chromatrace.ingest.spool import BATCH, Spool
 
-__all__ = ["FileResult", "RefusedRow", "ingest_file", "layout_for"]
+__all__ = ["FileResult", "RejectedValue", "ingest_file", "layout_for"]
 
 MAX_LINE = 1 << 20
 """Bytes."""
-LISTED_REFUSALS = 10_000
-_MAX_EMPTY = 100_000
+LISTED_REJECTIONS = 10_000
+_MAX_EMPTY_LINES = 100_000
 
 Progress = Callable[[int, int], None]
-"""Told the bytes read and the bytes in all."""
+"""Receives the bytes read so far and the file size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRow:
-    """What was refused of a line: its number (from 1), the field (a tag, or `time`, `columns`, `line`) and why."""
+class RejectedValue:
+    """A rejected part of a line: line number (from 1), field (a tag, `time`, `columns` or `line`) and reason."""
 
     line: int
     field: str
@@ -42,28 +44,28 @@ class RefusedRow:
 
 @dataclass(slots=True)
 class FileResult:
-    """What became of a file. `refused` lists the first ten thousand of `refused_count`.
+    """Counts of one file. `rejected` lists the first `LISTED_REJECTIONS` of `rejected_count`.
 
-    taken        readings new to the spool
-    duplicates   readings that the spool had already
-    conflicting  readings that contradict one of the spool; in `refused` too, and kept by the spool
+    stored       new readings
+    duplicates   readings that were already in the spool
+    conflicting  readings that contradict a stored one; also counted as rejected, and recorded by the spool
     empty        cells without a value
     lines        lines read
     """
 
-    taken: int = 0
+    stored: int = 0
     duplicates: int = 0
     conflicting: int = 0
     empty: int = 0
     lines: int = 0
-    refused_count: int = 0
-    refused: list[RefusedRow] = field(default_factory=list)
+    rejected_count: int = 0
+    rejected: list[RejectedValue] = field(default_factory=list)
 
-    def refuse(self, line: int, field: str, reason: str) -> None:
-        """Counts a refusal, and lists it while there is room."""
-        self.refused_count += 1
-        if len(self.refused) < LISTED_REFUSALS:
-            self.refused.append(RefusedRow(line, field, reason))
+    def reject(self, line: int, field: str, reason: str) -> None:
+        """Count a rejected value and list it if the list is not full."""
+        self.rejected_count += 1
+        if len(self.rejected) < LISTED_REJECTIONS:
+            self.rejected.append(RejectedValue(line, field, reason))
 
 
 def ingest_file(
@@ -75,10 +77,10 @@ def ingest_file(
     source: str | None = None,
     progress: Progress | None = None,
 ) -> FileResult:
-    """Takes the readings of the file `path` into `channel`; `source` names their source (None: the file's stem).
+    """Store the readings of the file `path` in `channel`. `source` names their source (None: the file's stem).
 
-    Raises `FileRefused` where the file cannot be opened or has no usable header, `LayoutRefused` where the layout does
-    not fit it, `SpoolUnavailable` where the spool does; what was taken before stays, and a second run goes on.
+    Raises `FileFormatError` if the file cannot be opened or has no usable header, `LayoutError` if the layout does not
+    fit it, and `SpoolUnavailable`. Readings stored before an error stay, and a second run continues.
     """
     path = Path(path)
     result = FileResult()
@@ -88,7 +90,7 @@ def ingest_file(
             total = path.stat().st_size
             _ingest(spool, channel, file, parser, result, lambda done: progress(done, total) if progress else None)
     except OSError as error:
-        raise FileRefused(f"{path}: {error.strerror}", field="path") from error
+        raise FileFormatError(f"{path}: {error.strerror}", field="path") from error
     result.empty = parser.empty
     return result
 
@@ -97,46 +99,46 @@ def _ingest(
     spool: Spool, channel: str, file: BinaryIO, parser: RowParser, result: FileResult, report: Callable[[int], None]
 ) -> None:
     batch: list[ReadingFields] = []
-    lines: list[int] = []
-    done = 0
+    line_numbers: list[int] = []
+    bytes_read = 0
     for line in _lines(file):
         result.lines += 1
-        done += line.size
+        bytes_read += line.size
         before = len(batch)
         if line.fault:
-            refusals = [("line", line.fault)]
+            rejections = [("line", line.fault)]
             parser.parse("", [])
         else:
-            refusals = parser.parse(line.text, batch)
-        for name, reason in refusals:
-            result.refuse(result.lines, name, reason)
-        lines.extend([result.lines] * (len(batch) - before))
+            rejections = parser.parse(line.text, batch)
+        for name, reason in rejections:
+            result.reject(result.lines, name, reason)
+        line_numbers.extend([result.lines] * (len(batch) - before))
         if len(batch) >= BATCH:
-            _take(spool, channel, batch, lines, result)
-            report(done)
-    _take(spool, channel, batch, lines, result)
-    report(done)
+            _store(spool, channel, batch, line_numbers, result)
+            report(bytes_read)
+    _store(spool, channel, batch, line_numbers, result)
+    report(bytes_read)
 
 
-def _take(spool: Spool, channel: str, batch: list[ReadingFields], lines: list[int], result: FileResult) -> None:
+def _store(spool: Spool, channel: str, batch: list[ReadingFields], line_numbers: list[int], result: FileResult) -> None:
     if not batch:
         return
     appended = spool.append_fields(channel, batch)
-    result.taken += appended.taken
+    result.stored += appended.stored
     result.duplicates += appended.duplicates
     result.conflicting += appended.conflicting
     for conflict in appended.conflicts:
         stored = conflict.stored
-        result.refuse(
-            lines[conflict.offset],
-            conflict.offered.tag,
-            f"{conflict.offered.value} {conflict.offered.unit}".rstrip()
+        result.reject(
+            line_numbers[conflict.position],
+            conflict.rejected.tag,
+            f"{conflict.rejected.value} {conflict.rejected.unit}".rstrip()
             + f" contradicts {stored.reading.value} {stored.reading.unit}".rstrip()
-            + f" of the same source, tag and time, number {stored.index} of the channel",
+            + f" at the same source, tag and time (entry {stored.index} of the channel)",
         )
-    result.refused_count += appended.conflicting - len(appended.conflicts)
+    result.rejected_count += appended.conflicting - len(appended.conflicts)
     batch.clear()
-    lines.clear()
+    line_numbers.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +149,12 @@ class _Line:
 
 
 def _lines(file: BinaryIO) -> Iterator[_Line]:
-    """The lines of `file` without their ends. Empty ones at its end are left out: many writers add one."""
-    empty: list[int] = []
+    """Yield the lines of `file` without line ends, and without empty lines at the end of the file."""
+    empty_sizes: list[int] = []
     while raw := file.readline(MAX_LINE):
         size, fault, text = len(raw), "", ""
         if size == MAX_LINE and not raw.endswith(b"\n"):
-            fault = f"it is longer than {MAX_LINE} bytes"
+            fault = f"longer than {MAX_LINE} bytes"
             while raw and not raw.endswith(b"\n"):
                 raw = file.readline(MAX_LINE)
                 size += len(raw)
@@ -160,12 +162,12 @@ def _lines(file: BinaryIO) -> Iterator[_Line]:
             try:
                 text = raw.decode().rstrip("\r\n")
             except UnicodeDecodeError as error:
-                fault = f"it is not UTF-8: {error.reason} at byte {error.start}"
+                fault = f"not valid UTF-8: {error.reason} at byte {error.start}"
         if fault or text.strip():
-            yield from (_Line("", one) for one in empty)
-            empty.clear()
+            yield from (_Line("", empty_size) for empty_size in empty_sizes)
+            empty_sizes.clear()
             yield _Line(text, size, fault)
-        elif len(empty) < _MAX_EMPTY:
-            empty.append(size)
+        elif len(empty_sizes) < _MAX_EMPTY_LINES:
+            empty_sizes.append(size)
         else:
-            raise FileRefused(f"more than {_MAX_EMPTY} empty lines follow each other", field="path")
+            raise FileFormatError(f"more than {_MAX_EMPTY_LINES} consecutive empty lines", field="path")

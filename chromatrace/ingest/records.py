@@ -1,4 +1,4 @@
-"""What goes into the spool and what it answers."""
+"""Readings as tuples, and the results of storing them in the spool."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from chromatrace.domain.reading import Reading
 LISTED_CONFLICTS = 1000
 
 ReadingFields = tuple[str, str, int, int, float, str, int, int, bool]
-"""The fields of a valid `Reading`, in its order."""
+"""The fields of a valid `Reading`, in order."""
 
 
 def reading_fields(reading: Reading) -> ReadingFields:
-    """The fields of `reading`."""
+    """Return the fields of `reading`."""
     return (
         reading.source,
         reading.tag,
@@ -29,40 +29,40 @@ def reading_fields(reading: Reading) -> ReadingFields:
     )
 
 
-def reading_of(fields: Sequence[Any]) -> Reading:
-    """The reading of these fields, as they lie in the database."""
+def reading_from_fields(fields: Sequence[Any]) -> Reading:
+    """Return the reading with these fields, as stored in the database."""
     source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed = fields
     return Reading(source, tag, source_time_ns, received_ns, value, unit, quality, sequence, bool(replayed))
 
 
 @dataclass(frozen=True, slots=True)
-class Spooled:
-    """A reading with its number within the channel, from 0."""
+class SpooledReading:
+    """A stored reading and its index within the channel, from 0."""
 
     index: int
     reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """`offered` was kept out because `stored`, of the same identity, says something else.
+class ReadingConflict:
+    """A reading that was rejected because a stored reading with the same identity has another value, unit or quality.
 
-    `offset` is the place of `offered` among the readings that were given to `append`, from 0.
+    `position` is the index of `rejected` among the readings given to `append`.
     """
 
-    offset: int
-    offered: Reading
-    stored: Spooled
+    position: int
+    rejected: Reading
+    stored: SpooledReading
 
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:
-    """What became of the readings: `taken + duplicates + conflicting` is how many were given.
+    """Counts of one append. `stored + duplicates + conflicting` is the number of readings given.
 
-    `conflicts` lists the first thousand; the spool has all of them.
+    `conflicts` lists the first `LISTED_CONFLICTS`; the spool keeps all of them.
     """
 
-    taken: int
+    stored: int
     duplicates: int
     conflicting: int = 0
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[ReadingConflict, ...] = ()

@@ -1,20 +1,20 @@
-"""The spool: every reading taken, durably and exactly once, numbered from 0 within its channel.
+"""Durable store of readings: each reading exactly once, indexed from 0 within its channel.
 
-**Identity.** Within a channel a reading is (source, tag, source_time_ns): one instrument measures one quantity once at
-an instant. What says how it reached us (received_ns, sequence, replayed) is no part of it, since all of that differs
-when a server delivers again after a reconnect or a file is read a second time. So
+**Identity.** Within a channel, a reading is identified by (source, tag, source_time_ns). The fields of its delivery
+(received_ns, sequence, replayed) are not part of the identity, because they change if a server or a file delivers the
+reading again.
 
-- a second delivery with the same value, unit and quality is a duplicate: counted, not stored;
-- a second delivery with another value, unit or quality is a `Conflict`: reported, kept out of the log, and recorded in
-  `conflicts`, since one of the two is wrong and only people can say which;
-- equal values at different times are different readings, and all are kept.
+- A second delivery with the same value, unit and quality is a duplicate. It is counted but not stored.
+- A second delivery with another value, unit or quality is a conflict. It is reported and recorded in the table
+  `conflict`, but not added to the log.
+- Equal values at different times are different readings. All of them are stored.
 
-A machine whose clock is too coarse to tell two samples apart shows up as conflicts: give it a finer time.
+If the clock of a machine is too coarse to distinguish two samples, they appear as conflicts.
 
-**Durability.** One SQLite file (WAL, synchronous FULL). Each batch of up to `BATCH` readings is one transaction: once
-`append` has returned, its readings survive a killed process and a power cut; where it raises, sending all of them again
-is safe. Writers in other threads and processes wait for each other. Nothing stored can be changed or deleted by SQL
-that goes through the file's triggers.
+**Durability.** The store is one SQLite file (WAL, synchronous FULL). Each batch of up to `BATCH` readings is one
+transaction. After `append` returns, its readings survive a killed process and a power failure. After an error, it is
+safe to send all of them again. Writers in other threads and processes wait for each other. Triggers prevent changes
+and deletions of stored readings.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
 from chromatrace.ingest.records import (
     LISTED_CONFLICTS,
     AppendResult,
-    Conflict,
+    ReadingConflict,
     ReadingFields,
-    Spooled,
+    SpooledReading,
     reading_fields,
-    reading_of,
+    reading_from_fields,
 )
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.files import transaction
+from chromatrace.storage.sqlite import transaction
 
-__all__ = ["BATCH", "AppendResult", "Conflict", "Spool", "Spooled"]
+__all__ = ["BATCH", "AppendResult", "ReadingConflict", "Spool", "SpooledReading"]
 
 BATCH = 8192
 
@@ -57,7 +57,7 @@ _CACHED_IDS = 65_536
 _PAGE = 4096
 _CACHE_KIB = 32 * 1024
 _WAL_BYTES = 64 * 1024 * 1024
-"""The write-ahead log is copied back from this size on: the default of 4 MB costs a fifth of the speed."""
+"""Size of the write-ahead log that triggers a checkpoint. SQLite's default of 4 MB is 20 % slower."""
 
 _SCHEMA = f"""
 CREATE TABLE channel (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -65,18 +65,18 @@ CREATE TABLE series (
     id INTEGER PRIMARY KEY, channel_id INTEGER NOT NULL REFERENCES channel, source TEXT NOT NULL, tag TEXT NOT NULL,
     UNIQUE (channel_id, source, tag)
 );
--- What seldom differs from one reading to the next stands here once: fewer columns to write is what makes it fast.
+-- Values that rarely change are stored once. Fewer columns in `reading` make inserts faster.
 CREATE TABLE kind (
     id INTEGER PRIMARY KEY, unit TEXT NOT NULL, quality INTEGER NOT NULL, replayed INTEGER NOT NULL,
     UNIQUE (unit, quality, replayed)
 );
--- id = channel_id << {_POSITION_BITS} | position, so that a channel lies together and in order.
--- value has no type, since SQLite would store -0.0 as 0 in a REAL column.
+-- id = channel_id << {_POSITION_BITS} | position: the readings of a channel are adjacent and in order.
+-- value has no type because SQLite stores -0.0 as 0 in a REAL column.
 CREATE TABLE reading (
     id INTEGER PRIMARY KEY, series_id INTEGER NOT NULL, source_time_ns INTEGER NOT NULL, received_ns INTEGER NOT NULL,
     value NOT NULL, kind_id INTEGER NOT NULL, sequence INTEGER NOT NULL
 );
--- Time first: what arrives in the order of time is then added at the index's end, whatever the series.
+-- Time first: readings that arrive in time order are appended at the end of the index.
 CREATE UNIQUE INDEX reading_identity ON reading (source_time_ns, series_id);
 CREATE TABLE conflict (
     id INTEGER PRIMARY KEY, reading_id INTEGER NOT NULL REFERENCES reading, received_ns INTEGER NOT NULL,
@@ -105,7 +105,7 @@ _Key = TypeVar("_Key")
 
 
 class _Ids(dict[_Key, int]):
-    """Ids that are looked up, or made, in the database when they are first asked for. Bounded."""
+    """Bounded cache of database ids. A missing id is looked up or created."""
 
     def __init__(self, make: Callable[[_Key], int]) -> None:
         super().__init__()
@@ -114,8 +114,8 @@ class _Ids(dict[_Key, int]):
     def __missing__(self, key: _Key) -> int:
         if len(self) >= _CACHED_IDS:
             self.clear()
-        made = self[key] = self._make(key)
-        return made
+        new_id = self[key] = self._make(key)
+        return new_id
 
 
 _Series = _Ids[tuple[str, str]]
@@ -123,10 +123,12 @@ _Kinds = _Ids[tuple[str, int, bool]]
 
 
 class Spool(Closing):
-    """The spool in the file `path`, which is made where it is missing. Usable from several threads and processes.
+    """The spool in the file `path`, which is created if missing. Safe for several threads and processes.
 
-    `max_bytes` limits the file's size; `SpoolFull` is raised where it or the disk is full. Raises `SpoolCorrupt` where
-    the file is no spool, `SpoolUnavailable` where it stays locked for `busy_timeout_s` seconds or cannot be opened.
+    max_bytes       maximum size of the file; `SpoolFull` is raised if this limit or the disk is full
+    busy_timeout_s  time to wait for a lock before `SpoolUnavailable` is raised
+
+    Raises `SpoolCorrupt` if the file is not a spool, and `SpoolUnavailable` if it cannot be opened.
     """
 
     def __init__(self, path: Path | str, *, max_bytes: int | None = None, busy_timeout_s: float = 30.0) -> None:
@@ -134,7 +136,7 @@ class Spool(Closing):
         self._lock = threading.RLock()
         self._series: dict[str, _Series] = {}
         self._kinds = _Kinds(self._make_kind)
-        with self._clear_errors():
+        with self._typed_errors():
             self._db = sqlite3.connect(self.path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
@@ -150,125 +152,125 @@ class Spool(Closing):
         known: int = self._db.execute("PRAGMA application_id").fetchone()[0]
         tables: int = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         if tables and known != _APPLICATION_ID:
-            raise SpoolCorrupt(f"{self.path} is another program's database", field="path", hint="name another file")
+            raise SpoolCorrupt(f"{self.path} is not a spool; another program created it", hint="use another file")
         if version > _VERSION:
-            raise SpoolCorrupt(f"{self.path} is of version {version}", hint="open it with a newer ChromaTrace")
+            raise SpoolCorrupt(f"{self.path} has version {version}; this release reads up to {_VERSION}")
         return version
 
     def _create(self) -> None:
         with self._transaction():
-            # Another process may have made it while this one waited.
+            # Another process may have created the tables while this one waited for the lock.
             if self._version() != _VERSION:
                 for statement in _statements(_SCHEMA):
                     self._db.execute(statement)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         with self._lock:
             self._db.close()
 
     def append(self, channel: str, readings: Iterable[Reading]) -> AppendResult:
-        """Takes `readings` into `channel`, in their order, each exactly once; returns when they are durable.
+        """Store `readings` in `channel` in their order, each exactly once. Return when they are durable.
 
-        Taken in batches of `BATCH`, each all or none; where it raises, the batches before are kept and giving all the
-        readings again is safe.
+        Each batch of `BATCH` readings is atomic. After an error, earlier batches are stored, and it is safe to append
+        all the readings again.
         """
         return self.append_fields(channel, map(reading_fields, readings))
 
     def append_fields(self, channel: str, readings: Iterable[ReadingFields]) -> AppendResult:
-        """As `append`, for readings given by their fields, which must be those of valid ones (for bulk readers)."""
+        """Store readings given as fields, which must be valid. See `append`."""
         if not isinstance(channel, str) or not 1 <= len(channel) <= _MAX_NAME:
-            raise InvalidInput(f"1 to {_MAX_NAME} characters are needed, got {channel!r}", field="channel")
-        taken = duplicates = conflicting = offset = 0
-        listed: list[Conflict] = []
+            raise InvalidInput(f"expected 1 to {_MAX_NAME} characters, got {channel!r}", field="channel")
+        stored = duplicates = conflicting = offset = 0
+        listed: list[ReadingConflict] = []
         source = iter(readings)
         while batch := list(islice(source, BATCH)):
-            with self._clear_errors(), self._lock:
+            with self._typed_errors(), self._lock:
                 result = self._append_batch(channel, batch, offset)
             offset += len(batch)
-            taken += result.taken
+            stored += result.stored
             duplicates += result.duplicates
             conflicting += result.conflicting
             listed.extend(result.conflicts[: LISTED_CONFLICTS - len(listed)])
-        return AppendResult(taken, duplicates, conflicting, tuple(listed))
+        return AppendResult(stored, duplicates, conflicting, tuple(listed))
 
     def _append_batch(self, channel: str, batch: list[ReadingFields], offset: int) -> AppendResult:
         with self._transaction():
             series, kinds = self._series_of(channel), self._kinds
             first = self._end(self._channel_id(channel))
             rows = [
-                (number, series[source, tag], time, received, value, kinds[unit, quality, replayed], sequence)
-                for number, (source, tag, time, received, value, unit, quality, sequence, replayed) in enumerate(
+                (row_id, series[source, tag], time, received, value, kinds[unit, quality, replayed], sequence)
+                for row_id, (source, tag, time, received, value, unit, quality, sequence, replayed) in enumerate(
                     batch, first
                 )
             ]
-            # Nearly always all are new: SQLite then takes them in one go. Where one is not, they are looked at singly.
+            # Usually all readings are new and one statement stores them. Otherwise, store them one by one.
             self._db.execute("SAVEPOINT all_new")
             try:
                 self._db.executemany(_INSERT, rows)
             except sqlite3.IntegrityError:
                 self._db.execute("ROLLBACK TO all_new")
-                return self._append_singly(rows, batch, first, offset)
+                return self._append_one_by_one(rows, batch, first, offset)
         return AppendResult(len(batch), 0)
 
-    def _append_singly(self, rows: list[_Row], batch: list[ReadingFields], first: int, offset: int) -> AppendResult:
+    def _append_one_by_one(self, rows: list[_Row], batch: list[ReadingFields], first: int, offset: int) -> AppendResult:
         end, duplicates = first, 0
         conflicting: list[tuple[int, int]] = []
-        for place, row in enumerate(rows):
+        for position, row in enumerate(rows):
             known = self._db.execute(_KNOWN, row[1:3]).fetchone()
             if known is None:
                 self._db.execute(_INSERT, (end, *row[1:]))
                 end += 1
-            elif known[1:] == batch[place][4:7]:
+            elif known[1:] == batch[position][4:7]:
                 duplicates += 1
             else:
-                conflicting.append((place, known[0]))
+                conflicting.append((position, known[0]))
                 self._db.execute(
                     "INSERT OR IGNORE INTO conflict (reading_id, received_ns, value, kind_id, sequence)"
                     " VALUES (?, ?, ?, ?, ?)",
                     (known[0], *row[3:]),
                 )
         listed = tuple(
-            Conflict(offset + place, Reading(*batch[place]), self._by_id(known_id))
-            for place, known_id in conflicting[:LISTED_CONFLICTS]
+            ReadingConflict(offset + position, Reading(*batch[position]), self._by_id(known_id))
+            for position, known_id in conflicting[:LISTED_CONFLICTS]
         )
         return AppendResult(end - first, duplicates, len(conflicting), listed)
 
     def names(self) -> list[str]:
-        """The channels, by name."""
-        with self._clear_errors(), self._lock:
+        """Return the names of the channels, sorted."""
+        with self._typed_errors(), self._lock:
             return [name for (name,) in self._db.execute("SELECT name FROM channel ORDER BY name")]
 
     def size(self, channel: str) -> int:
-        """How many readings the channel has; 0 where there is no such channel."""
-        with self._clear_errors(), self._lock:
+        """Return the number of readings in the channel, or 0 if it does not exist."""
+        with self._typed_errors(), self._lock:
             channel_id = self._channel_id(channel)
             return self._end(channel_id) - _first(channel_id) if channel_id else 0
 
     def entries(self, channel: str, start: int = 0, stop: int | None = None) -> Iterator[Reading]:
-        """The readings numbered `start` to `stop` (excluded; None: to the end), in their order."""
-        return (reading_of(fields) for fields in self.fields(channel, start, stop))
+        """Yield the readings with index `start` to `stop` (excluded; None: to the end), in order."""
+        return (reading_from_fields(fields) for fields in self.fields(channel, start, stop))
 
     def fields(self, channel: str, start: int = 0, stop: int | None = None) -> Iterator[ReadingFields]:
-        """As `entries`, as plain tuples: `replayed` is 0 or 1. Read in batches, so that no writer waits."""
+        """Yield the same readings as `entries`, as tuples (`replayed` is 0 or 1). Does not block writers."""
         size = self.size(channel)
         stop = size if stop is None else stop
         if not 0 <= start <= stop <= size:
-            raise InvalidInput(f"{channel!r} has {size} readings, not {start} to {stop}", field="stop")
+            raise InvalidInput(f"{channel!r} has {size} readings; the range {start} to {stop} exceeds it", field="stop")
         if start == stop:
             return
         channel_id = self._channel_id(channel)
         for begin in range(start, stop, BATCH):
-            with self._clear_errors(), self._lock:
+            with self._typed_errors(), self._lock:
                 batch = self._db.execute(
                     _SELECT + "WHERE reading.id >= ? AND reading.id < ? ORDER BY reading.id",
                     (_first(channel_id) + begin, _first(channel_id) + min(begin + BATCH, stop)),
                 ).fetchall()
             yield from batch
 
-    def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> Spooled | None:
-        """The reading of this identity; None where there is none."""
-        with self._clear_errors(), self._lock:
+    def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> SpooledReading | None:
+        """Return the reading with this identity, or None."""
+        with self._typed_errors(), self._lock:
             row = self._db.execute(
                 _SELECT_WITH_ID + "JOIN channel ON channel.id = series.channel_id"
                 " WHERE channel.name = ? AND series.source = ? AND series.tag = ? AND reading.source_time_ns = ?",
@@ -277,36 +279,36 @@ class Spool(Closing):
         return _spooled(row) if row else None
 
     def time_range(self, channel: str, start: int, stop: int) -> tuple[int, int]:
-        """Earliest and latest source time, Unix nanoseconds, of the readings `start` to `stop` (excluded)."""
-        with self._clear_errors(), self._lock:
+        """Return the earliest and latest source time (Unix ns) of the readings `start` to `stop` (excluded)."""
+        with self._typed_errors(), self._lock:
             first = _first(self._channel_id(channel))
             earliest, latest = self._db.execute(
                 "SELECT min(source_time_ns), max(source_time_ns) FROM reading WHERE id >= ? AND id < ?",
                 (first + start, first + stop),
             ).fetchone()
         if earliest is None:
-            raise InvalidInput(f"{channel!r} has no readings {start} to {stop}", field="start")
+            raise InvalidInput(f"{channel!r} has no readings in the range {start} to {stop}", field="start")
         return earliest, latest
 
-    def conflicts(self, channel: str) -> Iterator[tuple[Reading, Spooled]]:
-        """Every conflicting delivery kept out, with the stored reading that it contradicts, in order of arrival."""
-        with self._clear_errors(), self._lock:
+    def conflicts(self, channel: str) -> Iterator[tuple[Reading, SpooledReading]]:
+        """Yield each rejected conflicting reading and the stored reading that it contradicts, in order of arrival."""
+        with self._typed_errors(), self._lock:
             first = _first(self._channel_id(channel))
-            found = self._db.execute(
+            rows = self._db.execute(
                 f"{_FIELDS.format(from_='conflict')}, reading.id FROM conflict"
                 " JOIN reading ON reading.id = conflict.reading_id JOIN series ON series.id = reading.series_id"
                 " JOIN kind ON kind.id = conflict.kind_id WHERE reading.id >= ? AND reading.id < ?"
                 " ORDER BY conflict.id",
                 (first, first + (1 << _POSITION_BITS)),
             ).fetchall()
-        for *fields, reading_id in found:
-            yield reading_of(fields), self._by_id(reading_id)
+        for *fields, reading_id in rows:
+            yield reading_from_fields(fields), self._by_id(reading_id)
 
     def _channel_id(self, channel: str, *, make: bool = False) -> int:
-        """The channel's id; 0 where there is none and `make` is false."""
+        """Return the id of the channel, or 0 if it does not exist and `make` is false."""
         row = self._db.execute("SELECT id FROM channel WHERE name = ?", (channel,)).fetchone()
         if row is None and make:
-            return self._made("INSERT INTO channel (name) VALUES (?)", (channel,))
+            return self._insert("INSERT INTO channel (name) VALUES (?)", (channel,))
         return row[0] if row else 0
 
     def _series_of(self, channel: str) -> _Series:
@@ -318,28 +320,28 @@ class Spool(Closing):
     def _make_series(self, channel_id: int, source: str, tag: str) -> int:
         key = (channel_id, source, tag)
         row = self._db.execute("SELECT id FROM series WHERE channel_id = ? AND source = ? AND tag = ?", key).fetchone()
-        return row[0] if row else self._made("INSERT INTO series (channel_id, source, tag) VALUES (?, ?, ?)", key)
+        return row[0] if row else self._insert("INSERT INTO series (channel_id, source, tag) VALUES (?, ?, ?)", key)
 
     def _make_kind(self, kind: tuple[str, int, bool]) -> int:
         row = self._db.execute("SELECT id FROM kind WHERE unit = ? AND quality = ? AND replayed = ?", kind).fetchone()
-        return row[0] if row else self._made("INSERT INTO kind (unit, quality, replayed) VALUES (?, ?, ?)", kind)
+        return row[0] if row else self._insert("INSERT INTO kind (unit, quality, replayed) VALUES (?, ?, ?)", kind)
 
-    def _made(self, insert: str, values: tuple[object, ...]) -> int:
-        made = self._db.execute(insert, values).lastrowid
-        if made is None:
+    def _insert(self, statement: str, values: tuple[object, ...]) -> int:
+        row_id = self._db.execute(statement, values).lastrowid
+        if row_id is None:
             raise SpoolCorrupt(f"{self.path}: no id after an insert")
-        return made
+        return row_id
 
     def _end(self, channel_id: int) -> int:
-        """The id that the channel's next reading gets."""
+        """Return the id of the channel's next reading."""
         first = _first(channel_id)
         last = self._db.execute(
             "SELECT max(id) FROM reading WHERE id >= ? AND id < ?", (first, first + (1 << _POSITION_BITS))
         ).fetchone()[0]
         return first if last is None else last + 1
 
-    def _by_id(self, reading_id: int) -> Spooled:
-        with self._clear_errors(), self._lock:
+    def _by_id(self, reading_id: int) -> SpooledReading:
+        with self._typed_errors(), self._lock:
             return _spooled(self._db.execute(_SELECT_WITH_ID + "WHERE reading.id = ?", (reading_id,)).fetchone())
 
     @contextmanager
@@ -348,24 +350,22 @@ class Spool(Closing):
             with transaction(self._db):
                 yield
         except BaseException:
-            # Ids that were made in this transaction are not there any more.
+            # The rollback removed the ids that this transaction created.
             self._series.clear()
             self._kinds.clear()
             raise
 
     @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
+    def _typed_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
                 raise SpoolFull(
                     f"{self.path} cannot grow: {error}",
-                    hint="free the disk or raise the limit, then send the readings again: none is taken twice",
+                    hint="free disk space or raise the limit, then send the readings again; none is stored twice",
                 ) from error
-            raise SpoolUnavailable(
-                f"{self.path}: {error}", hint="nothing of this batch was taken; try again"
-            ) from error
+            raise SpoolUnavailable(f"{self.path}: {error}", hint="this batch was not stored; try again") from error
         except sqlite3.ProgrammingError as error:
             raise SpoolUnavailable(f"{self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
@@ -376,13 +376,13 @@ def _first(channel_id: int) -> int:
     return channel_id << _POSITION_BITS
 
 
-def _spooled(row: tuple[Any, ...]) -> Spooled:
+def _spooled(row: tuple[Any, ...]) -> SpooledReading:
     *fields, reading_id = row
-    return Spooled(reading_id & (1 << _POSITION_BITS) - 1, reading_of(fields))
+    return SpooledReading(reading_id & (1 << _POSITION_BITS) - 1, reading_from_fields(fields))
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The statements of `script` one by one: `executescript` would commit the transaction that they belong to."""
+    """Yield the statements of `script`. (`executescript` would commit the open transaction.)"""
     statement = ""
     for line in script.splitlines():
         statement += line + "\n"

@@ -1,4 +1,4 @@
-"""Times and durations of recorded files, exact to the nanosecond."""
+"""Parse times and durations of recorded files, exact to the nanosecond."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ TIME_UNITS = ("s", "ms", "us", "ns")
 
 
 def parse_time(text: str, *, field: str = "time") -> int:
-    """Unix nanoseconds of an RFC 3339 time such as `2026-01-01T00:00:00.25+01:00`, with up to nine decimals.
+    """Return the Unix nanoseconds of an RFC 3339 time such as `2026-01-01T00:00:00.25+01:00` (up to nine decimals).
 
-    Raises `InvalidInput` for anything else; a time without an offset is refused, since it names no instant.
+    Raises `InvalidInput` for anything else. A time without an offset is rejected because it is ambiguous.
     """
     match = _RFC3339.fullmatch(text.strip())
     if match is None:
         raise InvalidInput(
-            f"an RFC 3339 time is needed, got {text!r}", field=field, hint="for instance 2026-01-01T00:00:00Z"
+            f"{text!r} is not a valid RFC 3339 time", field=field, hint="for example 2026-01-01T00:00:00Z"
         )
     year, month, day, hour, minute, second, decimals, zulu, sign, offset_hours, offset_minutes = match.groups()
     if not zulu and not sign:
@@ -40,30 +40,30 @@ def parse_time(text: str, *, field: str = "time") -> int:
             raise ValueError("the offset is out of range")
         moment = moment + offset if sign == "-" else moment - offset
     except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"{text!r} is no time: {error}", field=field) from error
+        raise InvalidInput(f"{text!r} is not a valid time: {error}", field=field) from error
     seconds = (moment - _EPOCH) // datetime.timedelta(seconds=1)
     return seconds * 10**9 + int((decimals or "").ljust(9, "0"))
 
 
 def parse_epoch(text: str, unit: str, *, field: str = "time") -> int:
-    """Unix nanoseconds of a number of `unit` (s, ms, us, ns) since 1970. Raises `InvalidInput` for anything else."""
+    """Return the Unix nanoseconds of a number of `unit` (s, ms, us, ns) since 1970. Raises `InvalidInput`."""
     try:
         ns = Decimal(text.strip()) * _NS[unit]
         if not ns.is_finite() or ns != int(ns):
             raise ValueError("not a whole number of nanoseconds")
     except (InvalidOperation, ValueError) as error:
-        raise InvalidInput(f"a number of {unit} since 1970 is needed, got {text!r}", field=field) from error
+        raise InvalidInput(f"expected a number of {unit} since 1970, got {text!r}", field=field) from error
     return int(ns)
 
 
 def parse_duration(text: str, *, field: str = "step") -> int:
-    """Nanoseconds, more than 0, of a duration such as `180s`, `0.5 ms`, `3min`, `1h`."""
+    """Return the nanoseconds (at least 1) of a duration such as `180s`, `0.5 ms`, `3min`, `1h`."""
     match = _DURATION.fullmatch(text.strip())
     ns = Decimal(match[1]) * _NS[match[2]] if match else Decimal(0)
     if ns <= 0 or ns != int(ns):
         raise InvalidInput(
-            f"a duration of at least a nanosecond is needed, got {text!r}",
+            f"expected a duration of at least 1 ns, got {text!r}",
             field=field,
-            hint=f"a number and one of {', '.join(_NS)}, for instance 180s",
+            hint=f"write a number and one of {', '.join(_NS)}, for example 180s",
         )
     return int(ns)

@@ -70,7 +70,7 @@ class Finding:
         parts = strict_json.members(value, "", ("state", "evidence"), optional=("defects",))
         if parts["state"] not in states:
             raise InvalidInput(f"{parts['state']!r} is not one of {', '.join(states)}", field="/state")
-        defects = strict_json.whole(parts.get("defects", 0), "/defects", most=2**32 - 1)
+        defects = strict_json.whole(parts.get("defects", 0), "/defects", maximum=2**32 - 1)
         return cls(parts["state"], defects, strict_json.digest(parts["evidence"], "/evidence"))
 
 
@@ -177,7 +177,7 @@ def console(
 
 def _truth_of(path: Path) -> dict[str, Any]:
     try:
-        return strict_json.parse_any_object(path.read_bytes())
+        return strict_json.parse_any_object(path.read_bytes(), any_number=True)
     except InvalidInput as refusal:
         hint = "an object of findings by subject is needed"
         raise InvalidInput(f"{path}: {refusal.message}", field="truth", hint=hint) from refusal
@@ -185,6 +185,6 @@ def _truth_of(path: Path) -> dict[str, Any]:
 
 def _parsed(data: bytes, source: str, question: Question) -> Finding:
     try:
-        return Finding.from_json(strict_json.parse_any_object(data), question.states)
+        return Finding.from_json(strict_json.parse_any_object(data, any_number=True), question.states)
     except InvalidInput as refusal:
         raise InvalidInput(f"{source}: {refusal.message}", field=refusal.field, hint=refusal.hint) from refusal

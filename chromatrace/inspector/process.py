@@ -1,4 +1,4 @@
-"""The course of one inspector: it watches its panel's desks, answers when it is drawn, and keeps rounds moving.
+"""The course of one inspector: it watches its panel's lanes, answers when it is drawn, and keeps rounds moving.
 
 Nothing is remembered but the sealed answers (`AnswerStore`): all else is read from the chain, so a process that was
 killed goes on where the chain is.
@@ -14,7 +14,7 @@ from typing import Any
 
 from chromatrace.chain.client import Call, Chain
 from chromatrace.crypto.eip712 import DigestSigner
-from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
+from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.rights import Stage
 from chromatrace.ethereum.abi import contract as abi_of
@@ -35,8 +35,8 @@ _STAGGER_S = 0.5
 
 
 @dataclass(slots=True)
-class _Desk:
-    """A desk with a round under way: the event that opened it, and since when its phase is seen.
+class _Lane:
+    """A lane with a round in progress: the event that opened it, and since when its phase is seen.
 
     `late`: the own seat was not answered in time, which has been told.
     """
@@ -69,7 +69,7 @@ class InspectorProcess:
                 hint="an administrator of the organisation enrols it: chromatrace inspector enrol",
             )
         self._next_block = chain.manifest.contracts[CONTRACT].block
-        self._desks: dict[int, _Desk] = {}
+        self._lanes: dict[int, _Lane] = {}
         self._states: dict[int, tuple[str, ...]] = {}
         self._reveal_s: dict[int, int] = {}
         self._behind_s = 0.0
@@ -78,20 +78,20 @@ class InspectorProcess:
         """One look at the chain, and what follows from it. Returns how many rounds are under way."""
         self._read_events()
         self._behind_s = time.time() - self._chain_time()
-        for number, desk in list(self._desks.items()):
-            identity = desk_id(self._panel, number)
+        for number, lane in list(self._lanes.items()):
+            identity = lane_id(self._panel, number)
             round_, state, seats = self._chain.read(CONTRACT, "round", identity)
             if state["phase"] not in (REQUESTED, SEATED):
-                del self._desks[number]
+                del self._lanes[number]
                 continue
-            if round_ != desk.opened["round"]:
+            if round_ != lane.opened["round"]:
                 continue  # a newer round, whose event comes with the next look
             try:
-                self._attend(identity, desk, state, seats)
+                self._attend(identity, lane, state, seats)
             except ContractError as refusal:
                 # Others act on the same round: what one of them has done already is refused, and seen at the next look.
-                self._told(f"desk {number}: {refusal.message}")
-        return len(self._desks)
+                self._told(f"lane {number}: {refusal.message}")
+        return len(self._lanes)
 
     def _chain_time(self) -> float:
         """When a block made now would be: a development chain that was turned back stays behind our clock."""
@@ -124,37 +124,37 @@ class InspectorProcess:
                 self._states[event.args["version"]] = tuple(event.args["states"])
                 self._reveal_s[event.args["version"]] = event.args["rule"]["revealSeconds"]
             else:
-                self._desks[event.args["desk"]] = _Desk(event.args)
+                self._lanes[event.args["lane"]] = _Lane(event.args)
         self._next_block = head + 1
 
-    def _attend(self, identity: int, desk: _Desk, state: dict[str, Any], seats: list[dict[str, Any]]) -> None:
+    def _attend(self, identity: int, lane: _Lane, state: dict[str, Any], seats: list[dict[str, Any]]) -> None:
         phase = (state["phase"], state["seatCount"])
-        if phase != desk.phase:
-            desk.phase, desk.since = phase, time.monotonic()
+        if phase != lane.phase:
+            lane.phase, lane.since = phase, time.monotonic()
         mine = next((place for place, seat in enumerate(seats) if seat["inspector"] == self.number), None)
         if state["phase"] == SEATED and mine is not None:
-            mark = seats[mine]["mark"]
-            if mark == DRAWN:
-                self._commit(identity, mine, desk, state["deadline"])
-            elif mark == COMMITTED and all(seat["mark"] != DRAWN for seat in seats):
-                self._reveal(identity, mine, desk.opened["round"])
-        if time.monotonic() - desk.since < _STAGGER_S * (self.number - 1):
+            status = seats[mine]["status"]
+            if status == DRAWN:
+                self._commit(identity, mine, lane, state["deadline"])
+            elif status == COMMITTED and all(seat["status"] != DRAWN for seat in seats):
+                self._reveal(identity, mine, lane.opened["round"])
+        if time.monotonic() - lane.since < _STAGGER_S * (self.number - 1):
             return
         if state["phase"] == REQUESTED and self._now() <= state["deadline"]:
             # Tried, it would be told that it is too early: a trial stands in the newest block, not in the next one.
             self._chain.send_many([Call(CONTRACT, "draw", ([identity],), gas=_DRAW_GAS)], check=False)
-            desk.since = time.monotonic()
-        elif self._now() > self._until(desk, state, seats) + _GRACE_S:
-            self._close(identity, desk)
+            lane.since = time.monotonic()
+        elif self._now() > self._until(lane, state, seats) + _GRACE_S:
+            self._close(identity, lane)
 
-    def _commit(self, identity: int, seat: int, desk: _Desk, deadline: int) -> None:
-        round_ = desk.opened["round"]
+    def _commit(self, identity: int, seat: int, lane: _Lane, deadline: int) -> None:
+        round_ = lane.opened["round"]
         if self._now() > deadline:
-            if not desk.late:
+            if not lane.late:
                 self._told(f"round 0x{round_.hex()[:10]}…: not answered in time; the seat stalls and is replaced")
-            desk.late = True
+            lane.late = True
             return
-        answer = self._answers.find(round_, seat) or self._ask(seat, desk.opened, deadline)
+        answer = self._answers.find(round_, seat) or self._ask(seat, lane.opened, deadline)
         if answer is None:
             return
         sealed = answer.digest(round_, self._signer.address)
@@ -185,13 +185,13 @@ class InspectorProcess:
         self._chain.send(CONTRACT, "reveal", [(identity, [opened])])
         self._told(f"round 0x{round_.hex()[:10]}…: revealed")
 
-    def _until(self, desk: _Desk, state: dict[str, Any], seats: list[dict[str, Any]]) -> int:
+    def _until(self, lane: _Lane, state: dict[str, Any], seats: list[dict[str, Any]]) -> int:
         """The last second of the phase, as the contract counts."""
-        sealed = state["phase"] == SEATED and all(seat["mark"] != DRAWN for seat in seats)
-        return int(state["deadline"]) + (self._reveal_s[desk.opened["rule"]] if sealed else 0)
+        sealed = state["phase"] == SEATED and all(seat["status"] != DRAWN for seat in seats)
+        return int(state["deadline"]) + (self._reveal_s[lane.opened["rule"]] if sealed else 0)
 
-    def _close(self, identity: int, desk: _Desk) -> None:
+    def _close(self, identity: int, lane: _Lane) -> None:
         # Not tried first: a trial stands in the newest block, whose time may be before the deadline for ever.
         self._chain.send_many([Call(CONTRACT, "close", (identity,), gas=_DRAW_GAS)], check=False)
-        desk.since = time.monotonic() + _RETRY_S
-        self._told(f"round 0x{desk.opened['round'].hex()[:10]}…: overdue; closing it")
+        lane.since = time.monotonic() + _RETRY_S
+        self._told(f"round 0x{lane.opened['round'].hex()[:10]}…: overdue; closing it")

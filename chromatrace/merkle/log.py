@@ -37,7 +37,7 @@ from chromatrace.merkle.proofs import (
     verify_inclusion,
 )
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.files import transaction
+from chromatrace.storage.sqlite import transaction
 
 __all__ = [
     "MerkleLog",

@@ -18,8 +18,7 @@ import orjson
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.quality.check_sheet import CheckSheet, Parameter
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.files import transaction
-from chromatrace.storage.sqlite import open_file
+from chromatrace.storage.sqlite import open_file, transaction
 
 NAME = "reading-desk.db"
 """Of the file, in the portal's data folder."""

@@ -114,7 +114,7 @@ def parse(data: bytes) -> dict[str, Any]:
             f"a record has at most {MAX_DOCUMENT:,} bytes, got {len(data):,}", field="", hint="attach it as a file"
         )
     with _as_record():
-        return strict_json.parse_any_object(data)
+        return strict_json.parse_any_object(data, any_number=True)
 
 
 def key_of(values: list[Any]) -> str:
@@ -162,10 +162,10 @@ def _value(field: Field, value: Any, pointer: str) -> Any:
                     raise InvalidInput(f"{item!r} stands there twice", field=f"{pointer}/{place}")
             return found
         case FieldType.TEXT:
-            return strict_json.text(value, pointer, most=field.longest)
+            return strict_json.text(value, pointer, maximum=field.longest)
         case FieldType.TEXTS:
             return [
-                strict_json.text(item, f"{pointer}/{place}", most=field.longest)
+                strict_json.text(item, f"{pointer}/{place}", maximum=field.longest)
                 for place, item in enumerate(_items(value, pointer))
             ]
         case FieldType.CHOICE:
@@ -198,7 +198,7 @@ def _value(field: Field, value: Any, pointer: str) -> Any:
 
 
 def _key(value: object, pointer: str) -> str:
-    found = strict_json.text(value, pointer, most=MAX_KEY)
+    found = strict_json.text(value, pointer, maximum=MAX_KEY)
     if found != found.strip() or "\n" in found:
         raise InvalidInput(f"a key has no space around it and no line break, got {found!r}", field=pointer)
     return found
@@ -215,5 +215,5 @@ def _line(value: object, pointer: str) -> dict[str, Any]:
     line = strict_json.members(value, pointer, ("product_id", "quantity"))
     return {
         "product_id": _key(line["product_id"], f"{pointer}/product_id"),
-        "quantity": strict_json.whole(line["quantity"], f"{pointer}/quantity", least=1),
+        "quantity": strict_json.whole(line["quantity"], f"{pointer}/quantity", minimum=1),
     }

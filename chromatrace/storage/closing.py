@@ -1,4 +1,4 @@
-"""Things that hold a file or a connection until they are closed."""
+"""Base class of objects that hold a file, a connection or a lock."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Self
 
 
 class Closing(ABC):
-    """Closed at the end of its `with` block."""
+    """Closes itself at the end of its `with` block."""
 
     @abstractmethod
     def close(self) -> None:
-        """Gives back what is held."""
+        """Release what the object holds."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,65 +1,63 @@
-"""What is written whole or not at all, and survives kill -9 and a power cut: files, and transactions of SQLite."""
+"""Durable files: written completely or not at all, also after SIGKILL or a power failure."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
-import sqlite3
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 UNFINISHED = ".part-"
-"""How the names of files begin that are being written, or that a process left when it was killed."""
+"""Prefix of the temporary files; a killed process may leave one behind."""
 
 
 def write_whole(path: Path, pieces: Iterable[bytes]) -> int:
-    """Puts a file that its owner alone may read in `path`'s place, in a folder that is there; its size in bytes.
+    """Write a file with mode 0600, replacing any existing one, and return its size in bytes.
 
-    A name never stands for half a file, and what was there stays until the new file is whole on the disk. Raises
-    `OSError`.
+    The folder must exist. The old file stays until the new one is complete on disk. Raises `OSError`.
     """
-    with _unfinished(path, pieces) as (unfinished, size):
-        unfinished.replace(path)
+    with _temporary_file(path, pieces) as (temporary, size):
+        temporary.replace(path)
     flush_folder(path.parent)
     return size
 
 
 def write_once(path: Path, content: bytes) -> None:
-    """Makes a file that its owner alone may read, and the folders to it. Raises `FileExistsError`: none is replaced.
+    """Create a file with mode 0600, and its parent folders. Raises `FileExistsError` if it exists.
 
-    Nothing stands under that name before it is whole: half a key would be one that nobody may replace.
+    The name appears only with the complete content: nothing could replace an incomplete key.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _unfinished(path, [content]) as (unfinished, _):
-        os.link(unfinished, path)
+    with _temporary_file(path, [content]) as (temporary, _):
+        os.link(temporary, path)
     flush_folder(path.parent)
 
 
 def deliver(path: Path, pieces: Iterable[bytes], *, private: bool = False) -> int:
-    """Writes a file that somebody named, whole or not at all as `write_whole` does; its size in bytes.
+    """Write a file that the user named, as `write_whole` does, and return its size in bytes.
 
-    A new one may be read by whom the umask lets, or with `private` by its owner alone; one that was there keeps its
-    permissions, and refuses whom they refuse. Where a symbolic link leads is written, the link stays. What is no file
-    on a disk (/dev/stdout, a pipe, a terminal) takes the bytes as they come. Raises `OSError` that names `path`.
+    A new file gets the permissions of the umask, or mode 0600 if `private`. An existing file keeps its permissions,
+    and a read-only one is not replaced. A symbolic link is followed and stays. A device, pipe or terminal, such as
+    /dev/stdout, receives the bytes directly. Raises `OSError` naming `path`.
     """
     try:
-        place = _place(path)
-        if not isinstance(place, Path):
-            with open(path if place is None else os.dup(place), "wb") as stream:  # noqa: PTH123 - a descriptor, perhaps
+        target = _target(path)
+        if not isinstance(target, Path):
+            with open(path if target is None else os.dup(target), "wb") as stream:  # noqa: PTH123 - may be a descriptor
                 return sum(stream.write(piece) for piece in pieces)
         mode = 0o600 if private else 0o666
-        if place.exists():
-            if not os.access(place, os.W_OK):
+        if target.exists():
+            if not os.access(target, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            mode = stat.S_IMODE(place.stat().st_mode)
-        with _unfinished(place, pieces, mode) as (unfinished, size):
-            if place.exists():
-                unfinished.chmod(mode)
-            unfinished.replace(place)
-        flush_folder(place.parent)
+            mode = stat.S_IMODE(target.stat().st_mode)
+        with _temporary_file(target, pieces, mode) as (temporary, size):
+            if target.exists():
+                temporary.chmod(mode)
+            temporary.replace(target)
+        flush_folder(target.parent)
     except OSError as error:
         if error.filename is None or UNFINISHED in str(error.filename):
             error.filename = str(path)
@@ -67,13 +65,22 @@ def deliver(path: Path, pieces: Iterable[bytes], *, private: bool = False) -> in
     return size
 
 
-_LINKS = 40
-"""Symbolic links that Linux follows before it says that there are too many."""
+def flush_folder(folder: Path) -> None:
+    """Make the folder's names durable (fsync). Raises `OSError`."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _place(path: Path) -> Path | int | None:
-    """The file, or free name, that `path` leads to; the descriptor where it is one of ours; None for a device, say."""
-    for _ in range(_LINKS):
+_MAX_LINKS = 40
+"""Linux's limit of symbolic links in one path."""
+
+
+def _target(path: Path) -> Path | int | None:
+    """Return the regular file or unused name behind `path`, an own descriptor (/dev/fd/N), or None for a device."""
+    for _ in range(_MAX_LINKS):
         folder = Path(os.path.realpath(path.parent))
         if folder == Path(f"/proc/{os.getpid()}/fd") and path.name.isdecimal():
             return int(path.name)
@@ -85,41 +92,15 @@ def _place(path: Path) -> Path | int | None:
 
 
 @contextmanager
-def _unfinished(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> Iterator[tuple[Path, int]]:
-    """A file beside `path`, on the disk already, and its size; gone at the end."""
-    made = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
-    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+def _temporary_file(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> Iterator[tuple[Path, int]]:
+    """Write a file beside `path`, flushed to disk; yield it and its size, and remove it at the end."""
+    temporary = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             size = sum(file.write(piece) for piece in pieces)
             file.flush()
             os.fsync(file.fileno())
-        yield made, size
+        yield temporary, size
     finally:
-        made.unlink(missing_ok=True)
-
-
-def flush_folder(folder: Path) -> None:
-    """Has the disk keep which names the folder holds. Raises `OSError`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """A transaction that writes, from now on: nobody else writes until it ends. Undone where anything is raised.
-
-    database  opened with `isolation_level=None`
-    """
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        # Where the disk is full SQLite has already rolled back by itself.
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
+        temporary.unlink(missing_ok=True)

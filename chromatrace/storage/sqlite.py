@@ -1,4 +1,4 @@
-"""A file of SQLite whose driver's errors are refusals: which file, what is the matter, what to do."""
+"""SQLite files: connections that raise the project's errors, and write transactions."""
 
 from __future__ import annotations
 
@@ -11,60 +11,84 @@ from typing import Any
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError, Unavailable
 
 _HINTS = {
-    sqlite3.SQLITE_FULL: "free the disk, and do it again",
-    sqlite3.SQLITE_BUSY: "another process holds it: end that one, or wait",
-    sqlite3.SQLITE_LOCKED: "another process holds it: end that one, or wait",
-    sqlite3.SQLITE_CANTOPEN: "does the folder exist, may you write in it?",
-    sqlite3.SQLITE_READONLY: "may you write it?",
-    sqlite3.SQLITE_IOERR: "is the disk full, or broken?",
+    sqlite3.SQLITE_FULL: "free disk space and try again",
+    sqlite3.SQLITE_BUSY: "another process has locked it; stop that process, or wait",
+    sqlite3.SQLITE_LOCKED: "another process has locked it; stop that process, or wait",
+    sqlite3.SQLITE_CANTOPEN: "check that the folder exists and that you may write to it",
+    sqlite3.SQLITE_READONLY: "check that you may write to it",
+    sqlite3.SQLITE_IOERR: "check whether the disk is full or faulty",
 }
-_NOT_OURS = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 class DatabaseFile(sqlite3.Connection):
-    """As `sqlite3.Connection`, made by `open_file`. `field` names the file in refusals."""
+    """A connection from `open_file`; `field` is the field of its errors.
+
+    Raises `Unavailable` or `IntegrityError` instead of the driver's operational errors. `sqlite3.IntegrityError` (a
+    constraint) and `sqlite3.ProgrammingError` (a mistake in the code) pass unchanged.
+    """
 
     path: Path
     field: str
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """See `sqlite3.Connection`; raises `Unavailable`, `IntegrityError`."""
-        with told(self.path, self.field):
+        """See `sqlite3.Connection.execute`."""
+        with _typed_errors(self.path, self.field):
             return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        """See `sqlite3.Connection`; raises `Unavailable`, `IntegrityError`."""
-        with told(self.path, self.field):
+        """See `sqlite3.Connection.executemany`."""
+        with _typed_errors(self.path, self.field):
             return super().executemany(sql, parameters)
 
 
 def open_file(path: Path, field: str, timeout_s: float, *, check_same_thread: bool = True) -> DatabaseFile:
-    """Opens or makes the file; transactions are the caller's. Raises `Unavailable`, `IntegrityError`."""
-    with told(path, field):
-        made = sqlite3.connect(
+    """Open or create a database file, in autocommit mode. Raises `Unavailable`, `IntegrityError`.
+
+    timeout_s  how long a statement waits for another process's lock
+    """
+    with _typed_errors(path, field):
+        database = sqlite3.connect(
             path,
             timeout=timeout_s,
             isolation_level=None,
             check_same_thread=check_same_thread,
             factory=DatabaseFile,
         )
-    made.path, made.field = path, field
-    return made
+    database.path, database.field = path, field
+    return database
 
 
 @contextmanager
-def told(path: Path, field: str) -> Iterator[None]:
-    """The driver's errors as ours, where they are not our own mistakes."""
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Take the write lock at once, commit at the end of the block, and roll back if the block raises.
+
+    database  opened with `isolation_level=None`
+    """
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        # SQLite has already rolled back by itself if the disk is full.
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _typed_errors(path: Path, field: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except sqlite3.DatabaseError as error:
-        raise _refusal(path, field, error) from error
+        raise _typed(path, field, error) from error
 
 
-def _refusal(path: Path, field: str, error: sqlite3.DatabaseError) -> ChromaTraceError:
+def _typed(path: Path, field: str, error: sqlite3.DatabaseError) -> ChromaTraceError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _NOT_OURS:
-        return IntegrityError(f"{path}: {error}", field=field, hint="put a copy back, or move it away to begin anew")
+    if code in _DAMAGED:
+        hint = "restore a backup, or move the file away to start with an empty one"
+        return IntegrityError(f"{path}: {error}", field=field, hint=hint)
     return Unavailable(f"{path}: {error}", field=field, hint=_HINTS.get(code, "try again"))

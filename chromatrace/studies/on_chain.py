@@ -21,7 +21,7 @@ from chromatrace.chain import commands
 from chromatrace.chain.client import Call, Chain
 from chromatrace.cli.up import local_chain
 from chromatrace.config import Settings
-from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
+from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import Gln
@@ -68,9 +68,9 @@ class Panel:
     drawn: list[list[int]] = field(default_factory=list)
 
     @property
-    def desk(self) -> int:
+    def lane(self) -> int:
         """Its rounds are held one after the other."""
-        return desk_id(self.organisation, 0)
+        return lane_id(self.organisation, 0)
 
     @property
     def error(self) -> float:
@@ -155,7 +155,7 @@ class OnChainStudy:
         waiting = self.panels
         while waiting:
             self._chain.rpc.call("evm_mine")
-            self._send(self._chain, "draw", [panel.desk for panel in waiting])
+            self._send(self._chain, "draw", [panel.lane for panel in waiting])
             self._answer(waiting, number)
             waiting = self._undecided(waiting, number)
 
@@ -166,7 +166,7 @@ class OnChainStudy:
             table = dict(panel.steps[number].answers)
             sealed, opened = [], []
             for place, seat in enumerate(seats):
-                if seat["mark"] != 0:
+                if seat["status"] != 0:
                     continue
                 inspector = panel.inspectors[seat["inspector"] - 1]
                 answer = SealedAnswer(table[seat["inspector"] - 1], 0, _NOTHING, keccak(round_id + bytes([place])))
@@ -175,8 +175,8 @@ class OnChainStudy:
                 signed = sign_commitment(inspector, round_id, place, digest, chain_id, self._contract)
                 sealed.append((place, digest, *signed))
                 opened.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
-            commitments.append((panel.desk, sealed))
-            answers.append((panel.desk, opened))
+            commitments.append((panel.lane, sealed))
+            answers.append((panel.lane, opened))
         self._send(self._chain, "commit", commitments)
         self._send(self._chain, "reveal", answers)
 
@@ -223,7 +223,7 @@ class OnChainStudy:
         return decide_all(steps, partial(Tally, self._rule), true, self._floor)
 
     def _rounds(self, panels: list[Panel]) -> list[Any]:
-        return self._chain.read_many([Call(CONTRACT, "round", (panel.desk,)) for panel in panels])
+        return self._chain.read_many([Call(CONTRACT, "round", (panel.lane,)) for panel in panels])
 
     def _check_learned(self) -> None:
         for panel in self.panels:

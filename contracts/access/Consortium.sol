@@ -21,18 +21,18 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     /// @dev For the registrar, and for an administrator acting for its own organisation.
     modifier onlyAdministratorOf(OrgId id) {
         if (!hasRole(ContractRoles.REGISTRAR, msg.sender)) {
-            if (_authorize(msg.sender, Roles.ADMIN) != id) revert NotAdministratorOf(msg.sender, id);
+            if (_authorise(msg.sender, Roles.ADMIN) != id) revert NotAdministratorOf(msg.sender, id);
         }
         _;
     }
 
     modifier onlyKnown(OrgId id) {
-        if (_organisations[id].kind == Kind.None) revert UnknownOrganisation(id);
+        if (_organisations[id].kind == OrganisationKind.None) revert UnknownOrganisation(id);
         _;
     }
 
     modifier notInThePast(uint64 validUntil) {
-        if (validUntil < block.timestamp) revert ValidityInThePast(validUntil);
+        if (validUntil < block.timestamp) revert ExpiryInThePast(validUntil);
         _;
     }
 
@@ -43,13 +43,13 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
 
     /// @inheritdoc IConsortium
     function registerOrganisation(
-        Kind kind,
+        OrganisationKind kind,
         uint64 gln,
         uint16 permittedRoles,
         uint64 validUntil,
         string calldata name
     ) external onlyRole(ContractRoles.REGISTRAR) notInThePast(validUntil) returns (OrgId id) {
-        if (kind == Kind.None) revert InvalidKind();
+        if (kind == OrganisationKind.None) revert InvalidKind();
         if (!GS1.isGln(gln)) revert InvalidGln(gln);
         OrgId holder = _organisationOfGln[gln];
         if (holder != OrgIds.NONE) revert GlnAlreadyRegistered(gln, holder);
@@ -127,10 +127,10 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         external
         onlyKnown(reader)
     {
-        OrgId owner = _authorize(msg.sender, Roles.ADMIN);
+        OrgId owner = _authorise(msg.sender, Roles.ADMIN);
         if (scopes & ~Scopes.ALL != 0) revert UnknownScopes(scopes);
         if (scopes == 0) validUntil = 0;
-        else if (validUntil < block.timestamp) revert ValidityInThePast(validUntil);
+        else if (validUntil < block.timestamp) revert ExpiryInThePast(validUntil);
 
         for (uint256 i = 0; i < gtins.length; ++i) {
             uint64 gtin = gtins[i];
@@ -143,12 +143,12 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     // ------------------------------------------------------------------ answers
 
     /// @inheritdoc IConsortium
-    function authorize(address account, uint16 roles) external view returns (OrgId) {
-        return _authorize(account, roles);
+    function authorise(address account, uint16 roles) external view returns (OrgId) {
+        return _authorise(account, roles);
     }
 
     /// @inheritdoc IConsortium
-    function may(address account, uint16 roles) external view returns (bool) {
+    function isAuthorised(address account, uint16 roles) external view returns (bool) {
         (, uint16 held) = _standing(account);
         return held & roles != 0;
     }
@@ -158,7 +158,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         (OrgId reader, uint16 held) = _standing(account);
         if (reader == OrgIds.NONE || scopes == 0) return false;
         if (reader == owner) return true;
-        if (held & Roles.SUPERVISOR != 0 && _organisations[reader].kind == Kind.Authority) return true;
+        if (held & Roles.SUPERVISOR != 0 && _organisations[reader].kind == OrganisationKind.Authority) return true;
         uint16 granted = _grantedScopes(owner, reader, gtin) | _grantedScopes(owner, reader, 0);
         return scopes & ~granted == 0;
     }
@@ -196,16 +196,16 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     // ------------------------------------------------------------------ internal
 
     /// @dev As `_standing`, but says why not.
-    function _authorize(address account, uint16 roles) private view returns (OrgId id) {
+    function _authorise(address account, uint16 roles) private view returns (OrgId id) {
         Operator storage acting = _operators[account];
         id = acting.organisation;
         if (id == OrgIds.NONE) revert UnknownOperator(account);
         if (!acting.active) revert OperatorInactive(account);
         if (acting.validUntil < block.timestamp) revert OperatorExpired(account, acting.validUntil);
-        Organisation storage of_ = _organisations[id];
-        if (!of_.active) revert OrganisationInactive(id);
-        if (of_.validUntil < block.timestamp) revert OrganisationExpired(id, of_.validUntil);
-        uint16 held = acting.roles & of_.permittedRoles;
+        Organisation storage organisation_ = _organisations[id];
+        if (!organisation_.active) revert OrganisationInactive(id);
+        if (organisation_.validUntil < block.timestamp) revert OrganisationExpired(id, organisation_.validUntil);
+        uint16 held = acting.roles & organisation_.permittedRoles;
         if (held & roles == 0) revert MissingRole(account, held, roles);
     }
 
@@ -213,13 +213,13 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     /// organisation is no longer permitted do not count.
     function _standing(address account) private view returns (OrgId, uint16) {
         Operator storage acting = _operators[account];
-        Organisation storage of_ = _organisations[acting.organisation];
-        bool stands = acting.active && acting.validUntil >= block.timestamp && _isActive(of_);
-        return stands ? (acting.organisation, acting.roles & of_.permittedRoles) : (OrgIds.NONE, 0);
+        Organisation storage organisation_ = _organisations[acting.organisation];
+        bool stands = acting.active && acting.validUntil >= block.timestamp && _isActive(organisation_);
+        return stands ? (acting.organisation, acting.roles & organisation_.permittedRoles) : (OrgIds.NONE, 0);
     }
 
-    function _isActive(Organisation storage of_) private view returns (bool) {
-        return of_.active && of_.validUntil >= block.timestamp;
+    function _isActive(Organisation storage organisation_) private view returns (bool) {
+        return organisation_.active && organisation_.validUntil >= block.timestamp;
     }
 
     function _grantedScopes(OrgId owner, OrgId reader, uint64 gtin) private view returns (uint16) {

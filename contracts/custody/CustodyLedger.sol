@@ -22,7 +22,7 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
 
     /// @inheritdoc ICustodyLedger
     function offer(BatchId batch, OrgId to, uint64 validUntil) external {
-        OrgId from = consortium.authorize(msg.sender, HANDLERS);
+        OrgId from = consortium.authorise(msg.sender, HANDLERS);
         _checkMovable(batch, from, to);
         if (to == from) revert ReceiverIsCustodian(to);
         if (!consortium.isActive(to)) revert ReceiverInactive(to);
@@ -36,7 +36,7 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
 
     /// @inheritdoc ICustodyLedger
     function withdraw(BatchId batch) external {
-        OrgId caller = consortium.authorize(msg.sender, HANDLERS);
+        OrgId caller = consortium.authorise(msg.sender, HANDLERS);
         Offer memory pending = _pending(batch);
         if (pending.from != caller) revert NotCustodian(batch, pending.from, caller);
         delete _offers[batch];
@@ -52,14 +52,14 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
 
         delete _offers[batch];
         emit CustodyAccepted(batch, taken.from, taken.to, msg.sender);
-        registry.moveCustody(batch, taken.to);
+        registry.recordTransfer(batch, taken.to);
     }
 
     /// @inheritdoc ICustodyLedger
-    function refuse(BatchId batch, string calldata reason) external {
+    function reject(BatchId batch, string calldata reason) external {
         Offer memory refused = _offerToCaller(batch);
         delete _offers[batch];
-        emit CustodyRefused(batch, refused.from, refused.to, msg.sender, reason);
+        emit CustodyRejected(batch, refused.from, refused.to, msg.sender, reason);
     }
 
     /// @inheritdoc ICustodyLedger
@@ -70,15 +70,15 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
     /// @dev Held by `from`, released, and stopped by nothing; a recalled batch may go home.
     function _checkMovable(BatchId id, OrgId from, OrgId to) private view {
         IBatchRegistry.Batch memory moved = registry.batch(id);
-        if (moved.state == IBatchRegistry.State.Unknown) revert IBatchRegistry.UnknownBatch(id);
+        if (moved.state == IBatchRegistry.BatchState.Unknown) revert IBatchRegistry.UnknownBatch(id);
         if (moved.custodian != from) revert NotCustodian(id, moved.custodian, from);
-        if (moved.state != IBatchRegistry.State.Released) revert NotReleased(id);
+        if (moved.state != IBatchRegistry.BatchState.Released) revert NotReleased(id);
         bool blocked = moved.recalled ? to != moved.producer : moved.onHold;
         if (blocked) revert BatchBlocked(id, moved.onHold, moved.recalled);
     }
 
     function _offerToCaller(BatchId id) private view returns (Offer memory pending) {
-        OrgId caller = consortium.authorize(msg.sender, HANDLERS);
+        OrgId caller = consortium.authorise(msg.sender, HANDLERS);
         pending = _pending(id);
         if (pending.to != caller) revert NotOfferedTo(id, pending.to, caller);
     }

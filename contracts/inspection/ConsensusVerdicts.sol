@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IInspectionLedger} from "../interfaces/IInspectionLedger.sol";
-import {DeskId, IQualityConsensus, RoundId} from "../interfaces/IQualityConsensus.sol";
+import {LaneId, IQualityConsensus, RoundId} from "../interfaces/IQualityConsensus.sol";
 import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
 import {InspectorPanels} from "./InspectorPanels.sol";
 
@@ -21,7 +21,7 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
     }
 
     /// @dev Of rounds whose outcome is a verdict.
-    mapping(DeskId => BatchId) private _batches;
+    mapping(LaneId => BatchId) private _batches;
     mapping(BatchId => mapping(Stage => Refused)) private _refused;
 
     constructor(IInspectionLedger ledger_) InspectorPanels(ledger_.consortium()) {
@@ -32,7 +32,7 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
     function deliver(BatchId batch, Stage stage) external {
         Refused memory refused = _refused[batch][stage];
         if (refused.verdict.verdict == Verdict.None || refused.revision != ledger.revisionOf(batch, stage)) {
-            revert NothingToDeliver(batch, stage);
+            revert NoPendingVerdict(batch, stage);
         }
         delete _refused[batch][stage];
         ledger.recordConsensus(refused.verdict);
@@ -42,28 +42,28 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
 
     /// @dev Where a stage's verdict comes from consensus, the ledger takes none from anybody else.
     function _ruleChanged(OrgId panel, Rule calldata rule_) internal override {
-        ledger.requireConsensus(panel, rule_.feedsFirst, rule_.feedsFinal);
+        ledger.requireConsensus(panel, rule_.decidesFirst, rule_.decidesFinal);
     }
 
     /// @dev That the ledger would take a verdict on this subject from this panel; keeps where it will go.
-    /// @return outsidersOnly whether the producer's own inspectors are refused
-    function _expectVerdict(DeskId desk, Request calldata request, OrgId panel)
+    /// @return externalOnly whether the producer's own inspectors are refused
+    function _expectVerdict(LaneId lane, Request calldata request, OrgId panel)
         internal
-        returns (bool outsidersOnly)
+        returns (bool externalOnly)
     {
         OrgId producer;
-        (producer, outsidersOnly) =
+        (producer, externalOnly) =
             ledger.checkConsensus(BatchId.wrap(request.subject), request.stage, request.sampleSize);
-        if (producer != panel) revert NotPanelsBatch(request.subject, producer, panel);
-        _batches[desk] = BatchId.wrap(request.subject);
+        if (producer != panel) revert BatchOfAnotherOrganisation(request.subject, producer, panel);
+        _batches[lane] = BatchId.wrap(request.subject);
     }
 
     /// @dev A refusal must not undo the decision; what the ledger did not take can be delivered later.
-    function _tryToDeliver(RoundId id, OrgId panel, DeskId desk, Round memory current, bool passed) internal {
-        if (gasleft() < VERDICT_GAS) revert TooLittleGas(VERDICT_GAS);
+    function _tryToDeliver(RoundId id, OrgId panel, LaneId lane, Round memory current, bool passed) internal {
+        if (gasleft() < VERDICT_GAS) revert InsufficientGas(VERDICT_GAS);
         Inspector storage recorder = _inspectors[panel][current.recorder];
         IInspectionLedger.ConsensusVerdict memory verdict = IInspectionLedger.ConsensusVerdict({
-            batch: _batches[desk],
+            batch: _batches[lane],
             stage: current.stage,
             verdict: passed ? Verdict.Pass : Verdict.Fail,
             sampleSize: current.sampleSize,
@@ -79,7 +79,7 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
         try ledger.recordConsensus(verdict) {}
         catch (bytes memory reason) {
             _refused[verdict.batch][verdict.stage] = Refused(verdict, ledger.revisionOf(verdict.batch, verdict.stage));
-            emit VerdictRefused(id, reason);
+            emit VerdictRejected(id, reason);
         }
         // slither-disable-end reentrancy-no-eth,reentrancy-events
     }

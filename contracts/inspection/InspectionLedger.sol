@@ -32,15 +32,15 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     mapping(Stage => StagePolicy) private _policies;
     mapping(OrgId producer => mapping(Stage => bool)) private _byConsensus;
 
-    /// @param first policy of first inspection, before assembly
-    /// @param final_ policy of final inspection, after it
-    constructor(IBatchRegistry registry_, Policy memory first, Policy memory final_)
+    /// @param firstPolicy policy of the first inspection
+    /// @param finalPolicy policy of the final inspection
+    constructor(IBatchRegistry registry_, Policy memory firstPolicy, Policy memory finalPolicy)
         ConsortiumBound(registry_.consortium())
         EIP712("ChromaTrace InspectionLedger", "1")
     {
         registry = registry_;
-        _setPolicy(Stage.First, first);
-        _setPolicy(Stage.Final, final_);
+        _setPolicy(Stage.First, firstPolicy);
+        _setPolicy(Stage.Final, finalPolicy);
     }
 
     /// @inheritdoc IInspectionLedger
@@ -68,7 +68,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     // slither-disable-start reentrancy-events
     /// @inheritdoc IInspectionLedger
     function recordConsensus(ConsensusVerdict calldata given) external onlyContractRole(ContractRoles.CONSENSUS) {
-        OrgId organisation = consortium.authorize(given.inspector, Roles.INSPECTOR);
+        OrgId organisation = consortium.authorise(given.inspector, Roles.INSPECTOR);
         (uint8 revision, OrgId producer, uint32 quantity) =
             registry.applyVerdict(given.batch, given.stage, given.verdict);
         _checkPolicy(
@@ -91,12 +91,12 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     // slither-disable-end reentrancy-events
 
     /// @inheritdoc IInspectionLedger
-    function requireConsensus(OrgId producer, bool first, bool final_)
+    function requireConsensus(OrgId producer, bool firstStage, bool finalStage)
         external
         onlyContractRole(ContractRoles.CONSENSUS)
     {
-        bool changed = _require(producer, Stage.First, first);
-        if (_require(producer, Stage.Final, final_) || changed) emit ConsensusRequired(producer, first, final_);
+        bool changed = _require(producer, Stage.First, firstStage);
+        if (_require(producer, Stage.Final, finalStage) || changed) emit ConsensusRequired(producer, firstStage, finalStage);
     }
 
     /// @inheritdoc IInspectionLedger
@@ -106,7 +106,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         returns (OrgId producer, bool independent)
     {
         IBatchRegistry.Batch memory known = registry.batch(batch);
-        IBatchRegistry.State needed = stage == Stage.First ? IBatchRegistry.State.Registered : IBatchRegistry.State.Assembled;
+        IBatchRegistry.BatchState needed = stage == Stage.First ? IBatchRegistry.BatchState.Registered : IBatchRegistry.BatchState.Assembled;
         if (known.state < needed) revert IBatchRegistry.WrongState(batch, known.state);
         StagePolicy storage required = _policies[stage];
         _checkSample(sampleSize, known.quantity, required.unitsPerSample);
@@ -141,7 +141,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         if (inspection.verdict == Verdict.None) revert InvalidVerdict();
         if (inspection.deadline < block.timestamp) revert InspectionExpired(inspection.deadline);
         if (inspection.inspectedAt > block.timestamp) revert InspectionInTheFuture(inspection.inspectedAt);
-        OrgId organisation = consortium.authorize(inspection.inspector, Roles.INSPECTOR);
+        OrgId organisation = consortium.authorise(inspection.inspector, Roles.INSPECTOR);
         _checkSignature(inspection, signature);
         _useCheckedNonce(inspection.inspector, inspection.nonce);
         _emitRecorded(inspection, organisation);
@@ -179,10 +179,10 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         );
     }
 
-    function _setPolicy(Stage stage, Policy memory new_) private {
-        _policies[stage].unitsPerSample = new_.unitsPerSample;
-        _policies[stage].independent = new_.independent;
-        emit PolicyChanged(stage, new_.unitsPerSample, new_.independent);
+    function _setPolicy(Stage stage, Policy memory policy_) private {
+        _policies[stage].unitsPerSample = policy_.unitsPerSample;
+        _policies[stage].independent = policy_.independent;
+        emit PolicyChanged(stage, policy_.unitsPerSample, policy_.independent);
     }
 
     /// @return changed whether that is new

@@ -37,14 +37,14 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
 
     /// @inheritdoc IQualityConsensus
     function setRule(Rule calldata rule_, string[] calldata states) external {
-        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
+        OrgId panel = consortium.authorise(msg.sender, Roles.ADMIN);
         _checkRule(rule_, states);
-        Panel storage of_ = _panels[panel];
-        uint16 version = ++of_.ruleVersion;
+        Panel storage stored = _panels[panel];
+        uint16 version = ++stored.ruleVersion;
         _rules[panel][version] = rule_;
-        of_.minimumCapability = rule_.minimumCapability;
+        stored.minimumCapability = rule_.minimumCapability;
         uint256 capable = 0;
-        for (uint256 number = 1; number <= of_.inspectorCount; ++number) {
+        for (uint256 number = 1; number <= stored.inspectorCount; ++number) {
             if (_inspectors[panel][uint8(number)].capability >= rule_.minimumCapability) capable |= 1 << number;
         }
         _capable[panel] = capable;
@@ -54,8 +54,8 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
 
     /// @inheritdoc IQualityConsensus
     function enrol(address account, uint16 capability, bytes32 instrument) external {
-        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
-        bool own = consortium.authorize(account, Roles.INSPECTOR) == panel;
+        OrgId panel = consortium.authorise(msg.sender, Roles.ADMIN);
+        bool own = consortium.authorise(account, Roles.INSPECTOR) == panel;
         if (capability > ConsensusRule.UNIT) revert CapabilityOutOfRange(capability);
         uint8 number = _numbers[panel][account];
         Inspector storage enrolled;
@@ -81,7 +81,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
 
     /// @inheritdoc IQualityConsensus
     function retire(uint8 number) external {
-        OrgId panel = consortium.authorize(msg.sender, Roles.ADMIN);
+        OrgId panel = consortium.authorise(msg.sender, Roles.ADMIN);
         Inspector storage retired = _inspectors[panel][number];
         if (!retired.active) revert UnknownInspector(panel, number);
         retired.active = false;
@@ -93,7 +93,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     function setInstrument(OrgId panel, bytes32 instrument) external {
         uint8 number = _numbers[panel][msg.sender];
         if (number == 0) revert UnknownInspector(panel, number);
-        if (_seated[panel] >> number & 1 == 1) revert InspectorNotFree(number);
+        if (_seated[panel] >> number & 1 == 1) revert InspectorUnavailable(number);
         _inspectors[panel][number].instrument = instrument;
         emit InstrumentChanged(panel, number, instrument);
     }
@@ -132,24 +132,24 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     function _ruleChanged(OrgId panel, Rule calldata rule_) internal virtual;
 
     /// @dev Seats the workcell's own inspector, whatever its capability.
-    function _seatFirst(OrgId panel, uint8 number, bool outsidersOnly) internal {
+    function _seatFirst(OrgId panel, uint8 number, bool externalOnly) internal {
         uint256 bit = 1 << number;
         uint256 seated = _seated[panel];
-        if (_active[panel] & ~seated & bit == 0) revert InspectorNotFree(number);
-        if (outsidersOnly && _outside[panel] & bit == 0) revert InspectorNotOutside(number);
+        if (_active[panel] & ~seated & bit == 0) revert InspectorUnavailable(number);
+        if (externalOnly && _outside[panel] & bit == 0) revert InspectorNotExternal(number);
         _seated[panel] = seated | bit;
     }
 
     /// @dev Seats `needed` of the eligible, each equally likely.
     /// @return chosen their numbers, a byte each from the lowest
     /// @return free how many there were to choose from; where fewer than `needed`, nobody is seated
-    function _take(OrgId panel, uint256 needed, bool outsidersOnly, bytes32 seed)
+    function _take(OrgId panel, uint256 needed, bool externalOnly, bytes32 seed)
         internal
         returns (uint256 chosen, uint256 free)
     {
         uint256 seated = _seated[panel];
         uint256 pool = _active[panel] & _capable[panel] & ~seated;
-        if (outsidersOnly) pool &= _outside[panel];
+        if (externalOnly) pool &= _outside[panel];
         free = Bitmap.count(pool);
         if (free < needed) return (0, free);
         for (uint256 i = 0; i < needed; ++i) {
@@ -222,9 +222,9 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         if ((before >= minimum) != (after_ >= minimum)) _set(_capable, panel, number, after_ >= minimum);
     }
 
-    function _set(mapping(OrgId => uint256) storage sets, OrgId panel, uint256 number, bool in_) private {
+    function _set(mapping(OrgId => uint256) storage sets, OrgId panel, uint256 number, bool included) private {
         uint256 bit = 1 << number;
-        sets[panel] = in_ ? sets[panel] | bit : sets[panel] & ~bit;
+        sets[panel] = included ? sets[panel] | bit : sets[panel] & ~bit;
     }
 
     function _checkRule(Rule calldata rule_, string[] calldata states) private pure {

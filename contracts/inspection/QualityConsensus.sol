@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IInspectionLedger} from "../interfaces/IInspectionLedger.sol";
-import {DeskId, IQualityConsensus, RoundId} from "../interfaces/IQualityConsensus.sol";
+import {LaneId, IQualityConsensus, RoundId} from "../interfaces/IQualityConsensus.sol";
 import {OrgId, Stage} from "../interfaces/Types.sol";
 import {ConsensusRule} from "../libraries/ConsensusRule.sol";
 import {Roles} from "../libraries/Rights.sol";
@@ -20,8 +20,8 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     /// @inheritdoc IQualityConsensus
     uint8 public immutable override drawDelay;
 
-    mapping(DeskId => Round) private _rounds;
-    mapping(DeskId => uint256) private _seats;
+    mapping(LaneId => Round) private _rounds;
+    mapping(LaneId => uint256) private _seats;
 
     /// @param drawDelay_ blocks; 0 (the request's own block) is for dev chains, which make no block without a transaction
     constructor(IInspectionLedger ledger_, uint8 drawDelay_)
@@ -35,7 +35,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
 
     /// @inheritdoc IQualityConsensus
     function open(Request[] calldata requests) external {
-        OrgId panel = consortium.authorize(msg.sender, Roles.PRODUCER | Roles.INSPECTOR);
+        OrgId panel = consortium.authorise(msg.sender, Roles.PRODUCER | Roles.INSPECTOR);
         (uint16 version, Rule memory inForce) = rule(panel);
         if (version == 0) revert NoRule(panel);
         for (uint256 i = 0; i < requests.length; ++i) {
@@ -46,10 +46,10 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     }
 
     /// @inheritdoc IQualityConsensus
-    function draw(DeskId[] calldata desks) external {
-        for (uint256 i = 0; i < desks.length; ++i) {
+    function draw(LaneId[] calldata lanes) external {
+        for (uint256 i = 0; i < lanes.length; ++i) {
             uint256 memoryEnd = _memoryEnd();
-            _draw(desks[i]);
+            _draw(lanes[i]);
             _freeMemory(memoryEnd);
         }
     }
@@ -58,7 +58,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     function commit(RoundCommitments[] calldata rounds) external {
         for (uint256 i = 0; i < rounds.length; ++i) {
             uint256 memoryEnd = _memoryEnd();
-            _commit(rounds[i].desk, rounds[i].commitments);
+            _commit(rounds[i].lane, rounds[i].commitments);
             _freeMemory(memoryEnd);
         }
     }
@@ -67,45 +67,45 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     function reveal(RoundAnswers[] calldata rounds) external {
         for (uint256 i = 0; i < rounds.length; ++i) {
             uint256 memoryEnd = _memoryEnd();
-            _reveal(rounds[i].desk, rounds[i].answers);
+            _reveal(rounds[i].lane, rounds[i].answers);
             _freeMemory(memoryEnd);
         }
     }
 
     /// @inheritdoc IQualityConsensus
-    function close(DeskId desk) external {
-        Round memory current = _rounds[desk];
-        uint256 seats = _seats[desk];
+    function close(LaneId lane) external {
+        Round memory current = _rounds[lane];
+        uint256 seats = _seats[lane];
         if (current.phase == Phase.Requested) {
-            if (block.timestamp <= current.deadline) revert NotOverdue(desk, current.deadline);
-            _lapse(desk, current, seats);
+            if (block.timestamp <= current.deadline) revert NotOverdue(lane, current.deadline);
+            _lapse(lane, current, seats);
             return;
         }
-        if (current.phase != Phase.Seated) revert WrongPhase(desk, current.phase);
-        Rule storage inForce = _ruleOf(_panelOf(desk), current.rule);
+        if (current.phase != Phase.Seated) revert WrongPhase(lane, current.phase);
+        Rule storage inForce = _ruleOf(_panelOf(lane), current.rule);
         bool sealed_ = seats.countMark(current.seatCount, Seats.DRAWN) == 0;
         uint256 until = sealed_ ? uint256(current.deadline) + inForce.revealSeconds : current.deadline;
-        if (block.timestamp <= until) revert NotOverdue(desk, until);
-        seats = _stall(desk, current, seats, sealed_ ? Seats.COMMITTED : Seats.DRAWN, inForce.stallPenalty);
-        _seats[desk] = seats;
-        if (sealed_) _evaluate(desk, current, seats, inForce);
-        else _requestMore(desk, current, seats, inForce);
+        if (block.timestamp <= until) revert NotOverdue(lane, until);
+        seats = _stall(lane, current, seats, sealed_ ? Seats.COMMITTED : Seats.DRAWN, inForce.stallPenalty);
+        _seats[lane] = seats;
+        if (sealed_) _evaluate(lane, current, seats, inForce);
+        else _requestMore(lane, current, seats, inForce);
     }
 
     // ------------------------------------------------------------------ answers
 
     /// @inheritdoc IQualityConsensus
-    function round(DeskId desk) external view returns (RoundId id, Round memory current, Seat[] memory seats) {
-        current = _rounds[desk];
-        id = _idOf(desk, current.tag);
-        uint256 packed = _seats[desk];
+    function round(LaneId lane) external view returns (RoundId id, Round memory current, Seat[] memory seats) {
+        current = _rounds[lane];
+        id = _idOf(lane, current.tag);
+        uint256 packed = _seats[lane];
         seats = new Seat[](current.seatCount);
         for (uint256 i = 0; i < seats.length; ++i) {
             uint256 mark = packed.markOf(i);
             bool revealed = mark >= Seats.REVEALED;
             seats[i] = Seat(
                 uint8(packed.inspectorOf(i)),
-                Mark(revealed ? Seats.REVEALED : mark),
+                SeatStatus(revealed ? Seats.REVEALED : mark),
                 revealed ? uint8(mark - Seats.REVEALED) : 0
             );
         }
@@ -114,26 +114,26 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     // ------------------------------------------------------------------ internal: open, draw
 
     function _open(Request calldata request, OrgId panel, uint16 version, Rule memory inForce) private {
-        DeskId desk = DeskId.wrap(uint48(OrgId.unwrap(panel)) << 16 | request.desk);
-        Round storage stored = _rounds[desk];
+        LaneId lane = LaneId.wrap(uint48(OrgId.unwrap(panel)) << 16 | request.lane);
+        Round storage stored = _rounds[lane];
         Phase phase = stored.phase;
-        if (phase == Phase.Requested || phase == Phase.Seated) revert RoundUnderWay(desk, phase);
-        bool feeds = request.step == 0 && (request.stage == Stage.First ? inForce.feedsFirst : inForce.feedsFinal);
-        bool outsidersOnly = false;
-        if (feeds) {
-            outsidersOnly = _expectVerdict(desk, request, panel);
+        if (phase == Phase.Requested || phase == Phase.Seated) revert RoundInProgress(lane, phase);
+        bool decidesVerdict = request.step == 0 && (request.stage == Stage.First ? inForce.decidesFirst : inForce.decidesFinal);
+        bool externalOnly = false;
+        if (decidesVerdict) {
+            externalOnly = _expectVerdict(lane, request, panel);
         }
-        if (request.first != 0) _seatFirst(panel, request.first, outsidersOnly);
+        if (request.first != 0) _seatFirst(panel, request.first, externalOnly);
         uint72 tag = uint72(
-            uint256(keccak256(abi.encode(stored.tag, blockhash(block.number - 1), request, desk)))
+            uint256(keccak256(abi.encode(stored.tag, blockhash(block.number - 1), request, lane)))
         );
         uint32 drawBlock = uint32(block.number + drawDelay);
         uint40 deadline = uint40(block.timestamp + inForce.commitSeconds);
-        _rounds[desk] = Round({
+        _rounds[lane] = Round({
             phase: Phase.Requested,
             stage: request.stage,
-            feeds: feeds,
-            outsidersOnly: outsidersOnly,
+            decidesVerdict: decidesVerdict,
+            externalOnly: externalOnly,
             first: request.first,
             seatCount: 0,
             state: 0,
@@ -145,46 +145,46 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             tag: tag
         });
         emit RoundOpened(
-            _idOf(desk, tag),
+            _idOf(lane, tag),
             panel,
             request.subject,
             request.step,
             request.stage,
-            request.desk,
+            request.lane,
             version,
             request.first,
             request.sampleSize,
-            feeds,
+            decidesVerdict,
             drawBlock,
             deadline
         );
     }
 
-    function _draw(DeskId desk) private {
-        Round memory current = _rounds[desk];
-        if (current.phase != Phase.Requested) revert WrongPhase(desk, current.phase);
-        if (block.number <= current.drawBlock) revert DrawTooEarly(desk, current.drawBlock);
-        if (block.timestamp > current.deadline) revert DeadlinePassed(desk, current.deadline);
+    function _draw(LaneId lane) private {
+        Round memory current = _rounds[lane];
+        if (current.phase != Phase.Requested) revert WrongPhase(lane, current.phase);
+        if (block.number <= current.drawBlock) revert DrawTooEarly(lane, current.drawBlock);
+        if (block.timestamp > current.deadline) revert DeadlinePassed(lane, current.deadline);
         bytes32 random = blockhash(current.drawBlock);
         if (random == 0) {
             current.drawBlock = uint32(block.number + drawDelay);
-            _rounds[desk].drawBlock = current.drawBlock;
-            emit MoreSeatsRequested(_idOf(desk, current.tag), current.drawBlock, current.deadline);
+            _rounds[lane].drawBlock = current.drawBlock;
+            emit MoreSeatsRequested(_idOf(lane, current.tag), current.drawBlock, current.deadline);
             return;
         }
-        OrgId panel = _panelOf(desk);
+        OrgId panel = _panelOf(lane);
         Rule storage inForce = _ruleOf(panel, current.rule);
-        uint256 from = current.seatCount;
-        // At first the desk's seats are still those of the round before.
-        uint256 seats = from == 0 ? 0 : _seats[desk];
-        if (from == 0 && current.first != 0) {
+        uint256 firstNewSeat = current.seatCount;
+        // At first the lane's seats are still those of the round before.
+        uint256 seats = firstNewSeat == 0 ? 0 : _seats[lane];
+        if (firstNewSeat == 0 && current.first != 0) {
             seats = seats.seated(0, current.first);
             current.seatCount = 1;
         }
         uint256 needed = _missing(current.seatCount, seats, inForce);
         (uint256 chosen, uint256 free) =
-            _take(panel, needed, current.outsidersOnly, keccak256(abi.encode(random, desk, current.tag, seats)));
-        if (free < needed) revert NotEnoughInspectors(desk, free, needed);
+            _take(panel, needed, current.externalOnly, keccak256(abi.encode(random, lane, current.tag, seats)));
+        if (free < needed) revert NotEnoughInspectors(lane, free, needed);
         for (; needed != 0; --needed) {
             seats = seats.seated(current.seatCount, chosen & 0xff);
             ++current.seatCount;
@@ -192,9 +192,9 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         }
         current.phase = Phase.Seated;
         current.deadline = uint40(block.timestamp + inForce.commitSeconds);
-        _rounds[desk] = current;
-        _seats[desk] = seats;
-        emit SeatsDrawn(_idOf(desk, current.tag), seats, uint8(from), current.seatCount, current.deadline);
+        _rounds[lane] = current;
+        _seats[lane] = seats;
+        emit SeatsDrawn(_idOf(lane, current.tag), seats, uint8(firstNewSeat), current.seatCount, current.deadline);
     }
 
     /// @dev Seats to draw, so that the wave is full: at first `firstWave`, afterwards what the minimum asks for, at
@@ -208,33 +208,33 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
 
     // ------------------------------------------------------------------ internal: commit, reveal
 
-    function _commit(DeskId desk, Commitment[] calldata commitments) private {
-        Round storage current = _rounds[desk];
-        if (current.phase != Phase.Seated) revert WrongPhase(desk, current.phase);
-        if (block.timestamp > current.deadline) revert DeadlinePassed(desk, current.deadline);
-        uint256 seats = _seats[desk];
+    function _commit(LaneId lane, Commitment[] calldata commitments) private {
+        Round storage current = _rounds[lane];
+        if (current.phase != Phase.Seated) revert WrongPhase(lane, current.phase);
+        if (block.timestamp > current.deadline) revert DeadlinePassed(lane, current.deadline);
+        uint256 seats = _seats[lane];
         uint256 count = current.seatCount;
-        bool outsidersOnly = current.outsidersOnly;
-        RoundId id = _idOf(desk, current.tag);
-        OrgId panel = _panelOf(desk);
+        bool externalOnly = current.externalOnly;
+        RoundId id = _idOf(lane, current.tag);
+        OrgId panel = _panelOf(lane);
         mapping(uint8 number => Inspector) storage members = _inspectors[panel];
         for (uint256 i = 0; i < commitments.length; ++i) {
             Commitment calldata given = commitments[i];
-            if (given.seat >= count) revert UnknownSeat(desk, given.seat);
-            if (seats.markOf(given.seat) != Seats.DRAWN) revert AlreadyAnswered(desk, given.seat);
+            if (given.seat >= count) revert UnknownSeat(lane, given.seat);
+            if (seats.markOf(given.seat) != Seats.DRAWN) revert AlreadyAnswered(lane, given.seat);
             Inspector storage drawn = members[uint8(seats.inspectorOf(given.seat))];
             address account = drawn.account;
             address signer = _signerOf(id, given);
-            if (signer != account) revert NotTheDrawnInspector(desk, given.seat, signer);
-            if (!consortium.may(account, Roles.INSPECTOR)) revert InspectorNotAuthorised(desk, account);
+            if (signer != account) revert NotDrawnInspector(lane, given.seat, signer);
+            if (!consortium.isAuthorised(account, Roles.INSPECTOR)) revert InspectorNotAuthorised(lane, account);
             // Of another organisation when it was enrolled, it may have changed sides.
-            if (outsidersOnly && consortium.operator(account).organisation == panel) {
-                revert InspectorNotOutside(uint8(seats.inspectorOf(given.seat)));
+            if (externalOnly && consortium.operator(account).organisation == panel) {
+                revert InspectorNotExternal(uint8(seats.inspectorOf(given.seat)));
             }
             drawn.evidence = given.answer;
             seats = seats.marked(given.seat, Seats.COMMITTED);
         }
-        _seats[desk] = seats;
+        _seats[lane] = seats;
         emit AnswersCommitted(id, seats);
     }
 
@@ -246,40 +246,40 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         (signer,,) = ECDSA.tryRecover(digest, given.r, given.vs);
     }
 
-    function _reveal(DeskId desk, Answer[] calldata answers) private {
-        Round memory current = _rounds[desk];
-        if (current.phase != Phase.Seated) revert WrongPhase(desk, current.phase);
-        OrgId panel = _panelOf(desk);
+    function _reveal(LaneId lane, Answer[] calldata answers) private {
+        Round memory current = _rounds[lane];
+        if (current.phase != Phase.Seated) revert WrongPhase(lane, current.phase);
+        OrgId panel = _panelOf(lane);
         Rule storage inForce = _ruleOf(panel, current.rule);
         uint256 until = uint256(current.deadline) + inForce.revealSeconds;
-        if (block.timestamp > until) revert DeadlinePassed(desk, until);
-        uint256 seats = _seats[desk];
+        if (block.timestamp > until) revert DeadlinePassed(lane, until);
+        uint256 seats = _seats[lane];
         uint256 missing = seats.countMark(current.seatCount, Seats.DRAWN);
-        if (missing != 0) revert NotAllCommitted(desk, uint8(missing));
-        RoundId id = _idOf(desk, current.tag);
+        if (missing != 0) revert NotAllCommitted(lane, uint8(missing));
+        RoundId id = _idOf(lane, current.tag);
         mapping(uint8 number => Inspector) storage members = _inspectors[panel];
         uint256 states = inForce.states;
         for (uint256 i = 0; i < answers.length; ++i) {
             Answer calldata given = answers[i];
-            if (given.seat >= current.seatCount) revert UnknownSeat(desk, given.seat);
+            if (given.seat >= current.seatCount) revert UnknownSeat(lane, given.seat);
             if (given.state >= states) revert UnknownState(given.state);
-            _requireCommitted(desk, given.seat, seats.markOf(given.seat));
+            _requireCommitted(lane, given.seat, seats.markOf(given.seat));
             Inspector storage drawn = members[uint8(seats.inspectorOf(given.seat))];
-            if (_opened(id, drawn.account, given) != drawn.evidence) revert AnswerMismatch(desk, given.seat);
-            if (current.feeds) {
+            if (_opened(id, drawn.account, given) != drawn.evidence) revert AnswerMismatch(lane, given.seat);
+            if (current.decidesVerdict) {
                 drawn.evidence = given.evidence;
                 drawn.defects = given.defects;
             }
             seats = seats.marked(given.seat, Seats.REVEALED + given.state);
             emit AnswerRevealed(id, given.seat, given.state, given.defects, given.evidence);
         }
-        _seats[desk] = seats;
-        if (seats.countMark(current.seatCount, Seats.COMMITTED) == 0) _evaluate(desk, current, seats, inForce);
+        _seats[lane] = seats;
+        if (seats.countMark(current.seatCount, Seats.COMMITTED) == 0) _evaluate(lane, current, seats, inForce);
     }
 
-    function _requireCommitted(DeskId desk, uint8 seat, uint256 mark) private pure {
-        if (mark >= Seats.REVEALED) revert AlreadyAnswered(desk, seat);
-        if (mark != Seats.COMMITTED) revert NotCommitted(desk, seat);
+    function _requireCommitted(LaneId lane, uint8 seat, uint256 mark) private pure {
+        if (mark >= Seats.REVEALED) revert AlreadyAnswered(lane, seat);
+        if (mark != Seats.COMMITTED) revert NotCommitted(lane, seat);
     }
 
     function _opened(RoundId id, address account, Answer calldata given) private pure returns (bytes32) {
@@ -289,19 +289,19 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     // ------------------------------------------------------------------ internal: decide, lapse
 
     /// @dev Every answer of the round counts; what nobody gave has stalled.
-    function _evaluate(DeskId desk, Round memory current, uint256 seats, Rule storage inForce) private {
-        OrgId panel = _panelOf(desk);
+    function _evaluate(LaneId lane, Round memory current, uint256 seats, Rule storage inForce) private {
+        OrgId panel = _panelOf(lane);
         (uint256[] memory answers, uint256[] memory places) = _answers(panel, current.seatCount, seats);
         ConsensusRule.Outcome memory outcome =
             ConsensusRule.decide(inForce.weighing, inForce.minimum, inForce.maximum, inForce.threshold, answers);
         if (!outcome.decided) {
-            _requestMore(desk, current, seats, inForce);
+            _requestMore(lane, current, seats, inForce);
             return;
         }
         current.phase = Phase.Decided;
         current.state = uint8(outcome.state);
         current.recorder = uint8(seats.inspectorOf(places[outcome.recorder]));
-        _rounds[desk] = current;
+        _rounds[lane] = current;
         // A lone answer agrees with nobody: nothing is learned of it.
         bool teaches = answers.length != 1;
         uint16[] memory capabilities = new uint16[](current.seatCount);
@@ -313,15 +313,15 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         }
         _release(panel, seats.members(current.seatCount));
         emit RoundDecided(
-            _idOf(desk, current.tag),
+            _idOf(lane, current.tag),
             current.state,
             uint32(outcome.score),
             uint8(places[outcome.recorder]),
             outcome.reached,
             capabilities
         );
-        if (current.feeds) {
-            _tryToDeliver(_idOf(desk, current.tag), panel, desk, current, current.state == inForce.passing);
+        if (current.decidesVerdict) {
+            _tryToDeliver(_idOf(lane, current.tag), panel, lane, current, current.state == inForce.passing);
         }
     }
 
@@ -346,48 +346,48 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         }
     }
 
-    function _requestMore(DeskId desk, Round memory current, uint256 seats, Rule storage inForce) private {
+    function _requestMore(LaneId lane, Round memory current, uint256 seats, Rule storage inForce) private {
         if (current.seatCount + _missing(current.seatCount, seats, inForce) > Seats.MOST) {
-            _lapse(desk, current, seats);
+            _lapse(lane, current, seats);
             return;
         }
         current.phase = Phase.Requested;
         current.drawBlock = uint32(block.number + drawDelay);
         current.deadline = uint40(block.timestamp + inForce.commitSeconds);
-        _rounds[desk] = current;
-        emit MoreSeatsRequested(_idOf(desk, current.tag), current.drawBlock, current.deadline);
+        _rounds[lane] = current;
+        emit MoreSeatsRequested(_idOf(lane, current.tag), current.drawBlock, current.deadline);
     }
 
-    function _stall(DeskId desk, Round memory current, uint256 seats, uint256 mark, uint256 penalty)
+    function _stall(LaneId lane, Round memory current, uint256 seats, uint256 mark, uint256 penalty)
         private
         returns (uint256)
     {
-        RoundId id = _idOf(desk, current.tag);
+        RoundId id = _idOf(lane, current.tag);
         for (uint256 i = 0; i < current.seatCount; ++i) {
             if (seats.markOf(i) != mark) continue;
             seats = seats.marked(i, Seats.STALLED);
-            uint256 capability = _penalise(_panelOf(desk), seats.inspectorOf(i), penalty);
+            uint256 capability = _penalise(_panelOf(lane), seats.inspectorOf(i), penalty);
             emit SeatStalled(id, uint8(i), uint16(capability));
         }
         return seats;
     }
 
-    function _lapse(DeskId desk, Round memory current, uint256 seats) private {
-        _rounds[desk].phase = Phase.Lapsed;
+    function _lapse(LaneId lane, Round memory current, uint256 seats) private {
+        _rounds[lane].phase = Phase.Lapsed;
         uint256 members = seats.members(current.seatCount);
         if (current.first != 0) members |= 1 << current.first;
-        _release(_panelOf(desk), members);
-        emit RoundLapsed(_idOf(desk, current.tag));
+        _release(_panelOf(lane), members);
+        emit RoundLapsed(_idOf(lane, current.tag));
     }
 
     // ------------------------------------------------------------------ internal: names, memory
 
-    function _idOf(DeskId desk, uint72 tag) private pure returns (RoundId) {
-        return RoundId.wrap(keccak256(abi.encode(desk, tag)));
+    function _idOf(LaneId lane, uint72 tag) private pure returns (RoundId) {
+        return RoundId.wrap(keccak256(abi.encode(lane, tag)));
     }
 
-    function _panelOf(DeskId desk) private pure returns (OrgId) {
-        return OrgId.wrap(uint32(DeskId.unwrap(desk) >> 16));
+    function _panelOf(LaneId lane) private pure returns (OrgId) {
+        return OrgId.wrap(uint32(LaneId.unwrap(lane) >> 16));
     }
 
     /// @dev Each round of a call works in the same memory: it costs with the square of its size.

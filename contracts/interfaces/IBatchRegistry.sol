@@ -11,7 +11,7 @@ import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
 /// and are given again, and checked, where a rule needs them. Hazard: a batch in the hands of another organisation can
 /// still be recalled, never regraded.
 interface IBatchRegistry is IConsortiumBound {
-    enum State {
+    enum BatchState {
         Unknown,
         Registered,
         FirstPassed,
@@ -23,7 +23,7 @@ interface IBatchRegistry is IConsortiumBound {
         Released
     }
 
-    enum Channel {
+    enum SalesChannel {
         Standard,
         Defective
     }
@@ -32,7 +32,7 @@ interface IBatchRegistry is IConsortiumBound {
     /// @param channels bit 0: released to the standard channel, bit 1: to the defective channel
     /// @param firstRevision how many first-inspection verdicts there have been
     struct Batch {
-        State state;
+        BatchState state;
         bool onHold;
         bool recalled;
         uint8 channels;
@@ -94,16 +94,16 @@ interface IBatchRegistry is IConsortiumBound {
         Input[] inputs
     );
     /// @param revision number of this verdict within its stage, from 1
-    event VerdictApplied(BatchId indexed batch, Stage indexed stage, Verdict verdict, uint8 revision, State state);
+    event VerdictApplied(BatchId indexed batch, Stage indexed stage, Verdict verdict, uint8 revision, BatchState state);
     event BatchRecycled(BatchId indexed batch, address indexed by);
     event BatchAssembled(BatchId indexed batch, address indexed by);
     event BatchGraded(BatchId indexed batch, uint32 standard, uint32 defective, uint32 scrap, address indexed by);
-    event BatchReleased(BatchId indexed batch, Channel indexed channel, address indexed by);
+    event BatchReleased(BatchId indexed batch, SalesChannel indexed channel, address indexed by);
     event BatchHeld(BatchId indexed batch, address indexed by, string reason);
     event BatchHoldReleased(BatchId indexed batch, address indexed by, string reason);
     /// @param cause the recalled batch that this one descends from; its own id where it is the origin
     event BatchRecalled(BatchId indexed batch, BatchId indexed cause, address indexed by, string reason);
-    event CustodyMoved(BatchId indexed batch, OrgId indexed from, OrgId indexed to);
+    event CustodyTransferred(BatchId indexed batch, OrgId indexed from, OrgId indexed to);
 
     error InvalidGtin(uint64 gtin);
     error InvalidLotLength(uint256 length);
@@ -112,22 +112,22 @@ interface IBatchRegistry is IConsortiumBound {
     error BatchAlreadyRegistered(BatchId batch);
     error UnknownBatch(BatchId batch);
     error DuplicateInput(BatchId input);
-    error InvalidInput(BatchId input, State state, bool recalled, bool onHold);
+    error UnusableInput(BatchId input, BatchState state, bool recalled, bool onHold);
     /// @param available units that the input has
     error InvalidInputQuantity(BatchId input, uint32 quantity, uint32 available);
     error InputNotHeld(BatchId input, OrgId custodian, OrgId producer);
-    error WrongState(BatchId batch, State state);
+    error WrongState(BatchId batch, BatchState state);
     error BatchOnHold(BatchId batch);
     error BatchNotOnHold(BatchId batch);
     error BatchIsRecalled(BatchId batch);
     error BatchNotRecalled(BatchId batch);
     error NotProducer(BatchId batch, OrgId producer, OrgId caller);
-    error NotEntitled(BatchId batch, address caller);
-    error QuantitiesDoNotAddUp(uint32 quantity, uint256 sum);
+    error NotBatchSupervisor(BatchId batch, address caller);
+    error QuantityMismatch(uint32 quantity, uint256 sum);
     error VerdictMissing(BatchId batch, Stage stage);
     error VerdictFailed(BatchId batch, Stage stage);
-    error NothingToRelease(BatchId batch, Channel channel);
-    error AlreadyReleased(BatchId batch, Channel channel);
+    error NothingToRelease(BatchId batch, SalesChannel channel);
+    error AlreadyReleased(BatchId batch, SalesChannel channel);
     error CommitmentMismatch(BatchId batch);
     error NotAnInput(BatchId parent, BatchId child);
     error RevisionsExhausted(BatchId batch, Stage stage);
@@ -155,7 +155,7 @@ interface IBatchRegistry is IConsortiumBound {
     /// @notice Releases the graded quantity of one channel. The standard channel needs both verdicts to be Pass, the
     /// defective channel needs first Pass and any final verdict; a batch whose route requires its proof must be proven
     /// (`IRouteVerifier`). Only the producer.
-    function release(BatchId id, Channel channel) external;
+    function release(BatchId id, SalesChannel channel) external;
 
     /// @notice Stops everything but inspection, recall and the end of the hold. Only a supervisor (see `recall`). A
     /// batch that is recalled can be neither held nor freed: recall is the stronger stop.
@@ -191,9 +191,9 @@ interface IBatchRegistry is IConsortiumBound {
 
     /// @notice Moves custody. Only contracts with the role `CUSTODY_LEDGER`. A recalled batch moves
     /// only to its producer, on hold or not.
-    function moveCustody(BatchId id, OrgId to) external;
+    function recordTransfer(BatchId id, OrgId to) external;
 
-    /// @notice The batch, all zeros (`State.Unknown`) where there is none.
+    /// @notice The batch, all zeros (`BatchState.Unknown`) where there is none.
     function batch(BatchId id) external view returns (Batch memory);
 
     /// @notice The commitment to the batch's `Parts`; 0 where there is none.

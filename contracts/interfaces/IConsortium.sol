@@ -10,7 +10,7 @@ import {OrgId} from "./Types.sol";
 /// @dev Roles and scopes are bit masks (see `Roles` and `Scopes`). Times are Unix seconds; `validUntil` is the last
 /// second at which the right holds.
 interface IConsortium {
-    enum Kind {
+    enum OrganisationKind {
         None,
         Manufacturer,
         Supplier,
@@ -23,7 +23,7 @@ interface IConsortium {
     /// @param permittedRoles the roles that this organisation's operators may be given at all
     /// @param gln GS1 Global Location Number, 13 digits, as a number
     struct Organisation {
-        Kind kind;
+        OrganisationKind kind;
         bool active;
         uint16 permittedRoles;
         uint64 validUntil;
@@ -43,7 +43,7 @@ interface IConsortium {
     }
 
     event OrganisationRegistered(
-        OrgId indexed organisation, Kind kind, uint64 indexed gln, uint16 permittedRoles, uint64 validUntil, string name
+        OrgId indexed organisation, OrganisationKind kind, uint64 indexed gln, uint16 permittedRoles, uint64 validUntil, string name
     );
     event OrganisationChanged(OrgId indexed organisation, uint16 permittedRoles, uint64 validUntil);
     event OrganisationSuspended(OrgId indexed organisation, address indexed by);
@@ -63,7 +63,7 @@ interface IConsortium {
     error UnknownOperator(address operator);
     error OperatorInactive(address operator);
     error OperatorExpired(address operator, uint64 validUntil);
-    error MissingRole(address operator, uint16 roles, uint16 needed);
+    error MissingRole(address operator, uint16 roles, uint16 required);
     error RolesNotPermitted(OrgId organisation, uint16 roles, uint16 permitted);
     error UnknownRoles(uint16 roles);
     error UnknownScopes(uint16 scopes);
@@ -74,12 +74,12 @@ interface IConsortium {
     error InvalidGtin(uint64 gtin);
     error OrganisationNotSuspended(OrgId organisation);
     error InvalidOperator(address operator);
-    error ValidityInThePast(uint64 validUntil);
+    error ExpiryInThePast(uint64 validUntil);
     error NotAdministratorOf(address account, OrgId organisation);
 
     /// @notice Adds an organisation. Only the registrar.
     function registerOrganisation(
-        Kind kind,
+        OrganisationKind kind,
         uint64 gln,
         uint16 permittedRoles,
         uint64 validUntil,
@@ -110,10 +110,10 @@ interface IConsortium {
 
     /// @notice The organisation for which `account` may act in at least one of the `roles`, now.
     /// @dev Reverts with the reason where it may not.
-    function authorize(address account, uint16 roles) external view returns (OrgId);
+    function authorise(address account, uint16 roles) external view returns (OrgId);
 
-    /// @notice Whether `authorize` would succeed.
-    function may(address account, uint16 roles) external view returns (bool);
+    /// @notice Whether `authorise` would succeed.
+    function isAuthorised(address account, uint16 roles) external view returns (bool);
 
     /// @notice Whether `account` may read all of `scopes` of `owner`'s product line `gtin`, now: as an operator of the
     /// owner, as a supervisor of an authority, or by grants for this line and for every line, taken together.

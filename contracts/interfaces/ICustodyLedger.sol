@@ -19,7 +19,7 @@ interface ICustodyLedger is IConsortiumBound {
         BatchId indexed batch, OrgId indexed from, OrgId indexed to, address by, uint64 validUntil
     );
     event CustodyAccepted(BatchId indexed batch, OrgId indexed from, OrgId indexed to, address by);
-    event CustodyRefused(BatchId indexed batch, OrgId indexed from, OrgId indexed to, address by, string reason);
+    event CustodyRejected(BatchId indexed batch, OrgId indexed from, OrgId indexed to, address by, string reason);
     event CustodyOfferWithdrawn(BatchId indexed batch, OrgId indexed from, OrgId indexed to, address by);
 
     error NotCustodian(BatchId batch, OrgId custodian, OrgId caller);
@@ -45,7 +45,7 @@ interface ICustodyLedger is IConsortiumBound {
     function accept(BatchId batch) external;
 
     /// @notice Declines custody; the batch stays where it is. Only the organisation it is offered to.
-    function refuse(BatchId batch, string calldata reason) external;
+    function reject(BatchId batch, string calldata reason) external;
 
     /// @notice The batches whose custody moves.
     function registry() external view returns (IBatchRegistry);

@@ -51,10 +51,10 @@ interface IDepartmentRecords is IConsortiumBound {
     error InvalidMember(address member);
     error MemberOfAnotherOrganisation(address member, OrgId organisation, OrgId owner);
     /// @notice The operator has `held` rights in the department, not those `needed`: it is of another department.
-    error NotMember(DepartmentId department, address operator, uint8 held, uint8 needed);
-    error RecordsNotWhole(uint256 length);
+    error NotMember(DepartmentId department, address operator, uint8 held, uint8 required);
+    error InvalidRecordsLength(uint256 length);
     error EmptyRecordKind();
-    error EmptyRecord(uint256 place);
+    error EmptyRecord(uint256 index);
 
     /// @notice Opens a department of the caller's organisation. Its name has 1 to 64 bytes. Only an administrator.
     function openDepartment(string calldata name) external returns (DepartmentId);

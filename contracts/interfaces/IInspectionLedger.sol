@@ -69,7 +69,7 @@ interface IInspectionLedger is IConsortiumBound {
     );
     event PolicyChanged(Stage indexed stage, uint32 unitsPerSample, bool independent);
     /// @notice Whose batches' verdicts, of which stages, come from consensus alone.
-    event ConsensusRequired(OrgId indexed producer, bool first, bool final_);
+    event ConsensusRequired(OrgId indexed producer, bool firstStage, bool finalStage);
 
     error InvalidVerdict();
     error InvalidInspectionSignature(address inspector, bytes32 digest);
@@ -99,7 +99,7 @@ interface IInspectionLedger is IConsortiumBound {
 
     /// @notice Makes consensus the only source of a producer's verdicts of a stage, or ends that. Only contracts with the
     /// role `CONSENSUS`, which the producer's administrator tells.
-    function requireConsensus(OrgId producer, bool first, bool final_) external;
+    function requireConsensus(OrgId producer, bool firstStage, bool finalStage) external;
 
     /// @notice That a verdict could be recorded with this sample; reverts where not.
     /// @return producer who made the batch

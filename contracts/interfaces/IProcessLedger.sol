@@ -31,9 +31,9 @@ interface IProcessLedger is IConsortiumBound {
     error InvalidChannelName(uint256 length);
     error UnknownChannel(ChannelId channel);
     error NotChannelOwner(ChannelId channel, OrgId organisation, OrgId caller);
-    error LogDidNotGrow(ChannelId channel, uint64 size, uint64 anchored);
+    error LogSizeNotIncreased(ChannelId channel, uint64 size, uint64 anchoredSize);
     error EmptyRoot(ChannelId channel);
-    error TimesOutOfOrder(uint64 firstTimeNs, uint64 lastTimeNs);
+    error InvalidTimeRange(uint64 firstTimeNs, uint64 lastTimeNs);
 
     /// @notice Opens a channel of the caller's organisation. Its name has 1 to 64 bytes. Only a gateway or
     /// administrator.

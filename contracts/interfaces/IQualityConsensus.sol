@@ -7,16 +7,16 @@ import {IInspectionLedger} from "./IInspectionLedger.sol";
 import {BatchId, OrgId, Stage} from "./Types.sol";
 
 /// @notice `panel << 16 | number`: where a panel's rounds are held, one after the other. Whoever opens a round names one.
-type DeskId is uint48;
+type LaneId is uint48;
 
-/// @notice `keccak256(abi.encode(desk, tag))`: one round.
+/// @notice `keccak256(abi.encode(lane, tag))`: one round.
 type RoundId is bytes32;
 
 /// @title Inspection by consensus: inspectors drawn by the contract answer under seal, the rule in force decides.
 /// @notice Requested -> Seated (commit, then reveal) -> Decided, or Requested again for more seats; Lapsed where it
 /// cannot be decided in time. A panel is one organisation's inspectors and rule. Capabilities, scores and thresholds are
 /// in 1/10,000.
-/// @dev Storage is used again and again: a desk's two slots by its next round, an inspector's commitment by its next
+/// @dev Storage is used again and again: a lane's two slots by its next round, an inspector's commitment by its next
 /// seat, since it sits in one round of a panel at a time. What a past round was stands in the events.
 /// Hazard: whoever produces the block whose hash draws can try several blocks, and seats are filled from who is free when
 /// somebody draws (docs/adr/0005). Hazard: an inspector of a later wave can read the answers of the waves before it;
@@ -31,7 +31,7 @@ interface IQualityConsensus is IConsortiumBound {
     }
 
     /// @notice Where a seat's answer stands.
-    enum Mark {
+    enum SeatStatus {
         Drawn,
         Committed,
         Stalled,
@@ -49,7 +49,7 @@ interface IQualityConsensus is IConsortiumBound {
     /// @param commitSeconds from the draw; also from a request to its draw
     /// @param revealSeconds from the end of the time to commit
     /// @param passing the state that is the verdict Pass; every other one is Fail
-    /// @param feedsFirst whether the rounds of step 0 give the verdict of first inspection, and nobody else
+    /// @param decidesFirst whether the rounds of step 0 give the verdict of first inspection, and nobody else
     struct Rule {
         uint8 states;
         uint8 minimum;
@@ -62,8 +62,8 @@ interface IQualityConsensus is IConsortiumBound {
         uint32 commitSeconds;
         uint32 revealSeconds;
         uint8 passing;
-        bool feedsFirst;
-        bool feedsFinal;
+        bool decidesFirst;
+        bool decidesFinal;
     }
 
     /// @dev The first slot of three; `evidence` first holds the commitment, and the digest of the evidence once revealed
@@ -86,9 +86,9 @@ interface IQualityConsensus is IConsortiumBound {
         bytes32 instrument;
     }
 
-    /// @dev The first slot of a desk; the second packs the seats.
-    /// @param feeds whether the outcome is a verdict
-    /// @param outsidersOnly whether the panel's own inspectors are left out, as the ledger asks for independence
+    /// @dev The first slot of a lane; the second packs the seats.
+    /// @param decidesVerdict whether the outcome is a verdict
+    /// @param externalOnly whether the panel's own inspectors are left out, as the ledger asks for independence
     /// @param first number of the inspector who sits first; 0 where all are drawn
     /// @param state of the winner group
     /// @param recorder number of its last member
@@ -96,14 +96,14 @@ interface IQualityConsensus is IConsortiumBound {
     /// @param drawBlock its hash draws
     /// @param deadline last Unix second to draw, or to commit
     /// @param sampleSize units measured, for the verdict
-    /// @param tag what tells this round from every other one of the desk: bits of a hash over all of them, what is
+    /// @param tag what tells this round from every other one of the lane: bits of a hash over all of them, what is
     /// inspected, and the chain before it, so that nothing signed for this round fits another, here or after a
     /// reorganisation
     struct Round {
         Phase phase;
         Stage stage;
-        bool feeds;
-        bool outsidersOnly;
+        bool decidesVerdict;
+        bool externalOnly;
         uint8 first;
         uint8 seatCount;
         uint8 state;
@@ -119,17 +119,17 @@ interface IQualityConsensus is IConsortiumBound {
     /// @param state meaningful where revealed
     struct Seat {
         uint8 inspector;
-        Mark mark;
+        SeatStatus status;
         uint8 state;
     }
 
-    /// @param desk number of a desk of the panel that is free
+    /// @param lane number of a lane of the panel that is free
     /// @param subject batch id, or any id of a workpiece
     /// @param step number of the step inspected; 0 for the stage as a whole, whose outcome may be a verdict
     /// @param first number of the workcell's own inspector, who sits first; 0: all are drawn
     /// @param sampleSize units measured, where the outcome is a verdict
     struct Request {
-        uint16 desk;
+        uint16 lane;
         bytes32 subject;
         uint16 step;
         Stage stage;
@@ -160,12 +160,12 @@ interface IQualityConsensus is IConsortiumBound {
     }
 
     struct RoundCommitments {
-        DeskId desk;
+        LaneId lane;
         Commitment[] commitments;
     }
 
     struct RoundAnswers {
-        DeskId desk;
+        LaneId lane;
         Answer[] answers;
     }
 
@@ -182,19 +182,19 @@ interface IQualityConsensus is IConsortiumBound {
         bytes32 indexed subject,
         uint16 step,
         Stage stage,
-        uint16 desk,
+        uint16 lane,
         uint16 rule,
         uint8 first,
         uint32 sampleSize,
-        bool feeds,
+        bool decidesVerdict,
         uint32 drawBlock,
         uint40 deadline
     );
     /// @param seats all of the round, 12 bits each from the lowest: inspector (8), then mark (4): 0 drawn, 1 committed,
     /// 2 stalled, 3 + state revealed
-    /// @param from number of the first new seat
+    /// @param firstNewSeat number of the first new seat
     /// @param count all seats
-    event SeatsDrawn(RoundId indexed round, uint256 seats, uint8 from, uint8 count, uint40 deadline);
+    event SeatsDrawn(RoundId indexed round, uint256 seats, uint8 firstNewSeat, uint8 count, uint40 deadline);
     /// @param seats as in `SeatsDrawn`, with the new marks
     event AnswersCommitted(RoundId indexed round, uint256 seats);
     event AnswerRevealed(RoundId indexed round, uint8 seat, uint8 state, uint32 defects, bytes32 evidence);
@@ -203,14 +203,14 @@ interface IQualityConsensus is IConsortiumBound {
     event MoreSeatsRequested(RoundId indexed round, uint32 drawBlock, uint40 deadline);
     /// @param state of the winner group: the revealed seats with it; the other revealed seats dissent
     /// @param recorder seat of its last member
-    /// @param reached by the threshold; else the best group at the maximum
+    /// @param thresholdReached by the threshold; else the best group at the maximum
     /// @param capabilities learned, by seat; 0 for seats that gave no answer. A lone answer teaches nothing
     event RoundDecided(
-        RoundId indexed round, uint8 state, uint32 score, uint8 recorder, bool reached, uint16[] capabilities
+        RoundId indexed round, uint8 state, uint32 score, uint8 recorder, bool thresholdReached, uint16[] capabilities
     );
     event RoundLapsed(RoundId indexed round);
     /// @param reason the ledger's error
-    event VerdictRefused(RoundId indexed round, bytes reason);
+    event VerdictRejected(RoundId indexed round, bytes reason);
 
     error InvalidRule(string field);
     error NoRule(OrgId panel);
@@ -218,25 +218,25 @@ interface IQualityConsensus is IConsortiumBound {
     error AlreadyEnrolled(address account, uint8 inspector);
     error PanelFull(OrgId panel);
     error UnknownInspector(OrgId panel, uint256 inspector);
-    error InspectorNotFree(uint8 inspector);
-    error NotPanelsBatch(bytes32 subject, OrgId producer, OrgId panel);
-    error InspectorNotOutside(uint8 inspector);
-    error RoundUnderWay(DeskId desk, Phase phase);
-    error WrongPhase(DeskId desk, Phase phase);
-    error DrawTooEarly(DeskId desk, uint32 drawBlock);
-    error NotEnoughInspectors(DeskId desk, uint256 free, uint256 needed);
-    error DeadlinePassed(DeskId desk, uint256 deadline);
-    error NotOverdue(DeskId desk, uint256 deadline);
-    error UnknownSeat(DeskId desk, uint8 seat);
-    error AlreadyAnswered(DeskId desk, uint8 seat);
-    error NotCommitted(DeskId desk, uint8 seat);
-    error NotTheDrawnInspector(DeskId desk, uint8 seat, address signer);
-    error InspectorNotAuthorised(DeskId desk, address account);
-    error NotAllCommitted(DeskId desk, uint8 missing);
+    error InspectorUnavailable(uint8 inspector);
+    error BatchOfAnotherOrganisation(bytes32 subject, OrgId producer, OrgId panel);
+    error InspectorNotExternal(uint8 inspector);
+    error RoundInProgress(LaneId lane, Phase phase);
+    error WrongPhase(LaneId lane, Phase phase);
+    error DrawTooEarly(LaneId lane, uint32 drawBlock);
+    error NotEnoughInspectors(LaneId lane, uint256 available, uint256 required);
+    error DeadlinePassed(LaneId lane, uint256 deadline);
+    error NotOverdue(LaneId lane, uint256 deadline);
+    error UnknownSeat(LaneId lane, uint8 seat);
+    error AlreadyAnswered(LaneId lane, uint8 seat);
+    error NotCommitted(LaneId lane, uint8 seat);
+    error NotDrawnInspector(LaneId lane, uint8 seat, address signer);
+    error InspectorNotAuthorised(LaneId lane, address account);
+    error NotAllCommitted(LaneId lane, uint8 missing);
     error UnknownState(uint8 state);
-    error AnswerMismatch(DeskId desk, uint8 seat);
-    error NothingToDeliver(BatchId batch, Stage stage);
-    error TooLittleGas(uint256 needed);
+    error AnswerMismatch(LaneId lane, uint8 seat);
+    error NoPendingVerdict(BatchId batch, Stage stage);
+    error InsufficientGas(uint256 required);
 
     /// @notice Sets the rule of the caller's panel, for rounds opened from here on. Only an administrator.
     /// @param states their names, by number
@@ -259,7 +259,7 @@ interface IQualityConsensus is IConsortiumBound {
 
     /// @notice Draws the seats that rounds ask for; anyone, from the block after `drawBlock`. Where its hash is no longer
     /// known (256 blocks), the next block's is taken, within the same deadline.
-    function draw(DeskId[] calldata desks) external;
+    function draw(LaneId[] calldata lanes) external;
 
     /// @notice Takes sealed answers, all or none; anyone may submit them.
     function commit(RoundCommitments[] calldata rounds) external;
@@ -270,7 +270,7 @@ interface IQualityConsensus is IConsortiumBound {
 
     /// @notice Moves an overdue round on: whoever did not answer stalls, is replaced and penalised; a round that cannot
     /// be filled lapses. Anyone.
-    function close(DeskId desk) external;
+    function close(LaneId lane) external;
 
     /// @notice Gives the ledger the verdict that it refused when a round was decided, unless the stage has a later one,
     /// of a round or of an inspector. Anyone.
@@ -291,6 +291,6 @@ interface IQualityConsensus is IConsortiumBound {
     /// @notice The inspectors that could be drawn now; bit n stands for number n.
     function eligible(OrgId panel) external view returns (uint256);
 
-    /// @notice The desk's present or last round.
-    function round(DeskId desk) external view returns (RoundId, Round memory, Seat[] memory);
+    /// @notice The lane's present or last round.
+    function round(LaneId lane) external view returns (RoundId, Round memory, Seat[] memory);
 }

@@ -27,7 +27,7 @@ type KeyId is bytes32;
 // Parameters carry the names of the views that answer for them.
 // slither-disable-start shadowing-local
 interface IRouteVerifier {
-    enum Kind {
+    enum RouteKind {
         None,
         Processing,
         Assembly
@@ -44,7 +44,7 @@ interface IRouteVerifier {
     /// @param requiresProof whether a batch made by this route needs its proof before release
     struct Route {
         OrgId owner;
-        Kind kind;
+        RouteKind kind;
         bool requiresProof;
         uint8 steps;
         uint16 version;
@@ -96,13 +96,13 @@ interface IRouteVerifier {
     event StationKeyVerified(
         KeyId indexed key, OrgId indexed organisation, bytes32[4] proofOfPossession, address indexed by
     );
-    event StationKeyRevoked(KeyId indexed key, uint64 from, address indexed by);
+    event StationKeyRevoked(KeyId indexed key, uint64 revokedFrom, address indexed by);
     event RouteDesigned(
         RouteId indexed route,
         OrgId indexed organisation,
         string name,
         uint16 version,
-        Kind kind,
+        RouteKind kind,
         bool requiresProof,
         KeyId[] keys,
         string[] processes,
@@ -119,12 +119,12 @@ interface IRouteVerifier {
     error UnknownStationKey(KeyId key);
     error StationKeyAlreadyRegistered(KeyId key, OrgId organisation);
     error StationKeyAtInfinity();
-    error PossessionNotProven(KeyId key, OrgId organisation);
-    error NotStationOwner(KeyId key, OrgId owner, OrgId caller);
+    error InvalidProofOfPossession(KeyId key, OrgId organisation);
+    error NotStationKeyOwner(KeyId key, OrgId owner, OrgId caller);
     error StationKeyIsUnverified(KeyId key);
     error KeyVerificationAvailable(KeyId key);
-    error StationKeyIsRevoked(KeyId key, uint64 from);
-    error RevocationInThePast(uint64 from);
+    error StationKeyIsRevoked(KeyId key, uint64 revokedFrom);
+    error RevocationInThePast(uint64 revokedFrom);
     error InvalidRouteName(uint256 length);
     error InvalidProcessName(uint256 step, uint256 length);
     error InvalidRouteKind();
@@ -132,15 +132,15 @@ interface IRouteVerifier {
     error LengthMismatch(uint256 first, uint256 second);
     error UnknownRoute(RouteId route);
     error NotRouteOwner(RouteId route, OrgId owner, OrgId caller);
-    error WrongRouteKind(RouteId route, Kind kind);
-    error WrongStepCount(RouteId route, uint256 given, uint256 designed);
+    error WrongRouteKind(RouteId route, RouteKind kind);
+    error WrongStepCount(RouteId route, uint256 count, uint256 expected);
     error SignatureAtInfinity(RouteId route, bytes32 subject);
-    error HeadMismatch(RouteId route, bytes32 subject, bytes32 given, bytes32 computed);
+    error HeadMismatch(RouteId route, bytes32 subject, bytes32 head, bytes32 computed);
     error AlreadyProven(RouteId route, bytes32 subject);
     error AlreadyRecorded(RouteId route, bytes32 subject);
-    error ProofRefused(RouteId route, bytes32 subject);
+    error InvalidProof(RouteId route, bytes32 subject);
     /// @notice At least one of the proofs is wrong; prove them one by one, or run `explain`, to know which.
-    error ProofsRefused(RouteId route, uint256 count);
+    error InvalidProofSet(RouteId route, uint256 count);
     error NoProofs(RouteId route);
     error NoComponents(RouteId route, bytes32 subject);
     error ComponentNotProven(RouteId route, bytes32 subject);
@@ -165,17 +165,17 @@ interface IRouteVerifier {
         bytes32[4] calldata proofOfPossession
     ) external returns (KeyId);
 
-    /// @notice From `from` on no proof may use the key; what was proven before stands. A revocation can be brought
+    /// @notice From `revokedFrom` on no proof may use the key; what was proven before stands. A revocation can be brought
     /// forward, never put off. Only a gateway or administrator of the owner.
-    /// @param from Unix seconds, not in the past
-    function revokeStationKey(KeyId key, uint64 from) external;
+    /// @param revokedFrom Unix seconds, not in the past
+    function revokeStationKey(KeyId key, uint64 revokedFrom) external;
 
     /// @notice Designs a route of the caller's organisation: its stations in order. Immutable; a design of the same
     /// name is its next version. Only a producer or administrator.
     /// @param processes name of the process of each step
     function designRoute(
         string calldata name,
-        Kind kind,
+        RouteKind kind,
         bool requiresProof,
         KeyId[] calldata keys,
         string[] calldata processes

@@ -20,7 +20,7 @@ library BLS12381 {
     /// @notice The chain has no such precompile: nothing can be verified here.
     error PrecompileUnavailable(address precompile);
     /// @notice The precompile refused its input: not canonical, not on the curve, outside the subgroup, or out of gas.
-    error PrecompileRefused(address precompile);
+    error PrecompileCallFailed(address precompile);
     /// @notice RFC 9380 wants 1 to 255 bytes here.
     error InvalidDomainTag(uint256 size);
 
@@ -218,7 +218,7 @@ library BLS12381 {
             success := staticcall(gas(), precompile, input, inputSize, output, outputSize)
             returned := returndatasize()
         }
-        if (!success) revert PrecompileRefused(precompile);
+        if (!success) revert PrecompileCallFailed(precompile);
         if (returned != outputSize) revert PrecompileUnavailable(precompile);
     }
 

@@ -17,7 +17,7 @@ contract EcdsaRoute {
 
     event RouteProven(bytes32 indexed route, bytes32 indexed subject, bytes32 head, address indexed by);
 
-    error ProofRefused(bytes32 subject, uint256 step);
+    error InvalidProof(bytes32 subject, uint256 step);
     error AlreadyProven(bytes32 subject);
 
     constructor(IConsortium consortium_) {
@@ -31,10 +31,10 @@ contract EcdsaRoute {
 
     /// @param signatures r ‖ s ‖ v in 65 bytes each, of the stations in order, on the links
     function prove(bytes32 route, bytes32 subject, bytes32[] calldata messages, bytes calldata signatures) external {
-        consortium.authorize(msg.sender, Roles.PRODUCER | Roles.GATEWAY | Roles.ADMIN);
+        consortium.authorise(msg.sender, Roles.PRODUCER | Roles.GATEWAY | Roles.ADMIN);
         if (_proven[uint256(subject) >> 8] & (1 << (uint256(subject) & 0xff)) != 0) revert AlreadyProven(subject);
         _proven[uint256(subject) >> 8] |= 1 << (uint256(subject) & 0xff);
-        if (messages.length != _steps || signatures.length != 65 * messages.length) revert ProofRefused(subject, 0);
+        if (messages.length != _steps || signatures.length != 65 * messages.length) revert InvalidProof(subject, 0);
         bytes32 link = keccak256(abi.encode(block.chainid, address(this), route, subject));
         bytes memory stations = new bytes(messages.length * 32);
         uint256 pointer;
@@ -50,7 +50,7 @@ contract EcdsaRoute {
             link = keccak256(abi.encode(LINK, link, messages[i], station, i + 1));
             bytes calldata signature = signatures[65 * i:65 * i + 65];
             address signer = ecrecover(link, uint8(signature[64]), bytes32(signature[:32]), bytes32(signature[32:64]));
-            if (signer == address(0) || signer != station) revert ProofRefused(subject, i + 1);
+            if (signer == address(0) || signer != station) revert InvalidProof(subject, i + 1);
         }
         emit RouteProven(route, subject, link, msg.sender);
     }

@@ -25,7 +25,7 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
 
     /// @inheritdoc IDepartmentRecords
     function openDepartment(string calldata name) external returns (DepartmentId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.ADMIN);
         uint256 length = bytes(name).length;
         if (length == 0 || length > MAX_DEPARTMENT_NAME_LENGTH) revert InvalidDepartmentName(length);
         id = departmentIdOf(caller, name);
@@ -37,12 +37,12 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
 
     /// @inheritdoc IDepartmentRecords
     function setMember(DepartmentId id, address member, uint8 rights) external {
-        OrgId owner = _ownedBy(id, consortium.authorize(msg.sender, Roles.ADMIN));
+        OrgId owner = _ownedBy(id, consortium.authorise(msg.sender, Roles.ADMIN));
         if (rights & ~DepartmentRights.ALL != 0) revert UnknownDepartmentRights(rights);
         if (member == address(0)) revert InvalidMember(member);
         if (rights & DepartmentRights.APPEND != 0) {
-            OrgId of_ = consortium.operator(member).organisation;
-            if (of_ != owner) revert MemberOfAnotherOrganisation(member, of_, owner);
+            OrgId organisation_ = consortium.operator(member).organisation;
+            if (organisation_ != owner) revert MemberOfAnotherOrganisation(member, organisation_, owner);
         }
 
         _rights[id][member] = rights;
@@ -51,11 +51,11 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
 
     /// @inheritdoc IDepartmentRecords
     function appendRecords(DepartmentId id, bytes32 kind, bytes calldata records) external {
-        _ownedBy(id, consortium.authorize(msg.sender, Roles.GATEWAY));
+        _ownedBy(id, consortium.authorise(msg.sender, Roles.GATEWAY));
         uint8 held = _rights[id][msg.sender];
         if (held & DepartmentRights.APPEND == 0) revert NotMember(id, msg.sender, held, DepartmentRights.APPEND);
         if (kind == 0) revert EmptyRecordKind();
-        if (records.length == 0 || records.length % RECORD_SIZE != 0) revert RecordsNotWhole(records.length);
+        if (records.length == 0 || records.length % RECORD_SIZE != 0) revert InvalidRecordsLength(records.length);
 
         Chain memory chain = _chains[id];
         uint40 first = chain.count;
@@ -87,8 +87,8 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
         // Who stands may read its own organisation's: so this says whether the account stands at all.
         if (owner == OrgIds.NONE || !consortium.mayRead(account, reader, 0, Scopes.PROCESS)) return false;
         if (_rights[id][account] & DepartmentRights.READ != 0) return true;
-        bool overseen = reader == owner || consortium.organisation(reader).kind == IConsortium.Kind.Authority;
-        return overseen && consortium.may(account, Roles.SUPERVISOR);
+        bool overseen = reader == owner || consortium.organisation(reader).kind == IConsortium.OrganisationKind.Authority;
+        return overseen && consortium.isAuthorised(account, Roles.SUPERVISOR);
     }
 
     /// @inheritdoc IDepartmentRecords

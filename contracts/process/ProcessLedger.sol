@@ -18,7 +18,7 @@ contract ProcessLedger is IProcessLedger, DepartmentRecords {
 
     /// @inheritdoc IProcessLedger
     function openChannel(string calldata name) external returns (ChannelId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
         uint256 length = bytes(name).length;
         if (length == 0 || length > MAX_NAME_LENGTH) revert InvalidChannelName(length);
         id = channelIdOf(caller, name);
@@ -30,14 +30,14 @@ contract ProcessLedger is IProcessLedger, DepartmentRecords {
 
     /// @inheritdoc IProcessLedger
     function anchor(ChannelId id, uint64 size, bytes32 root, uint64 firstTimeNs, uint64 lastTimeNs) external {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY);
         Channel storage anchored = _channels[id];
         OrgId owner = anchored.organisation;
         if (owner == OrgIds.NONE) revert UnknownChannel(id);
         if (owner != caller) revert NotChannelOwner(id, owner, caller);
-        if (size <= anchored.size) revert LogDidNotGrow(id, size, anchored.size);
+        if (size <= anchored.size) revert LogSizeNotIncreased(id, size, anchored.size);
         if (root == 0) revert EmptyRoot(id);
-        if (firstTimeNs > lastTimeNs) revert TimesOutOfOrder(firstTimeNs, lastTimeNs);
+        if (firstTimeNs > lastTimeNs) revert InvalidTimeRange(firstTimeNs, lastTimeNs);
 
         anchored.size = size;
         anchored.anchoredAt = uint64(block.timestamp);

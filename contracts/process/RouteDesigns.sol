@@ -15,7 +15,7 @@ abstract contract RouteDesigns is StationKeys {
     /// @dev One slot. `store` holds the keys of the steps, one after the other.
     struct StoredRoute {
         OrgId owner;
-        Kind kind;
+        RouteKind kind;
         bool requiresProof;
         uint8 steps;
         uint16 version;
@@ -28,14 +28,14 @@ abstract contract RouteDesigns is StationKeys {
     /// @inheritdoc IRouteVerifier
     function designRoute(
         string calldata name,
-        Kind kind,
+        RouteKind kind,
         bool required,
         KeyId[] calldata keys,
         string[] calldata processes
     ) external returns (RouteId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.PRODUCER | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.PRODUCER | Roles.ADMIN);
         _requireName(name);
-        if (kind == Kind.None) revert InvalidRouteKind();
+        if (kind == RouteKind.None) revert InvalidRouteKind();
         _requireSteps(keys.length, processes);
 
         uint16 version = ++_versions[caller][keccak256(bytes(name))];
@@ -81,7 +81,7 @@ abstract contract RouteDesigns is StationKeys {
 
     // ------------------------------------------------------------------ internal
 
-    function _designed(RouteId id, Kind kind) internal view returns (StoredRoute memory design) {
+    function _designed(RouteId id, RouteKind kind) internal view returns (StoredRoute memory design) {
         design = _routes[id];
         if (design.steps == 0) revert UnknownRoute(id);
         if (design.kind != kind) revert WrongRouteKind(id, design.kind);

@@ -36,8 +36,8 @@ contract RouteVerifier is RouteDesigns {
     /// @inheritdoc IRouteVerifier
     function proveRoute(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
         // slither-disable-next-line unused-return
-        consortium.authorize(msg.sender, PROVERS);
-        _prove(id, _designed(id, Kind.Processing), proof, messages, 0);
+        consortium.authorise(msg.sender, PROVERS);
+        _prove(id, _designed(id, RouteKind.Processing), proof, messages, 0);
     }
 
     /// @inheritdoc IRouteVerifier
@@ -48,8 +48,8 @@ contract RouteVerifier is RouteDesigns {
         Component[] calldata components
     ) external {
         // slither-disable-next-line unused-return
-        consortium.authorize(msg.sender, PROVERS);
-        StoredRoute memory design = _designed(id, Kind.Assembly);
+        consortium.authorise(msg.sender, PROVERS);
+        StoredRoute memory design = _designed(id, RouteKind.Assembly);
         if (components.length == 0) revert NoComponents(id, proof.subject);
         for (uint256 i = 0; i < components.length; ++i) {
             (RouteId route_, bytes32 subject) = (components[i].route, components[i].subject);
@@ -63,8 +63,8 @@ contract RouteVerifier is RouteDesigns {
     /// @inheritdoc IRouteVerifier
     function proveRoutes(RouteId id, Proof[] calldata proofs, bytes32[] calldata messages) external {
         // slither-disable-next-line unused-return
-        consortium.authorize(msg.sender, PROVERS);
-        StoredRoute memory design = _designed(id, Kind.Processing);
+        consortium.authorise(msg.sender, PROVERS);
+        StoredRoute memory design = _designed(id, RouteKind.Processing);
         uint256 count = proofs.length;
         if (count == 0) revert NoProofs(id);
         if (messages.length != count * design.steps) {
@@ -87,12 +87,12 @@ contract RouteVerifier is RouteDesigns {
                 chain += RouteLink.CHAIN_SIZE;
             }
         }
-        if (!BLS12381.pairingHolds(work.pairs, uint256(design.steps) + 1)) revert ProofsRefused(id, count);
+        if (!BLS12381.pairingHolds(work.pairs, uint256(design.steps) + 1)) revert InvalidProofSet(id, count);
     }
 
     /// @inheritdoc IRouteVerifier
     function recordUnverified(RouteId id, Proof calldata proof, bytes32[] calldata messages) external {
-        OrgId caller = consortium.authorize(msg.sender, PROVERS);
+        OrgId caller = consortium.authorise(msg.sender, PROVERS);
         StoredRoute memory design = _routes[id];
         if (design.steps == 0) revert UnknownRoute(id);
         if (design.owner != caller) revert NotRouteOwner(id, design.owner, caller);
@@ -169,7 +169,7 @@ contract RouteVerifier is RouteDesigns {
         _writeSignature(id, proof, pairs);
         _follow(design, chain, pairs);
         _conclude(id, proof, chain);
-        if (!BLS12381.pairingHolds(pairs, steps + 1)) revert ProofRefused(id, proof.subject);
+        if (!BLS12381.pairingHolds(pairs, steps + 1)) revert InvalidProof(id, proof.subject);
     }
 
     /// @dev Follows one chain through its steps and completes the pairs of e(σ, g2) = Π e(H(c_i), pk_i). A key is looked

@@ -37,7 +37,7 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
         bytes32[8] calldata publicKey,
         bytes32[4] calldata proofOfPossession
     ) external returns (KeyId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
         bytes memory encoded = abi.encodePacked(publicKey);
         id = KeyId.wrap(keccak256(encoded));
         _requirePossession(id, caller, publicKey, proofOfPossession);
@@ -57,7 +57,7 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
         bytes32[8] calldata publicKey,
         bytes32[4] calldata proofOfPossession
     ) external returns (KeyId id) {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
         bytes memory encoded = abi.encodePacked(publicKey);
         id = KeyId.wrap(keccak256(encoded));
         if (BLS12381.available()) revert KeyVerificationAvailable(id);
@@ -69,18 +69,18 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
     }
 
     /// @inheritdoc IRouteVerifier
-    function revokeStationKey(KeyId id, uint64 from) external {
-        OrgId caller = consortium.authorize(msg.sender, Roles.GATEWAY | Roles.ADMIN);
+    function revokeStationKey(KeyId id, uint64 revokedFrom) external {
+        OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
         StoredKey storage revoked = _keys[id];
         if (revoked.owner == OrgIds.NONE) revert UnknownStationKey(id);
-        if (revoked.owner != caller) revert NotStationOwner(id, revoked.owner, caller);
-        if (from < block.timestamp) revert RevocationInThePast(from);
-        if (revoked.revokedFrom != 0 && revoked.revokedFrom <= from) {
+        if (revoked.owner != caller) revert NotStationKeyOwner(id, revoked.owner, caller);
+        if (revokedFrom < block.timestamp) revert RevocationInThePast(revokedFrom);
+        if (revoked.revokedFrom != 0 && revoked.revokedFrom <= revokedFrom) {
             revert StationKeyIsRevoked(id, revoked.revokedFrom);
         }
-        revoked.revokedFrom = from;
+        revoked.revokedFrom = revokedFrom;
         _doubts |= _hint(id);
-        emit StationKeyRevoked(id, from, msg.sender);
+        emit StationKeyRevoked(id, revokedFrom, msg.sender);
     }
 
     // ------------------------------------------------------------------ answers
@@ -109,8 +109,8 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
     }
 
     function _requireNotRevoked(KeyId id) internal view {
-        uint64 from = _keys[id].revokedFrom;
-        if (from != 0 && from <= block.timestamp) revert StationKeyIsRevoked(id, from);
+        uint64 revokedFrom = _keys[id].revokedFrom;
+        if (revokedFrom != 0 && revokedFrom <= block.timestamp) revert StationKeyIsRevoked(id, revokedFrom);
     }
 
     /// @dev Where the 256 bytes of a registered key are stored.
@@ -144,7 +144,7 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
         BLS12381.writeNegatedGenerator(pairs + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(POSSESSION_TAG, 32);
         BLS12381.hashToG1(hasher, hashPossession(id, owner), pairs + BLS12381.PAIR_SIZE);
-        if (!BLS12381.pairingHolds(pairs, 2)) revert PossessionNotProven(id, owner);
+        if (!BLS12381.pairingHolds(pairs, 2)) revert InvalidProofOfPossession(id, owner);
     }
 
     function _storeKey(KeyId id, OrgId owner, string calldata name, bytes memory encoded) private {

@@ -29,13 +29,13 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     /// @inheritdoc IBatchRegistry
     function register(Registration calldata registration) external returns (BatchId) {
-        OrgId producer = consortium.authorize(msg.sender, Roles.PRODUCER);
+        OrgId producer = consortium.authorise(msg.sender, Roles.PRODUCER);
         return _register(registration, producer, _requiresProof(registration.route));
     }
 
     /// @inheritdoc IBatchRegistry
     function registerMany(Registration[] calldata registrations) external {
-        OrgId producer = consortium.authorize(msg.sender, Roles.PRODUCER);
+        OrgId producer = consortium.authorise(msg.sender, Roles.PRODUCER);
         // Batches of one call mostly share their route: its policy is asked for once.
         bytes32 route = 0;
         bool proofNeeded = false;
@@ -53,16 +53,16 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     /// @inheritdoc IBatchRegistry
     function recycle(BatchId id) external {
         Batch storage stored = _ownOpenBatch(id);
-        if (stored.state != State.Stopped) revert WrongState(id, stored.state);
-        stored.state = State.Recycled;
+        if (stored.state != BatchState.Stopped) revert WrongState(id, stored.state);
+        stored.state = BatchState.Recycled;
         emit BatchRecycled(id, msg.sender);
     }
 
     /// @inheritdoc IBatchRegistry
     function assemble(BatchId id) external {
         Batch storage stored = _ownOpenBatch(id);
-        if (stored.state != State.FirstPassed) revert WrongState(id, stored.state);
-        stored.state = State.Assembled;
+        if (stored.state != BatchState.FirstPassed) revert WrongState(id, stored.state);
+        stored.state = BatchState.Assembled;
         emit BatchAssembled(id, msg.sender);
     }
 
@@ -70,13 +70,13 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     function grade(BatchId id, uint32 standard, uint32 defective, uint32 scrap) external {
         Batch storage stored = _ownOpenBatch(id);
         Batch memory current = stored;
-        if (current.state != State.Assembled) revert WrongState(id, current.state);
+        if (current.state != BatchState.Assembled) revert WrongState(id, current.state);
         if (current.finalVerdict == Verdict.None) revert VerdictMissing(id, Stage.Final);
         uint256 sum = uint256(standard) + defective + scrap;
-        if (sum != current.quantity) revert QuantitiesDoNotAddUp(current.quantity, sum);
+        if (sum != current.quantity) revert QuantityMismatch(current.quantity, sum);
         if (standard != 0 && current.finalVerdict == Verdict.Fail) revert VerdictFailed(id, Stage.Final);
 
-        stored.state = scrap == current.quantity ? State.Scrapped : State.Graded;
+        stored.state = scrap == current.quantity ? BatchState.Scrapped : BatchState.Graded;
         stored.standard = standard;
         stored.defective = defective;
         stored.scrap = scrap;
@@ -84,19 +84,19 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     }
 
     /// @inheritdoc IBatchRegistry
-    function release(BatchId id, Channel channel) external {
+    function release(BatchId id, SalesChannel channel) external {
         Batch storage stored = _ownOpenBatch(id);
         Batch memory current = stored;
-        if (current.state != State.Graded && current.state != State.Released) revert WrongState(id, current.state);
+        if (current.state != BatchState.Graded && current.state != BatchState.Released) revert WrongState(id, current.state);
         if (current.firstVerdict != Verdict.Pass) revert VerdictFailed(id, Stage.First);
-        bool isStandard = channel == Channel.Standard;
+        bool isStandard = channel == SalesChannel.Standard;
         if (isStandard && current.finalVerdict != Verdict.Pass) revert VerdictFailed(id, Stage.Final);
         if ((isStandard ? current.standard : current.defective) == 0) revert NothingToRelease(id, channel);
         uint8 bit = uint8(1 << uint8(channel));
         if (current.channels & bit != 0) revert AlreadyReleased(id, channel);
         _requireProvenRoute(id);
 
-        stored.state = State.Released;
+        stored.state = BatchState.Released;
         stored.channels = current.channels | bit;
         emit BatchReleased(id, channel, msg.sender);
     }
@@ -139,7 +139,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         bool entitled = everywhere || origin.producer == supervisor;
 
         for (uint256 i = 0; i < children.length; ++i) {
-            if (!entitled && _known(children[i]).producer != supervisor) revert NotEntitled(children[i], msg.sender);
+            if (!entitled && _known(children[i]).producer != supervisor) revert NotBatchSupervisor(children[i], msg.sender);
             _recallChild(parent, children[i], parts[i], reason);
         }
     }
@@ -153,19 +153,19 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         returns (uint8 revision, OrgId producer, uint32 quantity)
     {
         Batch storage stored = _known(id);
-        State state = stored.state;
+        BatchState state = stored.state;
         bool failed = verdict == Verdict.Fail;
         bool late = false;
         if (stage == Stage.First) {
             revision = _next(id, stage, stored.firstRevision);
-            late = state >= State.Assembled;
-            if (state <= State.Stopped) state = failed ? State.Stopped : State.FirstPassed;
+            late = state >= BatchState.Assembled;
+            if (state <= BatchState.Stopped) state = failed ? BatchState.Stopped : BatchState.FirstPassed;
             stored.firstVerdict = verdict;
             stored.firstRevision = revision;
         } else {
-            if (state < State.Assembled) revert WrongState(id, state);
+            if (state < BatchState.Assembled) revert WrongState(id, state);
             revision = _next(id, stage, stored.finalRevision);
-            late = state >= State.Graded;
+            late = state >= BatchState.Graded;
             stored.finalVerdict = verdict;
             stored.finalRevision = revision;
         }
@@ -179,14 +179,14 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     }
 
     /// @inheritdoc IBatchRegistry
-    function moveCustody(BatchId id, OrgId to) external onlyContractRole(ContractRoles.CUSTODY_LEDGER) {
+    function recordTransfer(BatchId id, OrgId to) external onlyContractRole(ContractRoles.CUSTODY_LEDGER) {
         Batch storage stored = _known(id);
         Batch memory current = stored;
-        if (current.state != State.Released) revert WrongState(id, current.state);
+        if (current.state != BatchState.Released) revert WrongState(id, current.state);
         if (current.recalled && to != current.producer) revert BatchIsRecalled(id);
         if (current.onHold && !current.recalled) revert BatchOnHold(id);
         stored.custodian = to;
-        emit CustodyMoved(id, current.custodian, to);
+        emit CustodyTransferred(id, current.custodian, to);
     }
 
     // ------------------------------------------------------------------ answers
@@ -213,29 +213,29 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     // ------------------------------------------------------------------ internal
 
-    function _register(Registration calldata new_, OrgId producer, bool proofNeeded) private returns (BatchId id) {
-        id = _checkedId(new_.gtin, new_.lot);
-        if (new_.quantity == 0) revert InvalidQuantity();
+    function _register(Registration calldata registration, OrgId producer, bool proofNeeded) private returns (BatchId id) {
+        id = _checkedId(registration.gtin, registration.lot);
+        if (registration.quantity == 0) revert InvalidQuantity();
         Batch storage stored = _batches[id];
-        if (stored.state != State.Unknown) revert BatchAlreadyRegistered(id);
-        _checkInputs(new_.inputs, producer);
+        if (stored.state != BatchState.Unknown) revert BatchAlreadyRegistered(id);
+        _checkInputs(registration.inputs, producer);
 
-        stored.state = State.Registered;
+        stored.state = BatchState.Registered;
         stored.producer = producer;
         stored.custodian = producer;
-        stored.quantity = new_.quantity;
-        _commitments[id] = _commitment(new_.serialRoot, new_.contentDigest, new_.route, new_.inputs);
-        if (proofNeeded) _requiredRoutes[id] = RouteId.wrap(new_.route);
+        stored.quantity = registration.quantity;
+        _commitments[id] = _commitment(registration.serialRoot, registration.contentDigest, registration.route, registration.inputs);
+        if (proofNeeded) _requiredRoutes[id] = RouteId.wrap(registration.route);
         emit BatchRegistered(
             id,
             producer,
-            new_.gtin,
-            new_.lot,
-            new_.quantity,
-            new_.serialRoot,
-            new_.contentDigest,
-            new_.route,
-            new_.inputs
+            registration.gtin,
+            registration.lot,
+            registration.quantity,
+            registration.serialRoot,
+            registration.contentDigest,
+            registration.route,
+            registration.inputs
         );
     }
 
@@ -252,10 +252,10 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         for (uint256 i = 0; i < inputs.length; ++i) {
             BatchId id = inputs[i].batch;
             Batch memory input = _batches[id];
-            bool unusable = input.state == State.Unknown || input.state == State.Stopped
-                || input.state == State.Recycled || input.state == State.Scrapped;
+            bool unusable = input.state == BatchState.Unknown || input.state == BatchState.Stopped
+                || input.state == BatchState.Recycled || input.state == BatchState.Scrapped;
             if (unusable || input.recalled || input.onHold) {
-                revert InvalidInput(id, input.state, input.recalled, input.onHold);
+                revert UnusableInput(id, input.state, input.recalled, input.onHold);
             }
             if (input.custodian != producer) revert InputNotHeld(id, input.custodian, producer);
             uint32 quantity = inputs[i].quantity;
@@ -267,7 +267,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     /// @dev A batch of the caller's organisation that neither a hold nor a recall stops.
     function _ownOpenBatch(BatchId id) private view returns (Batch storage stored) {
         stored = _known(id);
-        OrgId caller = consortium.authorize(msg.sender, Roles.PRODUCER);
+        OrgId caller = consortium.authorise(msg.sender, Roles.PRODUCER);
         if (stored.producer != caller) revert NotProducer(id, stored.producer, caller);
         if (stored.recalled) revert BatchIsRecalled(id);
         if (stored.onHold) revert BatchOnHold(id);
@@ -277,14 +277,14 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     function _supervisedBatch(BatchId id) private view returns (Batch storage stored) {
         stored = _known(id);
         (OrgId supervisor, bool everywhere) = _supervisor();
-        if (!everywhere && stored.producer != supervisor) revert NotEntitled(id, msg.sender);
+        if (!everywhere && stored.producer != supervisor) revert NotBatchSupervisor(id, msg.sender);
         if (stored.recalled) revert BatchIsRecalled(id);
     }
 
     /// @dev The organisation that the caller supervises for, and whether it is an authority, which supervises everywhere.
     function _supervisor() private view returns (OrgId id, bool everywhere) {
-        id = consortium.authorize(msg.sender, Roles.SUPERVISOR);
-        everywhere = consortium.organisation(id).kind == IConsortium.Kind.Authority;
+        id = consortium.authorise(msg.sender, Roles.SUPERVISOR);
+        everywhere = consortium.organisation(id).kind == IConsortium.OrganisationKind.Authority;
     }
 
     function _requiresProof(bytes32 route) private view returns (bool) {
@@ -300,7 +300,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     function _known(BatchId id) private view returns (Batch storage stored) {
         stored = _batches[id];
-        if (stored.state == State.Unknown) revert UnknownBatch(id);
+        if (stored.state == BatchState.Unknown) revert UnknownBatch(id);
     }
 
     function _checkedId(uint64 gtin, string calldata lot) private pure returns (BatchId) {

@@ -69,7 +69,7 @@ def _payload(signature, args):
 
 
 def _reason(data):
-    for name in ("PrecompileRefused", "PrecompileUnavailable"):
+    for name in ("PrecompileCallFailed", "PrecompileUnavailable"):
         if data[:4] == keccak(text=f"{name}(address)")[:4]:
             return name, int.from_bytes(data[4:], "big")
     return data.hex(), 0

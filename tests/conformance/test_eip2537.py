@@ -47,7 +47,7 @@ def test_what_must_fail(vectors_dir, harness, name, precompile, size, _, count):
     for case in cases:
         with pytest.raises(Reverted) as refused:
             harness.run(precompile, bytes.fromhex(case["Input"]), size)
-        assert refused.value.args == ("PrecompileRefused", precompile), case["Name"]
+        assert refused.value.args == ("PrecompileCallFailed", precompile), case["Name"]
 
 
 def test_pairings_that_must_fail_do_so_in_the_library(vectors_dir, harness):
@@ -59,7 +59,7 @@ def test_pairings_that_must_fail_do_so_in_the_library(vectors_dir, harness):
             continue
         with pytest.raises(Reverted) as found:
             harness.pairing_holds(data)
-        assert found.value.args == ("PrecompileRefused", PAIRING), case["Name"]
+        assert found.value.args == ("PrecompileCallFailed", PAIRING), case["Name"]
         refused += 1
     assert refused == 11
 

@@ -108,7 +108,7 @@ EVERY_EVENT = [
     registry("BatchRecalled", cause=INPUT, reason="cracks"),
     custody("CustodyOffered"),
     custody("CustodyAccepted"),
-    custody("CustodyRefused", reason="no room"),
+    custody("CustodyRejected", reason="no room"),
     custody("CustodyOfferWithdrawn"),
 ]
 
@@ -178,5 +178,5 @@ def test_event_ids_are_the_same_in_every_export_and_differ_between_events():
 
 
 def test_events_without_a_word_of_their_own_and_of_unknown_batches_are_left_out():
-    said_again = [registry("VerdictApplied"), registry("CustodyMoved")]
+    said_again = [registry("VerdictApplied"), registry("CustodyTransferred")]
     assert events_of([*said_again, Event("BatchRegistry", "BatchHeld", {"batch": b"\x09" * 32})], Directory()) == []

@@ -11,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 from world import FOR_EVER, World, advance_to
 
-from chromatrace.crypto.sealed_answer import SealedAnswer, commitment_digest, compact_signature, desk_id
+from chromatrace.crypto.sealed_answer import SealedAnswer, commitment_digest, compact_signature, lane_id
 from chromatrace.domain.rights import Role, Stage
 from chromatrace.quality.rules import UNIT
 
@@ -33,8 +33,8 @@ RULE = {
     "commitSeconds": 60,
     "revealSeconds": 60,
     "passing": PASS,
-    "feedsFirst": False,
-    "feedsFinal": False,
+    "decidesFirst": False,
+    "decidesFinal": False,
 }
 
 
@@ -48,7 +48,7 @@ def key_of(number: int) -> LocalAccount:
 class Panel:
     """The plant's panel; inspectors count from 1, `capabilities` those of who starts otherwise.
 
-    `sealed` are the sealed answers of the round, by desk and seat.
+    `sealed` are the sealed answers of the round, by lane and seat.
     """
 
     world: World
@@ -86,26 +86,26 @@ class Panel:
         stage: int = Stage.FIRST,
         first: int = 1,
         sample: int = 1,
-        desk: int = 0,
+        lane: int = 0,
     ) -> int:
-        """The desk of the new round."""
-        self._send("open", [(desk, subject, step, stage, first, sample)], sender=self.world.producer)
-        return desk_id(self.world.plant, desk)
+        """The lane of the new round."""
+        self._send("open", [(lane, subject, step, stage, first, sample)], sender=self.world.producer)
+        return lane_id(self.world.plant, lane)
 
-    def draw(self, desk: int) -> list[int]:
+    def draw(self, lane: int) -> list[int]:
         """Draws; the numbers of the inspectors seated."""
-        self._send("draw", [desk])
-        return [seat[0] for seat in self.seats(desk)]
+        self._send("draw", [lane])
+        return [seat[0] for seat in self.seats(lane)]
 
     def opened(self, **request: Any) -> bytes:
         """A round whose seats are drawn."""
-        desk = self.open(**request)
-        self.draw(desk)
-        return desk
+        lane = self.open(**request)
+        self.draw(lane)
+        return lane
 
-    def state(self, desk: int) -> dict[str, Any]:
+    def state(self, lane: int) -> dict[str, Any]:
         function = self.contract.round
-        data = self.world.rpc.call("eth_call", {"to": function._address, "data": function.encode_input(desk)}, "latest")
+        data = self.world.rpc.call("eth_call", {"to": function._address, "data": function.encode_input(lane)}, "latest")
         identity, current, seats = function.decode_output(data)
         names = [part["name"] for part in function.abi["outputs"][1]["components"]]
         return dict(zip(names, (_plain(value) for value in current), strict=True)) | {
@@ -113,9 +113,9 @@ class Panel:
             "seats": [tuple(int(value) for value in seat) for seat in seats],
         }
 
-    def seats(self, desk: int) -> list[tuple[int, int, int]]:
+    def seats(self, lane: int) -> list[tuple[int, int, int]]:
         """(inspector, mark, state) of every seat."""
-        return self.state(desk)["seats"]
+        return self.state(lane)["seats"]
 
     def inspector(self, number: int) -> dict[str, Any]:
         function = self.contract.inspector
@@ -124,15 +124,15 @@ class Panel:
         names = [part["name"] for part in function.abi["outputs"][0]["components"]]
         return dict(zip(names, (_plain(value) for value in values), strict=True))
 
-    def round_id(self, desk: int) -> bytes:
-        return self.state(desk)["id"]
+    def round_id(self, lane: int) -> bytes:
+        return self.state(lane)["id"]
 
-    def commitment(self, desk: int, seat: int, state: int = PASS, by: LocalAccount | None = None) -> tuple:
+    def commitment(self, lane: int, seat: int, state: int = PASS, by: LocalAccount | None = None) -> tuple:
         """A commitment as the contract takes it; kept so that it can be revealed."""
-        signer = by or key_of(self.seats(desk)[seat][0])
-        identity = self.round_id(desk)
+        signer = by or key_of(self.seats(lane)[seat][0])
+        identity = self.round_id(lane)
         answer = SealedAnswer(state, 0, keccak(b"evidence of %d" % seat), keccak(b"salt %d" % seat))
-        self.sealed[desk, seat] = answer
+        self.sealed[lane, seat] = answer
         return self.signed(identity, seat, answer.digest(identity, signer.address), signer)
 
     def signed(self, identity: bytes, seat: int, digest: bytes, signer: LocalAccount) -> tuple:
@@ -140,33 +140,33 @@ class Panel:
         signature = bytes(signer.unsafe_sign_hash(message).signature)
         return (seat, digest, *compact_signature(signature))
 
-    def answer(self, desk: int, seat: int) -> tuple:
-        sealed = self.sealed[desk, seat]
+    def answer(self, lane: int, seat: int) -> tuple:
+        sealed = self.sealed[lane, seat]
         return (seat, sealed.state, sealed.defects, sealed.evidence, sealed.salt)
 
-    def commit(self, desk: int, states: dict[int, int]) -> None:
-        self._send("commit", [(desk, [self.commitment(desk, seat, state) for seat, state in states.items()])])
+    def commit(self, lane: int, states: dict[int, int]) -> None:
+        self._send("commit", [(lane, [self.commitment(lane, seat, state) for seat, state in states.items()])])
 
-    def reveal(self, desk: int, seats: list[int]) -> None:
-        self._send("reveal", [(desk, [self.answer(desk, seat) for seat in seats])])
+    def reveal(self, lane: int, seats: list[int]) -> None:
+        self._send("reveal", [(lane, [self.answer(lane, seat) for seat in seats])])
 
     def play(self, states: list[int], **request: Any) -> bytes:
         """A whole round in which the seats answer `states`, in order, wave by wave."""
-        desk = self.open(**request)
+        lane = self.open(**request)
         done = 0
-        while self.state(desk)["phase"] == REQUESTED:
-            count = len(self.draw(desk))
-            self.commit(desk, {seat: states[seat] for seat in range(done, count)})
-            self.reveal(desk, list(range(done, count)))
+        while self.state(lane)["phase"] == REQUESTED:
+            count = len(self.draw(lane))
+            self.commit(lane, {seat: states[seat] for seat in range(done, count)})
+            self.reveal(lane, list(range(done, count)))
             done = count
-        return desk
+        return lane
 
-    def close(self, desk: int) -> None:
-        self._send("close", desk)
+    def close(self, lane: int) -> None:
+        self._send("close", lane)
 
-    def overdue(self, desk: int) -> None:
+    def overdue(self, lane: int) -> None:
         """The time of every deadline of the round is over."""
-        advance_to(max(self.world.now, self.state(desk)["deadline"]) + self.rule["revealSeconds"] + 1)
+        advance_to(max(self.world.now, self.state(lane)["deadline"]) + self.rule["revealSeconds"] + 1)
 
     def _send(self, function: str, *args: Any, sender: Any = None) -> None:
         self.world.send(getattr(self.contract, function), *args, sender=sender or self.world.stranger)

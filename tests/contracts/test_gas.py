@@ -17,7 +17,7 @@ from eth_utils import keccak
 from panel import Panel
 from world import FOR_EVER
 
-from chromatrace.crypto.sealed_answer import desk_id
+from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 
 RECORDED = Path(__file__).with_name("gas.json")
@@ -187,15 +187,15 @@ def _rounds_of_three(world, rounds):
     """All that a round of three takes, from its request to its outcome, each step of all rounds in one transaction."""
     panel = Panel(world, size=3 * rounds)
     anyone = {"from": world.stranger}
-    for again in range(2):  # at desks and with inspectors that have had rounds before, as almost all have
+    for again in range(2):  # at lanes and with inspectors that have had rounds before, as almost all have
         subjects = [keccak(b"workpiece %d %d" % (again, number)) for number in range(rounds)]
-        desks = [desk_id(world.plant, number) for number in range(rounds)]
+        lanes = [lane_id(world.plant, number) for number in range(rounds)]
         asked = [(number, subject, 1, Stage.FIRST, number + 1, 1) for number, subject in enumerate(subjects)]
         opened = world.consensus.open(asked, {"from": world.producer})
-        drawn = world.consensus.draw(desks, anyone)
-        commitments = [(desk, [panel.commitment(desk, seat) for seat in range(3)]) for desk in desks]
+        drawn = world.consensus.draw(lanes, anyone)
+        commitments = [(lane, [panel.commitment(lane, seat) for seat in range(3)]) for lane in lanes]
         committed = world.consensus.commit(commitments, anyone)
-        answers = [(desk, [panel.answer(desk, seat) for seat in range(3)]) for desk in desks]
+        answers = [(lane, [panel.answer(lane, seat) for seat in range(3)]) for lane in lanes]
         revealed = world.consensus.reveal(answers, anyone)
     return opened, drawn, committed, revealed
 

@@ -170,7 +170,7 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(batch=BATCHES, party=PARTIES)
     def refuse(self, batch, party):
         expected = self.twin.refuse(self._organisation(party), batch)
-        self._try(self.world.custody.refuse, (batch, "x"), self.handlers[party], expected)
+        self._try(self.world.custody.reject, (batch, "x"), self.handlers[party], expected)
 
     @rule(party=PARTIES)
     def suspend_or_reinstate(self, party):

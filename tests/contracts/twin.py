@@ -39,7 +39,7 @@ class Twin:
         for place, (used, units) in enumerate(inputs):
             found = self.batches.get(used)
             if found is None or found.state in UNUSABLE_AS_INPUT or found.recalled or found.on_hold:
-                return "InvalidInput"
+                return "UnusableInput"
             if found.custodian != by:
                 return "InputNotHeld"
             if not 1 <= units <= found.quantity:
@@ -65,7 +65,7 @@ class Twin:
         if found.final_verdict is Verdict.NONE:
             return "VerdictMissing"
         if standard + defective + scrap != found.quantity:
-            return "QuantitiesDoNotAddUp"
+            return "QuantityMismatch"
         if standard and found.final_verdict is Verdict.FAIL:
             return "VerdictFailed"
         state = S.SCRAPPED if scrap == found.quantity else S.GRADED
@@ -143,7 +143,7 @@ class Twin:
             return "UnknownBatch"
         producers = (self.batches[parent].producer, self.batches[child].producer)
         if by != self.authority and by not in producers:
-            return "NotEntitled"
+            return "NotBatchSupervisor"
         if self.batches[child].recalled:
             return "BatchIsRecalled"
         if parent not in [used for used, _ in self.inputs[child]]:
@@ -217,7 +217,7 @@ class Twin:
         if by in self.suspended:
             return "OrganisationInactive"
         if by not in (self.authority, found.producer):
-            return "NotEntitled"
+            return "NotBatchSupervisor"
         return "BatchIsRecalled" if found.recalled else None
 
     def _immovable(self, batch: bytes, giver: int, taker: int) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.output import emit, err, json_option, tell
 from chromatrace.domain.errors import Conflict
 from chromatrace.services.workspace import Workspace
+from chromatrace.storage.lock import AlreadyLocked, ProcessLock
 
 if TYPE_CHECKING:
     from chromatrace.cli.demo.checks import Result
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 PASSWORD = "a demonstration only"  # noqa: S105 - printed on the screen, refused in production
 ACCOUNT = "store-12@example-windows"
 CONSOLE_ACCOUNT = "quality@example-electrochromics"
-MARKER = "The folder `demo` beside this file belongs to `chromatrace demo`, which empties it at each start.\n"
 
 
 @dataclass(slots=True)
@@ -106,13 +105,13 @@ def _fresh(folder: Path, stack: ExitStack) -> Path:
     marker = folder.with_suffix(".lock")
     if folder.exists() and not marker.exists():
         raise Conflict(f"{folder} exists and is not the demonstration's", field="data", hint="name another --data")
-    lock = stack.enter_context(marker.open("a", encoding="utf-8"))
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        hint = "end it, or name another folder by --data"
-        raise Conflict(f"a demonstration is running in {folder}", field="data", hint=hint) from error
-    marker.write_text(MARKER, encoding="utf-8")
+        stack.enter_context(ProcessLock(marker, 0))
+    except AlreadyLocked as error:
+        hint = "stop it, or name another folder with --data"
+        raise Conflict(
+            f"process {error.holder} is running a demonstration in {folder}", field="data", hint=hint
+        ) from error
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, mode=0o700)

@@ -59,12 +59,12 @@ def run_line(
         ):
             waited = 0.0
             while not gateway.wait(0.2):
-                show(gateway.statistics.taken)
+                show(gateway.statistics.stored)
                 waited += 0.2
                 if waited > LONGEST_S:
                     raise Unavailable(f"the plant did not finish within {LONGEST_S:g} s", field="plant")
         statistics = gateway.statistics
-    return anchored_run(workspace, anchorer, owner, first, statistics.taken, statistics.replayed)
+    return anchored_run(workspace, anchorer, owner, first, statistics.stored, statistics.replayed)
 
 
 def anchored_run(workspace: Workspace, anchorer: Anchorer, owner: Gln, first: int, taken: int, replayed: int) -> Run:

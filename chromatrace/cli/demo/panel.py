@@ -19,7 +19,7 @@ import orjson
 
 from chromatrace.cli.demo.cast import LABORATORY, MAKER, Actor, Cast
 from chromatrace.cli.inspector import CONTRACT, rule_values
-from chromatrace.crypto.sealed_answer import desk_id
+from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.evidence import Instrument
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
@@ -47,7 +47,7 @@ class Panel:
         self.transactions: list[str] = []
         plant, registrar = cast.acting(Actor.PLANT).chain, cast.acting(Actor.REGISTRAR).chain
         rule = Rule.majority(3, maximum=5)
-        values = rule_values(rule, first_wave=5, commit_seconds=600, feeds_first=True)
+        values = rule_values(rule, first_wave=5, commit_seconds=600, decides_first=True)
         self.transactions.append(plant.send(CONTRACT, "setRule", values, list(rule.states)).tx)
         digest = hashlib.sha256(orjson.dumps(instrument.as_json(), option=orjson.OPT_SORT_KEYS)).digest()
         laboratory = cast.numbers[LABORATORY.gln]
@@ -94,7 +94,7 @@ class Panel:
         self.transactions.append(chain.send(CONTRACT, "open", [request]).tx)
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            _, state, _ = chain.read(CONTRACT, "round", desk_id(self.number, place))
+            _, state, _ = chain.read(CONTRACT, "round", lane_id(self.number, place))
             if state["phase"] == _DECIDED:
                 return bool(state["state"] == 0)
             time.sleep(0.05)

@@ -94,8 +94,8 @@ def set_rule(
         stall_penalty=capability(stall_penalty, "/stall_penalty"),
         commit_seconds=commit_seconds,
         reveal_seconds=reveal_seconds,
-        feeds_first=feeds in ("first", "both"),
-        feeds_final=feeds in ("final", "both"),
+        decides_first=feeds in ("first", "both"),
+        decides_final=feeds in ("final", "both"),
     )
     receipt = workspace.chain.send(CONTRACT, "setRule", values, list(rule.states))
     emit(as_json, {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx})
@@ -108,8 +108,8 @@ def rule_values(
     stall_penalty: int = 500,
     commit_seconds: int = 3600,
     reveal_seconds: int = 600,
-    feeds_first: bool = False,
-    feeds_final: bool = False,
+    decides_first: bool = False,
+    decides_final: bool = False,
 ) -> tuple[int | bool, ...]:
     """`IQualityConsensus.Rule` in its order; state 0 is the passing one."""
     return (
@@ -124,8 +124,8 @@ def rule_values(
         commit_seconds,
         reveal_seconds,
         0,
-        feeds_first,
-        feeds_final,
+        decides_first,
+        decides_final,
     )
 
 
@@ -167,21 +167,21 @@ def retire(workspace: Workspace, number: int, as_json: bool) -> None:
     help="Inspection that it is of.",
 )
 @click.option("--first", default=0, show_default=True, type=click.IntRange(0, 255), help="Who sits first; 0: drawn.")
-@click.option("--desk", default=0, show_default=True, type=click.IntRange(0, 65535), help="A free desk of the panel.")
+@click.option("--lane", default=0, show_default=True, type=click.IntRange(0, 65535), help="A free lane of the panel.")
 @click.option("--sample-size", default=1, show_default=True, type=click.IntRange(0), help="Units measured.")
 @json_option
 @click.pass_obj
 def open_round(
-    workspace: Workspace, subject: str, step: int, stage: str, first: int, desk: int, sample_size: int, as_json: bool
+    workspace: Workspace, subject: str, step: int, stage: str, first: int, lane: int, sample_size: int, as_json: bool
 ) -> None:
     """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 digits of a workpiece."""
     from chromatrace.domain.rights import Stage
 
     named = subject.startswith("0x")
     identity = parse_bytes32(subject, "subject") if named else bytes(parse_batch(subject).batch_id)
-    request = (desk, identity, step, Stage[stage.upper()], first, sample_size)
+    request = (lane, identity, step, Stage[stage.upper()], first, sample_size)
     receipt = workspace.chain.send(CONTRACT, "open", [request])
-    emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "desk": desk, "tx": receipt.tx})
+    emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "lane": lane, "tx": receipt.tx})
 
 
 @inspector.command()
@@ -204,7 +204,7 @@ def show(workspace: Workspace, as_json: bool) -> None:
                     "phase": round_.phase,
                     "state": panel.states[round_.state] if round_.state is not None else None,
                     "seats": [
-                        {"inspector": seat.inspector, "mark": seat.mark}
+                        {"inspector": seat.inspector, "status": seat.status}
                         | ({"state": panel.states[seat.state]} if seat.state is not None else {})
                         for seat in round_.seats
                     ],

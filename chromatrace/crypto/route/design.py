@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 
 from chromatrace.crypto.bls import POSSESSION_TAG, PublicKey, SecretKey, Signature, verify
 from chromatrace.crypto.eip2537 import key_id
-from chromatrace.crypto.errors import PossessionNotProven
+from chromatrace.crypto.errors import InvalidProofOfPossession
 from chromatrace.crypto.step import Verifier, checked_name, possession_message
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.hashing import keccak
@@ -51,7 +51,7 @@ class Station:
 class RouteDesign:
     """A route as it was designed. Keys and their number come from here, never from a prover.
 
-    Refuses (`PossessionNotProven`) a station whose key has no valid proof of possession for this verifier.
+    Refuses (`InvalidProofOfPossession`) a station whose key has no valid proof of possession for this verifier.
     """
 
     verifier: Verifier
@@ -72,7 +72,7 @@ class RouteDesign:
             raise InvalidInput(f"a route has 1 to {MAX_STEPS} stations, got {len(self.stations)}", field="stations")
         for number, station in enumerate(self.stations):
             if not possession_holds(station.key, station.possession, station.organisation, self.verifier):
-                raise PossessionNotProven(
+                raise InvalidProofOfPossession(
                     f"the key of station {station.process!r} has no valid proof of possession",
                     field=f"/stations/{number}",
                     hint="register the key with `chromatrace station register`, by the organisation that owns it",

@@ -52,7 +52,7 @@ def trace_to_cbor(trace: RouteTrace) -> bytes:
 
 
 def read_design(data: bytes) -> RouteDesign:
-    """A design from either form. Raises `InvalidStateFile`, and `PossessionNotProven`: every key is checked."""
+    """A design from either form. Raises `InvalidStateFile`, and `InvalidProofOfPossession`: every key is checked."""
     fields = _Fields(_parsed(data), "")
     fields.schema(DESIGN_SCHEMA)
     design = _built(

@@ -42,11 +42,11 @@ class BatchFold(EntityFold):
             "BatchHeld": lambda state, event: state.update(on_hold=True, hold_reason=clean(event.args["reason"])),
             "BatchHoldReleased": lambda state, event: state.update(on_hold=False, hold_reason=None),
             "BatchRecalled": _recalled,
-            "CustodyMoved": lambda state, event: state.update(custodian=event.args["to"]),
+            "CustodyTransferred": lambda state, event: state.update(custodian=event.args["to"]),
             "InspectionRecorded": self._inspected,
             "CustodyOffered": self._offered,
             "CustodyAccepted": self._closing(OfferState.ACCEPTED),
-            "CustodyRefused": self._closing(OfferState.REFUSED),
+            "CustodyRejected": self._closing(OfferState.REFUSED),
             "CustodyOfferWithdrawn": self._closing(OfferState.WITHDRAWN),
         }
 

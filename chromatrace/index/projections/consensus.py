@@ -12,7 +12,7 @@ from chromatrace.index.projections.record import EventRecord, clean
 
 REQUESTED, SEATED, DECIDED, LAPSED = range(1, 5)
 """`IQualityConsensus.Phase`."""
-_MARKS = ("drawn", "committed", "stalled")
+_SEAT_STATUSES = ("drawn", "committed", "stalled")
 _SEAT_BITS = 12
 
 
@@ -63,12 +63,13 @@ class RoundFold(EntityFold):
         if event.name == "RoundOpened":
             return {
                 "id": key[0],
-                **{name: args[name] for name in ("panel", "subject", "step", "stage", "desk", "rule", "feeds")},
+                **{name: args[name] for name in ("panel", "subject", "step", "stage", "lane", "rule")},
+                "decides_verdict": args["decidesVerdict"],
                 "phase": REQUESTED,
                 "deadline": args["deadline"],
                 "seats": "[]",
-                **dict.fromkeys(("state", "score", "recorder", "reached")),
-                "verdict_refused": False,
+                **dict.fromkeys(("state", "score", "recorder", "threshold_reached")),
+                "verdict_rejected": False,
                 "position": event.position,
                 "changed": event.position,
             }
@@ -80,36 +81,37 @@ class RoundFold(EntityFold):
                 seats += [_seat(args["seats"], place) for place in range(len(seats), args["count"])]
             case "AnswersCommitted":
                 for place, seat in enumerate(seats):
-                    if seat["mark"] == "drawn":
-                        seat["mark"] = _seat(args["seats"], place)["mark"]
+                    if seat["status"] == "drawn":
+                        seat["status"] = _seat(args["seats"], place)["status"]
             case "AnswerRevealed":
                 seats[args["seat"]] |= {
-                    "mark": "revealed",
+                    "status": "revealed",
                     "state": args["state"],
                     "defects": args["defects"],
                     "evidence": args["evidence"].hex(),
                 }
             case "SeatStalled":
-                seats[args["seat"]] |= {"mark": "stalled", "capability": args["capability"]}
+                seats[args["seat"]] |= {"status": "stalled", "capability": args["capability"]}
             case "MoreSeatsRequested":
                 state |= {"phase": REQUESTED, "deadline": args["deadline"]}
             case "RoundDecided":
-                state |= {"phase": DECIDED, **{name: args[name] for name in ("state", "score", "recorder", "reached")}}
+                state |= {"phase": DECIDED, **{name: args[name] for name in ("state", "score", "recorder")}}
+                state["threshold_reached"] = args["thresholdReached"]
                 for seat, capability in zip(seats, args["capabilities"], strict=True):
-                    if seat["mark"] == "revealed":
+                    if seat["status"] == "revealed":
                         seat["capability"] = capability
             case "RoundLapsed":
                 state["phase"] = LAPSED
-            case "VerdictRefused":
-                state["verdict_refused"] = True
+            case "VerdictRejected":
+                state["verdict_rejected"] = True
         return state | {"seats": _text(seats), "changed": event.position}
 
 
 def _seat(packed: int, place: int) -> dict[str, Any]:
-    """One seat out of the contract's word: inspector (8 bits), then mark (4)."""
+    """One seat out of the contract's word: inspector (8 bits), then status (4)."""
     bits = packed >> (_SEAT_BITS * place)
-    mark = bits >> 8 & 0xF
-    return {"inspector": bits & 0xFF, "mark": _MARKS[mark] if mark < len(_MARKS) else "revealed"}
+    status = bits >> 8 & 0xF
+    return {"inspector": bits & 0xFF, "status": _SEAT_STATUSES[status] if status < len(_SEAT_STATUSES) else "revealed"}
 
 
 def _text(value: object) -> str:

@@ -49,7 +49,7 @@ class StationKeyFold(EntityFold):
                 possession = b"".join(args["proofOfPossession"])
                 return state | {"unverified": None, "organisation": args["organisation"], "possession": possession}
             case _:
-                return state | {"revoked_from": args["from"]}
+                return state | {"revoked_from": args["revokedFrom"]}
 
 
 class RouteFold(EntityFold):

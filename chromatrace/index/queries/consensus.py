@@ -65,13 +65,13 @@ class ConsensusQueries(Rows):
                 step=row.step,
                 stage=Stage(row.stage),
                 phase=PHASES[row.phase],
-                feeds=row.feeds,
+                decides_verdict=row.decides_verdict,
                 seats=tuple(_seat(seat) for seat in json.loads(row.seats)),
                 state=row.state,
                 score=None if row.score is None else row.score / UNIT,
                 recorder=row.recorder,
-                reached=row.reached,
-                verdict_refused=row.verdict_refused,
+                threshold_reached=row.threshold_reached,
+                verdict_rejected=row.verdict_rejected,
                 opened=refs[row.position],
                 changed=refs[row.changed],
             )
@@ -83,7 +83,7 @@ def _seat(stored: dict[str, Any]) -> SeatView:
     capability = stored.get("capability")
     return SeatView(
         inspector=stored["inspector"],
-        mark=stored["mark"],
+        status=stored["status"],
         state=stored.get("state"),
         evidence=bytes.fromhex(stored["evidence"]) if "evidence" in stored else None,
         capability=None if capability is None else capability / UNIT,

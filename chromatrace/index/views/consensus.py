@@ -27,10 +27,10 @@ class InspectorView:
 
 @dataclass(frozen=True, slots=True)
 class SeatView:
-    """One inspector in one round. `mark`: drawn, committed, stalled or revealed; the rest None until there is one."""
+    """One inspector in one round. `status`: drawn, committed, stalled or revealed; the rest None until there is one."""
 
     inspector: int
-    mark: str
+    status: str
     state: int | None
     evidence: bytes | None
     capability: float | None
@@ -46,13 +46,13 @@ class RoundView:
     step: int
     stage: Stage
     phase: str
-    feeds: bool
+    decides_verdict: bool
     seats: tuple[SeatView, ...]
     state: int | None
     score: float | None
     recorder: int | None
-    reached: bool | None
-    verdict_refused: bool
+    threshold_reached: bool | None
+    verdict_rejected: bool
     opened: EventRef
     changed: EventRef
 

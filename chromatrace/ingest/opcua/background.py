@@ -1,4 +1,4 @@
-"""A gateway in a thread of its own, for callers without an event loop."""
+"""Run a gateway in a thread, for callers without an event loop."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from types import TracebackType
 
 from chromatrace.ingest.opcua.gateway import OpcUaGateway
 from chromatrace.ingest.opcua.settings import OpcUaSettings
-from chromatrace.ingest.opcua.statistics import Statistics
+from chromatrace.ingest.opcua.statistics import GatewayStatistics
 from chromatrace.ingest.spool import Spool
 
 
 class BackgroundGateway:
-    """`with BackgroundGateway(settings, spool) as gateway:` takes readings until the block ends.
+    """Stores readings until the `with` block ends: `with BackgroundGateway(settings, spool) as gateway:`.
 
-    Leaving stops it cleanly: what has arrived is in the spool. What `OpcUaGateway.run` raises is raised by `wait`
-    and on leaving.
+    At the end of the block, all received values are in the spool. `wait` and the end of the block raise the errors of
+    `OpcUaGateway.run`.
     """
 
     def __init__(self, settings: OpcUaSettings, spool: Spool) -> None:
@@ -31,13 +31,13 @@ class BackgroundGateway:
         self._thread = threading.Thread(target=self._run, name="opcua-gateway", daemon=True)
 
     @property
-    def statistics(self) -> Statistics:
-        """What it has done so far."""
-        return self._gateway.statistics if self._gateway is not None else Statistics()
+    def statistics(self) -> GatewayStatistics:
+        """Return the statistics so far."""
+        return self._gateway.statistics if self._gateway is not None else GatewayStatistics()
 
     @property
     def running(self) -> bool:
-        """False once it has ended by itself (`once`, or an error)."""
+        """Return whether the gateway is running. It ends by itself with `once` or after an error."""
         return self._thread.is_alive()
 
     def __enter__(self) -> BackgroundGateway:
@@ -53,16 +53,16 @@ class BackgroundGateway:
             self._raise()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Waits for the end, which comes with `once`; False where it has not come within `timeout_s`."""
+        """Wait up to `timeout_s` for the gateway to end (see `once`). Return whether it ended."""
         self._thread.join(timeout_s)
         if not self._thread.is_alive():
             self._raise()
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """Stops it and waits until all that had arrived is in the spool."""
+        """Stop the gateway and wait until all received values are in the spool."""
         if self._loop is not None and self._stop is not None and self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):  # its loop may just have ended by itself
+            with contextlib.suppress(RuntimeError):  # the loop may just have ended
                 self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
@@ -73,7 +73,7 @@ class BackgroundGateway:
     def _run(self) -> None:
         try:
             asyncio.run(self._main())
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread, which raises it
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
             self._error = error
         finally:
             self._started.set()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from chromatrace.ingest.opcua.values import Arrival
+from chromatrace.ingest.opcua.values import ReceivedValue
 
 
 class Buffer:
-    """Takes whole messages; `put` waits while it holds `limit` arrivals or more: it holds at most a message more.
+    """Holds whole messages. `put` waits while the buffer holds `limit` values or more.
 
-    Overflow policy: back-pressure. Whoever puts is the connection's only reader, so that while it waits nothing more is
-    asked of the server. Nothing is ever dropped here.
+    Overflow policy: back-pressure. The task that calls `put` is the only reader of the connection. While it waits, no
+    publish request is sent. The buffer never drops values.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._messages: deque[tuple[list[Arrival], bool]] = deque()
+        self._messages: deque[tuple[list[ReceivedValue], bool]] = deque()
         self._size = 0
         self._changed = asyncio.Condition()
         self._closed = False
@@ -25,34 +25,34 @@ class Buffer:
     def __len__(self) -> int:
         return self._size
 
-    async def put(self, arrivals: list[Arrival], missed: bool) -> None:
-        """`missed`: messages before this one were lost. After `close` it waits for ever: the connection ends."""
+    async def put(self, values: list[ReceivedValue], missed: bool) -> None:
+        """Add a message. `missed`: earlier messages were lost. After `close`, this call waits until cancelled."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._size < self._limit and not self._closed)
-            self._messages.append((arrivals, missed))
-            self._size += len(arrivals)
+            self._messages.append((values, missed))
+            self._size += len(values)
             self._changed.notify_all()
 
-    async def take(self, wanted: int, timeout_s: float) -> tuple[list[Arrival], bool]:
-        """Whole messages until `wanted` arrivals, and whether messages were lost before any of them.
+    async def get(self, minimum: int, timeout_s: float) -> tuple[list[ReceivedValue], bool]:
+        """Remove and return whole messages up to at least `minimum` values, and whether messages were lost.
 
-        Empty when none came within `timeout_s`.
+        The list is empty if no message arrives within `timeout_s`.
         """
         async with self._changed:
             try:
                 await asyncio.wait_for(self._changed.wait_for(lambda: bool(self._messages)), timeout_s)
             except TimeoutError:
                 return [], False
-            found: list[Arrival] = []
+            values: list[ReceivedValue] = []
             missed = False
-            while self._messages and len(found) < wanted:
-                arrivals, lost_before = self._messages.popleft()
-                found += arrivals
+            while self._messages and len(values) < minimum:
+                message, lost_before = self._messages.popleft()
+                values += message
                 missed |= lost_before
-            self._size -= len(found)
+            self._size -= len(values)
             self._changed.notify_all()
-            return found, missed
+            return values, missed
 
     def close(self) -> None:
-        """Takes no more; what it holds can still be taken."""
+        """Accept no more messages. Values in the buffer can still be read."""
         self._closed = True

@@ -1,4 +1,4 @@
-"""The gateway: connect, fetch what was missed, take what comes, and again when the connection breaks."""
+"""The gateway loop: connect, catch up, store values, and reconnect."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from chromatrace.ingest.opcua.session import (
     connected,
 )
 from chromatrace.ingest.opcua.settings import OpcUaSettings
-from chromatrace.ingest.opcua.statistics import Refusal, Statistics, UnfilledGap
-from chromatrace.ingest.opcua.values import Arrival, TagKey, read_value, source_time_ns
-from chromatrace.ingest.opcua.writer import Writer
+from chromatrace.ingest.opcua.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
+from chromatrace.ingest.opcua.values import ReceivedValue, TagKey, decode_value, source_time_ns
+from chromatrace.ingest.opcua.writer import SpoolWriter
 from chromatrace.ingest.spool import Spool
 
 _POLL_S = 0.2
@@ -31,27 +31,27 @@ _logger = logging.getLogger(__name__)
 
 
 class OpcUaGateway:
-    """Takes the readings of one server into one channel. `statistics` may be read at any time."""
+    """Stores the readings of one server in one channel. `statistics` can be read at any time."""
 
     def __init__(self, settings: OpcUaSettings, spool: Spool) -> None:
         self.settings = settings
-        self.statistics = Statistics()
-        self._writer = Writer(spool, settings.channel, self.statistics)
+        self.statistics = GatewayStatistics()
+        self._writer = SpoolWriter(spool, settings.channel, self.statistics)
         self._keys: list[TagKey] = []
         self._stop = asyncio.Event()
-        self._told = ""
+        self._logged_reason = ""
 
-    async def run(self, stop: asyncio.Event) -> Statistics:
-        """Runs until `stop` is set; with `once` in the settings, until the server has finished and all is spooled.
+    async def run(self, stop: asyncio.Event) -> GatewayStatistics:
+        """Run until `stop` is set or, with `once`, until the server has finished and all its values are stored.
 
-        What had arrived when it was stopped is written first. A server that is away is waited for, and what is the
-        matter is logged when it changes. Raises `ServerUnavailable` where it is away for longer than the settings
-        allow, `InvalidInput` or `NotAuthorised` where they do not fit the server, `SpoolCorrupt`, and
-        `SpoolUnavailable` where the spool cannot be written when it is stopped.
+        Received values are stored before the return. If the server is unavailable, the gateway waits for it and logs
+        the reason each time it changes. Raises `ServerUnavailable` after `give_up_s`, `InvalidInput` or
+        `NotAuthorised` if the settings do not fit the server, `SpoolCorrupt`, and `SpoolUnavailable` if the spool
+        cannot be written at the end.
         """
         self._stop = stop
-        away_since = time.monotonic()
-        pause_s, longest_s = self.settings.backoff_s
+        unavailable_since = time.monotonic()
+        pause_s, maximum_pause_s = self.settings.backoff_s
         while not stop.is_set():
             connects = self.statistics.connects
             try:
@@ -60,89 +60,90 @@ class OpcUaGateway:
                         break
             except (ServerUnavailable, *CONNECTION_ERRORS) as error:
                 self.statistics.failed_attempts += self.statistics.connects == connects
-                self._trouble(getattr(error, "message", "") or str(error) or type(error).__name__)
+                self._connection_failed(getattr(error, "message", "") or str(error) or type(error).__name__)
             finally:
                 self.statistics.connected = False
             if self.statistics.connects > connects:
-                pause_s, away_since = self.settings.backoff_s[0], time.monotonic()
-            # A share of chance, so that many gateways do not come back to a restarted server at the same moment.
-            await _wait(stop, min(pause_s * random.uniform(0.5, 1.0), self._patience_s(away_since)))  # noqa: S311
-            pause_s = min(2 * pause_s, longest_s)
+                pause_s, unavailable_since = self.settings.backoff_s[0], time.monotonic()
+            # Jitter, so that many gateways do not reconnect to a restarted server at the same time.
+            jittered_s = pause_s * random.uniform(0.5, 1.0)  # noqa: S311
+            await _wait(stop, min(jittered_s, self._remaining_s(unavailable_since)))
+            pause_s = min(2 * pause_s, maximum_pause_s)
         return self.statistics
 
-    def _trouble(self, reason: str) -> None:
+    def _connection_failed(self, reason: str) -> None:
         self.statistics.last_error = reason
-        if reason != self._told:
-            _logger.warning("%s; trying again, ever less often", reason)
-        self._told = reason
+        if reason != self._logged_reason:
+            _logger.warning("%s; retrying with increasing delay", reason)
+        self._logged_reason = reason
 
-    def _patience_s(self, away_since: float) -> float:
-        """For how long the server may still be away. Raises `ServerUnavailable` where that is over."""
+    def _remaining_s(self, unavailable_since: float) -> float:
+        """Return how long the gateway still waits for the server. Raises `ServerUnavailable` after `give_up_s`."""
         limit_s = self.settings.give_up_s
         if limit_s is None:
             return float("inf")
-        left_s = away_since + limit_s - time.monotonic()
-        if left_s <= 0:
+        remaining_s = unavailable_since + limit_s - time.monotonic()
+        if remaining_s <= 0:
             raise ServerUnavailable(
-                f"{self.settings.url} was away for {limit_s:g} s, {self.statistics.taken:,} readings taken before: "
-                f"{self.statistics.last_error}",
+                f"{self.settings.url} was unavailable for {limit_s:g} s; {self.statistics.stored:,} readings stored "
+                f"before: {self.statistics.last_error}",
                 field="url",
-                hint="is the server running? run this again then: it goes on where it stopped",
+                hint="start the server, then run this command again; it continues from the last stored reading",
             )
-        return left_s
+        return remaining_s
 
     async def _serve(self, session: Session) -> bool:
-        """Serves one connection; whether the gateway is done. Raises what `CONNECTION_ERRORS` names when it is lost."""
+        """Serve one connection. Return whether the gateway is done. Raises `CONNECTION_ERRORS`."""
         buffer = Buffer(self.settings.buffer)
         self._keys = await session.browse()
         await asyncio.to_thread(self._writer.resume, self._keys)
 
         async def notified(items: list[Any], missed: bool) -> None:
             received_ns = time.time_ns()
-            arrivals = [
-                arrival
+            values = [
+                value
                 for item in items
-                if (arrival := self._arrival(self._keys[item.ClientHandle], item.Value, received_ns)) is not None
+                if (value := self._decode(self._keys[item.ClientHandle], item.Value, received_ns)) is not None
             ]
-            await buffer.put(arrivals, missed)
+            await buffer.put(values, missed)
             self.statistics.buffered = len(buffer)
 
         for key, reason in await session.subscribe(self._keys, notified):
-            self.statistics.refuse(Refusal(key.source, key.tag, f"cannot be subscribed: {reason}"))
-        # Subscribed first and caught up then: what comes meanwhile waits in the buffer, so that there is no hole.
+            self.statistics.reject(RejectedTagValue(key.source, key.tag, f"subscription failed: {reason}"))
+        # Subscribe before catching up: new values wait in the buffer, so there is no gap between the two.
         if not await self._catch_up(session):
-            return True  # what waits in the buffer comes after a gap: it is left for the next gateway to fetch
+            return True  # The buffered values come after a gap. The next run reads both from the history.
         self.statistics.reconnects += self.statistics.connects > 0
         self.statistics.connects += 1
         self.statistics.connected = True
         _logger.log(
-            logging.WARNING if self._told else logging.INFO,
+            logging.WARNING if self._logged_reason else logging.INFO,
             "%s: %d tags subscribed",
             self.settings.url,
             len(self._keys),
         )
-        self._told = ""
-        return await self._take(session, buffer)
+        self._logged_reason = ""
+        return await self._store_buffered(session, buffer)
 
-    async def _take(self, session: Session, buffer: Buffer) -> bool:
-        """Takes from the buffer until stopped or finished (True), or until the connection is lost."""
+    async def _store_buffered(self, session: Session, buffer: Buffer) -> bool:
+        """Store buffered values until the gateway is stopped or finished. Raises ConnectionError."""
         while True:
-            arrivals, missed = await buffer.take(self.settings.batch, timeout_s=_POLL_S)
-            if arrivals:
-                await self._fill_overflows(session, arrivals, missed)
-                await self._write(arrivals)
+            values, missed = await buffer.get(self.settings.batch, timeout_s=_POLL_S)
+            if values:
+                await self._fill_overflows(session, values, missed)
+                await self._write(values)
                 self.statistics.buffered = len(buffer)
             elif session.lost.is_set():
                 raise ConnectionError("the connection was lost")
             elif session.silent():
-                raise ConnectionError("the server has fallen silent")
+                raise ConnectionError("the server stopped sending keep-alive messages")
             elif self._stop.is_set() or (self.settings.once and await self._complete(session)):
                 return True
             if self._stop.is_set():
                 buffer.close()
 
     async def _complete(self, session: Session) -> bool:
-        """Whether the server has finished and the newest value of each tag is in the spool."""
+        """Return whether the server has finished and the newest value of each tag is in the spool."""
         if not await session.finished():
             return False
         for key, data in zip(self._keys, await session.current(self._keys), strict=True):
@@ -152,8 +153,11 @@ class OpcUaGateway:
         return True
 
     async def _catch_up(self, session: Session) -> bool:
-        """Fetches each tag from its newest reading in the spool up to its present value; False where stopped before."""
-        collected: list[Arrival] = []
+        """Read the history of each tag from its newest stored reading to its current value.
+
+        Return False if the gateway was stopped before the end.
+        """
+        collected: list[ReceivedValue] = []
         for key, data in zip(self._keys, await session.current(self._keys), strict=True):
             if self._stop.is_set():
                 break
@@ -170,63 +174,61 @@ class OpcUaGateway:
         return not self._stop.is_set()
 
     def _since_ns(self, key: TagKey) -> int | None:
-        """Where to begin with a tag that the spool does not have."""
+        """Return the time from which to read the history of a tag that the spool does not contain."""
         if self.settings.since_ns is not None:
             return self.settings.since_ns
-        # Its first value may have come while the connection was down: not before the other tags were last seen.
+        # The first value may have been produced during the interruption: after the last readings of the other tags.
         return self._writer.oldest_of_newest_ns(key.source) if self.statistics.connects else None
 
-    async def _fill_overflows(self, session: Session, arrivals: Sequence[Arrival], missed: bool) -> None:
-        """Fetches what a queue on the server, or a lost message, swallowed, before what came after it is written."""
-        overflown: dict[str, Arrival] = {}
-        for arrival in arrivals:
-            if arrival.overflow or missed:
-                overflown[arrival.key.tag] = arrival
-        for arrival in overflown.values():
+    async def _fill_overflows(self, session: Session, values: Sequence[ReceivedValue], missed: bool) -> None:
+        """Read the values that were lost by a queue overflow or a lost message, before later values are stored."""
+        overflowed: dict[str, ReceivedValue] = {}
+        for value in values:
+            if value.overflow or missed:
+                overflowed[value.key.tag] = value
+        for value in overflowed.values():
             self.statistics.overflows += 1
-            start_ns = self._writer.newest_ns(arrival.key) or self._since_ns(arrival.key) or 0
-            await self._write(await self._fetch(session, arrival.key, start_ns, arrival.source_time_ns))
+            start_ns = self._writer.newest_ns(value.key) or self._since_ns(value.key) or 0
+            await self._write(await self._fetch(session, value.key, start_ns, value.source_time_ns))
 
-    async def _fetch(self, session: Session, key: TagKey, start_ns: int, end_ns: int | None) -> list[Arrival]:
-        """The history of a tag. Where it does not help, the gap is counted and stays."""
+    async def _fetch(self, session: Session, key: TagKey, start_ns: int, end_ns: int | None) -> list[ReceivedValue]:
+        """Read the history of a tag. A gap that the history does not fill is counted and logged."""
         if end_ns is not None and end_ns <= start_ns:
             return []
-        found: list[Arrival] = []
-        span = _Span(self._writer.newest_ns(key) == start_ns, start_ns, end_ns)
+        values: list[ReceivedValue] = []
+        coverage = _HistoryCoverage(self._writer.newest_ns(key) == start_ns, start_ns, end_ns)
         try:
             async for page in session.history(key, start_ns, end_ns):
                 received_ns = time.time_ns()
-                span.seen(page)
-                arrivals = (self._arrival(key, data, received_ns, replayed=True) for data in page)
-                found += [arrival for arrival in arrivals if arrival is not None]
-                if len(found) >= self.settings.buffer:
-                    await self._write(found)
-                    found = []
-            reason = span.fault()
+                coverage.add(page)
+                decoded = (self._decode(key, data, received_ns, replayed=True) for data in page)
+                values += [value for value in decoded if value is not None]
+                if len(values) >= self.settings.buffer:
+                    await self._write(values)
+                    values = []
+            reason = coverage.fault()
         except HistoryUnavailable as error:
             reason = error.message
         if reason is not None:
             _logger.error("%s of %s: values after %d ns may be missing: %s", key.tag, key.source, start_ns, reason)
-            self.statistics.leave_gap(UnfilledGap(key.source, key.tag, start_ns, reason))
-        return found
+            self.statistics.add_gap(UnfilledGap(key.source, key.tag, start_ns, reason))
+        return values
 
-    def _arrival(self, key: TagKey, data: Any, received_ns: int, *, replayed: bool = False) -> Arrival | None:
-        arrival = read_value(key, data, received_ns, replayed=replayed)
-        if isinstance(arrival, str):
-            _logger.warning("%s of %s refused: %s", key.tag, key.source, arrival)
-            self.statistics.refuse(Refusal(key.source, key.tag, arrival))
+    def _decode(self, key: TagKey, data: Any, received_ns: int, *, replayed: bool = False) -> ReceivedValue | None:
+        value = decode_value(key, data, received_ns, replayed=replayed)
+        if isinstance(value, str):
+            _logger.warning("%s of %s rejected: %s", key.tag, key.source, value)
+            self.statistics.reject(RejectedTagValue(key.source, key.tag, value))
             return None
-        return arrival
+        return value
 
-    async def _write_sorted(self, arrivals: list[Arrival]) -> None:
-        await self._write(sorted(arrivals, key=lambda arrival: arrival.source_time_ns))
+    async def _write_sorted(self, values: list[ReceivedValue]) -> None:
+        await self._write(sorted(values, key=lambda value: value.source_time_ns))
 
-    async def _write(self, arrivals: Sequence[Arrival]) -> None:
-        """Into the spool; where it cannot write just now, again until it can: meanwhile the buffer fills and holds back
-        the server.
-        """
-        for start in range(0, len(arrivals), self.settings.batch):
-            batch = arrivals[start : start + self.settings.batch]
+    async def _write(self, values: Sequence[ReceivedValue]) -> None:
+        """Store values in the spool. Retry while it is unavailable; meanwhile the buffer applies back-pressure."""
+        for start in range(0, len(values), self.settings.batch):
+            batch = values[start : start + self.settings.batch]
             while True:
                 try:
                     await asyncio.to_thread(self._writer.write, batch)
@@ -234,7 +236,7 @@ class OpcUaGateway:
                 except SpoolUnavailable as error:
                     self.statistics.spool_retries += 1
                     self.statistics.last_error = str(error)
-                    _logger.error("%s; trying again", error)
+                    _logger.error("%s; retrying", error)
                     if self._stop.is_set():
                         raise
                     await _wait(self._stop, _SPOOL_RETRY_S)
@@ -242,11 +244,11 @@ class OpcUaGateway:
 
 
 @dataclass(slots=True)
-class _Span:
-    """Whether a history covers what was asked for: some servers answer "good, nothing" for what they do not keep.
+class _HistoryCoverage:
+    """Checks that a history covers the requested range. Some servers return "good, no data" for data they do not keep.
 
-    The reading at the start was taken before (where `known_start`), that at the end is the present one: a history that
-    has neither has not what lies between, either.
+    If `known_start`, a reading at `start_ns` exists; a reading at `end_ns` is the current value. A history that lacks
+    one of them may also lack readings between them.
     """
 
     known_start: bool
@@ -255,24 +257,24 @@ class _Span:
     first_ns: int | None = None
     last_ns: int | None = None
 
-    def seen(self, page: Sequence[Any]) -> None:
-        """Takes note of a page."""
+    def add(self, page: Sequence[Any]) -> None:
+        """Record the times of a page."""
         times = [time_ns for data in page if (time_ns := source_time_ns(data)) is not None]
         if times:
             self.first_ns = times[0] if self.first_ns is None else self.first_ns
             self.last_ns = times[-1]
 
     def fault(self) -> str | None:
-        """Why something may be missing; None where all is there."""
+        """Return why values may be missing, or None."""
         if self.end_ns is not None and (self.last_ns is None or self.last_ns < self.end_ns):
-            return "the server's history does not have the present value"
+            return "the server's history does not contain the current value"
         if self.known_start and self.first_ns is not None and self.first_ns > self.start_ns:
-            return "the server's history does not reach back to the last reading"
+            return "the server's history starts after the last stored reading"
         return None
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    """Waits, but no longer than until `stop` is set."""
+    """Wait for `seconds` or until `stop` is set."""
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:

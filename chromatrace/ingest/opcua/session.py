@@ -19,31 +19,31 @@ from chromatrace.ingest.opcua.values import TagKey, to_datetime
 
 _KEEP_ALIVE_COUNT = 10
 _LIFETIME_COUNT = 3_000
-_AT_ONCE = 50
-"""Requests under way while browsing: servers limit how many they queue for a connection."""
+_CONCURRENT_REQUESTS = 50
+"""Concurrent requests while browsing. Servers limit the requests queued for a connection."""
 _NO_TIME = ua.get_win_epoch()
-_NOT_LET_IN = (
+_AUTHENTICATION_ERRORS = (
     ua.uaerrors.BadUserAccessDenied,
     ua.uaerrors.BadIdentityTokenRejected,
     ua.uaerrors.BadIdentityTokenInvalid,
 )
-_Answer = TypeVar("_Answer")
+_Response = TypeVar("_Response")
 _logger = logging.getLogger(__name__)
 
 CONNECTION_ERRORS = (OSError, asyncio.TimeoutError, ua.UaError)
-"""What asyncua raises when a connection fails or breaks."""
+"""Errors that asyncua raises if a connection fails or breaks."""
 
 
 class ServerUnavailable(Unavailable):
-    """The OPC UA server does not answer, or refuses what is needed; connecting again may help."""
+    """The OPC UA server does not respond or rejects a required request. Reconnecting may help."""
 
 
 class HistoryUnavailable(Unavailable):
-    """The server keeps no history of a variable, or refuses to give it."""
+    """The server keeps no history of a variable or rejects the request for it."""
 
 
 class Session:
-    """A connected session. `lost` is set when the connection breaks."""
+    """A connected session. `lost` is set if the connection breaks."""
 
     def __init__(self, client: Client, settings: OpcUaSettings) -> None:
         self._client = client
@@ -54,14 +54,14 @@ class Session:
         self.lost = asyncio.Event()
 
     async def browse(self) -> list[TagKey]:
-        """The tags, by the settings. Raises `InvalidInput` where there are none."""
+        """Return the tags that the settings select. Raises `InvalidInput` if there are none."""
         if self._settings.nodes:
-            found = [await self._named_node(node_id) for node_id in self._settings.nodes]
+            keys = [await self._named_node(node_id) for node_id in self._settings.nodes]
         else:
-            found = await self._browse_namespace()
-        if not found:
-            raise InvalidInput(f"there are no tags in {self._settings.namespace}", field="namespace")
-        return found
+            keys = await self._browse_namespace()
+        if not keys:
+            raise InvalidInput(f"no tags in the namespace {self._settings.namespace}", field="namespace")
+        return keys
 
     async def _named_node(self, node_id: str) -> TagKey:
         try:
@@ -75,27 +75,27 @@ class Session:
             raise InvalidInput(
                 f"the server has no namespace {self._settings.namespace!r}",
                 field="namespace",
-                hint=f"it has: {', '.join(namespaces)}",
+                hint=f"its namespaces are {', '.join(namespaces)}",
             )
         index = namespaces.index(self._settings.namespace)
-        found: list[TagKey] = []
+        keys: list[TagKey] = []
         for node in await self._client.nodes.objects.get_children():
             if node.nodeid.NamespaceIndex == index:
                 source = self._settings.source or (await node.read_browse_name()).Name
-                variables = await _numbers_below(node)
-                for start in range(0, len(variables), _AT_ONCE):
-                    some = variables[start : start + _AT_ONCE]
-                    found += await asyncio.gather(*(self._tag(source, variable) for variable in some))
+                variables = await _numeric_variables_below(node)
+                for start in range(0, len(variables), _CONCURRENT_REQUESTS):
+                    batch = variables[start : start + _CONCURRENT_REQUESTS]
+                    keys += await asyncio.gather(*(self._tag(source, variable) for variable in batch))
         if f"{self._settings.namespace}:status" in namespaces:
             self._finished = await self._find_finished(namespaces.index(f"{self._settings.namespace}:status"))
-        return found
+        return keys
 
     async def _find_finished(self, index: int) -> list[Node]:
-        found: list[Node] = []
+        nodes: list[Node] = []
         for node in await self._client.nodes.objects.get_children():
             if node.nodeid.NamespaceIndex == index:
-                found.append(await node.get_child(ua.QualifiedName("Finished", index)))
-        return found
+                nodes.append(await node.get_child(ua.QualifiedName("Finished", index)))
+        return nodes
 
     async def _tag(self, source: str, node: Node) -> TagKey:
         name = (await node.read_browse_name()).Name
@@ -108,10 +108,11 @@ class Session:
     async def subscribe(
         self, keys: Sequence[TagKey], notified: Callable[[list[Any], bool], Awaitable[None]]
     ) -> list[tuple[TagKey, str]]:
-        """Subscribes all tags; `notified(items, missed)` is awaited for each message; meanwhile no other is asked for.
+        """Subscribe to all tags. Return the tags that the server rejects, with the reason.
 
-        `items` are MonitoredItemNotification with the tag's position as client handle; `missed`: a message
-        before this one was lost. The tags that the server refuses, with the reason, are returned.
+        `notified(items, missed)` is awaited for each message before the next one is requested. `items` are
+        MonitoredItemNotification objects whose client handle is the position of the tag. `missed`: an earlier message
+        was lost.
         """
         parameters = ua.CreateSubscriptionParameters()
         parameters.RequestedPublishingInterval = self._settings.publishing_interval_ms
@@ -133,7 +134,7 @@ class Session:
                     items += part.MonitoredItems
             if items:
                 missed = message.SequenceNumber != expected
-                # Sequence numbers run from 1 to 2^32 - 1 and begin again (OPC UA Part 4, 7.26).
+                # Sequence numbers run from 1 to 2^32 - 1 and wrap around (OPC UA Part 4, 7.26).
                 expected = message.SequenceNumber % (2**32 - 1) + 1
                 await notified(items, missed)
                 self._last_heard = time.monotonic()
@@ -166,21 +167,21 @@ class Session:
         return item
 
     async def current(self, keys: Sequence[TagKey]) -> list[Any]:
-        """The present data values, in the order of `keys`."""
+        """Return the current data values, in the order of `keys`."""
         values: list[Any] = await self._request(
             self._client.uaclient.read_attributes([key.node_id for key in keys], ua.AttributeIds.Value)
         )
         return values
 
     async def history(self, key: TagKey, start_ns: int, end_ns: int | None) -> AsyncIterator[list[Any]]:
-        """Pages of the data values from `start_ns` to `end_ns` (both included; None: no end), oldest first.
+        """Yield pages of the data values from `start_ns` to `end_ns` (both included; None: no end), oldest first.
 
         Raises `HistoryUnavailable`.
         """
         details = ua.ReadRawModifiedDetails()
         details.IsReadModified = False
         details.StartTime = to_datetime(max(start_ns, 1_000))
-        # A client must give two of start, end and number: without an end, the number makes the second.
+        # The request must contain two of start, end and count (OPC UA Part 11, 6.4.3).
         details.EndTime = _NO_TIME if end_ns is None else to_datetime(end_ns)
         details.NumValuesPerNode = self._settings.history_page
         details.ReturnBounds = False
@@ -209,31 +210,31 @@ class Session:
                 continue
             if len(values) < self._settings.history_page:
                 return
-            # As many as were asked for: there may be more. The last one comes again and is known as a duplicate.
+            # The page is full, so there may be more values. The last value is read again and is a duplicate.
             last = values[-1].SourceTimestamp
             if last is None or last <= details.StartTime:
                 raise HistoryUnavailable(
-                    f"history of {key.tag} does not go on after {details.StartTime}",
-                    hint="ask for a larger history_page",
+                    f"history of {key.tag} does not advance beyond {details.StartTime}",
+                    hint="increase history_page",
                 )
             details.StartTime = last
 
     async def finished(self) -> bool:
-        """Whether the server says that no further value will come. Raises `InvalidInput` where it does not say."""
+        """Return whether the server reports that it has finished. Raises `InvalidInput` if it has no such status."""
         if not self._finished:
-            raise InvalidInput("this server never says that it has finished", field="once", hint="leave it out")
+            raise InvalidInput('the server exposes no "finished" status', field="once", hint="remove this option")
         for node in self._finished:
             if not await self._request(node.read_value()):
                 return False
         return True
 
     def silent(self) -> bool:
-        """Whether neither values nor a keep-alive have come for longer than the server promised."""
+        """Return whether the server has sent no value and no keep-alive for longer than agreed."""
         return time.monotonic() - self._last_heard > self._silence_s
 
-    async def _request(self, answer: Awaitable[_Answer]) -> _Answer:
-        """An answer, or `ConnectionError` as soon as the connection is known to be lost."""
-        task = asyncio.ensure_future(answer)
+    async def _request(self, response: Awaitable[_Response]) -> _Response:
+        """Wait for a response. Raises `ConnectionError` as soon as the connection is lost."""
+        task = asyncio.ensure_future(response)
         lost = asyncio.ensure_future(self.lost.wait())
         try:
             await asyncio.wait({task, lost}, return_when=asyncio.FIRST_COMPLETED)
@@ -247,7 +248,7 @@ class Session:
 
 @asynccontextmanager
 async def connected(settings: OpcUaSettings) -> AsyncIterator[Session]:
-    """A session, closed at the end. Raises `ServerUnavailable`; within, what `CONNECTION_ERRORS` names."""
+    """Open a session and close it at the end. Raises `ServerUnavailable`, `NotAuthorised` and `CONNECTION_ERRORS`."""
     client = Client(settings.url, timeout=settings.timeout_s, watchdog_intervall=min(2.0, settings.timeout_s))
     session = Session(client, settings)
 
@@ -259,13 +260,13 @@ async def connected(settings: OpcUaSettings) -> AsyncIterator[Session]:
     try:
         await _secure(client, settings)
         await asyncio.wait_for(client.connect(), settings.timeout_s)
-    except _NOT_LET_IN as error:
-        raise NotAuthorised(f"{settings.url} does not let us in: {error}", field="user") from error
+    except _AUTHENTICATION_ERRORS as error:
+        raise NotAuthorised(f"{settings.url}: authentication rejected: {error}", field="user") from error
     except CONNECTION_ERRORS as error:
         raise ServerUnavailable(
-            f"{settings.url} does not answer: {error or type(error).__name__}",
+            f"{settings.url} does not respond: {error or type(error).__name__}",
             field="url",
-            hint="is the server running?",
+            hint="check that the server is running",
         ) from error
     try:
         yield session
@@ -273,7 +274,7 @@ async def connected(settings: OpcUaSettings) -> AsyncIterator[Session]:
         try:
             await asyncio.wait_for(client.disconnect(), 2.0)
         except CONNECTION_ERRORS as error:
-            _logger.debug("while closing: %s", error)
+            _logger.debug("error while closing the connection: %s", error)
             client.disconnect_socket()
 
 
@@ -293,15 +294,15 @@ async def _secure(client: Client, settings: OpcUaSettings) -> None:
         )
 
 
-async def _numbers_below(node: Node) -> list[Node]:
-    """The variables below an object that have a numeric type, depth first."""
-    found: list[Node] = []
+async def _numeric_variables_below(node: Node) -> list[Node]:
+    """Return the variables with a numeric type below an object, depth first."""
+    variables: list[Node] = []
     for child in await node.get_children(nodeclassmask=ua.NodeClass.Object | ua.NodeClass.Variable):
         if await child.read_node_class() == ua.NodeClass.Object:
-            found += await _numbers_below(child)
+            variables += await _numeric_variables_below(child)
         elif await child.read_data_type_as_variant_type() in _NUMERIC:
-            found.append(child)
-    return found
+            variables.append(child)
+    return variables
 
 
 _NUMERIC = frozenset(

@@ -1,4 +1,4 @@
-"""What an OPC UA gateway connects to, and how."""
+"""Settings of an OPC UA gateway."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PLANT_NAMESPACE = "urn:chromatrace:plant"
 
 @dataclass(frozen=True, slots=True)
 class OpcUaSecurity:
-    """User name and password, or the client's certificate with its key (DER or PEM), or both.
+    """User name and password, or a client certificate with its private key (DER or PEM), or both.
 
-    With a certificate the channel is Basic256Sha256. `server_certificate` pins the server's; without it the one
-    that the server presents is taken.
+    With a certificate, the security policy is Basic256Sha256. `server_certificate` pins the server's certificate;
+    without it, any server certificate is accepted.
     """
 
     user: str | None = None
@@ -29,29 +29,29 @@ class OpcUaSecurity:
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.private_key is None):
-            raise InvalidInput("a certificate and its private key belong together", field="certificate")
+            raise InvalidInput("certificate and private_key must be given together", field="certificate")
 
 
 @dataclass(frozen=True, slots=True)
 class OpcUaSettings:
-    """Which server, which of its variables, into which channel. Raises `InvalidInput` naming the setting.
+    """Server, variables and channel. Raises `InvalidInput`, which names the setting.
 
     url                    opc.tcp://host:port/path
-    channel                the spool's channel
-    namespace              every object of this namespace under Objects is a source, every number below it a tag
-    nodes                  instead: these node ids (`ns=2;s=…`); then `source` is needed
-    source                 name of the source; None: the object's browse name
-    since_ns               where nothing of a tag is in the spool: fetch its history from this time on (Unix
-                           nanoseconds; 0: all there is); None: begin with the live values
-    once                   end when the server says that it has finished and all of it is in the spool
-    publishing_interval_ms how often the server sends
-    queue_size             values that the server keeps for each tag between two sendings
-    buffer                 readings between network and spool; when full, the server is asked for no more
-    batch                  readings in one append to the spool
-    history_page           values asked for in one HistoryRead
-    timeout_s              of one request
-    backoff_s              first and longest pause before connecting again
-    give_up_s              end where the server has been away for so long; None: wait for it for ever
+    channel                channel of the spool
+    namespace              each object of this namespace under Objects is a source, each numeric variable below it a tag
+    nodes                  node ids to read instead (`ns=2;s=…`); requires `source`
+    source                 name of the source; None: the browse name of the object
+    since_ns               start of the history to read for tags without stored readings (Unix nanoseconds; 0: all of
+                           it); None: start with the live values
+    once                   end when the server reports that it has finished and all its values are stored
+    publishing_interval_ms interval at which the server publishes
+    queue_size             values that the server queues for each tag between two notifications
+    buffer                 maximum number of readings between network and spool
+    batch                  maximum number of readings in one append to the spool
+    history_page           maximum number of values in one HistoryRead response
+    timeout_s              timeout of a request
+    backoff_s              minimum and maximum pause before a reconnect
+    give_up_s              maximum time without a connection; None: unlimited
     """
 
     url: str
@@ -74,23 +74,23 @@ class OpcUaSettings:
     def __post_init__(self) -> None:
         address = urlparse(self.url)
         if address.scheme != "opc.tcp" or not address.hostname:
-            raise InvalidInput(f"an URL opc.tcp://host:port/path is needed, got {self.url!r}", field="url")
+            raise InvalidInput(f"expected opc.tcp://host:port/path, got {self.url!r}", field="url")
         if address.username or address.password:
-            raise InvalidInput("credentials do not belong into the URL", field="url", hint="give user and password")
+            raise InvalidInput("the URL must not contain credentials", field="url", hint="use user and password")
         if not 1 <= len(self.channel) <= 120:
-            raise InvalidInput(f"1 to 120 characters are needed, got {self.channel!r}", field="channel")
+            raise InvalidInput(f"expected 1 to 120 characters, got {self.channel!r}", field="channel")
         if self.nodes and self.source is None:
-            raise InvalidInput("is needed where nodes are named singly", field="source")
+            raise InvalidInput("required if nodes are given", field="source")
         if self.since_ns is not None and self.since_ns < 0:
-            raise InvalidInput(f"0 or a time in Unix nanoseconds is needed, got {self.since_ns}", field="since_ns")
+            raise InvalidInput(f"{self.since_ns} is negative; it must be at least 0", field="since_ns")
         for name in ("queue_size", "buffer", "batch", "history_page"):
             if getattr(self, name) < 1:
-                raise InvalidInput(f"at least 1 is needed, got {getattr(self, name)}", field=name)
+                raise InvalidInput(f"{getattr(self, name)} is too small; it must be at least 1", field=name)
         for name in ("publishing_interval_ms", "timeout_s"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise InvalidInput(f"more than 0 is needed, got {getattr(self, name)}", field=name)
+                raise InvalidInput(f"{getattr(self, name)} is not a finite number above 0", field=name)
         if self.give_up_s is not None and not 0 < self.give_up_s < float("inf"):
-            raise InvalidInput(f"more than 0 is needed, got {self.give_up_s}", field="give_up_s")
-        first, longest = self.backoff_s
-        if not 0 < first <= longest < float("inf"):
-            raise InvalidInput(f"0 < first <= longest is needed, got {self.backoff_s}", field="backoff_s")
+            raise InvalidInput(f"{self.give_up_s} is not a finite number above 0", field="give_up_s")
+        minimum, maximum = self.backoff_s
+        if not 0 < minimum <= maximum < float("inf"):
+            raise InvalidInput(f"expected 0 < minimum <= maximum, got {self.backoff_s}", field="backoff_s")

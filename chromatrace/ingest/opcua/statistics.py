@@ -1,17 +1,17 @@
-"""What a gateway has done so far."""
+"""Counters of a gateway."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 _LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A value that is no reading: which tag, and why not."""
+class RejectedTagValue:
+    """A value that is not a valid reading: its tag and the reason."""
 
     source: str
     tag: str
@@ -20,7 +20,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class UnfilledGap:
-    """Values of a tag after `start_ns` (0: from the beginning) are missing and the server's history does not help."""
+    """A gap in the values of a tag after `start_ns` (0: from the beginning) that the server's history does not fill."""
 
     source: str
     tag: str
@@ -29,16 +29,18 @@ class UnfilledGap:
 
 
 @dataclass(slots=True)
-class Statistics:
-    """Counts since the gateway began; the lists keep the last hundred. `lag_ms`: last reading, from measured to spooled
-    (simulated time may run ahead or behind).
+class GatewayStatistics:
+    """Counters since the start. Each list keeps the last `_LISTED` items.
+
+    `lag_ms` is the time between the measurement and the storage of the last reading. It can be negative if the clock of
+    the source is ahead.
     """
 
-    taken: int = 0
+    stored: int = 0
     duplicates: int = 0
     conflicting: int = 0
     replayed: int = 0
-    refused: int = 0
+    rejected: int = 0
     connects: int = 0
     reconnects: int = 0
     failed_attempts: int = 0
@@ -49,22 +51,22 @@ class Statistics:
     connected: bool = False
     lag_ms: float | None = None
     last_error: str | None = None
-    refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=_LISTED))
+    rejections: deque[RejectedTagValue] = field(default_factory=lambda: deque(maxlen=_LISTED))
     gaps: deque[UnfilledGap] = field(default_factory=lambda: deque(maxlen=_LISTED))
 
-    def refuse(self, refusal: Refusal) -> None:
-        """Counts and lists a refusal."""
-        self.refused += 1
-        self.refusals.append(refusal)
+    def reject(self, rejection: RejectedTagValue) -> None:
+        """Count and list a rejected value."""
+        self.rejected += 1
+        self.rejections.append(rejection)
 
-    def leave_gap(self, gap: UnfilledGap) -> None:
-        """Counts and lists a gap that stays."""
+    def add_gap(self, gap: UnfilledGap) -> None:
+        """Count and list an unfilled gap."""
         self.gaps_unfilled += 1
         self.gaps.append(gap)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        counts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("refusals", "gaps")}
-        refusals = [{"source": r.source, "tag": r.tag, "reason": r.reason} for r in self.refusals]
-        gaps = [{"source": g.source, "tag": g.tag, "start_ns": g.start_ns, "reason": g.reason} for g in self.gaps]
-        return counts | {"refusals": refusals, "gaps": gaps}
+        """Return the counters as JSON values."""
+        counters = asdict(self) | {"gaps": [asdict(gap) for gap in self.gaps]}
+        del counters["stored"], counters["rejected"], counters["rejections"]
+        rejections = [asdict(rejection) for rejection in self.rejections]
+        return {"taken": self.stored, "refused": self.rejected, "refusals": rejections} | counters

@@ -1,4 +1,4 @@
-"""An OPC UA data value as a reading, or the reason why it is none."""
+"""Decode OPC UA data values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WAITING = int(ua.StatusCodes.BadWaitingForInitialData)
 
 @dataclass(frozen=True, slots=True)
 class TagKey:
-    """A tag of a source, its node on the server and its unit."""
+    """A tag of a source, with its unit and its node on the server."""
 
     source: str
     tag: str
@@ -28,8 +28,8 @@ class TagKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A value as it arrived. `source_time_ns` is above 0, `value` finite; `overflow`: values before it were lost."""
+class ReceivedValue:
+    """A value received from a server: `source_time_ns` > 0, `value` finite. `overflow`: earlier values were lost."""
 
     key: TagKey
     source_time_ns: int
@@ -40,10 +40,10 @@ class Arrival:
     overflow: bool = False
 
 
-def read_value(key: TagKey, data: Any, received_ns: int, *, replayed: bool) -> Arrival | str | None:
-    """The arrival; the reason why it is no reading; or None where the server says that there is no value yet.
+def decode_value(key: TagKey, data: Any, received_ns: int, *, replayed: bool) -> ReceivedValue | str | None:
+    """Return the value, the reason why it is not a valid reading, or None if the server has no value yet.
 
-    The overflow bit says something about the way here, not about the measurement: it is taken out of the quality.
+    The overflow bit is removed from the quality because it describes the transport, not the measurement.
     """
     status = 0 if data.StatusCode is None else int(data.StatusCode.value)
     value = None if data.Value is None else data.Value.Value
@@ -60,19 +60,20 @@ def read_value(key: TagKey, data: Any, received_ns: int, *, replayed: bool) -> A
         return f"not a finite number: {value}"
     overflow = status & OVERFLOW_BITS == OVERFLOW_BITS
     quality = status & ~OVERFLOW_BITS if overflow else status
-    return Arrival(key, time_ns, received_ns, float(value), quality, replayed, overflow)
+    return ReceivedValue(key, time_ns, received_ns, float(value), quality, replayed, overflow)
 
 
 def source_time_ns(data: Any) -> int | None:
-    """Source time in Unix nanoseconds; None where there is none after 1970. Picoseconds come in steps of ten."""
+    """Return the source time in Unix nanoseconds, or None if missing or before 1970."""
     time = data.SourceTimestamp
     if time is None:
         return None
     aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    # SourcePicoseconds counts intervals of 10 ps (OPC UA Part 4, 7.11).
     nanoseconds = (aware - _EPOCH) // _MICROSECOND * 1000 + (data.SourcePicoseconds or 0) * 10 // 1000
     return nanoseconds if nanoseconds > 0 else None
 
 
 def to_datetime(time_ns: int) -> datetime:
-    """For a request; the part below a microsecond is cut off."""
+    """Return `time_ns` as a datetime for a request, truncated to microseconds."""
     return _EPOCH + timedelta(microseconds=time_ns // 1000)

@@ -20,7 +20,7 @@ def test_appoints(world, by):
         Role.PRODUCER | Role.GATEWAY,
         FOR_EVER,
     )
-    assert world.consortium.authorize(world.stranger, Role.GATEWAY) == world.plant
+    assert world.consortium.authorise(world.stranger, Role.GATEWAY) == world.plant
     assert event(tx, "OperatorAppointed") == {
         "operator": world.stranger,
         "organisation": world.plant,
@@ -32,13 +32,13 @@ def test_appoints(world, by):
 
 def test_appointing_again_replaces_the_roles(world):
     world.consortium.appointOperator(world.producer, world.plant, Role.GATEWAY, FOR_EVER, {"from": world.administrator})
-    assert not world.consortium.may(world.producer, Role.PRODUCER)
-    assert world.consortium.may(world.producer, Role.GATEWAY)
+    assert not world.consortium.isAuthorised(world.producer, Role.PRODUCER)
+    assert world.consortium.isAuthorised(world.producer, Role.GATEWAY)
 
 
 def test_an_operator_without_roles_may_only_read(world):
     world.consortium.appointOperator(world.stranger, world.plant, 0, FOR_EVER, {"from": world.administrator})
-    assert not world.consortium.may(world.stranger, ALL_ROLES)
+    assert not world.consortium.isAuthorised(world.stranger, ALL_ROLES)
     assert world.consortium.mayRead(world.stranger, world.plant, 0, 1)
 
 
@@ -51,7 +51,7 @@ def test_refuses_an_administrator_of_another_organisation(world):
 def test_refuses_an_operator_who_is_no_administrator(world):
     assert refusal(
         world.consortium.appointOperator, world.stranger, world.plant, 0, FOR_EVER, sender=world.producer
-    ) == Refused("MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.ADMIN)
+    ) == Refused("MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.ADMIN)
 
 
 def test_refuses_a_stranger(world):
@@ -90,7 +90,7 @@ def test_takes_an_operator_that_was_dismissed_elsewhere(world):
     world.consortium.appointOperator(
         world.franchisee, world.plant, Role.LOGISTICS, FOR_EVER, {"from": world.administrator}
     )
-    assert world.consortium.authorize(world.franchisee, Role.LOGISTICS) == world.plant
+    assert world.consortium.authorise(world.franchisee, Role.LOGISTICS) == world.plant
 
 
 def test_refuses_the_zero_address(world):
@@ -108,4 +108,4 @@ def test_refuses_an_unknown_organisation(world):
 def test_refuses_a_validity_in_the_past(world):
     assert refusal(
         world.consortium.appointOperator, world.stranger, world.plant, 0, 5, sender=world.registrar
-    ) == Refused("ValidityInThePast", validUntil=5)
+    ) == Refused("ExpiryInThePast", validUntil=5)

@@ -20,11 +20,11 @@ def test_changes_roles_and_validity(world):
 
 def test_a_role_no_longer_permitted_is_lost_at_once(world):
     world.consortium.changeOrganisation(world.plant, Role.GATEWAY, FOR_EVER, {"from": world.registrar})
-    assert refusal(world.consortium.authorize, world.producer, Role.PRODUCER, sender=world.stranger) == Refused(
-        "MissingRole", operator=world.producer, roles=0, needed=Role.PRODUCER
+    assert refusal(world.consortium.authorise, world.producer, Role.PRODUCER, sender=world.stranger) == Refused(
+        "MissingRole", operator=world.producer, roles=0, required=Role.PRODUCER
     )
-    assert not world.consortium.may(world.producer, Role.PRODUCER)
-    assert world.consortium.may(world.gateway, Role.GATEWAY)
+    assert not world.consortium.isAuthorised(world.producer, Role.PRODUCER)
+    assert world.consortium.isAuthorised(world.gateway, Role.GATEWAY)
 
 
 def test_refuses_everyone_but_the_registrar(world):
@@ -47,5 +47,5 @@ def test_refuses_unknown_roles(world):
 
 def test_refuses_a_validity_in_the_past(world):
     assert refusal(world.consortium.changeOrganisation, world.plant, 0, 1, sender=world.registrar) == Refused(
-        "ValidityInThePast", validUntil=1
+        "ExpiryInThePast", validUntil=1
     )

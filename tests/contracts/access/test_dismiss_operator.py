@@ -30,7 +30,7 @@ def test_refuses_another_organisations_administrator(world):
 
 def test_refuses_an_operator_who_is_no_administrator(world):
     assert refusal(world.consortium.dismissOperator, world.gateway, sender=world.producer) == Refused(
-        "MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.ADMIN
+        "MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.ADMIN
     )
 
 

@@ -83,7 +83,7 @@ def test_nobody_reads_no_scope(world):
 def test_refuses_operators_who_are_no_administrators(world):
     assert refusal(
         world.consortium.grantReadScopes, world.shop, [LINE], BOTH, FOR_EVER, sender=world.producer
-    ) == Refused("MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.ADMIN)
+    ) == Refused("MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.ADMIN)
 
 
 def test_refuses_the_registrar_who_belongs_to_no_organisation(world):
@@ -97,7 +97,7 @@ def test_refuses_the_registrar_who_belongs_to_no_organisation(world):
     [
         ((99, [LINE], BOTH, FOR_EVER), Refused("UnknownOrganisation", organisation=99)),
         ((3, [LINE], 1 << 5, FOR_EVER), Refused("UnknownScopes", scopes=1 << 5)),
-        ((3, [LINE], BOTH, 7), Refused("ValidityInThePast", validUntil=7)),
+        ((3, [LINE], BOTH, 7), Refused("ExpiryInThePast", validUntil=7)),
         ((3, [LINE, LINE + 1], BOTH, FOR_EVER), Refused("InvalidGtin", gtin=LINE + 1)),
     ],
 )

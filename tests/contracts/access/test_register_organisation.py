@@ -77,4 +77,4 @@ def test_refuses_a_validity_in_the_past(world):
     past = chain[-1].timestamp - 1
     assert refusal(
         world.consortium.registerOrganisation, *arguments(valid_until=past), sender=world.registrar
-    ) == Refused("ValidityInThePast", validUntil=past)
+    ) == Refused("ExpiryInThePast", validUntil=past)

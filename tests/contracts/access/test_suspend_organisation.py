@@ -13,7 +13,7 @@ def test_suspends_and_reinstates(world):
     assert not world.consortium.isActive(world.plant)
     assert event(tx, "OrganisationSuspended") == {"organisation": world.plant, "by": world.registrar}
     tx = world.consortium.reinstateOrganisation(world.plant, {"from": world.registrar})
-    assert world.consortium.may(world.producer, Role.PRODUCER)
+    assert world.consortium.isAuthorised(world.producer, Role.PRODUCER)
     assert event(tx, "OrganisationReinstated") == {"organisation": world.plant, "by": world.registrar}
 
 

@@ -43,7 +43,7 @@ def test_refuses_another_organisation(world, offered):
 def test_refuses_an_operator_without_the_role(world, offered):
     world.appoint(world.franchisee, world.shop, Role.ADMIN)
     assert refusal(world.custody.accept, offered, sender=world.franchisee) == Refused(
-        "MissingRole", operator=world.franchisee, roles=Role.ADMIN, needed=Role.LOGISTICS | Role.FRANCHISEE
+        "MissingRole", operator=world.franchisee, roles=Role.ADMIN, required=Role.LOGISTICS | Role.FRANCHISEE
     )
 
 

@@ -32,7 +32,7 @@ def test_offers(world, released):
 
 def test_refuses_an_operator_without_the_role(world, released):
     assert refused(world, released, sender=world.producer) == Refused(
-        "MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.LOGISTICS | Role.FRANCHISEE
+        "MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.LOGISTICS | Role.FRANCHISEE
     )
 
 

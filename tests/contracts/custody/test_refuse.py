@@ -17,10 +17,10 @@ def offered(world):
 
 
 def test_refuses(world, offered):
-    tx = world.custody.refuse(offered, "two crates are broken", {"from": world.franchisee})
+    tx = world.custody.reject(offered, "two crates are broken", {"from": world.franchisee})
     assert world.batch(offered).custodian == world.plant
     assert plain(world.custody.offerOf(offered)) == NO_OFFER
-    assert event(tx, "CustodyRefused") == {
+    assert event(tx, "CustodyRejected") == {
         "batch": offered,
         "from": world.plant,
         "to": world.shop,
@@ -30,14 +30,14 @@ def test_refuses(world, offered):
 
 
 def test_only_the_receiver_refuses(world, offered):
-    assert refusal(world.custody.refuse, offered, "x", sender=world.logistics) == Refused(
+    assert refusal(world.custody.reject, offered, "x", sender=world.logistics) == Refused(
         "NotOfferedTo", batch=offered, to=world.shop, caller=world.plant
     )
 
 
 def test_there_must_be_an_offer(world):
     batch = world.bring_to(BatchState.RELEASED)
-    assert refusal(world.custody.refuse, batch, "x", sender=world.franchisee) == Refused("NoOffer", batch=batch)
+    assert refusal(world.custody.reject, batch, "x", sender=world.franchisee) == Refused("NoOffer", batch=batch)
     assert refusal(world.custody.withdraw, batch, sender=world.logistics) == Refused("NoOffer", batch=batch)
 
 

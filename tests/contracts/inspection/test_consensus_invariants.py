@@ -14,7 +14,7 @@ from refusals import refusal
 from undoing import undo
 from world import advance_to
 
-from chromatrace.crypto.sealed_answer import desk_id
+from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.quality.consensus import Answer, decide
 from chromatrace.quality.learning import Standing, learned, stalled
 from chromatrace.quality.rules import UNIT, Rule, Weighing
@@ -29,7 +29,7 @@ SEATS = st.integers(0, 6)
 
 
 class Rounds(RuleBasedStateMachine):
-    """Two desks, eight inspectors. `counted`: the answers that were taken under seal, by desk and seat."""
+    """Two lanes, eight inspectors. `counted`: the answers that were taken under seal, by lane and seat."""
 
     mark = ""
     decided = 0
@@ -44,8 +44,8 @@ class Rounds(RuleBasedStateMachine):
         self.subject = 0
         self.counted = {place: {} for place in range(DESKS)}
 
-    def _desk(self, desk):
-        return desk_id(self.world.plant, desk)
+    def _lane(self, lane):
+        return lane_id(self.world.plant, lane)
 
     @initialize(first=st.integers(0, SIZE), answer=st.integers(0, 1))
     def one_is_decided(self, first, answer):
@@ -56,14 +56,14 @@ class Rounds(RuleBasedStateMachine):
 
     @rule(place=PLACES, first=st.integers(0, SIZE))
     def open(self, place, first):
-        desk = self._desk(place)
-        phase = self.panel.state(desk)["phase"]
+        lane = self._lane(place)
+        phase = self.panel.state(lane)["phase"]
         self.subject += 1
         request = [(place, self.subject.to_bytes(32, "big"), 1, 0, first, 1)]
         if phase in (REQUESTED, SEATED) or (first and first in self._busy()):
             assert refusal(self.world.consensus.open, request, sender=self.world.producer).name in (
-                "RoundUnderWay",
-                "InspectorNotFree",
+                "RoundInProgress",
+                "InspectorUnavailable",
             )
             return
         self.world.send(self.world.consensus.open, request, sender=self.world.producer)
@@ -71,14 +71,14 @@ class Rounds(RuleBasedStateMachine):
 
     @rule(place=PLACES)
     def draw(self, place):
-        desk = self._desk(place)
+        lane = self._lane(place)
         self.world.rpc.call("evm_mine")
-        before = self.panel.state(desk)
+        before = self.panel.state(lane)
         try:
-            wrong = refusal(self.world.consensus.draw, [desk], sender=self.world.stranger).name
+            wrong = refusal(self.world.consensus.draw, [lane], sender=self.world.stranger).name
         except AssertionError:
             busy = self._busy() - {before["first"]}
-            drawn = self.panel.draw(desk)[before["seatCount"] :]
+            drawn = self.panel.draw(lane)[before["seatCount"] :]
             fresh = set(drawn) - {before["first"]}
             assert not fresh & busy, "a seated inspector was drawn again"
             return
@@ -86,29 +86,29 @@ class Rounds(RuleBasedStateMachine):
 
     @rule(place=PLACES, seat=SEATS, answer=st.integers(0, 1))
     def commit(self, place, seat, answer):
-        desk = self._desk(place)
-        state = self.panel.state(desk)
+        lane = self._lane(place)
+        state = self.panel.state(lane)
         if seat >= len(state["seats"]) or state["phase"] != SEATED:
             return
-        commitment = self.panel.commitment(desk, seat, answer)
-        call = (self.world.consensus.commit, [(desk, [commitment])])
+        commitment = self.panel.commitment(lane, seat, answer)
+        call = (self.world.consensus.commit, [(lane, [commitment])])
         if state["seats"][seat][1] != DRAWN:
             kept = self.counted[place].get(seat)
             assert refusal(*call, sender=self.world.stranger).name in ("AlreadyAnswered", "DeadlinePassed")
             if kept is not None:
-                self.panel.sealed[desk, seat] = kept
+                self.panel.sealed[lane, seat] = kept
             return
         self.world.send(*call, sender=self.world.stranger)
-        self.counted[place][seat] = self.panel.sealed[desk, seat]
+        self.counted[place][seat] = self.panel.sealed[lane, seat]
 
     @rule(place=PLACES, seat=SEATS)
     def reveal(self, place, seat):
-        desk = self._desk(place)
-        state = self.panel.state(desk)
+        lane = self._lane(place)
+        state = self.panel.state(lane)
         if seat not in self.counted[place] or state["phase"] != SEATED:
             return
         marks = [seat[1] for seat in state["seats"]]
-        call = (self.world.consensus.reveal, [(desk, [self.panel.answer(desk, seat)])])
+        call = (self.world.consensus.reveal, [(lane, [self.panel.answer(lane, seat)])])
         if DRAWN in marks or marks[seat] != COMMITTED:
             assert refusal(*call, sender=self.world.stranger).name in (
                 "NotAllCommitted",
@@ -126,7 +126,7 @@ class Rounds(RuleBasedStateMachine):
         self.open(place, first)
         self.draw(place)
         for seat, answer in enumerate(answers):
-            seats = self.panel.seats(self._desk(place))
+            seats = self.panel.seats(self._lane(place))
             if seat < len(seats) and seats[seat][1] == DRAWN:
                 self.commit(place, seat, answer)
         for seat in range(len(answers)):
@@ -135,14 +135,14 @@ class Rounds(RuleBasedStateMachine):
     @rule(place=PLACES)
     def stall(self, place):
         """Nobody does anything more: the round still moves on."""
-        desk = self._desk(place)
-        state = self.panel.state(desk)
+        lane = self._lane(place)
+        state = self.panel.state(lane)
         if state["phase"] not in (REQUESTED, SEATED):
-            assert refusal(self.world.consensus.close, desk, sender=self.world.stranger).name == "WrongPhase"
+            assert refusal(self.world.consensus.close, lane, sender=self.world.stranger).name == "WrongPhase"
             return
         advance_to(max(self.world.now, state["deadline"]) + self.panel.rule["revealSeconds"] + 1)
-        self.panel.close(desk)
-        for before, after in zip(state["seats"], self.panel.seats(desk), strict=True):
+        self.panel.close(lane)
+        for before, after in zip(state["seats"], self.panel.seats(lane), strict=True):
             if after[1] == STALLED and before[1] != STALLED:
                 self.standings[after[0]] = stalled(self.standings[after[0]])
         self._follow(place)
@@ -152,11 +152,11 @@ class Rounds(RuleBasedStateMachine):
         for place in range(DESKS):
             for _ in range(3):
                 self.stall(place)
-            assert self.panel.state(self._desk(place))["phase"] in (NONE, DECIDED, LAPSED)
+            assert self.panel.state(self._lane(place))["phase"] in (NONE, DECIDED, LAPSED)
 
     def _follow(self, place):
         """What the twin says of the answers revealed so far is what the contract did."""
-        state = self.panel.state(self._desk(place))
+        state = self.panel.state(self._lane(place))
         if state["phase"] != DECIDED:
             return
         answers = [
@@ -177,8 +177,8 @@ class Rounds(RuleBasedStateMachine):
 
     def _busy(self):
         busy = set()
-        for desk in range(DESKS):
-            state = self.panel.state(self._desk(desk))
+        for lane in range(DESKS):
+            state = self.panel.state(self._lane(lane))
             if state["phase"] in (REQUESTED, SEATED):
                 busy |= {seat[0] for seat in state["seats"]} | {state["first"]}
         return busy - {0}
@@ -193,8 +193,8 @@ class Rounds(RuleBasedStateMachine):
     @invariant()
     def an_inspector_sits_once(self):
         seated = []
-        for desk in range(DESKS):
-            state = self.panel.state(self._desk(desk))
+        for lane in range(DESKS):
+            state = self.panel.state(self._lane(lane))
             assert state["phase"] in (NONE, REQUESTED, SEATED, DECIDED, LAPSED)
             assert len(state["seats"]) <= 21
             if state["phase"] in (REQUESTED, SEATED):

@@ -113,12 +113,12 @@ def test_a_panel_has_255_inspectors_and_draws_the_last(world):
 
 def test_an_instrument_is_named_by_its_inspector_and_not_while_it_sits(world):
     panel = Panel(world)
-    desk = panel.opened(first=1)
+    lane = panel.opened(first=1)
     call = (world.consensus.setInstrument, world.plant, keccak(b"other"))
-    assert refusal(*call, sender=key_of(1).address) == Refused("InspectorNotFree", inspector=1)
+    assert refusal(*call, sender=key_of(1).address) == Refused("InspectorUnavailable", inspector=1)
     assert refusal(*call, sender=world.producer) == Refused("UnknownInspector", panel=world.plant, inspector=0)
-    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
-    panel.reveal(desk, [0, 1, 2])
+    panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
+    panel.reveal(lane, [0, 1, 2])
     world.rpc.call("anvil_impersonateAccount", key_of(1).address)
     world.rpc.call("anvil_setBalance", key_of(1).address, hex(10**18))
     world.send(*call, sender=key_of(1).address)

@@ -35,16 +35,21 @@ def test_the_workcells_own_node_sits_first_and_the_rest_are_drawn(panel):
 
 
 def test_three_answers_decide(panel, world):
-    desk = panel.opened()
-    panel.commit(desk, {0: PASS, 1: FAIL, 2: PASS})
-    panel.reveal(desk, [2, 0])
-    assert panel.state(desk)["phase"] == SEATED
-    numbers = [seat[0] for seat in panel.seats(desk)]
-    tx = world.consensus.reveal([(desk, [panel.answer(desk, 1)])], {"from": world.stranger})
+    lane = panel.opened()
+    panel.commit(lane, {0: PASS, 1: FAIL, 2: PASS})
+    panel.reveal(lane, [2, 0])
+    assert panel.state(lane)["phase"] == SEATED
+    numbers = [seat[0] for seat in panel.seats(lane)]
+    tx = world.consensus.reveal([(lane, [panel.answer(lane, 1)])], {"from": world.stranger})
     decided = tx.events["RoundDecided"]
-    assert (decided["state"], decided["score"], decided["recorder"], decided["reached"]) == (PASS, 20_000, 2, True)
+    assert (decided["state"], decided["score"], decided["recorder"], decided["thresholdReached"]) == (
+        PASS,
+        20_000,
+        2,
+        True,
+    )
     assert list(decided["capabilities"]) == [1_100, 900, 1_100]
-    after = panel.state(desk)
+    after = panel.state(lane)
     assert (after["phase"], after["state"], after["recorder"]) == (DECIDED, PASS, numbers[2])
     assert [seat[1:] for seat in after["seats"]] == [(REVEALED, PASS), (REVEALED, FAIL), (REVEALED, PASS)]
     assert panel.inspector(numbers[1])["capability"] == 900
@@ -53,121 +58,119 @@ def test_three_answers_decide(panel, world):
 
 def test_a_round_without_consensus_asks_for_one_more_at_a_time(panel):
     panel.set_rule(maximum=5, threshold=30_000)
-    desk = panel.play([PASS, FAIL, PASS, FAIL, FAIL])
-    after = panel.state(desk)
+    lane = panel.play([PASS, FAIL, PASS, FAIL, FAIL])
+    after = panel.state(lane)
     assert (after["phase"], after["state"], after["seatCount"]) == (DECIDED, FAIL, 5)
 
 
 def test_with_a_first_wave_of_the_maximum_all_answer_under_seal(panel):
     panel.set_rule(maximum=5, firstWave=5, threshold=30_000)
-    desk = panel.opened()
-    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS, 3: PASS})
-    assert refusal(panel.contract.reveal, [(desk, [panel.answer(desk, 0)])], sender=panel.world.stranger) == Refused(
-        "NotAllCommitted", desk=desk, missing=1
+    lane = panel.opened()
+    panel.commit(lane, {0: PASS, 1: PASS, 2: PASS, 3: PASS})
+    assert refusal(panel.contract.reveal, [(lane, [panel.answer(lane, 0)])], sender=panel.world.stranger) == Refused(
+        "NotAllCommitted", lane=lane, missing=1
     )
-    panel.commit(desk, {4: FAIL})
-    panel.reveal(desk, [0, 1, 2, 3, 4])
-    assert panel.state(desk)["phase"] == DECIDED
-    assert panel.inspector(panel.seats(desk)[4][0])["capability"] == 900, "dissent counts, though four had decided"
+    panel.commit(lane, {4: FAIL})
+    panel.reveal(lane, [0, 1, 2, 3, 4])
+    assert panel.state(lane)["phase"] == DECIDED
+    assert panel.inspector(panel.seats(lane)[4][0])["capability"] == 900, "dissent counts, though four had decided"
 
 
 def test_only_the_drawn_inspector_counts(panel):
-    desk = panel.opened()
-    seated = {seat[0] for seat in panel.seats(desk)}
+    lane = panel.opened()
+    seated = {seat[0] for seat in panel.seats(lane)}
     outsider = key_of(next(number for number in range(1, 6) if number not in seated))
-    for wrong in (outsider, key_of(panel.seats(desk)[1][0])):
-        forged = panel.commitment(desk, 0, by=wrong)
-        assert refusal(panel.contract.commit, [(desk, [forged])], sender=panel.world.stranger) == Refused(
-            "NotTheDrawnInspector", desk=desk, seat=0, signer=wrong.address
+    for wrong in (outsider, key_of(panel.seats(lane)[1][0])):
+        forged = panel.commitment(lane, 0, by=wrong)
+        assert refusal(panel.contract.commit, [(lane, [forged])], sender=panel.world.stranger) == Refused(
+            "NotDrawnInspector", lane=lane, seat=0, signer=wrong.address
         )
 
 
 def test_a_garbled_signature_is_nobodys(panel):
-    desk = panel.opened()
-    garbled = (*panel.commitment(desk, 0)[:2], b"\0" * 32, b"\xff" * 32)
-    assert refusal(panel.contract.commit, [(desk, [garbled])], sender=panel.world.stranger) == Refused(
-        "NotTheDrawnInspector", desk=desk, seat=0, signer="0x" + "0" * 40
+    lane = panel.opened()
+    garbled = (*panel.commitment(lane, 0)[:2], b"\0" * 32, b"\xff" * 32)
+    assert refusal(panel.contract.commit, [(lane, [garbled])], sender=panel.world.stranger) == Refused(
+        "NotDrawnInspector", lane=lane, seat=0, signer="0x" + "0" * 40
     )
 
 
 def test_nobody_answers_twice(panel):
-    desk = panel.opened()
-    panel.commit(desk, {0: PASS})
-    again = panel.commitment(desk, 0, FAIL)
-    assert refusal(panel.contract.commit, [(desk, [again])], sender=panel.world.stranger) == Refused(
-        "AlreadyAnswered", desk=desk, seat=0
+    lane = panel.opened()
+    panel.commit(lane, {0: PASS})
+    again = panel.commitment(lane, 0, FAIL)
+    assert refusal(panel.contract.commit, [(lane, [again])], sender=panel.world.stranger) == Refused(
+        "AlreadyAnswered", lane=lane, seat=0
     )
-    panel.commitment(desk, 0, PASS)
-    panel.commit(desk, {1: PASS, 2: PASS})
-    panel.reveal(desk, [0])
-    assert refusal(panel.contract.reveal, [(desk, [panel.answer(desk, 0)])], sender=panel.world.stranger) == Refused(
-        "AlreadyAnswered", desk=desk, seat=0
+    panel.commitment(lane, 0, PASS)
+    panel.commit(lane, {1: PASS, 2: PASS})
+    panel.reveal(lane, [0])
+    assert refusal(panel.contract.reveal, [(lane, [panel.answer(lane, 0)])], sender=panel.world.stranger) == Refused(
+        "AlreadyAnswered", lane=lane, seat=0
     )
 
 
 def test_a_copied_commitment_cannot_be_opened(panel):
     """Who copies another's sealed answer has bound itself to an answer of that other's account."""
-    desk = panel.opened()
-    copied = panel.commitment(desk, 0, FAIL)[1]
-    thief = key_of(panel.seats(desk)[1][0])
-    panel.commit(desk, {0: FAIL})
+    lane = panel.opened()
+    copied = panel.commitment(lane, 0, FAIL)[1]
+    thief = key_of(panel.seats(lane)[1][0])
+    panel.commit(lane, {0: FAIL})
     world = panel.world
     world.send(
-        panel.contract.commit, [(desk, [panel.signed(panel.round_id(desk), 1, copied, thief)])], sender=world.stranger
+        panel.contract.commit, [(lane, [panel.signed(panel.round_id(lane), 1, copied, thief)])], sender=world.stranger
     )
-    panel.commit(desk, {2: PASS})
-    panel.reveal(desk, [0])
-    stolen = (1, *panel.answer(desk, 0)[1:])
-    assert refusal(panel.contract.reveal, [(desk, [stolen])], sender=world.stranger) == Refused(
-        "AnswerMismatch", desk=desk, seat=1
+    panel.commit(lane, {2: PASS})
+    panel.reveal(lane, [0])
+    stolen = (1, *panel.answer(lane, 0)[1:])
+    assert refusal(panel.contract.reveal, [(lane, [stolen])], sender=world.stranger) == Refused(
+        "AnswerMismatch", lane=lane, seat=1
     )
 
 
 @pytest.mark.parametrize("place", [1, 2, 3, 4])
 def test_a_result_changed_in_transit_does_not_open(panel, place):
     """State, defects, evidence or salt: whoever carries the answer can change none of them."""
-    desk = panel.opened()
-    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
-    changed = list(panel.answer(desk, 0))
+    lane = panel.opened()
+    panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
+    changed = list(panel.answer(lane, 0))
     changed[place] = {1: FAIL, 2: 7}.get(place, keccak(b"other"))
-    assert refusal(panel.contract.reveal, [(desk, [tuple(changed)])], sender=panel.world.stranger) == Refused(
-        "AnswerMismatch", desk=desk, seat=0
+    assert refusal(panel.contract.reveal, [(lane, [tuple(changed)])], sender=panel.world.stranger) == Refused(
+        "AnswerMismatch", lane=lane, seat=0
     )
 
 
 def test_a_commitment_changed_in_transit_is_not_the_inspectors(panel):
-    desk = panel.opened()
-    honest = panel.commitment(desk, 0, PASS)
+    lane = panel.opened()
+    honest = panel.commitment(lane, 0, PASS)
     changed = (*honest[:1], keccak(b"other"), *honest[2:])
-    assert (
-        refusal(panel.contract.commit, [(desk, [changed])], sender=panel.world.stranger).name == "NotTheDrawnInspector"
-    )
+    assert refusal(panel.contract.commit, [(lane, [changed])], sender=panel.world.stranger).name == "NotDrawnInspector"
 
 
 def test_a_commitment_of_an_earlier_round_does_not_count(panel):
-    desk = panel.opened(first=1)
-    old = panel.commitment(desk, 0)
-    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
-    panel.reveal(desk, [0, 1, 2])
+    lane = panel.opened(first=1)
+    old = panel.commitment(lane, 0)
+    panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
+    panel.reveal(lane, [0, 1, 2])
     panel.opened(first=1)
-    assert refusal(panel.contract.commit, [(desk, [old])], sender=panel.world.stranger).name == "NotTheDrawnInspector"
+    assert refusal(panel.contract.commit, [(lane, [old])], sender=panel.world.stranger).name == "NotDrawnInspector"
 
 
 def test_an_unknown_state_is_refused(panel):
-    desk = panel.opened()
-    panel.commit(desk, {0: 2, 1: PASS, 2: PASS})
-    assert refusal(panel.contract.reveal, [(desk, [panel.answer(desk, 0)])], sender=panel.world.stranger) == Refused(
+    lane = panel.opened()
+    panel.commit(lane, {0: 2, 1: PASS, 2: PASS})
+    assert refusal(panel.contract.reveal, [(lane, [panel.answer(lane, 0)])], sender=panel.world.stranger) == Refused(
         "UnknownState", state=2
     )
 
 
 def test_a_dismissed_inspector_does_not_count(panel, world):
-    desk = panel.opened()
-    account = key_of(panel.seats(desk)[1][0]).address
+    lane = panel.opened()
+    account = key_of(panel.seats(lane)[1][0]).address
     world.appoint(account, world.plant, Role.PRODUCER)
-    commitment = panel.commitment(desk, 1)
-    assert refusal(panel.contract.commit, [(desk, [commitment])], sender=world.stranger) == Refused(
-        "InspectorNotAuthorised", desk=desk, account=account
+    commitment = panel.commitment(lane, 1)
+    assert refusal(panel.contract.commit, [(lane, [commitment])], sender=world.stranger) == Refused(
+        "InspectorNotAuthorised", lane=lane, account=account
     )
 
 
@@ -176,12 +179,12 @@ def test_an_inspector_sits_in_one_round_at_a_time(panel, world):
     seated = [seat[0] for seat in panel.seats(first)]
     request = (1, keccak(b"another"), 1, 0, seated[1], 1)
     assert refusal(world.consensus.open, [request], sender=world.producer) == Refused(
-        "InspectorNotFree", inspector=seated[1]
+        "InspectorUnavailable", inspector=seated[1]
     )
-    second = panel.open(subject=keccak(b"another"), first=0, desk=1)
+    second = panel.open(subject=keccak(b"another"), first=0, lane=1)
     world.rpc.call("evm_mine")
     assert refusal(world.consensus.draw, [second], sender=world.stranger) == Refused(
-        "NotEnoughInspectors", desk=second, free=2, needed=3
+        "NotEnoughInspectors", lane=second, available=2, required=3
     )
     panel.commit(first, {0: PASS, 1: PASS, 2: PASS})
     panel.reveal(first, [0, 1, 2])
@@ -189,19 +192,19 @@ def test_an_inspector_sits_in_one_round_at_a_time(panel, world):
 
 
 def test_one_round_at_a_time_at_a_desk(panel, world):
-    desk = panel.open()
+    lane = panel.open()
     request = (0, SUBJECT, 1, 0, 2, 1)
     assert refusal(world.consensus.open, [request], sender=world.producer) == Refused(
-        "RoundUnderWay", desk=desk, phase=REQUESTED
+        "RoundInProgress", lane=lane, phase=REQUESTED
     )
 
 
 def test_the_incapable_are_not_drawn_but_may_sit_at_their_own_workcell(panel, world):
     panel.set_rule(minimumCapability=950)
     for subject in (b"a", b"b"):
-        desk = panel.opened(subject=keccak(subject), first=1)
-        panel.commit(desk, {0: FAIL, 1: PASS, 2: PASS})
-        panel.reveal(desk, [0, 1, 2])
+        lane = panel.opened(subject=keccak(subject), first=1)
+        panel.commit(lane, {0: FAIL, 1: PASS, 2: PASS})
+        panel.reveal(lane, [0, 1, 2])
     assert panel.inspector(1)["capability"] == 800
     assert world.read(world.consensus.eligible, world.plant) == 0b111100
     assert 1 not in panel.draw(panel.open(subject=keccak(b"c"), first=2))
@@ -217,22 +220,22 @@ def test_nothing_is_drawn_before_the_block_that_draws(world, panel):
     world.consensus, kept = later, world.consensus
     try:
         other = Panel(world)
-        desk = other.open()
-        due = other.state(desk)["drawBlock"]
-        assert refusal(later.draw, [desk], sender=world.stranger) == Refused("DrawTooEarly", desk=desk, drawBlock=due)
+        lane = other.open()
+        due = other.state(lane)["drawBlock"]
+        assert refusal(later.draw, [lane], sender=world.stranger) == Refused("DrawTooEarly", lane=lane, drawBlock=due)
         for _ in range(2):
             world.rpc.call("evm_mine")
-        assert len(other.draw(desk)) == 3
+        assert len(other.draw(lane)) == 3
     finally:
         world.consensus = kept
 
 
 def test_a_draw_whose_block_is_forgotten_takes_the_next(panel, world):
-    desk = panel.open()
+    lane = panel.open()
     world.rpc.call("anvil_mine", hex(300))
-    panel._send("draw", [desk])
-    assert panel.state(desk)["phase"] == REQUESTED
-    assert len(panel.draw(desk)) == 3
+    panel._send("draw", [lane])
+    assert panel.state(lane)["phase"] == REQUESTED
+    assert len(panel.draw(lane)) == 3
 
 
 def test_every_inspector_is_drawn_about_equally_often(panel, world):
@@ -249,12 +252,12 @@ def test_every_inspector_is_drawn_about_equally_often(panel, world):
 
 
 def test_a_retired_inspector_keeps_its_seat_and_gets_no_other(panel, world):
-    desk = panel.opened(first=1)
-    number = panel.seats(desk)[1][0]
+    lane = panel.opened(first=1)
+    number = panel.seats(lane)[1][0]
     world.consensus.retire(number, {"from": world.administrator})
-    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
-    panel.reveal(desk, [0, 1, 2])
-    assert panel.state(desk)["phase"] == DECIDED
+    panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
+    panel.reveal(lane, [0, 1, 2])
+    assert panel.state(lane)["phase"] == DECIDED
     assert world.read(world.consensus.eligible, world.plant) >> number & 1 == 0
     panel.enrol(number, capability=9_999)
     assert panel.inspector(number)["capability"] == 1_100, "what it learned stays"
@@ -264,23 +267,23 @@ def test_phases_are_held_to(panel, world):
     unknown = 99
     for function, args in (("draw", [[unknown]]), ("close", [unknown])):
         assert refusal(getattr(world.consensus, function), *args, sender=world.stranger) == Refused(
-            "WrongPhase", desk=unknown, phase=0
+            "WrongPhase", lane=unknown, phase=0
         )
-    desk = panel.opened()
-    assert refusal(world.consensus.draw, [desk], sender=world.stranger) == Refused(
-        "WrongPhase", desk=desk, phase=SEATED
+    lane = panel.opened()
+    assert refusal(world.consensus.draw, [lane], sender=world.stranger) == Refused(
+        "WrongPhase", lane=lane, phase=SEATED
     )
-    beyond = (3, *panel.commitment(desk, 2)[1:])
-    assert refusal(world.consensus.commit, [(desk, [beyond])], sender=world.stranger) == Refused(
-        "UnknownSeat", desk=desk, seat=3
+    beyond = (3, *panel.commitment(lane, 2)[1:])
+    assert refusal(world.consensus.commit, [(lane, [beyond])], sender=world.stranger) == Refused(
+        "UnknownSeat", lane=lane, seat=3
     )
-    panel.commit(desk, {0: PASS, 1: PASS, 2: PASS})
-    early = panel.answer(desk, 0)
-    assert refusal(world.consensus.reveal, [(desk, [(3, *early[1:])])], sender=world.stranger).name == "UnknownSeat"
-    panel.overdue(desk)
-    assert refusal(world.consensus.reveal, [(desk, [early])], sender=world.stranger).name == "DeadlinePassed"
+    panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
+    early = panel.answer(lane, 0)
+    assert refusal(world.consensus.reveal, [(lane, [(3, *early[1:])])], sender=world.stranger).name == "UnknownSeat"
+    panel.overdue(lane)
+    assert refusal(world.consensus.reveal, [(lane, [early])], sender=world.stranger).name == "DeadlinePassed"
     assert refusal(world.consensus.deliver, SUBJECT, 0, sender=world.stranger) == Refused(
-        "NothingToDeliver", batch=SUBJECT, stage=0
+        "NoPendingVerdict", batch=SUBJECT, stage=0
     )
 
 
@@ -296,10 +299,10 @@ def test_who_may_open(panel, world):
 def test_more_than_half_of_a_round_colluding_decides_it_and_the_evidence_remains(panel, world):
     """This is not prevented. What remains: who answered what, on what evidence, the honest dissent among it."""
     panel.set_rule(weighing=CONFIDENCE, threshold=2_000)
-    desk = panel.opened()
-    panel.commit(desk, {0: PASS, 1: FAIL, 2: FAIL})
-    tx = world.consensus.reveal([(desk, [panel.answer(desk, seat) for seat in range(3)])], {"from": world.stranger})
-    after = panel.state(desk)
+    lane = panel.opened()
+    panel.commit(lane, {0: PASS, 1: FAIL, 2: FAIL})
+    tx = world.consensus.reveal([(lane, [panel.answer(lane, seat) for seat in range(3)])], {"from": world.stranger})
+    after = panel.state(lane)
     assert (after["phase"], after["state"]) == (DECIDED, FAIL)
     assert [seat[1:] for seat in after["seats"]] == [(REVEALED, PASS), (REVEALED, FAIL), (REVEALED, FAIL)]
     told = [(each["seat"], each["state"], bytes(each["evidence"])) for each in tx.events["AnswerRevealed"]]
@@ -321,8 +324,8 @@ def by_log_odds(panel, **changes):
 def test_by_log_odds_one_reliable_inspector_decides_and_nobody_learns_of_it(world):
     panel = Panel(world, capabilities={1: 9_600})
     by_log_odds(panel)
-    desk = panel.play([FAIL], first=1)
-    after = panel.state(desk)
+    lane = panel.play([FAIL], first=1)
+    after = panel.state(lane)
     assert (after["phase"], after["state"], after["seatCount"], after["recorder"]) == (DECIDED, FAIL, 1, 1)
     found = panel.inspector(1)
     assert (found["capability"], found["inspections"], found["wins"]) == (9_600, 0, 0)
@@ -332,8 +335,8 @@ def test_by_log_odds_a_dissenter_counts_against_the_group(world):
     """0.94 alone would be short of the lead, and 0.70 against it takes 0.85 more."""
     panel = Panel(world, capabilities={1: 9_400, **dict.fromkeys(range(2, 6), 7_000)})
     by_log_odds(panel)
-    desk = panel.play([FAIL, PASS, FAIL, FAIL], first=1)
-    after = panel.state(desk)
+    lane = panel.play([FAIL, PASS, FAIL, FAIL], first=1)
+    after = panel.state(lane)
     assert (after["state"], after["seatCount"]) == (FAIL, 4)
     assert {panel.inspector(number)["inspections"] for number, _, _ in after["seats"]} == {1}
 
@@ -341,5 +344,5 @@ def test_by_log_odds_a_dissenter_counts_against_the_group(world):
 def test_by_log_odds_it_ends_at_the_maximum(panel):
     """Beginners weigh nothing."""
     by_log_odds(panel)
-    desk = panel.play([PASS, FAIL, FAIL, PASS, FAIL])
-    assert (panel.state(desk)["state"], panel.state(desk)["seatCount"]) == (FAIL, 5)
+    lane = panel.play([PASS, FAIL, FAIL, PASS, FAIL])
+    assert (panel.state(lane)["state"], panel.state(lane)["seatCount"]) == (FAIL, 5)

@@ -14,7 +14,7 @@ from eth_utils import keccak
 from panel import DECIDED, LAPSED, REQUESTED, REVEALED, SEATED, SUBJECT, Panel, key_of
 from world import advance_to
 
-from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id
+from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id
 from chromatrace.domain.rights import Stage
 from chromatrace.quality.consensus import Answer, decide
 from chromatrace.quality.learning import LEAST_ANSWERS, Standing, learned, stalled
@@ -37,7 +37,7 @@ OUTPUT = (
 class Round:
     """What the twin knows of a round: who was drawn, what each answered, who stalled."""
 
-    desk: int
+    lane: int
     seats: list[int] = field(default_factory=list)
     states: dict[int, int] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
@@ -59,7 +59,7 @@ class Round:
 
 
 class Rounds:
-    """Rounds of one rule, one on each desk, that go through their phases together."""
+    """Rounds of one rule, one on each lane, that go through their phases together."""
 
     def __init__(self, panel: Panel, chance: random.Random, standings: dict[int, Standing]) -> None:
         self.panel, self.chance, self.standings = panel, chance, standings
@@ -95,7 +95,7 @@ class Rounds:
         for number, first in enumerate(self.chance.sample(range(1, INSPECTORS + 1), count)):
             own = first if self.chance.random() < 0.5 else 0
             requests.append((number, SUBJECT, 1, int(Stage.FIRST), own, 1))
-            waiting.append(Round(desk_id(self.panel.world.plant, number), [own] if own else []))
+            waiting.append(Round(lane_id(self.panel.world.plant, number), [own] if own else []))
         self.send("open", requests, sender=self.panel.world.producer)
         while waiting:
             self.draw(waiting)
@@ -104,7 +104,7 @@ class Rounds:
         return count
 
     def draw(self, waiting: list[Round]) -> None:
-        self.send("draw", [one.desk for one in waiting])
+        self.send("draw", [one.lane for one in waiting])
         for one in waiting:
             one.identity, current, seats = self.read(one)
             drawn = [number for number, _, _ in seats]
@@ -121,7 +121,7 @@ class Rounds:
         commitments = []
         for one in waiting:
             given = {seat: self.chance.randrange(len(self.rule.states)) for seat in one.fresh if seat not in one.silent}
-            commitments.append((one.desk, [self.commitment(one, seat, state) for seat, state in given.items()]))
+            commitments.append((one.lane, [self.commitment(one, seat, state) for seat, state in given.items()]))
             one.sealed |= given
         self.send("commit", commitments)
         deadline = max(self.read(one)[1][10] for one in waiting)
@@ -130,13 +130,13 @@ class Rounds:
         for one in waiting:
             self.close(one, one.silent)
         complete = [one for one in waiting if not one.silent]
-        opened = {one.desk: one.sealed.keys() - one.mute for one in complete}
-        self.send("reveal", [(desk, [self.panel.answer(desk, seat) for seat in of]) for desk, of in opened.items()])
+        opened = {one.lane: one.sealed.keys() - one.mute for one in complete}
+        self.send("reveal", [(lane, [self.panel.answer(lane, seat) for seat in of]) for lane, of in opened.items()])
         if any(one.mute for one in complete):
             advance_to(deadline + REVEAL_S + 1)
         for one in complete:
             self.close(one, one.mute)
-            one.states |= {seat: one.sealed[seat] for seat in opened[one.desk]}
+            one.states |= {seat: one.sealed[seat] for seat in opened[one.lane]}
             one.sealed = {}
 
     def over(self, one: Round) -> bool:
@@ -168,18 +168,18 @@ class Rounds:
             self.standings[one.seats[seat]] = stalled(self.standings[one.seats[seat]])
         one.gone |= stalling
         one.sealed = {seat: state for seat, state in one.sealed.items() if seat not in stalling}
-        self.send("close", one.desk)
+        self.send("close", one.lane)
         self.seen["stalled"] += 1
 
     def commitment(self, one: Round, seat: int, state: int) -> tuple:
         signer = key_of(one.seats[seat])
         answer = SealedAnswer(state, 0, keccak(b"evidence"), keccak(b"salt %d" % seat))
-        self.panel.sealed[one.desk, seat] = answer
+        self.panel.sealed[one.lane, seat] = answer
         return self.panel.signed(one.identity, seat, answer.digest(one.identity, signer.address), signer)
 
     def read(self, one: Round) -> tuple:
         function = self.panel.contract.round
-        data = {"to": function._address, "data": function.encode_input(one.desk)}
+        data = {"to": function._address, "data": function.encode_input(one.lane)}
         return decode_abi(OUTPUT, bytes.fromhex(self.panel.world.rpc.call("eth_call", data, "latest")[2:]))
 
     def send(self, function: str, argument: object, sender: object = None) -> None:

@@ -110,7 +110,7 @@ def test_refuses_an_operator_who_is_no_inspector(world):
     world.appoint(world.unknown_inspector.address, world.plant, Role.PRODUCER)
     batch = world.register()
     assert refused(world, world.inspection(batch, by=world.unknown_inspector)) == Refused(
-        "MissingRole", operator=world.unknown_inspector.address, roles=Role.PRODUCER, needed=Role.INSPECTOR
+        "MissingRole", operator=world.unknown_inspector.address, roles=Role.PRODUCER, required=Role.INSPECTOR
     )
 
 

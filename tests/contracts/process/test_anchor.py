@@ -35,13 +35,13 @@ def test_anchors(world, channel):
 def test_refuses_a_log_that_did_not_grow(world, channel, size):
     world.process.anchor(channel, 1000, ROOT, 5, 9, {"from": world.gateway})
     assert refusal(world.process.anchor, channel, size, ROOT, 9, 9, sender=world.gateway) == Refused(
-        "LogDidNotGrow", channel=channel, size=size, anchored=1000
+        "LogSizeNotIncreased", channel=channel, size=size, anchoredSize=1000
     )
 
 
 def test_refuses_an_empty_log(world, channel):
     assert refusal(world.process.anchor, channel, 0, ROOT, 1, 2, sender=world.gateway) == Refused(
-        "LogDidNotGrow", channel=channel, size=0, anchored=0
+        "LogSizeNotIncreased", channel=channel, size=0, anchoredSize=0
     )
 
 
@@ -56,7 +56,7 @@ def test_only_growing_sizes_are_taken(world, sizes):
             anchored = size
         else:
             assert refusal(world.process.anchor, channel, size, ROOT, 1, 1, sender=world.gateway) == Refused(
-                "LogDidNotGrow", channel=channel, size=size, anchored=anchored
+                "LogSizeNotIncreased", channel=channel, size=size, anchoredSize=anchored
             )
 
 
@@ -68,7 +68,7 @@ def test_refuses_an_empty_root(world, channel):
 
 def test_refuses_times_out_of_order(world, channel):
     assert refusal(world.process.anchor, channel, 1, ROOT, 3, 2, sender=world.gateway) == Refused(
-        "TimesOutOfOrder", firstTimeNs=3, lastTimeNs=2
+        "InvalidTimeRange", firstTimeNs=3, lastTimeNs=2
     )
 
 
@@ -87,5 +87,5 @@ def test_refuses_another_organisations_gateway(world, channel):
 
 def test_refuses_an_administrator(world, channel):
     assert refusal(world.process.anchor, channel, 1, ROOT, 1, 2, sender=world.administrator) == Refused(
-        "MissingRole", operator=world.administrator, roles=Role.ADMIN, needed=Role.GATEWAY
+        "MissingRole", operator=world.administrator, roles=Role.ADMIN, required=Role.GATEWAY
     )

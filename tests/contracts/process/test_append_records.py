@@ -93,14 +93,14 @@ def test_refuses_another_department(world, sales, design):
     records = pack([entry(1)])
     for department, sender in ((design, world.gateway), (sales, world.stranger)):
         assert refusal(world.process.appendRecords, department, KIND, records, sender=sender) == Refused(
-            "NotMember", department=department, operator=sender, held=0, needed=APPEND
+            "NotMember", department=department, operator=sender, held=0, required=APPEND
         )
 
 
 def test_refuses_a_member_who_may_only_read(world, sales):
     world.process.setMember(sales, world.gateway, READ, {"from": world.administrator})
     assert refusal(world.process.appendRecords, sales, KIND, pack([entry(1)]), sender=world.gateway) == Refused(
-        "NotMember", department=sales, operator=world.gateway, held=READ, needed=APPEND
+        "NotMember", department=sales, operator=world.gateway, held=READ, required=APPEND
     )
 
 
@@ -112,7 +112,7 @@ def test_refuses_a_member_who_was_removed(world, sales):
 def test_refuses_a_member_without_the_role(world, sales):
     world.process.setMember(sales, world.producer, APPEND, {"from": world.administrator})
     assert refusal(world.process.appendRecords, sales, KIND, pack([entry(1)]), sender=world.producer) == Refused(
-        "MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.GATEWAY
+        "MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.GATEWAY
     )
 
 
@@ -132,7 +132,7 @@ def test_refuses_an_unknown_department(world):
 @pytest.mark.parametrize("length", [0, 1, 91, 93, 183])
 def test_refuses_what_is_no_whole_number_of_records(world, sales, length):
     assert refusal(world.process.appendRecords, sales, KIND, b"\1" * length, sender=world.gateway) == Refused(
-        "RecordsNotWhole", length=length
+        "InvalidRecordsLength", length=length
     )
 
 
@@ -148,5 +148,5 @@ def test_refuses_an_empty_record_among_others(world, sales, emptied):
     spoilt[emptied] = bytes(emptied.stop - emptied.start)
     records = pack([entry(1)]) + bytes(spoilt)
     assert refusal(world.process.appendRecords, sales, KIND, records, sender=world.gateway) == Refused(
-        "EmptyRecord", place=1
+        "EmptyRecord", index=1
     )

@@ -49,7 +49,7 @@ def test_refuses_a_name_of_wrong_length(world, name):
 
 def test_refuses_to_open_by_a_gateway(world):
     assert refusal(world.process.openDepartment, "Sales", sender=world.gateway) == Refused(
-        "MissingRole", operator=world.gateway, roles=Role.GATEWAY, needed=Role.ADMIN
+        "MissingRole", operator=world.gateway, roles=Role.GATEWAY, required=Role.ADMIN
     )
 
 

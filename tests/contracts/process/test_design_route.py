@@ -78,7 +78,7 @@ def test_refusals(world, keys):
     assert designed(names=["a", "", "c"]) == Refused("InvalidProcessName", step=2, length=0)
     assert designed(order=[*keys[:2], digest("x")]) == Refused("UnknownStationKey", key=digest("x"))
     refused = designed(sender=world.gateway)
-    assert (refused.name, refused.args["needed"]) == ("MissingRole", Role.PRODUCER | Role.ADMIN)
+    assert (refused.name, refused.args["required"]) == ("MissingRole", Role.PRODUCER | Role.ADMIN)
 
 
 def test_the_longest_route_fits_a_transaction(world, keys):

@@ -48,5 +48,5 @@ def test_refuses_a_name_of_wrong_length(world, name):
 
 def test_refuses_an_operator_without_the_role(world):
     assert refusal(world.process.openChannel, NAME, sender=world.producer) == Refused(
-        "MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.GATEWAY | Role.ADMIN
+        "MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.GATEWAY | Role.ADMIN
     )

@@ -28,11 +28,11 @@ def test_from_its_time_on_nothing_more_is_proven(world, stations, line, key):
     stations.prove(line, digest("before"))
     begin = chain[-1].timestamp + 500
     tx = world.routes.revokeStationKey(key, begin, {"from": world.administrator})
-    assert event(tx, "StationKeyRevoked") == {"key": key, "from": begin, "by": world.administrator}
+    assert event(tx, "StationKeyRevoked") == {"key": key, "revokedFrom": begin, "by": world.administrator}
     assert plain(world.routes.stationKey(key)) == (world.plant, begin)
     stations.prove(line, digest("between"))
     advance_to(begin)
-    expected = Refused("StationKeyIsRevoked", key=key, **{"from": begin})
+    expected = Refused("StationKeyIsRevoked", key=key, revokedFrom=begin)
     arguments = stations.proof(line, SUBJECT)
     assert refusal(world.routes.proveRoute, line.design.route, *arguments, sender=world.producer) == expected
     proofs = ([arguments[0]], arguments[1])
@@ -55,7 +55,7 @@ def test_brought_forward_never_put_off(world, line, key):
     revoke = world.routes.revokeStationKey
     revoke(key, now + 1000, {"from": world.gateway})
     for begin in (now + 1000, now + 2000):
-        expected = Refused("StationKeyIsRevoked", key=key, **{"from": now + 1000})
+        expected = Refused("StationKeyIsRevoked", key=key, revokedFrom=now + 1000)
         assert refusal(revoke, key, begin, sender=world.gateway) == expected
     revoke(key, now + 500, {"from": world.gateway})
     assert plain(world.routes.stationKey(key)) == (world.plant, now + 500)
@@ -63,13 +63,13 @@ def test_brought_forward_never_put_off(world, line, key):
 
 def test_not_in_the_past(world, key):
     past = chain[-1].timestamp - 1
-    expected = Refused("RevocationInThePast", **{"from": past})
+    expected = Refused("RevocationInThePast", revokedFrom=past)
     assert refusal(world.routes.revokeStationKey, key, past, sender=world.gateway) == expected
 
 
 def test_by_its_owner_only(world, key):
     begin = chain[-1].timestamp + 100
-    expected = Refused("NotStationOwner", key=key, owner=world.plant, caller=world.rival)
+    expected = Refused("NotStationKeyOwner", key=key, owner=world.plant, caller=world.rival)
     assert refusal(world.routes.revokeStationKey, key, begin, sender=world.competitor) == expected
     assert refusal(world.routes.revokeStationKey, key, begin, sender=world.producer).name == "MissingRole"
     unknown = digest("no key")

@@ -80,7 +80,7 @@ def test_the_largest_portion_of_many_fits_a_transaction(world, stations, steps):
     proofs = [(trace.subject, head, signature) for trace, head in zip(portion, heads, strict=True)]
     data = world.routes.proveRoutes.encode_input(design.route, proofs, messages * len(proofs))
     refused = refusal_of_data(world.routes.address, data, world.producer, TRANSACTION_CAP)
-    assert refused == Refused("ProofsRefused", route=design.route, count=len(portion))
+    assert refused == Refused("InvalidProofSet", route=design.route, count=len(portion))
 
 
 @pytest.mark.parametrize("steps", [8])

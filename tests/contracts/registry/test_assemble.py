@@ -37,7 +37,7 @@ def test_refuses_another_producer(world):
 def test_refuses_an_operator_without_the_role(world):
     batch = world.bring_to(BatchState.FIRST_PASSED)
     assert refusal(world.registry.assemble, batch, sender=world.gateway) == Refused(
-        "MissingRole", operator=world.gateway, roles=Role.GATEWAY, needed=Role.PRODUCER
+        "MissingRole", operator=world.gateway, roles=Role.GATEWAY, required=Role.PRODUCER
     )
 
 

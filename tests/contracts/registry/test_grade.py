@@ -70,7 +70,7 @@ def test_refuses_every_other_state(world, state):
 def test_refuses_quantities_that_do_not_add_up(world, split):
     batch = inspected(world)
     assert refusal(world.registry.grade, batch, *split, sender=world.producer) == Refused(
-        "QuantitiesDoNotAddUp", quantity=250, sum=sum(split)
+        "QuantityMismatch", quantity=250, sum=sum(split)
     )
 
 
@@ -87,7 +87,7 @@ def test_takes_exactly_the_splits_that_add_up(world, data):
     batch = inspected(world, quantity=quantity)
     if error:
         assert refusal(world.registry.grade, batch, standard, defective, scrap, sender=world.producer) == Refused(
-            "QuantitiesDoNotAddUp", quantity=quantity, sum=quantity + error
+            "QuantityMismatch", quantity=quantity, sum=quantity + error
         )
     else:
         world.registry.grade(batch, standard, defective, scrap, {"from": world.producer})

@@ -24,7 +24,7 @@ def test_holds_and_frees(world, by):
 def test_refuses_a_supervisor_of_another_producer(world, verb):
     batch = world.register()
     assert refusal(getattr(world.registry, verb), batch, "x", sender=world.competitor) == Refused(
-        "NotEntitled", batch=batch, caller=world.competitor
+        "NotBatchSupervisor", batch=batch, caller=world.competitor
     )
 
 
@@ -32,7 +32,7 @@ def test_refuses_a_supervisor_of_another_producer(world, verb):
 def test_refuses_an_operator_without_the_role(world, verb):
     batch = world.register()
     assert refusal(getattr(world.registry, verb), batch, "x", sender=world.producer) == Refused(
-        "MissingRole", operator=world.producer, roles=Role.PRODUCER, needed=Role.SUPERVISOR
+        "MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.SUPERVISOR
     )
 
 

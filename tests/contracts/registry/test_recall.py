@@ -28,7 +28,7 @@ def test_refuses_the_custodian(world):
     batch = world.bring_to(BatchState.RELEASED)
     world.hand_over(batch, world.rival, world.logistics, world.competitor)
     assert refusal(world.registry.recall, batch, "x", sender=world.competitor) == Refused(
-        "NotEntitled", batch=batch, caller=world.competitor
+        "NotBatchSupervisor", batch=batch, caller=world.competitor
     )
 
 

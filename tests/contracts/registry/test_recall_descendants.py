@@ -105,7 +105,7 @@ def test_the_childs_producer_may_and_a_third_may_not(world):
     world.consortium.changeOrganisation(world.shop, 1 << 6, 2**64 - 1, {"from": world.registrar})
     world.appoint(world.franchisee, world.shop, 1 << 6)
     assert refusal(world.registry.recallDescendants, *by_third, sender=world.franchisee) == Refused(
-        "NotEntitled", batch=pane, caller=world.franchisee
+        "NotBatchSupervisor", batch=pane, caller=world.franchisee
     )
     world.registry.recallDescendants(*by_third, {"from": world.competitor})
     assert world.batch(pane).recalled

@@ -96,28 +96,28 @@ def test_refuses_an_empty_batch(world):
 
 def test_refuses_an_operator_without_the_role(world):
     assert refusal(world.registry.register, world.registration(), sender=world.gateway) == Refused(
-        "MissingRole", operator=world.gateway, roles=Role.GATEWAY, needed=Role.PRODUCER
+        "MissingRole", operator=world.gateway, roles=Role.GATEWAY, required=Role.PRODUCER
     )
 
 
 def test_refuses_an_unknown_input(world):
     unknown = batch_id("NONE")
     assert refusal(world.registry.register, world.registration(inputs=(unknown,)), sender=world.producer) == Refused(
-        "InvalidInput", input=unknown, state=BatchState.UNKNOWN, recalled=False, onHold=False
+        "UnusableInput", input=unknown, state=BatchState.UNKNOWN, recalled=False, onHold=False
     )
 
 
 def test_refuses_itself_as_input(world):
     assert refusal(
         world.registry.register, world.registration("L1", inputs=(batch_id("L1"),)), sender=world.producer
-    ) == Refused("InvalidInput", input=batch_id("L1"), state=BatchState.UNKNOWN, recalled=False, onHold=False)
+    ) == Refused("UnusableInput", input=batch_id("L1"), state=BatchState.UNKNOWN, recalled=False, onHold=False)
 
 
 @pytest.mark.parametrize("state", [BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED])
 def test_refuses_an_input_in_a_closed_state(world, state):
     used = world.bring_to(state, "G1")
     assert refusal(world.registry.register, world.registration(inputs=(used,)), sender=world.producer) == Refused(
-        "InvalidInput", input=used, state=state, recalled=False, onHold=False
+        "UnusableInput", input=used, state=state, recalled=False, onHold=False
     )
 
 
@@ -142,7 +142,7 @@ def test_refuses_an_input_that_is_recalled_or_held(world, verb, recalled, held):
     used = world.register("G1")
     getattr(world.registry, verb)(used, "cracks", {"from": world.supervisor})
     assert refusal(world.registry.register, world.registration(inputs=(used,)), sender=world.producer) == Refused(
-        "InvalidInput", input=used, state=BatchState.REGISTERED, recalled=recalled, onHold=held
+        "UnusableInput", input=used, state=BatchState.REGISTERED, recalled=recalled, onHold=held
     )
 
 

@@ -292,7 +292,7 @@ def test_every_command_fits_its_contract(plant, registration):
         commands.offer_custody(BATCH, 2, now),
         commands.withdraw_offer(BATCH),
         commands.accept_custody(BATCH),
-        commands.refuse_custody(BATCH, "r"),
+        commands.reject_custody(BATCH, "r"),
         commands.open_channel("line-1"),
         commands.change_organisation(1, Role.ADMIN),
         commands.suspend_organisation(1),

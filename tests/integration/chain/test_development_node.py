@@ -61,7 +61,7 @@ def test_a_taken_port_is_refused_and_nobody_elses_chain_touched(anvil):
 def test_two_nodes_never_run_one_state(tmp_path, monkeypatch):
     monkeypatch.setattr("chromatrace.chain.dev_state._WAIT_S", 0.2)
     with DevNode(state_path=tmp_path / "chain.json") as node:
-        with pytest.raises(Conflict, match=f"by process {node._process.pid}") as refused:
+        with pytest.raises(Conflict, match=f"process {node._process.pid} is already running") as refused:
             DevNode(state_path=tmp_path / "chain.json").start()
         assert f"kill {node._process.pid}" in refused.value.hint
 

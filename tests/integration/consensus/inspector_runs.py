@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 
-from chromatrace.crypto.sealed_answer import desk_id
+from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
 CONTRACT = "QualityConsensus"
@@ -31,7 +31,7 @@ def until(condition, seconds=300):
 
 
 def round_of(chain, panel):
-    _, state, seats = chain.read(CONTRACT, "round", desk_id(panel, 0))
+    _, state, seats = chain.read(CONTRACT, "round", lane_id(panel, 0))
     return state, seats
 
 

@@ -202,7 +202,7 @@ def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start
     chain.rpc.call("evm_mine")
     until(lambda: "not answered in time; the seat stalls and is replaced" in log.read_text())
     until(lambda: round_of(chain, panel)[0]["phase"] in (REQUESTED, LAPSED))
-    assert any(seat["mark"] == 2 for seat in round_of(chain, panel)[1])
+    assert any(seat["status"] == 2 for seat in round_of(chain, panel)[1])
     later = SimpleNamespace(time=lambda: time.time() + COMMIT_S + 60)
     monkeypatch.setattr("chromatrace.quality.inspection_tasks.time", later)
     late = reader.post(action, data={"csrf_token": token(reader.get("/partners/")), "state": "pass", "defects": "0"})

@@ -222,7 +222,7 @@ def test_every_fault_is_caught_by_everyone(demonstrate, kind, fault, offline, co
     assert guards["offline check"].startswith(offline)
     assert guards["RouteVerifier"].startswith(contract)
     assert guards[f"offline check{tamper.STRONGER}"] == f"{stronger}: {UNSIGNED}"
-    assert guards[f"RouteVerifier{tamper.STRONGER}"].startswith("ProofRefused"), "the pairing, and nothing before it"
+    assert guards[f"RouteVerifier{tamper.STRONGER}"].startswith("InvalidProof"), "the pairing, and nothing before it"
     assert guards["BatchRegistry"].startswith("RouteNotProven")
 
 

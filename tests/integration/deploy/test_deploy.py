@@ -201,7 +201,7 @@ def test_grants(anvil_node, tmp_path):
 
     status, answer = grant("operator", manifest.admin, "--organisation", gln(1), "--roles", "admin")
     assert (status, answer["organisation"]) == (0, 1)
-    assert read(anvil_node, manifest, "Consortium", "may", manifest.admin, 1)
+    assert read(anvil_node, manifest, "Consortium", "isAuthorised", manifest.admin, 1)
 
     grant("organisation", "--gln", gln(2), "--kind", "franchisee", "--name", "Example Windows", "--roles", "franchisee")
     status, answer = grant("scopes", "--reader", gln(2), "--scopes", "product,quality", "--gtins", "09521234543213")

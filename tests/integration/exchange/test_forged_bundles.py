@@ -25,7 +25,7 @@ from chromatrace.exchange.verifier import verify
     [
         ("recalled", "BatchRecalled", "recalled"),
         ("held", "BatchHeld", "on hold"),
-        ("released", "CustodyMoved", "custodian"),
+        ("released", "CustodyTransferred", "custodian"),
         ("superseded", "VerdictApplied", "state, first verdict, first revision"),
     ],
 )
@@ -40,7 +40,7 @@ def test_an_event_that_is_kept_back_is_missed(prove, name, event, differing):
     [
         ("BatchAssembled", "a verdict does not follow on first_passed"),
         ("BatchGraded", "BatchReleased does not follow on assembled"),
-        ("BatchReleased", "CustodyMoved does not follow on graded"),
+        ("BatchReleased", "CustodyTransferred does not follow on graded"),
     ],
 )
 def test_a_step_that_is_left_out_is_missed(prove, event, problem):

@@ -7,7 +7,7 @@ from eth_abi.abi import encode
 from eth_hash.auto import keccak
 from test_interruptions import wait_for
 
-from chromatrace.crypto.sealed_answer import desk_id
+from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import RouteKind, SalesChannel, Scope
 from chromatrace.ethereum.abi import contract
@@ -167,7 +167,7 @@ def test_an_offer_ends_in_every_way(yard, index, follower):
     assert yard.send(1, ledger, "offer", batch, shop, yard.now() + 300)
     yard.rpc.call("evm_increaseTime", 400)
     assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
-    assert yard.send(4, ledger, "refuse", batch, "crate is\0broken")
+    assert yard.send(4, ledger, "reject", batch, "crate is\0broken")
     assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
     assert yard.send(1, ledger, "withdraw", batch)
     follower.sync()
@@ -252,8 +252,8 @@ def test_panels_and_their_rounds_are_those_of_the_contract(lively, index, follow
         assert stored["capability"] == round(inspector.capability * 10_000)
     rounds = {one.id: one for one in index.rounds(panel.panel, limit=1000)}
     assert "decided" in {one.phase for one in rounds.values()}
-    for desk in range(1, lively.desks + 1):
-        round_id, state, seats = lively.read("QualityConsensus", "round", desk_id(panel.panel, desk))
+    for lane in range(1, lively.lanes + 1):
+        round_id, state, seats = lively.read("QualityConsensus", "round", lane_id(panel.panel, lane))
         if round_id in rounds:
             told = rounds.pop(round_id)
             assert [seat.inspector for seat in told.seats] == [seat["inspector"] for seat in seats]

@@ -15,7 +15,7 @@ from route_line import PLANT, Line, station
 from chromatrace.cli.inspector import rule_values
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.crypto.route import Component, Profile, RouteKind, components_of, key_words, proof_of, signature_words
-from chromatrace.crypto.sealed_answer import SealedAnswer, desk_id, sign_commitment
+from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
@@ -49,7 +49,7 @@ class World:
         self.channels = []
         self.released = []
         self.departments = []
-        self.desks = 0
+        self.lanes = 0
         self.judging = 0
         """The panel's share of the acts. A round is many blocks, and Anvil cannot be rolled back over very many."""
         with warnings.catch_warnings():
@@ -59,7 +59,7 @@ class World:
 
     def memory(self):
         """What it knows of its chain, for `remember` when the chain is as it is now again."""
-        names = ("batches", "sizes", "channels", "released", "departments", "desks", "judging")
+        names = ("batches", "sizes", "channels", "released", "departments", "lanes", "judging")
         return {name: copy(getattr(self, name)) for name in names}
 
     def remember(self, known):
@@ -203,16 +203,16 @@ class World:
     def judge(self, subject):
         """A round of the maker's panel about a subject, to its outcome; returns whether there is one."""
         contract, panel = "QualityConsensus", self.organisations[0]
-        self.desks += 1
-        desk = desk_id(panel, self.desks)
-        if not self.send(MAKER, contract, "open", [(self.desks, subject, 1, 0, 0, 1)]):
+        self.lanes += 1
+        lane = lane_id(panel, self.lanes)
+        if not self.send(MAKER, contract, "open", [(self.lanes, subject, 1, 0, 0, 1)]):
             return False
         for _ in range(self.read(contract, "drawDelay")):
             self.rpc.call("evm_mine")
-        if not self.send(MAKER, contract, "draw", [desk]):
+        if not self.send(MAKER, contract, "draw", [lane]):
             self._close_desks()
             return False
-        round_id, _, seats = self.read(contract, "round", desk)
+        round_id, _, seats = self.read(contract, "round", lane)
         sealed, opened = [], []
         for place, seat in enumerate(seats):
             signer = self.panel[seat["inspector"] - 1]
@@ -221,16 +221,16 @@ class World:
             target = self.manifest.chain_id, self.manifest.address(contract)
             sealed.append((place, digest, *sign_commitment(signer, round_id, place, digest, *target)))
             opened.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
-        assert self.send(MAKER, contract, "commit", [(desk, sealed)])
+        assert self.send(MAKER, contract, "commit", [(lane, sealed)])
         for answers in (opened[:1], opened[1:]):
-            assert self.send(MAKER, contract, "reveal", [(desk, answers)])
+            assert self.send(MAKER, contract, "reveal", [(lane, answers)])
         return True
 
     def _close_desks(self):
         """Frees inspectors who still sit in rounds that a reorganisation left without their answers."""
         self.rpc.call("evm_increaseTime", 1_000)
-        for number in range(1, self.desks + 1):
-            self.send(MAKER, "QualityConsensus", "close", desk_id(self.organisations[0], number))
+        for number in range(1, self.lanes + 1):
+            self.send(MAKER, "QualityConsensus", "close", lane_id(self.organisations[0], number))
 
     # -- routes
 
@@ -348,9 +348,9 @@ class World:
             validity = self.random.choice([FOR_EVER, self.now() + 2])
             self.send(account, "CustodyLedger", "offer", batch, self.random.choice(self.organisations), validity)
             return
-        act = self.random.choice(["accept", "accept", "refuse", "withdraw", "offer"])
-        account = self._operator_of(stored["to" if act in ("accept", "refuse") else "from"])
-        rest = {"refuse": ("no room",), "offer": (self.organisations[3], FOR_EVER)}.get(act, ())
+        act = self.random.choice(["accept", "accept", "reject", "withdraw", "offer"])
+        account = self._operator_of(stored["to" if act in ("accept", "reject") else "from"])
+        rest = {"reject": ("no room",), "offer": (self.organisations[3], FOR_EVER)}.get(act, ())
         self.send(account, "CustodyLedger", act, batch, *rest)
 
     def _anchor(self):

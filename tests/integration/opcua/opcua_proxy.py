@@ -1,4 +1,4 @@
-"""A TCP proxy that can be cut, so that a connection breaks without either end wanting it."""
+"""Test helper: a TCP proxy whose connections can be cut."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from urllib.parse import urlparse
 
 
 class CuttingProxy:
-    """Before an `opc.tcp` server. `cut` breaks all connections; while `refusing`, nothing listens for new ones.
+    """Forwards to an `opc.tcp` server. `cut` resets all connections. While `rejecting`, the port is closed.
 
-    After `cut_after(n)` it cuts by itself, once, when the server has sent n more bytes, most likely in the middle of a
-    message, and refuses from then on.
+    `cut_after(n)` cuts once after the server has sent n more bytes and rejects new connections from then on.
     """
 
     def __init__(self, url: str) -> None:
         self._target = urlparse(url)
-        # Held, so that nobody else is given the port while nothing listens on it.
+        # Keeps the port reserved while nothing listens on it.
         self._held = _bound(0)
         self._listener: socket.socket | None = None
         self._open: set[socket.socket] = set()
@@ -30,14 +29,16 @@ class CuttingProxy:
         return self._target._replace(netloc=f"127.0.0.1:{self._held.getsockname()[1]}").geturl()
 
     @property
-    def refusing(self) -> bool:
+    def rejecting(self) -> bool:
         return self._listener is None
 
-    @refusing.setter
-    def refusing(self, wanted: bool) -> None:
+    @rejecting.setter
+    def rejecting(self, wanted: bool) -> None:
         with self._lock:
             if self._listener is not None and wanted:
-                self._listener.shutdown(socket.SHUT_RDWR)  # closed alone, it would listen until its `accept` returns
+                self._listener.shutdown(
+                    socket.SHUT_RDWR
+                )  # close() alone would leave it listening until accept() returns
                 self._listener.close()
                 self._listener = None
             elif self._listener is None and not wanted:
@@ -46,18 +47,18 @@ class CuttingProxy:
                 threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def __enter__(self) -> CuttingProxy:
-        self.refusing = False
+        self.rejecting = False
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.refusing = True
+        self.rejecting = True
         self.cut()
         self._held.close()
 
     def cut(self) -> None:
         with self._lock:
             for end in self._open:
-                # A reset, as from a pulled cable's other end, rather than a polite goodbye.
+                # SO_LINGER 0: send a reset instead of a regular close.
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
@@ -74,7 +75,7 @@ class CuttingProxy:
         self._remaining -= len(allowed)
         if self._remaining == 0:
             self._remaining = None
-            self.refusing = True
+            self.rejecting = True
             self.cut()
             self.has_cut.set()
         return allowed
@@ -91,7 +92,7 @@ class CuttingProxy:
                 client.close()
                 continue
             with self._lock:
-                if self._listener is not listener:  # cut meanwhile
+                if self._listener is not listener:  # stopped in the meantime
                     client.close()
                     server.close()
                     return
@@ -112,8 +113,8 @@ class CuttingProxy:
 
 
 def _bound(port: int) -> socket.socket:
-    """Bound to a port (0: any free one), as servers bind, so that others of ours may be beside it."""
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("127.0.0.1", port))
-    return made
+    """Return a socket bound to `port` (0: any free port) with SO_REUSEADDR."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound

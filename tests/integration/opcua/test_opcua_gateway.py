@@ -1,4 +1,4 @@
-"""The gateway against servers that are not ours, or not well: real asyncua servers, in this process or killed."""
+"""Test the gateway with real asyncua servers: foreign, failing and killed ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def spool(tmp_path):
 
 
 class Machine:
-    """A server with two numbers, a text and no history."""
+    """A server with two numeric variables, a string variable and no history."""
 
     def __init__(self, server, nodes):
         self.server = server
@@ -57,7 +57,7 @@ def loop():
 
 @pytest.fixture(scope="module")
 def press(loop):
-    """One machine for all tests: its server runs while a test's scenario does."""
+    """Start one server for all tests of this module."""
     machine = loop.run(start_machine())
     yield machine
     loop.run(machine.server.stop())
@@ -105,16 +105,16 @@ def of_tag(spool, tag):
     return [r for r in spool.entries("press") if r.tag == tag]
 
 
-def test_equal_values_status_and_integers_are_taken_as_they_are(loop, press, spool):
+def test_equal_values_status_and_integers_are_stored_unchanged(loop, press, spool):
     async def scenario():
         await press.write("force", 0, 1.0)
         await press.write("count", 0, 5, kind=ua.VariantType.Int64)
         async with running(settings(press.url), spool) as gateway:
-            await until(lambda: gateway.statistics.taken == 2)
+            await until(lambda: gateway.statistics.stored == 2)
             for seconds in (1, 2, 3):
                 await press.write("force", seconds, 1.0)
             await press.write("force", 4, 1.0, status=int(ua.StatusCodes.UncertainSensorNotAccurate))
-            await until(lambda: gateway.statistics.taken == 6)
+            await until(lambda: gateway.statistics.stored == 6)
         return gateway.statistics
 
     statistics = loop.run(scenario())
@@ -125,46 +125,46 @@ def test_equal_values_status_and_integers_are_taken_as_they_are(loop, press, spo
     assert [r.quality for r in force] == [0, 0, 0, 0, int(ua.StatusCodes.UncertainSensorNotAccurate)]
     assert [r.value for r in of_tag(spool, "count")] == [5]
     assert not any(r.replayed for r in force)
-    assert (statistics.refused, statistics.conflicting, statistics.connects) == (0, 0, 1)
+    assert (statistics.rejected, statistics.conflicting, statistics.connects) == (0, 0, 1)
 
 
-def test_what_is_no_reading_is_refused_and_reported_and_the_rest_taken(loop, press, spool):
+def test_invalid_values_are_rejected_and_reported(loop, press, spool):
     async def scenario():
         await press.write("force", 0, 1.0)
         await press.write("count", 0, 5, kind=ua.VariantType.Int64)
         async with running(settings(press.url), spool) as gateway:
-            await until(lambda: gateway.statistics.taken == 2)
+            await until(lambda: gateway.statistics.stored == 2)
             await press.write("force", None, 2.0)
             await press.write("force", 2, float("nan"))
             await press.write("force", 3, 3.0, status=int(ua.StatusCodes.BadSensorFailure))
             await press.write("force", 4, 4.0)
-            await until(lambda: gateway.statistics.taken == 3)
+            await until(lambda: gateway.statistics.stored == 3)
         return gateway.statistics
 
     statistics = loop.run(scenario())
     assert [r.value for r in of_tag(spool, "force")] == [1, 4]
-    assert statistics.refused == 3
-    assert {(refusal.source, refusal.tag) for refusal in statistics.refusals} == {("press", "force")}
-    assert [refusal.reason.split(":")[0] for refusal in statistics.refusals] == [
+    assert statistics.rejected == 3
+    assert {(rejection.source, rejection.tag) for rejection in statistics.rejections} == {("press", "force")}
+    assert [rejection.reason.split(":")[0] for rejection in statistics.rejections] == [
         "no source time",
         "not a finite number",
         "no value, status BadSensorFailure",
     ]
 
 
-def test_named_nodes_only_and_under_a_name_of_our_own(loop, press, spool):
+def test_selected_nodes_with_own_source_name(loop, press, spool):
     async def scenario():
         node = press.nodes["state"].nodeid.to_string()
         count = press.nodes["count"].nodeid.to_string()
         await press.write("count", 1, 5, kind=ua.VariantType.Int64)
         await press.write("state", 1, "idle", kind=ua.VariantType.String)
         async with running(settings(press.url, nodes=(count, node), source="press 7"), spool) as gateway:
-            await until(lambda: gateway.statistics.taken == 1 and gateway.statistics.refused == 1)
+            await until(lambda: gateway.statistics.stored == 1 and gateway.statistics.rejected == 1)
             return gateway.statistics
 
     statistics = loop.run(scenario())
     assert [(r.source, r.tag) for r in spool.entries("press")] == [("press 7", "count")]
-    assert statistics.refusals[0].reason == "not a number: 'idle'"
+    assert statistics.rejections[0].reason == "not a number: 'idle'"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_named_nodes_only_and_under_a_name_of_our_own(loop, press, spool):
         ({"once": True}, "once"),
     ],
 )
-def test_settings_that_do_not_fit_the_server_are_refused(loop, press, spool, others, field):
+def test_settings_that_do_not_match_the_server_are_rejected(loop, press, spool, others, field):
     async def scenario():
         async with asyncio.timeout(120):
             await OpcUaGateway(settings(press.url, **others), spool).run(asyncio.Event())
@@ -186,18 +186,18 @@ def test_settings_that_do_not_fit_the_server_are_refused(loop, press, spool, oth
     assert caught.value.field == field
 
 
-def test_without_history_a_gap_is_reported_and_live_values_go_on(loop, press, spool):
+def test_gap_without_history_is_reported(loop, press, spool):
     async def scenario():
         with CuttingProxy(press.url) as proxy:
             await press.write("force", 0, 1.0)
             async with running(settings(proxy.url), spool) as gateway:
                 await until(lambda: len(of_tag(spool, "force")) == 1)
-                proxy.refusing = True
+                proxy.rejecting = True
                 await asyncio.to_thread(proxy.cut)
                 await until(lambda: gateway.statistics.failed_attempts > 0)
                 await press.write("force", 1, 2.0)
                 await press.write("force", 2, 3.0)
-                proxy.refusing = False
+                proxy.rejecting = False
                 await until(lambda: gateway.statistics.reconnects == 1)
                 await press.write("force", 3, 4.0)
                 await until(lambda: len(of_tag(spool, "force")) == 3)
@@ -207,43 +207,54 @@ def test_without_history_a_gap_is_reported_and_live_values_go_on(loop, press, sp
     assert [r.value for r in of_tag(spool, "force")] == [1, 3, 4]
     gaps = [gap for gap in statistics.gaps if gap.tag == "force"]
     assert [(gap.source, gap.start_ns) for gap in gaps] == [("press", BEGIN_NS)]
-    assert gaps[0].reason == "the server's history does not have the present value"
+    assert gaps[0].reason == "the server's history does not contain the current value"
 
 
-NOBODY = "opc.tcp://127.0.0.1:1/nobody"
+UNAVAILABLE_URL = "opc.tcp://127.0.0.1:1/unavailable"
 
 
-def test_a_server_that_stays_away_ends_it_and_is_told_once(spool, caplog):
-    settings = OpcUaSettings(NOBODY, "shop", once=True, give_up_s=2.0, backoff_s=(0.02, 0.1))
+def test_unavailable_server_ends_the_gateway_and_is_logged_once(spool, caplog):
+    settings = OpcUaSettings(UNAVAILABLE_URL, "shop", once=True, give_up_s=2.0, backoff_s=(0.02, 0.1))
     with BackgroundGateway(settings, spool) as gateway:
-        with pytest.raises(ServerUnavailable, match=f"{NOBODY} was away for 2 s, 0 readings") as refused:
+        with pytest.raises(ServerUnavailable, match=f"{UNAVAILABLE_URL} was unavailable for 2 s; 0 readings") as error:
             gateway.wait(300)
         gateway._error = None
-    assert refused.value.field == "url"
+    assert error.value.field == "url"
     assert gateway.statistics.failed_attempts > 1
-    told = [record.getMessage() for record in caplog.records if record.name.endswith("opcua.gateway")]
-    assert len(told) == 1
-    assert told[0].startswith(f"{NOBODY} does not answer")
+    messages = [record.getMessage() for record in caplog.records if record.name.endswith("opcua.gateway")]
+    assert len(messages) == 1
+    assert messages[0].startswith(f"{UNAVAILABLE_URL} does not respond")
 
 
-def test_the_command_gives_up_on_a_server_that_is_not_there(tmp_path):
-    words = ["--data", str(tmp_path), "ingest", "opcua", NOBODY, "--channel", "shop", "--once", "--give-up", "0.3"]
-    answer = CliRunner().invoke(main, words)
-    assert answer.exit_code == 1
-    assert f"url: {NOBODY} was away for 0.3 s" in answer.stderr
+def test_command_gives_up_on_an_unavailable_server(tmp_path):
+    arguments = [
+        "--data",
+        str(tmp_path),
+        "ingest",
+        "opcua",
+        UNAVAILABLE_URL,
+        "--channel",
+        "shop",
+        "--once",
+        "--give-up",
+        "0.3",
+    ]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert f"url: {UNAVAILABLE_URL} was unavailable for 0.3 s" in result.stderr
 
 
-def test_a_server_that_is_away_is_waited_for(spool, caplog):
-    """Killed and started again at the same port: the gateway comes back by itself."""
+def test_gateway_reconnects_to_a_restarted_server(spool, caplog):
+    """Kill the server and restart it at the same port."""
 
-    def said():
+    def messages():
         return [record.getMessage() for record in caplog.records if record.name.endswith("opcua.gateway")]
 
     arguments = ("--plant", "engineer-to-order", "--time-factor", "100", "--start", "2024-05-01T00:00:00Z")
     with PlantProcess(*arguments) as first:
         url = first.url
         with BackgroundGateway(OpcUaSettings(url, "shop", since_ns=0, backoff_s=(0.1, 0.5)), spool) as gateway:
-            wait_until(lambda: gateway.statistics.taken >= 6)
+            wait_until(lambda: gateway.statistics.stored >= 6)
             os.kill(first.pid, signal.SIGKILL)
             wait_until(lambda: gateway.statistics.failed_attempts >= 2)
             assert not gateway.statistics.connected
@@ -251,18 +262,19 @@ def test_a_server_that_is_away_is_waited_for(spool, caplog):
             newest = max(r.source_time_ns for r in spool.entries("shop"))
             with PlantProcess(*arguments, "--endpoint", url):
                 wait_until(lambda: max(r.source_time_ns for r in spool.entries("shop")) > newest)
-                wait_until(lambda: "tags subscribed" in said()[-1])  # what it missed may be there before
+                wait_until(
+                    lambda: "tags subscribed" in messages()[-1]
+                )  # the missed readings may arrive before this message
             assert gateway.statistics.reconnects == 1
-    assert all(now != before for before, now in pairwise(said())), "said at each try"
+    assert all(now != before for before, now in pairwise(messages())), "a message was repeated"
     identities = [(r.source, r.tag, r.source_time_ns) for r in spool.entries("shop")]
     assert len(set(identities)) == len(identities)
 
 
-def test_a_killed_gateway_resumes_without_loss(tmp_path, data_dir):
-    """kill -9 in the middle, then a new gateway on the same spool: every reading once.
+def test_killed_gateway_resumes_without_loss(tmp_path, data_dir):
+    """Kill the gateway with SIGKILL and start another one on the same spool.
 
-    The first one's plant plays for twenty seconds, so that a busy machine is there before it has ended; the second
-    one's has played all.
+    The first plant runs for 20 s so that the kill happens before its end. The second one has already finished.
     """
     rows = 100
     table = tmp_path / "table.dat"

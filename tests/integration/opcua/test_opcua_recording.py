@@ -1,4 +1,4 @@
-"""The recorded process over a real OPC UA server: every reading, none twice, whatever happens to the connection."""
+"""Test that each recorded reading arrives exactly once from a real OPC UA server, across interruptions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def recording(data_dir):
 
 @pytest.fixture(scope="module")
 def beginning(recording, tmp_path_factory):
-    """Its first rows, under the same name."""
+    """Return a shorter recording with the same name."""
     path = tmp_path_factory.mktemp("beginning") / recording.name
     path.write_text("".join(recording.read_text().splitlines(keepends=True)[:FEW_ROWS]))
     return path
@@ -44,7 +44,7 @@ def served(recording, time_factor, *others):
 
 
 def expected(recording):
-    """Read by numpy, beside our own reader and our own server."""
+    """Read the recording with numpy, independently of the code under test."""
     table = np.loadtxt(recording)
     return {
         ("d01_te", tag, START_NS + row * STEP_NS): float(table[row, column])
@@ -54,7 +54,7 @@ def expected(recording):
 
 
 def stored(spool, channel):
-    """By identity; fails where one stands twice."""
+    """Return readings by identity. Fails on duplicates."""
     readings = list(spool.entries(channel))
     found = {(reading.source, reading.tag, reading.source_time_ns): reading.value for reading in readings}
     assert len(found) == len(readings)
@@ -70,12 +70,9 @@ def wait_until(condition, what, seconds=120):
 
 @pytest.fixture(scope="module")
 def cut(recording, tmp_path_factory):
-    """The whole recording, taken over a connection that broke: the spool, the gateway's counts, and how many readings
-    there were at the cut."""
+    """Store the whole recording across a cut. Yield the spool, the statistics and the number of readings at the cut."""
     with (
-        served(
-            recording, "20000", "--wait-for-client"
-        ) as plant,  # nine seconds, so that many messages come before the cut
+        served(recording, "20000", "--wait-for-client") as plant,  # nine seconds: many messages arrive before the cut
         CuttingProxy(plant.url) as proxy,
         Spool(tmp_path_factory.mktemp("cut") / "spool.db") as spool,
     ):
@@ -83,15 +80,15 @@ def cut(recording, tmp_path_factory):
             wait_until(lambda: spool.size("tep") > 0, "a first reading")
             proxy.cut_after(300_000)
             assert proxy.has_cut.wait(120)
-            wait_until(lambda: gateway.statistics.failed_attempts > 0, "a refused connection")
+            wait_until(lambda: gateway.statistics.failed_attempts > 0, "a rejected connection")
             at_cut = spool.size("tep")
-            proxy.refusing = False
+            proxy.rejecting = False
             assert gateway.wait(600)
             statistics = gateway.statistics
         yield spool, statistics, at_cut
 
 
-def test_every_reading_once_in_spite_of_a_cut(recording, cut):
+def test_each_reading_is_stored_once_across_a_cut(recording, cut):
     spool, statistics, at_cut = cut
     wanted = expected(recording)
     assert len(wanted) == READINGS
@@ -99,8 +96,8 @@ def test_every_reading_once_in_spite_of_a_cut(recording, cut):
     readings = list(spool.entries("tep"))
     assert 0 < at_cut < READINGS
     assert statistics.reconnects == 1
-    assert statistics.taken == READINGS
-    assert statistics.conflicting == statistics.refused == statistics.gaps_unfilled == 0
+    assert statistics.stored == READINGS
+    assert statistics.conflicting == statistics.rejected == statistics.gaps_unfilled == 0
     # What was missed came from history and says so; what came before the cut did not.
     assert sum(reading.replayed for reading in readings) == statistics.replayed > 0
     assert not any(reading.replayed for reading in readings[:at_cut])
@@ -108,7 +105,7 @@ def test_every_reading_once_in_spite_of_a_cut(recording, cut):
     assert all(reading.quality == 0 for reading in readings)
 
 
-def test_the_file_reader_gives_the_same_readings(recording, cut):
+def test_file_reader_returns_the_same_readings(recording, cut):
     spool, *_ = cut
     table = Table(parse_columns(COLUMNS), START_NS, STEP_NS)
     ingest_file(spool, "file", recording, table)
@@ -116,21 +113,21 @@ def test_the_file_reader_gives_the_same_readings(recording, cut):
     assert stored(spool, "tep") == stored(spool, "file")
     # The same readings are the same also to the spool: from the file into the other channel nothing is taken.
     again = ingest_file(spool, "tep", recording, table)
-    assert (again.taken, again.duplicates, again.conflicting) == (0, READINGS, 0)
+    assert (again.stored, again.duplicates, again.conflicting) == (0, READINGS, 0)
 
 
-def test_what_was_over_before_the_gateway_came_is_read_from_history(beginning, tmp_path):
+def test_values_before_the_start_are_read_from_history(beginning, tmp_path):
     with served(beginning, "max") as plant, Spool(tmp_path / "spool.db") as spool:
         with BackgroundGateway(OpcUaSettings(plant.url, "opcua", since_ns=0, once=True), spool) as gateway:
             assert gateway.wait(600)
         assert stored(spool, "opcua") == expected(beginning)
         table = Table(parse_columns(COLUMNS), START_NS, STEP_NS)
         again = ingest_file(spool, "opcua", beginning, table)
-        assert (again.taken, again.duplicates, again.conflicting) == (0, FEW_ROWS * len(TAGS), 0)
+        assert (again.stored, again.duplicates, again.conflicting) == (0, FEW_ROWS * len(TAGS), 0)
 
 
-def test_a_gateway_resumes_where_an_earlier_one_stopped(beginning, tmp_path):
-    """Where it stopped the plant had most of its twenty seconds before it; at the end all is history."""
+def test_gateway_resumes_after_an_earlier_one(beginning, tmp_path):
+    """The first gateway stops early in the 20 s run; the second reads the rest from the history."""
     wanted = expected(beginning)
     with (
         served(beginning, "900", "--wait-for-client") as plant,
@@ -141,7 +138,7 @@ def test_a_gateway_resumes_where_an_earlier_one_stopped(beginning, tmp_path):
             wait_until(lambda: spool.size("tep") >= len(TAGS), "a first reading of each tag")
             proxy.cut_after(10_000)
             assert proxy.has_cut.wait(120)
-            wait_until(lambda: first.statistics.failed_attempts > 0, "a refused connection")
+            wait_until(lambda: first.statistics.failed_attempts > 0, "a rejected connection")
         between = spool.size("tep")
         assert 0 < between < len(wanted)
     with served(beginning, "max") as plant, Spool(tmp_path / "spool.db") as spool:
@@ -149,12 +146,12 @@ def test_a_gateway_resumes_where_an_earlier_one_stopped(beginning, tmp_path):
         with BackgroundGateway(OpcUaSettings(plant.url, "tep", once=True), spool) as second:
             assert second.wait(600)
         assert stored(spool, "tep") == wanted
-        assert second.statistics.taken == len(wanted) - between
+        assert second.statistics.stored == len(wanted) - between
         assert [reading.sequence for reading in spool.entries("tep")] == list(range(len(wanted)))
 
 
-def test_an_overflown_queue_on_the_server_is_filled_from_history(beginning, tmp_path):
-    """A queue of one value, read once a second: nearly all is swallowed on the way, and fetched."""
+def test_queue_overflow_on_the_server_is_filled_from_history(beginning, tmp_path):
+    """With a queue of one value published once a second, nearly all values come from the history."""
     settings = {"since_ns": 0, "once": True, "queue_size": 1, "publishing_interval_ms": 1000.0}
     wanted = expected(beginning)
     with served(beginning, "6000", "--wait-for-client") as plant, Spool(tmp_path / "spool.db") as spool:

@@ -1,4 +1,4 @@
-"""The recorded process from its file to the proof of every single reading."""
+"""Test the recorded process from its file to an inclusion proof of every reading."""
 
 import pytest
 
@@ -26,15 +26,15 @@ def recorded(data_dir):
     return data_dir / "tep" / "d01_te.dat"
 
 
-def test_all_are_taken_once_and_each_is_proved(recorded, tmp_path):
+def test_all_readings_are_stored_once_and_proved(recorded, tmp_path):
     board = Board()
     layout = layout_for(recorded, columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
     with Spool(tmp_path / "spool.db") as spool, Anchorer(spool, board, tmp_path / "log.db") as anchorer:
         first = ingest_file(spool, "tep", recorded, layout)
-        assert (first.taken, first.duplicates, first.refused_count, first.lines) == (READINGS, 0, 0, 960)
+        assert (first.stored, first.duplicates, first.rejected_count, first.lines) == (READINGS, 0, 0, 960)
         anchorer.anchor("tep")
         again = ingest_file(spool, "tep", recorded, layout)
-        assert (again.taken, again.duplicates, again.refused_count) == (0, READINGS, 0)
+        assert (again.stored, again.duplicates, again.rejected_count) == (0, READINGS, 0)
         assert anchorer.anchor("tep") is None
 
         # The file, read here by other means, is what was stored.
@@ -46,18 +46,18 @@ def test_all_are_taken_once_and_each_is_proved(recorded, tmp_path):
             for tag, value in zip(tags, line, strict=True)
         ]
         stored = list(spool.entries("tep"))
-        assert [(one.tag, one.source_time_ns, one.value) for one in stored] == expected
+        assert [(reading.tag, reading.source_time_ns, reading.value) for reading in stored] == expected
 
         (head,) = board.heads
         assert (head.size, head.first_time_ns, head.last_time_ns) == (READINGS, START, START + 959 * STEP)
-        assert head.root == root(leaf_hash(encode_reading(one)) for one in stored)
-        for index, one in enumerate(stored):
-            proof = anchorer.prove("tep", "d01_te", one.tag, one.source_time_ns)
+        assert head.root == root(leaf_hash(encode_reading(reading)) for reading in stored)
+        for index, reading in enumerate(stored):
+            proof = anchorer.prove("tep", "d01_te", reading.tag, reading.source_time_ns)
             assert (proof.index, proof.size, proof.root) == (index, READINGS, head.root)
-            assert proof.verify() == one
+            assert proof.verify() == reading
 
 
-def test_a_broken_row_in_its_middle_costs_that_row_only(recorded, tmp_path):
+def test_an_invalid_row_affects_only_that_row(recorded, tmp_path):
     lines = recorded.read_text(encoding="ascii").splitlines(keepends=True)
     cells = lines[499].split()
     lines[499] = "  ".join([*cells[:10], "2.66O4e+01", *cells[11:]]) + "\n"
@@ -67,9 +67,9 @@ def test_a_broken_row_in_its_middle_costs_that_row_only(recorded, tmp_path):
     layout = layout_for(broken, columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
     with Spool(tmp_path / "spool.db") as spool:
         result = ingest_file(spool, "tep", broken, layout)
-        assert [(row.line, row.field) for row in result.refused] == [(500, "XMEAS(11)"), (701, "columns")]
-        assert "'2.66O4e+01'" in result.refused[0].reason
-        assert result.taken == READINGS - 1 - 52
-        # With the file mended only what was missing is taken, at the places in time where it belongs.
-        mended = ingest_file(spool, "tep", recorded, layout)
-        assert (mended.taken, mended.duplicates, mended.conflicting) == (53, READINGS - 53, 0)
+        assert [(row.line, row.field) for row in result.rejected] == [(500, "XMEAS(11)"), (701, "columns")]
+        assert "'2.66O4e+01'" in result.rejected[0].reason
+        assert result.stored == READINGS - 1 - 52
+        # The corrected file adds only the missing readings, at their own times.
+        corrected = ingest_file(spool, "tep", recorded, layout)
+        assert (corrected.stored, corrected.duplicates, corrected.conflicting) == (53, READINGS - 53, 0)

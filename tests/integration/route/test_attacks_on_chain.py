@@ -78,8 +78,8 @@ def test_attack_is_refused_on_chain(rig, line, trace, attack):
     args = refused.args_by_name
     assert args["route"] == line.design.route
     if attack.refusal == "WrongStepCount":
-        assert args["designed"] == 5
-        assert args["given"] == len(attack.build(line, trace).messages)
+        assert args["expected"] == 5
+        assert args["count"] == len(attack.build(line, trace).messages)
     else:
         assert args["subject"] == attack.build(line, trace).subject
 
@@ -92,14 +92,14 @@ def test_attack_among_honest_proofs_is_refused(rig, line, trace, attack):
     proofs = [proof(claim)[0] for claim in claims]
     messages = [message for claim in claims for message in claim.messages]
     refused = rig.refusal("proveRoutes", line.design.route, proofs, messages)
-    expected = "ProofsRefused" if attack.refusal == "ProofRefused" else attack.refusal
+    expected = "InvalidProofSet" if attack.refusal == "InvalidProof" else attack.refusal
     assert refused.name == expected
 
 
 def test_each_ordering_message_and_replay_attack_reaches_the_pairing():
     """A forger computes the head as the contract does, so that what compares heads is no guard by itself."""
     stopped_before = {one.name for one in ATTACKS if one.refusal == "HeadMismatch"} - {"junk link"}
-    reaching = {one.name for one in ATTACKS if one.refusal == "ProofRefused"}
+    reaching = {one.name for one in ATTACKS if one.refusal == "InvalidProof"}
     assert len(stopped_before) == 11
     assert {f"{name}, the expected head given" for name in stopped_before} <= reaching
 
@@ -114,7 +114,7 @@ def test_errors_that_cancel_in_a_plain_sum_are_refused(rig, line):
     ]
     messages = [message for claim in tampered for message in claim.messages]
     refused = rig.refusal("proveRoutes", line.design.route, [proof(claim)[0] for claim in tampered], messages)
-    assert (refused.name, refused.args_by_name["count"]) == ("ProofsRefused", 2)
+    assert (refused.name, refused.args_by_name["count"]) == ("InvalidProofSet", 2)
 
 
 def test_many_subjects_are_proven_each(rig, line):
@@ -158,7 +158,7 @@ def test_points_off_the_curve_or_outside_the_subgroup_are_refused(rig, line, tra
             ("proveRoute", ((subject, head, words(point)), messages)),
             ("proveRoutes", ([(subject, head, words(point))], messages)),
         ):
-            assert rig.refusal(function, line.design.route, *args).name == "PrecompileRefused"
+            assert rig.refusal(function, line.design.route, *args).name == "PrecompileCallFailed"
 
 
 def test_unknown_route_and_wrong_kind_are_refused(rig, line, trace):
@@ -189,7 +189,7 @@ def test_an_assembly_names_proven_components(rig, line):
         head = rebuild(assembly.design, origin(assembly.design, trace.subject, other), trace.messages).values[-1]
         (_, _, signature), messages = args
         claimed = (trace.subject, head, signature), messages, [(part.route, part.subject) for part in other]
-        assert rig.refusal("proveAssembly", assembly.design.route, *claimed).name == "ProofRefused"
+        assert rig.refusal("proveAssembly", assembly.design.route, *claimed).name == "InvalidProof"
     receipt = rig.chain.send("RouteVerifier", "proveAssembly", assembly.design.route, *args, named)
     told = receipt.event("AssemblyProven").args
     assert told["subject"] == trace.subject
@@ -212,11 +212,11 @@ def test_keys_are_checked_when_they_are_registered(rig):
         key.sign(b"anything"),
     ):
         refused = rig.refusal("registerStationKey", "new", good[0], signature_words(other))
-        assert (refused.name, refused.args_by_name["organisation"]) == ("PossessionNotProven", PLANT)
-    assert rig.refusal("registerStationKey", "new", good[0], words(bytes(128))).name == "PossessionNotProven"
+        assert (refused.name, refused.args_by_name["organisation"]) == ("InvalidProofOfPossession", PLANT)
+    assert rig.refusal("registerStationKey", "new", good[0], words(bytes(128))).name == "InvalidProofOfPossession"
     off_curve = bytearray(g2_to_evm(key.public_key.data))
     off_curve[-1] ^= 1
-    assert rig.refusal("registerStationKey", "new", words(bytes(off_curve)), good[1]).name == "PrecompileRefused"
+    assert rig.refusal("registerStationKey", "new", words(bytes(off_curve)), good[1]).name == "PrecompileCallFailed"
 
 
 def test_rogue_key_is_refused(rig):
@@ -229,7 +229,7 @@ def test_rogue_key_is_refused(rig):
     for by in ("rogue", "station 1"):
         possession = prove_possession(secret(by), PLANT, rig.verifier)
         refused = rig.refusal("registerStationKey", "rogue", key_words(key), signature_words(possession))
-        assert refused.name == "PossessionNotProven"
+        assert refused.name == "InvalidProofOfPossession"
 
 
 def test_a_revoked_key_proves_nothing_more(rig):
@@ -249,7 +249,7 @@ def test_a_revoked_key_proves_nothing_more(rig):
         ("proveRoutes", proofs_of(line.design, [after])),
     ):
         refused = rig.refusal(function, route, *args)
-        assert (refused.name, refused.args_by_name) == ("StationKeyIsRevoked", {"key": key, "from": now + 1_000})
+        assert (refused.name, refused.args_by_name) == ("StationKeyIsRevoked", {"key": key, "revokedFrom": now + 1_000})
     assert rig.refusal("designRoute", "later", 1, False, [key], ["x"]).name == "StationKeyIsRevoked"
     assert rig.chain.read("RouteVerifier", "isProven", route, before.subject), "what was proven stands"
 

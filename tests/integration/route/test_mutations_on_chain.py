@@ -57,10 +57,10 @@ def registration(rig, line):
 
 
 CASES = [
-    (one, 0.5, {"UnknownRoute", "HeadMismatch", "PrecompileRefused"}),
-    (many, 0.2, {"UnknownRoute", "HeadMismatch", "PrecompileRefused"}),
-    (assembly, 0.2, {"UnknownRoute", "ComponentNotProven", "HeadMismatch", "PrecompileRefused"}),
-    (registration, 0.1, {"PrecompileRefused"}),
+    (one, 0.5, {"UnknownRoute", "HeadMismatch", "PrecompileCallFailed"}),
+    (many, 0.2, {"UnknownRoute", "HeadMismatch", "PrecompileCallFailed"}),
+    (assembly, 0.2, {"UnknownRoute", "ComponentNotProven", "HeadMismatch", "PrecompileCallFailed"}),
+    (registration, 0.1, {"PrecompileCallFailed"}),
 ]
 
 

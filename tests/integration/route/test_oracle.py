@@ -63,7 +63,7 @@ def _fast(line, claim):
 
 def _contract(rig, line, claim):
     refused = rig.refusal("proveRoute", line.design.route, *proof(claim))
-    assert refused is None or refused.name == "ProofRefused", "the pairing was not reached"
+    assert refused is None or refused.name == "InvalidProof", "the pairing was not reached"
     return refused is None
 
 

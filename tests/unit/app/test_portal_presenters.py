@@ -123,16 +123,16 @@ def test_what_two_contracts_say_of_one_step_is_said_once():
     accepted = {"from": 1, "to": 2}
     steps = timeline_of(
         [
-            _event("CustodyMoved", accepted),
+            _event("CustodyTransferred", accepted),
             _event("CustodyAccepted", accepted, 1, contract="CustodyLedger"),
-            _event("CustodyMoved", accepted, 2, tx=b"\6" * 32),
+            _event("CustodyTransferred", accepted, 2, tx=b"\6" * 32),
         ],
         [],
         _name,
     )
     assert [(step.event, step.title) for step in steps] == [
         ("CustodyAccepted", "Handed over"),
-        ("CustodyMoved", "Handed over"),
+        ("CustodyTransferred", "Handed over"),
     ]
     assert steps[0].detail == "Organisation 2 took the batch over from Organisation 1."
 
@@ -359,9 +359,9 @@ def test_a_decision_is_told_with_its_dissent():
         return SeatView(inspector, "stalled" if state is None else "revealed", state, None, None)
 
     view = RoundView(
-        id=b"\7" * 32, panel=1, subject=bytes(ID), step=0, stage=Stage.FIRST, phase="decided", feeds=True,
-        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3, reached=True,
-        verdict_refused=False, opened=REF, changed=REF,
+        id=b"\7" * 32, panel=1, subject=bytes(ID), step=0, stage=Stage.FIRST, phase="decided", decides_verdict=True,
+        seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3,
+        threshold_reached=True, verdict_rejected=False, opened=REF, changed=REF,
     )  # fmt: skip
     decision = decision_of([view], REF.tx_hash, {1: ("pass", "fail")})
     assert decision is not None
@@ -372,6 +372,6 @@ def test_a_decision_is_told_with_its_dissent():
         (1, "pass", False),
     ]
     assert decision_of([view], rb"\8" * 32, {1: ("pass", "fail")}) is None
-    assert decision_of([replace(view, feeds=False)], REF.tx_hash, {}) is None
+    assert decision_of([replace(view, decides_verdict=False)], REF.tx_hash, {}) is None
     agreed = replace(view, seats=(seat(3, 0), seat(1, 0)))
     assert decision_of([agreed], REF.tx_hash, {1: ("pass", "fail")}).words.endswith("all agree")

@@ -103,8 +103,8 @@ def revert(signature, *args):
     ("data", "kind", "category", "name", "args", "words"),
     [
         (
-            revert("QuantitiesDoNotAddUp(uint32,uint256)", 100, 99),
-            *(ContractInvalidInput, InvalidInput, "QuantitiesDoNotAddUp", {"quantity": 100, "sum": 99}),
+            revert("QuantityMismatch(uint32,uint256)", 100, 99),
+            *(ContractInvalidInput, InvalidInput, "QuantityMismatch", {"quantity": 100, "sum": 99}),
             "add up to 99, the batch has 100 units",
         ),
         (
@@ -120,8 +120,8 @@ def revert(signature, *args):
         (
             revert("MissingRole(address,uint16,uint16)", "0x" + "00" * 20, 5, 2),
             *(ContractNotAuthorised, NotAuthorised, "MissingRole"),
-            {"operator": "0x" + "00" * 20, "roles": 5, "needed": 2},
-            "has the roles admin+gateway; one of producer is needed",
+            {"operator": "0x" + "00" * 20, "roles": 5, "required": 2},
+            "has the roles admin+gateway; one of producer is required",
         ),
         (
             revert("InspectionExpired(uint64)", 1_700_000_000),
@@ -171,9 +171,9 @@ def test_arguments_are_rendered_for_people():
     assert rendered("validUntil", 2**64 - 1, "uint64") == "no end"
     assert rendered("roles", 1 << 15 | 1, "uint16") == "admin+0x8000"
     assert rendered("stage", 1, "enum Stage") == "final"
-    assert rendered("kind", 2, "enum IRouteVerifier.Kind") == "assembly"
-    assert rendered("state", 99, "enum IBatchRegistry.State") == "99"
-    assert rendered("from", 1_700_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
+    assert rendered("kind", 2, "enum IRouteVerifier.RouteKind") == "assembly"
+    assert rendered("state", 99, "enum IBatchRegistry.BatchState") == "99"
+    assert rendered("revokedFrom", 1_700_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
     assert rendered("from", 7, "OrgId") == "7"
     assert rendered("gtin", 9521234543213, "uint64") == "09521234543213"
     assert rendered("neededRole", bytes(32), "bytes32") == "DEFAULT_ADMIN"

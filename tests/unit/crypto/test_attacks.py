@@ -6,7 +6,7 @@ import pytest
 from route_line import ATTACKS, INFINITY, PLANT, VERIFIER, Line, digest, secret, station
 
 from chromatrace.crypto.bls import PublicKey, Signature
-from chromatrace.crypto.errors import Break, InvalidPoint, PossessionNotProven, RouteRefused
+from chromatrace.crypto.errors import Break, InvalidPoint, InvalidProofOfPossession, RouteRefused
 from chromatrace.crypto.route import (
     Component,
     Profile,
@@ -89,7 +89,7 @@ def test_rogue_key_needs_a_possession_that_nobody_can_prove():
         prove_possession(secret("rogue"), PLANT, VERIFIER),
         prove_possession(secret("station 1"), PLANT, VERIFIER),
     ):
-        with pytest.raises(PossessionNotProven) as refused:
+        with pytest.raises(InvalidProofOfPossession) as refused:
             RouteDesign(VERIFIER, PLANT, "pane", 1, (station("station 1"), Station("rogue", PLANT, key, possession)))
         assert refused.value.field == "/stations/1"
 
@@ -98,7 +98,7 @@ def test_possession_of_another_organisation_or_verifier_is_refused():
     key = secret("station 1")
     elsewhere = replace(VERIFIER, chain_id=1)
     for possession in (prove_possession(key, 2, VERIFIER), prove_possession(key, PLANT, elsewhere)):
-        with pytest.raises(PossessionNotProven):
+        with pytest.raises(InvalidProofOfPossession):
             RouteDesign(VERIFIER, PLANT, "pane", 1, (Station("station 1", PLANT, key.public_key, possession),))
 
 

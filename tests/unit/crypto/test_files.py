@@ -6,7 +6,7 @@ import cbor2
 import pytest
 from route_line import Line, digest
 
-from chromatrace.crypto.errors import InvalidStateFile, PossessionNotProven
+from chromatrace.crypto.errors import InvalidProofOfPossession, InvalidStateFile
 from chromatrace.crypto.route import Component, Profile, RouteKind
 from chromatrace.crypto.route.files import (
     design_to_cbor,
@@ -107,7 +107,7 @@ def test_other_designs_are_refused_by_field(line, path, value, field):
 
 
 def test_a_design_file_is_read_with_its_proofs_of_possession(line):
-    with pytest.raises(PossessionNotProven):
+    with pytest.raises(InvalidProofOfPossession):
         read_design(changed(design_to_json(line.design), ("stations", 1, "organisation"), 2))
 
 

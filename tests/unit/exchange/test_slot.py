@@ -50,7 +50,7 @@ def test_a_life_is_replayed():
     assert (life.slot.state, life.slot.producer, life.slot.custodian) == (BatchState.REGISTERED, 1, 1)
     life.verdict(0, 1, 1, 2)("BatchAssembled").verdict(1, 1, 1, 5)("BatchGraded", standard=7, defective=2, scrap=1)
     assert (life.slot.state, life.slot.standard, life.slot.defective, life.slot.scrap) == (BatchState.GRADED, 7, 2, 1)
-    life("BatchReleased", channel=0)("BatchReleased", channel=1)("CustodyMoved", **{"from": 1, "to": 2})
+    life("BatchReleased", channel=0)("BatchReleased", channel=1)("CustodyTransferred", **{"from": 1, "to": 2})
     life.custody("Offered", 2, 3).custody("Refused", 2, 3)("BatchHeld")("BatchHoldReleased")
     slot = life.slot
     assert (slot.state, slot.channels, slot.custodian, slot.on_hold) == (BatchState.RELEASED, 3, 2, False)
@@ -85,14 +85,14 @@ def released():
     [
         (Life()("BatchRegistered", producer=2, quantity=1), "do not begin with one registration"),
         (Life().verdict(0, 1, 2, 2), "revision 1 of a verdict is not in the bundle"),
-        (released()("CustodyMoved", **{"from": 3, "to": 2}), "does not start from the custodian"),
+        (released()("CustodyTransferred", **{"from": 3, "to": 2}), "does not start from the custodian"),
         (released()("BatchReleased", channel=2), "there is no SalesChannel 2"),
         (Life().verdict(0, 1, 1, 2).verdict(1, 1, 1, 5), "a verdict does not follow on first_passed"),
         (Life()("BatchAssembled"), "BatchAssembled does not follow on registered"),
         (Life()("BatchRecycled"), "BatchRecycled does not follow on registered"),
         (Life()("BatchGraded", standard=10, defective=0, scrap=0), "BatchGraded does not follow on registered"),
         (assembled()("BatchReleased", channel=0), "BatchReleased does not follow on assembled"),
-        (assembled()("CustodyMoved", **{"from": 1, "to": 2}), "CustodyMoved does not follow on assembled"),
+        (assembled()("CustodyTransferred", **{"from": 1, "to": 2}), "CustodyTransferred does not follow on assembled"),
         (released().custody("Accepted", 1, 2), "CustodyAccepted does not follow on an offer"),
         (released().custody("Offered", 1, 2).custody("Accepted", 1, 3), "CustodyAccepted does not follow"),
         (released().custody("Offered", 1, 2).custody("Refused", 1, 2).custody("Accepted", 1, 2), "CustodyAccepted"),

@@ -42,7 +42,7 @@ def life(chance, known):
             (REGISTRY, "BatchHeld", [batch, ACCOUNT, words]),
             (REGISTRY, "BatchHoldReleased", [batch, ACCOUNT, words]),
             (REGISTRY, "BatchRecalled", [batch, batch, ACCOUNT, words]),
-            (REGISTRY, "CustodyMoved", [batch, 1, organisation]),
+            (REGISTRY, "CustodyTransferred", [batch, 1, organisation]),
             (LEDGER, "CustodyOffered", [batch, 1, organisation, ACCOUNT, 2**64 - 1]),
             ("Consortium", "ReadScopesGranted", [organisation, 2, int(GTIN), chance.randrange(32), 2**64 - 1]),
             ("Consortium", "OperatorAppointed", [ACCOUNT, organisation, 3, 2**63, ACCOUNT]),

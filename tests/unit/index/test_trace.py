@@ -144,7 +144,7 @@ def test_a_batch_that_does_not_exist():
 def test_recall_impact_names_who_holds_what():
     ledger = diamond()
     ledger.block(
-        ("BatchRegistry", "CustodyMoved", [batch_id(4), 1, 7]),
+        ("BatchRegistry", "CustodyTransferred", [batch_id(4), 1, 7]),
         ("BatchRegistry", "BatchRecalled", [batch_id(1), batch_id(1), "0x" + "01" * 20, "glass"]),
         ("BatchRegistry", "BatchGraded", [batch_id(3), 60, 0, 40, "0x" + "01" * 20]),
     )

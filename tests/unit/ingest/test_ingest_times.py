@@ -1,4 +1,4 @@
-"""Times and durations, exact to the nanosecond."""
+"""Test the parsing of times and durations."""
 
 import datetime
 
@@ -21,12 +21,12 @@ from chromatrace.ingest.times import parse_duration, parse_epoch, parse_time
         ("2024-02-29t12:00:00z", 1_709_208_000_000_000_000),
     ],
 )
-def test_times(text, expected):
+def test_parse_time(text, expected):
     assert parse_time(text) == expected
 
 
 @given(st.datetimes(min_value=datetime.datetime(1970, 1, 1)), st.integers(-1439, 1439))
-def test_as_the_standard_library(moment, minutes):
+def test_parse_time_equals_the_standard_library(moment, minutes):
     moment = moment.replace(tzinfo=datetime.timezone(datetime.timedelta(minutes=minutes)))
     since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
     assert parse_time(moment.isoformat()) == since // datetime.timedelta(microseconds=1) * 1000
@@ -40,10 +40,10 @@ def test_as_the_standard_library(moment, minutes):
         "2026-01-01T00:00:00.0000000001Z", "٢٠٢٦-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00",
     ],
 )  # fmt: skip
-def test_what_names_no_instant_is_refused(text):
-    with pytest.raises(InvalidInput) as refusal:
+def test_parse_time_rejects_invalid_times(text):
+    with pytest.raises(InvalidInput) as error:
         parse_time(text, field="start")
-    assert refusal.value.field == "start"
+    assert error.value.field == "start"
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_what_names_no_instant_is_refused(text):
         ("7ns", 7),
     ],
 )
-def test_durations(text, expected):
+def test_parse_duration(text, expected):
     assert parse_duration(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "unit"), [("", "s"), ("x", "s"), ("nan", "s"), ("inf", "s"), ("0.5", "ns"), ("1e-10", "s")]
 )
-def test_numbers_that_are_no_times(text, unit):
-    with pytest.raises(InvalidInput) as refusal:
+def test_parse_epoch_rejects_invalid_numbers(text, unit):
+    with pytest.raises(InvalidInput) as error:
         parse_epoch(text, unit)
-    assert refusal.value.field == "time"
+    assert error.value.field == "time"

@@ -1,9 +1,9 @@
-"""Recorded files: what is broken is reported by line and field, the rest is taken, and nothing twice."""
+"""Test the ingestion of recorded files."""
 
 import pytest
 
-from chromatrace.ingest.errors import FileRefused, LayoutRefused
-from chromatrace.ingest.files import LISTED_REFUSALS, MAX_LINE, RefusedRow, ingest_file, layout_for
+from chromatrace.ingest.errors import FileFormatError, LayoutError
+from chromatrace.ingest.files import LISTED_REJECTIONS, MAX_LINE, RejectedValue, ingest_file, layout_for
 from chromatrace.ingest.layout import Column, JsonLines, Table, TimedCsv, parse_columns
 from chromatrace.ingest.spool import Spool
 
@@ -18,99 +18,102 @@ def spool(tmp_path):
 
 
 @pytest.fixture
-def take(spool, tmp_path):
-    def take(content, name="run.dat", **options):
+def ingest(spool, tmp_path):
+    def ingest(content, name="run.dat", **options):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return ingest_file(spool, "line", path, layout_for(path, **options))
 
-    return take
+    return ingest
 
 
 def values(spool):
-    return [(one.tag, (one.source_time_ns - START) / 1e9, one.value, one.unit) for one in spool.entries("line")]
+    return [
+        (reading.tag, (reading.source_time_ns - START) / 1e9, reading.value, reading.unit)
+        for reading in spool.entries("line")
+    ]
 
 
 @pytest.mark.parametrize(
     "content",
     ["1 2 3\n 4   5\t6e0 \n", "1,2,3\n4,5,6\n", "1\t2\t3\r\n4\t5\t6\r\n", "1;2;3\n4;5,0;6", '1,"2",3\n4,5,6\n\n\n'],
 )
-def test_a_table_whatever_its_delimiter(take, spool, content):
-    result = take(content, **TABLE)
-    assert (result.taken, result.refused_count, result.lines) == (6, 0, 2)
+def test_table_with_each_delimiter(ingest, spool, content):
+    result = ingest(content, **TABLE)
+    assert (result.stored, result.rejected_count, result.lines) == (6, 0, 2)
     assert values(spool) == [
         ("T", 0, 1, "Cel"), ("p(1)", 0, 2, ""), ("p(2)", 0, 3, ""),
         ("T", 2, 4, "Cel"), ("p(1)", 2, 5, ""), ("p(2)", 2, 6, ""),
     ]  # fmt: skip
-    assert [one.sequence for one in spool.entries("line")] == list(range(6))
-    assert {one.source for one in spool.entries("line")} == {"run"}
+    assert [reading.sequence for reading in spool.entries("line")] == list(range(6))
+    assert {reading.source for reading in spool.entries("line")} == {"run"}
 
 
-def test_broken_rows_are_reported_and_keep_their_time_step(take, spool):
-    result = take("1 2 3\n1 x 3\n1 2\n\n1 nan 1_0\n7 8 9\n\n", **TABLE)
-    assert result.refused == [
-        RefusedRow(2, "p(1)", "a number is needed, got 'x'"),
-        RefusedRow(3, "columns", "3 cells are needed, got 2"),
-        RefusedRow(4, "line", "it is empty"),
-        RefusedRow(5, "p(1)", "a finite number is needed, got 'nan'"),
-        RefusedRow(5, "p(2)", "a finite number is needed, got '1_0'"),
+def test_invalid_rows_are_reported_and_count_as_time_steps(ingest, spool):
+    result = ingest("1 2 3\n1 x 3\n1 2\n\n1 nan 1_0\n7 8 9\n\n", **TABLE)
+    assert result.rejected == [
+        RejectedValue(2, "p(1)", "expected a number, got 'x'"),
+        RejectedValue(3, "columns", "expected 3 cells, got 2"),
+        RejectedValue(4, "line", "empty line"),
+        RejectedValue(5, "p(1)", "expected a finite number, got 'nan'"),
+        RejectedValue(5, "p(2)", "expected a finite number, got '1_0'"),
     ]
-    assert result.refused_count == 5
-    assert result.taken == 3 + 2 + 1 + 3
+    assert result.rejected_count == 5
+    assert result.stored == 3 + 2 + 1 + 3
     assert values(spool)[-3:] == [("T", 10, 7, "Cel"), ("p(1)", 10, 8, ""), ("p(2)", 10, 9, "")]
 
 
-def test_a_broken_line_is_reported_whatever_is_in_it(take):
-    result = take(b"1 2 3\n\xff\xfe 2 3\n" + b"9" * (MAX_LINE + 5) + b"\n4 5 6\n1 \xd9\xa3 3\n", **TABLE)
-    assert [(row.line, row.field) for row in result.refused] == [(2, "line"), (3, "line"), (5, "p(1)")]
-    assert "not UTF-8" in result.refused[0].reason
-    assert "longer than" in result.refused[1].reason
-    assert (result.taken, result.lines) == (8, 5)
+def test_invalid_lines_are_reported(ingest):
+    result = ingest(b"1 2 3\n\xff\xfe 2 3\n" + b"9" * (MAX_LINE + 5) + b"\n4 5 6\n1 \xd9\xa3 3\n", **TABLE)
+    assert [(row.line, row.field) for row in result.rejected] == [(2, "line"), (3, "line"), (5, "p(1)")]
+    assert "not valid UTF-8" in result.rejected[0].reason
+    assert "longer than" in result.rejected[1].reason
+    assert (result.stored, result.lines) == (8, 5)
 
 
-def test_a_second_run_takes_nothing(take, spool):
+def test_second_run_stores_nothing(ingest, spool):
     content = "".join(f"{row} {row * 2} {row * 3}\n" for row in range(9000))
-    assert take(content, **TABLE).taken == 27_000
-    again = take(content, **TABLE)
-    assert (again.taken, again.duplicates, again.refused_count) == (0, 27_000, 0)
+    assert ingest(content, **TABLE).stored == 27_000
+    again = ingest(content, **TABLE)
+    assert (again.stored, again.duplicates, again.rejected_count) == (0, 27_000, 0)
     assert spool.size("line") == 27_000
-    longer = take(content + "1 2 3\n", **TABLE)
-    assert (longer.taken, longer.duplicates) == (3, 27_000)
+    longer = ingest(content + "1 2 3\n", **TABLE)
+    assert (longer.stored, longer.duplicates) == (3, 27_000)
 
 
-def test_a_contradiction_is_reported_by_its_line(take, spool):
-    take("1 2 3\n4 5 6\n", **TABLE)
-    result = take("1 2 3\n4 5 7\n8 9 10\n", **TABLE)
-    assert (result.taken, result.duplicates, result.conflicting, result.refused_count) == (3, 5, 1, 1)
-    (row,) = result.refused
+def test_conflict_is_reported_with_its_line(ingest, spool):
+    ingest("1 2 3\n4 5 6\n", **TABLE)
+    result = ingest("1 2 3\n4 5 7\n8 9 10\n", **TABLE)
+    assert (result.stored, result.duplicates, result.conflicting, result.rejected_count) == (3, 5, 1, 1)
+    (row,) = result.rejected
     assert (row.line, row.field) == (2, "p(2)")
     assert row.reason.startswith("7.0 contradicts 6.0")
     assert len(list(spool.conflicts("line"))) == 1
 
 
-def test_refusals_are_counted_beyond_those_listed(take):
-    result = take("x y z\n" * (LISTED_REFUSALS // 3 + 10), **TABLE)
-    assert result.refused_count == 3 * (LISTED_REFUSALS // 3 + 10)
-    assert len(result.refused) == LISTED_REFUSALS
+def test_rejections_are_counted_beyond_the_listed_ones(ingest):
+    result = ingest("x y z\n" * (LISTED_REJECTIONS // 3 + 10), **TABLE)
+    assert result.rejected_count == 3 * (LISTED_REJECTIONS // 3 + 10)
+    assert len(result.rejected) == LISTED_REJECTIONS
 
 
-def test_skipped_columns_and_units_by_option(take, spool):
-    take("1 2 3\n", columns="a,-,b", start="2026-01-01T00:00:00Z", step="1s", units={"b": "kPa"})
+def test_skipped_columns_and_units_by_option(ingest, spool):
+    ingest("1 2 3\n", columns="a,-,b", start="2026-01-01T00:00:00Z", step="1s", units={"b": "kPa"})
     assert values(spool) == [("a", 0, 1, ""), ("b", 0, 3, "kPa")]
 
 
-def test_empty_cells_are_counted(take):
-    result = take("1,,3\n", **TABLE)
-    assert (result.taken, result.empty, result.refused_count) == (2, 1, 0)
+def test_empty_cells_are_counted(ingest):
+    result = ingest("1,,3\n", **TABLE)
+    assert (result.stored, result.empty, result.rejected_count) == (2, 1, 0)
 
 
-def test_rows_beyond_the_range_of_times_are_refused(take):
-    result = take("1\n2\n", columns="a", start="2262-04-11T23:47:16Z", step="1s")
-    assert result.taken == 1
-    assert [(row.line, row.field) for row in result.refused] == [(2, "time")]
+def test_rows_outside_the_time_range_are_rejected(ingest):
+    result = ingest("1\n2\n", columns="a", start="2262-04-11T23:47:16Z", step="1s")
+    assert result.stored == 1
+    assert [(row.line, row.field) for row in result.rejected] == [(2, "time")]
 
 
-def test_csv_with_a_header_and_times(take, spool):
+def test_csv_with_header_and_time_column(ingest, spool):
     content = (
         "\ufeffTime,T [Cel],note,p\n"
         "2026-01-01T00:00:00Z,1.5,ok,2\n"
@@ -122,12 +125,12 @@ def test_csv_with_a_header_and_times(take, spool):
         '2026-01-01T00:00:05Z,5,"a,b",6\n'
         '2026-01-01T00:00:06Z,5,"a,6\n'
     )
-    result = take(content, "run.csv", columns="T,p", units={"p": "Pa"})
-    assert [(row.line, row.field) for row in result.refused] == [
+    result = ingest(content, "run.csv", columns="T,p", units={"p": "Pa"})
+    assert [(row.line, row.field) for row in result.rejected] == [
         (3, "p"), (4, "Time"), (5, "Time"), (6, "Time"), (7, "columns"), (9, "line"),
     ]  # fmt: skip
-    assert "no offset" in result.refused[1].reason
-    assert [(one.tag, one.source_time_ns - START, one.value, one.unit) for one in spool.entries("line")] == [
+    assert "no offset" in result.rejected[1].reason
+    assert [(r.tag, r.source_time_ns - START, r.value, r.unit) for r in spool.entries("line")] == [
         ("T", 0, 1.5, "Cel"), ("p", 0, 2, "Pa"), ("T", 1, 2.5, "Cel"),
         ("T", 5 * 10**9, 5, "Cel"), ("p", 5 * 10**9, 6, "Pa"),
     ]  # fmt: skip
@@ -142,32 +145,32 @@ def test_csv_with_a_header_and_times(take, spool):
         ("ns", "1767225600250000000"),
     ],
 )
-def test_csv_with_times_in_numbers(take, spool, unit, cell):
-    result = take(f"clock;a\n{cell};1\nsoon;1\n", "run.csv", time_column="clock", time_unit=unit)
-    assert [one.source_time_ns for one in spool.entries("line")] == [START + 250_000_000]
-    assert [(row.line, row.field) for row in result.refused] == [(3, "clock")]
+def test_csv_with_numeric_times(ingest, spool, unit, cell):
+    result = ingest(f"clock;a\n{cell};1\nsoon;1\n", "run.csv", time_column="clock", time_unit=unit)
+    assert [reading.source_time_ns for reading in spool.entries("line")] == [START + 250_000_000]
+    assert [(row.line, row.field) for row in result.rejected] == [(3, "clock")]
 
 
 @pytest.mark.parametrize(
     ("content", "options", "error", "field"),
     [
-        ("1,2\n3,4\n", {}, FileRefused, "line 1"),
-        ("when,a\n1,2\n", {}, LayoutRefused, "time_column"),
-        ("time,a\n1,2\n", {"time_column": "clock"}, LayoutRefused, "time_column"),
-        ("time,a,a\n", {}, FileRefused, "line 1"),
-        ("time\n", {}, FileRefused, "line 1"),
-        ("time,,b\n", {}, FileRefused, "line 1"),
-        ("time,a\n", {"columns": "b"}, LayoutRefused, "columns"),
+        ("1,2\n3,4\n", {}, FileFormatError, "line 1"),
+        ("when,a\n1,2\n", {}, LayoutError, "time_column"),
+        ("time,a\n1,2\n", {"time_column": "clock"}, LayoutError, "time_column"),
+        ("time,a,a\n", {}, FileFormatError, "line 1"),
+        ("time\n", {}, FileFormatError, "line 1"),
+        ("time,,b\n", {}, FileFormatError, "line 1"),
+        ("time,a\n", {"columns": "b"}, LayoutError, "columns"),
     ],
 )
-def test_headers_that_do_not_do(take, spool, content, options, error, field):
-    with pytest.raises(error) as refusal:
-        take(content, "run.csv", **options)
-    assert refusal.value.field == field
+def test_unusable_headers_are_rejected(ingest, spool, content, options, error, field):
+    with pytest.raises(error) as error:
+        ingest(content, "run.csv", **options)
+    assert error.value.field == field
     assert spool.names() == []
 
 
-def test_json_lines(take, spool):
+def test_json_lines(ingest, spool):
     lines = [
         '{"tag": "a", "value": 1, "time": "2026-01-01T00:00:00Z"}',
         f'{{"source": "m", "tag": "a", "value": 2.5, "source_time_ns": {START}, "unit": "Pa", "quality": 1073741824}}',
@@ -185,8 +188,8 @@ def test_json_lines(take, spool):
         "[" * 100_000,
         '{"tag": "a", "value": 3, "time": "2026-01-01T00:00:02Z", "sequence": 7, "replayed": true}',
     ]
-    result = take("\n".join(lines), "run.jsonl")
-    assert [(row.line, row.field) for row in result.refused] == [
+    result = ingest("\n".join(lines), "run.jsonl")
+    assert [(row.line, row.field) for row in result.rejected] == [
         (3, "value"), (4, "source_time_ns"), (5, "time"), (6, "time"), (7, "value"), (8, "value"), (9, "untit"),
         (10, "tag"), (11, "tag"), (12, "line"), (13, "line"), (14, "line"),
     ]  # fmt: skip
@@ -196,23 +199,25 @@ def test_json_lines(take, spool):
     assert (third.sequence, third.replayed) == (7, True)
 
 
-def test_progress_in_bytes(spool, tmp_path):
+def test_progress_is_reported_in_bytes(spool, tmp_path):
     path = tmp_path / "run.dat"
     path.write_text("1 2 3\n" * 20_000, encoding="utf-8")
-    told = []
-    ingest_file(spool, "line", path, layout_for(path, **TABLE), progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (120_000, 120_000)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert len(told) > 5
+    reports = []
+    ingest_file(
+        spool, "line", path, layout_for(path, **TABLE), progress=lambda done, total: reports.append((done, total))
+    )
+    assert reports[-1] == (120_000, 120_000)
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert len(reports) > 5
 
 
-def test_a_file_that_is_not_there(spool, tmp_path):
-    with pytest.raises(FileRefused) as refusal:
+def test_missing_file(spool, tmp_path):
+    with pytest.raises(FileFormatError) as error:
         ingest_file(spool, "line", tmp_path / "absent.dat", layout_for("absent.dat", **TABLE))
-    assert refusal.value.field == "path"
+    assert error.value.field == "path"
 
 
-def test_columns():
+def test_parse_columns():
     assert parse_columns("XMEAS(1..3),XMV(9..9)[%]") == (
         Column("XMEAS(1)"), Column("XMEAS(2)"), Column("XMEAS(3)"), Column("XMV(9)", "%"),
     )  # fmt: skip
@@ -221,13 +226,13 @@ def test_columns():
 
 
 @pytest.mark.parametrize("text", ["", "a,,b", "a,a", "x(3..1)", "x(1..2),x(2)", "-", "x(0..999999)", "a[b]c", "a]"])
-def test_columns_that_make_no_sense(text):
-    with pytest.raises(LayoutRefused) as refusal:
+def test_parse_columns_rejects_invalid_lists(text):
+    with pytest.raises(LayoutError) as error:
         parse_columns(text)
-    assert refusal.value.field == "columns"
+    assert error.value.field == "columns"
 
 
-def test_the_options_choose_the_layout():
+def test_options_select_the_layout():
     assert layout_for("a.dat", **TABLE) == Table((Column("T", "Cel"), Column("p(1)"), Column("p(2)")), START, 2 * 10**9)
     assert layout_for("a.JSONL") == JsonLines()
     assert layout_for("a.csv", delimiter="semicolon") == TimedCsv(delimiter=";")
@@ -249,9 +254,9 @@ def test_the_options_choose_the_layout():
         ({"time_unit": "weeks"}, "time_unit"),
     ],
 )
-def test_options_that_do_not_go_together(options, field):
+def test_inconsistent_options_are_rejected(options, field):
     from chromatrace.domain.errors import InvalidInput
 
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as error:
         layout_for("a.dat", **options)
-    assert refusal.value.field == field
+    assert error.value.field == field

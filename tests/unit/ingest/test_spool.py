@@ -1,4 +1,4 @@
-"""The spool: each reading exactly once, whoever writes and whatever is killed."""
+"""Test the spool."""
 
 import math
 import random
@@ -39,7 +39,7 @@ def spool(tmp_path):
         yield spool
 
 
-def test_readings_come_back_as_they_were_in_their_order(spool):
+def test_readings_are_returned_unchanged_and_in_order(spool):
     readings = [reading(number) for number in random.Random(1).sample(range(20_000), 20_000)]
     assert spool.append("line", readings) == AppendResult(20_000, 0)
     assert spool.size("line") == 20_000
@@ -65,7 +65,7 @@ def test_readings_come_back_as_they_were_in_their_order(spool):
         {"source_time_ns": 2**63 - 1, "received_ns": 2**63 - 1},
     ],
 )
-def test_every_field_is_kept_exactly(spool, changed):
+def test_every_field_is_stored_exactly(spool, changed):
     given = reading(0, **changed)
     spool.append("line", [given])
     (stored,) = spool.entries("line")
@@ -74,7 +74,7 @@ def test_every_field_is_kept_exactly(spool, changed):
     assert type(stored.replayed) is bool
 
 
-def test_channels_count_from_nought_each_and_know_their_own_readings_only(spool):
+def test_channels_are_independent(spool):
     spool.append("a", [reading(0), reading(1)])
     spool.append("b", [reading(1), reading(2), reading(0)])
     spool.append("a", [reading(2)])
@@ -86,56 +86,56 @@ def test_channels_count_from_nought_each_and_know_their_own_readings_only(spool)
     assert spool.find("a", "SP-201", "tag 0", START + 1) is None
 
 
-def test_a_second_delivery_is_a_duplicate_however_it_came(spool):
+def test_second_delivery_is_a_duplicate(spool):
     spool.append("line", [reading(0)])
     again = reading(0, received_ns=START + 99, sequence=4, replayed=True)
     assert spool.append("line", [again]) == AppendResult(0, 1)
     assert list(spool.entries("line")) == [reading(0)]
 
 
-def test_equal_values_at_different_times_are_all_kept(spool):
+def test_equal_values_at_different_times_are_stored(spool):
     readings = [reading(0, source_time_ns=START + at, value=1.5) for at in range(5)]
-    assert spool.append("line", readings).taken == 5
+    assert spool.append("line", readings).stored == 5
 
 
 @pytest.mark.parametrize("changed", [{"value": 9.0}, {"unit": "hPa"}, {"quality": 0x40000000}])
-def test_a_contradiction_is_reported_kept_out_and_kept(spool, changed):
+def test_conflict_is_reported_and_recorded_but_not_stored(spool, changed):
     spool.append("line", [reading(0), reading(1)])
     other = reading(1, received_ns=START + 77, **changed)
     for _ in range(2):
         result = spool.append("line", [reading(3), other])
         (conflict,) = result.conflicts
-        assert (conflict.offset, conflict.offered, conflict.stored.index) == (1, other, 1)
+        assert (conflict.position, conflict.rejected, conflict.stored.index) == (1, other, 1)
         assert conflict.stored.reading == reading(1)
         assert result.conflicting == 1
     assert list(spool.entries("line")) == [reading(0), reading(1), reading(3)]
-    assert [(offered, stored.index) for offered, stored in spool.conflicts("line")] == [(other, 1)]
+    assert [(rejected, stored.index) for rejected, stored in spool.conflicts("line")] == [(other, 1)]
     assert list(spool.conflicts("other")) == []
 
 
-def test_a_batch_may_contradict_and_repeat_itself(spool):
+def test_batch_with_duplicates_and_conflicts(spool):
     result = spool.append("line", [reading(0), reading(0), reading(0, value=2.0), reading(1)])
-    assert (result.taken, result.duplicates, result.conflicting) == (2, 1, 1)
+    assert (result.stored, result.duplicates, result.conflicting) == (2, 1, 1)
     assert list(spool.entries("line")) == [reading(0), reading(1)]
 
 
-def test_conflicts_name_their_place_beyond_the_first_batch(spool):
+def test_conflict_positions_continue_after_the_first_batch(spool):
     spool.append("line", [reading(0)])
     many = [reading(number) for number in range(1, BATCH + 10)]
     result = spool.append("line", [*many, reading(0, value=2.0)])
-    assert [conflict.offset for conflict in result.conflicts] == [len(many)]
+    assert [conflict.position for conflict in result.conflicts] == [len(many)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.sampled_from([1.0, 2.0])), max_size=40), st.integers(1, 7))
 @settings(max_examples=60, deadline=None)
-def test_as_a_dictionary_would(offered, size):
+def test_spool_equals_a_dictionary_model(offered, size):
     expected, duplicates, conflicting = {}, 0, 0
     spool = Spool(":memory:")
     counted = [0, 0, 0]
     for start in range(0, len(offered), size):
         batch = [reading(number, value=value) for number, value in offered[start : start + size]]
         result = spool.append("line", batch)
-        counted = [a + b for a, b in zip(counted, (result.taken, result.duplicates, result.conflicting), strict=True)]
+        counted = [a + b for a, b in zip(counted, (result.stored, result.duplicates, result.conflicting), strict=True)]
     for number, value in offered:
         if number not in expected:
             expected[number] = reading(number, value=value)
@@ -147,12 +147,12 @@ def test_as_a_dictionary_would(offered, size):
     assert list(spool.entries("line")) == list(expected.values())
 
 
-def test_what_fails_half_way_leaves_whole_batches(spool):
+def test_failed_source_leaves_whole_batches(spool):
     def failing():
         for number in range(2 * BATCH):
             yield reading(number)
             if number == BATCH + 10:
-                raise ConnectionError("the server went away")
+                raise ConnectionError("the connection was lost")
 
     with pytest.raises(ConnectionError):
         spool.append("line", failing())
@@ -164,34 +164,34 @@ def test_time_range(spool):
     spool.append("line", [reading(number) for number in (30, 3, 60, 9)])
     assert spool.time_range("line", 0, 4) == (START + 1, START + 20)
     assert spool.time_range("line", 3, 4) == (START + 3, START + 3)
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as error:
         spool.time_range("line", 4, 5)
-    assert refusal.value.field == "start"
+    assert error.value.field == "start"
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 1), (2, 1), (0, 3)])
-def test_numbers_that_are_not_there_are_refused(spool, start, stop):
+def test_entries_reject_ranges_outside_the_channel(spool, start, stop):
     spool.append("line", [reading(0), reading(1)])
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as error:
         list(spool.entries("line", start, stop))
-    assert refusal.value.field == "stop"
+    assert error.value.field == "stop"
 
 
 @pytest.mark.parametrize("channel", ["", "x" * 121, None])
-def test_channel_names(spool, channel):
-    with pytest.raises(InvalidInput) as refusal:
+def test_invalid_channel_names_are_rejected(spool, channel):
+    with pytest.raises(InvalidInput) as error:
         spool.append(channel, [reading(0)])
-    assert refusal.value.field == "channel"
+    assert error.value.field == "channel"
     assert spool.names() == []
 
 
-def test_a_limit_is_a_clear_error_and_nothing_is_half_taken(tmp_path):
+def test_size_limit_raises_an_error_and_keeps_whole_batches(tmp_path):
     path = tmp_path / "spool.db"
     with Spool(path, max_bytes=600_000) as spool:
-        with pytest.raises(SpoolFull) as refusal:
+        with pytest.raises(SpoolFull) as error:
             spool.append("line", map(reading, range(50_000)))
-        assert "cannot grow" in refusal.value.message
-        assert "raise the limit" in refusal.value.hint
+        assert "cannot grow" in error.value.message
+        assert "raise the limit" in error.value.hint
         kept = spool.size("line")
         assert 0 <= kept < 50_000
         assert kept % BATCH == 0
@@ -200,7 +200,7 @@ def test_a_limit_is_a_clear_error_and_nothing_is_half_taken(tmp_path):
         assert spool.append("line", map(reading, range(50_000))) == AppendResult(50_000 - kept, kept)
 
 
-def test_a_full_spool_still_answers(tmp_path):
+def test_full_spool_can_be_read(tmp_path):
     with Spool(tmp_path / "spool.db", max_bytes=1_000_000) as spool:
         for start in range(0, 100_000, 1000):
             try:
@@ -209,14 +209,14 @@ def test_a_full_spool_still_answers(tmp_path):
                 break
         else:
             pytest.fail("the limit was never reached")
-        # A series first seen in the batch that failed must not be remembered by an id that is not there.
+        # The id of a series that a failed batch created must not stay in the cache.
         with pytest.raises(SpoolFull):
             spool.append("line", [reading(n, source=f"new {n}") for n in range(5000)])
         assert spool.size("line") == start
         assert spool.append("line", map(reading, range(start))) == AppendResult(0, start)
 
 
-def test_nothing_stored_can_be_changed_or_deleted(spool, tmp_path):
+def test_stored_readings_cannot_be_changed_or_deleted(spool, tmp_path):
     spool.append("line", [reading(0)])
     with sqlite3.connect(tmp_path / "spool.db") as db:
         for statement in ("UPDATE reading SET value = 1", "DELETE FROM reading"):
@@ -225,35 +225,34 @@ def test_nothing_stored_can_be_changed_or_deleted(spool, tmp_path):
     db.close()
 
 
-def test_a_locked_spool_says_so(spool, tmp_path):
+def test_locked_spool_is_unavailable(spool, tmp_path):
     other = Spool(tmp_path / "spool.db", busy_timeout_s=0.05)
     db = sqlite3.connect(tmp_path / "spool.db", isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
-    with pytest.raises(SpoolUnavailable, match="locked") as refusal:
+    with pytest.raises(SpoolUnavailable, match="locked") as error:
         other.append("line", [reading(0)])
-    assert not isinstance(refusal.value, SpoolFull)
+    assert not isinstance(error.value, SpoolFull)
     db.execute("ROLLBACK")
     db.close()
-    assert other.append("line", [reading(0)]).taken == 1
+    assert other.append("line", [reading(0)]).stored == 1
     other.close()
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_are_rejected(tmp_path):
     (tmp_path / "text.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(SpoolCorrupt) as refusal:
+    with pytest.raises(SpoolCorrupt) as error:
         Spool(tmp_path / "text.db")
-    assert refusal.value.field == "path"
+    assert error.value.field == "path"
     db = sqlite3.connect(tmp_path / "other.db")
     db.execute("CREATE TABLE customers (id)")
     db.close()
-    with pytest.raises(SpoolCorrupt, match="another program's") as refusal:
+    with pytest.raises(SpoolCorrupt, match="not a spool"):
         Spool(tmp_path / "other.db")
-    assert refusal.value.field == "path"
     with pytest.raises(SpoolUnavailable, match="absent"):
         Spool(tmp_path / "absent" / "spool.db")
 
 
-def test_a_newer_spool_is_refused(spool, tmp_path):
+def test_newer_version_is_rejected(spool, tmp_path):
     db = sqlite3.connect(tmp_path / "spool.db")
     db.execute("PRAGMA user_version = 2")
     db.close()
@@ -267,15 +266,15 @@ from chromatrace.domain.reading import Reading
 from chromatrace.ingest.spool import Spool
 path, first, stop, step, size = sys.argv[1], *map(int, sys.argv[2:])
 spool = Spool(path)
-taken = 0
+stored = 0
 numbers = range(first, stop, step)
 for start in range(0, len(numbers), size):
-    taken += spool.append("line", [
+    stored += spool.append("line", [
         Reading("SP-201", f"tag {n % 3}", 1_767_225_600_000_000_000 + n // 3, 5, n / 7, "Pa", 0, n)
         for n in numbers[start : start + size]
-    ]).taken
+    ]).stored
     print(start + len(numbers[start : start + size]), flush=True)
-print("taken", taken, flush=True)
+print("stored", stored, flush=True)
 """
 
 
@@ -284,9 +283,9 @@ def start_writer(path, *arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_two_processes_write_at_once(tmp_path):
+def test_two_processes_write_concurrently(tmp_path):
     path = tmp_path / "spool.db"
-    # Both make the file, and both send the numbers 4,000 to 7,999.
+    # Both create the file, and both write the readings 4,000 to 7,999.
     writers = [start_writer(path, 0, 8000, 1, 61), start_writer(path, 4000, 12_000, 1, 97)]
     outputs = [writer.communicate(timeout=300)[0] for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0]
@@ -294,11 +293,11 @@ def test_two_processes_write_at_once(tmp_path):
     with Spool(path) as spool:
         stored = list(spool.entries("line"))
     assert len(stored) == 12_000
-    assert {one.sequence for one in stored} == set(range(12_000))
+    assert {reading.sequence for reading in stored} == set(range(12_000))
 
 
 @pytest.mark.parametrize("size", [1, 50, 5000])
-def test_what_was_accepted_survives_a_kill(tmp_path, size):
+def test_accepted_readings_survive_sigkill(tmp_path, size):
     path = tmp_path / "spool.db"
     chooser = random.Random(size)
     accepted = before = 0
@@ -316,7 +315,7 @@ def test_what_was_accepted_survives_a_kill(tmp_path, size):
         with Spool(path) as spool:
             kept = spool.size("line")
             assert kept >= max(accepted, before)
-            numbers = [one.sequence for one in spool.entries("line")]
+            numbers = [reading.sequence for reading in spool.entries("line")]
             assert numbers == list(range(kept))
             assert spool.find("line", "SP-201", "tag 0", START).index == 0
         accepted, before = 0, kept

@@ -1,4 +1,4 @@
-"""The gateway's parts without a network: values, buffer, writer, settings."""
+"""Test the parts of the OPC UA gateway without a network: values, buffer, writer, settings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from asyncua import ua
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolUnavailable
-from chromatrace.ingest.opcua import OpcUaSecurity, OpcUaSettings, Statistics
+from chromatrace.ingest.opcua import GatewayStatistics, OpcUaSecurity, OpcUaSettings
 from chromatrace.ingest.opcua.buffer import Buffer
-from chromatrace.ingest.opcua.values import Arrival, TagKey, read_value
-from chromatrace.ingest.opcua.writer import Writer
+from chromatrace.ingest.opcua.values import ReceivedValue, TagKey, decode_value
+from chromatrace.ingest.opcua.writer import SpoolWriter
 from chromatrace.ingest.spool import Spool
 
 KEY = TagKey("line", "pressure", "Pa", None)
@@ -29,8 +29,8 @@ def data_value(value=1.5, time=TIME, status=0, **others):
     return ua.DataValue(variant, StatusCode=ua.StatusCode(status), SourceTimestamp=time, **others)
 
 
-def read(data):
-    return read_value(KEY, data, 5, replayed=False)
+def decode(data):
+    return decode_value(KEY, data, 5, replayed=False)
 
 
 @pytest.mark.parametrize(
@@ -49,57 +49,57 @@ def read(data):
         ),
     ],
 )
-def test_what_is_no_reading_is_refused_with_its_reason(data, reason):
-    answer = read(data)
-    assert isinstance(answer, str)
-    assert reason in answer
+def test_invalid_values_are_rejected_with_a_reason(data, reason):
+    result = decode(data)
+    assert isinstance(result, str)
+    assert reason in result
 
 
-def test_no_value_yet_is_neither_reading_nor_refusal():
+def test_missing_initial_value_is_ignored():
     waiting = ua.Variant(None, ua.VariantType.Null)
-    assert read(data_value(waiting, time=None, status=int(ua.StatusCodes.BadWaitingForInitialData))) is None
+    assert decode(data_value(waiting, time=None, status=int(ua.StatusCodes.BadWaitingForInitialData))) is None
 
 
-def test_time_value_and_status_are_the_sources():
-    assert read(data_value(7, status=UNCERTAIN)) == Arrival(KEY, TIME_NS, 5, 7.0, UNCERTAIN, False)
-    assert read(data_value(SourcePicoseconds=9_999)).source_time_ns == TIME_NS + 99
+def test_time_value_and_status_come_from_the_source():
+    assert decode(data_value(7, status=UNCERTAIN)) == ReceivedValue(KEY, TIME_NS, 5, 7.0, UNCERTAIN, False)
+    assert decode(data_value(SourcePicoseconds=9_999)).source_time_ns == TIME_NS + 99
 
 
-def test_the_overflow_bit_is_noticed_and_no_part_of_the_quality():
-    arrival = read(data_value(status=UNCERTAIN | 0x0480))
-    assert arrival.overflow
-    assert arrival.quality == UNCERTAIN
+def test_overflow_bit_is_removed_from_the_quality():
+    value = decode(data_value(status=UNCERTAIN | 0x0480))
+    assert value.overflow
+    assert value.quality == UNCERTAIN
 
 
-def arrival(seconds, value=1.0, key=KEY, quality=0, replayed=False):
-    return Arrival(key, TIME_NS + seconds * 10**9, TIME_NS, float(value), quality, replayed)
+def received(seconds, value=1.0, key=KEY, quality=0, replayed=False):
+    return ReceivedValue(key, TIME_NS + seconds * 10**9, TIME_NS, float(value), quality, replayed)
 
 
-def test_a_full_buffer_holds_back_whoever_puts():
+def test_full_buffer_blocks_put():
     async def scenario():
         buffer = Buffer(2)
-        await buffer.put([arrival(1), arrival(2), arrival(3)], False)
-        putting = asyncio.create_task(buffer.put([arrival(4)], True))
+        await buffer.put([received(1), received(2), received(3)], False)
+        putting = asyncio.create_task(buffer.put([received(4)], True))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert not putting.done()
         assert len(buffer) == 3
-        assert await buffer.take(10, 1) == ([arrival(1), arrival(2), arrival(3)], False)
+        assert await buffer.get(10, 1) == ([received(1), received(2), received(3)], False)
         await putting
-        assert await buffer.take(10, 1) == ([arrival(4)], True)
-        assert await buffer.take(10, 0.01) == ([], False)
+        assert await buffer.get(10, 1) == ([received(4)], True)
+        assert await buffer.get(10, 0.01) == ([], False)
 
     asyncio.run(scenario())
 
 
-def test_a_closed_buffer_gives_what_it_has_and_takes_no_more():
+def test_closed_buffer_accepts_no_more_values():
     async def scenario():
         buffer = Buffer(10)
-        await buffer.put([arrival(1)], False)
+        await buffer.put([received(1)], False)
         buffer.close()
-        putting = asyncio.create_task(buffer.put([arrival(2)], False))
-        assert await buffer.take(10, 1) == ([arrival(1)], False)
-        assert await buffer.take(10, 0.01) == ([], False)
+        putting = asyncio.create_task(buffer.put([received(2)], False))
+        assert await buffer.get(10, 1) == ([received(1)], False)
+        assert await buffer.get(10, 0.01) == ([], False)
         assert not putting.done()
         putting.cancel()
 
@@ -112,15 +112,15 @@ def spool(tmp_path):
         yield opened
 
 
-def writer_on(spool):
-    statistics = Statistics()
-    return Writer(spool, "channel", statistics), statistics
+def create_writer(spool):
+    statistics = GatewayStatistics()
+    return SpoolWriter(spool, "channel", statistics), statistics
 
 
-def test_a_second_delivery_is_a_duplicate_and_takes_no_number(spool):
-    writer, statistics = writer_on(spool)
-    writer.write([arrival(1), arrival(2), arrival(2)])
-    writer.write([arrival(2, replayed=True), arrival(1), arrival(3, key=OTHER), arrival(3)])
+def test_duplicate_gets_no_sequence_number(spool):
+    writer, statistics = create_writer(spool)
+    writer.write([received(1), received(2), received(2)])
+    writer.write([received(2, replayed=True), received(1), received(3, key=OTHER), received(3)])
     readings = list(spool.entries("channel"))
     assert [(r.tag, r.source_time_ns - TIME_NS, r.sequence, r.unit) for r in readings] == [
         ("pressure", 10**9, 0, "Pa"),
@@ -128,60 +128,60 @@ def test_a_second_delivery_is_a_duplicate_and_takes_no_number(spool):
         ("power", 3 * 10**9, 2, "W"),
         ("pressure", 3 * 10**9, 3, "Pa"),
     ]
-    assert (statistics.taken, statistics.duplicates, statistics.conflicting) == (4, 3, 0)
+    assert (statistics.stored, statistics.duplicates, statistics.conflicting) == (4, 3, 0)
 
 
-def test_an_equal_value_at_a_new_time_is_a_reading(spool):
-    writer, _ = writer_on(spool)
-    writer.write([arrival(1, 7), arrival(2, 7)])
+def test_equal_value_at_a_new_time_is_stored(spool):
+    writer, _ = create_writer(spool)
+    writer.write([received(1, 7), received(2, 7)])
     assert spool.size("channel") == 2
 
 
-def test_a_late_reading_is_taken_too(spool):
-    writer, statistics = writer_on(spool)
-    writer.write([arrival(1), arrival(5)])
-    writer.write([arrival(3), arrival(5)])
+def test_late_reading_is_stored(spool):
+    writer, statistics = create_writer(spool)
+    writer.write([received(1), received(5)])
+    writer.write([received(3), received(5)])
     assert [r.source_time_ns - TIME_NS for r in spool.entries("channel")] == [10**9, 5 * 10**9, 3 * 10**9]
     assert statistics.duplicates == 1
     assert writer.newest_ns(KEY) == TIME_NS + 5 * 10**9
 
 
-def test_a_contradicting_delivery_is_a_conflict_that_the_spool_records(spool):
-    writer, statistics = writer_on(spool)
-    writer.write([arrival(1, 7), arrival(1, 8)])
-    writer.write([arrival(1, 9), arrival(2, 7)])
+def test_conflict_is_recorded_by_the_spool(spool):
+    writer, statistics = create_writer(spool)
+    writer.write([received(1, 7), received(1, 8)])
+    writer.write([received(1, 9), received(2, 7)])
     assert [r.value for r in spool.entries("channel")] == [7, 7]
     assert [r.sequence for r in spool.entries("channel")] == [0, 1]
     assert statistics.conflicting == 2
-    assert [offered.value for offered, _ in spool.conflicts("channel")] == [8, 9]
+    assert [rejected.value for rejected, _ in spool.conflicts("channel")] == [8, 9]
 
 
-def test_a_new_writer_resumes_where_the_spool_ends(spool):
-    first, _ = writer_on(spool)
-    first.write([arrival(1), arrival(2), arrival(1, key=OTHER)])
+def test_new_writer_resumes_at_the_end_of_the_spool(spool):
+    first, _ = create_writer(spool)
+    first.write([received(1), received(2), received(1, key=OTHER)])
     spool.append("channel", [Reading("another", "pressure", TIME_NS, TIME_NS, 1.0, sequence=99)])
-    second, _ = writer_on(spool)
+    second, _ = create_writer(spool)
     unseen = TagKey("line", "unseen", "", None)
     second.resume([KEY, OTHER, unseen])
     assert second.newest_ns(KEY) == TIME_NS + 2 * 10**9
     assert second.newest_ns(OTHER) == TIME_NS + 10**9
     assert second.newest_ns(unseen) is None
     assert second.oldest_of_newest_ns("line") == TIME_NS + 10**9
-    second.write([arrival(3)])
+    second.write([received(3)])
     assert spool.find("channel", "line", "pressure", TIME_NS + 3 * 10**9).reading.sequence == 3
 
 
-def test_what_the_spool_refused_can_be_written_again(tmp_path):
+def test_failed_batch_can_be_written_again(tmp_path):
     with Spool(tmp_path / "spool.db", busy_timeout_s=0.05) as spool:
-        writer, statistics = writer_on(spool)
-        writer.write([arrival(1)])
+        writer, statistics = create_writer(spool)
+        writer.write([received(1)])
         with Spool(tmp_path / "spool.db") as holder:
             with holder._transaction(), pytest.raises(SpoolUnavailable):
-                writer.write([arrival(2)])
+                writer.write([received(2)])
             assert writer.newest_ns(KEY) == TIME_NS + 10**9
-            writer.write([arrival(2)])
+            writer.write([received(2)])
         assert [r.sequence for r in spool.entries("channel")] == [0, 1]
-        assert statistics.taken == 2
+        assert statistics.stored == 2
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_the_spool_refused_can_be_written_again(tmp_path):
         ({"backoff_s": (2.0, 1.0)}, "backoff_s"),
     ],
 )
-def test_bad_settings_are_named(changed, field):
+def test_invalid_settings_are_named(changed, field):
     with pytest.raises(InvalidInput) as caught:
         OpcUaSettings(**({"url": "opc.tcp://127.0.0.1:4840", "channel": "c"} | changed))
     assert caught.value.field == field
