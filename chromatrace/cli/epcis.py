@@ -53,7 +53,7 @@ def export(
     Without GTIN/LOT: of all batches. Measurements are in it where the evidence lies in the local document store. The
     document is JSON itself: --json tells of the file that --output names, and changes nothing without one.
     """
-    from app.api.epcis.chain import IndexDirectory
+    from chromatrace.services.epcis_events import IndexDirectory
     from chromatrace.epcis.check import check_document
     from chromatrace.epcis.document import document_of
     from chromatrace.epcis.mapping import events_of

@@ -46,7 +46,7 @@ class BatchFold(EntityFold):
             "InspectionRecorded": self._inspected,
             "CustodyOffered": self._offered,
             "CustodyAccepted": self._closing(OfferState.ACCEPTED),
-            "CustodyRejected": self._closing(OfferState.REFUSED),
+            "CustodyRejected": self._closing(OfferState.REJECTED),
             "CustodyOfferWithdrawn": self._closing(OfferState.WITHDRAWN),
         }
 

@@ -93,7 +93,7 @@ class OfferState(StrEnum):
 
     OPEN = "open"
     ACCEPTED = "accepted"
-    REFUSED = "refused"
+    REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     REPLACED = "replaced"
 

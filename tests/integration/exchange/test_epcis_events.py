@@ -78,7 +78,7 @@ def ask(works, app, vectors_dir):
 @pytest.fixture
 def exported(works):
     """What `chromatrace epcis export` says, which other tests hold to GS1's schema."""
-    from app.api.epcis.chain import IndexDirectory
+    from chromatrace.services.epcis_events import IndexDirectory
     from chromatrace.epcis.mapping import events_of
 
     index = works.outer.index

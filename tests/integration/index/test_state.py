@@ -179,7 +179,7 @@ def test_an_offer_ends_in_every_way(yard, index, follower):
     assert yard.send(4, ledger, "accept", batch)
     follower.sync()
     offers = index.offers(batch)
-    ends = [OfferState.REPLACED, OfferState.REFUSED, OfferState.WITHDRAWN, OfferState.ACCEPTED]
+    ends = [OfferState.REPLACED, OfferState.REJECTED, OfferState.WITHDRAWN, OfferState.ACCEPTED]
     assert [offer.state for offer in offers] == ends
     assert offers[1].reason == "crate is\N{REPLACEMENT CHARACTER}broken"
     assert offers[1].closed_by == index.operators_of(shop)[0].address

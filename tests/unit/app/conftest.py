@@ -1,4 +1,4 @@
-"""A portal whose chain does not answer and whose index is empty: everything that needs neither must work on it."""
+"""A portal whose chain does not respond and whose index is empty."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pytest
 
 
 @pytest.fixture
-def store(tmp_path):
-    """An empty portal.db."""
+def database(tmp_path):
+    """Return an empty portal database."""
     from app.store import PortalDatabase
 
-    store = PortalDatabase(f"sqlite:///{tmp_path / 'portal.db'}")
-    yield store
-    store.close()
+    database = PortalDatabase(f"sqlite:///{tmp_path / 'portal.db'}")
+    yield database
+    database.close()
 
 
 @pytest.fixture
 def config(tmp_path):
-    """A portal of chain 31337 with nothing behind it."""
+    """Return the configuration of that portal, for chain 31337."""
     from app import PortalConfig
     from chromatrace.index import Index
 
@@ -38,7 +38,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def client(config):
-    """A client of that portal."""
+    """Return a test client of that portal."""
     from app import create_app
 
     return create_app(config).test_client()

@@ -1,4 +1,4 @@
-"""States, events, numbers and plots in plain words."""
+"""Presenters: status, timeline, routes, numbers and plots."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from app.presenters.consensus import decision_of
-from app.presenters.inspection import format_number, measurement_facts
+from app.presenters.consensus import round_decision
+from app.presenters.inspection import format_number, present_measurements
 from app.presenters.notation import format_formula, format_unit
 from app.presenters.organisations import OrganisationSummary
-from app.presenters.plots import HEIGHT, WIDTH, plots_of
+from app.presenters.plots import HEIGHT, WIDTH, line_plots
 from app.presenters.route import RoutePresenter, RouteState, route_status
-from app.presenters.status import StatusTone, progress_of, status_of
-from app.presenters.timeline import timeline_of
+from app.presenters.status import StatusTone, batch_progress, batch_status
+from app.presenters.timeline import batch_timeline
 from app.template_filters import format_rfc3339, format_tag, format_time, iso_time, shell_quote, short_hash
 from chromatrace.documents.content import LimitComparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
@@ -64,42 +64,42 @@ RELEASED = BatchView(
 
 
 @pytest.mark.parametrize("state", [state for state in BatchState if state is not BatchState.UNKNOWN])
-def test_every_state_has_words(state):
-    status = status_of(replace(RELEASED, state=state))
-    assert status.word != "unknown"
+def test_every_state_has_a_description(state):
+    status = batch_status(replace(RELEASED, state=state))
+    assert status.code != "unknown"
     assert status.headline
     assert status.explanation.endswith(".")
 
 
-def test_a_recall_outranks_a_hold_and_a_hold_the_release():
+def test_recall_precedes_hold_and_hold_precedes_release():
     held = replace(RELEASED, on_hold=True, hold_reason="drift")
-    assert (status_of(held).word, status_of(held).reason) == ("on-hold", "drift")
+    assert (batch_status(held).code, batch_status(held).reason) == ("on-hold", "drift")
     recalled = replace(held, recalled=True, recall_reason="leak", recall_cause=ID)
-    assert (status_of(recalled).word, status_of(recalled).tone, status_of(recalled).reason) == (
+    assert (batch_status(recalled).code, batch_status(recalled).tone, batch_status(recalled).reason) == (
         "recalled",
         StatusTone.ALARM,
         "leak",
     )
-    assert "another batch" not in status_of(recalled).explanation
+    assert "another recalled batch" not in batch_status(recalled).explanation
     inherited = replace(recalled, recall_cause=BatchId(b"\5" * 32))
-    assert "another batch" in status_of(inherited).explanation
+    assert "another recalled batch" in batch_status(inherited).explanation
 
 
 @pytest.mark.parametrize(
-    ("channels", "word"),
+    ("channels", "code"),
     [
         ({SalesChannel.STANDARD}, "released"),
         ({SalesChannel.DEFECTIVE}, "released-defective"),
         ({SalesChannel.STANDARD, SalesChannel.DEFECTIVE}, "released-mixed"),
     ],
 )
-def test_the_channel_is_said(channels, word):
-    assert status_of(replace(RELEASED, channels=frozenset(channels))).word == word
+def test_status_names_sales_channel(channels, code):
+    assert batch_status(replace(RELEASED, channels=frozenset(channels))).code == code
 
 
-def test_the_strip_shows_how_far_it_came():
-    assert all(stop.reached for stop in progress_of(RELEASED))
-    stopped = progress_of(
+def test_progress_stages():
+    assert all(stop.reached for stop in batch_progress(RELEASED))
+    stopped = batch_progress(
         replace(RELEASED, state=BatchState.STOPPED, first_verdict=Verdict.FAIL, final_verdict=Verdict.NONE)
     )
     assert [(stop.reached, stop.failed) for stop in stopped] == [
@@ -116,12 +116,12 @@ def _event(name, args, log_index=0, tx=b"\2" * 32, contract="BatchRegistry"):
 
 
 def _name(number):
-    return OrganisationSummary(number, f"Organisation {number}", "Carrier", "", standing=True)
+    return OrganisationSummary(number, f"Organisation {number}", "Carrier", "", active=True)
 
 
-def test_what_two_contracts_say_of_one_step_is_said_once():
+def test_duplicate_events_of_two_contracts_are_merged():
     accepted = {"from": 1, "to": 2}
-    steps = timeline_of(
+    steps = batch_timeline(
         [
             _event("CustodyTransferred", accepted),
             _event("CustodyAccepted", accepted, 1, contract="CustodyLedger"),
@@ -134,15 +134,15 @@ def test_what_two_contracts_say_of_one_step_is_said_once():
         ("CustodyAccepted", "Handed over"),
         ("CustodyTransferred", "Handed over"),
     ]
-    assert steps[0].detail == "Organisation 2 took the batch over from Organisation 1."
+    assert steps[0].detail == "Organisation 2 accepted the batch from Organisation 1."
 
 
-def test_an_event_without_words_is_shown_by_its_name():
-    (step,) = timeline_of([_event("SomethingNew", {})], [], _name)
+def test_event_without_description_is_shown_by_name():
+    (step,) = batch_timeline([_event("SomethingNew", {})], [], _name)
     assert (step.title, step.detail) == ("SomethingNew", "")
 
 
-def test_a_superseding_verdict_says_so():
+def test_superseding_verdict_names_its_revision():
     args = {
         "stage": Stage.FINAL,
         "verdict": Verdict.FAIL,
@@ -151,13 +151,13 @@ def test_a_superseding_verdict_says_so():
         "sampleSize": 1,
         "defects": 1,
     }
-    (step,) = timeline_of([_event("InspectionRecorded", args)], [], _name)
+    (step,) = batch_timeline([_event("InspectionRecorded", args)], [], _name)
     assert (step.title, step.tone) == ("Final inspection failed", StatusTone.ALARM)
-    assert "measured 1 unit, 1 out of limits. Revision 2" in step.detail
+    assert "measured 1 unit, 1 out of limits. Revision 2 replaces" in step.detail
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "text"),
     [
         (63.2, "63.2"),
         (40.0, "40"),
@@ -168,11 +168,11 @@ def test_a_superseding_verdict_says_so():
         (-3.14159, "-3.142"),
     ],
 )
-def test_numbers_without_noise(value, words):
-    assert format_number(value) == words
+def test_format_number(value, text):
+    assert format_number(value) == text
 
 
-def test_times_and_hashes():
+def test_format_times_and_hashes():
     assert format_time(1_792_000_000) == "14 Oct 2026, 17:46 UTC"
     assert iso_time(1_792_000_000) == "2026-10-14T17:46:40Z"
     assert format_time(2**64 - 1) == "no end"
@@ -184,7 +184,7 @@ def test_times_and_hashes():
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "text"),
     [
         ("cm2/C", "cm²/C"),
         ("m3.h-1", "m³/h"),
@@ -201,12 +201,12 @@ def test_times_and_hashes():
         ("{count}", "{count}"),
     ],
 )
-def test_units_are_written_as_people_do(code, words):
-    assert format_unit(code) == words
+def test_format_unit(code, text):
+    assert format_unit(code) == text
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "expected"),
     [
         ("WO3 and NiO films", "WO₃ and NiO films"),
         ("W5+ share, Li+ ions", "W⁵⁺ share, Li⁺ ions"),
@@ -214,13 +214,13 @@ def test_units_are_written_as_people_do(code, words):
         ("lot L2611A of PS5, class C+, W 4f, A4", "lot L2611A of PS5, class C+, W 4f, A4"),
     ],
 )
-def test_oxides_and_ions_are_written_as_people_do(text, words):
-    assert format_formula(text) == words
+def test_format_formula(text, expected):
+    assert format_formula(text) == expected
 
 
-def test_a_measurement_is_shown_in_units_of_people_and_told_to_machines_as_it_was_recorded():
+def test_measurement_is_formatted_on_pages_and_unchanged_in_json():
     measured = Measurement("W5+ share", 41.2, "cm2/C", 30, LimitComparison.AT_LEAST, True, "of WO3")
-    (row,) = measurement_facts([measured])
+    (row,) = present_measurements([measured])
     assert (row.quantity, row.unit, row.limit) == ("W⁵⁺ share", "cm²/C", "at least 30 cm²/C")
     assert row.criterion == "of WO₃"
     assert row.measurement.unit == "cm2/C"
@@ -233,23 +233,23 @@ def _readings(tag, values, quality=0):
     ]
 
 
-def test_a_plot_keeps_every_excursion():
+def test_plot_keeps_every_excursion():
     values = [1.0] * 5_000
     values[1_234], values[4_321] = 9.0, -9.0
-    (plot,) = plots_of(_readings("p", values), ["p"])
+    (plot,) = line_plots(_readings("p", values), ["p"])
     heights = [float(point.split(",")[1]) for point in plot.points.split()]
-    assert (plot.least, plot.most, plot.count) == (-9.0, 9.0, 5_000)
+    assert (plot.minimum, plot.maximum, plot.count) == (-9.0, 9.0, 5_000)
     assert min(heights) == 4.0
     assert max(heights) == HEIGHT - 4.0
     assert len(heights) <= 160
     assert plot.points.split()[-1].startswith(f"{WIDTH:.1f},")
 
 
-def test_plots_prefer_what_was_asked_for_and_what_varies():
+def test_plots_prefer_requested_and_varying_tags():
     readings = _readings("flat", [1.0, 1.0]) + _readings("wavy", [1.0, 2.0]) + _readings("single", [1.0])
-    assert [plot.tag for plot in plots_of(readings, [])] == ["wavy", "flat"]
-    assert [plot.tag for plot in plots_of(readings, ["flat", "absent"])] == ["flat"]
-    assert plots_of(_readings("bad", [1.0, 2.0], quality=0x80000000), []) == ()
+    assert [plot.tag for plot in line_plots(readings, [])] == ["wavy", "flat"]
+    assert [plot.tag for plot in line_plots(readings, ["flat", "absent"])] == ["flat"]
+    assert line_plots(_readings("bad", [1.0, 2.0], quality=0x80000000), []) == ()
 
 
 # -- routes
@@ -276,40 +276,44 @@ ON_ROUTE = replace(RELEASED, route=ROUTE.id)
         (BatchState.RELEASED, ROUTE, PROOF, RouteState.PROVEN, "Proven in order"),
         (BatchState.STOPPED, ROUTE, PROOF, RouteState.PROVEN, "Proven in order"),
         (BatchState.RELEASED, ROUTE, replace(PROOF, recorded=REF), RouteState.PROVEN, "Proven in order"),
-        (BatchState.RELEASED, ROUTE, RECORDED, RouteState.RECORDED, "Not checked by the chain"),
-        (BatchState.ASSEMBLED, ROUTE, None, RouteState.OPEN, "Not proven yet"),
-        (BatchState.RELEASED, ROUTE, None, RouteState.WITHOUT, "Not proven"),
-        (BatchState.STOPPED, ROUTE, None, RouteState.BROKEN_OFF, "The route breaks off"),
-        (BatchState.SCRAPPED, ROUTE, None, RouteState.BROKEN_OFF, "The route breaks off"),
+        (BatchState.RELEASED, ROUTE, RECORDED, RouteState.RECORDED, "Not verified by the chain"),
+        (BatchState.ASSEMBLED, ROUTE, None, RouteState.PENDING, "Not yet proven"),
+        (BatchState.RELEASED, ROUTE, None, RouteState.NOT_PROVEN, "Not proven"),
+        (BatchState.STOPPED, ROUTE, None, RouteState.INCOMPLETE, "Route not completed"),
+        (BatchState.SCRAPPED, ROUTE, None, RouteState.INCOMPLETE, "Route not completed"),
         (BatchState.RELEASED, None, None, RouteState.UNKNOWN, "Unknown route"),
         (BatchState.RELEASED, None, PROOF, RouteState.UNKNOWN, "Unknown route"),
     ],
 )
-def test_each_state_of_a_route_has_its_words(state, view, proof, expected, headline):
-    found, tone, said, explanation = route_status(replace(ON_ROUTE, state=state), view, proof)
-    assert (found, said) == (expected, headline)
+def test_route_status(state, view, proof, expected, headline):
+    actual, tone, actual_headline, explanation = route_status(replace(ON_ROUTE, state=state), view, proof)
+    assert (actual, actual_headline) == (expected, headline)
     assert (tone is StatusTone.CLEAR) == (expected is RouteState.PROVEN)
-    assert ("signed what it did, in the designed order" in explanation) == (expected is RouteState.PROVEN)
+    assert ("signed its step, in the designed order" in explanation) == (expected is RouteState.PROVEN)
     assert explanation.endswith(".")
 
 
-def test_only_a_route_that_asks_for_a_proof_is_said_to_hold_back_the_release():
+def test_only_required_proof_prevents_release():
     waiting = replace(ON_ROUTE, state=BatchState.GRADED)
     assert "cannot be released" in route_status(waiting, ROUTE, None)[3]
     assert "cannot be released" not in route_status(waiting, replace(ROUTE, requires_proof=False), None)[3]
 
 
-def test_a_proof_counts_its_stations_and_an_assemblys_its_parts():
+def test_proof_text_counts_stations_and_parts():
     assert "Each of the 4 stations" in route_status(ON_ROUTE, ROUTE, PROOF)[3]
-    assert "The one station" in route_status(ON_ROUTE, replace(ROUTE, steps=ROUTE.steps[:1]), PROOF)[3]
+    assert "The only station" in route_status(ON_ROUTE, replace(ROUTE, steps=ROUTE.steps[:1]), PROOF)[3]
     assembly = replace(ROUTE, kind=RouteKind.ASSEMBLY)
     parts = tuple(ComponentView(ROUTE.id, bytes([n]) * 32) for n in range(3))
-    assert "3 parts that were each proven" in route_status(ON_ROUTE, assembly, replace(PROOF, components=parts))[3]
-    assert "one part that was" in route_status(ON_ROUTE, assembly, replace(PROOF, components=parts[:1]))[3]
+    assert (
+        "3 parts, each with a proof of its own" in route_status(ON_ROUTE, assembly, replace(PROOF, components=parts))[3]
+    )
+    assert (
+        "one part with a proof of its own" in route_status(ON_ROUTE, assembly, replace(PROOF, components=parts[:1]))[3]
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8, 12, 64])
-def test_the_panes_of_a_route_darken_to_the_last(count):
+def test_route_shades_increase_to_the_last_step(count):
     route = RoutePresenter(ROUTE.id, RouteState.PROVEN, StatusTone.CLEAR, "", "", ROUTE, None, (None,) * count, PROOF)
     shades = [route.shade(step) for step in range(1, count + 1)]
     assert shades == sorted(shades)
@@ -317,44 +321,44 @@ def test_the_panes_of_a_route_darken_to_the_last(count):
     assert shades[-1] == 5
 
 
-def test_a_proof_of_another_route_is_not_told_as_one_of_the_batchs_own():
+def test_proof_of_another_route_is_labelled():
     own = _event("RouteProven", {"route": ROUTE.id, "subject": ID}, contract="RouteVerifier")
     other = _event("RouteProven", {"route": b"\x0a" * 32, "subject": ID}, 1, contract="RouteVerifier")
     recorded = _event("RouteRecordedUnverified", {"route": ROUTE.id, "subject": ID}, 2, contract="RouteVerifier")
-    titles = [(step.title, step.tone) for step in timeline_of([own, other, recorded], [], _name, ROUTE)]
+    titles = [(step.title, step.tone) for step in batch_timeline([own, other, recorded], [], _name, ROUTE)]
     assert titles == [
         ("Route proven in order", StatusTone.CLEAR),
         ("Another route", StatusTone.CAUTION),
-        ("Route recorded, not checked by the chain", StatusTone.CAUTION),
+        ("Route recorded, not verified by the chain", StatusTone.CAUTION),
     ]
-    assert [step.title for step in timeline_of([own], [], _name)] == ["Another route"]
+    assert [step.title for step in batch_timeline([own], [], _name)] == ["Another route"]
 
 
-def test_an_assemblys_proof_is_told_once():
+def test_assembly_proof_is_listed_once():
     assembled = _event("AssemblyProven", {"route": ROUTE.id, "subject": ID, "components": []}, contract="RouteVerifier")
     own = _event("RouteProven", {"route": ROUTE.id, "subject": ID}, 1, contract="RouteVerifier")
-    assert [step.event for step in timeline_of([assembled, own], [], _name, ROUTE)] == ["RouteProven"]
+    assert [step.event for step in batch_timeline([assembled, own], [], _name, ROUTE)] == ["RouteProven"]
 
 
 def thickness(limit, comparison, value=375.6, criterion="cross section"):
     return Measurement("film thickness", value, "nm", limit, comparison, value >= limit, criterion)
 
 
-def test_a_lower_and_an_upper_limit_share_a_row():
+def test_lower_and_upper_limit_share_a_row():
     low, high = thickness(300, LimitComparison.AT_LEAST), Measurement("film thickness", 375.6, "nm", 450, "<=", True)
-    assert [row.limit for row in measurement_facts([low, high])] == ["at least 300 nm", "at most 450 nm"]
+    assert [row.limit for row in present_measurements([low, high])] == ["at least 300 nm", "at most 450 nm"]
     high = replace(high, criterion="cross section")
-    (row,) = measurement_facts([low, high])
+    (row,) = present_measurements([low, high])
     assert (row.limit, row.passed) == ("300 to 450 nm", True)
     thin, below = thickness(300, LimitComparison.AT_LEAST, 295.0), replace(high, value=295.0)
-    assert [(row.limit, row.passed) for row in measurement_facts([thin, below])] == [("300 to 450 nm", False)]
+    assert [(row.limit, row.passed) for row in present_measurements([thin, below])] == [("300 to 450 nm", False)]
     thick, above = thickness(300, LimitComparison.AT_LEAST, 455.0), replace(high, value=455.0, passed=False)
-    assert [(row.limit, row.passed) for row in measurement_facts([thick, above])] == [("300 to 450 nm", False)]
-    assert len(measurement_facts([low, high, low])) == 2
-    assert len(measurement_facts([low, replace(high, value=300.0)])) == 2
+    assert [(row.limit, row.passed) for row in present_measurements([thick, above])] == [("300 to 450 nm", False)]
+    assert len(present_measurements([low, high, low])) == 2
+    assert len(present_measurements([low, replace(high, value=300.0)])) == 2
 
 
-def test_a_decision_is_told_with_its_dissent():
+def test_decision_summary_counts_dissent():
     def seat(inspector, state):
         return SeatView(inspector, "stalled" if state is None else "revealed", state, None, None)
 
@@ -363,15 +367,15 @@ def test_a_decision_is_told_with_its_dissent():
         seats=(seat(3, 0), seat(5, 1), seat(2, None), seat(1, 0)), state=0, score=0.9, recorder=3,
         threshold_reached=True, verdict_rejected=False, opened=REF, changed=REF,
     )  # fmt: skip
-    decision = decision_of([view], REF.tx_hash, {1: ("pass", "fail")})
+    decision = round_decision([view], REF.tx_hash, {1: ("pass", "fail")})
     assert decision is not None
-    assert decision.words == "3 inspectors drawn by the contract, each answering under seal; one dissents"
-    assert [(answer.inspector, answer.words, answer.dissents) for answer in decision.answers] == [
+    assert decision.summary == "3 inspectors selected by the contract, with sealed answers; 1 dissenting"
+    assert [(answer.inspector, answer.text, answer.dissents) for answer in decision.answers] == [
         (3, "pass", False),
         (5, "fail", True),
         (1, "pass", False),
     ]
-    assert decision_of([view], rb"\8" * 32, {1: ("pass", "fail")}) is None
-    assert decision_of([replace(view, decides_verdict=False)], REF.tx_hash, {}) is None
+    assert round_decision([view], rb"\8" * 32, {1: ("pass", "fail")}) is None
+    assert round_decision([replace(view, decides_verdict=False)], REF.tx_hash, {}) is None
     agreed = replace(view, seats=(seat(3, 0), seat(1, 0)))
-    assert decision_of([agreed], REF.tx_hash, {1: ("pass", "fail")}).words.endswith("all agree")
+    assert round_decision([agreed], REF.tx_hash, {1: ("pass", "fail")}).summary.endswith("unanimous")

@@ -1,4 +1,4 @@
-"""What the portal answers when nothing is behind it, and the rules that hold for every answer."""
+"""Responses of a portal without a chain, and rules for all responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import app as portal_package
 from app import create_app
 from app.accounts import create_account
-from app.errors import LoginRequiredError, RateLimitError, status_of
+from app.errors import LoginRequiredError, RateLimitError, http_status
 from app.responses import local_path
 from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, NotAuthorised, NotFound, Unavailable
 from chromatrace.identity.qr import encode
@@ -34,7 +34,7 @@ def _photo(uri):
 
 
 @pytest.mark.parametrize("path", ["/", "/scan", "/login", f"/01/{GTIN}", f"/01/{GTIN}/10/NOPE", "/nothing", "/healthz"])
-def test_every_answer_has_the_strict_headers(client, path):
+def test_all_responses_have_security_headers(client, path):
     headers = client.get(path).headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -47,24 +47,24 @@ def test_every_answer_has_the_strict_headers(client, path):
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_no_template_needs_what_the_policy_forbids(path):
+def test_templates_comply_with_content_security_policy(path):
     text = path.read_text()
     assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=|javascript:", text)
 
 
-@pytest.mark.parametrize("path", [*TEMPLATES, *sorted((APP / "facts").glob("*.py"))], ids=lambda path: path.name)
-def test_nothing_promises_that_a_thing_is_the_real_one(path):
+@pytest.mark.parametrize("path", [*TEMPLATES, *sorted((APP / "presenters").glob("*.py"))], ids=lambda path: path.name)
+def test_pages_never_claim_authenticity(path):
     assert not re.search(r"genuine|authentic(?!at)", path.read_text(), re.IGNORECASE)
 
 
-def test_a_redirect_does_not_repeat_a_host_that_was_made_up(client):
+def test_redirect_does_not_repeat_forged_host(client):
     answer = client.get("/partners", base_url="https://elsewhere.example")
     assert (answer.status_code, answer.headers["Location"]) == (308, "/partners/")
     assert client.get(f"/01//{GTIN}", base_url="https://elsewhere.example").headers["Location"] == f"/01/{GTIN}"
 
 
 @pytest.mark.parametrize("number", [2**63, 10**30])
-def test_a_number_beyond_what_databases_hold_names_no_organisation(client, number):
+def test_organisation_number_beyond_64_bits_is_not_found(client, number):
     answer = client.get(f"/api/v1/organisations/{number}")
     assert (answer.status_code, answer.json["field"]) == (404, "organisation")
 
@@ -77,12 +77,12 @@ def test_public_pages_set_no_cookie(client):
 # -- codes
 
 
-def test_an_unknown_batch_is_404_and_says_so(client):
+def test_unregistered_batch_is_not_found(client):
     answer = client.get(f"/01/{GTIN}/10/NOPE")
     assert answer.status_code == 404
-    assert "Unknown" in answer.text
-    found = client.get(f"/01/{GTIN}/10/NOPE?format=json")
-    assert (found.status_code, found.json["status"]) == (404, "unknown")
+    assert "Not registered" in answer.text
+    as_json = client.get(f"/01/{GTIN}/10/NOPE?format=json")
+    assert (as_json.status_code, as_json.json["status"]) == (404, "unknown")
     assert client.get(f"/01/{GTIN}/10/NOPE", headers={"Accept": "application/json"}).json["lot"] == "NOPE"
     assert client.get(f"/api/v1/batches/{GTIN}/NOPE").status_code == 404
 
@@ -98,7 +98,7 @@ def test_an_unknown_batch_is_404_and_says_so(client):
         ("/01/123/10/L1", "(01)"),
     ],
 )
-def test_a_malformed_code_names_what_is_wrong(client, path, field):
+def test_malformed_code_reports_field(client, path, field):
     answer = client.get(path, headers={"Accept": "application/json"})
     assert answer.status_code == 400
     assert answer.json["error"] == "DigitalLinkError"
@@ -106,7 +106,7 @@ def test_a_malformed_code_names_what_is_wrong(client, path, field):
     assert client.get(path).status_code == 400
 
 
-def test_a_lot_with_a_slash_keeps_it(client):
+def test_lot_may_contain_slash(client):
     answer = client.get(f"/01/{GTIN}/10/A%2FB?format=json")
     assert answer.json["lot"] == "A/B"
     assert answer.json["uri"].endswith("/10/A%2FB")
@@ -114,16 +114,16 @@ def test_a_lot_with_a_slash_keeps_it(client):
     assert b"10/A%2FB" in client.get(f"/qr/{GTIN}/A%2FB.svg").data
 
 
-def test_a_typed_code_leads_to_its_page(client):
+def test_lookup_redirects_to_page(client):
     answer = client.get(f"/lookup?gtin={GTIN}&lot=A/B&serial=7")
     assert (answer.status_code, answer.location) == (303, f"/01/{GTIN}/10/A%2FB/21/7")
-    refused = client.get("/lookup?gtin=1&lot=L1")
-    assert refused.status_code == 400
-    assert "14 digits" in refused.text
+    invalid = client.get("/lookup?gtin=1&lot=L1")
+    assert invalid.status_code == 400
+    assert "14 digits" in invalid.text
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])
-def test_codes_are_served_as_images(client, kind):
+def test_qr_code_images(client, kind):
     answer = client.get(f"/qr/{GTIN}/L2410A/000042.{kind}")
     assert answer.status_code == 200
     assert answer.mimetype == {"svg": "image/svg+xml", "png": "image/png"}[kind]
@@ -133,14 +133,14 @@ def test_codes_are_served_as_images(client, kind):
 # -- scanning
 
 
-def test_a_photo_leads_to_the_page_of_its_code(client):
+def test_photo_redirects_to_page_of_its_code(client):
     data = _photo(f"http://127.0.0.1:8000/01/{GTIN}/10/L1/21/5")
     data["csrf_token"] = _token(client.get("/scan"))
     answer = client.post("/scan", data=data)
     assert (answer.status_code, answer.location) == (303, f"/01/{GTIN}/10/L1/21/5")
 
 
-def test_a_code_of_another_site_says_which(client):
+def test_code_of_another_site_names_that_site(client):
     data = _photo(f"https://evil.example/01/{GTIN}/10/L1")
     data["csrf_token"] = _token(client.get("/scan"))
     answer = client.post("/scan", data=data, headers={"Accept": "application/json"})
@@ -148,9 +148,9 @@ def test_a_code_of_another_site_says_which(client):
 
 
 @pytest.mark.parametrize(
-    ("photo", "error"), [(b"", "NotAnImageError"), (b"no picture", "NotAnImageError"), (None, "InvalidInput")]
+    ("photo", "error"), [(b"", "NotAnImageError"), (b"not an image", "NotAnImageError"), (None, "InvalidInput")]
 )
-def test_a_useless_photo_is_refused(client, photo, error):
+def test_invalid_photo_is_rejected(client, photo, error):
     data = {"csrf_token": _token(client.get("/scan"))}
     if photo is not None:
         data["photo"] = (io.BytesIO(photo), "x.png")
@@ -160,47 +160,47 @@ def test_a_useless_photo_is_refused(client, photo, error):
     assert answer.json["field"] == "photo"
 
 
-def test_a_photo_needs_the_forms_token(client):
+def test_photo_requires_csrf_token(client):
     answer = client.post("/scan", data=_photo(f"https://a.example/01/{GTIN}/10/L1"))
     assert answer.status_code == 400
-    assert "form is out of date" in answer.text
+    assert "form has expired" in answer.text
 
 
-def test_a_photo_that_is_too_large_is_refused(config):
+def test_oversized_photo_is_rejected(config):
     client = create_app(replace(config, max_upload_bytes=2000)).test_client()
     token = _token(client.get("/scan"))
     data = {"csrf_token": token, "photo": (io.BytesIO(b"x" * 5000), "x.png")}
     assert client.post("/scan", data=data).status_code == 413
 
 
-# -- logging in
+# -- login
 
 
-def test_pages_of_partners_need_a_login(client):
+def test_workspace_requires_login(client):
     answer = client.get("/partners/")
     assert (answer.status_code, answer.location) == (303, "/login?next=/partners/")
-    machine = client.get("/partners/", headers={"Accept": "application/json"})
-    assert (machine.status_code, machine.json["error"]) == (401, "LoginRequiredError")
+    as_json = client.get("/partners/", headers={"Accept": "application/json"})
+    assert (as_json.status_code, as_json.json["error"]) == (401, "LoginRequiredError")
     assert client.get("/console/").location == "/login?next=/console/"
 
 
 @pytest.mark.parametrize("path", ["/login", "/logout", "/login/wallet", "/login/wallet/challenge", "/scan"])
-def test_no_form_is_taken_without_its_token(client, path):
+def test_forms_require_csrf_token(client, path):
     assert client.post(path, data={}).status_code == 400
 
 
-def test_without_a_chain_nobody_logs_in(config, store):
-    create_account(store, config.keys, "shop", "seven grey panes of glass", wallet_address="0x" + "ab" * 20)
+def test_login_requires_chain(config, database):
+    create_account(database, config.keys, "shop", "seven grey panes of glass", wallet_address="0x" + "ab" * 20)
     client = create_app(config).test_client()
     form = {"name": "shop", "password": "seven grey panes of glass", "csrf_token": _token(client.get("/login"))}
     answer = client.post("/login", data=form)
     assert answer.status_code == 503
-    assert "The chain does not answer" in answer.text
+    assert "Chain unavailable" in answer.text
     assert client.get("/partners/").status_code == 303
 
 
-def test_a_wrong_password_and_an_unknown_name_read_alike(config, store):
-    create_account(store, config.keys, "shop", "seven grey panes of glass", wallet_address="0x" + "ab" * 20)
+def test_wrong_password_and_unknown_name_show_the_same_page(config, database):
+    create_account(database, config.keys, "shop", "seven grey panes of glass", wallet_address="0x" + "ab" * 20)
     client = create_app(config).test_client()
     pages = []
     for name in ("shop", "nope"):
@@ -211,7 +211,7 @@ def test_a_wrong_password_and_an_unknown_name_read_alike(config, store):
     assert pages[0] == pages[1]
 
 
-def test_guessing_a_password_is_limited_by_account(config):
+def test_login_attempts_are_limited_per_account(config):
     client = create_app(replace(config, account_limit="3 per hour")).test_client()
     token = _token(client.get("/login"))
     codes = []
@@ -232,7 +232,7 @@ def test_guessing_a_password_is_limited_by_account(config):
         ("page_limit", "/healthz", "GET"),
     ],
 )
-def test_too_many_requests_are_told_so_in_the_one_shape(config, setting, path, method):
+def test_rate_limit_error_has_standard_format(config, setting, path, method):
     client = create_app(replace(config, **{setting: "2 per hour"})).test_client()
     data = {"csrf_token": _token(client.get("/login"))} if method == "POST" else None
     last = [client.open(path, method=method, data=data, headers={"Accept": "application/json"}) for _ in range(3)][-1]
@@ -242,7 +242,7 @@ def test_too_many_requests_are_told_so_in_the_one_shape(config, setting, path, m
 
 
 @pytest.mark.parametrize(
-    ("target", "kept"),
+    ("target", "expected"),
     [
         ("/partners/", "/partners/"),
         ("//evil.example", None),
@@ -253,8 +253,8 @@ def test_too_many_requests_are_told_so_in_the_one_shape(config, setting, path, m
         (None, None),
     ],
 )
-def test_logging_in_leads_nowhere_else(target, kept):
-    assert local_path(target) == kept
+def test_login_redirects_to_local_paths_only(target, expected):
+    assert local_path(target) == expected
 
 
 # -- errors
@@ -273,11 +273,11 @@ def test_logging_in_leads_nowhere_else(target, kept):
         (Unavailable, 503),
     ],
 )
-def test_each_refusal_has_its_status(error, status):
-    assert status_of(error("no")) == status
+def test_error_status(error, status):
+    assert http_status(error("no")) == status
 
 
-def test_what_nobody_foresaw_tells_nothing(client, monkeypatch):
+def test_unexpected_error_reveals_nothing(client, monkeypatch):
     monkeypatch.setattr("app.consumer.pages.render_template", lambda *_: 1 / 0)
     client.application.testing = False
     client.application.config["PROPAGATE_EXCEPTIONS"] = False
@@ -287,21 +287,21 @@ def test_what_nobody_foresaw_tells_nothing(client, monkeypatch):
     assert "Traceback" not in answer.text
 
 
-def test_a_broken_index_tells_no_path(config):
+def test_broken_index_reveals_no_path(config):
     app = create_app(replace(config, index_url=f"sqlite:///{config.data_folder / 'no-such.db'}"))
     answer = app.test_client().get(f"/01/{GTIN}/10/L1", headers={"Accept": "application/json"})
     assert answer.status_code == 503
     assert str(config.data_folder) not in answer.text
 
 
-def test_health_says_that_the_chain_is_away(client):
+def test_health_reports_unavailable_chain(client):
     answer = client.get("/healthz")
     assert answer.status_code == 503
     assert answer.json["status"] == "chain-unavailable"
     assert answer.json["indexed_block"] == -1
 
 
-def test_the_resolver_describes_itself(client):
+def test_resolver_description(client):
     answer = client.get("/.well-known/gs1resolver")
     assert answer.json["resolverRoot"] == "http://127.0.0.1:8000"
     assert client.get(f"/01/{GTIN}/10/NOPE?linkType=all").status_code == 404

@@ -1,4 +1,4 @@
-"""What the portal refuses to start with."""
+"""Validation of the portal's settings."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from app import create_app
 from app.accounts import create_account
 from app.errors import InsecureConfigurationError
-from app.secret_key import secret_key
+from app.secret_key import load_secret_key
 from chromatrace.domain.errors import InvalidInput
 
 
 @pytest.mark.parametrize(
     "base_url", ["trace.example", "https://trace.example/portal", "ftp://trace.example", "https://"]
 )
-def test_the_base_url_is_an_origin(config, base_url):
-    with pytest.raises(InvalidInput) as refused:
+def test_base_url_must_be_origin(config, base_url):
+    with pytest.raises(InvalidInput) as raised:
         replace(config, base_url=base_url)
-    assert refused.value.field == "base_url"
+    assert raised.value.field == "base_url"
 
 
 @pytest.mark.parametrize(
@@ -33,23 +33,23 @@ def test_the_base_url_is_an_origin(config, base_url):
         ("explorer_tx_url", "https://explorer.example/tx"),
     ],
 )
-def test_a_setting_out_of_range_is_named(config, name, value):
-    with pytest.raises(InvalidInput) as refused:
+def test_setting_out_of_range_is_rejected(config, name, value):
+    with pytest.raises(InvalidInput) as raised:
         replace(config, **{name: value})
-    assert refused.value.field == name
+    assert raised.value.field == name
 
 
-def test_production_needs_https(config):
-    with pytest.raises(InsecureConfigurationError) as refused:
+def test_production_requires_https(config):
+    with pytest.raises(InsecureConfigurationError) as raised:
         replace(config, production=True)
-    assert refused.value.field == "base_url"
+    assert raised.value.field == "base_url"
 
 
-def test_production_refuses_a_development_chain(config):
-    with pytest.raises(InsecureConfigurationError) as refused:
+def test_production_rejects_development_chain(config):
+    with pytest.raises(InsecureConfigurationError) as raised:
         create_app(replace(config, production=True, base_url="https://trace.example"))
-    assert refused.value.field == "rpc_url"
-    assert "31337" in refused.value.message
+    assert raised.value.field == "rpc_url"
+    assert "31337" in raised.value.message
 
 
 def _real_chain(config):
@@ -58,22 +58,22 @@ def _real_chain(config):
     return replace(config, production=True, base_url="https://trace.example")
 
 
-def test_production_refuses_demonstration_accounts(config, store):
+def test_production_rejects_demonstration_accounts(config, database):
     create_account(
-        store, config.keys, "demo-shop", "a password for show", wallet_address="0x" + "ab" * 20, demonstration=True
+        database, config.keys, "demo-shop", "a password for show", wallet_address="0x" + "ab" * 20, demonstration=True
     )
     with pytest.raises(InsecureConfigurationError, match="demo-shop"):
         create_app(_real_chain(config))
 
 
-def test_production_refuses_accounts_with_published_keys(config, store):
+def test_production_rejects_accounts_with_published_keys(config, database):
     anvils_first = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
-    create_account(store, config.keys, "shop", "a password for show", wallet_address=anvils_first)
+    create_account(database, config.keys, "shop", "a password for show", wallet_address=anvils_first)
     with pytest.raises(InsecureConfigurationError, match="shop"):
         create_app(_real_chain(config))
 
 
-def test_production_binds_the_cookie_to_the_host_and_asks_for_tls(config):
+def test_production_sets_host_cookie_and_hsts(config):
     client = create_app(_real_chain(config)).test_client()
     answer = client.get("/scan", base_url="https://trace.example")
     cookie = answer.headers["Set-Cookie"]
@@ -83,26 +83,26 @@ def test_production_binds_the_cookie_to_the_host_and_asks_for_tls(config):
     assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
 
 
-def test_the_secret_key_is_made_once_and_for_its_owner_only(tmp_path):
-    key = secret_key(tmp_path / "data")
+def test_secret_key_is_generated_once_with_owner_permissions(tmp_path):
+    key = load_secret_key(tmp_path / "data")
     path = tmp_path / "data" / "secret_key"
     assert len(key) == 32
     assert path.stat().st_mode & 0o777 == 0o600
-    assert secret_key(tmp_path / "data") == key
+    assert load_secret_key(tmp_path / "data") == key
     assert [entry.name for entry in path.parent.iterdir()] == ["secret_key"]
 
 
-def test_a_secret_key_that_others_may_read_is_refused(tmp_path):
-    secret_key(tmp_path)
+def test_secret_key_readable_by_others_is_rejected(tmp_path):
+    load_secret_key(tmp_path)
     (tmp_path / "secret_key").chmod(0o640)
-    with pytest.raises(InsecureConfigurationError) as refused:
-        secret_key(tmp_path)
-    assert "0640" in refused.value.message
+    with pytest.raises(InsecureConfigurationError) as raised:
+        load_secret_key(tmp_path)
+    assert "0640" in raised.value.message
 
 
-def test_a_short_secret_key_is_refused(tmp_path):
+def test_short_secret_key_is_rejected(tmp_path):
     path = tmp_path / "secret_key"
     path.touch(mode=0o600)
     path.write_bytes(b"short")
     with pytest.raises(InsecureConfigurationError, match="5 bytes"):
-        secret_key(tmp_path)
+        load_secret_key(tmp_path)

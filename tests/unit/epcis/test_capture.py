@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from app.api.epcis.capture import CaptureStore
-from app.api.epcis.question import microseconds
+from chromatrace.epcis.query import microseconds
 from app.store import PortalDatabase
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.rights import Role
