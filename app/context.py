@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -15,6 +16,7 @@ from app.basic_auth import basic_credentials
 from app.config import PortalConfig
 from app.errors import InsufficientRightsError, LoginFailedError, LoginRequiredError, RightsRevokedError
 from app.presenters.batch import BatchLoader
+from app.presenters.organisations import OrganisationSummary, organisation_summary
 from app.rights import ActingOperator, ReadableProductLines
 from app.services import CaptureRecorder, ChainService, ContractError
 from app.sessions import SessionStore, SessionUser
@@ -23,7 +25,7 @@ from app.store.scans import ScanLog
 from app.wallet import WalletLogins
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.index import Index
+from chromatrace.index import Index, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,27 @@ def current_portal() -> Portal:
 def now_s() -> int:
     """Return the current time in Unix seconds."""
     return int(time.time())
+
+
+def current_snapshot() -> Snapshot:
+    """Return the index snapshot of the current request, so that everything on a page is of the same block."""
+    if "index_snapshot" not in g:
+        stack = ExitStack()
+        g.index_snapshot = stack.enter_context(current_portal().index.snapshot())
+        g.index_stack = stack
+    return cast(Snapshot, g.index_snapshot)
+
+
+def close_snapshot(error: BaseException | None = None) -> None:
+    """Close the snapshot of the current request, if it opened one."""
+    stack = g.pop("index_stack", None)
+    if stack is not None:
+        stack.close()
+
+
+def lookup_organisation(number: int) -> OrganisationSummary:
+    """Return the organisation with the consortium's `number`."""
+    return organisation_summary(number, current_snapshot().organisation(number), now_s())
 
 
 def current_operator() -> ActingOperator:
@@ -84,14 +107,14 @@ def authorise(portal: Portal, address: str) -> int:
     try:
         return portal.chain.authorise(address)
     except RightsRevokedError as error:
-        raise _with_name(portal.index, error) from error
+        raise _with_name(error) from error
 
 
-def _with_name(index: Index, error: RightsRevokedError) -> RightsRevokedError:
+def _with_name(error: RightsRevokedError) -> RightsRevokedError:
     """Replace the organisation's number in the message by its name."""
     cause = error.__cause__
     number = cause.args_by_name.get("organisation") if isinstance(cause, ContractError) else None
-    organisation = index.organisation(number) if isinstance(number, int) else None
+    organisation = current_snapshot().organisation(number) if isinstance(number, int) else None
     if organisation is None:
         return error
     message = error.message.replace(f"organisation {number}", organisation.name)

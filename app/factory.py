@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import api, console, consumer, franchisee, inspector
 from app.accounts import reject_demonstration_accounts
 from app.config import PortalConfig
-from app.context import Portal
+from app.context import Portal, close_snapshot
 from app.presenters.batch import BatchLoader
 from app.presenters.reading_window import ReadingsSource
 from app.responses import register_error_handlers
@@ -73,7 +73,7 @@ def create_app(
         config=config,
         database=database,
         index=index,
-        batches=BatchLoader(index, DocumentStore(config.documents), readings, config.plot_tags),
+        batches=BatchLoader(DocumentStore(config.documents), readings, config.plot_tags),
         chain=chain,
         sessions=SessionStore(database, config.session_hours * 3600, config.session_idle_minutes * 60),
         wallets=WalletLogins(database, config.base_url, config.domain, manifest.chain_id),
@@ -82,6 +82,7 @@ def create_app(
         recorder=recorder,
         kinds=Catalogue(kinds).kinds,
     )
+    app.teardown_appcontext(close_snapshot)
     csrf.init_app(app)
     add_headers(app, config)
     register_error_handlers(app)

@@ -10,17 +10,20 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 from bench.figure import Figure
 from bench.gas import deployed_chain
-from chromatrace.chain import commands
-from chromatrace.chain.client import Call, Chain, Receipt
-from chromatrace.cli.inspector import CONTRACT, rule_values
+from chromatrace.chain import calls, reads
+from chromatrace.chain.calls import Call
+from chromatrace.chain.client import Chain, Receipt
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
+from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.domain.rights import Role, Stage
 from chromatrace.ethereum.signer import LocalSigner
 from chromatrace.quality.rules import Rule
+
+T = TypeVar("T")
 
 _BLOCK_TIME_S = 0.25
 _INSPECTORS = 240
@@ -28,6 +31,7 @@ _LANES = 80
 _PER_CALL = 20
 _WAVES = 6
 _GAS = 4_000_000
+_PANEL = OrganisationId(1)
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
@@ -49,43 +53,46 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
 
 def _panel(chain: Chain) -> list[LocalSigner]:
     rule = Rule.majority(2, maximum=3)
-    chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3), list(rule.states))
+    chain.submit(calls.set_rule(rule, first_wave=3))
     signers = [LocalSigner(hashlib.sha256(b"inspector %d" % number).digest()) for number in range(_INSPECTORS)]
-    _all(chain, [commands.appoint_operator(signer.address, 1, Role.INSPECTOR) for signer in signers])
-    _all(chain, [Call(CONTRACT, "enrol", (signer.address, 1_000, bytes(32)), gas=400_000) for signer in signers])
-    by_number = {chain.read(CONTRACT, "numberOf", 1, signer.address): signer for signer in signers}
+    _all(chain, [calls.appoint_operator(signer.address, _PANEL, Role.INSPECTOR) for signer in signers])
+    _all(chain, [calls.enrol_inspector(signer.address, 1_000).with_gas(400_000) for signer in signers])
+    by_number = {chain.read(reads.inspector_number(_PANEL, signer.address)): signer for signer in signers}
     return [by_number[number] for number in range(1, _INSPECTORS + 1)]
 
 
 def _wave(chain: Chain, signers: Sequence[LocalSigner], wave: int) -> int:
-    """The gas of eighty rounds."""
-    requests = [(number, _subject(wave, number), 1, Stage.FIRST, number + 1, 1) for number in range(_LANES)]
-    lanes = [lane_id(1, number) for number in range(_LANES)]
-    gas = _step(chain, "open", requests) + _step(chain, "draw", lanes)
-    rounds = dict(zip(lanes, chain.read_many([Call(CONTRACT, "round", (lane,)) for lane in lanes]), strict=True))
-    address, chain_id = chain.manifest.address(CONTRACT), chain.manifest.chain_id
+    """Run eighty rounds; return their gas."""
+    lanes = [lane_id(_PANEL, number) for number in range(_LANES)]
+    requests = [
+        calls.RoundRequest(number, _subject(wave, number), 1, Stage.FIRST, number + 1, 1) for number in range(_LANES)
+    ]
+    gas = _send(chain, calls.open_rounds, requests) + _send(chain, calls.draw_seats, lanes)
+    address, chain_id = chain.manifest.address("QualityConsensus"), chain.manifest.chain_id
     commitments, answers = [], []
-    for lane, (identity, _, seats) in rounds.items():
+    for lane, state in zip(lanes, chain.read_many([reads.round_in(lane) for lane in lanes]), strict=True):
         committed, revealed = [], []
-        for place, seat in enumerate(seats):
-            signer = signers[seat["inspector"] - 1]
-            answer = SealedAnswer(0, 0, hashlib.sha256(identity).digest())
-            sealed = answer.digest(identity, signer.address)
-            committed.append((place, sealed, *sign_commitment(signer, identity, place, sealed, chain_id, address)))
-            revealed.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
+        for index, seat in enumerate(state.seats):
+            signer = signers[seat.inspector - 1]
+            answer = SealedAnswer(0, 0, hashlib.sha256(state.id).digest())
+            sealed = answer.digest(state.id, signer.address)
+            signature = sign_commitment(signer, state.id, index, sealed, chain_id, address)
+            committed.append(calls.Commitment(index, sealed, *signature))
+            revealed.append((index, answer))
         commitments.append((lane, committed))
         answers.append((lane, revealed))
-    return gas + _step(chain, "commit", commitments) + _step(chain, "reveal", answers)
+    return gas + _send(chain, calls.commit_answers, commitments) + _send(chain, calls.reveal_answers, answers)
 
 
-def _step(chain: Chain, function: str, items: Sequence[Any]) -> int:
-    chunks = [list(items[start : start + _PER_CALL]) for start in range(0, len(items), _PER_CALL)]
-    return _all(chain, [Call(CONTRACT, function, (chunk,), gas=_GAS) for chunk in chunks])
+def _send(chain: Chain, call: Callable[[Sequence[T]], Call], items: Sequence[T]) -> int:
+    """Send the items in calls of twenty; return their gas."""
+    chunks = [items[start : start + _PER_CALL] for start in range(0, len(items), _PER_CALL)]
+    return _all(chain, [call(chunk).with_gas(_GAS) for chunk in chunks])
 
 
-def _all(chain: Chain, calls: Sequence[Call]) -> int:
+def _all(chain: Chain, batch: Sequence[Call]) -> int:
     """Sends all and waits for their blocks; their gas."""
-    outcomes = chain.send_many(calls, check=False)
+    outcomes = chain.send_many(batch, check=False)
     refused = [outcome for outcome in outcomes if not isinstance(outcome, Receipt) or outcome.block_number is None]
     if refused:
         raise RuntimeError(f"{len(refused)} calls were refused, the first: {refused[0]}")

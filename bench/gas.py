@@ -22,16 +22,17 @@ from typing import Any
 from eth_abi.abi import encode as abi_encode
 
 from bench.figure import Figure
-from chromatrace.chain import commands
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain import calls
+from chromatrace.chain.calls import Call
+from chromatrace.chain.client import Chain
 from chromatrace.chain.deployment import deploy_contracts
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.outbox import Outbox
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
-from chromatrace.domain.identifiers import BatchKey, Gln
+from chromatrace.domain.identifiers import BatchKey, Gln, OrganisationId
 from chromatrace.domain.rights import OrganisationKind, Role, Stage, Verdict
 from chromatrace.ethereum.abi import ContractAbi
-from chromatrace.ethereum.codec import tuple_codec
+from chromatrace.ethereum.codec import Parameters
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
@@ -58,17 +59,15 @@ def deployed_chain(**node_options: Any) -> Iterator[tuple[DevNode, Chain]]:
             warnings.simplefilter("ignore", DevKeyWarning)
             chain = Chain(node.rpc(60), manifest, outbox, dev_signer(0, node.chain_id))
             gln = Gln("9521234000013")
-            chain.submit(
-                commands.register_organisation(OrganisationKind.MANUFACTURER, gln, EVERY_ROLE, "Example Glass")
-            )
-            chain.submit(commands.appoint_operator(chain.sender, 1, EVERY_ROLE))
+            chain.submit(calls.register_organisation(OrganisationKind.MANUFACTURER, gln, EVERY_ROLE, "Example Glass"))
+            chain.submit(calls.appoint_operator(chain.sender, OrganisationId(1), EVERY_ROLE))
             yield node, chain
 
 
-def registration(lot: str) -> commands.Registration:
+def registration(lot: str) -> calls.Registration:
     """A batch of a thousand panes with serials and content, no inputs."""
     digest = hashlib.sha256(lot.encode()).digest()
-    return commands.Registration(BatchKey.parse(GTIN, lot), 1000, digest, serial_root=digest)
+    return calls.Registration(BatchKey.parse(GTIN, lot), 1000, digest, serial_root=digest)
 
 
 class Rival:
@@ -83,7 +82,7 @@ class Rival:
     def _deploy(self, name: str, *args: str) -> tuple[str, ContractAbi]:
         artifact = json.loads((ARTIFACTS / f"{name}.sol" / f"{name}.json").read_text(encoding="utf-8"))
         inputs: list[Any] = next((entry["inputs"] for entry in artifact["abi"] if entry["type"] == "constructor"), [])
-        code = artifact["bytecode"] + tuple_codec(inputs, top=True).encode(args).hex()
+        code = artifact["bytecode"] + Parameters.of(inputs).encode(args).hex()
         receipt = self._send({"data": code})
         return receipt["contractAddress"], ContractAbi(name, artifact["abi"])
 
@@ -100,7 +99,7 @@ class Rival:
 
     def _schema(self, types: str) -> bytes:
         if types not in self._schemas:
-            data = self._registry_abi.encode("register", types, "0x" + "00" * 20, True)
+            data = self._registry_abi.encode_call("register", types, "0x" + "00" * 20, True)
             receipt = self._send({"to": self._registry, "data": "0x" + data.hex()})
             self._schemas[types] = bytes.fromhex(receipt["logs"][0]["topics"][1][2:])
         return self._schemas[types]
@@ -115,9 +114,9 @@ class Rival:
         kinds = [part.split(" ")[0] for part in types.split(",")]
         requests = [(self._sender, 0, True, bytes(32), abi_encode(kinds, [*values]), 0) for values in payloads]
         if len(requests) == 1:
-            data = self._eas_abi.encode("attest", (schema, requests[0]))
+            data = self._eas_abi.encode_call("attest", (schema, requests[0]))
         else:
-            data = self._eas_abi.encode("multiAttest", [(schema, requests)])
+            data = self._eas_abi.encode_call("multiAttest", [(schema, requests)])
         return int(self._send({"to": self._eas, "data": "0x" + data.hex()})["gasUsed"], 16)
 
 
@@ -155,9 +154,9 @@ def _figure(name: str, gas: float, bar: float, rival: float) -> Figure:
 
 
 def _registering(chain: Chain, rival: Rival) -> list[Figure]:
-    alone = _gas(chain, commands.register_batch(registration("L2410A")))
+    alone = _gas(chain, calls.register_batch(registration("L2410A")))
     lots = [registration(f"L2410B{number:03d}") for number in range(_MANY)]
-    many = _gas(chain, commands.register_batches(lots)) / _MANY
+    many = _gas(chain, calls.register_batches(lots)) / _MANY
     structs = [lot.as_struct() for lot in lots]
     return [
         _figure("register a batch alone", alone, 95_000, rival.gas(REGISTRATION, structs[:1])),
@@ -170,7 +169,7 @@ def _inspecting(chain: Chain, rival: Rival) -> Figure:
     ledger, now = chain.manifest.address("InspectionLedger"), _now(chain)
     gas = 0
     for number, lot in enumerate(("L2411A", "L2411B")):
-        batch = chain.submit(commands.register_batch(registration(lot))).event("BatchRegistered").args["batch"]
+        batch = chain.submit(calls.register_batch(registration(lot))).event("BatchRegistered").args["batch"]
         digest = hashlib.sha256(lot.encode()).digest()
         inspection = Inspection(
             *(batch, Stage.FIRST, Verdict.PASS, 1, 10, 0, digest, digest),
@@ -178,16 +177,16 @@ def _inspecting(chain: Chain, rival: Rival) -> Figure:
         )
         assert chain.signer is not None
         signature = sign_inspection(inspection, chain.signer, chain.manifest.chain_id, ledger)
-        gas = _gas(chain, commands.record_inspection(inspection, signature))
+        gas = _gas(chain, calls.record_inspection(inspection, signature))
     return _figure("record a signed inspection", gas, 70_000, rival.gas(INSPECTION, [inspection.as_struct()[:10]]))
 
 
 def _anchoring(chain: Chain, rival: Rival) -> Figure:
-    channel = chain.submit(commands.open_channel("line-1")).event("ChannelOpened").args["channel"]
+    channel = chain.submit(calls.open_channel("line-1")).event("ChannelOpened").args["channel"]
     gas = 0
     for number in (1, 2):
         payload = (channel, number * 1000, bytes([number]) * 32, _now(chain) * 10**9, _now(chain) * 10**9 + 1)
-        gas = _gas(chain, commands.anchor(*payload))
+        gas = _gas(chain, calls.anchor(*payload))
     return _figure("anchor a log head", gas, 45_000, rival.gas(ANCHOR, [payload]))
 
 

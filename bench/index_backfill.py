@@ -69,8 +69,10 @@ def follow(url: str, manifest: Manifest, path: Path, registered: int) -> float:
     started = time.perf_counter()
     done = Follower(index, RpcClient(url, 120.0), manifest).sync()
     seconds = time.perf_counter() - started
-    if sum(index.count_batches().values()) != registered or done.events < registered:
-        raise RuntimeError(f"{registered} batches were registered, the index has {index.count_batches()}")
+    with index.snapshot() as snapshot:
+        counts = snapshot.count_batches()
+    if sum(counts.values()) != registered or done.events < registered:
+        raise RuntimeError(f"{registered} batches were registered, the index has {counts}")
     index.close()
     return done.events / seconds
 
@@ -87,7 +89,7 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
     registrar, producer = rpc.call("eth_accounts")[:2]
 
     def send(sender: str, name: str, function: str, *args: object, gas: int = 1_000_000) -> str:
-        data = "0x" + contract(name).encode(function, *args).hex()
+        data = "0x" + contract(name).encode_call(function, *args).hex()
         fields = {"from": sender, "to": manifest.address(name), "data": data, "gas": hex(gas)}
         tx_hash: str = rpc.call("eth_sendTransaction", fields)
         return tx_hash

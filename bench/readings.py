@@ -207,10 +207,10 @@ def _publisher(folder: Path, rpc: str | None, manifest: Path | None) -> Iterator
     if rpc is None or manifest is None:
         yield _Listed()
         return
-    from chromatrace.chain import commands
+    from chromatrace.chain import calls, reads
     from chromatrace.chain.client import Chain
     from chromatrace.chain.outbox import Outbox
-    from chromatrace.domain.identifiers import Gln
+    from chromatrace.domain.identifiers import Gln, OrganisationId
     from chromatrace.domain.rights import OrganisationKind, Role
     from chromatrace.ethereum.manifest import Manifest
     from chromatrace.ethereum.rpc import RpcClient
@@ -223,9 +223,9 @@ def _publisher(folder: Path, rpc: str | None, manifest: Path | None) -> Iterator
     with Outbox(folder / "outbox.db") as outbox:
         chain = Chain(RpcClient(rpc), deployment, outbox, signer)
         maker, gateway = OrganisationKind.MANUFACTURER, Role.GATEWAY
-        chain.submit(commands.register_organisation(maker, Gln(EXAMPLE_GLN), gateway, "Example Glass"))
-        number = chain.read("Consortium", "organisationCount")
-        chain.submit(commands.appoint_operator(signer.address, number, gateway))
+        chain.submit(calls.register_organisation(maker, Gln(EXAMPLE_GLN), gateway, "Example Glass"))
+        number = OrganisationId(chain.read(reads.organisation_count()))
+        chain.submit(calls.appoint_operator(signer.address, number, gateway))
         yield ChainPublisher(chain)
 
 

@@ -19,9 +19,11 @@ from typing import Any
 
 from bench.figure import Figure
 from bench.gas import deployed_chain
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.cli.record_desk import ChainWriter
-from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
+from chromatrace.domain.identifiers import DepartmentId
+from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.ethereum.abi import contract
 from chromatrace.index import Follower, Index
 from chromatrace.index.decoding import decoded
@@ -64,10 +66,10 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
     ]
 
 
-def _department(chain: Chain, name: str) -> bytes:
-    opened = chain.send("ProcessLedger", "openDepartment", name).event("DepartmentOpened").args["department"]
-    chain.send("ProcessLedger", "setMember", opened, chain.sender, 3)
-    return bytes(opened)
+def _department(chain: Chain, name: str) -> DepartmentId:
+    opened = chain.submit(calls.open_department(name)).event("DepartmentOpened").args["department"]
+    chain.submit(calls.set_member(opened, chain.sender, DepartmentRight.READ | DepartmentRight.APPEND))
+    return DepartmentId(opened)
 
 
 def _entry(number: int) -> LedgerEntry:
@@ -77,10 +79,10 @@ def _entry(number: int) -> LedgerEntry:
     )
 
 
-def _bulk_gas(chain: Chain, department: bytes) -> float:
+def _bulk_gas(chain: Chain, department: DepartmentId) -> float:
     kind = kind_hash("chromatrace.record/bench/1")
-    chain.send("ProcessLedger", "appendRecords", department, kind, pack([_entry(-1)]))
-    receipt = chain.send("ProcessLedger", "appendRecords", department, kind, pack(map(_entry, range(_BULK))))
+    chain.submit(calls.append_records(department, kind, pack([_entry(-1)])))
+    receipt = chain.submit(calls.append_records(department, kind, pack(map(_entry, range(_BULK)))))
     assert receipt.gas_used is not None
     return receipt.gas_used / _BULK
 
@@ -110,7 +112,7 @@ def _accounting(chain: Chain, folder: Path) -> float:
     return statistics.median(seconds)
 
 
-def _rights(chain: Chain, department: bytes) -> float:
+def _rights(chain: Chain, department: DepartmentId) -> float:
     writer = ChainWriter(chain)
     seconds = []
     for _ in range(20):
@@ -134,7 +136,8 @@ def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
         seconds = []
         for product in chance.sample(products[: _MILLION // _BATCH // _DEPARTMENTS * _BATCH], _TRACES):
             start = time.perf_counter()
-            found = index.records_of(product, departments)
+            with index.snapshot() as snapshot:
+                found = snapshot.records_of(product, departments)
             seconds.append(time.perf_counter() - start)
             assert len({record.department for record in found}) == _DEPARTMENTS
         index.close()

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.figure import Figure
 from bench.gas import deployed_chain
@@ -31,6 +30,7 @@ from bench.route_rivals import (
     ecdsa_gas,
     ecdsa_verification,
 )
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.chain.routes import designed_route
 from chromatrace.crypto.bls import ORDER, SecretKey, Signature, verify
@@ -54,6 +54,7 @@ from chromatrace.crypto.route import (
 )
 from chromatrace.crypto.route.state import RouteTrace
 from chromatrace.crypto.step import Verifier
+from chromatrace.domain.rights import RouteKind
 
 ROOT = Path(__file__).resolve().parent.parent
 PLOT = ROOT / "docs" / "figures" / "route-time.svg"
@@ -251,17 +252,18 @@ def gas_figures(progress: Progress) -> list[Figure]:
         line = Line.of(STEPS, Profile.EVM, verifier)
         for station in line.design.stations:
             words = key_words(station.key), signature_words(station.possession)
-            chain.send("RouteVerifier", "registerStationKey", station.process, *words)
+            chain.submit(calls.register_station_key(station.process, *words))
         keys, processes = zip(*((one.key_id, one.process) for one in line.design.stations), strict=True)
-        made = chain.send("RouteVerifier", "designRoute", "pane", 1, False, list(keys), list(processes))
+        made = chain.submit(calls.design_route("pane", RouteKind.PROCESSING, False, keys, processes))
         if designed_route(chain, made.event("RouteDesigned").args["route"]) != line.design:
             raise RuntimeError("the chain has another design")
         progress(f"{SUBJECTS} x {STEPS} on the chain")
-        one = _gas(chain, "proveRoute", line, proof_of(line.design, line.trace(digest("batch"))))
+        route = line.design.route
+        one = _gas(chain, calls.prove_route(route, *proof_of(line.design, line.trace(digest("batch")))))
         shared = [line.trace(subject_of(digest("units"), n)) for n in range(SUBJECTS)]
         apart = [line.trace(digest(f"batch {n}")) for n in range(SUBJECTS)]
-        many = _gas(chain, "proveRoutes", line, proofs_of(line.design, shared))
-        unrelated = _gas(chain, "proveRoutes", line, proofs_of(line.design, apart))
+        many = _gas(chain, calls.prove_routes(route, *proofs_of(line.design, shared)))
+        unrelated = _gas(chain, calls.prove_routes(route, *proofs_of(line.design, apart)))
         rival = ecdsa_gas(chain, STEPS)
     per = SUBJECTS * STEPS
     rival_name = "ECDSA x k: less gas, k signatures more data"
@@ -289,9 +291,8 @@ def gas_figures(progress: Progress) -> list[Figure]:
     ]
 
 
-def _gas(chain: Chain, function: str, line: Line, arguments: tuple[Any, ...]) -> int:
-    receipt = chain.send("RouteVerifier", function, line.design.route, *arguments)
-    return receipt.gas_used or 0
+def _gas(chain: Chain, call: calls.Call) -> int:
+    return chain.submit(call).gas_used or 0
 
 
 def run(progress: Progress) -> list[Figure]:

@@ -101,7 +101,7 @@ def ecdsa_gas(chain: Chain, steps: int) -> int:
     address = deployed["contractAddress"]
     keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(steps)]
     stations = [keccak(key.public_key.format(compressed=False)[1:])[12:] for key in keys]
-    designed = abi.encode("design", ["0x" + station.hex() for station in stations])
+    designed = abi.encode_call("design", ["0x" + station.hex() for station in stations])
     _transact(chain, {"to": address, "data": "0x" + designed.hex()})
     route, subject, messages = digest("route"), digest("batch"), [digest(f"step {n}") for n in range(steps)]
     words = (chain.manifest.chain_id.to_bytes(32, "big"), bytes.fromhex(address[2:]).rjust(32, b"\0"), route, subject)
@@ -112,7 +112,7 @@ def ecdsa_gas(chain: Chain, steps: int) -> int:
         signature = key.sign_recoverable(link, hasher=None)
         signatures += signature[:64] + bytes([signature[64] + 27])
     proven = _transact(
-        chain, {"to": address, "data": "0x" + abi.encode("prove", route, subject, messages, signatures).hex()}
+        chain, {"to": address, "data": "0x" + abi.encode_call("prove", route, subject, messages, signatures).hex()}
     )
     return int(proven["gasUsed"], 16)
 

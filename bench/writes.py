@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from eth_account import Account
@@ -19,8 +18,9 @@ from web3.types import Nonce, TxParams, Wei
 
 from bench.figure import Figure
 from bench.gas import GTIN, deployed_chain, registration
-from chromatrace.chain import commands
-from chromatrace.chain.client import Call, Chain, Receipt
+from chromatrace.chain import calls
+from chromatrace.chain.calls import Call
+from chromatrace.chain.client import Chain, Receipt
 from chromatrace.chain.dev_node import MNEMONIC
 from chromatrace.ethereum.abi import FOLDER
 
@@ -60,18 +60,18 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
 
 def _alone(name: str, count: int) -> list[Call]:
     lots = [registration(f"{name}-{number}") for number in range(count)]
-    return [replace(commands.register_batch(lot), gas=_GAS) for lot in lots]
+    return [calls.register_batch(lot).with_gas(_GAS) for lot in lots]
 
 
 def _together(name: str) -> list[Call]:
     lots = [registration(f"{name}-{number}") for number in range(_BULK)]
-    calls = (commands.register_batches(lots[start : start + _PER_CALL]) for start in range(0, _BULK, _PER_CALL))
-    return [replace(call, gas=_BULK_GAS) for call in calls]
+    batches = (calls.register_batches(lots[start : start + _PER_CALL]) for start in range(0, _BULK, _PER_CALL))
+    return [call.with_gas(_BULK_GAS) for call in batches]
 
 
-def _timed(chain: Chain, calls: list[Call], registrations: int, *, check: bool = True) -> float:
+def _timed(chain: Chain, batch: list[Call], registrations: int, *, check: bool = True) -> float:
     start = time.perf_counter()
-    outcomes = chain.send_many(calls, check=check)
+    outcomes = chain.send_many(batch, check=check)
     seconds = time.perf_counter() - start
     refused = [outcome for outcome in outcomes if not isinstance(outcome, Receipt) or outcome.block_number is None]
     if refused:

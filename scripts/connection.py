@@ -18,7 +18,9 @@ from typing import Any
 from web3.exceptions import Web3RPCError
 
 from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.ethereum.abi import contract, decode_revert, revert_data
+from chromatrace.ethereum.abi import contract
+from chromatrace.ethereum.codec import bytes_of
+from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import KeystoreError, RpcError, SignerMissingError
 from chromatrace.ethereum.rpc import RpcClient, is_transient
 
@@ -57,12 +59,12 @@ class Connection:
     def read(self, name: str, address: str, function: str, *args: Any) -> Any:
         """What a view of one of our contracts answers."""
         abi = contract(name)
-        data = "0x" + abi.encode(function, *args).hex()
-        return abi.decode_output(function, self.rpc.call("eth_call", {"to": address, "data": data}, "latest"))
+        data = "0x" + abi.encode_call(function, *args).hex()
+        return abi.decode_result(function, bytes_of(self.rpc.call("eth_call", {"to": address, "data": data}, "latest")))
 
     def write(self, name: str, address: str, function: str, *args: Any) -> Any:
         """Sends one call and waits for its block; a refusal is raised before anything is sent."""
-        data = "0x" + contract(name).encode(function, *args).hex()
+        data = "0x" + contract(name).encode_call(function, *args).hex()
         try:
             self.rpc.call("eth_call", {"from": str(self.sender), "to": address, "data": data}, "latest")
         except RpcError as error:

@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 from app.api import openapi
 from app.config import PortalConfig
 from app.consumer.pages import batch_json
-from app.context import current_portal, now_s
+from app.context import current_portal, current_snapshot, lookup_organisation, now_s
 from app.links import raw_target
 from app.security import limit_views
 from chromatrace.domain.errors import NotFound
@@ -46,19 +46,17 @@ def batch(gtin: str, rest: str) -> Any:
         raise NotFound("no batch has this address", field="path", hint="use /batches/<gtin>/<lot>[/<serial>]")
     key = BatchKey(Gtin(gtin), Lot(lot))
     serial = Serial(serials[0]) if serials else None
-    return batch_json(key, serial, current_portal().batches.load(key, serial, now_s()))
+    return batch_json(key, serial, current_portal().batches.load(current_snapshot(), key, serial, now_s()))
 
 
 def organisations() -> Any:
     """Return all organisations of the consortium."""
-    portal, now = current_portal(), now_s()
-    summaries = [portal.batches.organisation(view.id, now) for view in portal.index.organisations()]
+    summaries = [lookup_organisation(view.id) for view in current_snapshot().organisations()]
     return jsonify({"organisations": [summary.as_dict() for summary in summaries]})
 
 
 def organisation(number: int) -> Any:
     """Return one organisation by its number on the chain."""
-    portal = current_portal()
-    if portal.index.organisation(number) is None:
+    if current_snapshot().organisation(number) is None:
         raise NotFound(f"organisation {number} does not exist", field="organisation")
-    return jsonify(portal.batches.organisation(number, now_s()).as_dict())
+    return jsonify(lookup_organisation(number).as_dict())

@@ -6,8 +6,8 @@ from flask import Blueprint, Flask, render_template
 from flask_limiter import Limiter
 
 from app.config import PortalConfig
-from app.console import goods, recalls
-from app.context import current_operator, current_portal, now_s
+from app.console import genealogy, recalls, search
+from app.context import current_operator, current_portal, current_snapshot, lookup_organisation, now_s
 from app.franchisee.overview import batch_row
 from app.presenters.consensus import present_panel
 from app.presenters.organisations import OrganisationSummary
@@ -25,28 +25,28 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.before_request(lambda: current_operator().require(CONSOLE_ROLES, "the operations console"))
     blueprint.add_url_rule("/console/", "overview", overview)
     blueprint.add_url_rule("/console/consensus", "consensus", consensus)
-    blueprint.add_url_rule("/console/find", "find", goods.find)
-    blueprint.add_url_rule("/console/trace/<batch_id>", "trace", goods.trace)
-    blueprint.add_url_rule("/console/impact/<batch_id>", "impact", goods.impact)
+    blueprint.add_url_rule("/console/find", "find", search.find)
+    blueprint.add_url_rule("/console/trace/<batch_id>", "trace", genealogy.trace)
+    blueprint.add_url_rule("/console/impact/<batch_id>", "impact", genealogy.impact)
     blueprint.add_url_rule("/console/recall/<batch_id>", "recall", recalls.recall, methods=["GET", "POST"])
-    blueprint.add_url_rule("/console/orders/<path:contract>", "order", goods.order)
+    blueprint.add_url_rule("/console/orders/<path:contract>", "order", search.order)
     app.register_blueprint(blueprint)
-    app.add_url_rule("/graph.css", "graph_css", goods.style)
+    app.add_url_rule("/graph.css", "graph_css", genealogy.graph_style)
     # The recall form checks a password, so guessing must be limited here too.
     limit_views(app, limiter, {"console.recall": config.login_limit}, methods=["POST"])
 
 
 def overview() -> str:
     """Show index health, batches by state, the newest batches, channels with their last anchors, and organisations."""
-    portal, now = current_portal(), now_s()
-    organisations = [portal.batches.organisation(view.id, now) for view in portal.index.organisations()]
+    portal = current_portal()
+    organisations = [lookup_organisation(view.id) for view in current_snapshot().organisations()]
     return render_template(
         "console/overview.html",
-        head=portal.index.head(),
+        head=current_snapshot().head(),
         max_lag=portal.config.max_index_lag_blocks,
-        counts=portal.index.count_batches(),
-        recalled=len(portal.index.batches(recalled=True, limit=1000)),
-        rows=[batch_row(view) for view in portal.index.batches(limit=_NEWEST)],
+        counts=current_snapshot().count_batches(),
+        recalled=len(current_snapshot().batches(recalled=True, limit=1000)),
+        rows=[batch_row(view) for view in current_snapshot().batches(limit=_NEWEST)],
         channels=_channels(organisations),
         organisations=organisations,
     )
@@ -54,19 +54,18 @@ def overview() -> str:
 
 def consensus() -> str:
     """Show the panels, the capabilities of their inspectors, and the newest rounds with their dissent."""
-    portal, now = current_portal(), now_s()
     panels = [
         present_panel(
             view,
-            portal.batches.organisation(view.panel, now).name,
-            portal.index.rounds(view.panel, limit=_NEWEST),
+            lookup_organisation(view.panel).name,
+            current_snapshot().rounds(view.panel, limit=_NEWEST),
         )
-        for view in portal.index.panels()
+        for view in current_snapshot().panels()
     ]
     lots = {}
     for panel in panels:
         for shown_round in panel.rounds:
-            batch = portal.index.batch(BatchId(shown_round.view.subject))
+            batch = current_snapshot().batch(BatchId(shown_round.view.subject))
             lots[shown_round.subject] = f"lot {batch.key.lot}" if batch else None
     return render_template("console/consensus.html", panels=panels, lots=lots)
 
@@ -74,9 +73,9 @@ def consensus() -> str:
 def _channels(
     organisations: list[OrganisationSummary],
 ) -> list[tuple[OrganisationSummary, ChannelView, AnchorView | None]]:
-    index = current_portal().index
+    snapshot = current_snapshot()
     return [
-        (organisation, channel, next(iter(index.anchors(channel.id, limit=1)), None))
+        (organisation, channel, next(iter(snapshot.anchors(channel.id, limit=1)), None))
         for organisation in organisations
-        for channel in index.channels_of(organisation.id)
+        for channel in snapshot.channels_of(organisation.id)
     ]

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from flask import Response
 
-from app.context import current_portal
+from app.context import current_portal, current_snapshot
 from app.links import public_uri, raw_target
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
@@ -35,16 +35,16 @@ def document(gtin: str, rest: str) -> Response:
     The last path segment is `content`, or `first` or `final` for the inspection evidence in force.
     """
     _, lot, name = (*_segments("/documents/"), "", "")[:3]
-    batches = current_portal().batches
-    view = batches.index.batch_by_key(BatchKey(Gtin(gtin), Lot(lot)))
+    snapshot, documents = current_snapshot(), current_portal().batches.documents
+    view = snapshot.batch_by_key(BatchKey(Gtin(gtin), Lot(lot)))
     digest = view.content_digest if view is not None and name == "content" else None
     if view is not None and name in _STAGES:
-        in_force = (inspection for inspection in batches.index.inspections(view.batch_id) if not inspection.superseded)
+        in_force = (inspection for inspection in snapshot.inspections(view.batch_id) if not inspection.superseded)
         digest = next((inspection.evidence for inspection in in_force if inspection.stage is _STAGES[name]), None)
     if digest is None:
         raise NotFound("the chain records no such document", field="path", hint="use content, first or final")
     headers = {"Content-Disposition": f'inline; filename="{digest.hex()}.json"'}
-    return Response(batches.documents.get(digest), mimetype="application/json", headers=headers)
+    return Response(documents.get(digest), mimetype="application/json", headers=headers)
 
 
 def _segments(prefix: str) -> list[str]:

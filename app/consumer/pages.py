@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, jsonify, make_response, redirect, render_template, request
 
 from app.consumer import resolver
-from app.context import current_portal, now_s
+from app.context import current_portal, current_snapshot, now_s
 from app.errors import RightsUnavailableError
 from app.links import document_path, page_path, public_uri, qr_path, raw_target, same_host
 from app.presenters.batch import BatchPresenter
@@ -60,7 +60,7 @@ def digital_link(rest: str) -> Any:
     if key is None:
         return _vary(_product(link))
     now = now_s()
-    batch = portal.batches.load(key, serial, now)
+    batch = portal.batches.load(current_snapshot(), key, serial, now)
     invalid_serial = batch is not None and batch.unit is not None and batch.unit.invalid
     registered = batch is not None and not invalid_serial
     links = resolver.resolve(
@@ -95,7 +95,7 @@ def _product(link: DigitalLink) -> Any:
     gtin = link.gtin
     assert gtin is not None
     portal = current_portal()
-    lots = [str(view.lot) for view in portal.index.batches(gtin=gtin, limit=resolver.MAX_LOTS)]
+    lots = [str(view.lot) for view in current_snapshot().batches(gtin=gtin, limit=resolver.MAX_LOTS)]
     links = resolver.resolve(link, "", lambda item: resolver.product_targets(item, lots))
     if links is not None:
         return links
@@ -126,7 +126,7 @@ def batch_json(key: BatchKey, serial: Serial | None, batch: BatchPresenter | Non
 def health() -> Any:
     """Return the index lag and whether the chain responds: status 200 if healthy, otherwise 503."""
     portal = current_portal()
-    head = portal.index.head()
+    head = current_snapshot().head()
     lag, lag_s = head.lag_blocks, head.lag_s
     try:
         number, time_s = portal.chain.latest()

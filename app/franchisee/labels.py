@@ -6,7 +6,7 @@ import re
 
 from flask import Response, render_template, request
 
-from app.context import current_operator, current_portal
+from app.context import current_operator, current_portal, current_snapshot
 from app.franchisee.overview import batch_row
 from chromatrace.documents.content import BatchContent
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -55,7 +55,7 @@ def label_sheet_pdf(batch_id: str) -> Response:
 def _load(batch_id: str) -> tuple[BatchView, BatchContent, SerialRange]:
     operator, portal = current_operator(), current_portal()
     operator.require(Role.PRODUCER, "printing labels")
-    view = portal.index.batch(BatchId(bytes.fromhex(batch_id))) if _BATCH_ID.fullmatch(batch_id) else None
+    view = current_snapshot().batch(BatchId(bytes.fromhex(batch_id))) if _BATCH_ID.fullmatch(batch_id) else None
     if view is None or view.producer != operator.organisation:
         raise NotFound("your organisation has not registered this batch", field="batch")
     content = portal.batches.content(view).value

@@ -7,7 +7,15 @@ from typing import Any
 
 from flask import jsonify, redirect, render_template, request, url_for
 
-from app.context import account_keystore, current_operator, current_portal, now_s, readable_lines
+from app.context import (
+    account_keystore,
+    current_operator,
+    current_portal,
+    current_snapshot,
+    lookup_organisation,
+    now_s,
+    readable_lines,
+)
 from app.errors import LoginFailedError, http_status
 from app.franchisee.overview import batch_row
 from app.responses import wants_json
@@ -102,11 +110,13 @@ def _load(batch_id: str) -> tuple[BatchView, OfferView]:
     not_found = NotFound("your organisation has no such offer", field="offer", hint="see the list of offers")
     if not _BATCH_ID.fullmatch(batch_id):
         raise not_found
-    portal, operator = current_portal(), current_operator()
-    view = portal.index.batch(BatchId(bytes.fromhex(batch_id)))
+    operator = current_operator()
+    view = current_snapshot().batch(BatchId(bytes.fromhex(batch_id)))
     if view is None or not readable_lines()(view.producer, view.gtin, OFFER_SCOPES):
         raise not_found
-    offers = [item for item in portal.index.offers(view.batch_id) if item.to_organisation == operator.organisation]
+    offers = [
+        item for item in current_snapshot().offers(view.batch_id) if item.to_organisation == operator.organisation
+    ]
     if not offers:
         raise not_found
     return view, offers[-1]
@@ -126,7 +136,7 @@ def _follow(view: BatchView) -> Action | None:
     action = latest_action(portal.database, view.batch_id, address)
     if action is None or action.state != "pending":
         return action
-    if portal.index.transaction(bytes.fromhex(action.tx_hash[2:])) is not None:
+    if current_snapshot().transaction(bytes.fromhex(action.tx_hash[2:])) is not None:
         settle(portal.database, action.tx_hash, "done")
     else:
         try:
@@ -139,7 +149,7 @@ def _follow(view: BatchView) -> Action | None:
 
 
 def _page(view: BatchView, batch_offer: OfferView, error: ChromaTraceError | None = None) -> str:
-    portal, operator, now = current_portal(), current_operator(), now_s()
+    operator, now = current_operator(), now_s()
     action = _follow(view)
     if action is not None and action.state == "done":
         view, batch_offer = _load(view.batch_id.hex())
@@ -149,7 +159,7 @@ def _page(view: BatchView, batch_offer: OfferView, error: ChromaTraceError | Non
         batch=batch_row(view),
         batch_hex=view.batch_id.hex(),
         offer=batch_offer,
-        giver=portal.batches.organisation(batch_offer.from_organisation, now),
+        giver=lookup_organisation(batch_offer.from_organisation),
         open=batch_offer.open_at(now) and not pending,
         expired=batch_offer.state is OfferState.OPEN and not batch_offer.open_at(now),
         may_answer=operator.has(CUSTODY_ROLES),

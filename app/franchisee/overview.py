@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import render_template, request
 
-from app.context import current_operator, current_portal, now_s, readable_lines
+from app.context import current_operator, current_portal, current_snapshot, lookup_organisation, now_s, readable_lines
 from app.links import page_path
 from app.presenters.organisations import OrganisationSummary
 from app.presenters.status import BatchStatus, batch_status
@@ -60,23 +60,21 @@ def overview() -> str:
     return render_template(
         "franchisee/overview.html",
         operator=operator,
-        organisation=portal.batches.organisation(operator.organisation, now),
+        organisation=lookup_organisation(operator.organisation),
         roles=[role.name.lower() for role in Role if role & operator.roles and role.name],
         offers=offers,
         withheld=withheld,
         actions=[action for action in pending if action.kind != RECALL],
         recalls=_unindexed([action for action in pending if action.kind == RECALL]),
         groups=[(group, title, _group(group, _PREVIEW, None)) for group, title in GROUPS.items()],
-        grants=[
-            (grant, portal.batches.organisation(grant.owner, now), _scope_names(grant.scopes)) for grant in _grants(now)
-        ],
+        grants=[(grant, lookup_organisation(grant.owner), _scope_names(grant.scopes)) for grant in _grants(now)],
         may_make_labels=operator.has(Role.PRODUCER),
     )
 
 
 def _unindexed(recalls: list[Action]) -> list[Action]:
     """Return the recalls that the index does not have yet."""
-    views = {action.tx_hash: current_portal().index.batch(BatchId(action.batch_id)) for action in recalls}
+    views = {action.tx_hash: current_snapshot().batch(BatchId(action.batch_id)) for action in recalls}
     return [action for action in recalls if (view := views[action.tx_hash]) is not None and not view.recalled]
 
 
@@ -97,15 +95,15 @@ def batches(group: str) -> str:
 
 def _open_offers() -> tuple[list[OfferRow], int]:
     """Return the open offers that the organisation may see, and the number of other open offers."""
-    portal, now = current_portal(), now_s()
+    now = now_s()
     rows: list[OfferRow] = []
     withheld = 0
-    for offer in portal.index.offers_to(current_operator().organisation):
-        view = portal.index.batch(offer.batch_id)
+    for offer in current_snapshot().offers_to(current_operator().organisation):
+        view = current_snapshot().batch(offer.batch_id)
         if view is None or not readable_lines()(view.producer, view.gtin, OFFER_SCOPES):
             withheld += 1
             continue
-        giver = portal.batches.organisation(offer.from_organisation, now)
+        giver = lookup_organisation(offer.from_organisation)
         rows.append(OfferRow(offer, batch_row(view), giver, not offer.open_at(now)))
     return rows, withheld
 
@@ -115,20 +113,20 @@ def batch_row(view: BatchView) -> BatchRow:
     loader = current_portal().batches
     content = loader.content(view).value
     name = content.product.name if content else f"Batch {view.lot}"
-    return BatchRow(view, name, batch_status(view), loader.organisation(view.producer, now_s()))
+    return BatchRow(view, name, batch_status(view), lookup_organisation(view.producer))
 
 
 def _grants(now: int) -> list[GrantView]:
-    grants = current_portal().index.grants_to(current_operator().organisation)
+    grants = current_snapshot().grants_to(current_operator().organisation)
     return [grant for grant in grants if grant.holds_at(now)]
 
 
 def _group(group: str, limit: int, after: int | None) -> list[BatchRow]:
-    index, organisation = current_portal().index, current_operator().organisation
+    snapshot, organisation = current_snapshot(), current_operator().organisation
     if group == "made":
-        views = index.batches(producer=organisation, limit=limit, after=after)
+        views = snapshot.batches(producer=organisation, limit=limit, after=after)
     elif group == "held":
-        views = index.batches(custodian=organisation, limit=limit, after=after)
+        views = snapshot.batches(custodian=organisation, limit=limit, after=after)
     else:
         views = _shared(limit, after)
     return [batch_row(view) for view in views]
@@ -136,9 +134,9 @@ def _group(group: str, limit: int, after: int | None) -> list[BatchRow]:
 
 def _shared(limit: int, after: int | None) -> tuple[BatchView, ...]:
     """Return other organisations' batches: the indexed grants name them, and the chain confirms each product line."""
-    index, shared = current_portal().index, dict[bytes, BatchView]()
+    shared: dict[bytes, BatchView] = {}
     for grant in _grants(now_s()):
-        for view in index.batches(producer=grant.owner, gtin=grant.gtin, limit=limit, after=after):
+        for view in current_snapshot().batches(producer=grant.owner, gtin=grant.gtin, limit=limit, after=after):
             if readable_lines()(view.producer, view.gtin, Scope.PRODUCT):
                 shared[view.batch_id] = view
     newest = sorted(shared.values(), key=lambda view: view.cursor, reverse=True)

@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, flash, redirect, render_template, request, u
 from flask_limiter import Limiter
 
 from app.config import PortalConfig
-from app.context import current_operator, current_portal, now_s
+from app.context import current_operator, current_portal, current_snapshot, lookup_organisation, now_s
 from app.errors import http_status
 from app.security import limit_views
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
@@ -68,7 +68,7 @@ def format_tolerance(parameter: Parameter) -> str:
 
 
 def _page(error: ChromaTraceError | None = None, failed_task: tuple[str, str] = ("", "")) -> str:
-    portal, operator, now = current_portal(), current_operator(), now_s()
+    operator, now = current_operator(), now_s()
     with _task_store() as store:
         waiting, answered = store.waiting(operator.organisation, now), store.read_by(operator.address)
     return render_template(
@@ -77,7 +77,7 @@ def _page(error: ChromaTraceError | None = None, failed_task: tuple[str, str] = 
         answered=answered,
         lots={task.about.subject: _lot(task) for task in (*waiting, *answered)},
         now=now,
-        organisation=portal.batches.organisation(operator.organisation, now).name,
+        organisation=lookup_organisation(operator.organisation).name,
         error=error,
         failed_task=failed_task,
         form=request.form,
@@ -90,7 +90,7 @@ def _task_store() -> ReadingDesk:
 
 def _lot(task: Question) -> str | None:
     """Return GTIN and lot if the subject is a batch in the index."""
-    batch = current_portal().index.batch(BatchId(bytes.fromhex(task.about.subject[2:])))
+    batch = current_snapshot().batch(BatchId(bytes.fromhex(task.about.subject[2:])))
     return f"{batch.key.gtin}/{batch.key.lot}" if batch else None
 
 

@@ -19,8 +19,7 @@ from chromatrace.documents.content import BatchContent, InspectionEvidence
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import BatchState, Stage
-from chromatrace.index import Index
-from chromatrace.index.database import Queries
+from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, HeadView, InspectionView
 
 
@@ -123,25 +122,22 @@ class BatchPresenter:
 
 
 class BatchLoader:
-    """Loads batches from the index and the documents. Stateless."""
+    """Loads batches from an index snapshot and the documents. Stateless."""
 
     def __init__(
         self,
-        index: Index,
         documents: DocumentStore,
         readings: ReadingsSource | None = None,
         plot_tags: tuple[str, ...] = (),
     ) -> None:
-        self.index = index
         self.documents = documents
         self._readings = readings
         self._plot_tags = plot_tags
 
-    def load(self, key: BatchKey, serial: Serial | None, now: int) -> BatchPresenter | None:
+    def load(self, snapshot: Snapshot, key: BatchKey, serial: Serial | None, now: int) -> BatchPresenter | None:
         """Load a batch or, with `serial`, one unit of it. Return None if the batch is not registered."""
-        with self.index.snapshot() as snapshot:
-            view = snapshot.batch_by_key(key)
-            return self._present(snapshot, view, serial, now) if view else None
+        view = snapshot.batch_by_key(key)
+        return self._present(snapshot, view, serial, now) if view else None
 
     def content(self, view: BatchView) -> CheckedDocument[BatchContent]:
         """Check the batch's content document against its digest on the chain."""
@@ -149,20 +145,16 @@ class BatchLoader:
             self.documents, view.content_digest, BatchContent.from_bytes, lambda content: content.key == view.key
         )
 
-    def organisation(self, number: int, now: int) -> OrganisationSummary:
-        """Return the organisation with the consortium's `number`."""
-        return organisation_summary(number, self.index.organisation(number), now)
-
-    def _present(self, index: Queries, view: BatchView, serial: Serial | None, now: int) -> BatchPresenter:
+    def _present(self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int) -> BatchPresenter:
         @cache
         def lookup(number: int) -> OrganisationSummary:
-            return organisation_summary(number, index.organisation(number), now)
+            return organisation_summary(number, snapshot.organisation(number), now)
 
         content = self.content(view)
-        decision_of = self._decisions(index, view)
+        decision_of = self._decisions(snapshot, view)
         inspections = [
-            self._inspection(index, inspection, view, lookup, now, decision_of)
-            for inspection in index.inspections(view.batch_id)
+            self._inspection(snapshot, inspection, view, lookup, now, decision_of)
+            for inspection in snapshot.inspections(view.batch_id)
         ]
         in_force = sorted((item for item in inspections if not item.view.superseded), key=lambda item: item.view.stage)
         anchors = {
@@ -170,9 +162,9 @@ class BatchLoader:
             for item in in_force
             if item.window and item.window.anchor and item.window.owner
         }
-        route = present_route(index, view, lookup)
-        inputs = index.batches_by_id([batch_input.batch for batch_input in index.inputs_of(view.batch_id)])
-        events = index.timeline(view.batch_id)
+        route = present_route(snapshot, view, lookup)
+        inputs = snapshot.batches_by_id([batch_input.batch for batch_input in snapshot.inputs_of(view.batch_id)])
+        events = snapshot.timeline(view.batch_id)
         return BatchPresenter(
             view=view,
             status=batch_status(view),
@@ -187,19 +179,19 @@ class BatchLoader:
             responsible_organisations=_responsible(lookup(view.producer), lookup(view.custodian), in_force, route),
             input_batches=tuple(inputs.values()),
             unit=present_unit(serial, view.serial_root, content) if serial else None,
-            head=index.head(),
+            head=snapshot.head(),
         )
 
     @staticmethod
-    def _decisions(index: Queries, batch: BatchView) -> Callable[[bytes], RoundDecision | None]:
+    def _decisions(snapshot: Snapshot, batch: BatchView) -> Callable[[bytes], RoundDecision | None]:
         """Return a function from a transaction to the round that gave its verdict."""
-        rounds = index.rounds_about(batch.batch_id)
-        states = {panel.panel: panel.states for panel in index.panels()} if rounds else {}
+        rounds = snapshot.rounds_about(batch.batch_id)
+        states = {panel.panel: panel.states for panel in snapshot.panels()} if rounds else {}
         return lambda tx_hash: round_decision(rounds, tx_hash, states)
 
     def _inspection(
         self,
-        index: Queries,
+        snapshot: Snapshot,
         view: InspectionView,
         batch: BatchView,
         lookup: OrganisationLookup,
@@ -213,7 +205,7 @@ class BatchLoader:
             lambda evidence: evidence.key == batch.key and evidence.stage is view.stage,
         )
         readings = document.value.readings if document.value else None
-        window = present_window(readings, index, self._readings, self._plot_tags, now) if readings else None
+        window = present_window(readings, snapshot, self._readings, self._plot_tags, now) if readings else None
         return InspectionPresenter(
             view, lookup(view.organisation), document, window, decision_of(view.recorded.tx_hash)
         )

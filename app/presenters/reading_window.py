@@ -14,10 +14,10 @@ from app.presenters.plots import LinePlot, line_plots
 from chromatrace.documents.content import ReadingWindow
 from chromatrace.domain.errors import IntegrityError, InvalidInput, Unavailable
 from chromatrace.domain.reading import Reading
-from chromatrace.index.database import Queries
+from chromatrace.index import Snapshot
 from chromatrace.index.views import AnchorView
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 log = logging.getLogger(__name__)
 
@@ -112,17 +112,17 @@ class ReadingWindowPresenter:
 
 
 def present_window(
-    window: ReadingWindow, index: Queries, readings: ReadingsSource | None, plot_tags: tuple[str, ...], now: int
+    window: ReadingWindow, snapshot: Snapshot, readings: ReadingsSource | None, plot_tags: tuple[str, ...], now: int
 ) -> ReadingWindowPresenter:
     """Check the window that a document names against the anchors on the chain, and plot its readings if stored here."""
-    organisation = index.organisation_of_gln(window.organisation)
-    channel = index.channel_by_name(organisation.id, window.channel) if organisation else None
+    organisation = snapshot.organisation_of_gln(window.organisation)
+    channel = snapshot.channel_by_name(organisation.id, window.channel) if organisation else None
     owner = organisation_summary(organisation.id, organisation, now) if organisation else None
     if channel is None:
         return ReadingWindowPresenter(window, owner, AnchorCoverage.UNKNOWN_CHANNEL, None)
-    anchor = index.anchor_covering(channel.id, window.tree_size - 1)
+    anchor = snapshot.anchor_covering(channel.id, window.tree_size - 1)
     if anchor is None:
-        covering = index.anchor_covering(channel.id, window.last_leaf)
+        covering = snapshot.anchor_covering(channel.id, window.last_leaf)
         coverage = AnchorCoverage.NOT_ANCHORED if covering is None else AnchorCoverage.ANCHORED
         return ReadingWindowPresenter(window, owner, coverage, covering)
     if anchor.size == window.tree_size and anchor.root != window.root:

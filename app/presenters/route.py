@@ -10,7 +10,7 @@ from app.presenters.organisations import OrganisationSummary
 from app.presenters.status import StatusTone
 from app.presenters.timeline import OrganisationLookup
 from chromatrace.domain.rights import BatchState, RouteKind
-from chromatrace.index.database import Queries
+from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, EventRef, RouteProofState, RouteProofView, RouteView
 
 LIMITS = (
@@ -118,12 +118,12 @@ class RoutePresenter:
         }
 
 
-def present_route(index: Queries, batch: BatchView, lookup: OrganisationLookup) -> RoutePresenter | None:
+def present_route(snapshot: Snapshot, batch: BatchView, lookup: OrganisationLookup) -> RoutePresenter | None:
     """Return the route of a batch; None if it was registered without one."""
     if batch.route is None:
         return None
-    view = index.route(batch.route)
-    proof = index.proof_of(batch.batch_id, batch.route)
+    view = snapshot.route(batch.route)
+    proof = snapshot.proof_of(batch.batch_id, batch.route)
     state, tone, headline, explanation = route_status(batch, view, proof)
     stations = tuple(
         StationPresenter(

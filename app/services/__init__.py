@@ -15,7 +15,6 @@ from app.services.chain import (
 )
 from app.services.keys import adopt_keystore, dev_addresses, new_keystore
 from app.services.records import RecordWriter
-from chromatrace.chain.commands import Parts
 from chromatrace.ethereum.errors import ContractError
 from chromatrace.ethereum.manifest import Manifest
 
@@ -26,7 +25,6 @@ __all__ = [
     "ContractError",
     "Key",
     "Manifest",
-    "Parts",
     "RecordWriter",
     "TransactionOutcome",
     "WalletCall",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain import calls, reads
+from chromatrace.chain.client import Chain
 from chromatrace.chain.records import CallState
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
 
 CAPTURE_KIND = "epcis.capture"
@@ -23,27 +25,26 @@ class CaptureRecorder:
     def __init__(self, chain: Chain, department: str) -> None:
         self._chain = chain
         self._name = department
-        self._department: bytes | None = None
+        self._department: DepartmentId | None = None
 
     def __call__(self, digest: bytes, products: Sequence[str]) -> str | None:
         """Return the transaction once a block includes it; None while it is pending."""
         key = f"0x{digest.hex()}"
         record = record_id(CAPTURE_KIND, key)
         entries = [LedgerEntry(record, subject_id(product), None, digest) for product in products or (key,)]
-        args = (self._department_id(), kind_hash(CAPTURE_SCHEMA), pack(entries))
-        call = Call("ProcessLedger", "appendRecords", args, f"{CAPTURE_KIND}:{key}")
-        receipt = self._chain.submit(call, wait=False)
+        call = calls.append_records(self._department_id(), kind_hash(CAPTURE_SCHEMA), pack(entries))
+        receipt = self._chain.submit(call.with_key(f"{CAPTURE_KIND}:{key}"), wait=False)
         return receipt.tx if receipt.state in (CallState.INCLUDED, CallState.FINAL) else None
 
     def resume(self) -> None:
         """Resume transactions of an earlier process, with a higher fee if necessary."""
         self._chain.resume()
 
-    def _department_id(self) -> bytes:
+    def _department_id(self) -> DepartmentId:
         if self._department is None:
-            organisation = self._chain.read("Consortium", "operator", self._chain.sender)["organisation"]
-            department = bytes(self._chain.read("ProcessLedger", "departmentIdOf", organisation, self._name))
-            if not self._chain.read("ProcessLedger", "department", department)["organisation"]:
+            organisation = self._chain.read(reads.operator(self._chain.sender)).organisation
+            department = self._chain.read(reads.department_id(organisation, self._name))
+            if not self._chain.read(reads.department(department)).organisation:
                 raise NotFound(
                     f"organisation {organisation} has no department {self._name!r} on the chain",
                     field="capture_department",

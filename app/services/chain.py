@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from app.errors import LoginFailedError, RightsRevokedError, RightsUnavailableError
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
-from chromatrace.chain.client import Call, Chain
-from chromatrace.chain.commands import Parts, accept_custody, keyed, reject_custody
+from chromatrace.chain import reads
+from chromatrace.chain.calls import Call, accept_custody, reject_custody
+from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.reads import Read
 from chromatrace.domain.errors import InvalidInput, Unavailable
-from chromatrace.domain.identifiers import BatchId, Gtin
-from chromatrace.domain.recalling import RecallStep
+from chromatrace.domain.identifiers import BatchId, DepartmentId, Gtin, OrganisationId
 from chromatrace.domain.rights import Role, Scope
-from chromatrace.ethereum.abi import contract, decode_revert, revert_data
+from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
     ChainUnavailableError,
     ContractError,
@@ -30,6 +30,9 @@ from chromatrace.ethereum.errors import (
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import Signer, keystore_signer
+from chromatrace.services.recall import PlannedRecall
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +80,13 @@ class ChainService:
 
     # -- rights
 
-    def authorise(self, address: str, roles: Role = _ALL_ROLES) -> int:
+    def authorise(self, address: str, roles: Role = _ALL_ROLES) -> OrganisationId:
         """Return the organisation that `address` may act for in one of `roles`, now.
 
         Raises `RightsRevokedError` with the contract's reason, and `RightsUnavailableError`.
         """
         try:
-            return int(self.read("Consortium", "authorise", address, int(roles)))
+            return self.read(reads.authorise(address, roles))
         except ContractError as error:
             raise RightsRevokedError(
                 f"the consortium does not authorise this operator: {error.message}",
@@ -93,19 +96,19 @@ class ChainService:
 
     def roles_of(self, address: str) -> Role:
         """Return the operator's roles on the chain. Call `authorise` first: expired operators keep their roles."""
-        return Role(self.read("Consortium", "operator", address)["roles"])
+        return self.read(reads.operator(address)).roles
 
     def may_read(self, address: str, owner: int, gtin: Gtin, scopes: Scope) -> bool:
         """Return whether `address` may now read all of `scopes` of `owner`'s product line `gtin`."""
-        return bool(self.read("Consortium", "mayRead", address, owner, int(gtin), int(scopes)))
+        return self.read(reads.may_read(address, OrganisationId(owner), gtin, scopes))
 
     def may_read_department(self, address: str, department: bytes) -> bool:
         """Return whether `address` may now read a department's records."""
-        return bool(self.read("ProcessLedger", "mayReadDepartment", department, address))
+        return self.read(reads.may_read_department(DepartmentId(department), address))
 
     def ping(self) -> None:
         """Raise `RightsUnavailableError` if the chain does not respond."""
-        self.read("Consortium", "organisationCount")
+        self.read(reads.organisation_count())
 
     def latest(self) -> tuple[int, int]:
         """Return number and time (Unix seconds) of the newest block. Raises `RightsUnavailableError`."""
@@ -113,13 +116,13 @@ class ChainService:
         block = self._rpc.call("eth_getBlockByNumber", "latest", False)
         return int(block["number"], 16), int(block["timestamp"], 16)
 
-    def read(self, name: str, function: str, *args: Any) -> Any:
+    def read(self, read: Read[T]) -> T:
         """Call a view function. Raises `RightsUnavailableError` if the chain or the deployment does not respond."""
         try:
             if not self._verified:
                 self._manifest.verify(self._rpc)
                 self._verified = True
-            return self._chain.read(name, function, *args)
+            return self._chain.read(read)
         except (ChainUnavailableError, RpcError) as error:
             raise RightsUnavailableError(
                 "the chain does not respond, so your rights cannot be checked",
@@ -137,12 +140,12 @@ class ChainService:
 
     def accept(self, batch: BatchId, keystore: Path, password: str, offer: str) -> str:
         """Accept an offer. Return the transaction hash. `offer` identifies the offer, so that it is answered once."""
-        return self.send(keystore, password, keyed(accept_custody(batch), f"accept:{offer}"))
+        return self.send(keystore, password, accept_custody(batch).with_key(f"accept:{offer}"))
 
     def reject(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
         """Reject an offer with a reason of at most `MAX_REASON` characters. Return the transaction hash."""
-        call = reject_custody(batch, normalise_reason(reason))
-        return self.send(keystore, password, keyed(call, f"reject:{offer}"))
+        call = reject_custody(batch, normalise_reason(reason)).with_key(f"reject:{offer}")
+        return self.send(keystore, password, call)
 
     def wallet_accept(self, batch: BatchId) -> WalletCall:
         """Return the transaction that accepts an offer."""
@@ -153,21 +156,18 @@ class ChainService:
         return self._wallet_call(reject_custody(batch, normalise_reason(reason)))
 
     def _wallet_call(self, call: Call) -> WalletCall:
-        data = contract(call.contract).encode(call.function, *call.args)
-        return WalletCall(self._manifest.address(call.contract), f"0x{data.hex()}", self.chain_id)
+        return WalletCall(self._manifest.address(call.contract), f"0x{call.encode().hex()}", self.chain_id)
 
-    def recall(
-        self, steps: Sequence[RecallStep], parts: Mapping[BatchId, Parts], reason: str, keystore: Path, password: str
-    ) -> dict[BatchId, str]:
-        """Recall batches in the order of `steps`, one transaction each. Return the transaction hashes.
+    def recall(self, recall: PlannedRecall, reason: str, keystore: Path, password: str) -> dict[BatchId, str]:
+        """Recall batches in the order of the plan, one transaction each. Return the transaction hashes.
 
         All are signed at once with nonces in that order, so that each is executed after its parent. Raises the
         contract's error for the first recall before anything is signed, and `InsufficientFundsError`.
         """
-        calls = recall_calls(steps, parts, normalise_reason(reason))
+        calls = recall_calls(recall, normalise_reason(reason))
         signer = self._signer(keystore, password)
         self.simulate_as(signer.address, calls[0])
-        calls = [keyed(call, f"{signer.address}:{call.key}") for call in calls]
+        calls = [call.with_key(f"{signer.address}:{call.key}") for call in calls]
         self.carry()  # updates the outbox: failed recalls may be sent again
         try:
             self._chain.with_signer(signer).send_many(calls, wait=False, check=False)
@@ -175,7 +175,7 @@ class ChainService:
             # `carry` sends what is already signed. If nothing is signed, the recall failed as a whole.
             if not self._sent_hash(calls[0]):
                 raise
-        hashes = {step.batch: self._sent_hash(call) for step, call in zip(steps, calls, strict=True)}
+        hashes = {step.batch: self._sent_hash(call) for step, call in zip(recall.plan.steps, calls, strict=True)}
         return {batch: tx_hash for batch, tx_hash in hashes.items() if tx_hash}
 
     def _sent_hash(self, call: Call) -> str | None:
@@ -186,7 +186,7 @@ class ChainService:
     def send(self, keystore: Path, password: str, call: Call) -> str:
         """Send a call signed by the keystore, once per call key. Return the transaction hash."""
         signer = self._signer(keystore, password)
-        call = keyed(call, f"{signer.address}:{call.key}")
+        call = call.with_key(f"{signer.address}:{call.key}")
         try:
             return self._chain.with_signer(signer).submit(call, wait=False).tx
         except InclusionTimeoutError:
@@ -220,7 +220,7 @@ class ChainService:
     def simulate_as(self, sender: str, call: Call) -> None:
         """Raise the contract's error if the call would revert. Raises `RightsUnavailableError`."""
         try:
-            self._chain.simulate(call.contract, call.function, *call.args, sender=sender)
+            self._chain.simulate(call, sender)
         except ChainUnavailableError as error:
             raise RightsUnavailableError("the chain does not respond; nothing was written", field="chain") from error
 

@@ -1,31 +1,23 @@
-"""Recalls as calls of the registry."""
+"""Recalls as idempotent contract calls with gas limits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 
-from chromatrace.chain.client import Call
-from chromatrace.chain.commands import Parts, keyed, recall, recall_descendants
-from chromatrace.domain.identifiers import BatchId
-from chromatrace.domain.recalling import RecallStep
-from chromatrace.ethereum.abi import contract
+from chromatrace.chain.calls import Call
+from chromatrace.services.recall import PlannedRecall
 
 _GAS, _GAS_PER_BYTE, _GAS_PER_INPUT = 160_000, 100, 6_000
-"""A limit each, more than thrice what it takes: a descendant cannot be estimated before its parent is recalled."""
+"""Gas limits, more than three times the use. A descendant's gas cannot be estimated before its parent is recalled."""
 
 
-def recall_calls(steps: Sequence[RecallStep], parts: Mapping[BatchId, Parts], reason: str) -> list[Call]:
-    """A call for each step, under a key that says what it does; `parts` as the batches were registered."""
+def recall_calls(recall: PlannedRecall, reason: str) -> list[Call]:
+    """Return one call per step of the plan, each with an idempotency key derived from its content."""
     calls = []
-    for step in steps:
-        if step.parent is None:
-            call, inputs = recall(step.batch, reason), 0
-        else:
-            own = parts[step.batch]
-            call, inputs = recall_descendants(step.parent, [(step.batch, own)], reason), len(own.inputs)
+    for step in recall.plan.steps:
+        call = recall.call(step, reason)
+        inputs = 0 if step.parent is None else len(recall.parts[step.batch].inputs)
         limit = _GAS + _GAS_PER_BYTE * len(reason.encode()) + _GAS_PER_INPUT * inputs
-        said = sha256(contract(call.contract).encode(call.function, *call.args)).hexdigest()[:32]
-        calls.append(keyed(replace(call, gas=limit), f"recall:{step.batch.hex()}:{said}"))
+        digest = sha256(call.encode()).hexdigest()[:32]
+        calls.append(call.with_gas(limit).with_key(f"recall:{step.batch.hex()}:{digest}"))
     return calls

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from app.services.chain import ChainService
-from chromatrace.chain.client import Call
-from chromatrace.chain.commands import keyed
+from chromatrace.chain.calls import append_records
+from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import unpack
 from chromatrace.ethereum.abi import contract
 from chromatrace.records.errors import RecordPendingError
@@ -40,13 +40,13 @@ class RecordWriter:
 
     def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
         """Raise the contract's error if the append would revert."""
-        self._chain.simulate_as(self._address, self._call(department, kind, packed))
+        self._chain.simulate_as(self._address, append_records(DepartmentId(department), kind, packed))
         self._require_not_pending(department, packed)
 
     def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
         """Append records. Return the transaction hash as soon as the transaction is in the outbox."""
         assert self._credentials is not None
-        call = keyed(self._call(department, kind, packed), f"record:{sha256(packed).hexdigest()}")
+        call = append_records(DepartmentId(department), kind, packed).with_key(f"record:{sha256(packed).hexdigest()}")
         with ProcessLock(self._lock):
             self._require_not_pending(department, packed)
             return self._chain.send(*self._credentials, call)
@@ -54,13 +54,10 @@ class RecordWriter:
     def _require_not_pending(self, department: bytes, packed: bytes) -> None:
         """Raise `RecordPendingError` for records of this department in the outbox that the index does not have."""
         sent = (
-            contract("ProcessLedger").decode_input(data)[1]
+            contract("ProcessLedger").decode_call(data)[1]
             for data in self._chain.calldata_since(_LABEL, self._indexed_block())
         )
         pending = {entry.record for args in sent if args["id"] == department for entry in unpack(args["records"])}
         duplicates = pending & {entry.record for entry in unpack(packed)}
         if duplicates:
             raise RecordPendingError(duplicates)
-
-    def _call(self, department: bytes, kind: bytes, packed: bytes) -> Call:
-        return Call("ProcessLedger", "appendRecords", (department, kind, packed))

@@ -1,8 +1,8 @@
-"""Spooled readings under anchored tree heads, and the proofs that they lie there.
+"""Anchor spooled readings under published tree heads, and prove that a reading is included.
 
-`heads`     `TreeHead` and `HeadStore`: the heads made so far, and which of them are published
+`heads`     `TreeHead` and `HeadStore`: recorded heads and their publication state
 `anchorer`  `Anchorer`: spool -> Merkle log -> head -> `Publisher`, by count and by time
-`proof`     `ReadingProof`: shows to anyone that a reading lies under a published root
+`proof`     `ReadingProof`: proves that a reading is under a published root
 """
 
 from chromatrace.anchor.anchorer import Anchorer

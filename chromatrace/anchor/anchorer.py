@@ -1,13 +1,13 @@
-"""`Anchorer`: hashes what is spooled into the channel's log and publishes its head, by count and by time.
+"""`Anchorer`: hash spooled readings into the channel's log and publish its head, by count and by time.
 
-The order of writing is what makes a crash harmless, wherever it comes:
+The order of writes makes a crash safe at any point:
 
-1. the spool makes readings durable; the log's leaves are made from what is read back from there, and can be made again;
-2. the log is extended in one transaction, which counts only if the log still has the size that it started from;
-3. the head is recorded, durably, before anybody sees it;
-4. the publisher is called with what was recorded, then a note is made that it was.
+1. The spool stores readings durably. The leaves of the log can be rebuilt from it.
+2. The log is extended in one transaction, which succeeds only if the log still has the expected size.
+3. The head is recorded durably before it is published.
+4. The publisher is called with the recorded head, then the head is marked as published.
 
-Between 3 and 4 a restart calls the publisher again with the very same head.
+After a crash between 3 and 4, the publisher is called again with the same head.
 """
 
 from __future__ import annotations
@@ -31,16 +31,19 @@ from chromatrace.storage.closing import Closing
 
 _logger = logging.getLogger(__name__)
 
-HASHED_AT_ONCE = 65_536
+LEAVES_PER_TRANSACTION = 65_536
 """Leaves per transaction of the log."""
 
 
 class Anchorer(Closing):
-    """Anchors every channel of `spool`; logs and heads are kept in the SQLite file `path` (None: in memory).
+    """Anchors every channel of `spool`. Logs and heads are in the SQLite file `path` (None: in memory).
 
-    A head of a channel is due when `every_count` readings, or when readings for `every_s` seconds, wait for one. The
-    wait is counted from when this anchorer first saw them (`clock`, in seconds), so after a restart from then on.
-    Several anchorers may run on one file: each head is made once.
+    every_count  a head is due once this many readings are not covered by a head
+    every_s      a head is due once a reading has not been covered for this many seconds, counted from when this
+                 anchorer first saw it
+    clock        monotonic time in seconds
+
+    Several anchorers may share one file; each head is recorded once.
     """
 
     def __init__(
@@ -54,9 +57,9 @@ class Anchorer(Closing):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if every_count < 1:
-            raise InvalidInput(f"at least 1 is needed, got {every_count}", field="every_count")
+            raise InvalidInput(f"must be at least 1, got {every_count}", field="every_count")
         if not every_s > 0:
-            raise InvalidInput(f"more than 0 is needed, got {every_s}", field="every_s")
+            raise InvalidInput(f"must be greater than 0, got {every_s}", field="every_s")
         self.heads = HeadStore(path)
         self._spool = spool
         self._publisher = publisher
@@ -65,13 +68,13 @@ class Anchorer(Closing):
         self._every_s = every_s
         self._clock = clock
         self._lock = threading.RLock()
-        # Its own lock, so that a proof need not wait while a head is being published.
+        # A separate lock, so that a proof does not wait while a head is published.
         self._logs_lock = threading.Lock()
         self._logs: dict[str, MerkleLog] = {}
         self._waiting_since: dict[str, float] = {}
 
     def close(self) -> None:
-        """Closes the logs and the heads."""
+        """Close the logs and the heads."""
         with self._lock, self._logs_lock:
             for log in self._logs.values():
                 log.close()
@@ -79,16 +82,16 @@ class Anchorer(Closing):
             self.heads.close()
 
     def log(self, channel: str) -> MerkleLog:
-        """The channel's log."""
+        """Return the log of a channel."""
         with self._logs_lock:
             if channel not in self._logs:
                 self._logs[channel] = MerkleLog(self._path, channel)
             return self._logs[channel]
 
     def extend(self, channel: str) -> int:
-        """Hashes what the spool has more than the log; returns the log's size. Publishes nothing.
+        """Hash new spooled readings into the log and return its size, without publishing.
 
-        Raises `SpoolMismatchError` where the spool has less than the log, or another last reading.
+        Raises `SpoolMismatchError` if the spool is shorter than the log or its last hashed reading differs.
         """
         with self._lock:
             log = self.log(channel)
@@ -97,47 +100,49 @@ class Anchorer(Closing):
                 return hashed
             if hashed > spooled:
                 raise SpoolMismatchError(
-                    f"{channel!r}: {spooled} readings are spooled, {hashed} were hashed",
+                    f"channel {channel!r} has {spooled} spooled readings, but {hashed} were hashed",
                     field="channel",
-                    hint="restore the spool from a backup; the log is not shortened",
+                    hint="restore the spool from a backup; the log is append-only",
                 )
             if hashed:
-                self._require_same(channel, log, hashed - 1)
+                self._require_same_reading(channel, log, hashed - 1)
             leaves = map(leaf_hash, encode_fields(self._spool.fields(channel, hashed, spooled)))
             while hashed < spooled:
                 try:
-                    hashed = log.append_hashes(islice(leaves, HASHED_AT_ONCE), at=hashed)
+                    hashed = log.append_hashes(islice(leaves, LEAVES_PER_TRANSACTION), expected_size=hashed)
                 except LogConflictError:
-                    # Another anchorer is hashing the same readings: what it has done need not be done again.
+                    # Another anchorer is hashing the same readings; continue after them.
                     return self.extend(channel)
             return hashed
 
-    def _require_same(self, channel: str, log: MerkleLog, index: int) -> None:
+    def _require_same_reading(self, channel: str, log: MerkleLog, index: int) -> None:
         (entry,) = encode_fields(self._spool.fields(channel, index, index + 1))
         if leaf_hash(entry) != log.leaf(index):
             raise SpoolMismatchError(
-                f"{channel!r}: reading {index} is not the one that was hashed",
+                f"reading {index} of channel {channel!r} differs from the hashed reading",
                 field="channel",
                 hint="restore the spool from a backup",
             )
 
     def anchor(self, channel: str) -> TreeHead | None:
-        """Makes and publishes a head of everything spooled now; None where all of it is under a head already."""
+        """Record and publish a head of all spooled readings. Return None if a head already covers all of them."""
         with self._lock:
             self._make_head(channel)
             return self._publish(channel)
 
     def head(self, channel: str) -> TreeHead:
-        """The head of everything spooled now, recorded and not published: the next `anchor` or `poll` publishes it.
+        """Record and return a head of all spooled readings; a later `anchor` or `poll` publishes it.
 
-        For what must name the readings taken so far without a chain. Raises `NotFound` where nothing is spooled.
+        Lets a document refer to the readings without a chain. Raises `NotFound` if nothing is spooled.
         """
         with self._lock:
             if channel in self._spool.names():
                 self._make_head(channel)
             last = self.heads.last(channel)
         if last is None:
-            raise NotFound(f"no reading of {channel!r} is spooled here", field="channel", hint="`chromatrace ingest`")
+            raise NotFound(
+                f"channel {channel!r} has no spooled readings", field="channel", hint="run `chromatrace ingest`"
+            )
         return last
 
     def _make_head(self, channel: str) -> None:
@@ -150,8 +155,8 @@ class Anchorer(Closing):
             try:
                 self.heads.record(head)
             except HeadConflictError:
-                # Another anchorer was faster; what its head leaves over waits for the next one.
-                _logger.info("a head of %r was made by another process", channel)
+                # Another anchorer was faster; the next head covers the remaining readings.
+                _logger.info("another process recorded a head of channel %r", channel)
         self._waiting_since.pop(channel, None)
 
     def _publish(self, channel: str) -> TreeHead | None:
@@ -163,10 +168,10 @@ class Anchorer(Closing):
         return published
 
     def poll(self) -> list[TreeHead]:
-        """Hashes what is new, makes the heads that are due, and publishes those and any left over; returns these.
+        """Hash new readings, record due heads, and publish all unpublished heads. Return the last head of each channel.
 
-        Where a channel fails (its publisher is `Unavailable`, its spool differs) the others are done all the same, then
-        the first error is raised; heads not published stay recorded for the next call.
+        An error in one channel does not affect the others; the first error is raised at the end. Unpublished heads
+        stay recorded for the next call.
         """
         published, errors = [], []
         with self._lock:
@@ -195,14 +200,14 @@ class Anchorer(Closing):
         return waiting >= self._every_count or now - since >= self._every_s
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
-        """Polls until `stop` is set. What fails is logged and tried again: a wait as a warning, else as an error."""
+        """Poll every `poll_s` seconds until `stop` is set. Log errors and try again."""
         while not stop.is_set():
             try:
                 self.poll()
             except Unavailable as error:
-                _logger.warning("anchoring waits: %s", error)
+                _logger.warning("anchoring is delayed: %s", error)
             except ChromaTraceError as error:
-                _logger.error("anchoring is held up: %s", error)
+                _logger.error("anchoring failed: %s", error)
             stop.wait(poll_s)
 
     def prove(
@@ -215,31 +220,27 @@ class Anchorer(Closing):
         Raises `ReadingNotFoundError`, `NotAnchoredError`, and `SpoolMismatchError` if the reading changed after it was
         hashed.
         """
-        found = self._spool.find(channel, source, tag, source_time_ns)
-        if found is None:
+        spooled = self._spool.find(channel, source, tag, source_time_ns)
+        if spooled is None:
             raise ReadingNotFoundError(
-                f"{channel!r} has no reading of {tag!r} by {source!r} at {source_time_ns}",
+                f"channel {channel!r} has no reading of {tag!r} from {source!r} at {source_time_ns}",
                 field="source_time_ns",
-                hint="the time is the source's, in Unix nanoseconds, exactly",
+                hint="give the exact source time in Unix nanoseconds",
             )
-        head = self.heads.covering(channel, found.index, published=published)
+        head = self.heads.covering(channel, spooled.index, published=published)
         if head is None:
             raise NotAnchoredError(
-                f"reading {found.index} of {channel!r} is under no {'published ' if published else ''}head yet",
+                f"no {'published ' if published else ''}head covers reading {spooled.index} of channel {channel!r} yet",
                 field="source_time_ns",
                 hint="anchor the channel, or wait for its next head",
             )
-        entry = encode_reading(found.reading)
+        entry = encode_reading(spooled.reading)
         log = self.log(channel)
-        if leaf_hash(entry) != log.leaf(found.index):
+        if leaf_hash(entry) != log.leaf(spooled.index):
             raise SpoolMismatchError(
-                f"reading {found.index} of {channel!r} is not the one that was hashed",
+                f"reading {spooled.index} of channel {channel!r} differs from the hashed reading",
                 field="source_time_ns",
                 hint="restore the spool from a backup",
             )
-        path = tuple(log.inclusion_proof(found.index, head.size))
-        return ReadingProof(channel, found.index, head.size, head.root, entry, path)
-
-    def prove_consistency(self, channel: str, old_size: int, size: int) -> list[bytes]:
-        """The RFC 9162 proof that the head of `size` extends that of `old_size`."""
-        return self.log(channel).consistency_proof(old_size, size)
+        path = tuple(log.inclusion_proof(spooled.index, head.size))
+        return ReadingProof(channel, spooled.index, head.size, head.root, entry, path)

@@ -1,15 +1,15 @@
-"""What anchoring refuses.
+"""Errors of the anchor package.
 
 Conflict
-├── NotAnchoredError         the reading is spooled, but under no head yet
-└── HeadConflictError           another head of the same size is already recorded: it is never replaced
+├── NotAnchoredError       the reading is spooled, but no head covers it yet
+└── HeadConflictError      another head of this size, or a larger one, is recorded
 NotFound
-└── ReadingNotFoundError         the spool has no such reading
+└── ReadingNotFoundError   the spool has no such reading
 IntegrityError
-├── SpoolMismatchError           the spool does not hold what was hashed into the log
-└── HeadsCorruptError           the stored heads are damaged
+├── SpoolMismatchError     the spool differs from the log
+└── HeadsCorruptError      the stored heads are damaged
 Unavailable
-└── HeadsUnavailableError       the heads' file cannot be read or written just now
+└── HeadsUnavailableError  the file of heads cannot be read or written now
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from chromatrace.domain.errors import Conflict, IntegrityError, NotFound, Unavai
 
 
 class NotAnchoredError(Conflict):
-    """The reading is spooled, but under no head yet."""
+    """The reading is spooled, but no head covers it yet."""
 
 
 class HeadConflictError(Conflict):
-    """Another head of the same size is already recorded: it is never replaced."""
+    """Another head of this size, or a larger one, is recorded; heads are never replaced."""
 
 
 class ReadingNotFoundError(NotFound):
@@ -30,7 +30,7 @@ class ReadingNotFoundError(NotFound):
 
 
 class SpoolMismatchError(IntegrityError):
-    """The spool does not hold what was hashed into the log."""
+    """The spool differs from what was hashed into the log."""
 
 
 class HeadsCorruptError(IntegrityError):
@@ -38,4 +38,4 @@ class HeadsCorruptError(IntegrityError):
 
 
 class HeadsUnavailableError(Unavailable):
-    """The heads' file cannot be read or written just now."""
+    """The file of heads cannot be read or written now."""

@@ -1,4 +1,4 @@
-"""Tree heads: where they come from (`ReadingSource`), are kept (`HeadStore`) and go (`Publisher`)."""
+"""Tree heads: the source of readings (`ReadingSource`), their store (`HeadStore`) and their `Publisher`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _SELECT = "SELECT channel, size, root, first_time_ns, last_time_ns FROM head "
 
 @dataclass(frozen=True, slots=True)
 class TreeHead:
-    """The state of a channel's log at one size: what an anchor puts on the chain.
+    """The state of a channel's log at one size, as anchored on the chain.
 
     channel        name of the channel
-    size           entries of the log, > 0
-    root           32 bytes, RFC 9162
-    first_time_ns  earliest source time among the entries since the head before, Unix nanoseconds
-    last_time_ns   latest source time among them
+    size           number of entries, > 0
+    root           RFC 9162 root, 32 bytes
+    first_time_ns  earliest source time of the entries since the previous head, Unix nanoseconds
+    last_time_ns   latest source time of those entries, Unix nanoseconds
     """
 
     channel: str
@@ -43,26 +43,28 @@ class TreeHead:
 
     def __post_init__(self) -> None:
         if self.size <= 0:
-            raise InvalidInput(f"a head has at least one entry, got {self.size}", field="size")
+            raise InvalidInput(f"size must be at least 1, got {self.size}", field="size")
         if len(self.root) != 32:
-            raise InvalidInput(f"32 bytes are needed, got {len(self.root)}", field="root")
+            raise InvalidInput(f"expected 32 bytes, got {len(self.root)}", field="root")
         if not 0 < self.first_time_ns <= self.last_time_ns:
-            raise InvalidInput(f"{self.first_time_ns} to {self.last_time_ns} is no range", field="first_time_ns")
+            raise InvalidInput(
+                f"{self.first_time_ns} to {self.last_time_ns} is not a valid range", field="first_time_ns"
+            )
 
 
 class Publisher(Protocol):
-    """Makes a head public: puts it on a chain, or into an outbox that will."""
+    """Publishes heads on a chain, directly or through an outbox."""
 
     def publish(self, head: TreeHead) -> None:
-        """Returns once `head` is accepted for good.
+        """Publish `head`; return once it is permanently accepted.
 
-        Called with the heads of a channel in order of size, and again with the same head where a crash came between
-        its publication and the note of it: must then do nothing. Raises `Unavailable` where it should be tried later.
+        The heads of a channel are passed in order of size. After a crash, the same head may be passed again; the call
+        must then have no effect. Raises `Unavailable` if the caller should retry later.
         """
 
 
 class SpooledReading(Protocol):
-    """A reading with its number within the channel, from 0."""
+    """A reading with its index in the channel, from 0."""
 
     @property
     def index(self) -> int: ...
@@ -72,7 +74,7 @@ class SpooledReading(Protocol):
 
 
 class ReadingSource(Protocol):
-    """What anchoring needs of a spool: readings that are durable, numbered from 0 and never change."""
+    """A spool of durable, immutable readings, numbered from 0 in each channel."""
 
     def names(self) -> list[str]: ...
 
@@ -86,16 +88,16 @@ class ReadingSource(Protocol):
 
 
 class HeadStore:
-    """The heads made so far, durably, in the SQLite file `path` (None: in memory). Safe across threads and processes.
+    """A durable store of heads in the SQLite file `path` (None: in memory). Safe across threads and processes.
 
-    A head is recorded before it is published, and is never replaced: however often publication is tried, it is tried
-    with the same root and times.
+    A head is recorded before it is published and is never replaced, so every attempt to publish it uses the same root
+    and times.
     """
 
     def __init__(self, path: Path | str | None = None, *, busy_timeout_s: float = 30.0) -> None:
         self.path = path
         self._lock = threading.RLock()
-        with self._clear_errors():
+        with self._typed_errors():
             self._db = sqlite3.connect(
                 ":memory:" if path is None else path,
                 timeout=busy_timeout_s,
@@ -108,75 +110,71 @@ class HeadStore:
             self._db.execute("PRAGMA journal_mode = WAL")
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         with self._lock:
             self._db.close()
 
     def record(self, head: TreeHead) -> None:
         """Store `head` durably. Raises `HeadConflictError` unless its size is above that of the last head."""
-        with self._clear_errors(), self._lock:
-            # One statement, so that of two processes only one records a head between the last one and its own.
+        with self._typed_errors(), self._lock:
+            # A single statement, so that only one of two concurrent processes can record a head of this size.
             self._db.execute(
                 "INSERT INTO head (channel, size, root, first_time_ns, last_time_ns) SELECT ?, ?, ?, ?, ?"
                 " WHERE NOT EXISTS (SELECT 1 FROM head WHERE channel = ? AND size >= ?)",
                 (*astuple(head), head.channel, head.size),
             )
-            known = self.at(head.channel, head.size)
-        if known != head:
+            recorded = self.at(head.channel, head.size)
+        if recorded != head:
             raise HeadConflictError(
                 f"{head.channel!r} already has "
-                + ("a larger head" if known is None else f"the head {known.root.hex()} of size {head.size}"),
+                + ("a larger head" if recorded is None else f"the head {recorded.root.hex()} of size {head.size}"),
                 field="size",
                 hint="read the last head again",
             )
 
     def mark_published(self, head: TreeHead) -> None:
-        """Notes that `head` is published."""
-        with self._clear_errors(), self._lock:
+        """Mark `head` as published."""
+        with self._typed_errors(), self._lock:
             self._db.execute("UPDATE head SET published = 1 WHERE channel = ? AND size = ?", (head.channel, head.size))
 
     def at(self, channel: str, size: int) -> TreeHead | None:
-        """The head of exactly this size."""
-        return self._one("WHERE channel = ? AND size = ?", channel, size)
+        """Return the head of exactly this size."""
+        return self._first("WHERE channel = ? AND size = ?", channel, size)
 
     def last(self, channel: str) -> TreeHead | None:
-        """The largest head, published or not."""
-        return self._one("WHERE channel = ? ORDER BY size DESC LIMIT 1", channel)
+        """Return the largest head, published or not."""
+        return self._first("WHERE channel = ? ORDER BY size DESC LIMIT 1", channel)
 
     def last_published(self, channel: str) -> TreeHead | None:
-        """The largest published head."""
-        return self._one("WHERE channel = ? AND published ORDER BY size DESC LIMIT 1", channel)
+        """Return the largest published head."""
+        return self._first("WHERE channel = ? AND published ORDER BY size DESC LIMIT 1", channel)
 
     def covering(self, channel: str, index: int, *, published: bool = False) -> TreeHead | None:
-        """The smallest head whose tree has entry `index`; with `published`, among the published ones."""
+        """Return the smallest head (with `published`: the smallest published head) that covers entry `index`."""
         condition = "AND published " if published else ""
-        return self._one(f"WHERE channel = ? AND size > ? {condition}ORDER BY size LIMIT 1", channel, index)
+        return self._first(f"WHERE channel = ? AND size > ? {condition}ORDER BY size LIMIT 1", channel, index)
 
     def unpublished(self, channel: str | None = None) -> list[TreeHead]:
-        """The heads still to be published, by channel and size: what an outbox drains."""
+        """Return the heads not yet published, by channel and size."""
         condition = "AND channel = ? " if channel is not None else ""
         values = () if channel is None else (channel,)
         return self._all(f"WHERE NOT published {condition}ORDER BY channel, size", *values)
 
-    def all(self, channel: str) -> list[TreeHead]:
-        """Every head of the channel, by size."""
-        return self._all("WHERE channel = ? ORDER BY size", channel)
-
-    def _one(self, condition: str, *values: object) -> TreeHead | None:
-        found = self._all(condition, *values)
-        return found[0] if found else None
+    def _first(self, condition: str, *values: object) -> TreeHead | None:
+        heads = self._all(condition, *values)
+        return heads[0] if heads else None
 
     def _all(self, condition: str, *values: object) -> list[TreeHead]:
-        with self._clear_errors(), self._lock:
+        with self._typed_errors(), self._lock:
             return [TreeHead(*row) for row in self._db.execute(_SELECT + condition, values)]
 
     @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
+    def _typed_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
             raise HeadsUnavailableError(
-                f"{self.path}: {error}", hint="free the disk or the lock and try again"
+                f"{self.path}: {error}", hint="free disk space or release the lock, then try again"
             ) from error
         except sqlite3.DatabaseError as error:
             raise HeadsCorruptError(f"{self.path}: {error}", hint="restore the file from a backup") from error

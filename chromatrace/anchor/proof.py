@@ -1,4 +1,4 @@
-"""`ReadingProof`: all that is needed, beside the anchored root itself, to show that a reading lies under it."""
+"""`ReadingProof`: proves that a reading is under an anchored root."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ SCHEMA = "chromatrace.reading-proof/1"
 
 @dataclass(frozen=True, slots=True)
 class ReadingProof:
-    """That `entry` is number `index` of the log of `channel`, whose root at `size` is `root`.
+    """Proof that `entry` is leaf `index` of the log of `channel`, whose root at `size` is `root`.
 
-    A proof vouches for itself only as far as `root`: who checks it must find that root, with its channel and size, on
-    the chain.
+    The proof holds only relative to `root`. The verifier must find that root, with its channel and size, on the chain.
     """
 
     channel: str
@@ -29,17 +28,16 @@ class ReadingProof:
     path: tuple[bytes, ...]
 
     def verify(self) -> Reading:
-        """The reading, where entry, path and root belong together.
+        """Check the proof against its root and return the reading.
 
-        Raises `EntryError` where the entry is not a canonical reading, `ProofError` where the path does not lead
-        from it to the root.
+        Raises `EntryError` if the entry is not a canonical reading, `ProofError` if the path does not lead to the root.
         """
         reading = decode_reading(self.entry)
         verify_inclusion(leaf_hash(self.entry), self.index, self.size, self.path, self.root)
         return reading
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON: byte strings in hexadecimal, without a prefix."""
+        """Return the proof as JSON, with bytes in hexadecimal without a prefix."""
         return {
             "schema": SCHEMA,
             "channel": self.channel,
@@ -52,19 +50,19 @@ class ReadingProof:
 
     @classmethod
     def from_dict(cls, document: object) -> ReadingProof:
-        """The proof that `as_dict` wrote. Raises `InvalidInput`, naming the field, for anything else."""
+        """Parse the output of `as_dict`. Raises `InvalidInput` naming the field."""
         if not isinstance(document, dict):
-            raise InvalidInput("a JSON object is needed", field="proof")
+            raise InvalidInput("expected a JSON object", field="proof")
         if document.get("schema") != SCHEMA:
-            raise InvalidInput(f"{SCHEMA!r} is needed, got {document.get('schema')!r}", field="schema")
+            raise InvalidInput(f"expected {SCHEMA!r}, got {document.get('schema')!r}", field="schema")
         names = {"schema", "channel", "index", "size", "root", "entry", "path"}
         if wrong := names ^ document.keys():
             raise InvalidInput("missing or unknown field", field=str(sorted(map(str, wrong))[0]))
         path = document["path"]
         if not isinstance(path, list):
-            raise InvalidInput("a list is needed", field="path")
+            raise InvalidInput("expected an array", field="path")
         if not isinstance(document["channel"], str):
-            raise InvalidInput("text is needed", field="channel")
+            raise InvalidInput("expected text", field="channel")
         return cls(
             document["channel"],
             _number(document["index"], "index"),
@@ -77,7 +75,7 @@ class ReadingProof:
 
 def _number(value: object, field: str) -> int:
     if type(value) is not int or value < 0:
-        raise InvalidInput(f"a number from 0 is needed, got {value!r}", field=field)
+        raise InvalidInput(f"expected a whole number of at least 0, got {value!r}", field=field)
     return value
 
 
@@ -89,4 +87,4 @@ def _bytes(value: object, field: str) -> bytes:
             data = None
         if data is not None and data.hex() == value:
             return data
-    raise InvalidInput(f"lower-case hexadecimal without a prefix is needed, got {value!r}", field=field)
+    raise InvalidInput(f"expected lower-case hexadecimal digits without a prefix, got {value!r}", field=field)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain import reads
+from chromatrace.chain.client import Chain
 from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.domain.identifiers import ChannelId, OrganisationId
 from chromatrace.ethereum.abi import contract, decode_log
 from chromatrace.ethereum.errors import RpcError
 
@@ -25,34 +27,42 @@ class Anchored:
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
-    """A channel and the number of the organisation that opened it."""
+class NamedChannel:
+    """A channel and the organisation that opened it."""
 
-    id: bytes
-    organisation: int
+    id: ChannelId
+    organisation: OrganisationId
 
 
-def channel_named(chain: Chain, name: str, organisation: int | None = None) -> Channel:
-    """The channel of this name, of `organisation` where one is given; `NotFound`, or `InvalidInput` where several."""
+def channel_named(chain: Chain, name: str, organisation: OrganisationId | None = None) -> NamedChannel:
+    """Return the channel of this name, of `organisation` if given.
+
+    Raises `NotFound`, or `InvalidInput` if several organisations have a channel of this name.
+    """
     if organisation is None:
-        owners = range(1, chain.read("Consortium", "organisationCount") + 1)
+        owners = [OrganisationId(number) for number in range(1, chain.read(reads.organisation_count()) + 1)]
     else:
-        owners = range(organisation, organisation + 1)
-    ids = chain.read_many([Call(_LEDGER, "channelIdOf", (owner, name)) for owner in owners])
-    opened = chain.read_many([Call(_LEDGER, "channel", (found,)) for found in ids])
-    channels = [Channel(found, state["organisation"]) for found, state in zip(ids, opened, strict=True)]
-    channels = [found for found in channels if found.organisation]
+        owners = [organisation]
+    ids = chain.read_many([reads.channel_id(owner, name) for owner in owners])
+    states = chain.read_many([reads.channel(channel) for channel in ids])
+    channels = [
+        NamedChannel(channel, state.organisation)
+        for channel, state in zip(ids, states, strict=True)
+        if state.organisation
+    ]
     if not channels:
-        raise NotFound(f"no channel {name!r} stands on the chain", field="channel", hint="anchor it first")
+        raise NotFound(f"channel {name!r} does not exist on this chain", field="channel", hint="anchor it first")
     if len(channels) > 1:
-        numbers = ", ".join(str(found.organisation) for found in channels)
+        numbers = ", ".join(str(channel.organisation) for channel in channels)
         raise InvalidInput(
-            f"the organisations {numbers} have a channel {name!r} each", field="organisation", hint="say which one"
+            f"organisations {numbers} each have a channel {name!r}",
+            field="organisation",
+            hint="specify the organisation",
         )
     return channels[0]
 
 
-def anchors_of(chain: Chain, channel: Channel) -> list[Anchored]:
+def anchors_of(chain: Chain, channel: NamedChannel) -> list[Anchored]:
     """Every anchor of a channel, the oldest first."""
     return list(_anchors(chain, channel.id))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chromatrace.chain.records import Draft, Entry
-from chromatrace.ethereum.abi import decode_revert, revert_data
+from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import ContractError, ContractInvalidInput, InsufficientFundsError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import DEV_CHAINS
@@ -28,7 +28,7 @@ def needed_gas(rpc: RpcClient, sender: str, calls: Sequence[Draft | Entry], gas_
         answers = rpc.batch_outcomes([_request(sender, call, cap) for call in some])
         for call, answer in zip(some, answers, strict=True):
             if isinstance(answer, RpcError):
-                outcomes.append(refused(answer, cap))
+                outcomes.append(contract_error(answer, cap))
             elif call.gas is not None:
                 outcomes.append(call.gas)
             else:
@@ -44,7 +44,7 @@ def _request(sender: str, call: Draft | Entry, cap: int) -> tuple[str, list[obje
     return "eth_call", [{**fields, "gas": hex(call.gas)}, "latest"]
 
 
-def refused(error: RpcError, cap: int = TX_GAS_CAP) -> ContractError:
+def contract_error(error: RpcError, cap: int = TX_GAS_CAP) -> ContractError:
     """The contract's refusal inside a node's error; raises the error itself where it is none."""
     data = revert_data(error.data)
     words = error.node_message.lower()

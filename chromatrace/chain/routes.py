@@ -11,6 +11,7 @@ from chromatrace.crypto.eip2537 import g1_from_evm, g2_from_evm
 from chromatrace.crypto.route import RouteDesign, Station
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import OrganisationId, StationKeyId
 from chromatrace.domain.rights import RouteKind
 from chromatrace.ethereum.abi import contract, decode_log
 
@@ -24,8 +25,8 @@ class RegisteredKey:
     verified  whether the contract checked it too; on a chain without EIP-2537 it cannot
     """
 
-    key_id: bytes
-    organisation: int
+    key_id: StationKeyId
+    organisation: OrganisationId
     name: str
     public_key: PublicKey
     possession: Signature
@@ -37,7 +38,7 @@ def verifier_of(chain: Chain) -> Verifier:
     return Verifier(chain.manifest.chain_id, chain.manifest.address(_CONTRACT))
 
 
-def registered_key(chain: Chain, key_id: bytes) -> RegisteredKey:
+def registered_key(chain: Chain, key_id: StationKeyId) -> RegisteredKey:
     """The station key with this id; `NotFound` where none was registered."""
     args = _event(chain, "StationKeyRegistered", key_id, f"no station key 0x{key_id.hex()} is registered", "key")
     # Of a key that was recorded unverified and verified later, owner and proof of possession are those of the latter.

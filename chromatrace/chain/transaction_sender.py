@@ -16,8 +16,8 @@ from chromatrace.chain.inclusion import by_events
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.records import Attempt, CallState, Draft, Entry, Inclusion, OpenAttempt, Signed
 from chromatrace.domain.hashing import keccak
-from chromatrace.ethereum.abi import decode_revert, revert_data
 from chromatrace.ethereum.codec import bytes_of
+from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
     ChainRollbackError,
     ContractError,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from chromatrace.chain import reads
 from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, err, json_option
@@ -35,7 +36,7 @@ def anchor(
         err.print("anchoring; Ctrl-C ends it")
         anchorer.run(stop)
         return
-    organisation = workspace.chain.read("Consortium", "operator", workspace.chain.sender)["organisation"]
+    organisation = workspace.chain.read(reads.operator(workspace.chain.sender)).organisation
     heads = []
     for channel in channels or workspace.spool.names():
         anchorer.extend(channel)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import orjson
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.options import batch_argument, naming, parse_batch, parse_input
 from chromatrace.cli.output import emit, json_option, say
 from chromatrace.domain.errors import InvalidInput, NotFound
-from chromatrace.domain.identifiers import BatchKey, Serial
-from chromatrace.domain.recalling import Recallable, RecallPlan, recall_plan
-from chromatrace.domain.rights import OrganisationKind, SalesChannel
+from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, RouteId, Serial
+from chromatrace.domain.rights import SalesChannel
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
-
-if TYPE_CHECKING:
-    from chromatrace.chain.client import Call
-    from chromatrace.index.views import BatchView
-
-ZERO = bytes(32)
 
 
 @click.group()
@@ -50,7 +43,7 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
      "product": {"name": "Electrochromic pane", "description": ""}, "quantity": 100,
      "made_at": "2026-01-01T08:00:00Z", "serials": {"first": 1, "count": 100, "width": 6}, "materials": []}
     """
-    from chromatrace.chain.commands import Registration, register_batch
+    from chromatrace.chain.calls import Registration, register_batch
     from chromatrace.documents.content import BatchContent
     from chromatrace.exchange.units import serial_root
     from chromatrace.storage import strict_json
@@ -58,11 +51,11 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
     parsed = BatchContent.from_bytes(strict_json.canonical(_json(content)))
     parts = tuple(parse_input(text) for text in inputs)
     digest = workspace.documents.digest(parsed.to_bytes())
-    root = serial_root(parsed.serials) if parsed.serials else ZERO
+    root = serial_root(parsed.serials) if parsed.serials else ZERO_BYTES32
     registration = Registration(parsed.key, parsed.quantity, digest, root, _designed(workspace, route), parts)
     call = register_batch(registration)
     with naming(parsed.key, *(parse_batch(text.rpartition("=")[0]) for text in inputs)):
-        workspace.chain.simulate(call.contract, call.function, *call.args)
+        workspace.chain.simulate(call)
     # Only now: what the chain refuses leaves no document behind.
     workspace.documents.put(parsed.to_bytes())
     receipt = workspace.chain.submit(call)
@@ -72,14 +65,14 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
 def _designed(workspace: Workspace, route: str | None) -> bytes:
     """The id of a route that somebody designed: the contract takes any, and asks proof of designed ones only."""
     if route is None:
-        return ZERO
+        return ZERO_BYTES32
     try:
         found = bytes.fromhex(route.removeprefix("0x"))
     except ValueError:
         found = b""
-    if len(found) != len(ZERO):
+    if len(found) != 32:
         raise InvalidInput(f"0x and 64 hexadecimal digits are needed, got {route!r}", field="route")
-    if not workspace.reader.read("RouteVerifier", "route", found)["steps"]:
+    if not workspace.reader.read(reads.route(RouteId(found))).steps:
         raise NotFound(f"nobody designed the route {route}", field="route", hint="see `chromatrace route design`")
     return found
 
@@ -91,10 +84,9 @@ def _designed(workspace: Workspace, route: str | None) -> bytes:
 def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     """Show a batch and its life."""
     key = BatchKey.parse(gtin, lot)
-    found = workspace.index.batch_by_key(key)
-    if found is None:
-        raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
-    events = workspace.index.timeline(found.batch_id)
+    with workspace.index.snapshot() as snapshot:
+        found = snapshot.registered_batch(key)
+        events = snapshot.timeline(found.batch_id)
 
     def human() -> None:
         flags = " RECALLED" * found.recalled + " on hold" * found.on_hold
@@ -111,7 +103,8 @@ def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
     """List the newest batches."""
-    found = workspace.index.batches(limit=limit)
+    with workspace.index.snapshot() as snapshot:
+        found = snapshot.batches(limit=limit)
 
     def human() -> None:
         for one in found:
@@ -127,7 +120,8 @@ def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
 @click.pass_obj
 def assemble(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     """Record that the devices of a batch that passed first inspection are assembled."""
-    _write(workspace, as_json, gtin, lot, "assemble")
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.assemble(key.batch_id))
 
 
 @batch.command()
@@ -136,7 +130,8 @@ def assemble(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     """Close a batch that failed first inspection: its material is recycled."""
-    _write(workspace, as_json, gtin, lot, "recycle")
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.recycle(key.batch_id))
 
 
 @batch.command()
@@ -148,7 +143,8 @@ def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: int, scrap: int, as_json: bool) -> None:
     """Split a batch after final inspection; the three add up to its quantity."""
-    _write(workspace, as_json, gtin, lot, "grade", standard, defective, scrap)
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.grade(key.batch_id, standard, defective, scrap))
 
 
 @batch.command()
@@ -163,7 +159,8 @@ def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: i
 @click.pass_obj
 def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bool) -> None:
     """Release the graded units of one channel."""
-    _write(workspace, as_json, gtin, lot, "release", SalesChannel[channel.upper()])
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.release(key.batch_id, SalesChannel[channel.upper()]))
 
 
 @batch.command()
@@ -173,7 +170,8 @@ def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bo
 @click.pass_obj
 def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
     """Put a batch on hold."""
-    _write(workspace, as_json, gtin, lot, "hold", reason)
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.hold(key.batch_id, reason))
 
 
 @batch.command("release-hold")
@@ -183,7 +181,8 @@ def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) 
 @click.pass_obj
 def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
     """End a hold."""
-    _write(workspace, as_json, gtin, lot, "releaseHold", reason)
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.release_hold(key.batch_id, reason))
 
 
 @batch.command()
@@ -193,59 +192,37 @@ def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json
 @json_option
 @click.pass_obj
 def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: bool, as_json: bool) -> None:
-    """Recall a batch, for ever.
+    """Recall a batch (irreversible). Safe to re-run after an interruption.
 
-    With --descendants in an order that the contract takes, one transaction each; run it again to go on where it was
-    broken off. Batches that only supervisors of other organisations may recall are named.
+    With --descendants, each descendant takes one transaction. Batches that only a supervisor of another organisation
+    may recall are listed, not recalled.
     """
-    from chromatrace.chain.commands import Parts, recall_descendants
-    from chromatrace.chain.commands import recall as recall_one
-    from chromatrace.domain.recalling import RecallStep
+    from chromatrace.index.views import Direction
+    from chromatrace.services.recall import plan_recall
 
-    key = BatchKey.parse(gtin, lot)
-    origin = key.batch_id
-    trace = workspace.index.trace_forward(origin) if descendants else None
-    if trace is None:
+    key, chain = BatchKey.parse(gtin, lot), workspace.chain
+    if not descendants:
         with naming(key):
-            receipt = workspace.chain.submit(recall_one(origin, reason))
+            receipt = chain.submit(calls.recall(key.batch_id, reason))
         emit(as_json, {"recalled": [str(key)], "not_entitled": [], "transactions": [receipt.tx]})
         return
-    views = {step.batch.batch_id: step.batch for step in trace.steps}
-    plan = _recall_plan(workspace, list(views.values()))
-
-    def call(step: RecallStep) -> Call:
-        if step.parent is None:
-            return recall_one(step.batch, reason)
-        found = views[step.batch]
-        inputs = workspace.index.inputs_of(step.batch)
-        parts = Parts(found.serial_root or ZERO, found.content_digest, found.route or ZERO, inputs)
-        return recall_descendants(step.parent, [(step.batch, parts)], reason)
-
-    receipts = [workspace.chain.submit(call(step)) for step in plan.steps]
+    organisation = chain.read(reads.operator(chain.sender)).organisation
+    with workspace.index.snapshot() as snapshot:
+        trace = snapshot.trace(snapshot.registered_batch(key).batch_id, Direction.FORWARD)
+        assert trace is not None
+        views = {step.batch.batch_id: step.batch for step in trace.steps}
+        recall = plan_recall(snapshot, list(views.values()), organisation)
+    receipts = [chain.submit(recall.call(step, reason)) for step in recall.plan.steps]
     if trace.truncated:
-        click.echo("there are more descendants than were traced: run this again", err=True)
+        click.echo("there are more descendants than were traced; run this command again", err=True)
     emit(
         as_json,
         {
-            "recalled": [str(views[step.batch].key) for step in plan.steps],
-            "not_entitled": [str(views[batch].key) for batch in plan.not_entitled],
+            "recalled": [str(views[step.batch].key) for step in recall.plan.steps],
+            "not_entitled": [str(views[batch].key) for batch in recall.plan.not_entitled],
             "transactions": [receipt.tx for receipt in receipts],
         },
     )
-
-
-def _recall_plan(workspace: Workspace, views: Sequence[BatchView]) -> RecallPlan:
-    """As the signer's organisation may recall them."""
-    chain, index = workspace.chain, workspace.index
-    number = chain.read("Consortium", "operator", chain.sender)["organisation"]
-    everywhere = chain.read("Consortium", "organisation", number)["kind"] == OrganisationKind.AUTHORITY
-    goods = [
-        Recallable(
-            view.batch_id, view.producer, view.recalled, tuple(one.batch for one in index.inputs_of(view.batch_id))
-        )
-        for view in views
-    ]
-    return recall_plan(goods, None if everywhere else number)
 
 
 @batch.command()
@@ -302,8 +279,7 @@ def _json(path: Path) -> Any:
         raise InvalidInput(f"{path} is not JSON: {error}", field="content") from error
 
 
-def _write(workspace: Workspace, as_json: bool, gtin: str, lot: str, function: str, *args: Any) -> None:
-    key = BatchKey.parse(gtin, lot)
+def _write(workspace: Workspace, as_json: bool, key: BatchKey, call: calls.Call) -> None:
     with naming(key):
-        receipt = workspace.chain.send("BatchRegistry", function, key.batch_id, *args)
+        receipt = workspace.chain.submit(call)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

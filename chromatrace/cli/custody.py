@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import click
 
+from chromatrace.chain import calls
 from chromatrace.cli.options import FiniteRange, batch_argument, naming
 from chromatrace.cli.org import organisation_number
 from chromatrace.cli.output import emit, json_option
@@ -30,7 +30,8 @@ def custody() -> None:
 def offer(workspace: Workspace, gtin: str, lot: str, gln: str, days: float, as_json: bool) -> None:
     """Offer a batch that we hold."""
     until = int(time.time() + days * 86_400)
-    _write(workspace, as_json, gtin, lot, "offer", organisation_number(workspace, gln), until)
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.offer_custody(key.batch_id, organisation_number(workspace, gln), until))
 
 
 @custody.command()
@@ -39,7 +40,8 @@ def offer(workspace: Workspace, gtin: str, lot: str, gln: str, days: float, as_j
 @click.pass_obj
 def accept(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     """Accept a batch that is offered to us."""
-    _write(workspace, as_json, gtin, lot, "accept")
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.accept_custody(key.batch_id))
 
 
 @custody.command()
@@ -49,7 +51,8 @@ def accept(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def refuse(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
     """Refuse a batch that is offered to us; it stays where it is."""
-    _write(workspace, as_json, gtin, lot, "reject", reason)
+    key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.reject_custody(key.batch_id, reason))
 
 
 @custody.command()
@@ -58,11 +61,11 @@ def refuse(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool
 @click.pass_obj
 def withdraw(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
     """Take an offer of ours back."""
-    _write(workspace, as_json, gtin, lot, "withdraw")
-
-
-def _write(workspace: Workspace, as_json: bool, gtin: str, lot: str, function: str, *args: Any) -> None:
     key = BatchKey.parse(gtin, lot)
+    _write(workspace, as_json, key, calls.withdraw_offer(key.batch_id))
+
+
+def _write(workspace: Workspace, as_json: bool, key: BatchKey, call: calls.Call) -> None:
     with naming(key):
-        receipt = workspace.chain.send("CustodyLedger", function, key.batch_id, *args)
+        receipt = workspace.chain.submit(call)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

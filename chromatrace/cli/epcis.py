@@ -13,11 +13,12 @@ import orjson
 
 from chromatrace.cli.options import parse_batch
 from chromatrace.cli.output import emit, json_option, tell
-from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
+    from chromatrace.index import Snapshot
     from chromatrace.index.views import EventView
 
 PAGE = 1_000
@@ -53,19 +54,20 @@ def export(
     Without GTIN/LOT: of all batches. Measurements are in it where the evidence lies in the local document store. The
     document is JSON itself: --json tells of the file that --output names, and changes nothing without one.
     """
-    from chromatrace.services.epcis_events import IndexDirectory
     from chromatrace.epcis.check import check_document
     from chromatrace.epcis.document import document_of
     from chromatrace.epcis.mapping import events_of
+    from chromatrace.services.epcis_events import IndexDirectory
 
     first, last = _seconds(since, "since"), _seconds(until, "until")
-    chosen = [
-        event
-        for event in _events(workspace, batches)
-        if (first is None or event.block_time >= first) and (last is None or event.block_time < last)
-    ]
-    directory = IndexDirectory(workspace.index, workspace.documents, workspace.chain_id, workspace.settings.base_url)
-    made = events_of(chosen, directory)
+    with workspace.index.snapshot() as snapshot:
+        chosen = [
+            event
+            for event in _events(snapshot, batches)
+            if (first is None or event.block_time >= first) and (last is None or event.block_time < last)
+        ]
+        directory = IndexDirectory(snapshot, workspace.documents, workspace.chain_id, workspace.settings.base_url)
+        made = events_of(chosen, directory)
     document = document_of(made, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     check_document(document)
     data = orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
@@ -102,16 +104,12 @@ def _seconds(text: str | None, field: str) -> float | None:
     return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
 
 
-def _events(workspace: Workspace, batches: tuple[str, ...]) -> Iterator[EventView]:
-    index = workspace.index
+def _events(snapshot: Snapshot, batches: tuple[str, ...]) -> Iterator[EventView]:
     for text in batches:
-        key = parse_batch(text)
-        if index.batch_by_key(key) is None:
-            raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
-        yield from index.timeline(key.batch_id)
+        yield from snapshot.timeline(snapshot.registered_batch(parse_batch(text)).batch_id)
     after: tuple[int, int] | None = None
     while not batches:
-        page = index.events(after=after, limit=PAGE)
+        page = snapshot.events(after=after, limit=PAGE)
         yield from page
         if len(page) < PAGE:
             return

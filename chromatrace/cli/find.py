@@ -1,23 +1,22 @@
-"""`chromatrace find` and `order`: goods by any key, and how far a contract is."""
+"""`chromatrace find` and `order`: batches and records by any key, and the progress of a contract."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from chromatrace.chain import reads
 from chromatrace.cli.options import organisation_option, plant_option
 from chromatrace.cli.output import emit, err, json_option, moment, say
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
-    from chromatrace.index.queries.orders import ProductStatus
-
-_SEARCHED = 1000
-"""Newest batches in whose documents a serial is looked for."""
+    from chromatrace.index.views import ProductStatus
 
 
 @click.command()
@@ -26,54 +25,50 @@ _SEARCHED = 1000
 @json_option
 @click.pass_obj
 def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
-    """Find a product by any KEY: contract, work order, drawing, component, serial, lot, product ID, scanned code.
+    """Find batches and records by KEY: contract, order, drawing, component, serial, lot, product ID or scanned code.
 
-    Shows batches, and what every department that the signer may read has recorded (give --keystore to be one).
+    Records are shown only from departments that the signer may read; use --keystore to sign.
     """
     from chromatrace.cli.record_desk import plant_of
-    from chromatrace.exchange.lookup import batches_with, key_in
+    from chromatrace.services import search
 
-    index = workspace.index
-    kinds = plant_of(plant).record_kinds
-    departments = {one.id: one for one in index.departments()}
-    found = index.find(key_in(key), kinds, _readable(workspace, departments))
-    newest = index.batches(limit=_SEARCHED)
-    with_serial = batches_with(key, newest, workspace.documents)
-    truncated = found.truncated or len(newest) == _SEARCHED
-    if not found and not with_serial:
-        raise NotFound(f"nothing is known under {key!r}", field="key", hint="or it is not for you to see")
-    by_hash = dict(_titles(kinds))
-    records: list[dict[str, Any]] = [
-        {
-            "department": departments[entry.department].name,
-            "organisation": departments[entry.department].organisation,
-            "kind": by_hash.get(entry.kind),
-            "entry": entry,
-        }
-        for entry in found.records
-    ]
+    with workspace.index.snapshot() as snapshot:
+        result = search.find(snapshot, workspace.documents, key, plant_of(plant).record_kinds, _may_read(workspace))
+    if not result:
+        raise NotFound(
+            f"nothing found for {key!r}", field="key", hint="records are found only with a signer that may read them"
+        )
+    matches = result.matches
+    truncated = matches.truncated or not result.all_batches_searched
     facts: dict[str, Any] = {
         "key": key,
-        "is": [*(kind.title for kind in found.kinds), *(["Product"] if found.is_product else [])],
-        "batches": [f"{view.gtin}/{view.lot}" for view in found.batches],
-        "batches_with_serial": [f"{view.gtin}/{view.lot}" for view in with_serial],
-        "products": list(found.subjects),
-        "records": records,
+        "is": [*(kind.title for kind in matches.kinds), *(["Product"] if matches.is_product else [])],
+        "batches": [f"{view.gtin}/{view.lot}" for view in matches.batches],
+        "batches_with_serial": [f"{view.gtin}/{view.lot}" for view in result.batches_with_serial],
+        "products": list(matches.subjects),
+        "records": [
+            {
+                "department": record.department.name,
+                "organisation": record.department.organisation,
+                "kind": record.title,
+                "entry": record.entry,
+            }
+            for record in result.records
+        ],
         "truncated": truncated,
     }
 
     def human() -> None:
-        for view in (*found.batches, *with_serial):
+        for view in (*matches.batches, *result.batches_with_serial):
             say(f"batch {view.key}  {view.state.name.lower().replace('_', ' ')}  {view.quantity:,} units")
         if facts["is"]:
             say(f"{key} is the key of: {', '.join(facts['is'])}")
-        for record in records:
-            entry = record["entry"]
-            title = record["kind"] or "unknown kind"
-            mark = "  REPEAT, does not count" if entry.repeat else ""
-            say(f"block {entry.appended.block_number:>6}  {record['department']:<24} {title:<16}{mark}")
+        for record in result.records:
+            block, title = record.entry.appended.block_number, record.title or "unknown kind"
+            mark = "  REPEAT, does not count" if record.entry.repeat else ""
+            say(f"block {block:>6}  {record.department.name:<24} {title:<16}{mark}")
         if truncated:
-            err.print("truncated: there is more, or older batches were not searched for a serial", style="yellow")
+            err.print("truncated: there are more results, or older batches were not searched", style="yellow")
 
     emit(as_json, facts, human)
 
@@ -85,47 +80,53 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def order(workspace: Workspace, contract: str, organisation: int | None, plant: str, as_json: bool) -> None:
-    """Say how far the sales contract CONTRACT is: each product's step and station, and when it may be complete.
+    """Show the progress of the sales contract CONTRACT: next step, station and expected completion of each product.
 
-    The estimate adds, to a product's last record, what each step still to come took with the last 50 products that
-    went through it (median, by block times). Where none did, there is no estimate.
+    The estimate adds the median duration of each remaining step, over the last 50 products that completed it, to the
+    time of the product's last record. If no product has completed a step, there is no estimate.
     """
     from chromatrace.cli.record_desk import plant_of
+    from chromatrace.services.search import order_status
 
-    index = workspace.index
-    departments = [one.id for one in index.departments(organisation)]
-    kinds = plant_of(plant).record_kinds
-    readable = _readable(workspace, departments)
-    found = index.order_status(contract, kinds, readable, int(time.time()), _own(workspace))
-    if found is None:
-        raise NotFound(f"no contract {contract!r}", field="contract", hint="or it is not for you to see")
+    with workspace.index.snapshot() as snapshot:
+        status = order_status(
+            snapshot,
+            contract,
+            plant_of(plant).record_kinds,
+            _may_read(workspace),
+            int(time.time()),
+            own_organisation=_own_organisation(workspace),
+            organisation=organisation,
+        )
     facts: dict[str, Any] = {
         "contract": contract,
-        "ordered_at": found.ordered.appended.block_time,
-        "complete": found.complete,
-        "expected": found.expected,
-        "products": [_product(product) for product in found.products],
+        "ordered_at": status.ordered.appended.block_time,
+        "complete": status.complete,
+        "expected": status.expected,
+        "products": [_product_facts(product) for product in status.products],
     }
 
     def human() -> None:
-        state = "complete" if found.complete else f"expected {_moment(found.expected)}"
-        say(f"contract {contract}: {len(found.products)} products, {state}")
-        for product in found.products:
+        state = "complete" if status.complete else f"expected {_time_text(status.expected)}"
+        say(f"contract {contract}: {len(status.products)} products, {state}")
+        for product in status.products:
             done = sum(step.done for step in product.steps)
-            at = f"at {product.at.kind.title}, {product.at.kind.department}" if product.at else "complete"
-            when = _moment(product.expected)
-            say(f"  0x{product.subject.hex()[:12]}…  {done}/{len(product.steps)} steps, {at}, {when}")
+            step = product.next_step
+            at = f"at {step.kind.title}, {step.kind.department}" if step else "complete"
+            expected = _time_text(product.expected)
+            say(f"  0x{product.subject.hex()[:12]}…  {done}/{len(product.steps)} steps, {at}, {expected}")
 
     emit(as_json, facts, human)
 
 
-def _product(product: ProductStatus) -> dict[str, Any]:
+def _product_facts(product: ProductStatus) -> dict[str, Any]:
+    step = product.next_step
     return {
         "product": product.subject,
         "complete": product.complete,
-        "step": product.at.kind.id if product.at else None,
-        "station": product.at.kind.station if product.at else None,
-        "department": product.at.kind.department if product.at else None,
+        "step": step.kind.id if step else None,
+        "station": step.kind.station if step else None,
+        "department": step.kind.department if step else None,
         "expected": product.expected,
         "steps": [
             {
@@ -140,31 +141,25 @@ def _product(product: ProductStatus) -> dict[str, Any]:
     }
 
 
-def _titles(kinds: Iterable[Any]) -> Iterable[tuple[bytes, str]]:
-    from chromatrace.domain.ledger_entries import kind_hash
-
-    return ((kind_hash(kind.schema), kind.title) for kind in kinds)
-
-
-def _own(workspace: Workspace) -> int | None:
-    """The number of the signer's organisation; None where nobody signs."""
-    settings = workspace.settings
-    if settings.keystore is None and settings.dev_account is None:
+def _own_organisation(workspace: Workspace) -> int | None:
+    """Return the number of the signer's organisation, or None without a signer."""
+    if not _has_signer(workspace):
         return None
     chain = workspace.chain
-    return int(chain.read("Consortium", "operator", chain.sender)["organisation"])
+    return chain.read(reads.operator(chain.sender)).organisation
 
 
-def _readable(workspace: Workspace, departments: Iterable[bytes]) -> list[bytes]:
-    """The departments that the signer may read now; none where nobody signs."""
-    settings = workspace.settings
-    if settings.keystore is None and settings.dev_account is None:
-        return []
+def _may_read(workspace: Workspace) -> Callable[[bytes], bool]:
+    """Return whether the signer may read a department now; without a signer, none."""
+    if not _has_signer(workspace):
+        return lambda department: False
     chain = workspace.chain
-    return [one for one in departments if chain.read("ProcessLedger", "mayReadDepartment", one, chain.sender)]
+    return lambda department: chain.read(reads.may_read_department(DepartmentId(department), chain.sender))
 
 
-def _moment(seconds: int | None) -> str:
-    if seconds is None:
-        return "no estimate"
-    return moment(seconds)
+def _has_signer(workspace: Workspace) -> bool:
+    return workspace.settings.keystore is not None or workspace.settings.dev_account is not None
+
+
+def _time_text(seconds: int | None) -> str:
+    return "no estimate" if seconds is None else moment(seconds)

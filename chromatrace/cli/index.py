@@ -53,12 +53,13 @@ def rebuild(workspace: Workspace, confirmations: int, finalized: bool, as_json: 
     from chromatrace.index import Follower
 
     opened = workspace.open_index()
-    reached = opened.head().indexed_block
-    before = opened.digest()
+    with opened.snapshot() as snapshot:
+        reached, before = snapshot.head().indexed_block, snapshot.digest()
     follower = Follower(opened, workspace.rpc, workspace.manifest, confirmations=confirmations, finalized=finalized)
     with progress("rebuilding", hidden=as_json) as show:
         done = follower.rebuild(lambda at: show(at.indexed_block))
-    after = opened.digest()
+    with opened.snapshot() as snapshot:
+        after = snapshot.digest()
     identical = after == before if done.indexed_block == reached else None
     facts = {
         "events": done.events,
@@ -84,7 +85,8 @@ def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:
 
     Confirmations that the follower waits for do not count as lag. The portal's /healthz says the same to a monitor.
     """
-    head = workspace.open_index().head()
+    with workspace.open_index().snapshot() as snapshot:
+        head = snapshot.head()
     latest = workspace.rpc.call("eth_getBlockByNumber", "latest", False)
     number, seconds = int(latest["number"], 16), int(latest["timestamp"], 16)
     behind = number - head.indexed_block if head.indexed_block >= 0 else None
@@ -112,4 +114,5 @@ def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:
 @click.pass_obj
 def digest(workspace: Workspace, as_json: bool) -> None:
     """Print the content hash of the index: equal hashes, equal content, whichever database holds it."""
-    emit(as_json, {"digest": workspace.index.digest(), "indexed_block": workspace.index.head().indexed_block})
+    with workspace.index.snapshot() as snapshot:
+        emit(as_json, {"digest": snapshot.digest(), "indexed_block": snapshot.head().indexed_block})

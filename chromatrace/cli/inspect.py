@@ -11,6 +11,7 @@ from typing import Any
 import click
 import orjson
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import dump, emit, json_option
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
@@ -81,7 +82,7 @@ def record(
         deliver(output, [dump(packed).encode(), b"\n"])
         emit(as_json, {"signed": output, "inspector": signed.inspector})
         return
-    receipt = workspace.chain.send("InspectionLedger", "record", signed.as_struct(), signature)
+    receipt = workspace.chain.submit(calls.record_inspection(signed, signature))
     emit(as_json, {"verdict": found, "evidence": signed.evidence, "tx": receipt.tx})
 
 
@@ -96,8 +97,8 @@ def sign(
 ) -> tuple[Inspection, bytes]:
     """The inspection that follows from `evidence`, which is stored, and the acting inspector's signature."""
     key = evidence.key
-    state = workspace.reader.read("BatchRegistry", "batch", key.batch_id)
-    done = state["firstRevision"] if evidence.stage is Stage.FIRST else state["finalRevision"]
+    state = workspace.reader.read(reads.batch(key.batch_id))
+    done = state.first_revision if evidence.stage is Stage.FIRST else state.final_revision
     inspector = workspace.signer.address
     lane = int.from_bytes(hashlib.sha256(bytes(key.batch_id) + bytes([evidence.stage])).digest()[:24], "big")
     instrument = orjson.dumps(evidence.instrument.as_json(), option=orjson.OPT_SORT_KEYS)
@@ -112,7 +113,7 @@ def sign(
         evidence=workspace.documents.put(evidence.to_bytes()),
         inspected_at=int(datetime.fromisoformat(evidence.inspected_at).timestamp()),
         inspector=inspector,
-        nonce=workspace.reader.read("InspectionLedger", "nonces", inspector, lane),
+        nonce=workspace.reader.read(reads.inspection_nonce(inspector, lane)),
         deadline=int(time.time()) + valid_s,
     )
     ledger = workspace.manifest.address("InspectionLedger")
@@ -138,7 +139,7 @@ def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
         signature = bytes.fromhex(str(packed.get("signature")).removeprefix("0x"))
     except ValueError as error:
         raise InvalidInput("0x and hexadecimal digits are needed", field="/signature") from error
-    receipt = workspace.chain.send("InspectionLedger", "record", inspection.as_struct(), signature)
+    receipt = workspace.chain.submit(calls.record_inspection(inspection, signature))
     emit(as_json, {"verdict": inspection.verdict, "tx": receipt.tx})
 
 
@@ -150,9 +151,7 @@ def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
 @click.pass_obj
 def policy(workspace: Workspace, stage: str, units_per_sample: int, independent: bool, as_json: bool) -> None:
     """Set how many units a stage's inspection measures and who may do it. Only the registrar."""
-    from chromatrace.chain.commands import set_policy
-
-    receipt = workspace.chain.submit(set_policy(Stage[stage.upper()], units_per_sample, independent))
+    receipt = workspace.chain.submit(calls.set_policy(Stage[stage.upper()], units_per_sample, independent))
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
 
 

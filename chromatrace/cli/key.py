@@ -51,14 +51,14 @@ def fund_(workspace: Workspace, address: str, ether: float, as_json: bool) -> No
 @click.pass_obj
 def show(workspace: Workspace, as_json: bool) -> None:
     """Show who acts with the present options: address, organisation, roles."""
-    from chromatrace.domain.rights import Role
+    from chromatrace.chain import reads
 
-    found = workspace.reader.read("Consortium", "operator", workspace.signer.address)
+    operator = workspace.reader.read(reads.operator(workspace.signer.address))
     facts = {
         "address": workspace.signer.address,
-        "organisation": found["organisation"] or None,
-        "roles": Role(found["roles"]),
-        "active": found["active"],
-        "valid_until": found["validUntil"],
+        "organisation": operator.organisation or None,
+        "roles": operator.roles,
+        "active": operator.active,
+        "valid_until": operator.valid_until,
     }
-    emit(as_json, facts if as_json else facts | {"valid_until": moment(found["validUntil"])})
+    emit(as_json, facts if as_json else facts | {"valid_until": moment(operator.valid_until)})

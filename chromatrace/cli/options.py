@@ -52,7 +52,7 @@ def parse_input(text: str) -> Input:
 @contextmanager
 def naming(*keys: BatchKey) -> Iterator[None]:
     """What a contract refuses inside is told of these batches by GTIN and lot; the contract knows hashes only."""
-    from chromatrace.ethereum.contract_errors import rendered
+    from chromatrace.ethereum.contract_errors import render
     from chromatrace.ethereum.errors import ContractError
 
     try:
@@ -60,7 +60,7 @@ def naming(*keys: BatchKey) -> Iterator[None]:
     except ContractError as refusal:
         for key in keys:
             refusal.message = refusal.message.replace(
-                rendered("batch", bytes(key.batch_id), "bytes32"), f"{key.gtin}/{key.lot}"
+                render("batch", bytes(key.batch_id), "bytes32"), f"{key.gtin}/{key.lot}"
             )
         raise
 

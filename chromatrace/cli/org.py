@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import click
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.options import ROLES, SCOPES
 from chromatrace.cli.output import emit, json_option, moment, say
 from chromatrace.domain.errors import NotFound
-from chromatrace.domain.identifiers import Gln, Gtin
+from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
 from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, Scope
 from chromatrace.services.workspace import Workspace
 
@@ -18,9 +18,9 @@ KINDS = click.Choice([kind.name.lower() for kind in OrganisationKind if kind])
 until_option = click.option("--valid-until", default=FOR_EVER, type=int, help="Last Unix second. Default: no end.")
 
 
-def organisation_number(workspace: Workspace, gln: str) -> int:
+def organisation_number(workspace: Workspace, gln: str) -> OrganisationId:
     """The number of the organisation with this GLN; `NotFound` where there is none."""
-    number: int = workspace.reader.read("Consortium", "organisationOfGln", int(Gln(gln)))
+    number = workspace.reader.read(reads.organisation_of_gln(Gln(gln)))
     if not number:
         raise NotFound(f"no organisation has the GLN {gln}", field="gln", hint="see `chromatrace org list`")
     return number
@@ -36,7 +36,8 @@ def org() -> None:
 @click.pass_obj
 def list_(workspace: Workspace, as_json: bool) -> None:
     """List organisations: number, GLN, kind, state, until when it belongs, name."""
-    found = workspace.index.organisations()
+    with workspace.index.snapshot() as snapshot:
+        found = snapshot.organisations()
 
     def human() -> None:
         for one in found:
@@ -61,16 +62,8 @@ def register(
     workspace: Workspace, gln: str, name: str, kind: str, roles: Role, valid_until: int, as_json: bool
 ) -> None:
     """Register an organisation. Only the consortium's registrar."""
-    receipt = workspace.chain.send(
-        "Consortium",
-        "registerOrganisation",
-        OrganisationKind[kind.upper()],
-        int(Gln(gln)),
-        int(roles),
-        valid_until,
-        name,
-        key=f"organisation/{gln}/{kind}/{int(roles)}/{valid_until}/{name}",
-    )
+    call = calls.register_organisation(OrganisationKind[kind.upper()], Gln(gln), roles, name, valid_until)
+    receipt = workspace.chain.submit(call.with_key(f"organisation/{gln}/{kind}/{int(roles)}/{valid_until}/{name}"))
     emit(as_json, {"organisation": receipt.event("OrganisationRegistered").args["organisation"], "tx": receipt.tx})
 
 
@@ -82,7 +75,7 @@ def register(
 @click.pass_obj
 def change(workspace: Workspace, gln: str, roles: Role, valid_until: int, as_json: bool) -> None:
     """Change what an organisation's operators may be given, and until when it belongs. Only the registrar."""
-    _write(workspace, as_json, "changeOrganisation", organisation_number(workspace, gln), int(roles), valid_until)
+    _write(workspace, as_json, calls.change_organisation(organisation_number(workspace, gln), roles, valid_until))
 
 
 @org.command()
@@ -101,7 +94,7 @@ def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_un
     from chromatrace.cli.funding import fund_or_say_who_must
 
     number = organisation_number(workspace, gln)
-    receipt = workspace.chain.send("Consortium", "appointOperator", operator, number, int(roles), valid_until)
+    receipt = workspace.chain.submit(calls.appoint_operator(operator, number, roles, valid_until))
     funded = fund_or_say_who_must(workspace, operator)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number, "has_gas": funded})
 
@@ -112,7 +105,7 @@ def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_un
 @click.pass_obj
 def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:
     """Take all rights of an operator."""
-    _write(workspace, as_json, "dismissOperator", operator)
+    _write(workspace, as_json, calls.dismiss_operator(operator))
 
 
 @org.command()
@@ -121,7 +114,7 @@ def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:
 @click.pass_obj
 def suspend(workspace: Workspace, gln: str, as_json: bool) -> None:
     """Take every right of every operator of an organisation, at once. Only the registrar."""
-    _write(workspace, as_json, "suspendOrganisation", organisation_number(workspace, gln))
+    _write(workspace, as_json, calls.suspend_organisation(organisation_number(workspace, gln)))
 
 
 @org.command()
@@ -130,7 +123,7 @@ def suspend(workspace: Workspace, gln: str, as_json: bool) -> None:
 @click.pass_obj
 def reinstate(workspace: Workspace, gln: str, as_json: bool) -> None:
     """End a suspension. Only the registrar."""
-    _write(workspace, as_json, "reinstateOrganisation", organisation_number(workspace, gln))
+    _write(workspace, as_json, calls.reinstate_organisation(organisation_number(workspace, gln)))
 
 
 @org.command()
@@ -144,11 +137,10 @@ def grant(
     workspace: Workspace, reader_gln: str, scopes: Scope, gtins: tuple[str, ...], valid_until: int, as_json: bool
 ) -> None:
     """Let another organisation read of ours. Only our administrator."""
-    lines = [int(Gtin(gtin)) for gtin in gtins] or [0]
     number = organisation_number(workspace, reader_gln)
-    _write(workspace, as_json, "grantReadScopes", number, lines, int(scopes), valid_until)
+    _write(workspace, as_json, calls.grant_read_scopes(number, [*map(Gtin, gtins)], scopes, valid_until))
 
 
-def _write(workspace: Workspace, as_json: bool, function: str, *args: Any) -> None:
-    receipt = workspace.chain.send("Consortium", function, *args)
+def _write(workspace: Workspace, as_json: bool, call: calls.Call) -> None:
+    receipt = workspace.chain.submit(call)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from chromatrace.chain import reads
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.domain.errors import InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchKey, Serial
@@ -103,7 +104,7 @@ def read(photo: Path, as_json: bool) -> None:
 def _require_registered(workspace: Workspace, key: BatchKey) -> None:
     """Raises `NotFound` for a lot that the chain does not have: its codes would lead to nothing."""
     try:
-        registered = workspace.reader.read("BatchRegistry", "batch", key.batch_id)["state"]
+        registered = workspace.reader.read(reads.batch(key.batch_id)).state
     except Unavailable as error:
         hint = "name the --rpc-url of the chain, or mint ahead of registration without asking it: --ahead"
         raise type(error)(error.message, field=error.field, hint=hint) from error

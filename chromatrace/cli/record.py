@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.options import organisation_option, plant_option
 from chromatrace.cli.output import emit, json_option, progress, say, tell
 from chromatrace.domain.errors import InvalidInput
@@ -62,7 +63,7 @@ def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool
             raise InvalidInput(f"no department {name!r}", field="departments", hint=f"there are: {', '.join(known)}")
     opened = {}
     for name in departments or known:
-        receipt = workspace.chain.send("ProcessLedger", "openDepartment", name)
+        receipt = workspace.chain.submit(calls.open_department(name))
         opened[name] = receipt.event("DepartmentOpened").args["department"]
     emit(as_json, {"departments": opened})
 
@@ -82,11 +83,12 @@ def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool
 def member(workspace: Workspace, department: str, address: str, rights: str, as_json: bool) -> None:
     """Give ADDRESS exactly these rights in our DEPARTMENT. Only an administrator."""
     masks = {"none": 0, "read": 1, "append": 2, "both": 3}
+    mask = DepartmentRight(masks[rights])
     chain = workspace.chain
-    organisation = chain.read("Consortium", "operator", chain.sender)["organisation"]
-    number = chain.read("ProcessLedger", "departmentIdOf", organisation, department)
-    receipt = chain.send("ProcessLedger", "setMember", number, address, masks[rights])
-    emit(as_json, {"department": number, "rights": DepartmentRight(masks[rights]), "tx": receipt.tx})
+    organisation = chain.read(reads.operator(chain.sender)).organisation
+    number = chain.read(reads.department_id(organisation, department))
+    receipt = chain.submit(calls.set_member(number, address, mask))
+    emit(as_json, {"department": number, "rights": mask, "tx": receipt.tx})
 
 
 @record.command()
@@ -243,7 +245,8 @@ def list_(workspace: Workspace, product: str, plant: str, as_json: bool) -> None
 
     desk = open_desk(workspace, plant)
     found = desk.trace(product)
-    departments = {item.id: item for item in workspace.index.departments()}
+    with workspace.index.snapshot() as snapshot:
+        departments = {item.id: item for item in snapshot.departments()}
     facts = [
         {
             "department": departments[entry.department].name,

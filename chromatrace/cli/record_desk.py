@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain import calls, reads
+from chromatrace.chain.client import Chain
+from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.reader_key import KeyRing, ReaderKey
@@ -15,8 +17,6 @@ from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from chromatrace.plant import Plant
-
-LEDGER = "ProcessLedger"
 
 
 class ChainWriter:
@@ -27,15 +27,15 @@ class ChainWriter:
 
     def may_read(self, department: bytes) -> bool:
         """See `desk.Writer`."""
-        return bool(self._chain.read(LEDGER, "mayReadDepartment", department, self._chain.sender))
+        return self._chain.read(reads.may_read_department(DepartmentId(department), self._chain.sender))
 
     def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
         """See `desk.Writer`."""
-        self._chain.simulate(LEDGER, "appendRecords", department, kind, packed)
+        self._chain.simulate(calls.append_records(DepartmentId(department), kind, packed))
 
     def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
         """See `desk.Writer`."""
-        return self._chain.submit(Call(LEDGER, "appendRecords", (department, kind, packed))).tx
+        return self._chain.submit(calls.append_records(DepartmentId(department), kind, packed)).tx
 
 
 def plant_of(named: str) -> Plant:
@@ -48,7 +48,7 @@ def plant_of(named: str) -> Plant:
 def open_desk(workspace: Workspace, plant: str) -> DepartmentRecords:
     """The desk of the organisation that the signer acts for."""
     chain = workspace.chain
-    organisation = chain.read("Consortium", "operator", chain.sender)["organisation"]
+    organisation = chain.read(reads.operator(chain.sender)).organisation
     catalogue = Catalogue(plant_of(plant).record_kinds)
     return DepartmentRecords(catalogue, workspace.index, ChainWriter(chain), vault_of(workspace), organisation or None)
 

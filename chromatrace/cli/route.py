@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chromatrace.chain import calls
 from chromatrace.cli.options import parse_batch, parse_bytes32
 from chromatrace.cli.output import emit, json_option
 from chromatrace.cli.route_files import load_design, load_trace, save_design, save_trace
 from chromatrace.cli.station import key_id_of, open_station
 from chromatrace.domain.errors import Conflict, InvalidInput
+from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind
 from chromatrace.services.workspace import Workspace
 
@@ -77,7 +79,7 @@ def design(
         processes.append(process)
         keys.append(registered_key(workspace.reader, key_id_of(workspace, station)).key_id)
     kind = RouteKind.ASSEMBLY if assembly else RouteKind.PROCESSING
-    receipt = workspace.chain.send("RouteVerifier", "designRoute", name, kind, requires_proof, keys, processes)
+    receipt = workspace.chain.submit(calls.design_route(name, kind, requires_proof, keys, processes))
     made = designed_route(workspace.reader, receipt.event("RouteDesigned").args["route"])
     save_design(out, made)
     emit(as_json, design_facts(made) | {"tx": receipt.tx, "path": out})
@@ -269,16 +271,16 @@ def prove(
     chain, sent = workspace.chain, []
     if record_unverified:
         for trace in traces:
-            sent.append(chain.send("RouteVerifier", "recordUnverified", made.route, *proof_of(made, trace)))
+            sent.append(chain.submit(calls.record_unverified(made.route, *proof_of(made, trace))))
     elif made.kind is RouteKind.ASSEMBLY:
         for trace in traces:
-            arguments = (made.route, *proof_of(made, trace), components_of(trace))
-            sent.append(chain.send("RouteVerifier", "proveAssembly", *arguments))
+            call = calls.prove_assembly(made.route, *proof_of(made, trace), components_of(trace))
+            sent.append(chain.submit(call))
     elif len(traces) == 1:
-        sent.append(chain.send("RouteVerifier", "proveRoute", made.route, *proof_of(made, traces[0])))
+        sent.append(chain.submit(calls.prove_route(made.route, *proof_of(made, traces[0]))))
     else:
         for some in batches(made, traces):
-            sent.append(chain.send("RouteVerifier", "proveRoutes", made.route, *proofs_of(made, some)))
+            sent.append(chain.submit(calls.prove_routes(made.route, *proofs_of(made, some))))
     facts = {
         "proven": not record_unverified,
         "route": made.route,
@@ -325,4 +327,4 @@ def _component(text: str) -> Component:
     route_id, separator, subject = text.partition(":")
     if not separator:
         raise InvalidInput(f"ROUTE:SUBJECT is needed, got {text!r}", field="component")
-    return Component(parse_bytes32(route_id, "component"), parse_bytes32(subject, "component"))
+    return Component(RouteId(parse_bytes32(route_id, "component")), parse_bytes32(subject, "component"))

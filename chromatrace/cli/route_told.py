@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from chromatrace.chain import reads
 from chromatrace.cli.output import say
 from chromatrace.crypto.route import Component, Explanation, RouteDesign, RouteKind, RouteTrace
 from chromatrace.crypto.step import NO_CHANNEL, StepRecord
 from chromatrace.domain.errors import IntegrityError
+from chromatrace.domain.identifiers import ChannelId
 
 if TYPE_CHECKING:
     from chromatrace.chain.client import Chain
@@ -81,7 +83,7 @@ def look(chain: Chain, made: RouteDesign, trace: RouteTrace) -> Seen:
             evidence.append(Evidence(record, Head.NOT_ANCHORED))
         else:
             head = Head.ANCHORED if anchor.root == record.digest else Head.OTHER_ROOT
-            owner = chain.read("ProcessLedger", "channel", record.channel)["organisation"]
+            owner = chain.read(reads.channel(ChannelId(record.channel))).organisation
             evidence.append(Evidence(record, head, anchor.block_number, owner))
     return Seen(
         _is_proven(chain, Component(made.route, trace.subject)),
@@ -240,7 +242,7 @@ _HEADS = {
 
 
 def _is_proven(chain: Chain, part: Component) -> bool:
-    return bool(chain.read("RouteVerifier", "isProven", part.route, part.subject))
+    return chain.read(reads.route_is_proven(part.route, part.subject))
 
 
 def _essence(made: RouteDesign) -> tuple[Any, ...]:

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.options import parse_bytes32
 from chromatrace.cli.output import ask_password, emit, json_option, say
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.domain.errors import InvalidInput, NotAuthorised
+from chromatrace.domain.identifiers import StationKeyId
 from chromatrace.services.workspace import Workspace
 
 PASSWORD_VARIABLE = "CHROMATRACE_STATION_PASSWORD"  # noqa: S105 - the name of a variable
@@ -36,10 +38,10 @@ def open_station(workspace: Workspace, name: str) -> SecretKey:
     return open_key(path, ask_password(f"Password of {name}", PASSWORD_VARIABLE))
 
 
-def key_id_of(workspace: Workspace, station: str) -> bytes:
+def key_id_of(workspace: Workspace, station: str) -> StationKeyId:
     """The key id of a station of ours by its name, or of any by 0x…"""
     if station.startswith("0x"):
-        return parse_bytes32(station, "station")
+        return StationKeyId(parse_bytes32(station, "station"))
     from chromatrace.crypto.eip2537 import key_id
     from chromatrace.crypto.keystore import describe_key
 
@@ -85,15 +87,15 @@ def register(workspace: Workspace, name: str, unverified: bool, as_json: bool) -
     from chromatrace.crypto.route import key_words, prove_possession, signature_words
 
     chain = workspace.chain
-    organisation = chain.read("Consortium", "operator", chain.sender)["organisation"]
+    organisation = chain.read(reads.operator(chain.sender)).organisation
     if not organisation:
         raise NotAuthorised(
             f"{chain.sender} acts for no organisation", field="signer", hint="`chromatrace org appoint`"
         )
     secret = open_station(workspace, name)
     possession = prove_possession(secret, organisation, verifier_of(chain))
-    words = key_words(secret.public_key), signature_words(possession)
-    receipt = chain.send("RouteVerifier", "recordStationKey" if unverified else "registerStationKey", name, *words)
+    register_key = calls.record_station_key if unverified else calls.register_station_key
+    receipt = chain.submit(register_key(name, key_words(secret.public_key), signature_words(possession)))
     facts = {"station": name, "key": key_id(secret.public_key), "organisation": organisation, "tx": receipt.tx}
     emit(as_json, facts | {"verified": not unverified})
 
@@ -110,7 +112,7 @@ def revoke(workspace: Workspace, name: str, begin: int | None, as_json: bool) ->
     """
     key = key_id_of(workspace, name)
     begin = int(time.time()) + 60 if begin is None else begin
-    receipt = workspace.chain.send("RouteVerifier", "revokeStationKey", key, begin)
+    receipt = workspace.chain.submit(calls.revoke_station_key(key, begin))
     emit(as_json, {"station": name, "key": key, "revoked_from": begin, "tx": receipt.tx})
 
 
@@ -130,12 +132,12 @@ def list_(workspace: Workspace, look: bool, as_json: bool) -> None:
         facts: dict[str, Any] = {"station": path.stem, "key": key_id(stored.public_key)}
         facts["public_key"] = stored.public_key.data
         if look:
-            known = workspace.reader.read("RouteVerifier", "stationKey", facts["key"])
-            unverified = known["owner"] and workspace.reader.read("RouteVerifier", "isUnverified", facts["key"])
+            known = workspace.reader.read(reads.station_key(facts["key"]))
+            unverified = known.owner and workspace.reader.read(reads.station_key_is_unverified(facts["key"]))
             facts |= {
-                "organisation": known["owner"] or None,
-                "revoked_from": known["revokedFrom"] or None,
-                "verified": not unverified if known["owner"] else None,
+                "organisation": known.owner or None,
+                "revoked_from": known.revoked_from or None,
+                "verified": not unverified if known.owner else None,
             }
         found.append(facts)
 

@@ -13,7 +13,9 @@ from chromatrace.services.workspace import Workspace
 @click.pass_obj
 def status(workspace: Workspace, as_json: bool) -> None:
     """Show the deployment, the index's lag, and what the spool holds against what is anchored."""
-    manifest, head = workspace.manifest, workspace.index.head()
+    manifest = workspace.manifest
+    with workspace.index.snapshot() as snapshot:
+        head, counts = snapshot.head(), snapshot.count_batches()
     heads = workspace.proofs.heads
     facts = {
         "rpc_url": workspace.rpc.url,
@@ -21,7 +23,7 @@ def status(workspace: Workspace, as_json: bool) -> None:
         "contracts": {name: entry.address for name, entry in manifest.contracts.items()},
         "indexed_block": head.indexed_block,
         "lag_blocks": head.lag_blocks,
-        "batches": {state.name.lower(): count for state, count in workspace.index.count_batches().items()},
+        "batches": {state.name.lower(): count for state, count in counts.items()},
         "channels": {
             name: {
                 "spooled": workspace.spool.size(name),

@@ -11,6 +11,7 @@ import orjson
 
 from chromatrace.cli.output import emit, json_option, out, progress
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
+from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
@@ -65,7 +66,7 @@ def reading(
     everything: bool,
     proof: Path | None,
     write: Path | None,
-    organisation: int | None,
+    organisation: OrganisationId | None,
     as_json: bool,
 ) -> None:
     """Show that a reading lies under a root that stands on the chain.
@@ -107,7 +108,7 @@ def _needed(value: Any, name: str) -> Any:
     return value
 
 
-def _check(workspace: Workspace, proof: ReadingProof, organisation: int | None) -> dict[str, Any]:
+def _check(workspace: Workspace, proof: ReadingProof, organisation: OrganisationId | None) -> dict[str, Any]:
     from chromatrace.chain.anchored import anchors_of, channel_named
 
     found = proof.verify()
@@ -130,7 +131,7 @@ def _check(workspace: Workspace, proof: ReadingProof, organisation: int | None) 
     }
 
 
-def verify_all(workspace: Workspace, channel: str, organisation: int | None, quiet: bool) -> dict[str, Any]:
+def verify_all(workspace: Workspace, channel: str, organisation: OrganisationId | None, quiet: bool) -> dict[str, Any]:
     """Computes every anchored root of a channel anew from the spool; raises `IntegrityError` where one differs."""
     from chromatrace.chain.anchored import anchors_of, channel_named
     from chromatrace.merkle.entry import encode_fields

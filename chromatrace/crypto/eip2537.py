@@ -17,6 +17,7 @@ from py_arkworks_bls12381 import G1Point, G2Point
 from chromatrace.crypto.bls import PublicKey
 from chromatrace.crypto.errors import InvalidPoint
 from chromatrace.domain.hashing import keccak
+from chromatrace.domain.identifiers import StationKeyId
 
 G1_BYTES = 128
 G2_BYTES = 256
@@ -56,9 +57,9 @@ def g2_from_evm(point: bytes) -> bytes:
     return bytes(_parsed(G2Point.from_xy_bytes_be, _unpad(point, G2_BYTES), 4 * _FIELD).to_compressed_bytes())
 
 
-def key_id(key: PublicKey) -> bytes:
+def key_id(key: PublicKey) -> StationKeyId:
     """The id of a station's key: keccak256 of its 256 bytes, as `RouteVerifier` computes it."""
-    return keccak(g2_to_evm(key.data))
+    return StationKeyId(keccak(g2_to_evm(key.data)))
 
 
 def words(point: bytes) -> tuple[bytes, ...]:

@@ -103,7 +103,7 @@ class Inspection:
             raise InvalidInput(f"{self.defects} defects in a sample of {self.sample_size}", field="defects")
 
     def as_struct(self) -> tuple[Any, ...]:
-        """The values in the contract's order, for `Chain.send("InspectionLedger", "record", …)`."""
+        """Return `IInspectionLedger.Inspection`."""
         return tuple(getattr(self, name) for name in self.__slots__)
 
 

@@ -17,6 +17,7 @@ from chromatrace.crypto.eip712 import DigestSigner
 from chromatrace.domain.addresses import is_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.hashing import keccak
+from chromatrace.domain.identifiers import LaneId, OrganisationId
 
 DOMAIN_NAME = "ChromaTrace QualityConsensus"
 DOMAIN_VERSION = "1"
@@ -56,9 +57,9 @@ class SealedAnswer:
         )
 
 
-def lane_id(panel: int, number: int) -> int:
+def lane_id(panel: OrganisationId, number: int) -> LaneId:
     """The contract's `LaneId`: a lane of a panel, in which rounds follow one another."""
-    return panel << 16 | number
+    return LaneId(panel << 16 | number)
 
 
 def commitment_digest(round_: bytes, seat: int, answer: bytes, chain_id: int, contract: str) -> bytes:

@@ -15,6 +15,20 @@ from chromatrace.domain.errors import InvalidInput
 
 BatchId = NewType("BatchId", bytes)
 """32 bytes: keccak256("01" ‖ GTIN-14 ‖ "10" ‖ lot)."""
+OrganisationId = NewType("OrganisationId", int)
+"""Number of an organisation in the consortium, from 1; 0 stands for none."""
+ChannelId = NewType("ChannelId", bytes)
+"""32 bytes: a log channel of an organisation."""
+DepartmentId = NewType("DepartmentId", bytes)
+"""32 bytes: a department of an organisation."""
+RouteId = NewType("RouteId", bytes)
+"""32 bytes: one version of a designed route."""
+StationKeyId = NewType("StationKeyId", bytes)
+"""32 bytes: keccak256 of a station's public key."""
+LaneId = NewType("LaneId", int)
+"""48 bits: a lane of a panel, in which its rounds follow one another."""
+ZERO_BYTES32 = bytes(32)
+"""The contracts' value for "none": no serial root, no route, no instrument."""
 
 SET_82 = frozenset("!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 

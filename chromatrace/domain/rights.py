@@ -83,3 +83,22 @@ class RouteKind(IntEnum):
 
     PROCESSING = 1
     ASSEMBLY = 2
+
+
+class RoundPhase(IntEnum):
+    """`IQualityConsensus.Phase`."""
+
+    NONE = 0
+    REQUESTED = 1
+    SEATED = 2
+    DECIDED = 3
+    LAPSED = 4
+
+
+class SeatStatus(IntEnum):
+    """`IQualityConsensus.SeatStatus`."""
+
+    DRAWN = 0
+    COMMITTED = 1
+    STALLED = 2
+    REVEALED = 3

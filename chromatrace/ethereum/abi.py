@@ -1,10 +1,9 @@
-"""The contracts' ABIs, generated into `abi/*.json`: calls, results, logs and reverts to and from bytes."""
+"""The contracts' ABIs, generated into `abi/*.json`."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,26 +11,15 @@ from typing import Any
 
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.hashing import keccak
-from chromatrace.ethereum import contract_errors as refusals
-from chromatrace.ethereum.codec import Codec, bytes_of, codec_of, tuple_codec
-from chromatrace.ethereum.errors import AbiError, ContractConflict, ContractError
+from chromatrace.ethereum.codec import AbiParameter, Parameters
+from chromatrace.ethereum.errors import AbiError
 
 FOLDER = Path(__file__).parent / "abi"
-
-_ERROR_STRING = bytes.fromhex("08c379a0")
-_PANIC = bytes.fromhex("4e487b71")
-_PANICS = {
-    0x01: "an assertion failed",
-    0x11: "an arithmetic overflow",
-    0x12: "a division by zero",
-    0x21: "a number that is no member of its enum",
-    0x32: "an index out of range",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedEvent:
-    """One log of one of our contracts. `args` by name in the order of the ABI; hashes are bytes."""
+    """One log of a contract. `args` by name in the order of the ABI, hashes as bytes."""
 
     contract: str
     name: str
@@ -45,130 +33,137 @@ class DecodedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """One function: `selector` is the first four bytes of its call data."""
+class FunctionAbi:
+    """One function. `selector` is the first four bytes of its call data."""
 
     name: str
-    signature: str
     selector: bytes
-    inputs: Codec
-    outputs: Codec
-    output_names: tuple[str, ...]
+    inputs: Parameters
+    outputs: Parameters
 
 
 @dataclass(frozen=True, slots=True)
-class _ErrorType:
+class ErrorAbi:
+    """One custom error. `internal_types` are the Solidity types by parameter, such as `enum Stage`."""
+
     name: str
-    inputs: Codec
-    internal_types: dict[str, str]
+    inputs: Parameters
+    internal_types: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One event: `topic` is the first topic of its logs."""
+class EventAbi:
+    """One event. `topic` is the first topic of its logs."""
 
     name: str
     topic: bytes
     names: tuple[str, ...]
-    indexed: tuple[tuple[str, Codec], ...]
-    data: Codec
+    indexed: Parameters
+    data: Parameters
 
-    def decode(self, topics: list[bytes], data: bytes) -> dict[str, Any]:
-        """The arguments by name. An indexed dynamic value stands as its hash, as in the log."""
-        if len(topics) != len(self.indexed) + 1:
-            raise AbiError(f"{self.name} has {len(self.indexed)} indexed arguments, the log {len(topics) - 1}")
-        found: dict[str, Any] = self.data.decode(data, 0, 0)
-        for (name, codec), topic in zip(self.indexed, topics[1:], strict=True):
-            found[name] = topic if codec.dynamic else codec.decode(topic, 0, 0)
-        return {name: found[name] for name in self.names}
+    def decode(self, topics: Sequence[bytes], data: bytes) -> dict[str, Any]:
+        """Return the arguments by name. An indexed value of dynamic type is its hash, as in the log.
+
+        Raises `AbiError` if the log is malformed.
+        """
+        if len(topics) != len(self.indexed.types) + 1:
+            raise AbiError(f"{self.name} has {len(self.indexed.types)} indexed arguments, the log {len(topics) - 1}")
+        args = self.data.decode_named(data)
+        for name, value in zip(self.indexed.names, self.indexed.decode(b"".join(topics[1:])), strict=True):
+            args[name] = value
+        return {name: args[name] for name in self.names}
 
 
 class ContractAbi:
-    """One contract's ABI. `errors`, `events` and `functions` by name; there are no overloads in ours."""
+    """One contract's ABI: functions by name (by signature if overloaded), events by name, errors by selector."""
 
-    def __init__(self, name: str, entries: list[dict[str, Any]]) -> None:
+    def __init__(self, name: str, entries: Sequence[Mapping[str, Any]]) -> None:
         self.name = name
-        self.functions: dict[str, Function] = {}
-        self.events: dict[str, Event] = {}
-        self.errors: dict[bytes, _ErrorType] = {}
+        self.functions: dict[str, FunctionAbi] = {}
+        self.events: dict[str, EventAbi] = {}
+        self.errors: dict[bytes, ErrorAbi] = {}
         for entry in entries:
             if entry["type"] == "function":
                 self._add_function(entry)
             elif entry["type"] == "event":
                 self._add_event(entry)
             elif entry["type"] == "error":
-                codec = tuple_codec(entry["inputs"], top=True)
-                internal = {part["name"]: part.get("internalType", "") for part in entry["inputs"]}
-                self.errors[keccak(f"{entry['name']}{codec.name}".encode())[:4]] = _ErrorType(
-                    entry["name"], codec, internal
-                )
+                inputs = Parameters.of(entry["inputs"])
+                internal_types = {parameter["name"]: parameter["internalType"] for parameter in entry["inputs"]}
+                error = ErrorAbi(entry["name"], inputs, internal_types)
+                self.errors[_hash(error.name, inputs)[:4]] = error
         self.events_by_topic = {event.topic: event for event in self.events.values()}
 
-    def _add_function(self, entry: dict[str, Any]) -> None:
-        inputs, outputs = tuple_codec(entry["inputs"], top=True), tuple_codec(entry["outputs"], top=True)
-        signature = entry["name"] + inputs.name
-        names = tuple(part["name"] or str(place) for place, part in enumerate(entry["outputs"]))
-        self.functions[entry["name"]] = Function(
-            entry["name"], signature, keccak(signature.encode())[:4], inputs, outputs, names
+    def _add_function(self, entry: Mapping[str, Any]) -> None:
+        inputs = Parameters.of(entry["inputs"])
+        function = FunctionAbi(entry["name"], _hash(entry["name"], inputs)[:4], inputs, Parameters.of(entry["outputs"]))
+        self.functions[function.name] = self.functions[function.name + inputs.signature] = function
+
+    def _add_event(self, entry: Mapping[str, Any]) -> None:
+        inputs: list[AbiParameter] = entry["inputs"]
+        self.events[entry["name"]] = EventAbi(
+            entry["name"],
+            _hash(entry["name"], Parameters.of(inputs)),
+            tuple(parameter["name"] for parameter in inputs),
+            Parameters.of([_as_topic(parameter) for parameter in inputs if parameter["indexed"]]),
+            Parameters.of([parameter for parameter in inputs if not parameter["indexed"]]),
         )
 
-    def _add_event(self, entry: dict[str, Any]) -> None:
-        inputs = entry["inputs"]
-        topic = keccak(f"{entry['name']}{tuple_codec(inputs).name}".encode())
-        indexed = tuple((part["name"], codec_of(part)) for part in inputs if part["indexed"])
-        data = tuple_codec([part for part in inputs if not part["indexed"]], top=True)
-        names = tuple(part["name"] for part in inputs)
-        self.events[entry["name"]] = Event(entry["name"], topic, names, indexed, data)
+    def function(self, name: str) -> FunctionAbi:
+        """Return a function by name or signature. Raises `AbiError`."""
+        function = self.functions.get(name)
+        if function is None:
+            raise AbiError(f"{self.name} has no function {name!r}", field="function")
+        return function
 
-    def function(self, name: str) -> Function:
-        """By name; `AbiError` lists what there is."""
-        found = self.functions.get(name)
-        if found is None:
-            raise AbiError(
-                f"{self.name} has no function {name!r}",
-                field="function",
-                hint=f"there are: {', '.join(sorted(self.functions))}",
-            )
-        return found
+    def encode_call(self, function: str, *args: object) -> bytes:
+        """Return call data. Raises `AbiError` that names the argument whose value does not fit."""
+        called = self.function(function)
+        return called.selector + called.inputs.encode(args)
 
-    def encode(self, function: str, *args: Any) -> bytes:
-        """Call data. Raises `AbiError` naming the argument that does not fit its type."""
-        found = self.function(function)
-        return found.selector + found.inputs.encode(args)
+    def decode_result(self, function: str, data: bytes) -> Any:
+        """Return the only result, or a tuple of several; structs as dicts. Raises `AbiError`."""
+        values = tuple(self.function(function).outputs.decode_named(data).values())
+        return values[0] if len(values) == 1 else values
 
-    def decode_input(self, data: bytes) -> tuple[str, dict[str, Any]]:
-        """Call data back to the function's name and its arguments by name."""
+    def decode_call(self, data: bytes) -> tuple[str, dict[str, Any]]:
+        """Return the function's name and its arguments by name. Raises `AbiError`."""
         for function in self.functions.values():
             if function.selector == data[:4]:
-                return function.name, function.inputs.decode(data[4:], 0, 0)
+                return function.name, function.inputs.decode_named(data[4:])
         raise AbiError(f"{self.name} has no function with the selector 0x{data[:4].hex()}")
 
-    def decode_output(self, function: str, data: bytes | str) -> Any:
-        """What a call returned: the value where there is one, a tuple where there are more, None where none."""
-        found = self.function(function)
-        values = tuple(found.outputs.decode(bytes_of(data), 0, 0).values())
-        return values[0] if len(values) == 1 else values or None
+
+def _hash(name: str, inputs: Parameters) -> bytes:
+    return keccak(f"{name}{inputs.signature}".encode())
+
+
+def _as_topic(parameter: AbiParameter) -> AbiParameter:
+    """A topic holds the hash of a value of dynamic type instead of the value."""
+    kind = parameter["type"]
+    dynamic = kind in ("string", "bytes") or kind.endswith("]") or kind == "tuple"
+    return {"name": parameter["name"], "type": "bytes32" if dynamic else kind}
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """The contracts that there are ABIs of."""
+    """Return the names of the contracts that have an ABI."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
 @cache
 def contract(name: str) -> ContractAbi:
-    """The ABI of one contract, by its name."""
+    """Return the ABI of one contract. Raises `AbiError`."""
     if name not in names():
-        raise AbiError(f"there is no contract {name!r}", field="contract", hint=f"there are: {', '.join(names())}")
+        raise AbiError(f"no contract is named {name!r}", field="contract", hint=f"use one of {', '.join(names())}")
     return ContractAbi(name, json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
 
 
 def decode_log(source: str | Mapping[str, str], log: Mapping[str, Any]) -> DecodedEvent | None:
-    """Decodes one log of `eth_getLogs` or of a receipt.
+    """Decode one log of `eth_getLogs` or of a receipt.
 
-    `source` is the contract's name, or a map from lower-case address to name. None where the log is not of our
-    contracts, or an event that their ABI does not have.
+    `source` is the contract's name, or a map from lower-case address to name. Returns None if the log is from another
+    contract, or its event is not in the ABI.
     """
     address = log["address"]
     name = source if isinstance(source, str) else source.get(address.lower())
@@ -189,54 +184,3 @@ def decode_log(source: str | Mapping[str, str], log: Mapping[str, Any]) -> Decod
         int(log["transactionIndex"], 16),
         int(log["logIndex"], 16),
     )
-
-
-@cache
-def _errors() -> dict[bytes, _ErrorType]:
-    return {selector: kind for name in names() for selector, kind in contract(name).errors.items()}
-
-
-def decode_revert(data: bytes | str | None) -> ContractError:
-    """The exception for a revert's return data; unknown or empty data are told as such."""
-    raw = bytes_of(data or b"")
-    selector, rest = raw[:4], raw[4:]
-    known = _errors().get(selector)
-    try:
-        if known is not None:
-            return refusals.refusal(known.name, known.inputs.decode(rest, 0, 0), known.internal_types)
-        if selector == _ERROR_STRING:
-            text = codec_of({"type": "string"}).decode(rest, 0, 0)
-            return ContractConflict("Error", {"message": text}, f"the contract refused: {text}")
-        if selector == _PANIC:
-            code = int.from_bytes(rest[:32], "big")
-            return ContractConflict("Panic", {"code": code}, f"the contract stopped: {_PANICS.get(code, hex(code))}")
-    except AbiError as error:
-        return ContractConflict("Undecodable", {"data": raw}, f"the contract refused, with malformed data: {error}")
-    if not raw:
-        return ContractConflict(
-            "EmptyRevert",
-            {},
-            "the contract refused without a reason",
-            hint="the address may hold another contract, or the call ran out of gas",
-        )
-    return ContractConflict(
-        "UnknownError",
-        {"data": raw},
-        f"the contract refused with an error that no ABI here has (0x{selector.hex()})",
-        hint="the deployed contracts are newer than this software; see the manifest",
-    )
-
-
-_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
-
-
-def revert_data(data: object) -> bytes | None:
-    """The revert's return data inside a JSON-RPC error's `data`, as Anvil, geth, Besu and Ganache put it; else None."""
-    if isinstance(data, str):
-        found = _HEX.search(data)
-        return bytes.fromhex(found[0][2:]) if found else None
-    if isinstance(data, Mapping):
-        for key in ("result", "data", "output", "return", "originalError"):
-            if key in data:
-                return revert_data(data[key])
-    return None

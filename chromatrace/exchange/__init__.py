@@ -1,11 +1,4 @@
-"""What organisations hand to one another and to the public: documents, unit proofs, and how to verify them offline.
+"""Proof bundles: collect them from a node and verify them offline, and proofs of units under a batch's serial root.
 
-    NotFound
-    └── DocumentNotFoundError       no document with this digest is stored
-    IntegrityError
-    └── DocumentCorruptError        stored bytes do not match their digest
-    Unavailable
-    └── DocumentStoreUnavailableError       the folder cannot be read or written just now (disk full, rights)
-
-A unit proof that does not hold raises `chromatrace.merkle.errors.ProofError`.
+A proof that does not hold raises `chromatrace.merkle.errors.ProofError`.
 """

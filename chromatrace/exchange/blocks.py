@@ -1,6 +1,6 @@
-"""Block headers and receipts as Ethereum hashes them: from the JSON of a node to the bytes and back.
+"""Encode and decode block headers and receipts in the form that Ethereum hashes.
 
-Sources: yellow paper section 4; EIP-1559, EIP-2718, EIP-4895, EIP-4844, EIP-4788, EIP-7685 for later header fields.
+Sources: yellow paper, section 4; EIP-1559, EIP-2718, EIP-4895, EIP-4844, EIP-4788, EIP-7685 for later header fields.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HEADER_FIELDS = [
     "parentBeaconBlockRoot",
     "requestsHash",
 ]
-"""In the order of the RLP list; those that a fork did not know yet are missing at the end."""
+"""Fields in the order of the RLP list; a block of an older fork lacks the last ones."""
 
 _NUMBERS = {
     "difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas",
@@ -53,7 +53,7 @@ _SIZES = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
-    """The parts of a block header that proofs need. `hash` is the keccak-256 of its RLP; `timestamp` Unix seconds."""
+    """Block header fields that proofs need. `hash` is the keccak-256 of its RLP; `timestamp` is in Unix seconds."""
 
     hash: bytes
     parent: bytes
@@ -65,7 +65,7 @@ class BlockHeader:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLog:
-    """One log: `topics` of 32 bytes each."""
+    """One log; each topic has 32 bytes."""
 
     address: bytes
     topics: tuple[bytes, ...]
@@ -73,7 +73,10 @@ class ReceiptLog:
 
 
 def encode_header(block: Mapping[str, Any]) -> bytes:
-    """RLP of the header of a block, from `eth_getBlockByNumber`; `ProofError` where it hashes otherwise."""
+    """Encode the header of a block from `eth_getBlockByNumber` as RLP.
+
+    Raises `ProofError` if the result does not have the block's hash.
+    """
     fields = []
     for name in HEADER_FIELDS:
         if block.get(name) is None:
@@ -85,13 +88,13 @@ def encode_header(block: Mapping[str, Any]) -> bytes:
         raise ProofError(
             f"the header of block {int(block['number'], 16)} does not hash to its block hash",
             field="header",
-            hint="this chain has header fields that are not known here",
+            hint="the chain may use header fields that are not supported",
         )
     return encoded
 
 
 def decode_header(encoded: bytes) -> BlockHeader:
-    """Raises `ProofError` where the bytes are no header."""
+    """Decode a block header. Raises `ProofError`."""
     fields = _decode(encoded, "header")
     if not isinstance(fields, list) or not 15 <= len(fields) <= len(HEADER_FIELDS):
         raise ProofError("the block header has the wrong number of fields", field="header")
@@ -112,7 +115,7 @@ def decode_header(encoded: bytes) -> BlockHeader:
 
 
 def encode_receipt(receipt: Mapping[str, Any]) -> bytes:
-    """A receipt as it stands in the trie (EIP-2718), from `eth_getBlockReceipts`."""
+    """Encode a receipt from `eth_getBlockReceipts` as in the receipts trie (EIP-2718)."""
     logs = [
         [
             bytes.fromhex(log["address"][2:]),
@@ -129,12 +132,12 @@ def encode_receipt(receipt: Mapping[str, Any]) -> bytes:
 
 
 def decode_receipt(encoded: bytes) -> tuple[bool, tuple[ReceiptLog, ...]]:
-    """Whether the transaction succeeded, and its logs in order; `ProofError` where these are no receipt's bytes."""
+    """Return whether the transaction succeeded, and its logs in order. Raises `ProofError`."""
     fields = _decode(encoded[1:] if encoded[:1] < b"\x80" else encoded, "receipt")
     match fields:
         case [bytes(status), bytes(_), bytes(bloom), list(logs)] if status in (b"", b"\x01") and len(bloom) == 256:
             return status == b"\x01", tuple(map(_log, logs))
-    raise ProofError("these bytes are no receipt with a status", field="receipt")
+    raise ProofError("not a receipt with a status", field="receipt")
 
 
 def _log(item: Any) -> ReceiptLog:
@@ -146,16 +149,16 @@ def _log(item: Any) -> ReceiptLog:
 
 
 def prove_receipt(receipts: Sequence[Mapping[str, Any]], index: int, root: bytes) -> list[bytes]:
-    """The trie proof of receipt `index` among all `receipts` of a block. Raises where they do not make up `root`."""
-    entries = {rlp.encode(_minimal(place)): encode_receipt(receipt) for place, receipt in enumerate(receipts)}
-    found, nodes = trie.prove(entries, rlp.encode(_minimal(index)))
-    if found != root:
-        raise ProofError("the receipts that the node gave do not make up the block's receipts root", field="receipts")
+    """Return the trie proof of receipt `index`. Raises `ProofError` if `receipts` do not have this root."""
+    entries = {rlp.encode(_minimal(number)): encode_receipt(receipt) for number, receipt in enumerate(receipts)}
+    actual_root, nodes = trie.prove(entries, rlp.encode(_minimal(index)))
+    if actual_root != root:
+        raise ProofError("the receipts from the node do not have the block's receipts root", field="receipts")
     return nodes
 
 
 def verify_receipt(root: bytes, index: int, nodes: Sequence[bytes]) -> bytes:
-    """The encoded receipt `index` under `root`; raises `ProofError`."""
+    """Return the encoded receipt `index` under `root`. Raises `ProofError`."""
     value = trie.verify(root, rlp.encode(_minimal(index)), nodes)
     if value is None:
         raise ProofError(f"the block has no receipt {index}", field="receipt")
@@ -165,11 +168,11 @@ def verify_receipt(root: bytes, index: int, nodes: Sequence[bytes]) -> bytes:
 def verify_storage(
     state_root: bytes, address: bytes, slot: bytes, account: Sequence[bytes], storage: Sequence[bytes]
 ) -> int:
-    """The value of a 32-byte storage slot under a state root, from an EIP-1186 proof; raises `ProofError`."""
-    found = trie.verify(state_root, keccak(address), account)
-    if found is None:
-        raise ProofError(f"there is no account 0x{address.hex()} in this state", field="state")
-    match _decode(found, "state"):
+    """Return the value of a 32-byte storage slot under a state root, from an EIP-1186 proof. Raises `ProofError`."""
+    encoded = trie.verify(state_root, keccak(address), account)
+    if encoded is None:
+        raise ProofError(f"the state has no account 0x{address.hex()}", field="state")
+    match _decode(encoded, "state"):
         case [bytes(_), bytes(_), bytes(storage_root), bytes(code_hash)] if len(storage_root) == len(code_hash) == 32:
             value = trie.verify(storage_root, keccak(slot), storage)
         case _:
@@ -184,9 +187,9 @@ def _decode(encoded: bytes, field: str) -> Any:
         raise ProofError(f"the {field} is not RLP", field=field) from error
 
 
-def _number(value: Any, most_bytes: int, what: str) -> int:
-    if not isinstance(value, bytes) or len(value) > most_bytes or value[:1] == b"\0":
-        raise ProofError(f"{what} is no number of at most {most_bytes} bytes", field="header")
+def _number(value: Any, max_bytes: int, name: str) -> int:
+    if not isinstance(value, bytes) or len(value) > max_bytes or value[:1] == b"\0":
+        raise ProofError(f"{name} is not a number of at most {max_bytes} bytes", field="header")
     return int.from_bytes(value, "big")
 
 

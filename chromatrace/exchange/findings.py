@@ -1,7 +1,7 @@
-"""What a check found: a tree of findings, each of which holds, warns, fails or was not checked.
+"""Results of a verification: a tree of findings, each of which holds, warns, fails or was not checked.
 
-A *warning* is proven like everything that holds, but speaks against the goods: recalled, on hold, failed, superseded.
-A *failure* speaks against the bundle: something in it is not what the chain has.
+A *warning* is proven, but is adverse to the batch: recalled, on hold, failed, superseded.
+A *failure* means that the bundle contains something that the chain does not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class FindingStatus(StrEnum):
-    """How a finding stands."""
+    """Result of one check."""
 
     HOLDS = "holds"
     WARNING = "warning"
@@ -23,7 +23,7 @@ class FindingStatus(StrEnum):
 
 @dataclass(slots=True)
 class VerificationFinding:
-    """One line of the result, with those that it rests on or is made of. `text` is safe to print on a terminal."""
+    """One line of the result, with the findings it is based on. `text` is safe to print on a terminal."""
 
     status: FindingStatus
     text: str
@@ -33,59 +33,79 @@ class VerificationFinding:
         self.text = printable(self.text)
 
     def walk(self) -> Iterable[VerificationFinding]:
-        """This finding and all below it."""
+        """Yield this finding and all below it."""
         yield self
         for part in self.parts:
             yield from part.walk()
 
     @property
     def outcome(self) -> FindingStatus:
-        """How it stands with all below it: a part that fails is not to hide under a line that holds."""
+        """Status including all findings below, so that a failing part is never hidden."""
         if self.failures:
             return FindingStatus.FAILS
         return FindingStatus.WARNING if self.status is FindingStatus.HOLDS and self.warnings else self.status
 
     def having(self, status: FindingStatus) -> list[VerificationFinding]:
-        """Those here and below that stand so by themselves, not only for one of their parts."""
+        """Return the findings that have this status themselves, not only because of a part."""
         below = [finding for part in self.parts for finding in part.having(status)]
         return below or ([self] if self.status is status else [])
 
     @property
     def failures(self) -> list[VerificationFinding]:
-        """What fails, here and below."""
+        """Findings that fail."""
         return self.having(FindingStatus.FAILS)
 
     @property
     def warnings(self) -> list[VerificationFinding]:
-        """What is proven and speaks against the goods, here and below."""
+        """Findings that are proven and adverse to the batch."""
         return self.having(FindingStatus.WARNING)
 
     @property
     def unchecked(self) -> list[VerificationFinding]:
-        """What was not checked, here and below."""
+        """Findings that were not checked."""
         return self.having(FindingStatus.UNCHECKED)
 
     @property
     def counts(self) -> dict[FindingStatus, int]:
-        """How many findings without parts of their own stand how."""
-        found = Counter(finding.status for finding in self.walk() if not finding.parts)
-        return {status: found[status] for status in FindingStatus}
+        """Number of findings without parts, by status."""
+        counter = Counter(finding.status for finding in self.walk() if not finding.parts)
+        return {status: counter[status] for status in FindingStatus}
 
     def as_json(self) -> dict[str, object]:
-        """For machines."""
+        """Return the tree as JSON."""
         return {"status": self.status.value, "text": self.text, "parts": [part.as_json() for part in self.parts]}
 
 
+def holds(text: str, parts: Iterable[VerificationFinding] = ()) -> VerificationFinding:
+    """Return a finding that holds."""
+    return VerificationFinding(FindingStatus.HOLDS, text, list(parts))
+
+
+def warning(text: str) -> VerificationFinding:
+    """Return a finding that is proven and adverse to the batch."""
+    return VerificationFinding(FindingStatus.WARNING, text)
+
+
+def fails(text: str) -> VerificationFinding:
+    """Return a finding that fails."""
+    return VerificationFinding(FindingStatus.FAILS, text)
+
+
+def unchecked(text: str) -> VerificationFinding:
+    """Return a finding that was not checked."""
+    return VerificationFinding(FindingStatus.UNCHECKED, text)
+
+
 def conclusion(result: VerificationFinding) -> list[str]:
-    """What a reader should take away from a whole result, shortest words first; its last line counts."""
+    """Return the summary of a whole result; the last line has the counts."""
     lines = [f"! {finding.text}" for finding in result.warnings]
     if result.failures:
         lines.append("DOES NOT HOLD: do not rely on anything in this bundle.")
     elif result.status is FindingStatus.UNCHECKED:
-        lines.append("NOT PROVEN: it agrees with itself, but what everything rests on was not checked:")
+        lines.append("NOT PROVEN: the bundle is consistent, but its foundations were not checked:")
         lines += [f"? {part.text}" for part in result.parts if part.status is FindingStatus.UNCHECKED]
     else:
-        lines.append("HOLDS" + (", and the facts proven speak against the goods." if result.warnings else "."))
+        lines.append("HOLDS, with warnings." if result.warnings else "HOLDS.")
     counts = result.counts
     lines.append(
         f"{counts[FindingStatus.HOLDS]} hold, {counts[FindingStatus.WARNING]} warn, "
@@ -95,5 +115,5 @@ def conclusion(result: VerificationFinding) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """`text` without what could forge a line or steer a terminal: names and reasons come from strangers."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+    """Escape characters that could forge a line or control a terminal; names and reasons are untrusted."""
+    return "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)

@@ -1,4 +1,4 @@
-"""Checks the inspections of a bundle: which verdict is in force, who signed it, and what it rests on."""
+"""Check the inspections of a bundle: the verdict in force, its signature, and its evidence."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from chromatrace.documents.content import BatchContent, InspectionEvidence
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import Role, Stage, Verdict
 from chromatrace.exchange.events import Event
-from chromatrace.exchange.findings import FindingStatus, VerificationFinding
+from chromatrace.exchange.findings import VerificationFinding, fails, holds, unchecked, warning
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_window
-from chromatrace.exchange.slot import member
+from chromatrace.exchange.slot import enum_member
 from chromatrace.storage.strict_json import canonical
 
 
 def check_inspections(proven: ProvenHistory) -> VerificationFinding:
-    """A finding for each recorded inspection of the batch."""
+    """Return a finding with one part for each recorded inspection of the batch."""
     recorded = proven.inspections()
     applied = [event for event in proven.of_batch() if event.name == "VerdictApplied"]
     if not applied and not recorded:
-        return VerificationFinding(FindingStatus.UNCHECKED, "no inspection is in the bundle")
-    finding = VerificationFinding(FindingStatus.HOLDS, f"{len(recorded)} inspection results are on the chain")
+        return unchecked("the bundle contains no inspection")
+    finding = holds(f"{len(recorded)} inspection results are on the chain")
     newest = {
         stage: max(event.args["revision"] for event in applied if event.args["stage"] == stage)
         for stage in {event.args["stage"] for event in applied}
@@ -31,55 +31,53 @@ def check_inspections(proven: ProvenHistory) -> VerificationFinding:
     for event in recorded:
         try:
             finding.parts.append(_inspection(proven, event, applied, newest.get(event.args["stage"], 0)))
-        except ChromaTraceError as refusal:
-            finding.parts.append(VerificationFinding(FindingStatus.FAILS, str(refusal)))
+        except ChromaTraceError as error:
+            finding.parts.append(fails(str(error)))
     for event in applied:
         if not any(_same_verdict(event, other) for other in recorded):
-            stage, revision = member(Stage, event.args["stage"]), event.args["revision"]
-            text = f"who gave the {stage.name.lower()} verdict of revision {revision}: not from the inspection ledger"
-            finding.parts.append(VerificationFinding(FindingStatus.UNCHECKED, text))
+            stage, revision = enum_member(Stage, event.args["stage"]), event.args["revision"]
+            text = f"the {stage.name.lower()} verdict of revision {revision} does not come from the inspection ledger"
+            finding.parts.append(unchecked(f"{text}; its inspector is unknown"))
     return finding
 
 
-def _same_verdict(one: Event, other: Event) -> bool:
+def _same_verdict(event: Event, other: Event) -> bool:
     names = ("batch", "stage", "verdict", "revision")
-    return one.transaction == other.transaction and all(one.args[name] == other.args[name] for name in names)
+    return event.transaction == other.transaction and all(event.args[name] == other.args[name] for name in names)
 
 
 def _inspection(proven: ProvenHistory, event: Event, applied: list[Event], newest: int) -> VerificationFinding:
     args = event.args
-    stage, verdict = member(Stage, args["stage"]), member(Verdict, args["verdict"])
+    stage, verdict = enum_member(Stage, args["stage"]), enum_member(Verdict, args["verdict"])
     if not any(_same_verdict(event, other) for other in applied):
-        raise IntegrityError(f"the registry did not apply revision {args['revision']} of a verdict", field="receipts")
-    text = (
+        raise IntegrityError(f"the registry did not apply the verdict of revision {args['revision']}", field="receipts")
+    finding = holds(
         f"{stage.name.lower()} inspection, revision {args['revision']}: {verdict.name}, {args['defects']} defects in "
-        f"{args['sampleSize']} units, for {proven.organisation(args['organisation'])}, {proven.when(event.block)}"
+        f"{args['sampleSize']} units, by {proven.organisation(args['organisation'])}, {proven.when(event.block)}"
     )
-    finding = VerificationFinding(FindingStatus.HOLDS, text)
     if args["revision"] != newest:
-        superseded = (
-            f"the {stage.name.lower()} verdict of revision {args['revision']} is SUPERSEDED by revision {newest}"
-        )
-        finding.parts.append(VerificationFinding(FindingStatus.WARNING, f"{superseded}: it is not in force"))
+        verdict_text = f"the {stage.name.lower()} verdict of revision {args['revision']}"
+        finding.parts.append(warning(f"{verdict_text} is SUPERSEDED by revision {newest} and not in force"))
     elif verdict is Verdict.FAIL:
-        finding.parts.append(VerificationFinding(FindingStatus.WARNING, f"the {stage.name.lower()} inspection FAILED"))
+        finding.parts.append(warning(f"the {stage.name.lower()} inspection FAILED"))
     for check in (_signature, _appointment, _evidence):
         try:
             finding.parts.append(check(proven, event))
-        except ChromaTraceError as refusal:
-            finding.parts.append(VerificationFinding(FindingStatus.FAILS, str(refusal)))
+        except ChromaTraceError as error:
+            finding.parts.append(fails(str(error)))
     return finding
 
 
 def _signature(proven: ProvenHistory, event: Event) -> VerificationFinding:
     args, bundle = event.args, proven.bundle
-    cited = next((c for c in bundle.inspections if (c.stage, c.revision) == (args["stage"], args["revision"])), None)
+    key = (args["stage"], args["revision"])
+    cited = next((cited for cited in bundle.inspections if (cited.stage, cited.revision) == key), None)
     if cited is None:
-        return VerificationFinding(FindingStatus.UNCHECKED, "the inspector's own signature is not in the bundle")
+        return unchecked("the inspector's signature is not in the bundle")
     inspection = Inspection(
         batch=args["batch"],
-        stage=member(Stage, args["stage"]),
-        verdict=member(Verdict, args["verdict"]),
+        stage=enum_member(Stage, args["stage"]),
+        verdict=enum_member(Verdict, args["verdict"]),
         revision=args["revision"],
         sample_size=args["sampleSize"],
         defects=args["defects"],
@@ -94,28 +92,30 @@ def _signature(proven: ProvenHistory, event: Event) -> VerificationFinding:
     signer = recover_inspector(inspection, cited.signature, bundle.chain_id, ledger)
     if signer.lower() != args["inspector"]:
         raise IntegrityError(f"the inspection is signed by {signer}, not by {args['inspector']}", field="inspections")
-    return VerificationFinding(FindingStatus.HOLDS, f"signed by {args['inspector']}")
+    return holds(f"signed by {args['inspector']}")
 
 
 def _appointment(proven: ProvenHistory, event: Event) -> VerificationFinding:
-    """The ledger has checked the right when it recorded; who gave it, and whether it has ended since, is told here."""
+    """Check who appointed the inspector, and whether the inspector has been dismissed since.
+
+    The ledger itself checked the right when it recorded the inspection.
+    """
     inspector, organisation = event.args["inspector"], event.args["organisation"]
-    rights = [
-        found
-        for found in proven.events
-        if found.name in ("OperatorAppointed", "OperatorDismissed") and found.args["operator"] == inspector
+    changes = [
+        change
+        for change in proven.events
+        if change.name in ("OperatorAppointed", "OperatorDismissed") and change.args["operator"] == inspector
     ]
-    before = [found for found in rights if found.place < event.place]
-    after = [found for found in rights if found.place > event.place]
+    before = [change for change in changes if change.place < event.place]
+    after = [change for change in changes if change.place > event.place]
     if not before:
-        finding = VerificationFinding(FindingStatus.UNCHECKED, "the inspector's appointment is not in the bundle")
+        finding = unchecked("the inspector's appointment is not in the bundle")
     elif _may_inspect(before[-1]) and before[-1].args["organisation"] == organisation:
-        finding = VerificationFinding(FindingStatus.HOLDS, f"appointed as an inspector in block {before[-1].block}")
+        finding = holds(f"appointed as an inspector in block {before[-1].block}")
     else:
-        raise IntegrityError("the inspector had no right to inspect at the time", field="receipts")
+        raise IntegrityError("the inspector had no right to inspect at that time", field="receipts")
     if after and not _may_inspect(after[-1]):
-        text = f"the inspector has been dismissed since, in block {after[-1].block}"
-        finding.parts.append(VerificationFinding(FindingStatus.WARNING, text))
+        finding.parts.append(warning(f"the inspector was dismissed later, in block {after[-1].block}"))
     return finding
 
 
@@ -127,23 +127,18 @@ def _evidence(proven: ProvenHistory, event: Event) -> VerificationFinding:
     args = event.args
     document = proven.document(args["evidence"])
     if document is None:
-        return VerificationFinding(
-            FindingStatus.UNCHECKED, f"the evidence (SHA-256 0x{args['evidence'].hex()}) is not in the bundle"
-        )
+        return unchecked(f"the evidence (SHA-256 0x{args['evidence'].hex()}) is not in the bundle")
     evidence = InspectionEvidence.from_bytes(document)
-    if evidence.key != proven.bundle.key or evidence.stage != member(Stage, args["stage"]):
+    if evidence.key != proven.bundle.key or evidence.stage != enum_member(Stage, args["stage"]):
         raise IntegrityError("the evidence is about another batch or stage", field="documents")
-    # A verdict that inspectors decided by consensus has the time of the decision, the evidence that of the measurement.
+    # In a consensus round, the chain has the time of the decision, and the evidence that of the measurement.
     if int(datetime.fromisoformat(evidence.inspected_at).timestamp()) > args["inspectedAt"]:
         raise IntegrityError("the evidence is later than the inspection", field="documents")
-    finding = VerificationFinding(
-        FindingStatus.HOLDS, f"the evidence is the one recorded: {len(evidence.measurements)} measurements"
-    )
+    finding = holds(f"the evidence is the recorded document: {len(evidence.measurements)} measurements")
     finding.parts = [_instrument(evidence, args["instrument"]), *_sample(proven, evidence, args["sampleSize"])]
     for measured in evidence.measurements:
         text = f"{measured.quantity} {measured.value:g} {measured.unit} ({measured.comparison} {measured.limit:g})"
-        status = FindingStatus.HOLDS if measured.passed else FindingStatus.WARNING
-        finding.parts.append(VerificationFinding(status, text + (": passed" if measured.passed else ": FAILED")))
+        finding.parts.append(holds(f"{text}: passed") if measured.passed else warning(f"{text}: FAILED"))
     if evidence.readings is not None:
         finding.parts.append(check_window(proven, evidence.readings))
     return finding
@@ -153,22 +148,19 @@ def _instrument(evidence: InspectionEvidence, recorded: bytes) -> VerificationFi
     instrument = evidence.instrument
     text = f"{instrument.name}, serial {instrument.serial}, calibrated on {instrument.calibrated_on}"
     if sha256(canonical(instrument.as_json())).digest() == recorded:
-        return VerificationFinding(FindingStatus.HOLDS, f"measured with {text}")
-    return VerificationFinding(FindingStatus.UNCHECKED, f"whether 0x{recorded.hex()} stands for the instrument: {text}")
+        return holds(f"measured with {text}")
+    return unchecked(f"the recorded digest 0x{recorded.hex()} is not that of the instrument {text}")
 
 
 def _sample(proven: ProvenHistory, evidence: InspectionEvidence, size: int) -> list[VerificationFinding]:
-    found = []
+    findings = []
     if evidence.sample and len(evidence.sample) != size:
-        text = f"the evidence names {len(evidence.sample)} units, the inspection {size}"
-        found.append(VerificationFinding(FindingStatus.WARNING, text))
+        findings.append(warning(f"the evidence lists {len(evidence.sample)} units, the inspection {size}"))
     document = proven.document(proven.registered().args["contentDigest"])
     serials = None if document is None else BatchContent.from_bytes(document).serials
-    strangers = [serial for serial in evidence.sample if serials is not None and serial not in serials]
-    if strangers:
-        found.append(
-            VerificationFinding(FindingStatus.WARNING, f"unit {strangers[0]} of the sample is none of the batch's")
-        )
+    foreign = [serial for serial in evidence.sample if serials is not None and serial not in serials]
+    if foreign:
+        findings.append(warning(f"unit {foreign[0]} of the sample does not belong to the batch"))
     if proven.bundle.serial is not None and proven.bundle.serial in evidence.sample:
-        found.append(VerificationFinding(FindingStatus.HOLDS, f"unit {proven.bundle.serial} itself was in the sample"))
-    return found
+        findings.append(holds(f"unit {proven.bundle.serial} was in the sample"))
+    return findings

@@ -1,4 +1,4 @@
-"""Checks the readings of a bundle: that they lie under an anchored root, and in a window that an inspection names."""
+"""Check the readings of a bundle: each must be under an anchored root and in a window that an inspection names."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from chromatrace.documents.content import InspectionEvidence, ReadingWindow
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.reading import GOOD
 from chromatrace.exchange.bundle import CitedReading
-from chromatrace.exchange.findings import FindingStatus, VerificationFinding
+from chromatrace.exchange.findings import VerificationFinding, fails, holds, unchecked, warning
 from chromatrace.exchange.proven import ProvenHistory, channel_id, utc
 from chromatrace.merkle.entry import decode_reading
 from chromatrace.merkle.proofs import leaf_hash, verify_inclusion
 
 
 def check_window(proven: ProvenHistory, window: ReadingWindow) -> VerificationFinding:
-    """Whether the head that a window names was anchored, in the channel that it names."""
+    """Check that the head that a window names was anchored in that channel."""
     size = window.last_leaf - window.first_leaf + 1
-    text = f"made while {size:,} readings of channel {window.channel!r} were taken"
+    text = f"{size:,} readings of channel {window.channel!r} were taken during production"
     channel = _channel(proven, window)
     if channel is None:
-        return VerificationFinding(FindingStatus.UNCHECKED, f"{text}; whose channel it is, is not in the bundle")
+        return unchecked(f"{text}; the organisation of the channel is not in the bundle")
     event = proven.anchor(channel, window.tree_size)
     if event is None:
-        return VerificationFinding(FindingStatus.UNCHECKED, f"{text}; their anchor is not in the bundle")
+        return unchecked(f"{text}; their anchor is not in the bundle")
     if event.args["root"] != window.root:
         raise IntegrityError(f"the evidence names another root than was anchored in block {event.block}")
-    return VerificationFinding(FindingStatus.HOLDS, f"{text}, anchored in {proven.when(event.block)}")
+    return holds(f"{text}, anchored in {proven.when(event.block)}")
 
 
 def check_readings(proven: ProvenHistory) -> VerificationFinding:
-    """A finding for each cited reading."""
+    """Return a finding with one part for each cited reading."""
     cited = proven.bundle.readings
     if not cited:
-        return VerificationFinding(FindingStatus.UNCHECKED, "no single reading is cited")
+        return unchecked("the bundle contains no readings")
     windows = list(_windows(proven))
     complete = all(proven.document(event.args["evidence"]) is not None for event in proven.inspections())
-    finding = VerificationFinding(FindingStatus.HOLDS, f"{len(cited)} readings out of those taken meanwhile")
+    finding = holds(f"{len(cited)} of the readings taken during production")
     for reading in cited:
         try:
             finding.parts.append(_reading(proven, reading, windows, complete))
-        except ChromaTraceError as refusal:
-            finding.parts.append(VerificationFinding(FindingStatus.FAILS, str(refusal)))
+        except ChromaTraceError as error:
+            finding.parts.append(fails(str(error)))
     return finding
 
 
@@ -51,24 +51,20 @@ def _reading(
     reading = decode_reading(cited.entry)
     event = proven.anchor(cited.channel, cited.size)
     if event is None:
-        raise IntegrityError(f"{reading.tag}: no anchor of {cited.size} leaves is in the bundle", field="readings")
+        raise IntegrityError(f"{reading.tag}: the anchor of {cited.size} leaves is not in the bundle", field="readings")
     verify_inclusion(leaf_hash(cited.entry), cited.index, cited.size, cited.path, event.args["root"])
     when = utc(reading.source_time_ns / 1e9)
     text = f"{reading.tag} = {reading.value:g} {reading.unit} at {when} from {reading.source}, leaf {cited.index}"
     window = next((window for channel, window in windows if _covers(channel, window, cited)), None)
     if window is None and complete:
-        raise IntegrityError(f"{text}: it is in no window that an inspection of this batch names", field="readings")
+        raise IntegrityError(f"{text}: not in any window that an inspection of this batch names", field="readings")
     if window is None:
-        return VerificationFinding(
-            FindingStatus.UNCHECKED, f"{text}: anchored, but whether it belongs to this batch is not in the bundle"
-        )
+        return unchecked(f"{text}: anchored, but the bundle does not show that it belongs to this batch")
     if not window.first_time_ns <= reading.source_time_ns <= window.last_time_ns:
-        return VerificationFinding(FindingStatus.WARNING, f"{text}: OUTSIDE the time that the evidence names")
+        return warning(f"{text}: OUTSIDE the time range of the evidence")
     if reading.quality != GOOD:
-        return VerificationFinding(
-            FindingStatus.WARNING, f"{text}: the machine itself marked it, OPC UA status 0x{reading.quality:08x}"
-        )
-    return VerificationFinding(FindingStatus.HOLDS, text)
+        return warning(f"{text}: reported with OPC UA status 0x{reading.quality:08x}")
+    return holds(text)
 
 
 def _covers(channel: bytes, window: ReadingWindow, cited: CitedReading) -> bool:
@@ -77,7 +73,7 @@ def _covers(channel: bytes, window: ReadingWindow, cited: CitedReading) -> bool:
 
 
 def _windows(proven: ProvenHistory) -> Iterator[tuple[bytes, ReadingWindow]]:
-    """The windows that the batch's inspections name, with the channels' ids."""
+    """Yield the windows that the batch's inspections name, with their channel ids."""
     for event in proven.inspections():
         document = proven.document(event.args["evidence"])
         window = None if document is None else InspectionEvidence.from_bytes(document).readings

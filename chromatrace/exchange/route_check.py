@@ -1,10 +1,10 @@
-"""Checks the route of a bundle: that the designed stations signed, in order, and that the chain has checked it too.
+"""Check the route of a bundle: the designed stations signed in order, and the chain has verified it.
 
-event RouteDesigned         -> the stations' keys and processes, in order
-event StationKeyRegistered  -> each public key, and the proof that its registrar held the secret one
-what the stations signed    -> links of a chain; one signature stands for all of them   (crypto.route.verify)
-event RouteProven           -> the contract has checked the same chain, down to the same last link
-event LogAnchored           -> the readings that a step was done on
+event RouteDesigned           -> the stations' keys and processes, in order
+event StationKeyRegistered    -> each public key, and the proof that its registrar holds the secret key
+the stations' signed messages -> links of a chain, with one aggregate signature over all of them (crypto.route.verify)
+event RouteProven             -> the contract has verified the same chain, up to the same last link
+event LogAnchored             -> the readings that a step refers to
 """
 
 from __future__ import annotations
@@ -19,79 +19,68 @@ from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.rights import RouteKind
 from chromatrace.exchange.bundle import CitedRoute, CitedStep
 from chromatrace.exchange.events import Event
-from chromatrace.exchange.findings import FindingStatus, VerificationFinding
+from chromatrace.exchange.findings import VerificationFinding, holds, unchecked, warning
 from chromatrace.exchange.proven import ProvenHistory, utc
-from chromatrace.exchange.slot import member
+from chromatrace.exchange.slot import enum_member
 
 
 def check_route(proven: ProvenHistory) -> VerificationFinding:
-    """A finding about the route that the batch was registered with, one part for each station and check."""
+    """Return a finding about the batch's designed route, with one part for each check and station."""
     route, cited = proven.registered().args["route"], proven.bundle.route
     if route == bytes(32):
         if cited is not None:
-            raise IntegrityError("the batch has no designed route, the bundle has signatures of one", field="route")
-        return VerificationFinding(FindingStatus.HOLDS, "the batch has no designed route")
-    proof = _of_batch(proven, "RouteProven", route)
-    recorded = _of_batch(proven, "RouteRecordedUnverified", route)
-    told = proof or recorded
-    if told is None:
+            raise IntegrityError("the bundle has route signatures, but the batch has no designed route", field="route")
+        return holds("the batch has no designed route")
+    proof = _route_event(proven, "RouteProven", route)
+    recorded = proof or _route_event(proven, "RouteRecordedUnverified", route)
+    if recorded is None:
         if cited is not None:
-            raise IntegrityError("the stations' signature belongs to no event of this batch", field="route")
-        return VerificationFinding(
-            FindingStatus.UNCHECKED, "whether it passed its stations in order: no event in the bundle says so"
-        )
+            raise IntegrityError("the route signature does not belong to an event of this batch", field="route")
+        return unchecked("the bundle contains no event that the batch passed its stations in order")
     design = _design(proven, route)
     if proof is not None:
-        text = (
-            f"passed {len(design)} stations in the designed order: the contract checked it, {proven.when(proof.block)}"
-        )
-        finding = VerificationFinding(FindingStatus.HOLDS, text)
+        when = proven.when(proof.block)
+        finding = holds(f"passed {len(design)} stations in the designed order: verified by the contract, {when}")
     else:
-        text = "the order of its stations is NOT CHECKED BY THE CHAIN: a signature stands there, unverified"
-        finding = VerificationFinding(FindingStatus.UNCHECKED, text)
+        finding = unchecked("the order of the stations is NOT VERIFIED BY THE CHAIN; it records the signature only")
     if cited is None:
-        finding.parts.append(
-            VerificationFinding(FindingStatus.UNCHECKED, "the stations' own signature is not in the bundle")
-        )
+        finding.parts.append(unchecked("the stations' signature is not in the bundle"))
     else:
-        finding.parts.append(_signature(proven, design, told, cited))
+        finding.parts.append(_signature(proven, design, recorded, cited))
     for number, station in enumerate(design.stations, 1):
         step = cited.steps[number - 1] if cited is not None else None
         finding.parts.append(_station(proven, design, number, station, step))
     return finding
 
 
-def _signature(proven: ProvenHistory, design: RouteDesign, told: Event, cited: CitedRoute) -> VerificationFinding:
+def _signature(proven: ProvenHistory, design: RouteDesign, recorded: Event, cited: CitedRoute) -> VerificationFinding:
     subject = bytes(proven.bundle.key.batch_id)
     messages = [step.message for step in cited.steps]
     aggregate = Signature(cited.signature)
-    components = _components(proven, design, told)
-    if verify_aggregate(design, subject, messages, aggregate, components) != told.args["head"]:
-        raise IntegrityError("the stations signed another chain of steps than the contract was told of", field="route")
-    if told.name == "RouteRecordedUnverified" and g1_from_evm(b"".join(told.args["signature"])) != cited.signature:
-        raise IntegrityError("another signature is recorded on the chain", field="route")
-    finding = VerificationFinding(
-        FindingStatus.HOLDS, f"their one signature holds for all {len(design)} keys, in this order: checked here"
-    )
+    components = _components(proven, design, recorded)
+    if verify_aggregate(design, subject, messages, aggregate, components) != recorded.args["head"]:
+        raise IntegrityError("the stations signed another chain of steps than the contract recorded", field="route")
+    if recorded.name == "RouteRecordedUnverified":
+        on_chain = g1_from_evm(b"".join(recorded.args["signature"]))
+        if on_chain != cited.signature:
+            raise IntegrityError("the chain recorded another signature", field="route")
+    finding = holds(f"the aggregate signature is valid for all {len(design)} keys in this order")
     for part in components:
-        text = f"it fixes the component 0x{part.subject.hex()}, proven under route 0x{part.route.hex()}"
-        finding.parts.append(VerificationFinding(FindingStatus.HOLDS, text))
+        text = f"it binds component 0x{part.subject.hex()}, proven under route 0x{part.route.hex()}"
+        finding.parts.append(holds(text))
     return finding
 
 
 def _station(
     proven: ProvenHistory, design: RouteDesign, number: int, station: Station, step: CitedStep | None
 ) -> VerificationFinding:
-    text = f"step {number}, {station.process}: {proven.organisation(station.organisation)}"
-    finding = VerificationFinding(FindingStatus.HOLDS, text)
+    finding = holds(f"step {number}, {station.process}: {proven.organisation(station.organisation)}")
     for event in proven.of("StationKeyRevoked"):
         if event.args["key"] == station.key_id:
-            text = f"its key is revoked from {utc(event.args['revokedFrom'])} on; what was proven before stands"
-            finding.parts.append(VerificationFinding(FindingStatus.WARNING, text))
+            text = f"its key is revoked as of {utc(event.args['revokedFrom'])}; earlier proofs remain valid"
+            finding.parts.append(warning(text))
     if step is None or step.record is None:
-        finding.parts.append(
-            VerificationFinding(FindingStatus.UNCHECKED, "what it signed, beyond a hash, is not in the bundle")
-        )
+        finding.parts.append(unchecked("the signed step record is not in the bundle"))
         return finding
     cited = step.record
     record = StepRecord(
@@ -106,63 +95,63 @@ def _station(
     )
     if step_message(record, design.verifier) != step.message:
         raise IntegrityError(f"the record of step {number} is not what the station signed", field="route")
-    finding.parts.append(_data(proven, record))
+    finding.parts.append(_step_data(proven, record))
     return finding
 
 
-def _data(proven: ProvenHistory, record: StepRecord) -> VerificationFinding:
-    """What the step was done on."""
+def _step_data(proven: ProvenHistory, record: StepRecord) -> VerificationFinding:
+    """Check what data a step refers to."""
     done = f"done at {utc(record.completed_at)}"
     if record.channel == NO_CHANNEL or record.log_size == 0:
-        evidence = next((one for one in proven.inspections() if one.args["evidence"] == record.digest), None)
-        what = "the evidence of its inspection" if evidence is not None else f"the document 0x{record.digest.hex()}"
-        return VerificationFinding(FindingStatus.HOLDS, f"{done}, on {what}")
+        is_evidence = any(event.args["evidence"] == record.digest for event in proven.inspections())
+        data = "the evidence of its inspection" if is_evidence else f"the document 0x{record.digest.hex()}"
+        return holds(f"{done}, based on {data}")
     anchor = proven.anchor(record.channel, record.log_size)
-    text = f"{done}, on the first {record.log_size:,} readings of a log"
+    text = f"{done}, based on the first {record.log_size:,} readings of a log"
     if anchor is None:
-        return VerificationFinding(FindingStatus.UNCHECKED, f"{text}; their anchor is not in the bundle")
+        return unchecked(f"{text}; their anchor is not in the bundle")
     if anchor.args["root"] != record.digest:
         raise IntegrityError(f"step {record.step} names another root than was anchored in block {anchor.block}")
-    return VerificationFinding(FindingStatus.HOLDS, f"{text}, anchored in {proven.when(anchor.block)}")
+    return holds(f"{text}, anchored in {proven.when(anchor.block)}")
 
 
 def _design(proven: ProvenHistory, route: bytes) -> RouteDesign:
-    """The design from its events, each key with its proof of possession checked anew; `IntegrityError`."""
+    """Build the design from its events, and check each key's proof of possession. Raises `IntegrityError`."""
     designed = next((event for event in proven.of("RouteDesigned") if event.args["route"] == route), None)
     if designed is None:
         raise IntegrityError("the design of the batch's route is not in the bundle", field="receipts")
     args, stations = designed.args, []
     for key, process in zip(args["keys"], args["processes"], strict=True):
-        registered = _of_key(proven, "StationKeyRegistered", key)
+        registered = _key_event(proven, "StationKeyRegistered", key)
         if registered is None:
             raise IntegrityError(
                 f"the registration of station key 0x{key.hex()} is not in the bundle", field="receipts"
             )
-        held = (_of_key(proven, "StationKeyVerified", key) or registered).args
+        verified = (_key_event(proven, "StationKeyVerified", key) or registered).args
         public_key = PublicKey(g2_from_evm(b"".join(registered.args["publicKey"])))
-        possession = Signature(g1_from_evm(b"".join(held["proofOfPossession"])))
-        stations.append(Station(process, held["organisation"], public_key, possession))
+        possession = Signature(g1_from_evm(b"".join(verified["proofOfPossession"])))
+        stations.append(Station(process, verified["organisation"], public_key, possession))
     verifier = Verifier(proven.bundle.chain_id, "0x" + proven.bundle.contracts["RouteVerifier"].hex())
-    kind = member(RouteKind, args["kind"])
+    kind = enum_member(RouteKind, args["kind"])
     design = RouteDesign(verifier, args["organisation"], args["name"], args["version"], tuple(stations), kind)
     if design.route != route:
-        raise IntegrityError("the design is not the one that the batch's route is named by", field="receipts")
+        raise IntegrityError("the design does not have the route id of the batch", field="receipts")
     return design
 
 
-def _components(proven: ProvenHistory, design: RouteDesign, told: Event) -> list[Component]:
+def _components(proven: ProvenHistory, design: RouteDesign, recorded: Event) -> list[Component]:
     if design.kind is not RouteKind.ASSEMBLY:
         return []
-    assembled = _of_batch(proven, "AssemblyProven", design.route)
-    if assembled is None or assembled.transaction != told.transaction:
+    assembled = _route_event(proven, "AssemblyProven", design.route)
+    if assembled is None or assembled.transaction != recorded.transaction:
         raise IntegrityError("the components of the assembly are not in the bundle", field="receipts")
     return [Component(route, subject) for route, subject in assembled.args["components"]]
 
 
-def _of_batch(proven: ProvenHistory, name: str, route: bytes) -> Event | None:
-    wanted = (route, bytes(proven.bundle.key.batch_id))
-    return next((event for event in proven.of(name) if (event.args["route"], event.args["subject"]) == wanted), None)
+def _route_event(proven: ProvenHistory, name: str, route: bytes) -> Event | None:
+    key = (route, bytes(proven.bundle.key.batch_id))
+    return next((event for event in proven.of(name) if (event.args["route"], event.args["subject"]) == key), None)
 
 
-def _of_key(proven: ProvenHistory, name: str, key: bytes) -> Event | None:
+def _key_event(proven: ProvenHistory, name: str, key: bytes) -> Event | None:
     return next((event for event in proven.of(name) if event.args["key"] == key), None)

@@ -1,6 +1,6 @@
-"""The batch's slot in `BatchRegistry`, as its storage has it and as the batch's events make it.
+"""The batch's slot in `BatchRegistry`, read from storage and computed from the batch's events.
 
-Both must be the same: an event that a bundle keeps back (a recall, a later verdict, a transfer) shows as a difference.
+Both must be equal. A withheld event (a recall, a later verdict, a transfer) shows as a difference.
 Layout, from the lowest byte (`IBatchRegistry.Batch`): state, onHold, recalled, channels, firstVerdict, finalVerdict,
 firstRevision, finalRevision, one byte each; producer, custodian, quantity, standard, defective, scrap, four each.
 """
@@ -17,14 +17,14 @@ from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 from chromatrace.exchange.events import Event
 
 BATCHES_SLOT = 0
-"""Storage position of `BatchRegistry`'s mapping of batches."""
+"""Storage slot of `BatchRegistry`'s mapping of batches."""
 
 Member = TypeVar("Member", bound=IntEnum)
 
 
 @dataclass(slots=True)
 class BatchSlot:
-    """`IBatchRegistry.Batch`, member for member."""
+    """The members of `IBatchRegistry.Batch`."""
 
     state: BatchState
     on_hold: bool
@@ -42,74 +42,75 @@ class BatchSlot:
     scrap: int
 
     def differences(self, other: BatchSlot) -> list[str]:
-        """Names of the members that differ."""
-        theirs = asdict(other)
-        return [name for name, value in asdict(self).items() if theirs[name] != value]
+        """Return the names of the members that differ."""
+        other_members = asdict(other)
+        return [name for name, value in asdict(self).items() if other_members[name] != value]
 
 
 def unpack(packed: int) -> BatchSlot:
-    """The slot that stands in storage; `IntegrityError` where it is no batch's."""
+    """Unpack a storage slot. Raises `IntegrityError` if it is not a batch."""
     raw = packed.to_bytes(32, "little")
     if raw[1] > 1 or raw[2] > 1 or raw[3] > 3:
-        raise IntegrityError("the slot is not laid out as a batch's", field="state")
-    words = [int.from_bytes(raw[at : at + 4], "little") for at in range(8, 32, 4)]
-    verdicts = (member(Verdict, raw[4]), member(Verdict, raw[5]))
-    return BatchSlot(member(BatchState, raw[0]), bool(raw[1]), bool(raw[2]), raw[3], *verdicts, raw[6], raw[7], *words)
+        raise IntegrityError("the storage slot does not have the layout of a batch", field="state")
+    words = [int.from_bytes(raw[start : start + 4], "little") for start in range(8, 32, 4)]
+    verdicts = (enum_member(Verdict, raw[4]), enum_member(Verdict, raw[5]))
+    return BatchSlot(
+        enum_member(BatchState, raw[0]), bool(raw[1]), bool(raw[2]), raw[3], *verdicts, raw[6], raw[7], *words
+    )
 
 
 def replay(events: Iterable[Event]) -> BatchSlot:
-    """What `events`, all of one batch and in the order of the chain, leave in the slot.
+    """Return the slot that results from `events`, which belong to one batch and are in chain order.
 
-    Raises `IntegrityError` where they do not follow from one another.
+    Raises `IntegrityError` if an event is not valid in its state.
     """
     slot: BatchSlot | None = None
     offer: tuple[int, int] | None = None
     for event in events:
         if event.contract == "CustodyLedger":
-            offer = _offered(offer, event)
+            offer = _next_offer(offer, event)
         if event.contract != "BatchRegistry":
             continue
         if (slot is None) is not (event.name == "BatchRegistered"):
-            raise IntegrityError("the batch's events do not begin with one registration", field="receipts")
+            raise IntegrityError("the batch's events must start with exactly one registration", field="receipts")
         slot = _registered(event) if slot is None else _apply(slot, event)
     if slot is None:
         raise IntegrityError("the batch's registration is not in the bundle", field="receipts")
     return slot
 
 
-def _offered(offer: tuple[int, int] | None, event: Event) -> tuple[int, int] | None:
-    """The offer of custody that is open after `event`: from whom, to whom."""
+def _next_offer(offer: tuple[int, int] | None, event: Event) -> tuple[int, int] | None:
+    """Return the open offer of custody after `event`: giver and receiver."""
     parties = (event.args["from"], event.args["to"])
     if event.name == "CustodyOffered":
         return parties
     if offer != parties:
-        raise IntegrityError(f"{event.name} does not follow on an offer", field="receipts")
+        raise IntegrityError(f"{event.name} has no matching offer", field="receipts")
     return None
 
 
 def _registered(event: Event) -> BatchSlot:
-    producer, none = event.args["producer"], Verdict.NONE
-    return BatchSlot(
-        BatchState.REGISTERED, False, False, 0, none, none, 0, 0, producer, producer, event.args["quantity"], 0, 0, 0
-    )
+    producer, quantity, none = event.args["producer"], event.args["quantity"], Verdict.NONE
+    return BatchSlot(BatchState.REGISTERED, False, False, 0, none, none, 0, 0, producer, producer, quantity, 0, 0, 0)
 
 
-_ONLY_IN = {
+_VALID_STATES = {
     "BatchRecycled": (BatchState.STOPPED,),
     "BatchAssembled": (BatchState.FIRST_PASSED,),
     "BatchGraded": (BatchState.ASSEMBLED,),
     "BatchReleased": (BatchState.GRADED, BatchState.RELEASED),
     "CustodyTransferred": (BatchState.RELEASED,),
 }
-"""The states from which the contract lets these events come."""
+"""States in which the contract emits these events."""
 
 
 def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
     args = event.args
-    if slot.state not in _ONLY_IN.get(event.name, (slot.state,)):
-        raise IntegrityError(f"{event.name} does not follow on {slot.state.name.lower()}", field="receipts")
+    if slot.state not in _VALID_STATES.get(event.name, (slot.state,)):
+        raise IntegrityError(f"{event.name} is not valid in state {slot.state.name.lower()}", field="receipts")
     if (event.name, slot.on_hold) in (("BatchHeld", True), ("BatchHoldReleased", False)):
-        raise IntegrityError(f"{event.name} does not follow on what is before it", field="receipts")
+        state = "on hold" if slot.on_hold else "not on hold"
+        raise IntegrityError(f"{event.name} is not valid while the batch is {state}", field="receipts")
     match event.name:
         case "VerdictApplied":
             _apply_verdict(slot, event)
@@ -122,21 +123,21 @@ def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
             slot.state = BatchState.SCRAPPED if slot.scrap == slot.quantity else BatchState.GRADED
         case "BatchReleased":
             slot.state = BatchState.RELEASED
-            slot.channels |= 1 << member(SalesChannel, args["channel"])
+            slot.channels |= 1 << enum_member(SalesChannel, args["channel"])
         case "BatchHeld" | "BatchHoldReleased":
             slot.on_hold = event.name == "BatchHeld"
         case "BatchRecalled":
             slot.recalled = True
         case "CustodyTransferred":
             if args["from"] != slot.custodian:
-                raise IntegrityError("a transfer does not start from the custodian before it", field="receipts")
+                raise IntegrityError("a transfer does not start from the current custodian", field="receipts")
             slot.custodian = args["to"]
     return slot
 
 
 def _apply_verdict(slot: BatchSlot, event: Event) -> None:
-    verdict, revision = member(Verdict, event.args["verdict"]), event.args["revision"]
-    if member(Stage, event.args["stage"]) is Stage.FIRST:
+    verdict, revision = enum_member(Verdict, event.args["verdict"]), event.args["revision"]
+    if enum_member(Stage, event.args["stage"]) is Stage.FIRST:
         expected = slot.first_revision + 1
         slot.first_verdict, slot.first_revision = verdict, revision
         if slot.state <= BatchState.STOPPED:
@@ -146,13 +147,13 @@ def _apply_verdict(slot: BatchSlot, event: Event) -> None:
         slot.final_verdict, slot.final_revision = verdict, revision
     if revision != expected:
         raise IntegrityError(f"revision {expected} of a verdict is not in the bundle", field="receipts")
-    if slot.state is not member(BatchState, event.args["state"]):
-        raise IntegrityError(f"a verdict does not follow on {slot.state.name.lower()}", field="receipts")
+    if slot.state is not enum_member(BatchState, event.args["state"]):
+        raise IntegrityError(f"VerdictApplied is not valid in state {slot.state.name.lower()}", field="receipts")
 
 
-def member(kind: type[Member], number: int) -> Member:
-    """The member of an enumeration; `IntegrityError` where it has none of this number."""
+def enum_member(kind: type[Member], number: int) -> Member:
+    """Return the enum member with this number. Raises `IntegrityError`."""
     try:
         return kind(number)
     except ValueError as error:
-        raise IntegrityError(f"there is no {kind.__name__} {number}", field="receipts") from error
+        raise IntegrityError(f"{number} is not a {kind.__name__}", field="receipts") from error

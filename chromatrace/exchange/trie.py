@@ -1,8 +1,8 @@
 """Merkle-Patricia trie proofs, for receipts under a block's `receiptsRoot` and storage under its `stateRoot`.
 
-A node is RLP of 17 items (branch: 16 children and a value) or of 2 (leaf or extension: hex-prefix path, then value or
-child). A child shorter than 32 bytes stands inline, a longer one by its keccak-256. Source: Ethereum yellow paper,
-appendices C and D.
+A node is the RLP of 17 items (branch: 16 children and a value) or of 2 items (leaf or extension: hex-prefix path, then
+value or child). A child shorter than 32 bytes is embedded; a longer one is referenced by its keccak-256. Source:
+Ethereum yellow paper, appendices C and D.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from eth_hash.auto import keccak
 from chromatrace.merkle.errors import ProofError
 
 EMPTY_ROOT = keccak(rlp.encode(b""))
-"""The root of a trie without entries."""
+"""Root of the empty trie."""
 
 Nibbles = tuple[int, ...]
 
 
 def verify(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes | None:
-    """The value at `key` under `root` (32 bytes), or None where the proof shows that there is none.
+    """Return the value at `key` under `root` (32 bytes), or None if the proof shows that there is none.
 
-    `nodes`: RLP of the nodes on the way down, root first. Raises `ProofError` where they do not prove either.
+    nodes  RLP of the nodes from the root down
+
+    Raises `ProofError` if the proof is invalid.
     """
     path = _nibbles(key)
     expected: Any = root
@@ -35,23 +37,23 @@ def verify(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes | None:
         node, remaining = _resolve(expected, remaining)
         if len(node) == 17:
             if not path:
-                return _last(node[16], remaining)
+                return _final_value(node[16], remaining)
             expected, path = node[path[0]], path[1:]
             if expected == b"":
-                return _last(b"", remaining)
+                return _final_value(b"", remaining)
         else:
             prefix, is_leaf = _hex_prefix(node[0])
             if path[: len(prefix)] != prefix or (is_leaf and len(path) != len(prefix)):
-                return _last(b"", remaining)
+                return _final_value(b"", remaining)
             if is_leaf:
-                return _last(node[1], remaining)
+                return _final_value(node[1], remaining)
             if not prefix:
-                raise ProofError("an extension of the trie proof leads nowhere", field="proof")
+                raise ProofError("an extension of the trie proof has an empty path", field="proof")
             expected, path = node[1], path[len(prefix) :]
 
 
 def prove(entries: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, list[bytes]]:
-    """The root over all `entries` and the nodes from it down to `key`, as `verify` takes them."""
+    """Return the root over all `entries`, and the nodes from it to `key` for `verify`."""
     items = sorted((_nibbles(name), value) for name, value in entries.items())
     if not items:
         return EMPTY_ROOT, []
@@ -76,7 +78,7 @@ def prove(entries: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, list[bytes
 
 
 class _HashedNode(bytes):
-    """The hash of a node that is too long to stand inline; it remembers the node."""
+    """The hash of a node that is too long to be embedded, with the node."""
 
     structure: list[Any]
 
@@ -86,7 +88,7 @@ def _build(items: list[tuple[Nibbles, bytes]]) -> list[Any]:
         path, value = items[0]
         return [_pack(path, is_leaf=True), value]
     first, last = items[0][0], items[-1][0]
-    shared = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    shared = next((index for index, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     if shared:
         return [_pack(first[:shared], is_leaf=False), _child([(path[shared:], value) for path, value in items])]
     branch: list[Any] = [b""] * 17
@@ -113,10 +115,10 @@ def _resolve(expected: Any, remaining: list[bytes]) -> tuple[list[Any], list[byt
         node: Any = expected
     else:
         if not remaining:
-            raise ProofError("the trie proof ends too early", field="proof")
+            raise ProofError("the trie proof is too short", field="proof")
         encoded, *remaining = remaining
         if keccak(encoded) != expected:
-            raise ProofError("a node of the trie proof is not the one its parent names", field="proof")
+            raise ProofError("a node of the trie proof does not have the hash in its parent", field="proof")
         try:
             node = rlp.decode(encoded)
         except (rlp.DecodingError, RecursionError) as error:
@@ -126,9 +128,9 @@ def _resolve(expected: Any, remaining: list[bytes]) -> tuple[list[Any], list[byt
     return node, remaining
 
 
-def _last(value: Any, remaining: list[bytes]) -> bytes | None:
+def _final_value(value: Any, remaining: list[bytes]) -> bytes | None:
     if remaining:
-        raise ProofError("the trie proof has nodes that lead nowhere", field="proof")
+        raise ProofError("the trie proof has unused nodes", field="proof")
     if not isinstance(value, bytes):
         raise ProofError("a value of the trie proof is not bytes", field="proof")
     return value or None

@@ -1,7 +1,7 @@
-"""The units of a batch under one root: an RFC 9162 tree whose entries are the serials in ASCII.
+"""The units of a batch under one serial root: an RFC 9162 tree whose entries are the serials in ASCII.
 
-The chain keeps the root, the batch's document the range. Whoever holds a unit's proof can check it against the root on
-the chain with nothing else: `verify_unit`.
+The chain stores the root, and the batch's document the range of serials. `verify_unit` checks a unit's proof against
+the root alone.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from chromatrace.storage import strict_json
 from chromatrace.storage.strict_json import array, below, members
 
 BLOCK = 1 << 10
-"""Leaves under one kept hash: a proof hashes at most this many leaves anew, a million units keep 31 kB."""
+"""Leaves per stored hash. A proof hashes at most this many leaves; a million units take 31 kB."""
 
-KEPT_TREES = 64
+CACHED_TREES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class UnitProof:
-    """That `serial` is entry `index` of the `size` units under a batch's root. `path` holds hashes of 32 bytes."""
+    """Proof that `serial` is entry `index` of the `size` units under a batch's root. `path` has hashes of 32 bytes."""
 
     serial: Serial
     index: int
@@ -35,13 +35,13 @@ class UnitProof:
     path: tuple[bytes, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For bundles and interfaces; hashes as 0x and hexadecimal digits."""
+        """Return the proof as JSON; hashes are 0x and hexadecimal digits."""
         path = [f"0x{node.hex()}" for node in self.path]
         return {"serial": self.serial.value, "index": self.index, "size": self.size, "path": path}
 
     @classmethod
     def from_json(cls, value: object, pointer: str = "") -> Self:
-        """Strict; `InvalidInput` with the JSON pointer of what is wrong."""
+        """Parse the output of `as_json` strictly. Raises `InvalidInput` with a JSON pointer."""
         parts = members(value, pointer, ("serial", "index", "size", "path"))
         with below(f"{pointer}/serial", whole=True):
             serial = Serial(strict_json.text(parts["serial"], ""))
@@ -53,7 +53,7 @@ class UnitProof:
 
 
 class SerialTree:
-    """The tree over a range. Building it hashes every serial once; proofs are cheap then."""
+    """The tree over a range of serials. Building it hashes every serial once; each proof is then cheap."""
 
     def __init__(self, serials: SerialRange) -> None:
         self.serials = serials
@@ -63,17 +63,17 @@ class SerialTree:
 
     @property
     def root(self) -> bytes:
-        """32 bytes: what the chain keeps as the root of the batch's units."""
+        """The batch's serial root on the chain, 32 bytes."""
         return root(self._blocks)
 
     def proof(self, serial: Serial) -> UnitProof:
-        """The proof for `serial`; `InvalidInput` naming `serial` where it is not in the range."""
+        """Return the proof for `serial`. Raises `InvalidInput` if it is not in the range."""
         index = self.serials.index(serial)
         path = inclusion_path(index, self.serials.count, self._range_hash)
         return UnitProof(serial, index, self.serials.count, tuple(path))
 
     def _range_hash(self, start: int, stop: int) -> bytes:
-        # A subtree of more than a block begins at one, and RFC 9162 splits it at multiples of BLOCK, a power of 2.
+        # A subtree larger than BLOCK starts at a multiple of BLOCK, and RFC 9162 splits it at multiples of BLOCK.
         if stop - start > BLOCK:
             return root(self._blocks[start // BLOCK : -(-stop // BLOCK)])
         return root(self._leaves(start, stop))
@@ -83,31 +83,31 @@ class SerialTree:
         return (leaf_hash(text.encode("ascii")) for text in part.texts())
 
 
-@lru_cache(maxsize=KEPT_TREES)
+@lru_cache(maxsize=CACHED_TREES)
 def serial_tree(serials: SerialRange) -> SerialTree:
-    """The tree over `serials`; the last ones are kept."""
+    """Return the tree over `serials`, from a cache of recent trees."""
     return SerialTree(serials)
 
 
 def serial_root(serials: SerialRange) -> bytes:
-    """The root over the units of a batch, 32 bytes."""
+    """Return the root over the units of a batch, 32 bytes."""
     return serial_tree(serials).root
 
 
 def unit_proof(serials: SerialRange, serial: Serial) -> UnitProof:
-    """The proof that `serial` is one of `serials`; `InvalidInput` naming `serial` where it is not."""
+    """Return the proof that `serial` is one of `serials`. Raises `InvalidInput` if it is not."""
     return serial_tree(serials).proof(serial)
 
 
 def verify_unit(root: bytes, proof: UnitProof, *, units: int | None = None, serial: Serial | None = None) -> None:
-    """Returns where `proof` shows its serial to be a unit of the batch with `root` on the chain; else `ProofError`.
+    """Check that a serial is a unit of the batch with this serial root. Raises `ProofError` otherwise.
 
-    units   how many the chain says there are. Without it `proof.index` and `proof.size` are claims only: RFC 9162 lets
-            one path hold in trees of several sizes, so the root does not bind them.
-    serial  what was scanned; raises `InvalidInput` where the proof is about another unit
+    units   number of units on the chain. Without it, `proof.index` and `proof.size` are unproven, because in RFC 9162
+            one path can be valid in trees of several sizes.
+    serial  the scanned serial; raises `InvalidInput` if the proof is about another unit
     """
     if serial is not None and serial != proof.serial:
-        raise InvalidInput(f"the proof is about unit {proof.serial}, not {serial}", field="serial")
+        raise InvalidInput(f"the proof is about unit {proof.serial}, expected {serial}", field="serial")
     if units is not None and proof.size != units:
-        raise ProofError(f"the proof is about a batch of {proof.size} units, the chain has {units}", field="size")
+        raise ProofError(f"the proof is about a batch of {proof.size} units, but the chain has {units}", field="size")
     verify_inclusion(leaf_hash(proof.serial.value.encode("ascii")), proof.index, proof.size, proof.path, root)

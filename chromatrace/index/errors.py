@@ -1,31 +1,62 @@
-"""Refusals of the index.
+"""Errors of the index.
 
 ChromaTraceError
 ├── Unavailable
-│   ├── IndexUnavailable     the database does not answer, or was never migrated
+│   ├── IndexUnavailable     the database does not respond or has no index schema
 │   └── FollowerBusy         another follower is writing to this database
 ├── Conflict
 │   └── WrongIndex           the database holds another chain or deployment, or the chain was reset
 └── IntegrityError
-    └── InconsistentEvents   an event that cannot follow the ones before it
+    └── InconsistentEvents   an event refers to an entity that no earlier event created
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError, OperationalError
+
 from chromatrace.domain.errors import Conflict, IntegrityError, Unavailable
+
+_NO_TABLE = re.compile(r"no such table|relation .* does not exist")
 
 
 class IndexUnavailable(Unavailable):
-    """The index's database does not answer or has not been set up."""
+    """The index database does not respond or has no index schema."""
 
 
 class FollowerBusy(Unavailable):
-    """Another follower holds this index's writer lock."""
+    """Another follower holds the writer lock of this index."""
 
 
 class WrongIndex(Conflict):
-    """The database was built from another chain, another deployment, or a chain that has been reset since."""
+    """The database was built from another chain or deployment, or from a chain that has been reset since."""
 
 
 class InconsistentEvents(IntegrityError):
-    """An event refers to something that no event before it made: events are missing or the node is wrong."""
+    """An event refers to an entity that no earlier event created: events are missing, or the node is wrong."""
+
+
+@contextmanager
+def database_errors(engine: Engine) -> Iterator[None]:
+    """Translate driver errors to `IndexUnavailable`; errors in our own SQL pass unchanged."""
+    try:
+        yield
+    except DatabaseError as error:
+        url = engine.url.render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0]
+        if _NO_TABLE.search(reason):
+            raise IndexUnavailable(
+                f"{url} contains no index", field="database_url", hint="run `chromatrace index sync` once"
+            ) from error
+        if type(error) is DatabaseError:
+            # SQLite reports a damaged file, or a file that is not a database, by this class itself.
+            hint = "move the file away; the index is rebuilt from the chain"
+        elif isinstance(error, OperationalError):
+            hint = "check that the database is running and reachable, its disk has space, and no other process locks it"
+        else:
+            raise
+        raise IndexUnavailable(f"{url}: {reason}", field="database_url", hint=hint) from error

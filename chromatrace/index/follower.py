@@ -16,8 +16,8 @@ from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index.backfill import Reading
-from chromatrace.index.database import Index, refusals
-from chromatrace.index.errors import WrongIndex
+from chromatrace.index.database import Index
+from chromatrace.index.errors import WrongIndex, database_errors
 from chromatrace.index.source import WINDOW, Header, Reorganised, Source
 from chromatrace.index.store import Identity, Sight, Store, optimise
 from chromatrace.index.views import SyncProgress
@@ -71,13 +71,13 @@ class Follower:
         """
         if not self._verified:
             self._index.migrate(self._lock_timeout_s)
-        with self._index.writer_lock(self._lock_timeout_s), refusals(self._index.url):
+        with self._index.writer_lock(self._lock_timeout_s), database_errors(self._index.engine):
             return self._sync(progress)
 
     def rebuild(self, progress: Callable[[SyncProgress], None] | None = None) -> SyncProgress:
         """Empties the index and builds it again from the chain; afterwards `digest` is what it was."""
         self._index.migrate(self._lock_timeout_s)
-        with self._index.writer_lock(self._lock_timeout_s), refusals(self._index.url):
+        with self._index.writer_lock(self._lock_timeout_s), database_errors(self._index.engine):
             self._store.clear()
             self._verified = False
             return self._sync(progress)

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from eth_hash.auto import keccak
 
+from chromatrace.ethereum.bulk_decoding import Arguments
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
-from chromatrace.index.decoding import Arguments, EventRow, Log, decoded
+from chromatrace.index.decoding import EventRow, Log, decoded
 from chromatrace.index.models import position
 
 WINDOW = 128

@@ -12,11 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain import calls, reads
+from chromatrace.chain.client import Chain
+from chromatrace.chain.reads import RoundState
 from chromatrace.crypto.eip712 import DigestSigner
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.errors import NotFound
-from chromatrace.domain.rights import Stage
+from chromatrace.domain.identifiers import LaneId, OrganisationId
+from chromatrace.domain.rights import RoundPhase, SeatStatus, Stage
 from chromatrace.ethereum.abi import contract as abi_of
 from chromatrace.ethereum.abi import decode_log
 from chromatrace.ethereum.errors import ContractError
@@ -24,8 +27,6 @@ from chromatrace.inspector.adapters import Adapter, Question
 from chromatrace.inspector.answers import AnswerStore
 
 CONTRACT = "QualityConsensus"
-REQUESTED, SEATED = 1, 2
-DRAWN, COMMITTED = 0, 1
 _DRAW_GAS = 1_500_000
 _GRACE_S = 1
 """The chain's clock may be a little behind ours."""
@@ -54,14 +55,14 @@ class InspectorProcess:
         self,
         chain: Chain,
         signer: DigestSigner,
-        panel: int,
+        panel: OrganisationId,
         adapter: Adapter,
         answers: AnswerStore,
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._chain, self._signer, self._panel = chain, signer, panel
         self._adapter, self._answers, self._told = adapter, answers, told
-        self.number = int(chain.read(CONTRACT, "numberOf", panel, signer.address))
+        self.number = chain.read(reads.inspector_number(panel, signer.address))
         if self.number == 0:
             raise NotFound(
                 f"{signer.address} is not on the panel of organisation {panel}",
@@ -80,14 +81,14 @@ class InspectorProcess:
         self._behind_s = time.time() - self._chain_time()
         for number, lane in list(self._lanes.items()):
             identity = lane_id(self._panel, number)
-            round_, state, seats = self._chain.read(CONTRACT, "round", identity)
-            if state["phase"] not in (REQUESTED, SEATED):
+            state = self._chain.read(reads.round_in(identity))
+            if state.phase not in (RoundPhase.REQUESTED, RoundPhase.SEATED):
                 del self._lanes[number]
                 continue
-            if round_ != lane.opened["round"]:
+            if state.id != lane.opened["round"]:
                 continue  # a newer round, whose event comes with the next look
             try:
-                self._attend(identity, lane, state, seats)
+                self._attend(identity, lane, state)
             except ContractError as refusal:
                 # Others act on the same round: what one of them has done already is refused, and seen at the next look.
                 self._told(f"lane {number}: {refusal.message}")
@@ -127,27 +128,27 @@ class InspectorProcess:
                 self._lanes[event.args["lane"]] = _Lane(event.args)
         self._next_block = head + 1
 
-    def _attend(self, identity: int, lane: _Lane, state: dict[str, Any], seats: list[dict[str, Any]]) -> None:
-        phase = (state["phase"], state["seatCount"])
+    def _attend(self, identity: LaneId, lane: _Lane, state: RoundState) -> None:
+        phase = (state.phase, len(state.seats))
         if phase != lane.phase:
             lane.phase, lane.since = phase, time.monotonic()
-        mine = next((place for place, seat in enumerate(seats) if seat["inspector"] == self.number), None)
-        if state["phase"] == SEATED and mine is not None:
-            status = seats[mine]["status"]
-            if status == DRAWN:
-                self._commit(identity, mine, lane, state["deadline"])
-            elif status == COMMITTED and all(seat["status"] != DRAWN for seat in seats):
+        mine = next((place for place, seat in enumerate(state.seats) if seat.inspector == self.number), None)
+        if state.phase is RoundPhase.SEATED and mine is not None:
+            status = state.seats[mine].status
+            if status is SeatStatus.DRAWN:
+                self._commit(identity, mine, lane, state.deadline)
+            elif status is SeatStatus.COMMITTED and all(seat.status is not SeatStatus.DRAWN for seat in state.seats):
                 self._reveal(identity, mine, lane.opened["round"])
         if time.monotonic() - lane.since < _STAGGER_S * (self.number - 1):
             return
-        if state["phase"] == REQUESTED and self._now() <= state["deadline"]:
+        if state.phase is RoundPhase.REQUESTED and self._now() <= state.deadline:
             # Tried, it would be told that it is too early: a trial stands in the newest block, not in the next one.
-            self._chain.send_many([Call(CONTRACT, "draw", ([identity],), gas=_DRAW_GAS)], check=False)
+            self._chain.send_many([calls.draw_seats([identity]).with_gas(_DRAW_GAS)], check=False)
             lane.since = time.monotonic()
-        elif self._now() > self._until(lane, state, seats) + _GRACE_S:
+        elif self._now() > self._until(lane, state) + _GRACE_S:
             self._close(identity, lane)
 
-    def _commit(self, identity: int, seat: int, lane: _Lane, deadline: int) -> None:
+    def _commit(self, identity: LaneId, seat: int, lane: _Lane, deadline: int) -> None:
         round_ = lane.opened["round"]
         if self._now() > deadline:
             if not lane.late:
@@ -160,7 +161,7 @@ class InspectorProcess:
         sealed = answer.digest(round_, self._signer.address)
         contract = self._chain.manifest.address(CONTRACT)
         signature = sign_commitment(self._signer, round_, seat, sealed, self._chain.manifest.chain_id, contract)
-        self._chain.send(CONTRACT, "commit", [(identity, [(seat, sealed, *signature)])])
+        self._chain.submit(calls.commit_answers([(identity, [calls.Commitment(seat, sealed, *signature)])]))
         self._told(f"round 0x{round_.hex()[:10]}…: committed")
 
     def _ask(self, seat: int, opened: dict[str, Any], deadline: int) -> SealedAnswer | None:
@@ -176,22 +177,21 @@ class InspectorProcess:
         answer = SealedAnswer(states.index(found.state), found.defects, found.evidence)
         return self._answers.keep(opened["round"], seat, answer)
 
-    def _reveal(self, identity: int, seat: int, round_: bytes) -> None:
+    def _reveal(self, identity: LaneId, seat: int, round_: bytes) -> None:
         answer = self._answers.find(round_, seat)
         if answer is None:
             self._told(f"round 0x{round_.hex()[:10]}…: the answer is not in this data folder; the seat will stall")
             return
-        opened = (seat, answer.state, answer.defects, answer.evidence, answer.salt)
-        self._chain.send(CONTRACT, "reveal", [(identity, [opened])])
+        self._chain.submit(calls.reveal_answers([(identity, [(seat, answer)])]))
         self._told(f"round 0x{round_.hex()[:10]}…: revealed")
 
-    def _until(self, lane: _Lane, state: dict[str, Any], seats: list[dict[str, Any]]) -> int:
+    def _until(self, lane: _Lane, state: RoundState) -> int:
         """The last second of the phase, as the contract counts."""
-        sealed = state["phase"] == SEATED and all(seat["status"] != DRAWN for seat in seats)
-        return int(state["deadline"]) + (self._reveal_s[lane.opened["rule"]] if sealed else 0)
+        sealed = state.phase is RoundPhase.SEATED and all(seat.status is not SeatStatus.DRAWN for seat in state.seats)
+        return state.deadline + (self._reveal_s[lane.opened["rule"]] if sealed else 0)
 
-    def _close(self, identity: int, lane: _Lane) -> None:
+    def _close(self, identity: LaneId, lane: _Lane) -> None:
         # Not tried first: a trial stands in the newest block, whose time may be before the deadline for ever.
-        self._chain.send_many([Call(CONTRACT, "close", (identity,), gas=_DRAW_GAS)], check=False)
+        self._chain.send_many([calls.close_round(identity).with_gas(_DRAW_GAS)], check=False)
         lane.since = time.monotonic() + _RETRY_S
         self._told(f"round 0x{lane.opened['round'].hex()[:10]}…: overdue; closing it")

@@ -1,12 +1,12 @@
-"""A reading as a log entry: deterministic CBOR (RFC 8949, 4.2), so that anyone can rebuild the leaf from the reading.
+"""Encode a reading as a log entry in deterministic CBOR (RFC 8949, 4.2), so the leaf can be rebuilt from the reading.
 
 An entry is the array
 
     [1, source, tag, unit, quality, replayed, source_time_ns, received_ns, sequence, value]
 
 of definite length: version 1, three text strings, an unsigned integer, a boolean, three unsigned integers, a float.
-Integers and lengths take their shortest form; the value is always a float, in the shortest of half, single and double
-precision that keeps it exactly. What does not change from reading to reading stands first, so that it is encoded once.
+Integers and lengths have their shortest form. The value is a float in the shortest of half, single and double
+precision that represents it exactly. The fields that rarely change come first, so that their encoding can be cached.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VERSION = 1
 
 _FIELDS = 10
 _MAX_ENTRY = 2048
-"""Bytes. Three texts of 120 characters, at most four bytes each, and the numbers come to less."""
+"""Bytes: an upper bound for three texts of 120 characters, at most four bytes each, and the numbers."""
 
 _UNSIGNED, _TEXT, _ARRAY, _SIMPLE = 0, 3, 4, 7
 _FALSE, _TRUE, _HALF, _SINGLE, _DOUBLE = 20, 21, 25, 26, 27
@@ -35,7 +35,7 @@ _FLOATS = {_HALF: struct.Struct(">e"), _SINGLE: struct.Struct(">f"), _DOUBLE: st
 
 
 def _head(major: int, argument: int) -> bytes:
-    """The shortest head of a data item (RFC 8949, 3)."""
+    """Return the shortest head of a data item (RFC 8949, 3)."""
     if argument < 24:
         return bytes((major << 5 | argument,))
     for additional, size in ((24, 1), (25, 2), (26, 4)):
@@ -51,7 +51,7 @@ def _text(text: str) -> bytes:
 
 def _float(value: float) -> bytes:
     bits = _pack_double(value)
-    # A single has 29 mantissa bits fewer: where any of those is set (as in nearly every decimal), a double is needed.
+    # Single precision has 29 mantissa bits fewer; if any of them is set, as for most decimals, a double is needed.
     if bits[5:] != b"\0\0\0" or bits[4] & 0x1F:
         return b"\xfb" + bits
     for additional in (_HALF, _SINGLE):
@@ -81,14 +81,14 @@ def _prefix(source: str, tag: str, unit: str, quality: int, replayed: bool) -> b
 
 
 Fields = tuple[str, str, int, int, float, str, int, int, bool]
-"""The fields of a valid `Reading`, in its order; `replayed` may be 0 or 1."""
+"""The fields of a valid `Reading`, in order; `replayed` may be 0 or 1."""
 
 
 def encode_fields(readings: Iterable[Fields]) -> Iterator[bytes]:
-    """The entries of many readings, given by their fields: the same bytes as `encode_reading` makes, sooner."""
+    """Yield the entries of many readings: the same bytes as `encode_reading`, but faster."""
     for source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed in readings:
         prefix = _prefix(source, tag, unit, quality, replayed)
-        # The usual case packs all numbers at once: two times of our days, a sequence of two or four bytes, a double.
+        # Fast path for the usual case: two 8-byte times, a sequence of two or four bytes, a double.
         if source_time_ns >> 32 and received_ns >> 32 and 0xFF < sequence <= 0xFFFFFFFF:
             if sequence > 0xFFFF:
                 numbers = _pack_usual(0x1B, source_time_ns, 0x1B, received_ns, 0x1A, sequence, 0xFB, value)
@@ -109,7 +109,7 @@ def encode_fields(readings: Iterable[Fields]) -> Iterator[bytes]:
 
 
 def encode_reading(reading: Reading) -> bytes:
-    """The one encoding of `reading`."""
+    """Return the canonical encoding of `reading`."""
     return b"".join(
         (
             _prefix(reading.source, reading.tag, reading.unit, reading.quality, reading.replayed),
@@ -121,29 +121,29 @@ def encode_reading(reading: Reading) -> bytes:
     )
 
 
-class _Items:
-    """Reads the data items of an entry one after the other."""
+class _ItemReader:
+    """Read the data items of an entry in order."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = 0
+        self._offset = 0
 
     def _take(self, size: int, field: str) -> bytes:
-        if self._at + size > len(self._data):
-            raise EntryError(f"the entry ends within it, at byte {len(self._data)}", field=field)
-        taken = self._data[self._at : self._at + size]
-        self._at += size
-        return taken
+        if self._offset + size > len(self._data):
+            raise EntryError(f"the entry ends inside this field, at byte {len(self._data)}", field=field)
+        start = self._offset
+        self._offset += size
+        return self._data[start : self._offset]
 
     def _argument(self, major: int, field: str) -> int:
         initial = self._take(1, field)[0]
         if initial >> 5 != major:
-            raise EntryError(f"CBOR major type {major} is needed, got {initial >> 5}", field=field)
+            raise EntryError(f"expected CBOR major type {major}, got {initial >> 5}", field=field)
         additional = initial & 31
         if additional < 24:
             return additional
         if additional > 27:
-            raise EntryError(f"additional information {additional} is not allowed here", field=field)
+            raise EntryError(f"additional information {additional} is not allowed", field=field)
         return int.from_bytes(self._take(1 << additional - 24, field), "big")
 
     def array(self, field: str) -> int:
@@ -162,35 +162,35 @@ class _Items:
     def boolean(self, field: str) -> bool:
         initial = self._take(1, field)[0]
         if initial not in (_SIMPLE << 5 | _FALSE, _SIMPLE << 5 | _TRUE):
-            raise EntryError(f"a boolean is needed, got initial byte 0x{initial:02x}", field=field)
+            raise EntryError(f"expected a boolean, got initial byte 0x{initial:02x}", field=field)
         return initial & 31 == _TRUE
 
     def number(self, field: str) -> float:
         initial = self._take(1, field)[0]
         codec = _FLOATS.get(initial & 31) if initial >> 5 == _SIMPLE else None
         if codec is None:
-            raise EntryError(f"a float is needed, got initial byte 0x{initial:02x}", field=field)
+            raise EntryError(f"expected a float, got initial byte 0x{initial:02x}", field=field)
         value: float = codec.unpack(self._take(codec.size, field))[0]
         return value
 
 
 def decode_reading(data: bytes) -> Reading:
-    """The reading that `data` encodes.
+    """Decode a log entry.
 
-    Raises `EntryVersionError` for another version, `EntryError` for anything but the one canonical encoding of a valid
-    reading: longer integers or floats than needed, indefinite lengths, trailing bytes, values that `Reading` refuses.
+    Raises `EntryVersionError` for an unknown version, and `EntryError` unless `data` is the canonical encoding of a
+    valid reading (shortest integers and floats, definite lengths, no trailing bytes).
     """
     if len(data) > _MAX_ENTRY:
-        raise EntryError(f"{len(data)} bytes, at most {_MAX_ENTRY} are possible", field="entry")
-    items = _Items(data)
+        raise EntryError(f"the entry has {len(data)} bytes; the maximum is {_MAX_ENTRY}", field="entry")
+    items = _ItemReader(data)
     fields = items.array("entry")
     version = items.unsigned("version")
     if version != VERSION:
         raise EntryVersionError(
-            f"version {version}, known: {VERSION}", field="version", hint="verify it with a newer ChromaTrace"
+            f"expected version {VERSION}, got {version}", field="version", hint="use a newer version of ChromaTrace"
         )
     if fields != _FIELDS:
-        raise EntryError(f"an array of {_FIELDS} is needed, got {fields}", field="entry")
+        raise EntryError(f"expected an array of {_FIELDS} items, got {fields}", field="entry")
     source, tag, unit = items.text("source"), items.text("tag"), items.text("unit")
     quality, replayed = items.unsigned("quality"), items.boolean("replayed")
     source_time_ns, received_ns = items.unsigned("source_time_ns"), items.unsigned("received_ns")
@@ -199,11 +199,11 @@ def decode_reading(data: bytes) -> Reading:
         reading = Reading(source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed)
     except InvalidInput as error:
         raise EntryError(error.message, field=error.field) from error
-    # There is one encoding of each reading: whatever is longer, indefinite or followed by more differs from it here.
+    # Each reading has one encoding, so this rejects longer forms, indefinite lengths and trailing bytes.
     if encode_reading(reading) != data:
         raise EntryError(
-            "not the deterministic encoding (RFC 8949, 4.2) of its content",
+            "the entry is not in deterministic encoding (RFC 8949, 4.2)",
             field="entry",
-            hint="a length, integer or float is longer than needed, or bytes follow the array",
+            hint="use the shortest lengths, integers and floats, and no bytes after the array",
         )
     return reading

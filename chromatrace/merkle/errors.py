@@ -1,15 +1,15 @@
-"""What the Merkle package refuses.
+"""Errors of the Merkle package.
 
 InvalidInput
-└── EntryError           bytes that are not the one canonical encoding of a reading
-    └── EntryVersionError     an entry of a version that this code does not know
+└── EntryError             the bytes are not the canonical encoding of a reading
+    └── EntryVersionError  the entry has an unknown version
 IntegrityError
-├── ProofError           a proof that does not show what it claims
-└── LogCorruptError             the stored log does not match itself
+├── ProofError             the proof is invalid
+└── LogCorruptError        the stored log is inconsistent
 Conflict
-└── LogConflictError               somebody else has appended to the log since its size was read
+└── LogConflictError       another writer has appended to the log
 Unavailable
-└── LogUnavailableError         the log's file cannot be opened, read or written just now (locked, disk full)
+└── LogUnavailableError    the log file cannot be used now (locked, disk full)
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, Un
 
 
 class EntryError(InvalidInput):
-    """Bytes that are not the one canonical encoding of a reading."""
+    """The bytes are not the canonical encoding of a reading."""
 
 
 class EntryVersionError(EntryError):
-    """An entry of a version that this code does not know."""
+    """The entry has an unknown version."""
 
 
 class ProofError(IntegrityError):
-    """A proof that does not show what it claims."""
+    """The proof is invalid."""
 
 
 class LogCorruptError(IntegrityError):
-    """The stored log does not match itself."""
+    """The stored log is inconsistent."""
 
 
 class LogConflictError(Conflict):
-    """Somebody else has appended to the log since its size was read."""
+    """Another writer has appended to the log since its size was read."""
 
 
 class LogUnavailableError(Unavailable):
-    """The log's file cannot be opened, read or written just now."""
+    """The log file cannot be opened, read or written now."""

@@ -1,12 +1,12 @@
-"""`MerkleLog`: an append-only log of leaf hashes, durable, with roots and proofs at every size that it ever had.
+"""`MerkleLog`: a durable, append-only log of leaf hashes, with roots and proofs at every size it has had.
 
-The hashes lie in tiles of 256 (as in Go's checksum database): tile (q, i) holds the roots of the complete subtrees of
-256^q leaves with the numbers 256·i to 256·i + 255; q = 0 are the leaves. That is 32.1 bytes a leaf. The last tile of
-each q may be partial. What lies between two q's is recomputed from a tile when it is asked for, 255 hashes at most.
+Hashes are stored in tiles of 256, as in Go's checksum database. Tile (q, i) holds the roots of the complete subtrees
+of 256^q leaves with numbers 256·i to 256·i + 255; level q = 0 holds the leaves. This takes 32.1 bytes per leaf. The
+last tile of each level may be partial. Nodes between two levels are recomputed from a tile, with at most 255 hashes.
 
-The tiles are rows of a SQLite file (WAL, synchronous FULL): an append is one transaction, so that a process killed in
-its middle leaves the log as it was before, and any number of processes may read while one appends. Resident memory
-does not depend on the size: a few hundred tiles are cached.
+Tiles are rows of a SQLite file (WAL, synchronous FULL). An append is one transaction, so a killed process leaves the
+log unchanged, and any number of processes may read while one appends. Memory use is constant: a few hundred tiles are
+cached.
 """
 
 from __future__ import annotations
@@ -23,32 +23,17 @@ from pathlib import Path
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.merkle.errors import LogConflictError, LogCorruptError, LogUnavailableError
 from chromatrace.merkle.proofs import (
+    EMPTY_ROOT,
     HASH_SIZE,
     consistency_path,
-    consistency_proof,
-    fold,
     inclusion_path,
-    inclusion_proof,
     leaf_hash,
     node_hash,
-    root,
+    root_of_subtrees,
     split,
-    verify_consistency,
-    verify_inclusion,
 )
 from chromatrace.storage.closing import Closing
 from chromatrace.storage.sqlite import transaction
-
-__all__ = [
-    "MerkleLog",
-    "consistency_proof",
-    "inclusion_proof",
-    "leaf_hash",
-    "node_hash",
-    "root",
-    "verify_consistency",
-    "verify_inclusion",
-]
 
 TILE_LEVELS = 8
 TILE = 1 << TILE_LEVELS
@@ -64,7 +49,7 @@ CREATE TABLE IF NOT EXISTS tile (
 
 
 def _tile_root(hashes: bytes) -> bytes:
-    """The root of a full tile; `node_hash` written out, since this is done for every tile that is appended."""
+    """Return the root of a full tile. `node_hash` is inlined because this runs for every appended tile."""
     while len(hashes) > HASH_SIZE:
         pairs = range(0, len(hashes), 2 * HASH_SIZE)
         hashes = b"".join([sha256(b"\x01" + hashes[at : at + 2 * HASH_SIZE]).digest() for at in pairs])
@@ -72,7 +57,7 @@ def _tile_root(hashes: bytes) -> bytes:
 
 
 def _expand(hashes: bytes) -> list[list[bytes]]:
-    """All complete subtrees within a tile: by level (0 to 8), then by number."""
+    """Return all complete subtrees of a tile, by level (0 to 8) and number."""
     level = [hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE)]
     levels = [level]
     for _ in range(TILE_LEVELS):
@@ -82,7 +67,7 @@ def _expand(hashes: bytes) -> list[list[bytes]]:
 
 
 class MerkleLog(Closing):
-    """The log `name` of the file `path` (None: in memory only). Usable from several threads and processes.
+    """The log `name` in the file `path` (None: in memory). Safe across threads and processes.
 
     Raises `LogUnavailableError` if the file cannot be used now, `LogCorruptError` if it is inconsistent.
     """
@@ -93,7 +78,7 @@ class MerkleLog(Closing):
         self._lock = threading.RLock()
         self._seen_size = 0
         self._full_tile = lru_cache(maxsize=CACHED_TILES)(self._expanded_tile)
-        with self._clear_errors():
+        with self._typed_errors():
             self._db = sqlite3.connect(
                 ":memory:" if path is None else path,
                 timeout=busy_timeout_s,
@@ -101,15 +86,15 @@ class MerkleLog(Closing):
                 check_same_thread=False,
             )
             self._db.execute("PRAGMA synchronous = FULL")
-            self._id = self._known_id()
+            self._id = self._find_id()
             if self._id is None:
                 self._create()
             self._db.execute("PRAGMA journal_mode = WAL")
 
-    def _known_id(self) -> int | None:
-        """The log's id; None where the file or the log is new. Reads only, so that nobody waits for a long append."""
-        known = self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'log'").fetchone()
-        row = self._db.execute("SELECT id FROM log WHERE name = ?", (self.name,)).fetchone() if known else None
+    def _find_id(self) -> int | None:
+        """Return the log id, or None if the file or the log is new. Reads only, so it does not wait for an append."""
+        exists = self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'log'").fetchone()
+        row = self._db.execute("SELECT id FROM log WHERE name = ?", (self.name,)).fetchone() if exists else None
         return row[0] if row else None
 
     def _create(self) -> None:
@@ -117,54 +102,56 @@ class MerkleLog(Closing):
             for statement in _SCHEMA.split(";"):
                 self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO log (name, size) VALUES (?, 0)", (self.name,))
-            self._id = self._known_id()
+            self._id = self._find_id()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         with self._lock:
             self._db.close()
 
     @property
     def size(self) -> int:
-        """How many leaves there are."""
-        with self._clear_errors(), self._lock:
+        """Number of leaves."""
+        with self._typed_errors(), self._lock:
             size: int = self._db.execute("SELECT size FROM log WHERE id = ?", (self._id,)).fetchone()[0]
         return size
 
-    def append(self, entries: Iterable[bytes], *, at: int | None = None) -> int:
-        """Appends a leaf for each entry; otherwise as `append_hashes`."""
-        return self.append_hashes(map(leaf_hash, entries), at=at)
+    def append(self, entries: Iterable[bytes]) -> int:
+        """Append a leaf for each entry, as `append_hashes` does."""
+        return self.append_hashes(map(leaf_hash, entries))
 
-    def append_hashes(self, leaf_hashes: Iterable[bytes], *, at: int | None = None) -> int:
-        """Appends leaf hashes of 32 bytes in one transaction, all or none; returns the new size once it is durable.
+    def append_hashes(self, leaf_hashes: Iterable[bytes], *, expected_size: int | None = None) -> int:
+        """Append leaf hashes of 32 bytes in one transaction, and return the new size once it is durable.
 
-        With `at`, appends only where the size is still `at`; raises `LogConflictError` otherwise.
+        Raises `LogConflictError` if `expected_size` is given and the log has another size.
         """
         hashes = iter(leaf_hashes)
-        with self._clear_errors(), self._lock, transaction(self._db):
+        with self._typed_errors(), self._lock, transaction(self._db):
             size = self.size
-            if at is not None and size != at:
+            if expected_size is not None and size != expected_size:
                 raise LogConflictError(
-                    f"the log {self.name!r} has {size} leaves, not {at}", field="size", hint="read it again"
+                    f"the log {self.name!r} has {size} leaves, expected {expected_size}",
+                    field="size",
+                    hint="read the size again",
                 )
             added = self._append_level(0, size, hashes)
             self._db.execute("UPDATE log SET size = ? WHERE id = ?", (size + added, self._id))
         return size + added
 
     def _append_level(self, level: int, size: int, hashes: Iterator[bytes]) -> int:
-        """Appends subtree roots to the tiles of `level`, which has `size` of them; the roots of full tiles go up."""
+        """Append subtree roots to `level`, which has `size` of them, and the roots of full tiles to the next level."""
         added = 0
 
         def full_tiles() -> Iterator[bytes]:
             nonlocal added
-            number, kept = divmod(size, TILE)
-            tile = self._tile(level, number) if kept else b""
+            number, stored = divmod(size, TILE)
+            tile = self._tile(level, number) if stored else b""
             while True:
                 new = list(islice(hashes, TILE - len(tile) // HASH_SIZE))
                 if not new:
                     return
-                if any(len(one) != HASH_SIZE for one in new):
-                    raise InvalidInput(f"a leaf hash has {HASH_SIZE} bytes", field="leaf_hashes")
+                if any(len(leaf) != HASH_SIZE for leaf in new):
+                    raise InvalidInput(f"a leaf hash must have {HASH_SIZE} bytes", field="leaf_hashes")
                 added += len(new)
                 tile += b"".join(new)
                 self._db.execute(
@@ -184,21 +171,21 @@ class MerkleLog(Closing):
         return added
 
     def leaf(self, index: int) -> bytes:
-        """The hash of leaf `index`."""
+        """Return the hash of leaf `index`."""
         self._require_size(index + 1, "index")
         return self._subtree(0, index)
 
     def root(self, size: int | None = None) -> bytes:
-        """The root hash at `size` (None: now)."""
+        """Return the root at `size` (None: current size)."""
         size = self._size_or_now(size)
-        return self._range_hash(0, size) if size else fold([])
+        return self._range_hash(0, size) if size else EMPTY_ROOT
 
     def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
-        """The proof that leaf `index` is under the root at `size` (None: now)."""
+        """Return the proof that leaf `index` is under the root at `size` (None: current size)."""
         return inclusion_path(index, self._size_or_now(size), self._range_hash)
 
     def consistency_proof(self, old_size: int, size: int | None = None) -> list[bytes]:
-        """The proof that the log at `size` (None: now) extends the log at `old_size`."""
+        """Return the proof that the log at `size` (None: current size) extends the log at `old_size`."""
         return consistency_path(old_size, self._size_or_now(size), self._range_hash)
 
     def _size_or_now(self, size: int | None) -> int:
@@ -208,17 +195,19 @@ class MerkleLog(Closing):
         return size
 
     def _require_size(self, size: int, field: str) -> None:
-        # A log never shrinks, so that most sizes need no look into the file.
+        # A log never shrinks, so most checks need no read.
         if size > self._seen_size:
             self._seen_size = self.size
         if not 0 <= size <= self._seen_size:
-            raise InvalidInput(f"the log {self.name!r} has {self._seen_size} leaves", field=field)
+            raise InvalidInput(
+                f"the log {self.name!r} has {self._seen_size} leaves; {size} is out of range", field=field
+            )
 
     def _range_hash(self, start: int, stop: int) -> bytes:
-        """The root of the leaves from `start`, a multiple of the power of two that is not below their number."""
+        """Return the root of a range; `start` is a multiple of the smallest power of two that is at least its size."""
         size = stop - start
         subtrees = []
-        # A range of 2^k leaves is one complete subtree, any other begins with one that is its left half.
+        # A range of 2^k leaves is one complete subtree; any other range starts with one, its left half.
         while size & (size - 1):
             left = split(size)
             level = left.bit_length() - 1
@@ -226,26 +215,26 @@ class MerkleLog(Closing):
             start += left
             size -= left
         level = size.bit_length() - 1
-        return fold([*subtrees, self._subtree(level, start >> level)])
+        return root_of_subtrees([*subtrees, self._subtree(level, start >> level)])
 
     def _subtree(self, level: int, number: int) -> bytes:
-        """The root of the complete subtree of 2^level leaves with this number."""
+        """Return the root of complete subtree `number` of 2^level leaves."""
         tile_level, inner = divmod(level, TILE_LEVELS)
-        tile_number, at = divmod(number, TILE >> inner)
+        tile_number, index = divmod(number, TILE >> inner)
         levels = self._full_tile(tile_level, tile_number)
-        if len(levels[inner]) <= at:
-            # The tile was partial when it was cached and has grown since.
+        if len(levels[inner]) <= index:
+            # The cached tile was partial; read it again.
             levels = self._expanded_tile(tile_level, tile_number)
-            if len(levels[inner]) <= at:
+            if len(levels[inner]) <= index:
                 raise LogCorruptError(f"log {self.name!r}: tile {tile_number} of level {tile_level} is too short")
             self._full_tile.cache_clear()
-        return levels[inner][at]
+        return levels[inner][index]
 
     def _expanded_tile(self, level: int, number: int) -> list[list[bytes]]:
         return _expand(self._tile(level, number))
 
     def _tile(self, level: int, number: int) -> bytes:
-        with self._clear_errors(), self._lock:
+        with self._typed_errors(), self._lock:
             row = self._db.execute(
                 "SELECT hashes FROM tile WHERE log_id = ? AND level = ? AND number = ?", (self._id, level, number)
             ).fetchone()
@@ -255,12 +244,12 @@ class MerkleLog(Closing):
         return tile
 
     @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
+    def _typed_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
             raise LogUnavailableError(
-                f"{self.path}: {error}", hint="free the disk or the lock and try again"
+                f"{self.path}: {error}", hint="free disk space or release the lock, then try again"
             ) from error
         except sqlite3.ProgrammingError as error:
             raise LogUnavailableError(f"{self.path}: {error}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,8 +32,8 @@ from chromatrace.records.sealing import ByteSource
 from chromatrace.records.vault import SealedContent, Vault
 
 
-class RecordIndex(Protocol):
-    """What the desk asks of the index: `DepartmentView` and `RecordView` there, departments by their identifiers."""
+class RecordSnapshot(Protocol):
+    """Queries on the index as of one block, answered with `DepartmentView` and `RecordView`."""
 
     def departments(self, organisation: int | None = None) -> Sequence[Any]:
         """All departments, or those of an organisation."""
@@ -53,27 +54,41 @@ class RecordIndex(Protocol):
         """See `Ledger`."""
 
 
+class RecordIndex(Protocol):
+    """An index of departments and their records."""
+
+    def snapshot(self) -> AbstractContextManager[RecordSnapshot]:
+        """Open a view of one indexed block."""
+
+
 class _OrganisationLedger:
     """The ledger of one organisation's departments; what others have under a key is not there."""
 
-    def __init__(self, records: RecordIndex, organisation: int | None) -> None:
-        self._records, self._organisation = records, organisation
+    def __init__(self, index: RecordIndex, organisation: int | None) -> None:
+        self._index, self._organisation = index, organisation
 
     def subjects_of_record(self, record: RecordId, department: str) -> Sequence[SubjectId]:
         """See `Ledger`."""
         known = self._departments.get(department)
-        return () if known is None else self._records.subjects_of_record(record, known)
+        if known is None:
+            return ()
+        with self._index.snapshot() as snapshot:
+            return snapshot.subjects_of_record(record, known)
 
     def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: str) -> RecordId | None:
         """See `Ledger`."""
         known = self._departments.get(department)
-        return None if known is None else self._records.latest_record(kinds, subject, known)
+        if known is None:
+            return None
+        with self._index.snapshot() as snapshot:
+            return snapshot.latest_record(kinds, subject, known)
 
     @cached_property
     def _departments(self) -> dict[str, bytes]:
         if self._organisation is None:
             return {}
-        return {one.name: one.id for one in self._records.departments(self._organisation)}
+        with self._index.snapshot() as snapshot:
+            return {one.name: one.id for one in snapshot.departments(self._organisation)}
 
 
 class RecordAppender(Protocol):
@@ -95,19 +110,21 @@ class DepartmentRecords:
     def __init__(
         self,
         catalogue: Catalogue,
-        records: RecordIndex,
+        index: RecordIndex,
         writer: RecordAppender,
         vault: Vault,
         organisation: int | None = None,
     ) -> None:
         self.catalogue = catalogue
-        self._records, self._writer, self._vault = records, writer, vault
+        self._index, self._writer, self._vault = index, writer, vault
         self._organisation = organisation
-        self.ledger: Ledger = _OrganisationLedger(records, organisation)
+        self.ledger: Ledger = _OrganisationLedger(index, organisation)
 
     def department_of(self, kind: RecordKind) -> Any:
         """The department that writes a kind. Raises `NotFound` where it is not open."""
-        for department in self._records.departments(self._organisation):
+        with self._index.snapshot() as snapshot:
+            departments = snapshot.departments(self._organisation)
+        for department in departments:
             if department.name == kind.department:
                 return department
         raise NotFound(
@@ -162,10 +179,11 @@ class DepartmentRecords:
         Raises `RecordNotReadableError` for one who may read none, whether there is such a product or not, and
         `ProductNotFoundError` where none of the caller's departments has anything about it.
         """
-        readable = [item.id for item in self._records.departments() if self._writer.may_read(item.id)]
-        if not readable:
-            raise RecordNotReadableError("not authorised", field="product")
-        found = self._records.records_of(subject_id(product), readable)
+        with self._index.snapshot() as snapshot:
+            readable = [item.id for item in snapshot.departments() if self._writer.may_read(item.id)]
+            if not readable:
+                raise RecordNotReadableError("not authorised", field="product")
+            found = snapshot.records_of(subject_id(product), readable)
         if not found:
             raise ProductNotFoundError(f"no such product {product!r}", field="product")
         return tuple(found)
@@ -177,9 +195,11 @@ class DepartmentRecords:
         `organisation` alone is asked; in there the department that writes the `kind`, or else the kind that the entry
         says it is of; then the order of the chain.
         """
-        departments = {one.id: one for one in self._records.departments(organisation)}
+        with self._index.snapshot() as snapshot:
+            departments = {one.id: one for one in snapshot.departments(organisation)}
+            entries = snapshot.record(record)
         ranked = []
-        for place, entry in enumerate(self._records.record(record)):
+        for place, entry in enumerate(entries):
             said = kind or self.catalogue.by_hash(entry.kind)
             department = departments.get(entry.department)
             if department is None or entry.repeat:
@@ -209,11 +229,13 @@ class DepartmentRecords:
         return found
 
     def _appended(self, tx: str) -> Sequence[Any]:
-        return self._records.records_in(bytes.fromhex(tx.removeprefix("0x")))
+        with self._index.snapshot() as snapshot:
+            return snapshot.records_in(bytes.fromhex(tx.removeprefix("0x")))
 
     def repeats_of(self, entry: Any) -> tuple[Any, ...]:
         """The entries of an entry's department that repeat its record, and count nowhere."""
-        found = self._records.record(entry.record)
+        with self._index.snapshot() as snapshot:
+            found = snapshot.record(entry.record)
         return tuple(one for one in found if one.repeat and one.department == entry.department)
 
     def grant(self, entry: Any, by: ReaderKey, to: Sequence[Reader], revoked: Sequence[str] = ()) -> tuple[str, ...]:

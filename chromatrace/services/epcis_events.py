@@ -14,7 +14,7 @@ from chromatrace.epcis.identifiers import event_epcs, product_of
 from chromatrace.epcis.mapping import EVENT_NAMES, event_of, events_of
 from chromatrace.epcis.query import CHAIN, EventPosition, EventQuery, LocatedEvent, microseconds
 from chromatrace.epcis.vocabulary import CONTEXT
-from chromatrace.index import Index
+from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, EventView
 
 _CHUNK = 500
@@ -22,10 +22,10 @@ _MICROSECONDS = 1_000_000
 
 
 class IndexDirectory:
-    """Resolves the references of chain events from the index and the documents."""
+    """Resolves the references of chain events from an index snapshot and the documents."""
 
-    def __init__(self, index: Index, documents: DocumentStore, chain_id: int, base_url: str) -> None:
-        self._index, self._documents = index, documents
+    def __init__(self, snapshot: Snapshot, documents: DocumentStore, chain_id: int, base_url: str) -> None:
+        self._snapshot, self._documents = snapshot, documents
         self._batches: dict[bytes, BatchView | None] = {}
         self._timelines: dict[bytes, dict[str, Any]] = {}
         self.chain_id, self.base_url = chain_id, base_url
@@ -42,7 +42,7 @@ class IndexDirectory:
 
     def gln_of(self, organisation: int) -> Gln | None:
         """Return the GLN of an organisation."""
-        view = self._index.organisation(organisation)
+        view = self._snapshot.organisation(organisation)
         return None if view is None else view.gln
 
     def evidence_of(self, digest: bytes) -> InspectionEvidence | None:
@@ -59,7 +59,7 @@ class IndexDirectory:
             return mapped
         batch: Any = event.args["batch"]
         if batch not in self._timelines:
-            timeline = events_of(self._index.timeline(batch), self)
+            timeline = events_of(self._snapshot.timeline(batch), self)
             self._timelines[batch] = {entry["eventID"]: entry for entry in timeline}
         marked: dict[str, Any] = self._timelines[batch].get(mapped["eventID"], mapped)
         return marked
@@ -67,21 +67,21 @@ class IndexDirectory:
     def _batch(self, batch: Any) -> BatchView | None:
         if batch not in self._batches:
             identifier: BatchId = batch
-            self._batches[batch] = self._index.batch(identifier)
+            self._batches[batch] = self._snapshot.batch(identifier)
         return self._batches[batch]
 
 
-def chain_events(index: Index, directory: IndexDirectory, query: EventQuery) -> Iterator[LocatedEvent]:
+def chain_events(snapshot: Snapshot, directory: IndexDirectory, query: EventQuery) -> Iterator[LocatedEvent]:
     """Return the chain events that match a query, after its position."""
     products = {product_of(epc) for epc in query.epcs}
     subjects = None
     if query.epcs:
         batches = [batch for batch in map(_batch_of, query.epcs) if batch is not None]
         # A batch is named in the event of its own registration and in those of the batches that used it.
-        subjects = list({*batches, *(other for batch in batches for other in index.used_in(batch))})
+        subjects = list({*batches, *(other for batch in batches for other in snapshot.used_in(batch))})
     after, since_s = _start(query)
     while subjects is None or subjects:
-        page = index.events(after=after, limit=_CHUNK, names=EVENT_NAMES, subjects=subjects, since=since_s)
+        page = snapshot.events(after=after, limit=_CHUNK, names=EVENT_NAMES, subjects=subjects, since=since_s)
         for event in page:
             mapped = directory.event(event)
             if mapped is not None and _matches(mapped, query, products):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from chromatrace.anchor import TreeHead
+from chromatrace.chain import calls, reads
 from chromatrace.chain.client import Chain
 from chromatrace.domain.errors import NotAuthorised
+from chromatrace.domain.identifiers import ChannelId
 from chromatrace.ethereum.errors import ContractError
 
 
@@ -13,35 +15,27 @@ class ChainPublisher:
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._channels: dict[str, bytes] = {}
-        self.organisation: int = chain.read("Consortium", "operator", chain.sender)["organisation"]
+        self._channels: dict[str, ChannelId] = {}
+        self.organisation = chain.read(reads.operator(chain.sender)).organisation
 
-    def channel_id(self, name: str) -> bytes:
+    def channel_id(self, name: str) -> ChannelId:
         """The on-chain id of one of the organisation's channels."""
         if name not in self._channels:
-            found = self._chain.read("ProcessLedger", "channelIdOf", self.organisation, name)
-            if not self._chain.read("ProcessLedger", "channel", found)["organisation"]:
-                self._chain.send("ProcessLedger", "openChannel", name, key=f"open/{found.hex()}")
-            self._channels[name] = found
+            channel = self._chain.read(reads.channel_id(self.organisation, name))
+            if not self._chain.read(reads.channel(channel)).organisation:
+                self._chain.submit(calls.open_channel(name).with_key(f"open/{channel.hex()}"))
+            self._channels[name] = channel
         return self._channels[name]
 
     def publish(self, head: TreeHead) -> None:
         """Anchors `head`; returns when a block has it. The same head again changes nothing."""
         channel = self.channel_id(head.channel)
         try:
-            self._chain.send(
-                "ProcessLedger",
-                "anchor",
-                channel,
-                head.size,
-                head.root,
-                head.first_time_ns,
-                head.last_time_ns,
-                key=f"anchor/{channel.hex()}/{head.size}",
-            )
+            call = calls.anchor(channel, head.size, head.root, head.first_time_ns, head.last_time_ns)
+            self._chain.submit(call.with_key(f"anchor/{channel.hex()}/{head.size}"))
         except ContractError:
-            stands = self._chain.read("ProcessLedger", "channel", channel)
-            if (stands["size"], stands["root"]) != (head.size, head.root):
+            anchored = self._chain.read(reads.channel(channel))
+            if (anchored.size, anchored.root) != (head.size, head.root):
                 raise
 
 

@@ -15,17 +15,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chromatrace.chain import commands
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain import calls, reads
+from chromatrace.chain.calls import Call
+from chromatrace.chain.client import Chain
 from chromatrace.cli.up import local_chain
 from chromatrace.config import Settings
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.hashing import keccak
-from chromatrace.domain.identifiers import Gln
-from chromatrace.domain.rights import OrganisationKind, Role, Stage
+from chromatrace.domain.identifiers import Gln, LaneId, OrganisationId
+from chromatrace.domain.rights import OrganisationKind, Role, RoundPhase, SeatStatus, Stage
 from chromatrace.ethereum.signer import DevKeyWarning, LocalSigner, dev_signer
 from chromatrace.quality.consensus import Answer, Tally, decide
 from chromatrace.quality.learning import LEAST_ANSWERS, Standing, enrolled, learned
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONTRACT = "QualityConsensus"
-REQUESTED, SEATED, DECIDED = 1, 2, 3
-"""The contract's phases that occur where nobody stalls."""
 _ROLES = Role.ADMIN | Role.PRODUCER | Role.INSPECTOR
 _SECONDS = 3600
 """Time to commit and to reveal: nobody stalls in a study."""
@@ -58,7 +57,7 @@ _DEFECT_RATE = 0.5
 class Panel:
     """One organisation's inspectors, and the twin's account of what they have learned."""
 
-    organisation: int
+    organisation: OrganisationId
     inputs: CapabilitySet
     chain: Chain
     inspectors: list[LocalSigner]
@@ -68,7 +67,7 @@ class Panel:
     drawn: list[list[int]] = field(default_factory=list)
 
     @property
-    def lane(self) -> int:
+    def lane(self) -> LaneId:
         """Its rounds are held one after the other."""
         return lane_id(self.organisation, 0)
 
@@ -96,29 +95,26 @@ class OnChainStudy:
 
     def _panel(self, place: int, inputs: CapabilitySet, workpieces: int, seed: int) -> Panel:
         chain, cells = self._chain, self._floor.cells
-        organisation = place
+        organisation = OrganisationId(place)
         line = f"Example Line {place}"
-        chain.submit(commands.register_organisation(OrganisationKind.MANUFACTURER, _gln(place), _ROLES, line))
+        chain.submit(calls.register_organisation(OrganisationKind.MANUFACTURER, _gln(place), _ROLES, line))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevKeyWarning)
             administrator = dev_signer(place, chain.manifest.chain_id)
         chain.rpc.call("anvil_setBalance", administrator.address, hex(10**24))
         inspectors = [LocalSigner(keccak(f"inspector {place}/{cell}".encode())) for cell in range(cells)]
-        chain.submit(commands.appoint_operator(administrator.address, organisation, _ROLES))
-        self._all(chain, [commands.appoint_operator(each.address, organisation, Role.INSPECTOR) for each in inspectors])
+        chain.submit(calls.appoint_operator(administrator.address, organisation, _ROLES))
+        self._all(chain, [calls.appoint_operator(each.address, organisation, Role.INSPECTOR) for each in inspectors])
         acting = chain.with_signer(administrator)
-        acting.submit(Call(CONTRACT, "setRule", (self._rule_struct(), list(self._rule.states))))
+        set_rule = calls.set_rule(
+            self._rule, first_wave=self._rule.minimum, stall_penalty=0, commit_s=_SECONDS, reveal_s=_SECONDS
+        )
+        acting.submit(set_rule)
         standings = [enrolled(in_units(true)) if self._known else Standing() for true in inputs.capabilities]
         pairs = zip(inspectors, standings, strict=True)
-        self._all(acting, [Call(CONTRACT, "enrol", (who.address, one.capability, _NOTHING)) for who, one in pairs])
+        self._all(acting, [calls.enrol_inspector(who.address, one.capability) for who, one in pairs])
         steps = ask(self._floor, inputs.capabilities, Anywhere(), workpieces * cells, _DEFECT_RATE, seed)
         return Panel(organisation, inputs, acting, inspectors, steps, standings, Score(rounds=len(steps)))
-
-    def _rule_struct(self) -> tuple[Any, ...]:
-        rule = self._rule
-        counts = (len(rule.states), rule.minimum, rule.maximum, rule.minimum)
-        weighing = (int(rule.weighing), rule.threshold, rule.minimum_capability, 0)
-        return (*counts, *weighing, _SECONDS, _SECONDS, 0, False, False)
 
     @staticmethod
     def _all(chain: Chain, calls: Sequence[Call]) -> None:
@@ -150,63 +146,63 @@ class OnChainStudy:
         for panel in self.panels:
             own = panel.steps[number].answers[0][0] + 1
             subject = keccak(f"{panel.organisation}/{number}".encode())
-            request = (0, subject, number % self._floor.cells + 1, int(Stage.FIRST), own, 1)
-            self._send(panel.chain, "open", [request])
+            request = calls.RoundRequest(0, subject, number % self._floor.cells + 1, Stage.FIRST, own, 1)
+            self._send(panel.chain, calls.open_rounds([request]))
         waiting = self.panels
         while waiting:
             self._chain.rpc.call("evm_mine")
-            self._send(self._chain, "draw", [panel.lane for panel in waiting])
+            self._send(self._chain, calls.draw_seats(panel.lane for panel in waiting))
             self._answer(waiting, number)
             waiting = self._undecided(waiting, number)
 
     def _answer(self, panels: list[Panel], number: int) -> None:
         """All seats that were just drawn answer: sealed first, then open."""
         commitments, answers = [], []
-        for panel, (round_id, _, seats) in zip(panels, self._rounds(panels), strict=True):
+        for panel, current in zip(panels, self._rounds(panels), strict=True):
             table = dict(panel.steps[number].answers)
             sealed, opened = [], []
-            for place, seat in enumerate(seats):
-                if seat["status"] != 0:
+            for place, seat in enumerate(current.seats):
+                if seat.status is not SeatStatus.DRAWN:
                     continue
-                inspector = panel.inspectors[seat["inspector"] - 1]
-                answer = SealedAnswer(table[seat["inspector"] - 1], 0, _NOTHING, keccak(round_id + bytes([place])))
-                digest = answer.digest(round_id, inspector.address)
+                inspector = panel.inspectors[seat.inspector - 1]
+                answer = SealedAnswer(table[seat.inspector - 1], 0, _NOTHING, keccak(current.id + bytes([place])))
+                digest = answer.digest(current.id, inspector.address)
                 chain_id = self._chain.manifest.chain_id
-                signed = sign_commitment(inspector, round_id, place, digest, chain_id, self._contract)
-                sealed.append((place, digest, *signed))
-                opened.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
+                signed = sign_commitment(inspector, current.id, place, digest, chain_id, self._contract)
+                sealed.append(calls.Commitment(place, digest, *signed))
+                opened.append((place, answer))
             commitments.append((panel.lane, sealed))
             answers.append((panel.lane, opened))
-        self._send(self._chain, "commit", commitments)
-        self._send(self._chain, "reveal", answers)
+        self._send(self._chain, calls.commit_answers(commitments))
+        self._send(self._chain, calls.reveal_answers(answers))
 
     def _undecided(self, panels: list[Panel], number: int) -> list[Panel]:
         """Those that need more seats; the others are held against the twin."""
         left = []
-        for panel, (_, current, seats) in zip(panels, self._rounds(panels), strict=True):
+        for panel, current in zip(panels, self._rounds(panels), strict=True):
             answers = [
                 Answer(
-                    seat["inspector"] - 1,
-                    self._rule.states[seat["state"]],
-                    panel.standings[seat["inspector"] - 1].capability,
+                    seat.inspector - 1,
+                    self._rule.states[seat.state],
+                    panel.standings[seat.inspector - 1].capability,
                 )
-                for seat in seats
+                for seat in current.seats
             ]
             outcome = decide(self._rule, answers)
-            if current["phase"] == REQUESTED:
+            if current.phase is RoundPhase.REQUESTED:
                 left.append(panel)
-            if (outcome is None) != (current["phase"] == REQUESTED):
+            if (outcome is None) != (current.phase is RoundPhase.REQUESTED):
                 raise IntegrityError(f"the contract and the twin differ on whether step {number} is decided")
             if outcome is None:
                 continue
-            if self._rule.states[current["state"]] != outcome.state or current["recorder"] != outcome.recorder + 1:
+            if self._rule.states[current.state] != outcome.state or current.recorder != outcome.recorder + 1:
                 raise IntegrityError(f"the contract and the twin differ on step {number}")
             for answer in answers:
                 won = answer.state == outcome.state
                 if len(answers) >= LEAST_ANSWERS:
                     panel.standings[answer.inspector] = learned(panel.standings[answer.inspector], won)
             panel.drawn.append([answer.inspector for answer in answers])
-            failed, defective = current["state"] == FAIL, panel.steps[number].defective
+            failed, defective = current.state == FAIL, panel.steps[number].defective
             panel.score.answers += len(answers)
             panel.score.true_fail += failed and defective
             panel.score.wrong += failed != defective
@@ -222,20 +218,18 @@ class OnChainStudy:
         true = [in_units(value) for value in panel.inputs.capabilities]
         return decide_all(steps, partial(Tally, self._rule), true, self._floor)
 
-    def _rounds(self, panels: list[Panel]) -> list[Any]:
-        return self._chain.read_many([Call(CONTRACT, "round", (panel.lane,)) for panel in panels])
+    def _rounds(self, panels: list[Panel]) -> list[reads.RoundState]:
+        return self._chain.read_many([reads.round_in(panel.lane) for panel in panels])
 
     def _check_learned(self) -> None:
         for panel in self.panels:
-            calls = [
-                Call(CONTRACT, "inspector", (panel.organisation, number + 1)) for number in range(len(panel.inspectors))
-            ]
-            for found, standing in zip(self._chain.read_many(calls), panel.standings, strict=True):
-                if Standing(found["capability"], found["inspections"], found["wins"]) != standing:
+            inspectors = [reads.inspector(panel.organisation, number + 1) for number in range(len(panel.inspectors))]
+            for inspector, standing in zip(self._chain.read_many(inspectors), panel.standings, strict=True):
+                if Standing(inspector.capability, inspector.inspections, inspector.wins) != standing:
                     raise IntegrityError(f"the contract and the twin learned differently on set {panel.inputs.number}")
 
-    def _send(self, chain: Chain, function: str, argument: list[Any]) -> None:
-        receipt = chain.submit(Call(CONTRACT, function, (argument,)))
+    def _send(self, chain: Chain, call: Call) -> None:
+        receipt = chain.submit(call)
         self._gas += receipt.gas_used or 0
         self._transactions += 1
 

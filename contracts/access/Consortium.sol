@@ -9,8 +9,8 @@ import {OrgId, OrgIds} from "../interfaces/Types.sol";
 import {GS1} from "../libraries/GS1.sol";
 import {ContractRoles, Roles, Scopes} from "../libraries/Rights.sol";
 
-/// @title Organisations, operators and read scopes of one consortium.
-/// @dev The top admin (`DEFAULT_ADMIN_ROLE`) changes hands in two steps with a delay and appoints the registrars.
+/// @title Organisations, operators, roles and read scopes of a consortium
+/// @dev The default admin (`DEFAULT_ADMIN_ROLE`) grants the contract roles. It is transferred in two steps with a delay.
 contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     uint32 private _organisationCount;
     mapping(OrgId => Organisation) private _organisations;
@@ -18,7 +18,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     mapping(address => Operator) private _operators;
     mapping(OrgId owner => mapping(OrgId reader => mapping(uint64 gtin => Grant))) private _grants;
 
-    /// @dev For the registrar, and for an administrator acting for its own organisation.
+    /// @dev Allows the registrar and the administrators of the organisation `id`.
     modifier onlyAdministratorOf(OrgId id) {
         if (!hasRole(ContractRoles.REGISTRAR, msg.sender)) {
             if (_authorise(msg.sender, Roles.ADMIN) != id) revert NotAdministratorOf(msg.sender, id);
@@ -26,7 +26,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         _;
     }
 
-    modifier onlyKnown(OrgId id) {
+    modifier onlyRegistered(OrgId id) {
         if (_organisations[id].kind == OrganisationKind.None) revert UnknownOrganisation(id);
         _;
     }
@@ -36,7 +36,8 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         _;
     }
 
-    /// @param adminDelay seconds between the two steps of handing over the top admin
+    /// @param adminDelay delay between the two steps of a default admin transfer, in seconds
+    /// @param admin first default admin
     constructor(uint48 adminDelay, address admin) AccessControlDefaultAdminRules(adminDelay, admin) {}
 
     // ------------------------------------------------------------------ organisations
@@ -65,25 +66,25 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     function changeOrganisation(OrgId id, uint16 permittedRoles, uint64 validUntil)
         external
         onlyRole(ContractRoles.REGISTRAR)
-        onlyKnown(id)
+        onlyRegistered(id)
         notInThePast(validUntil)
     {
         _requireKnownRoles(permittedRoles);
-        Organisation storage changed = _organisations[id];
-        changed.permittedRoles = permittedRoles;
-        changed.validUntil = validUntil;
+        Organisation storage organisation_ = _organisations[id];
+        organisation_.permittedRoles = permittedRoles;
+        organisation_.validUntil = validUntil;
         emit OrganisationChanged(id, permittedRoles, validUntil);
     }
 
     /// @inheritdoc IConsortium
-    function suspendOrganisation(OrgId id) external onlyRole(ContractRoles.REGISTRAR) onlyKnown(id) {
+    function suspendOrganisation(OrgId id) external onlyRole(ContractRoles.REGISTRAR) onlyRegistered(id) {
         if (!_organisations[id].active) revert OrganisationInactive(id);
         _organisations[id].active = false;
         emit OrganisationSuspended(id, msg.sender);
     }
 
     /// @inheritdoc IConsortium
-    function reinstateOrganisation(OrgId id) external onlyRole(ContractRoles.REGISTRAR) onlyKnown(id) {
+    function reinstateOrganisation(OrgId id) external onlyRole(ContractRoles.REGISTRAR) onlyRegistered(id) {
         if (_organisations[id].active) revert OrganisationNotSuspended(id);
         _organisations[id].active = true;
         emit OrganisationReinstated(id, msg.sender);
@@ -94,7 +95,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     /// @inheritdoc IConsortium
     function appointOperator(address account, OrgId id, uint16 roles, uint64 validUntil)
         external
-        onlyKnown(id)
+        onlyRegistered(id)
         onlyAdministratorOf(id)
         notInThePast(validUntil)
     {
@@ -102,9 +103,9 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         _requireKnownRoles(roles);
         uint16 permitted = _organisations[id].permittedRoles;
         if (roles & ~permitted != 0) revert RolesNotPermitted(id, roles, permitted);
-        Operator storage appointed = _operators[account];
-        if (appointed.active && appointed.organisation != id) {
-            revert OperatorOfAnotherOrganisation(account, appointed.organisation);
+        Operator storage operator_ = _operators[account];
+        if (operator_.active && operator_.organisation != id) {
+            revert OperatorOfAnotherOrganisation(account, operator_.organisation);
         }
 
         _operators[account] = Operator(id, true, roles, validUntil);
@@ -125,7 +126,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     /// @inheritdoc IConsortium
     function grantReadScopes(OrgId reader, uint64[] calldata gtins, uint16 scopes, uint64 validUntil)
         external
-        onlyKnown(reader)
+        onlyRegistered(reader)
     {
         OrgId owner = _authorise(msg.sender, Roles.ADMIN);
         if (scopes & ~Scopes.ALL != 0) revert UnknownScopes(scopes);
@@ -140,7 +141,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         }
     }
 
-    // ------------------------------------------------------------------ answers
+    // ------------------------------------------------------------------ views
 
     /// @inheritdoc IConsortium
     function authorise(address account, uint16 roles) external view returns (OrgId) {
@@ -149,13 +150,13 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
 
     /// @inheritdoc IConsortium
     function isAuthorised(address account, uint16 roles) external view returns (bool) {
-        (, uint16 held) = _standing(account);
+        (, uint16 held) = _activeRoles(account);
         return held & roles != 0;
     }
 
     /// @inheritdoc IConsortium
     function mayRead(address account, OrgId owner, uint64 gtin, uint16 scopes) external view returns (bool) {
-        (OrgId reader, uint16 held) = _standing(account);
+        (OrgId reader, uint16 held) = _activeRoles(account);
         if (reader == OrgIds.NONE || scopes == 0) return false;
         if (reader == owner) return true;
         if (held & Roles.SUPERVISOR != 0 && _organisations[reader].kind == OrganisationKind.Authority) return true;
@@ -195,27 +196,27 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
 
     // ------------------------------------------------------------------ internal
 
-    /// @dev As `_standing`, but says why not.
+    /// @dev Like `_activeRoles`, but reverts with the reason.
     function _authorise(address account, uint16 roles) private view returns (OrgId id) {
-        Operator storage acting = _operators[account];
-        id = acting.organisation;
+        Operator storage operator_ = _operators[account];
+        id = operator_.organisation;
         if (id == OrgIds.NONE) revert UnknownOperator(account);
-        if (!acting.active) revert OperatorInactive(account);
-        if (acting.validUntil < block.timestamp) revert OperatorExpired(account, acting.validUntil);
+        if (!operator_.active) revert OperatorInactive(account);
+        if (operator_.validUntil < block.timestamp) revert OperatorExpired(account, operator_.validUntil);
         Organisation storage organisation_ = _organisations[id];
         if (!organisation_.active) revert OrganisationInactive(id);
         if (organisation_.validUntil < block.timestamp) revert OrganisationExpired(id, organisation_.validUntil);
-        uint16 held = acting.roles & organisation_.permittedRoles;
+        uint16 held = operator_.roles & organisation_.permittedRoles;
         if (held & roles == 0) revert MissingRole(account, held, roles);
     }
 
-    /// @dev Organisation and roles of an operator that may act now; none and 0 where it may not. Roles that the
-    /// organisation is no longer permitted do not count.
-    function _standing(address account) private view returns (OrgId, uint16) {
-        Operator storage acting = _operators[account];
-        Organisation storage organisation_ = _organisations[acting.organisation];
-        bool stands = acting.active && acting.validUntil >= block.timestamp && _isActive(organisation_);
-        return stands ? (acting.organisation, acting.roles & organisation_.permittedRoles) : (OrgIds.NONE, 0);
+    /// @dev Return the organisation and the roles of an operator; none and 0 unless both are active and not expired. Roles
+    /// that the organisation does not permit are excluded.
+    function _activeRoles(address account) private view returns (OrgId, uint16) {
+        Operator storage operator_ = _operators[account];
+        Organisation storage organisation_ = _organisations[operator_.organisation];
+        bool active = operator_.active && operator_.validUntil >= block.timestamp && _isActive(organisation_);
+        return active ? (operator_.organisation, operator_.roles & organisation_.permittedRoles) : (OrgIds.NONE, 0);
     }
 
     function _isActive(Organisation storage organisation_) private view returns (bool) {

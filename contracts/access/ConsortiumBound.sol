@@ -5,12 +5,12 @@ import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol"
 import {IConsortium} from "../interfaces/IConsortium.sol";
 import {IConsortiumBound} from "../interfaces/IConsortiumBound.sol";
 
-/// @title Base of the contracts that ask a `Consortium` who may act.
+/// @title Base of contracts that authorise their callers through a `Consortium`
 abstract contract ConsortiumBound is IConsortiumBound {
     /// @inheritdoc IConsortiumBound
     IConsortium public immutable override consortium;
 
-    /// @dev For the consortium's officers and for contracts that write to each other (`ContractRoles`).
+    /// @dev Allows accounts with a role of the consortium's access control (`ContractRoles`).
     modifier onlyContractRole(bytes32 role) {
         if (!IAccessControl(address(consortium)).hasRole(role, msg.sender)) {
             revert IAccessControl.AccessControlUnauthorizedAccount(msg.sender, role);

@@ -7,7 +7,7 @@ import {ICustodyLedger} from "../interfaces/ICustodyLedger.sol";
 import {BatchId, OrgId, OrgIds} from "../interfaces/Types.sol";
 import {Roles} from "../libraries/Rights.sol";
 
-/// @title Custody between organisations: offered by the holder, accepted or refused by the receiver.
+/// @title Transfer of custody between organisations, by offer and acceptance
 contract CustodyLedger is ICustodyLedger, ConsortiumBound {
     uint16 private constant HANDLERS = Roles.LOGISTICS | Roles.FRANCHISEE;
 
@@ -23,7 +23,7 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
     /// @inheritdoc ICustodyLedger
     function offer(BatchId batch, OrgId to, uint64 validUntil) external {
         OrgId from = consortium.authorise(msg.sender, HANDLERS);
-        _checkMovable(batch, from, to);
+        _requireTransferable(batch, from, to);
         if (to == from) revert ReceiverIsCustodian(to);
         if (!consortium.isActive(to)) revert ReceiverInactive(to);
         if (validUntil < block.timestamp) revert OfferExpired(batch, validUntil);
@@ -45,21 +45,21 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
 
     /// @inheritdoc ICustodyLedger
     function accept(BatchId batch) external {
-        Offer memory taken = _offerToCaller(batch);
-        if (taken.validUntil < block.timestamp) revert OfferExpired(batch, taken.validUntil);
-        if (!consortium.isActive(taken.from)) revert SenderInactive(taken.from);
-        _checkMovable(batch, taken.from, taken.to);
+        Offer memory pending = _offerToCaller(batch);
+        if (pending.validUntil < block.timestamp) revert OfferExpired(batch, pending.validUntil);
+        if (!consortium.isActive(pending.from)) revert SenderInactive(pending.from);
+        _requireTransferable(batch, pending.from, pending.to);
 
         delete _offers[batch];
-        emit CustodyAccepted(batch, taken.from, taken.to, msg.sender);
-        registry.recordTransfer(batch, taken.to);
+        emit CustodyAccepted(batch, pending.from, pending.to, msg.sender);
+        registry.recordTransfer(batch, pending.to);
     }
 
     /// @inheritdoc ICustodyLedger
     function reject(BatchId batch, string calldata reason) external {
-        Offer memory refused = _offerToCaller(batch);
+        Offer memory pending = _offerToCaller(batch);
         delete _offers[batch];
-        emit CustodyRejected(batch, refused.from, refused.to, msg.sender, reason);
+        emit CustodyRejected(batch, pending.from, pending.to, msg.sender, reason);
     }
 
     /// @inheritdoc ICustodyLedger
@@ -67,14 +67,15 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
         return _offers[batch];
     }
 
-    /// @dev Held by `from`, released, and stopped by nothing; a recalled batch may go home.
-    function _checkMovable(BatchId id, OrgId from, OrgId to) private view {
-        IBatchRegistry.Batch memory moved = registry.batch(id);
-        if (moved.state == IBatchRegistry.BatchState.Unknown) revert IBatchRegistry.UnknownBatch(id);
-        if (moved.custodian != from) revert NotCustodian(id, moved.custodian, from);
-        if (moved.state != IBatchRegistry.BatchState.Released) revert NotReleased(id);
-        bool blocked = moved.recalled ? to != moved.producer : moved.onHold;
-        if (blocked) revert BatchBlocked(id, moved.onHold, moved.recalled);
+    /// @dev Requires that `from` holds the batch, that it is released, and that no hold or recall blocks the transfer. A
+    /// recalled batch can go to its producer.
+    function _requireTransferable(BatchId id, OrgId from, OrgId to) private view {
+        IBatchRegistry.Batch memory batch = registry.batch(id);
+        if (batch.state == IBatchRegistry.BatchState.Unknown) revert IBatchRegistry.UnknownBatch(id);
+        if (batch.custodian != from) revert NotCustodian(id, batch.custodian, from);
+        if (batch.state != IBatchRegistry.BatchState.Released) revert NotReleased(id);
+        bool blocked = batch.recalled ? to != batch.producer : batch.onHold;
+        if (blocked) revert BatchBlocked(id, batch.onHold, batch.recalled);
     }
 
     function _offerToCaller(BatchId id) private view returns (Offer memory pending) {

@@ -6,23 +6,24 @@ import {LaneId, IQualityConsensus, RoundId} from "../interfaces/IQualityConsensu
 import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
 import {InspectorPanels} from "./InspectorPanels.sol";
 
-/// @title What becomes of a round's outcome where it is the verdict of a stage.
+/// @title Delivery of verdicts from consensus rounds to the inspection ledger
 abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
-    /// @dev What is left for the ledger, so that nobody can make it fail by giving too little.
+    /// @dev Gas that must be left for the ledger. Otherwise a caller could make the ledger fail by supplying too little.
     uint256 private constant VERDICT_GAS = 300_000;
 
     /// @inheritdoc IQualityConsensus
     IInspectionLedger public immutable override ledger;
 
-    /// @param revision of the stage when the round was decided: what came since is newer
-    struct Refused {
+    /// @dev A verdict that the ledger rejected.
+    /// @param revision revision of the stage when the round was decided; a higher revision is a later verdict
+    struct PendingVerdict {
         IInspectionLedger.ConsensusVerdict verdict;
         uint8 revision;
     }
 
-    /// @dev Of rounds whose outcome is a verdict.
+    /// @dev Batch of the present round of a lane, if its outcome is a verdict.
     mapping(LaneId => BatchId) private _batches;
-    mapping(BatchId => mapping(Stage => Refused)) private _refused;
+    mapping(BatchId => mapping(Stage => PendingVerdict)) private _pendingVerdicts;
 
     constructor(IInspectionLedger ledger_) InspectorPanels(ledger_.consortium()) {
         ledger = ledger_;
@@ -30,23 +31,23 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
 
     /// @inheritdoc IQualityConsensus
     function deliver(BatchId batch, Stage stage) external {
-        Refused memory refused = _refused[batch][stage];
-        if (refused.verdict.verdict == Verdict.None || refused.revision != ledger.revisionOf(batch, stage)) {
+        PendingVerdict memory pending = _pendingVerdicts[batch][stage];
+        if (pending.verdict.verdict == Verdict.None || pending.revision != ledger.revisionOf(batch, stage)) {
             revert NoPendingVerdict(batch, stage);
         }
-        delete _refused[batch][stage];
-        ledger.recordConsensus(refused.verdict);
+        delete _pendingVerdicts[batch][stage];
+        ledger.recordConsensus(pending.verdict);
     }
 
     // ------------------------------------------------------------------ internal
 
-    /// @dev Where a stage's verdict comes from consensus, the ledger takes none from anybody else.
+    /// @dev If consensus decides a stage, the ledger must reject verdicts of other origin.
     function _ruleChanged(OrgId panel, Rule calldata rule_) internal override {
         ledger.requireConsensus(panel, rule_.decidesFirst, rule_.decidesFinal);
     }
 
-    /// @dev That the ledger would take a verdict on this subject from this panel; keeps where it will go.
-    /// @return externalOnly whether the producer's own inspectors are refused
+    /// @dev Checks that the ledger would accept a verdict of this panel on the subject, and stores the batch of the lane.
+    /// @return externalOnly whether the policy excludes inspectors of the producer
     function _expectVerdict(LaneId lane, Request calldata request, OrgId panel)
         internal
         returns (bool externalOnly)
@@ -58,7 +59,7 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
         _batches[lane] = BatchId.wrap(request.subject);
     }
 
-    /// @dev A refusal must not undo the decision; what the ledger did not take can be delivered later.
+    /// @dev An error of the ledger must not revert the decision. A rejected verdict can be delivered later.
     function _tryToDeliver(RoundId id, OrgId panel, LaneId lane, Round memory current, bool passed) internal {
         if (gasleft() < VERDICT_GAS) revert InsufficientGas(VERDICT_GAS);
         Inspector storage recorder = _inspectors[panel][current.recorder];
@@ -72,13 +73,14 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
             instrument: recorder.instrument,
             evidence: recorder.evidence
         });
-        delete _refused[verdict.batch][verdict.stage];
-        // The ledger is ours and immutable, and calls nothing back.
+        delete _pendingVerdicts[verdict.batch][verdict.stage];
+        // The ledger is part of this deployment, immutable, and does not call back.
         // slither-disable-start reentrancy-no-eth,reentrancy-events
         // solhint-disable-next-line no-empty-blocks
         try ledger.recordConsensus(verdict) {}
         catch (bytes memory reason) {
-            _refused[verdict.batch][verdict.stage] = Refused(verdict, ledger.revisionOf(verdict.batch, verdict.stage));
+            _pendingVerdicts[verdict.batch][verdict.stage] =
+                PendingVerdict(verdict, ledger.revisionOf(verdict.batch, verdict.stage));
             emit VerdictRejected(id, reason);
         }
         // slither-disable-end reentrancy-no-eth,reentrancy-events

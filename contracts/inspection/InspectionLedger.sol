@@ -11,7 +11,7 @@ import {IInspectionLedger} from "../interfaces/IInspectionLedger.sol";
 import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
 import {ContractRoles, Roles} from "../libraries/Rights.sol";
 
-/// @title Two-stage inspection results, signed by the inspector and submitted by anyone.
+/// @title Inspection results of batches, in two stages
 contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesKeyed {
     bytes32 private constant INSPECTION_TYPEHASH = keccak256(
         "Inspection(bytes32 batch,uint8 stage,uint8 verdict,uint8 revision,uint32 sampleSize,uint32 defects,"
@@ -21,8 +21,9 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     /// @inheritdoc IInspectionLedger
     IBatchRegistry public immutable override registry;
 
-    /// @dev A stage's policy, and how many producers' verdicts come from consensus alone: while there is none, a verdict
-    /// does not look the producer up.
+    /// @dev Policy of a stage.
+    /// @param byConsensus number of producers whose verdicts only consensus decides. While it is 0, a verdict does not need
+    /// to read the producer's setting.
     struct StagePolicy {
         uint32 unitsPerSample;
         bool independent;
@@ -64,27 +65,27 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         _setPolicy(stage, Policy(unitsPerSample, independent));
     }
 
-    // The registry is ours and immutable, and calls nothing back.
+    // The registry is part of this deployment, immutable, and does not call back.
     // slither-disable-start reentrancy-events
     /// @inheritdoc IInspectionLedger
-    function recordConsensus(ConsensusVerdict calldata given) external onlyContractRole(ContractRoles.CONSENSUS) {
-        OrgId organisation = consortium.authorise(given.inspector, Roles.INSPECTOR);
+    function recordConsensus(ConsensusVerdict calldata verdict) external onlyContractRole(ContractRoles.CONSENSUS) {
+        OrgId organisation = consortium.authorise(verdict.inspector, Roles.INSPECTOR);
         (uint8 revision, OrgId producer, uint32 quantity) =
-            registry.applyVerdict(given.batch, given.stage, given.verdict);
+            registry.applyVerdict(verdict.batch, verdict.stage, verdict.verdict);
         _checkPolicy(
-            given.stage, given.inspector, organisation, producer, quantity, given.sampleSize, given.defects
+            verdict.stage, verdict.inspector, organisation, producer, quantity, verdict.sampleSize, verdict.defects
         );
         emit InspectionRecorded(
-            given.batch,
-            given.stage,
-            given.inspector,
+            verdict.batch,
+            verdict.stage,
+            verdict.inspector,
             organisation,
-            given.verdict,
+            verdict.verdict,
             revision,
-            given.sampleSize,
-            given.defects,
-            given.instrument,
-            given.evidence,
+            verdict.sampleSize,
+            verdict.defects,
+            verdict.instrument,
+            verdict.evidence,
             uint64(block.timestamp)
         );
     }
@@ -95,8 +96,9 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         external
         onlyContractRole(ContractRoles.CONSENSUS)
     {
-        bool changed = _require(producer, Stage.First, firstStage);
-        if (_require(producer, Stage.Final, finalStage) || changed) emit ConsensusRequired(producer, firstStage, finalStage);
+        bool changed = _setConsensusOnly(producer, Stage.First, firstStage);
+        changed = _setConsensusOnly(producer, Stage.Final, finalStage) || changed;
+        if (changed) emit ConsensusRequired(producer, firstStage, finalStage);
     }
 
     /// @inheritdoc IInspectionLedger
@@ -105,18 +107,19 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         view
         returns (OrgId producer, bool independent)
     {
-        IBatchRegistry.Batch memory known = registry.batch(batch);
-        IBatchRegistry.BatchState needed = stage == Stage.First ? IBatchRegistry.BatchState.Registered : IBatchRegistry.BatchState.Assembled;
-        if (known.state < needed) revert IBatchRegistry.WrongState(batch, known.state);
+        IBatchRegistry.Batch memory current = registry.batch(batch);
+        IBatchRegistry.BatchState earliest =
+            stage == Stage.First ? IBatchRegistry.BatchState.Registered : IBatchRegistry.BatchState.Assembled;
+        if (current.state < earliest) revert IBatchRegistry.WrongState(batch, current.state);
         StagePolicy storage required = _policies[stage];
-        _checkSample(sampleSize, known.quantity, required.unitsPerSample);
-        return (known.producer, required.independent);
+        _checkSample(sampleSize, current.quantity, required.unitsPerSample);
+        return (current.producer, required.independent);
     }
 
     /// @inheritdoc IInspectionLedger
     function revisionOf(BatchId batch, Stage stage) external view returns (uint8) {
-        IBatchRegistry.Batch memory known = registry.batch(batch);
-        return stage == Stage.First ? known.firstRevision : known.finalRevision;
+        IBatchRegistry.Batch memory current = registry.batch(batch);
+        return stage == Stage.First ? current.firstRevision : current.finalRevision;
     }
 
     /// @inheritdoc IInspectionLedger
@@ -135,8 +138,8 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         return _digest(inspection);
     }
 
-    /// @dev Applies the verdict before it is checked against the batch: that way one call brings both the revision and
-    /// what to check against. The registry calls nobody but the consortium.
+    /// @dev Applies the verdict before checking it against the batch, because the same call returns the revision, producer
+    /// and quantity to check against. The registry calls no contract but the consortium.
     function _record(Inspection calldata inspection, bytes calldata signature) private {
         if (inspection.verdict == Verdict.None) revert InvalidVerdict();
         if (inspection.deadline < block.timestamp) revert InspectionExpired(inspection.deadline);
@@ -185,8 +188,8 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         emit PolicyChanged(stage, policy_.unitsPerSample, policy_.independent);
     }
 
-    /// @return changed whether that is new
-    function _require(OrgId producer, Stage stage, bool required) private returns (bool changed) {
+    /// @return changed whether the setting changed
+    function _setConsensusOnly(OrgId producer, Stage stage, bool required) private returns (bool changed) {
         changed = _byConsensus[producer][stage] != required;
         if (!changed) return false;
         _byConsensus[producer][stage] = required;
@@ -194,20 +197,20 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         else --_policies[stage].byConsensus;
     }
 
-    /// @dev By the inspector's key, else by the inspector as a contract (ERC-1271). The key comes first, as no contract
-    /// lives at an address that a key signs for, and asking whether one does costs as much as the signature.
+    /// @dev Accepts a signature by the inspector's key, or by the inspector as a contract (ERC-1271). The key is checked
+    /// first: checking whether the address has code costs as much as recovering the signer.
     function _checkSignature(Inspection calldata inspection, bytes calldata signature) private view {
         bytes32 digest = _digest(inspection);
-        // The third value only explains a failure.
+        // The third value only describes an error.
         // slither-disable-next-line unused-return
-        (address signer, ECDSA.RecoverError problem,) = ECDSA.tryRecover(digest, signature);
-        if (problem == ECDSA.RecoverError.NoError && signer == inspection.inspector) return;
+        (address signer, ECDSA.RecoverError recoverError,) = ECDSA.tryRecover(digest, signature);
+        if (recoverError == ECDSA.RecoverError.NoError && signer == inspection.inspector) return;
         if (!SignatureChecker.isValidERC1271SignatureNow(inspection.inspector, digest, signature)) {
             revert InvalidInspectionSignature(inspection.inspector, digest);
         }
     }
 
-    /// @dev Independence and sample.
+    /// @dev Checks independence and sample size.
     function _checkPolicy(
         Stage stage,
         address inspector,
@@ -224,17 +227,17 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     }
 
     function _checkSample(uint32 sampleSize, uint32 quantity, uint32 unitsPerSample) private pure {
-        uint256 smallest = _smallestSample(quantity, unitsPerSample);
-        if (sampleSize < smallest) revert SampleTooSmall(sampleSize, smallest);
+        uint256 required = _smallestSample(quantity, unitsPerSample);
+        if (sampleSize < required) revert SampleTooSmall(sampleSize, required);
         if (sampleSize > quantity) revert SampleTooLarge(sampleSize, quantity);
     }
 
     function _digest(Inspection calldata inspection) private view returns (bytes32) {
-        // All fields are static, so that the struct's ABI encoding is the EIP-712 encoding of its members.
+        // All fields are static, so the ABI encoding of the struct is the EIP-712 encoding of its members.
         return _hashTypedDataV4(keccak256(abi.encode(INSPECTION_TYPEHASH, inspection)));
     }
 
-    /// @dev One unit of every `unitsPerSample`, rounded up; at least one.
+    /// @dev One unit per `unitsPerSample`, rounded up; at least one.
     function _smallestSample(uint256 quantity, uint256 unitsPerSample) private pure returns (uint256) {
         return unitsPerSample == 0 ? 1 : (quantity + unitsPerSample - 1) / unitsPerSample;
     }

@@ -9,8 +9,8 @@ import {Bitmap} from "../libraries/Bitmap.sol";
 import {ConsensusRule} from "../libraries/ConsensusRule.sol";
 import {Roles} from "../libraries/Rights.sol";
 
-/// @title The panels: each organisation's rule and inspectors, who of them is free, and what they have learned.
-/// @dev Sets of inspectors are bitmaps by number, so that a draw reads four slots however large the panel is.
+/// @title Panels: the rule, inspectors and capabilities of each organisation
+/// @dev Sets of inspectors are bitmaps by number, so a draw reads four slots regardless of the size of the panel.
 abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     struct Panel {
         uint16 ruleVersion;
@@ -18,9 +18,9 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         uint8 inspectorCount;
     }
 
-    uint256 private constant MOST_STATES = 12;
-    uint256 private constant MOST_INSPECTORS = 17;
-    uint256 private constant LONGEST_SECONDS = 30 days;
+    uint256 private constant MAX_STATES = 12;
+    uint256 private constant MAX_ANSWERS = 17;
+    uint256 private constant MAX_PHASE_SECONDS = 30 days;
 
     mapping(OrgId => Panel) private _panels;
     mapping(OrgId => mapping(uint16 version => Rule)) private _rules;
@@ -28,23 +28,23 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     mapping(OrgId => mapping(address => uint8)) private _numbers;
     mapping(OrgId => uint256) private _active;
     mapping(OrgId => uint256) private _capable;
-    mapping(OrgId => uint256) private _outside;
+    mapping(OrgId => uint256) private _external;
     mapping(OrgId => uint256) private _seated;
 
     constructor(IConsortium consortium_) ConsortiumBound(consortium_) {}
 
-    // ------------------------------------------------------------------ the panel's administrator
+    // ------------------------------------------------------------------ administration
 
     /// @inheritdoc IQualityConsensus
     function setRule(Rule calldata rule_, string[] calldata states) external {
         OrgId panel = consortium.authorise(msg.sender, Roles.ADMIN);
         _checkRule(rule_, states);
-        Panel storage stored = _panels[panel];
-        uint16 version = ++stored.ruleVersion;
+        Panel storage panel_ = _panels[panel];
+        uint16 version = ++panel_.ruleVersion;
         _rules[panel][version] = rule_;
-        stored.minimumCapability = rule_.minimumCapability;
+        panel_.minimumCapability = rule_.minimumCapability;
         uint256 capable = 0;
-        for (uint256 number = 1; number <= stored.inspectorCount; ++number) {
+        for (uint256 number = 1; number <= panel_.inspectorCount; ++number) {
             if (_inspectors[panel][uint8(number)].capability >= rule_.minimumCapability) capable |= 1 << number;
         }
         _capable[panel] = capable;
@@ -74,7 +74,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         enrolled.own = own;
         enrolled.instrument = instrument;
         _set(_active, panel, number, true);
-        _set(_outside, panel, number, !own);
+        _set(_external, panel, number, !own);
         _set(_capable, panel, number, enrolled.capability >= _panels[panel].minimumCapability);
         emit InspectorEnrolled(panel, number, account, enrolled.capability, own, instrument);
     }
@@ -98,7 +98,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         emit InstrumentChanged(panel, number, instrument);
     }
 
-    // ------------------------------------------------------------------ answers
+    // ------------------------------------------------------------------ views
 
     /// @inheritdoc IQualityConsensus
     function rule(OrgId panel) public view returns (uint16 version, Rule memory) {
@@ -123,42 +123,42 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
 
     // ------------------------------------------------------------------ internal
 
-    /// @dev The rule in force when the round was opened.
+    /// @dev Returns a version of the rule: a round follows the version that applied when it was opened.
     function _ruleOf(OrgId panel, uint16 version) internal view returns (Rule storage) {
         return _rules[panel][version];
     }
 
-    /// @dev What else follows from a new rule.
+    /// @dev Called when a rule is set.
     function _ruleChanged(OrgId panel, Rule calldata rule_) internal virtual;
 
-    /// @dev Seats the workcell's own inspector, whatever its capability.
+    /// @dev Reserves the inspector of the first seat, regardless of its capability.
     function _seatFirst(OrgId panel, uint8 number, bool externalOnly) internal {
         uint256 bit = 1 << number;
         uint256 seated = _seated[panel];
         if (_active[panel] & ~seated & bit == 0) revert InspectorUnavailable(number);
-        if (externalOnly && _outside[panel] & bit == 0) revert InspectorNotExternal(number);
+        if (externalOnly && _external[panel] & bit == 0) revert InspectorNotExternal(number);
         _seated[panel] = seated | bit;
     }
 
-    /// @dev Seats `needed` of the eligible, each equally likely.
-    /// @return chosen their numbers, a byte each from the lowest
-    /// @return free how many there were to choose from; where fewer than `needed`, nobody is seated
-    function _take(OrgId panel, uint256 needed, bool externalOnly, bytes32 seed)
+    /// @dev Draws `required` eligible inspectors with equal probability and reserves them.
+    /// @return numbers drawn numbers, one byte each from the lowest
+    /// @return available number of inspectors that could be drawn; if it is less than `required`, none is reserved
+    function _drawInspectors(OrgId panel, uint256 required, bool externalOnly, bytes32 seed)
         internal
-        returns (uint256 chosen, uint256 free)
+        returns (uint256 numbers, uint256 available)
     {
         uint256 seated = _seated[panel];
         uint256 pool = _active[panel] & _capable[panel] & ~seated;
-        if (externalOnly) pool &= _outside[panel];
-        free = Bitmap.count(pool);
-        if (free < needed) return (0, free);
-        for (uint256 i = 0; i < needed; ++i) {
-            // The seed is the hash of a block that the request fixed before it was made (docs/adr/0005).
+        if (externalOnly) pool &= _external[panel];
+        available = Bitmap.count(pool);
+        if (available < required) return (0, available);
+        for (uint256 i = 0; i < required; ++i) {
+            // The seed is the hash of a block that did not exist when the round was requested (docs/adr/0005).
             // slither-disable-next-line weak-prng
-            uint256 number = Bitmap.select(pool, uint256(seed) % (free - i));
+            uint256 number = Bitmap.select(pool, uint256(seed) % (available - i));
             pool &= ~(1 << number);
             seated |= 1 << number;
-            chosen |= number << (8 * i);
+            numbers |= number << (8 * i);
             seed = keccak256(abi.encode(seed));
         }
         _seated[panel] = seated;
@@ -168,41 +168,41 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         _seated[panel] &= ~members;
     }
 
-    /// @return capability after the round
+    /// @return capability capability after the round, in 1/10,000
     function _learn(OrgId panel, uint256 number, bool won) internal returns (uint256 capability) {
-        Inspector storage learner = _inspectors[panel][uint8(number)];
-        (uint256 slot, uint256 before, uint256 inspections, uint256 wins) = _standing(learner);
-        (capability, inspections, wins) = ConsensusRule.learned(before, inspections, wins, won);
-        _setStanding(learner, slot, capability, inspections, wins);
-        _moveThreshold(panel, number, before, capability);
+        Inspector storage inspector_ = _inspectors[panel][uint8(number)];
+        (uint256 slot, uint256 previous, uint256 inspections, uint256 wins) = _loadStanding(inspector_);
+        (capability, inspections, wins) = ConsensusRule.learned(previous, inspections, wins, won);
+        _storeStanding(inspector_, slot, capability, inspections, wins);
+        _updateCapable(panel, number, previous, capability);
     }
 
-    /// @return capability after the penalty
+    /// @return capability capability after the penalty, in 1/10,000
     function _penalise(OrgId panel, uint256 number, uint256 penalty) internal returns (uint256 capability) {
-        Inspector storage learner = _inspectors[panel][uint8(number)];
-        (uint256 slot, uint256 before, uint256 inspections, uint256 wins) = _standing(learner);
-        (capability, inspections, wins) = ConsensusRule.stalled(before, inspections, wins, penalty);
-        _setStanding(learner, slot, capability, inspections, wins);
-        if (learner.stalls != type(uint16).max) ++learner.stalls;
-        _moveThreshold(panel, number, before, capability);
+        Inspector storage inspector_ = _inspectors[panel][uint8(number)];
+        (uint256 slot, uint256 previous, uint256 inspections, uint256 wins) = _loadStanding(inspector_);
+        (capability, inspections, wins) = ConsensusRule.stalled(previous, inspections, wins, penalty);
+        _storeStanding(inspector_, slot, capability, inspections, wins);
+        if (inspector_.stalls != type(uint16).max) ++inspector_.stalls;
+        _updateCapable(panel, number, previous, capability);
     }
 
-    /// @dev The three fields after `account` in the first slot, read and written at once.
-    /// @return slot all of it
-    function _standing(Inspector storage learner)
+    /// @dev Reads the three fields after `account` in the first slot with one load.
+    /// @return slot value of the slot
+    function _loadStanding(Inspector storage inspector_)
         private
         view
         returns (uint256 slot, uint256 capability, uint256 inspections, uint256 wins)
     {
         assembly ("memory-safe") {
-            slot := sload(learner.slot)
+            slot := sload(inspector_.slot)
         }
         return (slot, (slot >> 160) & 0xffff, (slot >> 176) & 0xff, (slot >> 184) & 0xff);
     }
 
-    /// @param slot as `_standing` read it
-    function _setStanding(
-        Inspector storage learner,
+    /// @param slot value that `_loadStanding` returned
+    function _storeStanding(
+        Inspector storage inspector_,
         uint256 slot,
         uint256 capability,
         uint256 inspections,
@@ -211,15 +211,16 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         slot &= ~(uint256(0xffffffff) << 160);
         slot |= (capability | inspections << 16 | wins << 24) << 160;
         assembly ("memory-safe") {
-            sstore(learner.slot, slot)
+            sstore(inspector_.slot, slot)
         }
     }
 
-    /// @dev Keeps `_capable`, by the rule in force now, also where the round is of an older one.
-    function _moveThreshold(OrgId panel, uint256 number, uint256 before, uint256 after_) private {
-        if (before == after_) return;
+    /// @dev Updates `_capable` by the present rule, even if the round follows an older version.
+    function _updateCapable(OrgId panel, uint256 number, uint256 previous, uint256 capability) private {
+        if (previous == capability) return;
         uint256 minimum = _panels[panel].minimumCapability;
-        if ((before >= minimum) != (after_ >= minimum)) _set(_capable, panel, number, after_ >= minimum);
+        bool capable = capability >= minimum;
+        if ((previous >= minimum) != capable) _set(_capable, panel, number, capable);
     }
 
     function _set(mapping(OrgId => uint256) storage sets, OrgId panel, uint256 number, bool included) private {
@@ -228,22 +229,22 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     }
 
     function _checkRule(Rule calldata rule_, string[] calldata states) private pure {
-        if (rule_.states < 2 || rule_.states > MOST_STATES || states.length != rule_.states) {
+        if (rule_.states < 2 || rule_.states > MAX_STATES || states.length != rule_.states) {
             revert InvalidRule("states");
         }
         if (
-            rule_.minimum % 2 == 0 || rule_.minimum < ConsensusRule.leastAnswers(rule_.weighing, rule_.states)
+            rule_.minimum % 2 == 0 || rule_.minimum < ConsensusRule.minAnswers(rule_.weighing, rule_.states)
         ) revert InvalidRule("minimum");
-        if (rule_.maximum % 2 == 0 || rule_.maximum < rule_.minimum || rule_.maximum > MOST_INSPECTORS) {
+        if (rule_.maximum % 2 == 0 || rule_.maximum < rule_.minimum || rule_.maximum > MAX_ANSWERS) {
             revert InvalidRule("maximum");
         }
         if (rule_.firstWave < rule_.minimum || rule_.firstWave > rule_.maximum) revert InvalidRule("firstWave");
-        uint256 highest = ConsensusRule.mostPoints(rule_.weighing, rule_.maximum);
+        uint256 highest = ConsensusRule.maxScore(rule_.weighing, rule_.maximum);
         if (rule_.threshold == 0 || rule_.threshold > highest) revert InvalidRule("threshold");
         if (rule_.minimumCapability > ConsensusRule.UNIT) revert InvalidRule("minimumCapability");
         if (rule_.stallPenalty > ConsensusRule.UNIT) revert InvalidRule("stallPenalty");
-        if (rule_.commitSeconds == 0 || rule_.commitSeconds > LONGEST_SECONDS) revert InvalidRule("commitSeconds");
-        if (rule_.revealSeconds == 0 || rule_.revealSeconds > LONGEST_SECONDS) revert InvalidRule("revealSeconds");
+        if (rule_.commitSeconds == 0 || rule_.commitSeconds > MAX_PHASE_SECONDS) revert InvalidRule("commitSeconds");
+        if (rule_.revealSeconds == 0 || rule_.revealSeconds > MAX_PHASE_SECONDS) revert InvalidRule("revealSeconds");
         if (rule_.passing >= rule_.states) revert InvalidRule("passing");
     }
 }

@@ -11,7 +11,7 @@ import {Roles} from "../libraries/Rights.sol";
 import {Seats} from "../libraries/Seats.sol";
 import {ConsensusVerdicts} from "./ConsensusVerdicts.sol";
 
-/// @title Inspection by consensus: inspectors drawn by the contract answer under seal, the rule in force decides.
+/// @title Inspection by consensus
 contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     using Seats for uint256;
 
@@ -23,7 +23,8 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
     mapping(LaneId => Round) private _rounds;
     mapping(LaneId => uint256) private _seats;
 
-    /// @param drawDelay_ blocks; 0 (the request's own block) is for dev chains, which make no block without a transaction
+    /// @param drawDelay_ blocks between a request and the block whose hash seeds its draw. Development chains that produce a
+    /// block per transaction need 0, the block of the request
     constructor(IInspectionLedger ledger_, uint8 drawDelay_)
         ConsensusVerdicts(ledger_)
         EIP712("ChromaTrace QualityConsensus", "1")
@@ -31,16 +32,16 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         drawDelay = drawDelay_;
     }
 
-    // ------------------------------------------------------------------ the course of a round
+    // ------------------------------------------------------------------ rounds
 
     /// @inheritdoc IQualityConsensus
     function open(Request[] calldata requests) external {
         OrgId panel = consortium.authorise(msg.sender, Roles.PRODUCER | Roles.INSPECTOR);
-        (uint16 version, Rule memory inForce) = rule(panel);
+        (uint16 version, Rule memory rule_) = rule(panel);
         if (version == 0) revert NoRule(panel);
         for (uint256 i = 0; i < requests.length; ++i) {
             uint256 memoryEnd = _memoryEnd();
-            _open(requests[i], panel, version, inForce);
+            _open(requests[i], panel, version, rule_);
             _freeMemory(memoryEnd);
         }
     }
@@ -82,17 +83,17 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             return;
         }
         if (current.phase != Phase.Seated) revert WrongPhase(lane, current.phase);
-        Rule storage inForce = _ruleOf(_panelOf(lane), current.rule);
-        bool sealed_ = seats.countMark(current.seatCount, Seats.DRAWN) == 0;
-        uint256 until = sealed_ ? uint256(current.deadline) + inForce.revealSeconds : current.deadline;
-        if (block.timestamp <= until) revert NotOverdue(lane, until);
-        seats = _stall(lane, current, seats, sealed_ ? Seats.COMMITTED : Seats.DRAWN, inForce.stallPenalty);
+        Rule storage rule_ = _ruleOf(_panelOf(lane), current.rule);
+        bool allCommitted = seats.countStatus(current.seatCount, Seats.DRAWN) == 0;
+        uint256 deadline = allCommitted ? uint256(current.deadline) + rule_.revealSeconds : current.deadline;
+        if (block.timestamp <= deadline) revert NotOverdue(lane, deadline);
+        seats = _stall(lane, current, seats, allCommitted ? Seats.COMMITTED : Seats.DRAWN, rule_.stallPenalty);
         _seats[lane] = seats;
-        if (sealed_) _evaluate(lane, current, seats, inForce);
-        else _requestMore(lane, current, seats, inForce);
+        if (allCommitted) _evaluate(lane, current, seats, rule_);
+        else _requestMore(lane, current, seats, rule_);
     }
 
-    // ------------------------------------------------------------------ answers
+    // ------------------------------------------------------------------ views
 
     /// @inheritdoc IQualityConsensus
     function round(LaneId lane) external view returns (RoundId id, Round memory current, Seat[] memory seats) {
@@ -101,24 +102,25 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         uint256 packed = _seats[lane];
         seats = new Seat[](current.seatCount);
         for (uint256 i = 0; i < seats.length; ++i) {
-            uint256 mark = packed.markOf(i);
-            bool revealed = mark >= Seats.REVEALED;
+            uint256 status = packed.statusOf(i);
+            bool revealed = status >= Seats.REVEALED;
             seats[i] = Seat(
                 uint8(packed.inspectorOf(i)),
-                SeatStatus(revealed ? Seats.REVEALED : mark),
-                revealed ? uint8(mark - Seats.REVEALED) : 0
+                SeatStatus(revealed ? Seats.REVEALED : status),
+                revealed ? uint8(status - Seats.REVEALED) : 0
             );
         }
     }
 
     // ------------------------------------------------------------------ internal: open, draw
 
-    function _open(Request calldata request, OrgId panel, uint16 version, Rule memory inForce) private {
+    function _open(Request calldata request, OrgId panel, uint16 version, Rule memory rule_) private {
         LaneId lane = LaneId.wrap(uint48(OrgId.unwrap(panel)) << 16 | request.lane);
         Round storage stored = _rounds[lane];
         Phase phase = stored.phase;
         if (phase == Phase.Requested || phase == Phase.Seated) revert RoundInProgress(lane, phase);
-        bool decidesVerdict = request.step == 0 && (request.stage == Stage.First ? inForce.decidesFirst : inForce.decidesFinal);
+        bool decidesVerdict =
+            request.step == 0 && (request.stage == Stage.First ? rule_.decidesFirst : rule_.decidesFinal);
         bool externalOnly = false;
         if (decidesVerdict) {
             externalOnly = _expectVerdict(lane, request, panel);
@@ -128,7 +130,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             uint256(keccak256(abi.encode(stored.tag, blockhash(block.number - 1), request, lane)))
         );
         uint32 drawBlock = uint32(block.number + drawDelay);
-        uint40 deadline = uint40(block.timestamp + inForce.commitSeconds);
+        uint40 deadline = uint40(block.timestamp + rule_.commitSeconds);
         _rounds[lane] = Round({
             phase: Phase.Requested,
             stage: request.stage,
@@ -173,37 +175,36 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             return;
         }
         OrgId panel = _panelOf(lane);
-        Rule storage inForce = _ruleOf(panel, current.rule);
+        Rule storage rule_ = _ruleOf(panel, current.rule);
         uint256 firstNewSeat = current.seatCount;
-        // At first the lane's seats are still those of the round before.
+        // Before the first draw, the lane still has the seats of its previous round.
         uint256 seats = firstNewSeat == 0 ? 0 : _seats[lane];
         if (firstNewSeat == 0 && current.first != 0) {
-            seats = seats.seated(0, current.first);
+            seats = seats.withInspector(0, current.first);
             current.seatCount = 1;
         }
-        uint256 needed = _missing(current.seatCount, seats, inForce);
-        (uint256 chosen, uint256 free) =
-            _take(panel, needed, current.externalOnly, keccak256(abi.encode(random, lane, current.tag, seats)));
-        if (free < needed) revert NotEnoughInspectors(lane, free, needed);
-        for (; needed != 0; --needed) {
-            seats = seats.seated(current.seatCount, chosen & 0xff);
+        uint256 required = _missingSeats(current.seatCount, seats, rule_);
+        bytes32 seed = keccak256(abi.encode(random, lane, current.tag, seats));
+        (uint256 numbers, uint256 available) = _drawInspectors(panel, required, current.externalOnly, seed);
+        if (available < required) revert NotEnoughInspectors(lane, available, required);
+        for (; required != 0; --required) {
+            seats = seats.withInspector(current.seatCount, numbers & 0xff);
             ++current.seatCount;
-            chosen >>= 8;
+            numbers >>= 8;
         }
         current.phase = Phase.Seated;
-        current.deadline = uint40(block.timestamp + inForce.commitSeconds);
+        current.deadline = uint40(block.timestamp + rule_.commitSeconds);
         _rounds[lane] = current;
         _seats[lane] = seats;
         emit SeatsDrawn(_idOf(lane, current.tag), seats, uint8(firstNewSeat), current.seatCount, current.deadline);
     }
 
-    /// @dev Seats to draw, so that the wave is full: at first `firstWave`, afterwards what the minimum asks for, at
-    /// least one more answer.
-    function _missing(uint256 count, uint256 seats, Rule storage inForce) private view returns (uint256) {
+    /// @dev Returns the number of seats to draw: `firstWave` at first, later as many as the minimum requires, at least one.
+    function _missingSeats(uint256 count, uint256 seats, Rule storage rule_) private view returns (uint256) {
         uint256 answers = seats.countAnswers();
-        uint256 wanted = answers == 0 ? inForce.firstWave : answers + 1;
-        if (wanted < inForce.minimum) wanted = inForce.minimum;
-        return wanted - (count - seats.countMark(count, Seats.STALLED));
+        uint256 required = answers == 0 ? rule_.firstWave : answers + 1;
+        if (required < rule_.minimum) required = rule_.minimum;
+        return required - (count - seats.countStatus(count, Seats.STALLED));
     }
 
     // ------------------------------------------------------------------ internal: commit, reveal
@@ -219,153 +220,156 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         OrgId panel = _panelOf(lane);
         mapping(uint8 number => Inspector) storage members = _inspectors[panel];
         for (uint256 i = 0; i < commitments.length; ++i) {
-            Commitment calldata given = commitments[i];
-            if (given.seat >= count) revert UnknownSeat(lane, given.seat);
-            if (seats.markOf(given.seat) != Seats.DRAWN) revert AlreadyAnswered(lane, given.seat);
-            Inspector storage drawn = members[uint8(seats.inspectorOf(given.seat))];
-            address account = drawn.account;
-            address signer = _signerOf(id, given);
-            if (signer != account) revert NotDrawnInspector(lane, given.seat, signer);
+            Commitment calldata commitment = commitments[i];
+            if (commitment.seat >= count) revert UnknownSeat(lane, commitment.seat);
+            if (seats.statusOf(commitment.seat) != Seats.DRAWN) revert AlreadyAnswered(lane, commitment.seat);
+            Inspector storage inspector_ = members[uint8(seats.inspectorOf(commitment.seat))];
+            address account = inspector_.account;
+            address signer = _signerOf(id, commitment);
+            if (signer != account) revert NotDrawnInspector(lane, commitment.seat, signer);
             if (!consortium.isAuthorised(account, Roles.INSPECTOR)) revert InspectorNotAuthorised(lane, account);
-            // Of another organisation when it was enrolled, it may have changed sides.
+            // The inspector may have moved to the panel's organisation since it was enrolled.
             if (externalOnly && consortium.operator(account).organisation == panel) {
-                revert InspectorNotExternal(uint8(seats.inspectorOf(given.seat)));
+                revert InspectorNotExternal(uint8(seats.inspectorOf(commitment.seat)));
             }
-            drawn.evidence = given.answer;
-            seats = seats.marked(given.seat, Seats.COMMITTED);
+            inspector_.evidence = commitment.answer;
+            seats = seats.withStatus(commitment.seat, Seats.COMMITTED);
         }
         _seats[lane] = seats;
         emit AnswersCommitted(id, seats);
     }
 
-    /// @dev 0 where the signature is none; no inspector has that address.
-    function _signerOf(RoundId id, Commitment calldata given) private view returns (address signer) {
-        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(COMMITMENT_TYPEHASH, id, given.seat, given.answer)));
-        // The other values only explain a failure.
+    /// @dev Returns the zero address if the signature is malformed; no inspector has that address.
+    function _signerOf(RoundId id, Commitment calldata commitment) private view returns (address signer) {
+        bytes32 message = keccak256(abi.encode(COMMITMENT_TYPEHASH, id, commitment.seat, commitment.answer));
+        // The other values only describe an error.
         // slither-disable-next-line unused-return
-        (signer,,) = ECDSA.tryRecover(digest, given.r, given.vs);
+        (signer,,) = ECDSA.tryRecover(_hashTypedDataV4(message), commitment.r, commitment.vs);
     }
 
     function _reveal(LaneId lane, Answer[] calldata answers) private {
         Round memory current = _rounds[lane];
         if (current.phase != Phase.Seated) revert WrongPhase(lane, current.phase);
         OrgId panel = _panelOf(lane);
-        Rule storage inForce = _ruleOf(panel, current.rule);
-        uint256 until = uint256(current.deadline) + inForce.revealSeconds;
-        if (block.timestamp > until) revert DeadlinePassed(lane, until);
+        Rule storage rule_ = _ruleOf(panel, current.rule);
+        uint256 deadline = uint256(current.deadline) + rule_.revealSeconds;
+        if (block.timestamp > deadline) revert DeadlinePassed(lane, deadline);
         uint256 seats = _seats[lane];
-        uint256 missing = seats.countMark(current.seatCount, Seats.DRAWN);
+        uint256 missing = seats.countStatus(current.seatCount, Seats.DRAWN);
         if (missing != 0) revert NotAllCommitted(lane, uint8(missing));
         RoundId id = _idOf(lane, current.tag);
         mapping(uint8 number => Inspector) storage members = _inspectors[panel];
-        uint256 states = inForce.states;
+        uint256 states = rule_.states;
         for (uint256 i = 0; i < answers.length; ++i) {
-            Answer calldata given = answers[i];
-            if (given.seat >= current.seatCount) revert UnknownSeat(lane, given.seat);
-            if (given.state >= states) revert UnknownState(given.state);
-            _requireCommitted(lane, given.seat, seats.markOf(given.seat));
-            Inspector storage drawn = members[uint8(seats.inspectorOf(given.seat))];
-            if (_opened(id, drawn.account, given) != drawn.evidence) revert AnswerMismatch(lane, given.seat);
-            if (current.decidesVerdict) {
-                drawn.evidence = given.evidence;
-                drawn.defects = given.defects;
+            Answer calldata answer = answers[i];
+            if (answer.seat >= current.seatCount) revert UnknownSeat(lane, answer.seat);
+            if (answer.state >= states) revert UnknownState(answer.state);
+            _requireCommitted(lane, answer.seat, seats.statusOf(answer.seat));
+            Inspector storage inspector_ = members[uint8(seats.inspectorOf(answer.seat))];
+            if (_commitmentTo(id, inspector_.account, answer) != inspector_.evidence) {
+                revert AnswerMismatch(lane, answer.seat);
             }
-            seats = seats.marked(given.seat, Seats.REVEALED + given.state);
-            emit AnswerRevealed(id, given.seat, given.state, given.defects, given.evidence);
+            if (current.decidesVerdict) {
+                inspector_.evidence = answer.evidence;
+                inspector_.defects = answer.defects;
+            }
+            seats = seats.withStatus(answer.seat, Seats.REVEALED + answer.state);
+            emit AnswerRevealed(id, answer.seat, answer.state, answer.defects, answer.evidence);
         }
         _seats[lane] = seats;
-        if (seats.countMark(current.seatCount, Seats.COMMITTED) == 0) _evaluate(lane, current, seats, inForce);
+        if (seats.countStatus(current.seatCount, Seats.COMMITTED) == 0) _evaluate(lane, current, seats, rule_);
     }
 
-    function _requireCommitted(LaneId lane, uint8 seat, uint256 mark) private pure {
-        if (mark >= Seats.REVEALED) revert AlreadyAnswered(lane, seat);
-        if (mark != Seats.COMMITTED) revert NotCommitted(lane, seat);
+    function _requireCommitted(LaneId lane, uint8 seat, uint256 status) private pure {
+        if (status >= Seats.REVEALED) revert AlreadyAnswered(lane, seat);
+        if (status != Seats.COMMITTED) revert NotCommitted(lane, seat);
     }
 
-    function _opened(RoundId id, address account, Answer calldata given) private pure returns (bytes32) {
-        return keccak256(abi.encode(id, account, given.state, given.defects, given.evidence, given.salt));
+    function _commitmentTo(RoundId id, address account, Answer calldata answer) private pure returns (bytes32) {
+        return keccak256(abi.encode(id, account, answer.state, answer.defects, answer.evidence, answer.salt));
     }
 
     // ------------------------------------------------------------------ internal: decide, lapse
 
-    /// @dev Every answer of the round counts; what nobody gave has stalled.
-    function _evaluate(LaneId lane, Round memory current, uint256 seats, Rule storage inForce) private {
+    /// @dev Decides the round by all revealed answers, or requests more seats.
+    function _evaluate(LaneId lane, Round memory current, uint256 seats, Rule storage rule_) private {
         OrgId panel = _panelOf(lane);
-        (uint256[] memory answers, uint256[] memory places) = _answers(panel, current.seatCount, seats);
+        (uint256[] memory answers, uint256[] memory seatIndexes) = _answers(panel, current.seatCount, seats);
         ConsensusRule.Outcome memory outcome =
-            ConsensusRule.decide(inForce.weighing, inForce.minimum, inForce.maximum, inForce.threshold, answers);
+            ConsensusRule.decide(rule_.weighing, rule_.minimum, rule_.maximum, rule_.threshold, answers);
         if (!outcome.decided) {
-            _requestMore(lane, current, seats, inForce);
+            _requestMore(lane, current, seats, rule_);
             return;
         }
         current.phase = Phase.Decided;
         current.state = uint8(outcome.state);
-        current.recorder = uint8(seats.inspectorOf(places[outcome.recorder]));
+        current.recorder = uint8(seats.inspectorOf(seatIndexes[outcome.recorder]));
         _rounds[lane] = current;
-        // A lone answer agrees with nobody: nothing is learned of it.
-        bool teaches = answers.length != 1;
+        // A single answer cannot be compared with others, so capabilities do not change.
+        bool updatesCapabilities = answers.length != 1;
         uint16[] memory capabilities = new uint16[](current.seatCount);
         for (uint256 i = 0; i < answers.length; ++i) {
             uint256 capability = answers[i] >> 8;
             bool won = (answers[i] & 0xff) == outcome.state;
-            if (teaches) capability = _learn(panel, seats.inspectorOf(places[i]), won);
-            capabilities[places[i]] = uint16(capability);
+            if (updatesCapabilities) capability = _learn(panel, seats.inspectorOf(seatIndexes[i]), won);
+            capabilities[seatIndexes[i]] = uint16(capability);
         }
         _release(panel, seats.members(current.seatCount));
         emit RoundDecided(
             _idOf(lane, current.tag),
             current.state,
             uint32(outcome.score),
-            uint8(places[outcome.recorder]),
+            uint8(seatIndexes[outcome.recorder]),
             outcome.reached,
             capabilities
         );
         if (current.decidesVerdict) {
-            _tryToDeliver(_idOf(lane, current.tag), panel, lane, current, current.state == inForce.passing);
+            _tryToDeliver(_idOf(lane, current.tag), panel, lane, current, current.state == rule_.passing);
         }
     }
 
-    /// @dev Answers as the rule takes them, in the order of the draw, and the seat of each.
+    /// @dev Returns the answers in the encoding and order of `ConsensusRule.decide`, and the seat of each.
     function _answers(OrgId panel, uint256 count, uint256 seats)
         private
         view
-        returns (uint256[] memory answers, uint256[] memory places)
+        returns (uint256[] memory answers, uint256[] memory seatIndexes)
     {
-        uint256 given = seats.countAnswers();
-        answers = new uint256[](given);
-        places = new uint256[](given);
+        uint256 answerCount = seats.countAnswers();
+        answers = new uint256[](answerCount);
+        seatIndexes = new uint256[](answerCount);
         mapping(uint8 number => Inspector) storage members = _inspectors[panel];
         uint256 next = 0;
         for (uint256 i = 0; i < count; ++i) {
-            uint256 mark = seats.markOf(i);
-            if (mark < Seats.REVEALED) continue;
+            uint256 status = seats.statusOf(i);
+            if (status < Seats.REVEALED) continue;
             uint256 capability = members[uint8(seats.inspectorOf(i))].capability;
-            answers[next] = capability << 8 | (mark - Seats.REVEALED);
-            places[next] = i;
+            answers[next] = capability << 8 | (status - Seats.REVEALED);
+            seatIndexes[next] = i;
             ++next;
         }
     }
 
-    function _requestMore(LaneId lane, Round memory current, uint256 seats, Rule storage inForce) private {
-        if (current.seatCount + _missing(current.seatCount, seats, inForce) > Seats.MOST) {
+    function _requestMore(LaneId lane, Round memory current, uint256 seats, Rule storage rule_) private {
+        if (current.seatCount + _missingSeats(current.seatCount, seats, rule_) > Seats.MAX) {
             _lapse(lane, current, seats);
             return;
         }
         current.phase = Phase.Requested;
         current.drawBlock = uint32(block.number + drawDelay);
-        current.deadline = uint40(block.timestamp + inForce.commitSeconds);
+        current.deadline = uint40(block.timestamp + rule_.commitSeconds);
         _rounds[lane] = current;
         emit MoreSeatsRequested(_idOf(lane, current.tag), current.drawBlock, current.deadline);
     }
 
-    function _stall(LaneId lane, Round memory current, uint256 seats, uint256 mark, uint256 penalty)
+    /// @dev Penalises the inspectors whose seats have this status, and marks the seats as stalled.
+    function _stall(LaneId lane, Round memory current, uint256 seats, uint256 status, uint256 penalty)
         private
         returns (uint256)
     {
         RoundId id = _idOf(lane, current.tag);
         for (uint256 i = 0; i < current.seatCount; ++i) {
-            if (seats.markOf(i) != mark) continue;
-            seats = seats.marked(i, Seats.STALLED);
+            if (seats.statusOf(i) != status) continue;
+            seats = seats.withStatus(i, Seats.STALLED);
             uint256 capability = _penalise(_panelOf(lane), seats.inspectorOf(i), penalty);
             emit SeatStalled(id, uint8(i), uint16(capability));
         }
@@ -380,7 +384,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         emit RoundLapsed(_idOf(lane, current.tag));
     }
 
-    // ------------------------------------------------------------------ internal: names, memory
+    // ------------------------------------------------------------------ internal: ids, memory
 
     function _idOf(LaneId lane, uint72 tag) private pure returns (RoundId) {
         return RoundId.wrap(keccak256(abi.encode(lane, tag)));
@@ -390,7 +394,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         return OrgId.wrap(uint32(LaneId.unwrap(lane) >> 16));
     }
 
-    /// @dev Each round of a call works in the same memory: it costs with the square of its size.
+    /// @dev The rounds of one call reuse the same memory, because the gas of memory grows with the square of its size.
     function _memoryEnd() private pure returns (uint256 end) {
         assembly ("memory-safe") {
             end := mload(0x40)

@@ -5,11 +5,10 @@ import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {IRouteVerifier, RouteId} from "./IRouteVerifier.sol";
 import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
 
-/// @title Batches: identity, genealogy, life cycle, release and recall.
-/// @notice Registered -> FirstPassed | Stopped (-> Recycled) -> Assembled -> Graded (or Scrapped) -> Released.
-/// @dev Two slots a batch: its state, and a commitment to what was registered. The commitment's parts are in the event
-/// and are given again, and checked, where a rule needs them. Hazard: a batch in the hands of another organisation can
-/// still be recalled, never regraded.
+/// @title Batches: identity, genealogy, life cycle, release and recall
+/// @notice Life cycle: Registered -> FirstPassed or Stopped (-> Recycled) -> Assembled -> Graded (or Scrapped) -> Released.
+/// @dev A batch takes two storage slots: its state, and a commitment to its registration. The committed values are in the
+/// event `BatchRegistered`; a caller supplies them again where a function needs them, and the commitment is checked.
 interface IBatchRegistry is IConsortiumBound {
     enum BatchState {
         Unknown,
@@ -28,9 +27,16 @@ interface IBatchRegistry is IConsortiumBound {
         Defective
     }
 
-    /// @dev Exactly one slot. Quantities are units (panes).
-    /// @param channels bit 0: released to the standard channel, bit 1: to the defective channel
-    /// @param firstRevision how many first-inspection verdicts there have been
+    /// @notice State of a batch.
+    /// @dev Exactly one storage slot.
+    /// @param channels released sales channels: bit 0 for `Standard`, bit 1 for `Defective`
+    /// @param firstRevision number of verdicts of the first inspection
+    /// @param finalRevision number of verdicts of the final inspection
+    /// @param custodian organisation that holds the batch
+    /// @param quantity registered units
+    /// @param standard units graded for the standard channel
+    /// @param defective units graded for the defective channel
+    /// @param scrap units graded as scrap
     struct Batch {
         BatchState state;
         bool onHold;
@@ -48,21 +54,23 @@ interface IBatchRegistry is IConsortiumBound {
         uint32 scrap;
     }
 
-    /// @notice What a batch is made of.
-    /// @dev Hazard: `quantity` is at most the input's own quantity. What all batches made of it use together is not
-    /// bounded here, which would take a slot for each input; readers add it up from the events.
-    /// @param quantity units of `batch` that went in, at least 1
+    /// @notice A batch that another batch is made of.
+    /// @dev Limitation: each use is at most the quantity of the input, but the sum over all batches made of it is not
+    /// checked on chain, because that would take a storage slot per input. Readers can sum the events.
+    /// @param quantity units of `batch` used, at least 1
     struct Input {
         BatchId batch;
         uint32 quantity;
     }
 
+    /// @notice A batch to register.
     /// @param gtin GTIN-14 as a number
-    /// @param lot GS1 AI (10): 1 to 20 characters of set 82
-    /// @param serialRoot root of the Merkle tree of the unit serials; 0 where units carry none
-    /// @param contentDigest SHA-256 of the batch's content document
-    /// @param route id of a route that is designed by now; 0 where none
-    /// @param inputs batches that this one is made of, and how much of each
+    /// @param lot batch or lot number, GS1 AI (10): 1 to 20 characters of set 82
+    /// @param quantity units in the batch, at least 1
+    /// @param serialRoot root of the Merkle tree of the unit serial numbers; 0 if units have none
+    /// @param contentDigest SHA-256 of the content document
+    /// @param route id of a route that is already designed; 0 for none
+    /// @param inputs batches that this batch is made of
     struct Registration {
         uint64 gtin;
         string lot;
@@ -73,7 +81,7 @@ interface IBatchRegistry is IConsortiumBound {
         Input[] inputs;
     }
 
-    /// @notice What the commitment of a batch is made of:
+    /// @notice Values that the commitment of a batch covers:
     /// `keccak256(abi.encode(serialRoot, contentDigest, route, keccak256(abi.encode(inputs))))`.
     struct Parts {
         bytes32 serialRoot;
@@ -82,6 +90,11 @@ interface IBatchRegistry is IConsortiumBound {
         Input[] inputs;
     }
 
+    /// @notice Emitted when a batch is registered.
+    /// @param gtin GTIN-14 as a number
+    /// @param quantity units in the batch
+    /// @param serialRoot root of the Merkle tree of the unit serial numbers; 0 if units have none
+    /// @param contentDigest SHA-256 of the content document
     event BatchRegistered(
         BatchId indexed batch,
         OrgId indexed producer,
@@ -93,83 +106,173 @@ interface IBatchRegistry is IConsortiumBound {
         bytes32 route,
         Input[] inputs
     );
-    /// @param revision number of this verdict within its stage, from 1
-    event VerdictApplied(BatchId indexed batch, Stage indexed stage, Verdict verdict, uint8 revision, BatchState state);
+
+    /// @notice Emitted when an inspection ledger applies a verdict.
+    /// @param revision number of this verdict within its stage, starting at 1
+    /// @param state state of the batch after the verdict
+    event VerdictApplied(
+        BatchId indexed batch, Stage indexed stage, Verdict verdict, uint8 revision, BatchState state
+    );
+
+    /// @notice Emitted when the material of a stopped batch is recycled.
     event BatchRecycled(BatchId indexed batch, address indexed by);
+
+    /// @notice Emitted when the units of a batch are assembled.
     event BatchAssembled(BatchId indexed batch, address indexed by);
+
+    /// @notice Emitted when a batch is graded.
+    /// @param standard units for the standard channel
+    /// @param defective units for the defective channel
+    /// @param scrap units of scrap
     event BatchGraded(BatchId indexed batch, uint32 standard, uint32 defective, uint32 scrap, address indexed by);
+
+    /// @notice Emitted when a batch is released to a sales channel.
     event BatchReleased(BatchId indexed batch, SalesChannel indexed channel, address indexed by);
+
+    /// @notice Emitted when a batch is put on hold.
+    /// @param by supervisor, or the inspection ledger if a verdict failed after its stage
     event BatchHeld(BatchId indexed batch, address indexed by, string reason);
+
+    /// @notice Emitted when a hold ends.
     event BatchHoldReleased(BatchId indexed batch, address indexed by, string reason);
-    /// @param cause the recalled batch that this one descends from; its own id where it is the origin
+
+    /// @notice Emitted when a batch is recalled.
+    /// @param cause recalled batch that this batch is made of; the batch itself if the recall starts with it
     event BatchRecalled(BatchId indexed batch, BatchId indexed cause, address indexed by, string reason);
+
+    /// @notice Emitted when the custodian of a batch changes.
     event CustodyTransferred(BatchId indexed batch, OrgId indexed from, OrgId indexed to);
 
+    /// @notice The number is not a GTIN-14: it is 0, has more than 14 digits or has a wrong check digit.
+    /// @param gtin rejected number
     error InvalidGtin(uint64 gtin);
+
+    /// @notice The lot does not have 1 to 20 characters.
+    /// @param length characters in the lot
     error InvalidLotLength(uint256 length);
+
+    /// @notice A character of the lot is not in GS1 character set 82.
+    /// @param position index of the character, starting at 0
     error InvalidLotCharacter(uint256 position, bytes1 character);
+
+    /// @notice The quantity of the batch is 0.
     error InvalidQuantity();
+
+    /// @notice A batch with this GTIN and lot exists.
     error BatchAlreadyRegistered(BatchId batch);
+
+    /// @notice No batch has this id.
     error UnknownBatch(BatchId batch);
+
+    /// @notice The same input is listed twice.
     error DuplicateInput(BatchId input);
+
+    /// @notice The input is unknown, stopped, recycled, scrapped, recalled or on hold.
     error UnusableInput(BatchId input, BatchState state, bool recalled, bool onHold);
-    /// @param available units that the input has
+
+    /// @notice The quantity used of an input is 0 or more than the input has.
+    /// @param quantity units to use
+    /// @param available units in the input batch
     error InvalidInputQuantity(BatchId input, uint32 quantity, uint32 available);
+
+    /// @notice The registering organisation does not hold the input.
     error InputNotHeld(BatchId input, OrgId custodian, OrgId producer);
+
+    /// @notice The operation is not valid in the present state of the batch.
     error WrongState(BatchId batch, BatchState state);
+
+    /// @notice The batch is on hold.
     error BatchOnHold(BatchId batch);
+
+    /// @notice The batch is not on hold.
     error BatchNotOnHold(BatchId batch);
+
+    /// @notice The batch is recalled.
     error BatchIsRecalled(BatchId batch);
+
+    /// @notice The parent must be recalled before its descendants.
     error BatchNotRecalled(BatchId batch);
+
+    /// @notice The caller does not act for the producer of the batch.
     error NotProducer(BatchId batch, OrgId producer, OrgId caller);
+
+    /// @notice The caller is a supervisor neither of the batch's producer nor of an authority.
     error NotBatchSupervisor(BatchId batch, address caller);
+
+    /// @notice The graded quantities do not add up to the quantity of the batch.
+    /// @param quantity units in the batch
+    /// @param sum graded units
     error QuantityMismatch(uint32 quantity, uint256 sum);
+
+    /// @notice The inspection of this stage has no verdict.
     error VerdictMissing(BatchId batch, Stage stage);
+
+    /// @notice The verdict of this stage is not `Pass`.
     error VerdictFailed(BatchId batch, Stage stage);
+
+    /// @notice No units are graded for this sales channel.
     error NothingToRelease(BatchId batch, SalesChannel channel);
+
+    /// @notice The batch is already released to this sales channel.
     error AlreadyReleased(BatchId batch, SalesChannel channel);
+
+    /// @notice The supplied values do not match the commitment of the batch.
     error CommitmentMismatch(BatchId batch);
+
+    /// @notice The parent is not an input of the child.
     error NotAnInput(BatchId parent, BatchId child);
+
+    /// @notice The stage already has 255 verdicts.
     error RevisionsExhausted(BatchId batch, Stage stage);
+
+    /// @notice Two arrays that must have the same length differ.
+    /// @param first length of the first array
+    /// @param second length of the second array
     error LengthMismatch(uint256 first, uint256 second);
 
-    /// @notice The policy of the batch's route asks for a proof before release, and there is none.
+    /// @notice The policy of the route requires a proof before release, and the batch has none.
     error RouteNotProven(BatchId batch, RouteId route);
 
-    /// @notice Registers one batch of the caller's organisation. Only a producer.
+    /// @notice Register a batch of the caller's organisation. Requires the role `PRODUCER`.
     function register(Registration calldata registration) external returns (BatchId);
 
-    /// @notice Registers many batches, all or none. Only a producer.
+    /// @notice Register several batches; reverts if one is invalid. Requires the role `PRODUCER`.
     function registerMany(Registration[] calldata registrations) external;
 
-    /// @notice Closes a stopped batch: its material is recycled. Only the producer.
+    /// @notice Close a stopped batch whose material is recycled. Requires the role `PRODUCER` in its producer.
     function recycle(BatchId id) external;
 
-    /// @notice Records that the devices of a batch that passed first inspection are assembled. Only the producer.
+    /// @notice Record that the units of a batch that passed the first inspection are assembled. Requires the role
+    /// `PRODUCER` in its producer.
     function assemble(BatchId id) external;
 
-    /// @notice Splits an assembled batch after final inspection; the three add up to its quantity, and a batch whose
-    /// final verdict is Fail has no standard quantity. Only the producer.
+    /// @notice Split an assembled batch after its final inspection. The three quantities must add up to the quantity of
+    /// the batch; `standard` must be 0 if the final verdict is `Fail`. Requires the role `PRODUCER` in its producer.
+    /// @param standard units for the standard channel
+    /// @param defective units for the defective channel
+    /// @param scrap units of scrap
     function grade(BatchId id, uint32 standard, uint32 defective, uint32 scrap) external;
 
-    /// @notice Releases the graded quantity of one channel. The standard channel needs both verdicts to be Pass, the
-    /// defective channel needs first Pass and any final verdict; a batch whose route requires its proof must be proven
-    /// (`IRouteVerifier`). Only the producer.
+    /// @notice Release the units graded for a sales channel. `Standard` requires the verdict `Pass` in both stages,
+    /// `Defective` only in the first. If the route of the batch requires a proof, the batch must be proven
+    /// (`IRouteVerifier`). Requires the role `PRODUCER` in the producer of the batch.
     function release(BatchId id, SalesChannel channel) external;
 
-    /// @notice Stops everything but inspection, recall and the end of the hold. Only a supervisor (see `recall`). A
-    /// batch that is recalled can be neither held nor freed: recall is the stronger stop.
+    /// @notice Put a batch on hold: only inspection, recall and the end of the hold remain possible. A recalled batch
+    /// cannot be put on hold. Requires the role `SUPERVISOR` in the batch's producer or in an authority.
     function hold(BatchId id, string calldata reason) external;
 
-    /// @notice Ends a hold. Only a supervisor (see `recall`).
+    /// @notice End a hold. The hold of a recalled batch cannot be ended. Requires the role `SUPERVISOR` in the batch's
+    /// producer or in an authority.
     function releaseHold(BatchId id, string calldata reason) external;
 
-    /// @notice Recalls a batch, for ever. Only a supervisor of its producer or of an authority.
+    /// @notice Recall a batch (irreversible). Requires the role `SUPERVISOR` in the batch's producer or in an authority.
     function recall(BatchId id, string calldata reason) external;
 
-    /// @notice Recalls batches made of a recalled `parent`; the link of each is checked against its commitment. Only a
-    /// supervisor of the producer of the parent or of the child, or of an authority.
-    /// @param parts one for each child, in order
+    /// @notice Recall batches that are made of a recalled `parent`. Each child must list the parent among its inputs,
+    /// which is checked against its commitment. Requires the role `SUPERVISOR` in the producer of the parent, in the
+    /// producer of each child, or in an authority.
+    /// @param parts committed values of each child, in the order of `children`
     function recallDescendants(
         BatchId parent,
         BatchId[] calldata children,
@@ -177,35 +280,34 @@ interface IBatchRegistry is IConsortiumBound {
         string calldata reason
     ) external;
 
-    /// @notice Applies an inspection's outcome. A first verdict decides between FirstPassed and Stopped for as long as
-    /// the batch is not recycled or assembled; a final verdict is given from Assembled on. A failing verdict that comes
-    /// when its stage is over (first: assembled or later, final: graded or later) puts the batch on hold, with its
-    /// `BatchHeld`, where it is not on hold yet.
-    /// Only contracts with the role `VERDICT_LEDGER`.
-    /// @return revision number of this verdict within its stage, from 1
-    /// @return producer who made the batch
+    /// @notice Apply a verdict. A first verdict changes the state to FirstPassed or Stopped until the batch is recycled or
+    /// assembled. A final verdict is valid from Assembled on. A failing verdict after its stage (first: Assembled or
+    /// later; final: Graded or later) puts the batch on hold. Requires the contract role `VERDICT_LEDGER`.
+    /// @return revision number of this verdict within its stage, starting at 1
+    /// @return producer producer of the batch
     /// @return quantity units in the batch
     function applyVerdict(BatchId id, Stage stage, Verdict verdict)
         external
         returns (uint8 revision, OrgId producer, uint32 quantity);
 
-    /// @notice Moves custody. Only contracts with the role `CUSTODY_LEDGER`. A recalled batch moves
-    /// only to its producer, on hold or not.
+    /// @notice Record a transfer of custody. A recalled batch can only go to its producer, also while it is on hold.
+    /// Requires the contract role `CUSTODY_LEDGER`.
     function recordTransfer(BatchId id, OrgId to) external;
 
-    /// @notice The batch, all zeros (`BatchState.Unknown`) where there is none.
+    /// @notice Return a batch; all zeros (`BatchState.Unknown`) if it is not registered.
     function batch(BatchId id) external view returns (Batch memory);
 
-    /// @notice The commitment to the batch's `Parts`; 0 where there is none.
+    /// @notice Return the commitment to the batch's `Parts`; 0 if it is not registered.
     function commitmentOf(BatchId id) external view returns (bytes32);
 
-    /// @notice The route whose proof the batch needs before release, by the policy in force when it was registered; 0
-    /// where it needs none.
+    /// @notice Return the route that must be proven before the batch is released, by the policy at its registration; 0 if
+    /// no proof is required.
     function requiredRouteOf(BatchId id) external view returns (RouteId);
 
-    /// @notice Where routes are proven.
+    /// @notice Return the contract that verifies routes.
     function verifier() external view returns (IRouteVerifier);
 
-    /// @notice The id that a GTIN and lot would have; checks neither.
+    /// @notice Return the batch id of a GTIN and lot. Does not check whether they are valid.
+    /// @param gtin GTIN-14 as a number
     function batchIdOf(uint64 gtin, string calldata lot) external pure returns (BatchId);
 }

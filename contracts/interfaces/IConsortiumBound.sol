@@ -3,8 +3,9 @@ pragma solidity 0.8.37;
 
 import {IConsortium} from "./IConsortium.sol";
 
-/// @title A contract that takes every right from one `Consortium`, fixed when it is deployed.
+/// @title Contract that authorises its callers through one `Consortium`
+/// @notice The consortium is set in the constructor and cannot be changed.
 interface IConsortiumBound {
-    /// @notice Where rights come from.
+    /// @notice Return the consortium that authorises callers.
     function consortium() external view returns (IConsortium);
 }

@@ -4,36 +4,42 @@ pragma solidity 0.8.37;
 import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {DepartmentId, OrgId} from "./Types.sol";
 
-/// @title Records of departments: who may append, and a hash chain over what each appended.
-/// @notice A record is four values; its document stays off chain. Packed, it has 92 bytes:
+/// @title Records of departments, chained by a hash
+/// @notice A record has four fields; its document is stored off chain. A packed record has 92 bytes:
 ///
-///     bytes  0-19  record     which record it is: the first 20 bytes of a hash of its kind and key
-///     bytes 20-39  subject    the product that it is about, likewise
-///     bytes 40-59  preceding  the record that it goes on from, likewise; zeros where none
+///     bytes  0-19  record     id of the record: first 20 bytes of a hash of its kind and key
+///     bytes 20-39  subject    id of the product that the record is about
+///     bytes 40-59  preceding  id of the record that this one continues; 0 if none
 ///     bytes 60-91  digest     SHA-256 of the document
 ///
-/// @dev Call data decides the price of an append (EIP-7623: 40 gas a byte), so records are packed and share their
-/// kind. That a preceding record exists is checked before anything is sent: records are events, which a contract
-/// cannot read.
+/// @dev Calldata determines the gas of an append (EIP-7623: 40 gas per byte), so records are packed and share their kind.
+/// The contract does not check that the preceding record exists, because contracts cannot read events; clients check it
+/// before they send.
 interface IDepartmentRecords is IConsortiumBound {
+    /// @notice A department and the head of its hash chain.
     /// @param count records appended so far
-    /// @param head hash chain over them: `head' = bytes27(keccak256(head ‖ kind ‖ record))`, from zeros, record by
-    /// record, so that it does not depend on how they were batched
+    /// @param head head of the hash chain: `head' = bytes27(keccak256(head ‖ kind ‖ record))`, starting at 0, one step per
+    /// record, independent of how records were grouped into calls
     struct Department {
         OrgId organisation;
         uint40 count;
         bytes27 head;
     }
 
+    /// @notice Emitted when a department is opened.
     event DepartmentOpened(
         DepartmentId indexed department, OrgId indexed organisation, string name, address indexed by
     );
-    /// @param rights see `DepartmentRights`; 0 where the member was removed
+
+    /// @notice Emitted when the rights of a member are set.
+    /// @param rights mask of `DepartmentRights`; 0 if the member is removed
     event MemberSet(DepartmentId indexed department, address indexed member, uint8 rights, address indexed by);
-    /// @param first number of the first of these records within the department, from 0
-    /// @param kind hash of the kind of all of them and its version
-    /// @param head of the hash chain behind the last of them
-    /// @param records packed, 92 bytes each
+
+    /// @notice Emitted when records are appended.
+    /// @param first index of the first record within the department, starting at 0
+    /// @param kind hash of the kind and version of the records
+    /// @param head head of the hash chain after the last record
+    /// @param records packed records, 92 bytes each
     event RecordsAppended(
         DepartmentId indexed department,
         uint40 indexed first,
@@ -43,35 +49,73 @@ interface IDepartmentRecords is IConsortiumBound {
         bytes records
     );
 
+    /// @notice The organisation already has a department with this name.
     error DepartmentAlreadyOpen(DepartmentId department);
+
+    /// @notice The name of the department does not have 1 to 64 bytes.
+    /// @param length bytes in the name
     error InvalidDepartmentName(uint256 length);
+
+    /// @notice No department has this id.
     error UnknownDepartment(DepartmentId department);
+
+    /// @notice The department belongs to another organisation.
     error NotDepartmentOwner(DepartmentId department, OrgId organisation, OrgId caller);
+
+    /// @notice The mask sets a bit that is not a department right.
+    /// @param rights rejected mask
     error UnknownDepartmentRights(uint8 rights);
+
+    /// @notice The zero address cannot be a member.
     error InvalidMember(address member);
+
+    /// @notice The right to append can only be given to operators of the department's organisation.
+    /// @param organisation organisation of the member
+    /// @param owner organisation of the department
     error MemberOfAnotherOrganisation(address member, OrgId organisation, OrgId owner);
-    /// @notice The operator has `held` rights in the department, not those `needed`: it is of another department.
+
+    /// @notice The operator does not have the required right in the department.
+    /// @param held mask of its `DepartmentRights`
+    /// @param required mask of the required `DepartmentRights`
     error NotMember(DepartmentId department, address operator, uint8 held, uint8 required);
+
+    /// @notice The length of the packed records is 0 or not a multiple of 92.
+    /// @param length bytes received
     error InvalidRecordsLength(uint256 length);
+
+    /// @notice The kind of the records is 0.
     error EmptyRecordKind();
+
+    /// @notice The id or the digest of a record is 0.
+    /// @param index index of the record within the call, starting at 0
     error EmptyRecord(uint256 index);
 
-    /// @notice Opens a department of the caller's organisation. Its name has 1 to 64 bytes. Only an administrator.
+    /// @notice Open a department of the caller's organisation. Requires the role `ADMIN`.
+    /// @param name 1 to 64 bytes of UTF-8
     function openDepartment(string calldata name) external returns (DepartmentId);
 
-    /// @notice Gives an address exactly these rights in a department; 0 removes it. Only an administrator of the
-    /// organisation that the department is of. Only its own operators may be let append.
+    /// @notice Set the rights of an address in a department. Only operators of the department's organisation can get the
+    /// right to append. Requires the role `ADMIN` in that organisation.
+    /// @param rights mask of `DepartmentRights`; 0 removes the member
     function setMember(DepartmentId id, address member, uint8 rights) external;
 
-    /// @notice Appends one or many records of one kind, all or none. Only a gateway of the organisation that is a
-    /// member of the department with the right to append.
+    /// @notice Append records of one kind; reverts if one is invalid. Requires the role `GATEWAY` in the department's
+    /// organisation and the right to append.
+    /// @param kind hash of the kind and version of the records
+    /// @param records packed records, 92 bytes each
     function appendRecords(DepartmentId id, bytes32 kind, bytes calldata records) external;
 
+    /// @notice Return a department; all zeros if it is not open.
     function department(DepartmentId id) external view returns (Department memory);
+
+    /// @notice Return the rights of an address in a department.
+    /// @return mask of `DepartmentRights`; 0 if it is not a member
     function memberRights(DepartmentId id, address member) external view returns (uint8);
 
-    /// @notice Whether the account may read a department's records: its members, and supervisors of its organisation
-    /// or of an authority, while their appointment holds.
+    /// @notice Return whether an operator can read the records of a department: as a member with the right to read, or as a
+    /// supervisor of its organisation or of an authority.
     function mayReadDepartment(DepartmentId id, address account) external view returns (bool);
+
+    /// @notice Return the id of the department of an organisation with this name, open or not.
     function departmentIdOf(OrgId organisation, string calldata name) external pure returns (DepartmentId);
 }

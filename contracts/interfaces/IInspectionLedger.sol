@@ -5,21 +5,21 @@ import {IBatchRegistry} from "./IBatchRegistry.sol";
 import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
 
-/// @title Two-stage inspection results, signed by the inspector and submitted by anyone.
-/// @notice A verdict is an event here and a field of the batch's slot. It can be superseded by a later revision, never
-/// erased.
+/// @title Inspection results of batches, in two stages
+/// @notice An inspector signs a result off chain and anyone submits it. The result is an event of this contract and a
+/// verdict of the batch. A later revision can supersede it; nothing is erased.
 interface IInspectionLedger is IConsortiumBound {
-    /// @notice The EIP-712 message that an inspector signs, in the domain `ChromaTrace InspectionLedger`, version `1`:
+    /// @notice EIP-712 message that an inspector signs, in the domain `ChromaTrace InspectionLedger`, version `1`:
     /// `Inspection(bytes32 batch,uint8 stage,uint8 verdict,uint8 revision,uint32 sampleSize,uint32 defects,bytes32
     /// instrument,bytes32 evidence,uint64 inspectedAt,address inspector,uint256 nonce,uint64 deadline)`.
-    /// @param revision number of this verdict within its stage, from 1: 1 for the first, n + 1 to supersede the n-th
+    /// @param revision number of this verdict within its stage: 1 for the first, n + 1 to supersede the n-th
     /// @param sampleSize units measured
     /// @param defects units out of limits
     /// @param instrument digest that identifies the instrument and its calibration
     /// @param evidence SHA-256 of the evidence document
-    /// @param inspectedAt Unix seconds
-    /// @param nonce keyed nonce (upper 192 bits: lane, lower 64: next number in the lane)
-    /// @param deadline last Unix second at which the signature may be submitted
+    /// @param inspectedAt time of the inspection in Unix seconds
+    /// @param nonce keyed nonce: key in the upper 192 bits, next number of the key in the lower 64 bits
+    /// @param deadline last Unix second at which the signature can be submitted
     struct Inspection {
         BatchId batch;
         Stage stage;
@@ -35,14 +35,20 @@ interface IInspectionLedger is IConsortiumBound {
         uint64 deadline;
     }
 
-    /// @param unitsPerSample at least one sample per this many units, rounded up; 0: any sample of at least one
-    /// @param independent whether operators of the producing organisation are refused
+    /// @notice Sampling and independence policy of a stage.
+    /// @param unitsPerSample the sample has at least one unit per this many units, rounded up; 0 for any sample of at
+    /// least one unit
+    /// @param independent whether inspectors of the producer are rejected
     struct Policy {
         uint32 unitsPerSample;
         bool independent;
     }
 
-    /// @notice A round's outcome as `IQualityConsensus` gives it; the inspector is the round's recorder.
+    /// @notice Outcome of a consensus round (`IQualityConsensus`); `inspector` is the recorder of the round.
+    /// @param sampleSize units measured
+    /// @param defects units out of limits
+    /// @param instrument digest that identifies the instrument and its calibration
+    /// @param evidence SHA-256 of the evidence document
     struct ConsensusVerdict {
         BatchId batch;
         Stage stage;
@@ -54,6 +60,14 @@ interface IInspectionLedger is IConsortiumBound {
         bytes32 evidence;
     }
 
+    /// @notice Emitted when an inspection result is recorded.
+    /// @param organisation organisation of the inspector
+    /// @param revision number of this verdict within its stage, starting at 1
+    /// @param sampleSize units measured
+    /// @param defects units out of limits
+    /// @param instrument digest that identifies the instrument and its calibration
+    /// @param evidence SHA-256 of the evidence document
+    /// @param inspectedAt time of the inspection in Unix seconds; time of the block for a consensus verdict
     event InspectionRecorded(
         BatchId indexed batch,
         Stage indexed stage,
@@ -67,59 +81,102 @@ interface IInspectionLedger is IConsortiumBound {
         bytes32 evidence,
         uint64 inspectedAt
     );
+
+    /// @notice Emitted when the policy of a stage changes.
+    /// @param unitsPerSample units per sampled unit; 0 for any sample of at least one unit
+    /// @param independent whether inspectors of the producer are rejected
     event PolicyChanged(Stage indexed stage, uint32 unitsPerSample, bool independent);
-    /// @notice Whose batches' verdicts, of which stages, come from consensus alone.
+
+    /// @notice Emitted when the stages change in which only consensus rounds decide the verdicts of a producer's batches.
+    /// @param firstStage whether this applies to the first inspection
+    /// @param finalStage whether this applies to the final inspection
     event ConsensusRequired(OrgId indexed producer, bool firstStage, bool finalStage);
 
+    /// @notice The verdict is `None`.
     error InvalidVerdict();
+
+    /// @notice The signature is not the inspector's signature of this message.
+    /// @param digest EIP-712 digest of the message
     error InvalidInspectionSignature(address inspector, bytes32 digest);
+
+    /// @notice The deadline of the signature has passed.
+    /// @param deadline last Unix second at which the signature could be submitted
     error InspectionExpired(uint64 deadline);
+
+    /// @notice The time of the inspection is after the time of the block.
+    /// @param inspectedAt time of the inspection in Unix seconds
     error InspectionInTheFuture(uint64 inspectedAt);
+
+    /// @notice The sample is smaller than the policy requires.
+    /// @param sampleSize units measured
+    /// @param required smallest sample in units
     error SampleTooSmall(uint32 sampleSize, uint256 required);
+
+    /// @notice The sample is larger than the batch.
+    /// @param sampleSize units measured
+    /// @param quantity units in the batch
     error SampleTooLarge(uint32 sampleSize, uint32 quantity);
+
+    /// @notice More defects than measured units.
+    /// @param defects units out of limits
+    /// @param sampleSize units measured
     error TooManyDefects(uint32 defects, uint32 sampleSize);
+
+    /// @notice The signed revision is not the next one: another verdict was recorded first.
     error WrongRevision(uint8 revision, uint8 expected);
+
+    /// @notice The policy requires an inspector of another organisation than the producer.
     error InspectorNotIndependent(address inspector, OrgId organisation);
+
+    /// @notice Only consensus rounds decide the verdicts of this stage for the producer of the batch.
     error VerdictByConsensusOnly(BatchId batch, Stage stage);
+
+    /// @notice Two arrays that must have the same length differ.
+    /// @param first length of the first array
+    /// @param second length of the second array
     error LengthMismatch(uint256 first, uint256 second);
 
-    /// @notice Records a signed inspection and applies its verdict to the batch. Anyone may submit it. The inspector is
-    /// an account, or a contract that answers ERC-1271.
+    /// @notice Record a signed inspection and apply its verdict to the batch. Anyone can submit it. The inspector must hold
+    /// the role `INSPECTOR`; it can be a contract that implements ERC-1271.
     function record(Inspection calldata inspection, bytes calldata signature) external;
 
-    /// @notice Records many, all or none.
+    /// @notice Record several signed inspections; reverts if one is invalid.
     function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures) external;
 
-    /// @notice Sets the sampling and independence policy of a stage. Only the consortium's registrar.
+    /// @notice Set the policy of a stage. Requires the contract role `REGISTRAR`.
+    /// @param unitsPerSample units per sampled unit, rounded up; 0 for any sample of at least one unit
+    /// @param independent whether inspectors of the producer are rejected
     function setPolicy(Stage stage, uint32 unitsPerSample, bool independent) external;
 
-    /// @notice Records a round's outcome, by the rules that a signed inspection is held to, and applies it. Only contracts
-    /// with the role `CONSENSUS`.
+    /// @notice Record the outcome of a consensus round and apply its verdict. The policy applies as for a signed
+    /// inspection. Requires the contract role `CONSENSUS`.
     function recordConsensus(ConsensusVerdict calldata verdict) external;
 
-    /// @notice Makes consensus the only source of a producer's verdicts of a stage, or ends that. Only contracts with the
-    /// role `CONSENSUS`, which the producer's administrator tells.
+    /// @notice Set in which stages only consensus rounds decide the verdicts of a producer's batches. Requires the contract
+    /// role `CONSENSUS`; the consensus contract calls it when an administrator of the producer sets a rule.
     function requireConsensus(OrgId producer, bool firstStage, bool finalStage) external;
 
-    /// @notice That a verdict could be recorded with this sample; reverts where not.
-    /// @return producer who made the batch
-    /// @return independent whether inspectors of the producer are refused
+    /// @notice Check that a verdict could be recorded with a sample of this size; reverts if not.
+    /// @param sampleSize units measured
+    /// @return producer producer of the batch
+    /// @return independent whether inspectors of the producer are rejected
     function checkConsensus(BatchId batch, Stage stage, uint32 sampleSize)
         external
         view
         returns (OrgId producer, bool independent);
 
-    /// @notice How many verdicts of this stage the batch has had.
+    /// @notice Return the number of verdicts that the batch has in this stage.
     function revisionOf(BatchId batch, Stage stage) external view returns (uint8);
 
-    /// @notice Whether verdicts of this stage of the producer's batches come from consensus alone.
+    /// @notice Return whether only consensus rounds decide the verdicts of this stage for the producer's batches.
     function requiresConsensus(OrgId producer, Stage stage) external view returns (bool);
 
-    /// @notice The batches that verdicts are applied to.
+    /// @notice Return the registry that holds the batches.
     function registry() external view returns (IBatchRegistry);
 
+    /// @notice Return the policy of a stage.
     function policy(Stage stage) external view returns (Policy memory);
 
-    /// @notice The EIP-712 digest to sign.
+    /// @notice Return the EIP-712 digest that the inspector signs.
     function digestOf(Inspection calldata inspection) external view returns (bytes32);
 }

@@ -4,10 +4,12 @@ pragma solidity 0.8.37;
 import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {ChannelId, OrgId} from "./Types.sol";
 
-/// @title Channels of process data: anchors of append-only Merkle logs (RFC 9162).
+/// @title Anchors of append-only Merkle logs (RFC 9162) of process data
 interface IProcessLedger is IConsortiumBound {
-    /// @param size entries of the log at its last anchor
+    /// @notice A log and its last anchored tree head.
+    /// @param size entries in the log at the last anchor
     /// @param anchoredAt Unix seconds of the last anchor
+    /// @param root root hash of the log at the last anchor
     struct Channel {
         OrgId organisation;
         uint64 size;
@@ -15,9 +17,14 @@ interface IProcessLedger is IConsortiumBound {
         bytes32 root;
     }
 
+    /// @notice Emitted when a channel is opened.
     event ChannelOpened(ChannelId indexed channel, OrgId indexed organisation, string name, address indexed by);
-    /// @param firstTimeNs earliest source time among the entries since the anchor before, Unix nanoseconds
-    /// @param lastTimeNs latest source time among them
+
+    /// @notice Emitted when the tree head of a log is anchored.
+    /// @param size entries in the log
+    /// @param root root hash of the log
+    /// @param firstTimeNs earliest source time of the entries since the last anchor, in Unix nanoseconds
+    /// @param lastTimeNs latest source time of the entries since the last anchor, in Unix nanoseconds
     event LogAnchored(
         ChannelId indexed channel,
         uint64 indexed size,
@@ -27,21 +34,46 @@ interface IProcessLedger is IConsortiumBound {
         address indexed by
     );
 
+    /// @notice The organisation already has a channel with this name.
     error ChannelAlreadyOpen(ChannelId channel);
+
+    /// @notice The name of the channel does not have 1 to 64 bytes.
+    /// @param length bytes in the name
     error InvalidChannelName(uint256 length);
+
+    /// @notice No channel has this id.
     error UnknownChannel(ChannelId channel);
+
+    /// @notice The channel belongs to another organisation.
     error NotChannelOwner(ChannelId channel, OrgId organisation, OrgId caller);
+
+    /// @notice The size of the log is not greater than at its last anchor.
+    /// @param size entries in the submitted tree head
+    /// @param anchoredSize entries in the last anchored tree head
     error LogSizeNotIncreased(ChannelId channel, uint64 size, uint64 anchoredSize);
+
+    /// @notice The root hash is 0.
     error EmptyRoot(ChannelId channel);
+
+    /// @notice The first source time is after the last.
+    /// @param firstTimeNs first source time in Unix nanoseconds
+    /// @param lastTimeNs last source time in Unix nanoseconds
     error InvalidTimeRange(uint64 firstTimeNs, uint64 lastTimeNs);
 
-    /// @notice Opens a channel of the caller's organisation. Its name has 1 to 64 bytes. Only a gateway or
-    /// administrator.
+    /// @notice Open a channel of the caller's organisation. Requires the role `GATEWAY` or `ADMIN`.
+    /// @param name 1 to 64 bytes of UTF-8
     function openChannel(string calldata name) external returns (ChannelId);
 
-    /// @notice Anchors the head of a channel's log. Only a gateway of its organisation; the size must grow.
+    /// @notice Anchor the tree head of a log. Requires the role `GATEWAY` in the channel's organisation.
+    /// @param size entries in the log, more than at its last anchor
+    /// @param root root hash of the log
+    /// @param firstTimeNs earliest source time of the entries since the last anchor, in Unix nanoseconds
+    /// @param lastTimeNs latest source time of the entries since the last anchor, in Unix nanoseconds
     function anchor(ChannelId id, uint64 size, bytes32 root, uint64 firstTimeNs, uint64 lastTimeNs) external;
 
+    /// @notice Return a channel; all zeros if it is not open.
     function channel(ChannelId id) external view returns (Channel memory);
+
+    /// @notice Return the id of the channel of an organisation with this name, open or not.
     function channelIdOf(OrgId organisation, string calldata name) external pure returns (ChannelId);
 }

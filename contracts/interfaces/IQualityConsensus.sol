@@ -6,21 +6,23 @@ import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {IInspectionLedger} from "./IInspectionLedger.sol";
 import {BatchId, OrgId, Stage} from "./Types.sol";
 
-/// @notice `panel << 16 | number`: where a panel's rounds are held, one after the other. Whoever opens a round names one.
+/// @notice Id of a lane: `panel << 16 | number`. A lane holds one round of a panel at a time.
 type LaneId is uint48;
 
-/// @notice `keccak256(abi.encode(lane, tag))`: one round.
+/// @notice Id of one round: `keccak256(abi.encode(lane, tag))`.
 type RoundId is bytes32;
 
-/// @title Inspection by consensus: inspectors drawn by the contract answer under seal, the rule in force decides.
-/// @notice Requested -> Seated (commit, then reveal) -> Decided, or Requested again for more seats; Lapsed where it
-/// cannot be decided in time. A panel is one organisation's inspectors and rule. Capabilities, scores and thresholds are
-/// in 1/10,000.
-/// @dev Storage is used again and again: a lane's two slots by its next round, an inspector's commitment by its next
-/// seat, since it sits in one round of a panel at a time. What a past round was stands in the events.
-/// Hazard: whoever produces the block whose hash draws can try several blocks, and seats are filled from who is free when
-/// somebody draws (docs/adr/0005). Hazard: an inspector of a later wave can read the answers of the waves before it;
-/// `firstWave` = `maximum` makes all answer under seal.
+/// @title Inspection by consensus
+/// @notice The contract draws inspectors at random. They commit to their answers, reveal them, and the rule of the panel
+/// decides. A panel is the inspectors and the rule of one organisation. Capabilities, scores, thresholds and penalties
+/// are in 1/10,000.
+/// Phases: Requested -> Seated (commit, then reveal) -> Decided, or Requested again for more seats; Lapsed if the round
+/// cannot be decided in time.
+/// @dev Storage is reused: the two slots of a lane by its next round, the commitment of an inspector by its next seat. An
+/// inspector sits in one round of a panel at a time. Past rounds exist in events only.
+/// Limitations (docs/adr/0005): the producer of the block whose hash seeds a draw can try several blocks, and the
+/// inspectors that are free depend on when the draw is sent. An inspector of a later wave can read the answers of earlier
+/// waves; a rule with `firstWave` equal to `maximum` prevents that.
 interface IQualityConsensus is IConsortiumBound {
     enum Phase {
         None,
@@ -30,7 +32,7 @@ interface IQualityConsensus is IConsortiumBound {
         Lapsed
     }
 
-    /// @notice Where a seat's answer stands.
+    /// @notice Status of a seat. `Stalled`: the inspector missed the deadline.
     enum SeatStatus {
         Drawn,
         Committed,
@@ -38,18 +40,22 @@ interface IQualityConsensus is IConsortiumBound {
         Revealed
     }
 
-    /// @dev Exactly one slot.
+    /// @notice Rule of a panel.
+    /// @dev Exactly one storage slot.
     /// @param states number of possible answers, 2 to 12
-    /// @param minimum least number of answers; odd and more than there are states, by log-odds 1 or more
+    /// @param minimum minimum number of answers; odd. At least 1 for log-odds, otherwise more than `states`
     /// @param maximum number of answers at which the best group wins; odd, at most 17
-    /// @param firstWave seats drawn at once, `minimum` to `maximum`: those answer under seal from each other
-    /// @param threshold score at which a group wins; by log-odds its lead: ln((1 - error) / error) in 1/10,000
-    /// @param minimumCapability who has less is not drawn
-    /// @param stallPenalty what an inspector loses that does not answer in time
-    /// @param commitSeconds from the draw; also from a request to its draw
-    /// @param revealSeconds from the end of the time to commit
-    /// @param passing the state that is the verdict Pass; every other one is Fail
-    /// @param decidesFirst whether the rounds of step 0 give the verdict of first inspection, and nobody else
+    /// @param firstWave seats drawn at once, from `minimum` to `maximum`; these inspectors cannot see each other's answers
+    /// @param threshold score at which a group wins, in 1/10,000. For log-odds: lead over every other group,
+    /// ln((1 - error) / error)
+    /// @param minimumCapability capability below which an inspector is not drawn, in 1/10,000
+    /// @param stallPenalty capability deducted for missing a deadline, in 1/10,000
+    /// @param commitSeconds seconds from the draw to the deadline of commitments, and from a request to the deadline of its
+    /// draw
+    /// @param revealSeconds seconds from the deadline of commitments to the deadline of reveals
+    /// @param passing state that is the verdict `Pass`; every other state is `Fail`
+    /// @param decidesFirst whether only rounds of step 0 decide the verdict of the first inspection
+    /// @param decidesFinal whether only rounds of step 0 decide the verdict of the final inspection
     struct Rule {
         uint8 states;
         uint8 minimum;
@@ -66,13 +72,17 @@ interface IQualityConsensus is IConsortiumBound {
         bool decidesFinal;
     }
 
-    /// @dev The first slot of three; `evidence` first holds the commitment, and the digest of the evidence once revealed
-    /// (where the round gives a verdict).
-    /// @param inspections since the counters last started, below 10
-    /// @param wins of these
-    /// @param own whether it was of the panel's own organisation when enrolled
-    /// @param defects as revealed last
-    /// @param stalls how often it did not answer in time
+    /// @notice An inspector of a panel.
+    /// @dev The first of three storage slots ends with `stalls`.
+    /// @param capability present capability in 1/10,000
+    /// @param inspections inspections since the counters were last reset, below 10
+    /// @param wins inspections among these in which the answer won
+    /// @param own whether it belonged to the panel's organisation when it was enrolled
+    /// @param defects units out of limits in its last revealed answer
+    /// @param stalls number of missed deadlines
+    /// @param evidence commitment of its present seat; after the reveal, digest of the evidence if the round decides a
+    /// verdict
+    /// @param instrument digest that identifies the instrument and its calibration
     struct Inspector {
         address account;
         uint16 capability;
@@ -86,19 +96,20 @@ interface IQualityConsensus is IConsortiumBound {
         bytes32 instrument;
     }
 
-    /// @dev The first slot of a lane; the second packs the seats.
+    /// @notice The present or last round of a lane.
+    /// @dev The first of two storage slots of a lane; the second packs the seats (`Seats`).
     /// @param decidesVerdict whether the outcome is a verdict
-    /// @param externalOnly whether the panel's own inspectors are left out, as the ledger asks for independence
-    /// @param first number of the inspector who sits first; 0 where all are drawn
-    /// @param state of the winner group
-    /// @param recorder number of its last member
-    /// @param rule version of the panel's rule in force
-    /// @param drawBlock its hash draws
-    /// @param deadline last Unix second to draw, or to commit
+    /// @param externalOnly whether inspectors of the panel's organisation are excluded, because the policy of the ledger
+    /// requires independence
+    /// @param first number of the inspector in the first seat; 0 if all inspectors are drawn
+    /// @param state state of the winning group
+    /// @param recorder number of the last inspector of the winning group
+    /// @param rule version of the rule that applies
+    /// @param drawBlock number of the block whose hash seeds the draw
+    /// @param deadline last Unix second to draw or to commit
     /// @param sampleSize units measured, for the verdict
-    /// @param tag what tells this round from every other one of the lane: bits of a hash over all of them, what is
-    /// inspected, and the chain before it, so that nothing signed for this round fits another, here or after a
-    /// reorganisation
+    /// @param tag distinguishes the round from every other round of the lane. It is a hash over the previous tag, the
+    /// request and a block hash, so a signature for this round is not valid for another one, also after a reorganisation
     struct Round {
         Phase phase;
         Stage stage;
@@ -115,19 +126,21 @@ interface IQualityConsensus is IConsortiumBound {
         uint72 tag;
     }
 
-    /// @param inspector number in the panel
-    /// @param state meaningful where revealed
+    /// @notice A seat of a round.
+    /// @param inspector number of the inspector in the panel
+    /// @param state revealed answer; 0 before the reveal
     struct Seat {
         uint8 inspector;
         SeatStatus status;
         uint8 state;
     }
 
-    /// @param lane number of a lane of the panel that is free
+    /// @notice A round to open.
+    /// @param lane number of a free lane of the panel
     /// @param subject batch id, or any id of a workpiece
-    /// @param step number of the step inspected; 0 for the stage as a whole, whose outcome may be a verdict
-    /// @param first number of the workcell's own inspector, who sits first; 0: all are drawn
-    /// @param sampleSize units measured, where the outcome is a verdict
+    /// @param step number of the inspected step; 0 for the stage as a whole, whose outcome can be a verdict
+    /// @param first number of the inspector in the first seat; 0 to draw all inspectors
+    /// @param sampleSize units measured, if the outcome is a verdict
     struct Request {
         uint16 lane;
         bytes32 subject;
@@ -137,11 +150,11 @@ interface IQualityConsensus is IConsortiumBound {
         uint32 sampleSize;
     }
 
-    /// @notice A sealed answer, signed as EIP-712 `Commitment(bytes32 round,uint8 seat,bytes32 answer)`, where `round` is
-    /// the RoundId, in the domain `ChromaTrace QualityConsensus`, version `1`.
+    /// @notice Commitment to an answer, signed as EIP-712 `Commitment(bytes32 round,uint8 seat,bytes32 answer)` in the
+    /// domain `ChromaTrace QualityConsensus`, version `1`. `round` is the `RoundId`.
     /// @param answer `keccak256(abi.encode(round id, inspector's account, state, defects, evidence, salt))`
-    /// @param r signature
-    /// @param vs signature, compact (EIP-2098)
+    /// @param r first half of the compact signature (EIP-2098)
+    /// @param vs second half of the compact signature
     struct Commitment {
         uint8 seat;
         bytes32 answer;
@@ -149,8 +162,11 @@ interface IQualityConsensus is IConsortiumBound {
         bytes32 vs;
     }
 
+    /// @notice Revealed answer.
+    /// @param state number of the chosen state
     /// @param defects units out of limits
     /// @param evidence SHA-256 of the evidence document
+    /// @param salt random value that hides the answer in its commitment
     struct Answer {
         uint8 seat;
         uint8 state;
@@ -169,13 +185,38 @@ interface IQualityConsensus is IConsortiumBound {
         Answer[] answers;
     }
 
-    /// @param states their names, by number
+    /// @notice Emitted when the rule of a panel changes.
+    /// @param version version of the rule, starting at 1
+    /// @param states names of the states, by number
     event RuleSet(OrgId indexed panel, uint16 version, Rule rule, string[] states);
+
+    /// @notice Emitted when an inspector is enrolled, also again after it was retired.
+    /// @param inspector number in the panel
+    /// @param capability present capability in 1/10,000
+    /// @param own whether it belongs to the panel's organisation
+    /// @param instrument digest that identifies the instrument and its calibration
     event InspectorEnrolled(
         OrgId indexed panel, uint8 inspector, address indexed account, uint16 capability, bool own, bytes32 instrument
     );
+
+    /// @notice Emitted when an inspector is retired.
+    /// @param inspector number in the panel
     event InspectorRetired(OrgId indexed panel, uint8 inspector, address indexed account);
+
+    /// @notice Emitted when an inspector changes its instrument.
+    /// @param inspector number in the panel
+    /// @param instrument digest that identifies the instrument and its calibration
     event InstrumentChanged(OrgId indexed panel, uint8 inspector, bytes32 instrument);
+
+    /// @notice Emitted when a round is opened.
+    /// @param step number of the inspected step; 0 for the stage as a whole
+    /// @param lane number of the lane of the panel
+    /// @param rule version of the rule that applies
+    /// @param first number of the inspector in the first seat; 0 if all inspectors are drawn
+    /// @param sampleSize units measured, if the outcome is a verdict
+    /// @param decidesVerdict whether the outcome is a verdict
+    /// @param drawBlock number of the block whose hash seeds the draw
+    /// @param deadline last Unix second to draw
     event RoundOpened(
         RoundId indexed round,
         OrgId indexed panel,
@@ -190,107 +231,205 @@ interface IQualityConsensus is IConsortiumBound {
         uint32 drawBlock,
         uint40 deadline
     );
-    /// @param seats all of the round, 12 bits each from the lowest: inspector (8), then mark (4): 0 drawn, 1 committed,
-    /// 2 stalled, 3 + state revealed
-    /// @param firstNewSeat number of the first new seat
-    /// @param count all seats
+
+    /// @notice Emitted when inspectors are drawn.
+    /// @param seats all seats of the round, 12 bits each from the lowest: inspector (8 bits), then status (4 bits): 0 drawn,
+    /// 1 committed, 2 stalled, 3 + state revealed
+    /// @param firstNewSeat index of the first new seat
+    /// @param count number of seats
+    /// @param deadline last Unix second to commit
     event SeatsDrawn(RoundId indexed round, uint256 seats, uint8 firstNewSeat, uint8 count, uint40 deadline);
-    /// @param seats as in `SeatsDrawn`, with the new marks
+
+    /// @notice Emitted when inspectors commit to their answers.
+    /// @param seats all seats of the round, encoded as in `SeatsDrawn`
     event AnswersCommitted(RoundId indexed round, uint256 seats);
+
+    /// @notice Emitted when an inspector reveals its answer.
+    /// @param defects units out of limits
+    /// @param evidence SHA-256 of the evidence document
     event AnswerRevealed(RoundId indexed round, uint8 seat, uint8 state, uint32 defects, bytes32 evidence);
-    /// @param capability after the penalty
+
+    /// @notice Emitted when an inspector misses a deadline.
+    /// @param capability capability after the penalty, in 1/10,000
     event SeatStalled(RoundId indexed round, uint8 seat, uint16 capability);
+
+    /// @notice Emitted when a round needs more seats, or a draw must use the hash of a later block.
+    /// @param drawBlock number of the block whose hash seeds the draw
+    /// @param deadline last Unix second to draw
     event MoreSeatsRequested(RoundId indexed round, uint32 drawBlock, uint40 deadline);
-    /// @param state of the winner group: the revealed seats with it; the other revealed seats dissent
-    /// @param recorder seat of its last member
-    /// @param thresholdReached by the threshold; else the best group at the maximum
-    /// @param capabilities learned, by seat; 0 for seats that gave no answer. A lone answer teaches nothing
+
+    /// @notice Emitted when a round is decided.
+    /// @param state state of the winning group; revealed seats with another state dissent
+    /// @param score score of the winning group, in 1/10,000
+    /// @param recorder seat of the last inspector of the winning group
+    /// @param thresholdReached whether the score reached the threshold; otherwise the best group won at the maximum
+    /// @param capabilities capability of each seat's inspector after the round, in 1/10,000; 0 for seats without an answer.
+    /// Unchanged if there was only one answer
     event RoundDecided(
-        RoundId indexed round, uint8 state, uint32 score, uint8 recorder, bool thresholdReached, uint16[] capabilities
+        RoundId indexed round,
+        uint8 state,
+        uint32 score,
+        uint8 recorder,
+        bool thresholdReached,
+        uint16[] capabilities
     );
+
+    /// @notice Emitted when a round ends without a decision.
     event RoundLapsed(RoundId indexed round);
-    /// @param reason the ledger's error
+
+    /// @notice Emitted when the inspection ledger rejects the verdict of a decided round. `deliver` can submit it later.
+    /// @param reason encoded error of the ledger
     event VerdictRejected(RoundId indexed round, bytes reason);
 
+    /// @notice A field of the rule is out of range.
+    /// @param field name of the field
     error InvalidRule(string field);
+
+    /// @notice The panel has no rule.
     error NoRule(OrgId panel);
+
+    /// @notice The capability is above 1.
+    /// @param capability rejected capability in 1/10,000
     error CapabilityOutOfRange(uint16 capability);
+
+    /// @notice The account is an active inspector of the panel.
+    /// @param inspector number in the panel
     error AlreadyEnrolled(address account, uint8 inspector);
+
+    /// @notice The panel has 255 inspectors.
     error PanelFull(OrgId panel);
+
+    /// @notice The panel has no active inspector with this number; 0 if the caller has no number.
+    /// @param inspector number in the panel
     error UnknownInspector(OrgId panel, uint256 inspector);
+
+    /// @notice The inspector is retired or sits in a round.
+    /// @param inspector number in the panel
     error InspectorUnavailable(uint8 inspector);
+
+    /// @notice The batch was produced by another organisation than the panel's.
     error BatchOfAnotherOrganisation(bytes32 subject, OrgId producer, OrgId panel);
+
+    /// @notice The inspector belongs to the panel's organisation and the policy requires independence.
+    /// @param inspector number in the panel
     error InspectorNotExternal(uint8 inspector);
+
+    /// @notice The lane has a round that is not finished.
     error RoundInProgress(LaneId lane, Phase phase);
+
+    /// @notice The operation is not valid in the present phase of the round.
     error WrongPhase(LaneId lane, Phase phase);
+
+    /// @notice The block whose hash seeds the draw does not exist yet.
+    /// @param drawBlock number of that block
     error DrawTooEarly(LaneId lane, uint32 drawBlock);
+
+    /// @notice Too few inspectors can be drawn.
+    /// @param available inspectors that can be drawn
+    /// @param required inspectors to draw
     error NotEnoughInspectors(LaneId lane, uint256 available, uint256 required);
+
+    /// @notice The deadline of the operation has passed.
+    /// @param deadline last Unix second of the operation
     error DeadlinePassed(LaneId lane, uint256 deadline);
+
+    /// @notice The round cannot be closed before its deadline.
+    /// @param deadline last Unix second of the present phase
     error NotOverdue(LaneId lane, uint256 deadline);
+
+    /// @notice The round has no seat with this index.
     error UnknownSeat(LaneId lane, uint8 seat);
+
+    /// @notice The seat has already committed, or already revealed.
     error AlreadyAnswered(LaneId lane, uint8 seat);
+
+    /// @notice The seat has not committed to an answer.
     error NotCommitted(LaneId lane, uint8 seat);
+
+    /// @notice The commitment is not signed by the inspector of the seat, or was changed after signing.
+    /// @param signer account recovered from the signature
     error NotDrawnInspector(LaneId lane, uint8 seat, address signer);
+
+    /// @notice The inspector does not hold the role `INSPECTOR`.
     error InspectorNotAuthorised(LaneId lane, address account);
+
+    /// @notice Answers can be revealed only after every seat has committed.
+    /// @param missing number of seats that have not committed
     error NotAllCommitted(LaneId lane, uint8 missing);
+
+    /// @notice The rule has no state with this number.
     error UnknownState(uint8 state);
+
+    /// @notice The answer does not match the commitment of the seat.
     error AnswerMismatch(LaneId lane, uint8 seat);
+
+    /// @notice No rejected verdict of this stage is waiting, or the stage has a later verdict.
     error NoPendingVerdict(BatchId batch, Stage stage);
+
+    /// @notice The transaction must leave more gas for the inspection ledger.
+    /// @param required gas that must be left
     error InsufficientGas(uint256 required);
 
-    /// @notice Sets the rule of the caller's panel, for rounds opened from here on. Only an administrator.
-    /// @param states their names, by number
+    /// @notice Set the rule of the caller's panel. It applies to rounds opened later. Requires the role `ADMIN`.
+    /// @param states names of the states, by number
     function setRule(Rule calldata rule_, string[] calldata states) external;
 
-    /// @notice Adds an inspector to the caller's panel, or takes a retired one back with what it has learned. Only an
-    /// administrator.
-    /// @param capability to start with
-    /// @param instrument digest that identifies what it measures with
+    /// @notice Enrol an inspector in the caller's panel. A retired inspector keeps its number and capability. Requires the
+    /// role `ADMIN`; the account must hold the role `INSPECTOR`.
+    /// @param capability initial capability in 1/10,000
+    /// @param instrument digest that identifies the instrument and its calibration
     function enrol(address account, uint16 capability, bytes32 instrument) external;
 
-    /// @notice Draws this inspector no more. Only an administrator; a seat that it has, it keeps.
+    /// @notice Retire an inspector: it is not drawn again but keeps its present seat. Requires the role `ADMIN`.
+    /// @param number number in the panel
     function retire(uint8 number) external;
 
-    /// @notice Names the caller's instrument and calibration in one panel.
+    /// @notice Set the instrument of the calling inspector in one panel.
+    /// @param instrument digest that identifies the instrument and its calibration
     function setInstrument(OrgId panel, bytes32 instrument) external;
 
-    /// @notice Opens rounds of the caller's panel, all or none. Only its producers and inspectors.
+    /// @notice Open rounds of the caller's panel; reverts if one is invalid. Requires the role `PRODUCER` or `INSPECTOR`.
     function open(Request[] calldata requests) external;
 
-    /// @notice Draws the seats that rounds ask for; anyone, from the block after `drawBlock`. Where its hash is no longer
-    /// known (256 blocks), the next block's is taken, within the same deadline.
+    /// @notice Draw the seats that rounds requested. Anyone can call it from the block after `drawBlock`. If the hash of that
+    /// block is no longer available (256 blocks), the draw is scheduled again with the same deadline.
     function draw(LaneId[] calldata lanes) external;
 
-    /// @notice Takes sealed answers, all or none; anyone may submit them.
+    /// @notice Submit signed commitments; reverts if one is invalid. Anyone can submit them.
     function commit(RoundCommitments[] calldata rounds) external;
 
-    /// @notice Opens sealed answers once every seat of the round has committed; anyone may submit them. The last one
-    /// decides the round or asks for more seats.
+    /// @notice Reveal answers after every seat of the round has committed. Anyone can submit them. The last answer decides
+    /// the round or requests more seats.
     function reveal(RoundAnswers[] calldata rounds) external;
 
-    /// @notice Moves an overdue round on: whoever did not answer stalls, is replaced and penalised; a round that cannot
-    /// be filled lapses. Anyone.
+    /// @notice Close the phase of an overdue round: inspectors that missed the deadline are penalised and replaced. A round
+    /// that cannot be filled lapses. Anyone can call it.
     function close(LaneId lane) external;
 
-    /// @notice Gives the ledger the verdict that it refused when a round was decided, unless the stage has a later one,
-    /// of a round or of an inspector. Anyone.
+    /// @notice Submit the verdict of a decided round again that the ledger rejected. Anyone can call it while the stage has
+    /// no later verdict.
     function deliver(BatchId batch, Stage stage) external;
 
-    /// @notice Where verdicts go.
+    /// @notice Return the inspection ledger that records verdicts.
     function ledger() external view returns (IInspectionLedger);
 
-    /// @notice How many blocks after a request the block is whose hash draws.
+    /// @notice Return the number of blocks between a request and the block whose hash seeds its draw.
     function drawDelay() external view returns (uint8);
 
+    /// @notice Return the present rule of a panel; version 0 if it has none.
     function rule(OrgId panel) external view returns (uint16 version, Rule memory);
+
+    /// @notice Return an inspector of a panel; all zeros if there is none.
+    /// @param number number in the panel
     function inspector(OrgId panel, uint8 number) external view returns (Inspector memory);
 
-    /// @notice 0 where it is not enrolled.
+    /// @notice Return the number of an inspector in a panel; 0 if it was never enrolled.
     function numberOf(OrgId panel, address account) external view returns (uint8);
 
-    /// @notice The inspectors that could be drawn now; bit n stands for number n.
+    /// @notice Return the inspectors that can be drawn now.
+    /// @return bit n is set for inspector number n
     function eligible(OrgId panel) external view returns (uint256);
 
-    /// @notice The lane's present or last round.
+    /// @notice Return the present or last round of a lane.
     function round(LaneId lane) external view returns (RoundId, Round memory, Seat[] memory);
 }

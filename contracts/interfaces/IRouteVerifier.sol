@@ -3,28 +3,28 @@ pragma solidity 0.8.37;
 
 import {OrgId} from "./Types.sol";
 
-/// @notice `keccak256(abi.encode(organisation, name, version))`, one designed route.
+/// @notice Id of one version of a route: `keccak256(abi.encode(organisation, name, version))`.
 type RouteId is bytes32;
 
-/// @notice keccak256 of a station's public key in the 256 bytes of EIP-2537.
+/// @notice Id of a station key: keccak256 of the public key in the 256-byte encoding of EIP-2537.
 type KeyId is bytes32;
 
-/// @title Proofs that a subject passed the stations of a designed route, in order, each signing what it did.
-/// @notice One aggregate signature σ of BLS12-381 in G1 stands for the signatures of all k stations. Station i signs
-/// the link c_i, which fixes everything before it:
+/// @title Proofs that a subject passed the stations of a route in order
+/// @notice Each station signs its step with BLS12-381. One aggregate signature σ in G1 replaces the signatures of all k
+/// stations. Station i signs the link c_i, which commits to every earlier step:
 ///
 ///     c_0 = keccak256(ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components)
 ///     c_i = keccak256(LINK ‖ c_{i-1} ‖ m_i ‖ key id of station i ‖ i)
 ///     e(σ, g2) = Π e(H(c_i), pk_i)
 ///
-/// each field 32 bytes wide, m_i the EIP-712 hash of the step record (`hashStep`). Keys and their number come from the
-/// design, never from the prover.
-/// @dev A subject is a batch (`BatchId`) or one unit or component of it (`subjectOf`); its last byte is the place of
-/// its bit in a word, so that 256 units of a batch share one slot. What a proof says: the holders of the keys signed
-/// these records in this order. What it does not: that the work was done, or that a station's clock was right. Needs
-/// EIP-2537 (Prague); elsewhere every proof reverts `PrecompileUnavailable` and only `recordUnverified` is open.
-/// Hazard: a malformed point makes a precompile burn the gas of the call; simulate first.
-// Parameters carry the names of the views that answer for them.
+/// Each field has 32 bytes; m_i is the EIP-712 hash of the step record (`hashStep`). The keys and their number come from
+/// the route design, never from the prover.
+/// @dev A subject is a batch (`BatchId`) or one unit or component of a batch (`subjectOf`). Its last byte is the index of
+/// its bit in a storage word, so 256 units of a batch share one slot. A proof shows that the holders of the keys signed
+/// these records in this order. It does not show that the work was done or that a station's clock was right.
+/// Requires EIP-2537 (Prague). On other chains every proof reverts with `PrecompileUnavailable`; only `recordUnverified`
+/// works. Limitation: a malformed point makes a precompile consume all gas of the call; simulate before sending.
+// Parameters have the names of views of this interface.
 // slither-disable-start shadowing-local
 interface IRouteVerifier {
     enum RouteKind {
@@ -33,15 +33,18 @@ interface IRouteVerifier {
         Assembly
     }
 
-    /// @param owner organisation whose station it is
-    /// @param revokedFrom Unix second from which no proof may use the key; 0 where it is not revoked
+    /// @notice A registered station key.
+    /// @param owner organisation of the station
+    /// @param revokedFrom first Unix second at which no proof can use the key; 0 if it is not revoked
     struct StationKey {
         OrgId owner;
         uint64 revokedFrom;
     }
 
-    /// @param version from 1; a change of a route is a new version
-    /// @param requiresProof whether a batch made by this route needs its proof before release
+    /// @notice A route design.
+    /// @param requiresProof whether a batch with this route must be proven before release
+    /// @param steps number of steps
+    /// @param version version of the design, starting at 1
     struct Route {
         OrgId owner;
         RouteKind kind;
@@ -50,8 +53,9 @@ interface IRouteVerifier {
         uint16 version;
     }
 
-    /// @param head c_k, the last link; a proof whose messages lead elsewhere is refused before anything is paired
-    /// @param signature σ as EIP-2537 has it: x ‖ y, 64 bytes each
+    /// @notice Proof of one subject.
+    /// @param head last link c_k; compared with the link computed from the messages before the pairing
+    /// @param signature σ in the encoding of EIP-2537: x ‖ y, 64 bytes each
     struct Proof {
         bytes32 subject;
         bytes32 head;
@@ -64,13 +68,13 @@ interface IRouteVerifier {
         bytes32 subject;
     }
 
-    /// @notice What a station signs (EIP-712): the step, and the process data that it was done on.
-    /// @param step number of the step in the route, from 1
-    /// @param process name of the step, as in the design
-    /// @param channel channel of the Merkle log that `digest` belongs to; 0 where it belongs to none
-    /// @param logSize entries of the log under the head `digest`; 0 where `digest` is one entry or document
-    /// @param digest head, leaf hash, or SHA-256 of a document
-    /// @param completedAt Unix seconds
+    /// @notice EIP-712 message of a step: the step and the process data recorded for it.
+    /// @param step number of the step in the route, starting at 1
+    /// @param process name of the step in the design
+    /// @param channel channel of the Merkle log that `digest` belongs to; 0 if none
+    /// @param logSize entries in the log if `digest` is a tree head; 0 if `digest` is one entry or a document
+    /// @param digest root hash, leaf hash, or SHA-256 of a document
+    /// @param completedAt end of the step in Unix seconds
     struct Step {
         RouteId route;
         bytes32 subject;
@@ -82,6 +86,9 @@ interface IRouteVerifier {
         uint64 completedAt;
     }
 
+    /// @notice Emitted when a station key is registered.
+    /// @param publicKey key in G2, encoded as in EIP-2537
+    /// @param proofOfPossession signature of `hashPossession` in G1, encoded as in EIP-2537
     event StationKeyRegistered(
         KeyId indexed key,
         OrgId indexed organisation,
@@ -90,13 +97,24 @@ interface IRouteVerifier {
         bytes32[4] proofOfPossession,
         address indexed by
     );
-    /// @notice Told after `StationKeyRegistered` where the chain could not check the key: it proves nothing.
+
+    /// @notice Emitted after `StationKeyRegistered` if the chain cannot check the key. No proof can use the key.
     event StationKeyUnverified(KeyId indexed key);
-    /// @notice An unverified key was checked after all, and belongs to whoever proved to hold it.
+
+    /// @notice Emitted when an unverified key is verified. The key now belongs to the organisation that proved possession.
     event StationKeyVerified(
         KeyId indexed key, OrgId indexed organisation, bytes32[4] proofOfPossession, address indexed by
     );
+
+    /// @notice Emitted when a station key is revoked or its revocation is brought forward.
+    /// @param revokedFrom first Unix second at which no proof can use the key
     event StationKeyRevoked(KeyId indexed key, uint64 revokedFrom, address indexed by);
+
+    /// @notice Emitted when a route is designed.
+    /// @param version version of the design, starting at 1
+    /// @param requiresProof whether a batch with this route must be proven before release
+    /// @param keys station key of each step
+    /// @param processes name of each step
     event RouteDesigned(
         RouteId indexed route,
         OrgId indexed organisation,
@@ -108,71 +126,156 @@ interface IRouteVerifier {
         string[] processes,
         address indexed by
     );
-    /// @param head last link of the chain: what the last station signed. The signature stands in the transaction.
+
+    /// @notice Emitted when a subject is proven. The signature is in the calldata of the transaction.
+    /// @param head last link c_k, which the last station signed
     event RouteProven(RouteId indexed route, bytes32 indexed subject, bytes32 head, address indexed by);
+
+    /// @notice Emitted with `RouteProven` if the subject is an assembly.
     event AssemblyProven(RouteId indexed route, bytes32 indexed subject, Component[] components);
-    /// @notice Nobody has verified this signature. It never counts as a proof.
+
+    /// @notice Emitted when a signature is recorded without verification. It never counts as a proof.
+    /// @param head last link c_k, not checked
+    /// @param signature aggregate signature, not checked
     event RouteRecordedUnverified(
         RouteId indexed route, bytes32 indexed subject, bytes32 head, bytes32[4] signature, address indexed by
     );
 
+    /// @notice No station key has this id.
     error UnknownStationKey(KeyId key);
+
+    /// @notice The station key is already registered.
     error StationKeyAlreadyRegistered(KeyId key, OrgId organisation);
+
+    /// @notice The public key is the point at infinity.
     error StationKeyAtInfinity();
+
+    /// @notice The proof of possession does not match the key and the organisation.
     error InvalidProofOfPossession(KeyId key, OrgId organisation);
+
+    /// @notice The station key belongs to another organisation.
     error NotStationKeyOwner(KeyId key, OrgId owner, OrgId caller);
+
+    /// @notice The station key was recorded without verification; no proof can use it.
     error StationKeyIsUnverified(KeyId key);
+
+    /// @notice This chain can verify the station key; register it instead of recording it.
     error KeyVerificationAvailable(KeyId key);
+
+    /// @notice The station key is revoked.
+    /// @param revokedFrom first Unix second of the revocation
     error StationKeyIsRevoked(KeyId key, uint64 revokedFrom);
+
+    /// @notice The revocation would start before the time of the block.
+    /// @param revokedFrom rejected start in Unix seconds
     error RevocationInThePast(uint64 revokedFrom);
+
+    /// @notice The name of the route or station key does not have 1 to 64 bytes.
+    /// @param length bytes in the name
     error InvalidRouteName(uint256 length);
+
+    /// @notice The name of a step does not have 1 to 64 bytes.
+    /// @param step number of the step, starting at 1
+    /// @param length bytes in the name
     error InvalidProcessName(uint256 step, uint256 length);
+
+    /// @notice The kind of the route is `None`.
     error InvalidRouteKind();
+
+    /// @notice The design has no steps or too many.
+    /// @param steps number of steps
+    /// @param maximum maximum number of steps
     error InvalidStepCount(uint256 steps, uint256 maximum);
+
+    /// @notice Two arrays that must have the same length differ.
+    /// @param first length of the first array
+    /// @param second length of the second array
     error LengthMismatch(uint256 first, uint256 second);
+
+    /// @notice No route has this id.
     error UnknownRoute(RouteId route);
+
+    /// @notice The route belongs to another organisation.
     error NotRouteOwner(RouteId route, OrgId owner, OrgId caller);
+
+    /// @notice The route is of the other kind.
     error WrongRouteKind(RouteId route, RouteKind kind);
+
+    /// @notice The number of messages does not match the steps of the route.
+    /// @param count number of messages
+    /// @param expected steps of the route, multiplied by the number of proofs
     error WrongStepCount(RouteId route, uint256 count, uint256 expected);
+
+    /// @notice The signature is the point at infinity.
     error SignatureAtInfinity(RouteId route, bytes32 subject);
+
+    /// @notice The messages do not lead to the head: a message is changed, missing or out of order.
+    /// @param head head of the proof
+    /// @param computed last link computed from the messages
     error HeadMismatch(RouteId route, bytes32 subject, bytes32 head, bytes32 computed);
+
+    /// @notice The subject is already proven on this route.
     error AlreadyProven(RouteId route, bytes32 subject);
+
+    /// @notice A signature of the subject is already recorded on this route.
     error AlreadyRecorded(RouteId route, bytes32 subject);
+
+    /// @notice The pairing check of the proof failed.
     error InvalidProof(RouteId route, bytes32 subject);
-    /// @notice At least one of the proofs is wrong; prove them one by one, or run `explain`, to know which.
+
+    /// @notice The pairing check of several proofs failed: at least one is invalid. Prove the subjects one by one to find it.
+    /// @param count number of proofs
     error InvalidProofSet(RouteId route, uint256 count);
+
+    /// @notice The call contains no proofs.
     error NoProofs(RouteId route);
+
+    /// @notice The assembly lists no components.
     error NoComponents(RouteId route, bytes32 subject);
+
+    /// @notice A component of the assembly is not proven.
     error ComponentNotProven(RouteId route, bytes32 subject);
+
+    /// @notice The same component is listed twice.
     error DuplicateComponent(RouteId route, bytes32 subject);
+
+    /// @notice This chain can verify the proof; prove the route instead of recording the signature.
     error VerificationAvailable(RouteId route, bytes32 subject);
 
-    /// @notice Registers the public key of a station of the caller's organisation. Only a gateway or administrator.
-    /// Infinity, points off the curve or outside the subgroup, and keys without proof of possession are refused. A key
-    /// that stands unverified is verified by this.
-    /// @param proofOfPossession the key's signature on `hashPossession`, under the proof-of-possession tag
+    /// @notice Register the public key of a station of the caller's organisation. Rejects infinity, points off the curve or
+    /// outside the subgroup, and keys without a valid proof of possession. Verifies the key if it was recorded unverified.
+    /// Requires the role `GATEWAY` or `ADMIN`.
+    /// @param name 1 to 64 bytes of UTF-8
+    /// @param publicKey key in G2, encoded as in EIP-2537
+    /// @param proofOfPossession signature of `hashPossession` in G1, under the proof-of-possession tag
     function registerStationKey(
         string calldata name,
         bytes32[8] calldata publicKey,
         bytes32[4] calldata proofOfPossession
     ) external returns (KeyId);
 
-    /// @notice Records a key that this chain cannot check, for routes whose proofs it can only record. Refused where the
-    /// chain can. Only a gateway or administrator.
+    /// @notice Record a station key on a chain that cannot verify it, for routes whose signatures can only be recorded.
+    /// Reverts if the chain can verify it. Requires the role `GATEWAY` or `ADMIN`.
+    /// @param name 1 to 64 bytes of UTF-8
+    /// @param publicKey key in G2, encoded as in EIP-2537
+    /// @param proofOfPossession signature of `hashPossession` in G1, not checked
     function recordStationKey(
         string calldata name,
         bytes32[8] calldata publicKey,
         bytes32[4] calldata proofOfPossession
     ) external returns (KeyId);
 
-    /// @notice From `revokedFrom` on no proof may use the key; what was proven before stands. A revocation can be brought
-    /// forward, never put off. Only a gateway or administrator of the owner.
-    /// @param revokedFrom Unix seconds, not in the past
+    /// @notice Revoke a station key. Earlier proofs remain valid. A revocation can be brought forward but not postponed.
+    /// Requires the role `GATEWAY` or `ADMIN` in the organisation of the key.
+    /// @param revokedFrom first Unix second at which no proof can use the key, not in the past
     function revokeStationKey(KeyId key, uint64 revokedFrom) external;
 
-    /// @notice Designs a route of the caller's organisation: its stations in order. Immutable; a design of the same
-    /// name is its next version. Only a producer or administrator.
-    /// @param processes name of the process of each step
+    /// @notice Design a route of the caller's organisation. A design is immutable; a design with the same name becomes the
+    /// next version. Requires the role `PRODUCER` or `ADMIN`.
+    /// @param name 1 to 64 bytes of UTF-8
+    /// @param requiresProof whether a batch with this route must be proven before release
+    /// @param keys station key of each step, 1 to 64 steps
+    /// @param processes name of each step, 1 to 64 bytes of UTF-8
     function designRoute(
         string calldata name,
         RouteKind kind,
@@ -181,18 +284,22 @@ interface IRouteVerifier {
         string[] calldata processes
     ) external returns (RouteId);
 
-    /// @notice Proves one subject of a processing route. Only a producer, gateway or administrator, of any
+    /// @notice Prove one subject of a processing route. Requires the role `PRODUCER`, `GATEWAY` or `ADMIN` in any
     /// organisation.
     /// @param messages m_1 to m_k
     function proveRoute(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
-    /// @notice Proves many subjects of one processing route, each of them, or none: one pairing product with 128-bit
-    /// coefficients hashed from all inputs. Fits a transaction of 2^24 gas up to 64 subjects of 8 steps.
+    /// @notice Prove several subjects of one processing route; reverts if one proof is invalid. Checks one pairing product
+    /// with 128-bit coefficients that are hashed from all inputs. 64 subjects of 8 steps fit into 2^24 gas. Requires the
+    /// role `PRODUCER`, `GATEWAY` or `ADMIN` in any organisation.
     /// @param messages m_1 to m_k of the first proof, then of the second, and so on
     function proveRoutes(RouteId route, Proof[] calldata proofs, bytes32[] calldata messages) external;
 
-    /// @notice Proves the assembly of proven components, each named once, into one subject; c_0 fixes them and their
-    /// order. Hazard: that a component goes into one assembly only is not held here; readers see it in the events.
+    /// @notice Prove the assembly of proven components into one subject. c_0 commits to the components and their order.
+    /// Limitation: the contract does not prevent a component from going into two assemblies; readers can see it in the
+    /// events. Requires the role `PRODUCER`, `GATEWAY` or `ADMIN` in any organisation.
+    /// @param messages m_1 to m_k
+    /// @param components proven subjects, each listed once
     function proveAssembly(
         RouteId route,
         Proof calldata proof,
@@ -200,35 +307,54 @@ interface IRouteVerifier {
         Component[] calldata components
     ) external;
 
-    /// @notice Records a signature that this chain cannot check, marked as such. Refused where the chain can. Only a
-    /// producer, gateway or administrator of the route's own organisation: nothing else tells a signature from junk here.
+    /// @notice Record a signature on a chain that cannot verify it. Reverts if the chain can verify it. Requires the role
+    /// `PRODUCER`, `GATEWAY` or `ADMIN` in the organisation of the route, because nothing else keeps out invalid signatures.
+    /// @param messages m_1 to m_k
     function recordUnverified(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
+    /// @notice Return a station key; all zeros if it is not registered.
     function stationKey(KeyId key) external view returns (StationKey memory);
-    /// @notice Whether the key was recorded without being checked.
+
+    /// @notice Return whether the key was recorded without verification.
     function isUnverified(KeyId key) external view returns (bool);
+
+    /// @notice Return a route design; all zeros if there is none.
     function route(RouteId id) external view returns (Route memory);
-    /// @notice The stations of a route, in order.
+
+    /// @notice Return the station key of each step of a route.
     function keysOf(RouteId id) external view returns (KeyId[] memory);
-    /// @notice Newest version of an organisation's route; 0 where there is none.
+
+    /// @notice Return the latest version of an organisation's route; 0 if there is none.
     function versionOf(OrgId organisation, string calldata name) external view returns (uint16);
-    /// @notice Whether the policy of the route asks for a proof before release. An unknown route has none: refused, so
-    /// that nobody names a route before its policy.
+
+    /// @notice Return whether the policy of the route requires a proof before release. Reverts if the route is unknown, so
+    /// a batch cannot refer to a route before its policy is fixed.
     function requiresProof(RouteId id) external view returns (bool);
+
+    /// @notice Return whether the subject is proven on the route.
     function isProven(RouteId id, bytes32 subject) external view returns (bool);
-    /// @notice Whether a signature was recorded that nobody has verified. True beside `isProven` once proven later.
+
+    /// @notice Return whether an unverified signature of the subject is recorded. It stays recorded after a later proof.
     function isRecordedUnverified(RouteId id, bytes32 subject) external view returns (bool);
-    /// @notice Whether this chain can verify at all.
+
+    /// @notice Return whether this chain can verify signatures.
     function canVerify() external view returns (bool);
 
+    /// @notice Return the id of a version of an organisation's route, designed or not.
+    /// @param version version of the design, starting at 1
     function routeIdOf(OrgId organisation, string calldata name, uint16 version) external pure returns (RouteId);
-    /// @notice The subject of one unit or component of a batch.
+
+    /// @notice Return the subject of one unit or component of a batch.
+    /// @param unit number of the unit in the batch
     function subjectOf(bytes32 batch, uint32 unit) external pure returns (bytes32);
-    /// @notice c_0; without components the last field is 0.
+
+    /// @notice Return the first link c_0; its last field is 0 without components.
     function originOf(RouteId id, bytes32 subject, Component[] calldata components) external view returns (bytes32);
-    /// @notice m_i of a step record.
+
+    /// @notice Return the message m_i: the EIP-712 hash of a step record.
     function hashStep(Step calldata step) external view returns (bytes32);
-    /// @notice What a station signs to prove that it holds the key, for one organisation on one deployment.
+
+    /// @notice Return the message that a station signs to prove possession of its key, for one organisation and deployment.
     function hashPossession(KeyId key, OrgId organisation) external view returns (bytes32);
 }
 // slither-disable-end shadowing-local

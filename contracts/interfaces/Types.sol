@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @notice An organisation of the consortium, numbered from 1; 0 is "none".
+/// @notice Number of an organisation of the consortium, starting at 1; 0 means none.
 type OrgId is uint32;
 
-/// @notice `keccak256("01" ‖ GTIN-14 ‖ "10" ‖ lot)`, the GS1 element string of a batch.
+/// @notice Batch id: `keccak256("01" ‖ GTIN-14 ‖ "10" ‖ lot)`, the hash of the batch's GS1 element string.
 type BatchId is bytes32;
 
-/// @notice `keccak256(abi.encode(organisation, name))`, one append-only log of one organisation.
+/// @notice Id of one append-only log of one organisation: `keccak256(abi.encode(organisation, name))`.
 type ChannelId is bytes32;
 
-/// @notice `keccak256(abi.encode(organisation, name, "department"))`, one department of one organisation.
+/// @notice Id of one department of one organisation: `keccak256(abi.encode(organisation, name, "department"))`.
 type DepartmentId is bytes32;
 
 library OrgIds {
@@ -33,7 +33,7 @@ enum Stage {
     Final
 }
 
-/// @notice What an inspection found; `None` while there is none.
+/// @notice Result of an inspection; `None` if there is no result yet.
 enum Verdict {
     None,
     Pass,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @title BLS12-381 over the precompiles of EIP-2537, for signatures in G1 and public keys in G2.
+/// @title BLS12-381 with the precompiles of EIP-2537, for signatures in G1 and public keys in G2
 /// @notice Hash to G1 (RFC 9380), linear combinations in G1 and the pairing check. Every precompile call is checked for
-/// success and for the size of what it returned: on a chain without the precompiles such a call succeeds with nothing.
-/// @dev Points lie in memory, at pointers, in the bytes that the precompiles take:
+/// success and for the size of its return data: on a chain without the precompiles, a call succeeds with empty data.
+/// @dev Points are in memory, in the encoding of the precompiles:
 ///
 /// | what        | bytes | layout                                                                   |
 /// |-------------|-------|--------------------------------------------------------------------------|
@@ -14,14 +14,15 @@ pragma solidity 0.8.37;
 /// | pair        |   384 | G1 ‖ G2                                                                  |
 /// | MSM term    |   160 | G1 ‖ scalar (32, big-endian)                                             |
 ///
-/// Infinity is all zeros. PAIRING_CHECK and G1MSM refuse points outside the subgroup; G1ADD does not look.
-/// A refused call burns the gas that it was given: simulate before sending.
+/// Infinity is all zeros. PAIRING_CHECK and G1MSM reject points outside the subgroup; G1ADD does not check. A failed
+/// precompile call consumes all gas it was given: simulate before sending.
 library BLS12381 {
-    /// @notice The chain has no such precompile: nothing can be verified here.
+    /// @notice The chain does not have the precompile, so it cannot verify signatures.
     error PrecompileUnavailable(address precompile);
-    /// @notice The precompile refused its input: not canonical, not on the curve, outside the subgroup, or out of gas.
+    /// @notice The precompile rejected its input (not canonical, not on the curve, outside the subgroup) or ran out of gas.
     error PrecompileCallFailed(address precompile);
-    /// @notice RFC 9380 wants 1 to 255 bytes here.
+    /// @notice The domain separation tag does not have 1 to 255 bytes (RFC 9380).
+    /// @param size bytes in the tag
     error InvalidDomainTag(uint256 size);
 
     address internal constant G1_ADD = address(0x0b);
@@ -34,20 +35,22 @@ library BLS12381 {
     uint256 internal constant PAIR_SIZE = 384;
     uint256 internal constant MSM_TERM_SIZE = 160;
 
-    /// @dev Bytes that the calls of `hashToG1` return: 5 of SHA-256, 2 of the map, 1 of the addition.
+    /// @dev Bytes that the calls of `hashToG1` return in total: 5 of SHA-256, 2 of the map, 1 of the addition.
     uint256 private constant HASH_RETURNS = 5 * 32 + 2 * 128 + 128;
 
-    /// @dev The field's modulus p, as the 64 bytes of an Fp.
+    /// @dev Modulus p of the field, in two words.
     uint256 private constant MODULUS_HIGH = 0x1a0111ea397fe69a4b1ba7b6434bacd7;
+    uint256 private constant MODULUS_LOW = 0x64774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab;
     /// @dev ⌊2^512 / p⌋.
     uint256 private constant BARRETT = 0x9d835d2f3cc9e45ce28101b0cc7a6ba29;
-    uint256 private constant MODULUS_LOW = 0x64774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab;
 
-    /// @notice Working memory of `hashToG1`, prepared once for many messages of one size.
-    /// @param message where the message's bytes go
-    /// @param first input of RFC 9380's b_0: Z_pad (64 zeros) ‖ message ‖ 0x0080 ‖ 0x00 ‖ DST ‖ size of DST
-    /// @param next input of b_1 to b_4: 32 bytes ‖ counter ‖ DST ‖ size of DST
-    /// @param points the two mapped points, before they are added
+    /// @notice Working memory of `hashToG1`, prepared once for messages of one size.
+    /// @param message pointer to the bytes of the message
+    /// @param first pointer to the input of b_0 in RFC 9380: Z_pad (64 zeros) ‖ message ‖ 0x0080 ‖ 0x00 ‖ DST ‖ size of DST
+    /// @param firstSize bytes of this input
+    /// @param next pointer to the input of b_1 to b_4: 32 bytes ‖ counter ‖ DST ‖ size of DST
+    /// @param nextSize bytes of this input
+    /// @param points pointer to the two mapped points
     struct Hasher {
         uint256 message;
         uint256 first;
@@ -57,7 +60,7 @@ library BLS12381 {
         uint256 points;
     }
 
-    /// @notice `size` bytes of zeroed memory.
+    /// @notice Allocate `size` bytes of zeroed memory.
     function allocate(uint256 size) internal pure returns (uint256 pointer) {
         assembly ("memory-safe") {
             pointer := mload(0x40)
@@ -66,7 +69,7 @@ library BLS12381 {
         }
     }
 
-    /// @notice Prepares hashing under the domain separation tag `dst` of messages of `messageSize` bytes.
+    /// @notice Prepare to hash messages of `messageSize` bytes under the domain separation tag `dst`.
     function hasherFor(bytes memory dst, uint256 messageSize) internal pure returns (Hasher memory hasher) {
         uint256 dstSize = dst.length;
         if (dstSize == 0 || dstSize > 255) revert InvalidDomainTag(dstSize);
@@ -81,12 +84,12 @@ library BLS12381 {
         _writeTag(afterMessage + 3, dst);
         _writeTag(hasher.next + 33, dst);
         assembly ("memory-safe") {
-            mstore8(add(afterMessage, 1), 0x80) // l_i_b_str: 128 bytes are wanted
+            mstore8(add(afterMessage, 1), 0x80) // l_i_b_str: 128 bytes
         }
     }
 
-    /// @notice RFC 9380 hash_to_curve, suite BLS12381G1_XMD:SHA-256_SSWU_RO_, of the 32 bytes `message`.
-    /// @param hasher prepared for messages of 32 bytes
+    /// @notice Hash a message of 32 bytes to G1: RFC 9380 hash_to_curve, suite BLS12381G1_XMD:SHA-256_SSWU_RO_.
+    /// @param hasher working memory for messages of 32 bytes
     /// @param output pointer to the 128 bytes of the result
     function hashToG1(Hasher memory hasher, bytes32 message, uint256 output) internal view {
         uint256 to = hasher.message;
@@ -96,18 +99,17 @@ library BLS12381 {
         hashToG1(hasher, output);
     }
 
-    /// @notice The same, of the message that stands at `hasher.message`.
-    /// @dev b_0 = SHA-256(first), b_i = SHA-256((b_0 ⊕ b_{i-1}) ‖ i ‖ DST_prime) with 0 for b_0 in the bracket of b_1;
-    /// u_0 = (b_1 ‖ b_2) mod p, u_1 = (b_3 ‖ b_4) mod p; H = map(u_0) + map(u_1). The map precompile clears the
-    /// cofactor of each point, which commutes with their addition. In assembly because nothing else in a proof runs as
-    /// often.
+    /// @notice Hash the message at `hasher.message` to G1.
+    /// @dev b_0 = SHA-256(first), b_1 = SHA-256(b_0 ‖ 1 ‖ DST_prime), b_i = SHA-256((b_0 ⊕ b_{i-1}) ‖ i ‖ DST_prime);
+    /// u_0 = (b_1 ‖ b_2) mod p, u_1 = (b_3 ‖ b_4) mod p; H = map(u_0) + map(u_1). The map precompile clears the cofactor of
+    /// each point, which commutes with the addition. In assembly because a proof calls it once per step and subject.
     ///
-    /// mod p is Barrett's: with MU = ⌊2^512 / p⌋ the quotient q = ⌊high · MU / 2^256⌋ is at most 1 too small. The high
-    /// word of a product a · b is mulmod(a, b, 2^256 - 1) - low word - borrow. (MODEXP would cost 300 gas more, and
-    /// 900 more after EIP-7883.)
+    /// The reduction mod p is Barrett's: with μ = ⌊2^512 / p⌋ the quotient q = ⌊high · μ / 2^256⌋ is at most 1 too small. The
+    /// high word of a product a · b is mulmod(a, b, 2^256 - 1) - low word - borrow. MODEXP would cost 300 gas more, and 900
+    /// more after EIP-7883.
     ///
-    /// No input here can be refused, and a precompile answers with all of its bytes or with none: where the sum of what
-    /// the eight calls returned is right, each was.
+    /// No input of these calls can be invalid, and a precompile returns either all of its bytes or none. So every call
+    /// succeeded if the total size of the return data is right.
     function hashToG1(Hasher memory hasher, uint256 output) internal view {
         uint256 returned;
         assembly ("memory-safe") {
@@ -159,17 +161,17 @@ library BLS12381 {
         if (returned != HASH_RETURNS) revert PrecompileUnavailable(MAP_FP_TO_G1);
     }
 
-    /// @notice Writes the sum of scalar × point over the `terms` at `input` to the 128 bytes at `output`.
+    /// @notice Write the sum of scalar × point over the `terms` at `input` to the 128 bytes at `output`.
     function linearCombination(uint256 input, uint256 terms, uint256 output) internal view {
         run(G1_MSM, input, terms * MSM_TERM_SIZE, output, G1_SIZE);
     }
 
-    /// @notice Whether the product of the pairings of the `pairs` at `input` is one.
+    /// @notice Return whether the product of the pairings of the `pairs` at `input` is one.
     function pairingHolds(uint256 input, uint256 pairs) internal view returns (bool) {
         return _runToWord(PAIRING_CHECK, input, pairs * PAIR_SIZE) == 1;
     }
 
-    /// @notice Writes minus the generator of G2: e(σ, g2) = Π e(H, pk) is checked as e(σ, -g2) · Π e(H, pk) = 1.
+    /// @notice Write the negated generator of G2: e(σ, g2) = Π e(H, pk) is checked as e(σ, -g2) · Π e(H, pk) = 1.
     function writeNegatedGenerator(uint256 to) internal pure {
         assembly ("memory-safe") {
             mstore(to, 0x024aa2b2f08f0a91260805272dc51051)
@@ -183,7 +185,7 @@ library BLS12381 {
         }
     }
 
-    /// @notice Whether the `size` bytes (a multiple of 32) at `pointer` are all zero: the point at infinity.
+    /// @notice Return whether the `size` bytes (a multiple of 32) at `pointer` are all zero, the point at infinity.
     function isZero(uint256 pointer, uint256 size) internal pure returns (bool zero) {
         assembly ("memory-safe") {
             let bits := 0
@@ -194,17 +196,17 @@ library BLS12381 {
         }
     }
 
-    /// @notice Whether this chain has the precompiles, asked by adding infinity to itself.
-    function available() internal view returns (bool answered) {
+    /// @notice Return whether this chain has the precompiles. Adds infinity to itself to find out.
+    function available() internal view returns (bool isAvailable) {
         uint256 input = allocate(2 * G1_SIZE);
         address precompile = G1_ADD;
         assembly ("memory-safe") {
-            answered := staticcall(gas(), precompile, input, 256, input, 128)
-            answered := and(answered, eq(returndatasize(), 128))
+            isAvailable := staticcall(gas(), precompile, input, 256, input, 128)
+            isAvailable := and(isAvailable, eq(returndatasize(), 128))
         }
     }
 
-    /// @notice Calls a precompile and checks that it answered with exactly `outputSize` bytes.
+    /// @notice Call a precompile and check that it returns exactly `outputSize` bytes.
     function run(
         address precompile,
         uint256 input,
@@ -229,7 +231,7 @@ library BLS12381 {
         }
     }
 
-    /// @dev DST_prime = DST ‖ its size in one byte. May write zeros up to a word past it.
+    /// @dev Writes DST_prime = DST ‖ size of DST in one byte. Can overwrite up to one word after it with zeros.
     function _writeTag(uint256 to, bytes memory dst) private pure {
         uint256 size = dst.length;
         assembly ("memory-safe") {

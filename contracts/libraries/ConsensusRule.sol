@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 import {LogOdds} from "./LogOdds.sol";
 
-/// @notice How the members of a group of equal answers make its score. By log-odds a group wins when it leads every other
-/// one by the threshold (Wald's sequential test), else when its score reaches it.
+/// @notice How the answers of a group of equal answers add up to its score. With `LogOdds` a group wins if it leads every
+/// other group by the threshold (Wald's sequential test); otherwise it wins if its score reaches the threshold.
 enum Weighing {
     Majority,
     Confidence,
@@ -12,22 +12,24 @@ enum Weighing {
     LogOdds
 }
 
-/// @title The rule of an inspection round, pure; the twin of `chromatrace/quality` (consensus.py, learning.py).
-/// @notice Capabilities, scores and thresholds in 1/10,000.
+/// @title Decision and learning rule of an inspection round
+/// @notice Capabilities, scores and thresholds are in 1/10,000.
+/// @dev The Python equivalent is `chromatrace/quality` (consensus.py, learning.py); a test compares the two.
 library ConsensusRule {
     uint256 internal constant UNIT = 10_000;
-    /// @dev 1 in the product of a noisy-or; each factor is rounded down at this scale, in the order of the answers.
+    /// @dev Fixed-point 1 of the noisy-or product. Each factor is rounded down at this scale, in the order of the answers.
     uint256 internal constant MISS_UNIT = 1e12;
-    /// @dev What one round teaches, and the inspections after which both counters start again.
+    /// @dev Change of a capability by one round.
     uint256 internal constant STEP = 100;
+    /// @dev Number of inspections after which the counters are reset.
     uint256 internal constant WINDOW = 10;
     uint256 private constant STATES = 16;
 
-    /// @param decided whether there is a consensus; all others are 0 where there is none
-    /// @param state that of the winner group
-    /// @param score of the winner group
-    /// @param recorder place in the answers of the winner group's last member
-    /// @param reached by the threshold; else the maximum was reached and the best group won
+    /// @param decided whether the answers decide the round; the other fields are 0 if not
+    /// @param state state of the winning group
+    /// @param score score of the winning group
+    /// @param recorder index of the last answer of the winning group
+    /// @param reached whether the score reached the threshold; otherwise the best group won at the maximum
     struct Outcome {
         bool decided;
         uint256 state;
@@ -36,8 +38,8 @@ library ConsensusRule {
         bool reached;
     }
 
-    /// @notice Whether the answers so far decide, and what. Of equal scores that with more members wins, then that with
-    /// the earliest answer.
+    /// @notice Return the outcome of the answers so far. If scores are equal, the group with more answers wins, then the
+    /// group with the earliest answer.
     /// @param answers in the order of the draw, each `capability << 8 | state`, states below 16
     function decide(
         Weighing weighing,
@@ -49,12 +51,12 @@ library ConsensusRule {
         uint256 count = answers.length;
         if (count < minimum) return outcome;
         unchecked {
-            return _decided(weighing, maximum, threshold, answers, count);
+            return _decide(weighing, maximum, threshold, answers, count);
         }
     }
 
-    /// @dev Nothing here can overflow: at most 17 answers of capabilities up to `UNIT`.
-    function _decided(
+    /// @dev Cannot overflow: at most 17 answers with capabilities up to `UNIT`.
+    function _decide(
         Weighing weighing,
         uint256 maximum,
         uint256 threshold,
@@ -62,21 +64,21 @@ library ConsensusRule {
         uint256 count
     ) private pure returns (Outcome memory outcome) {
         unchecked {
-            // All zero, as memory begins.
+            // New memory is zero.
             // slither-disable-start uninitialized-local
             uint256[STATES] memory scores;
             uint256[STATES] memory sizes;
             // slither-disable-end uninitialized-local
             for (uint256 i = 0; i < count; ++i) {
                 uint256 state = answers[i] & 0xff;
-                scores[state] = _joined(weighing, scores[state], answers[i] >> 8);
+                scores[state] = _accumulate(weighing, scores[state], answers[i] >> 8);
                 ++sizes[state];
             }
             uint256 best = answers[0] & 0xff;
-            uint256 bestScore = _points(weighing, scores[best]);
+            uint256 bestScore = _score(weighing, scores[best]);
             for (uint256 i = 1; i < count; ++i) {
                 uint256 state = answers[i] & 0xff;
-                uint256 score = _points(weighing, scores[state]);
+                uint256 score = _score(weighing, scores[state]);
                 if (score > bestScore || (score == bestScore && sizes[state] > sizes[best])) {
                     (best, bestScore) = (state, score);
                 }
@@ -95,19 +97,20 @@ library ConsensusRule {
         }
     }
 
-    /// @notice The highest score that so many inspectors can give.
-    function mostPoints(Weighing weighing, uint256 inspectors) internal pure returns (uint256) {
+    /// @notice Return the highest possible score of a number of answers.
+    function maxScore(Weighing weighing, uint256 answers) internal pure returns (uint256) {
         if (weighing == Weighing.NoisyOr) return UNIT;
-        return inspectors * (weighing == Weighing.LogOdds ? LogOdds.MOST : UNIT);
+        return answers * (weighing == Weighing.LogOdds ? LogOdds.MAX : UNIT);
     }
 
-    /// @notice The least number of answers that a rule may ask for: more than there are states, and odd; by log-odds 1.
-    function leastAnswers(Weighing weighing, uint256 states) internal pure returns (uint256) {
+    /// @notice Return the smallest valid minimum of a rule: 1 for log-odds, otherwise the smallest odd number above `states`.
+    function minAnswers(Weighing weighing, uint256 states) internal pure returns (uint256) {
         if (weighing == Weighing.LogOdds) return 1;
         return states % 2 == 0 ? states + 1 : states + 2;
     }
 
-    /// @notice An inspector's standing after one more round: in its winner group, or not.
+    /// @notice Return an inspector's capability, inspections and wins after one more round.
+    /// @param won whether its answer won
     function learned(uint256 capability, uint256 inspections, uint256 wins, bool won)
         internal
         pure
@@ -127,7 +130,8 @@ library ConsensusRule {
         return inspections >= WINDOW ? (capability, 0, 0) : (capability, inspections, wins);
     }
 
-    /// @notice The standing of an inspector that was drawn and did not answer: a penalty, and a round without a win.
+    /// @notice Return an inspector's capability, inspections and wins after it missed a deadline: the penalty is deducted,
+    /// and the inspection counts as not won.
     function stalled(uint256 capability, uint256 inspections, uint256 wins, uint256 penalty)
         internal
         pure
@@ -138,21 +142,22 @@ library ConsensusRule {
         return inspections >= WINDOW ? (capability, 0, 0) : (capability, inspections, wins);
     }
 
-    /// @dev What a group keeps: its score, or for a noisy-or how far it is from certain that all are wrong.
-    function _joined(Weighing weighing, uint256 kept, uint256 capability) private pure returns (uint256) {
+    /// @dev Adds an answer to the accumulator of its group. For noisy-or the accumulator is 1 minus the probability that all
+    /// answers are wrong, in 1 / `MISS_UNIT`; otherwise it is the score.
+    function _accumulate(Weighing weighing, uint256 accumulator, uint256 capability) private pure returns (uint256) {
         unchecked {
-            if (weighing == Weighing.Majority) return kept + UNIT;
-            if (weighing == Weighing.Confidence) return kept + capability;
-            if (weighing == Weighing.LogOdds) return kept + LogOdds.weigh(capability);
-            // Rounded at this scale on purpose, as the twin does.
+            if (weighing == Weighing.Majority) return accumulator + UNIT;
+            if (weighing == Weighing.Confidence) return accumulator + capability;
+            if (weighing == Weighing.LogOdds) return accumulator + LogOdds.weigh(capability);
+            // Rounds at this scale on purpose, as the Python equivalent does.
             // slither-disable-next-line divide-before-multiply
-            return MISS_UNIT - (MISS_UNIT - kept) * (UNIT - capability) / UNIT;
+            return MISS_UNIT - (MISS_UNIT - accumulator) * (UNIT - capability) / UNIT;
         }
     }
 
-    function _points(Weighing weighing, uint256 kept) private pure returns (uint256) {
+    function _score(Weighing weighing, uint256 accumulator) private pure returns (uint256) {
         unchecked {
-            return weighing == Weighing.NoisyOr ? kept * UNIT / MISS_UNIT : kept;
+            return weighing == Weighing.NoisyOr ? accumulator * UNIT / MISS_UNIT : accumulator;
         }
     }
 }

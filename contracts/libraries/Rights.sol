@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @notice What an operator may do; a bit each.
+/// @notice Roles of operators, one bit each.
 library Roles {
     uint16 internal constant ADMIN = 1 << 0;
     uint16 internal constant PRODUCER = 1 << 1;
@@ -13,7 +13,7 @@ library Roles {
     uint16 internal constant ALL = (1 << 7) - 1;
 }
 
-/// @notice What an organisation may read of another's products; a bit each.
+/// @notice Scopes in which an organisation can read data of another organisation's products, one bit each.
 library Scopes {
     uint16 internal constant PRODUCT = 1 << 0;
     uint16 internal constant LOGISTICS = 1 << 1;
@@ -23,14 +23,14 @@ library Scopes {
     uint16 internal constant ALL = (1 << 5) - 1;
 }
 
-/// @notice What a member may do in a department; a bit each.
+/// @notice Rights of members in a department, one bit each.
 library DepartmentRights {
     uint8 internal constant READ = 1 << 0;
     uint8 internal constant APPEND = 1 << 1;
     uint8 internal constant ALL = (1 << 2) - 1;
 }
 
-/// @notice Roles in `Consortium`'s access control: its officers, and the contracts that write to each other.
+/// @notice Roles in the access control of `Consortium`: the registrar, and contracts that call other contracts.
 library ContractRoles {
     bytes32 internal constant REGISTRAR = keccak256("REGISTRAR");
     bytes32 internal constant VERDICT_LEDGER = keccak256("VERDICT_LEDGER");

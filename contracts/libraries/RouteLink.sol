@@ -3,16 +3,16 @@ pragma solidity 0.8.37;
 
 import {IRouteVerifier, KeyId, RouteId} from "../interfaces/IRouteVerifier.sol";
 
-/// @title How a step is chained to all before it: c_i = keccak256(LINK ‖ c_{i-1} ‖ m_i ‖ key id ‖ i).
-/// @dev Works on places in memory that its caller keeps, so that a step costs no allocation.
+/// @title Links of a route proof: c_i = keccak256(LINK ‖ c_{i-1} ‖ m_i ‖ key id ‖ i)
+/// @dev Functions take pointers to memory that the caller allocates once, so a step allocates nothing.
 library RouteLink {
     bytes32 private constant ORIGIN = keccak256("ChromaTrace route origin/1");
     bytes32 private constant LINK = keccak256("ChromaTrace route link/1");
     uint256 internal constant CHAIN_SIZE = 64;
     uint256 internal constant LINK_SIZE = 160;
 
-    /// @dev What is hashed to c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components, without the
-    /// subject.
+    /// @dev Allocates the preimage of c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components. The subject is
+    /// left 0.
     function originScratch(RouteId id, bytes32 components) internal view returns (uint256 scratch) {
         bytes memory fields = abi.encode(ORIGIN, block.chainid, address(this), id, bytes32(0), components);
         assembly ("memory-safe") {
@@ -20,6 +20,7 @@ library RouteLink {
         }
     }
 
+    /// @dev Writes the subject into the preimage and returns c_0.
     function originOf(uint256 scratch, bytes32 subject) internal pure returns (bytes32 first) {
         assembly ("memory-safe") {
             mstore(add(scratch, 0x80), subject)
@@ -27,7 +28,7 @@ library RouteLink {
         }
     }
 
-    /// @dev A chain while it is followed: the link so far ‖ where its next message stands in the calldata.
+    /// @dev Writes the state of a chain: last link ‖ calldata offset of the next message.
     function writeChain(uint256 chain, bytes32 first, bytes32[] calldata messages, uint256 begin) internal pure {
         assembly ("memory-safe") {
             mstore(chain, first)
@@ -35,7 +36,7 @@ library RouteLink {
         }
     }
 
-    /// @dev What is hashed to a link: LINK ‖ c_{i-1} ‖ m_i ‖ key id ‖ i; the second and third are for `advance`.
+    /// @dev Writes the preimage of a link: LINK ‖ c_{i-1} ‖ m_i ‖ key id ‖ i. `advance` writes the second and third field.
     function writeLink(uint256 scratch, KeyId key, uint256 step) internal pure {
         bytes32 domain = LINK;
         assembly ("memory-safe") {
@@ -45,7 +46,7 @@ library RouteLink {
         }
     }
 
-    /// @dev Moves a chain on by one step and writes the link to `to`.
+    /// @dev Advances a chain by one step and writes the new link to `to`.
     function advance(uint256 chain, uint256 scratch, uint256 to) internal pure {
         assembly ("memory-safe") {
             let message := mload(add(chain, 0x20))

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {BLS12381} from "../libraries/BLS12381.sol";
 
-/// @title `BLS12381` as external functions on byte strings, for the published vectors. Never deployed.
+/// @title External functions for `BLS12381` on byte strings, for published test vectors; never deployed
 contract BLS12381Harness {
     function hashToG1(bytes calldata message, bytes calldata dst) external view returns (bytes memory point) {
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(dst, message.length);
@@ -32,7 +32,7 @@ contract BLS12381Harness {
         return BLS12381.pairingHolds(_copy(pairs), pairs.length / BLS12381.PAIR_SIZE);
     }
 
-    /// @dev Any input to any precompile, through the library's checked call.
+    /// @dev Calls any precompile through the checked call of the library.
     function run(address precompile, bytes calldata input, uint256 outputSize)
         external
         view

@@ -5,7 +5,7 @@ import {Bitmap} from "../libraries/Bitmap.sol";
 import {ConsensusRule, Weighing} from "../libraries/ConsensusRule.sol";
 import {LogOdds} from "../libraries/LogOdds.sol";
 
-/// @title The rule of a round as calls, many cases in one; for tests only.
+/// @title External functions for `ConsensusRule`, `LogOdds` and `Bitmap`, many cases per call; for tests only
 contract ConsensusRuleHarness {
     struct Case {
         Weighing weighing;
@@ -24,26 +24,28 @@ contract ConsensusRuleHarness {
     function decideMany(Case[] calldata cases) external pure returns (ConsensusRule.Outcome[] memory outcomes) {
         outcomes = new ConsensusRule.Outcome[](cases.length);
         for (uint256 i = 0; i < cases.length; ++i) {
-            Case calldata one = cases[i];
-            outcomes[i] = ConsensusRule.decide(one.weighing, one.minimum, one.maximum, one.threshold, one.answers);
+            Case calldata testCase = cases[i];
+            outcomes[i] = ConsensusRule.decide(
+                testCase.weighing, testCase.minimum, testCase.maximum, testCase.threshold, testCase.answers
+            );
         }
     }
 
-    /// @param courses by inspector: 1 won, 0 lost, 2 stalled
-    function learnMany(Standing[] calldata starts, uint8[][] calldata courses, uint256 penalty)
+    /// @param results results of each inspector: 1 won, 0 lost, 2 stalled
+    function learnMany(Standing[] calldata starts, uint8[][] calldata results, uint256 penalty)
         external
         pure
         returns (Standing[] memory ends)
     {
         ends = new Standing[](starts.length);
         for (uint256 i = 0; i < starts.length; ++i) {
-            Standing memory now_ = starts[i];
-            for (uint256 k = 0; k < courses[i].length; ++k) {
-                (now_.capability, now_.inspections, now_.wins) = courses[i][k] == 2
-                    ? ConsensusRule.stalled(now_.capability, now_.inspections, now_.wins, penalty)
-                    : ConsensusRule.learned(now_.capability, now_.inspections, now_.wins, courses[i][k] == 1);
+            Standing memory standing = starts[i];
+            for (uint256 k = 0; k < results[i].length; ++k) {
+                (standing.capability, standing.inspections, standing.wins) = results[i][k] == 2
+                    ? ConsensusRule.stalled(standing.capability, standing.inspections, standing.wins, penalty)
+                    : ConsensusRule.learned(standing.capability, standing.inspections, standing.wins, results[i][k] == 1);
             }
-            ends[i] = now_;
+            ends[i] = standing;
         }
     }
 

@@ -5,8 +5,8 @@ import {IConsortium} from "../interfaces/IConsortium.sol";
 import {CodeStore} from "../libraries/CodeStore.sol";
 import {Roles} from "../libraries/Rights.sol";
 
-/// @title The rival of `RouteVerifier` in the figures: the same route, chain, bit and event, with a signature of each
-/// station on secp256k1. Never deployed.
+/// @title Baseline of the `RouteVerifier` benchmarks, never deployed
+/// @notice Same route, links, storage and event, but one secp256k1 signature per station.
 contract EcdsaRoute {
     bytes32 private constant LINK = keccak256("ChromaTrace route link/1");
 
@@ -29,7 +29,7 @@ contract EcdsaRoute {
         _stations = CodeStore.write(abi.encodePacked(stations));
     }
 
-    /// @param signatures r ‖ s ‖ v in 65 bytes each, of the stations in order, on the links
+    /// @param signatures signatures of the links by the stations in order: r ‖ s ‖ v, 65 bytes each
     function prove(bytes32 route, bytes32 subject, bytes32[] calldata messages, bytes calldata signatures) external {
         consortium.authorise(msg.sender, Roles.PRODUCER | Roles.GATEWAY | Roles.ADMIN);
         if (_proven[uint256(subject) >> 8] & (1 << (uint256(subject) & 0xff)) != 0) revert AlreadyProven(subject);

@@ -7,13 +7,13 @@ import {IDepartmentRecords} from "../interfaces/IDepartmentRecords.sol";
 import {DepartmentId, OrgId, OrgIds} from "../interfaces/Types.sol";
 import {DepartmentRights, Roles, Scopes} from "../libraries/Rights.sol";
 
-/// @title Records of departments: who may append, and a hash chain over what each appended.
+/// @title Records of departments, chained by a hash
 abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
     uint256 private constant RECORD_SIZE = 92;
-    uint256 private constant DIGEST_AT = 60;
+    uint256 private constant DIGEST_OFFSET = 60;
     uint256 private constant MAX_DEPARTMENT_NAME_LENGTH = 64;
 
-    /// @dev The one slot that an append writes.
+    /// @dev The only storage slot that an append writes.
     struct Chain {
         uint40 count;
         bytes27 head;
@@ -37,7 +37,7 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
 
     /// @inheritdoc IDepartmentRecords
     function setMember(DepartmentId id, address member, uint8 rights) external {
-        OrgId owner = _ownedBy(id, consortium.authorise(msg.sender, Roles.ADMIN));
+        OrgId owner = _requireOwner(id, consortium.authorise(msg.sender, Roles.ADMIN));
         if (rights & ~DepartmentRights.ALL != 0) revert UnknownDepartmentRights(rights);
         if (member == address(0)) revert InvalidMember(member);
         if (rights & DepartmentRights.APPEND != 0) {
@@ -51,7 +51,7 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
 
     /// @inheritdoc IDepartmentRecords
     function appendRecords(DepartmentId id, bytes32 kind, bytes calldata records) external {
-        _ownedBy(id, consortium.authorise(msg.sender, Roles.GATEWAY));
+        _requireOwner(id, consortium.authorise(msg.sender, Roles.GATEWAY));
         uint8 held = _rights[id][msg.sender];
         if (held & DepartmentRights.APPEND == 0) revert NotMember(id, msg.sender, held, DepartmentRights.APPEND);
         if (kind == 0) revert EmptyRecordKind();
@@ -60,9 +60,9 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
         Chain memory chain = _chains[id];
         uint40 first = chain.count;
         bytes27 head = chain.head;
-        for (uint256 at = 0; at < records.length; at += RECORD_SIZE) {
-            bytes calldata record = records[at:at + RECORD_SIZE];
-            if (bytes20(record) == 0 || bytes32(record[DIGEST_AT:]) == 0) revert EmptyRecord(at / RECORD_SIZE);
+        for (uint256 offset = 0; offset < records.length; offset += RECORD_SIZE) {
+            bytes calldata record = records[offset:offset + RECORD_SIZE];
+            if (bytes20(record) == 0 || bytes32(record[DIGEST_OFFSET:]) == 0) revert EmptyRecord(offset / RECORD_SIZE);
             head = bytes27(keccak256(abi.encodePacked(head, kind, record)));
         }
         _chains[id] = Chain(first + uint40(records.length / RECORD_SIZE), head);
@@ -84,11 +84,11 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
     function mayReadDepartment(DepartmentId id, address account) external view returns (bool) {
         OrgId owner = _organisationOf[id];
         OrgId reader = consortium.operator(account).organisation;
-        // Who stands may read its own organisation's: so this says whether the account stands at all.
+        // Every active operator can read its own organisation's data, so this checks whether the account is active.
         if (owner == OrgIds.NONE || !consortium.mayRead(account, reader, 0, Scopes.PROCESS)) return false;
         if (_rights[id][account] & DepartmentRights.READ != 0) return true;
-        bool overseen = reader == owner || consortium.organisation(reader).kind == IConsortium.OrganisationKind.Authority;
-        return overseen && consortium.isAuthorised(account, Roles.SUPERVISOR);
+        bool supervises = reader == owner || consortium.organisation(reader).kind == IConsortium.OrganisationKind.Authority;
+        return supervises && consortium.isAuthorised(account, Roles.SUPERVISOR);
     }
 
     /// @inheritdoc IDepartmentRecords
@@ -96,7 +96,7 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
         return DepartmentId.wrap(keccak256(abi.encode(organisation, name, "department")));
     }
 
-    function _ownedBy(DepartmentId id, OrgId caller) private view returns (OrgId owner) {
+    function _requireOwner(DepartmentId id, OrgId caller) private view returns (OrgId owner) {
         owner = _organisationOf[id];
         if (owner == OrgIds.NONE) revert UnknownDepartment(id);
         if (owner != caller) revert NotDepartmentOwner(id, owner, caller);

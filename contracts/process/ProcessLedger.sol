@@ -8,7 +8,7 @@ import {ChannelId, OrgId, OrgIds} from "../interfaces/Types.sol";
 import {Roles} from "../libraries/Rights.sol";
 import {DepartmentRecords} from "./DepartmentRecords.sol";
 
-/// @title Channels of process data: anchors of append-only Merkle logs (RFC 9162), and the records of departments.
+/// @title Anchors of append-only Merkle logs (RFC 9162) of process data, and records of departments
 contract ProcessLedger is IProcessLedger, DepartmentRecords {
     uint256 private constant MAX_NAME_LENGTH = 64;
 
@@ -31,17 +31,17 @@ contract ProcessLedger is IProcessLedger, DepartmentRecords {
     /// @inheritdoc IProcessLedger
     function anchor(ChannelId id, uint64 size, bytes32 root, uint64 firstTimeNs, uint64 lastTimeNs) external {
         OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY);
-        Channel storage anchored = _channels[id];
-        OrgId owner = anchored.organisation;
+        Channel storage channel_ = _channels[id];
+        OrgId owner = channel_.organisation;
         if (owner == OrgIds.NONE) revert UnknownChannel(id);
         if (owner != caller) revert NotChannelOwner(id, owner, caller);
-        if (size <= anchored.size) revert LogSizeNotIncreased(id, size, anchored.size);
+        if (size <= channel_.size) revert LogSizeNotIncreased(id, size, channel_.size);
         if (root == 0) revert EmptyRoot(id);
         if (firstTimeNs > lastTimeNs) revert InvalidTimeRange(firstTimeNs, lastTimeNs);
 
-        anchored.size = size;
-        anchored.anchoredAt = uint64(block.timestamp);
-        anchored.root = root;
+        channel_.size = size;
+        channel_.anchoredAt = uint64(block.timestamp);
+        channel_.root = root;
         emit LogAnchored(id, size, root, firstTimeNs, lastTimeNs, msg.sender);
     }
 

@@ -8,11 +8,11 @@ import {CodeStore} from "../libraries/CodeStore.sol";
 import {Roles} from "../libraries/Rights.sol";
 import {StationKeys} from "./StationKeys.sol";
 
-/// @title The designed routes: which stations' keys sign in which order, immutable once designed.
+/// @title Route designs: the station keys that sign, in order; immutable
 abstract contract RouteDesigns is StationKeys {
     uint256 private constant MAX_STEPS = 64;
 
-    /// @dev One slot. `store` holds the keys of the steps, one after the other.
+    /// @dev One storage slot. `store` is the contract whose code holds the keys of the steps, 256 bytes each.
     struct StoredRoute {
         OrgId owner;
         RouteKind kind;
@@ -44,7 +44,7 @@ abstract contract RouteDesigns is StationKeys {
         emit RouteDesigned(id, caller, name, version, kind, required, keys, processes, msg.sender);
     }
 
-    // ------------------------------------------------------------------ answers
+    // ------------------------------------------------------------------ views
 
     /// @inheritdoc IRouteVerifier
     function route(RouteId id) external view returns (Route memory) {
@@ -110,10 +110,10 @@ abstract contract RouteDesigns is StationKeys {
         assembly ("memory-safe") {
             to := add(all, 0x20)
         }
-        uint256 doubts = _doubts;
+        uint256 restrictedKeys = _restrictedKeys;
         for (uint256 i = 0; i < keys.length; ++i) {
             address store = _storeOf(keys[i]);
-            if (doubts & _hint(keys[i]) != 0) _requireNotRevoked(keys[i]);
+            if (restrictedKeys & _filterBit(keys[i]) != 0) _requireNotRevoked(keys[i]);
             CodeStore.read(store, 0, to + i * BLS12381.G2_SIZE, BLS12381.G2_SIZE);
         }
         return CodeStore.write(all);

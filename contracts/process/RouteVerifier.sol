@@ -10,7 +10,7 @@ import {RouteLink} from "../libraries/RouteLink.sol";
 import {RouteDesigns} from "./RouteDesigns.sol";
 import {StationKeys} from "./StationKeys.sol";
 
-/// @title Proofs that a subject passed the stations of a designed route, in order, each signing what it did.
+/// @title Proofs that a subject passed the stations of a route in order
 contract RouteVerifier is RouteDesigns {
     bytes private constant SIGNATURE_TAG = "BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_";
     bytes32 private constant STEP_TYPEHASH = keccak256(
@@ -19,8 +19,11 @@ contract RouteVerifier is RouteDesigns {
     );
     uint16 private constant PROVERS = Roles.PRODUCER | Roles.GATEWAY | Roles.ADMIN;
 
-    /// @dev Memory of one `proveRoutes`: pointers to the chains (see `RouteLink.writeChain`), the terms of the linear
-    /// combinations (signatures first, then the hashes of each step) and the pairs, and how many subjects there are.
+    /// @dev Working memory of `proveRoutes`.
+    /// @param count number of subjects
+    /// @param chains pointer to the chains (see `RouteLink.writeChain`)
+    /// @param terms pointer to the terms of the linear combinations: the signatures first, then the hashes of each step
+    /// @param pairs pointer to the pairs of the pairing check
     struct Work {
         uint256 count;
         uint256 chains;
@@ -71,7 +74,7 @@ contract RouteVerifier is RouteDesigns {
             revert WrongStepCount(id, messages.length, count * design.steps);
         }
 
-        // Memory begins as zeros.
+        // New memory is zero.
         // slither-disable-next-line uninitialized-local
         Work memory work;
         work.count = count;
@@ -82,7 +85,7 @@ contract RouteVerifier is RouteDesigns {
         _combine(design, work);
         uint256 chain = work.chains;
         for (uint256 n = 0; n < count; ++n) {
-            _conclude(id, proofs[n], chain);
+            _checkHead(id, proofs[n], chain);
             unchecked {
                 chain += RouteLink.CHAIN_SIZE;
             }
@@ -102,7 +105,7 @@ contract RouteVerifier is RouteDesigns {
         emit RouteRecordedUnverified(id, proof.subject, proof.head, proof.signature, msg.sender);
     }
 
-    // ------------------------------------------------------------------ answers
+    // ------------------------------------------------------------------ views
 
     /// @inheritdoc IRouteVerifier
     function isProven(RouteId id, bytes32 subject) public view returns (bool) {
@@ -167,29 +170,30 @@ contract RouteVerifier is RouteDesigns {
         RouteLink.writeChain(chain, RouteLink.originOf(RouteLink.originScratch(id, components), proof.subject), messages, 0);
         uint256 pairs = BLS12381.allocate((steps + 1) * BLS12381.PAIR_SIZE);
         _writeSignature(id, proof, pairs);
-        _follow(design, chain, pairs);
-        _conclude(id, proof, chain);
+        _writePairs(design, chain, pairs);
+        _checkHead(id, proof, chain);
         if (!BLS12381.pairingHolds(pairs, steps + 1)) revert InvalidProof(id, proof.subject);
     }
 
-    /// @dev Follows one chain through its steps and completes the pairs of e(σ, g2) = Π e(H(c_i), pk_i). A key is looked
-    /// at after its link is hashed, so that a chain without the precompiles is refused as that before its unverified keys.
-    function _follow(StoredRoute memory design, uint256 chain, uint256 pair) private view {
+    /// @dev Computes the links of one chain and writes the pairs of e(σ, g2) = Π e(H(c_i), pk_i). A key is checked after its
+    /// link is hashed: on a blockchain without the precompiles, `PrecompileUnavailable` comes before
+    /// `StationKeyIsUnverified`.
+    function _writePairs(StoredRoute memory design, uint256 chain, uint256 pair) private view {
         BLS12381.writeNegatedGenerator(pair + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(SIGNATURE_TAG, 32);
         uint256 scratch = BLS12381.allocate(RouteLink.LINK_SIZE);
-        uint256 doubts = _doubts;
+        uint256 restrictedKeys = _restrictedKeys;
         for (uint256 i = 0; i < design.steps; ++i) {
             pair += BLS12381.PAIR_SIZE;
             KeyId key = _loadKey(design.store, i, pair + BLS12381.G1_SIZE);
             RouteLink.writeLink(scratch, key, i + 1);
             RouteLink.advance(chain, scratch, hasher.message);
             BLS12381.hashToG1(hasher, pair);
-            _requireInForce(key, doubts);
+            _requireUsable(key, restrictedKeys);
         }
     }
 
-    /// @dev Marks each subject as proven, begins its chain, and writes its signature as the point of its term.
+    /// @dev Marks each subject as proven, initialises its chain, and writes its signature as the point of its term.
     function _openChains(
         RouteId id,
         uint256 steps,
@@ -216,9 +220,9 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev The pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i), which holds but for chance 2^-128 only
-    /// where each of the proofs does. The terms come with signatures and coefficients, and then serve the hashes of
-    /// each step.
+    /// @dev Writes the pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i). If a proof is invalid, the equation holds
+    /// with probability 2^-128 only. The terms hold the signatures and coefficients at first; the hashes of each step then
+    /// replace the signatures.
     function _combine(StoredRoute memory design, Work memory work) private view {
         uint256 pair = BLS12381.allocate((uint256(design.steps) + 1) * BLS12381.PAIR_SIZE);
         work.pairs = pair;
@@ -226,19 +230,19 @@ contract RouteVerifier is RouteDesigns {
         BLS12381.writeNegatedGenerator(pair + BLS12381.G1_SIZE);
         BLS12381.Hasher memory hasher = BLS12381.hasherFor(SIGNATURE_TAG, 32);
         uint256 scratch = BLS12381.allocate(RouteLink.LINK_SIZE);
-        uint256 doubts = _doubts;
+        uint256 restrictedKeys = _restrictedKeys;
         for (uint256 i = 0; i < design.steps; ++i) {
             pair += BLS12381.PAIR_SIZE;
             KeyId key = _loadKey(design.store, i, pair + BLS12381.G1_SIZE);
-            _requireInForce(key, doubts);
+            _requireUsable(key, restrictedKeys);
             RouteLink.writeLink(scratch, key, i + 1);
-            _hashStepOfAll(hasher, scratch, work);
+            _advanceChains(hasher, scratch, work);
             BLS12381.linearCombination(work.terms, work.count, pair);
         }
     }
 
-    /// @dev Moves every chain on by one step and writes the hash of its link as the point of its term.
-    function _hashStepOfAll(BLS12381.Hasher memory hasher, uint256 scratch, Work memory work) private view {
+    /// @dev Advances every chain by one step and writes the hash of its link as the point of its term.
+    function _advanceChains(BLS12381.Hasher memory hasher, uint256 scratch, Work memory work) private view {
         uint256 chain = work.chains;
         uint256 term = work.terms;
         uint256 end = term + work.count * BLS12381.MSM_TERM_SIZE;
@@ -253,8 +257,8 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev r_n: 128 bits of keccak256(seed ‖ n), the seed hashed from every input; written as the scalars of the
-    /// terms.
+    /// @dev Writes the coefficients r_n as the scalars of the terms: 128 bits of keccak256(seed ‖ n). The seed is a hash of
+    /// all inputs.
     function _writeCoefficients(Work memory work) private view {
         (uint256 terms, uint256 count) = (work.terms, work.count);
         bytes32 seed = keccak256(abi.encode(block.chainid, address(this), keccak256(msg.data)));
@@ -267,8 +271,8 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev What is left to do of a chain that was followed to its end; the pairing comes after.
-    function _conclude(RouteId id, Proof calldata proof, uint256 chain) private {
+    /// @dev Compares the last link of a chain with the head of the proof. The pairing check follows.
+    function _checkHead(RouteId id, Proof calldata proof, uint256 chain) private {
         bytes32 head;
         assembly ("memory-safe") {
             head := mload(chain)
@@ -293,7 +297,7 @@ contract RouteVerifier is RouteDesigns {
         return false;
     }
 
-    /// @dev Sets the subject's bit; false where it was set.
+    /// @dev Sets the bit of the subject; returns false if it was already set.
     function _mark(mapping(uint256 => uint256) storage words, bytes32 subject) private returns (bool) {
         uint256 slot = uint256(subject) >> 8;
         uint256 word = words[slot];

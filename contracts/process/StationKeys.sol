@@ -10,13 +10,13 @@ import {BLS12381} from "../libraries/BLS12381.sol";
 import {CodeStore} from "../libraries/CodeStore.sol";
 import {Roles} from "../libraries/Rights.sol";
 
-/// @title The keys that stations sign with: possession proven, revoked from a time on.
+/// @title Registration and revocation of station keys
 abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
     bytes private constant POSSESSION_TAG = "BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_";
     bytes32 private constant POSSESSION_TYPEHASH = keccak256("StationKey(bytes32 key,uint32 organisation)");
     uint256 internal constant MAX_NAME_LENGTH = 64;
 
-    /// @dev One slot. `store` holds the 256 bytes of the key.
+    /// @dev One storage slot. `store` is the contract whose code holds the 256 bytes of the key.
     struct StoredKey {
         OrgId owner;
         uint64 revokedFrom;
@@ -25,9 +25,9 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
 
     mapping(KeyId => StoredKey) private _keys;
     mapping(KeyId => bool) private _unverifiedKeys;
-    /// @dev Bit b is set once any key whose id ends in the byte b was revoked or recorded unverified: where it is not,
-    /// one word answers for all.
-    uint256 internal _doubts;
+    /// @dev Filter of keys that need a closer check: bit b is set once a key whose id ends in the byte b was revoked or
+    /// recorded unverified. One load of this word covers all keys of a route whose bits are clear.
+    uint256 internal _restrictedKeys;
 
     constructor(IConsortium consortium_) ConsortiumBound(consortium_) EIP712("ChromaTrace RouteVerifier", "1") {}
 
@@ -63,7 +63,7 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
         if (BLS12381.available()) revert KeyVerificationAvailable(id);
         _storeKey(id, caller, name, encoded);
         _unverifiedKeys[id] = true;
-        _doubts |= _hint(id);
+        _restrictedKeys |= _filterBit(id);
         emit StationKeyRegistered(id, caller, name, publicKey, proofOfPossession, msg.sender);
         emit StationKeyUnverified(id);
     }
@@ -71,19 +71,19 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
     /// @inheritdoc IRouteVerifier
     function revokeStationKey(KeyId id, uint64 revokedFrom) external {
         OrgId caller = consortium.authorise(msg.sender, Roles.GATEWAY | Roles.ADMIN);
-        StoredKey storage revoked = _keys[id];
-        if (revoked.owner == OrgIds.NONE) revert UnknownStationKey(id);
-        if (revoked.owner != caller) revert NotStationKeyOwner(id, revoked.owner, caller);
+        StoredKey storage key = _keys[id];
+        if (key.owner == OrgIds.NONE) revert UnknownStationKey(id);
+        if (key.owner != caller) revert NotStationKeyOwner(id, key.owner, caller);
         if (revokedFrom < block.timestamp) revert RevocationInThePast(revokedFrom);
-        if (revoked.revokedFrom != 0 && revoked.revokedFrom <= revokedFrom) {
-            revert StationKeyIsRevoked(id, revoked.revokedFrom);
+        if (key.revokedFrom != 0 && key.revokedFrom <= revokedFrom) {
+            revert StationKeyIsRevoked(id, key.revokedFrom);
         }
-        revoked.revokedFrom = revokedFrom;
-        _doubts |= _hint(id);
+        key.revokedFrom = revokedFrom;
+        _restrictedKeys |= _filterBit(id);
         emit StationKeyRevoked(id, revokedFrom, msg.sender);
     }
 
-    // ------------------------------------------------------------------ answers
+    // ------------------------------------------------------------------ views
 
     /// @inheritdoc IRouteVerifier
     function stationKey(KeyId id) external view returns (StationKey memory) {
@@ -102,8 +102,8 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
 
     // ------------------------------------------------------------------ internal
 
-    function _requireInForce(KeyId id, uint256 doubts) internal view {
-        if (doubts & _hint(id) == 0) return;
+    function _requireUsable(KeyId id, uint256 restrictedKeys) internal view {
+        if (restrictedKeys & _filterBit(id) == 0) return;
         if (_unverifiedKeys[id]) revert StationKeyIsUnverified(id);
         _requireNotRevoked(id);
     }
@@ -113,13 +113,13 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
         if (revokedFrom != 0 && revokedFrom <= block.timestamp) revert StationKeyIsRevoked(id, revokedFrom);
     }
 
-    /// @dev Where the 256 bytes of a registered key are stored.
+    /// @dev Returns the contract whose code holds a registered key.
     function _storeOf(KeyId id) internal view returns (address store) {
         store = _keys[id].store;
         if (store == address(0)) revert UnknownStationKey(id);
     }
 
-    function _hint(KeyId id) internal pure returns (uint256) {
+    function _filterBit(KeyId id) internal pure returns (uint256) {
         return 1 << (uint256(KeyId.unwrap(id)) & 0xff);
     }
 
@@ -149,8 +149,8 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
 
     function _storeKey(KeyId id, OrgId owner, string calldata name, bytes memory encoded) private {
         _requireName(name);
-        OrgId known = _keys[id].owner;
-        if (known != OrgIds.NONE) revert StationKeyAlreadyRegistered(id, known);
+        OrgId registered = _keys[id].owner;
+        if (registered != OrgIds.NONE) revert StationKeyAlreadyRegistered(id, registered);
         _keys[id] = StoredKey(owner, 0, CodeStore.write(encoded));
     }
 }

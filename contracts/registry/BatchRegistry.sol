@@ -9,9 +9,9 @@ import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
 import {GS1} from "../libraries/GS1.sol";
 import {ContractRoles, Roles} from "../libraries/Rights.sol";
 
-/// @title Batches: identity, genealogy, life cycle, release and recall.
+/// @title Batches: identity, genealogy, life cycle, release and recall
 contract BatchRegistry is IBatchRegistry, ConsortiumBound {
-    /// @dev Why a batch is held whose verdict fails when its stage is over.
+    /// @dev Reason of the hold after a failing verdict whose stage is over.
     string private constant LATE_FAILURE = "failed inspection after its stage";
 
     mapping(BatchId => Batch) private _batches;
@@ -36,15 +36,15 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     /// @inheritdoc IBatchRegistry
     function registerMany(Registration[] calldata registrations) external {
         OrgId producer = consortium.authorise(msg.sender, Roles.PRODUCER);
-        // Batches of one call mostly share their route: its policy is asked for once.
+        // Batches of one call usually share their route, so its policy is read once per change of route.
         bytes32 route = 0;
-        bool proofNeeded = false;
+        bool proofRequired = false;
         for (uint256 i = 0; i < registrations.length; ++i) {
             if (registrations[i].route != route) {
                 route = registrations[i].route;
-                proofNeeded = _requiresProof(route);
+                proofRequired = _requiresProof(route);
             }
-            _register(registrations[i], producer, proofNeeded);
+            _register(registrations[i], producer, proofRequired);
         }
     }
 
@@ -133,18 +133,20 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         string calldata reason
     ) external {
         if (children.length != parts.length) revert LengthMismatch(children.length, parts.length);
-        Batch storage origin = _known(parent);
-        if (!origin.recalled) revert BatchNotRecalled(parent);
-        (OrgId supervisor, bool everywhere) = _supervisor();
-        bool entitled = everywhere || origin.producer == supervisor;
+        Batch storage parentBatch = _registered(parent);
+        if (!parentBatch.recalled) revert BatchNotRecalled(parent);
+        (OrgId supervisor, bool isAuthority) = _supervisor();
+        bool supervisesParent = isAuthority || parentBatch.producer == supervisor;
 
         for (uint256 i = 0; i < children.length; ++i) {
-            if (!entitled && _known(children[i]).producer != supervisor) revert NotBatchSupervisor(children[i], msg.sender);
+            if (!supervisesParent && _registered(children[i]).producer != supervisor) {
+                revert NotBatchSupervisor(children[i], msg.sender);
+            }
             _recallChild(parent, children[i], parts[i], reason);
         }
     }
 
-    // ------------------------------------------------------------------ from the other ledgers
+    // ------------------------------------------------------------------ calls by other ledgers
 
     /// @inheritdoc IBatchRegistry
     function applyVerdict(BatchId id, Stage stage, Verdict verdict)
@@ -152,19 +154,19 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         onlyContractRole(ContractRoles.VERDICT_LEDGER)
         returns (uint8 revision, OrgId producer, uint32 quantity)
     {
-        Batch storage stored = _known(id);
+        Batch storage stored = _registered(id);
         BatchState state = stored.state;
         bool failed = verdict == Verdict.Fail;
         bool late = false;
         if (stage == Stage.First) {
-            revision = _next(id, stage, stored.firstRevision);
+            revision = _nextRevision(id, stage, stored.firstRevision);
             late = state >= BatchState.Assembled;
             if (state <= BatchState.Stopped) state = failed ? BatchState.Stopped : BatchState.FirstPassed;
             stored.firstVerdict = verdict;
             stored.firstRevision = revision;
         } else {
             if (state < BatchState.Assembled) revert WrongState(id, state);
-            revision = _next(id, stage, stored.finalRevision);
+            revision = _nextRevision(id, stage, stored.finalRevision);
             late = state >= BatchState.Graded;
             stored.finalVerdict = verdict;
             stored.finalRevision = revision;
@@ -180,7 +182,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     /// @inheritdoc IBatchRegistry
     function recordTransfer(BatchId id, OrgId to) external onlyContractRole(ContractRoles.CUSTODY_LEDGER) {
-        Batch storage stored = _known(id);
+        Batch storage stored = _registered(id);
         Batch memory current = stored;
         if (current.state != BatchState.Released) revert WrongState(id, current.state);
         if (current.recalled && to != current.producer) revert BatchIsRecalled(id);
@@ -189,7 +191,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         emit CustodyTransferred(id, current.custodian, to);
     }
 
-    // ------------------------------------------------------------------ answers
+    // ------------------------------------------------------------------ views
 
     /// @inheritdoc IBatchRegistry
     function batch(BatchId id) external view returns (Batch memory) {
@@ -213,7 +215,10 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     // ------------------------------------------------------------------ internal
 
-    function _register(Registration calldata registration, OrgId producer, bool proofNeeded) private returns (BatchId id) {
+    function _register(Registration calldata registration, OrgId producer, bool proofRequired)
+        private
+        returns (BatchId id)
+    {
         id = _checkedId(registration.gtin, registration.lot);
         if (registration.quantity == 0) revert InvalidQuantity();
         Batch storage stored = _batches[id];
@@ -224,8 +229,10 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         stored.producer = producer;
         stored.custodian = producer;
         stored.quantity = registration.quantity;
-        _commitments[id] = _commitment(registration.serialRoot, registration.contentDigest, registration.route, registration.inputs);
-        if (proofNeeded) _requiredRoutes[id] = RouteId.wrap(registration.route);
+        _commitments[id] = _commitment(
+            registration.serialRoot, registration.contentDigest, registration.route, registration.inputs
+        );
+        if (proofRequired) _requiredRoutes[id] = RouteId.wrap(registration.route);
         emit BatchRegistered(
             id,
             producer,
@@ -240,7 +247,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     }
 
     function _recallChild(BatchId parent, BatchId child, Parts calldata parts, string calldata reason) private {
-        Batch storage stored = _known(child);
+        Batch storage stored = _registered(child);
         if (stored.recalled) revert BatchIsRecalled(child);
         if (_commitment(parts) != _commitments[child]) revert CommitmentMismatch(child);
         if (!_contains(parts.inputs, parent)) revert NotAnInput(parent, child);
@@ -264,41 +271,41 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         }
     }
 
-    /// @dev A batch of the caller's organisation that neither a hold nor a recall stops.
+    /// @dev Return a batch of the caller's organisation that is neither on hold nor recalled.
     function _ownOpenBatch(BatchId id) private view returns (Batch storage stored) {
-        stored = _known(id);
+        stored = _registered(id);
         OrgId caller = consortium.authorise(msg.sender, Roles.PRODUCER);
         if (stored.producer != caller) revert NotProducer(id, stored.producer, caller);
         if (stored.recalled) revert BatchIsRecalled(id);
         if (stored.onHold) revert BatchOnHold(id);
     }
 
-    /// @dev A batch, not recalled yet, that the caller supervises.
+    /// @dev Return a batch that the caller supervises and that is not recalled.
     function _supervisedBatch(BatchId id) private view returns (Batch storage stored) {
-        stored = _known(id);
-        (OrgId supervisor, bool everywhere) = _supervisor();
-        if (!everywhere && stored.producer != supervisor) revert NotBatchSupervisor(id, msg.sender);
+        stored = _registered(id);
+        (OrgId supervisor, bool isAuthority) = _supervisor();
+        if (!isAuthority && stored.producer != supervisor) revert NotBatchSupervisor(id, msg.sender);
         if (stored.recalled) revert BatchIsRecalled(id);
     }
 
-    /// @dev The organisation that the caller supervises for, and whether it is an authority, which supervises everywhere.
-    function _supervisor() private view returns (OrgId id, bool everywhere) {
+    /// @dev Return the organisation of the calling supervisor, and whether it is an authority, which supervises all batches.
+    function _supervisor() private view returns (OrgId id, bool isAuthority) {
         id = consortium.authorise(msg.sender, Roles.SUPERVISOR);
-        everywhere = consortium.organisation(id).kind == IConsortium.OrganisationKind.Authority;
+        isAuthority = consortium.organisation(id).kind == IConsortium.OrganisationKind.Authority;
     }
 
     function _requiresProof(bytes32 route) private view returns (bool) {
         return route != 0 && verifier.requiresProof(RouteId.wrap(route));
     }
 
-    /// @dev Where the policy of the batch's route asks for its proof.
+    /// @dev Reverts if the policy of the batch's route requires a proof and there is none.
     function _requireProvenRoute(BatchId id) private view {
         RouteId required = _requiredRoutes[id];
         if (RouteId.unwrap(required) == 0) return;
         if (!verifier.isProven(required, BatchId.unwrap(id))) revert RouteNotProven(id, required);
     }
 
-    function _known(BatchId id) private view returns (Batch storage stored) {
+    function _registered(BatchId id) private view returns (Batch storage stored) {
         stored = _batches[id];
         if (stored.state == BatchState.Unknown) revert UnknownBatch(id);
     }
@@ -312,7 +319,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         return GS1.batchId(gtin, lot);
     }
 
-    function _next(BatchId id, Stage stage, uint8 revision) private pure returns (uint8) {
+    function _nextRevision(BatchId id, Stage stage, uint8 revision) private pure returns (uint8) {
         if (revision == type(uint8).max) revert RevisionsExhausted(id, stage);
         return revision + 1;
     }
@@ -329,9 +336,9 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         return keccak256(abi.encode(serialRoot, contentDigest, route, keccak256(abi.encode(inputs))));
     }
 
-    function _contains(Input[] calldata inputs, BatchId sought) private pure returns (bool) {
+    function _contains(Input[] calldata inputs, BatchId id) private pure returns (bool) {
         for (uint256 i = 0; i < inputs.length; ++i) {
-            if (BatchId.unwrap(inputs[i].batch) == BatchId.unwrap(sought)) return true;
+            if (BatchId.unwrap(inputs[i].batch) == BatchId.unwrap(id)) return true;
         }
         return false;
     }

@@ -21,13 +21,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from mining import mined
+from querying import query
 from route_line import Line, station
 
 from app import PortalConfig
 from app.accounts import create_account
 from app.store import PortalDatabase
-from chromatrace.chain import commands
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain import calls, reads
+from chromatrace.chain.calls import Call
+from chromatrace.chain.client import Chain
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.outbox import Outbox
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
@@ -54,7 +56,7 @@ from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 from chromatrace.ingest.spool import Spool
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 GTIN = "09521234543213"
 PASSWORD = "seven grey panes of glass"
@@ -166,20 +168,20 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
     _inspect(world, "L2410E", Stage.FIRST, Verdict.FAIL, window)
     for lot in ("L2410A", "L2410B", "L2410C", "L2410F", "L2410G", "L2410H"):
         batch = world.key(lot).batch_id
-        world.submit(MAKER, commands.assemble(batch))
+        world.submit(MAKER, calls.assemble(batch))
         _inspect(world, lot, Stage.FINAL, Verdict.PASS, None)
-        world.submit(MAKER, commands.grade(batch, 188, 9, 3))
+        world.submit(MAKER, calls.grade(batch, 188, 9, 3))
         if lot == "L2410H":
             _prove(world, "electrochromic pane", lot)
-        world.submit(MAKER, commands.release(batch, SalesChannel.STANDARD))
+        world.submit(MAKER, calls.release(batch, SalesChannel.STANDARD))
     offer_until = int(time.time()) + 14 * 86_400
     for lot in ("L2410A", "L2410F", "L2410G"):
         shop = world.organisations["shop"]
-        world.submit(MAKER, commands.offer_custody(world.key(lot).batch_id, shop, offer_until))
+        world.submit(MAKER, calls.offer_custody(world.key(lot).batch_id, shop, offer_until))
     reason = "Electrolyte of supplier lot EL-0098 may leak at the edge seal."
-    world.submit(MAKER, commands.recall(world.key("L2410B").batch_id, reason))
+    world.submit(MAKER, calls.recall(world.key("L2410B").batch_id, reason))
     reason = "Thickness readings drifted; under review."
-    world.submit(MAKER, commands.hold(world.key("L2410C").batch_id, reason))
+    world.submit(MAKER, calls.hold(world.key("L2410C").batch_id, reason))
     _alter_document(world, "L2410F")
     world.sync()
     return world
@@ -194,11 +196,11 @@ def _organisations(world: World) -> None:
         ("other", OrganisationKind.FRANCHISEE, _gln(4), "Example Facades", OTHER_SHOP, shop_roles),
     )
     for number, (short, kind, gln, name, actor, roles) in enumerate(kinds, start=1):
-        world.submit(REGISTRAR, commands.register_organisation(kind, gln, roles, name))
-        world.submit(REGISTRAR, commands.appoint_operator(world.chains[actor].sender, number, roles))
+        world.submit(REGISTRAR, calls.register_organisation(kind, gln, roles, name))
+        world.submit(REGISTRAR, calls.appoint_operator(world.chains[actor].sender, number, roles))
         world.organisations[short] = number
     scopes = Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY
-    world.submit(MAKER, commands.grant_read_scopes(world.organisations["shop"], [Gtin(GTIN)], scopes))
+    world.submit(MAKER, calls.grant_read_scopes(world.organisations["shop"], [Gtin(GTIN)], scopes))
 
 
 def _accounts(world: World) -> None:
@@ -209,7 +211,7 @@ def _accounts(world: World) -> None:
         (world.maker_account, "maker", Role.PRODUCER | Role.ADMIN),
     ):
         account = create_account(store, world.folder / "keys", name, PASSWORD, demonstration=True)
-        world.submit(REGISTRAR, commands.appoint_operator(account.address, world.organisations[organisation], roles))
+        world.submit(REGISTRAR, calls.appoint_operator(account.address, world.organisations[organisation], roles))
         rpc.call("anvil_setBalance", account.address, hex(10**18))
         if name == world.shop_account:
             world.shop_address = account.address
@@ -235,9 +237,9 @@ def _readings(world: World) -> ReadingWindow:
     stored = list(world.spool.entries(CHANNEL))
     head = root([leaf_hash(encode_reading(reading)) for reading in stored])
     first_ns, last_ns = stored[0].source_time_ns, stored[-1].source_time_ns
-    world.submit(MAKER, commands.open_channel(CHANNEL))
-    channel = world.chains[MAKER].read("ProcessLedger", "channelIdOf", world.organisations["maker"], CHANNEL)
-    world.submit(MAKER, commands.anchor(channel, len(stored), head, first_ns, last_ns))
+    world.submit(MAKER, calls.open_channel(CHANNEL))
+    channel = world.chains[MAKER].read(reads.channel_id(world.organisations["maker"], CHANNEL))
+    world.submit(MAKER, calls.anchor(channel, len(stored), head, first_ns, last_ns))
     return ReadingWindow(CHANNEL, MAKER_GLN, 40, 1_559, len(stored), head, first_ns + 30_000_000_000, last_ns)
 
 
@@ -249,10 +251,10 @@ def _design(world: World, name: str, *, required: bool) -> bytes:
         for process in STATIONS:
             one = station(process, verifier, world.organisations["maker"])
             words = key_words(one.key), signature_words(one.possession)
-            chain.send("RouteVerifier", "registerStationKey", process, *words)
+            chain.submit(calls.register_station_key(process, *words))
     line = Line.of(STATIONS, Profile.EVM, verifier, name)
     keys = [one.key_id for one in line.design.stations]
-    chain.send("RouteVerifier", "designRoute", name, RouteKind.PROCESSING, required, keys, list(STATIONS))
+    chain.submit(calls.design_route(name, RouteKind.PROCESSING, required, keys, list(STATIONS)))
     world.routes[name] = line
     return line.design.route
 
@@ -261,7 +263,7 @@ def _prove(world: World, name: str, lot: str) -> None:
     """Every station signs, and the chain checks it."""
     line = world.routes[name]
     proof, messages = proof_of(line.design, line.trace(bytes(world.key(lot).batch_id)))
-    world.chains[MAKER].send("RouteVerifier", "proveRoute", line.design.route, proof, messages)
+    world.chains[MAKER].submit(calls.prove_route(line.design.route, proof, messages))
 
 
 def _register(world: World, lot: str, route: bytes) -> None:
@@ -284,8 +286,8 @@ def _register(world: World, lot: str, route: bytes) -> None:
         ),
     )
     digest = world.documents.put(content.to_bytes())
-    registration = commands.Registration(key, 200, digest, serial_root(serials), route)
-    world.submit(MAKER, commands.register_batch(registration))
+    registration = calls.Registration(key, 200, digest, serial_root(serials), route)
+    world.submit(MAKER, calls.register_batch(registration))
 
 
 def _measurements(stage: Stage, passed: bool) -> tuple[Measurement, ...]:
@@ -341,13 +343,13 @@ def _inspect(world: World, lot: str, stage: Stage, verdict: Verdict, window: Rea
     )
     ledger = world.manifest.address("InspectionLedger")
     signature = sign_inspection(inspection, chain.signer, world.manifest.chain_id, ledger)
-    world.submit(MAKER, commands.record_inspection(inspection, signature))
+    world.submit(MAKER, calls.record_inspection(inspection, signature))
 
 
 def _alter_document(world: World, lot: str) -> None:
     """Somebody improves a result in the stored document after the fact."""
     world.sync()
-    final = next(item for item in world.index.inspections(world.key(lot).batch_id) if item.stage is Stage.FINAL)
+    final = next(item for item in query(world.index).inspections(world.key(lot).batch_id) if item.stage is Stage.FINAL)
     name = final.evidence.hex()
     path = world.documents.folder / name[:2] / name[2:]
     path.chmod(0o600)

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import pytest
 from portal_world import GTIN, MAKER, PASSWORD
+from querying import query
 
 from app import create_app
-from chromatrace.chain import commands
+from chromatrace.chain import calls, reads
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
+from chromatrace.index import Index
 from chromatrace.plant import example_plant
 
 KINDS = example_plant("engineer-to-order").record_kinds
@@ -24,16 +26,16 @@ def goods(world):
     """A lot of windows made of lot L2410D, of which too many units are used, and an order in two departments."""
     glass = world.key("L2410D")
     for lot, units in (("W2411A", 150), ("W2411B", 60)):
-        registration = commands.Registration(world.key(lot), 30, b"\7" * 32, inputs=(Input(glass.batch_id, units),))
-        world.submit(MAKER, commands.register_batch(registration))
+        registration = calls.Registration(world.key(lot), 30, b"\7" * 32, inputs=(Input(glass.batch_id, units),))
+        world.submit(MAKER, calls.register_batch(registration))
     chain = world.chains[MAKER]
     for kind in KINDS[:2]:
-        opened = chain.send("ProcessLedger", "openDepartment", kind.department)
+        opened = chain.submit(calls.open_department(kind.department))
         department = opened.event("DepartmentOpened").args["department"]
-        chain.send("ProcessLedger", "setMember", department, chain.sender, 3)
+        chain.submit(calls.set_member(department, chain.sender, 3))
         key = "C-1" if kind is KINDS[0] else "D-1"
         entry = LedgerEntry(record_id(kind.id, key), subject_id("P-1"), None, b"\5" * 32)
-        chain.send("ProcessLedger", "appendRecords", department, kind_hash(kind.schema), pack([entry]))
+        chain.submit(calls.append_records(department, kind_hash(kind.schema), pack([entry])))
     world.sync()
     return glass
 
@@ -65,15 +67,26 @@ def test_the_genealogy_is_drawn_and_told(desk, goods):
     assert "Truncated" not in page
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/console/trace/{id}", "/console/impact/{id}", "/console/find?q=L2410D", "/console/", "/01/{gtin}/10/L2410D"],
+)
+def test_a_page_opens_one_snapshot(desk, goods, monkeypatch, path):
+    opened, snapshot = [], Index.snapshot
+    monkeypatch.setattr(Index, "snapshot", lambda index: opened.append(index) or snapshot(index))
+    answer = desk.get(path.format(id=goods.batch_id.hex(), gtin=GTIN))
+    assert (answer.status_code, len(opened)) == (200, 1)
+
+
 def test_the_impact_is_seen_before_a_recall(desk, goods, world):
     page = desk.get(f"/console/impact/{goods.batch_id.hex()}").text
     assert "210 units used, it has 200" in page
     assert re.search(r'class="big">3</p>.*?class="big">260</p>.*?class="big">1</p>', page, re.DOTALL)
     assert f"chromatrace batch recall {GTIN} L2410D" in page
-    assert not world.index.batch(goods.batch_id).recalled
+    assert not query(world.index).batch(goods.batch_id).recalled
     table = desk.get(f"/console/impact/{goods.batch_id.hex()}?format=csv")
     assert table.mimetype == "text/csv"
-    lots = [line.split(",")[2] for line in table.text.splitlines()[1:]]
+    lots = [line.split(",")[3] for line in table.text.splitlines()[1:]]
     assert sorted(lots) == ["L2410D", "W2411A", "W2411B"]
 
 
@@ -112,8 +125,8 @@ def test_records_are_for_those_whom_the_chain_lets_read(desk, world, goods):
     store.close()
     chain = world.chains[MAKER]
     for kind in KINDS[:2]:
-        department = chain.read("ProcessLedger", "departmentIdOf", world.organisations["maker"], kind.department)
-        chain.send("ProcessLedger", "setMember", department, address, 1)
+        department = chain.read(reads.department_id(world.organisations["maker"], kind.department))
+        chain.submit(calls.set_member(department, address, 1))
     found = desk.get("/console/find?q=C-1").text
     assert "contract order" in found
     assert 'href="/console/orders/C-1"' in found
@@ -159,7 +172,7 @@ def test_the_pictures_page_holds_on_phones_and_desks(chromium, desk, goods, widt
     page.route("**/*", answer)
     page.goto(f"http://goods.example/console/impact/{goods.batch_id.hex()}")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    card = page.locator(".ct-chosen .ct-face").first
+    card = page.locator(".ct-selected .ct-face").first
     assert card.evaluate("node => getComputedStyle(node).strokeWidth") == "2.5px"
     context.close()
     # The made-up origin is not https.

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from portal_client import BASE, JSON, batch_page, log_in, log_in_by_wallet, token_of
 from portal_world import GTIN, MAKER, OTHER_SHOP, PASSWORD, REGISTRAR, SHOP
+from querying import query
 
 from app import create_app
-from chromatrace.chain import commands
-from chromatrace.chain.client import Call
+from chromatrace.chain import calls
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
@@ -36,7 +36,7 @@ def test_what_an_operator_sees_follows_from_grants(client, world):
 def test_a_stranger_to_the_grants_sees_nothing(client, world):
     world.submit(
         MAKER,
-        commands.offer_custody(world.key("L2410H").batch_id, world.organisations["other"], int(time.time()) + 86_400),
+        calls.offer_custody(world.key("L2410H").batch_id, world.organisations["other"], int(time.time()) + 86_400),
     )
     world.sync()
     assert log_in_by_wallet(client, world.chains[OTHER_SHOP].signer).status_code == 200
@@ -53,11 +53,11 @@ def test_a_revoked_grant_hides_the_offer_at_the_next_request(client, world):
     path = f"/partners/offers/{world.key('L2410G').batch_id.hex()}"
     assert client.get(path).status_code == 200
     shop, line = world.organisations["shop"], [Gtin(GTIN)]
-    world.submit(MAKER, commands.grant_read_scopes(shop, line, Scope(0)))
+    world.submit(MAKER, calls.grant_read_scopes(shop, line, Scope(0)))
     try:
         assert client.get(path).status_code == 404
     finally:
-        world.submit(MAKER, commands.grant_read_scopes(shop, line, Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY))
+        world.submit(MAKER, calls.grant_read_scopes(shop, line, Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY))
         world.sync()
     assert client.get(path).status_code == 200
 
@@ -68,7 +68,7 @@ def test_the_console_is_for_its_roles(client, world):
     assert "Channels and their anchors" in page
     assert "1,600" in page
     assert "No organisation has a panel yet" in client.get("/console/consensus").text
-    world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE))
+    world.submit(REGISTRAR, calls.appoint_operator(world.shop_address, 3, Role.FRANCHISEE))
     try:
         other = client.application.test_client()
         log_in(other, world.shop_account)
@@ -76,7 +76,7 @@ def test_the_console_is_for_its_roles(client, world):
         assert other.get("/console/consensus").status_code == 403
         assert "Operations" not in other.get("/partners/").text
     finally:
-        world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
+        world.submit(REGISTRAR, calls.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
 
 
 def test_labels_are_for_the_producer(client, world):
@@ -94,11 +94,11 @@ def test_a_dismissed_operator_loses_every_session(world, portal_app):
     phone, desk = portal_app.test_client(), portal_app.test_client()
     for device in (phone, desk):
         assert log_in(device, world.shop_account).status_code == 303
-    world.submit(REGISTRAR, commands.dismiss_operator(world.shop_address))
+    world.submit(REGISTRAR, calls.dismiss_operator(world.shop_address))
     try:
         assert phone.get("/partners/", headers=JSON).json["error"] == "RightsRevokedError"
     finally:
-        world.submit(REGISTRAR, commands.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
+        world.submit(REGISTRAR, calls.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
     for device in (phone, desk):
         assert device.get("/partners/", headers=JSON).json["error"] == "LoginRequiredError"
     assert log_in(phone, world.shop_account).status_code == 303
@@ -107,17 +107,17 @@ def test_a_dismissed_operator_loses_every_session(world, portal_app):
 def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
     desk = portal_app.test_client()
     assert log_in(desk, world.shop_account).status_code == 303
-    world.submit(REGISTRAR, commands.suspend_organisation(3))
+    world.submit(REGISTRAR, calls.suspend_organisation(3))
     try:
         page = desk.get("/partners/")
         form = log_in(portal_app.test_client(), world.shop_account)
         by_wallet = log_in_by_wallet(portal_app.test_client(), world.chains[SHOP].signer)
     finally:
-        world.submit(REGISTRAR, Call("Consortium", "reinstateOrganisation", (3,)))
+        world.submit(REGISTRAR, calls.reinstate_organisation(3))
     assert (page.status_code, form.status_code, by_wallet.status_code) == (401, 401, 401)
     said = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
     assert said.startswith("The consortium does not authorise this operator: ")
-    assert said.endswith(f"{world.index.organisation(3).name} is suspended.")
+    assert said.endswith(f"{query(world.index).organisation(3).name} is suspended.")
     for answer in (page.text, form.text, by_wallet.json["message"]):
         assert " is suspended" in answer
         assert "organisation 3" not in answer
@@ -188,7 +188,7 @@ def test_accepting_by_wallet(client, world):
     token = {"X-CSRFToken": token_of(page)} | JSON
     call = client.post(f"/partners/offers/{batch}/call", data={"kind": "accept"}, headers=token).json
     assert call["to"] == world.manifest.address("CustodyLedger")
-    foreign = world.index.batch_by_key(world.key("L2410A")).registered.tx_hash.hex()
+    foreign = query(world.index).batch_by_key(world.key("L2410A")).registered.tx_hash.hex()
     watched = client.post(
         f"/partners/offers/{batch}/watch", data={"kind": "accept", "tx_hash": f"0x{foreign}"}, headers=token
     )

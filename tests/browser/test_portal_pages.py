@@ -11,10 +11,12 @@ import pytest
 from flask import render_template
 from portal_client import BASE, JSON, batch_page
 from portal_world import GTIN, MAKER, STATIONS
+from querying import query
 
 from app import create_app
 from app.presenters.organisations import OrganisationSummary
 from app.presenters.route import route_facts, route_status
+from chromatrace.chain import reads
 from chromatrace.domain.errors import Unavailable
 
 
@@ -33,8 +35,8 @@ def test_each_state_has_its_word(client, world, lot, status):
     assert answer.json["status"] == status
     page = client.get(f"/01/{GTIN}/10/{lot}").text
     assert f'id="status">{answer.json["headline"]}<' in page
-    batch = world.chains[MAKER].read("BatchRegistry", "batch", world.key(lot).batch_id)
-    assert (answer.json["quantity"], answer.json["standard"]) == (batch["quantity"], batch["standard"])
+    batch = world.chains[MAKER].read(reads.batch(world.key(lot).batch_id))
+    assert (answer.json["quantity"], answer.json["standard"]) == (batch.quantity, batch.standard)
 
 
 def test_every_step_names_its_transaction(client, world):
@@ -83,7 +85,7 @@ def test_a_proven_route_is_shown_step_by_step_with_its_transaction(client, world
     design = world.routes["electrochromic pane"].design
     assert [step["key"] for step in route["steps"]] == [f"0x{one.key_id.hex()}" for one in design.stations]
     chain = world.chains[MAKER]
-    assert chain.read("RouteVerifier", "isProven", bytes.fromhex(route["id"][2:]), world.key("L2410H").batch_id)
+    assert chain.read(reads.route_is_proven(bytes.fromhex(route["id"][2:]), world.key("L2410H").batch_id))
     receipt = world.node.rpc().call("eth_getTransactionReceipt", route["record"]["tx_hash"])
     verifier = world.manifest.address("RouteVerifier").lower()
     log = next(log for log in receipt["logs"] if log["address"] == verifier)
@@ -172,7 +174,7 @@ def test_an_altered_document_is_called_so_and_not_shown(client):
 
 
 def test_a_missing_document_is_called_so(world, portal_app, client):
-    content = world.index.batch_by_key(world.key("L2410E")).content_digest
+    content = query(world.index).batch_by_key(world.key("L2410E")).content_digest
     path = world.documents.folder / content.hex()[:2] / content.hex()[2:]
     kept = path.read_bytes()
     path.unlink()
@@ -191,8 +193,8 @@ def test_the_window_is_covered_by_an_anchor_and_rebuilt(client, world):
     window = first["readings"]
     assert (window["coverage"], window["rebuilt_from_readings"]) == ("anchored", True)
     assert window["readings"] == 1_520
-    channel = world.chains[MAKER].read("ProcessLedger", "channelIdOf", world.organisations["maker"], "line-1")
-    assert window["root"] == "0x" + world.chains[MAKER].read("ProcessLedger", "channel", channel)["root"].hex()
+    channel = world.chains[MAKER].read(reads.channel_id(world.organisations["maker"], "line-1"))
+    assert window["root"] == "0x" + world.chains[MAKER].read(reads.channel(channel)).root.hex()
 
 
 class _Broken:

@@ -15,12 +15,13 @@ from click.testing import CliRunner
 from mining import mined
 from portal_client import log_in_by_wallet
 from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
+from querying import query
 from sqlalchemy import create_engine, text
 
 import app.accounts
 from app import create_app
 from app.store import PortalDatabase
-from chromatrace.chain import commands
+from chromatrace.chain import calls, reads
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.cli import main
@@ -47,16 +48,16 @@ class Shop:
         `followed`: a follower runs already, and this waits for it.
         """
         chain = chain or self.world.chains[MAKER]
-        if not self.world.index.batch(self.world.key(origin).batch_id):
+        if not query(self.world.index).batch(self.world.key(origin).batch_id):
             _register(self.world, origin, bytes(32))
         for place, lot in enumerate(lots):
             parents = (of or {}).get(lot, (origin,))
             inputs = tuple(Input(self.world.key(parent).batch_id, 20) for parent in parents)
             digest = bytes([place + 1]) * 32
-            chain.submit(commands.register_batch(commands.Registration(self.world.key(lot), 30, digest, inputs=inputs)))
+            chain.submit(calls.register_batch(calls.Registration(self.world.key(lot), 30, digest, inputs=inputs)))
         if followed:
             deadline = time.monotonic() + 120
-            while not self.world.index.batch(self.world.key(lots[-1]).batch_id):
+            while not query(self.world.index).batch(self.world.key(lots[-1]).batch_id):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         else:
@@ -74,7 +75,7 @@ class Shop:
         if (rpc := self.world.node.rpc()).call("anvil_getAutomine"):
             mined(rpc)
         read = self.world.chains[MAKER].read
-        return [read("BatchRegistry", "batch", self.world.key(lot).batch_id)["recalled"] for lot in lots]
+        return [read(reads.batch(self.world.key(lot).batch_id)).recalled for lot in lots]
 
 
 def _token(page):
@@ -98,14 +99,14 @@ def states(client, path):
 def shop(world):
     roles = Role(sum(Role))
     world.submit(
-        REGISTRAR, commands.register_organisation(OrganisationKind.MANUFACTURER, _gln(5), roles, "Example Frames")
+        REGISTRAR, calls.register_organisation(OrganisationKind.MANUFACTURER, _gln(5), roles, "Example Frames")
     )
-    number = world.chains[REGISTRAR].read("Consortium", "organisationCount")
+    number = world.chains[REGISTRAR].read(reads.organisation_count())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DevKeyWarning)
         signer = dev_signer(FRAMES, world.node.chain_id)
     frames = Chain(world.node.rpc(), world.manifest, Outbox(world.folder / "outbox-frames.db"), signer)
-    world.submit(REGISTRAR, commands.appoint_operator(frames.sender, number, roles))
+    world.submit(REGISTRAR, calls.appoint_operator(frames.sender, number, roles))
     store = PortalDatabase(f"sqlite:///{world.folder / 'portal.db'}")
     for name, organisation, held in (
         (SUPERVISOR, world.organisations["maker"], Role.SUPERVISOR),
@@ -113,7 +114,7 @@ def shop(world):
         (WITHOUT_ROLE, world.organisations["maker"], Role.ADMIN),
     ):
         account = app.accounts.create_account(store, world.folder / "keys", name, PASSWORD, demonstration=True)
-        world.submit(REGISTRAR, commands.appoint_operator(account.address, organisation, held))
+        world.submit(REGISTRAR, calls.appoint_operator(account.address, organisation, held))
         world.node.rpc().call("anvil_setBalance", account.address, hex(10**18))
     store.close()
     world.organisations["frames"] = number
@@ -180,7 +181,9 @@ def test_a_batch_and_its_descendants_are_recalled_in_order(shop):
     assert "All of it is recalled." in page
     assert page.count(REASON) == 4
     assert "under way" not in client.get("/partners/").text
-    causes = {lot: shop.world.index.batch(shop.world.key(lot).batch_id).recall_cause for lot in ("R2", "R2B", "R2C")}
+    causes = {
+        lot: query(shop.world.index).batch(shop.world.key(lot).batch_id).recall_cause for lot in ("R2", "R2B", "R2C")
+    }
     assert causes == {
         lot: shop.world.key(cause).batch_id for lot, cause in (("R2", "R2"), ("R2B", "R2"), ("R2C", "R2B"))
     }
@@ -217,12 +220,12 @@ def test_what_is_others_to_recall_is_left_to_them(shop):
     _register(world, "R4", bytes(32))
     batch = world.key("R4").batch_id
     _inspect(world, "R4", Stage.FIRST, Verdict.PASS, None)
-    world.submit(MAKER, commands.assemble(batch))
+    world.submit(MAKER, calls.assemble(batch))
     _inspect(world, "R4", Stage.FINAL, Verdict.PASS, None)
-    world.submit(MAKER, commands.grade(batch, 200, 0, 0))
-    world.submit(MAKER, commands.release(batch, SalesChannel.STANDARD))
-    world.submit(MAKER, commands.offer_custody(batch, world.organisations["frames"], 2**40))
-    shop.frames.submit(commands.accept_custody(batch))
+    world.submit(MAKER, calls.grade(batch, 200, 0, 0))
+    world.submit(MAKER, calls.release(batch, SalesChannel.STANDARD))
+    world.submit(MAKER, calls.offer_custody(batch, world.organisations["frames"], 2**40))
+    shop.frames.submit(calls.accept_custody(batch))
     world.sync()
     path = shop.made("R4", "R4B", "R4C", of={"R4C": ("R4B",)}, chain=shop.frames)
     ours, theirs = shop.desk(SUPERVISOR), shop.desk(OTHER_SUPERVISOR)
@@ -318,7 +321,7 @@ def test_the_command_line_goes_on_where_a_recall_was_broken_off(shop, tmp_path, 
 def test_by_wallet_the_page_says_how_else(shop):
     """The command is whole, to be copied, and does nothing else whatever the lot is called."""
     key = shop.world.key("R9;id")
-    shop.frames.submit(commands.register_batch(commands.Registration(key, 30, bytes([9]) * 32)))
+    shop.frames.submit(calls.register_batch(calls.Registration(key, 30, bytes([9]) * 32)))
     shop.world.sync()
     client = shop.app.test_client()
     assert log_in_by_wallet(client, shop.frames.signer).status_code == 200

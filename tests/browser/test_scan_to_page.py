@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from portal_world import GTIN, PASSWORD, REGISTRAR
 
-from chromatrace.chain import commands
+from chromatrace.chain import calls, reads
 from chromatrace.domain.identifiers import Serial
 from chromatrace.identity.digital_link import uri_for_unit
 from chromatrace.identity.qr import encode
@@ -99,7 +99,7 @@ def test_a_franchisee_accepts_an_offer_and_sees_it_accepted(page, portal):
     accept.get_by_label("Your password").fill(PASSWORD)
     accept.get_by_role("button").click()
     expect(page.get_by_role("heading", name="Accepted", exact=True)).to_be_visible()
-    assert world.chains[REGISTRAR].read("BatchRegistry", "batch", world.key("L2410A").batch_id)["custodian"] == 3
+    assert world.chains[REGISTRAR].read(reads.batch(world.key("L2410A").batch_id)).custodian == 3
     page.goto(f"{portal.url}/01/{GTIN}/10/L2410A")
     expect(page.locator(".timeline")).to_contain_text("Example Windows took the batch over from Example Glass.")
 
@@ -108,12 +108,12 @@ def test_suspended_on_the_chain_is_logged_out(page, portal):
     world = portal.world
     _log_in(page, portal, world.shop_account)
     expect(page.get_by_role("heading", level=1)).to_have_text("Example Windows")
-    world.submit(REGISTRAR, commands.suspend_organisation(world.organisations["shop"]))
+    world.submit(REGISTRAR, calls.suspend_organisation(world.organisations["shop"]))
     try:
         page.reload()
         expect(page.get_by_role("heading", level=1)).to_have_text("You have been logged out")
     finally:
-        world.submit(REGISTRAR, commands.reinstate_organisation(world.organisations["shop"]))
+        world.submit(REGISTRAR, calls.reinstate_organisation(world.organisations["shop"]))
     # Reinstated, the old session stays ended.
     page.goto(f"{portal.url}/partners/")
     expect(page).to_have_url(re.compile(r"/login\?next="))

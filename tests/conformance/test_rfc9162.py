@@ -1,4 +1,4 @@
-"""Every published case of inclusion and consistency verification (RFC 9162)."""
+"""Run all published cases of inclusion and consistency verification (RFC 9162)."""
 
 import base64
 import json
@@ -6,11 +6,11 @@ import json
 import pytest
 
 from chromatrace.merkle.errors import ProofError
-from chromatrace.merkle.log import verify_consistency, verify_inclusion
+from chromatrace.merkle.proofs import verify_consistency, verify_inclusion
 
 INCLUSION = (49, 46)
 CONSISTENCY = (49, 45)
-"""Cases, and those of them to be refused."""
+"""Number of cases, and of those that must be rejected."""
 
 
 def _cases(vectors_dir, name):
@@ -35,16 +35,16 @@ def _check_consistency(case):
     ("name", "check", "expected"),
     [("inclusion", _check_inclusion, INCLUSION), ("consistency", _check_consistency, CONSISTENCY)],
 )
-def test_every_case(vectors_dir, name, check, expected):
+def test_published_cases(vectors_dir, name, check, expected):
     cases = _cases(vectors_dir, name)
     assert (len(cases), sum(case["wantErr"] for case in cases)) == expected
     wrong = []
     for case in cases:
         try:
             check(case)
-            refused = False
+            rejected = False
         except ProofError:
-            refused = True
-        if refused != case["wantErr"]:
+            rejected = True
+        if rejected != case["wantErr"]:
             wrong.append(case["name"])
     assert wrong == []

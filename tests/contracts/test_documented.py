@@ -1,4 +1,4 @@
-"""docs/contracts.md names every error and event of the contracts, no others, and the gas figures of gas.json."""
+"""The interfaces document what they declare, and docs/contracts.md lists every error, event and gas figure."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from brownie import project
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
+INTERFACES = sorted((ROOT / "contracts" / "interfaces").glob("I*.sol"))
 CONTRACTS = (
     "Consortium",
     "BatchRegistry",
@@ -18,16 +19,36 @@ CONTRACTS = (
     "RouteVerifier",
     "QualityConsensus",
 )
+UNITS = re.compile(
+    r"validUntil|revokedFrom|deadline|schedule|\w*(At|Ns|Seconds|Block)"  # times
+    r"|quantity|available|standard|defective|scrap|sum|sampleSize|defects|unitsPerSample"  # units of a batch
+    r"|(minimum)?[cC]apability|capabilities|score|threshold|stallPenalty"  # 1/10,000
+    r"|length|size|anchoredSize|logSize|position|index|first|count|required|maximum"  # bytes, entries, masks
+    r"|gtin|gln|\w*[rR]oles|scopes|rights"  # numbers with an encoding
+)
+"""Names of parameters that have a unit or an encoding."""
+
+DECLARATION = re.compile(
+    r"(?P<doc>(?:^ *///.*\n)*)^ *(?P<kind>event|error|function|struct) (?P<name>\w+)\s*[({](?P<members>[^)}]*)[)}]",
+    re.MULTILINE,
+)
+
+
+def declarations(path):
+    """Yield (kind, name, documentation, parameter names) of an interface."""
+    for match in DECLARATION.finditer(path.read_text(encoding="utf-8")):
+        members = [member.split() for member in re.split(r"[,;]", match["members"]) if member.strip()]
+        yield match["kind"], match["name"], match["doc"], [member[-1] for member in members]
 
 
 def section(title):
-    """The text below a heading of the second level."""
+    """Return the text below a heading of the second level."""
     return PAGE.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
 
 
-def words_of_first_column(text):
+def names_in_first_column(text):
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
-    return [word for row in rows for word in re.findall(r"`(\w+)`", row)]
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row)]
 
 
 def names(kind, contract=None):
@@ -40,8 +61,25 @@ def names(kind, contract=None):
     }
 
 
+@pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.stem)
+def test_every_event_error_and_function_has_a_notice(path):
+    missing = [name for kind, name, doc, _ in declarations(path) if kind != "struct" and "@notice" not in doc]
+    assert not missing
+
+
+@pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.stem)
+def test_every_parameter_with_a_unit_is_documented(path):
+    missing = [
+        f"{name}.{parameter}"
+        for _, name, doc, parameters in declarations(path)
+        for parameter in parameters
+        if UNITS.fullmatch(parameter) and f"@param {parameter} " not in doc
+    ]
+    assert not missing
+
+
 def test_every_error_is_documented_once():
-    documented = words_of_first_column(section("Errors"))
+    documented = names_in_first_column(section("Errors"))
     assert sorted(documented) == sorted(names("error"))
 
 
@@ -51,7 +89,7 @@ def test_every_event_is_documented(contract):
     assert set(re.findall(r"`(\w+)`", row.split("|")[2])) == names("event", contract)
 
 
-def test_gas_figures_are_those_recorded():
+def test_the_gas_figures_match_the_record():
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|$", section("Gas"), re.MULTILINE)
     recorded = json.loads(Path(__file__).with_name("gas.json").read_text(encoding="utf-8"))["gas"]
     assert {name: int(figure.replace(",", "")) for name, figure in rows} == recorded

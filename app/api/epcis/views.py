@@ -15,7 +15,7 @@ from flask import Response, jsonify, request
 from app.api.epcis.capture import CaptureOptions, CaptureStore
 from app.api.epcis.captured_events import MayRead, captured_events
 from app.api.epcis.models import CaptureJob
-from app.context import current_operator, current_portal, now_s, readable_lines
+from app.context import current_operator, current_portal, current_snapshot, now_s, readable_lines
 from app.errors import LoginRequiredError
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -84,11 +84,11 @@ def _query(query: EventQuery) -> Response:
     _check_version()
     portal = current_portal()
     directory = IndexDirectory(
-        portal.index, DocumentStore(portal.config.documents), portal.chain.chain_id, portal.config.base_url
+        current_snapshot(), DocumentStore(portal.config.documents), portal.chain.chain_id, portal.config.base_url
     )
     page = page_of(
         query,
-        chain_events(portal.index, directory, query),
+        chain_events(current_snapshot(), directory, query),
         captured_events(portal.database, query, _may_read()),
     )
     response = jsonify(_document(page))

@@ -7,7 +7,7 @@ import re
 from flask import g, request
 
 from app.basic_auth import BasicCredentials
-from app.context import Portal, current_operator, current_portal
+from app.context import Portal, current_operator, current_portal, current_snapshot
 from app.errors import LoginRequiredError
 from app.services import RecordWriter
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -33,7 +33,7 @@ def open_records() -> tuple[DepartmentRecords, RecordWriter]:
     if not portal.kinds:
         raise NotFound("this portal serves no department records", field="plant")
     lock = portal.config.data_folder / "records.lock"
-    writer = RecordWriter(portal.chain, operator.address, lambda: portal.index.head().indexed_block, lock)
+    writer = RecordWriter(portal.chain, operator.address, lambda: current_snapshot().head().indexed_block, lock)
     vault = Vault(portal.config.vault_place)
     return DepartmentRecords(Catalogue(portal.kinds), portal.index, writer, vault, operator.organisation), writer
 
@@ -113,7 +113,7 @@ def require_parameters(*supported: str) -> None:
 
 def department_of(entry: RecordView) -> DepartmentView | None:
     """Return the department that appended an entry."""
-    return current_portal().index.department(entry.department)
+    return current_snapshot().department(entry.department)
 
 
 def _key_ring(portal: Portal) -> KeyRing:

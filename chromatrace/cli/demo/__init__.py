@@ -148,8 +148,8 @@ def _make(local: Workspace, stack: ExitStack, clock: _Clock, tamper: str | None)
         story.transactions += panel.transactions
     with clock.stage("identify", "QR codes and label sheets minted, proof bundles written"):
         printed = goods.mint(local, story)
-    with clock.stage("index", "index caught up with the chain"):
-        head = local.index.head()
+    with clock.stage("index", "index caught up with the chain"), local.index.snapshot() as snapshot:
+        head = snapshot.head()
     with clock.stage("check", "everything checked against the chain"):
         address = urlsplit(local.settings.base_url)
         stack.enter_context(serving(local, str(address.hostname), int(address.port or 0)))
@@ -161,21 +161,21 @@ def _make(local: Workspace, stack: ExitStack, clock: _Clock, tamper: str | None)
 
 
 def _facts(local: Workspace, story: Story, printed: Any, results: Any, block: int) -> dict[str, Any]:
+    with local.index.snapshot() as snapshot:
+        views = {letter: snapshot.registered_batch(key) for letter, key in story.keys.items()}
     batches = {
         letter: {
             "gtin": key.gtin,
             "lot": key.lot,
             "batch_id": key.batch_id,
             "uri": printed.uris[letter],
-            "state": local.index.batch(key.batch_id),
+            "state": views[letter].state,
+            "recalled": views[letter].recalled,
             "readings": len(story.runs[letter].readings),
             "bundle": printed.bundles[letter],
         }
         for letter, key in story.keys.items()
     }
-    for facts in batches.values():
-        view = facts["state"]
-        facts["state"], facts["recalled"] = view.state, view.recalled
     return {
         "portal": local.settings.base_url,
         "rpc_url": local.settings.rpc_url,

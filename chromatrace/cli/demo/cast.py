@@ -6,8 +6,9 @@ import warnings
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, Scope
+from chromatrace.chain import calls
+from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
+from chromatrace.domain.rights import OrganisationKind, Role, Scope
 from chromatrace.ethereum.signer import DevKeyWarning, DevSigner, dev_signer
 from chromatrace.services.workspace import Workspace
 
@@ -70,7 +71,7 @@ class Cast:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._acting: dict[Actor, Workspace] = {}
-        self.numbers: dict[Gln, int] = {}
+        self.numbers: dict[Gln, OrganisationId] = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevKeyWarning)
             self.signers: dict[Actor, DevSigner] = {
@@ -90,26 +91,18 @@ class Cast:
         registrar = self.acting(Actor.REGISTRAR).chain
         transactions = []
         for member in MEMBERS:
-            receipt = registrar.send(
-                "Consortium",
-                "registerOrganisation",
-                member.kind,
-                int(member.gln),
-                int(member.permitted),
-                FOR_EVER,
-                member.name,
-            )
+            call = calls.register_organisation(member.kind, member.gln, member.permitted, member.name)
+            receipt = registrar.submit(call)
             number = receipt.event("OrganisationRegistered").args["organisation"]
             self.numbers[member.gln] = number
             transactions.append(receipt.tx)
             for actor, roles in member.operators.items():
                 address = self.signers[actor].address
-                appointed = registrar.send("Consortium", "appointOperator", address, number, int(roles), FOR_EVER)
+                appointed = registrar.submit(calls.appoint_operator(address, number, roles))
                 transactions.append(appointed.tx)
         scopes = Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY
-        granted = self.acting(Actor.PLANT).chain.send(
-            "Consortium", "grantReadScopes", self.numbers[FRANCHISEE.gln], [int(PANE)], int(scopes), FOR_EVER
-        )
+        grant = calls.grant_read_scopes(self.numbers[FRANCHISEE.gln], [PANE], scopes)
+        granted = self.acting(Actor.PLANT).chain.submit(grant)
         return [*transactions, granted.tx]
 
     def appoint_account(self, address: str, member: Member, roles: Role) -> str:
@@ -117,4 +110,4 @@ class Cast:
         self._workspace.rpc.call("anvil_setBalance", address, hex(10**18))
         registrar = self.acting(Actor.REGISTRAR).chain
         number = self.numbers[member.gln]
-        return registrar.send("Consortium", "appointOperator", address, number, int(roles), FOR_EVER).tx
+        return registrar.submit(calls.appoint_operator(address, number, roles)).tx

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from chromatrace.chain import reads
 from chromatrace.cli.demo.cast import FRANCHISEE, MAKER
 from chromatrace.cli.demo.goods import Printed
 from chromatrace.cli.demo.line import CHANNEL
@@ -68,8 +69,8 @@ def _states(workspace: Workspace, story: Story) -> str:
         "D": (BatchState.RELEASED, True, FRANCHISEE),
     }
     for letter, (state, recalled, holder) in wanted.items():
-        stored = workspace.reader.read("BatchRegistry", "batch", story.keys[letter].batch_id)
-        found = (BatchState(stored["state"]), stored["recalled"], stored["custodian"])
+        stored = workspace.reader.read(reads.batch(story.keys[letter].batch_id))
+        found = (stored.state, stored.recalled, stored.custodian)
         if found != (state, recalled, story.cast.numbers[holder.gln]):
             raise IntegrityError(f"lot {story.keys[letter].lot} is {found}", field=letter)
     return "every lot is where its story ends"
@@ -82,7 +83,7 @@ def routes(workspace: Workspace, story: Story) -> str:
             raise IntegrityError(f"{story.done}: it got through", field=guard.by)
     proven = {}
     for letter, trace in story.route.traces.items():
-        proven[letter] = workspace.reader.read("RouteVerifier", "isProven", story.route.design.route, trace.subject)
+        proven[letter] = workspace.reader.read(reads.route_is_proven(story.route.design.route, trace.subject))
     ends = {"A": True, "B": story.tamper is None, "C": False, "D": True}
     wanted = {letter: ends[letter] for letter in proven}
     if proven != wanted:
@@ -96,10 +97,11 @@ def routes(workspace: Workspace, story: Story) -> str:
 def times(workspace: Workspace, story: Story) -> str:
     """Whether a lot was coated, registered and inspected in that order, and its stations signed one after another."""
     for letter, key in story.keys.items():
-        view = workspace.index.batch(key.batch_id)
-        if view is None:
-            raise IntegrityError(f"lot {key.lot} is not in the index", field=letter)
-        inspected = sorted(workspace.index.inspections(key.batch_id), key=lambda item: item.stage)
+        with workspace.index.snapshot() as snapshot:
+            view = snapshot.batch(key.batch_id)
+            if view is None:
+                raise IntegrityError(f"lot {key.lot} is not in the index", field=letter)
+            inspected = sorted(snapshot.inspections(key.batch_id), key=lambda item: item.stage)
         life = [int(story.runs[letter].ended.timestamp()), view.registered.block_time]
         for document, verdict in zip(story.found[letter], inspected, strict=True):
             examined = int(datetime.fromisoformat(document.evidence.inspected_at).timestamp())

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import orjson
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.demo.cast import LABORATORY, MAKER, Actor, Cast
-from chromatrace.cli.inspector import CONTRACT, rule_values
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.evidence import Instrument
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
-from chromatrace.domain.rights import FOR_EVER, Role, Stage
+from chromatrace.domain.rights import Role, RoundPhase, Stage
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
 from chromatrace.services.workspace import Workspace
@@ -32,7 +32,6 @@ _ACCOUNTS = range(10, 15)
 POOR = 5
 """The number of the inspector that is always wrong."""
 _ACCURACIES = (1.0, 1.0, 1.0, 1.0, 0.0)
-_DECIDED = 3
 _WAIT_S = 300.0
 
 
@@ -47,8 +46,8 @@ class Panel:
         self.transactions: list[str] = []
         plant, registrar = cast.acting(Actor.PLANT).chain, cast.acting(Actor.REGISTRAR).chain
         rule = Rule.majority(3, maximum=5)
-        values = rule_values(rule, first_wave=5, commit_seconds=600, decides_first=True)
-        self.transactions.append(plant.send(CONTRACT, "setRule", values, list(rule.states)).tx)
+        set_rule = calls.set_rule(rule, first_wave=5, commit_s=600, decides_first=True)
+        self.transactions.append(plant.submit(set_rule).tx)
         digest = hashlib.sha256(orjson.dumps(instrument.as_json(), option=orjson.OPT_SORT_KEYS)).digest()
         laboratory = cast.numbers[LABORATORY.gln]
         for account in _ACCOUNTS:
@@ -56,8 +55,8 @@ class Panel:
                 warnings.simplefilter("ignore", DevKeyWarning)
                 address = dev_signer(account, workspace.chain_id).address
             workspace.rpc.call("anvil_setBalance", address, hex(10**18))
-            sent = registrar.send("Consortium", "appointOperator", address, laboratory, int(Role.INSPECTOR), FOR_EVER)
-            self.transactions += [sent.tx, plant.send(CONTRACT, "enrol", address, 1_000, digest).tx]
+            sent = registrar.submit(calls.appoint_operator(address, laboratory, Role.INSPECTOR))
+            self.transactions += [sent.tx, plant.submit(calls.enrol_inspector(address, 1_000, digest)).tx]
         for account, accuracy in zip(_ACCOUNTS, _ACCURACIES, strict=True):
             self._start(account, accuracy)
 
@@ -90,13 +89,13 @@ class Panel:
         draft.replace(self._truth)
         chain = self._cast.acting(Actor.PLANT).chain
         first = 1 + place % (POOR - 1)
-        request = (place, bytes(batch), 0, Stage.FIRST, first, len(evidence.sample))
-        self.transactions.append(chain.send(CONTRACT, "open", [request]).tx)
+        request = calls.RoundRequest(place, batch, 0, Stage.FIRST, first, len(evidence.sample))
+        self.transactions.append(chain.submit(calls.open_rounds([request])).tx)
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            _, state, _ = chain.read(CONTRACT, "round", lane_id(self.number, place))
-            if state["phase"] == _DECIDED:
-                return bool(state["state"] == 0)
+            current = chain.read(reads.round_in(lane_id(self.number, place)))
+            if current.phase is RoundPhase.DECIDED:
+                return current.state == 0
             time.sleep(0.05)
         raise ChromaTraceError(
             f"the inspectors of lot {evidence.lot} did not decide within {_WAIT_S:g} s",
@@ -107,10 +106,11 @@ class Panel:
     def check(self) -> str:
         """That the poor inspector's capability fell while the others' rose."""
         chain = self._workspace.reader
-        found = [chain.read(CONTRACT, "inspector", self.number, number)["capability"] for number in range(1, POOR + 1)]
+        found = [chain.read(reads.inspector(self.number, number)).capability for number in range(1, POOR + 1)]
         if not found[-1] < 1_000 < min(found[:-1]):
             raise IntegrityError(f"capabilities are {found}", field="inspectors")
-        shown = self._workspace.index.panels()[0].inspectors[POOR - 1].course
+        with self._workspace.index.snapshot() as snapshot:
+            shown = snapshot.panels()[0].inspectors[POOR - 1].course
         if round(shown[-1] * 10_000) != found[-1]:
             raise IntegrityError(f"the index has {shown[-1]}, the chain {found[-1]}", field="inspectors")
         return f"{len(self._facts)} rounds decided; the poor inspector fell from 0.10 to {found[-1] / 10_000:.2f}"

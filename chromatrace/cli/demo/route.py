@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.cli.demo.cast import MAKER, Actor, Cast
 from chromatrace.crypto.bls import SecretKey
@@ -60,7 +61,7 @@ class SignedRoute:
     def prove(self, letter: str, chain: Chain) -> str:
         """Proves the lot's route on the chain; the transaction."""
         proof, messages = proof_of(self.design, self.traces[letter])
-        return chain.send("RouteVerifier", "proveRoute", self.design.route, proof, messages).tx
+        return chain.submit(calls.prove_route(self.design.route, proof, messages)).tx
 
 
 def design_route(cast: Cast) -> SignedRoute:
@@ -74,21 +75,13 @@ def design_route(cast: Cast) -> SignedRoute:
         process = f"{number} {plant.station(number).name}"
         secret = SecretKey.generate()
         possession = prove_possession(secret, owner, verifier)
-        receipt = chain.send(
-            "RouteVerifier", "registerStationKey", process, key_words(secret.public_key), signature_words(possession)
-        )
+        words = key_words(secret.public_key), signature_words(possession)
+        receipt = chain.submit(calls.register_station_key(process, *words))
         transactions.append(receipt.tx)
         stations.append(Station(process, owner, secret.public_key, possession))
         secrets.append(secret)
-    receipt = chain.send(
-        "RouteVerifier",
-        "designRoute",
-        NAME,
-        int(RouteKind.PROCESSING),
-        True,
-        [key_id(station.key) for station in stations],
-        [station.process for station in stations],
-    )
+    keys, processes = [key_id(station.key) for station in stations], [station.process for station in stations]
+    receipt = chain.submit(calls.design_route(NAME, RouteKind.PROCESSING, True, keys, processes))
     version = receipt.event("RouteDesigned").args["version"]
     design = RouteDesign(verifier, owner, NAME, version, tuple(stations))
     return SignedRoute(design, tuple(secrets), transactions=[*transactions, receipt.tx])

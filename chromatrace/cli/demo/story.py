@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+from chromatrace.chain import calls, reads
+from chromatrace.chain.calls import Call, Registration
 from chromatrace.chain.client import Receipt
-from chromatrace.chain.commands import Registration
 from chromatrace.cli.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
 from chromatrace.cli.demo.inspections import Found, examine
 from chromatrace.cli.demo.line import CHANNEL, Run, run_line
@@ -24,7 +24,7 @@ from chromatrace.cli.demo.tamper import VICTIM, Caught, attempt, tampered
 from chromatrace.cli.inspect import sign
 from chromatrace.documents.content import BatchContent, ProductDescription, SuppliedMaterial, digest
 from chromatrace.domain.genealogy import Input
-from chromatrace.domain.identifiers import BatchKey, Gtin, Lot
+from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.units import serial_root
@@ -34,7 +34,6 @@ QUANTITY = 100
 DEFECTIVE, SCRAP = 4, 2
 COOLING_LOSS = "cooling_loss@201:600+7200x3"
 SERIALS = SerialRange(1, QUANTITY, 6)
-ZERO = bytes(32)
 
 TARGET = Gtin("09521234500018")
 GLASS = Gtin("09521234500025")
@@ -58,8 +57,8 @@ class Story:
     found: dict[str, list[Found]] = field(default_factory=dict)
     transactions: list[str] = field(default_factory=list)
 
-    def _send(self, actor: Actor, contract: str, function: str, *args: Any) -> Receipt:
-        receipt = self.cast.acting(actor).chain.send(contract, function, *args)
+    def _send(self, actor: Actor, call: Call) -> Receipt:
+        receipt = self.cast.acting(actor).chain.submit(call)
         self.transactions.append(receipt.tx)
         return receipt
 
@@ -116,16 +115,16 @@ class Story:
         run = self.runs[letter]
         plant = self.cast.acting(Actor.PLANT)
         owner = self.cast.numbers[MAKER.gln]
-        channel = plant.chain.read("ProcessLedger", "channelIdOf", owner, CHANNEL)
+        channel = plant.chain.read(reads.channel_id(owner, CHANNEL))
         self.route.sign(letter, done, run.window.root, channel, run.window.tree_size)
 
     def _register(self, content: BatchContent, inputs: list[Input]) -> None:
         plant = self.cast.acting(Actor.PLANT)
         stored = plant.documents.put(content.to_bytes())
-        route = self.route.design.route if content.gtin == PANE else ZERO
-        root = serial_root(content.serials) if content.serials else ZERO
+        route = self.route.design.route if content.gtin == PANE else ZERO_BYTES32
+        root = serial_root(content.serials) if content.serials else ZERO_BYTES32
         registration = Registration(content.key, content.quantity, stored, root, route, tuple(inputs))
-        self._send(Actor.PLANT, "BatchRegistry", "register", registration.as_struct())
+        self._send(Actor.PLANT, calls.register_batch(registration))
 
     def inspect(self, letter: str, found: Found) -> bool:
         """The laboratory signs, the plant submits; whether it passed. The panel decides first inspections."""
@@ -141,22 +140,22 @@ class Story:
         inspector = self.cast.acting(Actor.INSPECTOR)
         verdict = Verdict.PASS if found.evidence.passed else Verdict.FAIL
         signed, signature = sign(inspector, found.evidence, verdict, len(found.evidence.sample), found.defects)
-        self._send(Actor.PLANT, "InspectionLedger", "record", signed.as_struct(), signature)
+        self._send(Actor.PLANT, calls.record_inspection(signed, signature))
         return found.evidence.passed
 
     def take_through(self, letter: str, seed: int) -> bool:
         """Inspections, assembly, grading, proof of its route and release; False where it was stopped on the way."""
         key, run = self.keys[letter], self.runs[letter]
         if not self.inspect(letter, examine(Stage.FIRST, key, run, SERIALS, seed, self.now())):
-            self._send(Actor.PLANT, "BatchRegistry", "recycle", key.batch_id)
+            self._send(Actor.PLANT, calls.recycle(key.batch_id))
             return False
         self._sign_run(letter, self.now())
-        self._send(Actor.PLANT, "BatchRegistry", "assemble", key.batch_id)
+        self._send(Actor.PLANT, calls.assemble(key.batch_id))
         self.route.sign(letter, self.now(), digest(b"assembled " + bytes(key.batch_id)))
         passed = self.inspect(letter, examine(Stage.FINAL, key, run, SERIALS, seed, self.now()))
         standard = QUANTITY - DEFECTIVE - SCRAP if passed else 0
         defective = QUANTITY - SCRAP - standard
-        self._send(Actor.PLANT, "BatchRegistry", "grade", key.batch_id, standard, defective, SCRAP)
+        self._send(Actor.PLANT, calls.grade(key.batch_id, standard, defective, SCRAP))
         graded = digest(f"graded {standard} {defective} {SCRAP}".encode())
         self.route.sign(letter, self.now(), graded)
         if self.tamper is not None and letter == VICTIM:
@@ -164,8 +163,8 @@ class Story:
             return False
         self.transactions.append(self.route.prove(letter, self.cast.acting(Actor.PLANT).chain))
         if passed:
-            self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.STANDARD)
-        self._send(Actor.PLANT, "BatchRegistry", "release", key.batch_id, SalesChannel.DEFECTIVE)
+            self._send(Actor.PLANT, calls.release(key.batch_id, SalesChannel.STANDARD))
+        self._send(Actor.PLANT, calls.release(key.batch_id, SalesChannel.DEFECTIVE))
         return True
 
     def put_fault(self, kind: str) -> None:
@@ -177,13 +176,13 @@ class Story:
         """Offers the lot to the franchisee, who accepts it or leaves the offer open."""
         batch = self.keys[letter].batch_id
         until = int(time.time()) + 14 * 86_400
-        self._send(Actor.PLANT, "CustodyLedger", "offer", batch, self.cast.numbers[FRANCHISEE.gln], until)
+        self._send(Actor.PLANT, calls.offer_custody(batch, self.cast.numbers[FRANCHISEE.gln], until))
         if accept:
-            self._send(Actor.FRANCHISEE, "CustodyLedger", "accept", batch)
+            self._send(Actor.FRANCHISEE, calls.accept_custody(batch))
 
     def recall(self, letter: str, reason: str) -> None:
         """The plant's supervisor recalls the lot."""
-        self._send(Actor.SUPERVISOR, "BatchRegistry", "recall", self.keys[letter].batch_id, reason)
+        self._send(Actor.SUPERVISOR, calls.recall(self.keys[letter].batch_id, reason))
 
 
 def run_all(workspace: Workspace, story: Story) -> None:

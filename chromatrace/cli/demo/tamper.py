@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.cli.demo.route import SignedRoute
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.route import RouteTrace, SignedState, SignedStep, explain, origin, signature_words
 from chromatrace.crypto.route.link import rebuild
+from chromatrace.crypto.route.onchain import ProofStruct
 from chromatrace.crypto.step import step_message
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import SalesChannel
@@ -87,11 +89,10 @@ def attempt(kind: str, trace: RouteTrace, route: SignedRoute, key: BatchKey, cha
     for version, which in ((trace, ""), (recomputed(kind, route, trace), STRONGER)):
         found.append(Caught(f"offline check{which}", _offline(version, route)))
         state = version.steps[-1].state
-        proof = (version.subject, state.link, signature_words(state.aggregate))
-        arguments = (route.design.route, proof, list(version.messages))
-        said = _refused(chain, "RouteVerifier", "proveRoute", *arguments)
+        proof = ProofStruct(version.subject, state.link, signature_words(state.aggregate))
+        said = _refused(chain, calls.prove_route(route.design.route, proof, version.messages))
         found.append(Caught(f"RouteVerifier{which}", said))
-    said = _refused(chain, "BatchRegistry", "release", key.batch_id, SalesChannel.STANDARD)
+    said = _refused(chain, calls.release(key.batch_id, SalesChannel.STANDARD))
     found.append(Caught("BatchRegistry", said))
     return found
 
@@ -104,9 +105,9 @@ def _offline(trace: RouteTrace, route: SignedRoute) -> str | None:
     return f"step {broken.step} ({broken.process}): {broken.text}" if broken else str(explained.refusal)
 
 
-def _refused(chain: Chain, contract: str, function: str, *args: object) -> str | None:
+def _refused(chain: Chain, call: calls.Call) -> str | None:
     try:
-        chain.send(contract, function, *args)
+        chain.submit(call)
     except ContractError as refusal:
         return f"{refusal.name}: {refusal.message}"
     return None

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from chromatrace.chain import calls, reads
 from chromatrace.cli.interrupts import broken_off
 from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32
 from chromatrace.cli.output import emit, json_option, tell
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.quality.rules import UNIT, Rule, capability
 from chromatrace.services.workspace import Workspace
 
@@ -88,45 +90,17 @@ def set_rule(
         "minimum_capability": minimum_capability,
     }
     rule = Rule.from_json(document)
-    values = rule_values(
+    call = calls.set_rule(
         rule,
         first_wave=maximum if first_wave is None else first_wave,
         stall_penalty=capability(stall_penalty, "/stall_penalty"),
-        commit_seconds=commit_seconds,
-        reveal_seconds=reveal_seconds,
+        commit_s=commit_seconds,
+        reveal_s=reveal_seconds,
         decides_first=feeds in ("first", "both"),
         decides_final=feeds in ("final", "both"),
     )
-    receipt = workspace.chain.send(CONTRACT, "setRule", values, list(rule.states))
+    receipt = workspace.chain.submit(call)
     emit(as_json, {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx})
-
-
-def rule_values(
-    rule: Rule,
-    *,
-    first_wave: int,
-    stall_penalty: int = 500,
-    commit_seconds: int = 3600,
-    reveal_seconds: int = 600,
-    decides_first: bool = False,
-    decides_final: bool = False,
-) -> tuple[int | bool, ...]:
-    """`IQualityConsensus.Rule` in its order; state 0 is the passing one."""
-    return (
-        len(rule.states),
-        rule.minimum,
-        rule.maximum,
-        first_wave,
-        int(rule.weighing),
-        rule.threshold,
-        rule.minimum_capability,
-        stall_penalty,
-        commit_seconds,
-        reveal_seconds,
-        0,
-        decides_first,
-        decides_final,
-    )
 
 
 @inspector.command()
@@ -142,7 +116,7 @@ def rule_values(
 def enrol(workspace: Workspace, address: str, given: float, instrument: str, as_json: bool) -> None:
     """Put the inspector with ADDRESS on your organisation's panel, or take a retired one back."""
     digest = parse_bytes32(instrument, "instrument")
-    receipt = workspace.chain.send(CONTRACT, "enrol", address, capability(given), digest)
+    receipt = workspace.chain.submit(calls.enrol_inspector(address, capability(given), digest))
     args = receipt.event("InspectorEnrolled").args
     emit(as_json, {"inspector": args["inspector"], "capability": args["capability"] / UNIT, "tx": receipt.tx})
 
@@ -153,7 +127,7 @@ def enrol(workspace: Workspace, address: str, given: float, instrument: str, as_
 @click.pass_obj
 def retire(workspace: Workspace, number: int, as_json: bool) -> None:
     """Draw inspector NUMBER of your organisation's panel no more."""
-    emit(as_json, {"retired": number, "tx": workspace.chain.send(CONTRACT, "retire", number).tx})
+    emit(as_json, {"retired": number, "tx": workspace.chain.submit(calls.retire_inspector(number)).tx})
 
 
 @inspector.command("open")
@@ -179,8 +153,8 @@ def open_round(
 
     named = subject.startswith("0x")
     identity = parse_bytes32(subject, "subject") if named else bytes(parse_batch(subject).batch_id)
-    request = (lane, identity, step, Stage[stage.upper()], first, sample_size)
-    receipt = workspace.chain.send(CONTRACT, "open", [request])
+    request = calls.RoundRequest(lane, identity, step, Stage[stage.upper()], first, sample_size)
+    receipt = workspace.chain.submit(calls.open_rounds([request]))
     emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "lane": lane, "tx": receipt.tx})
 
 
@@ -189,7 +163,9 @@ def open_round(
 @click.pass_obj
 def show(workspace: Workspace, as_json: bool) -> None:
     """Show panels, capabilities and the latest rounds with their dissent, out of the index."""
-    panels = [
+    with workspace.index.snapshot() as snapshot:
+        panels = [(panel, snapshot.rounds(panel.panel)) for panel in snapshot.panels()]
+    facts = [
         {
             "panel": panel.panel,
             "states": list(panel.states),
@@ -209,12 +185,12 @@ def show(workspace: Workspace, as_json: bool) -> None:
                         for seat in round_.seats
                     ],
                 }
-                for round_ in workspace.index.rounds(panel.panel)
+                for round_ in rounds
             ],
         }
-        for panel in workspace.index.panels()
+        for panel, rounds in panels
     ]
-    emit(as_json, {"panels": panels})
+    emit(as_json, {"panels": facts})
 
 
 @inspector.command()
@@ -272,7 +248,7 @@ def run(
         raise InvalidInput("exactly one source of answers is needed", field="program", hint="see --help")
     if sheet is not None and console is None:
         raise InvalidInput("a check sheet is filled in at the portal", field="sheet", hint="give --console too")
-    own = int(workspace.reader.read("Consortium", "operator", workspace.signer.address)["organisation"])
+    own = workspace.reader.read(reads.operator(workspace.signer.address)).organisation
     if program is not None:
         adapter = adapters.program(program)
     elif folder is not None:
@@ -285,12 +261,11 @@ def run(
         adapter = adapters.console(desk, workspace.signer.address, own, workspace.documents, plant)
     else:
         adapter = adapters.person()
-    if panel is None:
-        panel = own
+    watched = own if panel is None else OrganisationId(panel)
     with AnswerStore(workspace.data / "answers.db") as answers, broken_off():
-        process = InspectorProcess(workspace.chain, workspace.signer, panel, adapter, answers, _tell)
+        process = InspectorProcess(workspace.chain, workspace.signer, watched, adapter, answers, _tell)
         workspace.chain.resume()
-        _tell(f"inspector {process.number} of panel {panel}")
+        _tell(f"inspector {process.number} of panel {watched}")
         while True:
             try:
                 process.look()
@@ -301,6 +276,3 @@ def run(
 
 def _tell(text: str) -> None:
     tell(text)
-
-
-__all__ = ["inspector", "rule_values"]

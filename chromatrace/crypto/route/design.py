@@ -14,6 +14,7 @@ from chromatrace.crypto.errors import InvalidProofOfPossession
 from chromatrace.crypto.step import Verifier, checked_name, possession_message
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.hashing import keccak
+from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind as RouteKind
 
 MAX_STEPS = 64
@@ -61,7 +62,7 @@ class RouteDesign:
     stations: tuple[Station, ...]
     kind: RouteKind = RouteKind.PROCESSING
     profile: Profile = Profile.EVM
-    route: bytes = field(init=False)
+    route: RouteId = field(init=False)
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
@@ -87,9 +88,9 @@ class RouteDesign:
         return self.stations[step - 1]
 
 
-def route_id(owner: int, name: str, version: int) -> bytes:
+def route_id(owner: int, name: str, version: int) -> RouteId:
     """`RouteVerifier.routeIdOf`."""
-    return keccak(encode(["uint32", "string", "uint16"], [owner, name, version]))
+    return RouteId(keccak(encode(["uint32", "string", "uint16"], [owner, name, version])))
 
 
 def subject_of(batch: bytes, unit: int) -> bytes:

@@ -20,6 +20,7 @@ from chromatrace.crypto.route.link import Component
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep
 from chromatrace.crypto.step import StepRecord, Verifier
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind
 from chromatrace.storage.strict_json import parse_any_object
 
@@ -80,7 +81,7 @@ def read_trace(data: bytes) -> RouteTrace:
     trace = _built(
         "",
         lambda: RouteTrace(
-            fields.data("route"),
+            RouteId(fields.data("route")),
             fields.data("subject"),
             tuple(_read_component(entry) for entry in fields.entries("components")),
             tuple(_read_step(entry) for entry in fields.entries("steps")),
@@ -151,7 +152,7 @@ def _read_station(fields: _Fields) -> Station:
 
 
 def _read_component(fields: _Fields) -> Component:
-    component = Component(fields.data("route"), fields.data("subject"))
+    component = Component(RouteId(fields.data("route")), fields.data("subject"))
     fields.done()
     return component
 

@@ -28,6 +28,7 @@ from eth_abi.abi import encode
 from chromatrace.crypto.bls import GtValue, Signature
 from chromatrace.crypto.route.design import Profile, RouteDesign, Station
 from chromatrace.domain.hashing import keccak
+from chromatrace.domain.identifiers import RouteId
 
 ORIGIN = keccak(b"ChromaTrace route origin/1")
 LINK = keccak(b"ChromaTrace route link/1")
@@ -39,7 +40,7 @@ NO_COMPONENTS = bytes(32)
 class Component:
     """A proven subject that goes into an assembly."""
 
-    route: bytes
+    route: RouteId
     subject: bytes
 
 
@@ -97,7 +98,7 @@ def components_digest(components: Sequence[Component]) -> bytes:
     return keccak(encode(["(bytes32,bytes32)[]"], [[(part.route, part.subject) for part in components]]))
 
 
-def component_fault(route: bytes, subject: bytes, components: Sequence[Component]) -> str | None:
+def component_fault(route: RouteId, subject: bytes, components: Sequence[Component]) -> str | None:
     """Why these cannot be what `subject` is assembled from on `route`, as the contract has it; None where they can."""
     if len(set(components)) != len(components):
         return "a component goes into an assembly once"

@@ -10,6 +10,7 @@ from chromatrace.crypto.route.design import RouteDesign
 from chromatrace.crypto.route.link import Component, component_fault, origin
 from chromatrace.crypto.step import StepRecord
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind
 
 
@@ -42,7 +43,7 @@ class SignedStep:
 class RouteTrace:
     """A subject's way so far: every state is kept, so that on refusal the first step that breaks can be named."""
 
-    route: bytes
+    route: RouteId
     subject: bytes
     components: tuple[Component, ...] = ()
     steps: tuple[SignedStep, ...] = ()

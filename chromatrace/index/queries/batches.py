@@ -1,4 +1,4 @@
-"""Batches: their state, life, inspections and offers."""
+"""Queries about batches, their inputs, inspections and custody offers."""
 
 from __future__ import annotations
 
@@ -7,26 +7,34 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 
 from chromatrace.domain.addresses import checksummed
+from chromatrace.domain.errors import NotFound
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 from chromatrace.index.models import Batch, BatchInput, Inspection, Offer, Policy
-from chromatrace.index.queries.base import GREATEST, Rows, Statement, chunks, first, or_none
+from chromatrace.index.queries.base import MAX_INTEGER, Queries, Statement, chunks, first, none_if_zero
 from chromatrace.index.views import BatchView, InspectionView, OfferState, OfferView, PolicyView
 
 MAX_PAGE = 1000
 
 
-class BatchQueries(Rows):
-    """Questions about batches."""
+class BatchQueries(Queries):
+    """Queries about batches."""
 
     def batch(self, batch_id: BatchId) -> BatchView | None:
-        """By its identifier on the chain."""
+        """Return a batch by its identifier on the chain."""
         return first(self._batches(select(Batch).where(Batch.id == batch_id)))
 
     def batch_by_key(self, key: BatchKey) -> BatchView | None:
-        """By GTIN and lot."""
+        """Return a batch by GTIN and lot."""
         return self.batch(key.batch_id)
+
+    def registered_batch(self, key: BatchKey) -> BatchView:
+        """Return a batch by GTIN and lot. Raises `NotFound`."""
+        batch = self.batch_by_key(key)
+        if batch is None:
+            raise NotFound(f"no batch {key.gtin}/{key.lot} is registered on this chain", field="lot")
+        return batch
 
     def batches(
         self,
@@ -39,43 +47,55 @@ class BatchQueries(Rows):
         limit: int = 50,
         after: int | None = None,
     ) -> tuple[BatchView, ...]:
-        """Batches that meet all the conditions, newest registration first, at most `limit` (and at most 1,000).
+        """Return the batches that meet all conditions, newest registration first, at most `limit` and at most 1,000.
 
-        Go on with the last one's `cursor` as `after`.
+        For the next page, pass the last batch's `cursor` as `after`.
         """
-        chosen = select(Batch)
-        for column, wanted in (
+        statement = select(Batch)
+        for column, value in (
             (Batch.producer, producer),
             (Batch.custodian, custodian),
             (Batch.gtin, None if gtin is None else int(gtin)),
             (Batch.state, state),
             (Batch.recalled, recalled),
         ):
-            if wanted is not None:
-                chosen = chosen.where(column == wanted)
+            if value is not None:
+                statement = statement.where(column == value)
         if after is not None:
-            chosen = chosen.where(Batch.position < max(0, min(after, GREATEST)))
-        return self._batches(chosen.order_by(Batch.position.desc()).limit(min(limit, MAX_PAGE)))
+            statement = statement.where(Batch.position < max(0, min(after, MAX_INTEGER)))
+        return self._batches(statement.order_by(Batch.position.desc()).limit(min(limit, MAX_PAGE)))
 
     def batches_by_id(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, BatchView]:
-        """Many at once; unknown ones are left out."""
-        found: dict[BatchId, BatchView] = {}
-        for part in chunks(list(dict.fromkeys(batch_ids))):
-            found |= {view.batch_id: view for view in self._batches(select(Batch).where(Batch.id.in_(part)))}
-        return found
+        """Return many batches; unknown identifiers are left out."""
+        batches: dict[BatchId, BatchView] = {}
+        for chunk in chunks(list(dict.fromkeys(batch_ids))):
+            batches |= {view.batch_id: view for view in self._batches(select(Batch).where(Batch.id.in_(chunk)))}
+        return batches
 
     def count_batches(self) -> dict[BatchState, int]:
-        """How many batches there are in each state that has any."""
+        """Return the number of batches by state; states without batches are left out."""
         statement = select(Batch.state, func.count()).group_by(Batch.state).order_by(Batch.state)
-        return {BatchState(state): count for state, count in self.rows(statement)}
+        return {BatchState(state): count for state, count in self._rows(statement)}
 
     def inputs_of(self, batch_id: BatchId) -> tuple[Input, ...]:
-        """The batches that it is made of and how much of each, in the order of its registration."""
-        chosen = select(BatchInput.input, BatchInput.quantity).where(BatchInput.batch == batch_id)
-        return tuple(Input(BatchId(row.input), row.quantity) for row in self.rows(chosen.order_by(BatchInput.place)))
+        """Return the batches that a batch is made of, in the order of its registration."""
+        return self.inputs_by_batch([batch_id])[batch_id]
+
+    def inputs_by_batch(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, tuple[Input, ...]]:
+        """Return the inputs of many batches, as `inputs_of`."""
+        inputs: dict[BatchId, list[Input]] = {batch_id: [] for batch_id in batch_ids}
+        for chunk in chunks(list(inputs)):
+            statement = (
+                select(BatchInput.batch, BatchInput.input, BatchInput.quantity)
+                .where(BatchInput.batch.in_(chunk))
+                .order_by(BatchInput.position, BatchInput.place)
+            )
+            for row in self._rows(statement):
+                inputs[BatchId(row.batch)].append(Input(BatchId(row.input), row.quantity))
+        return {batch_id: tuple(used) for batch_id, used in inputs.items()}
 
     def used_in(self, batch_id: BatchId) -> tuple[BatchId, ...]:
-        """The batches that are made of it, in the order of their registration."""
+        """Return the batches made of a batch, in the order of their registration."""
         statement = (
             select(BatchInput.batch, Batch.position)
             .join(Batch, Batch.id == BatchInput.batch)
@@ -83,14 +103,14 @@ class BatchQueries(Rows):
             .distinct()
             .order_by(Batch.position)
         )
-        return tuple(BatchId(row.batch) for row in self.rows(statement))
+        return tuple(BatchId(row.batch) for row in self._rows(statement))
 
     def inspections(self, batch_id: BatchId) -> tuple[InspectionView, ...]:
-        """All verdicts, superseded ones too, in the order they were recorded."""
-        chosen = select(Inspection).where(Inspection.batch == batch_id).order_by(Inspection.position)
-        found, refs = self._with_refs(chosen, "position")
+        """Return all verdicts, superseded ones included, in the order they were recorded."""
+        statement = select(Inspection).where(Inspection.batch == batch_id).order_by(Inspection.position)
+        rows, refs = self._rows_with_refs(statement, "position")
         latest: dict[int, int] = {}
-        for row in found:
+        for row in rows:
             latest[row.stage] = max(row.revision, latest.get(row.stage, 0))
         return tuple(
             InspectionView(
@@ -108,34 +128,34 @@ class BatchQueries(Rows):
                 organisation=row.organisation,
                 recorded=refs[row.position],
             )
-            for row in found
+            for row in rows
         )
 
     def policies(self) -> tuple[PolicyView, ...]:
-        """The inspection policies that were set, by stage."""
-        found, refs = self._with_refs(select(Policy).order_by(Policy.stage), "changed")
+        """Return the inspection policies that were set, by stage."""
+        rows, refs = self._rows_with_refs(select(Policy).order_by(Policy.stage), "changed")
         return tuple(
-            PolicyView(Stage(row.stage), row.units_per_sample, row.independent, refs[row.changed]) for row in found
+            PolicyView(Stage(row.stage), row.units_per_sample, row.independent, refs[row.changed]) for row in rows
         )
 
     def offer_of(self, batch_id: BatchId) -> OfferView | None:
-        """The offer that is open, if any; it may have expired (see `open_at`)."""
-        chosen = select(Offer).join(Batch, Batch.open_offer == Offer.position).where(Batch.id == batch_id)
-        return first(self._offers(chosen))
+        """Return the open offer, or None; it may have expired, see `OfferView.open_at`."""
+        statement = select(Offer).join(Batch, Batch.open_offer == Offer.position).where(Batch.id == batch_id)
+        return first(self._offers(statement))
 
     def offers(self, batch_id: BatchId) -> tuple[OfferView, ...]:
-        """Every offer of a batch, oldest first."""
+        """Return all offers of a batch, oldest first."""
         return self._offers(select(Offer).where(Offer.batch == batch_id).order_by(Offer.position))
 
     def offers_to(self, organisation: int, state: OfferState | None = OfferState.OPEN) -> tuple[OfferView, ...]:
-        """Offers to that organisation, newest first; by default the open ones, None: all."""
-        chosen = select(Offer).where(Offer.to_organisation == organisation)
+        """Return the offers to an organisation, newest first; with `state` None, in every state."""
+        statement = select(Offer).where(Offer.to_organisation == organisation)
         if state is not None:
-            chosen = chosen.where(Offer.state == state.value)
-        return self._offers(chosen.order_by(Offer.position.desc()))
+            statement = statement.where(Offer.state == state.value)
+        return self._offers(statement.order_by(Offer.position.desc()))
 
-    def _offers(self, chosen: Statement) -> tuple[OfferView, ...]:
-        found, refs = self._with_refs(chosen, "position", "closed")
+    def _offers(self, statement: Statement) -> tuple[OfferView, ...]:
+        rows, refs = self._rows_with_refs(statement, "position", "closed")
         return tuple(
             OfferView(
                 batch_id=BatchId(row.batch),
@@ -149,11 +169,11 @@ class BatchQueries(Rows):
                 offered=refs[row.position],
                 closed=None if row.closed is None else refs[row.closed],
             )
-            for row in found
+            for row in rows
         )
 
-    def _batches(self, chosen: Statement) -> tuple[BatchView, ...]:
-        found, refs = self._with_refs(chosen, "position", "changed")
+    def _batches(self, statement: Statement) -> tuple[BatchView, ...]:
+        rows, refs = self._rows_with_refs(statement, "position", "changed")
         return tuple(
             BatchView(
                 batch_id=BatchId(row.id),
@@ -176,12 +196,12 @@ class BatchQueries(Rows):
                 final_verdict=Verdict(row.final_verdict),
                 first_revision=row.first_revision,
                 final_revision=row.final_revision,
-                serial_root=or_none(row.serial_root),
+                serial_root=none_if_zero(row.serial_root),
                 content_digest=row.content_digest,
-                route=or_none(row.route),
+                route=none_if_zero(row.route),
                 cursor=row.position,
                 registered=refs[row.position],
                 changed=refs[row.changed],
             )
-            for row in found
+            for row in rows
         )

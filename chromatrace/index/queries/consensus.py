@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from chromatrace.domain.rights import Stage
 from chromatrace.index.models import ConsensusPanel, ConsensusRound
-from chromatrace.index.queries.base import Rows, Statement
+from chromatrace.index.queries.base import Queries, Statement
 from chromatrace.index.views import InspectorView, PanelView, RoundView, SeatView
 
 PHASES = ("none", "requested", "seated", "decided", "lapsed")
@@ -17,12 +17,12 @@ UNIT = 10_000
 """Capabilities and scores are stored in 1/10,000."""
 
 
-class ConsensusQueries(Rows):
+class ConsensusQueries(Queries):
     """Questions about inspection by consensus."""
 
     def panels(self) -> tuple[PanelView, ...]:
         """All panels, by organisation."""
-        return tuple(self._panel(row) for row in self.rows(select(ConsensusPanel).order_by(ConsensusPanel.panel)))
+        return tuple(self._panel(row) for row in self._rows(select(ConsensusPanel).order_by(ConsensusPanel.panel)))
 
     def rounds(self, panel: int, limit: int = 50) -> tuple[RoundView, ...]:
         """A panel's rounds, the newest first."""
@@ -39,7 +39,7 @@ class ConsensusQueries(Rows):
         rule = None if row.rule is None else json.loads(row.rule)
         courses: dict[int, list[float]] = {}
         chosen = select(ConsensusRound.seats).where(ConsensusRound.panel == row.panel).order_by(ConsensusRound.changed)
-        for round_ in self.rows(chosen):
+        for round_ in self._rows(chosen):
             for seat in json.loads(round_.seats):
                 if "capability" in seat:
                     courses.setdefault(seat["inspector"], []).append(seat["capability"] / UNIT)
@@ -56,7 +56,7 @@ class ConsensusQueries(Rows):
         return PanelView(row.panel, rule, tuple(rule["names"]) if rule else (), inspectors)
 
     def _rounds(self, chosen: Statement) -> tuple[RoundView, ...]:
-        found, refs = self._with_refs(chosen, "position", "changed")
+        found, refs = self._rows_with_refs(chosen, "position", "changed")
         return tuple(
             RoundView(
                 id=row.id,

@@ -20,14 +20,14 @@ from chromatrace.index.models import (
     Transaction,
     block_of,
 )
-from chromatrace.index.queries.base import Rows, Statement, log_index_of
+from chromatrace.index.queries.base import Queries, Statement, log_index_of
 from chromatrace.index.subjects import BATCH, ROUTE, STATION_KEY
 from chromatrace.index.views import EventView, HeadView, TransactionView
 
 MAX_EVENTS = 10_000
 
 
-class EventQueries(Rows):
+class EventQueries(Queries):
     """Questions about what happened, and about the index itself."""
 
     def timeline(self, batch_id: BatchId) -> list[EventView]:
@@ -65,7 +65,7 @@ class EventQueries(Rows):
         if subjects is not None:
             chosen = chosen.where(Event.subject.in_(list(subjects)))
         if since is not None:
-            first = self.rows(select(func.min(Block.number).label("number")).where(Block.time >= since))[0].number
+            first = self._rows(select(func.min(Block.number).label("number")).where(Block.time >= since))[0].number
             if first is None:
                 return []
             chosen = chosen.where(Event.position >= first << POSITION_BITS)
@@ -75,7 +75,7 @@ class EventQueries(Rows):
 
     def transaction(self, tx_hash: bytes) -> TransactionView | None:
         """A transaction with its events; None where the index has none of that hash (yet)."""
-        found = self.rows(select(Transaction.position).where(Transaction.hash == tx_hash))
+        found = self._rows(select(Transaction.position).where(Transaction.hash == tx_hash))
         if not found:
             return None
         place = found[0].position
@@ -85,13 +85,13 @@ class EventQueries(Rows):
                 Event.position >= low, Event.position < high, Event.tx_position == place, Event.name != ""
             )
         )
-        block = self.rows(select(Block.number, Block.hash, Block.time).where(Block.number == block_of(place)))[0]
+        block = self._rows(select(Block.number, Block.hash, Block.time).where(Block.number == block_of(place)))[0]
         return TransactionView(tx_hash, block.number, block.hash, block.time, tuple(events))
 
     def head(self) -> HeadView:
         """How far the index is and how far behind the chain."""
-        cursors = self.rows(select(Cursor))
-        deployments = self.rows(select(Deployment.chain_id))
+        cursors = self._rows(select(Cursor))
+        deployments = self._rows(select(Deployment.chain_id))
         chain_id = deployments[0].chain_id if deployments else None
         if not cursors:
             return HeadView(chain_id, -1, None, None, None, None, None, None)
@@ -126,7 +126,7 @@ class EventQueries(Rows):
             .order_by(Event.position)
         )
         views = []
-        for row in self.rows(statement):
+        for row in self._rows(statement):
             name, args = decode(row.contract, row.topics, row.data)
             views.append(
                 EventView(

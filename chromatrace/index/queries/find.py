@@ -1,10 +1,9 @@
-"""One question for any key: contract, order, drawing, component, product, lot, GTIN, or a batch's own identifier."""
+"""Search by any key: contract, order, drawing, component, product, lot, GTIN or batch identifier."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import select
 
@@ -15,87 +14,64 @@ from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.index.models import Batch
 from chromatrace.index.queries.batches import BatchQueries
 from chromatrace.index.queries.records import RecordQueries
-from chromatrace.index.views import BatchView, RecordView
+from chromatrace.index.views import BatchView, KeyMatches
 
-MAX_FOUND = 200
-"""Batches, products and records that one answer holds at most of each."""
+MAX_MATCHES = 200
+"""Maximum number of batches, of products and of records in one result."""
 
 _BATCH_ID = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a key leads to.
-
-    kinds      kinds of record that have a record with this key
-    is_product whether it is the product ID of what is recorded
-    subjects   the products that those records are about
-    records    everything that the readable departments have recorded about these products, oldest first
-    truncated  whether there is more than this
-    """
-
-    key: str
-    batches: tuple[BatchView, ...]
-    kinds: tuple[RecordKind, ...]
-    is_product: bool
-    subjects: tuple[SubjectId, ...]
-    records: tuple[RecordView, ...]
-    truncated: bool
-
-    def __bool__(self) -> bool:
-        return bool(self.batches or self.records)
-
-
 class FindQueries(BatchQueries, RecordQueries):
-    """The question for any key."""
+    """Search by key."""
 
-    def find(self, key: str, kinds: Sequence[RecordKind] = (), departments: Sequence[bytes] = ()) -> Found:
-        """Everything under a key that a reader of these `departments` may see.
+    def find(self, key: str, kinds: Sequence[RecordKind] = (), departments: Sequence[bytes] = ()) -> KeyMatches:
+        """Return everything under a key that a reader of these departments may see.
 
-        A batch is named by lot, GTIN/LOT, GTIN (its newest batches) or identifier (0x…); a record by its key, in any
-        of `kinds`; a product by its ID. Batches are public, records are those of `departments` only: what another
-        department has under this key is not there, and does not lead to anything.
+        A key is a batch's lot, GTIN/LOT, GTIN or identifier (0x…), the key of a record of one of `kinds`, or a
+        product ID. Batches are public. Records of other departments are not returned and lead to no product.
         """
-        if not key.strip():
-            raise InvalidInput(
-                "a key is needed", field="key", hint="a contract, order, component, serial, lot, product"
-            )
         key = key.strip()
-        batches, more_batches = self._batches_named(key)
-        matched: list[RecordKind] = []
+        if not key:
+            raise InvalidInput(
+                "the key is empty", field="key", hint="enter a contract, order, component, serial, lot or product ID"
+            )
+        batches, more_batches = self._batches_by_key(key)
+        matched_kinds: list[RecordKind] = []
         subjects: dict[SubjectId, None] = {}
         readable = set(departments)
         for kind in {kind.id: kind for kind in kinds}.values():
             entries = [entry for entry in self.record(record_id(kind.id, key)) if entry.department in readable]
             if entries:
-                matched.append(kind)
+                matched_kinds.append(kind)
                 subjects |= dict.fromkeys(entry.subject for entry in entries)
         product = subject_id(key)
         is_product = bool(departments) and bool(self.records_of(product, departments))
         if is_product:
             subjects[product] = None
-        chosen = tuple(subjects)[:MAX_FOUND]
-        records = [entry for subject in chosen for entry in self.records_of(subject, departments)]
+        returned = tuple(subjects)[:MAX_MATCHES]
+        records = [entry for subject in returned for entry in self.records_of(subject, departments)]
         records.sort(key=lambda entry: (entry.appended.block_number, entry.appended.log_index, entry.number))
-        truncated = more_batches or len(subjects) > MAX_FOUND or len(records) > MAX_FOUND
-        return Found(key, batches, tuple(matched), is_product, chosen, tuple(records[:MAX_FOUND]), truncated)
+        truncated = more_batches or len(subjects) > MAX_MATCHES or len(records) > MAX_MATCHES
+        matches = tuple(records[:MAX_MATCHES])
+        return KeyMatches(batches, tuple(matched_kinds), is_product, returned, matches, truncated)
 
-    def _batches_named(self, key: str) -> tuple[tuple[BatchView, ...], bool]:
-        """The batches, and whether there are more."""
+    def _batches_by_key(self, key: str) -> tuple[tuple[BatchView, ...], bool]:
+        """Return the batches, and whether there are more."""
         if _BATCH_ID.fullmatch(key):
-            one = self.batch(BatchId(bytes.fromhex(key[2:])))
-            return ((one,) if one else ()), False
-        found: dict[BatchId, BatchView] = {}
-        gtin, slash, lot = key.partition("/")
-        if slash and (named := _key(gtin, lot)) and (one := self.batch_by_key(named)):
-            found[one.batch_id] = one
-        of_line = _gtin(key)
-        if of_line is not None:
-            found |= {view.batch_id: view for view in self.batches(gtin=of_line, limit=MAX_FOUND + 1)}
-        statement = select(Batch).where(Batch.lot == key).order_by(Batch.position.desc()).limit(MAX_FOUND + 1)
-        found |= {view.batch_id: view for view in self._batches(statement)}
-        views = tuple(found.values())
-        return views[:MAX_FOUND], len(views) > MAX_FOUND
+            batch = self.batch(BatchId(bytes.fromhex(key[2:])))
+            return ((batch,) if batch else ()), False
+        batches: dict[BatchId, BatchView] = {}
+        gtin_text, slash, lot = key.partition("/")
+        if slash and (batch_key := _batch_key(gtin_text, lot)) and (batch := self.batch_by_key(batch_key)):
+            batches[batch.batch_id] = batch
+        gtin = _gtin(key)
+        if gtin is not None:
+            batches |= {view.batch_id: view for view in self.batches(gtin=gtin, limit=MAX_MATCHES + 1)}
+        by_lot = select(Batch).where(Batch.lot == key).order_by(Batch.position.desc()).limit(MAX_MATCHES + 1)
+        batches |= {view.batch_id: view for view in self._batches(by_lot)}
+        views = tuple(batches.values())
+        return views[:MAX_MATCHES], len(views) > MAX_MATCHES
 
 
 def _gtin(text: str) -> Gtin | None:
@@ -105,7 +81,7 @@ def _gtin(text: str) -> Gtin | None:
         return None
 
 
-def _key(gtin: str, lot: str) -> BatchKey | None:
+def _batch_key(gtin: str, lot: str) -> BatchKey | None:
     try:
         return BatchKey.parse(gtin, lot)
     except InvalidInput:

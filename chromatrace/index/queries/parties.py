@@ -9,16 +9,16 @@ from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import OrganisationKind, Role, Scope
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.index.models import Grant, Operator, Organisation
-from chromatrace.index.queries.base import GREATEST, Rows, Statement, first
+from chromatrace.index.queries.base import MAX_INTEGER, Queries, Statement, first
 from chromatrace.index.views import GrantView, OperatorView, OrganisationView
 
 
-class PartyQueries(Rows):
+class PartyQueries(Queries):
     """Questions about who may act and read."""
 
     def organisation(self, number: int) -> OrganisationView | None:
         """By its number on the chain."""
-        if not 0 <= number <= GREATEST:
+        if not 0 <= number <= MAX_INTEGER:
             return None
         return first(self._organisations(select(Organisation).where(Organisation.id == number)))
 
@@ -65,7 +65,7 @@ class PartyQueries(Rows):
         return scopes & granted == scopes
 
     def _organisations(self, chosen: Statement) -> tuple[OrganisationView, ...]:
-        found, refs = self._with_refs(chosen, "position", "changed")
+        found, refs = self._rows_with_refs(chosen, "position", "changed")
         return tuple(
             OrganisationView(
                 id=row.id,
@@ -82,7 +82,7 @@ class PartyQueries(Rows):
         )
 
     def _operators(self, chosen: Statement) -> tuple[OperatorView, ...]:
-        found, refs = self._with_refs(chosen, "changed")
+        found, refs = self._rows_with_refs(chosen, "changed")
         return tuple(
             OperatorView(
                 address=checksummed(row.address),
@@ -97,7 +97,7 @@ class PartyQueries(Rows):
         )
 
     def _grants(self, chosen: Statement) -> tuple[GrantView, ...]:
-        found, refs = self._with_refs(chosen, "changed")
+        found, refs = self._rows_with_refs(chosen, "changed")
         return tuple(
             GrantView(
                 owner=row.owner,

@@ -6,11 +6,11 @@ from sqlalchemy import or_, select
 
 from chromatrace.domain.addresses import checksummed
 from chromatrace.index.models import Anchor, Channel
-from chromatrace.index.queries.base import Rows, Statement, first
+from chromatrace.index.queries.base import Queries, Statement, first
 from chromatrace.index.views import AnchorView, ChannelView
 
 
-class ProcessQueries(Rows):
+class ProcessQueries(Queries):
     """Questions about Merkle logs."""
 
     def channel(self, channel_id: bytes) -> ChannelView | None:
@@ -43,7 +43,7 @@ class ProcessQueries(Rows):
         return first(self._anchors(chosen))
 
     def _channels(self, chosen: Statement) -> tuple[ChannelView, ...]:
-        found, refs = self._with_refs(chosen, "position", "anchored")
+        found, refs = self._rows_with_refs(chosen, "position", "anchored")
         return tuple(
             ChannelView(
                 id=row.id,
@@ -58,7 +58,7 @@ class ProcessQueries(Rows):
         )
 
     def _anchors(self, chosen: Statement) -> tuple[AnchorView, ...]:
-        found, refs = self._with_refs(chosen, "position")
+        found, refs = self._rows_with_refs(chosen, "position")
         return tuple(
             AnchorView(
                 channel_id=row.channel,

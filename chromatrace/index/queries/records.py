@@ -27,13 +27,13 @@ from chromatrace.index.models import (
     block_of,
     first_position,
 )
-from chromatrace.index.queries.base import Rows, Statement, first
+from chromatrace.index.queries.base import Queries, Statement, first
 from chromatrace.index.views import DepartmentView, MemberView, RecordView
 
 MAX_RECORDS = 10_000
 
 
-class RecordQueries(Rows):
+class RecordQueries(Queries):
     """Questions about departments."""
 
     def department(self, department_id: bytes) -> DepartmentView | None:
@@ -54,7 +54,7 @@ class RecordQueries(Rows):
             .where(DepartmentMember.department == department_id, DepartmentMember.rights != 0)
             .order_by(DepartmentMember.member)
         )
-        found, refs = self._with_refs(chosen, "changed")
+        found, refs = self._rows_with_refs(chosen, "changed")
         return tuple(
             MemberView(row.department, checksummed(row.member), DepartmentRight(row.rights), refs[row.changed])
             for row in found
@@ -79,7 +79,7 @@ class RecordQueries(Rows):
             .order_by(RecordBatch.first)
             .limit(limit)
         )
-        places = [row.position for row in self.rows(batches)]
+        places = [row.position for row in self._rows(batches)]
         found: list[RecordView] = []
         for place in places:
             chosen = _records().where(Record.position == place, RecordBatch.first + Record.place > after)
@@ -103,7 +103,7 @@ class RecordQueries(Rows):
             .where(Record.record == record, RecordBatch.department == department, ~_repeats())
             .order_by(Record.position, Record.place)
         )
-        return tuple(SubjectId(row.subject) for row in self.rows(chosen))
+        return tuple(SubjectId(row.subject) for row in self._rows(chosen))
 
     def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: bytes) -> RecordId | None:
         """The newest record of these kinds that a department has about a product."""
@@ -117,12 +117,12 @@ class RecordQueries(Rows):
             .order_by(Record.position.desc(), Record.place.desc())
             .limit(1)
         )
-        found = self.rows(statement)
+        found = self._rows(statement)
         return RecordId(found[0].record) if found else None
 
     def records_in(self, tx_hash: bytes) -> tuple[RecordView, ...]:
         """What this transaction appended, in its order; nothing where the index does not have it."""
-        found = self.rows(select(Transaction.position).where(Transaction.hash == tx_hash))
+        found = self._rows(select(Transaction.position).where(Transaction.hash == tx_hash))
         if not found:
             return ()
         place = found[0].position
@@ -138,7 +138,7 @@ class RecordQueries(Rows):
         return self._records(chosen.order_by(Record.position, Record.place))
 
     def _departments(self, chosen: Statement) -> tuple[DepartmentView, ...]:
-        found, refs = self._with_refs(chosen, "position")
+        found, refs = self._rows_with_refs(chosen, "position")
         heads = {row.id: self._head(row.id) for row in found}
         return tuple(
             DepartmentView(row.id, row.organisation, row.name, *heads[row.id], refs[row.position]) for row in found
@@ -151,11 +151,11 @@ class RecordQueries(Rows):
             .order_by(RecordBatch.first.desc())
             .limit(1)
         )
-        found = self.rows(statement)
+        found = self._rows(statement)
         return (found[0].first + found[0].records, found[0].head) if found else (0, EMPTY_HEAD)
 
     def _records(self, chosen: Statement) -> tuple[RecordView, ...]:
-        found, refs = self._with_refs(chosen, "position")
+        found, refs = self._rows_with_refs(chosen, "position")
         return tuple(
             RecordView(
                 department=row.department,

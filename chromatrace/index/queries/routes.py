@@ -7,16 +7,16 @@ from sqlalchemy import select
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.rights import RouteKind
 from chromatrace.index.models import Route, RouteComponent, RouteProof, RouteStep, StationKey
-from chromatrace.index.queries.base import Rows, Statement, first
+from chromatrace.index.queries.base import Queries, Statement, first
 from chromatrace.index.views import ComponentView, RouteProofView, RouteStepView, RouteView
 
 
-class RouteQueries(Rows):
+class RouteQueries(Queries):
     """Questions about routes."""
 
     def route(self, route_id: bytes) -> RouteView | None:
         """By its identifier on the chain (32 bytes); None where nobody designed it."""
-        found = self.rows(select(Route).where(Route.id == route_id))
+        found = self._rows(select(Route).where(Route.id == route_id))
         if not found:
             return None
         row = found[0]
@@ -54,11 +54,11 @@ class RouteQueries(Rows):
             RouteStepView(
                 row.step, row.process, row.key, row.name, row.organisation, row.revoked_from, row.unverified is None
             )
-            for row in self.rows(statement)
+            for row in self._rows(statement)
         )
 
     def _proofs(self, chosen: Statement) -> tuple[RouteProofView, ...]:
-        found, refs = self._with_refs(chosen, "proven", "recorded")
+        found, refs = self._rows_with_refs(chosen, "proven", "recorded")
         return tuple(
             RouteProofView(
                 route=row.route,
@@ -78,4 +78,4 @@ class RouteQueries(Rows):
             .where(RouteComponent.route == route, RouteComponent.subject == subject)
             .order_by(RouteComponent.place)
         )
-        return tuple(ComponentView(row.component_route, row.component) for row in self.rows(statement))
+        return tuple(ComponentView(row.component_route, row.component) for row in self._rows(statement))

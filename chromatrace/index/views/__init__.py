@@ -1,7 +1,7 @@
-"""What the index answers: frozen records, each naming the events that it was made of.
+"""Results of index queries: frozen records with references to the events behind them.
 
-Addresses are EIP-55 text, digests and identifiers raw bytes, times Unix seconds unless the name says `_ns`.
-Organisations are their numbers on the chain (from 1). `None` stands for the chain's zero.
+Addresses are EIP-55 strings; digests and identifiers are bytes; times are Unix seconds unless the name ends in `_ns`.
+Organisations are their numbers on the chain, from 1. `None` stands for the chain's zero.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 from chromatrace.index.views.batches import BatchView, InspectionView, OfferState, OfferView, PolicyView
 from chromatrace.index.views.chain import EventRef, EventView, HeadView, SyncProgress, TransactionView
 from chromatrace.index.views.consensus import InspectorView, PanelView, RoundView, SeatView
+from chromatrace.index.views.orders import OrderStatus, ProductStatus, StepStatus
 from chromatrace.index.views.parties import AnchorView, ChannelView, GrantView, OperatorView, OrganisationView
 from chromatrace.index.views.records import DepartmentView, MemberView, RecordView
 from chromatrace.index.views.routes import ComponentView, RouteProofState, RouteProofView, RouteStepView, RouteView
+from chromatrace.index.views.search import KeyMatches
+from chromatrace.index.views.trace import Direction, Link, TraceStep, TraceView
 
 __all__ = [
     "AnchorView",
@@ -19,19 +22,24 @@ __all__ = [
     "ChannelView",
     "ComponentView",
     "DepartmentView",
+    "Direction",
     "EventRef",
     "EventView",
     "GrantView",
     "HeadView",
     "InspectionView",
     "InspectorView",
+    "KeyMatches",
+    "Link",
     "MemberView",
     "OfferState",
     "OfferView",
     "OperatorView",
+    "OrderStatus",
     "OrganisationView",
     "PanelView",
     "PolicyView",
+    "ProductStatus",
     "RecordView",
     "RoundView",
     "RouteProofState",
@@ -39,6 +47,9 @@ __all__ = [
     "RouteStepView",
     "RouteView",
     "SeatView",
+    "StepStatus",
     "SyncProgress",
+    "TraceStep",
+    "TraceView",
     "TransactionView",
 ]

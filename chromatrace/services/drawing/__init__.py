@@ -1,7 +1,6 @@
-"""Pictures of genealogies: cards in layers from left to right, what went in before what it became."""
+"""SVG drawings of genealogies: cards in layers from left to right, inputs before the batches made of them."""
 
-from chromatrace.services.drawing.genealogy import Names, genealogy
-from chromatrace.services.drawing.graph import Edge, Graph, Node, Tone
-from chromatrace.services.drawing.svg import STYLE, svg
+from chromatrace.services.drawing.genealogy import draw_genealogy, genealogy_graph
+from chromatrace.services.drawing.svg import STYLE
 
-__all__ = ["STYLE", "Edge", "Graph", "Names", "Node", "Tone", "genealogy", "svg"]
+__all__ = ["STYLE", "draw_genealogy", "genealogy_graph"]

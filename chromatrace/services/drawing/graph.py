@@ -1,4 +1,4 @@
-"""What is drawn: cards and the arrows between them."""
+"""A graph of cards and arrows, before layout."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from enum import StrEnum
 
 
 class Tone(StrEnum):
-    """How a card is coloured; its words say the same."""
+    """Colour of a card. The text of the card always says the same."""
 
     PLAIN = "plain"
     GOOD = "good"
     CAUTION = "caution"
     ALARM = "alarm"
-    OUTSIDE = "outside"
-    """Something that has no batch on the chain."""
+    EXTERNAL = "external"
+    """Not a batch on the chain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A card. `lines`: what stands below its title, at most two; `link`: where a click leads, if anywhere."""
+    """A card. `lines`: at most two lines below the title; `link`: URL, or None."""
 
     id: str
     title: str
     lines: tuple[str, ...] = ()
     tone: Tone = Tone.PLAIN
-    chosen: bool = False
+    selected: bool = False
     link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An arrow from what went in to what it became."""
+    """An arrow from an input to the batch made of it."""
 
     source: str
     target: str
@@ -40,7 +40,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A picture's content. `note`: what is not in it, empty where it is whole."""
+    """Cards and arrows. `note`: what the drawing leaves out, or empty."""
 
     title: str
     nodes: tuple[Node, ...]

@@ -4,7 +4,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from chromatrace.chain import commands
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain, Receipt
 from chromatrace.chain.outbox import Outbox
 from chromatrace.ethereum.manifest import Manifest
@@ -16,11 +16,11 @@ def main(url, manifest, outbox, name, count):
     warnings.simplefilter("ignore")
     manifest = Manifest.load(Path(manifest))
     chain = Chain(RpcClient(url, 60), manifest, Outbox(outbox), dev_signer(0, manifest.chain_id))
-    calls = [commands.open_channel(f"{name}-{number}") for number in range(int(count))]
-    alone = len(calls) // 5
-    for call in calls[:alone]:
+    batch = [calls.open_channel(f"{name}-{number}") for number in range(int(count))]
+    alone = len(batch) // 5
+    for call in batch[:alone]:
         chain.submit(call)
-    outcomes = [chain.send_many(calls[start : start + 20]) for start in range(alone, len(calls), 20)]
+    outcomes = [chain.send_many(batch[start : start + 20]) for start in range(alone, len(batch), 20)]
     assert all(isinstance(outcome, Receipt) for some in outcomes for outcome in some)
 
 

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from chromatrace.chain import commands
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.transaction_sender import DeliveryPolicy
@@ -29,7 +29,7 @@ def registration():
 
     def make(lot, **changes):
         whole = {"quantity": 100, "content_digest": b"\1" * 32, **changes}
-        return commands.Registration(BatchKey.parse("09521234543213", lot), **whole)
+        return calls.Registration(BatchKey.parse("09521234543213", lot), **whole)
 
     return make
 
@@ -37,10 +37,10 @@ def registration():
 def found_organisation(chain):
     """Registers Example Glass with the chain's signer as its operator in every role; returns its id."""
     receipt = chain.submit(
-        commands.register_organisation(OrganisationKind.MANUFACTURER, EXAMPLE_GLN, ALL_ROLES, "Example Glass")
+        calls.register_organisation(OrganisationKind.MANUFACTURER, EXAMPLE_GLN, ALL_ROLES, "Example Glass")
     )
     organisation = receipt.event("OrganisationRegistered").args["organisation"]
-    chain.submit(commands.appoint_operator(chain.sender, organisation, ALL_ROLES))
+    chain.submit(calls.appoint_operator(chain.sender, organisation, ALL_ROLES))
     return organisation
 
 

@@ -9,7 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from chromatrace.chain import commands
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.ethereum.manifest import Manifest
@@ -50,7 +50,7 @@ def main(url, manifest, outbox, moment, key):
     warnings.simplefilter("ignore")
     manifest = Manifest.load(Path(manifest))
     chain = Chain(RpcClient(url), manifest, Outbox(outbox), dev_signer(0, manifest.chain_id))
-    call = commands.keyed(commands.open_channel(key), key)
+    call = calls.open_channel(key).with_key(key)
     if moment == "queued":
         chain.queue([call])
         die()

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from chromatrace.chain import commands
-from chromatrace.chain.client import Call, Chain
+from chromatrace.chain import calls, reads
+from chromatrace.chain.calls import Call
+from chromatrace.chain.client import Chain
+from chromatrace.chain.reads import Read
 from chromatrace.chain.records import CallState
 from chromatrace.crypto.eip712 import Inspection, inspection_digest, sign_inspection
 from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised
-from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
-from chromatrace.domain.rights import BatchState, Role, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, Role, Stage, Verdict
 from chromatrace.ethereum.errors import (
     AbiError,
     ContractConflict,
@@ -36,7 +37,7 @@ def nonce(chain):
 
 
 def test_a_batch_is_registered_once(plant, registration):
-    receipt = plant.submit(commands.register_batch(registration("L2410A", serial_root=b"\7" * 32)))
+    receipt = plant.submit(calls.register_batch(registration("L2410A", serial_root=b"\7" * 32)))
     event = receipt.event("BatchRegistered")
     assert event.args["batch"] == BATCH
     assert event.args["serialRoot"] == b"\7" * 32
@@ -44,11 +45,11 @@ def test_a_batch_is_registered_once(plant, registration):
         *("BatchRegistry", receipt.tx_hash),
         receipt.block_number,
     )
-    batch = plant.read("BatchRegistry", "batch", BATCH)
-    assert (batch["state"], batch["quantity"]) == (BatchState.REGISTERED, 100)
+    batch = plant.read(reads.batch(BATCH))
+    assert (batch.state, batch.quantity) == (BatchState.REGISTERED, 100)
     before = nonce(plant)
     with pytest.raises(ContractConflict) as refusal:
-        plant.submit(commands.register_batch(registration("L2410A")))
+        plant.submit(calls.register_batch(registration("L2410A")))
     assert isinstance(refusal.value, Conflict)
     assert (refusal.value.name, refusal.value.args_by_name) == ("BatchAlreadyRegistered", {"batch": BATCH})
     assert refusal.value.field == "lot"
@@ -59,19 +60,19 @@ def test_a_batch_is_registered_once(plant, registration):
 @pytest.mark.parametrize(
     ("call", "kind", "name"),
     [
-        (commands.assemble(BATCH), ContractNotFound, "UnknownBatch"),
-        (commands.recall(BATCH, "cracks"), ContractNotFound, "UnknownBatch"),
+        (calls.assemble(BATCH), ContractNotFound, "UnknownBatch"),
+        (calls.recall(BATCH, "cracks"), ContractNotFound, "UnknownBatch"),
         (
             Call("BatchRegistry", "register", ((9521234543214, "L1", 1, bytes(32), bytes(32), bytes(32), []),)),
             *(ContractInvalidInput, "InvalidGtin"),
         ),
-        (commands.anchor(b"\1" * 32, 1, b"\1" * 32, 1, 2), ContractNotFound, "UnknownChannel"),
-        (commands.appoint_operator("0x" + "11" * 20, 77, Role.PRODUCER), ContractNotFound, "UnknownOrganisation"),
+        (calls.anchor(b"\1" * 32, 1, b"\1" * 32, 1, 2), ContractNotFound, "UnknownChannel"),
+        (calls.appoint_operator("0x" + "11" * 20, 77, Role.PRODUCER), ContractNotFound, "UnknownOrganisation"),
     ],
 )
 def test_refusals_are_decoded_and_take_no_nonce(plant, call, kind, name):
     before = nonce(plant)
-    for attempt in (plant.submit, lambda it: plant.simulate(it.contract, it.function, *it.args)):
+    for attempt in (plant.submit, plant.simulate):
         with pytest.raises(kind) as refusal:
             attempt(call)
         assert refusal.value.name == name
@@ -81,58 +82,58 @@ def test_refusals_are_decoded_and_take_no_nonce(plant, call, kind, name):
 def test_strangers_may_not(plant, registration):
     stranger = plant.with_signer(dev_signer(5, plant.manifest.chain_id))
     with pytest.raises(ContractNotAuthorised) as refusal:
-        stranger.submit(commands.register_batch(registration("L1")))
+        stranger.submit(calls.register_batch(registration("L1")))
     assert isinstance(refusal.value, NotAuthorised)
     assert (refusal.value.name, refusal.value.args_by_name) == ("UnknownOperator", {"operator": stranger.sender})
 
 
 def test_arguments_are_checked_before_the_chain_is_asked(plant):
     with pytest.raises(AbiError) as refusal:
-        plant.send("BatchRegistry", "assemble", b"short")
+        plant.submit(calls.assemble(b"short"))
     assert isinstance(refusal.value, InvalidInput)
     assert refusal.value.field.startswith("BatchRegistry.assemble.")
 
 
-def test_simulate_returns_what_the_call_would(plant, registration):
-    assert plant.simulate("BatchRegistry", "register", registration("L2410A").as_struct()) == BATCH
-    assert plant.read("BatchRegistry", "batch", BATCH)["state"] == BatchState.UNKNOWN
+def test_simulation_changes_nothing(plant, registration):
+    plant.simulate(calls.register_batch(registration("L2410A")))
+    assert plant.read(reads.batch(BATCH)).state == BatchState.UNKNOWN
 
 
 def test_a_key_takes_effect_once(plant, registration):
-    call = commands.keyed(commands.register_batch(registration("L2410A")), "register/L2410A")
+    call = calls.register_batch(registration("L2410A")).with_key("register/L2410A")
     first, second = plant.submit(call), plant.submit(call)
     assert first == second
     with pytest.raises(IdempotencyKeyError):
-        plant.submit(commands.keyed(commands.register_batch(registration("L9")), "register/L2410A"))
-    outcomes = plant.send_many([call, call, commands.register_batch(registration("L9"))])
+        plant.submit(calls.register_batch(registration("L9")).with_key("register/L2410A"))
+    outcomes = plant.send_many([call, call, calls.register_batch(registration("L9"))])
     assert [outcome.call for outcome in outcomes[:2]] == [first.call] * 2
     assert outcomes[2].state is CallState.INCLUDED
 
 
 def test_many_are_sent_and_refusals_stand_in_their_place(plant, registration):
     seen = []
-    calls = [commands.register_batch(registration(f"L{number}")) for number in range(350)]
-    calls[7] = commands.assemble(BATCH)
+    batch = [calls.register_batch(registration(f"L{number}")) for number in range(350)]
+    batch[7] = calls.assemble(BATCH)
     before = nonce(plant)
-    outcomes = plant.send_many(calls, progress=seen.append)
+    outcomes = plant.send_many(batch, progress=seen.append)
     assert isinstance(outcomes[7], ContractError)
     assert outcomes[7].name == "UnknownBatch"
     assert all(outcome.block_number for place, outcome in enumerate(outcomes) if place != 7)
     assert nonce(plant) == before + 349
     assert seen[-1] == 349
     ids = [BatchKey.parse("09521234543213", f"L{number}").batch_id for number in (0, 299, 300, 349)]
-    states = plant.read_many([Call("BatchRegistry", "batch", (batch,)) for batch in ids])
-    assert [state["state"] for state in states] == [BatchState.REGISTERED] * 4
+    states = plant.read_many([reads.batch(batch) for batch in ids])
+    assert [state.state for state in states] == [BatchState.REGISTERED] * 4
 
 
 def test_of_many_in_a_block_each_is_told_by_its_own_event_or_receipt(plant, registration):
     """By their events, which name no gas, where they worked; by its receipt where one failed."""
     lots = [f"E{number}" for number in range(120)]
     lots[70] = lots[3]
-    calls = [replace(commands.register_batch(registration(lot)), gas=200_000) for lot in lots]
+    batch = [calls.register_batch(registration(lot)).with_gas(200_000) for lot in lots]
     plant.rpc.call("evm_setAutomine", False)
     try:
-        plant.send_many(calls, check=False, wait=False)
+        plant.send_many(batch, check=False, wait=False)
         plant.rpc.call("evm_mine")
         until = time.monotonic() + 120
         while plant.resume() and time.monotonic() < until:
@@ -158,7 +159,7 @@ def test_of_many_in_a_block_each_is_told_by_its_own_event_or_receipt(plant, regi
 
 def test_a_bulk_call_is_one_transaction(plant, registration):
     lots = [registration(f"B{number}") for number in range(100)]
-    receipt = plant.submit(commands.register_batches(lots))
+    receipt = plant.submit(calls.register_batches(lots))
     assert len(receipt.events) == 100
     assert receipt.gas_used <= 100 * 60_000
 
@@ -166,7 +167,7 @@ def test_a_bulk_call_is_one_transaction(plant, registration):
 def test_a_call_above_the_gas_cap_of_a_transaction_is_refused(plant, registration):
     lots = [registration(f"B{number}") for number in range(400)]
     with pytest.raises(ContractInvalidInput) as refusal:
-        plant.submit(commands.register_batches(lots))
+        plant.submit(calls.register_batches(lots))
     assert refusal.value.name == "OutOfGas"
     assert refusal.value.hint == "split it into smaller calls"
 
@@ -174,35 +175,35 @@ def test_a_call_above_the_gas_cap_of_a_transaction_is_refused(plant, registratio
 def test_a_full_outbox_is_told(anvil, deployment, tmp_path, plant, held, registration, chain_on):
     small = chain_on(anvil, deployment, tmp_path / "small.db", limit=2)
     for lot in ("L1", "L2"):
-        small.submit(commands.register_batch(registration(lot)), wait=False)
+        small.submit(calls.register_batch(registration(lot)), wait=False)
     with pytest.raises(OutboxFullError) as refusal:
-        small.submit(commands.register_batch(registration("L3")), wait=False)
+        small.submit(calls.register_batch(registration("L3")), wait=False)
     assert refusal.value.field == "outbox"
     held()
     small.resume()
     held(0)
     assert small.outbox.counts()[CallState.INCLUDED] == 2
-    small.submit(commands.register_batch(registration("L3")), wait=False)
+    small.submit(calls.register_batch(registration("L3")), wait=False)
 
 
 def test_waiting_ends_and_the_call_is_kept(plant, held, registration):
     with pytest.raises(InclusionTimeoutError, match="1 calls are in no block after"):
-        plant.send("BatchRegistry", "register", registration("L2410A").as_struct(), key="k", timeout_s=0.05)
+        plant.submit(calls.register_batch(registration("L2410A")).with_key("k"), timeout_s=0.05)
     held()
-    assert plant.send("BatchRegistry", "register", registration("L2410A").as_struct(), key="k").block_number
+    assert plant.submit(calls.register_batch(registration("L2410A")).with_key("k")).block_number
 
 
 def test_writing_needs_a_signer(deployment, anvil):
     reader = Chain(anvil.rpc(), deployment)
     with pytest.raises(SignerMissingError) as refusal:
-        reader.submit(commands.assemble(BATCH))
+        reader.submit(calls.assemble(BATCH))
     assert refusal.value.field == "signer"
 
 
 def test_a_call_that_fails_on_the_chain_is_told_with_its_reason(plant, held, registration):
     """Both pass their trial; the block has the first one only."""
-    first = plant.submit(commands.register_batch(registration("L2410A")), wait=False)
-    call = replace(commands.register_batch(registration("L2410A")), gas=150_000)
+    first = plant.submit(calls.register_batch(registration("L2410A")), wait=False)
+    call = replace(calls.register_batch(registration("L2410A")), gas=150_000)
     second = plant.submit(call, wait=False)
     held()
     plant.resume()
@@ -213,7 +214,7 @@ def test_a_call_that_fails_on_the_chain_is_told_with_its_reason(plant, held, reg
 
 
 def test_out_of_gas_on_the_chain_is_told(plant, registration):
-    call = replace(commands.register_batch(registration("L2410A")), gas=60_000)
+    call = calls.register_batch(registration("L2410A")).with_gas(60_000)
     outcome = plant.send_many([call], check=False)[0]
     assert isinstance(outcome, ContractError)
     assert outcome.name == "OutOfGas"
@@ -243,62 +244,23 @@ def test_our_digest_is_the_contracts(plant):
     ledger = plant.manifest.address("InspectionLedger")
     for changes in ({}, {"stage": Stage.FINAL, "verdict": Verdict.FAIL, "defects": 1, "nonce": 5 << 64 | 2}):
         ours = inspection(plant, **changes)
-        assert plant.read("InspectionLedger", "digestOf", ours.as_struct()) == inspection_digest(
-            ours, plant.manifest.chain_id, ledger
-        )
+        digest_of = Read("InspectionLedger", "digestOf", (ours.as_struct(),), bytes)
+        assert plant.read(digest_of) == inspection_digest(ours, plant.manifest.chain_id, ledger)
 
 
 def test_a_signed_inspection_is_recorded_and_a_forged_one_is_not(plant, registration):
     ledger, chain_id = plant.manifest.address("InspectionLedger"), plant.manifest.chain_id
-    plant.submit(commands.register_batch(registration("L2410A")))
+    plant.submit(calls.register_batch(registration("L2410A")))
     ours = inspection(plant)
     for wrong_chain, wrong_ledger in ((1, ledger), (chain_id, "0x" + "11" * 20)):
         signature = sign_inspection(ours, plant.signer, wrong_chain, wrong_ledger)
         with pytest.raises(ContractNotAuthorised) as refusal:
-            plant.submit(commands.record_inspection(ours, signature))
+            plant.submit(calls.record_inspection(ours, signature))
         assert refusal.value.name == "InvalidInspectionSignature"
     late = replace(ours, deadline=ours.inspected_at - 1)
     with pytest.raises(ContractConflict) as refusal:
-        plant.submit(commands.record_inspection(late, sign_inspection(late, plant.signer, chain_id, ledger)))
+        plant.submit(calls.record_inspection(late, sign_inspection(late, plant.signer, chain_id, ledger)))
     assert (refusal.value.name, refusal.value.field) == ("InspectionExpired", "deadline")
-    receipt = plant.submit(commands.record_inspection(ours, sign_inspection(ours, plant.signer, chain_id, ledger)))
+    receipt = plant.submit(calls.record_inspection(ours, sign_inspection(ours, plant.signer, chain_id, ledger)))
     assert receipt.event("InspectionRecorded").args["inspector"] == plant.sender
-    assert plant.read("BatchRegistry", "batch", BATCH)["state"] == BatchState.FIRST_PASSED
-
-
-def told(chain, call):
-    """The name of the refusal, None where there is none."""
-    try:
-        chain.simulate(call.contract, call.function, *call.args)
-    except ContractError as refusal:
-        return refusal.name
-    return None
-
-
-def test_every_command_fits_its_contract(plant, registration):
-    """Encodes; what the contract then answers is its own tests' business."""
-    parts = commands.Parts(bytes(32), bytes(32), bytes(32), (Input(BATCH, 1),))
-    now = int(time.time())
-    calls = [
-        commands.register_batches([registration("L1")]),
-        commands.record_inspections([(inspection(plant), b"\1" * 65)]),
-        commands.set_policy(Stage.FIRST, 100, True),
-        commands.recycle(BATCH),
-        commands.grade(BATCH, 1, 2, 3),
-        commands.release(BATCH, SalesChannel.STANDARD),
-        commands.hold(BATCH, "r"),
-        commands.release_hold(BATCH, "r"),
-        commands.recall_descendants(BATCH, [(BATCH, parts)], "r"),
-        commands.offer_custody(BATCH, 2, now),
-        commands.withdraw_offer(BATCH),
-        commands.accept_custody(BATCH),
-        commands.reject_custody(BATCH, "r"),
-        commands.open_channel("line-1"),
-        commands.change_organisation(1, Role.ADMIN),
-        commands.suspend_organisation(1),
-        commands.reinstate_organisation(1),
-        commands.dismiss_operator(plant.sender),
-        commands.grant_read_scopes(1, [], 1),
-    ]
-    for call in calls:
-        assert told(plant, call) not in ("EmptyRevert", "UnknownError", "Undecodable"), call.function
+    assert plant.read(reads.batch(BATCH)).state == BatchState.FIRST_PASSED

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from undoing import undo
 
-from chromatrace.chain import commands
+from chromatrace.chain import calls, reads
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.records import CallState
 from chromatrace.chain.transaction_sender import DeliveryPolicy
@@ -79,7 +79,7 @@ def test_a_killed_writer_has_sent_once(plant, manifest_file, moment, mining):
         plant.resume()
         if not mining:
             plant.rpc.call("evm_mine")
-        receipt = plant.submit(commands.keyed(commands.open_channel("line-1"), "line-1"))
+        receipt = plant.submit(calls.open_channel("line-1").with_key("line-1"))
         assert receipt.event("ChannelOpened").args["name"] == "line-1"
         assert nonce(plant) == nonce(plant, "pending") == before + 1
         assert opened(plant) == {"line-1": 1}
@@ -116,7 +116,7 @@ def impatient(chain, **changes):
 def test_a_fee_that_became_too_low_is_raised(plant, held):
     """Blocks come, the base fee is above the call's; the replacement keeps the nonce and takes effect once."""
     chain = impatient(plant)
-    first = chain.submit(commands.open_channel("line-1"), wait=False)
+    first = chain.submit(calls.open_channel("line-1"), wait=False)
     before = nonce(chain)
     for _ in range(2):
         chain.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))
@@ -137,7 +137,7 @@ def test_a_fee_that_became_too_low_is_raised(plant, held):
 
 def test_the_fee_ceiling_holds(plant, held):
     chain = impatient(plant, fee_ceiling_wei=5 * GWEI)
-    first = chain.submit(commands.open_channel("line-1"), wait=False)
+    first = chain.submit(calls.open_channel("line-1"), wait=False)
     for _ in range(2):
         chain.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))
         held()
@@ -149,13 +149,13 @@ def test_the_fee_ceiling_holds(plant, held):
 
 
 def test_an_included_call_whose_block_vanished_is_sent_again(plant):
-    receipt = plant.submit(commands.open_channel("line-1"))
+    receipt = plant.submit(calls.open_channel("line-1"))
     assert opened(plant) == {"line-1": 1}
     plant.rpc.call("anvil_rollback", 1)
     assert opened(plant) == {}
     plant.rpc.call("anvil_dropAllTransactions")
     plant.resume()
-    again = plant.submit(commands.open_channel("line-2"))
+    again = plant.submit(calls.open_channel("line-2"))
     fresh = plant.receipt(receipt.call)
     assert fresh.tx_hash == receipt.tx_hash
     assert fresh.block_hash != receipt.block_hash
@@ -164,7 +164,7 @@ def test_an_included_call_whose_block_vanished_is_sent_again(plant):
 
 
 def test_calls_become_final_under_enough_blocks(plant):
-    receipt = plant.submit(commands.open_channel("line-1"))
+    receipt = plant.submit(calls.open_channel("line-1"))
     for _ in range(plant.policy.confirmations - 1):
         plant.rpc.call("evm_mine")
     plant.resume()
@@ -177,12 +177,12 @@ def test_calls_become_final_under_enough_blocks(plant):
 def test_a_chain_that_forgot_final_calls_is_refused(plant, chain_on, anvil, tmp_path):
     chain = chain_on(anvil, plant.manifest, tmp_path / "final.db", confirmations=0)
     mark = chain.rpc.call("evm_snapshot")
-    chain.submit(commands.open_channel("line-1"))
+    chain.submit(calls.open_channel("line-1"))
     chain.resume()
     assert chain.outbox.counts()[CallState.FINAL] == 1
     undo(chain.rpc, mark)
     with pytest.raises(ChainRollbackError) as refusal:
-        chain.submit(commands.open_channel("line-2"))
+        chain.submit(calls.open_channel("line-2"))
     assert refusal.value.field == "outbox"
     assert chain.outbox.counts()[CallState.FINAL] == sum(chain.outbox.counts().values()) == 1
 
@@ -190,7 +190,7 @@ def test_a_chain_that_forgot_final_calls_is_refused(plant, chain_on, anvil, tmp_
 def test_a_nonce_that_somebody_else_used_is_replaced(plant, held):
     """The same key signs elsewhere: our call is signed anew, behind the foreign transaction."""
     patient, plant = plant, impatient(plant, receipt_lag_s=0.0)
-    first = plant.submit(commands.open_channel("line-1"), wait=False)
+    first = plant.submit(calls.open_channel("line-1"), wait=False)
     before = nonce(plant)
     plant.rpc.call("anvil_dropTransaction", first.tx)
     plant.rpc.call(
@@ -210,7 +210,7 @@ def test_a_nonce_that_somebody_else_used_is_replaced(plant, held):
 
 def test_a_transaction_that_the_node_lost_is_handed_over_again(plant, held):
     chain = impatient(plant, resend_after_s=0.0, bump_after_blocks=1000)
-    first = chain.submit(commands.open_channel("line-1"), wait=False)
+    first = chain.submit(calls.open_channel("line-1"), wait=False)
     chain.rpc.call("anvil_dropTransaction", first.tx)
     time.sleep(0.01)
     chain.resume()
@@ -221,9 +221,9 @@ def test_a_transaction_that_the_node_lost_is_handed_over_again(plant, held):
 
 def test_an_empty_account_is_told(plant):
     poor = plant.with_signer(LocalSigner(b"\x09" * 32))
-    plant.submit(commands.appoint_operator(poor.sender, 1, (1 << 7) - 1))
+    plant.submit(calls.appoint_operator(poor.sender, 1, (1 << 7) - 1))
     with pytest.raises(InsufficientFundsError) as refusal:
-        poor.submit(commands.open_channel("line-1"))
+        poor.submit(calls.open_channel("line-1"))
     assert refusal.value.field == "signer"
     assert refusal.value.hint == f"on this development chain: `chromatrace key fund {poor.sender}`"
     assert sum(plant.outbox.counts().values()) == 3
@@ -234,10 +234,10 @@ def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
         with DevNode("anvil", port) as node:
             chain = chain_on(node, deployment, tmp_path / "outbox.db")
         with pytest.raises(ChainUnavailableError) as refusal:
-            chain.submit(commands.open_channel("line-1"))
+            chain.submit(calls.open_channel("line-1"))
     assert refusal.value.field == "rpc_url"
     assert sum(chain.outbox.counts().values()) == 0
-    chain.queue([commands.open_channel("line-1")])
+    chain.queue([calls.open_channel("line-1")])
     assert chain.outbox.counts()[CallState.QUEUED] == 1
 
 
@@ -245,10 +245,10 @@ def test_a_chain_without_our_contracts_is_refused(deployment, tmp_path, chain_on
     with DevNode("anvil") as node:
         chain = chain_on(node, deployment, tmp_path / "outbox.db")
         with pytest.raises(WrongDeploymentError, match="there is no contract") as refusal:
-            chain.submit(commands.open_channel("line-1"))
+            chain.submit(calls.open_channel("line-1"))
         assert refusal.value.field.startswith("manifest.contracts.")
         with pytest.raises(WrongDeploymentError, match="there is no contract BatchRegistry"):
-            chain.read("BatchRegistry", "batch", bytes(32))
+            chain.read(reads.batch(bytes(32)))
 
 
 def test_another_chain_id_is_refused(deployment):
@@ -268,7 +268,7 @@ def test_other_code_at_the_address_is_refused(deployment, isolated):
 
 def test_a_chain_started_afresh_with_the_same_contracts_is_refused(plant, tmp_path, chain_on):
     """Same id, same addresses, same code: only its genesis block tells it from the chain that the outbox knows."""
-    plant.submit(commands.open_channel("line-1"))
+    plant.submit(calls.open_channel("line-1"))
     with DevNode("anvil") as node:
         rpc = node.rpc()
         for entry in plant.manifest.contracts.values():
@@ -276,7 +276,7 @@ def test_a_chain_started_afresh_with_the_same_contracts_is_refused(plant, tmp_pa
         plant.manifest.verify(rpc)
         chain = chain_on(node, plant.manifest, plant.outbox.path)
         with pytest.raises(WrongDeploymentError, match="belongs to chain") as refusal:
-            chain.submit(commands.open_channel("line-2"))
+            chain.submit(calls.open_channel("line-2"))
         assert refusal.value.field == "outbox"
 
 
@@ -297,7 +297,7 @@ def test_a_manifest_survives_the_way_to_a_file(manifest_file, deployment):
 
 def test_a_fee_that_the_node_refuses_is_raised_at_once(plant, held):
     """No block has to pass: the node has said that it does not take this fee."""
-    first = plant.submit(commands.open_channel("line-1"), wait=False)
+    first = plant.submit(calls.open_channel("line-1"), wait=False)
     plant.rpc.call("anvil_dropTransaction", first.tx)
     plant.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))
     chain = impatient(plant, resend_after_s=0.0, bump_after_s=1000.0)

@@ -11,7 +11,7 @@ from chromatrace.chain.anchored import anchors_of, channel_named
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.ingest.spool import Spool
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 READINGS = 24
 

@@ -12,10 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from inspector_runs import ACCOUNTS, COMMIT_S, CONTRACT, dev_address
+from inspector_runs import ACCOUNTS, COMMIT_S, dev_address
 
-from chromatrace.chain import commands
-from chromatrace.cli.inspector import rule_values
+from chromatrace.chain import calls
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
 from chromatrace.quality.rules import Rule
@@ -30,16 +29,16 @@ def panel(chain):
     chain.rpc.call("evm_setTime", int(time.time()) - 600)
     everything = Role((1 << 7) - 1)
     registered = chain.submit(
-        commands.register_organisation(OrganisationKind.MANUFACTURER, Gln("9521234000013"), everything, "Example Glass")
+        calls.register_organisation(OrganisationKind.MANUFACTURER, Gln("9521234000013"), everything, "Example Glass")
     )
     number = registered.event("OrganisationRegistered").args["organisation"]
-    chain.submit(commands.appoint_operator(chain.sender, number, everything))
+    chain.submit(calls.appoint_operator(chain.sender, number, everything))
     rule = Rule.majority(2, maximum=3)
-    chain.send(CONTRACT, "setRule", rule_values(rule, first_wave=3, commit_seconds=COMMIT_S), list(rule.states))
+    chain.submit(calls.set_rule(rule, first_wave=3, commit_s=COMMIT_S))
     for account in ACCOUNTS:
         address = dev_address(account, chain)
-        chain.submit(commands.appoint_operator(address, number, Role.INSPECTOR))
-        chain.send(CONTRACT, "enrol", address, 1_000, bytes(32))
+        chain.submit(calls.appoint_operator(address, number, Role.INSPECTOR))
+        chain.submit(calls.enrol_inspector(address, 1_000, bytes(32)))
     return number
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 
+from chromatrace.chain import calls, reads
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
@@ -31,9 +32,8 @@ def until(condition, seconds=300):
 
 
 def round_of(chain, panel):
-    _, state, seats = chain.read(CONTRACT, "round", lane_id(panel, 0))
-    return state, seats
+    return chain.read(reads.round_in(lane_id(panel, 0)))
 
 
 def opened(chain, panel):
-    chain.send(CONTRACT, "open", [(0, SUBJECT, 1, 0, 1, 1)])
+    chain.submit(calls.open_rounds([(0, SUBJECT, 1, 0, 1, 1)]))

@@ -14,8 +14,10 @@ from hashlib import sha256
 
 import pytest
 from inspector_runs import ACCOUNTS, CONTRACT, DECIDED, SEATED, SUBJECT, dev_address, opened, round_of, until
+from querying import query
 
-from chromatrace.chain import commands
+from chromatrace.chain import calls, reads
+from chromatrace.chain.reads import Read
 from chromatrace.domain.rights import Role
 from chromatrace.index import Follower, Index
 
@@ -24,18 +26,18 @@ def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, st
     given = zip(ACCOUNTS, ("1", "1", "0"), strict=True)
     inspectors = [start(account, panel, "--agent", accuracy) for account, accuracy in given]
     opened(chain, panel)
-    until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
-    state, seats = round_of(chain, panel)
-    assert state["state"] == 0
-    assert sorted((seat["inspector"], seat["state"]) for seat in seats) == [(1, 0), (2, 0), (3, 1)]
-    found = [chain.read(CONTRACT, "inspector", panel, number)["capability"] for number in (1, 2, 3)]
+    until(lambda: round_of(chain, panel).phase == DECIDED)
+    decided = round_of(chain, panel)
+    assert decided.state == 0
+    assert sorted((seat.inspector, seat.state) for seat in decided.seats) == [(1, 0), (2, 0), (3, 1)]
+    found = [chain.read(reads.inspector(panel, number)).capability for number in (1, 2, 3)]
     assert found == [1_100, 1_100, 900]
     with closing(Index(f"sqlite:///{tmp_path / 'index.db'}")) as index:
         index.migrate()
         Follower(index, chain.rpc, chain.manifest).sync()
-        (shown,) = [one for one in index.panels() if one.panel == panel]
+        (shown,) = [one for one in query(index).panels() if one.panel == panel]
         assert [inspector.course for inspector in shown.inspectors] == [(0.1, 0.11), (0.1, 0.11), (0.1, 0.09)]
-        (told,) = index.rounds_about(SUBJECT)
+        (told,) = query(index).rounds_about(SUBJECT)
         assert (told.phase, told.state, told.score) == ("decided", 0, 2.0)
         assert [(seat.inspector, seat.capability) for seat in told.dissent] == [(3, 0.09)]
     for process, number in zip(inspectors, (signal.SIGINT, signal.SIGTERM, signal.SIGINT), strict=True):
@@ -48,17 +50,17 @@ def test_a_process_killed_between_commit_and_reveal_goes_on(chain, panel, start,
     victim = start(ACCOUNTS[0], panel, "--agent", "1")
     start(ACCOUNTS[1], panel, "--agent", "1")
     opened(chain, panel)
-    until(lambda: sum(seat["status"] == 1 for seat in round_of(chain, panel)[1]) == 2)
+    until(lambda: sum(seat["status"] == 1 for seat in round_of(chain, panel).seats) == 2)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     with sqlite3.connect(tmp_path / f"inspector-{ACCOUNTS[0]}" / "answers.db") as kept:
         assert kept.execute("SELECT count(*) FROM answers").fetchone() == (1,)
     start(ACCOUNTS[2], panel, "--agent", "1")
-    until(lambda: sum(seat["status"] == 3 for seat in round_of(chain, panel)[1]) == 2)
-    assert round_of(chain, panel)[0]["phase"] == SEATED, "it waits for the one that died"
+    until(lambda: sum(seat["status"] == 3 for seat in round_of(chain, panel).seats) == 2)
+    assert round_of(chain, panel).phase == SEATED, "it waits for the one that died"
     start(ACCOUNTS[0], panel, "--agent", "0")
-    until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
-    assert [seat["state"] for seat in round_of(chain, panel)[1]] == [0, 0, 0], "the answer of before, not a new one"
+    until(lambda: round_of(chain, panel).phase == DECIDED)
+    assert [seat.state for seat in round_of(chain, panel).seats] == [0, 0, 0], "the answer of before, not a new one"
 
 
 def test_a_program_and_a_folder_answer(chain, panel, start, tmp_path):
@@ -79,16 +81,16 @@ def test_a_program_and_a_folder_answer(chain, panel, start, tmp_path):
     draft = folder / "draft"
     draft.write_text(json.dumps({"state": "pass", "evidence": "0x" + "22" * 32}))
     draft.replace(folder / question.name.replace(".question", ""))
-    until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
-    assert sorted((seat["inspector"], seat["state"]) for seat in round_of(chain, panel)[1]) == [(1, 1), (2, 1), (3, 0)]
+    until(lambda: round_of(chain, panel).phase == DECIDED)
+    assert sorted((seat.inspector, seat.state) for seat in round_of(chain, panel).seats) == [(1, 1), (2, 1), (3, 0)]
 
 
 def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_path):
-    chain.submit(commands.appoint_operator(dev_address(8, chain), panel, Role.ADMIN))
+    chain.submit(calls.appoint_operator(dev_address(8, chain), panel, Role.ADMIN))
     log_odds = ("rule", "--weighing", "log-odds", "--minimum", "1", "--first-wave", "1")
     assert start.command(8, *log_odds, "--error", "0.05").wait(300) == 0
-    version, rule = chain.read(CONTRACT, "rule", panel)
-    assert (version, rule["weighing"], rule["threshold"], rule["minimum"]) == (2, 3, 29_444, 1)
+    version, rule = chain.read(Read(CONTRACT, "rule", (panel,), lambda *values: values))
+    assert (version, rule[4], rule[5], rule[1]) == (2, 3, 29_444, 1)
     assert start.command(8, *log_odds, "--error", "0.5").wait(300) == 1
     assert start.command(8, "rule", "--error", "0.05").wait(300) == 1
     refusals = (tmp_path / "log-8.txt").read_text()
@@ -123,8 +125,8 @@ def test_a_person_at_the_terminal_answers(chain, panel, start, tmp_path):
     reads("evidence document:")
     os.write(ours, f"{evidence}\n".encode())
     reads("committed")
-    until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
-    assert sorted((seat["inspector"], seat["state"]) for seat in round_of(chain, panel)[1]) == [(1, 1), (2, 0), (3, 0)]
+    until(lambda: round_of(chain, panel).phase == DECIDED)
+    assert sorted((seat.inspector, seat.state) for seat in round_of(chain, panel).seats) == [(1, 1), (2, 0), (3, 0)]
     with closing(sqlite3.connect(tmp_path / f"inspector-{ACCOUNTS[0]}" / "answers.db")) as kept:
         (digest,) = kept.execute("SELECT evidence FROM answers").fetchone()
     assert digest == sha256(evidence.read_bytes()).digest()

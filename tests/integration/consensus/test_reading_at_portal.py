@@ -27,7 +27,7 @@ from inspector_runs import (
 from app import PortalConfig, create_app
 from app.accounts import create_account
 from app.store import PortalDatabase
-from chromatrace.chain import commands
+from chromatrace.chain import calls
 from chromatrace.domain.rights import Role
 from chromatrace.ethereum.abi import decode_log
 from chromatrace.index import Follower, Index
@@ -66,7 +66,7 @@ class Portal:
         """A browser with a session of an operator of the panel's organisation."""
         with closing(PortalDatabase(f"sqlite:///{self.data / 'portal.db'}")) as store:
             address = create_account(store, self.data / "keys", name, PASSWORD).address
-        self.chain.submit(commands.appoint_operator(address, self.panel, roles))
+        self.chain.submit(calls.appoint_operator(address, self.panel, roles))
         client = httpx.Client(base_url=self.url, transport=self.transport, timeout=180, follow_redirects=True)
         form = {"name": name, "password": PASSWORD, "csrf_token": token(client.get("/login"))}
         assert client.post("/login", data=form).status_code == 200
@@ -137,14 +137,14 @@ def test_a_person_reads_and_either_side_may_die(chain, panel, start, portal, tmp
     assert handed_in.status_code == 200
     assert "Your reading is handed in" in handed_in.text
     assert "No reading is waited for" in handed_in.text
-    assert round_of(chain, panel)[0]["phase"] == SEATED
+    assert round_of(chain, panel).phase == SEATED
 
     again = reader.post(action, data={"csrf_token": token(handed_in), "state": "fail"} | good_values())
     assert again.status_code == 409
     start(ACCOUNTS[0], panel, *console)
-    until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
-    own = round_of(chain, panel)[1][0]
-    assert (own["inspector"], own["state"]) == (1, 0)
+    until(lambda: round_of(chain, panel).phase == DECIDED)
+    own = round_of(chain, panel).seats[0]
+    assert (own.inspector, own.state) == (1, 0)
 
     documents = tmp_path / f"inspector-{ACCOUNTS[0]}" / "documents"
     (document,) = [path for path in documents.rglob("*") if path.is_file()]
@@ -183,8 +183,8 @@ def test_one_person_reads_once_in_a_round_and_only_inspectors_read(chain, panel,
     assert "you have read for this round already" in twice.text.lower()
     assert "<strong>fail</strong>" not in second.get("/console/readings").text, "no reader sees another's reading"
     assert hand_in(second, state="pass").status_code == 200
-    until(lambda: round_of(chain, panel)[0]["phase"] == DECIDED)
-    assert sorted(seat["state"] for seat in round_of(chain, panel)[1]) == [0, 0, 1]
+    until(lambda: round_of(chain, panel).phase == DECIDED)
+    assert sorted(seat.state for seat in round_of(chain, panel).seats) == [0, 0, 1]
 
 
 def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start, portal, tmp_path, monkeypatch):
@@ -201,8 +201,8 @@ def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start
     chain.rpc.call("evm_increaseTime", COMMIT_S + 60)
     chain.rpc.call("evm_mine")
     until(lambda: "not answered in time; the seat stalls and is replaced" in log.read_text())
-    until(lambda: round_of(chain, panel)[0]["phase"] in (REQUESTED, LAPSED))
-    assert any(seat["status"] == 2 for seat in round_of(chain, panel)[1])
+    until(lambda: round_of(chain, panel).phase in (REQUESTED, LAPSED))
+    assert any(seat["status"] == 2 for seat in round_of(chain, panel).seats)
     later = SimpleNamespace(time=lambda: time.time() + COMMIT_S + 60)
     monkeypatch.setattr("chromatrace.quality.inspection_tasks.time", later)
     late = reader.post(action, data={"csrf_token": token(reader.get("/partners/")), "state": "pass", "defects": "0"})

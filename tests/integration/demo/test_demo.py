@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from chromatrace.chain import reads
 from chromatrace.cli import demo
 from chromatrace.cli.demo import checks, tamper
 from chromatrace.cli.demo.cast import MAKER, Actor, Cast
@@ -248,5 +249,5 @@ def test_a_fault_that_gets_through_on_the_chain_is_told(staged, demonstrate):
     assert (status, made["failed"]) == (1, 1)
     passed = [guard["by"] for guard in made["tamper"]["caught"] if guard["said"] is None]
     assert passed == ["RouteVerifier", f"RouteVerifier{tamper.STRONGER}", "BatchRegistry"]
-    stored = local.reader.read("BatchRegistry", "batch", story.keys["B"].batch_id)
-    assert BatchState(stored["state"]) is BatchState.RELEASED
+    stored = local.reader.read(reads.batch(story.keys["B"].batch_id))
+    assert stored.state is BatchState.RELEASED

@@ -52,8 +52,8 @@ def run(script, node, folder, *arguments, **environment):
 def read(node, manifest, name, function, *args):
     """What a view of a deployed contract answers."""
     abi = contract(name)
-    call = {"to": manifest.address(name), "data": "0x" + abi.encode(function, *args).hex()}
-    return abi.decode_output(function, node.rpc().call("eth_call", call, "latest"))
+    call = {"to": manifest.address(name), "data": "0x" + abi.encode_call(function, *args).hex()}
+    return abi.decode_result(function, bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:]))
 
 
 def block_number(node):
@@ -131,7 +131,7 @@ def test_a_missing_role_is_found(anvil_node, tmp_path):
     run("deploy", anvil_node, tmp_path)
     manifest = Manifest.load(tmp_path / "31337.json")
     ledger = manifest.address("CustodyLedger")
-    data = "0x" + contract("Consortium").encode("revokeRole", CUSTODY_LEDGER, ledger).hex()
+    data = "0x" + contract("Consortium").encode_call("revokeRole", CUSTODY_LEDGER, ledger).hex()
     call = {"from": manifest.admin, "to": manifest.address("Consortium"), "data": data}
     anvil_node.rpc().call("eth_sendTransaction", call)
     mined(anvil_node.rpc())

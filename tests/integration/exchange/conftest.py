@@ -1,4 +1,4 @@
-"""Batches of every ending, and their proof bundles, made once from the real contracts."""
+"""Batches in every final state and their proof bundles, created once on the real contracts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from works import Works
 
 @pytest.fixture(scope="session")
 def works(deploy, tmp_path_factory):
-    """A chain of these tests alone, and the consortium on it."""
+    """Start a chain and set up the consortium on it."""
     folder = tmp_path_factory.mktemp("works")
     with DevNode("anvil", history=True) as node:
-        made = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=deploy(node, folder)))
-        yield made.make()
-        made.close()
+        works = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=deploy(node, folder)))
+        yield works.make()
+        works.close()
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,22 @@ class Proof:
 
     @property
     def terms(self):
-        """The reader's terms, as `verify` takes them."""
+        """The arguments of `verify` after the bundle."""
         return [self.trusted], self.contracts, self.chain_id
 
 
 @pytest.fixture(scope="session")
 def prove(works):
-    """`prove(name, serial=None)`: the proof of one of the batches as of now."""
+    """Return `prove(name, serial=None)`, which gives the current proof of a batch."""
     contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in works.manifest.contracts.items()}
-    kept = {}
+    proofs = {}
 
-    def make(name, serial=None):
-        if (name, serial) not in kept:
+    def prove_batch(name, serial=None):
+        if (name, serial) not in proofs:
             bundle = works.bundle(name, serial)
-            kept[name, serial] = Proof(bundle, decode_header(bundle.headers[-1]).hash, contracts, works.outer.chain_id)
-        return kept[name, serial]
+            proofs[name, serial] = Proof(
+                bundle, decode_header(bundle.headers[-1]).hash, contracts, works.outer.chain_id
+            )
+        return proofs[name, serial]
 
-    return make
+    return prove_batch

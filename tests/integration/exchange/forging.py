@@ -1,4 +1,4 @@
-"""What tests of bundles change in them, and what the verifier says then."""
+"""Helpers that change bundles and return the verifier's findings."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def texts(findings):
 
 
 def failing(proof, **changes):
-    """The texts of what fails once the bundle is changed so."""
+    """Return the texts of the failures after changing the bundle."""
     return texts(verify(replace(proof.bundle, **changes), *proof.terms).failures)
 
 
-def without(items, *unwanted):
-    return tuple(item for item in items if item not in unwanted)
+def without(items, *removed):
+    return tuple(item for item in items if item not in removed)
 
 
 def receipt_of(proof, event):
-    """The cited receipt that has an event, by its name, of the bundle's batch."""
+    """Return the cited receipt with the last event of this name of the bundle's batch."""
     proven = ProvenHistory(proof.bundle)
     proven.read_headers()
     proven.read_events()
-    found = next(one for one in reversed(proven.of_batch()) if one.name == event)
-    return next(cited for cited in proof.bundle.receipts if (cited.block, cited.index) == found.transaction)
+    last = next(other for other in reversed(proven.of_batch()) if other.name == event)
+    return next(cited for cited in proof.bundle.receipts if (cited.block, cited.index) == last.transaction)

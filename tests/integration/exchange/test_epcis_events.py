@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
+from querying import query
 from waitress import create_server
 
 from app import PortalConfig, create_app
@@ -55,7 +56,7 @@ def _answer(server):
 
 @pytest.fixture
 def ask(works, app, vectors_dir):
-    works.outer.index.head()
+    query(works.outer.index).head()
     schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
     validator = Draft7Validator(schema, format_checker=FormatChecker())
     client = app.test_client()
@@ -78,12 +79,13 @@ def ask(works, app, vectors_dir):
 @pytest.fixture
 def exported(works):
     """What `chromatrace epcis export` says, which other tests hold to GS1's schema."""
-    from chromatrace.services.epcis_events import IndexDirectory
     from chromatrace.epcis.mapping import events_of
+    from chromatrace.services.epcis_events import IndexDirectory
 
-    index = works.outer.index
-    directory = IndexDirectory(index, works.outer.documents, works.outer.chain_id, works.outer.settings.base_url)
-    return events_of(index.events(limit=10_000), directory)
+    outer = works.outer
+    with outer.index.snapshot() as snapshot:
+        directory = IndexDirectory(snapshot, outer.documents, outer.chain_id, outer.settings.base_url)
+        return events_of(snapshot.events(limit=10_000), directory)
 
 
 def lot_of(works, name):
@@ -179,7 +181,7 @@ def follow(app, vectors_dir):
 @pytest.mark.parametrize("link_type", ["gs1:epcis", "https://gs1.org/voc/epcis"])
 def test_a_code_leads_to_the_events_of_its_goods(works, app, follow, exported, link_type):
     """Of a lot and of the product line: `?linkType=gs1:epcis`, as the linkset has it."""
-    works.outer.index.head()
+    query(works.outer.index).head()
     lot = lot_of(works, "fresh")
     path = lot.removeprefix(works.outer.settings.base_url)
     wanted = [event for event in exported if lot in json.dumps(event)]
@@ -200,11 +202,11 @@ def test_a_code_leads_to_the_events_of_its_goods(works, app, follow, exported, l
 
 
 def test_nobody_is_led_to_events_of_goods_that_nobody_registered(works, app):
-    works.outer.index.head()
+    query(works.outer.index).head()
     client = app.test_client()
     for path in ("/01/09521234543213/10/NOPE", "/01/09521234543220"):
-        for query in ("gs1:epcis", "all"):
-            answer = client.get(f"{path}?linkType={query}")
+        for link_type in ("gs1:epcis", "all"):
+            answer = client.get(f"{path}?linkType={link_type}")
             assert (answer.status_code, "Location" in answer.headers) == (404, False)
         assert "Link" not in client.get(path).headers
     unit = client.get("/01/09521234543213/10/NOPE/21/7?linkType=gs1:nonsense", headers={"Accept": "application/json"})
@@ -220,7 +222,7 @@ def fetched(url, **headers):
 def test_a_client_follows_the_code_of_a_unit_to_its_events(works, served, monkeypatch):
     """Over HTTP: what the chain says of its lot, what was captured of the unit itself, nothing of its neighbour."""
     made, base = served
-    works.outer.index.head()
+    query(works.outer.index).head()
     lot = f"{base}/01/09521234543213/10/{works.keys['fresh'].lot}"
     monkeypatch.setattr(views, "current_operator", lambda: ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
     monkeypatch.setattr(views, "readable", lambda: lambda *_: False)

@@ -1,4 +1,4 @@
-"""Bundles of real batches with something changed, kept back or made up: no forgery holds."""
+"""Test bundles of real batches with changed, withheld or invented parts: no forgery holds."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ from chromatrace.exchange.verifier import verify
         ("superseded", "VerdictApplied", "state, first verdict, first revision"),
     ],
 )
-def test_an_event_that_is_kept_back_is_missed(prove, name, event, differing):
+def test_withheld_event_is_detected(prove, name, event, differing):
     proof = prove(name)
     found = failing(proof, receipts=without(proof.bundle.receipts, receipt_of(proof, event)))
-    assert f"the events in the bundle do not lead to this state (other {differing})" in found
+    assert f"the events in the bundle do not lead to this state (different: {differing})" in found
 
 
 @pytest.mark.parametrize(
     ("event", "problem"),
     [
-        ("BatchAssembled", "a verdict does not follow on first_passed"),
-        ("BatchGraded", "BatchReleased does not follow on assembled"),
-        ("BatchReleased", "CustodyTransferred does not follow on graded"),
+        ("BatchAssembled", "VerdictApplied is not valid in state first_passed"),
+        ("BatchGraded", "BatchReleased is not valid in state assembled"),
+        ("BatchReleased", "CustodyTransferred is not valid in state graded"),
     ],
 )
-def test_a_step_that_is_left_out_is_missed(prove, event, problem):
+def test_withheld_step_is_detected(prove, event, problem):
     proof = prove("released")
     found = failing(proof, receipts=without(proof.bundle.receipts, receipt_of(proof, event)))
     assert any(problem in text for text in found)
 
 
-def test_a_recall_cannot_be_hidden_behind_an_older_state(works, prove):
-    """State before the recall, with all headers up to now."""
+def test_recall_cannot_be_hidden_by_an_older_state(works, prove):
+    """Use the state before the recall, with all current headers."""
     proof = prove("recalled")
     recall = receipt_of(proof, "BatchRecalled")
     slot = works.outer.rpc.call(
@@ -65,11 +65,11 @@ def test_a_recall_cannot_be_hidden_behind_an_older_state(works, prove):
         account=tuple(bytes.fromhex(node[2:]) for node in slot["accountProof"]),
         storage=tuple(bytes.fromhex(node[2:]) for node in slot["storageProof"][0]["proof"]),
     )
-    kept = without(proof.bundle.receipts, recall)
-    assert "what happened between them would stay unseen" in failing(proof, state=state, receipts=kept)[0]
-    # Cut off at the older block, the bundle says of when it is, and the hash that is trusted does not vouch for it.
-    headers = tuple(one for one in proof.bundle.headers if decode_header(one).number < recall.block)
-    assert "do not lead to a block hash" in failing(proof, state=state, receipts=kept, headers=headers)[0]
+    receipts = without(proof.bundle.receipts, recall)
+    assert "would go unnoticed" in failing(proof, state=state, receipts=receipts)[0]
+    # If the headers end at the older block, they do not lead to the trusted hash.
+    headers = tuple(header for header in proof.bundle.headers if decode_header(header).number < recall.block)
+    assert "do not lead to a trusted block hash" in failing(proof, state=state, receipts=receipts, headers=headers)[0]
 
 
 def slot_of(key):
@@ -78,7 +78,7 @@ def slot_of(key):
     return keccak(bytes(key.batch_id) + bytes(32))
 
 
-def test_without_its_state_a_batch_is_not_proven(prove):
+def test_batch_is_not_proven_without_its_state(prove):
     proof = prove("recalled")
     result = verify(
         replace(proof.bundle, state=None, receipts=without(proof.bundle.receipts, receipt_of(proof, "BatchRecalled"))),
@@ -88,37 +88,38 @@ def test_without_its_state_a_batch_is_not_proven(prove):
     assert "recalled or on hold NOW" in "".join(conclusion(result))
 
 
-def test_the_state_of_another_batch_is_refused(prove):
+def test_state_of_another_batch_is_rejected(prove):
     proof = prove("recalled")
     found = failing(proof, state=prove("released").bundle.state)
     assert found
 
 
-def test_the_bundle_of_one_batch_cannot_be_that_of_another(prove):
+def test_bundle_cannot_be_used_for_another_batch(prove):
     proof = prove("released")
     found = failing(proof, key=BatchKey.parse("09521234543213", "P-other"))
-    assert any("no registration of" in text for text in found)
+    assert any("the registration of" in text for text in found)
 
 
-def test_documents_that_no_event_names_are_refused(prove):
+def test_unreferenced_documents_are_rejected(prove):
     proof = prove("released")
     changed = tuple(document.replace(b'"pane"', b'"gold"') for document in proof.bundle.documents)
     assert any("belongs to no event" in text for text in failing(proof, documents=changed))
-    stranger = prove("held").bundle.documents[0]
-    assert failing(proof, documents=(*proof.bundle.documents, stranger)) == [
+    foreign = prove("held").bundle.documents[0]
+    assert failing(proof, documents=(*proof.bundle.documents, foreign)) == [
         "document 4 belongs to no event of this batch"
     ]
 
 
-def test_a_document_that_is_missing_is_told(prove):
+def test_missing_documents_are_reported(prove):
     proof = prove("released")
     result = verify(replace(proof.bundle, documents=()), *proof.terms)
     assert (result.status, result.failures) == (FindingStatus.HOLDS, [])
-    assert sum("is not in the bundle" in text for text in texts(result.unchecked)) == 3 + 8
+    assert sum("is not in the bundle" in text for text in texts(result.unchecked)) == 3
+    assert sum("does not show that it belongs to this batch" in text for text in texts(result.unchecked)) == 8
 
 
 @pytest.mark.parametrize("member", ["nonce", "deadline", "signature"])
-def test_a_changed_signature_is_refused(prove, member):
+def test_changed_signature_is_rejected(prove, member):
     proof = prove("failed")
     signed = proof.bundle.inspections[0]
     value = getattr(signed, member)
@@ -128,7 +129,7 @@ def test_a_changed_signature_is_refused(prove, member):
     assert "is signed by" in found[0] or "no point on the curve" in found[0]
 
 
-def test_the_twin_of_a_signature_is_refused(prove):
+def test_malleable_signature_is_rejected(prove):
     """(r, n - s) with the other v recovers the same key."""
     proof = prove("failed")
     signed = proof.bundle.inspections[0]
@@ -138,20 +139,20 @@ def test_the_twin_of_a_signature_is_refused(prove):
     assert "upper half" in failing(proof, inspections=(replace(signed, signature=twin),))[0]
 
 
-def test_a_signature_for_no_inspection_is_refused(prove):
+def test_unreferenced_signature_is_rejected(prove):
     proof = prove("failed")
     stray = replace(proof.bundle.inspections[0], revision=2)
     found = failing(proof, inspections=(*proof.bundle.inspections, stray))
     assert found == ["signature 2 belongs to no inspection of this batch"]
 
 
-def test_a_missing_signature_is_told(prove):
+def test_missing_signature_is_reported(prove):
     result = verify(replace(prove("failed").bundle, inspections=()), *prove("failed").terms)
-    assert "the inspector's own signature is not in the bundle" in texts(result.unchecked)
+    assert "the inspector's signature is not in the bundle" in texts(result.unchecked)
 
 
 @pytest.mark.parametrize("member", ["channel", "index", "size"])
-def test_a_reading_elsewhere_is_refused(prove, member):
+def test_moved_reading_is_rejected(prove, member):
     proof = prove("released")
     first = proof.bundle.readings[0]
     value = getattr(first, member)
@@ -159,8 +160,8 @@ def test_a_reading_elsewhere_is_refused(prove, member):
     assert len(failing(proof, readings=(moved,))) == 1
 
 
-def test_a_reading_from_outside_the_window_is_refused(works, prove):
-    """It lies under the same root, but no inspection of the batch rests on it."""
+def test_reading_outside_the_window_is_rejected(works, prove):
+    """The reading is under the same root, but no inspection of the batch refers to it."""
     from chromatrace.merkle.entry import encode_reading
 
     proof = prove("released")
@@ -170,25 +171,25 @@ def test_a_reading_from_outside_the_window_is_refused(works, prove):
     stray = replace(proof.bundle.readings[0], entry=entry, index=30, path=path)
     found = failing(proof, readings=(stray,))
     assert len(found) == 1
-    assert "is in no window that an inspection of this batch names" in found[0]
+    assert "not in any window that an inspection of this batch names" in found[0]
     result = verify(replace(proof.bundle, readings=(stray,), documents=()), *proof.terms)
-    assert any("whether it belongs to this batch" in text for text in texts(result.unchecked))
+    assert any("does not show that it belongs to this batch" in text for text in texts(result.unchecked))
 
 
-def test_headers_must_rise_and_follow_one_another(prove):
+def test_headers_must_ascend_and_link(prove):
     proof = prove("released")
     first, second, *rest = proof.bundle.headers
-    assert "stands behind block" in failing(proof, headers=(second, first, *rest))[0]
+    assert "comes after block" in failing(proof, headers=(second, first, *rest))[0]
     fields = rlp.decode(second)
     fields[12] = b"another"
     forged = rlp.encode(fields)
-    assert "stands behind block" in failing(proof, headers=(first, second, forged, *rest))[0]
+    assert "comes after block" in failing(proof, headers=(first, second, forged, *rest))[0]
     result = verify(replace(proof.bundle, headers=(first, forged, *rest)))
     assert any("does not follow block" in text for text in texts(result.failures))
 
 
-def test_a_whole_forged_chain_needs_a_trusted_hash(prove):
-    """Blocks of an attacker's own making agree with themselves; only the reader's hash tells them apart."""
+def test_forged_chain_needs_a_trusted_hash(prove):
+    """Blocks made by an attacker are consistent; only the reader's trusted hash reveals them."""
     proof = prove("held")
     event = receipt_of(proof, "BatchHeld")
     receipt = {"status": "0x1", "cumulativeGasUsed": "0x1", "logsBloom": "0x" + "00" * 256, "type": "0x2", "logs": []}
@@ -206,11 +207,11 @@ def test_a_whole_forged_chain_needs_a_trusted_hash(prove):
         replace(cited, index=0, proof=tuple(nodes)) if cited == event else cited for cited in proof.bundle.receipts
     )
     found = failing(proof, headers=tuple(headers), receipts=receipts)
-    assert any("do not lead to a block hash that you trust" in text for text in found)
-    assert any("(other on hold)" in text for text in found)
+    assert any("do not lead to a trusted block hash" in text for text in found)
+    assert any("(different: on hold)" in text for text in found)
 
 
-def test_a_reverted_transaction_proves_nothing(works):
+def test_reverted_transaction_proves_nothing(works):
     from chromatrace.exchange.collect import collect
 
     registry = works.manifest.address("BatchRegistry")
@@ -231,55 +232,57 @@ def test_a_reverted_transaction_proves_nothing(works):
     assert any("was reverted" in text for text in texts(verify(bundle).failures))
 
 
-# ------------------------------------------------------------------ every byte
+# -- every byte
 
 
-def caught(data, terms):
-    """Whether a bundle's bytes are refused as malformed, or found to fail."""
+def is_rejected(data, terms):
+    """Return whether a bundle is malformed or has failures."""
     try:
         return bool(verify(Bundle.from_bytes(data), *terms).failures)
     except InvalidInput:
         return True
 
 
-def test_any_change_of_one_byte_is_caught(prove):
-    """Flipped bits, other digits, other letters at many places of a bundle with every kind of part."""
+def test_changed_byte_is_rejected(prove):
+    """Flip bits and change digits and letters at many positions of a bundle with every kind of part."""
     proof = prove("released", "000007")
     data = proof.bundle.to_bytes()
-    assert not caught(data, proof.terms)
-    dice = random.Random(20261122)
-    for place in dice.sample(range(len(data)), MUTATIONS):
-        old = data[place]
-        alike = b"0123456789abcdef" if chr(old) in "0123456789abcdef" else bytes([old ^ 0x20, old ^ 1, old + 1 & 0x7F])
-        new = dice.choice([one for one in alike if one != old])
-        assert caught(data[:place] + bytes([new]) + data[place + 1 :], proof.terms), (place, chr(old), chr(new))
+    assert not is_rejected(data, proof.terms)
+    rng = random.Random(20261122)
+    for index in rng.sample(range(len(data)), MUTATIONS):
+        old = data[index]
+        similar = (
+            b"0123456789abcdef" if chr(old) in "0123456789abcdef" else bytes([old ^ 0x20, old ^ 1, old + 1 & 0x7F])
+        )
+        new = rng.choice([byte for byte in similar if byte != old])
+        assert is_rejected(data[:index] + bytes([new]) + data[index + 1 :], proof.terms), (index, chr(old), chr(new))
 
 
-def leaves(value, at=()):
+def leaves(value, path=()):
     if isinstance(value, dict | list):
         for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from leaves(inner, (*at, name))
+            yield from leaves(inner, (*path, name))
     else:
-        yield at
+        yield path
 
 
-def test_any_change_of_any_member_is_caught(prove):
-    """Every value in the bundle, nodes of proofs included, is changed in turn (in a bundle of several hundred)."""
+def test_changed_member_is_rejected(prove):
+    """Change every value of the bundle in turn, including nodes of proofs."""
     proof = prove("released", "000007")
     whole = orjson.loads(proof.bundle.to_bytes())
-    places = list(leaves(whole))
-    assert {place[0] for place in places} == set(whole)
-    for place in places:
+    paths = list(leaves(whole))
+    assert {path[0] for path in paths} == set(whole)
+    for path in paths:
         changed = copy.deepcopy(whole)
         parent = changed
-        for name in place[:-1]:
+        for name in path[:-1]:
             parent = parent[name]
-        old = parent[place[-1]]
-        parent[place[-1]] = old + 1 if isinstance(old, int) else old[:-1] + ("0" if old[-1] != "0" else "1")
-        assert caught(orjson.dumps(changed, option=orjson.OPT_INDENT_2) + b"\n", proof.terms), place
+        old = parent[path[-1]]
+        parent[path[-1]] = old + 1 if isinstance(old, int) else old[:-1] + ("0" if old[-1] != "0" else "1")
+        assert is_rejected(orjson.dumps(changed, option=orjson.OPT_INDENT_2) + b"\n", proof.terms), path
 
 
-def test_any_part_left_out_is_caught_or_told(prove):
+def test_removed_part_is_rejected_or_reported(prove):
     proof = prove("released", "000007")
     honest = verify(proof.bundle, *proof.terms)
     whole = orjson.loads(proof.bundle.to_bytes())
@@ -287,24 +290,24 @@ def test_any_part_left_out_is_caught_or_told(prove):
         for number in range(len(value) if isinstance(value, list) else 0):
             changed = whole | {name: value[:number] + value[number + 1 :]}
             result = verify(Bundle.from_bytes(orjson.dumps(changed, option=orjson.OPT_INDENT_2) + b"\n"), *proof.terms)
-            told = result.failures or len(result.unchecked) > len(honest.unchecked)
-            told = told or any("its registration is not in the bundle" in text for text in texts(result.walk()))
-            assert told or name == "readings", (name, number)
+            reported = result.failures or len(result.unchecked) > len(honest.unchecked)
+            reported = reported or any("its registration is not in the bundle" in text for text in texts(result.walk()))
+            assert reported or name == "readings", (name, number)
 
 
-def test_truncation_is_refused(prove):
+def test_truncated_bundle_is_rejected(prove):
     data = prove("released").bundle.to_bytes()
     for length in range(0, len(data), 997):
         with pytest.raises(InvalidInput):
             Bundle.from_bytes(data[:length])
 
 
-def test_forged_parts_never_raise_anything_but_findings(prove):
-    """Junk in the parts that are decoded after parsing ends in findings, whatever it is."""
+def test_random_parts_lead_to_findings(prove):
+    """Random bytes in parts that are decoded after parsing lead to findings, never to exceptions."""
     proof = prove("released", "000007")
-    dice = random.Random(7)
+    rng = random.Random(7)
     for _ in range(60):
-        junk = dice.choice([b"", b"\xc0", b"\xc1", b"\x80", dice.randbytes(40), rlp.encode([b"", [b"", [b""]]])])
+        junk = rng.choice([b"", b"\xc0", b"\xc1", b"\x80", rng.randbytes(40), rlp.encode([b"", [b"", [b""]]])])
         receipt = replace(proof.bundle.receipts[0], proof=(junk,))
         for changes in (
             {"headers": (junk, *proof.bundle.headers)},

@@ -1,4 +1,4 @@
-"""Bundles of real batches on a real chain: what they prove, and what they warn of."""
+"""Test bundles of real batches on a real chain: what they prove, and their warnings."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ BATCHES = ["released", "recalled", "superseded", "held", "failed", "fresh"]
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_an_honest_bundle_holds_from_one_block_hash(prove, name):
+def test_valid_bundle_holds_given_one_block_hash(prove, name):
     proof = prove(name)
     result = verify(Bundle.from_bytes(proof.bundle.to_bytes()), *proof.terms)
     assert (result.status, texts(result.failures)) == (FindingStatus.HOLDS, [])
     assert conclusion(result)[-1].endswith(f"0 fail, {result.counts[FindingStatus.UNCHECKED]} not checked")
 
 
-def test_a_released_batch_is_proven_down_to_its_readings(prove):
+def test_released_batch_is_proven_down_to_its_readings(prove):
     result = verify(prove("released").bundle, *prove("released").terms)
     assert (result.warnings, result.unchecked) == ([], [])
-    said = texts(result.walk())
+    lines = texts(result.walk())
     for part in (
         "not recalled, not on hold",
         "lead to exactly this state",
@@ -43,12 +43,12 @@ def test_a_released_batch_is_proven_down_to_its_readings(prove):
         "measured with Spectrophotometer",
         "20 readings of channel 'coater 1'",
         "target power = 300.625 W at 2025-06-15 15:06:45 UTC",
-        "passed 3 stations in the designed order: the contract checked it, block",
-        "their one signature holds for all 3 keys, in this order: checked here",
+        "passed 3 stations in the designed order: verified by the contract, block",
+        "the aggregate signature is valid for all 3 keys in this order",
         "step 2, sputtering: Example Glass (GLN 9521234500001)",
-        "on the first 40 readings of a log, anchored in block",
+        "based on the first 40 readings of a log, anchored in block",
     ):
-        assert any(part in text for text in said), part
+        assert any(part in text for text in lines), part
     assert len(prove("released").bundle.readings) == 8
 
 
@@ -61,37 +61,37 @@ def test_a_released_batch_is_proven_down_to_its_readings(prove):
         ("failed", ["this batch is STOPPED", "the first inspection FAILED", "31 % (>= 40): FAILED"]),
     ],
 )
-def test_what_speaks_against_the_goods_is_a_warning(prove, name, warnings):
+def test_adverse_facts_are_warnings(prove, name, warnings):
     result = verify(prove(name).bundle, *prove(name).terms)
     assert len(result.warnings) == len(warnings)
     assert all(part in text for part, text in zip(warnings, texts(result.warnings), strict=True))
     lines = conclusion(result)
     assert [line for line in lines if line.startswith("! ")] == [f"! {text}" for text in texts(result.warnings)]
-    assert lines[-2] == "HOLDS, and the facts proven speak against the goods."
+    assert lines[-2] == "HOLDS, with warnings."
 
 
-def test_a_reason_cannot_forge_a_line(prove):
+def test_reason_cannot_forge_a_line(prove):
     result = verify(prove("recalled").bundle, *prove("recalled").terms)
     assert all(text.isprintable() for text in texts(result.walk()))
     assert any("cracks\\u000a\\u001b[2K" in text for text in texts(result.warnings))
 
 
-def test_a_unit_is_proven_to_be_one_of_its_batch(prove):
+def test_unit_is_proven_to_belong_to_its_batch(prove):
     proof = prove("released", "000007")
-    said = texts(verify(proof.bundle, *proof.terms).walk())
-    assert "unit 000007 is number 7 of the batch's 20 serials" in said
-    assert "unit 000007 itself was in the sample" in said
-    assert failing(proof, serial=Serial("000008")) == ["serial: the proof is about unit 000007, not 000008"]
-    assert failing(proof, serial=None) == ["unit: a serial and its proof belong together, one of them is missing"]
-    assert failing(proof, unit=None) == ["unit: a serial and its proof belong together, one of them is missing"]
+    lines = texts(verify(proof.bundle, *proof.terms).walk())
+    assert "unit 000007 is number 7 of the batch's 20 serials" in lines
+    assert "unit 000007 was in the sample" in lines
+    assert failing(proof, serial=Serial("000008")) == ["serial: the proof is about unit 000007, expected 000008"]
+    assert failing(proof, serial=None) == ["unit: a bundle of a unit must contain both a serial and its proof"]
+    assert failing(proof, unit=None) == ["unit: a bundle of a unit must contain both a serial and its proof"]
     assert "a batch of 21 units" in failing(proof, unit=replace(proof.bundle.unit, size=21))[0]
     assert failing(proof, unit=replace(proof.bundle.unit, index=5))
 
 
-# ------------------------------------------------------------------ what the reader trusts
+# -- trust
 
 
-def test_without_a_block_hash_nothing_is_proven(prove):
+def test_nothing_is_proven_without_a_block_hash(prove):
     proof = prove("released")
     result = verify(proof.bundle, (), proof.contracts, proof.chain_id)
     assert (result.status, result.failures) == (FindingStatus.UNCHECKED, [])
@@ -99,19 +99,19 @@ def test_without_a_block_hash_nothing_is_proven(prove):
     assert f"0x{proof.trusted.hex()}" in conclusion(result)[1]
 
 
-def test_without_a_manifest_nothing_is_proven(prove):
+def test_nothing_is_proven_without_a_manifest(prove):
     proof = prove("released")
     assert verify(proof.bundle, [proof.trusted]).status is FindingStatus.UNCHECKED
 
 
-def test_another_block_hash_is_refused(prove):
+def test_other_block_hash_is_rejected(prove):
     proof = prove("released")
     result = verify(proof.bundle, [b"\1" * 32], proof.contracts, proof.chain_id)
     assert len(result.failures) == 1
-    assert "do not lead to a block hash that you trust" in result.failures[0].text
+    assert "do not lead to a trusted block hash" in result.failures[0].text
 
 
-def test_the_hash_of_an_older_block_does_not_vouch_for_newer_ones(prove):
+def test_older_block_hash_does_not_cover_newer_blocks(prove):
     proof = prove("recalled")
     older = decode_header(proof.bundle.headers[-3])
     result = verify(proof.bundle, [older.hash], proof.contracts, proof.chain_id)
@@ -119,18 +119,18 @@ def test_the_hash_of_an_older_block_does_not_vouch_for_newer_ones(prove):
 
 
 @pytest.mark.parametrize("name", DECLARATIONS)
-def test_a_wrong_manifest_is_told(prove, name):
+def test_wrong_manifest_is_reported(prove, name):
     proof = prove("released")
-    known = proof.contracts | {name: b"\x11" * 20}
-    found = texts(verify(proof.bundle, [proof.trusted], known, proof.chain_id).failures)
-    assert found == [f"{name} is not at 0x{proof.contracts[name].hex()} in that deployment"]
-    del known[name]
-    assert len(verify(proof.bundle, [proof.trusted], known, proof.chain_id).failures) == 1
+    trusted = proof.contracts | {name: b"\x11" * 20}
+    found = texts(verify(proof.bundle, [proof.trusted], trusted, proof.chain_id).failures)
+    assert found == [f"{name} is not at 0x{proof.contracts[name].hex()} in the trusted deployment"]
+    del trusted[name]
+    assert len(verify(proof.bundle, [proof.trusted], trusted, proof.chain_id).failures) == 1
 
 
-def test_a_bundle_for_another_chain_is_refused(prove):
+def test_bundle_for_another_chain_is_rejected(prove):
     proof = prove("released")
-    assert "you asked for 1" in texts(verify(proof.bundle, [proof.trusted], proof.contracts, 1).failures)[0]
+    assert "expected 1" in texts(verify(proof.bundle, [proof.trusted], proof.contracts, 1).failures)[0]
     found = texts(verify(replace(proof.bundle, chain_id=1), [proof.trusted], proof.contracts).failures)
     assert len(found) == 3  # both inspectors' signatures and the stations' keys are for chain 31337
     assert [("is signed by" in text, "proof of possession" in text) for text in found] == [
@@ -140,20 +140,20 @@ def test_a_bundle_for_another_chain_is_refused(prove):
     ]
 
 
-def test_how_far_the_chain_has_gone_on_is_told(prove):
+def test_newer_blocks_are_reported(prove):
     proof = prove("released")
     result = verify(proof.bundle, *proof.terms, head=proof.bundle.state.block + 5)
-    assert texts(result.unchecked) == ["what happened since: the chain has gone on by 5 blocks (get a newer bundle)"]
+    assert texts(result.unchecked) == ["the chain has 5 newer blocks; get a newer bundle for changes since then"]
 
 
-# ------------------------------------------------------------------ the command, and the verifier alone
+# -- the command, and the verifier alone
 
 
 def run(*arguments):
-    return CliRunner().invoke(main, [str(one) for one in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def test_the_command(works, prove, tmp_path):
+def test_verify_command(works, prove, tmp_path):
     good, recalled, bad = (tmp_path / name for name in ("good.json", "recalled.json", "bad.json"))
     good.write_bytes(prove("released").bundle.to_bytes())
     recalled.write_bytes(prove("recalled").bundle.to_bytes())
@@ -178,8 +178,8 @@ def test_the_command(works, prove, tmp_path):
 
 _ALONE = """
 import socket, sqlite3, sys
-def refuse(*_, **__): raise SystemExit("the verifier reached out")
-socket.socket.__init__ = socket.create_connection = socket.getaddrinfo = sqlite3.connect = refuse
+def fail(*_, **__): raise SystemExit("the verifier accessed the network or a database")
+socket.socket.__init__ = socket.create_connection = socket.getaddrinfo = sqlite3.connect = fail
 from pathlib import Path
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.verifier import verify
@@ -190,12 +190,13 @@ print(sorted(name for name in sys.modules if name.startswith("chromatrace.") and
 """
 
 
-def test_the_verifier_needs_no_network_and_no_database(prove, tmp_path):
+def test_verifier_needs_no_network_or_database(prove, tmp_path):
     path = tmp_path / "bundle.json"
     path.write_bytes(prove("released").bundle.to_bytes())
     command = [sys.executable, "-c", _ALONE, str(path), prove("released").trusted.hex()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == [
         "0 []",
-        "['chromatrace.crypto', 'chromatrace.domain', 'chromatrace.exchange', 'chromatrace.merkle']",
+        "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.exchange',"
+        " 'chromatrace.merkle', 'chromatrace.storage']",
     ]

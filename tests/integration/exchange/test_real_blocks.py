@@ -1,4 +1,4 @@
-"""The trie and the header encoding against blocks that a real node made."""
+"""Test the trie and the header encoding against blocks of a real node."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from chromatrace.exchange import trie
 from chromatrace.exchange.blocks import decode_header, encode_header, encode_receipt, prove_receipt, verify_receipt
 
 
-def test_headers_and_receipts_of_every_block(works):
+def test_headers_and_receipts_of_all_blocks(works):
     rpc = works.outer.rpc
     for number in range(int(rpc.call("eth_blockNumber"), 16) + 1):
         block = rpc.call("eth_getBlockByNumber", hex(number), False)
         header = decode_header(encode_header(block))
         assert (header.hash.hex(), header.number) == (block["hash"][2:], number)
         receipts = rpc.call("eth_getBlockReceipts", hex(number))
-        entries = {rlp.encode(place): encode_receipt(receipt) for place, receipt in enumerate(receipts)}
+        entries = {rlp.encode(number): encode_receipt(receipt) for number, receipt in enumerate(receipts)}
         assert trie.prove(entries, b"\x80")[0] == header.receipts_root
 
 
 @pytest.mark.parametrize("count", [2, 17, 130])
-def test_a_block_of_many_transactions(works, count):
-    """The key of transaction 128 is longer than that of 127: the trie gets another shape."""
+def test_block_with_many_transactions(works, count):
+    """The key of transaction 128 is longer than that of 127, which changes the shape of the trie."""
     rpc = works.outer.rpc
     accounts = rpc.call("eth_accounts")
     rpc.call("evm_setAutomine", False)

@@ -1,4 +1,4 @@
-"""The designed route in a proof bundle: checked offline against the stations' keys, and that the chain checked it."""
+"""Test the designed route in a proof bundle: checked offline against the stations' keys, and verified by the chain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 from click.testing import CliRunner
 from forging import MUTATIONS, failing, texts, without
+from querying import query
 from route_line import Line
 from works import MAKER, Works
 
@@ -35,25 +36,24 @@ from chromatrace.exchange.verifier import verify
 
 
 def receipts_with(bundle, *names):
-    """The cited receipts that have events of these names."""
+    """Return the cited receipts with events of these names."""
     proven = ProvenHistory(bundle)
     proven.read_headers()
     proven.read_events()
-    places = {event.transaction for event in proven.events if event.name in names}
-    return [cited for cited in bundle.receipts if (cited.block, cited.index) in places]
+    transactions = {event.transaction for event in proven.events if event.name in names}
+    return [cited for cited in bundle.receipts if (cited.block, cited.index) in transactions]
 
 
-def said(proof, **changes):
-    """What the check of a bundle, changed so, says of the route: its line, and all below it."""
+def route_findings(proof, **changes):
+    """Return the finding about the route of a changed bundle, and the texts of all findings below it."""
     result = verify(replace(proof.bundle, **changes), *proof.terms)
     assert result.failures == []
-    found = [part for part in result.parts if "station" in part.text]
-    assert len(found) == 1
-    return found[0], texts(found[0].walk())
+    (finding,) = [part for part in result.parts if "station" in part.text]
+    return finding, texts(finding.walk())
 
 
-def test_what_the_stations_signed_is_checked_without_the_contract(prove):
-    line, _ = said(prove("released"))
+def test_station_signatures_are_verified_offline(prove):
+    line, _ = route_findings(prove("released"))
     assert (line.outcome, line.text.split(":")[0]) == (FindingStatus.HOLDS, "passed 3 stations in the designed order")
     assert [part.text.split(":")[0] for part in line.parts[1:]] == [
         "step 1, materials",
@@ -64,7 +64,7 @@ def test_what_the_stations_signed_is_checked_without_the_contract(prove):
 
 def with_steps(proof, *order, **changes):
     steps = proof.bundle.route.steps
-    return replace(proof.bundle.route, steps=tuple(steps[place] for place in order), **changes)
+    return replace(proof.bundle.route, steps=tuple(steps[index] for index in order), **changes)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def with_steps(proof, *order, **changes):
         ((0, 1, 1), "the aggregate is not the signatures of all stations on this chain"),
     ],
 )
-def test_steps_in_another_order_or_number_are_refused(prove, order, problem):
+def test_reordered_or_missing_steps_are_rejected(prove, order, problem):
     proof = prove("released")
     assert problem in failing(proof, route=with_steps(proof, *order))[0]
 
 
-def test_another_signature_or_record_is_refused(works, prove):
+def test_other_signature_or_record_is_rejected(works, prove):
     proof = prove("released")
     route, first = proof.bundle.route, proof.bundle.route.steps[0]
     of_prefix = works.traces["released"].steps[1].state.aggregate.data
@@ -94,61 +94,61 @@ def test_another_signature_or_record_is_refused(works, prove):
         ]
 
 
-def test_any_change_of_any_byte_of_the_route_is_caught(prove):
-    """Places of the member in the file, each once; the rest of the bundle is read but once."""
+def test_changed_byte_of_the_route_is_rejected(prove):
+    """Change bytes of the route only; the rest of the bundle is verified once."""
     proof = prove("released")
     proven = ProvenHistory(proof.bundle)
     proven.read_headers()
     proven.read_events()
-    data, dice = proof.bundle.to_bytes(), random.Random(2537)
+    data, rng = proof.bundle.to_bytes(), random.Random(2537)
     begin, end = data.index(b'  "route": {'), data.index(b'  "unit": ')
     assert check_route(proven).outcome is FindingStatus.HOLDS
-    for place in dice.sample(range(begin, end), min(end - begin, MUTATIONS // 3)):
+    for index in rng.sample(range(begin, end), min(end - begin, MUTATIONS // 3)):
         digits = b"0123456789abcdef"
-        alike = digits if data[place] in digits else bytes([data[place] ^ 1, data[place] ^ 0x20])
-        other = dice.choice([one for one in alike if one != data[place]])
+        similar = digits if data[index] in digits else bytes([data[index] ^ 1, data[index] ^ 0x20])
+        other = rng.choice([byte for byte in similar if byte != data[index]])
         try:
-            proven.bundle = Bundle.from_bytes(data[:place] + bytes([other]) + data[place + 1 :])
-            found = check_route(proven).failures
+            proven.bundle = Bundle.from_bytes(data[:index] + bytes([other]) + data[index + 1 :])
+            failures = check_route(proven).failures
         except ChromaTraceError:
             continue
-        assert found, (place, data[place], other)
+        assert failures, (index, data[index], other)
 
 
 @pytest.mark.parametrize("name", ["StationKeyRegistered", "RouteDesigned", "RouteProven"])
-def test_events_that_are_kept_back_are_missed(prove, name):
+def test_withheld_route_events_are_detected(prove, name):
     proof = prove("released")
-    for kept_back in receipts_with(proof.bundle, name):
-        found = failing(proof, receipts=without(proof.bundle.receipts, kept_back))
+    for withheld in receipts_with(proof.bundle, name):
+        found = failing(proof, receipts=without(proof.bundle.receipts, withheld))
         assert len(found) == 1
-        assert "is not in the bundle" in found[0] or "belongs to no event of this batch" in found[0]
+        assert "is not in the bundle" in found[0] or "does not belong to an event of this batch" in found[0]
 
 
-def test_a_bundle_without_the_proof_says_so(prove):
+def test_bundle_without_route_proof_is_reported(prove):
     proof = prove("released")
-    line, _ = said(
+    line, _ = route_findings(
         proof, route=None, receipts=without(proof.bundle.receipts, *receipts_with(proof.bundle, "RouteProven"))
     )
     assert (line.status, line.text) == (
         FindingStatus.UNCHECKED,
-        "whether it passed its stations in order: no event in the bundle says so",
+        "the bundle contains no event that the batch passed its stations in order",
     )
-    line, lines = said(proof, route=None)
+    line, lines = route_findings(proof, route=None)
     assert line.status is FindingStatus.HOLDS
-    assert "the stations' own signature is not in the bundle" in lines
+    assert "the stations' signature is not in the bundle" in lines
     bare = replace(proof.bundle.route, steps=tuple(replace(step, record=None) for step in proof.bundle.route.steps))
-    _, lines = said(proof, route=bare)
-    assert lines.count("what it signed, beyond a hash, is not in the bundle") == 3
+    _, lines = route_findings(proof, route=bare)
+    assert lines.count("the signed step record is not in the bundle") == 3
 
 
-def test_signatures_of_a_route_that_the_batch_does_not_have_are_refused(prove):
+def test_signatures_of_an_undesigned_route_are_rejected(prove):
     stray = prove("released").bundle.route
     assert failing(prove("held"), route=stray) == [
-        "route: the batch has no designed route, the bundle has signatures of one"
+        "route: the bundle has route signatures, but the batch has no designed route"
     ]
 
 
-def test_proofs_of_many_at_once_and_of_an_assembly(works, prove):
+def test_batched_proofs_and_assembly_proof(works, prove):
     """Two panes proven by one call go into a window, whose own proof names them."""
     design = works.line.design
     for name in ("pane-1", "pane-2"):
@@ -156,53 +156,54 @@ def test_proofs_of_many_at_once_and_of_an_assembly(works, prove):
         works.sign(name, prove=False)
     panes = [works.traces[name] for name in ("pane-1", "pane-2")]
     works.send(MAKER, "RouteVerifier", "proveRoutes", design.route, *proofs_of(design, panes))
-    assert "passed 3 stations" in said(prove("pane-2"))[0].text
+    assert "passed 3 stations" in route_findings(prove("pane-2"))[0].text
     assert prove("pane-1").bundle.route.signature == panes[0].state.aggregate.data
     other = replace(prove("pane-2").bundle.route, signature=panes[0].state.aggregate.data)
     assert "the aggregate is not" in failing(prove("pane-2"), route=other)[0]
 
     line = Line.of(works.line.names, verifier=design.verifier, name="window", kind=RouteKind.ASSEMBLY)
-    keys, processes = [one.key_id for one in line.design.stations], [one.process for one in line.design.stations]
+    keys, processes = (
+        [station.key_id for station in line.design.stations],
+        [station.process for station in line.design.stations],
+    )
     works.send(MAKER, "RouteVerifier", "designRoute", "window", RouteKind.ASSEMBLY, True, keys, processes)
     works.register("window", inputs=["pane-1", "pane-2"], route=line.design.route)
     works.sign("window", line=line, components=[Component(design.route, pane.subject) for pane in panes], prove=False)
     trace = works.traces["window"]
     arguments = (*proof_of(line.design, trace), components_of(trace))
     works.send(MAKER, "RouteVerifier", "proveAssembly", line.design.route, *arguments)
-    _, lines = said(prove("window"))
+    _, lines = route_findings(prove("window"))
     for pane in panes:
-        assert f"it fixes the component 0x{pane.subject.hex()}, proven under route 0x{design.route.hex()}" in lines
+        assert f"it binds component 0x{pane.subject.hex()}, proven under route 0x{design.route.hex()}" in lines
 
 
-def test_a_key_that_was_revoked_since_is_a_warning(works, prove):
+def test_later_revoked_key_is_a_warning(works, prove):
     works.register("old-station", route=works.line.design.route)
     works.sign("old-station")
     key = works.line.design.stations[2].key_id
     works.send(MAKER, "RouteVerifier", "revokeStationKey", key, 4_102_444_800)
     result = verify(prove("old-station").bundle, *prove("old-station").terms)
     assert result.failures == []
-    assert texts(result.warnings) == [
-        "its key is revoked from 2100-01-01 00:00:00 UTC on; what was proven before stands"
-    ]
+    assert texts(result.warnings) == ["its key is revoked as of 2100-01-01 00:00:00 UTC; earlier proofs remain valid"]
 
 
-def test_the_command_takes_the_records_from_a_trace(works, tmp_path):
+def test_command_reads_the_records_from_a_trace(works, tmp_path):
     trace, other, bundle = (tmp_path / name for name in ("released.cbor", "other.cbor", "bundle.json"))
     trace.write_bytes(trace_to_cbor(works.traces["released"]))
     other.write_bytes(trace_to_cbor(replace(works.traces["released"], subject=bytes(31) + b"\1")))
     settings = works.outer.settings
     base = ("--rpc-url", settings.rpc_url, "--data", settings.data, "--manifest", works.manifest_path)
     arguments = ("batch", "prove", "09521234543213", "P-released", "-o", bundle, "--json", "--trace")
-    done = CliRunner().invoke(main, [str(word) for word in (*base, *arguments, trace)])
+    done = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments, trace)])
     assert done.exit_code == 0, done.output
     assert all(step.record for step in Bundle.from_bytes(bundle.read_bytes()).route.steps)
-    done = CliRunner().invoke(main, [str(word) for word in (*base, *arguments, other)])
+    done = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments, other)])
     assert done.exit_code == 1
     assert done.output.startswith("refused trace: ")
 
 
-class Unchecked(Works):
-    """A chain that cannot check signatures of stations: keys and signatures are recorded there."""
+class UnverifiedWorks(Works):
+    """A consortium on a chain that only records the keys and signatures of stations, without verifying them."""
 
     def send(self, account, contract, function, *args):
         recorded = {"registerStationKey": "recordStationKey", "proveRoute": "recordUnverified"}
@@ -219,7 +220,7 @@ class Unchecked(Works):
 
 @dataclass(frozen=True)
 class Bundled:
-    """A bundle of one chain, and what its reader trusts."""
+    """A bundle, and what its reader trusts."""
 
     bundle: Bundle
     terms: tuple
@@ -233,41 +234,41 @@ class Bundled:
 
 @pytest.fixture(scope="module")
 def before_and_after(deploy, tmp_path_factory):
-    """Bundles from a chain of Shanghai's rules, which has no EIP-2537, and from the same one under Prague's."""
+    """Bundles from a chain with the Shanghai rules (no EIP-2537), and from the same chain with the Prague rules."""
     folder = tmp_path_factory.mktemp("unchecked")
     node = DevNode("anvil", history=True, state_path=folder / "state.json", rules="shanghai")
     with node:
         manifest = deploy(node, folder, anew=True)
-        works = Unchecked(Settings(rpc_url=node.url, data=folder / "data", manifest=manifest))
+        works = UnverifiedWorks(Settings(rpc_url=node.url, data=folder / "data", manifest=manifest))
         before = Bundled.of(works.make())
         works.close()
     with DevNode("anvil", history=True, state_path=folder / "state.json") as node:
         later = Works(Settings(rpc_url=node.url, data=folder / "later", manifest=works.manifest_path))
         later.keys, later.traces, line = works.keys, works.traces, works.line
-        for one in line.design.stations:
-            words = key_words(one.key), signature_words(one.possession)
-            receipt = later.send(MAKER, "RouteVerifier", "registerStationKey", one.process, *words)
+        for station in line.design.stations:
+            words = key_words(station.key), signature_words(station.possession)
+            receipt = later.send(MAKER, "RouteVerifier", "registerStationKey", station.process, *words)
             assert [event.name for event in receipt.events] == ["StationKeyVerified"]
         later.send(
             MAKER, "RouteVerifier", "proveRoute", line.design.route, *proof_of(line.design, later.traces["recorded"])
         )
         after = Bundled.of(later)
-        assert all(step.verified for step in later.outer.index.route(line.design.route).steps)
+        assert all(step.verified for step in query(later.outer.index).route(line.design.route).steps)
         assert designed_route(later.outer.reader, line.design.route) == line.design
         later.close()
     return before, after
 
 
-def test_what_the_chain_could_not_check_is_checked_here_and_said_to_be_unchecked_there(before_and_after):
+def test_route_unverified_by_the_chain_is_verified_offline(before_and_after):
     before, _ = before_and_after
     bundle, terms = before.bundle, before.terms
     result = verify(bundle, *terms)
     assert result.failures == []
-    told = "the order of its stations is NOT CHECKED BY THE CHAIN: a signature stands there, unverified"
-    assert [part.status for part in result.parts if part.text == told] == [FindingStatus.UNCHECKED]
+    text = "the order of the stations is NOT VERIFIED BY THE CHAIN; it records the signature only"
+    assert [part.status for part in result.parts if part.text == text] == [FindingStatus.UNCHECKED]
     lines = texts(result.walk())
-    assert "their one signature holds for all 3 keys, in this order: checked here" in lines
-    assert not any("the contract checked it" in text for text in lines)
+    assert "the aggregate signature is valid for all 3 keys in this order" in lines
+    assert not any("verified by the contract" in text for text in lines)
     steps = bundle.route.steps
     for route in (
         replace(bundle.route, steps=(steps[1], steps[0], steps[2])),
@@ -276,9 +277,9 @@ def test_what_the_chain_could_not_check_is_checked_here_and_said_to_be_unchecked
         assert verify(replace(bundle, route=route), *terms).failures
 
 
-def test_once_the_chain_can_check_keys_and_signature_they_are_proven(before_and_after):
+def test_route_is_proven_once_the_chain_verifies_it(before_and_after):
     _, after = before_and_after
-    line, lines = said(after)
-    assert line.text.startswith("passed 3 stations in the designed order: the contract checked it, block")
-    assert "their one signature holds for all 3 keys, in this order: checked here" in lines
-    assert not any("NOT CHECKED" in text for text in lines)
+    line, lines = route_findings(after)
+    assert line.text.startswith("passed 3 stations in the designed order: verified by the contract, block")
+    assert "the aggregate signature is valid for all 3 keys in this order" in lines
+    assert not any("NOT VERIFIED" in text for text in lines)

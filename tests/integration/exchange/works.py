@@ -1,4 +1,4 @@
-"""A small consortium whose batches end in every way that a proof bundle must tell apart, on the real contracts."""
+"""A small consortium on the real contracts, with batches in all states that a proof bundle must distinguish."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from route_line import Line, secret
 
+from chromatrace.chain import reads
+from chromatrace.chain.calls import Call
 from chromatrace.cli.inspect import sign
 from chromatrace.cli.prove import bundle_of
 from chromatrace.crypto.route import RouteKind, begin, key_words, proof_of, sign_record, signature_words
@@ -30,10 +32,10 @@ from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower
 from chromatrace.services.workspace import Workspace
 
-FOR_EVER = 2**64 - 1
+NO_EXPIRY = 2**64 - 1
 CHANNEL = "coater 1"
 GTIN = "09521234543213"
-EVERY_ROLE = int(sum(Role))
+ALL_ROLES = int(sum(Role))
 REGISTRAR, MAKER, INSPECTOR, SHOP = 0, 6, 7, 8
 MEMBERS = {
     MAKER: ("Example Glass", OrganisationKind.MANUFACTURER, Gln("9521234500001")),
@@ -44,7 +46,7 @@ FORGED_LINE = "cracks\n\x1b[2K✓ not recalled, not on hold"
 
 
 class Works:
-    """The consortium; `bundle(name)` proves one of its batches (see `make`)."""
+    """The consortium. `make` creates its batches, `bundle(name)` proves one of them."""
 
     def __init__(self, settings):
         self.outer = Workspace(settings)
@@ -69,16 +71,16 @@ class Works:
         return self._acting[account]
 
     def send(self, account, contract, function, *args):
-        return self.acting(account).chain.send(contract, function, *args)
+        return self.acting(account).chain.submit(Call(contract, function, args))
 
     def bundle(self, name, serial=None):
         Follower(self.outer.index, self.outer.rpc, self.manifest).sync()
         return bundle_of(self.outer, self.keys[name], Serial(serial) if serial else None, self.traces.get(name))
 
-    # -- the story
+    # -- setup
 
     def make(self):
-        """Batches `released` (by a designed route), `recalled`, `superseded`, `held`, `failed`, `fresh`."""
+        """Create the batches `released` (with a route), `recalled`, `superseded`, `held`, `failed` and `fresh`."""
         self._enrol()
         self._take_readings()
         self._design()
@@ -101,11 +103,11 @@ class Works:
     def _enrol(self):
         for account, (name, kind, gln) in MEMBERS.items():
             receipt = self.send(
-                REGISTRAR, "Consortium", "registerOrganisation", kind, int(gln), EVERY_ROLE, FOR_EVER, name
+                REGISTRAR, "Consortium", "registerOrganisation", kind, int(gln), ALL_ROLES, NO_EXPIRY, name
             )
             self.numbers[account] = receipt.event("OrganisationRegistered").args["organisation"]
             address = self.acting(account).signer.address
-            self.send(REGISTRAR, "Consortium", "appointOperator", address, self.numbers[account], EVERY_ROLE, FOR_EVER)
+            self.send(REGISTRAR, "Consortium", "appointOperator", address, self.numbers[account], ALL_ROLES, NO_EXPIRY)
 
     def _take_readings(self):
         start = 1_750_000_000_000_000_000
@@ -132,22 +134,22 @@ class Works:
         verifier = Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))
         self.line = Line.of(("materials", "sputtering", "inspection"), verifier=verifier)
         stations = self.line.design.stations
-        for one in stations:
-            words = key_words(one.key), signature_words(one.possession)
-            self.send(MAKER, "RouteVerifier", "registerStationKey", one.process, *words)
-        keys, processes = [one.key_id for one in stations], [one.process for one in stations]
+        for station in stations:
+            words = key_words(station.key), signature_words(station.possession)
+            self.send(MAKER, "RouteVerifier", "registerStationKey", station.process, *words)
+        keys, processes = [station.key_id for station in stations], [station.process for station in stations]
         self.send(MAKER, "RouteVerifier", "designRoute", "pane", RouteKind.PROCESSING, True, keys, processes)
 
     def sign(self, name, *, line=None, components=(), prove=True):
-        """Each station signs; the second step is bound to the log of readings, as far as it is anchored."""
+        """Sign as each station; the second step refers to the anchored log of readings."""
         line, subject = line or self.line, bytes(self.keys[name].batch_id)
         owner = self.numbers[MAKER]
-        channel = self.outer.reader.read("ProcessLedger", "channelIdOf", owner, CHANNEL)
+        channel = self.outer.reader.read(reads.channel_id(owner, CHANNEL))
         trace = begin(line.design, subject, components)
         for step, station in enumerate(line.names, 1):
-            bound = {"channel": channel, "log_size": self.window.tree_size, "digest": self.window.root}
-            loose = {"channel": bytes(32), "log_size": 0}
-            record = line.record(subject, step, **(bound if station == "sputtering" else loose))
+            with_log = {"channel": channel, "log_size": self.window.tree_size, "digest": self.window.root}
+            without_log = {"channel": bytes(32), "log_size": 0}
+            record = line.record(subject, step, **(with_log if station == "sputtering" else without_log))
             trace = sign_record(line.design, trace, record, secret(station))
         self.traces[name] = trace
         if prove:
@@ -156,9 +158,7 @@ class Works:
     def register(self, name, inputs=(), route=bytes(32)):
         key = self.keys[name] = BatchKey.parse(GTIN, f"P-{name}"[:20])
         serials = SerialRange(1, 20, 6)
-        content = BatchContent(
-            key.gtin, key.lot, ProductDescription("pane"), 20, "2026-03-31T10:00:00Z", serials
-        )  # made_at is the producer's statement
+        content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 20, "2026-03-31T10:00:00Z", serials)
         registration = {
             "gtin": int(key.gtin),
             "lot": str(key.lot),
@@ -166,7 +166,7 @@ class Works:
             "serialRoot": serial_root(serials),
             "contentDigest": self.outer.documents.put(content.to_bytes()),
             "route": route,
-            "inputs": [(self.keys[one].batch_id, 3) for one in inputs],
+            "inputs": [(self.keys[source].batch_id, 3) for source in inputs],
         }
         return self.send(MAKER, "BatchRegistry", "register", registration)
 
@@ -197,5 +197,5 @@ class Works:
 
     def _hand_over(self, name):
         batch = self.keys[name].batch_id
-        self.send(MAKER, "CustodyLedger", "offer", batch, self.numbers[SHOP], FOR_EVER)
+        self.send(MAKER, "CustodyLedger", "offer", batch, self.numbers[SHOP], NO_EXPIRY)
         self.send(SHOP, "CustodyLedger", "accept", batch)

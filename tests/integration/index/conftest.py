@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from querying import query
 from undoing import undo
 
 from chromatrace.chain.dev_node import DevNode
@@ -134,6 +135,6 @@ def rebuilt_digest(yard, migrated):
         with closing(sqlite3.connect(migrated)) as tables, closing(fresh.engine.raw_connection()) as memory:
             tables.backup(memory.driver_connection)
         Follower(fresh, yard.rpc, yard.manifest, **options).sync()
-        return fresh.digest()
+        return query(fresh).digest()
 
     return build

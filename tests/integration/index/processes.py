@@ -14,6 +14,7 @@ from chromatrace.index import Follower, Index
 from chromatrace.index import follower as module
 from chromatrace.index.backfill import Reading
 from chromatrace.index.source import Source
+from chromatrace.index.views import Direction
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["chromatrace.index", "alembic.command", "psycopg", "sqlalchemy.dialects.postgresql"])
@@ -64,12 +65,12 @@ def _ask(database_url, stop, ready, tells, asked):
             with index.snapshot() as snapshot:
                 head, digest = snapshot.head(), snapshot.digest()
                 _assert_whole(snapshot, head)
+                for batch in snapshot.batches(limit=3):
+                    assert snapshot.trace(batch.batch_id, Direction.BACK) is not None
+                    assert snapshot.timeline(batch.batch_id)
+                snapshot.find("P-1", (), [department.id for department in snapshot.departments()])
+                snapshot.panels()
             assert seen.setdefault((head.indexed_block, head.indexed_hash), digest) == digest, "two states at one block"
-            # Without a snapshot each answer is of its own moment, and there is one.
-            for batch in index.batches(limit=3):
-                assert index.trace_back(batch.batch_id) is None or index.timeline(batch.batch_id) is not None
-            index.find("P-1", (), [department.id for department in index.departments()])
-            index.panels()
     except Exception as error:  # noqa: BLE001 - told to the test, which raises it
         tells.send(error)
     else:

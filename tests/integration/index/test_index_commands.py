@@ -1,4 +1,4 @@
-"""The commands that ask the index, on a real chain: trace, impact, find, order, and the index's own."""
+"""Commands that query the index, on a real chain: trace, impact, find, order and `chromatrace index`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
+from querying import query
 
 from chromatrace.cli import main
 from chromatrace.index import Index
@@ -16,7 +17,7 @@ from chromatrace.plant import example_plant
 
 @pytest.fixture(scope="module")
 def family(yard):
-    """Glass into two panes, one of them and more of the glass into a window: more glass than there is."""
+    """Two panes are made of glass, and a window of one pane and more of the glass: more glass than registered."""
     glass = yard.register(quantity=100)
     pane, other = yard.register(inputs=[(glass, 60)], quantity=50), yard.register(inputs=[(glass, 50)], quantity=40)
     window = yard.register(inputs=[(pane, 4), (glass, 1)], quantity=1)
@@ -25,11 +26,11 @@ def family(yard):
 
 @pytest.fixture
 def run(yard, tmp_path):
-    """Runs the command on the yard's chain and a database of its own."""
+    """Run a command on the yard's chain with a database of its own."""
     base = ["--rpc-url", yard.rpc.url, "--manifest", yard.manifest_path, "--data", tmp_path / "data"]
 
     def invoke(*arguments, status=0):
-        done = CliRunner().invoke(main, [str(word) for word in (*base, *arguments)], catch_exceptions=False)
+        done = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments)], catch_exceptions=False)
         assert done.exit_code == status, done.output + done.stderr
         return done
 
@@ -42,16 +43,16 @@ def facts(done):
 
 
 def named(run, batch):
-    """GTIN and lot."""
+    """Return the GTIN and lot of a batch."""
     run("index", "sync")
-    key = Index(run.data / "index.db").batch(batch).key
+    key = query(Index(run.data / "index.db")).batch(batch).key
     return str(key.gtin), str(key.lot)
 
 
-def test_trace_tells_quantities_both_ways_and_what_was_used_too_often(run, family, tmp_path):
+def test_trace_reports_quantities_in_both_directions_and_overuse(run, family, tmp_path):
     glass, pane, _, window = family
-    table, picture = tmp_path / "trace.csv", tmp_path / "trace.svg"
-    found = facts(run("trace", *named(run, pane), "--csv", table, "--svg", picture, "--json"))
+    table, drawing = tmp_path / "trace.csv", tmp_path / "trace.svg"
+    found = facts(run("trace", *named(run, pane), "--csv", table, "--svg", drawing, "--json"))
     links = {(link["batch"], link["input"]): link["quantity"] for link in found["links"]}
     assert links == {("0x" + pane.hex(), "0x" + glass.hex()): 60, ("0x" + window.hex(), "0x" + pane.hex()): 4}
     rows = {(row["direction"], row["lot"]): row for row in found["batches"]}
@@ -60,32 +61,41 @@ def test_trace_tells_quantities_both_ways_and_what_was_used_too_often(run, famil
     assert found["truncated"] is False
     with table.open() as file:
         assert len(list(csv.DictReader(file))) == len(found["batches"]) == 4
-    drawn = ET.parse(picture).getroot()
-    texts = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    svg = ET.parse(drawing).getroot()
+    texts = {text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")}
     assert {"60", "4", named(run, glass)[1], named(run, window)[1]} <= texts
-    assert "11 units too many used" in " ".join(drawn.itertext())
+    assert "11 units too many used" in " ".join(svg.itertext())
 
 
-def test_trace_for_people_warns(run, family):
+@pytest.mark.parametrize("command", ["trace", "impact"])
+def test_one_snapshot_serves_table_csv_and_drawing(run, family, tmp_path, monkeypatch, command):
+    key = named(run, family[0])
+    opened, snapshot = [], Index.snapshot
+    monkeypatch.setattr(Index, "snapshot", lambda index: opened.append(index) or snapshot(index))
+    run(command, *key, "--csv", tmp_path / "trace.csv", "--svg", tmp_path / "trace.svg")
+    assert len(opened) == 1
+
+
+def test_trace_warns_about_overuse_and_truncation(run, family):
     glass, *_ = family
     done = run("trace", *named(run, glass), "--direction", "forward", "--max-batches", 2)
-    assert "111 units went into batches, it has 100" in done.stderr.replace("\n", " ")
+    assert "111 units were used, but it has 100" in done.stderr.replace("\n", " ")
     assert "truncated" in done.stderr
     assert f"of {named(run, glass)[1]})" in done.stdout
 
 
 def test_impact_counts_batches_units_and_holders(run, family, tmp_path):
     glass, *_ = family
-    picture = tmp_path / "impact.svg"
-    found = facts(run("impact", *named(run, glass), "--svg", picture, "--json"))
+    drawing = tmp_path / "impact.svg"
+    found = facts(run("impact", *named(run, glass), "--svg", drawing, "--json"))
     assert (len(found["batches"]), found["units"], found["truncated"]) == (4, 100 + 50 + 40 + 1, False)
     (holder,) = found["holders"]
     assert (holder["units"], holder["batches"], holder["recalled_batches"]) == (191, 4, 0)
     assert holder["name"].startswith("Example Manufacturer")
-    assert ET.parse(picture).getroot().get("aria-label").startswith("Genealogy of batch")
+    assert ET.parse(drawing).getroot().get("aria-label").startswith("Genealogy of batch")
 
 
-def test_a_batch_is_found_by_lot_and_by_scanned_code(run, family):
+def test_find_accepts_lots_identifiers_and_scanned_codes(run, family):
     gtin, lot = named(run, family[3])
     link = f"https://id.example.org/01/{gtin}/10/{lot}"
     for key in (lot, f"{gtin}/{lot}", link, "0x" + family[3].hex()):
@@ -93,12 +103,13 @@ def test_a_batch_is_found_by_lot_and_by_scanned_code(run, family):
 
 
 @pytest.mark.parametrize(
-    "words", [("trace", "09521234543213", "NONE"), ("impact", "09521234543213", "NONE"), ("find", "x"), ("order", "x")]
+    "command",
+    [("trace", "09521234543213", "NONE"), ("impact", "09521234543213", "NONE"), ("find", "x"), ("order", "x")],
 )
-def test_what_is_not_there_is_said(run, words):
-    done = run(*words, status=1)
+def test_unknown_keys_are_errors(run, command):
+    done = run(*command, status=1)
     assert done.stdout == ""
-    assert any(word in done.stderr for word in ("no batch", "nothing is known", "no contract"))
+    assert any(text in done.stderr for text in ("no batch", "nothing found", "no contract"))
 
 
 def test_rebuild_gives_the_identical_database(run, family):
@@ -109,7 +120,7 @@ def test_rebuild_gives_the_identical_database(run, family):
     assert rebuilt["digest"] == rebuilt["digest_before"] == before["digest"]
 
 
-def test_rebuild_says_where_the_database_was_not_what_the_chain_says(run, family):
+def test_rebuild_reports_a_database_that_differed_from_the_chain(run, family):
     from sqlalchemy import update
 
     from chromatrace.index.models import Batch
@@ -122,7 +133,7 @@ def test_rebuild_says_where_the_database_was_not_what_the_chain_says(run, family
     assert "was not what the chain says" in done.stderr.replace("\n", " ")
 
 
-def test_status_says_the_lag_in_blocks_and_seconds(run, yard, family):
+def test_status_reports_lag_in_blocks_and_seconds(run, yard, family):
     assert facts(run("index", "status", "--json", status=1))["healthy"] is False
     run("index", "sync", "--confirmations", "3")
     found = facts(run("index", "status", "--json", "--max-lag", "0"))
@@ -134,8 +145,8 @@ def test_status_says_the_lag_in_blocks_and_seconds(run, yard, family):
     assert found["lag_seconds"] >= 500
 
 
-def test_an_order_is_followed_from_the_records_of_departments(run, yard, tmp_path):
-    """Sales and design have recorded; the plant's next step is the work order."""
+def test_order_reports_progress_from_department_records(run, yard, tmp_path):
+    """Sales and design have records; the next step is the work order."""
     acting = ("--dev-account", "1")
     run(*acting, "record", "open", "--json")
     kinds = example_plant("engineer-to-order").record_kinds

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 from processes import start_follower
+from querying import query
 from sqlalchemy import text
 
 from chromatrace.chain.dev_node import DevNode
@@ -64,7 +65,7 @@ def test_killed_at_random_points_it_goes_on_and_loses_nothing(
         process.join()
         assert process.exitcode == -signal.SIGKILL
         try:
-            reached.append(index.head().indexed_block)
+            reached.append(query(index).head().indexed_block)
         except IndexUnavailable:
             assert reached == [-1] * len(reached), "the tables were there already"
             reached.append(-1)
@@ -72,7 +73,7 @@ def test_killed_at_random_points_it_goes_on_and_loses_nothing(
             longest_s *= 1.5  # a machine too busy to get anywhere in that time
     assert len(set(reached)) > 2, "no kill fell into the work"
     assert Follower(index, yard.rpc, yard.manifest).sync().indexed_block == head(yard)
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
     assert absent_indexes(index) == set()
 
 
@@ -95,7 +96,7 @@ def test_indexes_put_off_in_a_backfill_are_there_after_it_and_after_a_kill(yard,
     if index.engine.dialect.name == "sqlite":
         assert max(absent) > 5, "nothing was put off"
     assert absent_indexes(index) == set()
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
     Store(index.engine).defer_indexes()
     Follower(index, yard.rpc, yard.manifest).sync()
     assert absent_indexes(index) == set()
@@ -118,13 +119,13 @@ def test_two_followers_beside_each_other_do_no_harm(
         for process in pair:
             process.kill()
             process.join()
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def _indexed(index):
     """Number and hash of the block that the index has reached; None where it has no tables yet."""
     try:
-        view = index.head()
+        view = query(index).head()
     except IndexUnavailable:
         return None
     return view.indexed_block, view.indexed_hash
@@ -151,21 +152,21 @@ def test_a_cursor_that_somebody_else_moved_is_refused(yard, index, follower):
     store = Store(index.engine)
     cursor = store.cursor()
     stale = Header(cursor.number - 1, b"\1" * 32, b"", 0)
-    digest = index.digest()
+    digest = query(index).digest()
     with pytest.raises(FollowerBusy, match="another follower moved this index"):
         store.append(stale, LogRange(cursor.number, replace(cursor, number=cursor.number + 1)), Sight(cursor, 0))
     with pytest.raises(FollowerBusy):
         store.undo(stale, replace(cursor, number=0), Sight(cursor, 0))
-    assert index.digest() == digest
+    assert query(index).digest() == digest
 
 
 def test_rebuild_gives_the_same_and_is_the_same_on_both_databases(yard, index, follower, rebuilt_digest):
     yard.live(30)
     follower.sync()
-    digest = index.digest()
+    digest = query(index).digest()
     seen = []
     follower.rebuild(seen.append)
-    assert index.digest() == digest == rebuilt_digest()
+    assert query(index).digest() == digest == rebuilt_digest()
     assert seen[-1].indexed_block == head(yard)
 
 
@@ -184,7 +185,7 @@ def test_a_node_with_few_results_at_once_is_read_in_smaller_ranges(yard, index, 
 
     Follower(index, Stingy(yard.rpc.url), yard.manifest).sync()
     assert Stingy.refusals > 0
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_an_error_that_no_smaller_range_mends_is_told(yard, index):
@@ -243,13 +244,13 @@ def _copy(yard, node):
 def test_a_chain_that_was_reset_is_refused_and_nothing_mixed(yard, index, follower):
     yard.live(5)
     follower.sync()
-    digest = index.digest()
+    digest = query(index).digest()
     with DevNode("anvil", options=["--timestamp", "1700000000"]) as node:
         manifest = _copy(yard, node)
         with pytest.raises(WrongIndex, match="the chain was reset") as refused:
             Follower(index, node.rpc(), manifest).sync()
         assert refused.value.field == "database_url"
-        assert index.digest() == digest
+        assert query(index).digest() == digest
         done = Follower(index, node.rpc(), manifest).rebuild()
         assert (done.events, done.indexed_block) == (0, 1)
 
@@ -284,7 +285,7 @@ def test_a_manifest_of_another_chain_is_refused(yard, index):
     other = replace(yard.manifest, chain_id=yard.manifest.chain_id + 1)
     with pytest.raises(WrongDeploymentError, match="the manifest is for"):
         Follower(index, yard.rpc, other).sync()
-    assert index.head().indexed_block == -1
+    assert query(index).head().indexed_block == -1
 
 
 def test_confirmations_are_checked(yard, index):
@@ -300,7 +301,7 @@ def test_health_says_how_far_behind(yard, index):
     yard.rpc.call("evm_increaseTime", 50)
     yard.rpc.call("anvil_mine", hex(3))
     follower.sync()
-    view = index.head()
+    view = query(index).head()
     assert (view.chain_id, view.lag_blocks, view.chain_head) == (31337, 3, head(yard))
     times = [
         int(yard.rpc.call("eth_getBlockByNumber", hex(number), False)["timestamp"], 16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
+from querying import query
 from sqlalchemy import LargeBinary, MetaData, inspect, select
 
 from chromatrace.domain.identifiers import BatchId
@@ -34,8 +35,8 @@ def test_what_was_kept_by_identifier_is_kept_by_position(empty_index):
         for place, (made_of, quantity) in enumerate([(GLASS, 5), (FILM, 7)]):
             connection.execute(inputs.insert().values(batch=PANE, place=place, input=made_of, quantity=quantity))
     index.migrate()
-    assert [(one.batch, one.quantity) for one in index.inputs_of(BatchId(PANE))] == [(GLASS, 5), (FILM, 7)]
-    assert index.used_in(BatchId(FILM)) == (PANE,)
+    assert [(one.batch, one.quantity) for one in query(index).inputs_of(BatchId(PANE))] == [(GLASS, 5), (FILM, 7)]
+    assert query(index).used_in(BatchId(FILM)) == (PANE,)
     rows = index.rows(select(Batch.position, Batch.id).order_by(Batch.position))
     assert [tuple(row) for row in rows] == [(1 << 20, GLASS), (2 << 20, FILM), (3 << 20, PANE)]
     found = inspect(index.engine)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from processes import start_reading
+from querying import query
 from test_interruptions import wait_for
 
 from chromatrace.index import Follower
@@ -99,7 +100,7 @@ def test_a_backfill_with_a_process_makes_the_same_index(yard, index, source, mon
     follower.sync()
     assert handed_over[0]._asked
     assert not alive(handed_over[0]._popen.pid)
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 @pytest.mark.parametrize("asked", [False, True])

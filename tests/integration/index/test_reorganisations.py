@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from querying import query
 from undoing import undo
 
 from chromatrace.ethereum.rpc import RpcClient
@@ -26,8 +27,8 @@ def test_blocks_rolled_back_and_others_mined(yard, index, follower, rebuilt_dige
     done = follower.sync()
     assert done.undone_blocks == depth
     assert done.from_block == before
-    assert index.head().indexed_block == head(yard)
-    assert index.digest() == rebuilt_digest()
+    assert query(index).head().indexed_block == head(yard)
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_blocks_rolled_back_and_nothing_mined(yard, index, follower, rebuilt_digest):
@@ -36,17 +37,17 @@ def test_blocks_rolled_back_and_nothing_mined(yard, index, follower, rebuilt_dig
     yard.rpc.call("anvil_rollback", 9)
     done = follower.sync()
     assert (done.undone_blocks, done.indexed_block) == (9, head(yard))
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_a_chain_of_the_same_length_in_place_of_the_old_one(yard, index, follower, rebuilt_digest):
     yard.live(30)
     follower.sync()
-    old = index.digest()
+    old = query(index).digest()
     yard.rpc.call("anvil_reorg", 12, [])
     done = follower.sync()
     assert done.undone_blocks == 12
-    assert index.digest() == rebuilt_digest() != old
+    assert query(index).digest() == rebuilt_digest() != old
 
 
 def test_a_reverted_snapshot_and_another_life(yard, index, follower, rebuilt_digest):
@@ -57,7 +58,7 @@ def test_a_reverted_snapshot_and_another_life(yard, index, follower, rebuilt_dig
     assert undo(yard.rpc, mark)
     yard.live(40)
     assert follower.sync().undone_blocks > 0
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_deeper_than_the_window_of_recent_blocks(yard, index, follower, rebuilt_digest):
@@ -70,7 +71,7 @@ def test_deeper_than_the_window_of_recent_blocks(yard, index, follower, rebuilt_
     yard.live(5)
     done = follower.sync()
     assert done.undone_blocks > WINDOW
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_back_to_the_deployment(yard, index, follower, rebuilt_digest):
@@ -79,11 +80,11 @@ def test_back_to_the_deployment(yard, index, follower, rebuilt_digest):
     yard.live(5)
     follower.sync()
     first = yard.manifest.block
-    for row in index.events(limit=1):
+    for row in query(index).events(limit=1):
         assert row.block_number >= first
     assert undo(yard.rpc, mark)
     follower.sync()
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_proofs_that_the_chain_takes_back(yard, index, follower, rebuilt_digest):
@@ -94,18 +95,18 @@ def test_proofs_that_the_chain_takes_back(yard, index, follower, rebuilt_digest)
     assert yard.prove(other, batch)
     assert yard.revoke("station 2")
     follower.sync()
-    assert len(index.proofs_of(batch)) == 2
+    assert len(query(index).proofs_of(batch)) == 2
     yard.rpc.call("anvil_rollback", head(yard) - kept)
     yard.live(2)
     follower.sync()
-    assert [proof.route for proof in index.proofs_of(batch)] == [line.design.route]
-    assert index.route(other.design.route) is None
-    assert index.digest() == rebuilt_digest()
+    assert [proof.route for proof in query(index).proofs_of(batch)] == [line.design.route]
+    assert query(index).route(other.design.route) is None
+    assert query(index).digest() == rebuilt_digest()
     yard.rpc.call("anvil_rollback", head(yard) - kept + 1)
     yard.live(2)
     follower.sync()
-    assert index.proofs_of(batch) == ()
-    assert index.digest() == rebuilt_digest()
+    assert query(index).proofs_of(batch) == ()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_many_in_a_row(yard, index, follower, rebuilt_digest):
@@ -117,7 +118,7 @@ def test_many_in_a_row(yard, index, follower, rebuilt_digest):
         yard.rpc.call("anvil_rollback", yard.random.randint(1, 10))
         yard.live(yard.random.randint(0, 6))
         follower.sync()
-        assert index.digest() == rebuilt_digest()
+        assert query(index).digest() == rebuilt_digest()
 
 
 def test_reorganisation_between_two_answers_of_the_node(yard, index, rebuilt_digest):
@@ -138,7 +139,7 @@ def test_reorganisation_between_two_answers_of_the_node(yard, index, rebuilt_dig
     rpc = Unsteady(yard.rpc.url)
     Follower(index, rpc, yard.manifest).sync()
     assert rpc.turned == 2
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_a_node_that_keeps_logs_back_is_asked_again_by_hash(yard, index, rebuilt_digest):
@@ -160,7 +161,7 @@ def test_a_node_that_keeps_logs_back_is_asked_again_by_hash(yard, index, rebuilt
     rpc = Forgetful(yard.rpc.url)
     Follower(index, rpc, yard.manifest).sync()
     assert rpc.kept_back > 0
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def index_of_last_event(world):
@@ -172,16 +173,16 @@ def test_confirmations_keep_a_distance_and_undo_nothing_shallow(yard, index, reb
     follower = Follower(index, yard.rpc, yard.manifest, confirmations=5)
     yard.live(30)
     assert follower.sync().indexed_block == head(yard) - 5
-    assert index.head().lag_blocks == 5
-    assert index.head().confirmations == 5
-    digest = index.digest()
+    assert query(index).head().lag_blocks == 5
+    assert query(index).head().confirmations == 5
+    digest = query(index).digest()
     yard.rpc.call("anvil_reorg", 5, [])
     done = follower.sync()
     assert (done.undone_blocks, done.undone_events) == (0, 0)
-    assert index.digest() == digest == rebuilt_digest(confirmations=5)
+    assert query(index).digest() == digest == rebuilt_digest(confirmations=5)
     yard.rpc.call("anvil_reorg", 8, [])
     assert follower.sync().undone_blocks == 3
-    assert index.digest() == rebuilt_digest(confirmations=5)
+    assert query(index).digest() == rebuilt_digest(confirmations=5)
 
 
 def test_only_final_blocks(yard, index):
@@ -190,9 +191,9 @@ def test_only_final_blocks(yard, index):
     follower.sync()
     final = yard.rpc.call("eth_getBlockByNumber", "finalized", False)
     expected = max(int(final["number"], 16), yard.manifest.block - 1) if final else yard.manifest.block - 1
-    assert index.head().indexed_block == expected
-    assert index.head().indexed_block < head(yard)
-    assert index.head().confirmations is None
+    assert query(index).head().indexed_block == expected
+    assert query(index).head().indexed_block < head(yard)
+    assert query(index).head().confirmations is None
 
 
 def test_a_reorganisation_is_logged(yard, index, follower, caplog):

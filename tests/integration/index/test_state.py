@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
+from querying import query
 from test_interruptions import wait_for
 
 from chromatrace.crypto.sealed_answer import lane_id
@@ -28,8 +29,8 @@ def lively(yard):
 
 def test_every_state_on_the_chain_follows_from_events(lively, index, follower):
     follower.sync()
-    batches = index.batches(limit=1000)
-    assert len(batches) == sum(index.count_batches().values()) > 20
+    batches = query(index).batches(limit=1000)
+    assert len(batches) == sum(query(index).count_batches().values()) > 20
     for view in batches:
         stored = lively.read("BatchRegistry", "batch", view.batch_id)
         assert stored == {
@@ -49,10 +50,12 @@ def test_every_state_on_the_chain_follows_from_events(lively, index, follower):
             "scrap": view.scrap,
         }
         zero = bytes(32)
-        inputs = encode(["(bytes32,uint32)[]"], [[(one.batch, one.quantity) for one in index.inputs_of(view.batch_id)]])
+        inputs = encode(
+            ["(bytes32,uint32)[]"], [[(one.batch, one.quantity) for one in query(index).inputs_of(view.batch_id)]]
+        )
         parts = (view.serial_root or zero) + view.content_digest + (view.route or zero) + keccak(inputs)
         assert lively.read("BatchRegistry", "commitmentOf", view.batch_id) == keccak(parts)
-        offer = index.offer_of(view.batch_id)
+        offer = query(index).offer_of(view.batch_id)
         held = lively.read("CustodyLedger", "offerOf", view.batch_id)
         found = (offer.from_organisation, offer.to_organisation, offer.valid_until) if offer else (0, 0, 0)
         assert (held["from"], held["to"], held["validUntil"]) == found
@@ -60,7 +63,7 @@ def test_every_state_on_the_chain_follows_from_events(lively, index, follower):
 
 def test_every_right_on_the_chain_follows_from_events(lively, index, follower):
     follower.sync()
-    views = index.organisations()
+    views = query(index).organisations()
     assert len(views) == lively.read("Consortium", "organisationCount")
     for view in views:
         stored = lively.read("Consortium", "organisation", view.id)
@@ -71,8 +74,8 @@ def test_every_right_on_the_chain_follows_from_events(lively, index, follower):
             "validUntil": view.valid_until,
             "gln": int(view.gln),
         }
-        assert index.organisation_of_gln(view.gln) == view
-    operators = [operator for view in views for operator in index.operators_of(view.id)]
+        assert query(index).organisation_of_gln(view.gln) == view
+    operators = [operator for view in views for operator in query(index).operators_of(view.id)]
     assert len(operators) >= 5
     for operator in operators:
         assert lively.read("Consortium", "operator", operator.address) == {
@@ -81,8 +84,8 @@ def test_every_right_on_the_chain_follows_from_events(lively, index, follower):
             "roles": operator.roles,
             "validUntil": operator.valid_until,
         }
-        assert index.operator(operator.address.lower()) == operator
-    grants = [grant for view in views for grant in index.grants_to(view.id)]
+        assert query(index).operator(operator.address.lower()) == operator
+    grants = [grant for view in views for grant in query(index).grants_to(view.id)]
     assert grants
     for grant in grants:
         line = int(grant.gtin) if grant.gtin else 0
@@ -96,17 +99,17 @@ def test_may_read_agrees_with_the_contract(lively, index, follower):
     answers = []
     for account in [*lively.accounts[:6], lively.accounts[9]]:
         for owner in lively.organisations[:2]:
-            for gtin in {batch.gtin for batch in index.batches(limit=5)} | {Gtin("09521234543213")}:
+            for gtin in {batch.gtin for batch in query(index).batches(limit=5)} | {Gtin("09521234543213")}:
                 for scopes in (Scope.PRODUCT, Scope.QUALITY | Scope.PROCESS, Scope(0)):
                     says = lively.read("Consortium", "mayRead", account, owner, int(gtin), int(scopes))
-                    assert index.may_read(account, owner, gtin, scopes, now) == says
+                    assert query(index).may_read(account, owner, gtin, scopes, now) == says
                     answers.append(says)
     assert set(answers) == {True, False}
 
 
 def test_channels_and_anchors_are_those_of_the_ledger(lively, index, follower):
     follower.sync()
-    channels = index.channels_of(lively.organisations[0])
+    channels = query(index).channels_of(lively.organisations[0])
     assert channels
     for view in channels:
         stored = lively.read("ProcessLedger", "channel", view.id)
@@ -116,23 +119,23 @@ def test_channels_and_anchors_are_those_of_the_ledger(lively, index, follower):
             view.root or bytes(32),
             anchored_at,
         )
-        assert index.channel_by_name(view.organisation, view.name) == view == index.channel(view.id)
-        anchors = index.anchors(view.id)
+        assert query(index).channel_by_name(view.organisation, view.name) == view == query(index).channel(view.id)
+        anchors = query(index).anchors(view.id)
         assert [anchor.previous_size for anchor in anchors] == [0, *(anchor.size for anchor in anchors)][:-1]
         for anchor in anchors:
-            assert index.anchor_covering(view.id, anchor.size - 1) == anchor
-            assert index.anchor_covering(view.id, anchor.previous_size) == anchor
-        assert index.anchor_covering(view.id, view.size) is None
-    assert any(index.anchors(view.id) for view in channels)
+            assert query(index).anchor_covering(view.id, anchor.size - 1) == anchor
+            assert query(index).anchor_covering(view.id, anchor.previous_size) == anchor
+        assert query(index).anchor_covering(view.id, view.size) is None
+    assert any(query(index).anchors(view.id) for view in channels)
 
 
 def test_timeline_is_the_chains_own_logs_of_the_batch(lively, index, follower):
     follower.sync()
-    batch = index.batches(custodian=lively.organisations[0])[0].batch_id
+    batch = query(index).batches(custodian=lively.organisations[0])[0].batch_id
     logs = lively.rpc.call(
         "eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "topics": [None, "0x" + batch.hex()]}
     )
-    events = index.timeline(batch)
+    events = query(index).timeline(batch)
     assert [(event.block_number, event.log_index) for event in events] == [
         (int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in logs
     ]
@@ -149,13 +152,13 @@ def test_timeline_is_the_chains_own_logs_of_the_batch(lively, index, follower):
 
 def test_a_transaction_is_found_with_its_events_once_it_is_indexed(yard, index, follower):
     follower.sync()
-    data = contract("ProcessLedger").encode("openChannel", f"line of {yard.now()} {yard.random.random()}")
+    data = contract("ProcessLedger").encode_call("openChannel", f"line of {yard.now()} {yard.random.random()}")
     fields = {"from": yard.accounts[1], "to": yard.manifest.address("ProcessLedger"), "data": "0x" + data.hex()}
     tx_hash = bytes.fromhex(yard.rpc.call("eth_sendTransaction", fields)[2:])
-    assert index.transaction(tx_hash) is None
+    assert query(index).transaction(tx_hash) is None
     wait_for(lambda: yard.rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex()))
     follower.sync()
-    found = index.transaction(tx_hash)
+    found = query(index).transaction(tx_hash)
     assert [event.name for event in found.events] == ["ChannelOpened"]
     assert found.block_hash == found.events[0].block_hash
 
@@ -171,22 +174,22 @@ def test_an_offer_ends_in_every_way(yard, index, follower):
     assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
     assert yard.send(1, ledger, "withdraw", batch)
     follower.sync()
-    assert index.offer_of(batch) is None
+    assert query(index).offer_of(batch) is None
     assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
     follower.sync()
-    assert index.offer_of(batch) in index.offers_to(shop)
-    assert index.batch(batch).custodian == maker
+    assert query(index).offer_of(batch) in query(index).offers_to(shop)
+    assert query(index).batch(batch).custodian == maker
     assert yard.send(4, ledger, "accept", batch)
     follower.sync()
-    offers = index.offers(batch)
+    offers = query(index).offers(batch)
     ends = [OfferState.REPLACED, OfferState.REJECTED, OfferState.WITHDRAWN, OfferState.ACCEPTED]
     assert [offer.state for offer in offers] == ends
     assert offers[1].reason == "crate is\N{REPLACEMENT CHARACTER}broken"
-    assert offers[1].closed_by == index.operators_of(shop)[0].address
-    assert offers[3].closed.tx_hash == index.batch(batch).changed.tx_hash
-    assert index.batch(batch).custodian == shop
-    assert index.batches(custodian=shop)[0].channels == frozenset(SalesChannel)
-    assert set(index.offers_to(shop, None)) >= set(offers)
+    assert offers[1].closed_by == query(index).operators_of(shop)[0].address
+    assert offers[3].closed.tx_hash == query(index).batch(batch).changed.tx_hash
+    assert query(index).batch(batch).custodian == shop
+    assert query(index).batches(custodian=shop)[0].channels == frozenset(SalesChannel)
+    assert set(query(index).offers_to(shop, None)) >= set(offers)
 
 
 def test_routes_and_their_proofs_are_those_of_the_verifier(yard, index, follower, rebuilt_digest):
@@ -197,7 +200,7 @@ def test_routes_and_their_proofs_are_those_of_the_verifier(yard, index, follower
     assert yard.revoke("station 1")
     follower.sync()
     for made in (line, assembly):
-        view = index.route(made.design.route)
+        view = query(index).route(made.design.route)
         stored = yard.read("RouteVerifier", "route", view.id)
         assert stored == {
             "owner": view.organisation,
@@ -210,47 +213,47 @@ def test_routes_and_their_proofs_are_those_of_the_verifier(yard, index, follower
         for step in view.steps:
             stored = yard.read("RouteVerifier", "stationKey", step.key)
             assert stored == {"owner": step.organisation, "revokedFrom": step.revoked_from or 0}
-    assert index.route(line.design.route).steps[0].revoked_from is not None
-    assert index.proof_of(product, assembly.design.route).components == (ComponentView(line.design.route, part),)
+    assert query(index).route(line.design.route).steps[0].revoked_from is not None
+    assert query(index).proof_of(product, assembly.design.route).components == (ComponentView(line.design.route, part),)
     for subject in (part, product):
         for made in (line, assembly):
-            proof = index.proof_of(subject, made.design.route)
+            proof = query(index).proof_of(subject, made.design.route)
             proven = yard.read("RouteVerifier", "isProven", made.design.route, subject)
             assert (proof is not None and proof.state is RouteProofState.PROVEN) == proven
-        query = {"fromBlock": "0x0", "address": yard.manifest.address("RouteVerifier")}
-        logs = yard.rpc.call("eth_getLogs", query | {"topics": [None, None, "0x" + subject.hex()]})
-        own = [event for event in index.timeline(subject) if event.contract == "RouteVerifier"]
+        filters = {"fromBlock": "0x0", "address": yard.manifest.address("RouteVerifier")}
+        logs = yard.rpc.call("eth_getLogs", filters | {"topics": [None, None, "0x" + subject.hex()]})
+        own = [event for event in query(index).timeline(subject) if event.contract == "RouteVerifier"]
         assert [(event.block_number, event.log_index) for event in own] == [
             (int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in logs
         ]
-    assert index.digest() == rebuilt_digest()
+    assert query(index).digest() == rebuilt_digest()
 
 
 def test_departments_and_their_records_are_those_of_the_ledger(lively, index, follower):
     follower.sync()
-    departments = index.departments(lively.organisations[0])
+    departments = query(index).departments(lively.organisations[0])
     assert {view.id for view in departments} == set(lively.departments)
     for view in departments:
         stored = lively.read("ProcessLedger", "department", view.id)
         assert (stored["organisation"], stored["count"], stored["head"]) == (view.organisation, view.count, view.head)
-        records = index.records_of_department(view.id, limit=1000)
+        records = query(index).records_of_department(view.id, limit=1000)
         assert [record.number for record in records] == list(range(view.count)) != []
         for record in records:
-            assert record in index.records_of(record.subject, [view.id])
-            assert record in index.record(record.record)
-        for member in index.members(view.id):
+            assert record in query(index).records_of(record.subject, [view.id])
+            assert record in query(index).record(record.record)
+        for member in query(index).members(view.id):
             assert lively.read("ProcessLedger", "memberRights", view.id, member.member) == member.rights
     assert any(record.preceding for record in records)
 
 
 def test_panels_and_their_rounds_are_those_of_the_contract(lively, index, follower):
     follower.sync()
-    (panel,) = [one for one in index.panels() if one.panel == lively.organisations[0]]
+    (panel,) = [one for one in query(index).panels() if one.panel == lively.organisations[0]]
     for inspector in panel.inspectors:
         stored = lively.read("QualityConsensus", "inspector", panel.panel, inspector.number)
         assert (stored["account"], stored["active"]) == (inspector.account, inspector.active)
         assert stored["capability"] == round(inspector.capability * 10_000)
-    rounds = {one.id: one for one in index.rounds(panel.panel, limit=1000)}
+    rounds = {one.id: one for one in query(index).rounds(panel.panel, limit=1000)}
     assert "decided" in {one.phase for one in rounds.values()}
     for lane in range(1, lively.lanes + 1):
         round_id, state, seats = lively.read("QualityConsensus", "round", lane_id(panel.panel, lane))
@@ -261,5 +264,5 @@ def test_panels_and_their_rounds_are_those_of_the_contract(lively, index, follow
             if told.state is not None:
                 recorder = told.seats[told.recorder].inspector
                 assert (told.state, recorder) == (state["state"], state["recorder"])
-            assert told in index.rounds_about(told.subject)
+            assert told in query(index).rounds_about(told.subject)
     assert rounds == {}

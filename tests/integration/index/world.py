@@ -12,7 +12,7 @@ from copy import copy
 
 from route_line import PLANT, Line, station
 
-from chromatrace.cli.inspector import rule_values
+from chromatrace.chain.calls import set_rule
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.crypto.route import Component, Profile, RouteKind, components_of, key_words, proof_of, signature_words
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
@@ -71,7 +71,7 @@ class World:
         fields = {
             "from": self.accounts[account],
             "to": self.manifest.address(name),
-            "data": "0x" + contract(name).encode(function, *args).hex(),
+            "data": "0x" + contract(name).encode_call(function, *args).hex(),
             "gas": hex(2_000_000),
         }
         tx_hash = self.rpc.call("eth_sendTransaction", fields)
@@ -85,8 +85,8 @@ class World:
     def read(self, name, function, *args):
         """What a view answers."""
         abi = contract(name)
-        fields = {"to": self.manifest.address(name), "data": "0x" + abi.encode(function, *args).hex()}
-        return abi.decode_output(function, self.rpc.call("eth_call", fields, "latest"))
+        fields = {"to": self.manifest.address(name), "data": "0x" + abi.encode_call(function, *args).hex()}
+        return abi.decode_result(function, bytes.fromhex(self.rpc.call("eth_call", fields, "latest")[2:]))
 
     def now(self):
         """The chain's time, Unix seconds."""
@@ -120,8 +120,7 @@ class World:
             assert self.send(MAKER, "ProcessLedger", "setMember", department, self.accounts[MAKER], 3)
             self.departments.append(department)
         rule = Rule.majority(2, maximum=3)
-        values = rule_values(rule, first_wave=3, commit_seconds=300)
-        assert self.send(MAKER, "QualityConsensus", "setRule", values, list(rule.states))
+        assert self.send(MAKER, "QualityConsensus", "setRule", *set_rule(rule, first_wave=3, commit_s=300).args)
         for signer in self.panel:
             inspector = signer.address, first, int(Role.INSPECTOR), FOR_EVER
             assert self.send(REGISTRAR, "Consortium", "appointOperator", *inspector)

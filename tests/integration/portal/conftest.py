@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chromatrace.chain import calls
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from mining import mined
@@ -61,14 +63,14 @@ def consortium(deploy, tmp_path_factory):
             [(GLN, "Example Gears", MAKER), (OTHER_GLN, "Example Rival", RIVAL)], start=1
         ):
             kind = OrganisationKind.MANUFACTURER
-            registrar.send("Consortium", "registerOrganisation", kind, int(gln), roles, FOR_EVER, name)
+            registrar.submit(calls.register_organisation(kind, int(gln), roles, name, FOR_EVER))
             address = made.chain(account, folder / "unused.db").sender
-            registrar.send("Consortium", "appointOperator", address, number, roles, FOR_EVER)
+            registrar.submit(calls.appoint_operator(address, number, roles, FOR_EVER))
         made.departments = {}
         for name in (*Catalogue(example_plant(PLANT).record_kinds).departments, "EPCIS"):
-            opened = maker.send("ProcessLedger", "openDepartment", name).event("DepartmentOpened")
+            opened = maker.submit(calls.open_department(name)).event("DepartmentOpened")
             made.departments[name] = opened.args["department"]
-        maker.send("ProcessLedger", "setMember", made.departments["EPCIS"], maker.sender, 3)
+        maker.submit(calls.set_member(made.departments["EPCIS"], maker.sender, 3))
         made.registrar, made.maker = registrar, maker
         yield made
 

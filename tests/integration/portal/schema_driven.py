@@ -26,7 +26,7 @@ from contract_order import CONTRACT
 import app.accounts
 from app import PortalConfig, create_app, openapi
 from app.store import PortalDatabase
-from chromatrace.chain import commands
+from chromatrace.chain import calls
 from chromatrace.documents.content import BatchContent, ProductDescription
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey
@@ -53,7 +53,7 @@ def goods(consortium, folder):
         gtin=key.gtin, lot=key.lot, product=product, quantity=200, made_at="2026-10-14T06:30:00Z", serials=serials
     )
     digest = DocumentStore(folder / "documents").put(content.to_bytes())
-    consortium.maker.submit(commands.register_batch(commands.Registration(key, 200, digest, serial_root(serials))))
+    consortium.maker.submit(calls.register_batch(calls.Registration(key, 200, digest, serial_root(serials))))
 
 
 def record(url):
@@ -81,10 +81,10 @@ def test_the_portal_keeps_to_its_document(consortium, tmp_path, monkeypatch):
     store = PortalDatabase(f"sqlite:///{tmp_path / 'portal.db'}")
     account = app.accounts.create_account(store, tmp_path / "keys", ACCOUNT, PASSWORD)
     store.close()
-    consortium.registrar.send("Consortium", "appointOperator", account.address, 1, 127, 2**64 - 1)
+    consortium.registrar.submit(calls.appoint_operator(account.address, 1, 127, 2**64 - 1))
     consortium.rpc.call("anvil_setBalance", account.address, hex(10**20))
     for name, number in consortium.departments.items():
-        consortium.maker.send("ProcessLedger", "setMember", number, account.address, 3)
+        consortium.maker.submit(calls.set_member(number, account.address, 3))
         KeyRing(tmp_path / "keys" / "readers").make(name)
     goods(consortium, tmp_path)
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")

@@ -10,6 +10,7 @@ import sys
 import httpx
 from mining import mined
 
+from chromatrace.chain import calls, reads
 from chromatrace.chain.outbox import Outbox
 from chromatrace.domain.ledger_entries import record_id, subject_id, unpack
 
@@ -19,17 +20,18 @@ ACCEPTING = """
 import os, signal, sys, warnings
 from pathlib import Path
 from app.services import ChainPort
+from chromatrace.chain import calls
 from chromatrace.chain.transaction_sender import TransactionSender
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import create_keystore
-from chromatrace.chain import commands
+
 
 url, manifest, data, moment = sys.argv[1:]
 port = ChainPort(url, Manifest.load(Path(manifest)), Path(data) / "portal-outbox.db")
 if moment == "before sending":
     TransactionSender.broadcast = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 keystore = Path(data) / "operator.json"
-print(port.send(keystore, "seven grey panes of glass", commands.open_channel("carried on")))
+print(port.send(keystore, "seven grey panes of glass", calls.open_channel("carried on")))
 """
 
 
@@ -37,15 +39,15 @@ def test_a_write_that_was_accepted_is_sent_by_the_next_portal_without_its_key(co
     from chromatrace.ethereum.signer import create_keystore
 
     signer = create_keystore(data / "operator.json", "seven grey panes of glass")
-    consortium.registrar.send("Consortium", "appointOperator", signer.address, 1, 127, 2**64 - 1)
+    consortium.registrar.submit(calls.appoint_operator(signer.address, 1, 127, 2**64 - 1))
     consortium.rpc.call("anvil_setBalance", signer.address, hex(10**18))
     words = [consortium.node.url, str(consortium.manifest_path), str(data), "before sending"]
     died = subprocess.run([sys.executable, "-c", ACCEPTING, *words], capture_output=True, text=True, check=False)
     assert died.returncode == -9, died.stderr
-    channel = consortium.maker.read("ProcessLedger", "channelIdOf", 1, "carried on")
+    channel = consortium.maker.read(reads.channel_id(1, "carried on"))
 
     def opened():
-        return consortium.maker.read("ProcessLedger", "channel", channel)["organisation"]
+        return consortium.maker.read(reads.channel(channel)).organisation
 
     assert not opened()
     (data / "operator.json").unlink()
@@ -102,7 +104,7 @@ def test_a_captured_document_becomes_a_record_even_where_the_portal_is_killed_be
     store = PortalDatabase(f"sqlite:///{data / 'portal.db'}")
     account = create_account(store, data / "keys", "dock@example-gears", "seven grey panes of glass")
     store.close()
-    consortium.registrar.send("Consortium", "appointOperator", account.address, 1, 127, 2**64 - 1)
+    consortium.registrar.submit(calls.appoint_operator(account.address, 1, 127, 2**64 - 1))
     block = int(consortium.rpc.call("eth_blockNumber"), 16)
     with serve() as portal, portal.client("dock@example-gears") as client:
         body = json.dumps(document(event(1))).encode()

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from querying import query
+
+from chromatrace.chain import calls
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
@@ -55,7 +58,7 @@ class Importer:
 
         mined(self.consortium.rpc)
         self.follower.sync()
-        return len(self.index.record(record_id("sales.contract-order", key))) / 2
+        return len(query(self.index).record(record_id("sales.contract-order", key))) / 2
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +74,9 @@ def importer(consortium, tmp_path_factory):
     store, addresses = PortalDatabase(f"sqlite:///{data / 'portal.db'}"), {}
     for name, department in ((SALES, "Sales"), (DESIGN, "Product design")):
         address = app.accounts.create_account(store, data / "keys", name, PASSWORD).address
-        consortium.registrar.send("Consortium", "appointOperator", address, 1, 4, 2**64 - 1)
+        consortium.registrar.submit(calls.appoint_operator(address, 1, 4, 2**64 - 1))
         consortium.rpc.call("anvil_setBalance", address, hex(10**18))
-        consortium.maker.send("ProcessLedger", "setMember", consortium.departments[department], address, 3)
+        consortium.maker.submit(calls.set_member(consortium.departments[department], address, 3))
         KeyRing(data / "keys" / "readers").make(department)
         addresses[name] = address
     store.close()

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chromatrace.chain import calls
+
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
 
@@ -42,11 +44,11 @@ def shop(consortium, tmp_path_factory):
     for name, (organisation, roles, department) in PEOPLE.items():
         account = create_account(store, data / "keys", name, PASSWORD)
         addresses[name] = account.address
-        consortium.registrar.send("Consortium", "appointOperator", account.address, organisation, roles, 2**64 - 1)
+        consortium.registrar.submit(calls.appoint_operator(account.address, organisation, roles, 2**64 - 1))
         consortium.rpc.call("anvil_setBalance", account.address, hex(10**18))
         if department is not None:
             number = consortium.departments[department]
-            consortium.maker.send("ProcessLedger", "setMember", number, account.address, BOTH)
+            consortium.maker.submit(calls.set_member(number, account.address, BOTH))
             KeyRing(data / "keys" / "readers").make(department)
     store.close()
     with Served(consortium, data, "--plant", "engineer-to-order") as portal:
@@ -309,7 +311,7 @@ def append(consortium, account, department, key, **fees):
     from chromatrace.ethereum.abi import contract
 
     entry = LedgerEntry(record_id("sales.contract-order", key), subject_id("P-8"), None, b"\x77" * 32)
-    data = contract("ProcessLedger").encode(
+    data = contract("ProcessLedger").encode_call(
         "appendRecords", department, kind_hash(CONTRACT["schema"]), entry.to_bytes()
     )
     call = {"from": consortium.rpc.call("eth_accounts")[account], "to": consortium.manifest.address("ProcessLedger")}
@@ -322,10 +324,10 @@ def order_of(key):
 
 def test_nobody_blocks_a_record_by_guessing_its_key(shop, consortium, tmp_path):
     rival = consortium.chain(2, tmp_path / "rival.db")
-    opened = rival.send("ProcessLedger", "openDepartment", "Sales").event("DepartmentOpened").args["department"]
+    opened = rival.submit(calls.open_department("Sales")).event("DepartmentOpened").args["department"]
     with shop.client(SALES) as sales:
         for member, rights in ((rival.sender, BOTH), (shop.addresses[SALES], READ)):
-            rival.send("ProcessLedger", "setMember", opened, member, rights)
+            rival.submit(calls.set_member(opened, member, rights))
         theirs = append(consortium, 2, opened, "C-guessed")
         indexed(shop, sales, f"?transaction={theirs}")
         answer = add(sales, order_of("C-guessed"))
@@ -344,7 +346,7 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, consortium, tmp_path):
 def test_a_record_that_only_repeated_another_is_told_as_that(shop, consortium):
     """Somebody's own tool appends the same at the same moment, and the block has it first."""
     rpc, sales_department = consortium.rpc, consortium.departments["Sales"]
-    consortium.maker.send("ProcessLedger", "setMember", sales_department, consortium.maker.sender, BOTH)
+    consortium.maker.submit(calls.set_member(sales_department, consortium.maker.sender, BOTH))
     with shop.client(SALES) as sales:
         rpc.call("evm_setAutomine", False)
         try:

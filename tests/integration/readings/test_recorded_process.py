@@ -6,7 +6,7 @@ from chromatrace.anchor import Anchorer
 from chromatrace.ingest.files import ingest_file, layout_for
 from chromatrace.ingest.spool import Spool
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 READINGS = 49_920
 COLUMNS = "XMEAS(1..41),XMV(1..11)"

@@ -22,7 +22,9 @@ from department_shop import (
     SUPERVISOR,
     address,
 )
+from querying import query
 
+from chromatrace.chain import reads
 from chromatrace.chain.client import Chain
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.ethereum.manifest import Manifest
@@ -199,11 +201,13 @@ def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
     ended = [tool.end() for tool in tools]
     index = Index("sqlite://")
     Follower(index, rpc, Manifest.load(shop.manifest)).sync()
-    entries = index.record(record)
+    entries = query(index).record(record)
     assert sorted({entry.repeat for entry in entries}) == [False, True]
     assert len({entry.appended.block_hash for entry in entries}) == 1
     (sales,) = {entry.department for entry in entries}
-    assert set(index.subjects_of_record(record, sales)) == {entry.subject for entry in entries if not entry.repeat}
+    assert set(query(index).subjects_of_record(record, sales)) == {
+        entry.subject for entry in entries if not entry.repeat
+    }
     first, second = (0, 1) if entries[0].by == address(SALES) else (1, 0)
     taken, told = ended[first], ended[second]
     assert taken[0] == 0
@@ -228,11 +232,11 @@ def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done
     Follower(index, rpc, manifest).sync()
     kept = Index(f"sqlite:///{shop.folder / 'data' / 'index.db'}")
     Follower(kept, rpc, manifest).sync()
-    assert kept.digest() == index.digest()
+    assert kept.digest() == query(index).digest()
     chain = Chain(rpc, manifest)
-    for view in index.departments():
-        held = chain.read("ProcessLedger", "department", view.id)
-        assert (held["organisation"], held["count"], held["head"]) == (view.organisation, view.count, view.head)
+    for view in query(index).departments():
+        held = chain.read(reads.department(view.id))
+        assert (held.organisation, held.count, held.head) == (view.organisation, view.count, view.head)
         assert view.count > 0
 
 

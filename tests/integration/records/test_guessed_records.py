@@ -6,7 +6,9 @@ import json
 
 from contract_order import CONTRACT, story
 from department_shop import CATALOGUE, DESIGN, RIVAL, SALES, SUPERVISOR, address, dev
+from querying import query
 
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, record_id, subject_id
@@ -20,7 +22,7 @@ def guess(shop, account, department, kind, key, product):
         shop.node.rpc(), Manifest.load(shop.manifest), Outbox(shop.folder / f"guess-{account}.db"), dev(account)
     )
     entry = LedgerEntry(record_id(kind.id, key), subject_id(product), None, b"\x77" * 32)
-    return chain.send("ProcessLedger", "appendRecords", department, kind_hash(kind.schema), entry.to_bytes()).tx
+    return chain.submit(calls.append_records(department, kind_hash(kind.schema), entry.to_bytes())).tx
 
 
 def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
@@ -33,7 +35,7 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
     theirs = guess(shop, RIVAL, bytes.fromhex(rivals[2:]), order, key, "P-g")
     index = Index("sqlite://")
     Follower(index, shop.node.rpc(), Manifest.load(shop.manifest)).sync()
-    colleagues = next(one.id for one in index.departments(1) if one.name == "Product design")
+    colleagues = next(one.id for one in query(index).departments(1) if one.name == "Product design")
     guess(shop, DESIGN, colleagues, order, key, "P-g")
     drawing = shop.folder / "drawing.step"
     drawn = story("P-g")[0] | {"drawing_id": "D-g", "contract_id": key}
@@ -67,7 +69,7 @@ def test_an_entry_with_the_document_of_another_record_is_not_shown_as_that_one(s
     chain = Chain(shop.node.rpc(), Manifest.load(shop.manifest), Outbox(shop.folder / "swap.db"), dev(SALES))
     entry = LedgerEntry(record_id(kind.id, "C-swapped"), subject_id("P-s"), None, bytes.fromhex(known["digest"][2:]))
     department = bytes.fromhex(known["department"][2:])
-    chain.send("ProcessLedger", "appendRecords", department, kind_hash(kind.schema), entry.to_bytes())
+    chain.submit(calls.append_records(department, kind_hash(kind.schema), entry.to_bytes()))
     assert shop.refused(SALES, "record", "show", kind.id, "C-swapped") == ("RecordMismatchError", "digest")
     (listed,) = shop.run(SALES, "record", "list", "P-s")["records"]
     assert listed["key"] is None

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 from route_line import PLANT, Claim, Line, station
 
-from chromatrace.chain import commands
+from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.crypto.route import Profile, RouteKind, key_words, signature_words
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import OrganisationKind, Role
-from chromatrace.ethereum.abi import contract, decode_revert
+from chromatrace.ethereum.abi import contract
+from chromatrace.ethereum.contract_errors import decode_revert
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 
 GAS = hex(2**24)
@@ -40,7 +41,7 @@ class Rig:
                 [one.key_id for one in line.design.stations],
                 [one.process for one in line.design.stations],
             )
-            receipt = self.chain.send("RouteVerifier", "designRoute", name, kind, required, keys, processes)
+            receipt = self.chain.submit(calls.design_route(name, kind, required, keys, processes))
             assert receipt.event("RouteDesigned").args["route"] == line.design.route
             self.designed[name] = line
         return self.designed[name]
@@ -50,12 +51,12 @@ class Rig:
             return
         one = station(name, self.verifier)
         words = key_words(one.key), signature_words(one.possession)
-        self.chain.send("RouteVerifier", "registerStationKey", name, *words)
+        self.chain.submit(calls.register_station_key(name, *words))
         self.registered.add(name)
 
     def call(self, function, *args):
         """Simulates a call with EIP-7825's gas; raises the decoded refusal."""
-        data = contract("RouteVerifier").encode(function, *args)
+        data = contract("RouteVerifier").encode_call(function, *args)
         return self.outcomes([data])[0]
 
     def refusal(self, function, *args):
@@ -87,7 +88,7 @@ def consortium_on(node, manifest, folder):
         chain = Chain(rpc, manifest, outbox, signer)
         roles = Role.ADMIN | Role.PRODUCER | Role.GATEWAY
         kind = OrganisationKind.MANUFACTURER
-        receipt = chain.submit(commands.register_organisation(kind, Gln("9521234000013"), roles, "Example Glass"))
+        receipt = chain.submit(calls.register_organisation(kind, Gln("9521234000013"), roles, "Example Glass"))
         assert receipt.event("OrganisationRegistered").args["organisation"] == PLANT
-        chain.submit(commands.appoint_operator(chain.sender, PLANT, roles))
+        chain.submit(calls.appoint_operator(chain.sender, PLANT, roles))
         yield chain

@@ -6,6 +6,8 @@ import pytest
 from route_line import ATTACKS, PLANT, Claim, digest, secret, station
 from route_rig import proof
 
+from chromatrace.chain import calls, reads
+from chromatrace.chain.reads import Read
 from chromatrace.crypto.bls import PublicKey
 from chromatrace.crypto.eip2537 import g1_from_evm, g1_to_evm, g2_to_evm, words
 from chromatrace.crypto.route import (
@@ -58,11 +60,11 @@ def test_contract_and_package_compute_the_same(rig, line, trace):
 def test_an_honest_proof_is_stored_as_a_bit_and_an_event(rig, line, trace):
     subject = digest("an honest batch")
     honest = line.trace(subject)
-    receipt = rig.chain.send("RouteVerifier", "proveRoute", line.design.route, *proof_of(line.design, honest))
+    receipt = rig.chain.submit(calls.prove_route(line.design.route, *proof_of(line.design, honest)))
     event = receipt.event("RouteProven").args
     assert event == {"route": line.design.route, "subject": subject, "head": honest.state.link, "by": rig.chain.sender}
-    assert rig.chain.read("RouteVerifier", "isProven", line.design.route, subject)
-    assert not rig.chain.read("RouteVerifier", "isProven", line.design.route, digest("no batch"))
+    assert rig.chain.read(reads.route_is_proven(line.design.route, subject))
+    assert not rig.chain.read(reads.route_is_proven(line.design.route, digest("no batch")))
     again = rig.refusal("proveRoute", line.design.route, *proof_of(line.design, honest))
     assert (again.name, again.args_by_name["subject"]) == ("AlreadyProven", subject)
 
@@ -119,11 +121,11 @@ def test_errors_that_cancel_in_a_plain_sum_are_refused(rig, line):
 
 def test_many_subjects_are_proven_each(rig, line):
     traces = [line.trace(subject_of(SUBJECT, unit)) for unit in range(6)]
-    receipt = rig.chain.send("RouteVerifier", "proveRoutes", line.design.route, *proofs_of(line.design, traces))
+    receipt = rig.chain.submit(calls.prove_routes(line.design.route, *proofs_of(line.design, traces)))
     proven = [event.args["subject"] for event in receipt.events if event.name == "RouteProven"]
     assert proven == [trace.subject for trace in traces]
-    assert all(rig.chain.read("RouteVerifier", "isProven", line.design.route, subject) for subject in proven)
-    assert not rig.chain.read("RouteVerifier", "isProven", line.design.route, subject_of(SUBJECT, 6))
+    assert all(rig.chain.read(reads.route_is_proven(line.design.route, subject)) for subject in proven)
+    assert not rig.chain.read(reads.route_is_proven(line.design.route, subject_of(SUBJECT, 6)))
     assert rig.refusal("proveRoutes", line.design.route, [], []).name == "NoProofs"
     twice = [line.trace(digest("twice"))] * 2
     assert rig.refusal("proveRoutes", line.design.route, *proofs_of(line.design, twice)).name == "AlreadyProven"
@@ -180,7 +182,7 @@ def test_an_assembly_names_proven_components(rig, line):
     refused = rig.refusal("proveAssembly", assembly.design.route, *args, named)
     assert (refused.name, refused.args_by_name["subject"]) == ("ComponentNotProven", parts[0].subject)
 
-    rig.chain.send("RouteVerifier", "proveRoutes", line.design.route, *proofs_of(line.design, parts))
+    rig.chain.submit(calls.prove_routes(line.design.route, *proofs_of(line.design, parts)))
     assert rig.refusal("proveAssembly", assembly.design.route, *args, []).name == "NoComponents"
     assert rig.refusal("proveAssembly", assembly.design.route, *args, named[::-1]).name == "HeadMismatch"
     assert rig.refusal("proveAssembly", assembly.design.route, *args, named[:1]).name == "HeadMismatch"
@@ -190,11 +192,11 @@ def test_an_assembly_names_proven_components(rig, line):
         (_, _, signature), messages = args
         claimed = (trace.subject, head, signature), messages, [(part.route, part.subject) for part in other]
         assert rig.refusal("proveAssembly", assembly.design.route, *claimed).name == "InvalidProof"
-    receipt = rig.chain.send("RouteVerifier", "proveAssembly", assembly.design.route, *args, named)
+    receipt = rig.chain.submit(calls.prove_assembly(assembly.design.route, *args, named))
     told = receipt.event("AssemblyProven").args
     assert told["subject"] == trace.subject
     assert [(part["route"], part["subject"]) for part in told["components"]] == named
-    assert rig.chain.read("RouteVerifier", "isProven", assembly.design.route, trace.subject)
+    assert rig.chain.read(reads.route_is_proven(assembly.design.route, trace.subject))
 
 
 def test_keys_are_checked_when_they_are_registered(rig):
@@ -236,10 +238,10 @@ def test_a_revoked_key_proves_nothing_more(rig):
     line = rig.line(("station 1", "leaving station"))
     before, after = line.trace(digest("before")), line.trace(digest("after"))
     route, key = line.design.route, station("leaving station", rig.verifier).key_id
-    rig.chain.send("RouteVerifier", "proveRoute", route, *proof_of(line.design, before))
+    rig.chain.submit(calls.prove_route(route, *proof_of(line.design, before)))
     now = int(rig.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
     assert rig.refusal("revokeStationKey", key, now - 100).name == "RevocationInThePast"
-    rig.chain.send("RouteVerifier", "revokeStationKey", key, now + 1_000)
+    rig.chain.submit(calls.revoke_station_key(key, now + 1_000))
     assert rig.refusal("proveRoute", route, *proof_of(line.design, after)) is None, "not yet"
     assert rig.refusal("revokeStationKey", key, now + 2_000).name == "StationKeyIsRevoked", "never put off"
     rig.chain.rpc.call("evm_setNextBlockTimestamp", now + 1_000)
@@ -251,7 +253,7 @@ def test_a_revoked_key_proves_nothing_more(rig):
         refused = rig.refusal(function, route, *args)
         assert (refused.name, refused.args_by_name) == ("StationKeyIsRevoked", {"key": key, "revokedFrom": now + 1_000})
     assert rig.refusal("designRoute", "later", 1, False, [key], ["x"]).name == "StationKeyIsRevoked"
-    assert rig.chain.read("RouteVerifier", "isProven", route, before.subject), "what was proven stands"
+    assert rig.chain.read(reads.route_is_proven(route, before.subject)), "what was proven stands"
 
 
 def test_nothing_goes_unverified_where_it_can_be_verified(rig, line, trace):
@@ -260,7 +262,7 @@ def test_nothing_goes_unverified_where_it_can_be_verified(rig, line, trace):
     key = secret("a new station")
     words_of = key_words(key.public_key), signature_words(prove_possession(key, PLANT, rig.verifier))
     assert rig.refusal("recordStationKey", "new", *words_of).name == "KeyVerificationAvailable"
-    assert rig.chain.read("RouteVerifier", "canVerify")
+    assert rig.chain.read(Read("RouteVerifier", "canVerify", (), bool))
 
 
 def test_a_key_that_nobody_checked_proves_nothing_where_it_could_be_checked(rig):
@@ -269,13 +271,13 @@ def test_a_key_that_nobody_checked_proves_nothing_where_it_could_be_checked(rig)
     trace = line.trace(digest("recorded"))
     one = station("recorded station", rig.verifier)
     # Recording a key puts it in doubt, as its revocation does, however far off.
-    rig.chain.send("RouteVerifier", "revokeStationKey", one.key_id, 2**40)
+    rig.chain.submit(calls.revoke_station_key(one.key_id, 2**40))
     rpc, at = rig.chain.rpc, rig.verifier.address
     for slot in range(32):
         place = "0x" + keccak(one.key_id + slot.to_bytes(32, "big")).hex()
         before = rpc.call("eth_getStorageAt", at, place, "latest")
         rpc.call("anvil_setStorageAt", at, place, "0x" + "00" * 31 + "01")
-        if rig.chain.read("RouteVerifier", "isUnverified", one.key_id):
+        if rig.chain.read(reads.station_key_is_unverified(one.key_id)):
             break
         rpc.call("anvil_setStorageAt", at, place, before)
     for function, args in (
@@ -285,7 +287,7 @@ def test_a_key_that_nobody_checked_proves_nothing_where_it_could_be_checked(rig)
         refused = rig.refusal(function, line.design.route, *args)
         assert (refused.name, refused.args_by_name) == ("StationKeyIsUnverified", {"key": one.key_id})
     checked = key_words(one.key), signature_words(one.possession)
-    rig.chain.send("RouteVerifier", "registerStationKey", "recorded station", *checked)
+    rig.chain.submit(calls.register_station_key("recorded station", *checked))
     assert rig.refusal("proveRoute", line.design.route, *proof_of(line.design, trace)) is None
 
 

@@ -9,6 +9,7 @@ import random
 import pytest
 from route_line import PLANT, digest, secret
 
+from chromatrace.chain import calls
 from chromatrace.crypto.route import (
     Component,
     RouteKind,
@@ -44,7 +45,7 @@ def many(rig, line):
 
 def assembly(rig, line):
     parts = [line.trace(digest(f"mutated part {n}")) for n in range(2)]
-    rig.chain.send("RouteVerifier", "proveRoutes", line.design.route, *proofs_of(line.design, parts))
+    rig.chain.submit(calls.prove_routes(line.design.route, *proofs_of(line.design, parts)))
     joined = rig.line(2, RouteKind.ASSEMBLY)
     trace = joined.trace(digest("mutated product"), [Component(line.design.route, part.subject) for part in parts])
     return "proveAssembly", (joined.design.route, *proof_of(joined.design, trace), components_of(trace))
@@ -68,7 +69,7 @@ CASES = [
 @pytest.mark.parametrize(("build", "share", "expected"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_every_mutation_of_the_calldata_is_refused(rig, line, build, share, expected):
     function, arguments = build(rig, line)
-    valid = contract("RouteVerifier").encode(function, *arguments)
+    valid = contract("RouteVerifier").encode_call(function, *arguments)
     begin, end = KEY_AND_POSSESSION if build is registration else (SELECTOR, len(valid))
     assert rig.outcomes([valid]) == [None]
     chance, names, left = random.Random(2537), set(), int(MUTATIONS * share)

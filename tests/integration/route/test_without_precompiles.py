@@ -1,11 +1,14 @@
 """A chain without EIP-2537: no key and no proof passes, and what is recorded is marked as verified by nobody."""
 
 import pytest
+from querying import query
 from route_line import PLANT, Claim, digest, station
 from route_rig import Rig, consortium_on, proof
 
 from app import create_app
-from chromatrace.chain import commands
+from chromatrace.chain import calls, reads
+from chromatrace.chain.calls import Call
+from chromatrace.chain.reads import Read
 from chromatrace.cli.portal import portal_config
 from chromatrace.cli.route import route as route_commands
 from chromatrace.cli.station import station as station_commands
@@ -13,7 +16,8 @@ from chromatrace.crypto.route import key_words, proof_of, proofs_of, signature_w
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln
 from chromatrace.domain.rights import OrganisationKind, Role
-from chromatrace.ethereum.abi import contract, decode_revert
+from chromatrace.ethereum.abi import contract
+from chromatrace.ethereum.contract_errors import decode_revert
 from chromatrace.ethereum.errors import ContractError, RpcError
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.index import Follower
@@ -31,7 +35,7 @@ class RecordingRig(Rig):
 
     def register(self, name):
         one = station(name, self.verifier)
-        self.chain.send("RouteVerifier", "recordStationKey", name, *words(one))
+        self.chain.submit(calls.record_station_key(name, *words(one)))
         self.registered.add(name)
 
 
@@ -60,12 +64,12 @@ def trace(line):
 
 def refused(rig, function, *args):
     with pytest.raises(ContractError) as refusal:
-        rig.chain.simulate("RouteVerifier", function, *args)
+        rig.chain.simulate(Call("RouteVerifier", function, tuple(args)))
     return refusal.value
 
 
 def test_nothing_is_verified_and_nothing_passes(rig, line, trace):
-    assert not rig.chain.read("RouteVerifier", "canVerify")
+    assert not rig.chain.read(Read("RouteVerifier", "canVerify", (), bool))
     verify_trace(line.design, trace)
     for function, args, precompile in (
         ("proveRoute", proof_of(line.design, trace), MAP_FP_TO_G1),
@@ -91,19 +95,19 @@ def test_who_is_refused_is_told_how_to_record(rig, line, trace):
 
 def test_keys_are_recorded_as_unverified(rig, line):
     for one in line.design.stations:
-        assert rig.chain.read("RouteVerifier", "isUnverified", one.key_id)
+        assert rig.chain.read(reads.station_key_is_unverified(one.key_id))
     again = station("station 1", rig.verifier)
     assert refused(rig, "recordStationKey", "again", *words(again)).name == "StationKeyAlreadyRegistered"
 
 
 def test_a_signature_is_recorded_and_never_counts(rig, line, trace):
     route = line.design.route
-    receipt = rig.chain.send("RouteVerifier", "recordUnverified", route, *proof_of(line.design, trace))
+    receipt = rig.chain.submit(calls.record_unverified(route, *proof_of(line.design, trace)))
     told = receipt.event("RouteRecordedUnverified").args
     assert (told["route"], told["subject"], told["head"]) == (route, SUBJECT, trace.state.link)
     assert tuple(told["signature"]) == signature_words(trace.state.aggregate)
-    assert rig.chain.read("RouteVerifier", "isRecordedUnverified", route, SUBJECT)
-    assert not rig.chain.read("RouteVerifier", "isProven", route, SUBJECT)
+    assert rig.chain.read(Read("RouteVerifier", "isRecordedUnverified", (route, SUBJECT), bool))
+    assert not rig.chain.read(reads.route_is_proven(route, SUBJECT))
     assert refused(rig, "recordUnverified", route, *proof_of(line.design, trace)).name == "AlreadyRecorded"
     claim = Claim(SUBJECT, trace.messages[:1], trace.state)
     assert refused(rig, "recordUnverified", route, *proof(claim)).name == "WrongStepCount"
@@ -117,9 +121,9 @@ def test_nobody_records_for_the_route_of_another_organisation(rig, line):
     with pytest.warns(DevKeyWarning):
         stranger = dev_signer(1, rig.verifier.chain_id).address
     kind = OrganisationKind.MANUFACTURER
-    rig.chain.submit(commands.register_organisation(kind, Gln("9521234000020"), roles, "Example Rival"))
-    rig.chain.submit(commands.appoint_operator(stranger, rival, roles))
-    data = contract("RouteVerifier").encode("recordUnverified", line.design.route, *proof_of(line.design, trace))
+    rig.chain.submit(calls.register_organisation(kind, Gln("9521234000020"), roles, "Example Rival"))
+    rig.chain.submit(calls.appoint_operator(stranger, rival, roles))
+    data = contract("RouteVerifier").encode_call("recordUnverified", line.design.route, *proof_of(line.design, trace))
     call = {"from": stranger, "to": rig.verifier.address, "data": "0x" + data.hex()}
     with pytest.raises(RpcError) as refusal:
         rig.chain.rpc.call("eth_call", call, "latest")
@@ -152,14 +156,14 @@ def test_from_the_keys_to_the_page_nothing_is_called_proven(run, rig, workspace_
     assert refusal.value.name == "PrecompileUnavailable"
     assert not run(route_commands, "prove", "design.json", "lot.json", "--record-unverified")["proven"]
 
-    content = commands.Registration(KEY, 10, digest("document"), bytes(32), bytes.fromhex(route[2:]))
-    rig.chain.submit(commands.register_batch(content))
+    content = calls.Registration(KEY, 10, digest("document"), bytes(32), bytes.fromhex(route[2:]))
+    rig.chain.submit(calls.register_batch(content))
     with Workspace(workspace_settings) as workspace:
         Follower(workspace.index, workspace.rpc, workspace.manifest).sync()
-        batch = workspace.index.batch_by_key(KEY)
-        proof = workspace.index.proof_of(batch.batch_id, batch.route)
+        batch = query(workspace.index).batch_by_key(KEY)
+        proof = query(workspace.index).proof_of(batch.batch_id, batch.route)
         assert (proof.state, proof.proven) == (RouteProofState.RECORDED, None)
-        assert [step.verified for step in workspace.index.route(batch.route).steps] == [False, False]
+        assert [step.verified for step in query(workspace.index).route(batch.route).steps] == [False, False]
         client = create_app(portal_config(workspace), workspace.spool).test_client()
         page = client.get(f"/01/{KEY.gtin}/10/{KEY.lot}").text
         facts = client.get(f"/api/v1/batches/{KEY.gtin}/{KEY.lot}").json["route"]

@@ -1,29 +1,29 @@
-"""Readings under heads, and a board where the heads are published."""
+"""Test doubles of the anchor tests."""
 
 from __future__ import annotations
 
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.reading import Reading
 from chromatrace.merkle.entry import encode_reading
-from chromatrace.merkle.log import leaf_hash, root
+from chromatrace.merkle.proofs import leaf_hash, root
 
 START = 1_767_225_600_000_000_000
 
 
-class Board:
-    """A publisher that keeps what it is given, and can be away."""
+class StubPublisher:
+    """A publisher that collects heads, and raises `Unavailable` while `offline`."""
 
     def __init__(self):
         self.heads = []
-        self.away = False
+        self.offline = False
 
     def publish(self, head):
-        if self.away:
-            raise Unavailable("no chain answers")
+        if self.offline:
+            raise Unavailable("the chain does not respond")
         self.heads.append(head)
 
 
-class Clock:
+class StubClock:
     def __init__(self):
         self.now = 1000.0
 
@@ -37,5 +37,5 @@ def readings(start, stop):
     ]
 
 
-def root_of(some):
-    return root(leaf_hash(encode_reading(one)) for one in some)
+def root_of(readings):
+    return root(leaf_hash(encode_reading(reading)) for reading in readings)

@@ -1,4 +1,4 @@
-"""A spool, a board, a clock, and the anchorer between them."""
+"""Fixtures of the anchor tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chromatrace.ingest.spool import Spool
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from anchoring import Board, Clock
+from anchoring import StubClock, StubPublisher
 
 
 @pytest.fixture
@@ -22,16 +22,16 @@ def spool(tmp_path):
 
 
 @pytest.fixture
-def board():
-    return Board()
+def publisher():
+    return StubPublisher()
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return StubClock()
 
 
 @pytest.fixture
-def anchorer(spool, board, clock, tmp_path):
-    with Anchorer(spool, board, tmp_path / "log.db", every_count=100, every_s=60, clock=clock) as anchorer:
+def anchorer(spool, publisher, clock, tmp_path):
+    with Anchorer(spool, publisher, tmp_path / "log.db", every_count=100, every_s=60, clock=clock) as anchorer:
         yield anchorer

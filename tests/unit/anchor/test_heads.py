@@ -1,4 +1,4 @@
-"""Heads as they are kept: none is ever replaced."""
+"""Test the store of heads."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from chromatrace.anchor.errors import (
 from chromatrace.domain.errors import InvalidInput
 
 
-def test_a_recorded_head_is_never_replaced():
+def test_recorded_head_is_never_replaced():
     store = HeadStore()
     head = TreeHead("line", 10, b"\1" * 32, 5, 6)
     store.record(head)
@@ -21,11 +21,11 @@ def test_a_recorded_head_is_never_replaced():
         TreeHead("line", 10, b"\1" * 32, 4, 6),
         TreeHead("line", 9, b"\3" * 32, 5, 6),
     ):
-        with pytest.raises(HeadConflictError) as refusal:
+        with pytest.raises(HeadConflictError) as error:
             store.record(other)
-        assert refusal.value.field == "size"
+        assert error.value.field == "size"
     store.record(TreeHead("other", 9, b"\3" * 32, 5, 6))
-    assert store.all("line") == [head]
+    assert store.last("line") == head
     assert (store.covering("line", 9), store.covering("line", 10), store.covering("line", 0, published=True)) == (
         head,
         None,
@@ -46,14 +46,14 @@ def test_a_recorded_head_is_never_replaced():
         ({"last_time_ns": 4}, "first_time_ns"),
     ],
 )
-def test_heads_that_no_chain_would_take(changed, field):
+def test_invalid_heads_are_rejected(changed, field):
     arguments = {"channel": "line", "size": 1, "root": b"\1" * 32, "first_time_ns": 5, "last_time_ns": 6}
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as error:
         TreeHead(**(arguments | changed))
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
-def test_a_file_of_heads_that_is_none(tmp_path):
+def test_unusable_file_is_reported(tmp_path):
     (tmp_path / "log.db").write_bytes(b"not a database" * 100)
     with pytest.raises(HeadsCorruptError):
         HeadStore(tmp_path / "log.db")

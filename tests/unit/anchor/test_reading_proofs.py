@@ -1,4 +1,4 @@
-"""Proofs of readings as documents: whatever is changed in one is refused."""
+"""Test reading proofs as JSON documents."""
 
 import pytest
 from anchoring import START, readings
@@ -16,7 +16,7 @@ def proof(anchorer, spool):
     return anchorer.prove("line", "SP-201", "p", START + 2)
 
 
-def test_a_changed_proof_is_refused(proof):
+def test_changed_proof_is_rejected(proof):
     document = proof.as_dict()
     other = encode_reading(readings(3, 4)[0]).hex()
     for changed, error in (
@@ -49,14 +49,14 @@ def test_a_changed_proof_is_refused(proof):
         ({"path": ["00", 5]}, "path[1]"),
     ],
 )
-def test_documents_that_are_no_proofs(proof, changed, field):
-    with pytest.raises(InvalidInput) as refusal:
+def test_invalid_documents_are_rejected(proof, changed, field):
+    with pytest.raises(InvalidInput) as error:
         ReadingProof.from_dict(proof.as_dict() | changed)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
 @pytest.mark.parametrize("document", [None, [], "proof"])
-def test_what_is_no_object(document):
-    with pytest.raises(InvalidInput) as refusal:
+def test_non_objects_are_rejected(document):
+    with pytest.raises(InvalidInput) as error:
         ReadingProof.from_dict(document)
-    assert refusal.value.field == "proof"
+    assert error.value.field == "proof"

@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from chromatrace.services.drawing import Edge, Graph, Node, Tone, svg
+from chromatrace.services.drawing.graph import Edge, Graph, Node, Tone
 from chromatrace.services.drawing.layout import CARD_HEIGHT, CARD_WIDTH, layout
+from chromatrace.services.drawing.svg import svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -71,7 +72,7 @@ def test_a_cycle_is_drawn_and_ends():
 def test_the_picture_says_everything_in_words(standalone):
     nodes = (
         Node("a", "L<1>", ("x" * 99,), Tone.ALARM, link="/01/x"),
-        Node("b", "L&2", ("100 units", "recalled · Example Glass"), chosen=True),
+        Node("b", "L&2", ("100 units", "recalled · Example Glass"), selected=True),
     )
     made = svg(Graph("Genealogy of L1", nodes, (Edge("a", "b", "1,000"),), "Truncated."), standalone=standalone)
     root = ET.fromstring(made)

@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from app.api.epcis.capture import CaptureStore
-from chromatrace.epcis.query import microseconds
 from app.store import PortalDatabase
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.rights import Role
+from chromatrace.epcis.query import microseconds
 
 BATCH = "https://id.gs1.org/01/09521234543213/10/L1"
 

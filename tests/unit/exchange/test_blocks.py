@@ -1,4 +1,4 @@
-"""Headers, receipts and accounts by their bytes: real ones are read, malformed ones refused."""
+"""Test the decoding of headers, receipts and accounts, and the rejection of malformed ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chromatrace.exchange.blocks import (
 )
 from chromatrace.merkle.errors import ProofError
 
-GENESIS_OF_MAINNET = {
+MAINNET_GENESIS = {
     "parentHash": "0x" + "00" * 32,
     "sha3Uncles": "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347",
     "miner": "0x" + "00" * 20,
@@ -39,19 +39,19 @@ GENESIS_OF_MAINNET = {
 }
 
 
-def test_the_published_genesis_block_of_ethereum():
-    header = decode_header(encode_header(GENESIS_OF_MAINNET))
-    assert header.hash.hex() == GENESIS_OF_MAINNET["hash"][2:]
+def test_mainnet_genesis_block():
+    header = decode_header(encode_header(MAINNET_GENESIS))
+    assert header.hash.hex() == MAINNET_GENESIS["hash"][2:]
     assert (header.number, header.timestamp) == (0, 0)
 
 
-def test_a_header_that_hashes_otherwise_is_refused():
+def test_header_with_another_hash_is_rejected():
     with pytest.raises(ProofError, match="does not hash to its block hash"):
-        encode_header(GENESIS_OF_MAINNET | {"gasLimit": "0x1389"})
+        encode_header(MAINNET_GENESIS | {"gasLimit": "0x1389"})
 
 
 def fields(**changes):
-    raw = rlp.decode(encode_header(GENESIS_OF_MAINNET))
+    raw = rlp.decode(encode_header(MAINNET_GENESIS))
     for name, value in changes.items():
         raw[HEADER_FIELDS.index(name)] = value
     return rlp.encode(raw)
@@ -75,7 +75,7 @@ def fields(**changes):
         rlp.encode([*rlp.decode(fields()), *[b""] * 7]),
     ],
 )
-def test_malformed_headers_are_refused(encoded):
+def test_malformed_headers_are_rejected(encoded):
     with pytest.raises(ProofError):
         decode_header(encoded)
 
@@ -92,7 +92,7 @@ RECEIPTS = [
 ]
 
 
-def test_every_receipt_of_a_block_is_proven_at_its_place_only():
+def test_receipt_is_proven_at_its_index_only():
     entries = {rlp.encode(number): encode_receipt(receipt) for number, receipt in enumerate(RECEIPTS)}
     root, _ = trie.prove(entries, b"\x80")
     for index in (0, 1, 127, 128, 149):
@@ -105,7 +105,7 @@ def test_every_receipt_of_a_block_is_proven_at_its_place_only():
     absent = trie.prove(entries, rlp.encode(150))[1]
     with pytest.raises(ProofError, match="has no receipt 150"):
         verify_receipt(root, 150, absent)
-    with pytest.raises(ProofError, match="do not make up the block's receipts root"):
+    with pytest.raises(ProofError, match="do not have the block's receipts root"):
         prove_receipt(RECEIPTS[:-1], 0, root)
 
 
@@ -113,7 +113,7 @@ def receipt(status=b"\1", bloom=bytes(256), logs=(), rest=()):
     return rlp.encode([status, b"\x52\x08", bloom, list(logs), *rest])
 
 
-def test_a_reverted_transaction_is_told_apart():
+def test_reverted_transaction_is_recognised():
     assert decode_receipt(receipt(b"")) == (False, ())
     assert decode_receipt(b"\x02" + receipt(b"\1")) == (True, ())
 
@@ -139,7 +139,7 @@ def test_a_reverted_transaction_is_told_apart():
         receipt(logs=[[[b"\1" * 20], [], b""]]),
     ],
 )
-def test_malformed_receipts_are_refused(encoded):
+def test_malformed_receipts_are_rejected(encoded):
     with pytest.raises(ProofError):
         decode_receipt(encoded)
 
@@ -154,7 +154,7 @@ def state(value=b"\x05", account=None):
     return root, nodes, storage
 
 
-def test_a_storage_slot_is_read_under_the_state_root():
+def test_storage_slot_is_proven_under_the_state_root():
     root, account, storage = state()
     assert verify_storage(root, ADDRESS, SLOT, account, storage) == 5
     with pytest.raises(ProofError):
@@ -165,14 +165,14 @@ def test_a_storage_slot_is_read_under_the_state_root():
         verify_storage(b"\1" * 32, ADDRESS, SLOT, account, storage)
 
 
-def test_a_slot_that_was_never_written_is_zero():
+def test_unwritten_slot_is_zero():
     storage_root, storage = trie.prove({keccak(b"other"): b"\1"}, keccak(SLOT))
     root, account = trie.prove({keccak(ADDRESS): rlp.encode([b"", b"", storage_root, bytes(32)])}, keccak(ADDRESS))
     assert verify_storage(root, ADDRESS, SLOT, account, storage) == 0
 
 
 @pytest.mark.parametrize("value", [rlp.encode([b"\5"]), rlp.encode(b"\1" * 33), rlp.encode(b"\0\5"), b"\xc1"])
-def test_malformed_slots_are_refused(value):
+def test_malformed_slots_are_rejected(value):
     with pytest.raises(ProofError):
         verify_storage_of(state(value))
 
@@ -180,11 +180,11 @@ def test_malformed_slots_are_refused(value):
 @pytest.mark.parametrize(
     "account", [b"", [], [b"", b"", b"\1" * 32], [b"", b"", b"\1" * 31, b"\1" * 32], [b"", [], b"\1" * 32, b"\1" * 32]]
 )
-def test_malformed_accounts_are_refused(account):
+def test_malformed_accounts_are_rejected(account):
     with pytest.raises(ProofError):
         verify_storage_of(state(account=account))
 
 
-def verify_storage_of(found):
-    root, account, storage = found
+def verify_storage_of(state):
+    root, account, storage = state
     return verify_storage(root, ADDRESS, SLOT, account, storage)

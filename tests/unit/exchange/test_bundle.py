@@ -1,4 +1,4 @@
-"""A bundle is read strictly: one way to write it, and a JSON pointer to whatever is malformed."""
+"""Test the strict parsing of bundles: canonical form, and JSON pointers to malformed members."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from chromatrace.exchange.units import UnitProof
 
 BUNDLE = Bundle(
     chain_id=31337,
-    contracts={name: bytes([place + 1]) * 20 for place, name in enumerate(sorted(DECLARATIONS))},
+    contracts={name: bytes([number]) * 20 for number, name in enumerate(sorted(DECLARATIONS), 1)},
     key=BatchKey.parse("09521234543213", "L1"),
     serial=Serial("000042"),
     headers=(b"\xf9", b"\xf8"),
@@ -41,18 +41,18 @@ BUNDLE = Bundle(
 )
 
 
-def test_a_bundle_is_written_and_read_back():
+def test_bundle_round_trip():
     data = BUNDLE.to_bytes()
     assert Bundle.from_bytes(data) == BUNDLE
     assert Bundle.from_bytes(data).to_bytes() == data
 
 
-def refusal(value):
-    with pytest.raises(InvalidInput) as caught:
+def parse_error(value):
+    with pytest.raises(InvalidInput) as error:
         Bundle.from_bytes(
             value if isinstance(value, bytes) else orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"
         )
-    return caught.value
+    return error.value
 
 
 def pointers(value, at=""):
@@ -63,10 +63,10 @@ def pointers(value, at=""):
 
 
 JSON = orjson.loads(BUNDLE.to_bytes())
-EVERYWHERE = [pointer for pointer in pointers(JSON) if pointer]
+POINTERS = [pointer for pointer in pointers(JSON) if pointer]
 
 
-def put(pointer, value):
+def with_value(pointer, value):
     changed = copy.deepcopy(JSON)
     *path, last = pointer.split("/")[1:]
     parent = changed
@@ -81,38 +81,38 @@ FREE_TEXT = ("/documents/", "/subject/lot", "/subject/serial", "/unit/serial")
 WRONG = [None, True, -1, 1.5, {}, [[]], "\t", "0xzz", 2**60]
 
 
-def may_stand(pointer, value):
+def is_valid(pointer, value):
     if value is None:
         return pointer in NULLABLE
     return (value == "\t" and pointer.startswith("/documents/")) or (value == "0xzz" and pointer.startswith(FREE_TEXT))
 
 
-MALFORMED = [(pointer, wrong) for pointer in EVERYWHERE for wrong in WRONG if not may_stand(pointer, wrong)]
+MALFORMED = [(pointer, wrong) for pointer in POINTERS for wrong in WRONG if not is_valid(pointer, wrong)]
 
 
 @pytest.mark.parametrize(("pointer", "wrong"), MALFORMED, ids=str)
-def test_every_malformed_member_is_named_by_its_pointer(pointer, wrong):
-    found = refusal(put(pointer, wrong))
-    assert found.field.startswith(pointer), found
+def test_malformed_member_is_named_by_its_pointer(pointer, wrong):
+    error = parse_error(with_value(pointer, wrong))
+    assert error.field.startswith(pointer), error
 
 
-@pytest.mark.parametrize("pointer", [one for one in EVERYWHERE if not one.rsplit("/", 1)[1].isdigit()])
-def test_every_missing_member_is_named(pointer):
+@pytest.mark.parametrize("pointer", [pointer for pointer in POINTERS if not pointer.rsplit("/", 1)[1].isdigit()])
+def test_missing_member_is_named(pointer):
     *path, last = pointer.split("/")[1:]
     changed = copy.deepcopy(JSON)
     parent = changed
     for name in path:
         parent = parent[int(name) if isinstance(parent, list) else name]
     del parent[last]
-    assert refusal(changed).field == pointer
+    assert parse_error(changed).field == pointer
 
 
 @pytest.mark.parametrize(
     "pointer",
     ["", "/subject", "/receipts/0", "/state", "/inspections/0", "/readings/0", "/route", "/route/steps/0", "/unit"],
 )
-def test_unknown_members_are_refused(pointer):
-    assert refusal(put(f"{pointer}/note", "x")).field == f"{pointer}/note"
+def test_unknown_members_are_rejected(pointer):
+    assert parse_error(with_value(f"{pointer}/note", "x")).field == f"{pointer}/note"
 
 
 @pytest.mark.parametrize(
@@ -150,16 +150,16 @@ def test_unknown_members_are_refused(pointer):
         ("/documents/1", JSON["documents"][0]),
     ],
 )
-def test_values_out_of_bounds_are_named(pointer, value):
-    found = refusal(put(pointer, value)).field
-    assert found.startswith(pointer) or found == "/contracts/BatchRegistry"
+def test_values_out_of_range_are_named(pointer, value):
+    field = parse_error(with_value(pointer, value)).field
+    assert field.startswith(pointer) or field == "/contracts/BatchRegistry"
 
 
 @pytest.mark.parametrize("name", ["inspections", "readings"])
-def test_two_answers_to_one_question_are_refused(name):
+def test_repeated_parts_are_rejected(name):
     changed = copy.deepcopy(JSON)
     changed[name].append(copy.deepcopy(changed[name][0]))
-    assert refusal(changed).field == f"/{name}/{len(changed[name]) - 1}"
+    assert parse_error(changed).field == f"/{name}/{len(changed[name]) - 1}"
 
 
 @pytest.mark.parametrize(
@@ -187,11 +187,11 @@ def test_two_answers_to_one_question_are_refused(name):
     ],
     ids=range(19),
 )
-def test_another_writing_of_the_same_bundle_is_refused(data):
-    refusal(data)
+def test_non_canonical_bundles_are_rejected(data):
+    parse_error(data)
 
 
-def test_every_truncation_is_refused():
+def test_truncated_bundles_are_rejected():
     data = BUNDLE.to_bytes()
     for length in range(len(data)):
-        refusal(data[:length])
+        parse_error(data[:length])

@@ -1,4 +1,4 @@
-"""The batch's slot: unpacked as the contract packs it, and replayed from events as the contract moves it."""
+"""Test the batch slot: unpacking of storage, and replay of events."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from chromatrace.exchange.events import Event
 from chromatrace.exchange.slot import BatchSlot, replay, unpack
 
 
-def test_members_lie_where_the_contract_packs_them():
+def test_members_are_unpacked_from_the_contract_layout():
     raw = bytes([8, 1, 1, 3, 1, 2, 4, 5]) + b"".join(n.to_bytes(4, "little") for n in (6, 7, 100, 90, 8, 2))
     assert unpack(int.from_bytes(raw, "little")) == BatchSlot(
         BatchState.RELEASED, True, True, 3, Verdict.PASS, Verdict.FAIL, 4, 5, 6, 7, 100, 90, 8, 2
     )
 
 
-@pytest.mark.parametrize(("place", "value"), [(0, 9), (1, 2), (2, 2), (3, 4), (4, 3), (5, 3)])
-def test_what_no_batch_can_have_is_refused(place, value):
+@pytest.mark.parametrize(("index", "value"), [(0, 9), (1, 2), (2, 2), (3, 4), (4, 3), (5, 3)])
+def test_impossible_values_are_rejected(index, value):
     with pytest.raises(IntegrityError):
-        unpack(value << 8 * place)
+        unpack(value << 8 * index)
 
 
 class Life:
-    """Writes events down."""
+    """Builds the list of a batch's events."""
 
     def __init__(self):
         self.events = []
@@ -45,7 +45,7 @@ class Life:
         return replay(self.events)
 
 
-def test_a_life_is_replayed():
+def test_replay_of_a_complete_life():
     life = Life()
     assert (life.slot.state, life.slot.producer, life.slot.custodian) == (BatchState.REGISTERED, 1, 1)
     life.verdict(0, 1, 1, 2)("BatchAssembled").verdict(1, 1, 1, 5)("BatchGraded", standard=7, defective=2, scrap=1)
@@ -63,13 +63,13 @@ def assembled():
     return Life().verdict(0, 1, 1, 2)("BatchAssembled").verdict(1, 1, 1, 5)
 
 
-def test_scrap_and_recycling():
+def test_replay_of_scrap_and_recycling():
     assert Life().verdict(0, 2, 1, 3)("BatchRecycled").slot.state is BatchState.RECYCLED
     assert assembled()("BatchGraded", standard=0, defective=0, scrap=10).slot.state is BatchState.SCRAPPED
 
 
 @pytest.mark.parametrize("stage", [0, 1])
-def test_a_late_failing_verdict_holds_by_an_event_of_its_own(stage):
+def test_late_failing_verdict_is_held_by_a_separate_event(stage):
     failed = assembled()("BatchGraded", standard=10, defective=0, scrap=0).verdict(stage, 2, 2, 6)
     assert failed.slot.on_hold is False
     assert failed("BatchHeld").slot.on_hold is True
@@ -83,31 +83,34 @@ def released():
 @pytest.mark.parametrize(
     ("life", "problem"),
     [
-        (Life()("BatchRegistered", producer=2, quantity=1), "do not begin with one registration"),
+        (Life()("BatchRegistered", producer=2, quantity=1), "must start with exactly one registration"),
         (Life().verdict(0, 1, 2, 2), "revision 1 of a verdict is not in the bundle"),
-        (released()("CustodyTransferred", **{"from": 3, "to": 2}), "does not start from the custodian"),
-        (released()("BatchReleased", channel=2), "there is no SalesChannel 2"),
-        (Life().verdict(0, 1, 1, 2).verdict(1, 1, 1, 5), "a verdict does not follow on first_passed"),
-        (Life()("BatchAssembled"), "BatchAssembled does not follow on registered"),
-        (Life()("BatchRecycled"), "BatchRecycled does not follow on registered"),
-        (Life()("BatchGraded", standard=10, defective=0, scrap=0), "BatchGraded does not follow on registered"),
-        (assembled()("BatchReleased", channel=0), "BatchReleased does not follow on assembled"),
-        (assembled()("CustodyTransferred", **{"from": 1, "to": 2}), "CustodyTransferred does not follow on assembled"),
-        (released().custody("Accepted", 1, 2), "CustodyAccepted does not follow on an offer"),
-        (released().custody("Offered", 1, 2).custody("Accepted", 1, 3), "CustodyAccepted does not follow"),
+        (released()("CustodyTransferred", **{"from": 3, "to": 2}), "does not start from the current custodian"),
+        (released()("BatchReleased", channel=2), "2 is not a SalesChannel"),
+        (Life().verdict(0, 1, 1, 2).verdict(1, 1, 1, 5), "VerdictApplied is not valid in state first_passed"),
+        (Life()("BatchAssembled"), "BatchAssembled is not valid in state registered"),
+        (Life()("BatchRecycled"), "BatchRecycled is not valid in state registered"),
+        (Life()("BatchGraded", standard=10, defective=0, scrap=0), "BatchGraded is not valid in state registered"),
+        (assembled()("BatchReleased", channel=0), "BatchReleased is not valid in state assembled"),
+        (
+            assembled()("CustodyTransferred", **{"from": 1, "to": 2}),
+            "CustodyTransferred is not valid in state assembled",
+        ),
+        (released().custody("Accepted", 1, 2), "CustodyAccepted has no matching offer"),
+        (released().custody("Offered", 1, 2).custody("Accepted", 1, 3), "CustodyAccepted has no matching offer"),
         (released().custody("Offered", 1, 2).custody("Refused", 1, 2).custody("Accepted", 1, 2), "CustodyAccepted"),
-        (Life()("BatchHoldReleased"), "BatchHoldReleased does not follow"),
-        (Life()("BatchHeld")("BatchHeld"), "BatchHeld does not follow"),
-        (Life().verdict(2, 1, 1, 2), "there is no Stage 2"),
+        (Life()("BatchHoldReleased"), "BatchHoldReleased is not valid while the batch is not on hold"),
+        (Life()("BatchHeld")("BatchHeld"), "BatchHeld is not valid while the batch is on hold"),
+        (Life().verdict(2, 1, 1, 2), "2 is not a Stage"),
     ],
 )
-def test_what_does_not_follow_is_refused(life, problem):
+def test_invalid_sequences_are_rejected(life, problem):
     with pytest.raises(IntegrityError, match=problem):
         _ = life.slot
 
 
-def test_a_life_without_registration_is_refused():
-    with pytest.raises(IntegrityError, match="do not begin with one registration"):
+def test_events_without_registration_are_rejected():
+    with pytest.raises(IntegrityError, match="must start with exactly one registration"):
         replay(Life()("BatchHeld").events[1:])
     with pytest.raises(IntegrityError, match="registration is not in the bundle"):
         replay([])

@@ -1,4 +1,4 @@
-"""Merkle-Patricia proofs: what is in is proven, what is not is proven absent, and nothing else passes."""
+"""Test Merkle-Patricia proofs of inclusion and of absence, and the rejection of invalid proofs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VALUES = st.one_of(st.binary(min_size=1, max_size=4), st.binary(min_size=40, max
 TRIES = st.dictionaries(KEYS, VALUES, min_size=1, max_size=10)
 
 
-def test_the_published_roots():
+def test_published_roots():
     """From ethereum/tests, TrieTests/trietest.json and trieanyorder.json."""
     root, _ = prove({b"do": b"verb", b"horse": b"stallion", b"doge": b"coin", b"dog": b"puppy"}, b"do")
     assert root.hex() == "5991bb8c6514148a29db676a14ac506cd2cd5775ace63c30a4fe457715e9ac84"
@@ -28,41 +28,41 @@ def test_the_published_roots():
 
 @settings(max_examples=100, suppress_health_check=HealthCheck.all(), deadline=None)
 @given(TRIES, KEYS)
-def test_what_is_in_is_proven_and_what_is_not_is_proven_absent(entries, stranger):
-    for key in [*entries, stranger]:
+def test_inclusion_and_absence_are_proven(entries, other_key):
+    for key in [*entries, other_key]:
         root, nodes = prove(entries, key)
         assert verify(root, key, nodes) == entries.get(key)
 
 
 @settings(max_examples=40, suppress_health_check=HealthCheck.all(), deadline=None)
 @given(TRIES, st.data())
-def test_no_byte_of_a_proof_may_change(entries, data):
+def test_changed_byte_is_rejected(entries, data):
     key = data.draw(st.sampled_from(sorted(entries)))
     root, nodes = prove(entries, key)
     for number, node in enumerate(nodes):
-        for place in range(len(node)):
-            flipped = node[:place] + bytes([node[place] ^ 1 << place % 8]) + node[place + 1 :]
+        for index in range(len(node)):
+            flipped = node[:index] + bytes([node[index] ^ 1 << index % 8]) + node[index + 1 :]
             with pytest.raises(ProofError):
                 verify(root, key, [*nodes[:number], flipped, *nodes[number + 1 :]])
 
 
 @settings(max_examples=40, suppress_health_check=HealthCheck.all(), deadline=None)
 @given(TRIES, st.data())
-def test_no_node_may_be_missing_or_too_many(entries, data):
+def test_missing_or_extra_node_is_rejected(entries, data):
     key = data.draw(st.sampled_from(sorted(entries)))
     root, nodes = prove(entries, key)
-    with pytest.raises(ProofError, match="too early"):
+    with pytest.raises(ProofError, match="too short"):
         verify(root, key, nodes[:-1])
-    with pytest.raises(ProofError, match="lead nowhere"):
+    with pytest.raises(ProofError, match="unused nodes"):
         verify(root, key, [*nodes, nodes[-1]])
 
 
 @settings(max_examples=40, suppress_health_check=HealthCheck.all(), deadline=None)
 @given(TRIES, st.binary(min_size=32, max_size=32))
-def test_another_root_is_refused(entries, root):
+def test_other_root_is_rejected(entries, root):
     key = next(iter(entries))
     _, nodes = prove(entries, key)
-    with pytest.raises(ProofError, match="not the one its parent names"):
+    with pytest.raises(ProofError, match="does not have the hash in its parent"):
         verify(root, key, nodes)
 
 
@@ -78,17 +78,17 @@ def test_another_root_is_refused(entries, root):
         (rlp.encode([b"\x21\x11", b"value"]), "hex-prefix"),
         (rlp.encode([[b"\x20"], b"value"]), "hex-prefix"),
         (rlp.encode([b"\x20\x61", [b"value"]]), "not bytes"),
-        (rlp.encode([b"\x00", b"x" * 32]), "leads nowhere"),
-        (rlp.encode([b"\x16", b""]), "too early"),
+        (rlp.encode([b"\x00", b"x" * 32]), "empty path"),
+        (rlp.encode([b"\x16", b""]), "too short"),
         (b"\xc0" + b"\x80" * 3, "not RLP"),
     ],
 )
-def test_malformed_nodes_are_refused(node, problem):
+def test_malformed_nodes_are_rejected(node, problem):
     with pytest.raises(ProofError, match=problem):
         verify(keccak(node), b"a", [node])
 
 
-def test_nesting_without_end_is_refused():
+def test_deep_nesting_is_rejected():
     node = b"x"
     for _ in range(5_000):
         node = _nest(node)

@@ -9,7 +9,7 @@ from chromatrace.domain.identifiers import Serial
 from chromatrace.domain.serials import SerialRange
 from chromatrace.exchange.units import BLOCK, SerialTree, UnitProof, serial_root, unit_proof, verify_unit
 from chromatrace.merkle.errors import ProofError
-from chromatrace.merkle.proofs import inclusion_proof, leaf_hash, root
+from chromatrace.merkle.proofs import inclusion_path, leaf_hash, root
 
 SERIALS = SerialRange(1, 100, 6)
 
@@ -18,7 +18,7 @@ def leaves(serials):
     return [leaf_hash(text.encode()) for text in serials.texts()]
 
 
-def test_one_unit_is_its_own_root():
+def test_single_unit_is_the_root():
     serials = SerialRange(42, 1, 6)
     assert serial_root(serials) == leaf_hash(b"000042")
     assert unit_proof(serials, Serial("000042")).path == ()
@@ -27,24 +27,26 @@ def test_one_unit_is_its_own_root():
 @pytest.mark.parametrize(
     "count", [2, 3, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1, 3 * BLOCK - 1, 5 * BLOCK + 3]
 )
-def test_roots_and_proofs_are_those_of_the_plain_tree(count):
+def test_roots_and_proofs_match_the_plain_tree(count):
     serials = SerialRange(7, count, 8)
     tree, plain = SerialTree(serials), leaves(serials)
     assert tree.root == root(plain)
     for index in {0, 1, count // 2, count - 1, min(BLOCK, count - 1), max(0, count - BLOCK)}:
         proof = tree.proof(serials.serial(index))
-        assert list(proof.path) == inclusion_proof(plain, index)
+        assert list(proof.path) == inclusion_path(index, count, lambda start, stop: root(plain[start:stop]))
         verify_unit(tree.root, proof, units=count)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 300), st.data())
-def test_every_unit_verifies_and_no_other_does(count, data):
+def test_only_units_of_the_batch_verify(count, data):
     serials = SerialRange(0, count, 4)
     serial = serials.serial(data.draw(st.integers(0, count - 1)))
     proof = unit_proof(serials, serial)
     verify_unit(serial_root(serials), proof, units=count, serial=serial)
-    other = data.draw(st.integers(0, 9999).map(lambda number: Serial(f"{number:04d}")).filter(lambda it: it != serial))
+    other = data.draw(
+        st.integers(0, 9999).map(lambda number: Serial(f"{number:04d}")).filter(lambda other: other != serial)
+    )
     with pytest.raises(ProofError):
         verify_unit(serial_root(serials), replace(proof, serial=other), units=count)
 
@@ -62,48 +64,48 @@ def test_every_unit_verifies_and_no_other_does(count, data):
         {"serial": Serial("000043")},
     ],
 )
-def test_a_proof_that_was_changed_is_refused(change):
+def test_changed_proof_is_rejected(change):
     proof = unit_proof(SERIALS, Serial("000042"))
     with pytest.raises(ProofError):
         verify_unit(serial_root(SERIALS), replace(proof, **change), units=100)
 
 
-def test_the_root_alone_does_not_bind_the_number_of_units():
+def test_root_alone_does_not_bind_the_number_of_units():
     proof = replace(unit_proof(SERIALS, Serial("000042")), size=99)
     verify_unit(serial_root(SERIALS), proof)
-    with pytest.raises(ProofError) as refusal:
+    with pytest.raises(ProofError) as error:
         verify_unit(serial_root(SERIALS), proof, units=100)
-    assert refusal.value.field == "size"
+    assert error.value.field == "size"
 
 
-def test_a_proof_for_another_batch_is_refused():
+def test_proof_for_another_batch_is_rejected():
     proof = unit_proof(SERIALS, Serial("000042"))
     with pytest.raises(ProofError):
         verify_unit(serial_root(SerialRange(101, 100, 6)), proof, units=100)
 
 
-def test_a_proof_about_another_unit_than_was_scanned_is_refused():
+def test_proof_about_another_unit_is_rejected():
     proof = unit_proof(SERIALS, Serial("000042"))
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as error:
         verify_unit(serial_root(SERIALS), proof, units=100, serial=Serial("000043"))
-    assert refusal.value.field == "serial"
+    assert error.value.field == "serial"
 
 
-def test_an_inner_node_is_no_unit():
+def test_inner_node_is_not_a_unit():
     plain = leaves(SerialRange(0, 4, 1))
-    # Whoever passes a node off as a leaf would need its two children to be a serial: too long, and not in set 82.
+    # To pass a node off as a leaf, its two children would have to form a serial; they are too long for one.
     with pytest.raises(InvalidInput):
         Serial((plain[0] + plain[1]).decode("latin-1"))
 
 
 @pytest.mark.parametrize("text", ["0", "000000", "000101", "0000042", "00004X"])
-def test_a_serial_outside_the_batch_has_no_proof(text):
-    with pytest.raises(InvalidInput) as refusal:
+def test_serial_outside_the_batch_has_no_proof(text):
+    with pytest.raises(InvalidInput) as error:
         unit_proof(SERIALS, Serial(text))
-    assert refusal.value.field == "serial"
+    assert error.value.field == "serial"
 
 
-def test_a_proof_as_json_and_back():
+def test_json_round_trip():
     proof = unit_proof(SERIALS, Serial("000042"))
     value = proof.as_json()
     assert (value["serial"], value["index"], value["size"], len(value["path"])) == ("000042", 41, 100, 7)
@@ -124,8 +126,8 @@ def test_a_proof_as_json_and_back():
         ("more", 1),
     ],
 )
-def test_bad_json_names_the_member(member, value):
+def test_invalid_json_names_the_member(member, value):
     good = unit_proof(SERIALS, Serial("000042")).as_json()
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as error:
         UnitProof.from_json(good | {member: value}, "/unit")
-    assert refusal.value.field in (f"/unit/{member}", f"/unit/{member}/0")
+    assert error.value.field in (f"/unit/{member}", f"/unit/{member}/0")

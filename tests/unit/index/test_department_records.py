@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from querying import query
 from synthetic import ACCOUNT, ZERO, Ledger
 
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, pack, record_id, subject_id
@@ -37,23 +38,23 @@ def ledger():
 
 def test_records_are_found_by_product_key_and_department(ledger):
     index = ledger.index
-    assert [record.digest[-1] for record in index.records_of(subject_id("P"))] == [1, 2, 3]
-    assert [record.digest[-1] for record in index.records_of(subject_id("P"), [DESIGN])] == [3]
-    assert index.records_of(subject_id("P"), []) == ()
-    (found,) = index.record(record_id("k", "3"))
+    assert [record.digest[-1] for record in query(index).records_of(subject_id("P"))] == [1, 2, 3]
+    assert [record.digest[-1] for record in query(index).records_of(subject_id("P"), [DESIGN])] == [3]
+    assert query(index).records_of(subject_id("P"), []) == ()
+    (found,) = query(index).record(record_id("k", "3"))
     assert (found.department, found.number, found.kind) == (DESIGN, 0, DRAWING)
     assert (found.preceding, found.by.lower()) == (record_id("k", "1"), ACCOUNT)
     assert found.appended.block_number == 3
-    assert index.subjects_of_record(record_id("k", "4"), SALES) == (subject_id("Q"),)
-    assert index.subjects_of_record(record_id("k", "4"), DESIGN) == ()
-    assert index.subjects_of_record(record_id("k", "9"), SALES) == ()
+    assert query(index).subjects_of_record(record_id("k", "4"), SALES) == (subject_id("Q"),)
+    assert query(index).subjects_of_record(record_id("k", "4"), DESIGN) == ()
+    assert query(index).subjects_of_record(record_id("k", "9"), SALES) == ()
 
 
 def test_the_newest_record_of_a_kind_about_a_product(ledger):
-    assert ledger.index.latest_record([ORDER], subject_id("P"), SALES) == record_id("k", "2")
-    assert ledger.index.latest_record([ORDER, DRAWING], subject_id("P"), DESIGN) == record_id("k", "3")
-    assert ledger.index.latest_record([ORDER], subject_id("P"), DESIGN) is None
-    assert ledger.index.latest_record([ZERO], subject_id("P"), SALES) is None
+    assert query(ledger.index).latest_record([ORDER], subject_id("P"), SALES) == record_id("k", "2")
+    assert query(ledger.index).latest_record([ORDER, DRAWING], subject_id("P"), DESIGN) == record_id("k", "3")
+    assert query(ledger.index).latest_record([ORDER], subject_id("P"), DESIGN) is None
+    assert query(ledger.index).latest_record([ZERO], subject_id("P"), SALES) is None
 
 
 def test_of_a_record_appended_twice_the_first_counts(ledger):
@@ -61,42 +62,42 @@ def test_of_a_record_appended_twice_the_first_counts(ledger):
     again = LedgerEntry(record_id("k", "1"), subject_id("R"), None, b"\x63" * 32)
     ledger.block(appended(SALES, 3, [again, entry(5)], DRAWING))
     index = ledger.index
-    found = index.record(again.record)
+    found = query(index).record(again.record)
     assert [(one.digest[-1], one.repeat) for one in found] == [(1, False), (99, True)]
-    assert index.subjects_of_record(again.record, SALES) == (subject_id("P"),)
-    assert [one.repeat for one in index.records_of(subject_id("R"))] == [True]
-    assert index.latest_record([ORDER, DRAWING], subject_id("R"), SALES) is None
-    behind, before = (index.records_in(found[place].appended.tx_hash) for place in (1, 0))
+    assert query(index).subjects_of_record(again.record, SALES) == (subject_id("P"),)
+    assert [one.repeat for one in query(index).records_of(subject_id("R"))] == [True]
+    assert query(index).latest_record([ORDER, DRAWING], subject_id("R"), SALES) is None
+    behind, before = (query(index).records_in(found[place].appended.tx_hash) for place in (1, 0))
     assert [(one.record, one.repeat) for one in behind] == [(again.record, True), (record_id("k", "5"), False)]
     assert [one.repeat for one in before] == [False, False]
-    assert index.records_in(b"\x77" * 32) == ()
+    assert query(index).records_in(b"\x77" * 32) == ()
 
 
 def test_what_another_department_has_under_the_key_is_no_repeat(ledger):
     ledger.block(appended(DESIGN, 1, [entry(1)]))
-    assert [one.repeat for one in ledger.index.record(record_id("k", "1"))] == [False, False]
+    assert [one.repeat for one in query(ledger.index).record(record_id("k", "1"))] == [False, False]
 
 
 def test_a_record_about_two_products_repeats_nothing(ledger):
     both = [LedgerEntry(record_id("k", "8"), subject_id(name), None, b"\x11" * 32) for name in "PQ"]
     ledger.block(appended(SALES, 3, both))
-    assert [one.repeat for one in ledger.index.record(record_id("k", "8"))] == [False, False]
+    assert [one.repeat for one in query(ledger.index).record(record_id("k", "8"))] == [False, False]
 
 
 def test_departments_with_their_chains_and_members(ledger):
-    sales = ledger.index.department(SALES)
+    sales = query(ledger.index).department(SALES)
     assert (sales.name, sales.count, sales.head) == ("Sales", 3, HEAD)
-    assert [view.name for view in ledger.index.departments()] == ["Sales", "Product design"]
-    assert ledger.index.departments(organisation=2) == ()
-    (member,) = ledger.index.members(SALES)
+    assert [view.name for view in query(ledger.index).departments()] == ["Sales", "Product design"]
+    assert query(ledger.index).departments(organisation=2) == ()
+    (member,) = query(ledger.index).members(SALES)
     assert (member.member.lower(), member.rights) == (ACCOUNT, DepartmentRight.READ | DepartmentRight.APPEND)
     ledger.block(("ProcessLedger", "MemberSet", [SALES, ACCOUNT, 0, ACCOUNT]))
-    assert ledger.index.members(SALES) == ()
+    assert query(ledger.index).members(SALES) == ()
 
 
 @pytest.mark.parametrize(("after", "limit", "numbers"), [(-1, 9, [0, 1, 2]), (0, 1, [1]), (0, 9, [1, 2]), (2, 9, [])])
 def test_a_department_is_read_in_pages(ledger, after, limit, numbers):
-    page = ledger.index.records_of_department(SALES, after=after, limit=limit)
+    page = query(ledger.index).records_of_department(SALES, after=after, limit=limit)
     assert [record.number for record in page] == numbers
 
 
@@ -117,4 +118,4 @@ def test_undone_and_appended_otherwise_is_as_never_appended(ledger, kept):
     fresh = Ledger()
     for number, events in enumerate([*before[:kept], *other[kept:]]):
         fresh.block(*events, fork=int(number >= kept))
-    assert ledger.index.digest() == fresh.index.digest()
+    assert query(ledger.index).digest() == query(fresh.index).digest()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from querying import query
 from synthetic import ACCOUNT, GTIN, Ledger, batch_id, registered
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
-from chromatrace.index.queries.find import MAX_FOUND
+from chromatrace.index.queries.find import MAX_MATCHES
 from chromatrace.plant import example_plant
 
 KINDS = example_plant("engineer-to-order").record_kinds
@@ -64,7 +65,7 @@ def shop():
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.id)
 def test_every_kind_of_key_leads_to_the_whole_life_of_its_product(shop, kind):
-    found = shop.index.find(f"{kind.station} P-1", KINDS, ALL)
+    found = query(shop.index).find(f"{kind.station} P-1", KINDS, ALL)
     assert [one.id for one in found.kinds] == [kind.id]
     assert found.subjects == (subject_id("P-1"),)
     assert [entry.kind for entry in found.records] == [kind_hash(one.schema) for one in KINDS]
@@ -72,56 +73,56 @@ def test_every_kind_of_key_leads_to_the_whole_life_of_its_product(shop, kind):
 
 
 def test_a_contract_leads_to_all_its_products(shop):
-    found = shop.index.find(" C-2 ", KINDS, ALL)
+    found = query(shop.index).find(" C-2 ", KINDS, ALL)
     assert found.subjects == (subject_id("P-2"), subject_id("P-3"))
     assert [entry.record for entry in found.records] == [record_id(ORDER.id, "C-2")] * 2 + [record_id(DESIGN.id, "D-2")]
 
 
 def test_a_product_is_found_by_its_id(shop):
-    found = shop.index.find("P-2", KINDS, ALL)
+    found = query(shop.index).find("P-2", KINDS, ALL)
     assert (found.is_product, found.kinds, len(found.records)) == (True, (), 2)
 
 
 def test_what_departments_keep_is_not_there_for_others(shop):
     """Neither the record nor what it would lead to."""
     design = [DEPARTMENTS[DESIGN.department]]
-    assert not shop.index.find("C-2", KINDS, design)
-    assert not shop.index.find("P-3", KINDS, design)
-    (entry,) = shop.index.find("D-2", KINDS, design).records
+    assert not query(shop.index).find("C-2", KINDS, design)
+    assert not query(shop.index).find("P-3", KINDS, design)
+    (entry,) = query(shop.index).find("D-2", KINDS, design).records
     assert entry.record == record_id(DESIGN.id, "D-2")
-    assert not shop.index.find("P-1", KINDS, [])
+    assert not query(shop.index).find("P-1", KINDS, [])
 
 
 @pytest.mark.parametrize("key", ["L2", f"{GTIN}/L2", "0x" + bytes(batch_id(2)).hex()])
 def test_a_batch_is_found_by_lot_by_gtin_and_lot_and_by_its_identifier(shop, key):
-    (view,) = shop.index.find(key).batches
+    (view,) = query(shop.index).find(key).batches
     assert view.batch_id == batch_id(2)
 
 
 def test_a_gtin_leads_to_its_newest_batches(shop):
-    assert [view.batch_id for view in shop.index.find(GTIN).batches] == [batch_id(2), batch_id(1)]
+    assert [view.batch_id for view in query(shop.index).find(GTIN).batches] == [batch_id(2), batch_id(1)]
 
 
 @pytest.mark.parametrize("key", ["nothing", "0x" + "11" * 32, "123/L1", f"{GTIN}/L9", "L1%"])
 def test_nothing_is_found_where_nothing_is(shop, key):
-    assert not shop.index.find(key, KINDS, ALL)
+    assert not query(shop.index).find(key, KINDS, ALL)
 
 
 def test_an_empty_key_is_refused(shop):
     with pytest.raises(InvalidInput) as refused:
-        shop.index.find("  ")
+        query(shop.index).find("  ")
     assert refused.value.field == "key"
 
 
 def test_more_than_fits_is_told():
     shop = working_shop()
-    shop.record(ORDER, "C-9", *(f"R-{number}" for number in range(MAX_FOUND + 1)))
-    found = shop.index.find("C-9", KINDS, ALL)
-    assert (found.truncated, len(found.subjects)) == (True, MAX_FOUND)
+    shop.record(ORDER, "C-9", *(f"R-{number}" for number in range(MAX_MATCHES + 1)))
+    found = query(shop.index).find("C-9", KINDS, ALL)
+    assert (found.truncated, len(found.subjects)) == (True, MAX_MATCHES)
 
 
 def status(shop, contract, departments=ALL):
-    return shop.index.order_status(contract, KINDS, departments, shop.now)
+    return query(shop.index).order_status(contract, KINDS, departments, shop.now)
 
 
 def test_an_order_says_which_step_of_which_product_comes_next(shop):
@@ -129,7 +130,7 @@ def test_an_order_says_which_step_of_which_product_comes_next(shop):
     designed, waiting = found.products
     assert (designed.subject, waiting.subject) == (subject_id("P-2"), subject_id("P-3"))
     assert [step.done for step in designed.steps] == [True, False, False, False, False]
-    assert (designed.at.kind, waiting.at.kind) == (WORK, DESIGN)
+    assert (designed.next_step.kind, waiting.next_step.kind) == (WORK, DESIGN)
     assert not found.complete
 
 
@@ -143,12 +144,12 @@ def test_the_estimate_is_the_sum_of_the_medians_of_the_steps_to_come(shop):
 
 
 def waiting_since(shop):
-    return shop.index.record(record_id(ORDER.id, "C-2"))[0].appended.block_time
+    return query(shop.index).record(record_id(ORDER.id, "C-2"))[0].appended.block_time
 
 
 def test_an_estimate_is_never_in_the_past(shop):
     late = shop.now + 10_000
-    assert shop.index.order_status("C-2", KINDS, ALL, late).expected == late
+    assert query(shop.index).order_status("C-2", KINDS, ALL, late).expected == late
 
 
 def test_the_median_looks_at_the_last_products_that_took_the_step():
@@ -165,7 +166,7 @@ def test_the_median_looks_at_the_last_products_that_took_the_step():
 
 def test_a_complete_order_was_complete_with_its_last_record(shop):
     (product,) = status(shop, "sales P-1").products
-    assert (product.at, product.complete) == (None, True)
+    assert (product.next_step, product.complete) == (None, True)
     assert product.expected == product.steps[-1].started
 
 
@@ -181,14 +182,14 @@ def test_a_step_that_was_passed_over_counts_as_done():
     shop.record(ORDER, "C-7", "P-7").record(ASSEMBLY, "P-7 assembly", "P-7")
     (product,) = status(shop, "C-7").products
     assert [(step.done, step.records) for step in product.steps[:4]] == [(True, 0), (True, 0), (True, 0), (True, 1)]
-    assert product.at.kind is CHECK
+    assert product.next_step.kind is CHECK
 
 
 def test_an_order_that_the_caller_may_not_read_is_not_there(shop):
     assert status(shop, "C-2", [DEPARTMENTS[DESIGN.department]]) is None
     assert status(shop, "C-404") is None
     (designed, _) = status(shop, "C-2", [DEPARTMENTS[ORDER.department]]).products
-    assert designed.at.kind is DESIGN, "what other departments did is not told"
+    assert designed.next_step.kind is DESIGN, "what other departments did is not told"
 
 
 def test_what_others_append_under_a_contracts_key_changes_nothing():
@@ -209,7 +210,7 @@ def test_what_others_append_under_a_contracts_key_changes_nothing():
     design = DEPARTMENTS[DESIGN.department]
     forge(design, CHECK, "forged", "P-2", first=shop.counts[DESIGN.department])
     seen = [*ALL, *rivals.values()]
-    found = shop.index.order_status("C-2", KINDS, seen, before.expected, 1)
+    found = query(shop.index).order_status("C-2", KINDS, seen, before.expected, 1)
     assert (found.ordered, found.products) == (before.ordered, before.products)
-    theirs = shop.index.order_status("C-2", KINDS, seen, before.expected, 2)
+    theirs = query(shop.index).order_status("C-2", KINDS, seen, before.expected, 2)
     assert [product.complete for product in theirs.products] == [True]

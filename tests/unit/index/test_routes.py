@@ -7,6 +7,7 @@ import random
 import pytest
 from alembic import command
 from alembic.config import Config
+from querying import query
 from sqlalchemy import text
 from synthetic import (
     ACCOUNT,
@@ -44,7 +45,7 @@ def line():
 
 def test_a_route_has_its_stations_in_the_designed_order():
     ledger = line().block(designed(3, [2, 1, 2]))
-    route = ledger.index.route(route_id(3))
+    route = query(ledger.index).route(route_id(3))
     assert [(step.step, step.process, step.station, step.organisation) for step in route.steps] == [
         (1, "process 1", "station 2", 2),
         (2, "process 2", "station 1", 1),
@@ -53,17 +54,17 @@ def test_a_route_has_its_stations_in_the_designed_order():
     assert (route.name, route.version, route.kind, route.requires_proof) == ("route 3", 1, RouteKind.PROCESSING, True)
     assert route.designed_by.lower() == ACCOUNT
     assert route.designed.block_number == 2
-    assembly = ledger.index.route(route_id(2))
+    assembly = query(ledger.index).route(route_id(2))
     assert (assembly.kind, assembly.requires_proof) == (RouteKind.ASSEMBLY, False)
-    assert ledger.index.route(ZERO) is None
+    assert query(ledger.index).route(ZERO) is None
 
 
 def test_a_revoked_key_says_since_when():
     ledger = line().block(revoked(1, LATE))
     ledger.block(revoked(1, 1_800_000_000))
-    assert [step.revoked_from for step in ledger.index.route(route_id(1)).steps] == [1_800_000_000, None]
+    assert [step.revoked_from for step in query(ledger.index).route(route_id(1)).steps] == [1_800_000_000, None]
     ledger.undo(2)
-    assert [step.revoked_from for step in ledger.index.route(route_id(1)).steps] == [LATE, None]
+    assert [step.revoked_from for step in query(ledger.index).route(route_id(1)).steps] == [LATE, None]
 
 
 def test_a_key_that_nobody_registered_cannot_be_revoked():
@@ -74,14 +75,14 @@ def test_a_key_that_nobody_registered_cannot_be_revoked():
 
 def test_a_key_that_the_chain_could_not_check_says_so_until_it_is_verified():
     ledger = Ledger().block(station(1), unverified(1), station(2), designed(1))
-    assert [step.verified for step in ledger.index.route(route_id(1)).steps] == [False, True]
+    assert [step.verified for step in query(ledger.index).route(route_id(1)).steps] == [False, True]
     ledger.block(verified(1, organisation=7))
-    assert [(step.verified, step.organisation) for step in ledger.index.route(route_id(1)).steps] == [
+    assert [(step.verified, step.organisation) for step in query(ledger.index).route(route_id(1)).steps] == [
         (True, 7),
         (True, 1),
     ]
     ledger.undo(1)
-    assert [(step.verified, step.organisation) for step in ledger.index.route(route_id(1)).steps] == [
+    assert [(step.verified, step.organisation) for step in query(ledger.index).route(route_id(1)).steps] == [
         (False, 1),
         (True, 1),
     ]
@@ -89,25 +90,25 @@ def test_a_key_that_the_chain_could_not_check_says_so_until_it_is_verified():
 
 def test_a_proof_is_of_one_subject_under_one_route():
     ledger = line().block(registered(1)).block(proven(1, batch_id(1)))
-    proof = ledger.index.proof_of(batch_id(1), route_id(1))
+    proof = query(ledger.index).proof_of(batch_id(1), route_id(1))
     assert (proof.state, proof.head, proof.components) == (RouteProofState.PROVEN, b"\x11" * 32, ())
     assert (proof.proven.block_number, proof.recorded) == (3, None)
-    assert ledger.index.proof_of(batch_id(1), route_id(2)) is None
-    assert ledger.index.proof_of(batch_id(2), route_id(1)) is None
-    assert ledger.index.proofs_of(batch_id(1)) == (proof,)
+    assert query(ledger.index).proof_of(batch_id(1), route_id(2)) is None
+    assert query(ledger.index).proof_of(batch_id(2), route_id(1)) is None
+    assert query(ledger.index).proofs_of(batch_id(1)) == (proof,)
 
 
 def test_what_was_recorded_unverified_is_no_proof_until_one_comes():
     ledger = line().block(recorded(1, batch_id(1)))
-    before = ledger.index.proof_of(batch_id(1), route_id(1))
+    before = query(ledger.index).proof_of(batch_id(1), route_id(1))
     assert (before.state, before.proven, before.head) == (RouteProofState.RECORDED, None, b"\x22" * 32)
     ledger.block(proven(1, batch_id(1)))
-    after = ledger.index.proof_of(batch_id(1), route_id(1))
+    after = query(ledger.index).proof_of(batch_id(1), route_id(1))
     assert (after.state, after.head, after.recorded) == (RouteProofState.PROVEN, b"\x11" * 32, before.recorded)
     ledger.undo(2)
-    assert ledger.index.proof_of(batch_id(1), route_id(1)) == before
+    assert query(ledger.index).proof_of(batch_id(1), route_id(1)) == before
     ledger.undo(1)
-    assert ledger.index.proofs_of(batch_id(1)) == ()
+    assert query(ledger.index).proofs_of(batch_id(1)) == ()
 
 
 def test_an_assembly_names_its_parts_and_takes_only_its_own_along():
@@ -115,11 +116,11 @@ def test_an_assembly_names_its_parts_and_takes_only_its_own_along():
     for product in (1, 2):
         parts = [(1, batch_id(10 * product + number)) for number in range(2)]
         ledger.block(assembled(2, batch_id(product), parts), proven(2, batch_id(product)))
-    found = ledger.index.proof_of(batch_id(2), route_id(2)).components
+    found = query(ledger.index).proof_of(batch_id(2), route_id(2)).components
     assert [(part.route, part.subject) for part in found] == [(route_id(1), batch_id(20)), (route_id(1), batch_id(21))]
     ledger.undo(2)
-    assert ledger.index.proof_of(batch_id(2), route_id(2)) is None
-    assert len(ledger.index.proof_of(batch_id(1), route_id(2)).components) == 2
+    assert query(ledger.index).proof_of(batch_id(2), route_id(2)) is None
+    assert len(query(ledger.index).proof_of(batch_id(1), route_id(2)).components) == 2
 
 
 def test_the_timeline_of_a_batch_has_its_proofs_in_their_place():
@@ -127,7 +128,7 @@ def test_the_timeline_of_a_batch_has_its_proofs_in_their_place():
     ledger.block(recorded(2, batch_id(1)), proven(1, batch_id(2)))
     ledger.block(assembled(2, batch_id(1), [(1, batch_id(2))]), proven(2, batch_id(1)))
     ledger.block(("BatchRegistry", "BatchHeld", [batch_id(1), ACCOUNT, ""]))
-    assert [event.name for event in ledger.index.timeline(batch_id(1))] == [
+    assert [event.name for event in query(ledger.index).timeline(batch_id(1))] == [
         "BatchRegistered",
         "RouteRecordedUnverified",
         "AssemblyProven",
@@ -176,7 +177,7 @@ def test_undone_and_done_otherwise_is_as_never_done(seed):
     fresh = Ledger()
     for events, made_in in history:
         fresh.block(*events, fork=made_in)
-    assert ledger.index.digest() == fresh.index.digest()
+    assert query(ledger.index).digest() == query(fresh.index).digest()
 
 
 @pytest.mark.parametrize(

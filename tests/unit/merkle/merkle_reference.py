@@ -1,6 +1,16 @@
-"""RFC 9162, 2.1.1, 2.1.3.1 and 2.1.4.1, as they stand there: slow, and plain enough to be the specification."""
+"""A literal implementation of RFC 9162, 2.1.1, 2.1.3.1 and 2.1.4.1, and proofs over lists of leaf hashes."""
 
 from hashlib import sha256
+
+from chromatrace.merkle.proofs import consistency_path, inclusion_path, root
+
+
+def inclusion_proof(leaves, index):
+    return inclusion_path(index, len(leaves), lambda start, stop: root(leaves[start:stop]))
+
+
+def consistency_proof(leaves, old_size):
+    return consistency_path(old_size, len(leaves), lambda start, stop: root(leaves[start:stop]))
 
 
 def largest_power_below(n):

@@ -1,4 +1,4 @@
-"""Entries: the one canonical encoding, and the refusal of every other."""
+"""Test the canonical encoding of entries and the rejection of all others."""
 
 import struct
 
@@ -14,7 +14,7 @@ from chromatrace.merkle.errors import EntryError, EntryVersionError
 
 READING = Reading("SP-201", "pressure", 1_767_225_600_000_000_000, 1_767_225_600_100_000_000, 0.1, "Pa", 0, 7, False)
 
-# RFC 8949, appendix A, and the edges of the three precisions.
+# RFC 8949, appendix A, and the limits of the three precisions.
 FLOATS = {
     0.0: "f90000",
     1.0: "f93c00",
@@ -73,7 +73,7 @@ def fields_of(reading):
 
 
 def shortest_float(value):
-    """RFC 8949, 4.2.2, tried out in order. (cbor2 5.9 takes a single for some halves from 32,768 on.)"""
+    """Encode by RFC 8949, 4.2.2, trying each precision; cbor2 5.9 does not always use half precision."""
     for initial, form in ((b"\xf9", ">e"), (b"\xfa", ">f"), (b"\xfb", ">d")):
         try:
             if struct.unpack(form, struct.pack(form, value)) == (value,):
@@ -91,7 +91,7 @@ def items_of(reading, value=None):
 
 
 @pytest.mark.parametrize(("value", "expected"), FLOATS.items())
-def test_values_take_the_shortest_float(value, expected):
+def test_values_use_the_shortest_float(value, expected):
     reading = Reading("s", "t", 1, 1, value)
     assert encode_reading(reading).hex().endswith("00" + expected)
     assert decode_reading(encode_reading(reading)) == reading
@@ -104,7 +104,7 @@ def test_negative_zero_stays_negative():
 
 @given(readings)
 @settings(max_examples=300, deadline=None)
-def test_same_bytes_as_another_canonical_encoder(reading):
+def test_encoding_matches_cbor2(reading):
     entry = encode_reading(reading)
     others = b"".join(cbor2.dumps(item, canonical=True) for item in items_of(reading)[:-1])
     assert entry == b"\x8a" + others + shortest_float(float(reading.value))
@@ -115,7 +115,7 @@ def test_same_bytes_as_another_canonical_encoder(reading):
 
 @given(readings, st.data())
 @settings(max_examples=200, deadline=None)
-def test_no_changed_entry_decodes_to_the_same_reading(reading, data):
+def test_a_changed_entry_is_rejected_or_canonical(reading, data):
     entry = bytearray(encode_reading(reading))
     position = data.draw(st.integers(0, len(entry) - 1))
     entry[position] ^= data.draw(st.integers(1, 255))
@@ -123,13 +123,13 @@ def test_no_changed_entry_decodes_to_the_same_reading(reading, data):
         decoded = decode_reading(bytes(entry))
     except EntryError:
         return
-    # What still is an entry is the canonical one of what it says.
+    # If it still decodes, it is the canonical entry of another reading.
     assert encode_reading(decoded) == bytes(entry)
 
 
 @given(st.binary(max_size=80))
 @settings(max_examples=200, deadline=None)
-def test_junk_is_refused(junk):
+def test_random_bytes_are_rejected(junk):
     with pytest.raises(EntryError):
         decode_reading(junk)
 
@@ -146,38 +146,38 @@ NOT_CANONICAL = {
     "indefinite array": (b"\x9f" + encode_reading(READING)[1:] + b"\xff", "entry"),
     "longer integer": (_replaced(8, b"\x18\x07"), "entry"),
     "longer text head": (_replaced(3, b"\x78\x02Pa"), "entry"),
-    "value as a single with no need": (_replaced(9, b"\xfa\x3f\x80\x00\x00"), "entry"),
+    "value in single instead of half precision": (_replaced(9, b"\xfa\x3f\x80\x00\x00"), "entry"),
     "value as an integer": (_replaced(9, b"\x01"), "value"),
     "not a number": (_replaced(9, b"\xf9\x7e\x00"), "value"),
     "infinity": (_replaced(9, b"\xf9\x7c\x00"), "value"),
     "negative time": (_replaced(6, b"\x20"), "source_time_ns"),
-    "no time": (_replaced(6, b"\x00"), "source_time_ns"),
+    "zero time": (_replaced(6, b"\x00"), "source_time_ns"),
     "bytes for text": (_replaced(1, b"\x41s"), "source"),
     "text that is not UTF-8": (_replaced(1, b"\x61\xff"), "source"),
     "indefinite text": (_replaced(1, b"\x7f\x61s\xff"), "source"),
     "null for a boolean": (_replaced(5, b"\xf6"), "replayed"),
     "tagged": (b"\xc1" + encode_reading(READING), "entry"),
-    "cut short": (encode_reading(READING)[:-1], "value"),
+    "truncated": (encode_reading(READING)[:-1], "value"),
     "empty": (b"", "entry"),
     "nine fields": (b"\x89" + encode_reading(READING)[1:], "entry"),
     "text longer than the rest": (_replaced(1, b"\x7b" + b"\xff" * 8), "source"),
-    "too long to be one": (b"\x8a" * 3000, "entry"),
+    "longer than any entry": (b"\x8a" * 3000, "entry"),
 }
 
 
 @pytest.mark.parametrize(("entry", "field"), NOT_CANONICAL.values(), ids=NOT_CANONICAL.keys())
-def test_other_encodings_are_refused(entry, field):
-    with pytest.raises(EntryError) as refusal:
+def test_non_canonical_encodings_are_rejected(entry, field):
+    with pytest.raises(EntryError) as error:
         decode_reading(entry)
-    assert refusal.value.field == field
-    assert not isinstance(refusal.value, EntryVersionError)
+    assert error.value.field == field
+    assert not isinstance(error.value, EntryVersionError)
 
 
-def test_an_unknown_version_is_named():
-    with pytest.raises(EntryVersionError) as refusal:
+def test_unknown_version_is_reported():
+    with pytest.raises(EntryVersionError) as error:
         decode_reading(_replaced(0, b"\x02"))
-    assert refusal.value.field == "version"
-    assert "version 2" in refusal.value.message
+    assert error.value.field == "version"
+    assert "got 2" in error.value.message
 
 
 @pytest.mark.parametrize(
@@ -198,8 +198,8 @@ def test_an_unknown_version_is_named():
         ({"tag": "x" * 121}, "tag"),
     ],
 )
-def test_what_no_entry_could_hold_is_no_reading(changed, field):
+def test_reading_rejects_values_that_cannot_be_encoded(changed, field):
     arguments = {"source": "s", "tag": "t", "source_time_ns": 1, "received_ns": 1, "value": 1.0}
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as error:
         Reading(**(arguments | changed))
-    assert refusal.value.field == field
+    assert error.value.field == field

@@ -1,4 +1,4 @@
-"""The durable log: any sizes of appends, any proofs, several processes, and a kill at any moment."""
+"""Test the durable log: appends and proofs of any size, several processes, and a kill at any moment."""
 
 import random
 import sqlite3
@@ -9,11 +9,18 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from merkle_reference import reference_consistency, reference_path, reference_root
+from merkle_reference import (
+    consistency_proof,
+    inclusion_proof,
+    reference_consistency,
+    reference_path,
+    reference_root,
+)
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.merkle.errors import LogConflictError, LogCorruptError, LogUnavailableError
-from chromatrace.merkle.log import TILE, MerkleLog, consistency_proof, inclusion_proof, leaf_hash, root
+from chromatrace.merkle.log import TILE, MerkleLog
+from chromatrace.merkle.proofs import leaf_hash, root
 
 MANY = 2 * TILE * TILE + 3 * TILE + 17
 LEAVES = [sha256(number.to_bytes(4, "big")).digest() for number in range(MANY)]
@@ -23,7 +30,7 @@ appends = st.lists(st.sampled_from([1, 2, 255, 256, 257, 600]) | st.integers(0, 
 
 @given(appends, st.data())
 @settings(max_examples=60, deadline=None)
-def test_as_the_reference_at_any_size(sizes, data):
+def test_log_matches_the_reference_at_any_size(sizes, data):
     entries = [number.to_bytes(4, "big") for number in range(sum(sizes))]
     log = MerkleLog()
     for size in sizes:
@@ -39,30 +46,30 @@ def test_as_the_reference_at_any_size(sizes, data):
     assert log.consistency_proof(old_size, size) == reference_consistency(old_size, entries[:size])
 
 
-def test_three_levels_of_tiles(tmp_path):
+def test_log_with_three_tile_levels(tmp_path):
     with MerkleLog(tmp_path / "log.db") as log:
         for start in range(0, MANY, 50_001):
             log.append_hashes(LEAVES[start : start + 50_001])
             assert log.root() == root(LEAVES[: log.size])
-    chooser = random.Random(9162)
-    sizes = [chooser.randint(1, MANY) for _ in range(5)] + [TILE * TILE, TILE * TILE + 1, MANY]
+    rng = random.Random(9162)
+    sizes = [rng.randint(1, MANY) for _ in range(5)] + [TILE * TILE, TILE * TILE + 1, MANY]
     with MerkleLog(tmp_path / "log.db") as log:
         for size in sizes:
-            index, old_size = chooser.randrange(size), chooser.randint(1, size)
+            index, old_size = rng.randrange(size), rng.randint(1, size)
             assert log.inclusion_proof(index, size) == inclusion_proof(LEAVES[:size], index)
             assert log.consistency_proof(old_size, size) == consistency_proof(LEAVES[:size], old_size)
 
 
-def test_a_log_is_read_while_it_grows(tmp_path):
+def test_reader_sees_appends_of_another_writer(tmp_path):
     with MerkleLog(tmp_path / "log.db") as writer, MerkleLog(tmp_path / "log.db") as reader:
         for start in range(0, 1000, 7):
             writer.append_hashes(LEAVES[start : start + 7])
-            # The reader has cached the last tile when it had fewer leaves.
+            # The reader has cached the last tile with fewer leaves.
             assert reader.root() == root(LEAVES[: start + 7])
             assert reader.inclusion_proof(start) == inclusion_proof(LEAVES[: start + 7], start)
 
 
-def test_logs_of_one_file_are_apart(tmp_path):
+def test_logs_in_one_file_are_independent(tmp_path):
     with MerkleLog(tmp_path / "log.db", "a") as a, MerkleLog(tmp_path / "log.db", "b") as b:
         a.append_hashes(LEAVES[:300])
         b.append_hashes(LEAVES[300:310])
@@ -70,7 +77,7 @@ def test_logs_of_one_file_are_apart(tmp_path):
         assert b.root() == root(LEAVES[300:310])
 
 
-def test_an_append_is_all_or_none(tmp_path):
+def test_append_is_atomic(tmp_path):
     def failing():
         yield from LEAVES[:5000]
         raise RuntimeError("the spool went away")
@@ -79,47 +86,47 @@ def test_an_append_is_all_or_none(tmp_path):
         log.append_hashes(LEAVES[:10])
         with pytest.raises(RuntimeError, match="went away"):
             log.append_hashes(failing())
-        with pytest.raises(InvalidInput) as refusal:
+        with pytest.raises(InvalidInput) as error:
             log.append_hashes([*LEAVES[10:400], b"short"])
-        assert refusal.value.field == "leaf_hashes"
+        assert error.value.field == "leaf_hashes"
         assert (log.size, log.root()) == (10, root(LEAVES[:10]))
         log.append_hashes(LEAVES[10:700])
         assert log.root() == root(LEAVES[:700])
 
 
-def test_of_two_that_append_at_one_size_one_is_told(tmp_path):
+def test_concurrent_append_raises_conflict(tmp_path):
     with MerkleLog(tmp_path / "log.db") as first, MerkleLog(tmp_path / "log.db") as second:
-        first.append_hashes(LEAVES[:3], at=0)
-        with pytest.raises(LogConflictError) as refusal:
-            second.append_hashes(LEAVES[:3], at=0)
-        assert refusal.value.field == "size"
-        assert "has 3 leaves, not 0" in refusal.value.message
+        first.append_hashes(LEAVES[:3], expected_size=0)
+        with pytest.raises(LogConflictError) as error:
+            second.append_hashes(LEAVES[:3], expected_size=0)
+        assert error.value.field == "size"
+        assert "has 3 leaves, expected 0" in error.value.message
         assert second.size == 3
 
 
 @pytest.mark.parametrize(
     "ask", [lambda log: log.root(4), lambda log: log.inclusion_proof(0, 4), lambda log: log.leaf(3)]
 )
-def test_sizes_that_the_log_never_had_are_refused(ask):
+def test_sizes_beyond_the_log_are_rejected(ask):
     log = MerkleLog()
     log.append_hashes(LEAVES[:3])
     with pytest.raises(InvalidInput, match="has 3 leaves"):
         ask(log)
 
 
-def test_a_file_that_is_no_log_is_refused(tmp_path):
+def test_file_that_is_not_a_database_is_rejected(tmp_path):
     path = tmp_path / "log.db"
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(LogCorruptError, match="not a database"):
         MerkleLog(path)
 
 
-def test_a_file_that_cannot_be_made_is_named(tmp_path):
+def test_missing_folder_is_reported(tmp_path):
     with pytest.raises(LogUnavailableError, match="absent"):
         MerkleLog(tmp_path / "absent" / "log.db")
 
 
-def test_a_lost_tile_is_noticed(tmp_path):
+def test_missing_tile_is_reported(tmp_path):
     with MerkleLog(tmp_path / "log.db") as log:
         log.append_hashes(LEAVES[:600])
     with sqlite3.connect(tmp_path / "log.db") as db:
@@ -137,31 +144,32 @@ log = MerkleLog(sys.argv[1])
 print("ready", flush=True)
 while True:
     size = log.size
-    log.append_hashes([sha256(n.to_bytes(4, "big")).digest() for n in range(size, size + 1 + size % 997)], at=size)
+    hashes = [sha256(n.to_bytes(4, "big")).digest() for n in range(size, size + 1 + size % 997)]
+    log.append_hashes(hashes, expected_size=size)
     print(log.size, flush=True)
 """
 
 
-@pytest.mark.parametrize("round_", range(4))
-def test_a_killed_process_leaves_a_valid_prefix(tmp_path, round_):
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_process_leaves_a_valid_prefix(tmp_path, seed):
     path = tmp_path / "log.db"
-    promised = 0
+    committed = 0
     for _ in range(2):
         process = subprocess.Popen([sys.executable, "-c", APPENDER, str(path)], stdout=subprocess.PIPE, text=True)
         lines = [process.stdout.readline()]
         try:
-            wanted = promised + random.Random(round_).randrange(1, 4000)
-            while promised < wanted:
+            target = committed + random.Random(seed).randrange(1, 4000)
+            while committed < target:
                 lines.append(process.stdout.readline())
-                promised = int(lines[-1])
+                committed = int(lines[-1])
         finally:
             process.kill()
             rest = process.stdout.read()
             process.wait()
-        promised = max([promised, *(int(line) for line in rest.splitlines() if line.strip())])
+        committed = max([committed, *(int(line) for line in rest.splitlines() if line.strip())])
         with MerkleLog(path) as log:
-            assert log.size >= promised
+            assert log.size >= committed
             leaves = [sha256(n.to_bytes(4, "big")).digest() for n in range(log.size)]
             assert log.root() == root(leaves)
-            assert log.inclusion_proof(promised // 2) == inclusion_proof(leaves, promised // 2)
-            promised = log.size
+            assert log.inclusion_proof(committed // 2) == inclusion_proof(leaves, committed // 2)
+            committed = log.size

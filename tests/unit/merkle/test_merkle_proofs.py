@@ -1,35 +1,33 @@
-"""Roots and proofs against a reference that follows RFC 9162 word by word."""
+"""Test roots and proofs against a literal implementation of RFC 9162."""
 
 from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from merkle_reference import reference_consistency, reference_path, reference_root
+from merkle_reference import (
+    consistency_proof,
+    inclusion_proof,
+    reference_consistency,
+    reference_path,
+    reference_root,
+)
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.merkle.errors import ProofError
-from chromatrace.merkle.log import (
-    consistency_proof,
-    inclusion_proof,
-    leaf_hash,
-    root,
-    verify_consistency,
-    verify_inclusion,
-)
-from chromatrace.merkle.proofs import roots
+from chromatrace.merkle.proofs import leaf_hash, root, roots, verify_consistency, verify_inclusion
 
 ENTRIES = [f"entry {number}".encode() for number in range(70)]
 LEAVES = [leaf_hash(entry) for entry in ENTRIES]
 
 
-def test_the_empty_tree_and_a_single_leaf():
+def test_root_of_empty_tree_and_single_leaf():
     assert root([]) == sha256(b"").digest()
     assert root(LEAVES[:1]) == sha256(b"\x00" + ENTRIES[0]).digest()
 
 
 @pytest.mark.parametrize("size", range(1, 40))
-def test_every_proof_of_small_trees(size):
+def test_all_proofs_of_small_trees(size):
     entries, leaves = ENTRIES[:size], LEAVES[:size]
     head = root(leaves)
     assert head == reference_root(entries)
@@ -43,7 +41,7 @@ def test_every_proof_of_small_trees(size):
         verify_consistency(old_size, size, proof, root(leaves[:old_size]), head)
 
 
-def test_roots_of_a_growing_tree_in_one_pass():
+def test_roots_at_several_sizes_in_one_pass():
     sizes = [0, 1, 2, 2, 7, 8, 33, 64, 70]
     assert list(roots(LEAVES, sizes)) == [reference_root(ENTRIES[:size]) for size in sizes]
     taken = iter(LEAVES)
@@ -52,15 +50,15 @@ def test_roots_of_a_growing_tree_in_one_pass():
 
 
 @pytest.mark.parametrize(("sizes", "field"), [([3, 2], "sizes"), ([3, 71], "leaf_hashes")])
-def test_roots_of_sizes_that_do_not_rise_or_are_not_there_are_refused(sizes, field):
-    with pytest.raises(InvalidInput) as refusal:
+def test_roots_rejects_descending_or_missing_sizes(sizes, field):
+    with pytest.raises(InvalidInput) as error:
         list(roots(LEAVES, sizes))
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_a_changed_inclusion_proof_is_refused(data):
+def test_changed_inclusion_proof_is_rejected(data):
     size = data.draw(st.integers(1, 70))
     index = data.draw(st.integers(0, size - 1))
     leaf, proof, head = LEAVES[index], inclusion_proof(LEAVES[:size], index), root(LEAVES[:size])
@@ -81,7 +79,7 @@ def test_a_changed_inclusion_proof_is_refused(data):
 
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_a_changed_consistency_proof_is_refused(data):
+def test_changed_consistency_proof_is_rejected(data):
     size = data.draw(st.integers(1, 70))
     old_size = data.draw(st.integers(1, size))
     proof = consistency_proof(LEAVES[:size], old_size)
@@ -100,15 +98,17 @@ def test_a_changed_consistency_proof_is_refused(data):
 
 
 def _changed_hashes(proof):
-    """The proof with a hash more, a hash less, or another bit."""
-    choices = [st.builds(lambda at: {"proof": [*proof[:at], LEAVES[at], *proof[at:]]}, st.integers(0, len(proof)))]
+    """Draw the proof with a hash added, a hash removed, or a bit flipped."""
+    choices = [
+        st.builds(lambda index: {"proof": [*proof[:index], LEAVES[index], *proof[index:]]}, st.integers(0, len(proof)))
+    ]
     if proof:
-        places = st.integers(0, len(proof) - 1)
-        choices.append(st.builds(lambda at: {"proof": proof[:at] + proof[at + 1 :]}, places))
+        indexes = st.integers(0, len(proof) - 1)
+        choices.append(st.builds(lambda index: {"proof": proof[:index] + proof[index + 1 :]}, indexes))
         choices.append(
             st.builds(
-                lambda at, bit: {"proof": [*proof[:at], _flipped(proof[at], bit), *proof[at + 1 :]]},
-                places,
+                lambda index, bit: {"proof": [*proof[:index], _flipped(proof[index], bit), *proof[index + 1 :]]},
+                indexes,
                 st.integers(0, 255),
             )
         )
@@ -131,27 +131,27 @@ def _flipped(node, bit):
         ((LEAVES[0], 0, 2, [LEAVES[1]], LEAVES[0]), "root"),
     ],
 )
-def test_a_refusal_names_what_is_wrong(arguments, field):
-    with pytest.raises(ProofError) as refusal:
+def test_proof_error_names_the_field(arguments, field):
+    with pytest.raises(ProofError) as error:
         verify_inclusion(*arguments)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
-def test_nothing_is_shown_of_an_empty_old_tree():
-    with pytest.raises(ProofError) as refusal:
+def test_empty_old_tree_is_rejected():
+    with pytest.raises(ProofError) as error:
         verify_consistency(0, 3, [], root([]), root(LEAVES[:3]))
-    assert refusal.value.field == "old_size"
+    assert error.value.field == "old_size"
 
 
 @pytest.mark.parametrize("index", [-1, 3])
-def test_there_is_no_proof_of_a_leaf_that_is_not_there(index):
-    with pytest.raises(InvalidInput) as refusal:
+def test_no_inclusion_proof_for_a_missing_leaf(index):
+    with pytest.raises(InvalidInput) as error:
         inclusion_proof(LEAVES[:3], index)
-    assert refusal.value.field == "index"
+    assert error.value.field == "index"
 
 
 @pytest.mark.parametrize("old_size", [0, 4])
-def test_there_is_no_consistency_with_a_tree_that_never_was(old_size):
-    with pytest.raises(InvalidInput) as refusal:
+def test_no_consistency_proof_for_an_invalid_old_size(old_size):
+    with pytest.raises(InvalidInput) as error:
         consistency_proof(LEAVES[:3], old_size)
-    assert refusal.value.field == "old_size"
+    assert error.value.field == "old_size"

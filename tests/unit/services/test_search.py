@@ -1,4 +1,4 @@
-"""What a person types or scans, and batches by a unit's serial."""
+"""Keys in scanned codes, and batches by the serial of a unit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from chromatrace.documents.content import BatchContent, ProductDescription
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.serials import SerialRange
-from chromatrace.exchange.lookup import batches_with, key_in
+from chromatrace.services.search import batch_key_text, batches_with_serial
 
 GTIN = "09521234543213"
+SERIALS = ("000001", "000060", "000150", "60")
 
 
 @pytest.mark.parametrize(
@@ -25,8 +26,8 @@ GTIN = "09521234543213"
         ("https://id.example.org/01/1/10/L1", "https://id.example.org/01/1/10/L1"),
     ],
 )
-def test_a_code_names_its_batch_and_other_text_itself(text, key):
-    assert key_in(text) == key
+def test_a_scanned_code_is_reduced_to_its_batch_key(text, key):
+    assert batch_key_text(text) == key
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Batch:
     serial_root: bytes | None = b"\1" * 32
 
 
-def test_batches_are_found_by_the_serial_of_a_unit(tmp_path):
+def test_finds_batches_by_unit_serial(tmp_path):
     store = DocumentStore(tmp_path)
     made = []
     for lot, serials in (("A", SerialRange(1, 100, 6)), ("B", SerialRange(50, 100, 6)), ("C", None)):
@@ -43,6 +44,8 @@ def test_batches_are_found_by_the_serial_of_a_unit(tmp_path):
         content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", serials)
         made.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
     missing = Batch(b"\7" * 32)
-    found = {serial: batches_with(serial, [*made, missing], store) for serial in ("000001", "000060", "000150", "60")}
+    found = {
+        serial: batches_with_serial(serial, [*made, missing], store) for serial in ("000001", "000060", "000150", "60")
+    }
     assert found == {"000001": made[:1], "000060": made[:2], "000150": [], "60": []}
-    assert batches_with("no serial", made, store) == []
+    assert batches_with_serial("no serial", made, store) == []

@@ -9,8 +9,8 @@ from eth_utils import event_signature_to_log_topic, function_signature_to_4byte_
 from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.ethereum import abi
-from chromatrace.ethereum.contract_error_messages import ENTRIES
-from chromatrace.ethereum.contract_errors import rendered
+from chromatrace.ethereum.contract_error_messages import MESSAGES
+from chromatrace.ethereum.contract_errors import decode_revert, render, revert_data
 from chromatrace.ethereum.errors import (
     AbiError,
     ContractConflict,
@@ -27,30 +27,30 @@ REGISTRATION = (9521234543213, "L2410A", 100, bytes(32), b"\1" * 32, bytes(32), 
 
 
 @pytest.mark.parametrize(("name", "arguments"), ALL_ERRORS)
-def test_every_custom_error_is_told_in_plain_language(name, arguments):
-    assert name in ENTRIES, f"add {name} to chromatrace/ethereum/contract_error_messages.py"
-    used = {field for _, field, _, _ in string.Formatter().parse(ENTRIES[name].message) if field}
+def test_every_custom_error_has_a_message(name, arguments):
+    assert name in MESSAGES, f"add {name} to chromatrace/ethereum/contract_error_messages.py"
+    used = {field for _, field, _, _ in string.Formatter().parse(MESSAGES[name].text) if field}
     assert used <= set(arguments)
 
 
-def test_call_data_are_those_of_the_twin():
+def test_call_data_equals_eth_abi():
     kind = "(uint64,string,uint32,bytes32,bytes32,bytes32,(bytes32,uint32)[])"
     expected = function_signature_to_4byte_selector(f"register({kind})") + abi_encode([kind], [REGISTRATION])
     contract = abi.contract("BatchRegistry")
-    assert contract.encode("register", REGISTRATION) == expected
-    name, args = contract.decode_input(expected)
+    assert contract.encode_call("register", REGISTRATION) == expected
+    name, args = contract.decode_call(expected)
     assert (name, args["registration"]["lot"]) == ("register", "L2410A")
 
 
-def test_unknown_names_are_refused_with_what_there_is():
-    with pytest.raises(AbiError, match="no contract 'Registry'") as refusal:
+def test_unknown_names_are_rejected():
+    with pytest.raises(AbiError, match="no contract is named 'Registry'") as raised:
         abi.contract("Registry")
-    assert "BatchRegistry" in refusal.value.hint
+    assert "BatchRegistry" in raised.value.hint
     with pytest.raises(AbiError, match="no function 'registr'"):
-        abi.contract("BatchRegistry").encode("registr")
-    with pytest.raises(AbiError) as refusal:
-        abi.contract("BatchRegistry").encode("register", (*REGISTRATION[:2], -1, *REGISTRATION[3:]))
-    assert refusal.value.field == "registration.quantity"
+        abi.contract("BatchRegistry").encode_call("registr")
+    with pytest.raises(AbiError) as raised:
+        abi.contract("BatchRegistry").encode_call("register", (*REGISTRATION[:2], -1, *REGISTRATION[3:]))
+    assert raised.value.field == "registration"
 
 
 def log_of(address="0x" + "ab" * 20, topics=None):
@@ -100,7 +100,7 @@ def revert(signature, *args):
 
 
 @pytest.mark.parametrize(
-    ("data", "kind", "category", "name", "args", "words"),
+    ("data", "kind", "category", "name", "args", "text"),
     [
         (
             revert("QuantityMismatch(uint32,uint256)", 100, 99),
@@ -128,7 +128,7 @@ def revert(signature, *args):
             *(ContractConflict, Conflict, "InspectionExpired", {"deadline": 1_700_000_000}),
             "2023-11-14 22:13:20 UTC",
         ),
-        (revert("Error(string)", "no"), ContractConflict, Conflict, "Error", {"message": "no"}, "refused: no"),
+        (revert("Error(string)", "no"), ContractConflict, Conflict, "Error", {"message": "no"}, "reverted: no"),
         (revert("Panic(uint256)", 0x11), ContractConflict, Conflict, "Panic", {"code": 0x11}, "overflow"),
         (b"", ContractConflict, Conflict, "EmptyRevert", {}, "without a reason"),
         (b"\1\2\3\4", ContractConflict, Conflict, "UnknownError", {"data": b"\1\2\3\4"}, "0x01020304"),
@@ -139,13 +139,13 @@ def revert(signature, *args):
         ),
     ],
 )
-def test_reverts_become_refusals(data, kind, category, name, args, words):
-    refusal = abi.decode_revert(data)
-    assert type(refusal) is kind
-    assert isinstance(refusal, category)
-    assert refusal.name == refusal.as_dict()["error"] == name
-    assert refusal.args_by_name == args
-    assert words in refusal.message
+def test_reverts_become_typed_errors(data, kind, category, name, args, text):
+    error = decode_revert(data)
+    assert type(error) is kind
+    assert isinstance(error, category)
+    assert error.name == error.as_dict()["error"] == name
+    assert error.args_by_name == args
+    assert text in error.message
 
 
 @pytest.mark.parametrize(
@@ -158,22 +158,22 @@ def test_reverts_become_refusals(data, kind, category, name, args, words):
         {"originalError": {"data": "0x08c379a0"}},
     ],
 )
-def test_revert_data_are_found_where_nodes_put_them(data):
-    assert abi.revert_data(data) == bytes.fromhex("08c379a0")
+def test_revert_data_is_read_from_every_place_that_nodes_use(data):
+    assert revert_data(data) == bytes.fromhex("08c379a0")
 
 
 def test_no_revert_data():
-    assert abi.revert_data(None) is None
-    assert abi.revert_data("out of gas") is None
+    assert revert_data(None) is None
+    assert revert_data("out of gas") is None
 
 
-def test_arguments_are_rendered_for_people():
-    assert rendered("validUntil", 2**64 - 1, "uint64") == "no end"
-    assert rendered("roles", 1 << 15 | 1, "uint16") == "admin+0x8000"
-    assert rendered("stage", 1, "enum Stage") == "final"
-    assert rendered("kind", 2, "enum IRouteVerifier.RouteKind") == "assembly"
-    assert rendered("state", 99, "enum IBatchRegistry.BatchState") == "99"
-    assert rendered("revokedFrom", 1_700_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
-    assert rendered("from", 7, "OrgId") == "7"
-    assert rendered("gtin", 9521234543213, "uint64") == "09521234543213"
-    assert rendered("neededRole", bytes(32), "bytes32") == "DEFAULT_ADMIN"
+def test_arguments_are_rendered_as_text():
+    assert render("validUntil", 2**64 - 1, "uint64") == "no end"
+    assert render("roles", 1 << 15 | 1, "uint16") == "admin+0x8000"
+    assert render("stage", 1, "enum Stage") == "final"
+    assert render("kind", 2, "enum IRouteVerifier.RouteKind") == "assembly"
+    assert render("state", 99, "enum IBatchRegistry.BatchState") == "99"
+    assert render("revokedFrom", 1_700_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
+    assert render("from", 7, "OrgId") == "7"
+    assert render("gtin", 9521234543213, "uint64") == "09521234543213"
+    assert render("neededRole", bytes(32), "bytes32") == "DEFAULT_ADMIN"
