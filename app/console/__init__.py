@@ -7,7 +7,7 @@ from flask_limiter import Limiter
 
 from app.config import PortalConfig
 from app.console import genealogy, recalls, search
-from app.context import current_operator, current_portal, current_snapshot, lookup_organisation, now_s
+from app.context import current_operator, current_portal, current_snapshot, lookup_organisation
 from app.franchisee.overview import batch_row
 from app.presenters.consensus import present_panel
 from app.presenters.organisations import OrganisationSummary

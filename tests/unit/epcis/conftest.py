@@ -1,4 +1,4 @@
-"""A portal with its database and documents, on which an operator is logged in without a chain."""
+"""A portal without a chain, whose operator and grants the tests set."""
 
 from __future__ import annotations
 
@@ -35,17 +35,14 @@ def app(config):
 
 
 @pytest.fixture
-def acting(monkeypatch):
-    """`acting(organisation)`: who the portal takes the caller for; None: nobody. `grants` says what may be read.
-
-    Rights come from the chain in every request; here they are given instead, so that no chain is needed.
-    """
+def log_in(monkeypatch):
+    """Return a function that sets the caller's organisation (None: not logged in); its `grants` may be read."""
     from app.api.epcis import views
     from app.errors import LoginRequiredError
 
     grants = set()
 
-    def be(organisation, roles=Role.LOGISTICS):
+    def log_in(organisation, roles=Role.LOGISTICS):
         def operator():
             if organisation is None:
                 raise LoginRequiredError("this page is for operators of the consortium")
@@ -53,14 +50,14 @@ def acting(monkeypatch):
 
         monkeypatch.setattr(views, "current_operator", operator)
         monkeypatch.setattr(
-            views, "readable", lambda: lambda owner, gtin, scopes: (organisation, owner, str(gtin)) in grants
+            views, "readable_lines", lambda: lambda owner, gtin, scopes: (organisation, owner, str(gtin)) in grants
         )
 
-    be.grants = grants
-    be(None)
-    return be
+    log_in.grants = grants
+    log_in(None)
+    return log_in
 
 
 @pytest.fixture
-def client(app, acting):
+def client(app, log_in):
     return app.test_client()
