@@ -20,13 +20,13 @@ sync = (test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)) &
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(1)/bin/python $(2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-contracts test-python lint bench clean lock abi audit api-test
+.PHONY: help setup demo test test-contracts test-python lint bench clean lock abi audit api-test docs
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: ## install everything the other targets need
-	@$(MAKE) --no-print-directory -j 4 .setup/contracts .setup/package
+	@$(MAKE) -s --no-print-directory -j 4 .setup/contracts .setup/package
 
 demo: setup ## run the full demonstration: chain, contracts, plant, inspections, QR codes, portal
 	$(BIN)/chromatrace demo
@@ -63,6 +63,9 @@ bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 abi: setup ## regenerate chromatrace/ethereum/abi from the compiled contracts
 	$(BIN)/python scripts/export_abi.py
 
+docs: setup ## regenerate docs/settings.md
+	$(BIN)/chromatrace settings --markdown > docs/settings.md
+
 lock: $(UV) ## resolve each requirements*.in into a pinned and hashed .txt; refresh package-lock.json
 	for name in requirements*.in; do \
 		$(UV) pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
@@ -96,7 +99,7 @@ $(UV): requirements-uv.txt | .setup/prerequisites
 
 .setup/contracts: $(SOURCES) brownie-config.yaml .setup/brownie .setup/node
 	@echo "Compiling the contracts (about a minute)"
-	@$(BROWNIE)/brownie compile | grep -vE '^$$| - |artifacts' ; test $${PIPESTATUS[0]} -eq 0
+	@$(BROWNIE)/brownie compile $(if $(filter .setup/node brownie-config.yaml,$?),--all) | grep -vE '^$$| - |artifacts' ; test $${PIPESTATUS[0]} -eq 0
 	@touch $@
 
 .setup/package: requirements.txt pyproject.toml $(UV)

@@ -126,7 +126,7 @@ def reject_demonstration_accounts(database: PortalDatabase) -> None:
         if account.demonstration or account.address in published:
             raise InsecureConfigurationError(
                 f"account {account.name!r} is a demonstration account, which is not allowed in production",
-                field="portal_url",
+                field="database_url",
                 hint=f"remove it: `chromatrace portal remove-account {account.name}`",
             )
 

@@ -14,8 +14,8 @@ from flask_limiter.util import get_remote_address
 from limits import parse
 
 from app.accounts import check_password
-from app.config import PortalConfig
 from app.errors import LoginFailedError, RateLimitError
+from app.settings import PortalSettings
 from app.store.database import PortalDatabase
 from app.store.models import Account
 
@@ -30,7 +30,7 @@ class BasicCredentials:
     password: str
 
 
-def basic_credentials(database: PortalDatabase, limiter: Limiter, config: PortalConfig) -> BasicCredentials | None:
+def basic_credentials(database: PortalDatabase, limiter: Limiter, config: PortalSettings) -> BasicCredentials | None:
     """Return the request's credentials; None if it has none.
 
     Raises `LoginFailedError` if they are wrong, and `RateLimitError` after too many wrong ones.

@@ -13,13 +13,13 @@ from flask_limiter import Limiter
 
 from app.accounts import check_password
 from app.basic_auth import basic_credentials
-from app.config import PortalConfig
 from app.errors import InsufficientRightsError, LoginFailedError, LoginRequiredError, RightsRevokedError
 from app.presenters.batch import BatchLoader
 from app.presenters.organisations import OrganisationSummary, organisation_summary
 from app.rights import ActingOperator, ReadableProductLines
 from app.services import CaptureRecorder, ChainService, ContractError
 from app.sessions import SessionStore, SessionUser
+from app.settings import PortalSettings
 from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
@@ -32,7 +32,7 @@ from chromatrace.index import Index, Snapshot
 class Portal:
     """The components of one worker, built by `create_app`."""
 
-    config: PortalConfig
+    config: PortalSettings
     database: PortalDatabase
     index: Index
     batches: BatchLoader

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, console, consumer, franchisee, inspector
 from app.accounts import reject_demonstration_accounts
-from app.config import PortalConfig
 from app.context import Portal, close_snapshot
 from app.presenters.batch import BatchLoader
 from app.presenters.reading_window import ReadingsSource
+from app.proxies import ReverseProxyMiddleware
 from app.responses import register_error_handlers
 from app.rights import CONSOLE_ROLES
 from app.secret_key import load_secret_key
 from app.security import add_headers, build_limiter, csrf, flask_settings
 from app.services import ChainService, Key, Manifest
 from app.sessions import SessionStore
+from app.settings import PortalSettings
 from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
 from app.template_filters import register_filters
@@ -33,7 +33,7 @@ from chromatrace.records.catalogue import Catalogue
 
 
 def create_app(
-    config: PortalConfig,
+    config: PortalSettings,
     readings: ReadingsSource | None = None,
     signer: Key | None = None,
     kinds: Iterable[RecordKind] = (),
@@ -60,9 +60,9 @@ def create_app(
 
     app = Flask(__name__)
     app.config.update(flask_settings(config), SECRET_KEY=secret)
-    if config.trusted_proxies:
-        hops = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = ReverseProxyMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, config.proxy_networks, config.base_url
+    )
     index = Index(config.index_database)
     limiter = build_limiter(app, database)
     chain = ChainService(config.rpc_url, manifest, config.outbox)
@@ -94,7 +94,7 @@ def create_app(
     return app
 
 
-def _template_globals(config: PortalConfig) -> dict[str, Any]:
+def _template_globals(config: PortalSettings) -> dict[str, Any]:
     return {
         "portal_title": config.title,
         "explorer_tx_url": config.explorer_tx_url,

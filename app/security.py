@@ -9,7 +9,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
-from app.config import PortalConfig
+from app.settings import PortalSettings
 from app.store import rate_counts  # noqa: F401 - registers the storage scheme `portal`
 from app.store.database import PortalDatabase
 
@@ -41,7 +41,7 @@ _CAMERA_ONLY = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()
 csrf = CSRFProtect()
 
 
-def flask_settings(config: PortalConfig) -> dict[str, object]:
+def flask_settings(config: PortalSettings) -> dict[str, object]:
     """Return Flask's settings for the cookie, CSRF tokens and request sizes."""
     return {
         "SESSION_COOKIE_NAME": "__Host-chromatrace" if config.secure else "chromatrace",
@@ -68,7 +68,7 @@ def build_limiter(app: Flask, database: PortalDatabase) -> Limiter:
     )
 
 
-def add_headers(app: Flask, config: PortalConfig) -> None:
+def add_headers(app: Flask, config: PortalSettings) -> None:
     """Set the security headers on every response, including errors."""
 
     @app.after_request

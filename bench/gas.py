@@ -51,7 +51,7 @@ def deployed_chain(**node_options: Any) -> Iterator[tuple[DevNode, Chain]]:
 
     `node_options` go to `DevNode`.
     """
-    with tempfile.TemporaryDirectory() as folder, DevNode("anvil", **node_options) as node:
+    with tempfile.TemporaryDirectory() as folder, DevNode(**node_options) as node:
         path = Path(folder) / f"{node.chain_id}.json"
         deploy_contracts(node.url, path)
         manifest = Manifest.load(path)

@@ -37,7 +37,7 @@ _FOR_EVER = 2**64 - 1
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
     """Both by turns and each at its best, so that a busy moment of the machine does not decide."""
-    with tempfile.TemporaryDirectory() as folder, DevNode("anvil") as node:
+    with tempfile.TemporaryDirectory() as folder, DevNode() as node:
         progress("deploying")
         manifest = deploy(node, Path(folder))
         rpc = node.rpc(120.0)

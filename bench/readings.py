@@ -195,7 +195,7 @@ def ledger(folder: Path, progress: Progress) -> Iterator[list[str]]:
         progress("chromatrace.chain is absent: heads are handed to a list")
         yield []
         return
-    with DevNode("anvil") as node:
+    with DevNode() as node:
         progress("deploying the contracts on Anvil")
         manifest = folder / f"{node.chain_id}.json"
         deploy_contracts(node.url, manifest)

@@ -21,7 +21,6 @@ from bench.figure import Figure
 from bench.gas import deployed_chain
 from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
-from chromatrace.cli.record_desk import ChainWriter
 from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.ethereum.abi import contract
@@ -35,6 +34,7 @@ from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.reader_key import ReaderKey
 from chromatrace.records.vault import Vault
+from chromatrace.services.records import ChainWriter
 
 _BULK = 500
 _SINGLE = 60

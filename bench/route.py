@@ -38,9 +38,9 @@ from chromatrace.crypto.bls import PublicKey as StationKey
 from chromatrace.crypto.route import (
     Profile,
     RouteDesign,
+    RouteStation,
     SignedState,
     SignedStep,
-    Station,
     begin,
     key_words,
     origin,
@@ -105,7 +105,7 @@ class Line:
         verifier = verifier or Verifier(31337, "0x" + "52" * 20)
         secrets = tuple(SecretKey(1 + int.from_bytes(digest(f"key {n}"), "big") % (ORDER - 1)) for n in range(steps))
         stations = tuple(
-            Station(f"station {n}", 1, secret.public_key, prove_possession(secret, 1, verifier))
+            RouteStation(f"station {n}", 1, secret.public_key, prove_possession(secret, 1, verifier))
             for n, secret in enumerate(secrets, 1)
         )
         return cls(RouteDesign(verifier, 1, "pane", 1, stations, profile=profile), secrets)

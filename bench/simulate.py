@@ -18,10 +18,10 @@ import simpy
 
 from bench.figure import Figure
 from chromatrace.plant.configuration import example_plant
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule
 from chromatrace.studies.scenarios import SCENARIOS
 from chromatrace.studies.shopfloor.engine import simulate
-from chromatrace.studies.shopfloor.floor import ShopFloor
 
 BAR_PER_S = 200
 RUNS, ROUNDS = 20, 8

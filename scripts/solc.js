@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// A `solc` executable around the npm build of the compiler, for py-solc-x and Brownie.
-// `make setup` links it as .solcx/solc-v<version>. It answers --version and --standard-json; imports that are not in
-// the input are read from the project folder and nowhere else.
+// Run the npm build of the Solidity compiler as `solc`, for py-solc-x and Brownie.
+// `make setup` links this file as .solcx/solc-v<version>. It supports --version and --standard-json. Imports that are
+// not in the input are read from the project folder only.
 "use strict";
 const fs = require("fs");
 const path = require("path");
@@ -14,7 +14,7 @@ if (args.includes("--version")) {
 } else if (args.includes("--standard-json")) {
   process.stdout.write(require(compiler).compile(fs.readFileSync(0, "utf8"), { import: readImport }));
 } else {
-  process.stderr.write("solc.js: only --version and --standard-json are answered here\n");
+  process.stderr.write("solc.js: unsupported arguments; use --version or --standard-json\n");
   process.exit(1);
 }
 
@@ -23,20 +23,20 @@ function readImport(name) {
   if (!file.startsWith(root + path.sep)) return { error: `${name} is outside the project` };
   try {
     return { contents: fs.readFileSync(file, "utf8") };
-  } catch (refusal) {
-    return { error: refusal.message };
+  } catch (error) {
+    return { error: error.message };
   }
 }
 
-// Loading the compiler takes two seconds and Brownie asks for its version many times: the answer is kept beside it.
+// Loading the compiler takes two seconds, and Brownie asks for its version many times: cache it.
 function version() {
-  const kept = path.join(compiler, ".version");
+  const cache = path.join(compiler, ".version");
   try {
-    return fs.readFileSync(kept, "utf8");
+    return fs.readFileSync(cache, "utf8");
   } catch {
-    const answer = require(compiler).version();
-    fs.writeFileSync(`${kept}.${process.pid}`, answer);
-    fs.renameSync(`${kept}.${process.pid}`, kept);
-    return answer;
+    const current = require(compiler).version();
+    fs.writeFileSync(`${cache}.${process.pid}`, current);
+    fs.renameSync(`${cache}.${process.pid}`, cache);
+    return current;
   }
 }

@@ -71,16 +71,16 @@ def anvil():
     """One Anvil for the whole session, with history, so that tests may revert and reorganise it."""
     from chromatrace.chain.dev_node import DevNode
 
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         yield node
 
 
 @pytest.fixture(scope="session")
-def ganache():
-    """One Ganache for the whole session."""
+def cancun():
+    """One Anvil without the precompiles of EIP-2537 for the whole session."""
     from chromatrace.chain.dev_node import DevNode
 
-    with DevNode("ganache", chain_id=1337) as node:
+    with DevNode(chain_id=1337, rules="cancun") as node:
         yield node
 
 
@@ -121,7 +121,7 @@ def deploy(tmp_path_factory):
 def _deploy_once(state, folder):
     from chromatrace.chain.dev_node import DevNode
 
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         run_deployment(node, folder)
         draft = state.with_suffix(".new")
         draft.write_text(node.rpc().call("anvil_dumpState", True))
@@ -137,11 +137,11 @@ def deployment(anvil, deploy, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def ganache_deployment(ganache, tmp_path_factory):
-    """The manifest of the contracts deployed on `ganache`."""
+def cancun_deployment(cancun, tmp_path_factory):
+    """The manifest of the contracts deployed on `cancun`."""
     from chromatrace.ethereum.manifest import Manifest
 
-    return Manifest.load(run_deployment(ganache, tmp_path_factory.mktemp("deployments")))
+    return Manifest.load(run_deployment(cancun, tmp_path_factory.mktemp("deployments")))
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ _NUMBER = struct.Struct("i")
 def command_line():
     """Starts `chromatrace` with the words given."""
     inspector = ("chromatrace.inspector.process", "chromatrace.inspector.adapters")
-    return Nursery("chromatrace.cli", *inspector, "chromatrace.cli.portal", "app.factory", "waitress")
+    return Nursery("chromatrace.cli", *inspector, "app.cli", "app.factory", "waitress")
 
 
 @cache

@@ -15,9 +15,9 @@ from chromatrace.crypto.route import (
     Profile,
     RouteDesign,
     RouteKind,
+    RouteStation,
     RouteTrace,
     SignedState,
-    Station,
     begin,
     origin,
     prove_possession,
@@ -41,9 +41,9 @@ def secret(name: str) -> SecretKey:
 
 
 @cache
-def station(name: str, verifier: Verifier = VERIFIER, organisation: int = PLANT) -> Station:
+def station(name: str, verifier: Verifier = VERIFIER, organisation: int = PLANT) -> RouteStation:
     key = secret(name)
-    return Station(name, organisation, key.public_key, prove_possession(key, organisation, verifier))
+    return RouteStation(name, organisation, key.public_key, prove_possession(key, organisation, verifier))
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,12 @@ _COLLUDING = (
     Attack("first and last on the expected links", _colluding([5, 2, 3, 4, 1]), Break.SIGNATURE, "InvalidProof"),
     Attack("another repeated, on the expected links", _colluding([1, 2, 2, 4, 5]), Break.AGGREGATE, "InvalidProof"),
     Attack("foreign station on the expected link", _colluding([1, 2, 0, 4, 5]), Break.AGGREGATE, "InvalidProof"),
-    Attack("dropped step made up, all others sign it", _colluding([1, 2, 0, 4, 5], 3), Break.AGGREGATE, "InvalidProof"),
+    Attack(
+        "dropped step made up, all others sign it",
+        _colluding([1, 2, 0, 4, 5], 3),
+        Break.AGGREGATE,
+        "InvalidProof",
+    ),
     Attack("last step made up by the one before", _colluding([1, 2, 3, 4, 4], 5), Break.SIGNATURE, "InvalidProof"),
 )
 """Every other station is in it, and signs whatever is computed for it."""

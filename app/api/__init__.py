@@ -6,10 +6,10 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from app.api import epcis, public, records
-from app.config import PortalConfig
+from app.settings import PortalSettings
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Add the routes and their rate limits."""
     for package in (public, records, epcis):
         package.register(app, limiter, config)

@@ -9,18 +9,18 @@ from flask import Blueprint, Flask, jsonify
 from flask_limiter import Limiter
 
 from app.api import openapi
-from app.config import PortalConfig
 from app.consumer.pages import batch_json
 from app.context import current_portal, current_snapshot, lookup_organisation, now_s
 from app.links import raw_target
 from app.security import limit_views
+from app.settings import PortalSettings
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 
 PREFIX = "/api/v1"
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Add the routes and their rate limit."""
     blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
     blueprint.add_url_rule("/batches/<gtin>/<path:rest>", "batch", batch)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, Flask, render_template
 from flask_limiter import Limiter
 
-from app.config import PortalConfig
 from app.console import genealogy, recalls, search
 from app.context import current_operator, current_portal, current_snapshot, lookup_organisation
 from app.franchisee.overview import batch_row
@@ -13,13 +12,14 @@ from app.presenters.consensus import present_panel
 from app.presenters.organisations import OrganisationSummary
 from app.rights import CONSOLE_ROLES
 from app.security import limit_views
+from app.settings import PortalSettings
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.views import AnchorView, ChannelView
 
 _NEWEST = 25
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Add the routes. Each needs a role of `CONSOLE_ROLES`."""
     blueprint = Blueprint("console", __name__)
     blueprint.before_request(lambda: current_operator().require(CONSOLE_ROLES, "the operations console"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from flask_limiter import Limiter
 
-from app.config import PortalConfig
 from app.consumer import downloads, pages, resolver, scanning
 from app.security import limit_views
+from app.settings import PortalSettings
 from chromatrace.identity.resolver import DESCRIPTION_PATH
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Add the routes and their rate limits."""
     blueprint = Blueprint("consumer", __name__)
     blueprint.add_url_rule("/", "home", pages.home)

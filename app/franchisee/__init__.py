@@ -5,15 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, Flask, request
 from flask_limiter import Limiter
 
-from app.config import PortalConfig
 from app.context import current_operator
 from app.franchisee import labels, login, offers, overview
 from app.security import limit_views
+from app.settings import PortalSettings
 
 _PUBLIC = frozenset({"franchisee.login", "franchisee.logout", "franchisee.wallet_challenge", "franchisee.wallet_login"})
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Add the routes. All except login and logout need an operator whom the chain authorises for the request."""
     blueprint = Blueprint("franchisee", __name__)
     blueprint.before_request(_require_operator)

@@ -8,15 +8,15 @@ from flask import Flask, flash, jsonify, redirect, render_template, request, url
 from flask_limiter import Limiter
 
 from app.accounts import check_password
-from app.config import PortalConfig
 from app.context import authorise, current_portal, now_s
 from app.errors import LoginFailedError, RightsRevokedError
 from app.responses import local_path
 from app.sessions import SessionUser
+from app.settings import PortalSettings
 from app.wallet import utc_now
 
 
-def limit_by_account(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def limit_by_account(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Also limit login attempts per account name, against guessing from many addresses."""
     view: Any = app.view_functions["franchisee.login"]
     limited = limiter.limit(config.account_limit, key_func=_account_key, methods=["POST"])

@@ -12,21 +12,21 @@ from typing import Any
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from flask_limiter import Limiter
 
-from app.config import PortalConfig
 from app.context import current_operator, current_portal, current_snapshot, lookup_organisation, now_s
 from app.errors import http_status
 from app.security import limit_views
+from app.settings import PortalSettings
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.rights import Role
 from chromatrace.quality.check_sheet import Parameter
-from chromatrace.quality.inspection_tasks import NAME, Question, ReadingDesk
+from chromatrace.quality.inspection_tasks import FILE_NAME, InspectionTask, InspectionTasks
 
 _ROUND = re.compile(r"[0-9a-f]{64}")
 _VALUE = "value-"
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Add the routes. Each needs the role inspector."""
     blueprint = Blueprint("inspector", __name__)
     blueprint.before_request(lambda: current_operator().require(Role.INSPECTOR, "answering inspection tasks"))
@@ -46,12 +46,12 @@ def submit(round_id: str, inspector: str) -> Any:
     """Submit the answer of one seat: `value-<n>` for each parameter of the check sheet, or `state`; and `defects`."""
     operator = current_operator()
     try:
-        with _task_store() as store:
-            task = store.find(bytes.fromhex(round_id), inspector) if _ROUND.fullmatch(round_id) else None
+        with _open_tasks() as open_tasks:
+            task = open_tasks.find(bytes.fromhex(round_id), inspector) if _ROUND.fullmatch(round_id) else None
             if task is None or task.organisation != operator.organisation:
                 raise NotFound("your organisation has no such inspection task", field="round")
             state = request.form.get("state") if task.sheet is None else None
-            store.answer(task, operator.address, values=_values(task), state=state, defects=_defects())
+            open_tasks.submit(task, operator.address, values=_values(task), state=state, defects=_defects())
     except ChromaTraceError as error:
         return _page(error, (round_id, inspector)), http_status(error)
     flash("Answer submitted. The inspector process seals it and sends it to the chain.", "plain")
@@ -69,8 +69,8 @@ def format_tolerance(parameter: Parameter) -> str:
 
 def _page(error: ChromaTraceError | None = None, failed_task: tuple[str, str] = ("", "")) -> str:
     operator, now = current_operator(), now_s()
-    with _task_store() as store:
-        waiting, answered = store.waiting(operator.organisation, now), store.read_by(operator.address)
+    with _open_tasks() as open_tasks:
+        waiting, answered = open_tasks.waiting(operator.organisation, now), open_tasks.answered_by(operator.address)
     return render_template(
         "inspector/tasks.html",
         waiting=waiting,
@@ -84,17 +84,17 @@ def _page(error: ChromaTraceError | None = None, failed_task: tuple[str, str] = 
     )
 
 
-def _task_store() -> ReadingDesk:
-    return ReadingDesk(current_portal().config.data_folder / NAME)
+def _open_tasks() -> InspectionTasks:
+    return InspectionTasks(current_portal().config.data_folder / FILE_NAME)
 
 
-def _lot(task: Question) -> str | None:
+def _lot(task: InspectionTask) -> str | None:
     """Return GTIN and lot if the subject is a batch in the index."""
     batch = current_snapshot().batch(BatchId(bytes.fromhex(task.about.subject[2:])))
     return f"{batch.key.gtin}/{batch.key.lot}" if batch else None
 
 
-def _values(task: Question) -> dict[str, float]:
+def _values(task: InspectionTask) -> dict[str, float]:
     if task.sheet is None:
         return {}
     return {

@@ -46,7 +46,7 @@ class PortalDatabase:
                 raise
             raise Unavailable(
                 f"{self.engine.url.render_as_string()}: {str(error.orig).strip().splitlines()[0]}",
-                field="portal_url",
+                field="database_url",
                 hint="check that the database is running, that its disk has space and that no other process locks it; "
                 "restore a damaged database from a backup",
             ) from error
@@ -60,12 +60,12 @@ def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise InvalidInput(f"{url!r} is not a valid database URL", field="portal_url") from error
+        raise InvalidInput(f"{url!r} is not a valid database URL", field="database_url") from error
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     if parsed.get_backend_name() != "sqlite":
         raise InvalidInput(
-            f"unsupported database {parsed.get_backend_name()!r}", field="portal_url", hint="use SQLite or PostgreSQL"
+            f"unsupported database {parsed.get_backend_name()!r}", field="database_url", hint="use SQLite or PostgreSQL"
         )
     engine = create_engine(parsed)
     event.listen(engine, "connect", _configure_sqlite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,9 @@ class DeploymentError(ChromaTraceError):
         return super().as_dict() | {"error": self.name}
 
 
-def deploy_contracts(rpc_url: str, manifest: Path, keystore: Path | None = None) -> dict[str, Any]:
+def deploy_contracts(
+    rpc_url: str, manifest: Path, keystore: Path | None = None, password: str | None = None
+) -> dict[str, Any]:
     """Deploy the contracts, or verify those that `manifest` names, and return the script's report.
 
     Raises `NotFound` outside a checkout, `DeploymentError` with an error of the script, and `Unavailable` if the
@@ -42,7 +45,10 @@ def deploy_contracts(rpc_url: str, manifest: Path, keystore: Path | None = None)
     command = [str(BROWNIE_PYTHON), str(_SCRIPT), "--rpc", rpc_url, "--manifest", str(manifest.resolve()), "--json"]
     if keystore is not None:
         command += ["--keystore", str(keystore.resolve())]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    environment = os.environ | ({} if password is None else {"CHROMATRACE_KEY_PASSWORD": password})
+    done = subprocess.run(  # noqa: S603 - a script of this checkout
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
     start = done.stdout.find("{")
     try:
         report: dict[str, Any] = orjson.loads(done.stdout[start:] if start >= 0 else "")

@@ -1,4 +1,4 @@
-"""A local development chain: Anvil, or Ganache as the second opinion, as a subprocess that ends with its context.
+"""A local development chain: Anvil as a subprocess that ends with its context.
 
 Anvil runs Prague rules (it has the EIP-2537 precompiles; the default moves with releases) and holds each transaction
 to EIP-7825's 2^24 gas, as a real chain does.
@@ -45,31 +45,33 @@ if os.getppid() == int(sys.argv[1]):
 The starter is the thread that calls `start`."""
 
 
+def ends_with_starter(command: Sequence[str]) -> list[str]:
+    """Return a command line that runs `command` and, on Linux, ends it if the thread that starts it dies."""
+    return [sys.executable, "-I", "-S", "-c", _ENDS_WITH_STARTER, str(os.getpid()), *command]
+
+
 class DevNode:
     """A development chain while its context lasts, and on Linux no longer than the thread that started it.
 
-    kind          "anvil" or "ganache"
     port          0: any free port
-    state_path    file (Anvil) or folder (Ganache) that keeps the chain across restarts; None: forgotten at the end
+    state_path    file that keeps the chain across restarts; None: discard the chain at the end
     block_time_s  seconds between blocks; None: a block as soon as there is a transaction
-    history       keep old states (Anvil): needed for reorganisations and reads at old blocks, slower as blocks pile up
-    rules         whose fork of Ethereum Anvil follows; before "prague" there are no precompiles of EIP-2537
+    history       keep old states: needed for reorganisations and reads at old blocks, slower as blocks pile up
+    rules         hard fork; "cancun" has no precompiles of EIP-2537
     options       further command-line options of the node
     """
 
     def __init__(
         self,
-        kind: Literal["anvil", "ganache"] = "anvil",
         port: int = 0,
         state_path: str | Path | None = None,
         block_time_s: float | None = None,
         chain_id: int = 31337,
         *,
         history: bool = False,
-        rules: Literal["prague", "shanghai"] = "prague",
+        rules: Literal["prague", "cancun"] = "prague",
         options: Sequence[str] = (),
     ) -> None:
-        self.kind = kind
         self.port = port
         self._any_port = port == 0
         self.chain_id = chain_id
@@ -126,13 +128,13 @@ class DevNode:
                 raise
 
     def _launch(self, inherited: tuple[int, ...]) -> None:
-        if self._state_path is not None and self.kind == "anvil":
+        if self._state_path is not None:
             keep_one_beginning(self._state_path)
-        descriptor, name = tempfile.mkstemp(prefix=f"chromatrace-{self.kind}-", suffix=".log")
+        descriptor, name = tempfile.mkstemp(prefix="chromatrace-anvil-", suffix=".log")
         self._log = Path(name)
         with os.fdopen(descriptor, "wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, "-I", "-S", "-c", _ENDS_WITH_STARTER, str(os.getpid()), *self._command()],
+                ends_with_starter(self._command()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -145,7 +147,7 @@ class DevNode:
         while not (self.running and self._answers() and self.running):
             if not self.running or time.monotonic() > deadline:
                 tail = self._log.read_text(encoding="utf-8", errors="replace")[-400:]
-                raise Unavailable(f"{self.kind} did not start: {tail.strip()}", field="devnode")
+                raise Unavailable(f"Anvil did not start: {tail.strip()}", field="devnode")
             time.sleep(0.02)
 
     def stop(self) -> None:
@@ -172,19 +174,12 @@ class DevNode:
             return False
 
     def _command(self) -> list[str]:
-        if self.kind == "anvil":
-            command = [_program("anvil"), "--host", "127.0.0.1", "--port", str(self.port)]
-            command += ["--chain-id", str(self.chain_id), "--hardfork", self._rules, "--enable-tx-gas-limit", "--quiet"]
-            command += ["--gas-limit", str(_BLOCK_GAS)]
-            command += [] if self._history else ["--prune-history"]
-            command += ["--state", str(self._state_path)] if self._state_path else []
-            command += ["--block-time", f"{self._block_time_s:g}"] if self._block_time_s else []
-        else:
-            command = [_program("ganache"), "--server.host", "127.0.0.1", "--server.port", str(self.port)]
-            command += ["--chain.chainId", str(self.chain_id), "--wallet.mnemonic", MNEMONIC]
-            command += ["--chain.hardfork", "shanghai", "--logging.quiet", "true"]
-            command += ["--database.dbPath", str(self._state_path)] if self._state_path else []
-            command += ["--miner.blockTime", f"{self._block_time_s:g}"] if self._block_time_s else []
+        command = [_program("anvil"), "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--chain-id", str(self.chain_id), "--hardfork", self._rules, "--enable-tx-gas-limit", "--quiet"]
+        command += ["--gas-limit", str(_BLOCK_GAS)]
+        command += [] if self._history else ["--prune-history"]
+        command += ["--state", str(self._state_path)] if self._state_path else []
+        command += ["--block-time", f"{self._block_time_s:g}"] if self._block_time_s else []
         return command + self._options
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chromatrace.domain.errors import Conflict, IntegrityError
 from chromatrace.storage.files import write_whole
-from chromatrace.storage.lock import AlreadyLocked, ProcessLock
+from chromatrace.storage.lock import LockedError, ProcessLock
 
 _WAIT_S = 15.0
 """A node whose starter was killed writes its state before it ends; the next start waits that long for it."""
@@ -20,7 +20,7 @@ def lock_state(state: Path) -> ProcessLock:
     """
     try:
         return ProcessLock(state.with_name(state.name + ".lock"), _WAIT_S)
-    except AlreadyLocked as error:
+    except LockedError as error:
         holder = error.holder or "unknown"
         raise Conflict(
             f"process {holder} is already running the chain in {state}",

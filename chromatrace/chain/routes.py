@@ -8,7 +8,7 @@ from typing import Any
 from chromatrace.chain.client import Chain
 from chromatrace.crypto.bls import PublicKey, Signature
 from chromatrace.crypto.eip2537 import g1_from_evm, g2_from_evm
-from chromatrace.crypto.route import RouteDesign, Station
+from chromatrace.crypto.route import RouteDesign, RouteStation
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import OrganisationId, StationKeyId
@@ -60,7 +60,7 @@ def designed_route(chain: Chain, route: bytes) -> RouteDesign:
     stations = []
     for key_id, process in zip(args["keys"], args["processes"], strict=True):
         key = registered_key(chain, key_id)
-        stations.append(Station(process, key.organisation, key.public_key, key.possession))
+        stations.append(RouteStation(process, key.organisation, key.public_key, key.possession))
     kind = RouteKind(args["kind"])
     return RouteDesign(verifier_of(chain), args["organisation"], args["name"], args["version"], tuple(stations), kind)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
+from importlib.metadata import entry_points
 from typing import Any
 
 import click
 
 from chromatrace import __version__
 from chromatrace.cli.interrupts import cut_short
-from chromatrace.cli.output import report_errors
-from chromatrace.config import Settings
+from chromatrace.cli.output import prompt_password, report_errors, warn
+from chromatrace.cli.settings import settings_options
 from chromatrace.services.workspace import Workspace
+from chromatrace.settings import Settings
 
 COMMANDS = {
     "demo": "chromatrace.cli.demo:demo",
@@ -40,22 +41,30 @@ COMMANDS = {
     "epcis": "chromatrace.cli.epcis:epcis",
     "simulate": "chromatrace.cli.simulate:simulate",
     "index": "chromatrace.cli.index:index",
-    "portal": "chromatrace.cli.portal:portal",
+    "settings": "chromatrace.cli.settings:settings",
 }
 
 
+EXTENSIONS_GROUP = "chromatrace.commands"
+"""Entry points of commands in other packages: name = module:command."""
+
+
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for, so that `--help` answers at once."""
+    """A group that imports a command only when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *(point.name for point in entry_points(group=EXTENSIONS_GROUP))]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module, attribute = COMMANDS[name].split(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        command: click.Command
+        if name in COMMANDS:
+            module, attribute = COMMANDS[name].split(":")
+            command = getattr(importlib.import_module(module), attribute)
+            return command
+        for point in entry_points(group=EXTENSIONS_GROUP, name=name):
+            command = point.load()
+            return command
+        return None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for text in args:
@@ -74,66 +83,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
-@click.option(
-    "--rpc-url",
-    envvar="CHROMATRACE_RPC_URL",
-    default=Settings.rpc_url,
-    show_default=True,
-    show_envvar=True,
-    help="JSON-RPC endpoint of the chain.",
-)
-@click.option(
-    "--data",
-    envvar="CHROMATRACE_DATA",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Settings.data,
-    show_default=True,
-    show_envvar=True,
-    help="Folder of the spool, outbox, index, documents and keys.",
-)
-@click.option(
-    "--database-url",
-    envvar="CHROMATRACE_DATABASE_URL",
-    show_envvar=True,
-    help="SQL database of the index (SQLAlchemy URL); SQLite in the data folder by default.",
-)
-@click.option(
-    "--vault",
-    envvar="CHROMATRACE_VAULT",
-    show_envvar=True,
-    help="Encrypted documents of records: a folder (by default vault in the data folder), or "
-    "s3://bucket/prefix?endpoint=https://host, with the credentials of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-)
-@click.option(
-    "--manifest",
-    envvar="CHROMATRACE_MANIFEST",
-    type=click.Path(path_type=Path, dir_okay=False),
-    show_envvar=True,
-    help="Deployment manifest. By default deployments/<chain-id>.json of the data folder, which `up` writes, or, where "
-    "that is missing, docs/deployments/<chain-id>.json.",
-)
-@click.option(
-    "--keystore",
-    envvar="CHROMATRACE_KEYSTORE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    show_envvar=True,
-    help="Encrypted keystore of the operator who acts; its password from CHROMATRACE_KEY_PASSWORD or asked for.",
-)
-@click.option(
-    "--dev-account",
-    envvar="CHROMATRACE_DEV_ACCOUNT",
-    type=click.IntRange(0, 99),
-    show_envvar=True,
-    help="Act as this account of Anvil's public mnemonic instead. Dev chains only.",
-)
-@click.option(
-    "--base-url",
-    envvar="CHROMATRACE_BASE_URL",
-    default=Settings.base_url,
-    show_default=True,
-    show_envvar=True,
-    help="What stands before /01/… in a QR code, and in the links of a portal (there by default: where it listens).",
-)
+@settings_options(Settings, visible=("data", "config"))
 @click.pass_context
 def main(ctx: click.Context, /, **options: Any) -> None:
     """Factory traceability from a machine reading to a scanned QR code, on any EVM chain.
@@ -145,7 +95,7 @@ def main(ctx: click.Context, /, **options: Any) -> None:
     prints facts takes `--json`. Exit status: 0 done, 1 refused or a check failed, 2 wrong usage, 130 cut short
     by Ctrl-C. What serves until Ctrl-C (`up`, `portal serve`, `--watch` …) ends with 0 then.
     """
-    ctx.obj = ctx.with_resource(Workspace(Settings(**options)))
+    ctx.obj = ctx.with_resource(Workspace(Settings.load(options), ask_password=prompt_password, notify=warn))
 
 
 if __name__ == "__main__":

@@ -250,24 +250,24 @@ def prove(
     Where its designed route is proven, the bundle carries the stations' keys and their signature; with --trace also
     the records that they signed.
     """
-    from chromatrace.cli.prove import bundle_of
     from chromatrace.cli.route_files import load_trace
+    from chromatrace.services.bundle import build_bundle
 
     key = BatchKey.parse(gtin, lot)
     signed = load_trace(trace) if trace is not None else None
     if signed is not None and signed.subject != bytes(key.batch_id):
         raise InvalidInput(f"{trace} is the trace of another batch, or of a unit", field="trace")
-    made = bundle_of(workspace, key, Serial(serial) if serial else None, signed)
+    bundle = build_bundle(workspace, key, Serial(serial) if serial else None, signed)
     path = output or Path(f"{key.gtin}-{key.lot}.bundle.json".replace("/", "_"))
-    data = made.to_bytes()
+    data = bundle.to_bytes()
     deliver(path, [data])
     facts = {
         "file": path,
         "bytes": len(data),
-        "blocks": len(made.headers),
-        "transactions": len(made.receipts),
-        "documents": len(made.documents),
-        "readings": len(made.readings),
+        "blocks": len(bundle.headers),
+        "transactions": len(bundle.receipts),
+        "documents": len(bundle.documents),
+        "readings": len(bundle.readings),
     }
     emit(as_json, facts)
 

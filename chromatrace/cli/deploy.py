@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from chromatrace.cli.output import emit, err, json_option
@@ -20,14 +18,8 @@ def deploy(workspace: Workspace, as_json: bool) -> None:
     nothing. On a dev chain the node's first account deploys; on any other chain --keystore is required. Requires a
     checkout of the project with Brownie's environment (`make setup`).
     """
-    emit(as_json, deploy_to(workspace))
+    from chromatrace.services.local_chain import deploy as deploy_to
 
-
-def deploy_to(workspace: Workspace) -> dict[str, Any]:
-    """Deploy to the workspace's chain and return the report of the script."""
-    from chromatrace.chain.deployment import deploy_contracts
-
-    settings = workspace.settings
-    manifest = settings.manifest_path(workspace.chain_id)
     with err.status("Compiling and deploying the contracts …"):
-        return deploy_contracts(settings.rpc_url, manifest, settings.keystore)
+        report = deploy_to(workspace)
+    emit(as_json, report)

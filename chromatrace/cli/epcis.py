@@ -57,7 +57,7 @@ def export(
     from chromatrace.epcis.check import check_document
     from chromatrace.epcis.document import document_of
     from chromatrace.epcis.mapping import events_of
-    from chromatrace.services.epcis_events import IndexDirectory
+    from chromatrace.services.epcis_directory import IndexDirectory
 
     first, last = _seconds(since, "since"), _seconds(until, "until")
     with workspace.index.snapshot() as snapshot:
@@ -66,7 +66,7 @@ def export(
             for event in _events(snapshot, batches)
             if (first is None or event.block_time >= first) and (last is None or event.block_time < last)
         ]
-        directory = IndexDirectory(snapshot, workspace.documents, workspace.chain_id, workspace.settings.base_url)
+        directory = IndexDirectory(snapshot, workspace.documents, workspace.chain_id, workspace.settings.code_url)
         made = events_of(chosen, directory)
     document = document_of(made, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     check_document(document)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.chain import reads
-from chromatrace.cli.options import organisation_option, plant_option
+from chromatrace.cli.options import organisation_option
 from chromatrace.cli.output import emit, err, json_option, moment, say
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import DepartmentId
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("key")
-@plant_option
 @json_option
 @click.pass_obj
-def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
+def find(workspace: Workspace, key: str, as_json: bool) -> None:
     """Find batches and records by KEY: contract, order, drawing, component, serial, lot, product ID or scanned code.
 
     Records are shown only from departments that the signer may read; use --keystore to sign.
     """
-    from chromatrace.cli.record_desk import plant_of
     from chromatrace.services import search
+    from chromatrace.services.records import plant_of
 
     with workspace.index.snapshot() as snapshot:
-        result = search.find(snapshot, workspace.documents, key, plant_of(plant).record_kinds, _may_read(workspace))
+        result = search.find(
+            snapshot, workspace.documents, key, plant_of(workspace.settings.plant).record_kinds, _may_read(workspace)
+        )
     if not result:
         raise NotFound(
             f"nothing found for {key!r}", field="key", hint="records are found only with a signer that may read them"
@@ -76,23 +77,22 @@ def find(workspace: Workspace, key: str, plant: str, as_json: bool) -> None:
 @click.command()
 @click.argument("contract")
 @organisation_option
-@plant_option
 @json_option
 @click.pass_obj
-def order(workspace: Workspace, contract: str, organisation: int | None, plant: str, as_json: bool) -> None:
+def order(workspace: Workspace, contract: str, organisation: int | None, as_json: bool) -> None:
     """Show the progress of the sales contract CONTRACT: next step, station and expected completion of each product.
 
     The estimate adds the median duration of each remaining step, over the last 50 products that completed it, to the
     time of the product's last record. If no product has completed a step, there is no estimate.
     """
-    from chromatrace.cli.record_desk import plant_of
+    from chromatrace.services.records import plant_of
     from chromatrace.services.search import order_status
 
     with workspace.index.snapshot() as snapshot:
         status = order_status(
             snapshot,
             contract,
-            plant_of(plant).record_kinds,
+            plant_of(workspace.settings.plant).record_kinds,
             _may_read(workspace),
             int(time.time()),
             own_organisation=_own_organisation(workspace),

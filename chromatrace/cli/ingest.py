@@ -9,7 +9,7 @@ import click
 
 from chromatrace.cli.interrupts import told_to_end
 from chromatrace.cli.options import FiniteRange
-from chromatrace.cli.output import ask_password, emit, json_option, progress, tell
+from chromatrace.cli.output import emit, json_option, progress, tell
 from chromatrace.services.workspace import Workspace
 
 channel_option = click.option("--channel", required=True, help="Log that the readings go to, one for each gateway.")
@@ -115,7 +115,7 @@ def file(
     metavar="SECONDS",
     help="End with an error when the server was away for so long. Default: 30 with --once, else never.",
 )
-@click.option("--user", help="User name; its password comes from CHROMATRACE_OPCUA_PASSWORD or is asked for.")
+@click.option("--user", help="User name; its password is the setting opcua_password, or is asked for.")
 @click.option("--certificate", type=click.Path(path_type=Path, exists=True), help="Our certificate: encrypts.")
 @click.option("--private-key", type=click.Path(path_type=Path, exists=True), help="Its private key.")
 @json_option
@@ -152,7 +152,7 @@ def opcua(
         once=once,
         give_up_s=_PATIENCE_S if give_up_s is None and once else give_up_s,
         security=OpcUaSecurity(
-            user=user, password=_opcua_password(user), certificate=certificate, private_key=private_key
+            user=user, password=_opcua_password(workspace, user), certificate=certificate, private_key=private_key
         ),
     )
     # Its library reports a lost connection by tracebacks, again and again; the gateway says what is the matter.
@@ -170,7 +170,9 @@ def opcua(
         raise SystemExit(1)
 
 
-def _opcua_password(user: str | None) -> str | None:
+def _opcua_password(workspace: Workspace, user: str | None) -> str | None:
     if user is None:
         return None
-    return ask_password(f"Password of {user}", "CHROMATRACE_OPCUA_PASSWORD")
+    return workspace.settings.opcua_password or workspace.ask_password(
+        f"Password of {user}", "CHROMATRACE_OPCUA_PASSWORD"
+    )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
-from chromatrace.chain import calls, reads
+from chromatrace.chain import calls
 from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import dump, emit, json_option
-from chromatrace.crypto.eip712 import Inspection, sign_inspection
+from chromatrace.crypto.eip712 import Inspection
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.services.inspections import sign
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage import strict_json
 from chromatrace.storage.files import deliver
@@ -84,40 +82,6 @@ def record(
         return
     receipt = workspace.chain.submit(calls.record_inspection(signed, signature))
     emit(as_json, {"verdict": found, "evidence": signed.evidence, "tx": receipt.tx})
-
-
-def sign(
-    workspace: Workspace,
-    evidence: InspectionEvidence,
-    verdict: Verdict,
-    sample_size: int,
-    defects: int,
-    *,
-    valid_s: int = 86_400,
-) -> tuple[Inspection, bytes]:
-    """The inspection that follows from `evidence`, which is stored, and the acting inspector's signature."""
-    key = evidence.key
-    state = workspace.reader.read(reads.batch(key.batch_id))
-    done = state.first_revision if evidence.stage is Stage.FIRST else state.final_revision
-    inspector = workspace.signer.address
-    lane = int.from_bytes(hashlib.sha256(bytes(key.batch_id) + bytes([evidence.stage])).digest()[:24], "big")
-    instrument = orjson.dumps(evidence.instrument.as_json(), option=orjson.OPT_SORT_KEYS)
-    inspection = Inspection(
-        batch=key.batch_id,
-        stage=evidence.stage,
-        verdict=verdict,
-        revision=done + 1,
-        sample_size=sample_size,
-        defects=defects,
-        instrument=hashlib.sha256(instrument).digest(),
-        evidence=workspace.documents.put(evidence.to_bytes()),
-        inspected_at=int(datetime.fromisoformat(evidence.inspected_at).timestamp()),
-        inspector=inspector,
-        nonce=workspace.reader.read(reads.inspection_nonce(inspector, lane)),
-        deadline=int(time.time()) + valid_s,
-    )
-    ledger = workspace.manifest.address("InspectionLedger")
-    return inspection, sign_inspection(inspection, workspace.signer, workspace.chain_id, ledger)
 
 
 @inspect.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from chromatrace.cli.options import FiniteRange
-from chromatrace.cli.output import ask_password, emit, json_option, moment
+from chromatrace.cli.output import emit, json_option, moment, prompt_password
 from chromatrace.services.workspace import Workspace
 
 
@@ -19,14 +19,15 @@ def key() -> None:
 @key.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
-def create(path: Path, as_json: bool) -> None:
+@click.pass_obj
+def create(workspace: Workspace, path: Path, as_json: bool) -> None:
     """Make a new key and store it at PATH, encrypted (mode 0600).
 
-    The password comes from CHROMATRACE_KEY_PASSWORD or is asked for twice. Nothing can recover it.
+    The password is the setting key_password, or is asked for twice. It cannot be recovered.
     """
-    from chromatrace.ethereum.signer import PASSWORD_VARIABLE, create_keystore, password_from_environment
+    from chromatrace.ethereum.signer import create_keystore
 
-    password = password_from_environment() or ask_password("Password", PASSWORD_VARIABLE, twice=True)
+    password = workspace.settings.key_password or prompt_password("Password", "CHROMATRACE_KEY_PASSWORD", confirm=True)
     signer = create_keystore(path, password)
     emit(as_json, {"address": signer.address, "keystore": path})
 
@@ -41,7 +42,7 @@ def fund_(workspace: Workspace, address: str, ether: float, as_json: bool) -> No
 
     Elsewhere nobody gives ether away: whoever keeps the organisation's money sends some to the address.
     """
-    from chromatrace.cli.funding import fund
+    from chromatrace.services.funding import fund
 
     emit(as_json, {"address": address, "ether": ether, "tx": fund(workspace, address, ether)})
 

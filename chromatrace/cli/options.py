@@ -102,10 +102,3 @@ organisation_option = click.option(
     type=click.IntRange(1, 2**32 - 1),
     help="Number of the organisation whose it is, where several have one with that key. Default: ours.",
 )
-plant_option = click.option(
-    "--plant",
-    envvar="CHROMATRACE_PLANT",
-    default="engineer-to-order",
-    show_default=True,
-    help="Plant that defines the kinds of record: a shipped one, or a configuration file.",
-)

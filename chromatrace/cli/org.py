@@ -91,11 +91,11 @@ def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_un
     An operator pays gas for what it does: on a development chain an address without any is given 1 ether, elsewhere
     whoever keeps the organisation's money sends it some.
     """
-    from chromatrace.cli.funding import fund_or_say_who_must
+    from chromatrace.services.funding import fund_if_empty
 
     number = organisation_number(workspace, gln)
     receipt = workspace.chain.submit(calls.appoint_operator(operator, number, roles, valid_until))
-    funded = fund_or_say_who_must(workspace, operator)
+    funded = fund_if_empty(workspace, operator)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number, "has_gas": funded})
 
 

@@ -109,21 +109,22 @@ def _print_facts(facts: dict[str, Any], indent: int) -> None:
             say(f"{label:<{width + indent}}  {'-' if text in (None, {}, '') else text}")
 
 
-def ask_password(label: str, variable: str, *, twice: bool = False) -> str:
-    """The password of the environment's `variable`, or asked for. Raises `InvalidInput` where nobody can be asked."""
-    given = os.environ.get(variable)
-    if given is not None:
-        return given
+def prompt_password(label: str, variable: str, *, confirm: bool = False) -> str:
+    """Ask for a password at the terminal; raises `InvalidInput` naming `variable` if there is no terminal."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", getpass.GetPassWarning)
         try:
-            return str(click.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
+            return str(click.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
         except click.Abort:
             if sys.stdin.isatty():
                 raise
-    raise InvalidInput(
-        "a password is needed, and there is no terminal to ask for it", field=variable, hint=f"set {variable}"
-    )
+    raise InvalidInput(f"no password, and no terminal to ask for one ({label})", field=variable, hint=f"set {variable}")
+
+
+def warn(text: str) -> None:
+    """Print a warning on standard error; a leading `INSECURE: ` is highlighted."""
+    mark = "INSECURE" if text.startswith("INSECURE: ") else "warning"
+    tell(text.removeprefix("INSECURE: "), mark=mark, style="bold yellow")
 
 
 def tell(text: str, *, mark: str = "", style: str = "") -> None:

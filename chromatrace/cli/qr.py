@@ -42,7 +42,7 @@ def code(
     from chromatrace.identity.qr import encode
 
     key = BatchKey.parse(gtin, lot)
-    base = workspace.settings.base_url
+    base = workspace.settings.code_url
     uri = uri_for_batch(base, key) if serial is None else uri_for_unit(base, key, Serial(serial))
     made = encode(uri)
     _require_suffix(output, ".svg", ".png")
@@ -84,7 +84,7 @@ def labels(
     if not ahead:
         _require_registered(workspace, key)
     with progress("drawing labels", total=count, hidden=as_json) as show:
-        sheet = label_sheet(workspace.settings.base_url, key, serials, title=title, progress=lambda done, _: show(done))
+        sheet = label_sheet(workspace.settings.code_url, key, serials, title=title, progress=lambda done, _: show(done))
     output.parent.mkdir(parents=True, exist_ok=True)
     deliver(output, [sheet])
     emit(as_json, {"labels": count, "file": output, "bytes": len(sheet)})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.chain import calls, reads
-from chromatrace.cli.options import organisation_option, plant_option
+from chromatrace.cli.options import organisation_option
 from chromatrace.cli.output import emit, json_option, progress, say, tell
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
@@ -40,7 +40,7 @@ def key(workspace: Workspace, name: str, as_json: bool) -> None:
 
     The private key lies in keys/readers of the data folder, encrypted where CHROMATRACE_READER_PASSWORD is set.
     """
-    from chromatrace.cli.record_desk import key_ring
+    from chromatrace.services.records import key_ring
 
     made, path = key_ring(workspace).make(name)
     emit(as_json, {"reader": str(made.reader), "key": path})
@@ -49,15 +49,14 @@ def key(workspace: Workspace, name: str, as_json: bool) -> None:
 @record.command("open")
 @click.argument("departments", nargs=-1)
 @click.option("--beyond-plant", is_flag=True, help="Open it though the plant does not define it: for captures, say.")
-@plant_option
 @json_option
 @click.pass_obj
-def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool, plant: str, as_json: bool) -> None:
+def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool, as_json: bool) -> None:
     """Open DEPARTMENTS (default: every one of the plant) on the chain. Only an administrator."""
-    from chromatrace.cli.record_desk import plant_of
     from chromatrace.records.catalogue import Catalogue
+    from chromatrace.services.records import plant_of
 
-    known = Catalogue(plant_of(plant).record_kinds).departments
+    known = Catalogue(plant_of(workspace.settings.plant).record_kinds).departments
     for name in departments:
         if name not in known and not beyond_plant:
             raise InvalidInput(f"no department {name!r}", field="departments", hint=f"there are: {', '.join(known)}")
@@ -96,7 +95,6 @@ def member(workspace: Workspace, department: str, address: str, rights: str, as_
 @click.option("--kind", help="Such as sales.contract-order, where the document names no schema.")
 @click.option("--attach", multiple=True, help="FIELD=PATH of a file that the record names; may be repeated.")
 @reader_option
-@plant_option
 @json_option
 @click.pass_obj
 def add(
@@ -105,7 +103,6 @@ def add(
     kind: str | None,
     attach: tuple[str, ...],
     readers: tuple[str, ...],
-    plant: str,
     as_json: bool,
 ) -> None:
     """Add the record in the JSON file DOCUMENT to its department; prints the transaction's id.
@@ -114,13 +111,13 @@ def add(
     {"schema": "chromatrace.record/sales.contract-order/1", "contract_id": "C-1", "name": "Gear units",
      "customer": "Example Windows", "products": [{"product_id": "P-1", "quantity": 2}]}
     """
-    from chromatrace.cli.record_desk import open_desk
     from chromatrace.records.document import MAX_DOCUMENT, parse
     from chromatrace.records.errors import RecordRepeatedError
+    from chromatrace.services.records import open_desk
 
     with document.open("rb") as file:
         members = parse(file.read(MAX_DOCUMENT + 1))
-    desk = open_desk(workspace, plant)
+    desk = open_desk(workspace)
     chosen = desk.catalogue.newest(kind) if kind else desk.catalogue.by_schema(members.get("schema"))
     desk.require_writer(chosen)
     files = _attached(attach)
@@ -139,23 +136,20 @@ def add(
 @click.option("--kind", required=True, help="Such as discrete-processing.component.")
 @click.option("--batch", default=500, show_default=True, type=click.IntRange(1, 1000), help="Entries a transaction.")
 @reader_option
-@plant_option
 @json_option
 @click.pass_obj
-def import_(
-    workspace: Workspace, path: Path, kind: str, batch: int, readers: tuple[str, ...], plant: str, as_json: bool
-) -> None:
+def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tuple[str, ...], as_json: bool) -> None:
     """Add a record for each row of a CSV or JSON-lines file.
 
     A row that is refused is reported with its line and field, and the rest is taken; the exit status is 1 then. Run
     again after anything: rows that are recorded already are refused as such, and nothing is recorded twice. Lists are
     written a;b, quantities P-1:2;P-2:1.
     """
-    from chromatrace.cli.record_desk import open_desk
     from chromatrace.records.bulk import rows
     from chromatrace.records.importing import ImportReport, append_rows, check_rows, sift_repeats
+    from chromatrace.services.records import open_desk
 
-    desk = open_desk(workspace, plant)
+    desk = open_desk(workspace)
     chosen = desk.catalogue.newest(kind)
     desk.require_writer(chosen)
     entitled = _readers(workspace, chosen.department, readers)
@@ -188,7 +182,6 @@ def import_(
 @click.option("--as", "names", multiple=True, help="Read with this reader's key. Default: the department's.")
 @click.option("--save", multiple=True, help="FIELD=PATH: write the file that the record names there.")
 @organisation_option
-@plant_option
 @json_option
 @click.pass_obj
 def show(
@@ -198,17 +191,16 @@ def show(
     names: tuple[str, ...],
     save: tuple[str, ...],
     organisation: int | None,
-    plant: str,
     as_json: bool,
 ) -> None:
     """Show the record of KIND (such as sales.contract-order) with the key RECORD_KEY, and its document.
 
     Ours; where we have none, the first that another organisation lets us read.
     """
-    from chromatrace.cli.record_desk import open_desk, vault_of
     from chromatrace.records.errors import KeyMissingError
+    from chromatrace.services.records import open_desk, vault_of
 
-    desk = open_desk(workspace, plant)
+    desk = open_desk(workspace)
     chosen = desk.catalogue.newest(kind)
     entry = desk.find(record_id(chosen.id, record_key), chosen, organisation)
     keys = _keys(workspace, names or (chosen.department,))
@@ -233,17 +225,16 @@ def show(
 
 @record.command("list")
 @click.argument("product")
-@plant_option
 @json_option
 @click.pass_obj
-def list_(workspace: Workspace, product: str, plant: str, as_json: bool) -> None:
+def list_(workspace: Workspace, product: str, as_json: bool) -> None:
     """List what every department that we may read has recorded about PRODUCT, oldest first.
 
     A member sees its departments, a supervisor all of them. Where a reading key is here, with the record's key.
     """
-    from chromatrace.cli.record_desk import open_desk
+    from chromatrace.services.records import open_desk
 
-    desk = open_desk(workspace, plant)
+    desk = open_desk(workspace)
     found = desk.trace(product)
     with workspace.index.snapshot() as snapshot:
         departments = {item.id: item for item in snapshot.departments()}
@@ -276,7 +267,6 @@ def list_(workspace: Workspace, product: str, plant: str, as_json: bool) -> None
 @click.option("--to", "readers", multiple=True, help="NAME=x25519:… who may read it from now on; may be repeated.")
 @click.option("--revoke", multiple=True, help="NAME who shall not; whoever has read it already may keep it.")
 @click.option("--as", "name", help="Grant with this reader's key. Default: the department's.")
-@plant_option
 @json_option
 @click.pass_obj
 def grant(
@@ -286,17 +276,16 @@ def grant(
     readers: tuple[str, ...],
     revoke: tuple[str, ...],
     name: str | None,
-    plant: str,
     as_json: bool,
 ) -> None:
     """Let others read the document of a record and its files, or take that from those who have not read it yet.
 
     Revoking cannot make anybody forget: a reader who had the document, or its key, keeps it.
     """
-    from chromatrace.cli.record_desk import open_desk, reading_key
     from chromatrace.records.reader_key import Reader
+    from chromatrace.services.records import open_desk, reading_key
 
-    desk = open_desk(workspace, plant)
+    desk = open_desk(workspace)
     chosen = desk.catalogue.newest(kind)
     entry = desk.find(record_id(chosen.id, record_key), chosen)
     own = reading_key(workspace, name or chosen.department)
@@ -321,14 +310,14 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 def _readers(workspace: Workspace, department: str, others: Sequence[str]) -> list[Reader]:
     """The department itself, and whoever is named."""
-    from chromatrace.cli.record_desk import reading_key
     from chromatrace.records.reader_key import Reader
+    from chromatrace.services.records import reading_key
 
     return [reading_key(workspace, department).reader, *(Reader.parse(text) for text in others)]
 
 
 def _keys(workspace: Workspace, names: Sequence[str]) -> list[ReaderKey]:
-    from chromatrace.cli.record_desk import reading_key
+    from chromatrace.services.records import reading_key
 
     return [reading_key(workspace, name) for name in names]
 

@@ -19,7 +19,7 @@ from chromatrace.domain.rights import RouteKind
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
-    from chromatrace.crypto.route import Component, Station
+    from chromatrace.crypto.route import Component, RouteStation
 
 DESIGN = click.argument("design_path", metavar="DESIGN", type=click.Path(path_type=Path, dir_okay=False))
 TRACE = click.argument("trace_path", metavar="TRACE", type=click.Path(path_type=Path, dir_okay=False))
@@ -291,7 +291,7 @@ def prove(
     emit(as_json, facts)
 
 
-def _done_on(workspace: Workspace, station: Station, options: dict[str, Any]) -> tuple[bytes, int, bytes]:
+def _done_on(workspace: Workspace, station: RouteStation, options: dict[str, Any]) -> tuple[bytes, int, bytes]:
     """Channel, log size and digest of a step: the head of a spooled log, or what the caller gives."""
     from chromatrace.crypto.step import NO_CHANNEL
     from chromatrace.exchange.proven import channel_id

@@ -44,14 +44,14 @@ def save_trace(path: Path, trace: RouteTrace) -> None:
 
 
 def _loaded(path: Path, what: str, read: Callable[[bytes], T]) -> T:
-    from chromatrace.crypto.errors import InvalidStateFile
+    from chromatrace.crypto.errors import StateFileError
 
     try:
         return read(path.read_bytes())
     except FileNotFoundError as error:
         raise NotFound(f"there is no {what} file {path}", field=what) from error
-    except InvalidStateFile as error:
-        raise InvalidStateFile(f"{path}: {error.message}", field=error.field, hint=error.hint) from error
+    except StateFileError as error:
+        raise StateFileError(f"{path}: {error.message}", field=error.field, hint=error.hint) from error
 
 
 def _save(path: Path, data: bytes) -> None:

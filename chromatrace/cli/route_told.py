@@ -122,16 +122,16 @@ def explanation_facts(
     made: RouteDesign, trace: RouteTrace, found: Explanation, seen: Seen | None = None
 ) -> dict[str, Any]:
     """For machines."""
-    refusal = found.refusal
+    error = found.error
     evidence = seen.evidence if seen else offline(trace)
     return {
         "proven": found.proven,
         "proven_on_chain": seen.proven if seen else None,
         "route": made.route,
         "subject": trace.subject,
-        "breaks_at": refusal.step if refusal else None,
-        "reason": str(refusal.reason) if refusal else None,
-        "message": refusal.message if refusal else None,
+        "breaks_at": error.step if error else None,
+        "reason": str(error.reason) if error else None,
+        "message": error.message if error else None,
         "components": [
             {"route": part.route, "subject": part.subject, "proven_on_chain": seen.components[place] if seen else None}
             for place, part in enumerate(trace.components)
@@ -147,7 +147,7 @@ def explanation_facts(
                 "reason": str(finding.reason) if finding.reason else None,
             }
             | _evidence_facts(evidence[finding.step - 1] if finding.step <= len(evidence) else None)
-            for finding in found.findings
+            for finding in found.steps
         ],
     }
 
@@ -159,18 +159,18 @@ def print_explanation(made: RouteDesign, trace: RouteTrace, found: Explanation, 
         standing = ("proven" if seen.components[place] else "NOT PROVEN") + " on the chain" if seen else "not checked"
         say(f"      of 0x{part.subject.hex()}, under route 0x{part.route.hex()}: {standing}")
     evidence = seen.evidence if seen else offline(trace)
-    for finding in found.findings:
+    for finding in found.steps:
         step = trace.steps[finding.step - 1] if finding.step <= len(trace.steps) else None
         if finding.holds and step is not None:
             say(f"{finding.step:>4}  {finding.process:<28}  holds    c = 0x{step.state.link.hex()[:16]}…")
             say(f"{_INDENT}{_evidence_line(evidence[finding.step - 1])}")
         else:
-            told = f"BREAKS   {finding.text}" if finding.checked else "not looked at: the chain is broken before it"
+            told = f"BREAKS   {finding.message}" if finding.checked else "not looked at: the chain is broken before it"
             say(f"{finding.step:>4}  {finding.process:<28}  {told}")
-    if found.refusal is None:
+    if found.error is None:
         print_verdict(made, not_checked(trace, [], seen))
     else:
-        say(f"NOT PROVEN: {found.refusal.message}")
+        say(f"NOT PROVEN: {found.error.message}")
     if seen is not None:
         say("the chain " + ("has the proof too" if seen.proven else "has no proof of it"))
         for number, one in enumerate(seen.evidence, 1):

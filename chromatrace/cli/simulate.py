@@ -14,9 +14,9 @@ from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.cli.output import out as out_console
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.studies import require_extra
 from chromatrace.studies.runner import Runner
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.statistics import Mean
 from chromatrace.studies.study import Study
 

@@ -11,13 +11,13 @@ import click
 
 from chromatrace.chain import calls, reads
 from chromatrace.cli.options import parse_bytes32
-from chromatrace.cli.output import ask_password, emit, json_option, say
+from chromatrace.cli.output import emit, json_option, prompt_password, say
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.domain.errors import InvalidInput, NotAuthorised
 from chromatrace.domain.identifiers import StationKeyId
 from chromatrace.services.workspace import Workspace
 
-PASSWORD_VARIABLE = "CHROMATRACE_STATION_PASSWORD"  # noqa: S105 - the name of a variable
+PASSWORD_VARIABLE = "CHROMATRACE_STATION_PASSWORD"  # noqa: S105 - the name of the variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -31,11 +31,12 @@ def key_path(workspace: Workspace, name: str) -> Path:
 
 
 def open_station(workspace: Workspace, name: str) -> SecretKey:
-    """The secret key of a station; the password from CHROMATRACE_STATION_PASSWORD or asked for."""
+    """Return the secret key of a station."""
     from chromatrace.crypto.keystore import open_key
 
     path = key_path(workspace, name)
-    return open_key(path, ask_password(f"Password of {name}", PASSWORD_VARIABLE))
+    password = workspace.settings.station_password or workspace.ask_password(f"Password of {name}", PASSWORD_VARIABLE)
+    return open_key(path, password)
 
 
 def key_id_of(workspace: Workspace, station: str) -> StationKeyId:
@@ -60,13 +61,13 @@ def station() -> None:
 def keygen(workspace: Workspace, name: str, as_json: bool) -> None:
     """Make a new BLS key for the station NAME and store it encrypted (EIP-2335, mode 0600).
 
-    The password comes from CHROMATRACE_STATION_PASSWORD or is asked for twice. Nothing can recover it.
+    The password is the setting station_password, or is asked for twice. It cannot be recovered.
     """
     from chromatrace.crypto.eip2537 import key_id
     from chromatrace.crypto.keystore import save_key
 
     path = key_path(workspace, name)
-    password = ask_password("Password", PASSWORD_VARIABLE, twice=True)
+    password = workspace.settings.station_password or prompt_password("Password", PASSWORD_VARIABLE, confirm=True)
     stored = save_key(path, SecretKey.generate(), password, name)
     facts = {"station": name, "key": key_id(stored.public_key), "public_key": stored.public_key.data, "path": path}
     emit(as_json, facts)

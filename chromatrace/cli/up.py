@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from pathlib import Path
+from contextlib import ExitStack
 
 import click
 
@@ -15,46 +12,39 @@ from chromatrace.services.workspace import Workspace
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the portal listens.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Of the portal; 0: any.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Listen address of the portal.")
 @click.option(
-    "--chain-port", default=8545, show_default=True, type=click.IntRange(0, 65535), help="Of the chain; 0: any."
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port of the portal; 0: any free."
+)
+@click.option(
+    "--chain-port",
+    default=8545,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of the chain; 0: any free.",
 )
 @click.pass_obj
 def up(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     """Start a local development stack: Anvil, the contracts, the index and the portal.
 
-    The chain is kept in the data folder; the next `up` goes on where this one ends. Other commands on the same --data
-    find its contracts (with another --chain-port give them --rpc-url too). For development only: everybody knows the
-    keys of this chain.
+    The chain is stored in the data folder and continues at the next start. Other commands with the same --data find
+    its contracts; with another --chain-port they also need --rpc-url. For development only: the keys of this chain
+    are public.
 
-    Anvil writes its chain when it ends: at Ctrl-C, and on Linux also when `up` is killed. If Anvil itself is killed, or
-    the machine stops, what came since the start is lost; the index follows the shorter chain.
+    Anvil writes the chain when it ends: on Ctrl-C and, on Linux, also if this command is killed. If Anvil itself is
+    killed, everything since the start is lost; the index follows the shorter chain.
     """
-    from chromatrace.cli.portal import held_port, links_to, serving, url_at
-
-    with (
-        held_port(host, port) as port,
-        links_to(workspace, host, port) as here,
-        local_chain(here, chain_port, workspace.data / "chain.json") as local,
-        serving(local, host, port),
-    ):
-        ended = told_to_end()
-        err.print(f"chain  {local.settings.rpc_url}", highlight=False)
-        err.print(f"portal {url_at(host, port)}   Ctrl-C ends both", highlight=False)
-        ended.wait()
-
-
-@contextmanager
-def local_chain(workspace: Workspace, port: int, state: Path | None) -> Iterator[Workspace]:
-    """A running Anvil with the contracts on it, and the workspace that uses it."""
-    from chromatrace.chain.dev_node import DevNode
-    from chromatrace.cli.deploy import deploy_to
+    from chromatrace.services import processes
+    from chromatrace.services.local_chain import local_chain
+    from chromatrace.services.ports import held_port, url_at
 
     with ExitStack() as stack:
-        with err.status("Starting Anvil …"):
-            node = stack.enter_context(DevNode(port=port, state_path=state))
-        manifest = workspace.data / "deployments" / f"{node.chain_id}.json"
-        local = stack.enter_context(Workspace(replace(workspace.settings, rpc_url=node.url, manifest=manifest)))
-        deploy_to(local)
-        yield local
+        port = stack.enter_context(held_port(host, port))
+        outer = workspace.with_settings(base_url=workspace.settings.base_url or url_at(host, port))
+        with err.status("Starting Anvil and deploying the contracts …"):
+            local = stack.enter_context(local_chain(outer, chain_port, workspace.data / "chain.json"))
+        stack.enter_context(processes.portal(local, host, port))
+        ended = told_to_end()
+        err.print(f"chain  {local.settings.rpc_url}", highlight=False)
+        err.print(f"portal {url_at(host, port)}   press Ctrl-C to stop both", highlight=False)
+        ended.wait()

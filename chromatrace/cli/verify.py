@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,15 @@ import click
 import orjson
 
 from chromatrace.cli.output import emit, json_option, out, progress
-from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import OrganisationId
+from chromatrace.services.reading_proofs import check_channel, check_reading
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from chromatrace.anchor import ReadingProof
     from chromatrace.exchange.bundle import Bundle
     from chromatrace.exchange.findings import VerificationFinding
 
@@ -77,7 +76,10 @@ def reading(
     fails, or a reading is under no root yet.
     """
     if everything:
-        facts = verify_all(workspace, _needed(channel, "channel"), organisation, as_json)
+        name = _needed(channel, "channel")
+        total = workspace.spool.size(name)
+        with progress(f"hashing {name}", total=total, hidden=as_json) as show:
+            facts = check_channel(workspace, name, organisation, show)
         emit(as_json, facts)
         if not facts["verified"]:
             waiting = facts["readings"] - facts["under_a_root_on_the_chain"]
@@ -96,7 +98,7 @@ def reading(
         found = anchorer.prove(
             _needed(channel, "channel"), _needed(source, "source"), _needed(tag, "tag"), _needed(time_ns, "time_ns")
         )
-    facts = _check(workspace, found, organisation)
+    facts = check_reading(workspace, found, organisation)
     if write is not None:
         deliver(write, [orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2), b"\n"])
     emit(as_json, facts)
@@ -106,67 +108,6 @@ def _needed(value: Any, name: str) -> Any:
     if value is None:
         raise InvalidInput("this option is needed", field=name, hint="see `chromatrace verify reading --help`")
     return value
-
-
-def _check(workspace: Workspace, proof: ReadingProof, organisation: OrganisationId | None) -> dict[str, Any]:
-    from chromatrace.chain.anchored import anchors_of, channel_named
-
-    found = proof.verify()
-    channel = channel_named(workspace.reader, proof.channel, organisation)
-    anchors = anchors_of(workspace.reader, channel)
-    anchor = next((anchor for anchor in anchors if anchor.size == proof.size), None)
-    if anchor is None:
-        raise NotFound(f"no anchor of {proof.size} entries of {proof.channel!r} stands on the chain", field="size")
-    if anchor.root != proof.root:
-        raise IntegrityError(f"the chain has another root for {proof.size} entries of {proof.channel!r}", field="root")
-    return {
-        "verified": True,
-        "reading": found,
-        "channel": proof.channel,
-        "organisation": channel.organisation,
-        "leaf": proof.index,
-        "root": proof.root,
-        "anchored_in_block": anchor.block_number,
-        "transaction": anchor.tx_hash,
-    }
-
-
-def verify_all(workspace: Workspace, channel: str, organisation: OrganisationId | None, quiet: bool) -> dict[str, Any]:
-    """Computes every anchored root of a channel anew from the spool; raises `IntegrityError` where one differs."""
-    from chromatrace.chain.anchored import anchors_of, channel_named
-    from chromatrace.merkle.entry import encode_fields
-    from chromatrace.merkle.proofs import leaf_hash, roots
-
-    owner = channel_named(workspace.reader, channel, organisation)
-    anchors = anchors_of(workspace.reader, owner)
-    total = workspace.spool.size(channel)
-    within = [anchor for anchor in anchors if anchor.size <= total]
-    covered = max((anchor.size for anchor in within), default=0)
-    with progress(f"hashing {channel}", total=covered, hidden=quiet) as show:
-        hashes = (leaf_hash(entry) for entry in encode_fields(workspace.spool.fields(channel, 0, covered)))
-        found = roots(_counted(hashes, show), (anchor.size for anchor in within))
-        for anchor, rebuilt in zip(within, found, strict=True):
-            if rebuilt != anchor.root:
-                raise IntegrityError(
-                    f"the first {anchor.size} readings of {channel!r} in the spool are not those anchored in block "
-                    f"{anchor.block_number}",
-                    field="channel",
-                )
-    return {
-        "verified": covered == total and bool(total),
-        "channel": channel,
-        "organisation": owner.organisation,
-        "readings": total,
-        "under_a_root_on_the_chain": covered,
-        "anchors_checked": len(within),
-    }
-
-
-def _counted(hashes: Iterable[bytes], show: Callable[[float], None]) -> Iterator[bytes]:
-    for number, found in enumerate(hashes, start=1):
-        yield found
-        if number % 5000 == 0:
-            show(number)
 
 
 @verify.command()

@@ -1,12 +1,12 @@
-"""BLS12-381 signatures in G1 (48 bytes) with public keys in G2 (96 bytes): the one place of the libraries.
+"""BLS12-381 signatures in G1 (48 bytes) with public keys in G2 (96 bytes).
 
-`pyblst` signs and verifies; `chia_rs` gives what that binding of blst lacks, the value of a pairing (`GtValue`);
-uncompressed coordinates are `eip2537`'s. docs/adr/0003-bls-library.md says why. Ciphersuite:
+`pyblst` signs and verifies; `py_arkworks_bls12381` computes values of GT (`GtValue`), which pyblst does not expose.
+docs/adr/0003-bls-library.md gives the reasons. Ciphersuite:
 `BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_` of draft-irtf-cfrg-bls-signature, minimal-signature-size variant;
 encoding: ZCash's compressed points.
 
 Points are checked once, when a `PublicKey` or `Signature` is built: canonical encoding, on the curve, in the subgroup,
-not infinity (both libraries take infinity; we refuse it).
+not infinity (both libraries accept infinity).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from functools import lru_cache, reduce
 from operator import mul
 from typing import Self
 
-from chia_rs import G1Element, G2Element, GTElement
+from py_arkworks_bls12381 import GT, G1Point, G2Point
 from pyblst import BlstFP12Element, BlstP1Element, BlstP2Element, final_verify, miller_loop
 
-from chromatrace.crypto.errors import InvalidPoint, InvalidSecretKey
+from chromatrace.crypto.errors import PointError, SecretKeyError
 
 SIGNATURE_TAG = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
 POSSESSION_TAG = b"BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
@@ -34,12 +34,7 @@ PUBLIC_KEY_BYTES = 96
 SECRET_KEY_BYTES = 32
 GT_BYTES = 576
 
-_MODULUS = 0x1A0111EA397FE69A4B1BA7B6434BACD764774B84F38512BF6730D2A0F6B0F6241EABFFFEB153FFFFB9FEFFFFFFFFAAAB
-_FIELD_BYTES = 48
-_FROM_MONTGOMERY = pow(1 << 8 * _FIELD_BYTES, -1, _MODULUS)
-"""`chia_rs` gives a GT value as blst keeps it in memory: each coefficient times 2^384."""
-
-_G2_GENERATOR = bytes(G2Element.generator())
+_G2_GENERATOR = bytes(G2Point().to_compressed_bytes())
 _G2 = BlstP2Element().uncompress(_G2_GENERATOR)
 _INFINITY_FLAG = 0x40
 
@@ -47,18 +42,18 @@ _INFINITY_FLAG = 0x40
 def _checked(data: bytes, size: int, what: str, curve: type[BlstP1Element] | type[BlstP2Element]) -> object:
     _require_bytes(data, size, what)
     if data[0] & _INFINITY_FLAG:
-        raise InvalidPoint(f"the point at infinity is no {what}", field=what)
+        raise PointError(f"the point at infinity is no {what}", field=what)
     try:
         return curve().uncompress(data)
     except ValueError as error:
-        raise InvalidPoint(
+        raise PointError(
             f"no {what}: {_reason(error)}", field=what, hint="48-byte limbs, compressed as ZCash and blst have it"
         ) from error
 
 
 def _require_bytes(data: object, size: int, what: str) -> None:
     if not isinstance(data, bytes) or len(data) != size:
-        raise InvalidPoint(f"a {what} has {size} bytes, got {_shown(data)}", field=what)
+        raise PointError(f"a {what} has {size} bytes, got {_shown(data)}", field=what)
 
 
 def _shown(data: object) -> str:
@@ -82,7 +77,7 @@ def _key_point(data: bytes) -> BlstP2Element:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A station's public key, a point of G2 other than infinity. Raises `InvalidPoint`."""
+    """A station's public key, a point of G2 other than infinity. Raises `PointError`."""
 
     data: bytes
     point: BlstP2Element = field(init=False, repr=False, compare=False)
@@ -97,7 +92,7 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature or an aggregate of some, a point of G1 other than infinity. Raises `InvalidPoint`."""
+    """A signature or an aggregate of some, a point of G1 other than infinity. Raises `PointError`."""
 
     data: bytes
     point: BlstP1Element = field(init=False, repr=False, compare=False)
@@ -113,7 +108,7 @@ class Signature:
         """From a point that came out of a computation on checked ones."""
         data = bytes(point.compress())
         if data[0] & _INFINITY_FLAG:
-            raise InvalidPoint("the sum is the point at infinity", field="signature")
+            raise PointError("the sum is the point at infinity", field="signature")
         signature = cls.__new__(cls)
         object.__setattr__(signature, "data", data)
         object.__setattr__(signature, "point", point)
@@ -135,7 +130,7 @@ class SecretKey:
 
     def __post_init__(self) -> None:
         if type(self.number) is not int or not 0 < self.number < ORDER:
-            raise InvalidSecretKey("a secret key is a number from 1 to r - 1", field="secret key")
+            raise SecretKeyError("a secret key is a number from 1 to r - 1", field="secret key")
         object.__setattr__(self, "public_key", PublicKey(bytes(_G2.scalar_mul(self.number).compress())))
 
     @classmethod
@@ -148,7 +143,7 @@ class SecretKey:
         """From 32 bytes, big-endian."""
         if not isinstance(data, bytes | bytearray | memoryview) or len(data) != SECRET_KEY_BYTES:
             got = _shown(data)
-            raise InvalidSecretKey(f"a secret key has {SECRET_KEY_BYTES} bytes, got {got}", field="secret key")
+            raise SecretKeyError(f"a secret key has {SECRET_KEY_BYTES} bytes, got {got}", field="secret key")
         return cls(int.from_bytes(data, "big"))
 
     def to_bytes(self) -> bytes:
@@ -221,57 +216,59 @@ def _factor(message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> BlstF
 
 
 @lru_cache(1024)
-def _pairing_key(data: bytes) -> G2Element:
-    """The point of a `PublicKey`, checked there, as `chia_rs` has it."""
-    return G2Element.from_bytes_unchecked(data)
+def _pairing_key(data: bytes) -> G2Point:
+    """Return the arkworks point of a `PublicKey`, which was checked when it was built."""
+    return G2Point.from_compressed_bytes_unchecked(data)
 
 
-def _pairing(point: BlstP1Element, key: bytes) -> GTElement:
-    """e(point, key)."""
-    return G1Element.from_bytes_unchecked(bytes(point.compress())).pair(_pairing_key(key))
+def _pairing_point(point: BlstP1Element) -> G1Point:
+    return G1Point.from_compressed_bytes_unchecked(bytes(point.compress()))
 
 
 class GtValue:
-    """An element of GT, multiplied factor by factor.
+    """A product of pairings, an element of GT.
 
     `to_bytes` is what the `paper` link hashes: the twelve coefficients over Fp in the tower Fp2, Fp6, Fp12 (BLS12-381's
-    usual one: u² = -1, v³ = u + 1, w² = v), the lowest first, each 48 bytes, little-endian. arkworks writes the same
-    (`serialize_compressed`). e is the pairing of blst and arkworks, which is py_ecc's to the power of -3.
+    usual tower: u² = -1, v³ = u + 1, w² = v), the lowest first, each 48 bytes, little-endian. This is arkworks'
+    `serialize_compressed`. e is the pairing of blst and arkworks; it equals py_ecc's to the power of -3.
     """
 
     __slots__ = ("_value",)
 
     def __init__(self) -> None:
-        self._value: GTElement | None = None
+        self._value = GT.one()
 
     @classmethod
-    def _of(cls, value: GTElement) -> GtValue:
+    def _of(cls, value: GT) -> GtValue:
         result = cls()
         result._value = value
         return result
 
     @classmethod
     def of_aggregate(cls, aggregate: Signature | None) -> GtValue:
-        """e(aggregate, g2); one for the empty aggregate."""
-        return cls() if aggregate is None else cls._of(_pairing(aggregate.point, _G2_GENERATOR))
+        """Return e(aggregate, g2), or one for the empty aggregate."""
+        if aggregate is None:
+            return cls()
+        return cls._of(GT.pairing(_pairing_point(aggregate.point), _pairing_key(_G2_GENERATOR)))
 
     def times_signed(self, message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> GtValue:
-        """This times e(H(message), key)."""
-        factor = _pairing(BlstP1Element().hash_to_group(message, tag), key.data)
-        return GtValue._of(factor if self._value is None else self._value * factor)
+        """Return this value times e(H(message), key)."""
+        hashed = _pairing_point(BlstP1Element().hash_to_group(message, tag))
+        return GtValue._of(self._value * GT.pairing(hashed, _pairing_key(key.data)))
 
     def completes(self, message: bytes, key: PublicKey, aggregate: Signature, last: Signature) -> bool:
-        """`verify_product_and_last` where this is Π_{i<n} e(H(m_i), pk_i) already, for two pairings.
+        """Return the result of `verify_product_and_last` for a value Π_{i<n} e(H(m_i), pk_i), with two pairings.
 
-        `message` and `key` are those of the last. With r as there, both signatures hold where
+        `message` and `key` are those of step n. With the random r of that function, both signatures hold if
 
-            this · e((1 + r) · H(m_n), pk_n) = e(aggregate + r · last, g2).
+            value · e((1 + r) · H(m_n), pk_n) · e(-(aggregate + r · last), g2) = 1.
         """
         coefficient = 1 + secrets.randbelow(1 << 128)
         hashed = BlstP1Element().hash_to_group(message, SIGNATURE_TAG).scalar_mul(1 + coefficient)
-        total = _pairing(aggregate.point + last.point.scalar_mul(coefficient), _G2_GENERATOR)
-        factor = _pairing(hashed, key.data)
-        return bool((factor if self._value is None else self._value * factor) == total)
+        total = -(aggregate.point + last.point.scalar_mul(coefficient))
+        points, keys = (hashed, total), (key.data, _G2_GENERATOR)
+        product = GT.multi_pairing([_pairing_point(point) for point in points], [_pairing_key(data) for data in keys])
+        return bool(self._value * product == GT.one())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GtValue) and self.to_bytes() == other.to_bytes()
@@ -280,10 +277,5 @@ class GtValue:
         return hash(self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        """576 bytes, see the class."""
-        if self._value is None:
-            return (1).to_bytes(GT_BYTES, "little")
-        stored = bytes(self._value)
-        limbs = (stored[start : start + _FIELD_BYTES] for start in range(0, GT_BYTES, _FIELD_BYTES))
-        numbers = (int.from_bytes(limb, "little") * _FROM_MONTGOMERY % _MODULUS for limb in limbs)
-        return b"".join(number.to_bytes(_FIELD_BYTES, "little") for number in numbers)
+        """Return the 576 bytes that the class describes."""
+        return bytes.fromhex(str(self._value))

@@ -1,7 +1,7 @@
-"""The inspection verdict as EIP-712 typed data: what an inspector signs and `InspectionLedger` checks.
+"""The inspection verdict as EIP-712 typed data, signed by an inspector and checked by `InspectionLedger`.
 
-Domain: name "ChromaTrace InspectionLedger", version "1", chain id, the ledger's address. A test holds this digest equal
-to the contract's `digestOf`.
+Domain: name "ChromaTrace InspectionLedger", version "1", chain id, the ledger's address. A test compares the digest
+with the contract's `digestOf`.
 """
 
 from __future__ import annotations
@@ -46,29 +46,29 @@ _SECP256K1_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F
 
 
 class DigestSigner(Protocol):
-    """Whoever signs 32 bytes for one address (`chromatrace.ethereum.signer.Signer` does)."""
+    """Signs 32 bytes for one address, as `chromatrace.ethereum.signer.Signer` does."""
 
     @property
     def address(self) -> str:
-        """EIP-55 text."""
+        """The address as EIP-55 text."""
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """65 bytes r, s, v."""
+        """Return 65 bytes r, s, v."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """`IInspectionLedger.Inspection`, in its order. Validates once; raises `InvalidInput` naming the field.
+    """`IInspectionLedger.Inspection`, with its fields in order. Raises `InvalidInput` naming the field.
 
     batch         32 bytes
     revision      number of this verdict within its stage, from 1
     sample_size   units measured
     defects       units out of limits
-    instrument    32 bytes that identify the instrument and its calibration
+    instrument    32 bytes: identifies the instrument and its calibration
     evidence      SHA-256 of the evidence document
     inspected_at  Unix seconds
-    inspector     address that signs, EIP-55 text
-    nonce         keyed: upper 192 bits the lane, lower 64 the next number in it
+    inspector     address of the signer, EIP-55 text
+    nonce         upper 192 bits: the lane; lower 64 bits: the next number in that lane
     deadline      last Unix second at which the signature may be submitted
     """
 
@@ -89,18 +89,20 @@ class Inspection:
         for name in ("batch", "instrument", "evidence"):
             value = getattr(self, name)
             if not isinstance(value, bytes) or len(value) != 32:
-                raise InvalidInput(f"32 bytes are needed, got {value!r}", field=name)
+                raise InvalidInput(f"expected 32 bytes, got {value!r}", field=name)
         limits = {"revision": 8, "sample_size": 32, "defects": 32, "inspected_at": 64, "nonce": 256, "deadline": 64}
         for name, bits in limits.items():
             value = getattr(self, name)
             if type(value) is not int or not 0 <= value < 1 << bits:
-                raise InvalidInput(f"a whole number below 2^{bits} is needed, got {value!r}", field=name)
+                raise InvalidInput(f"expected a whole number below 2^{bits}, got {value!r}", field=name)
         if self.verdict not in (Verdict.PASS, Verdict.FAIL):
-            raise InvalidInput("a verdict is pass or fail", field="verdict")
+            raise InvalidInput(f"expected PASS or FAIL, got {self.verdict!r}", field="verdict")
         if not is_address(self.inspector):
-            raise InvalidInput(f"an address is needed, got {self.inspector!r}", field="inspector")
+            raise InvalidInput(f"expected an address, got {self.inspector!r}", field="inspector")
         if self.defects > self.sample_size:
-            raise InvalidInput(f"{self.defects} defects in a sample of {self.sample_size}", field="defects")
+            raise InvalidInput(
+                f"defects is {self.defects}; it must not exceed the sample of {self.sample_size}", field="defects"
+            )
 
     def as_struct(self) -> tuple[Any, ...]:
         """Return `IInspectionLedger.Inspection`."""
@@ -108,8 +110,8 @@ class Inspection:
 
 
 def inspection_message(inspection: Inspection, chain_id: int, ledger: str) -> SignableMessage:
-    """The signable message of an inspection for one ledger on one chain."""
-    from eth_account.messages import encode_typed_data  # a large package: only where something is signed or checked
+    """Return the signable message of an inspection for one ledger on one chain."""
+    from eth_account.messages import encode_typed_data  # slow to import
 
     fields = [entry["name"] for entry in _TYPES["Inspection"]]
     values = dict(zip(fields, asdict(inspection).values(), strict=True))
@@ -130,16 +132,16 @@ def inspection_message(inspection: Inspection, chain_id: int, ledger: str) -> Si
 
 
 def inspection_digest(inspection: Inspection, chain_id: int, ledger: str) -> bytes:
-    """The 32 bytes that are signed: keccak(0x1901 ‖ domain separator ‖ struct hash)."""
+    """Return the 32 bytes to sign: keccak(0x1901 ‖ domain separator ‖ struct hash)."""
     message = inspection_message(inspection, chain_id, ledger)
     return keccak(b"\x19" + message.version + message.header + message.body)
 
 
 def sign_inspection(inspection: Inspection, signer: DigestSigner, chain_id: int, ledger: str) -> bytes:
-    """The inspector's signature, 65 bytes r, s, v; refused where `signer` is not the inspection's inspector."""
+    """Sign an inspection as its inspector; return 65 bytes r, s, v. Raises `InvalidInput` for another signer."""
     if signer.address.lower() != inspection.inspector.lower():
         raise InvalidInput(
-            f"the inspection names {inspection.inspector}, the key is {signer.address}'s",
+            f"the inspection names {inspection.inspector}; the key belongs to {signer.address}",
             field="inspector",
             hint="sign with the inspector's own key",
         )
@@ -147,11 +149,11 @@ def sign_inspection(inspection: Inspection, signer: DigestSigner, chain_id: int,
 
 
 def recover_inspector(inspection: Inspection, signature: bytes, chain_id: int, ledger: str) -> str:
-    """The address that signed, EIP-55; `InvalidInput` where the signature is malformed (as the contract has it)."""
+    """Return the address that signed, as EIP-55 text. Raises `InvalidInput` for a malformed signature."""
     if len(signature) != 65 or signature[64] not in (27, 28):
-        raise InvalidInput("a signature has 65 bytes r, s, v with v 27 or 28", field="signature")
+        raise InvalidInput("expected 65 bytes r, s, v with v 27 or 28", field="signature")
     if int.from_bytes(signature[32:64], "big") > _SECP256K1_HALF_ORDER:
-        raise InvalidInput("s is in the upper half of the order", field="signature")
+        raise InvalidInput("s is in the upper half of the group order", field="signature")
     from eth_account import Account
     from eth_keys.exceptions import BadSignature
     from eth_utils.exceptions import ValidationError
@@ -160,4 +162,4 @@ def recover_inspector(inspection: Inspection, signature: bytes, chain_id: int, l
     try:
         return str(Account.recover_message(message, signature=signature))
     except (BadSignature, ValidationError, ValueError) as error:
-        raise InvalidInput("the signature is no point on the curve", field="signature") from error
+        raise InvalidInput("the signature is not a point on the curve", field="signature") from error

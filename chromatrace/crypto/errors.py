@@ -1,15 +1,14 @@
-"""What the cryptography refuses.
+"""Errors of the cryptography.
 
-ChromaTraceError
-├── InvalidInput
-│   ├── InvalidPoint        bytes that are no usable point: encoding, curve, subgroup, infinity
-│   ├── InvalidSecretKey    no number from 1 to r - 1
-│   └── InvalidStateFile    a design or trace file that cannot be read
-├── NotAuthorised
-│   └── WrongKeyPassword    a keystore that the password does not open
-└── IntegrityError
-    ├── InvalidProofOfPossession a key whose holder has not shown that it holds it
-    └── RouteRefused        a route signature that does not hold, with the first step at which the chain breaks
+InvalidInput
+├── PointError         bytes that are not a usable point: encoding, curve, subgroup or infinity
+├── SecretKeyError     a number outside 1 to r - 1
+└── StateFileError     a design or trace file that cannot be read
+NotAuthorised
+└── KeyPasswordError   a password that does not open the keystore
+IntegrityError
+├── PossessionError    a key without a valid proof of possession
+└── RouteProofError    an invalid route signature, with the first step at which the chain breaks
 """
 
 from __future__ import annotations
@@ -19,49 +18,49 @@ from enum import StrEnum
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotAuthorised
 
 
-class InvalidPoint(InvalidInput):
-    """Bytes that are no usable point: encoding, curve, subgroup or infinity."""
+class PointError(InvalidInput):
+    """Bytes that are not a usable point: encoding, curve, subgroup or infinity."""
 
 
-class InvalidSecretKey(InvalidInput):
-    """A secret key is a number from 1 to r - 1."""
+class SecretKeyError(InvalidInput):
+    """A secret key outside 1 to r - 1."""
 
 
-class InvalidStateFile(InvalidInput):
-    """A design or trace file that cannot be read."""
+class StateFileError(InvalidInput):
+    """A design or trace file that cannot be read; `field` is a JSON pointer."""
 
 
-class WrongKeyPassword(NotAuthorised):
-    """The keystore does not open with this password."""
+class KeyPasswordError(NotAuthorised):
+    """The password does not open the keystore."""
 
 
-class InvalidProofOfPossession(IntegrityError):
-    """The key's proof of possession is missing or does not hold."""
+class PossessionError(IntegrityError):
+    """The key has no valid proof of possession."""
 
 
 class Break(StrEnum):
     """Why a chain breaks."""
 
     ORIGIN = "origin"
-    """It was begun for another route, subject, chain, verifier or kit of components."""
+    """It began for another route, subject, chain, verifier or kit of components."""
     COUNT = "count"
-    """Fewer or more steps than the design has."""
+    """It has fewer or more steps than the design."""
     RECORD = "record"
-    """The step record is not what was signed, or names another step."""
+    """The step record does not match the signed message, or names another step."""
     STATION = "station"
-    """Another station signed than the design names."""
+    """The signer is not the station that the design names."""
     LINK = "link"
-    """The link does not follow from what was before it: something earlier was swapped, dropped or changed."""
+    """The link does not follow from the steps before it."""
     SIGNATURE = "signature"
-    """The station's own signature on its link does not hold."""
+    """The station's own signature on its link is invalid."""
     AGGREGATE = "aggregate"
     """The aggregate is not the one before plus the station's signature."""
 
 
-class RouteRefused(IntegrityError):
-    """A route signature that does not hold.
+class RouteProofError(IntegrityError):
+    """An invalid route signature.
 
-    step     number of the first step at which the chain breaks, from 1; None where only the whole could be checked
+    step     number of the first step at which the chain breaks, from 1; None if only the whole could be checked
     station  process name of that step
     reason   why it breaks
     detail   the message without the step

@@ -1,6 +1,6 @@
 """Station keys at rest: EIP-2335 keystores (scrypt, AES-128-CTR, SHA-256 checksum), readable by their owner only.
 
-`pubkey` holds the 96 bytes of the public key in G2. Other EIP-2335 readers open the file; a test holds it against one.
+`pubkey` has the 96 bytes of the public key in G2. A test opens the files with another EIP-2335 reader.
 """
 
 from __future__ import annotations
@@ -13,28 +13,81 @@ import uuid
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from chromatrace.crypto.bls import PublicKey, SecretKey
-from chromatrace.crypto.errors import WrongKeyPassword
+from chromatrace.crypto.errors import KeyPasswordError
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
+from chromatrace.storage import strict_json
 from chromatrace.storage.files import write_once
-from chromatrace.storage.strict_json import parse_any_object
+from chromatrace.storage.strict_json import JsonObject
 
 _VERSION = 4
 _SCRYPT = {"dklen": 32, "n": 1 << 18, "r": 8, "p": 1}
 _SCRYPT_LIMIT_BYTES = 1 << 30
-_MOST_PASSES = 16
+_MAX_PASSES = 16
 _NONCE_BYTES = 16
 _MIN_PASSWORD = 8
+
+_HexText = Annotated[str, msgspec.Meta(pattern="^(0x)?([0-9a-fA-F]{2})*$")]
+
+
+class _Object(JsonObject, frozen=True, forbid_unknown_fields=False):
+    """EIP-2335 allows further members."""
+
+
+class _ScryptParameters(_Object, frozen=True):
+    dklen: Literal[32]
+    n: Annotated[int, msgspec.Meta(ge=2)]
+    r: Annotated[int, msgspec.Meta(ge=1)]
+    p: Annotated[int, msgspec.Meta(ge=1, le=_MAX_PASSES)]
+    salt: _HexText
+
+    def check(self) -> None:
+        if 128 * self.n * self.r > _SCRYPT_LIMIT_BYTES:
+            raise InvalidInput("the key derivation needs more than 1 GiB of memory", field="/n")
+
+
+class _Kdf(_Object, frozen=True):
+    function: Literal["scrypt"]
+    params: _ScryptParameters
+
+
+class _Checksum(_Object, frozen=True):
+    function: Literal["sha256"]
+    message: _HexText
+
+
+class _CipherParameters(_Object, frozen=True):
+    iv: Annotated[_HexText, msgspec.Meta(min_length=2 * _NONCE_BYTES, max_length=2 * _NONCE_BYTES)]
+
+
+class _CipherObject(_Object, frozen=True):
+    function: Literal["aes-128-ctr"]
+    params: _CipherParameters
+    message: _HexText
+
+
+class _Crypto(_Object, frozen=True):
+    kdf: _Kdf
+    checksum: _Checksum
+    cipher: _CipherObject
+
+
+class _Keystore(_Object, frozen=True):
+    version: Literal[4]
+    crypto: _Crypto
+    pubkey: _HexText
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What a keystore tells without its password."""
+    """What a keystore shows without its password."""
 
     path: Path
     name: str
@@ -42,11 +95,11 @@ class StoredKey:
 
 
 def save_key(path: Path, secret: SecretKey, password: str, name: str) -> StoredKey:
-    """Writes a new keystore, mode 0600; never over another one."""
+    """Write a new keystore with mode 0600. Raises `Conflict` if the file exists, `InvalidInput`."""
     if len(password) < _MIN_PASSWORD:
-        raise InvalidInput(f"a password has at least {_MIN_PASSWORD} characters", field="password")
+        raise InvalidInput(f"the password must have at least {_MIN_PASSWORD} characters", field="password")
     salt, nonce = secrets.token_bytes(32), secrets.token_bytes(_NONCE_BYTES)
-    derived = _derive(password, salt, _SCRYPT)
+    derived = _derive(password, _ScryptParameters(**_SCRYPT, salt=salt.hex()))  # type: ignore[arg-type]
     encrypted = _cipher(derived, nonce, secret.to_bytes())
     keystore = {
         "version": _VERSION,
@@ -70,63 +123,53 @@ def save_key(path: Path, secret: SecretKey, password: str, name: str) -> StoredK
 
 
 def describe_key(path: Path) -> StoredKey:
-    """Name and public key of a keystore."""
+    """Return name and public key of a keystore. Raises `NotFound`, `InvalidInput`."""
     keystore = _read(path)
-    try:
-        return StoredKey(path, str(keystore.get("description", "")), PublicKey(bytes.fromhex(keystore["pubkey"])))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput(f"{path} names no public key", field="pubkey") from error
+    return StoredKey(path, keystore.description, PublicKey(_bytes(keystore.pubkey)))
 
 
 def open_key(path: Path, password: str) -> SecretKey:
-    """The secret key. `WrongKeyPassword` where the password does not open it, `InvalidInput` for another file."""
+    """Decrypt the secret key. Raises `KeyPasswordError`, `NotFound`, and `InvalidInput` for another kind of file."""
     keystore = _read(path)
+    crypto = keystore.crypto
+    nonce, encrypted = _bytes(crypto.cipher.params.iv), _bytes(crypto.cipher.message)
     try:
-        crypto = keystore["crypto"]
-        kdf, cipher = crypto["kdf"], crypto["cipher"]
-        functions = (kdf["function"], crypto["checksum"]["function"], cipher["function"])
-        salt, nonce = bytes.fromhex(kdf["params"]["salt"]), bytes.fromhex(cipher["params"]["iv"])
-        encrypted, checksum = bytes.fromhex(cipher["message"]), bytes.fromhex(crypto["checksum"]["message"])
-        cost = {name: int(kdf["params"][name]) for name in _SCRYPT}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InvalidInput(f"{path} is no EIP-2335 keystore", field="keystore") from error
-    if functions != ("scrypt", "sha256", "aes-128-ctr"):
-        raise InvalidInput(f"{path} is encrypted with {functions}", field="crypto", hint="scrypt, sha256, aes-128-ctr")
-    if cost["dklen"] != _SCRYPT["dklen"] or len(nonce) != _NONCE_BYTES:
-        raise InvalidInput(f"{path} has keys or a nonce of another size", field="crypto")
-    if not 0 < 128 * cost["n"] * cost["r"] <= _SCRYPT_LIMIT_BYTES or not 0 < cost["p"] <= _MOST_PASSES:
-        raise InvalidInput(f"{path} asks for more than 1 GiB of memory or {_MOST_PASSES} passes", field="crypto.kdf")
-    try:
-        derived = _derive(password, salt, cost)
+        derived = _derive(password, crypto.kdf.params)
     except ValueError as error:
-        raise InvalidInput(f"{path} has parameters that are none of scrypt's: {error}", field="crypto.kdf") from error
-    if not hmac.compare_digest(_checksum(derived, encrypted), checksum):
-        raise WrongKeyPassword(f"the password does not open {path}, or the file is damaged", field="password")
+        raise InvalidInput(f"{path}: {error}", field="/crypto/kdf/params") from error
+    if not hmac.compare_digest(_checksum(derived, encrypted), _bytes(crypto.checksum.message)):
+        raise KeyPasswordError(f"wrong password for {path}, or the file is damaged", field="password")
     secret = SecretKey.from_bytes(_cipher(derived, nonce, encrypted))
-    if secret.public_key.data.hex() != str(keystore.get("pubkey", "")).removeprefix("0x"):
-        raise InvalidInput(f"{path} names another public key than its secret has", field="pubkey")
+    if secret.public_key.data != _bytes(keystore.pubkey):
+        raise InvalidInput(f"{path}: the public key is not that of the secret key", field="/pubkey")
     return secret
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _Keystore:
     try:
-        keystore = parse_any_object(path.read_bytes())
+        return strict_json.decode(path.read_bytes(), _Keystore)
     except FileNotFoundError as error:
-        raise NotFound(f"there is no keystore {path}", field="keystore", hint="`chromatrace station keygen`") from error
+        hint = "create one with `chromatrace station keygen`"
+        raise NotFound(f"keystore {path} does not exist", field="keystore", hint=hint) from error
     except InvalidInput as error:
-        raise InvalidInput(f"{path} is no keystore: {error.message}", field="keystore") from error
-    if keystore.get("version") != _VERSION:
-        raise InvalidInput(f"{path} is no EIP-2335 keystore of version {_VERSION}", field="version")
-    return keystore
+        raise InvalidInput(
+            f"{path} is not an EIP-2335 keystore: {error.message}", field=error.field or "keystore", hint=error.hint
+        ) from error
 
 
-def _derive(password: str, salt: bytes, cost: dict[str, int]) -> bytes:
-    scrypt = Scrypt(salt=salt, length=cost["dklen"], n=cost["n"], r=cost["r"], p=cost["p"])
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _derive(password: str, parameters: _ScryptParameters) -> bytes:
+    scrypt = Scrypt(
+        salt=_bytes(parameters.salt), length=parameters.dklen, n=parameters.n, r=parameters.r, p=parameters.p
+    )
     return scrypt.derive(_normalised(password))
 
 
 def _normalised(password: str) -> bytes:
-    """EIP-2335: NFKD, without C0, C1 and Delete."""
+    """Normalise as EIP-2335 requires: NFKD, without C0, C1 and Delete."""
     text = unicodedata.normalize("NFKD", password)
     return "".join(mark for mark in text if unicodedata.category(mark) != "Cc").encode("utf-8")
 

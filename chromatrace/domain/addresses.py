@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from sha3 import keccak_256
+from chromatrace.domain.hashing import keccak
 
 _HEX_ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 
@@ -14,7 +14,7 @@ _HEX_ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 def checksummed(address: bytes) -> str:
     """20 bytes as EIP-55 text."""
     digits = address.hex()
-    digest = keccak_256(digits.encode()).hexdigest()
+    digest = keccak(digits.encode()).hex()
     return "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(digits, digest, strict=False))
 
 

@@ -1,11 +1,10 @@
-"""Keccak-256, eight times as fast as the default backend of eth-hash: signing and topics go through it in bulk."""
+"""Keccak-256."""
 
 from __future__ import annotations
 
-from sha3 import keccak_256
+from Crypto.Hash import keccak as _keccak
 
 
 def keccak(data: bytes) -> bytes:
-    """The 32 bytes of Ethereum's Keccak-256 (not the later SHA3-256)."""
-    digest: bytes = keccak_256(data).digest()
-    return digest
+    """Return the 32 bytes of Ethereum's Keccak-256, which is not SHA3-256."""
+    return _keccak.new(digest_bits=256, data=data).digest()

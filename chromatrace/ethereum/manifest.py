@@ -1,7 +1,7 @@
 """The deployment manifest, `<chain-id>.json` (where: `Settings.manifest_path`): the only place that addresses live.
 
     {"chain_id": 31337, "block": 1, "admin": "0x…",
-     "compiler": {"solc": "0.8.37", "evm_version": "shanghai", "optimizer_runs": 800},
+     "compiler": {"solc": "0.8.37", "evm_version": "cancun", "optimizer_runs": 800},
      "contracts": {"Consortium": {"address": "0x…", "tx": "0x…", "block": 1, "code_hash": "0x…"}, …}}
 
 `code_hash` is the keccak-256 of the code at the address.

@@ -30,7 +30,7 @@ WORK_FACTOR = 1 << 18
 """Scrypt's N in new keystores: about a second to open one."""
 
 DEV_CHAINS = (31337, 1337)
-"""Chain ids on which the development keys may sign: Anvil's and Ganache's."""
+"""Chain ids on which the development keys may sign: Anvil's and `geth --dev`'s."""
 
 
 class DevKeyWarning(UserWarning):
@@ -132,7 +132,7 @@ def create_keystore(
         raise KeystoreError("an empty password protects nothing", field="password")
     secret = key if key is not None else PrivateKey().secret
     signer = LocalSigner(secret)
-    content = create_keyfile_json(secret, password, kdf="scrypt", iterations=work_factor or WORK_FACTOR)
+    content = create_keyfile_json(secret, password.encode(), kdf="scrypt", iterations=work_factor or WORK_FACTOR)
     content["address"] = checksummed(bytes.fromhex(signer.address[2:]))
     try:
         write_once(path, json.dumps(content).encode())
@@ -165,7 +165,7 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
             hint=f"chmod 600 {path}",
         )
     try:
-        return LocalSigner(bytes(decode_keyfile_json(content, password)))
+        return LocalSigner(bytes(decode_keyfile_json(content, password.encode())))
     except (KeyError, TypeError, NotImplementedError) as error:
         raise KeystoreError(f"{path} is not a keystore (Web3 Secret Storage)", field="keystore") from error
     except ValueError as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from chromatrace.crypto.bls import PublicKey, Signature
 from chromatrace.crypto.eip2537 import g1_from_evm, g2_from_evm
-from chromatrace.crypto.route.design import RouteDesign, Station
+from chromatrace.crypto.route.design import RouteDesign, RouteStation
 from chromatrace.crypto.route.link import Component
 from chromatrace.crypto.route.verify import verify_aggregate
 from chromatrace.crypto.step import NO_CHANNEL, StepRecord, Verifier, step_message
@@ -72,7 +72,7 @@ def _signature(proven: ProvenHistory, design: RouteDesign, recorded: Event, cite
 
 
 def _station(
-    proven: ProvenHistory, design: RouteDesign, number: int, station: Station, step: CitedStep | None
+    proven: ProvenHistory, design: RouteDesign, number: int, station: RouteStation, step: CitedStep | None
 ) -> VerificationFinding:
     finding = holds(f"step {number}, {station.process}: {proven.organisation(station.organisation)}")
     for event in proven.of("StationKeyRevoked"):
@@ -130,7 +130,7 @@ def _design(proven: ProvenHistory, route: bytes) -> RouteDesign:
         verified = (_key_event(proven, "StationKeyVerified", key) or registered).args
         public_key = PublicKey(g2_from_evm(b"".join(registered.args["publicKey"])))
         possession = Signature(g1_from_evm(b"".join(verified["proofOfPossession"])))
-        stations.append(Station(process, verified["organisation"], public_key, possession))
+        stations.append(RouteStation(process, verified["organisation"], public_key, possession))
     verifier = Verifier(proven.bundle.chain_id, "0x" + proven.bundle.contracts["RouteVerifier"].hex())
     kind = enum_member(RouteKind, args["kind"])
     design = RouteDesign(verifier, args["organisation"], args["name"], args["version"], tuple(stations), kind)

@@ -22,7 +22,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.serials import SerialRange
 from chromatrace.identity.digital_link import uri_for_unit
-from chromatrace.identity.qr import QUIET_ZONE, ErrorCorrection, QrCode, encode
+from chromatrace.identity.qr import QUIET_ZONE, ErrorCorrection, QrCode, encode_run
 
 MAX_LABELS = 10_000
 """Labels in one file; a longer run goes into several (`SerialRange.slice`)."""
@@ -135,13 +135,13 @@ def label_sheet(
     canvas.setTitle(f"Labels {key}, serials {serials}")
     canvas.setCreator("ChromaTrace")
     pages = -(-serials.count // layout.labels_on_page)
+    codes = encode_run((uri_for_unit(base_url, key, serial) for serial in serials), level)
     done = 0
     for number, batch in enumerate(_pages(serials, layout.labels_on_page), start=1):
         _draw_marks(canvas, layout)
         for place, serial in enumerate(batch):
             row, column = divmod(place, layout.columns)
-            code = encode(uri_for_unit(base_url, key, serial), level)
-            _draw_label(canvas, layout, layout.left_mm(column), layout.top_mm(row), code, key, serial)
+            _draw_label(canvas, layout, layout.left_mm(column), layout.top_mm(row), next(codes), key, serial)
         run = f"serials {batch[0]} to {batch[-1]}"
         foot = " · ".join(part for part in (title, str(key), run, f"page {number} of {pages}") if part)
         _draw_foot(canvas, layout, foot)

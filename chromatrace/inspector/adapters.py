@@ -19,13 +19,12 @@ import orjson
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.plant.records import Plant
-from chromatrace.quality.inspection_tasks import About, ReadingDesk
-from chromatrace.quality.inspection_tasks import Question as Asked
+from chromatrace.quality.inspection_tasks import InspectionTask, InspectionTasks, TaskSubject
 from chromatrace.storage import strict_json
 from chromatrace.storage.files import deliver
 
 MOST_SECONDS = 3600
-READING_SCHEMA = "chromatrace.reading/1"
+ANSWER_SCHEMA = "chromatrace.inspection-answer/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ def person() -> Adapter:
 
 
 def console(
-    desk: ReadingDesk, inspector: str, organisation: int, evidence: DocumentStore, plant: Plant | None
+    desk: InspectionTasks, inspector: str, organisation: int, evidence: DocumentStore, plant: Plant | None
 ) -> Adapter:
     """Puts the question on the portal's reading desk, and takes what a person there has answered.
 
@@ -158,7 +157,7 @@ def console(
 
     def ask(question: Question) -> Finding | None:
         told = question.as_json()
-        about = About(told["subject"], question.step, question.stage, question.sample_size, question.states)
+        about = TaskSubject(told["subject"], question.step, question.stage, question.sample_size, question.states)
         sheet = None if plant is None else plant.check_sheet(question.stage).tolerances()
         if sheet is not None and set(sheet.states) != set(question.states):
             raise InvalidInput(
@@ -166,11 +165,11 @@ def console(
                 field="sheet",
                 hint="set the panel's states to those of the sheet: chromatrace inspector rule --state …",
             )
-        reading = desk.put(Asked(question.round, inspector, organisation, question.deadline, about, sheet))
-        if reading is None:
+        answer = desk.add(InspectionTask(question.round, inspector, organisation, question.deadline, about, sheet))
+        if answer is None:
             return None
-        document = {"schema": READING_SCHEMA, "inspector": inspector, "reading": asdict(reading)} | told
-        return Finding(reading.state, reading.defects, evidence.put(strict_json.canonical(document)))
+        document = {"schema": ANSWER_SCHEMA, "inspector": inspector, "answer": asdict(answer)} | told
+        return Finding(answer.state, answer.defects, evidence.put(strict_json.canonical(document)))
 
     return ask
 

@@ -4,6 +4,7 @@ ChromaTraceError
 ├── InvalidInput
 │   └── PlantError
 │       ├── InvalidPlant       a plant configuration is wrong; `field` is its path, such as `tags[3].unit`
+│       ├── ShopFloorError     steps, belts or times that no workpiece could pass
 │       ├── InvalidFault       a fault that cannot be injected
 │       ├── InvalidRecording   a recorded table cannot be replayed
 │       └── NoProcessHistory   an inspection was asked for a film that the readings do not show
@@ -22,6 +23,10 @@ class PlantError(InvalidInput):
 
 class InvalidPlant(PlantError):
     """A plant configuration is wrong; `field` is the path of the mistake in it."""
+
+
+class ShopFloorError(PlantError):
+    """Steps, belts or times of a shop floor that no workpiece could pass; `field` is the path of the mistake."""
 
 
 class InvalidFault(PlantError):

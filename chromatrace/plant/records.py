@@ -10,8 +10,8 @@ from chromatrace.documents.evidence import LimitComparison, Measurement
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.quality.check_sheet import CheckSheet as Tolerances
-from chromatrace.studies.shopfloor.floor import ShopFloor
+from chromatrace.plant.floor import ShopFloor
+from chromatrace.quality.check_sheet import ToleranceSheet
 
 DEFAULT_NAMESPACE = "urn:chromatrace:plant"
 
@@ -107,13 +107,13 @@ class CheckSheet:
         """How many units to sample of a batch of `quantity`: at least one."""
         return max(1, -(-quantity // self.sample_one_per))
 
-    def tolerances(self) -> Tolerances:
+    def tolerances(self) -> ToleranceSheet:
         """The sheet as the consensus reads it: each quantity small, fit or large, together one state.
 
-        Raises `InvalidCheckSheet` where the states are neither pass and fail nor small, fit and large.
+        Raises `CheckSheetError` where the states are neither pass and fail nor small, fit and large.
         """
         lines = ((check.quantity, check.unit, check.comparison, check.limit) for check in self.checks)
-        return Tolerances.from_limits(lines, self.states)
+        return ToleranceSheet.from_limits(lines, self.states)
 
 
 @dataclass(frozen=True, slots=True)

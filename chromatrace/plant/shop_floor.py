@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.errors import InvalidPlant, ShopFloorError
+from chromatrace.plant.floor import Belt, FloorStep, ShopFloor, Times
 from chromatrace.plant.records import Station
 from chromatrace.plant.table import Table
-from chromatrace.studies.shopfloor.errors import InvalidShopFloor
-from chromatrace.studies.shopfloor.floor import Belt, ShopFloor, Step, Times
 
 
 def read_shop_floor(table: Table, stations: Sequence[Station]) -> ShopFloor:
@@ -26,10 +25,10 @@ def read_shop_floor(table: Table, stations: Sequence[Station]) -> ShopFloor:
     )
     belts = tuple(_belt(belt) for belt in table.tables("belts", required=True))
     table.finish()
-    steps = tuple(Step(station.id, station.name, station.after) for station in stations)
+    steps = tuple(FloorStep(station.id, station.name, station.after) for station in stations)
     try:
         return ShopFloor(steps, belts, times, frozenset(numbers[name] for name in checkpoints))
-    except InvalidShopFloor as error:
+    except ShopFloorError as error:
         raise InvalidPlant(error.message, field=f"shop_floor.{error.field}", hint=error.hint) from error
 
 

@@ -1,11 +1,12 @@
-"""Inspection by consensus (Quality Defect Tolerance): the rule as pure, readable code. Imports the domain alone.
+"""Inspection by consensus (Quality Defect Tolerance): the rules that the product uses, as plain code.
 
-    rules        what a plant configures: states, minimum and maximum, weighing, threshold
-    log_odds     what a capability weighs in a sequential test
-    consensus    who wins: groups, scores, decision; `Tally` is the same decision, answer by answer, fast
-    learning     how an inspector's capability follows its agreement with the winners
-    check_sheet  several parameters with tolerances, each read as small, fit or large
+    rules             what a plant configures: states, minimum and maximum, weighing, threshold
+    log_odds          the weight of a capability in a sequential test
+    consensus         which group wins: groups, scores, decision
+    learning          how an inspector's capability follows its agreement with the winners
+    check_sheet       parameters with tolerances, each small, fit or large
+    inspection_tasks  tasks that people answer at the portal
 
-Scores, thresholds and capabilities are integers in 1/10,000, so that `contracts/libraries/ConsensusRule.sol` and this
-package agree to the last digit. `as_ratio` and the `*_ratio` views give floats.
+Scores, thresholds and capabilities are integers in 1/10,000, so that this package and
+`contracts/libraries/ConsensusRule.sol` agree exactly. `as_ratio` converts them to floats.
 """

@@ -1,4 +1,4 @@
-"""Check sheets: several measured parameters with tolerances, each read as a state; together one answer of a round."""
+"""Check sheets in a consensus round: measured parameters with tolerances, which together give one state."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Self
 
 from chromatrace.documents.evidence import LimitComparison
-from chromatrace.quality.errors import InvalidCheckSheet
+from chromatrace.quality.errors import CheckSheetError
 
 
 class Size(StrEnum):
-    """How a value lies to its tolerance."""
+    """Where a value lies relative to its tolerance."""
 
     SMALL = "small"
     FIT = "fit"
@@ -28,7 +28,7 @@ SIZES = tuple(size.value for size in Size)
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One measured quantity: it fits from `low` to `high`, both included, in `unit` (None: no limit on that side)."""
+    """A measured quantity that fits from `low` to `high`, both included, in `unit`. None: no limit on that side."""
 
     name: str
     unit: str = ""
@@ -37,17 +37,17 @@ class Parameter:
 
     def __post_init__(self) -> None:
         if not self.name:
-            raise InvalidCheckSheet("a name is needed", field="/name")
+            raise CheckSheetError("the name is empty", field="/name")
         if self.low is None and self.high is None:
-            raise InvalidCheckSheet(f"{self.name} has no tolerance", field="/low", hint="give low, high or both")
+            raise CheckSheetError(f"{self.name} has no tolerance", field="/low", hint="give low, high or both")
         for name, limit in (("low", self.low), ("high", self.high)):
             if limit is not None and (isinstance(limit, bool) or not math.isfinite(limit)):
-                raise InvalidCheckSheet(f"a number is needed, got {limit!r}", field=f"/{name}")
+                raise CheckSheetError(f"expected a finite number, got {limit!r}", field=f"/{name}")
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise InvalidCheckSheet(f"{self.low:g} is above high, {self.high:g}", field="/low")
+            raise CheckSheetError(f"low is {self.low:g}; it must not exceed high, {self.high:g}", field="/low")
 
-    def read(self, value: float) -> Size:
-        """The state of a measured value."""
+    def size(self, value: float) -> Size:
+        """Return where a measured value lies."""
         if self.low is not None and value < self.low:
             return Size.SMALL
         if self.high is not None and value > self.high:
@@ -55,18 +55,11 @@ class Parameter:
         return Size.FIT
 
 
-class _Unlimited(NamedTuple):
-    name: str
-    unit: str
-    low: float | None = None
-    high: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
-class CheckSheet:
-    """What an inspector reads, and the states its answer may have. Raises `InvalidCheckSheet`.
+class ToleranceSheet:
+    """What an inspector measures, and the states that the values give. Raises `CheckSheetError`.
 
-    states  `pass` and `fail`: pass where every parameter fits. `small`, `fit` and `large`: the state of the first
+    states  `pass` and `fail`: pass if every parameter fits. `small`, `fit` and `large`: the state of the first
             parameter that does not fit, in the order of the sheet.
     """
 
@@ -74,52 +67,48 @@ class CheckSheet:
     states: tuple[str, ...] = PASS_FAIL
 
     def __post_init__(self) -> None:
-        if not self.states:
-            raise InvalidCheckSheet(
-                "a check sheet without states gives no answer", field="/states", hint=f"give {PASS_FAIL} or {SIZES}"
-            )
         if self.states not in (PASS_FAIL, SIZES):
             known = " or ".join(", ".join(states) for states in (PASS_FAIL, SIZES))
-            raise InvalidCheckSheet(f"{', '.join(self.states)} is not {known}", field="/states")
+            actual = ", ".join(self.states) or "none"
+            raise CheckSheetError(f"expected the states {known}; got {actual}", field="/states")
         if not self.parameters:
-            raise InvalidCheckSheet("at least one parameter is needed", field="/parameters")
+            raise CheckSheetError("expected at least one parameter", field="/parameters")
         names = [parameter.name for parameter in self.parameters]
-        for position, name in enumerate(names):
-            if name in names[:position]:
-                raise InvalidCheckSheet(f"{name!r} stands here twice", field=f"/parameters/{position}/name")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise CheckSheetError(f'duplicate parameter "{name}"', field=f"/parameters/{index}/name")
 
     @classmethod
     def from_limits(cls, limits: Iterable[Limit], states: tuple[str, ...] = PASS_FAIL) -> Self:
-        """The sheet whose tolerances are the limits of each quantity; a range is two limits, as plants write it."""
-        merged: dict[str, Parameter] = {}
+        """Return the sheet with these limits. A range is two limits of one quantity, as in a plant file."""
+        merged: dict[str, tuple[str, float | None, float | None]] = {}
         for quantity, unit, comparison, limit in limits:
-            known = merged.get(quantity, _Unlimited(quantity, unit))
-            low, high = known.low, known.high
+            unit, low, high = merged.get(quantity, (unit, None, None))
             if comparison in (LimitComparison.AT_LEAST, LimitComparison.ABOVE):
-                least = math.nextafter(limit, math.inf) if comparison is LimitComparison.ABOVE else limit
-                low = least if low is None else max(low, least)
+                bound = math.nextafter(limit, math.inf) if comparison is LimitComparison.ABOVE else limit
+                low = bound if low is None else max(low, bound)
             else:
-                most = math.nextafter(limit, -math.inf) if comparison is LimitComparison.BELOW else limit
-                high = most if high is None else min(high, most)
-            merged[quantity] = Parameter(quantity, unit, low, high)
-        return cls(tuple(merged.values()), states)
+                bound = math.nextafter(limit, -math.inf) if comparison is LimitComparison.BELOW else limit
+                high = bound if high is None else min(high, bound)
+            merged[quantity] = (unit, low, high)
+        return cls(tuple(Parameter(quantity, *bounds) for quantity, bounds in merged.items()), states)
 
-    def read(self, values: Mapping[str, float]) -> dict[str, Size]:
-        """The state of each parameter, in the order of the sheet. Raises `InvalidCheckSheet` for a missing value."""
-        states = {}
+    def evaluate(self, values: Mapping[str, float]) -> dict[str, Size]:
+        """Return the size of each parameter's value, in the order of the sheet."""
+        sizes = {}
         for parameter in self.parameters:
             value = values.get(parameter.name)
             if value is None or isinstance(value, bool) or not math.isfinite(value):
-                raise InvalidCheckSheet(f"a number is needed, got {value!r}", field=f"/values/{parameter.name}")
-            states[parameter.name] = parameter.read(value)
-        if unknown := set(values) - set(states):
-            raise InvalidCheckSheet("the sheet has no such parameter", field=f"/values/{min(unknown)}")
-        return states
+                raise CheckSheetError(f"expected a finite number, got {value!r}", field=f"/values/{parameter.name}")
+            sizes[parameter.name] = parameter.size(value)
+        if unknown := set(values) - set(sizes):
+            raise CheckSheetError("the sheet has no such parameter", field=f"/values/{min(unknown)}")
+        return sizes
 
-    def answer(self, values: Mapping[str, float]) -> str:
-        """The one state that these values give."""
-        sizes = self.read(values).values()
-        first_wrong = next((size for size in sizes if size is not Size.FIT), Size.FIT)
+    def state(self, values: Mapping[str, float]) -> str:
+        """Return the state that the values give together."""
+        sizes = self.evaluate(values).values()
+        first_misfit = next((size for size in sizes if size is not Size.FIT), Size.FIT)
         if self.states == PASS_FAIL:
-            return "pass" if first_wrong is Size.FIT else "fail"
-        return first_wrong.value
+            return "pass" if first_misfit is Size.FIT else "fail"
+        return first_misfit.value

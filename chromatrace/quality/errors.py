@@ -1,12 +1,10 @@
-"""What the consensus refuses.
+"""Errors of the consensus.
 
-ChromaTraceError
-└── InvalidInput
-    └── QualityError
-        ├── InvalidRule        a rule that cannot decide as it says; `field` is its JSON pointer, such as `/minimum`
-        ├── InvalidCheckSheet  a check sheet that gives no state, or values that it cannot read
-        ├── UnknownState       an answer outside the rule's states
-        └── RepeatedAnswer     an inspector answered twice in one round
+InvalidInput
+├── RuleError            a rule or capability that cannot work; `field` is its JSON pointer, such as `/minimum`
+├── CheckSheetError      a check sheet that gives no state, or values that it cannot evaluate
+├── UnknownStateError    an answer outside the rule's states
+└── RepeatedAnswerError  a second answer of an inspector in one round
 """
 
 from __future__ import annotations
@@ -14,21 +12,17 @@ from __future__ import annotations
 from chromatrace.domain.errors import InvalidInput
 
 
-class QualityError(InvalidInput):
-    """The consensus cannot do what was asked."""
+class RuleError(InvalidInput):
+    """A rule or capability that cannot work; `field` is its JSON pointer."""
 
 
-class InvalidRule(QualityError):
-    """A rule, or a capability, that cannot work; `field` is its JSON pointer."""
+class CheckSheetError(InvalidInput):
+    """A check sheet that gives no state, or values that it cannot evaluate."""
 
 
-class InvalidCheckSheet(QualityError):
-    """A check sheet that gives no state, or values that it cannot read."""
-
-
-class UnknownState(QualityError):
+class UnknownStateError(InvalidInput):
     """An answer outside the rule's states."""
 
 
-class RepeatedAnswer(QualityError):
-    """An inspector answered twice in one round."""
+class RepeatedAnswerError(InvalidInput):
+    """A second answer of an inspector in one round."""

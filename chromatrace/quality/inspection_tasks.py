@@ -1,8 +1,8 @@
-"""The desk where people read for inspectors: questions that an inspector's process has put, and what a person answered.
+"""Inspection tasks for people: an inspector's process adds a task, and a person answers it at the portal.
 
-One SQLite file that the inspectors' processes and the portal share; whatever was put or answered survives kill -9 of
-either. An answer is taken once, before its deadline, and nobody reads twice for one round. Seals never come here: salt
-and key stay with the process (docs/adr/0006).
+One SQLite file, shared by the inspectors' processes and the portal; committed tasks and answers survive SIGKILL of
+either. A task is answered once, before its deadline, and one person answers at most one task per round. The salt and
+key of a sealed answer stay with the inspector's process (docs/adr/0006).
 """
 
 from __future__ import annotations
@@ -16,26 +16,28 @@ from typing import Any
 import orjson
 
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
-from chromatrace.quality.check_sheet import CheckSheet, Parameter
+from chromatrace.quality.check_sheet import Parameter, ToleranceSheet
 from chromatrace.storage.closing import Closing
 from chromatrace.storage.sqlite import open_file, transaction
 
-NAME = "reading-desk.db"
-"""Of the file, in the portal's data folder."""
+FILE_NAME = "inspection-tasks.db"
+"""Name of the file in the portal's data folder."""
 _BUSY_S = 10.0
-_COLUMNS = "round, inspector, organisation, deadline, about, sheet, state, defects, readings, answered_by, answered_at"
+_COLUMNS = (
+    "round, inspector, organisation, deadline, about, sheet, state, defects, measurements, answered_by, answered_at"
+)
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS questions (
+CREATE TABLE IF NOT EXISTS tasks (
     round BLOB, inspector TEXT, organisation INTEGER, deadline INTEGER, about TEXT, sheet TEXT,
-    state TEXT, defects INTEGER, readings TEXT, answered_by TEXT, answered_at INTEGER,
+    state TEXT, defects INTEGER, measurements TEXT, answered_by TEXT, answered_at INTEGER,
     PRIMARY KEY (round, inspector)
 ) WITHOUT ROWID
 """
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What is to be inspected; `subject` is a batch's or a workpiece's id, `states` are the possible answers."""
+class TaskSubject:
+    """What to inspect. `subject` is the id of a batch or workpiece, `states` are the possible answers."""
 
     subject: str
     step: int
@@ -45,162 +47,167 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a person answered. `readings`: value and size of each parameter, where there is a check sheet."""
+class TaskAnswer:
+    """A person's answer. `measurements`: value and size of each parameter of the check sheet; empty without one.
+
+    `answered_by` is the person's address, `answered_at` in Unix seconds.
+    """
 
     state: str
     defects: int
-    readings: Mapping[str, Mapping[str, Any]]
+    measurements: Mapping[str, Mapping[str, Any]]
     answered_by: str
     answered_at: int
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A seat of a round that waits for a person. `inspector`: its account; `deadline` in Unix seconds.
+class InspectionTask:
+    """One seat of a round, to be answered by a person.
 
-    `sheet`: what to measure; None where the person says the state itself.
+    inspector  account of the seat
+    deadline   Unix seconds
+    sheet      parameters to measure; None: the person chooses the state
     """
 
     round: bytes
     inspector: str
     organisation: int
     deadline: int
-    about: About
-    sheet: CheckSheet | None = None
-    reading: Reading | None = None
+    about: TaskSubject
+    sheet: ToleranceSheet | None = None
+    answer: TaskAnswer | None = None
 
 
-class ReadingDesk(Closing):
-    """The desk of one data folder. Any number of processes may have it open."""
+class InspectionTasks(Closing):
+    """The task file of one data folder. Any number of processes may have it open."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._db = open_file(path, "reading_desk", _BUSY_S)
+        self._db = open_file(path, "inspection_tasks", _BUSY_S)
         path.chmod(0o600)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
 
     def close(self) -> None:
-        """Gives the file back."""
+        """Close the file."""
         self._db.close()
 
-    def put(self, question: Question) -> Reading | None:
-        """Puts a question, once however often it is called; the reading where there is one."""
-        found = self.find(question.round, question.inspector)
-        if found is not None:
-            return found.reading
-        sheet = None if question.sheet is None else _text(asdict(question.sheet))
+    def add(self, task: InspectionTask) -> TaskAnswer | None:
+        """Add a task unless it exists, and return its answer if there is one."""
+        known = self.find(task.round, task.inspector)
+        if known is not None:
+            return known.answer
+        sheet = None if task.sheet is None else _json(asdict(task.sheet))
         self._db.execute(
-            "INSERT OR IGNORE INTO questions (round, inspector, organisation, deadline, about, sheet) "
+            "INSERT OR IGNORE INTO tasks (round, inspector, organisation, deadline, about, sheet) "
             "VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                question.round,
-                question.inspector.lower(),
-                question.organisation,
-                question.deadline,
-                _text(asdict(question.about)),
-                sheet,
-            ),
+            (task.round, task.inspector.lower(), task.organisation, task.deadline, _json(asdict(task.about)), sheet),
         )
         return None
 
-    def find(self, round_: bytes, inspector: str) -> Question | None:
-        """The question put for this seat."""
-        rows = self._questions("round = ? AND inspector = ?", round_, inspector.lower())
+    def find(self, round_: bytes, inspector: str) -> InspectionTask | None:
+        """Return the task of a seat."""
+        rows = self._tasks("round = ? AND inspector = ?", round_, inspector.lower())
         return rows[0] if rows else None
 
-    def waiting(self, organisation: int, now: float | None = None) -> list[Question]:
-        """The organisation's open questions, the most urgent first."""
+    def waiting(self, organisation: int, now: float | None = None) -> list[InspectionTask]:
+        """Return the organisation's open tasks, the most urgent first."""
         moment = time.time() if now is None else now
-        return self._questions(
+        return self._tasks(
             "organisation = ? AND state IS NULL AND deadline >= ? ORDER BY deadline, round, inspector",
             organisation,
             int(moment),
         )
 
-    def read_by(self, person: str, most: int = 10) -> list[Question]:
-        """What this person has answered, the newest first."""
-        return self._questions("answered_by = ? ORDER BY answered_at DESC LIMIT ?", person.lower(), most)
+    def answered_by(self, person: str, maximum: int = 10) -> list[InspectionTask]:
+        """Return the tasks that a person has answered, the newest first."""
+        return self._tasks("answered_by = ? ORDER BY answered_at DESC LIMIT ?", person.lower(), maximum)
 
-    def answer(
+    def submit(
         self,
-        question: Question,
+        task: InspectionTask,
         person: str,
         *,
         values: Mapping[str, float] | None = None,
         state: str | None = None,
         defects: int = 0,
-    ) -> Reading:
-        """Hands in a reading: values of the check sheet's parameters, or a state where there is none.
+    ) -> TaskAnswer:
+        """Answer a task: values of the check sheet's parameters, or a state if there is no sheet.
 
-        Raises `InvalidInput` naming the field, `Conflict` where the question is answered or over, or where `person` has
-        read for this round already, `NotFound`.
+        Raises `InvalidInput` naming the field; `NotFound`; `Conflict` if the task is answered or over, or if `person`
+        has answered another task of this round.
         """
-        chosen, readings = _judged(question, values or {}, state)
-        if not 0 <= defects <= max(question.about.sample_size, 1):
-            raise InvalidInput(
-                f"0 to {max(question.about.sample_size, 1)} units were measured, got {defects}", field="defects"
-            )
+        chosen, measurements = _evaluate(task, values or {}, state)
+        maximum = max(task.about.sample_size, 1)
+        if not 0 <= defects <= maximum:
+            raise InvalidInput(f"expected 0 to {maximum} defects, got {defects}", field="defects")
         now = int(time.time())
         with transaction(self._db):
-            known = self.find(question.round, question.inspector)
+            known = self.find(task.round, task.inspector)
             if known is None:
-                raise NotFound("nobody asks for this reading", field="round")
-            if known.reading is not None:
-                raise Conflict("this reading has been handed in", field="round", hint="it cannot be changed")
+                raise NotFound("there is no such inspection task", field="round")
+            if known.answer is not None:
+                raise Conflict("the task is already answered", field="round", hint="an answer cannot be changed")
             if now > known.deadline:
-                raise Conflict("the time to answer is over", field="round", hint="the round goes on without this seat")
-            if self._questions("round = ? AND answered_by = ?", question.round, person.lower()):
+                raise Conflict("the deadline has passed", field="round", hint="the round continues without this seat")
+            if self._tasks("round = ? AND answered_by = ?", task.round, person.lower()):
                 raise Conflict(
-                    "you have read for this round already",
+                    "you have already answered a task of this round",
                     field="round",
-                    hint="somebody else has to read for this seat",
+                    hint="another person must answer for this seat",
                 )
             self._db.execute(
-                "UPDATE questions SET state = ?, defects = ?, readings = ?, answered_by = ?, answered_at = ? "
+                "UPDATE tasks SET state = ?, defects = ?, measurements = ?, answered_by = ?, answered_at = ? "
                 "WHERE round = ? AND inspector = ?",
-                (chosen, defects, _text(readings), person.lower(), now, question.round, question.inspector.lower()),
+                (chosen, defects, _json(measurements), person.lower(), now, task.round, task.inspector.lower()),
             )
-        return Reading(chosen, defects, readings, person.lower(), now)
+        return TaskAnswer(chosen, defects, measurements, person.lower(), now)
 
-    def _questions(self, where: str, *values: object) -> list[Question]:
+    def _tasks(self, condition: str, *values: object) -> list[InspectionTask]:
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM questions WHERE {where}",  # noqa: S608 - only our own conditions
+            f"SELECT {_COLUMNS} FROM tasks WHERE {condition}",  # noqa: S608 - constants of this module
             values,
         )
-        return [_question(row) for row in rows]
+        return [_task(row) for row in rows]
 
 
-def _judged(
-    question: Question, values: Mapping[str, float], state: str | None
+def _evaluate(
+    task: InspectionTask, values: Mapping[str, float], state: str | None
 ) -> tuple[str, dict[str, dict[str, Any]]]:
-    sheet = question.sheet
+    """Return the state that the values give, and value and size of each parameter."""
+    sheet = task.sheet
     if sheet is None:
-        if state not in question.about.states:
-            raise InvalidInput(f"one of {', '.join(question.about.states)} is needed", field="state")
+        if state not in task.about.states:
+            raise InvalidInput(f"expected {' or '.join(task.about.states)}, got {state!r}", field="state")
         return state, {}
-    sizes = sheet.read(values)
-    readings = {name: {"value": values[name], "size": size.value} for name, size in sizes.items()}
-    return sheet.answer(values), readings
+    sizes = sheet.evaluate(values)
+    measurements = {name: {"value": values[name], "size": size.value} for name, size in sizes.items()}
+    return sheet.state(values), measurements
 
 
-def _question(row: tuple[Any, ...]) -> Question:
+def _task(row: tuple[Any, ...]) -> InspectionTask:
     round_, inspector, organisation, deadline, about, sheet, state, *answer = row
-    told = orjson.loads(about)
-    told["states"] = tuple(told["states"])
-    reading = None
+    subject = orjson.loads(about)
+    subject["states"] = tuple(subject["states"])
+    task_answer = None
     if state is not None:
-        defects, readings, answered_by, answered_at = answer
-        reading = Reading(state, defects, orjson.loads(readings), answered_by, answered_at)
-    return Question(
-        bytes(round_), inspector, organisation, deadline, About(**told), sheet and _sheet(orjson.loads(sheet)), reading
+        defects, measurements, answered_by, answered_at = answer
+        task_answer = TaskAnswer(state, defects, orjson.loads(measurements), answered_by, answered_at)
+    return InspectionTask(
+        bytes(round_),
+        inspector,
+        organisation,
+        deadline,
+        TaskSubject(**subject),
+        sheet and _sheet(orjson.loads(sheet)),
+        task_answer,
     )
 
 
-def _sheet(told: dict[str, Any]) -> CheckSheet:
-    return CheckSheet(tuple(Parameter(**each) for each in told["parameters"]), tuple(told["states"]))
+def _sheet(content: dict[str, Any]) -> ToleranceSheet:
+    parameters = tuple(Parameter(**parameter) for parameter in content["parameters"])
+    return ToleranceSheet(parameters, tuple(content["states"]))
 
 
-def _text(value: Mapping[str, Any]) -> str:
+def _json(value: Mapping[str, Any]) -> str:
     return orjson.dumps(value).decode()

@@ -1,9 +1,9 @@
-"""How an inspector's capability follows its agreement with the winner groups; in 1/10,000, as on the chain.
+"""How an inspector's capability follows its agreement with the winner groups; in 1/10,000, as on chain.
 
-Every inspector starts at 0.1. Of its last inspections (at most ten, then both counters start again) the share in the
-winner group is its history; a winner whose history is more than 0.01 above its capability gains 0.01, a dissenter
-whose history is more than 0.01 below it loses 0.01. A lone answer, which a rule by log-odds may be content with,
-agrees with nobody: nothing is learned of it (`LEAST_ANSWERS`).
+An inspector starts at 0.1. Its history is the share of wins among its last inspections; the counters restart after ten.
+A winner whose history exceeds its capability by more than 0.01 gains 0.01; a dissenter whose history is more than 0.01
+below it loses 0.01. A single answer, which a log-odds rule may accept, agrees with no other and changes nothing
+(`MIN_ANSWERS`).
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from chromatrace.quality.rules import UNIT, check_capability
 
 START = 1_000
 STEP = 100
-LEAST_ANSWERS = 2
-"""Of a round from which anybody learns."""
+MIN_ANSWERS = 2
+"""Answers in a round from which capabilities are learned."""
 WINDOW = 10
-"""Inspections after which both counters start again."""
+"""Inspections after which both counters restart."""
 STALL_PENALTY = 500
-"""What an inspector loses that is drawn and does not answer in time: more than any single dissent costs."""
+"""Capability deducted for missing the deadline; more than any single dissent costs."""
 
 
-class Standing(NamedTuple):
-    """An inspector's capability (1/10,000), and its inspections and wins since the counters last started."""
+class InspectorRecord(NamedTuple):
+    """An inspector's capability (1/10,000), and its inspections and wins since the counters last restarted."""
 
     capability: int = START
     inspections: int = 0
     wins: int = 0
 
 
-def enrolled(capability: int = START) -> Standing:
-    """The standing of a new inspector. Raises `InvalidRule` for a capability out of range."""
-    return Standing(check_capability(capability, "/capability"))
+def enrolled(capability: int = START) -> InspectorRecord:
+    """Return the record of a new inspector. Raises `RuleError` for a capability out of range."""
+    return InspectorRecord(check_capability(capability, "/capability"))
 
 
-def learned(standing: Standing, won: bool) -> Standing:
-    """The standing after one more round: in its winner group, or not."""
-    capability, inspections, wins = standing
+def learned(record: InspectorRecord, won: bool) -> InspectorRecord:
+    """Return the record after one more round, won or lost."""
+    capability, inspections, wins = record
     inspections += 1
     wins += won
     # history > capability + 0.01, without a division: wins / inspections > (capability + STEP) / UNIT
@@ -45,12 +45,16 @@ def learned(standing: Standing, won: bool) -> Standing:
         capability = min(capability + STEP, UNIT)
     elif not won and wins * UNIT < (capability - STEP) * inspections:
         capability = max(capability - STEP, 0)
-    return Standing(capability, 0, 0) if inspections >= WINDOW else Standing(capability, inspections, wins)
+    return _restarted(capability, inspections, wins)
 
 
-def stalled(standing: Standing) -> Standing:
-    """The standing of an inspector that was drawn and did not answer: a penalty, and a round without a win."""
-    capability, inspections, wins = standing
-    inspections += 1
-    capability = max(capability - STALL_PENALTY, 0)
-    return Standing(capability, 0, 0) if inspections >= WINDOW else Standing(capability, inspections, wins)
+def stalled(record: InspectorRecord) -> InspectorRecord:
+    """Return the record of an inspector that missed the deadline: a penalty, and a round without a win."""
+    capability, inspections, wins = record
+    return _restarted(max(capability - STALL_PENALTY, 0), inspections + 1, wins)
+
+
+def _restarted(capability: int, inspections: int, wins: int) -> InspectorRecord:
+    if inspections >= WINDOW:
+        return InspectorRecord(capability, 0, 0)
+    return InspectorRecord(capability, inspections, wins)

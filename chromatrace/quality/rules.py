@@ -1,4 +1,4 @@
-"""What a plant configures about its rounds: possible states, how many inspectors, and when a group has won."""
+"""What a plant configures about its rounds: states, numbers of inspectors, and when a group wins."""
 
 from __future__ import annotations
 
@@ -7,42 +7,50 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Self
 
-from chromatrace.quality.errors import InvalidRule
-from chromatrace.quality.log_odds import MOST, margin
+from chromatrace.quality.errors import RuleError
+from chromatrace.quality.log_odds import MAX_LOG_ODDS, margin
 from chromatrace.storage import strict_json
 
 UNIT = 10_000
-"""One, in the unit of capabilities, scores and thresholds."""
-MOST_STATES = 12
-MOST_INSPECTORS = 17
-"""Bounds of the contract: a round is two storage slots there (`IQualityConsensus`)."""
+"""The number 1 in the unit of capabilities, scores and thresholds."""
+MAX_STATES = 12
+MAX_INSPECTORS = 17
+"""Limits of the contract, which keeps a round in two storage slots (`IQualityConsensus`)."""
 
 
 class Weighing(IntEnum):
-    """How the members of a group make its score; the numbers are the contract's."""
+    """How a group's score follows from its members; the numbers are the contract's."""
 
     MAJORITY = 0
     """The number of members (Eq. 2 of the study)."""
     CONFIDENCE = 1
-    """The sum of their capabilities (our reading of its Eq. 3, which the text does not print)."""
+    """The sum of their capabilities (an interpretation of Eq. 3, which the study does not print)."""
     NOISY_OR = 2
-    """1 - Π(1 - capability): the chance that one of them is right, were they independent."""
+    """1 - Π(1 - capability): the probability that one of them is right, if they are independent."""
 
     LOG_ODDS = 3
-    """The sum of the log-odds of their capabilities; a group wins by its lead over every other one (`log_odds`)."""
+    """The sum of the log-odds of their capabilities. A group wins by its lead over every other group (`log_odds`)."""
+
+
+class _RuleObject(strict_json.JsonObject, frozen=True):
+    states: tuple[str, ...]
+    minimum: int
+    maximum: int
+    weighing: str
+    threshold: float
+    minimum_capability: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a round is decided. Raises `InvalidRule` naming the field.
+    """When a round is decided. Raises `RuleError` naming the field.
 
     states              possible answers, at least two
-    minimum             least number of answers before anything is decided: odd, and more than there are states; by
-                        log-odds 1 or more
-    maximum             number of answers at which the best group wins in any case; odd
-    threshold           score at which a group wins, in 1/10,000 (majority: 30,000 are three members); by log-odds the
-                        lead at which it does
-    minimum_capability  who has less is not drawn, in 1/10,000; the workcell's own inspector is exempt
+    minimum             answers before anything is decided: odd, and more than there are states; 1 or more for log-odds
+    maximum             answers at which the best group wins in any case; odd
+    threshold           score at which a group wins, in 1/10,000 (majority: 30,000 are three members); for log-odds the
+                        lead at which it wins
+    minimum_capability  inspectors below this capability, in 1/10,000, are not selected, except the workcell's own
     """
 
     states: tuple[str, ...] = ("pass", "fail")
@@ -54,91 +62,91 @@ class Rule:
 
     def __post_init__(self) -> None:
         _check_states(self.states)
-        least = 1 if self.weighing is Weighing.LOG_ODDS else least_inspectors(len(self.states))
+        least = 1 if self.weighing is Weighing.LOG_ODDS else min_inspectors(len(self.states))
         for name, value in (("minimum", self.minimum), ("maximum", self.maximum)):
             if type(value) is not int or value % 2 == 0:
-                raise InvalidRule(f"an odd number is needed, got {value!r}", field=f"/{name}")
+                raise RuleError(f"expected an odd number, got {value!r}", field=f"/{name}")
         if self.minimum < least:
-            raise InvalidRule(
-                f"{len(self.states)} states need at least {least} inspectors, got {self.minimum}",
+            raise RuleError(
+                f"minimum is {self.minimum}; {len(self.states)} states need at least {least} inspectors",
                 field="/minimum",
-                hint="more inspectors than states, rounded up to an odd number",
+                hint="use more inspectors than states, rounded up to an odd number",
             )
-        if not self.minimum <= self.maximum <= MOST_INSPECTORS:
-            raise InvalidRule(
-                f"{self.maximum} is outside {self.minimum} (the minimum) to {MOST_INSPECTORS}", field="/maximum"
+        if not self.minimum <= self.maximum <= MAX_INSPECTORS:
+            raise RuleError(
+                f"maximum is {self.maximum}; it must be from {self.minimum} (the minimum) to {MAX_INSPECTORS}",
+                field="/maximum",
             )
         check_capability(self.minimum_capability, "/minimum_capability")
         self._check_threshold()
 
     @property
-    def highest(self) -> int:
-        """The highest score that a group can have."""
+    def highest_score(self) -> int:
+        """The highest score that a group can reach, in 1/10,000."""
         if self.weighing is Weighing.NOISY_OR:
             return UNIT
-        return self.maximum * (MOST if self.weighing is Weighing.LOG_ODDS else UNIT)
+        return self.maximum * (MAX_LOG_ODDS if self.weighing is Weighing.LOG_ODDS else UNIT)
 
     def _check_threshold(self) -> None:
         if self.weighing not in list(Weighing):
-            raise InvalidRule(f"there is no weighing {self.weighing!r}", field="/weighing")
-        highest = self.highest
+            raise RuleError(f"{self.weighing!r} is not a weighing", field="/weighing")
         if type(self.threshold) is not int or self.threshold < 1:
-            raise InvalidRule("a positive score is needed", field="/threshold", hint="at 0 any single answer wins")
-        if self.threshold > highest:
-            raise InvalidRule(
-                f"no group can reach {self.threshold / UNIT:g}: {self.maximum} inspectors score at most "
-                f"{highest / UNIT:g} by {weighing_name(self.weighing)}",
+            raise RuleError(
+                f"threshold is {self.threshold!r}; it must be positive",
+                field="/threshold",
+                hint="at 0 any single answer would win",
+            )
+        if self.threshold > self.highest_score:
+            raise RuleError(
+                f"threshold is {self.threshold / UNIT:g}; {self.maximum} inspectors score at most "
+                f"{self.highest_score / UNIT:g} by {weighing_name(self.weighing)}",
                 field="/threshold",
             )
 
     @classmethod
     def majority(cls, threshold: int, **others: Any) -> Self:
-        """A rule won by `threshold` members."""
+        """Return a rule won by `threshold` members."""
         return cls(weighing=Weighing.MAJORITY, threshold=threshold * UNIT, **others)
 
     @classmethod
     def confidence(cls, threshold: float = 0.9, **others: Any) -> Self:
-        """A rule won by capabilities that add up to `threshold`."""
+        """Return a rule won by capabilities that add up to `threshold`."""
         return cls(weighing=Weighing.CONFIDENCE, threshold=from_ratio(threshold, "/threshold"), **others)
 
     @classmethod
     def noisy_or(cls, threshold: float = 0.9, **others: Any) -> Self:
-        """A rule won by a group of which one is right with probability `threshold`."""
+        """Return a rule won by a group of which one is right with probability `threshold`."""
         return cls(weighing=Weighing.NOISY_OR, threshold=from_ratio(threshold, "/threshold"), **others)
 
     @classmethod
     def log_odds(cls, error: float = 0.05, **others: Any) -> Self:
-        """Wald's test on learned capabilities, at a chosen rate of errors; one answer may decide."""
+        """Return Wald's test on learned capabilities, for a chosen rate of errors; one answer may decide."""
         if isinstance(error, bool) or not isinstance(error, (int, float)) or not 0 < error < 0.5:
-            raise InvalidRule(f"more than 0 and less than 1/2 is needed, got {error!r}", field="/error")
+            raise RuleError(f"error is {error!r}; it must be above 0 and below 1/2", field="/error")
         return cls(weighing=Weighing.LOG_ODDS, threshold=margin(error), **({"minimum": 1} | others))
 
     @classmethod
     def from_json(cls, value: object, pointer: str = "") -> Self:
-        """Reads `states`, `minimum`, `maximum`, `weighing`, `threshold` and, as an option, `minimum_capability`.
+        """Build the rule from a parsed JSON object; `minimum_capability` is optional.
 
-        The threshold is in members (majority), a ratio, or a lead in log-odds. Raises `InvalidRule`, or `InvalidInput`
+        The threshold is in members (majority), a ratio, or a lead in log-odds. Raises `RuleError`, or `InvalidInput`
         for a wrong shape.
         """
-        names = ("states", "minimum", "maximum", "weighing", "threshold")
-        parts = strict_json.members(value, pointer, names, optional=("minimum_capability",))
-        states = parts["states"]
-        if not isinstance(states, (list, tuple)):
-            raise InvalidRule("a list of states is needed", field=f"{pointer}/states")
+        content = strict_json.convert(value, _RuleObject, pointer)
         try:
             return cls(
-                states=tuple(states),
-                minimum=parts["minimum"],
-                maximum=parts["maximum"],
-                weighing=weighing_by_name(parts["weighing"], "/weighing"),
-                threshold=from_ratio(parts["threshold"], "/threshold"),
-                minimum_capability=from_ratio(parts.get("minimum_capability", 0), "/minimum_capability"),
+                states=content.states,
+                minimum=content.minimum,
+                maximum=content.maximum,
+                weighing=weighing_by_name(content.weighing, "/weighing"),
+                threshold=from_ratio(content.threshold, "/threshold"),
+                minimum_capability=from_ratio(content.minimum_capability, "/minimum_capability"),
             )
-        except InvalidRule as refusal:
-            raise InvalidRule(refusal.message, field=f"{pointer}{refusal.field}", hint=refusal.hint) from refusal
+        except RuleError as error:
+            raise RuleError(error.message, field=f"{pointer}{error.field}", hint=error.hint) from error
 
     def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """Return the object that `from_json` reads."""
         return {
             "states": list(self.states),
             "minimum": self.minimum,
@@ -149,55 +157,55 @@ class Rule:
         }
 
 
-def least_inspectors(states: int) -> int:
-    """More than there are states, rounded up to odd: 2 states need 3, 3 states 5."""
+def min_inspectors(states: int) -> int:
+    """Return the smallest odd number above the number of states: 3 for 2 states, 5 for 3."""
     return states + 1 if states % 2 == 0 else states + 2
 
 
 def weighing_name(weighing: Weighing) -> str:
-    """`majority`, `confidence` or `noisy-or`."""
+    """Return `majority`, `confidence`, `noisy-or` or `log-odds`."""
     return weighing.name.lower().replace("_", "-")
 
 
 def weighing_by_name(name: object, field: str = "/weighing") -> Weighing:
-    """The weighing of that name. Raises `InvalidRule`."""
+    """Return the weighing of that name. Raises `RuleError`."""
     known: Mapping[str, Weighing] = {weighing_name(weighing): weighing for weighing in Weighing}
     if not isinstance(name, str) or name not in known:
-        raise InvalidRule(f"{name!r} is not one of {', '.join(known)}", field=field)
+        raise RuleError(f"expected {', '.join(known)}, got {name!r}", field=field)
     return known[name]
 
 
 def check_capability(value: object, field: str) -> int:
-    """A whole number from 0 to 10,000. Raises `InvalidRule`."""
+    """Return `value` as an integer from 0 to 10,000. Raises `RuleError`."""
     if type(value) is not int or not 0 <= value <= UNIT:
-        raise InvalidRule(f"a capability from 0 to {UNIT:,} (1/10,000) is needed, got {value!r}", field=field)
+        raise RuleError(f"expected a capability from 0 to {UNIT:,} (1/10,000), got {value!r}", field=field)
     return value
 
 
 def capability(ratio: float, field: str = "/capability") -> int:
-    """A capability given as a ratio from 0 to 1, in 1/10,000. Raises `InvalidRule`."""
+    """Convert a capability from 0 to 1 to 1/10,000. Raises `RuleError`."""
     if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
-        raise InvalidRule(f"a capability from 0 to 1 is needed, got {ratio!r}", field=field)
+        raise RuleError(f"expected a capability from 0 to 1, got {ratio!r}", field=field)
     return from_ratio(ratio, field)
 
 
 def from_ratio(value: object, field: str) -> int:
-    """A number in 1/10,000, rounded. Raises `InvalidRule` where it is none or not finite."""
+    """Convert a finite number to 1/10,000, rounded. Raises `RuleError`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1e9 < value < 1e9:
-        raise InvalidRule(f"a number is needed, got {value!r}", field=field)
+        raise RuleError(f"expected a number, got {value!r}", field=field)
     return round(value * UNIT)
 
 
 def as_ratio(value: int) -> float:
-    """An integer in 1/10,000 as a float."""
+    """Convert an integer in 1/10,000 to a float."""
     return value / UNIT
 
 
 def _check_states(states: tuple[str, ...]) -> None:
-    if not 2 <= len(states) <= MOST_STATES:
-        raise InvalidRule(f"2 to {MOST_STATES} states are needed, got {len(states)}", field="/states")
-    for position, state in enumerate(states):
+    if not 2 <= len(states) <= MAX_STATES:
+        raise RuleError(f"expected 2 to {MAX_STATES} states, got {len(states)}", field="/states")
+    for index, state in enumerate(states):
         if not isinstance(state, str) or not state:
-            raise InvalidRule(f"a name is needed, got {state!r}", field=f"/states/{position}")
-        if state in states[:position]:
-            raise InvalidRule(f"{state!r} stands here twice", field=f"/states/{position}")
+            raise RuleError(f"expected a name, got {state!r}", field=f"/states/{index}")
+        if state in states[:index]:
+            raise RuleError(f'duplicate state "{state}"', field=f"/states/{index}")

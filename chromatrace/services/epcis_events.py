@@ -5,70 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chromatrace.documents.content import InspectionEvidence
-from chromatrace.documents.store import DocumentStore
-from chromatrace.domain.errors import ChromaTraceError, IntegrityError, InvalidInput, NotFound
-from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
+from chromatrace.domain.errors import ChromaTraceError
+from chromatrace.domain.identifiers import BatchId, BatchKey
 from chromatrace.epcis.document import NAMESPACE
 from chromatrace.epcis.identifiers import event_epcs, product_of
-from chromatrace.epcis.mapping import EVENT_NAMES, event_of, events_of
+from chromatrace.epcis.mapping import EVENT_NAMES
 from chromatrace.epcis.query import CHAIN, EventPosition, EventQuery, LocatedEvent, microseconds
 from chromatrace.epcis.vocabulary import CONTEXT
 from chromatrace.index import Snapshot
-from chromatrace.index.views import BatchView, EventView
+from chromatrace.services.epcis_directory import IndexDirectory
 
 _CHUNK = 500
 _MICROSECONDS = 1_000_000
 
-
-class IndexDirectory:
-    """Resolves the references of chain events from an index snapshot and the documents."""
-
-    def __init__(self, snapshot: Snapshot, documents: DocumentStore, chain_id: int, base_url: str) -> None:
-        self._snapshot, self._documents = snapshot, documents
-        self._batches: dict[bytes, BatchView | None] = {}
-        self._timelines: dict[bytes, dict[str, Any]] = {}
-        self.chain_id, self.base_url = chain_id, base_url
-
-    def key_of(self, batch: bytes) -> BatchKey | None:
-        """Return GTIN and lot of a batch."""
-        view = self._batch(batch)
-        return None if view is None else view.key
-
-    def quantity_of(self, batch: bytes) -> int | None:
-        """Return the number of units registered."""
-        view = self._batch(batch)
-        return None if view is None else view.quantity
-
-    def gln_of(self, organisation: int) -> Gln | None:
-        """Return the GLN of an organisation."""
-        view = self._snapshot.organisation(organisation)
-        return None if view is None else view.gln
-
-    def evidence_of(self, digest: bytes) -> InspectionEvidence | None:
-        """Return inspection evidence; None if it is missing here or invalid."""
-        try:
-            return InspectionEvidence.from_bytes(self._documents.get(digest))
-        except (NotFound, IntegrityError, InvalidInput):
-            return None
-
-    def event(self, event: EventView) -> dict[str, Any] | None:
-        """Return the EPCIS event of a chain event. A superseded verdict is marked as such."""
-        mapped = event_of(event, self)
-        if mapped is None or event.name != "InspectionRecorded":
-            return mapped
-        batch: Any = event.args["batch"]
-        if batch not in self._timelines:
-            timeline = events_of(self._snapshot.timeline(batch), self)
-            self._timelines[batch] = {entry["eventID"]: entry for entry in timeline}
-        marked: dict[str, Any] = self._timelines[batch].get(mapped["eventID"], mapped)
-        return marked
-
-    def _batch(self, batch: Any) -> BatchView | None:
-        if batch not in self._batches:
-            identifier: BatchId = batch
-            self._batches[batch] = self._snapshot.batch(identifier)
-        return self._batches[batch]
 
 
 def chain_events(snapshot: Snapshot, directory: IndexDirectory, query: EventQuery) -> Iterator[LocatedEvent]:

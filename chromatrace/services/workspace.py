@@ -1,16 +1,17 @@
-"""What a command works with, opened when it is first asked for and closed when the command ends."""
+"""The chain, spool, index and documents that a command uses, each opened on first use."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from chromatrace.cli.output import ask_password, tell
-from chromatrace.config import Settings
 from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.settings import Settings
 
 if TYPE_CHECKING:
     from chromatrace.anchor import Anchorer
@@ -22,14 +23,31 @@ if TYPE_CHECKING:
     from chromatrace.index import Index
     from chromatrace.ingest.spool import Spool
 
-DEV_CHAINS = (31337, 1337)
+
+def no_prompt(label: str, variable: str) -> str:
+    """Raise `InvalidInput`: a password is missing."""
+    raise InvalidInput(f"{label} is missing", field=variable, hint=f"set {variable}")
 
 
 class Workspace:
     """The chain, spool, index and documents that `settings` name. A context manager."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ask_password: Callable[[str, str], str] = no_prompt,
+        notify: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        """Open nothing yet.
+
+        ask_password  returns a password that no setting has; takes a label and the environment variable that would
+                      have had it
+        notify        takes a warning for people
+        """
         self.settings = settings
+        self.ask_password = ask_password
+        self.notify = notify
         self._stack = ExitStack()
 
     def __enter__(self) -> Workspace:
@@ -37,6 +55,10 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def with_settings(self, **changes: Any) -> Workspace:
+        """Return a workspace with other settings, and the same way to ask for passwords and to warn."""
+        return Workspace(replace(self.settings, **changes), ask_password=self.ask_password, notify=self.notify)
 
     def share(self, other: Workspace, signer: Signer) -> None:
         """Uses what `other` has open, acting as `signer`; `other` must live longer."""
@@ -71,9 +93,9 @@ class Workspace:
         path = self.settings.manifest_path(self.chain_id)
         if not path.exists():
             raise NotFound(
-                f"no deployment of ChromaTrace on chain {self.chain_id} is known: {path} is missing",
+                f"no deployment manifest for chain {self.chain_id}: {path} does not exist",
                 field="manifest",
-                hint="run `chromatrace deploy`; where that was done, name the --manifest or the --data folder of `up`",
+                hint="run `chromatrace deploy`, or name the manifest with --manifest or its folder with --data",
             )
         manifest = Manifest.load(path)
         manifest.verify(self.rpc)
@@ -81,29 +103,26 @@ class Workspace:
 
     @cached_property
     def signer(self) -> Signer:
-        """Who acts: the keystore, or a dev account on a dev chain."""
+        """The acting operator's key: the keystore, or a development account on a development chain."""
         from chromatrace.ethereum.signer import dev_signer, keystore_signer
 
         if self.settings.keystore is not None:
-            return keystore_signer(self.settings.keystore, self.password(self.settings.keystore))
+            return keystore_signer(self.settings.keystore, self.key_password(self.settings.keystore))
         if self.settings.dev_account is not None:
-            with warnings.catch_warnings(record=True) as told:
+            with warnings.catch_warnings(record=True) as caught:
                 signer = dev_signer(self.settings.dev_account, self.chain_id)
-            for warning in told:
-                tell(str(warning.message).removeprefix("INSECURE: "), mark="INSECURE", style="bold yellow")
+            for warning in caught:
+                self.notify(str(warning.message))
             return signer
         raise InvalidInput(
-            "this needs someone who acts",
+            "this command needs a signing key",
             field="keystore",
-            hint="give --keystore FILE (make one by `chromatrace key create`), or --dev-account N on a dev chain",
+            hint="give --keystore FILE (`chromatrace key create` makes one), or --dev-account N on a development chain",
         )
 
-    @staticmethod
-    def password(path: Path) -> str:
-        """The keystore's password, from CHROMATRACE_KEY_PASSWORD (@FILE: its first line) or asked for."""
-        from chromatrace.ethereum.signer import PASSWORD_VARIABLE, password_from_environment
-
-        return password_from_environment() or ask_password(f"Password of {path}", PASSWORD_VARIABLE)
+    def key_password(self, path: Path) -> str:
+        """Return the password of the keystore at `path`."""
+        return self.settings.key_password or self.ask_password(f"Password of {path}", "CHROMATRACE_KEY_PASSWORD")
 
     @cached_property
     def reader(self) -> Chain:

@@ -15,7 +15,7 @@ from chromatrace.domain.errors import Conflict
 from chromatrace.storage.closing import Closing
 
 
-class AlreadyLocked(Conflict):
+class LockedError(Conflict):
     """Another holder has the lock. `holder` is its process id, None if unknown."""
 
     def __init__(self, path: Path, holder: int | None) -> None:
@@ -29,7 +29,7 @@ class ProcessLock(Closing):
 
     timeout_s  how long to wait for another holder; None: without limit
 
-    Raises `AlreadyLocked` after the timeout, `OSError` if the file cannot be opened.
+    Raises `LockedError` after the timeout, `OSError` if the file cannot be opened.
     """
 
     def __init__(self, path: Path, timeout_s: float | None = None) -> None:
@@ -45,7 +45,7 @@ class ProcessLock(Closing):
         try:
             self._lock.acquire(-1 if timeout_s is None else timeout_s)
         except filelock.Timeout as error:
-            raise AlreadyLocked(path, _holder(path)) from error
+            raise LockedError(path, _holder(path)) from error
 
     @property
     def descriptor(self) -> int:
@@ -53,7 +53,7 @@ class ProcessLock(Closing):
         return self._descriptor
 
     def name_holder(self, process_id: int) -> None:
-        """Record the process that `AlreadyLocked` names."""
+        """Record the process that `LockedError` names."""
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, str(process_id).encode(), 0)
 

@@ -2,7 +2,7 @@
 
 `decode(data, Type)` reads untrusted bytes into a typed object, `encode(value)` writes canonical bytes (RFC 8785).
 
-    class Unit(JsonObject, tag_field="schema", tag="chromatrace.unit/1"):
+    class Unit(JsonObject, frozen=True, tag_field="schema", tag="chromatrace.unit/1"):
         serial: Annotated[Text, Length(1, 20)]
         index: Whole
         root: Digest
@@ -141,13 +141,13 @@ class JsonObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             self.check()
         except InvalidInput as error:
-            raise InvalidObject(error.message, field=error.field, hint=error.hint) from error
+            raise InvalidObjectError(error.message, field=error.field, hint=error.hint) from error
 
     def check(self) -> None:
         """Raise `InvalidInput` if the members do not fit together."""
 
 
-class InvalidObject(InvalidInput, ValueError):
+class InvalidObjectError(InvalidInput, ValueError):
     """What `JsonObject.check` rejects. A `ValueError`, to which msgspec adds the position in the document."""
 
 
@@ -408,7 +408,7 @@ def _decode_scalar(type_: type[Any], value: object) -> object:
     try:
         return type_.from_json(value)
     except InvalidInput as error:
-        raise InvalidObject(error.message, field=error.field, hint=error.hint) from error
+        raise InvalidObjectError(error.message, field=error.field, hint=error.hint) from error
 
 
 def _encode_scalar(value: Any) -> object:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule
 from chromatrace.studies.shopfloor.agents import Kind, staffing
 from chromatrace.studies.shopfloor.engine import simulate
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.result import Result
 from chromatrace.studies.shopfloor.setup import Setup
 

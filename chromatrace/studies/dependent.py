@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule
 from chromatrace.studies import alone
 from chromatrace.studies.majority import thresholds
 from chromatrace.studies.runner import Runner
 from chromatrace.studies.shopfloor.agents import Kind, staffing
 from chromatrace.studies.shopfloor.engine import simulate
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.shopfloor.setup import Inspection, Setup
 from chromatrace.studies.statistics import Mean, mean

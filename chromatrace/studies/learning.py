@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule, as_ratio
 from chromatrace.studies import alone
 from chromatrace.studies.majority import thresholds
 from chromatrace.studies.runner import Runner
 from chromatrace.studies.shopfloor.draw import Anywhere
 from chromatrace.studies.shopfloor.engine import simulate
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.shopfloor.setup import Setup
 from chromatrace.studies.statistics import Mean, mean

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule
 from chromatrace.studies import alone
 from chromatrace.studies.alone import Point
 from chromatrace.studies.runner import Runner
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.statistics import Mean, mean, quantile
 from chromatrace.studies.study import Finding, Row, Study, plain

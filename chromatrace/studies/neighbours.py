@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chromatrace.quality.consensus import Tally
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule
 from chromatrace.quality.rules import capability as in_units
-from chromatrace.quality.sequential import SequentialRule
 from chromatrace.studies.rounds import Score, ask, decide, true_confusion
 from chromatrace.studies.runner import Runner
+from chromatrace.studies.sequential_test import SequentialRule
 from chromatrace.studies.shopfloor.draw import Anywhere, Budget, Draw, Near
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.inputs import CLUSTERS, capability_set
 from chromatrace.studies.shopfloor.setup import Round
 from chromatrace.studies.statistics import mean
 from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.tally import Tally
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,27 +20,28 @@ from typing import TYPE_CHECKING
 from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call
 from chromatrace.chain.client import Chain
-from chromatrace.cli.up import local_chain
-from chromatrace.config import Settings
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import Gln, LaneId, OrganisationId
 from chromatrace.domain.rights import OrganisationKind, Role, RoundPhase, SeatStatus, Stage
 from chromatrace.ethereum.signer import DevKeyWarning, LocalSigner, dev_signer
-from chromatrace.quality.consensus import Answer, Tally, decide
-from chromatrace.quality.learning import LEAST_ANSWERS, Standing, enrolled, learned
+from chromatrace.plant.floor import ShopFloor
+from chromatrace.quality.consensus import Answer, decide
+from chromatrace.quality.learning import MIN_ANSWERS, InspectorRecord, enrolled, learned
 from chromatrace.quality.rules import Rule, Weighing, as_ratio
 from chromatrace.quality.rules import capability as in_units
+from chromatrace.services.local_chain import local_chain
 from chromatrace.services.workspace import Workspace
+from chromatrace.settings import Settings
 from chromatrace.studies.rounds import Asked, Score, ask
 from chromatrace.studies.rounds import decide as decide_all
 from chromatrace.studies.runner import Progress, Runner
 from chromatrace.studies.shopfloor.agents import FAIL
 from chromatrace.studies.shopfloor.draw import Anywhere
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.tally import Tally
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ class Panel:
     chain: Chain
     inspectors: list[LocalSigner]
     steps: list[Asked]
-    standings: list[Standing] = field(default_factory=list)
+    standings: list[InspectorRecord] = field(default_factory=list)
     score: Score = field(default_factory=Score)
     drawn: list[list[int]] = field(default_factory=list)
 
@@ -110,7 +111,7 @@ class OnChainStudy:
             self._rule, first_wave=self._rule.minimum, stall_penalty=0, commit_s=_SECONDS, reveal_s=_SECONDS
         )
         acting.submit(set_rule)
-        standings = [enrolled(in_units(true)) if self._known else Standing() for true in inputs.capabilities]
+        standings = [enrolled(in_units(true)) if self._known else InspectorRecord() for true in inputs.capabilities]
         pairs = zip(inspectors, standings, strict=True)
         self._all(acting, [calls.enrol_inspector(who.address, one.capability) for who, one in pairs])
         steps = ask(self._floor, inputs.capabilities, Anywhere(), workpieces * cells, _DEFECT_RATE, seed)
@@ -199,7 +200,7 @@ class OnChainStudy:
                 raise IntegrityError(f"the contract and the twin differ on step {number}")
             for answer in answers:
                 won = answer.state == outcome.state
-                if len(answers) >= LEAST_ANSWERS:
+                if len(answers) >= MIN_ANSWERS:
                     panel.standings[answer.inspector] = learned(panel.standings[answer.inspector], won)
             panel.drawn.append([answer.inspector for answer in answers])
             failed, defective = current.state == FAIL, panel.steps[number].defective
@@ -225,7 +226,7 @@ class OnChainStudy:
         for panel in self.panels:
             inspectors = [reads.inspector(panel.organisation, number + 1) for number in range(len(panel.inspectors))]
             for inspector, standing in zip(self._chain.read_many(inspectors), panel.standings, strict=True):
-                if Standing(inspector.capability, inspector.inspections, inspector.wins) != standing:
+                if InspectorRecord(inspector.capability, inspector.inspections, inspector.wins) != standing:
                     raise IntegrityError(f"the contract and the twin learned differently on set {panel.inputs.number}")
 
     def _send(self, chain: Chain, call: Call) -> None:

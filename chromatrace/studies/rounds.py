@@ -12,10 +12,10 @@ from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
-from chromatrace.quality.sequential import Confusion
+from chromatrace.plant.floor import ShopFloor
+from chromatrace.studies.sequential_test import Confusion
 from chromatrace.studies.shopfloor.agents import FAIL, PASS, log_odds, pass_probability, quality_drawer, sharpness
 from chromatrace.studies.shopfloor.draw import Draw, rings
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.setup import Round
 
 _GRID = 500

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import TypeVar
 
-from chromatrace.studies.shopfloor.errors import InvalidSimulation
+from chromatrace.studies.errors import SimulationError
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -39,12 +39,12 @@ class Runner:
 
     def __post_init__(self) -> None:
         if self.repetitions < _LEAST_REPETITIONS:
-            raise InvalidSimulation(
+            raise SimulationError(
                 f"at least {_LEAST_REPETITIONS} repetitions are needed for an interval, got {self.repetitions}",
                 field="repetitions",
             )
         if self.processes is not None and self.processes < 1:
-            raise InvalidSimulation("at least one process is needed", field="processes")
+            raise SimulationError("at least one process is needed", field="processes")
 
     @property
     def seeds(self) -> range:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule
 from chromatrace.studies.runner import Runner
 from chromatrace.studies.shopfloor.agents import Kind, staffing
 from chromatrace.studies.shopfloor.engine import simulate
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.inputs import MIXED, capability_set
 from chromatrace.studies.shopfloor.result import Result
 from chromatrace.studies.shopfloor.setup import Inspection, Order, Setup

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chromatrace.quality.consensus import Tally
-from chromatrace.quality.learning import Standing, learned
+from chromatrace.plant.floor import ShopFloor
+from chromatrace.quality.learning import InspectorRecord, learned
 from chromatrace.quality.rules import Rule
 from chromatrace.quality.rules import capability as in_units
-from chromatrace.quality.sequential import SequentialRule, dawid_skene
 from chromatrace.studies.rounds import Asked, ask, decide, true_confusion
 from chromatrace.studies.runner import Runner
+from chromatrace.studies.sequential_test import SequentialRule, dawid_skene
 from chromatrace.studies.shopfloor.draw import Anywhere, Near
-from chromatrace.studies.shopfloor.floor import ShopFloor
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.shopfloor.setup import Round
 from chromatrace.studies.statistics import Mean, mean
 from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.tally import Tally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def _openers() -> Openers:
 
 def _learn(rounds: list[Asked], cells: int) -> tuple[list[int], list[tuple[float, float]]]:
     """From one run under the published rule: the study's capabilities, and log-ratios by EM on the same answers."""
-    standings, weights, heard = [Standing()] * cells, [Standing().capability] * cells, []
+    standings, weights, heard = [InspectorRecord()] * cells, [InspectorRecord().capability] * cells, []
     rule = Rule.confidence(REFERENCE)
     for each in rounds:
         add, used, outcome = Tally(rule).add, [], None

@@ -37,7 +37,7 @@ def world(deploy, tmp_path_factory):
     from chromatrace.chain.dev_node import DevNode
 
     folder = tmp_path_factory.mktemp("portal")
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         built = build_world(node, deploy(node, folder), folder)
         yield built
         built.close()

@@ -24,7 +24,7 @@ from mining import mined
 from querying import query
 from route_line import Line, station
 
-from app import PortalConfig
+from app import PortalSettings
 from app.accounts import create_account
 from app.store import PortalDatabase
 from chromatrace.chain import calls, reads
@@ -104,10 +104,10 @@ class World:
     shop_address: str = ""
     maker_account: str = "line@example-glass"
 
-    def config(self, base_url: str, **settings: object) -> PortalConfig:
+    def config(self, base_url: str, **settings: object) -> PortalSettings:
         """A portal on this world."""
         values = {"plot_tags": ("working_pressure", "target_power", "substrate_temperature")} | settings
-        return PortalConfig(
+        return PortalSettings(
             data_folder=self.folder,
             rpc_url=self.node.url,
             manifest_path=self.manifest_path,

@@ -143,7 +143,7 @@ def test_when_the_chain_goes_away_nobody_has_rights(world, tmp_path):
 
 
 def test_another_chain_of_the_same_number_is_not_believed(world):
-    with DevNode("anvil") as stranger:
+    with DevNode() as stranger:
         config = replace(world.config(BASE), rpc_url=stranger.url, outbox_path=world.folder / "elsewhere.db")
         client = create_app(config, world.spool).test_client()
         answer = log_in(client, world.shop_account)

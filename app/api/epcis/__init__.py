@@ -6,11 +6,11 @@ from flask import Blueprint, Flask
 from flask_limiter import Limiter
 
 from app.api.epcis import views
-from app.config import PortalConfig
 from app.security import csrf, limit_views
+from app.settings import PortalSettings
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Add the routes and their rate limit."""
     blueprint = Blueprint("epcis", __name__, url_prefix=views.PREFIX)
     blueprint.add_url_rule("/capture", "capture", views.capture, methods=["POST"])

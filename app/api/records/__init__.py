@@ -7,8 +7,8 @@ from flask_limiter import Limiter
 from werkzeug.routing import BaseConverter
 
 from app.api.records import files, views
-from app.config import PortalConfig
 from app.security import csrf, limit_views
+from app.settings import PortalSettings
 
 PREFIX = "/api/v1"
 
@@ -20,7 +20,7 @@ class _RecordIdConverter(BaseConverter):
     part_isolating = True
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     """Add the routes and their rate limit."""
     app.url_map.converters["record"] = _RecordIdConverter
     blueprint = Blueprint("records", __name__, url_prefix=PREFIX)

@@ -34,7 +34,7 @@ def open_records() -> tuple[DepartmentRecords, RecordWriter]:
         raise NotFound("this portal serves no department records", field="plant")
     lock = portal.config.data_folder / "records.lock"
     writer = RecordWriter(portal.chain, operator.address, lambda: current_snapshot().head().indexed_block, lock)
-    vault = Vault(portal.config.vault_place)
+    vault = Vault(portal.config.vault_location)
     return DepartmentRecords(Catalogue(portal.kinds), portal.index, writer, vault, operator.organisation), writer
 
 

@@ -1,16 +1,16 @@
-"""Route proof: sequential aggregate signatures over a designed route (docs/route-proof.md).
+"""Route proofs: sequential aggregate signatures over a designed route (docs/route-proof.md).
 
-design = RouteDesign(Verifier(chain_id, address), owner, "pane", 1, (Station(…), …))
+design = RouteDesign(Verifier(chain_id, address), owner, "pane", 1, (RouteStation(…), …))
 trace = begin(design, subject)
 trace = sign_record(design, trace, record, secret)      # at each station
-verify_trace(design, trace)                             # or RouteRefused
-explain(design, trace).findings                         # the first step that breaks, and why
+verify_trace(design, trace)                             # raises RouteProofError
+explain(design, trace).steps                            # the first step that breaks, and why
 """
 
 from chromatrace.crypto.route.design import (
     Profile,
     RouteDesign,
-    Station,
+    RouteStation,
     possession_holds,
     prove_possession,
     route_id,
@@ -22,7 +22,7 @@ from chromatrace.crypto.route.sign import sign_record, sign_step
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, begin
 from chromatrace.crypto.route.verify import (
     Explanation,
-    Finding,
+    StepResult,
     explain,
     verify_aggregate,
     verify_assembly,
@@ -34,14 +34,14 @@ from chromatrace.domain.rights import RouteKind
 __all__ = [
     "Component",
     "Explanation",
-    "Finding",
     "Profile",
     "RouteDesign",
     "RouteKind",
+    "RouteStation",
     "RouteTrace",
     "SignedState",
     "SignedStep",
-    "Station",
+    "StepResult",
     "batches",
     "begin",
     "components_of",

@@ -1,4 +1,4 @@
-"""The designed route: which stations a subject passes, in which order. What a proof is held against."""
+"""The designed route: the stations that a subject passes, in order. Proofs are verified against it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 
 from chromatrace.crypto.bls import POSSESSION_TAG, PublicKey, SecretKey, Signature, verify
 from chromatrace.crypto.eip2537 import key_id
-from chromatrace.crypto.errors import InvalidProofOfPossession
+from chromatrace.crypto.errors import PossessionError
 from chromatrace.crypto.step import Verifier, checked_name, possession_message
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.hashing import keccak
@@ -18,21 +18,21 @@ from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind as RouteKind
 
 MAX_STEPS = 64
-"""As in the contract."""
+"""The contract's limit."""
 
 
 class Profile(StrEnum):
-    """Which link function a route uses; see `link`."""
+    """The link function of a route; see `link`."""
 
     EVM = "evm"
     PAPER = "paper"
 
 
 @dataclass(frozen=True, slots=True)
-class Station:
-    """Who does one step: a key with its proof of possession.
+class RouteStation:
+    """The station of one step: a key with its proof of possession.
 
-    process       name of the process, 1 to 64 bytes
+    process       name of the process, 1 to 64 bytes of UTF-8
     organisation  number of the organisation that owns the station, from 1
     """
 
@@ -50,16 +50,16 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class RouteDesign:
-    """A route as it was designed. Keys and their number come from here, never from a prover.
+    """A route as designed. A verifier takes the keys and their number from here, never from a prover.
 
-    Refuses (`InvalidProofOfPossession`) a station whose key has no valid proof of possession for this verifier.
+    Raises `PossessionError` for a key without a valid proof of possession for this verifier, `InvalidInput`.
     """
 
     verifier: Verifier
     owner: int
     name: str
     version: int
-    stations: tuple[Station, ...]
+    stations: tuple[RouteStation, ...]
     kind: RouteKind = RouteKind.PROCESSING
     profile: Profile = Profile.EVM
     route: RouteId = field(init=False)
@@ -68,50 +68,50 @@ class RouteDesign:
         checked_name(self.name, "name")
         _checked_organisation(self.owner, "owner")
         if type(self.version) is not int or not 0 < self.version < 1 << 16:
-            raise InvalidInput(f"a version is a number from 1 to 65535, got {self.version!r}", field="version")
+            raise InvalidInput(f"expected a version from 1 to 65535, got {self.version!r}", field="version")
         if not 1 <= len(self.stations) <= MAX_STEPS:
-            raise InvalidInput(f"a route has 1 to {MAX_STEPS} stations, got {len(self.stations)}", field="stations")
-        for number, station in enumerate(self.stations):
+            raise InvalidInput(f"expected 1 to {MAX_STEPS} stations, got {len(self.stations)}", field="stations")
+        for index, station in enumerate(self.stations):
             if not possession_holds(station.key, station.possession, station.organisation, self.verifier):
-                raise InvalidProofOfPossession(
+                raise PossessionError(
                     f"the key of station {station.process!r} has no valid proof of possession",
-                    field=f"/stations/{number}",
-                    hint="register the key with `chromatrace station register`, by the organisation that owns it",
+                    field=f"/stations/{index}",
+                    hint="register the key with `chromatrace station register`, as the organisation that owns it",
                 )
         object.__setattr__(self, "route", route_id(self.owner, self.name, self.version))
 
     def __len__(self) -> int:
         return len(self.stations)
 
-    def station(self, step: int) -> Station:
-        """The station of step `step`, from 1."""
+    def station(self, step: int) -> RouteStation:
+        """Return the station of step `step`, counted from 1."""
         return self.stations[step - 1]
 
 
 def route_id(owner: int, name: str, version: int) -> RouteId:
-    """`RouteVerifier.routeIdOf`."""
+    """Compute `RouteVerifier.routeIdOf`."""
     return RouteId(keccak(encode(["uint32", "string", "uint16"], [owner, name, version])))
 
 
 def subject_of(batch: bytes, unit: int) -> bytes:
-    """`RouteVerifier.subjectOf`: the subject of one unit or component of a batch; 256 of them share a storage slot."""
+    """Compute `RouteVerifier.subjectOf`: the subject of a unit or component; 256 of a batch share a storage slot."""
     word = keccak(encode(["bytes32", "uint32"], [batch, unit >> 8]))
     return word[:31] + bytes([unit & 0xFF])
 
 
 def prove_possession(secret: SecretKey, organisation: int, verifier: Verifier) -> Signature:
-    """The proof of possession that `RouteVerifier.registerStationKey` asks for."""
+    """Sign the proof of possession that `RouteVerifier.registerStationKey` requires."""
     message = possession_message(key_id(secret.public_key), _checked_organisation(organisation), verifier)
     return secret.sign(message, POSSESSION_TAG)
 
 
 @lru_cache(1024)
 def possession_holds(key: PublicKey, proof: Signature, organisation: int, verifier: Verifier) -> bool:
-    """Whether `proof` shows that its maker holds the secret of `key`; remembered, since a station's never changes."""
+    """Return whether `proof` proves possession of the secret key; cached, because a station's proof does not change."""
     return verify(key, possession_message(key_id(key), organisation, verifier), proof, POSSESSION_TAG)
 
 
 def _checked_organisation(organisation: int, field: str = "organisation") -> int:
     if type(organisation) is not int or not 0 < organisation < 1 << 32:
-        raise InvalidInput(f"an organisation is a number from 1, got {organisation!r}", field=field)
+        raise InvalidInput(f"expected the number of an organisation, from 1, got {organisation!r}", field=field)
     return organisation

@@ -1,28 +1,31 @@
-"""Design and trace files, JSON for people and CBOR (RFC 8949, deterministic) for machines; versioned, read strictly.
+"""Design and trace files: JSON to read, deterministic CBOR (RFC 8949) to exchange.
 
-Schemas `chromatrace.route-design/1` and `chromatrace.route-trace/1`. Both forms hold the same fields; byte strings are
-`0x…` in JSON. A file that has other members, or misses one, is refused with the JSON pointer of the member; so is
-another writing of the same, whatever differs.
+Schemas `chromatrace.route-design/1` and `chromatrace.route-trace/1`. Both encodings have the same members; byte strings
+are `0x…` in JSON. A file with a missing or unknown member, or in any other encoding of the same content, is rejected
+with the JSON pointer of the member.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
 
 import cbor2
+import msgspec
 
 from chromatrace.crypto.bls import PublicKey, Signature
-from chromatrace.crypto.errors import InvalidStateFile
-from chromatrace.crypto.route.design import Profile, RouteDesign, Station
+from chromatrace.crypto.errors import StateFileError
+from chromatrace.crypto.route.design import Profile, RouteDesign, RouteStation
 from chromatrace.crypto.route.link import Component
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep
 from chromatrace.crypto.step import StepRecord, Verifier
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind
-from chromatrace.storage.strict_json import parse_any_object
+from chromatrace.storage import strict_json
+from chromatrace.storage.strict_json import Digest, Hex, JsonObject, below
 
 DESIGN_SCHEMA = "chromatrace.route-design/1"
 TRACE_SCHEMA = "chromatrace.route-trace/1"
@@ -32,311 +35,245 @@ _CBOR_STRINGS, _CBOR_TAG, _CBOR_SIMPLE, _CBOR_NULL = (2, 3), 6, 7, 0xF6
 T = TypeVar("T")
 
 
+class _StationEntry(JsonObject, frozen=True):
+    process: str
+    organisation: int
+    key: Hex
+    possession: Hex
+
+
+class _DesignFile(JsonObject, frozen=True, tag_field="schema", tag=DESIGN_SCHEMA):
+    chain_id: int
+    verifier: str
+    owner: int
+    name: str
+    version: int
+    kind: Literal["processing", "assembly"]
+    profile: Profile
+    stations: tuple[_StationEntry, ...]
+
+
+class _ComponentEntry(JsonObject, frozen=True):
+    route: Digest
+    subject: Digest
+
+
+class _RecordEntry(JsonObject, frozen=True):
+    route: Digest
+    subject: Digest
+    step: int
+    process: str
+    channel: Digest
+    log_size: int
+    digest: Digest
+    completed_at: int
+
+
+class _StepEntry(JsonObject, frozen=True):
+    message: Digest
+    aggregate: Hex
+    link: Digest
+    signature: Hex
+    signer: Hex
+    record: _RecordEntry | None
+
+
+class _TraceFile(JsonObject, frozen=True, tag_field="schema", tag=TRACE_SCHEMA):
+    route: Digest
+    subject: Digest
+    components: tuple[_ComponentEntry, ...]
+    steps: tuple[_StepEntry, ...]
+
+
 def design_to_json(design: RouteDesign) -> bytes:
-    """A design as JSON."""
-    return _json(_design(design))
+    """Encode a design as JSON."""
+    return _json(_design_file(design))
 
 
 def design_to_cbor(design: RouteDesign) -> bytes:
-    """A design as deterministic CBOR."""
-    return cbor2.dumps(_design(design), canonical=True)
+    """Encode a design as deterministic CBOR."""
+    return _cbor(_design_file(design))
 
 
 def trace_to_json(trace: RouteTrace) -> bytes:
-    """A trace as JSON."""
-    return _json(_trace(trace))
+    """Encode a trace as JSON."""
+    return _json(_trace_file(trace))
 
 
 def trace_to_cbor(trace: RouteTrace) -> bytes:
-    """A trace as deterministic CBOR."""
-    return cbor2.dumps(_trace(trace), canonical=True)
+    """Encode a trace as deterministic CBOR."""
+    return _cbor(_trace_file(trace))
 
 
 def read_design(data: bytes) -> RouteDesign:
-    """A design from either form. Raises `InvalidStateFile`, and `InvalidProofOfPossession`: every key is checked."""
-    fields = _Fields(_parsed(data), "")
-    fields.schema(DESIGN_SCHEMA)
-    design = _built(
-        "",
-        lambda: RouteDesign(
-            Verifier(fields.number("chain_id"), fields.text("verifier")),
-            fields.number("owner"),
-            fields.text("name"),
-            fields.number("version"),
-            tuple(_read_station(entry) for entry in fields.entries("stations")),
-            _kind(fields.text("kind")),
-            _profile(fields.text("profile")),
-        ),
-    )
-    fields.done()
-    written = (design_to_cbor if _is_cbor(data) else design_to_json)(design)
-    _require_form(data, written, f"`chromatrace route fetch 0x{design.route.hex()} --out FILE` writes it anew")
+    """Decode a design and check its keys. Raises `StateFileError`, `PossessionError`."""
+    with _as_state_file_error():
+        content = strict_json.convert(_parsed(data), _DesignFile)
+        stations = tuple(_station(entry, f"/stations/{index}") for index, entry in enumerate(content.stations))
+        design = RouteDesign(
+            Verifier(content.chain_id, content.verifier),
+            content.owner,
+            content.name,
+            content.version,
+            stations,
+            RouteKind[content.kind.upper()],
+            content.profile,
+        )
+    encoding = design_to_cbor(design) if _is_cbor(data) else design_to_json(design)
+    _require_encoding(data, encoding, f"run `chromatrace route fetch 0x{design.route.hex()} --out FILE` for a new copy")
     return design
 
 
 def read_trace(data: bytes) -> RouteTrace:
-    """A trace from either form. Raises `InvalidStateFile`; whether it holds is for `verify_trace`."""
-    fields = _Fields(_parsed(data), "")
-    fields.schema(TRACE_SCHEMA)
-    trace = _built(
-        "",
-        lambda: RouteTrace(
-            RouteId(fields.data("route")),
-            fields.data("subject"),
-            tuple(_read_component(entry) for entry in fields.entries("components")),
-            tuple(_read_step(entry) for entry in fields.entries("steps")),
-        ),
-    )
-    fields.done()
-    written = (trace_to_cbor if _is_cbor(data) else trace_to_json)(trace)
-    _require_form(data, written, "take it again, unedited, from the station that wrote it")
+    """Decode a trace, without verifying its signatures (`verify_trace` does). Raises `StateFileError`."""
+    with _as_state_file_error():
+        content = strict_json.convert(_parsed(data), _TraceFile)
+        trace = RouteTrace(
+            RouteId(content.route),
+            content.subject,
+            tuple(Component(RouteId(entry.route), entry.subject) for entry in content.components),
+            tuple(_signed_step(entry, f"/steps/{index}") for index, entry in enumerate(content.steps)),
+        )
+    encoding = trace_to_cbor(trace) if _is_cbor(data) else trace_to_json(trace)
+    _require_encoding(data, encoding, "get the unedited file from the station that wrote it")
     return trace
 
 
-def _design(design: RouteDesign) -> dict[str, Any]:
-    return {
-        "schema": DESIGN_SCHEMA,
-        "chain_id": design.verifier.chain_id,
-        "verifier": design.verifier.address,
-        "owner": design.owner,
-        "name": design.name,
-        "version": design.version,
-        "kind": design.kind.name.lower(),
-        "profile": str(design.profile),
-        "stations": [
-            {
-                "process": station.process,
-                "organisation": station.organisation,
-                "key": station.key.data,
-                "possession": station.possession.data,
-            }
+def _design_file(design: RouteDesign) -> _DesignFile:
+    return _DesignFile(
+        design.verifier.chain_id,
+        design.verifier.address,
+        design.owner,
+        design.name,
+        design.version,
+        "assembly" if design.kind is RouteKind.ASSEMBLY else "processing",
+        design.profile,
+        tuple(
+            _StationEntry(station.process, station.organisation, Hex(station.key.data), Hex(station.possession.data))
             for station in design.stations
-        ],
-    }
+        ),
+    )
 
 
-def _trace(trace: RouteTrace) -> dict[str, Any]:
-    return {
-        "schema": TRACE_SCHEMA,
-        "route": trace.route,
-        "subject": trace.subject,
-        "components": [{"route": part.route, "subject": part.subject} for part in trace.components],
-        "steps": [_step(step) for step in trace.steps],
-    }
+def _trace_file(trace: RouteTrace) -> _TraceFile:
+    return _TraceFile(
+        Digest(trace.route),
+        Digest(trace.subject),
+        tuple(_ComponentEntry(Digest(part.route), Digest(part.subject)) for part in trace.components),
+        tuple(_step_entry(step) for step in trace.steps),
+    )
 
 
-def _step(step: SignedStep) -> dict[str, Any]:
+def _step_entry(step: SignedStep) -> _StepEntry:
     state, record = step.state, step.record
-    return {
-        "message": step.message,
-        "aggregate": state.aggregate.data,
-        "link": state.link,
-        "signature": state.signature.data,
-        "signer": state.signer.data,
-        "record": None if record is None else {name: getattr(record, name) for name in StepRecord.__slots__},
-    }
-
-
-def _read_station(fields: _Fields) -> Station:
-    station = _built(
-        fields.path,
-        lambda: Station(
-            fields.text("process"),
-            fields.number("organisation"),
-            fields.point("key", PublicKey),
-            fields.point("possession", Signature),
+    return _StepEntry(
+        Digest(step.message),
+        Hex(state.aggregate.data),
+        Digest(state.link),
+        Hex(state.signature.data),
+        Hex(state.signer.data),
+        None
+        if record is None
+        else _RecordEntry(
+            Digest(record.route),
+            Digest(record.subject),
+            record.step,
+            record.process,
+            Digest(record.channel),
+            record.log_size,
+            Digest(record.digest),
+            record.completed_at,
         ),
     )
-    fields.done()
-    return station
 
 
-def _read_component(fields: _Fields) -> Component:
-    component = Component(RouteId(fields.data("route")), fields.data("subject"))
-    fields.done()
-    return component
+def _station(entry: _StationEntry, pointer: str) -> RouteStation:
+    key = _point(PublicKey, entry.key, f"{pointer}/key")
+    possession = _point(Signature, entry.possession, f"{pointer}/possession")
+    with below(pointer):
+        return RouteStation(entry.process, entry.organisation, key, possession)
 
 
-def _read_step(fields: _Fields) -> SignedStep:
-    step = _built(
-        fields.path,
-        lambda: SignedStep(
-            fields.data("message"),
-            SignedState(
-                fields.point("aggregate", Signature),
-                fields.data("link"),
-                fields.point("signature", Signature),
-                fields.point("signer", PublicKey),
-            ),
-            _read_record(fields.optional("record")),
-        ),
+def _signed_step(entry: _StepEntry, pointer: str) -> SignedStep:
+    state = SignedState(
+        _point(Signature, entry.aggregate, f"{pointer}/aggregate"),
+        entry.link,
+        _point(Signature, entry.signature, f"{pointer}/signature"),
+        _point(PublicKey, entry.signer, f"{pointer}/signer"),
     )
-    fields.done()
-    return step
+    with below(f"{pointer}/record"):
+        record = None if entry.record is None else StepRecord(**msgspec.structs.asdict(entry.record))
+    return SignedStep(entry.message, state, record)
 
 
-def _read_record(fields: _Fields | None) -> StepRecord | None:
-    if fields is None:
-        return None
-    record = _built(
-        fields.path,
-        lambda: StepRecord(
-            fields.data("route"),
-            fields.data("subject"),
-            fields.number("step"),
-            fields.text("process"),
-            fields.data("channel"),
-            fields.number("log_size"),
-            fields.data("digest"),
-            fields.number("completed_at"),
-        ),
-    )
-    fields.done()
-    return record
+def _point(build: Callable[[bytes], T], data: bytes, pointer: str) -> T:
+    with below(pointer, whole=True):
+        return build(bytes(data))
 
 
-def _built(path: str, build: Callable[[], T]) -> T:
-    """What `build` makes; a refused value is named by the JSON pointer of its place in the file."""
+@contextmanager
+def _as_state_file_error() -> Iterator[None]:
     try:
-        return build()
-    except InvalidStateFile:
+        yield
+    except StateFileError:
         raise
     except InvalidInput as error:
-        field = f"{path}/{error.field}" if error.field else path
-        raise InvalidStateFile(error.message, field=field or None, hint=error.hint) from error
+        pointer = error.field and "/" + error.field.removeprefix("/")
+        raise StateFileError(error.message, field=pointer, hint=error.hint) from error
 
 
-def _kind(text: str) -> RouteKind:
-    try:
-        return RouteKind[text.upper()]
-    except KeyError as error:
-        raise InvalidStateFile(f"processing or assembly is needed, got {text!r}", field="/kind") from error
+def _json(content: JsonObject) -> bytes:
+    return (json.dumps(strict_json.to_builtins(content), indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _profile(text: str) -> Profile:
-    try:
-        return Profile(text)
-    except ValueError as error:
-        raise InvalidStateFile(f"evm or paper is needed, got {text!r}", field="/profile") from error
+def _cbor(content: JsonObject) -> bytes:
+    return cbor2.dumps(msgspec.to_builtins(content, builtin_types=(bytes,), enc_hook=bytes), canonical=True)
 
 
-def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1, default=lambda data: "0x" + data.hex(), ensure_ascii=False) + "\n").encode()
-
-
-def _parsed(data: bytes) -> Mapping[str, Any]:
+def _parsed(data: bytes) -> Any:
     try:
         if _is_cbor(data):
-            _require_plain(data)
-        value = cbor2.loads(data) if _is_cbor(data) else parse_any_object(data)
+            _require_plain_cbor(data)
+            return _bytes_as_hex(cbor2.loads(data))
+        return strict_json.parse(data)
     except (ValueError, cbor2.CBORError, InvalidInput) as error:
-        raise InvalidStateFile(f"neither JSON nor CBOR: {error}", hint="give a design or trace file") from error
-    if not isinstance(value, dict):
-        raise InvalidStateFile("one object is needed")
-    return value
+        raise StateFileError(f"neither JSON nor CBOR: {error}", hint="give a design or trace file") from error
+
+
+def _bytes_as_hex(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return Hex(value).to_json()
+    if isinstance(value, dict):
+        return {name: _bytes_as_hex(member) for name, member in value.items()}
+    return [_bytes_as_hex(item) for item in value] if isinstance(value, list) else value
 
 
 def _is_cbor(data: bytes) -> bool:
     return bool(data) and data[0] & 0xE0 == _CBOR_MAP
 
 
-def _require_plain(data: bytes) -> None:
-    """Raises `ValueError` for CBOR that no file of ours has: tags, floats, indefinite lengths.
+def _require_plain_cbor(data: bytes) -> None:
+    """Raise `ValueError` for tags, floats and indefinite lengths, which these files do not contain.
 
-    Of tags cbor2 would make dates, decimals and regular expressions, and fail over them in as many ways.
+    cbor2 would turn tags into dates, decimals and regular expressions, with many possible exceptions.
     """
-    place = 0
-    while place < len(data):
-        major, argument = data[place] >> 5, data[place] & 0x1F
-        if argument > 27 or major == _CBOR_TAG or (major == _CBOR_SIMPLE and data[place] != _CBOR_NULL):
-            raise ValueError(f"byte {place:,} begins a tag, a float or something of open length")
-        place += 1
+    position = 0
+    while position < len(data):
+        major, argument = data[position] >> 5, data[position] & 0x1F
+        if argument > 27 or major == _CBOR_TAG or (major == _CBOR_SIMPLE and data[position] != _CBOR_NULL):
+            raise ValueError(f"tag, float or indefinite length at byte {position:,}")
+        position += 1
         if argument > 23:
             width = 1 << argument - 24
-            argument = int.from_bytes(data[place : place + width], "big")
-            place += width
+            argument = int.from_bytes(data[position : position + width], "big")
+            position += width
         if major in _CBOR_STRINGS:
-            place += argument
+            position += argument
 
 
-def _require_form(data: bytes, written: bytes, remedy: str) -> None:
-    """One thing has one writing: what does not write back to the same bytes is refused, so that none may change."""
-    if data != written:
-        place = next((n for n, (a, b) in enumerate(zip(data, written, strict=False)) if a != b), len(written))
-        raise InvalidStateFile(
-            f"edited or reformatted since it was written: from byte {min(place, len(data)):,} on it is not the one "
-            "writing that its content has",
-            hint=remedy,
-        )
-
-
-class _Fields:
-    """The fields of one object of a file, each read once and by type; `done` refuses what is left over."""
-
-    def __init__(self, value: Mapping[str, Any], path: str) -> None:
-        self._left = dict(value)
-        self.path = path
-
-    def schema(self, expected: str) -> None:
-        found = self._take("schema")
-        if found != expected:
-            raise InvalidStateFile(
-                f"{expected} is needed, got {found!r}", field="/schema", hint="the file is of another kind or version"
-            )
-
-    def text(self, name: str) -> str:
-        value = self._take(name)
-        if not isinstance(value, str):
-            raise InvalidStateFile(f"text is needed, got {value!r}", field=self._at(name))
-        return value
-
-    def number(self, name: str) -> int:
-        value = self._take(name)
-        if type(value) is not int:
-            raise InvalidStateFile(f"a whole number is needed, got {value!r}", field=self._at(name))
-        return value
-
-    def data(self, name: str) -> bytes:
-        value = self._take(name)
-        if isinstance(value, str) and value.startswith("0x"):
-            try:
-                value = bytes.fromhex(value[2:])
-            except ValueError as error:
-                raise InvalidStateFile("no hexadecimal", field=self._at(name)) from error
-        if not isinstance(value, bytes):
-            raise InvalidStateFile("bytes are needed, as 0x… in JSON", field=self._at(name))
-        return value
-
-    def point(self, name: str, build: Callable[[bytes], T]) -> T:
-        data = self.data(name)
-        try:
-            return build(data)
-        except InvalidInput as error:
-            raise InvalidStateFile(error.message, field=self._at(name), hint=error.hint) from error
-
-    def entries(self, name: str) -> list[_Fields]:
-        value = self._take(name)
-        if not isinstance(value, list):
-            raise InvalidStateFile("a list is needed", field=self._at(name))
-        return [self._object(entry, f"{self._at(name)}/{number}") for number, entry in enumerate(value)]
-
-    def optional(self, name: str) -> _Fields | None:
-        value = self._take(name)
-        return None if value is None else self._object(value, self._at(name))
-
-    def done(self) -> None:
-        for name in self._left:
-            raise InvalidStateFile("no such field", field=self._at(str(name)))
-
-    def _take(self, name: str) -> Any:
-        if name not in self._left:
-            raise InvalidStateFile("this field is missing", field=self._at(name))
-        return self._left.pop(name)
-
-    def _object(self, value: Any, path: str) -> _Fields:
-        if not isinstance(value, dict):
-            raise InvalidStateFile("an object is needed", field=path)
-        return _Fields(value, path)
-
-    def _at(self, name: str) -> str:
-        return f"{self.path}/{name.replace('~', '~0').replace('/', '~1')}"
+def _require_encoding(data: bytes, encoding: bytes, hint: str) -> None:
+    """Reject any other encoding of the same content, so that no byte of a file can change unnoticed."""
+    if data != encoding:
+        pairs = enumerate(zip(data, encoding, strict=False))
+        position = next((index for index, (a, b) in pairs if a != b), min(len(data), len(encoding)))
+        raise StateFileError(f"the file was edited or reformatted from byte {position:,}", hint=hint)

@@ -1,6 +1,6 @@
-"""How a step is chained to all before it: one chain, two link functions.
+"""The link of a step to all steps before it, by one of two functions.
 
-`evm` (default), which a contract can compute:
+`evm` (default) can be computed by a contract:
 
     c_i = keccak256(LINK ‖ c_{i-1} ‖ m_i ‖ key id_i ‖ i), every field 32 bytes
 
@@ -8,12 +8,11 @@
 
     c_i = SHA-256(⟨"…paper/1"⟩ ⟨e(σ_{i-1}, g2)⟩ ⟨m_i⟩ ⟨pk_i⟩ ⟨c_{i-1}⟩), ⟨x⟩ = size of x in 4 bytes, big-endian ‖ x
 
-pk_i is the 96 compressed bytes; the bytes of a GT value are those of `bls.GtValue`: GT has no standard encoding.
-BLS signatures are unique, so e(σ_{i-1}, g2) = Π_{j<i} e(H(c_j), pk_j) is a function of what c_{i-1} commits to
-already: `evm` loses nothing by dropping it, and a corrupted σ that one station hands over does not spoil what later
-stations sign.
+pk_i has 96 compressed bytes. GT has no standard encoding; its bytes are those of `bls.GtValue`. BLS signatures are
+unique, so e(σ_{i-1}, g2) = Π_{j<i} e(H(c_j), pk_j) is a function of what c_{i-1} already commits to. `evm` therefore
+omits it without loss, and a corrupted σ from one station does not invalidate what later stations sign.
 
-Both begin with c_0 = keccak256(ORIGIN ‖ chain id ‖ verifier ‖ route ‖ subject ‖ components).
+Both start with c_0 = keccak256(ORIGIN ‖ chain id ‖ verifier ‖ route ‖ subject ‖ components).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from typing import Protocol
 from eth_abi.abi import encode
 
 from chromatrace.crypto.bls import GtValue, Signature
-from chromatrace.crypto.route.design import Profile, RouteDesign, Station
+from chromatrace.crypto.route.design import Profile, RouteDesign, RouteStation
 from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import RouteId
 
@@ -45,36 +44,36 @@ class Component:
 
 
 class Prefix(Protocol):
-    """e(σ_{i-1}, g2), asked for only by the link that needs it."""
+    """e(σ_{i-1}, g2), computed only for the link function that needs it."""
 
     def gt(self) -> GtValue:
-        """The value."""
+        """Return the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class AggregatePrefix:
-    """From the aggregate itself: what a signing station has."""
+    """Computed from the aggregate, by a signing station."""
 
     aggregate: Signature | None
 
     def gt(self) -> GtValue:
-        """One pairing."""
+        """Return the value, by one pairing."""
         return GtValue.of_aggregate(self.aggregate)
 
 
 @dataclass(frozen=True, slots=True)
 class ProductPrefix:
-    """As the product of e(H(c_j), pk_j): what a verifier rebuilds, trusting no σ but the last."""
+    """Computed as the product of e(H(c_j), pk_j), by a verifier, which trusts only the last σ."""
 
     value: GtValue
 
     def gt(self) -> GtValue:
-        """What was multiplied so far."""
+        """Return the product so far."""
         return self.value
 
 
 def origin(design: RouteDesign, subject: bytes, components: Sequence[Component] = ()) -> bytes:
-    """c_0."""
+    """Compute c_0."""
     verifier = design.verifier
     return keccak(
         encode(
@@ -92,23 +91,25 @@ def origin(design: RouteDesign, subject: bytes, components: Sequence[Component] 
 
 
 def components_digest(components: Sequence[Component]) -> bytes:
-    """What c_0 says of the components: keccak256 of their ABI encoding; zeros where there are none."""
+    """Compute keccak256 of the components' ABI encoding; zeros if there are none."""
     if not components:
         return NO_COMPONENTS
     return keccak(encode(["(bytes32,bytes32)[]"], [[(part.route, part.subject) for part in components]]))
 
 
 def component_fault(route: RouteId, subject: bytes, components: Sequence[Component]) -> str | None:
-    """Why these cannot be what `subject` is assembled from on `route`, as the contract has it; None where they can."""
+    """Return why the contract would reject these components of `subject` on `route`; None if it accepts them."""
     if len(set(components)) != len(components):
-        return "a component goes into an assembly once"
+        return "duplicate component"
     if Component(route, subject) in components:
-        return "nothing is a component of itself"
+        return "the subject is a component of itself"
     return None
 
 
-def advance(profile: Profile, previous: bytes, message: bytes, station: Station, step: int, prefix: Prefix) -> bytes:
-    """c_i from c_{i-1}."""
+def advance(
+    profile: Profile, previous: bytes, message: bytes, station: RouteStation, step: int, prefix: Prefix
+) -> bytes:
+    """Compute c_i from c_{i-1}."""
     if profile is Profile.EVM:
         return keccak(LINK + previous + message + station.key_id + step.to_bytes(32, "big"))
     fields = (PAPER_TAG, prefix.gt().to_bytes(), message, station.key.data, previous)
@@ -117,17 +118,17 @@ def advance(profile: Profile, previous: bytes, message: bytes, station: Station,
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """c_1 to c_n, and Π_{j<n} e(H(c_j), pk_j) where the link function had to make it."""
+    """c_1 to c_n, and Π_{j<n} e(H(c_j), pk_j) if the link function needs it."""
 
     values: list[bytes]
     product: GtValue | None
 
 
 def rebuild(design: RouteDesign, first: bytes, messages: Iterable[bytes]) -> Links:
-    """The links of the first n stations of the design, from c_0 and their messages."""
+    """Compute the links of the first n stations of the design from c_0 and their messages."""
     links: list[bytes] = []
     previous, product = first, GtValue()
-    before: Station | None = None
+    before: RouteStation | None = None
     for step, (message, station) in enumerate(zip(messages, design.stations, strict=False), 1):
         if before is not None and design.profile is Profile.PAPER:
             product = product.times_signed(previous, before.key)

@@ -1,12 +1,12 @@
-"""One station's step: check what the station before handed over, link, sign, add."""
+"""One station's step: check the state of the station before, compute the link, sign it, add to the aggregate."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from chromatrace.crypto.bls import SecretKey, verify
-from chromatrace.crypto.errors import Break, RouteRefused
-from chromatrace.crypto.route.design import RouteDesign, Station
+from chromatrace.crypto.errors import Break, RouteProofError
+from chromatrace.crypto.route.design import RouteDesign, RouteStation
 from chromatrace.crypto.route.link import AggregatePrefix, advance
 from chromatrace.crypto.route.state import RouteTrace, SignedState, SignedStep, checked_digest, origin_of
 from chromatrace.crypto.step import StepRecord, step_message
@@ -16,29 +16,31 @@ from chromatrace.domain.errors import InvalidInput
 def sign_step(
     design: RouteDesign, state: SignedState | None, step: int, first: bytes, message: bytes, secret: SecretKey
 ) -> SignedState:
-    """State `step` from the state before it; refuses (`RouteRefused`) a state that does not hold.
+    """Return state `step`, made from the state before it.
 
-    state    what station `step` - 1 handed over; None at step 1
+    state    the state from station `step` - 1; None at step 1
     step     number of the step, from 1
     first    c_0 of the subject
     message  m_i, 32 bytes
-    secret   the key that the design names for this step, or `InvalidInput`
+    secret   the key that the design names for this step
+
+    Raises `RouteProofError` for an invalid state, `InvalidInput` for another key.
     """
     checked_digest(message, "message")
     if not 1 <= step <= len(design):
-        raise RouteRefused(f"the route has {len(design)} steps, there is no step {step}", Break.COUNT)
+        raise RouteProofError(f"step {step} does not exist; the route has {len(design)} steps", Break.COUNT)
     station = design.station(step)
     key = secret.public_key
     if key != station.key:
         raise InvalidInput(
-            f"step {step} is {station.process!r}'s, and this is another station's key",
+            f"the key is not that of {station.process!r}, which the design names for step {step}",
             field="secret key",
-            hint="sign with the key that the design names for this step",
+            hint="sign with that station's key",
         )
     if (state is None) != (step == 1):
-        raise RouteRefused("step 1 begins a chain and every later one continues it", Break.COUNT)
+        raise RouteProofError("step 1 needs no earlier state; every later step needs one", Break.COUNT)
     if state is not None:
-        _check_handed_over(state, design.station(step - 1), step - 1)
+        _check_state(state, design.station(step - 1), step - 1)
 
     aggregate = state.aggregate if state is not None else None
     previous = state.link if state is not None else first
@@ -48,19 +50,20 @@ def sign_step(
 
 
 def sign_record(design: RouteDesign, trace: RouteTrace, record: StepRecord, secret: SecretKey) -> RouteTrace:
-    """The trace with one step more. The record must be this subject's, of the next step of the design."""
+    """Return the trace with one more step. The record must name this subject and the next step of the design."""
     step = len(trace.steps) + 1
     if trace.route != design.route:
-        raise RouteRefused("the trace is of another route than the design", Break.ORIGIN)
+        raise RouteProofError("the trace belongs to another route than the design", Break.ORIGIN)
     if step > len(design):
-        raise RouteRefused(f"all {len(design)} steps are signed", Break.COUNT)
+        raise RouteProofError(f"all {len(design)} steps are already signed", Break.COUNT)
     expected = replace(
         record, route=design.route, subject=trace.subject, step=step, process=design.station(step).process
     )
     for name in ("route", "subject", "step", "process"):
         if getattr(record, name) != getattr(expected, name):
             raise InvalidInput(
-                f"the next step of the design has {getattr(expected, name)!r}, the record {getattr(record, name)!r}",
+                f"expected {getattr(expected, name)!r}, as in the next step of the design, "
+                f"got {getattr(record, name)!r}",
                 field=name,
             )
     message = step_message(record, design.verifier)
@@ -68,12 +71,15 @@ def sign_record(design: RouteDesign, trace: RouteTrace, record: StepRecord, secr
     return replace(trace, steps=(*trace.steps, SignedStep(message, state, record)))
 
 
-def _check_handed_over(state: SignedState, station: Station, step: int) -> None:
+def _check_state(state: SignedState, station: RouteStation, step: int) -> None:
     if state.signer != station.key:
-        raise RouteRefused(
-            "another station signed than the design names", Break.STATION, step=step, station=station.process
+        raise RouteProofError(
+            "signed by a station that the design does not name", Break.STATION, step=step, station=station.process
         )
     if not verify(station.key, state.link, state.signature):
-        raise RouteRefused(
-            "the station's signature on its link does not hold", Break.SIGNATURE, step=step, station=station.process
+        raise RouteProofError(
+            "the station's signature on its link is invalid",
+            Break.SIGNATURE,
+            step=step,
+            station=station.process,
         )

@@ -1,4 +1,4 @@
-"""What stations hand to each other: the state (σ, c, s, pk) of constant size, and the trace that keeps every state."""
+"""The state (σ, c, s, pk) that a station hands over, of constant size, and the trace of all states."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SignedState:
 
 @dataclass(frozen=True, slots=True)
 class SignedStep:
-    """One step of a trace: its message, the state after it, and the record that the message is the hash of, if any."""
+    """One step of a trace: its message, the state after it, and the record whose hash the message is, if known."""
 
     message: bytes
     state: SignedState
@@ -41,7 +41,7 @@ class SignedStep:
 
 @dataclass(frozen=True, slots=True)
 class RouteTrace:
-    """A subject's way so far: every state is kept, so that on refusal the first step that breaks can be named."""
+    """The steps of a subject so far. Every state is kept, so that an error can name the first step that breaks."""
 
     route: RouteId
     subject: bytes
@@ -53,11 +53,11 @@ class RouteTrace:
         checked_digest(self.subject, "subject")
         fault = component_fault(self.route, self.subject, self.components)
         if fault is not None:
-            raise InvalidInput(fault, field="components", hint="name each proven component of the kit once")
+            raise InvalidInput(fault, field="components", hint="name each component of the kit once")
 
     @property
     def state(self) -> SignedState | None:
-        """The last state; None before the first step."""
+        """The last state. None before the first step."""
         return self.steps[-1].state if self.steps else None
 
     @property
@@ -67,10 +67,10 @@ class RouteTrace:
 
 
 def begin(design: RouteDesign, subject: bytes, components: Sequence[Component] = ()) -> RouteTrace:
-    """The trace of a subject that has passed no station yet; an assembly names its components now."""
+    """Return an empty trace of a subject. An assembly route needs its components here."""
     if bool(components) != (design.kind is RouteKind.ASSEMBLY):
         raise InvalidInput(
-            "an assembly has components, a processing route none",
+            "an assembly route needs components; a processing route has none",
             field="components",
             hint="name the proven components of the kit before the first assembly step",
         )
@@ -78,12 +78,12 @@ def begin(design: RouteDesign, subject: bytes, components: Sequence[Component] =
 
 
 def origin_of(design: RouteDesign, trace: RouteTrace) -> bytes:
-    """c_0 of a trace."""
+    """Compute c_0 of a trace."""
     return origin(design, trace.subject, trace.components)
 
 
 def checked_digest(value: bytes, field: str) -> bytes:
-    """32 bytes, or `InvalidInput`."""
+    """Return `value` if it is 32 bytes. Raises `InvalidInput`."""
     if not isinstance(value, bytes) or len(value) != 32:
-        raise InvalidInput(f"32 bytes are needed, got {value!r}", field=field)
+        raise InvalidInput(f"expected 32 bytes, got {value!r}", field=field)
     return value

@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from chromatrace.studies.shopfloor.errors import InvalidSimulation
-from chromatrace.studies.shopfloor.floor import ShopFloor
+from chromatrace.plant.floor import ShopFloor
+from chromatrace.studies.errors import SimulationError
 
 Rings = tuple[tuple[tuple[int, ...], ...], ...]
 """By workcell: groups of the others, nearest group first."""
@@ -27,7 +27,7 @@ class Near:
 
     def __post_init__(self) -> None:
         if not 0 < self.radius_m < math.inf:
-            raise InvalidSimulation(f"a radius above 0 is needed, got {self.radius_m!r}", field="draw.radius_m")
+            raise SimulationError(f"a radius above 0 is needed, got {self.radius_m!r}", field="draw.radius_m")
 
     def ring(self, length_m: float) -> int:
         """Rings as wide as the radius."""
@@ -42,7 +42,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if not 0 < self.budget_m < math.inf:
-            raise InvalidSimulation(f"a budget above 0 is needed, got {self.budget_m!r}", field="draw.budget_m")
+            raise SimulationError(f"a budget above 0 is needed, got {self.budget_m!r}", field="draw.budget_m")
 
     def ring(self, length_m: float) -> int:
         """One ring for the whole budget."""

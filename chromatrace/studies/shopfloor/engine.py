@@ -14,7 +14,7 @@ from typing import Any
 
 import simpy
 
-from chromatrace.quality.learning import LEAST_ANSWERS, Standing, learned
+from chromatrace.quality.learning import MIN_ANSWERS, InspectorRecord, learned
 from chromatrace.studies.shopfloor.agents import CERTAIN, FAIL, PASS, Kind, quality_drawer, sharpness
 from chromatrace.studies.shopfloor.draw import rings
 from chromatrace.studies.shopfloor.result import Activity, Decided, Result
@@ -61,7 +61,7 @@ class Run:
         self.free = [0.0] * (2 * cells)
         self.inspection_slot = [cell if setup.kinds[cell] is Kind.HUMAN else cells + cell for cell in range(cells)]
         self.sharpness = [sharpness(value) for value in setup.capabilities]
-        self.standings = [Standing()] * cells
+        self.standings = [InspectorRecord()] * cells
         self.weights = [each.capability for each in self.standings] if setup.learn else setup.first_weights()
         self.open_round = setup.round_opener()
         self.rings = rings(self.floor, setup.draw)
@@ -312,7 +312,7 @@ class Run:
             result.true_pass += outcome == PASS
         if self.record:
             result.rounds.append(Decided(piece.number, step, tuple(answers), outcome, defective))
-        if self.setup.learn and len(answers) >= LEAST_ANSWERS:
+        if self.setup.learn and len(answers) >= MIN_ANSWERS:
             for inspector, answer in answers:
                 standing = learned(self.standings[inspector], answer == outcome)
                 self.standings[inspector] = standing

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from chromatrace.quality.consensus import Tally
+from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule
 from chromatrace.quality.rules import capability as in_units
+from chromatrace.studies.errors import SimulationError
 from chromatrace.studies.shopfloor.agents import Kind
 from chromatrace.studies.shopfloor.draw import Draw, Near
-from chromatrace.studies.shopfloor.errors import InvalidSimulation
-from chromatrace.studies.shopfloor.floor import ShopFloor
+from chromatrace.studies.tally import Tally
 
 
 class Order(Enum):
@@ -56,7 +56,7 @@ _CONFIDENCE, _NEAR = Rule.confidence(), Near()
 
 @dataclass(frozen=True)
 class Setup:
-    """One shop floor at work. Raises `InvalidSimulation` naming the field.
+    """One shop floor at work. Raises `SimulationError` naming the field.
 
     kinds, capabilities   by workcell; capabilities from 0 to 1 are what the inspectors are really worth
     weights               by workcell, what the rule is told of each: by default the capabilities (1/10,000)
@@ -88,24 +88,24 @@ class Setup:
         for name in ("kinds", "capabilities", "weights"):
             value = getattr(self, name)
             if value is not None and len(value) != cells:
-                raise InvalidSimulation(f"{cells} are needed, one per workcell, got {len(value)}", field=name)
+                raise SimulationError(f"{cells} are needed, one per workcell, got {len(value)}", field=name)
         for cell, value in enumerate(self.capabilities):
             if not 0 <= value <= 1:
-                raise InvalidSimulation(
+                raise SimulationError(
                     f"a capability from 0 to 1 is needed, got {value!r}", field=f"capabilities[{cell}]"
                 )
         if not (math.isfinite(self.defect_rate) and 0 <= self.defect_rate <= 1):
-            raise InvalidSimulation(f"a ratio from 0 to 1 is needed, got {self.defect_rate!r}", field="defect_rate")
+            raise SimulationError(f"a ratio from 0 to 1 is needed, got {self.defect_rate!r}", field="defect_rate")
         if self.workpieces < 1:
-            raise InvalidSimulation("at least one workpiece is needed", field="workpieces")
+            raise SimulationError("at least one workpiece is needed", field="workpieces")
         if self.rework_limit < 0:
-            raise InvalidSimulation("0 or more is needed", field="rework_limit")
+            raise SimulationError("0 or more is needed", field="rework_limit")
         if len(self.rule.states) != 2:
-            raise InvalidSimulation(
+            raise SimulationError(
                 f"the simulated inspectors know two states, the rule has {len(self.rule.states)}", field="rule"
             )
         if self.rule.maximum > cells:
-            raise InvalidSimulation(
+            raise SimulationError(
                 f"a maximum of {self.rule.maximum} inspectors cannot be found at {cells} workcells", field="rule"
             )
 
@@ -114,14 +114,14 @@ class Setup:
 
     def _check_minimum_capability(self) -> None:
         if self.learn or self.weights is not None:
-            raise InvalidSimulation(
+            raise SimulationError(
                 "needs capabilities that are known and stay as they are", field="rule.minimum_capability"
             )
         for cell in range(self.floor.cells):
             others = self.capabilities[:cell] + self.capabilities[cell + 1 :]
             found = sum(in_units(value) >= self.rule.minimum_capability for value in others)
             if found < self.rule.maximum - 1:
-                raise InvalidSimulation(
+                raise SimulationError(
                     f"workcell {self.floor.steps[cell].name!r} finds {found} sufficiently capable inspectors, "
                     f"up to {self.rule.maximum - 1} may be needed",
                     field="rule.minimum_capability",

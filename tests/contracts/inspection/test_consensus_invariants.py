@@ -16,7 +16,7 @@ from world import advance_to
 
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.quality.consensus import Answer, decide
-from chromatrace.quality.learning import Standing, learned, stalled
+from chromatrace.quality.learning import InspectorRecord, learned, stalled
 from chromatrace.quality.rules import UNIT, Rule, Weighing
 
 STEPS = int(os.environ.get("CHROMATRACE_CONSENSUS_STEPS", "25"))
@@ -40,7 +40,7 @@ class Rounds(RuleBasedStateMachine):
         if Rounds.mark:
             undo(self.world.rpc, Rounds.mark)
         Rounds.mark = self.world.rpc.call("evm_snapshot")
-        self.standings = {number: Standing() for number in range(1, SIZE + 1)}
+        self.standings = {number: InspectorRecord() for number in range(1, SIZE + 1)}
         self.subject = 0
         self.counted = {place: {} for place in range(DESKS)}
 

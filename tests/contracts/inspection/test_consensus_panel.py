@@ -7,8 +7,8 @@ from panel import PASS, RULE, Panel, key_of
 from refusals import Refused, refusal
 
 from chromatrace.domain.rights import Role
-from chromatrace.quality.errors import InvalidRule
-from chromatrace.quality.log_odds import MOST
+from chromatrace.quality.errors import RuleError
+from chromatrace.quality.log_odds import MAX_LOG_ODDS
 from chromatrace.quality.rules import UNIT, Rule, Weighing
 
 
@@ -24,7 +24,7 @@ from chromatrace.quality.rules import UNIT, Rule, Weighing
         ({"threshold": 0}, "threshold"),
         ({"threshold": 3 * UNIT + 1}, "threshold"),
         ({"weighing": 2, "threshold": UNIT + 1}, "threshold"),
-        ({"weighing": 3, "threshold": 3 * MOST + 1}, "threshold"),
+        ({"weighing": 3, "threshold": 3 * MAX_LOG_ODDS + 1}, "threshold"),
         ({"weighing": 3, "minimum": 2}, "minimum"),
         ({"minimumCapability": UNIT + 1}, "minimumCapability"),
         ({"states": 1}, "states"),
@@ -44,7 +44,7 @@ def test_a_rule_that_cannot_work_is_refused_by_its_field(world, changes, field):
     assert refusal(*call, sender=world.administrator) == Refused("InvalidRule", field=field)
     shared = {"minimum", "maximum", "threshold", "states", "minimumCapability"}
     if field in shared:
-        with pytest.raises(InvalidRule) as twin:
+        with pytest.raises(RuleError) as twin:
             Rule(
                 tuple(names),
                 rule["minimum"],

@@ -11,9 +11,9 @@ import pytest
 from brownie import ConsensusRuleHarness
 
 from chromatrace.quality.consensus import Answer, decide
-from chromatrace.quality.learning import Standing, learned, stalled
-from chromatrace.quality.log_odds import MOST, log_odds
-from chromatrace.quality.rules import UNIT, Rule, Weighing, least_inspectors
+from chromatrace.quality.learning import InspectorRecord, learned, stalled
+from chromatrace.quality.log_odds import MAX_LOG_ODDS, log_odds
+from chromatrace.quality.rules import UNIT, Rule, Weighing, min_inspectors
 
 ROUNDS = int(os.environ.get("CHROMATRACE_CONSENSUS_ROUNDS", "2000"))
 BATCH = 200
@@ -37,10 +37,10 @@ def random_capability(chance):
 def random_round(chance):
     states = tuple(f"state {number}" for number in range(chance.randint(2, 12)))
     weighing = chance.choice(list(Weighing))
-    least = 1 if weighing is Weighing.LOG_ODDS else least_inspectors(len(states))
+    least = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
     maximum = chance.randrange(least, 18, 2)
-    highest = Rule(states, least, maximum, weighing, 1).highest
-    within = MOST if weighing is Weighing.LOG_ODDS else highest
+    highest = Rule(states, least, maximum, weighing, 1).highest_score
+    within = MAX_LOG_ODDS if weighing is Weighing.LOG_ODDS else highest
     rule = Rule(states, least, maximum, weighing, chance.choice([chance.randint(1, within), highest]))
     count = chance.randint(max(1, least - 2), maximum)
     few = chance.sample(states, chance.randint(1, len(states)))
@@ -77,7 +77,7 @@ def test_the_contract_decides_as_the_twin(world, harness):
 def test_the_contract_learns_as_the_twin(world, harness):
     chance = random.Random(5)
     for _ in range(0, ROUNDS, BATCH):
-        starts = [Standing(random_capability(chance)) for _ in range(BATCH)]
+        starts = [InspectorRecord(random_capability(chance)) for _ in range(BATCH)]
         courses = [[chance.choice([0, 1, 1, 2]) for _ in range(25)] for _ in starts]
         ends = call(world, harness.learnMany, starts, courses, PENALTY)
         for standing, course, end in zip(starts, courses, ends, strict=True):

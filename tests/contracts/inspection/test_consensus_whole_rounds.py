@@ -17,9 +17,9 @@ from world import advance_to
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id
 from chromatrace.domain.rights import Stage
 from chromatrace.quality.consensus import Answer, decide
-from chromatrace.quality.learning import LEAST_ANSWERS, Standing, learned, stalled
-from chromatrace.quality.log_odds import MOST
-from chromatrace.quality.rules import Rule, Weighing, least_inspectors
+from chromatrace.quality.learning import MIN_ANSWERS, InspectorRecord, learned, stalled
+from chromatrace.quality.log_odds import MAX_LOG_ODDS
+from chromatrace.quality.rules import Rule, Weighing, min_inspectors
 
 ROUNDS = int(os.environ.get("CHROMATRACE_CONSENSUS_ROUNDS", "120"))
 INSPECTORS = 102
@@ -61,7 +61,7 @@ class Round:
 class Rounds:
     """Rounds of one rule, one on each lane, that go through their phases together."""
 
-    def __init__(self, panel: Panel, chance: random.Random, standings: dict[int, Standing]) -> None:
+    def __init__(self, panel: Panel, chance: random.Random, standings: dict[int, InspectorRecord]) -> None:
         self.panel, self.chance, self.standings = panel, chance, standings
         self.rule, self.first_wave = self._rule()
         self.seen: Counter[str] = Counter()
@@ -70,10 +70,10 @@ class Rounds:
         chance = self.chance
         states = tuple(f"state {number}" for number in range(chance.choice([2, 2, 2, 3, 5])))
         weighing = chance.choice(list(Weighing))
-        least = 1 if weighing is Weighing.LOG_ODDS else least_inspectors(len(states))
+        least = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
         maximum = chance.choice([each for each in (least, 3, 5, 7, 9, 17) if each >= least])
-        highest = Rule(states, least, maximum, weighing, 1).highest
-        within = min(highest, 2 * MOST) if weighing is Weighing.LOG_ODDS else highest // 2
+        highest = Rule(states, least, maximum, weighing, 1).highest_score
+        within = min(highest, 2 * MAX_LOG_ODDS) if weighing is Weighing.LOG_ODDS else highest // 2
         rule = Rule(states, least, maximum, weighing, chance.randint(1, within))
         first_wave = chance.choice([least, least, maximum])
         self.panel.set_rule(
@@ -154,7 +154,7 @@ class Rounds:
             self.seen["lapsed"] += lapsed
             return lapsed
         assert (current[0], self.rule.states[current[6]], current[7]) == (DECIDED, outcome.state, outcome.recorder)
-        if len(answers) >= LEAST_ANSWERS:
+        if len(answers) >= MIN_ANSWERS:
             for each in answers:
                 self.standings[each.inspector] = learned(self.standings[each.inspector], each.state == outcome.state)
         self.seen[f"{self.rule.weighing.name} {'by the threshold' if outcome.reached else 'at the maximum'}"] += 1
@@ -190,7 +190,7 @@ def test_whole_rounds_run_as_the_twin_says(world):
     chance = random.Random(11)
     starts = {number: chance.randint(3_000, 10_000) for number in range(1, INSPECTORS + 1)}
     panel = Panel(world, size=INSPECTORS, capabilities=starts)
-    standings = {number: Standing(capability) for number, capability in starts.items()}
+    standings = {number: InspectorRecord(capability) for number, capability in starts.items()}
     seen, done = Counter(), 0
     while done < ROUNDS:
         rounds = Rounds(panel, chance, standings)

@@ -13,7 +13,6 @@ from chromatrace.chain import calls, reads
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.records import CallState
 from chromatrace.chain.transaction_sender import DeliveryPolicy
-from chromatrace.cli.portal import held_port
 from chromatrace.ethereum.errors import (
     ChainRollbackError,
     ChainUnavailableError,
@@ -23,6 +22,7 @@ from chromatrace.ethereum.errors import (
 )
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import LocalSigner
+from chromatrace.services.ports import held_port
 
 HERE = Path(__file__).parent
 GWEI = 10**9
@@ -231,7 +231,7 @@ def test_an_empty_account_is_told(plant):
 
 def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
     with held_port("127.0.0.1", 0) as port:
-        with DevNode("anvil", port) as node:
+        with DevNode(port) as node:
             chain = chain_on(node, deployment, tmp_path / "outbox.db")
         with pytest.raises(ChainUnavailableError) as refusal:
             chain.submit(calls.open_channel("line-1"))
@@ -242,7 +242,7 @@ def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
 
 
 def test_a_chain_without_our_contracts_is_refused(deployment, tmp_path, chain_on):
-    with DevNode("anvil") as node:
+    with DevNode() as node:
         chain = chain_on(node, deployment, tmp_path / "outbox.db")
         with pytest.raises(WrongDeploymentError, match="there is no contract") as refusal:
             chain.submit(calls.open_channel("line-1"))
@@ -252,7 +252,7 @@ def test_a_chain_without_our_contracts_is_refused(deployment, tmp_path, chain_on
 
 
 def test_another_chain_id_is_refused(deployment):
-    with DevNode("anvil", chain_id=1337) as node, pytest.raises(WrongDeploymentError) as refusal:
+    with DevNode(chain_id=1337) as node, pytest.raises(WrongDeploymentError) as refusal:
         deployment.verify(node.rpc())
     assert refusal.value.field == "manifest.chain_id"
 
@@ -269,7 +269,7 @@ def test_other_code_at_the_address_is_refused(deployment, isolated):
 def test_a_chain_started_afresh_with_the_same_contracts_is_refused(plant, tmp_path, chain_on):
     """Same id, same addresses, same code: only its genesis block tells it from the chain that the outbox knows."""
     plant.submit(calls.open_channel("line-1"))
-    with DevNode("anvil") as node:
+    with DevNode() as node:
         rpc = node.rpc()
         for entry in plant.manifest.contracts.values():
             rpc.call("anvil_setCode", entry.address, plant.rpc.call("eth_getCode", entry.address, "latest"))
@@ -283,10 +283,10 @@ def test_a_chain_started_afresh_with_the_same_contracts_is_refused(plant, tmp_pa
 def test_a_chain_that_keeps_its_state_goes_on(tmp_path):
     """A node restarted with its state is the same chain to an outbox."""
     state = tmp_path / "state.json"
-    with DevNode("anvil", state_path=state) as node:
+    with DevNode(state_path=state) as node:
         genesis = node.rpc().call("eth_getBlockByNumber", "0x0", False)["hash"]
         node.rpc().call("evm_mine")
-    with DevNode("anvil", state_path=state) as node:
+    with DevNode(state_path=state) as node:
         assert node.rpc().call("eth_getBlockByNumber", "0x0", False)["hash"] == genesis
         assert node.rpc().call("eth_blockNumber") == "0x1"
 

@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from chromatrace.chain.dev_node import DevNode
-from chromatrace.cli.portal import held_port
 from chromatrace.domain.errors import Conflict, IntegrityError
 from chromatrace.ethereum.errors import ChainUnavailableError
 from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.services.ports import held_port
 
 STARTER = """
 import sys, time

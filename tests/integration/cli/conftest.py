@@ -13,7 +13,7 @@ ROWS = 12
 def site(deploy, tmp_path_factory):
     """A chain of these tests alone with two producers, a spool with two anchored heads, and a command that runs."""
     folder = tmp_path_factory.mktemp("site")
-    with DevNode("anvil") as node:
+    with DevNode() as node:
         manifest = deploy(node, folder)
 
         def run(*words, data=folder / "data", account=0, status=0):

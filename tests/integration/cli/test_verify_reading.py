@@ -66,8 +66,8 @@ def test_a_proof_is_held_against_the_node(site, copied, tmp_path):
 
 
 def test_a_channel_is_found_by_its_name_or_the_question_is_refused(site, copied):
-    from chromatrace.config import Settings
     from chromatrace.services.workspace import Workspace
+    from chromatrace.settings import Settings
 
     with Workspace(Settings(rpc_url=site.node.url, data=copied, manifest=site.manifest)) as workspace:
         with pytest.raises(NotFound, match="no channel 'other'") as unknown:

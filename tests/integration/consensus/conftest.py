@@ -91,5 +91,5 @@ def _manifest_of(chain):
         "block": chain.manifest.block,
         "admin": chain.sender,
         "contracts": contracts,
-        "compiler": {"solc": "0.8.37", "evm_version": "shanghai", "optimizer_runs": 800},
+        "compiler": {"solc": "0.8.37", "evm_version": "cancun", "optimizer_runs": 800},
     }

@@ -24,7 +24,7 @@ from inspector_runs import (
     until,
 )
 
-from app import PortalConfig, create_app
+from app import PortalSettings, create_app
 from app.accounts import create_account
 from app.store import PortalDatabase
 from chromatrace.chain import calls
@@ -56,7 +56,7 @@ class Portal:
         return self.running[-1]
 
     def here(self):
-        config = PortalConfig(data_folder=self.data, rpc_url=self.rpc_url, manifest_path=self.manifest)
+        config = PortalSettings(data_folder=self.data, rpc_url=self.rpc_url, manifest_path=self.manifest)
         with closing(Index(config.index_database)) as index:
             index.migrate()
             Follower(index, self.chain.rpc, self.chain.manifest).sync()
@@ -149,8 +149,8 @@ def test_a_person_reads_and_either_side_may_die(chain, panel, start, portal, tmp
     documents = tmp_path / f"inspector-{ACCOUNTS[0]}" / "documents"
     (document,) = [path for path in documents.rglob("*") if path.is_file()]
     evidence = json.loads(document.read_bytes())
-    assert evidence["reading"]["state"] == "pass"
-    assert {each["size"] for each in evidence["reading"]["readings"].values()} == {"fit"}
+    assert evidence["answer"]["state"] == "pass"
+    assert {each["size"] for each in evidence["answer"]["measurements"].values()} == {"fit"}
     revealed = [event.args for event in events(chain, "AnswerRevealed") if event.args["seat"] == 0]
     assert revealed[-1]["evidence"] == hashlib.sha256(document.read_bytes()).digest()
     assert not any(name in document.read_text() for name in ("salt", "signature"))

@@ -13,20 +13,20 @@ import pytest
 from click.testing import CliRunner
 
 from chromatrace.chain import reads
-from chromatrace.cli import demo
-from chromatrace.cli.demo import checks, tamper
-from chromatrace.cli.demo.cast import MAKER, Actor, Cast
-from chromatrace.cli.demo.inspections import INSTRUMENTS
-from chromatrace.cli.demo.line import CHANNEL, anchored_run
-from chromatrace.cli.demo.panel import Panel
-from chromatrace.cli.demo.route import design_route
-from chromatrace.cli.demo.story import Story
-from chromatrace.cli.up import local_chain
-from chromatrace.config import Settings
+from chromatrace.cli.demo import demo
 from chromatrace.crypto.route import Explanation
+from chromatrace.demo import checks, run, tamper
+from chromatrace.demo.cast import MAKER, Actor, Cast
+from chromatrace.demo.inspections import INSTRUMENTS
+from chromatrace.demo.line import CHANNEL, anchored_run
+from chromatrace.demo.panel import Panel
+from chromatrace.demo.route import design_route
+from chromatrace.demo.story import Story
 from chromatrace.domain.rights import BatchState, Stage
 from chromatrace.ingest.spool import Spool
+from chromatrace.services.local_chain import local_chain
 from chromatrace.services.workspace import Workspace
+from chromatrace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCEPT_EVERYTHING = "0x600160005260206000f3"
@@ -148,8 +148,8 @@ def staged(made, tmp_path_factory):
             first = local.spool.size(CHANNEL) if CHANNEL in local.spool.names() else 0
             count = made["batches"][letter]["readings"]
             local.spool.append(CHANNEL, list(recorded.entries(CHANNEL, first, first + count)))
-            run = anchored_run(local, anchorer, MAKER.gln, first, count, 0)
-            story.make(letter, run, inputs)
+            line_run = anchored_run(local, anchorer, MAKER.gln, first, count, 0)
+            story.make(letter, line_run, inputs)
             assert story.take_through(letter, seed=1) == (letter == "A")
         yield local, story
 
@@ -159,15 +159,15 @@ def demonstrate(staged, monkeypatch):
     """Runs `chromatrace demo --once --json --tamper KIND` from the stage on: its exit status and what it printed."""
     local, story = staged
 
-    def from_stage_on(_local, _stack, _clock, kind):
+    def from_stage_on(_local, _stack, _stages, _host, kind):
         story.put_fault(kind)
-        return demo.verdict(story, [checks.checked("routes", lambda: checks.routes(local, story))])
+        return run.verdict(story, [checks.checked("routes", lambda: checks.routes(local, story))])
 
-    monkeypatch.setattr(demo, "_local", lambda *_: local)
-    monkeypatch.setattr(demo, "_make", from_stage_on)
+    monkeypatch.setattr(run, "prepare", lambda *_, **__: local)
+    monkeypatch.setattr(run, "run", from_stage_on)
 
     def command(kind):
-        done = CliRunner().invoke(demo.demo, ["--once", "--json", "--tamper", kind], obj=local)
+        done = CliRunner().invoke(demo, ["--once", "--json", "--tamper", kind], obj=local)
         return done.exit_code, json.loads(done.stdout)
 
     return command

@@ -15,10 +15,10 @@ from mining import mined
 
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli import main
-from chromatrace.config import Settings
 from chromatrace.domain.identifiers import check_digit
 from chromatrace.ethereum.abi import contract
 from chromatrace.ethereum.manifest import Manifest
+from chromatrace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = {
@@ -60,25 +60,19 @@ def block_number(node):
     return int(node.rpc().call("eth_blockNumber"), 16)
 
 
-@pytest.fixture(params=["anvil", "ganache"])
-def node(request):
-    with DevNode(request.param, chain_id=31337 if request.param == "anvil" else 1337) as running:
-        yield running
-
-
 @pytest.fixture
 def anvil_node():
-    with DevNode("anvil") as running:
+    with DevNode() as running:
         yield running
 
 
-def test_deploys_wires_and_is_idempotent(node, tmp_path):
-    status, answer = run("deploy", node, tmp_path)
+def test_deploys_wires_and_is_idempotent(anvil_node, tmp_path):
+    status, answer = run("deploy", anvil_node, tmp_path)
     assert (status, answer["deployed"]) == (0, True)
-    path = tmp_path / f"{node.chain_id}.json"
+    path = tmp_path / f"{anvil_node.chain_id}.json"
     assert answer["path"] == str(path)
     manifest = Manifest.load(path)
-    manifest.verify(node.rpc())
+    manifest.verify(anvil_node.rpc())
     assert set(manifest.contracts) == NAMES
     assert manifest.block == min(entry.block for entry in manifest.contracts.values())
     for role, holder in (
@@ -86,19 +80,19 @@ def test_deploys_wires_and_is_idempotent(node, tmp_path):
         (VERDICT_LEDGER, manifest.address("InspectionLedger")),
         (CUSTODY_LEDGER, manifest.address("CustodyLedger")),
     ):
-        assert read(node, manifest, "Consortium", "hasRole", role, holder)
+        assert read(anvil_node, manifest, "Consortium", "hasRole", role, holder)
 
-    written, block = path.read_bytes(), block_number(node)
-    status, answer = run("deploy", node, tmp_path)
+    written, block = path.read_bytes(), block_number(anvil_node)
+    status, answer = run("deploy", anvil_node, tmp_path)
     assert (status, answer["deployed"]) == (0, False)
     assert path.read_bytes() == written
-    assert block_number(node) == block
+    assert block_number(anvil_node) == block
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_dev_chain_that_was_started_afresh_is_deployed_to_again(anvil_node, tmp_path):
     run("deploy", anvil_node, tmp_path)
-    with DevNode("anvil") as fresh:
+    with DevNode() as fresh:
         fresh.rpc().call("anvil_mine", "0x5")
         status, answer = run("deploy", fresh, tmp_path)
         assert (status, answer["deployed"]) == (0, True)
@@ -145,7 +139,7 @@ def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path)
     keystore.write_text(json.dumps(Account.encrypt(key.key, PASSWORD, kdf="pbkdf2", iterations=1000)))
     with_key = ("--keystore", keystore)
     folder = tmp_path / "manifests"
-    with DevNode("anvil", chain_id=4242) as real:
+    with DevNode(chain_id=4242) as real:
         status, answer = run("deploy", real, folder)
         assert (status, answer["error"], answer["field"]) == (1, "SignerMissingError", "keystore")
         status, answer = run("deploy", real, folder, *with_key, CHROMATRACE_KEY_PASSWORD="wrong")
@@ -160,7 +154,7 @@ def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path)
         assert (status, answer["deployed"]) == (0, True)
         assert answer["manifest"]["admin"] == key.address
     written = (folder / "4242.json").read_bytes()
-    with DevNode("anvil", chain_id=4242) as fresh:
+    with DevNode(chain_id=4242) as fresh:
         fresh.rpc().call("anvil_setBalance", key.address, hex(10**19))
         status, answer = run("deploy", fresh, folder, *with_key, CHROMATRACE_KEY_PASSWORD=PASSWORD)
         assert (status, answer["error"]) == (1, "WrongDeploymentError")
@@ -228,24 +222,19 @@ def test_the_command_writes_the_manifest_that_is_named_and_the_next_one_finds_it
 
 
 def test_a_refusal_of_the_script_is_told_as_every_other(monkeypatch, tmp_path):
-    with DevNode("anvil", chain_id=4242) as real:
+    with DevNode(chain_id=4242) as real:
         base = ("--rpc-url", real.url, "--data", tmp_path, "--manifest", tmp_path / "4242.json")
         status, answer = command(monkeypatch, *base, "deploy")
         gift = command(monkeypatch, *base, "key", "fund", "0x" + "ab" * 20)
     assert (gift[0], gift[1]["error"], gift[1]["message"].split(":")[0]) == (
         *(1, "InvalidInput"),
-        "chain 4242 is no development chain",
+        "chain 4242 is not a development chain",
     )
     assert (status, answer["error"], answer["field"]) == (1, "SignerMissingError", "keystore")
     assert answer["message"] == "chain 4242 is not a dev chain: an encrypted keystore is needed"
     assert answer["hint"].startswith("give --keystore FILE")
 
 
-def test_the_manifest_of_the_data_folder_comes_before_that_of_the_checkout(tmp_path):
-    settings = Settings(data=tmp_path)
-    assert settings.manifest_path(31337) == Path("docs/deployments/31337.json")
-    (tmp_path / "deployments").mkdir()
-    (tmp_path / "deployments" / "31337.json").touch()
-    assert settings.manifest_path(31337) == tmp_path / "deployments" / "31337.json"
-    assert settings.manifest_path(1) == Path("docs/deployments/1.json")
+def test_the_manifest_is_in_the_data_folder_unless_it_is_named(tmp_path):
+    assert Settings(data=tmp_path).manifest_path(31337) == tmp_path / "deployments" / "31337.json"
     assert Settings(data=tmp_path, manifest=Path("x.json")).manifest_path(31337) == Path("x.json")

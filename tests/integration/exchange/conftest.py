@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from chromatrace.chain.dev_node import DevNode
-from chromatrace.config import Settings
 from chromatrace.exchange.blocks import decode_header
+from chromatrace.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -21,7 +21,7 @@ from works import Works
 def works(deploy, tmp_path_factory):
     """Start a chain and set up the consortium on it."""
     folder = tmp_path_factory.mktemp("works")
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         works = Works(Settings(rpc_url=node.url, data=folder / "data", manifest=deploy(node, folder)))
         yield works.make()
         works.close()

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from querying import query
 from waitress import create_server
 
-from app import PortalConfig, create_app
+from app import PortalSettings, create_app
 from app.api.epcis import views
 from app.rights import ActingOperator
 from chromatrace.domain.rights import Role
@@ -22,7 +22,7 @@ from chromatrace.domain.rights import Role
 def portal(works, base_url):
     settings = works.outer.settings
     return create_app(
-        PortalConfig(
+        PortalSettings(
             data_folder=settings.data,
             rpc_url=settings.rpc_url,
             manifest_path=works.manifest_path,
@@ -34,7 +34,7 @@ def portal(works, base_url):
 
 @pytest.fixture(scope="module")
 def app(works):
-    return portal(works, works.outer.settings.base_url)
+    return portal(works, works.outer.settings.code_url)
 
 
 @pytest.fixture
@@ -80,16 +80,16 @@ def ask(works, app, vectors_dir):
 def exported(works):
     """What `chromatrace epcis export` says, which other tests hold to GS1's schema."""
     from chromatrace.epcis.mapping import events_of
-    from chromatrace.services.epcis_events import IndexDirectory
+    from chromatrace.services.epcis_directory import IndexDirectory
 
     outer = works.outer
     with outer.index.snapshot() as snapshot:
-        directory = IndexDirectory(snapshot, outer.documents, outer.chain_id, outer.settings.base_url)
+        directory = IndexDirectory(snapshot, outer.documents, outer.chain_id, outer.settings.code_url)
         return events_of(snapshot.events(limit=10_000), directory)
 
 
 def lot_of(works, name):
-    return f"{works.outer.settings.base_url}/01/09521234543213/10/{works.keys[name].lot}"
+    return f"{works.outer.settings.code_url}/01/09521234543213/10/{works.keys[name].lot}"
 
 
 def test_all_events_of_the_chain_are_given_as_they_are_exported(works, ask, exported):
@@ -183,7 +183,7 @@ def test_a_code_leads_to_the_events_of_its_goods(works, app, follow, exported, l
     """Of a lot and of the product line: `?linkType=gs1:epcis`, as the linkset has it."""
     query(works.outer.index).head()
     lot = lot_of(works, "fresh")
-    path = lot.removeprefix(works.outer.settings.base_url)
+    path = lot.removeprefix(works.outer.settings.code_url)
     wanted = [event for event in exported if lot in json.dumps(event)]
     assert len(wanted) == 2
     location, found = follow(path, link_type)

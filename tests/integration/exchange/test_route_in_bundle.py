@@ -15,7 +15,6 @@ from works import MAKER, Works
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.routes import designed_route
 from chromatrace.cli import main
-from chromatrace.config import Settings
 from chromatrace.crypto.route import (
     Component,
     RouteKind,
@@ -33,6 +32,7 @@ from chromatrace.exchange.findings import FindingStatus
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.route_check import check_route
 from chromatrace.exchange.verifier import verify
+from chromatrace.settings import Settings
 
 
 def receipts_with(bundle, *names):
@@ -236,13 +236,13 @@ class Bundled:
 def before_and_after(deploy, tmp_path_factory):
     """Bundles from a chain with the Shanghai rules (no EIP-2537), and from the same chain with the Prague rules."""
     folder = tmp_path_factory.mktemp("unchecked")
-    node = DevNode("anvil", history=True, state_path=folder / "state.json", rules="shanghai")
+    node = DevNode(history=True, state_path=folder / "state.json", rules="cancun")
     with node:
         manifest = deploy(node, folder, anew=True)
         works = UnverifiedWorks(Settings(rpc_url=node.url, data=folder / "data", manifest=manifest))
         before = Bundled.of(works.make())
         works.close()
-    with DevNode("anvil", history=True, state_path=folder / "state.json") as node:
+    with DevNode(history=True, state_path=folder / "state.json") as node:
         later = Works(Settings(rpc_url=node.url, data=folder / "later", manifest=works.manifest_path))
         later.keys, later.traces, line = works.keys, works.traces, works.line
         for station in line.design.stations:

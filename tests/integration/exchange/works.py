@@ -11,8 +11,6 @@ from route_line import Line, secret
 
 from chromatrace.chain import reads
 from chromatrace.chain.calls import Call
-from chromatrace.cli.inspect import sign
-from chromatrace.cli.prove import bundle_of
 from chromatrace.crypto.route import RouteKind, begin, key_words, proof_of, sign_record, signature_words
 from chromatrace.crypto.step import Verifier
 from chromatrace.documents.content import (
@@ -30,6 +28,8 @@ from chromatrace.domain.serials import SerialRange
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower
+from chromatrace.services.bundle import build_bundle
+from chromatrace.services.inspections import sign
 from chromatrace.services.workspace import Workspace
 
 NO_EXPIRY = 2**64 - 1
@@ -75,7 +75,7 @@ class Works:
 
     def bundle(self, name, serial=None):
         Follower(self.outer.index, self.outer.rpc, self.manifest).sync()
-        return bundle_of(self.outer, self.keys[name], Serial(serial) if serial else None, self.traces.get(name))
+        return build_bundle(self.outer, self.keys[name], Serial(serial) if serial else None, self.traces.get(name))
 
     # -- setup
 

@@ -28,7 +28,7 @@ def yard(tmp_path_factory, deploy):
 
     Not of the session: Anvil forgets the states of old blocks, and could not be rolled back far on a long chain.
     """
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         path = deploy(node, tmp_path_factory.mktemp("yard"))
         world = World(node.rpc(), Manifest.load(path)).found()
         world.manifest_path = path

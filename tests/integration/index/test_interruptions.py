@@ -15,7 +15,6 @@ from querying import query
 from sqlalchemy import text
 
 from chromatrace.chain.dev_node import DevNode
-from chromatrace.cli.portal import held_port
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError, WrongDeploymentError
 from chromatrace.ethereum.rpc import RpcClient
@@ -24,6 +23,7 @@ from chromatrace.index.errors import FollowerBusy, IndexUnavailable, WrongIndex
 from chromatrace.index.models import Base
 from chromatrace.index.source import Header, LogRange, Source
 from chromatrace.index.store import Sight, Store
+from chromatrace.services.ports import held_port
 
 KILLS = int(os.environ.get("CHROMATRACE_KILLS", "50"))
 """On each of the two databases."""
@@ -210,7 +210,7 @@ def test_a_chain_that_goes_away_is_waited_for(yard, index, tmp_path):
     state = tmp_path / "chain"
     with (
         held_port("127.0.0.1", 0) as port,  # which the node has again after its restart
-        DevNode("anvil", port, state_path=state, history=True) as node,
+        DevNode(port, state_path=state, history=True) as node,
     ):
         copy = _copy(yard, node)
         follower = Follower(index, node.rpc(), copy)
@@ -245,7 +245,7 @@ def test_a_chain_that_was_reset_is_refused_and_nothing_mixed(yard, index, follow
     yard.live(5)
     follower.sync()
     digest = query(index).digest()
-    with DevNode("anvil", options=["--timestamp", "1700000000"]) as node:
+    with DevNode(options=["--timestamp", "1700000000"]) as node:
         manifest = _copy(yard, node)
         with pytest.raises(WrongIndex, match="the chain was reset") as refused:
             Follower(index, node.rpc(), manifest).sync()
@@ -257,10 +257,10 @@ def test_a_chain_that_was_reset_is_refused_and_nothing_mixed(yard, index, follow
 
 def test_a_chain_reset_behind_a_running_follower_is_noticed(yard, index):
     with held_port("127.0.0.1", 0) as port:
-        with DevNode("anvil", port, options=["--timestamp", "1700000000"]) as node:
+        with DevNode(port, options=["--timestamp", "1700000000"]) as node:
             follower = Follower(index, node.rpc(), _copy(yard, node))
             follower.sync()
-        with DevNode("anvil", port, options=["--timestamp", "1700000001"]) as node:
+        with DevNode(port, options=["--timestamp", "1700000001"]) as node:
             with pytest.raises(WrongDeploymentError, match="there is no contract"):
                 follower.sync()
             _copy(yard, node)

@@ -55,7 +55,7 @@ def consortium(deploy, tmp_path_factory):
     from chromatrace.records.catalogue import Catalogue
 
     folder = tmp_path_factory.mktemp("consortium")
-    with DevNode("anvil", history=True) as node:
+    with DevNode(history=True) as node:
         made = Consortium(node, deploy(node, folder))
         registrar, maker = made.chain(REGISTRAR, folder / "registrar.db"), made.chain(MAKER, folder / "maker.db")
         roles = int(sum(Role))

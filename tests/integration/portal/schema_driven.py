@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "unit" / "records"))
 from contract_order import CONTRACT
 
 import app.accounts
-from app import PortalConfig, create_app, openapi
+from app import PortalSettings, create_app, openapi
 from app.store import PortalDatabase
 from chromatrace.chain import calls
 from chromatrace.documents.content import BatchContent, ProductDescription
@@ -90,7 +90,7 @@ def test_the_portal_keeps_to_its_document(consortium, tmp_path, monkeypatch):
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")
     often = "1000000 per minute"
     limits = dict.fromkeys(("api_limit", "page_limit", "login_limit", "account_limit"), often)
-    config = PortalConfig(tmp_path, consortium.node.url, consortium.manifest_path, **limits)
+    config = PortalSettings(tmp_path, consortium.node.url, consortium.manifest_path, **limits)
     portal = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
     server = create_server(portal, host="127.0.0.1", port=0, threads=4)
     stop = threading.Event()

@@ -114,7 +114,7 @@ def test_a_captured_document_becomes_a_record_even_where_the_portal_is_killed_be
         assert answer.json()["transaction"] is None
     assert appended(consortium, block) == []
 
-    portal = serve("--record-captures", "EPCIS", options=("--dev-account", "1"))
+    portal = serve("--capture-department", "EPCIS", options=("--dev-account", "1"))
     with portal.client("dock@example-gears") as client:
         job = portal.wait(lambda: (found := client.get(where).json())["transaction"] and found)
         digest = hashlib.sha256(body).digest()

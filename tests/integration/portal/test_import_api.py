@@ -64,7 +64,7 @@ class Importer:
 @pytest.fixture(scope="module")
 def importer(consortium, tmp_path_factory):
     import app.accounts
-    from app import PortalConfig, create_app
+    from app import PortalSettings, create_app
     from app.store import PortalDatabase
     from chromatrace.index import Follower, Index
     from chromatrace.plant import example_plant
@@ -83,7 +83,7 @@ def importer(consortium, tmp_path_factory):
     index = Index(f"sqlite:///{data / 'index.db'}")
     follower = Follower(index, consortium.rpc, consortium.manifest)
     follower.sync()
-    config = PortalConfig(data, consortium.node.url, consortium.manifest_path, api_limit="10000 per minute")
+    config = PortalSettings(data, consortium.node.url, consortium.manifest_path, api_limit="10000 per minute")
     made = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
     yield Importer(made, index, follower, consortium, data, addresses)
     index.close()

@@ -51,7 +51,7 @@ def shop(consortium, tmp_path_factory):
             consortium.maker.submit(calls.set_member(number, account.address, BOTH))
             KeyRing(data / "keys" / "readers").make(department)
     store.close()
-    with Served(consortium, data, "--plant", "engineer-to-order") as portal:
+    with Served(consortium, data, options=("--plant", "engineer-to-order")) as portal:
         portal.data, portal.addresses = data, addresses
         portal.ended = lambda: _ended(consortium, data)
         yield portal
@@ -281,10 +281,10 @@ def test_a_session_alone_does_not_sign_and_wrong_passwords_are_counted(shop):
 
 
 def test_a_file_that_is_too_large_is_refused(consortium, shop):
-    from app import PortalConfig, create_app
+    from app import PortalSettings, create_app
     from chromatrace.plant import example_plant
 
-    config = PortalConfig(shop.data, consortium.node.url, consortium.manifest_path, max_file_bytes=1_000)
+    config = PortalSettings(shop.data, consortium.node.url, consortium.manifest_path, max_file_bytes=1_000)
     app = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
     before = shop.ended()
     answer = app.test_client().post(

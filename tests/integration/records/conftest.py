@@ -17,7 +17,7 @@ def shop(deploy, tmp_path_factory):
     from department_shop import Shop, appoint
 
     folder = tmp_path_factory.mktemp("records")
-    with DevNode("anvil") as node:
+    with DevNode() as node:
         made = Shop(node, deploy(node, folder), folder)
         appoint(made)
         yield made

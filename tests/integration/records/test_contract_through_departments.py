@@ -266,15 +266,15 @@ def test_other_lines_record_by_configuration_alone(shop, done, plant, administra
     """The six departments and these lines differ in a configuration file; the code is the same."""
     which = ["--plant", plant]
     shop.node.rpc().call("anvil_setBalance", address(writer), hex(10**18))
-    for department in shop.run(administrator, "record", "open", *which)["departments"]:
+    for department in shop.run(administrator, *which, "record", "open")["departments"]:
         shop.run(administrator, "record", "member", department, address(writer))
         if not (shop.folder / "data" / "keys" / "readers" / f"{department.lower()}.pem").exists():
             shop.run(writer, "record", "key", department)
     records = LINES[plant]
-    transactions = [shop.run(writer, "record", "add", shop.write(value), *which)["tx"] for value in records]
+    transactions = [shop.run(writer, *which, "record", "add", shop.write(value))["tx"] for value in records]
     product = records[1]["product_id"]
-    found = shop.run(writer, "record", "list", product, *which)["records"]
+    found = shop.run(writer, *which, "record", "list", product)["records"]
     assert [one["entry"]["appended"]["tx_hash"] for one in found] == transactions
     assert [one["schema"] for one in found] == [value["schema"] for value in records]
-    again = shop.run(writer, "record", "add", shop.write(records[0]), *which, status=1)
+    again = shop.run(writer, *which, "record", "add", shop.write(records[0]), status=1)
     assert again["error"] == "RecordExistsError"

@@ -7,10 +7,10 @@ from click.testing import CliRunner
 from route_rig import Rig, consortium_on
 from undoing import undone
 
-from chromatrace.config import Settings
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import ChromaTraceError
 from chromatrace.services.workspace import Workspace
+from chromatrace.settings import Settings
 
 
 @pytest.fixture(scope="module")

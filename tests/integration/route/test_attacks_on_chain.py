@@ -214,8 +214,8 @@ def test_keys_are_checked_when_they_are_registered(rig):
         key.sign(b"anything"),
     ):
         refused = rig.refusal("registerStationKey", "new", good[0], signature_words(other))
-        assert (refused.name, refused.args_by_name["organisation"]) == ("InvalidProofOfPossession", PLANT)
-    assert rig.refusal("registerStationKey", "new", good[0], words(bytes(128))).name == "InvalidProofOfPossession"
+        assert (refused.name, refused.args_by_name["organisation"]) == ("PossessionError", PLANT)
+    assert rig.refusal("registerStationKey", "new", good[0], words(bytes(128))).name == "PossessionError"
     off_curve = bytearray(g2_to_evm(key.public_key.data))
     off_curve[-1] ^= 1
     assert rig.refusal("registerStationKey", "new", words(bytes(off_curve)), good[1]).name == "PrecompileCallFailed"
@@ -231,7 +231,7 @@ def test_rogue_key_is_refused(rig):
     for by in ("rogue", "station 1"):
         possession = prove_possession(secret(by), PLANT, rig.verifier)
         refused = rig.refusal("registerStationKey", "rogue", key_words(key), signature_words(possession))
-        assert refused.name == "InvalidProofOfPossession"
+        assert refused.name == "PossessionError"
 
 
 def test_a_revoked_key_proves_nothing_more(rig):

@@ -10,7 +10,7 @@ from route_line import PLANT, digest
 
 from chromatrace.cli.route import route
 from chromatrace.cli.station import station
-from chromatrace.crypto.errors import Break, InvalidStateFile, RouteRefused, WrongKeyPassword
+from chromatrace.crypto.errors import Break, KeyPasswordError, RouteProofError, StateFileError
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotAuthorised, NotFound
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.ethereum.errors import ContractError
@@ -127,7 +127,7 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
     assert [part["proven_on_chain"] for part in explained["components"]] == [None, None]
     assert "its 2 components: components not checked" in explained["not_checked"]
     for wrong in (in_order[3:] + in_order[:3], in_order[:3]):
-        with pytest.raises(RouteRefused) as refused:
+        with pytest.raises(RouteProofError) as refused:
             run(route, *check, *wrong)
         assert refused.value.reason is Break.ORIGIN
     prove = ("prove", "window.json", "window.cbor")
@@ -191,7 +191,7 @@ def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkey
     ):
         (tmp_path / "junk.json").write_bytes(junk)
         for command in (("verify", "design.json", "junk.json"), ("explain", "junk.json", "lot.json")):
-            with pytest.raises(InvalidStateFile):
+            with pytest.raises(StateFileError):
                 run(route, *command)
     with pytest.raises(Conflict) as refused:
         run(station, "keygen", "a")
@@ -201,7 +201,7 @@ def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkey
         run(station, "list")
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "another password")
     sign = ("sign", "design.json", "next.json", "--station", "a", "--digest", DIGEST, "--subject", DIGEST)
-    with pytest.raises(WrongKeyPassword) as refused:
+    with pytest.raises(KeyPasswordError) as refused:
         run(route, *sign)
     assert (refused.value.field, (tmp_path / "next.json").exists()) == ("password", False)
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "short")

@@ -12,7 +12,7 @@ import route_oracle
 from route_line import Claim, digest, relinked, secret
 from route_rig import proof
 
-from chromatrace.crypto.errors import RouteRefused
+from chromatrace.crypto.errors import RouteProofError
 from chromatrace.crypto.route import verify_state
 
 STATIONS = 8
@@ -56,7 +56,7 @@ def test_links_agree(rig):
 def _fast(line, claim):
     try:
         verify_state(line.design, claim.subject, claim.messages, claim.state)
-    except RouteRefused:
+    except RouteProofError:
         return False
     return True
 

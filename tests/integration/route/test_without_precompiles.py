@@ -6,10 +6,10 @@ from route_line import PLANT, Claim, digest, station
 from route_rig import Rig, consortium_on, proof
 
 from app import create_app
+from app.cli import portal_config
 from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call
 from chromatrace.chain.reads import Read
-from chromatrace.cli.portal import portal_config
 from chromatrace.cli.route import route as route_commands
 from chromatrace.cli.station import station as station_commands
 from chromatrace.crypto.route import key_words, proof_of, proofs_of, signature_words, verify_trace
@@ -44,12 +44,12 @@ def words(one):
 
 
 @pytest.fixture(scope="module")
-def rig(ganache, ganache_deployment, tmp_path_factory):
-    mark = ganache.rpc().call("evm_snapshot")
-    with consortium_on(ganache, ganache_deployment, tmp_path_factory.mktemp("ganache")) as chain:
-        address = ganache_deployment.address("RouteVerifier")
-        yield RecordingRig(chain, Verifier(ganache_deployment.chain_id, address))
-    ganache.rpc().call("evm_revert", mark)
+def rig(cancun, cancun_deployment, tmp_path_factory):
+    mark = cancun.rpc().call("evm_snapshot")
+    with consortium_on(cancun, cancun_deployment, tmp_path_factory.mktemp("cancun")) as chain:
+        address = cancun_deployment.address("RouteVerifier")
+        yield RecordingRig(chain, Verifier(cancun_deployment.chain_id, address))
+    cancun.rpc().call("evm_revert", mark)
 
 
 @pytest.fixture(scope="module")

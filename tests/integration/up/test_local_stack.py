@@ -74,7 +74,7 @@ def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
         for words in recorded_commands():
             said = stack.run(*words)
         assert "156" in said, "each of 3 × 52 readings is shown to be anchored"
-        monkeypatch.setenv("CHROMATRACE_ACCOUNT_PASSWORD", "seven grey panes of glass")
+        monkeypatch.setenv("CHROMATRACE_PORTAL_ACCOUNT_PASSWORD", "seven grey panes of glass")
         operator = json.loads(stack.run("portal", "add-account", "shop@example", "--json"))["operator"]
         stack.run("key", "fund", operator, "--ether", "0.5")
         assert RpcClient(stack.rpc_url).call("eth_getBalance", operator, "latest") == hex(15 * 10**17)

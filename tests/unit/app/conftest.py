@@ -20,7 +20,7 @@ def database(tmp_path):
 @pytest.fixture
 def config(tmp_path):
     """Return the configuration of that portal, for chain 31337."""
-    from app import PortalConfig
+    from app import PortalSettings
     from chromatrace.index import Index
 
     names = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
@@ -33,7 +33,7 @@ def config(tmp_path):
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")
     index.migrate()
     index.close()
-    return PortalConfig(data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest)
+    return PortalSettings(data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest)
 
 
 @pytest.fixture

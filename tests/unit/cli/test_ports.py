@@ -3,14 +3,11 @@
 import json
 import socket
 
-import click
 import pytest
 from click.testing import CliRunner
 
 from chromatrace.cli import main
-from chromatrace.cli.portal import held_port, links_to, url_at
-from chromatrace.config import Settings
-from chromatrace.services.workspace import Workspace
+from chromatrace.services.ports import held_port, url_at
 
 
 @pytest.fixture
@@ -26,7 +23,7 @@ def test_a_taken_port_is_refused_before_anything_is_started(monkeypatch, tmp_pat
     answer = CliRunner().invoke(main, words)
     said = json.loads(answer.stdout)
     assert (answer.exit_code, said["error"], said["field"]) == (1, "Conflict", "port")
-    assert said["message"] == f"127.0.0.1 port {taken} cannot be had: Address already in use"
+    assert said["message"] == f"cannot listen on 127.0.0.1 port {taken}: Address already in use"
     assert "--port (0: any" in said["hint"]
     assert not (tmp_path / "data").exists()
 
@@ -42,21 +39,6 @@ def test_a_held_port_is_there_for_a_server_and_for_nobody_else():
             other.bind(("127.0.0.1", port))
         with socket.create_server(("127.0.0.1", port)) as server:
             assert server.getsockname()[1] == port
-
-
-@pytest.mark.parametrize(
-    ("words", "base_url"),
-    [
-        ([], "http://127.0.0.1:34541"),
-        (["--base-url", "https://id.example"], "https://id.example"),
-        (["--base-url", Settings.base_url], Settings.base_url),
-    ],
-    ids=["not given", "given", "given as the default"],
-)
-def test_links_lead_to_where_it_listens_unless_a_base_url_is_given(words, base_url):
-    context: click.Context = main.make_context("chromatrace", [*words, "status"])
-    with context.scope(), Workspace(Settings(base_url=context.params["base_url"])) as given:
-        assert links_to(given, "127.0.0.1", 34541).settings.base_url == base_url
 
 
 def test_an_address_that_a_browser_can_open():

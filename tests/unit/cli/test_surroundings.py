@@ -191,10 +191,11 @@ def test_a_keystore_without_a_password_or_a_terminal(monkeypatch, tmp_path):
 
 def test_the_password_of_a_file_makes_a_key_and_opens_it(monkeypatch, tmp_path):
     from chromatrace.services.workspace import Workspace
+    from chromatrace.settings import Settings
 
     (tmp_path / "password").write_text("seven grey panes\nof glass\n")
     monkeypatch.setenv("CHROMATRACE_KEY_PASSWORD", f"@{tmp_path / 'password'}")
-    assert Workspace.password(tmp_path / "key.json") == "seven grey panes"
+    assert Workspace(Settings.load()).key_password(tmp_path / "key.json") == "seven grey panes"
 
 
 @pytest.mark.parametrize("buffered", [False, True])

@@ -6,13 +6,13 @@ import pytest
 from route_line import ATTACKS, INFINITY, PLANT, VERIFIER, Line, digest, secret, station
 
 from chromatrace.crypto.bls import PublicKey, Signature
-from chromatrace.crypto.errors import Break, InvalidPoint, InvalidProofOfPossession, RouteRefused
+from chromatrace.crypto.errors import Break, PointError, PossessionError, RouteProofError
 from chromatrace.crypto.route import (
     Component,
     Profile,
     RouteDesign,
     RouteKind,
-    Station,
+    RouteStation,
     explain,
     origin,
     prove_possession,
@@ -48,7 +48,7 @@ def test_an_honest_chain_holds(line, trace):
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_attack_is_refused(line, trace, attack):
     claim = attack.build(line, trace)
-    with pytest.raises(RouteRefused) as refused:
+    with pytest.raises(RouteProofError) as refused:
         verify_state(line.design, claim.subject, claim.messages, claim.state)
     assert refused.value.reason is attack.reason
 
@@ -61,21 +61,21 @@ def test_attack_is_refused_without_the_states(line, trace, attack):
     if attack.name in HEAD_ONLY:
         assert verify_aggregate(*arguments) != claim.state.link
         return
-    with pytest.raises(RouteRefused) as refused:
+    with pytest.raises(RouteProofError) as refused:
         verify_aggregate(*arguments)
     assert refused.value.reason is (Break.COUNT if attack.reason is Break.COUNT else Break.AGGREGATE)
 
 
 def test_nothing_signed_is_no_proof(line):
-    with pytest.raises(RouteRefused) as refused:
+    with pytest.raises(RouteProofError) as refused:
         verify_trace(line.design, replace(line.trace(SUBJECT, upto=0)))
     assert refused.value.reason is Break.COUNT
-    with pytest.raises(InvalidPoint):
+    with pytest.raises(PointError):
         Signature(INFINITY)
 
 
 def test_key_at_infinity_is_refused():
-    with pytest.raises(InvalidPoint):
+    with pytest.raises(PointError):
         PublicKey(b"\xc0" + bytes(95))
 
 
@@ -89,8 +89,10 @@ def test_rogue_key_needs_a_possession_that_nobody_can_prove():
         prove_possession(secret("rogue"), PLANT, VERIFIER),
         prove_possession(secret("station 1"), PLANT, VERIFIER),
     ):
-        with pytest.raises(InvalidProofOfPossession) as refused:
-            RouteDesign(VERIFIER, PLANT, "pane", 1, (station("station 1"), Station("rogue", PLANT, key, possession)))
+        with pytest.raises(PossessionError) as refused:
+            RouteDesign(
+                VERIFIER, PLANT, "pane", 1, (station("station 1"), RouteStation("rogue", PLANT, key, possession))
+            )
         assert refused.value.field == "/stations/1"
 
 
@@ -98,8 +100,8 @@ def test_possession_of_another_organisation_or_verifier_is_refused():
     key = secret("station 1")
     elsewhere = replace(VERIFIER, chain_id=1)
     for possession in (prove_possession(key, 2, VERIFIER), prove_possession(key, PLANT, elsewhere)):
-        with pytest.raises(InvalidProofOfPossession):
-            RouteDesign(VERIFIER, PLANT, "pane", 1, (Station("station 1", PLANT, key.public_key, possession),))
+        with pytest.raises(PossessionError):
+            RouteDesign(VERIFIER, PLANT, "pane", 1, (RouteStation("station 1", PLANT, key.public_key, possession),))
 
 
 def test_a_station_refuses_what_the_one_before_should_not_hand_over(line):
@@ -113,7 +115,7 @@ def test_a_station_refuses_what_the_one_before_should_not_hand_over(line):
     )
     for handed, reason in cases:
         steps = (half.steps[0], replace(half.steps[1], state=handed))
-        with pytest.raises(RouteRefused) as refused:
+        with pytest.raises(RouteProofError) as refused:
             sign_record(line.design, replace(half, steps=steps), record, secret("station 3"))
         assert (refused.value.reason, refused.value.step, refused.value.station) == (reason, 2, "station 2")
 
@@ -132,7 +134,7 @@ def test_a_station_signs_its_own_step_only(line):
         with pytest.raises(InvalidInput) as refused:
             sign_record(line.design, half, replace(line.record(SUBJECT, 3), **changes), secret("station 3"))
         assert refused.value.field == field
-    with pytest.raises(RouteRefused) as refused:
+    with pytest.raises(RouteProofError) as refused:
         sign_record(line.design, line.trace(SUBJECT), line.record(SUBJECT, 5), secret("station 5"))
     assert refused.value.reason is Break.COUNT
 
@@ -143,10 +145,10 @@ def test_an_assembly_is_bound_to_its_components():
     trace = line.trace(SUBJECT, parts)
     verify_trace(line.design, trace)
     for components in (parts[::-1], parts[:1], (parts[0], replace(parts[1], subject=digest("other glass")))):
-        with pytest.raises(RouteRefused) as refused:
+        with pytest.raises(RouteProofError) as refused:
             verify_trace(line.design, replace(trace, components=components))
         assert refused.value.reason is Break.LINK
-    with pytest.raises(RouteRefused) as refused:
+    with pytest.raises(RouteProofError) as refused:
         verify_trace(line.design, replace(trace, components=()))
     assert refused.value.reason is Break.ORIGIN
     with pytest.raises(InvalidInput):
@@ -165,7 +167,7 @@ def test_a_component_goes_in_once_and_nothing_into_itself():
         message = digest("step")
         state = sign_step(line.design, None, 1, origin(line.design, SUBJECT, components), message, secret("station 1"))
         for check, shown in ((verify_state, state), (verify_aggregate, state.aggregate)):
-            with pytest.raises(RouteRefused) as refused:
+            with pytest.raises(RouteProofError) as refused:
                 check(line.design, SUBJECT, [message], shown, components)
             assert refused.value.reason is Break.ORIGIN
 
@@ -178,10 +180,10 @@ def test_an_assembly_is_proven_with_its_components():
     verify_assembly(line.design, trace, proven)
     other = (film.design, film.trace(digest("another pane")))
     for given in (proven[::-1], proven[:1], [], [proven[0], other], [*proven, other]):
-        with pytest.raises(RouteRefused) as refused:
+        with pytest.raises(RouteProofError) as refused:
             verify_assembly(line.design, trace, given)
         assert refused.value.reason is Break.ORIGIN
-    with pytest.raises(RouteRefused) as refused:
+    with pytest.raises(RouteProofError) as refused:
         verify_assembly(line.design, trace, [proven[0], (film.design, replace(parts[1], steps=parts[1].steps[:1]))])
     assert refused.value.reason is Break.COUNT
 
@@ -194,7 +196,7 @@ def test_a_corrupted_aggregate_spoils_nothing_after_it_in_the_evm_profile():
     trace = replace(half, steps=(half.steps[0], replace(half.steps[1], state=corrupted)))
     for step in (3, 4):
         trace = sign_record(line.design, trace, line.record(SUBJECT, step), secret(f"station {step}"))
-    assert explain(line.design, trace).refusal.step == 2
+    assert explain(line.design, trace).error.step == 2
     aggregate = half.steps[1].state.aggregate
     for step in trace.steps[2:]:
         aggregate += step.state.signature
@@ -224,9 +226,9 @@ def test_explain_names_the_first_step_that_breaks(line, trace):
     for broken, step, reason in cases:
         found = explain(line.design, broken)
         assert not found.proven
-        assert (found.refusal.step, found.refusal.reason) == (step, reason)
-        assert found.refusal.station == f"station {step}"
-        assert [finding.holds for finding in found.findings] == [number < step for number in range(1, 6)]
+        assert (found.error.step, found.error.reason) == (step, reason)
+        assert found.error.station == f"station {step}"
+        assert [finding.holds for finding in found.steps] == [number < step for number in range(1, 6)]
     too_long = replace(trace, steps=(*trace.steps, trace.steps[-1]))
-    assert explain(line.design, too_long).refusal.reason is Break.COUNT
-    assert explain(line.design, replace(trace, route=digest("other"))).refusal.reason is Break.ORIGIN
+    assert explain(line.design, too_long).error.reason is Break.COUNT
+    assert explain(line.design, replace(trace, route=digest("other"))).error.reason is Break.ORIGIN

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app import PortalConfig, create_app
+from app import PortalSettings, create_app
 from app.rights import ActingOperator
 from chromatrace.domain.rights import Role
 from chromatrace.index import Index
@@ -24,7 +24,7 @@ def config(tmp_path):
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")
     index.migrate()
     index.close()
-    return PortalConfig(
+    return PortalSettings(
         data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest, api_limit="100000 per minute"
     )
 

@@ -14,12 +14,10 @@ from qrcode import util
 from qrcode.image.svg import SvgPathImage
 
 from chromatrace.domain.identifiers import SET_82, BatchKey, Serial
-from chromatrace.identity.codewords import codewords, smallest_version
 from chromatrace.identity.digital_link import DigitalLink, uri_for_unit
 from chromatrace.identity.errors import QrError
-from chromatrace.identity.masks import mask_patterns, penalties
 from chromatrace.identity.outline import polygons
-from chromatrace.identity.qr import QUIET_ZONE, ErrorCorrection, encode
+from chromatrace.identity.qr import QUIET_ZONE, ErrorCorrection, encode, encode_run
 
 URI = "https://trace.example.com/01/09521234543213/10/L2410A/21/000042"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -90,53 +88,39 @@ def test_a_scratched_code_still_decodes(decode, level, columns):
     assert decode(Image.fromarray(np.kron(light, np.ones((6, 6), dtype=bool)))) == [URI]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(0, 10**6), levels)
-def test_the_modules_and_the_mask_are_those_of_the_package(number, level):
+def test_a_single_code_is_the_one_of_the_package(number, level):
     text = f"https://trace.example.com/01/09521234543213/10/L2410A/21/{number:06d}"
-    code = encode(text, level)
-    rival = []
-    for mask in range(8):
-        theirs = qrcode.QRCode(error_correction=level.value, border=0, mask_pattern=mask)
-        theirs.add_data(text)
-        theirs.make()
-        rival.append(theirs.get_matrix())
-    assert code.version == theirs.version
-    assert (code.modules == np.array(rival[code.mask], dtype=bool)).all()
-    points = [util.lost_point(matrix) for matrix in rival]
-    assert penalties(np.array(rival, dtype=bool)).tolist() == points
-    assert points[code.mask] == min(points)
-
-
-@settings(deadline=None)
-@given(st.text(sorted(SET_82), min_size=1, max_size=300), levels)
-def test_codewords_and_version_are_those_of_the_package(text, level):
-    theirs = qrcode.QRCode(error_correction=level.value)
-    theirs.add_data(text)
-    version = smallest_version(theirs.data_list, level.value)
-    assert version == theirs.best_fit()
-    ours = codewords(theirs.data_list, version, level.value)
-    assert ours.tolist() == util.create_data(version, level.value, theirs.data_list)
+    reference = qrcode.QRCode(error_correction=level.value, border=0)
+    reference.add_data(text)
+    assert (encode(text, level).modules == np.array(reference.get_matrix(), dtype=bool)).all()
 
 
 @pytest.mark.parametrize("level", list(ErrorCorrection))
-@pytest.mark.parametrize("version", [1, 2, 6, 7, 10, 14, 27, 40])
-def test_every_kind_of_version_is_drawn_as_the_package_draws_it(version, level):
-    capacity = util.BIT_LIMIT_TABLE[level.value][version] // 8 - 3
-    text = "x" * capacity
-    code = encode(text, level)
-    theirs = qrcode.QRCode(version=version, error_correction=level.value, border=0, mask_pattern=code.mask)
-    theirs.add_data(text)
-    theirs.make(fit=False)
-    assert code.version == version
-    assert (code.modules == np.array(theirs.get_matrix(), dtype=bool)).all()
+@pytest.mark.parametrize("version", [1, 7, 27, 40])
+def test_the_smallest_version_is_used(version, level):
+    text = "x" * (util.BIT_LIMIT_TABLE[level.value][version] // 8 - 3)
+    assert encode(text, level).version == version
 
 
-def test_the_masks_are_those_of_the_package():
-    ours = mask_patterns(25)
-    for mask in range(8):
-        theirs = util.mask_func(mask)
-        assert all(ours[mask, row, column] == theirs(row, column) for row in range(25) for column in range(25))
+@pytest.mark.parametrize("level", list(ErrorCorrection))
+def test_a_run_keeps_version_and_mask_and_decodes(decode, level):
+    uris = [f"{URI[:-6]}{number:06d}" for number in range(50)]
+    codes = list(encode_run(uris, level))
+    assert len({(code.version, code.mask) for code in codes}) == 1
+    assert [decode(code.png(module_px=4)) for code in codes] == [[uri] for uri in uris]
+
+
+def test_a_run_grows_for_a_text_that_does_not_fit(decode):
+    texts = ["short", "x" * 300, "short again"]
+    codes = list(encode_run(texts))
+    assert codes[0].version < codes[1].version == codes[2].version
+    assert [decode(code.png(module_px=4)) for code in codes] == [[text] for text in texts]
+
+
+def test_a_run_of_nothing_is_empty():
+    assert list(encode_run([])) == []
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.randoms(use_true_random=False))

@@ -8,8 +8,9 @@ EXCEPTIONS = {
     "chromatrace/storage/files.py": "the implementation",
     "chromatrace/chain/dev_node.py": "a log that is deleted with its process",
     "chromatrace/cli/output.py": "standard output, redirected after a broken pipe",
-    "chromatrace/cli/demo/goods.py": "the demonstration's folder, emptied at each start",
-    "chromatrace/cli/demo/panel.py": "the demonstration's folder, emptied at each start",
+    "chromatrace/demo/goods.py": "the demonstration's folder, emptied at each start",
+    "chromatrace/demo/panel.py": "the demonstration's folder, emptied at each start",
+    "chromatrace/services/processes.py": "a log of a process",
     "app/api/records/views.py": "an upload in a temporary folder",
 }
 

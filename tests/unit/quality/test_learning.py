@@ -7,39 +7,39 @@ from fractions import Fraction
 
 import pytest
 
-from chromatrace.quality.errors import InvalidRule
-from chromatrace.quality.learning import START, STEP, Standing, enrolled, learned, stalled
+from chromatrace.quality.errors import RuleError
+from chromatrace.quality.learning import START, STEP, InspectorRecord, enrolled, learned, stalled
 from chromatrace.quality.rules import UNIT
 
 
-def test_a_winner_gains_a_hundredth_and_the_counters_start_again_at_ten() -> None:
-    standing = enrolled()
+def test_a_winner_gains_a_hundredth_and_the_counters_restart_after_ten() -> None:
+    record = enrolled()
     for inspections in range(1, 10):
-        standing = learned(standing, won=True)
-        assert standing == Standing(START + inspections * STEP, inspections, inspections)
-    assert learned(standing, won=True) == Standing(START + 10 * STEP, 0, 0)
+        record = learned(record, won=True)
+        assert record == InspectorRecord(START + inspections * STEP, inspections, inspections)
+    assert learned(record, won=True) == InspectorRecord(START + 10 * STEP, 0, 0)
 
 
-def test_a_dissenter_loses_only_what_its_history_does_not_bear_out() -> None:
-    assert learned(Standing(5_000, 1, 1), won=False) == Standing(5_000, 2, 1)  # history 0.5, as capable as it says
-    assert learned(Standing(5_101, 1, 1), won=False) == Standing(5_001, 2, 1)
-    assert learned(Standing(5_100, 1, 1), won=False) == Standing(5_100, 2, 1)  # 0.01 below is not more than 0.01
+def test_a_dissenter_loses_only_if_its_history_is_more_than_a_hundredth_below() -> None:
+    # The history is 1 of 2 in all three cases.
+    assert learned(InspectorRecord(5_000, 1, 1), won=False) == InspectorRecord(5_000, 2, 1)
+    assert learned(InspectorRecord(5_100, 1, 1), won=False) == InspectorRecord(5_100, 2, 1)
+    assert learned(InspectorRecord(5_101, 1, 1), won=False) == InspectorRecord(5_001, 2, 1)
 
 
-def test_a_winner_at_its_history_stays() -> None:
-    assert learned(Standing(UNIT - STEP, 0, 0), won=True).capability == UNIT - STEP
-    assert learned(Standing(UNIT - STEP - 1, 0, 0), won=True).capability == UNIT - 1
+def test_a_winner_gains_only_if_its_history_is_more_than_a_hundredth_above() -> None:
+    assert learned(InspectorRecord(UNIT - STEP, 0, 0), won=True).capability == UNIT - STEP
+    assert learned(InspectorRecord(UNIT - STEP - 1, 0, 0), won=True).capability == UNIT - 1
 
 
-def test_it_is_the_protocol_in_exact_fractions() -> None:
-    """Section 4 word by word, in fractions, beside our integers."""
+def test_learning_equals_section_4_of_the_study_in_exact_fractions() -> None:
     chance = random.Random(4)
     for _ in range(20):
-        standing, capability, inspections, wins = enrolled(chance.randint(0, UNIT)), None, 0, 0
-        capability = Fraction(standing.capability, UNIT)
+        record, capability, inspections, wins = enrolled(chance.randint(0, UNIT)), None, 0, 0
+        capability = Fraction(record.capability, UNIT)
         for _ in range(200):
             won = chance.random() < 0.6
-            standing = learned(standing, won)
+            record = learned(record, won)
             inspections, wins = inspections + 1, wins + won
             error = Fraction(wins, inspections) - capability
             if won and error > Fraction(1, 100):
@@ -49,17 +49,17 @@ def test_it_is_the_protocol_in_exact_fractions() -> None:
             capability = min(max(capability, Fraction(0)), Fraction(1))
             if inspections == 10:
                 inspections = wins = 0
-            assert (Fraction(standing.capability, UNIT), *standing[1:]) == (capability, inspections, wins)
+            assert (Fraction(record.capability, UNIT), *record[1:]) == (capability, inspections, wins)
 
 
-def test_stalling_costs_more_than_dissent_and_ends_at_zero() -> None:
-    standing = enrolled()
-    assert stalled(standing).capability < learned(standing, won=False).capability
-    assert stalled(Standing(100, 9, 3)) == Standing(0, 0, 0)
+def test_stalling_costs_more_than_dissent_and_stops_at_zero() -> None:
+    record = enrolled()
+    assert stalled(record).capability < learned(record, won=False).capability
+    assert stalled(InspectorRecord(100, 9, 3)) == InspectorRecord(0, 0, 0)
 
 
 @pytest.mark.parametrize("wrong", [-1, UNIT + 1, 0.5, True])
-def test_a_capability_out_of_range_is_not_enrolled(wrong: int) -> None:
-    with pytest.raises(InvalidRule) as refusal:
+def test_a_capability_out_of_range_is_rejected(wrong: int) -> None:
+    with pytest.raises(RuleError) as error:
         enrolled(wrong)
-    assert refusal.value.field == "/capability"
+    assert error.value.field == "/capability"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-import shutil
-import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 
@@ -23,48 +22,60 @@ def catalogue():
     return Catalogue(example_plant("engineer-to-order").record_kinds)
 
 
-ROOT = Path(__file__).resolve().parents[3]
+class S3Server:
+    """Moto's S3 server, which checks signatures and policies, with the bucket `vault` and an account."""
+
+    _MOTO_ACCOUNT = "123456789012"
+    _USER = "vault"
+
+    def __init__(self):
+        os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "0"  # moto reads it when it is imported: check every request
+        from moto.backends import get_backend
+        from moto.server import ThreadedMotoServer
+
+        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self._server.start()
+        _, self.port = self._server.get_host_and_port()
+        self._iam = get_backend("iam")[self._MOTO_ACCOUNT]["aws"]
+        self._iam.create_user(region_name="us-east-1", user_name=self._USER)
+        key = self._iam.create_access_key(user_name=self._USER)
+        self.access_key, self.secret = key.access_key_id, key.secret_access_key
+        self._set_policy("allow", "Allow", "s3:*")
+        get_backend("s3")[self._MOTO_ACCOUNT]["aws"].create_bucket("vault", "us-east-1")
+
+    @contextlib.contextmanager
+    def denied(self, action):
+        """The account may not perform `action`."""
+        self._set_policy("deny", "Deny", action)
+        yield
+        self._iam.delete_user_policy(self._USER, "deny")
+
+    def stop(self):
+        self._server.stop()
+
+    def _set_policy(self, name, effect, action):
+        statement = {"Effect": effect, "Action": action, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self._iam.put_user_policy(self._USER, name, document)
 
 
 @pytest.fixture(scope="session")
-def s3_server(tmp_path_factory):
-    """The port of an S3 server of these tests alone, with one bucket, `vault`."""
-    program = ROOT / "node_modules" / ".bin" / "s3rver"
-    if not program.exists() or shutil.which("node") is None:
-        pytest.skip("s3rver is absent (make setup)")
-    folder = tmp_path_factory.mktemp("s3")
-    with (folder / "log").open("wb") as log:
-        node = ["node", "--require", Path(__file__).parent / "whole_writes.cjs", program]
-        command = [*node, "-d", folder / "data", "-a", "127.0.0.1", "-p", "0", "--configure-bucket", "vault"]
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
-    try:
-        deadline = time.monotonic() + 120
-        while b"listening on 127.0.0.1:" not in (said := (folder / "log").read_bytes()):
-            assert server.poll() is None, said
-            assert time.monotonic() < deadline, said
-            time.sleep(0.05)
-        yield int(said.rpartition(b"listening on 127.0.0.1:")[2].split()[0])
-    finally:
-        server.kill()
-        server.wait()
+def _s3_server():
+    server = S3Server()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def bucket(s3_server, monkeypatch):
-    """`bucket()`: the URL of an empty store on the S3 server."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setitem(os.environ, name, "S3RVER")
-    return lambda: f"s3://vault/{uuid.uuid4().hex}?endpoint=http://127.0.0.1:{s3_server}"
-
-
-@pytest.fixture
-def gate(s3_server, monkeypatch):
-    """An account on the S3 server whose secret is checked (see `signed_gate`), and set in the environment."""
-    from signed_gate import Gate
-
-    made = Gate(s3_server, "ACCOUNT", "its secret")
-    monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", "ACCOUNT")
-    monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "its secret")
+def s3_server(_s3_server, monkeypatch):
+    """The S3 server; its account is set in the environment."""
+    monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", _s3_server.access_key)
+    monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", _s3_server.secret)
     monkeypatch.delitem(os.environ, "AWS_SESSION_TOKEN", raising=False)
-    yield made
-    made.close()
+    return _s3_server
+
+
+@pytest.fixture
+def bucket(s3_server):
+    """`bucket()` returns the URL of an empty store on the S3 server."""
+    return lambda: f"s3://vault/{uuid.uuid4().hex}?endpoint=http://127.0.0.1:{s3_server.port}"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chromatrace.quality.errors import InvalidRule, UnknownState
-from chromatrace.quality.sequential import FAIL, PASS, Confusion, SequentialRule, dawid_skene
+from chromatrace.quality.errors import RuleError, UnknownStateError
+from chromatrace.studies.sequential_test import FAIL, PASS, Confusion, SequentialRule, dawid_skene
 
 good = Confusion(0.1, 0.1).log_ratios
 coin = Confusion(0.5, 0.5).log_ratios
@@ -93,13 +93,13 @@ def test_a_round_always_ends(answers):
     ],
 )
 def test_impossible_tests_are_refused(fields, field):
-    with pytest.raises(InvalidRule) as refusal:
+    with pytest.raises(RuleError) as refusal:
         SequentialRule(**fields)
     assert refusal.value.field == field
 
 
 def test_impossible_confusions_are_refused():
-    with pytest.raises(InvalidRule) as refusal:
+    with pytest.raises(RuleError) as refusal:
         Confusion(0.1, 1.1)
     assert refusal.value.field == "/miss"
 
@@ -134,6 +134,6 @@ def test_one_of_whom_nothing_is_known_keeps_the_prior():
 
 @pytest.mark.parametrize("answer", [(3, PASS), (-1, PASS), (0, 2)])
 def test_unknown_inspectors_and_states_are_refused(answer):
-    with pytest.raises(UnknownState) as refusal:
+    with pytest.raises(UnknownStateError) as refusal:
         dawid_skene([[(0, PASS)], [(1, FAIL), answer]], 3)
     assert refusal.value.field == "/rounds/1/1"

@@ -2,11 +2,12 @@
 
 import pytest
 
+from chromatrace.plant.errors import ShopFloorError
+from chromatrace.plant.floor import Belt, FloorStep, ShopFloor, Times
+from chromatrace.studies.errors import SimulationError
 from chromatrace.studies.shopfloor.draw import Anywhere, Budget, Near, rings
-from chromatrace.studies.shopfloor.errors import InvalidShopFloor, InvalidSimulation
-from chromatrace.studies.shopfloor.floor import Belt, ShopFloor, Step, Times
 
-STEPS = (Step("1", "one"), Step("2", "two", ("1",)), Step("3", "three", ("1", "2")))
+STEPS = (FloorStep("1", "one"), FloorStep("2", "two", ("1",)), FloorStep("3", "three", ("1", "2")))
 RING = (Belt("1", "2", 1), Belt("2", "3", 2), Belt("3", "1", 4, diverter=True))
 
 
@@ -60,21 +61,21 @@ def test_a_triangle_of_trips_never_pays(floor):
     ("steps", "field", "words"),
     [
         ((), "steps", "at least one"),
-        ((Step("1", ""), Step("1", "")), "steps", "twice"),
-        ((Step("1", "", ("9",)),), "steps[0].after[0]", "no step '9'"),
-        ((Step("1", "", ("1",)),), "steps[0].after", "circle"),
-        ((Step("1", ""), Step("2", "", ("3",)), Step("3", "", ("2",))), "steps[1].after", "2, 3"),
+        ((FloorStep("1", ""), FloorStep("1", "")), "steps", "twice"),
+        ((FloorStep("1", "", ("9",)),), "steps[0].after[0]", "no step '9'"),
+        ((FloorStep("1", "", ("1",)),), "steps[0].after", "circle"),
+        ((FloorStep("1", ""), FloorStep("2", "", ("3",)), FloorStep("3", "", ("2",))), "steps[1].after", "2, 3"),
     ],
 )
 def test_impossible_steps_are_refused(steps, field, words):
-    with pytest.raises(InvalidShopFloor) as refusal:
+    with pytest.raises(ShopFloorError) as refusal:
         ShopFloor(steps, RING)
     assert refusal.value.field == field
     assert words in refusal.value.message
 
 
 def test_a_workcell_out_of_reach_is_refused():
-    with pytest.raises(InvalidShopFloor) as refusal:
+    with pytest.raises(ShopFloorError) as refusal:
         ShopFloor(STEPS, RING[:2])
     assert refusal.value.field == "belts"
     assert "'1' cannot be reached from '2'" in refusal.value.message
@@ -82,7 +83,7 @@ def test_a_workcell_out_of_reach_is_refused():
 
 @pytest.mark.parametrize("length", [0, -1, float("nan"), float("inf")])
 def test_an_impossible_length_is_refused(length):
-    with pytest.raises(InvalidShopFloor) as refusal:
+    with pytest.raises(ShopFloorError) as refusal:
         ShopFloor(STEPS, (*RING[:2], Belt("3", "1", length)))
     assert refusal.value.field == "belts[2].length_m"
 
@@ -97,13 +98,13 @@ def test_an_impossible_length_is_refused(length):
     ],
 )
 def test_impossible_times_are_refused(times, field):
-    with pytest.raises(InvalidShopFloor) as refusal:
+    with pytest.raises(ShopFloorError) as refusal:
         ShopFloor(STEPS, RING, times)
     assert refusal.value.field == field
 
 
 def test_a_checkpoint_that_is_no_step_is_refused():
-    with pytest.raises(InvalidShopFloor) as refusal:
+    with pytest.raises(ShopFloorError) as refusal:
         ShopFloor(STEPS, RING, checkpoints=frozenset({3}))
     assert refusal.value.field == "checkpoints"
 
@@ -124,5 +125,5 @@ def test_the_first_ring_is_the_radius_and_the_budget(floor):
 
 @pytest.mark.parametrize("draw", [lambda: Near(0), lambda: Budget(-1), lambda: Near(float("inf"))])
 def test_impossible_draws_are_refused(draw):
-    with pytest.raises(InvalidSimulation):
+    with pytest.raises(SimulationError):
         draw()

@@ -6,15 +6,15 @@ from itertools import pairwise
 import pytest
 
 from chromatrace.quality.consensus import Answer, decide
-from chromatrace.quality.learning import Standing, learned
+from chromatrace.quality.learning import InspectorRecord, learned
 from chromatrace.quality.rules import UNIT, Rule
 from chromatrace.quality.rules import capability as in_units
-from chromatrace.quality.sequential import SequentialRule
+from chromatrace.studies.errors import SimulationError
 from chromatrace.studies.rounds import true_confusion
+from chromatrace.studies.sequential_test import SequentialRule
 from chromatrace.studies.shopfloor.agents import FAIL, Kind
 from chromatrace.studies.shopfloor.draw import Anywhere, Budget
 from chromatrace.studies.shopfloor.engine import simulate
-from chromatrace.studies.shopfloor.errors import InvalidSimulation
 from chromatrace.studies.shopfloor.setup import Inspection, Order
 
 WAYS = [(order, way) for order in Order for way in Inspection]
@@ -193,7 +193,7 @@ def test_one_after_another_nobody_waits(setup):
 def test_learned_capabilities_follow_the_rule_of_learning(setup):
     chosen = setup(learn=True, together=False, draw=Anywhere(), rule=Rule.confidence(), workpieces=3)
     result = simulate(chosen, 5, record=True)
-    standings = [Standing()] * 17
+    standings = [InspectorRecord()] * 17
     for each in result.rounds:
         for inspector, state in each.answers:
             standings[inspector] = learned(standings[inspector], state == each.outcome)
@@ -217,7 +217,7 @@ def test_only_the_sufficiently_capable_are_drawn(setup):
 def test_too_few_capable_inspectors_are_refused(setup):
     rule = Rule.majority(9, minimum_capability=4_000)
     for changes in ({"rule": rule}, {"rule": rule, "capabilities": (1.0,) * 17, "learn": True}):
-        with pytest.raises(InvalidSimulation) as refusal:
+        with pytest.raises(SimulationError) as refusal:
             setup(**changes)
         assert refusal.value.field == "rule.minimum_capability"
 
@@ -255,6 +255,6 @@ def test_a_sequential_test_decides_on_the_floor(setup):
     ],
 )
 def test_impossible_setups_are_refused(setup, changes, field):
-    with pytest.raises(InvalidSimulation) as refusal:
+    with pytest.raises(SimulationError) as refusal:
         setup(**changes)
     assert refusal.value.field == field

@@ -5,11 +5,10 @@ import statistics
 
 import pytest
 
-from chromatrace.quality.consensus import Tally
 from chromatrace.quality.rules import Rule
-from chromatrace.quality.sequential import SequentialRule
 from chromatrace.studies.confidence import confidence
 from chromatrace.studies.dependent import dependent
+from chromatrace.studies.errors import SimulationError
 from chromatrace.studies.learning import learning
 from chromatrace.studies.majority import majority
 from chromatrace.studies.neighbours import neighbours
@@ -17,9 +16,10 @@ from chromatrace.studies.rounds import ask, decide, true_confusion
 from chromatrace.studies.runner import Runner
 from chromatrace.studies.scenarios import scenarios
 from chromatrace.studies.sequential import sequential
+from chromatrace.studies.sequential_test import SequentialRule
 from chromatrace.studies.shopfloor.draw import Near
-from chromatrace.studies.shopfloor.errors import InvalidSimulation
 from chromatrace.studies.statistics import mean, quantile, student_quantile
+from chromatrace.studies.tally import Tally
 
 STUDIES = {
     "scenarios": scenarios,
@@ -66,7 +66,7 @@ def test_progress_tells_of_every_task(floor):
 
 @pytest.mark.parametrize(("arguments", "field"), [({"repetitions": 1}, "repetitions"), ({"processes": 0}, "processes")])
 def test_impossible_runners_are_refused(arguments, field):
-    with pytest.raises(InvalidSimulation) as refusal:
+    with pytest.raises(SimulationError) as refusal:
         Runner(**arguments)
     assert refusal.value.field == field
 

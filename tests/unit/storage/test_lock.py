@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from chromatrace.domain.errors import Conflict
-from chromatrace.storage.lock import AlreadyLocked, ProcessLock
+from chromatrace.storage.lock import LockedError, ProcessLock
 
 HOLD = """
 import sys
@@ -35,7 +35,7 @@ def holder(tmp_path):
 
 
 def test_the_error_names_the_holder(tmp_path, holder):
-    with pytest.raises(AlreadyLocked, match=f"locked by process {holder.pid}") as error:
+    with pytest.raises(LockedError, match=f"locked by process {holder.pid}") as error:
         ProcessLock(tmp_path / "lock", 0)
     assert error.value.holder == holder.pid
     assert isinstance(error.value, Conflict)
@@ -55,7 +55,7 @@ def test_a_child_that_inherits_the_descriptor_keeps_the_lock(tmp_path):
     assert starter.stdout.readline() == b"locked\n"
     starter.kill()
     starter.wait()
-    with pytest.raises(AlreadyLocked):
+    with pytest.raises(LockedError):
         ProcessLock(tmp_path / "lock", 0)
     starter.communicate()  # closes the input of `cat`, which ends
     ProcessLock(tmp_path / "lock", 5).close()
@@ -65,7 +65,7 @@ def test_threads_of_one_process_exclude_each_other(tmp_path):
     inside, results = threading.Event(), []
 
     def wait():
-        with pytest.raises(AlreadyLocked):
+        with pytest.raises(LockedError):
             ProcessLock(tmp_path / "lock", 0)
         inside.set()
         with ProcessLock(tmp_path / "lock"):

@@ -34,7 +34,7 @@ class Colour(StrEnum):
     BLUE = "blue"
 
 
-class Part(JsonObject):
+class Part(JsonObject, frozen=True):
     name: Annotated[Text, Length(1, 5)]
     count: Positive = 1
     weight: float | None = None
@@ -44,7 +44,7 @@ class Part(JsonObject):
             raise InvalidInput("this part is bad", field="/name", hint="take another")
 
 
-class Sheet(JsonObject, tag_field="schema", tag="sheet/1"):
+class Sheet(JsonObject, frozen=True, tag_field="schema", tag="sheet/1"):
     size: Whole
     root: Digest
     data: Hex = Hex(b"")

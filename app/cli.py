@@ -1,0 +1,173 @@
+"""`chromatrace portal`: serve the portal and manage its accounts. An entry point adds it to the command line."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.settings import PortalSettings
+from chromatrace.cli.interrupts import told_to_end
+from chromatrace.cli.output import emit, err, json_option, prompt_password
+from chromatrace.cli.settings import settings_options
+from chromatrace.services.funding import fund_if_empty
+from chromatrace.services.ports import held_port, url_at
+from chromatrace.services.workspace import Workspace
+from chromatrace.settings import resolve
+
+if TYPE_CHECKING:
+    from app.store.database import PortalDatabase
+
+
+@click.group()
+def portal() -> None:
+    """Serve the web portal and manage its accounts.
+
+    \b
+    Example: create an account, then serve the portal behind a TLS proxy on the same host
+      chromatrace portal add-account store-12@example-windows
+      chromatrace --base-url https://trace.example.com --manifest 7357.json \\
+        portal serve --production --trusted-proxies 127.0.0.1
+    """
+
+
+@portal.command()
+@settings_options(PortalSettings, omit=["account_password"])
+@click.pass_obj
+def serve(workspace: Workspace, /, **options: Any) -> None:
+    """Serve the portal and follow the chain until Ctrl-C.
+
+    Transactions that the portal accepted before an interruption are sent again. Links, and the messages that wallets
+    sign, contain --base-url; without it, the listen address.
+
+    Each option is also a key of the section [portal] in the settings file.
+    """
+    values = portal_values(workspace, options)
+    host, port = values["host"], values["port"]
+    with held_port(host, port) as port:
+        url = url_at(host, port)
+        if workspace.settings.base_url is None:
+            workspace = workspace.with_settings(base_url=url)
+        with workspace, serving(workspace, portal_config(workspace, options | {"port": port})):
+            ended = told_to_end()
+            err.print(f"portal at {url}; press Ctrl-C to stop", highlight=False)
+            ended.wait()
+
+
+@portal.command("add-account")
+@click.argument("name")
+@click.option("--wallet", help="Address of a wallet that signs instead of a key kept here.")
+@click.option("--demonstration", is_flag=True, hidden=True, help="Mark the account: production rejects it.")
+@settings_options(PortalSettings, only=["database_url", "keys_folder", "account_password"])
+@json_option
+@click.pass_obj
+def add_account(
+    workspace: Workspace, /, name: str, wallet: str | None, demonstration: bool, as_json: bool, **options: Any
+) -> None:
+    """Create an account for an operator of the consortium.
+
+    The password is the setting portal.account_password, or is asked for twice. The new operator address has no rights
+    until an administrator of its organisation runs `chromatrace org appoint`. It needs currency for gas: on a
+    development chain it receives 1 ether.
+    """
+    from app.accounts import create_account
+
+    config = portal_config(workspace, options)
+    password = config.account_password or prompt_password(
+        "Password", "CHROMATRACE_PORTAL_ACCOUNT_PASSWORD", confirm=True
+    )
+    with opened_database(config) as database:
+        account = create_account(database, config.keys, name, password, wallet_address=wallet, demonstration=demonstration)
+    funded = fund_if_empty(workspace, account.address)
+    emit(as_json, {"account": account.name, "operator": account.address, "has_gas": funded})
+
+
+@portal.command()
+@settings_options(PortalSettings, only=["database_url"])
+@json_option
+@click.pass_obj
+def accounts(workspace: Workspace, /, as_json: bool, **options: Any) -> None:
+    """List accounts."""
+    from app.accounts import list_accounts
+
+    with opened_database(portal_config(workspace, options)) as database:
+        rows = [{"name": account.name, "operator": account.address} for account in list_accounts(database)]
+    emit(as_json, {"accounts": rows})
+
+
+@portal.command("remove-account")
+@click.argument("name")
+@settings_options(PortalSettings, only=["database_url"])
+@json_option
+@click.pass_obj
+def remove_account(workspace: Workspace, /, name: str, as_json: bool, **options: Any) -> None:
+    """Remove an account and end its sessions."""
+    from app.accounts import remove_account as remove
+
+    with opened_database(portal_config(workspace, options)) as database:
+        remove(database, name)
+    emit(as_json, {"removed": name})
+
+
+def portal_values(workspace: Workspace, options: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the portal's settings: options, environment, settings file."""
+    resolved = resolve(PortalSettings, options, file=workspace.settings.config)
+    return {name: found.value for name, found in resolved.items()}
+
+
+def portal_config(workspace: Workspace, options: dict[str, Any] | None = None) -> PortalSettings:
+    """Return the portal's configuration for this workspace and these options of the command line."""
+    settings = workspace.settings
+    return PortalSettings(
+        data_folder=workspace.data,
+        rpc_url=settings.rpc_url,
+        manifest_path=settings.manifest_path(workspace.chain_id),
+        base_url=settings.code_url,
+        index_url=settings.index_url,
+        vault=settings.vault,
+        reader_password=settings.reader_password,
+        **portal_values(workspace, options),
+    )
+
+
+@contextmanager
+def opened_database(config: PortalSettings) -> Iterator[PortalDatabase]:
+    """Open the portal's own database."""
+    from app.store.database import PortalDatabase
+
+    database = PortalDatabase(config.portal_database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def serving(workspace: Workspace, config: PortalSettings) -> Iterator[None]:
+    """Serve the portal, deliver its outbox and follow the chain while the block lasts."""
+    from app import background, create_app
+    from app.server import serve_http
+    from chromatrace.index import Follower
+    from chromatrace.services.records import plant_of
+
+    signer = workspace.signer if config.capture_department else None
+    app = create_app(config, workspace.spool, signer, plant_of(workspace.settings.plant).record_kinds)
+    config.require_proxy()
+    stop = threading.Event()
+    follow = Follower(workspace.index, workspace.rpc, workspace.manifest).run
+    threads = [
+        threading.Thread(target=follow, args=(stop,), name="follower", daemon=True),
+        threading.Thread(target=background.run, args=(app, stop), name="outbox", daemon=True),
+    ]
+    with serve_http(app, config):
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+    for thread in threads:
+        thread.join(timeout=10)

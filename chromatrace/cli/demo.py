@@ -1,0 +1,87 @@
+"""`chromatrace demo`: the demonstration, from a fresh chain to scannable codes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from chromatrace.cli.interrupts import told_to_end
+from chromatrace.cli.output import emit, err, json_option, progress, tell
+from chromatrace.services.workspace import Workspace
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Run, check, print the report and exit without serving the portal.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Listen address of the portal; 0.0.0.0 for a phone."
+)
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port of the portal; 0: any free."
+)
+@click.option(
+    "--tamper",
+    type=click.Choice(["swap", "drop", "forge", "replay"]),
+    help="Put this fault into lot B's route proof and show which guards catch it, first as it is, then with links and "
+    "head recomputed. Exit status 1 if a guard accepts it.",
+)
+@json_option
+@click.pass_obj
+def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | None, as_json: bool) -> None:
+    """Run the full demonstration; no setup required.
+
+    \b
+    1. Start Anvil, deploy the contracts, register a consortium.
+    2. Run a simulated sputtering line behind an OPC UA server; store and anchor its readings.
+    3. Make four lots of electrochromic panes: inspection by five inspectors, assembly, release, shipment.
+       One lot fails and is recycled, one is recalled.
+    4. Create QR codes and proof bundles, check everything, and serve the portal until Ctrl-C.
+
+    All files are in the folder demo of the data folder, which is emptied at each start. Exit status 1 if a check fails.
+    """
+    from chromatrace.demo.run import Stages, prepare, run
+
+    stages = Stages(
+        finished=lambda text, seconds: err.print(f"[green]✓[/] {text} [dim]{seconds:.1f} s[/]", highlight=False),
+        progress=progress,
+    )
+    default = click.get_current_context().get_parameter_source("port") is ParameterSource.DEFAULT
+    with ExitStack() as stack:
+        local = prepare(workspace, stack, stages, host, 0 if once else port, or_another=default)
+        report = run(local, stack, stages, host, tamper)
+        for check in report["checks"]:
+            if not check["held"]:
+                tell(f"{check['check']}: {check['said']}", mark="✗", style="bold red")
+        emit(as_json, report | {"seconds": stages.seconds}, lambda: _print(report))
+        if not once:
+            stop = told_to_end()
+            err.print(f"\nportal {local.settings.code_url}   press Ctrl-C to stop", highlight=False)
+            stop.wait()
+    if report["failed"]:
+        raise SystemExit(1)
+
+
+def _print(report: dict[str, Any]) -> None:
+    counts = report["counts"]
+    click.echo(
+        f"\n{counts['readings']:,} readings, {counts['transactions']} transactions in {counts['blocks']} blocks; "
+        f"{len(report['checks'])} checks, {report['failed']} failed\n"
+    )
+    guards = report["tamper"]["caught"]
+    if guards:
+        click.echo(f"  fault: {report['tamper']['fault']}")
+        width = max(len(guard["by"]) for guard in guards)
+        for guard in guards:
+            result = f"rejected it: {guard['said']}" if guard["said"] else "ACCEPTED IT"
+            click.echo(f"    {guard['by']:<{width}} {result}")
+        click.echo("")
+    for batch in report["batches"].values():
+        state = "RECALLED" if batch["recalled"] else batch["state"].name.lower().replace("_", " ")
+        click.echo(f"  {batch['lot']!s:<8} {state:<14} {batch['uri']}")
+    click.echo(f"\n  scan or open {report['unit_uris'][0]}")
+    click.echo(f"  its QR code  {report['codes'][0]}")
+    click.echo(f"  label sheet  {report['labels']}")
+    click.echo(f"  log in as    {report['account']['name']}, password: {report['account']['password']}")
+    click.echo(f"  as operator  {report['console_account']['name']}, the same password")

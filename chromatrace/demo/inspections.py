@@ -1,0 +1,50 @@
+"""The demonstration's two inspections: what the simulated instruments show of the films that the readings made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chromatrace.demo.line import Run
+from chromatrace.documents.content import InspectionEvidence, Instrument
+from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.domain.rights import Stage
+from chromatrace.domain.serials import SerialRange
+from chromatrace.plant import example_plant
+from chromatrace.plant.inspection import inspect
+
+INSTRUMENTS = {
+    Stage.FIRST: Instrument(
+        "X-ray diffractometer, photoelectron spectrometer, electron microscope", "XL-12", "2026-03-02"
+    ),
+    Stage.FINAL: Instrument("Spectrophotometer with potentiostat", "SP-07", "2026-05-18"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One inspection: the document that is hashed, and how many sampled units were out of limits."""
+
+    evidence: InspectionEvidence
+    defects: int
+
+
+def examine(stage: Stage, key: BatchKey, run: Run, serials: SerialRange, seed: int, at: datetime) -> Found:
+    """Samples one unit per hundred (at least one), from the middle of the lot."""
+    plant = example_plant("electrochromic")
+    sheet = plant.check_sheet(stage.name.lower())
+    size = sheet.sample_size(serials.count)
+    middle = serials.first + serials.count // 2
+    sample = tuple(SerialRange(middle, size, serials.width))
+    result = inspect(plant, sheet.stage, run.readings, [serial.value for serial in sample], seed=seed)
+    evidence = InspectionEvidence(
+        gtin=key.gtin,
+        lot=key.lot,
+        stage=stage,
+        inspected_at=at.isoformat(),
+        instrument=INSTRUMENTS[stage],
+        sample=tuple(Serial(unit.serial) for unit in result.units),
+        measurements=result.measurements,
+        readings=run.window,
+    )
+    return Found(evidence, result.defects)

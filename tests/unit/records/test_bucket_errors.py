@@ -1,0 +1,114 @@
+"""Errors of an S3 server name the setting to correct."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+
+import pytest
+
+from chromatrace.records.errors import ContentCorruptError, VaultAccessError, VaultUnavailableError
+from chromatrace.records.reader_key import ReaderKey
+from chromatrace.records.vault import Vault
+
+SALES = ReaderKey.generate("Sales")
+DOCUMENT = b"a drawing of a gear unit"
+
+
+def at(port, bucket="vault", **options):
+    return Vault(
+        f"s3://{bucket}/refusals?endpoint=http://127.0.0.1:{port}"
+        + "".join(f"&{name}={value}" for name, value in options.items())
+    )
+
+
+def put(vault):
+    return vault.put(io.BytesIO(DOCUMENT), [SALES.reader]).digest
+
+
+def operations(vault):
+    """Every operation of the store."""
+    return [
+        lambda: put(vault),
+        lambda: vault.content(bytes(32)),
+        lambda: list(vault.read(bytes(32), SALES)),
+        lambda: bytes(32) in vault,
+    ]
+
+
+def assert_error(vault, field, message, error=VaultAccessError):
+    for operation in operations(vault):
+        with pytest.raises(error, match=message) as raised:
+            operation()
+        assert type(raised.value) is error
+        assert (raised.value.field, bool(raised.value.hint)) == (field, True)
+
+
+def test_valid_credentials(s3_server):
+    vault = at(s3_server.port)
+    digest = put(vault)
+    assert b"".join(vault.read(digest, SALES)) == DOCUMENT
+    vault.verify(digest)
+
+
+def test_wrong_secret(s3_server, monkeypatch):
+    monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "wrong")
+    assert_error(at(s3_server.port), "AWS_SECRET_ACCESS_KEY", r"does not take the signature.*SignatureDoesNotMatch")
+
+
+def test_unknown_access_key(s3_server, monkeypatch):
+    monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", "UNKNOWN")
+    assert_error(at(s3_server.port), "AWS_ACCESS_KEY_ID", r"does not know the access key.*InvalidAccessKeyId")
+
+
+def test_no_credentials(s3_server, monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delitem(os.environ, name)
+    monkeypatch.setitem(os.environ, "AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setitem(os.environ, "HOME", str(tmp_path))
+    assert_error(at(s3_server.port), "AWS_ACCESS_KEY_ID", "no credentials for the bucket")
+
+
+def test_credentials_without_permission(s3_server):
+    vault = at(s3_server.port)
+    digest = put(vault)
+    message = r"may not do this in the bucket 'vault'.*AccessDenied"
+    with s3_server.denied("s3:PutObject"), pytest.raises(VaultAccessError, match=message) as raised:
+        vault.put(io.BytesIO(b"another"), [SALES.reader])
+    assert raised.value.field == "vault_url"
+    assert b"".join(vault.read(digest, SALES)) == DOCUMENT
+
+
+def test_unknown_bucket(s3_server):
+    assert_error(
+        at(s3_server.port, "elsewhere"), "vault_url", r"no bucket 'elsewhere'.*NoSuchBucket", VaultUnavailableError
+    )
+
+
+def test_no_server_at_the_endpoint(s3_server):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))  # bound and not listening: connections are rejected
+        port = probe.getsockname()[1]
+        message = f"nothing that speaks S3 answers at http://127.0.0.1:{port}"
+        with pytest.raises(VaultUnavailableError, match=message) as raised:
+            put(at(port))
+    assert raised.value.field == "vault_url"
+
+
+@pytest.mark.parametrize("change", ["altered", "removed"])
+def test_altered_or_removed_object(s3_server, change):
+    vault = at(s3_server.port)
+    digest = put(vault)
+    seal = vault.content(digest).seal
+    name = f"sealed/{seal[:2]}/{seal[2:]}"
+    blobs = vault._blobs
+    if change == "altered":
+        kept = blobs.read(name)
+        blobs.write(name, [kept[:-1] + bytes([kept[-1] ^ 1])])
+    else:
+        blobs.delete([name])
+    for operation in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):
+        with pytest.raises(ContentCorruptError) as raised:
+            operation()
+        assert raised.value.field == "digest"
