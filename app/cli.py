@@ -80,7 +80,9 @@ def add_account(
         "Password", "CHROMATRACE_PORTAL_ACCOUNT_PASSWORD", confirm=True
     )
     with opened_database(config) as database:
-        account = create_account(database, config.keys, name, password, wallet_address=wallet, demonstration=demonstration)
+        account = create_account(
+            database, config.keys, name, password, wallet_address=wallet, demonstration=demonstration
+        )
     funded = fund_if_empty(workspace, account.address)
     emit(as_json, {"account": account.name, "operator": account.address, "has_gas": funded})
 

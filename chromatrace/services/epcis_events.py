@@ -19,7 +19,6 @@ _CHUNK = 500
 _MICROSECONDS = 1_000_000
 
 
-
 def chain_events(snapshot: Snapshot, directory: IndexDirectory, query: EventQuery) -> Iterator[LocatedEvent]:
     """Return the chain events that match a query, after its position."""
     products = {product_of(epc) for epc in query.epcs}

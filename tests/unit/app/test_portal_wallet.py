@@ -17,8 +17,8 @@ NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def wallets(store):
-    return WalletLogins(store, "https://trace.example", "trace.example", 8453)
+def wallets(database):
+    return WalletLogins(database, "https://trace.example", "trace.example", 8453)
 
 
 def _sign(text, key=KEY):
@@ -101,7 +101,7 @@ def test_a_malformed_signature_is_rejected(wallets, signature):
     [
         lambda text: text + "\nNot Before: 2026-11-22T05:00:00Z",
         lambda text: text + "\nResources:\n- https://trace.example/a",
-        lambda text: text.replace("This costs nothing", "This transfers everything"),
+        lambda text: text.replace("Signing is free", "This transfers everything"),
     ],
 )
 def test_a_message_that_was_not_issued_is_rejected(wallets, change):
@@ -115,7 +115,7 @@ def test_a_message_that_was_not_issued_is_rejected(wallets, change):
     [
         lambda _: "a" * 100_000,
         lambda text: text + "\nResources:" + "\n- https://trace.example/a" * 5_000 + " ",
-        lambda text: text.replace("This costs", "a" * 100_000 + "\n"),
+        lambda text: text.replace("Signing is", "a" * 100_000 + "\n"),
         lambda text: text.replace("trace.example wants", "a" * 100_000 + "/ wants"),
         lambda text: text.replace("/login", "/a:@" * 25_000 + " "),
         lambda text: text.replace("URI: https://", "URI: https://" + "a:" * 50_000 + " "),

@@ -1,4 +1,4 @@
-"""The console's questions about goods, on a real chain: any key, genealogy, recall impact, orders."""
+"""Search, genealogy, recall impact and orders in the console, on a real chain."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
-def goods(world):
-    """A lot of windows made of lot L2410D, of which too many units are used, and an order in two departments."""
-    glass = world.key("L2410D")
+def glass(world):
+    """Register lots made of more units of L2410D than exist, and an order in two departments. Return the key."""
+    batch_key = world.key("L2410D")
     for lot, units in (("W2411A", 150), ("W2411B", 60)):
-        registration = calls.Registration(world.key(lot), 30, b"\7" * 32, inputs=(Input(glass.batch_id, units),))
+        registration = calls.Registration(world.key(lot), 30, b"\7" * 32, inputs=(Input(batch_key.batch_id, units),))
         world.submit(MAKER, calls.register_batch(registration))
     chain = world.chains[MAKER]
     for kind in KINDS[:2]:
@@ -37,26 +37,26 @@ def goods(world):
         entry = LedgerEntry(record_id(kind.id, key), subject_id("P-1"), None, b"\5" * 32)
         chain.submit(calls.append_records(department, kind_hash(kind.schema), pack([entry])))
     world.sync()
-    return glass
+    return batch_key
 
 
 @pytest.fixture(scope="module")
-def desk(world, goods):
-    """A client with the maker's operator logged in, who may see the console."""
-    application = create_app(world.config("http://goods.example"), world.spool, kinds=KINDS)
+def console(world, glass):
+    """Return a client logged in as an operator who may use the console."""
+    application = create_app(world.config("http://console.example"), world.spool, kinds=KINDS)
     client = application.test_client()
     token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text).group(1)
     client.post("/login", data={"name": world.maker_account, "password": PASSWORD, "csrf_token": token})
     return client
 
 
-def picture(page):
+def graph(page):
     return ET.fromstring(re.search(r"<svg.*?</svg>", page, re.DOTALL).group(0))
 
 
-def test_the_genealogy_is_drawn_and_told(desk, goods):
-    page = desk.get(f"/console/trace/{goods.batch_id.hex()}").text
-    drawn = picture(page)
+def test_genealogy_graph(console, glass):
+    page = console.get(f"/console/trace/{glass.batch_id.hex()}").text
+    drawn = graph(page)
     texts = [text.text for text in drawn.iter(f"{SVG}text")]
     assert {"L2410D", "W2411A", "W2411B", "EL-0098", "150", "60"} <= set(texts)
     links = {link.get("href") for link in drawn.iter(f"{SVG}a")}
@@ -71,80 +71,80 @@ def test_the_genealogy_is_drawn_and_told(desk, goods):
     "path",
     ["/console/trace/{id}", "/console/impact/{id}", "/console/find?q=L2410D", "/console/", "/01/{gtin}/10/L2410D"],
 )
-def test_a_page_opens_one_snapshot(desk, goods, monkeypatch, path):
+def test_a_page_opens_one_snapshot(console, glass, monkeypatch, path):
     opened, snapshot = [], Index.snapshot
     monkeypatch.setattr(Index, "snapshot", lambda index: opened.append(index) or snapshot(index))
-    answer = desk.get(path.format(id=goods.batch_id.hex(), gtin=GTIN))
+    answer = console.get(path.format(id=glass.batch_id.hex(), gtin=GTIN))
     assert (answer.status_code, len(opened)) == (200, 1)
 
 
-def test_the_impact_is_seen_before_a_recall(desk, goods, world):
-    page = desk.get(f"/console/impact/{goods.batch_id.hex()}").text
-    assert "210 units used, it has 200" in page
+def test_recall_impact(console, glass, world):
+    page = console.get(f"/console/impact/{glass.batch_id.hex()}").text
+    assert "210 of 200 units used" in page
     assert re.search(r'class="big">3</p>.*?class="big">260</p>.*?class="big">1</p>', page, re.DOTALL)
     assert f"chromatrace batch recall {GTIN} L2410D" in page
-    assert not query(world.index).batch(goods.batch_id).recalled
-    table = desk.get(f"/console/impact/{goods.batch_id.hex()}?format=csv")
+    assert not query(world.index).batch(glass.batch_id).recalled
+    table = console.get(f"/console/impact/{glass.batch_id.hex()}?format=csv")
     assert table.mimetype == "text/csv"
     lots = [line.split(",")[3] for line in table.text.splitlines()[1:]]
     assert sorted(lots) == ["L2410D", "W2411A", "W2411B"]
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "expected"),
     [
         ("L2410A", "Lot L2410A"),
-        (f"https://goods.example/01/{GTIN}/10/L2410A/21/000007", "Lot L2410A"),
+        (f"https://console.example/01/{GTIN}/10/L2410A/21/000007", "Lot L2410A"),
         ("000007", "Batches with a unit of this serial"),
     ],
 )
-def test_a_batch_is_found_by_any_of_its_keys(desk, key, said):
-    answer = desk.get("/console/find", query_string={"q": key})
-    assert (answer.status_code, said in answer.text) == (200, True)
+def test_search_finds_batch_by_each_key(console, key, expected):
+    answer = console.get("/console/find", query_string={"q": key})
+    assert (answer.status_code, expected in answer.text) == (200, True)
 
 
-def test_what_is_not_there_is_answered_with_404(desk):
-    answer = desk.get("/console/find?q=<nothing>")
+def test_unknown_keys_are_not_found(console):
+    answer = console.get("/console/find?q=<nothing>")
     assert answer.status_code == 404
-    assert "Nothing is known under this key" in answer.text
+    assert "No results that you may see" in answer.text
     assert "<nothing>" not in answer.text
     for path in ("trace/" + "11" * 32, "impact/" + "11" * 32, "trace/x", "orders/C-404"):
-        assert desk.get(f"/console/{path}").status_code == 404
-    assert desk.get("/console/find?q=").location == "/console/"
+        assert console.get(f"/console/{path}").status_code == 404
+    assert console.get("/console/find?q=").location == "/console/"
 
 
-def test_records_are_for_those_whom_the_chain_lets_read(desk, world, goods):
-    """The account has no right in the departments; given them, it sees what they recorded."""
-    assert desk.get("/console/find?q=C-1").status_code == 404
-    assert desk.get("/console/orders/C-1").status_code == 404
+def test_records_require_read_right_in_department(console, world, glass):
+    """The account sees the records after it is granted the right."""
+    assert console.get("/console/find?q=C-1").status_code == 404
+    assert console.get("/console/orders/C-1").status_code == 404
     from app.accounts import list_accounts
     from app.store.database import PortalDatabase
 
-    store = PortalDatabase(f"sqlite:///{world.folder / 'portal.db'}")
-    address = next(one.address for one in list_accounts(store) if one.name == world.maker_account)
-    store.close()
+    database = PortalDatabase(f"sqlite:///{world.folder / 'portal.db'}")
+    address = next(account.address for account in list_accounts(database) if account.name == world.maker_account)
+    database.close()
     chain = world.chains[MAKER]
     for kind in KINDS[:2]:
         department = chain.read(reads.department_id(world.organisations["maker"], kind.department))
         chain.submit(calls.set_member(department, address, 1))
-    found = desk.get("/console/find?q=C-1").text
-    assert "contract order" in found
-    assert 'href="/console/orders/C-1"' in found
-    assert found.count('<tr><td data-label="Recorded">') == 2
-    page = desk.get("/console/orders/C-1").text
-    assert "At <strong>work order</strong>, station production-management" in page
+    page = console.get("/console/find?q=C-1").text
+    assert "contract order" in page
+    assert 'href="/console/orders/C-1"' in page
+    assert page.count('<tr><td data-label="Recorded">') == 2
+    page = console.get("/console/orders/C-1").text
+    assert "Next step: <strong>work order</strong>, station production-management" in page
     assert "No estimate" in page
 
 
-def test_the_console_is_not_for_everybody(world, goods):
-    client = create_app(world.config("http://goods.example"), world.spool, kinds=KINDS).test_client()
-    for path in ("find?q=L2410A", f"trace/{goods.batch_id.hex()}", f"impact/{goods.batch_id.hex()}", "orders/C-1"):
+def test_console_requires_login(world, glass):
+    client = create_app(world.config("http://console.example"), world.spool, kinds=KINDS).test_client()
+    for path in ("find?q=L2410A", f"trace/{glass.batch_id.hex()}", f"impact/{glass.batch_id.hex()}", "orders/C-1"):
         assert client.get(f"/console/{path}").status_code in (302, 303, 401)
 
 
-def test_health_is_measured_against_the_chain_now(world):
-    """A follower that is dead does not look: the lag shows all the same."""
-    client = create_app(replace(world.config("http://goods.example"), max_index_lag_blocks=2)).test_client()
+def test_health_compares_with_newest_block(world):
+    """The lag is reported even if no follower is running."""
+    client = create_app(replace(world.config("http://console.example"), max_index_lag_blocks=2)).test_client()
     world.sync()
     assert client.get("/healthz").status_code == 200
     world.node.rpc().call("evm_increaseTime", 60)
@@ -157,23 +157,23 @@ def test_health_is_measured_against_the_chain_now(world):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_pictures_page_holds_on_phones_and_desks(chromium, desk, goods, width):
-    """Nothing but the picture and the tables scrolls sideways, and the browser complains of nothing."""
+def test_graph_page_fits_phones_and_desktops(chromium, console, glass, width):
+    """Only the graph scrolls horizontally, and the browser logs no errors."""
     context = chromium.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
-    complaints = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    console_errors = []
+    page.on("console", lambda message: console_errors.append(message.text) if message.type == "error" else None)
 
     def answer(route):
-        path = route.request.url.removeprefix("http://goods.example")
-        found = desk.get(path)
-        route.fulfill(status=found.status_code, headers=dict(found.headers), body=found.data)
+        path = route.request.url.removeprefix("http://console.example")
+        response = console.get(path)
+        route.fulfill(status=response.status_code, headers=dict(response.headers), body=response.data)
 
     page.route("**/*", answer)
-    page.goto(f"http://goods.example/console/impact/{goods.batch_id.hex()}")
+    page.goto(f"http://console.example/console/impact/{glass.batch_id.hex()}")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     card = page.locator(".ct-selected .ct-face").first
     assert card.evaluate("node => getComputedStyle(node).strokeWidth") == "2.5px"
     context.close()
-    # The made-up origin is not https.
-    assert [text for text in complaints if "Cross-Origin-Opener-Policy" not in text] == []
+    # The test's origin is not https.
+    assert [text for text in console_errors if "Cross-Origin-Opener-Policy" not in text] == []
