@@ -23,13 +23,13 @@ class CapabilityHistory:
     @property
     def change(self) -> float:
         """The total change in capability, from -1 to 1."""
-        return self.inspector.course[-1] - self.inspector.course[0]
+        return self.inspector.capabilities[-1] - self.inspector.capabilities[0]
 
     @property
     def summary(self) -> str:
         """The text alternative of the plot."""
-        course = self.inspector.course
-        return f"inspector {self.inspector.number}: capability from {course[0]:.2f} to {course[-1]:.2f}"
+        values = self.inspector.capabilities
+        return f"inspector {self.inspector.number}: capability from {values[0]:.2f} to {values[-1]:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def round_decision(
 
 def present_panel(panel: PanelView, name: str, rounds: tuple[RoundView, ...]) -> PanelPresenter:
     """Return a panel with the given rounds."""
-    top = max((value for inspector in panel.inspectors for value in inspector.course), default=0.0) or 1.0
+    top = max((value for inspector in panel.inspectors for value in inspector.capabilities), default=0.0) or 1.0
     return PanelPresenter(
         name=name,
         rule=_rule(panel),
@@ -124,11 +124,11 @@ def _rule(panel: PanelView) -> str:
 
 
 def _history(inspector: InspectorView, top: float) -> CapabilityHistory:
-    course = inspector.course if len(inspector.course) > 1 else inspector.course * 2
-    step = WIDTH / (len(course) - 1)
+    values = inspector.capabilities if len(inspector.capabilities) > 1 else inspector.capabilities * 2
+    step = WIDTH / (len(values) - 1)
     height = HEIGHT - 2 * _MARGIN
     points = " ".join(
-        f"{index * step:.1f},{HEIGHT - _MARGIN - value / top * height:.1f}" for index, value in enumerate(course)
+        f"{index * step:.1f},{HEIGHT - _MARGIN - value / top * height:.1f}" for index, value in enumerate(values)
     )
     return CapabilityHistory(inspector, points, f"0,{HEIGHT} {points} {WIDTH},{HEIGHT}")
 

@@ -22,14 +22,14 @@ _MICROSECONDS = 1_000_000
 def chain_events(snapshot: Snapshot, directory: IndexDirectory, query: EventQuery) -> Iterator[LocatedEvent]:
     """Return the chain events that match a query, after its position."""
     products = {product_of(epc) for epc in query.epcs}
-    subjects = None
+    entity_keys = None
     if query.epcs:
         batches = [batch for batch in map(_batch_of, query.epcs) if batch is not None]
         # A batch is named in the event of its own registration and in those of the batches that used it.
-        subjects = list({*batches, *(other for batch in batches for other in snapshot.used_in(batch))})
+        entity_keys = list({*batches, *(other for batch in batches for other in snapshot.used_in(batch))})
     after, since_s = _start(query)
-    while subjects is None or subjects:
-        page = snapshot.events(after=after, limit=_CHUNK, names=EVENT_NAMES, subjects=subjects, since=since_s)
+    while entity_keys is None or entity_keys:
+        page = snapshot.events(after=after, limit=_CHUNK, names=EVENT_NAMES, entity_keys=entity_keys, since=since_s)
         for event in page:
             mapped = directory.event(event)
             if mapped is not None and _matches(mapped, query, products):
