@@ -127,7 +127,7 @@ def test_events_by_goods(works, ask, exported):
 
 def test_captured_events_stand_between_those_of_the_chain(works, app, ask, exported, monkeypatch):
     monkeypatch.setattr(views, "current_operator", lambda: ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
-    monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
+    monkeypatch.setattr(views, "readable_lines", lambda: lambda *_: False)
     times = [event["recordTime"] for event in exported]
     captured = [
         {
@@ -225,7 +225,7 @@ def test_a_client_follows_the_code_of_a_unit_to_its_events(works, served, monkey
     query(works.outer.index).head()
     lot = f"{base}/01/09521234543213/10/{works.keys['fresh'].lot}"
     monkeypatch.setattr(views, "current_operator", lambda: ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
-    monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
+    monkeypatch.setattr(views, "readable_lines", lambda: lambda *_: False)
     scanned = [
         {
             "type": "ObjectEvent",

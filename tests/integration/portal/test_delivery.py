@@ -1,4 +1,4 @@
-"""What the portal accepted reaches the chain, whatever was killed in between."""
+"""Accepted transactions reach the chain even if the portal is killed."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from chromatrace.domain.ledger_entries import record_id, subject_id, unpack
 
 LOT = "https://id.gs1.org/01/09521234543213/10/L1"
 
-ACCEPTING = """
+SEND_AND_DIE = """
 import os, signal, sys, warnings
 from pathlib import Path
-from app.services import ChainPort
+from app.services import ChainService
 from chromatrace.chain import calls
 from chromatrace.chain.transaction_sender import TransactionSender
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import create_keystore
 
 
-url, manifest, data, moment = sys.argv[1:]
-port = ChainPort(url, Manifest.load(Path(manifest)), Path(data) / "portal-outbox.db")
-if moment == "before sending":
+url, manifest, data, stage = sys.argv[1:]
+chain = ChainService(url, Manifest.load(Path(manifest)), Path(data) / "portal-outbox.db")
+if stage == "before sending":
     TransactionSender.broadcast = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 keystore = Path(data) / "operator.json"
-print(port.send(keystore, "seven grey panes of glass", calls.open_channel("carried on")))
+print(chain.send(keystore, "seven grey panes of glass", calls.open_channel("carried on")))
 """
 
 
-def test_a_write_that_was_accepted_is_sent_by_the_next_portal_without_its_key(consortium, data, serve):
+def test_next_portal_sends_accepted_transaction_without_key(consortium, data, serve):
     from chromatrace.ethereum.signer import create_keystore
 
     signer = create_keystore(data / "operator.json", "seven grey panes of glass")
     consortium.registrar.submit(calls.appoint_operator(signer.address, 1, 127, 2**64 - 1))
     consortium.rpc.call("anvil_setBalance", signer.address, hex(10**18))
-    words = [consortium.node.url, str(consortium.manifest_path), str(data), "before sending"]
-    died = subprocess.run([sys.executable, "-c", ACCEPTING, *words], capture_output=True, text=True, check=False)
+    arguments = [consortium.node.url, str(consortium.manifest_path), str(data), "before sending"]
+    died = subprocess.run([sys.executable, "-c", SEND_AND_DIE, *arguments], capture_output=True, text=True, check=False)
     assert died.returncode == -9, died.stderr
     channel = consortium.maker.read(reads.channel_id(1, "carried on"))
 
@@ -83,7 +83,7 @@ def document(*events):
 
 
 def appended(consortium, since):
-    """The records that stand on the chain since a block: (transaction, entries)."""
+    """Return the records appended since a block: (transaction, entries)."""
     address = consortium.manifest.address("ProcessLedger")
     logs = consortium.rpc.call("eth_getLogs", {"address": address, "fromBlock": hex(since), "toBlock": "latest"})
     from chromatrace.ethereum.abi import decode_log
@@ -91,32 +91,32 @@ def appended(consortium, since):
     events = [decode_log(consortium.manifest.names_by_address, log) for log in logs]
     pairs = zip(logs, events, strict=True)
     return [
-        (log["transactionHash"], unpack(found.args["records"]))
-        for log, found in pairs
-        if found.name == "RecordsAppended"
+        (log["transactionHash"], unpack(event.args["records"]))
+        for log, event in pairs
+        if event.name == "RecordsAppended"
     ]
 
 
-def test_a_captured_document_becomes_a_record_even_where_the_portal_is_killed_before(consortium, data, serve):
+def test_captured_document_is_recorded_after_portal_was_killed(consortium, data, serve):
     from app.accounts import create_account
     from app.store import PortalDatabase
 
-    store = PortalDatabase(f"sqlite:///{data / 'portal.db'}")
-    account = create_account(store, data / "keys", "dock@example-gears", "seven grey panes of glass")
-    store.close()
+    database = PortalDatabase(f"sqlite:///{data / 'portal.db'}")
+    account = create_account(database, data / "keys", "dock@example-gears", "seven grey panes of glass")
+    database.close()
     consortium.registrar.submit(calls.appoint_operator(account.address, 1, 127, 2**64 - 1))
     block = int(consortium.rpc.call("eth_blockNumber"), 16)
     with serve() as portal, portal.client("dock@example-gears") as client:
         body = json.dumps(document(event(1))).encode()
         answer = client.post("/epcis/v2/capture", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code == 202, answer.text
-        where = answer.headers["Location"]
+        location = answer.headers["Location"]
         assert answer.json()["transaction"] is None
     assert appended(consortium, block) == []
 
     portal = serve("--capture-department", "EPCIS", options=("--dev-account", "1"))
     with portal.client("dock@example-gears") as client:
-        job = portal.wait(lambda: (found := client.get(where).json())["transaction"] and found)
+        job = portal.wait(lambda: (job := client.get(location).json())["transaction"] and job)
         digest = hashlib.sha256(body).digest()
         assert job["documentDigest"] == "0x" + digest.hex()
         ((tx, (entry,)),) = appended(consortium, block)
@@ -124,12 +124,12 @@ def test_a_captured_document_becomes_a_record_even_where_the_portal_is_killed_be
         assert entry.record == record_id("epcis.capture", "0x" + digest.hex())
         assert entry.subject == subject_id("09521234543213/L1")
         again = client.post("/epcis/v2/capture", content=body, headers={"Content-Type": "application/json"})
-        where = again.headers["Location"]
-        assert portal.wait(lambda: client.get(where).json()["transaction"]) == tx
+        location = again.headers["Location"]
+        assert portal.wait(lambda: client.get(location).json()["transaction"]) == tx
     assert len(appended(consortium, block)) == 1
 
 
-def test_without_a_login_nothing_is_captured(consortium, data, serve):
+def test_capture_requires_login(consortium, data, serve):
     portal = serve()
     headers = {"Content-Type": "application/json"}
     answer = httpx.post(f"{portal.url}/epcis/v2/capture", json=document(event(2)), headers=headers)
