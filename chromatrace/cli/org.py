@@ -11,11 +11,11 @@ from chromatrace.cli.options import ROLES, SCOPES
 from chromatrace.cli.output import emit, json_option, moment, say
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
-from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, Scope
+from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
 from chromatrace.services.workspace import Workspace
 
 KINDS = click.Choice([kind.name.lower() for kind in OrganisationKind if kind])
-until_option = click.option("--valid-until", default=FOR_EVER, type=int, help="Last Unix second. Default: no end.")
+until_option = click.option("--valid-until", default=FOREVER, type=int, help="Last Unix second. Default: no end.")
 
 
 def organisation_number(workspace: Workspace, gln: str) -> OrganisationId:

@@ -1,6 +1,6 @@
-"""`python -m chromatrace.plant`: a simulated or recorded plant as an OPC UA server.
+"""`python -m chromatrace.plant`: serve a simulated or recorded plant over OPC UA.
 
-The first line on standard output is a JSON object with the endpoint, written once clients can connect.
+When clients can connect, the server writes one line to standard output: a JSON object with the endpoint.
 """
 
 from __future__ import annotations
@@ -31,23 +31,31 @@ from chromatrace.plant.sources import Source
     "--plant",
     default="electrochromic",
     show_default=True,
-    help=f"One of {', '.join(example_plants())}, or a TOML file.",
+    help=f"Plant to simulate: {', '.join(example_plants())}, or a TOML file.",
 )
 @click.option("--recording", type=click.Path(path_type=Path), help="Replay this table of numbers instead of a plant.")
-@click.option("--columns", help="Tags of the recording's columns: XMEAS(1..41),XMV(1..11).")
-@click.option("--step", type=float, help="Seconds between the recording's rows.")
-@click.option("--name", help="Source name of the recording; the file's stem where not given.")
-@click.option("--start", help="Simulated time of the start, RFC 3339; now where not given.")
-@click.option("--time-factor", default="1", show_default=True, help="Simulated seconds in a real one, or max.")
-@click.option("--wait-for-client", is_flag=True, help="Begin when a client has subscribed.")
-@click.option("--runs", type=click.IntRange(min=1), help="End when every machine has finished so many runs.")
-@click.option("--sample-period", type=float, help="Simulated seconds between samples; the plant's where not given.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the simulated chance.")
-@click.option("--fault", "faults", multiple=True, help="kind@station:start+duration[xseverity]: leak@201:900+300.")
-@click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="Port 0 takes a free one.")
-@click.option("--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Values kept per tag.")
-@click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates: encrypts.")
-@click.option("--users", type=click.Path(path_type=Path), help="JSON file of user names and argon2id hashes.")
+@click.option("--columns", help="Tags of the recording's columns, for example XMEAS(1..41),XMV(1..11).")
+@click.option("--step", type=float, help="Interval between the rows of the recording, in seconds.")
+@click.option("--name", help="Source name of the recording. Default: the file name without extension.")
+@click.option("--start", help="Start of the simulated time (RFC 3339). Default: now.")
+@click.option("--time-factor", default="1", show_default=True, help="Simulated seconds per second, or max.")
+@click.option("--wait-for-client", is_flag=True, help="Start when a client has subscribed.")
+@click.option("--runs", type=click.IntRange(min=1), help="End when every machine has finished this number of runs.")
+@click.option("--sample-period", type=float, help="Sample period in simulated seconds. Default: the plant's value.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the simulation.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND@STATION:START+DURATION[xSEVERITY]",
+    help="Inject a fault, for example leak@201:900+300 (simulated seconds). Repeatable.",
+)
+@click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint. Port 0: a free port.")
+@click.option(
+    "--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
+)
+@click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates. Enables encryption.")
+@click.option("--users", type=click.Path(path_type=Path), help="JSON file that maps user names to argon2id hashes.")
 def main(
     plant: str,
     recording: Path | None,
@@ -66,7 +74,7 @@ def main(
     certificates: Path | None,
     users: Path | None,
 ) -> None:
-    """Serve a simulated plant, or a recorded table, as a real OPC UA server."""
+    """Serve a simulated plant or a recorded table over OPC UA."""
     from chromatrace.plant.recording import Recording, expand_columns
     from chromatrace.plant.security import Security
     from chromatrace.plant.server import serve
@@ -77,7 +85,7 @@ def main(
     source: Source
     if recording is not None:
         if columns is None or step is None:
-            raise InvalidInput("a recording needs its columns and its step", field="columns")
+            raise InvalidInput("a recording requires columns and step", field="columns")
         source = Recording(recording, expand_columns(columns), step_s=step, start_ns=start_ns, name=name)
     else:
         source = Simulation(
@@ -99,10 +107,10 @@ def main(
         security=security,
         ready=_announce(source),
     )
-    asyncio.run(_until_told(serving))
+    asyncio.run(_serve_until_signal(serving))
 
 
-async def _until_told(serving: Callable[..., Awaitable[None]]) -> None:
+async def _serve_until_signal(serving: Callable[..., Awaitable[None]]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -124,7 +132,7 @@ def _factor(text: str) -> float | None:
     try:
         return None if text == "max" else float(text)
     except ValueError as error:
-        raise InvalidInput(f"a number or max is needed, got {text!r}", field="time_factor") from error
+        raise InvalidInput(f"expected a number or max, got {text!r}", field="time_factor") from error
 
 
 def _time_ns(text: str | None) -> int:
@@ -133,7 +141,7 @@ def _time_ns(text: str | None) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(f"a time such as 2026-01-31T08:00:00Z is needed, got {text!r}", field="start") from error
+        raise InvalidInput(f"expected a time such as 2026-01-31T08:00:00Z, got {text!r}", field="start") from error
     if moment.tzinfo is None:
         raise InvalidInput(f"{text!r} has no time zone", field="start", hint="add Z for UTC")
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
@@ -143,5 +151,5 @@ def _time_ns(text: str | None) -> int:
 if __name__ == "__main__":
     try:
         main()
-    except ChromaTraceError as refusal:
-        sys.exit(f"refused {refusal}")
+    except ChromaTraceError as error:
+        sys.exit(f"error: {error}")

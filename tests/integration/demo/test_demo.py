@@ -173,7 +173,7 @@ def demonstrate(staged, monkeypatch):
     return command
 
 
-UNSIGNED = "the station's signature on its link does not hold"
+UNSIGNED = "the station's signature on its link is invalid"
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from chromatrace.chain import calls
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mining import mined
+from dev_chain import wait_until_mined
 from served_portal import Served
 
 ROOT = Path(__file__).resolve().parents[3]
 GLN, OTHER_GLN = "9521234000006", "9521234000013"
-FOR_EVER = 2**64 - 1
+FOREVER = 2**64 - 1
 REGISTRAR, MAKER, RIVAL = 0, 1, 2
 PLANT = "engineer-to-order"
 
@@ -34,7 +34,7 @@ class Consortium:
 
     def height(self):
         """The newest block, with all that was sent."""
-        mined(self.rpc)
+        wait_until_mined(self.rpc)
         return int(self.rpc.call("eth_blockNumber"), 16)
 
     def chain(self, account, outbox):
@@ -63,9 +63,9 @@ def consortium(deploy, tmp_path_factory):
             [(GLN, "Example Gears", MAKER), (OTHER_GLN, "Example Rival", RIVAL)], start=1
         ):
             kind = OrganisationKind.MANUFACTURER
-            registrar.submit(calls.register_organisation(kind, int(gln), roles, name, FOR_EVER))
+            registrar.submit(calls.register_organisation(kind, int(gln), roles, name, FOREVER))
             address = made.chain(account, folder / "unused.db").sender
-            registrar.submit(calls.appoint_operator(address, number, roles, FOR_EVER))
+            registrar.submit(calls.appoint_operator(address, number, roles, FOREVER))
         made.departments = {}
         for name in (*Catalogue(example_plant(PLANT).record_kinds).departments, "EPCIS"):
             opened = maker.submit(calls.open_department(name)).event("DepartmentOpened")

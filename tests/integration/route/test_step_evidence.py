@@ -170,6 +170,6 @@ def test_an_edited_file_is_refused_by_name_and_with_a_remedy(run, designed, tmp_
         (tmp_path / name).write_bytes(whole[name].replace(b"\n ", b"\n  ", 1))
         with pytest.raises(InvalidInput) as refused:
             run(route, "explain", "design.json", "lot.json")
-        assert refused.value.message.startswith(f"{name}: edited or reformatted since it was written: from byte 3 on")
+        assert refused.value.message.startswith(f"{name}: the file was edited or reformatted from byte 3")
         assert remedy in refused.value.hint
         (tmp_path / name).write_bytes(whole[name])

@@ -37,13 +37,13 @@ def test_no_chain_to_deploy_to(monkeypatch, nowhere):
 def test_a_wrong_check_digit(monkeypatch, nowhere, tmp_path):
     said = refused(monkeypatch, *nowhere, "qr", "code", "09521234543214", "L1", "-o", str(tmp_path / "a.svg"), "--json")
     assert (said["error"], said["field"]) == ("InvalidInput", "gtin")
-    assert "computed 3" in said["message"]
+    assert "expected 3" in said["message"]
 
 
 def test_a_lot_over_twenty_characters(monkeypatch, nowhere, tmp_path):
     words = ["qr", "code", "09521234543213", "L" * 21, "-o", str(tmp_path / "a.svg"), "--json"]
     said = refused(monkeypatch, *nowhere, *words)
-    assert (said["field"], said["message"]) == ("lot", "a lot has 1 to 20 characters, got 21")
+    assert (said["field"], said["message"]) == ("lot", "expected 1 to 20 characters of a lot, got 21")
     assert not (tmp_path / "a.svg").exists()
 
 
