@@ -168,7 +168,12 @@ def show(workspace: Workspace, as_json: bool) -> None:
             "panel": panel.panel,
             "states": list(panel.states),
             "inspectors": [
-                {"number": one.number, "account": one.account, "active": one.active, "capabilities": list(one.course)}
+                {
+                    "number": one.number,
+                    "account": one.account,
+                    "active": one.active,
+                    "capabilities": list(one.capabilities),
+                }
                 for one in panel.inspectors
             ],
             "rounds": [
