@@ -141,7 +141,7 @@ def _preconditions(steps: Sequence[FloorStep]) -> tuple[int, ...]:
         if not ready:
             stuck = [step.name for n, step in enumerate(steps) if not done >> n & 1]
             raise ShopFloorError(
-                f"the preconditions of {', '.join(stuck)} are circular",
+                f"the preconditions of {', '.join(stuck)} form a cycle",
                 field=f"steps[{numbers[stuck[0]]}].after",
             )
         done |= ready

@@ -54,7 +54,7 @@ def test_a_table_for_people(invoke):
     ("old", "new", "field", "words"),
     [
         ('  { from = "exit", to = "7", length_m = 1 },\n', "", "shop_floor.belts", "cannot be reached from '13'"),
-        ('name = "System board"', 'name = "System board"\nafter = ["17"]', "stations[0].after", "circular"),
+        ('name = "System board"', 'name = "System board"\nafter = ["17"]', "stations[0].after", "cycle"),
         ("assembly_s = [50, 80]", "assembly_s = [80, 50]", "shop_floor.assembly_s", "[low, high]"),
         ('to = "exit", length_m = 1', 'to = "exit", length_m = 0', "shop_floor.belts[17].length_m", "must be above 0"),
         ('checkpoints = ["5"', 'checkpoints = ["55"', "shop_floor.checkpoints[0]", "station '55' does not exist"),

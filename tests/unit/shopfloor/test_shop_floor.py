@@ -63,7 +63,7 @@ def test_a_detour_is_never_quicker(floor):
         ((), "steps", "at least one"),
         ((FloorStep("1", ""), FloorStep("1", "")), "steps", "duplicate"),
         ((FloorStep("1", "", ("9",)),), "steps[0].after[0]", "step '9' does not exist"),
-        ((FloorStep("1", "", ("1",)),), "steps[0].after", "circular"),
+        ((FloorStep("1", "", ("1",)),), "steps[0].after", "cycle"),
         ((FloorStep("1", ""), FloorStep("2", "", ("3",)), FloorStep("3", "", ("2",))), "steps[1].after", "2, 3"),
     ],
 )
