@@ -136,15 +136,15 @@ class World:
             keys.append(BatchKey.parse(str(self.random.choice(GTINS)), f"L{self.random.getrandbits(40):010X}"))
             digest = self.random.randbytes(32)
             registrations.append(
-                {
-                    "gtin": int(keys[-1].gtin),
-                    "lot": str(keys[-1].lot),
-                    "quantity": quantity or self.random.randint(1, 500),
-                    "serialRoot": self.random.choice([bytes(32), digest]),
-                    "contentDigest": digest,
-                    "route": bytes(32),
-                    "inputs": [one if isinstance(one, tuple) else (one, 1) for one in inputs],
-                }
+                (
+                    int(keys[-1].gtin),
+                    str(keys[-1].lot),
+                    quantity or self.random.randint(1, 500),
+                    self.random.choice([bytes(32), digest]),
+                    digest,
+                    bytes(32),
+                    [used if isinstance(used, tuple) else (used, 1) for used in inputs],
+                )
             )
         if self.send(account, "BatchRegistry", "registerMany", registrations):
             self.batches += [key.batch_id for key in keys]
