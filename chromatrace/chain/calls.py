@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from chromatrace.crypto.eip712 import Inspection
-from chromatrace.crypto.route.onchain import ProofStruct
-from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import (
@@ -32,7 +29,12 @@ from chromatrace.domain.ledger_entries import DepartmentRight
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, RouteKind, SalesChannel, Scope, Stage
 from chromatrace.ethereum import abi
 from chromatrace.ethereum.errors import AbiError
-from chromatrace.quality.rules import Rule
+
+if TYPE_CHECKING:
+    from chromatrace.crypto.eip712 import Inspection
+    from chromatrace.crypto.route.onchain import ProofStruct
+    from chromatrace.crypto.sealed_answer import SealedAnswer
+    from chromatrace.quality.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

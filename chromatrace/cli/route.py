@@ -98,7 +98,7 @@ def fetch(workspace: Workspace, route_id: str, out: Path, as_json: bool) -> None
     from chromatrace.chain.routes import designed_route
     from chromatrace.cli.route_told import design_facts
 
-    made = designed_route(workspace.reader, parse_bytes32(route_id, "route"))
+    made = designed_route(workspace.reader, RouteId(parse_bytes32(route_id, "route")))
     save_design(out, made)
     emit(as_json, design_facts(made) | {"path": out})
 

@@ -78,7 +78,7 @@ def look(chain: Chain, made: RouteDesign, trace: RouteTrace) -> Seen:
         if record is None or one.head is not Head.NOT_CHECKED:
             evidence.append(one)
             continue
-        anchor = anchor_at(chain, record.channel, record.log_size)
+        anchor = anchor_at(chain, ChannelId(record.channel), record.log_size)
         if anchor is None:
             evidence.append(Evidence(record, Head.NOT_ANCHORED))
         else:

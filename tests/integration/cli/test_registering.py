@@ -88,7 +88,7 @@ def test_a_validity_without_end_is_told_as_that(site):
 
 def test_a_development_key_is_told_in_a_line_and_times_as_people_read_them(site):
     shown = site("key", "show", account=2)
-    assert shown.stderr == "INSECURE signing with development key 2, which everybody has (chain 31337)\n"
+    assert shown.stderr == "INSECURE signing with development key 2, which is public (chain 31337)\n"
     site("index", "sync")
     status = site("index", "status").stdout
     assert len(re.findall(r"^(?:indexed time|checked at) +\d{4}-\d\d-\d\d \d\d:\d\d UTC$", status, re.MULTILINE)) == 2

@@ -50,13 +50,13 @@ def test_a_process_killed_between_commit_and_reveal_goes_on(chain, panel, start,
     victim = start(ACCOUNTS[0], panel, "--agent", "1")
     start(ACCOUNTS[1], panel, "--agent", "1")
     opened(chain, panel)
-    until(lambda: sum(seat["status"] == 1 for seat in round_of(chain, panel).seats) == 2)
+    until(lambda: sum(seat.status == 1 for seat in round_of(chain, panel).seats) == 2)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     with sqlite3.connect(tmp_path / f"inspector-{ACCOUNTS[0]}" / "answers.db") as kept:
         assert kept.execute("SELECT count(*) FROM answers").fetchone() == (1,)
     start(ACCOUNTS[2], panel, "--agent", "1")
-    until(lambda: sum(seat["status"] == 3 for seat in round_of(chain, panel).seats) == 2)
+    until(lambda: sum(seat.status == 3 for seat in round_of(chain, panel).seats) == 2)
     assert round_of(chain, panel).phase == SEATED, "it waits for the one that died"
     start(ACCOUNTS[0], panel, "--agent", "0")
     until(lambda: round_of(chain, panel).phase == DECIDED)
