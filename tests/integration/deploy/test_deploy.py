@@ -158,7 +158,7 @@ def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path)
         fresh.rpc().call("anvil_setBalance", key.address, hex(10**19))
         status, answer = run("deploy", fresh, folder, *with_key, CHROMATRACE_KEY_PASSWORD=PASSWORD)
         assert (status, answer["error"]) == (1, "WrongDeploymentError")
-        assert "never deployed to twice" in answer["message"]
+        assert "only development chains are deployed to again" in answer["message"]
         assert block_number(fresh) == 0
     assert (folder / "4242.json").read_bytes() == written
 
@@ -231,8 +231,8 @@ def test_a_refusal_of_the_script_is_told_as_every_other(monkeypatch, tmp_path):
         "chain 4242 is not a development chain",
     )
     assert (status, answer["error"], answer["field"]) == (1, "SignerMissingError", "keystore")
-    assert answer["message"] == "chain 4242 is not a dev chain: an encrypted keystore is needed"
-    assert answer["hint"].startswith("give --keystore FILE")
+    assert answer["message"] == "chain 4242 is not a development chain; an encrypted keystore is required"
+    assert answer["hint"].startswith("use --keystore FILE")
 
 
 def test_the_manifest_is_in_the_data_folder_unless_it_is_named(tmp_path):
