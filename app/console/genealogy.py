@@ -20,7 +20,7 @@ from chromatrace.services.trace import Genealogy, TracedBatch, recall_impact
 from chromatrace.services.trace import trace as trace_batch
 
 MAX_TRACED = 2000
-"""Maximum number of batches that a page traces; the command line has no such limit."""
+"""Maximum number of batches that a page traces in each direction; the command line accepts a larger limit."""
 _MAX_ROWS = 500
 """Maximum number of rows in a table on a page; the CSV has all of them."""
 

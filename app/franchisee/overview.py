@@ -23,7 +23,7 @@ GROUPS = {"held": "Held by you", "made": "Made by you", "shared": "Shared with y
 
 
 @dataclass(frozen=True, slots=True)
-class BatchRow:
+class BatchListItem:
     """One batch in a list."""
 
     view: BatchView
@@ -38,11 +38,11 @@ class BatchRow:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferRow:
+class OfferListItem:
     """One open offer in a list."""
 
     offer: OfferView
-    batch: BatchRow
+    batch: BatchListItem
     giver: OrganisationSummary
     expired: bool
 
@@ -93,10 +93,10 @@ def batches(group: str) -> str:
     )
 
 
-def _open_offers() -> tuple[list[OfferRow], int]:
+def _open_offers() -> tuple[list[OfferListItem], int]:
     """Return the open offers that the organisation may see, and the number of other open offers."""
     now = now_s()
-    rows: list[OfferRow] = []
+    rows: list[OfferListItem] = []
     withheld = 0
     for offer in current_snapshot().offers_to(current_operator().organisation):
         view = current_snapshot().batch(offer.batch_id)
@@ -104,16 +104,16 @@ def _open_offers() -> tuple[list[OfferRow], int]:
             withheld += 1
             continue
         giver = lookup_organisation(offer.from_organisation)
-        rows.append(OfferRow(offer, batch_row(view), giver, not offer.open_at(now)))
+        rows.append(OfferListItem(offer, batch_row(view), giver, not offer.open_at(now)))
     return rows, withheld
 
 
-def batch_row(view: BatchView) -> BatchRow:
+def batch_row(view: BatchView) -> BatchListItem:
     """Return a batch as a list shows it."""
     loader = current_portal().batches
     content = loader.content(view).value
     name = content.product.name if content else f"Batch {view.lot}"
-    return BatchRow(view, name, batch_status(view), lookup_organisation(view.producer))
+    return BatchListItem(view, name, batch_status(view), lookup_organisation(view.producer))
 
 
 def _grants(now: int) -> list[GrantView]:
@@ -121,7 +121,7 @@ def _grants(now: int) -> list[GrantView]:
     return [grant for grant in grants if grant.holds_at(now)]
 
 
-def _group(group: str, limit: int, after: int | None) -> list[BatchRow]:
+def _group(group: str, limit: int, after: int | None) -> list[BatchListItem]:
     snapshot, organisation = current_snapshot(), current_operator().organisation
     if group == "made":
         views = snapshot.batches(producer=organisation, limit=limit, after=after)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import httpx
-from mining import mined
+from dev_chain import wait_until_mined
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.outbox import Outbox
@@ -55,7 +55,7 @@ def test_next_portal_sends_accepted_transaction_without_key(consortium, data, se
     portal.wait(opened)
     with Outbox(data / "portal-outbox.db") as outbox:
         (entry,) = outbox.entries(signer.address, "signed", "sent", "included", "final")
-    mined(consortium.rpc)
+    wait_until_mined(consortium.rpc)
     transaction = consortium.rpc.call("eth_getTransactionReceipt", "0x" + entry.tx_hash.hex())
     assert int(transaction["status"], 16) == 1
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
 
 from contract_order import CONTRACT
-from mining import mined
+from dev_chain import wait_until_mined
 from served_portal import PASSWORD
 
 CSV, LINES = "text/csv", "application/x-ndjson"
@@ -55,7 +55,7 @@ class Importer:
         """Return the number of records of a contract on the chain. Each has two entries, one per product."""
         from chromatrace.domain.ledger_entries import record_id
 
-        mined(self.consortium.rpc)
+        wait_until_mined(self.consortium.rpc)
         self.follower.sync()
         return len(query(self.index).record(record_id("sales.contract-order", key))) / 2
 
@@ -246,7 +246,7 @@ def test_repeated_file_is_recorded_once(importer):
     )
     alone = importer.app.test_client().post("/api/v1/records", json=CONTRACT | rows[3], auth=(SALES, PASSWORD))
     assert (alone.status_code, alone.json["error"], alone.json["field"]) == (409, "RecordPendingError", "/contract_id")
-    mined(importer.consortium.rpc)
+    wait_until_mined(importer.consortium.rpc)
     importer.follower.sync()
     fourth = importer.send(as_csv(*rows))
     assert (fourth.json["taken"], fourth.json["known"]) == (0, 4)
@@ -272,7 +272,7 @@ def test_interrupted_import_reports_progress_and_resumes(importer, monkeypatch):
     def append_and_mine(*arguments):
         """Wait until the cost of a row is deducted from the balance."""
         sent = append(*arguments)
-        mined(rpc)
+        wait_until_mined(rpc)
         return sent
 
     monkeypatch.setattr(RecordWriter, "append", append_and_mine)
