@@ -1,7 +1,7 @@
 """Signed EIP-1559 transactions: RLP by `rlp`, signatures by libsecp256k1.
 
 One core signs 17,000 transactions per second this way and 1,950 with eth-account, which would limit the outbox
-(docs/adr/0007). A test compares the bytes with eth-account's. Sources: EIP-1559, EIP-2718.
+(docs/adr/0008). A test compares the bytes with eth-account's. Sources: EIP-1559, EIP-2718.
 """
 
 from __future__ import annotations
