@@ -106,7 +106,7 @@ NEW = CONTRACT | {"contract_id": "C-new"}
         (SALES, json.dumps(NEW).encode("utf-16"), "InvalidRecordError", ""),
         (SALES, json.dumps(NEW | {"name": "café"}, ensure_ascii=False).encode("latin-1"), "InvalidRecordError", ""),
         (SALES, json.dumps(NEW).encode() + b" " * 300_000, "InvalidRecordError", ""),
-        (SALES, b'{"a":1,"a":2}', "InvalidRecordError", "…/a"),
+        (SALES, b'{"a":1,"a":2}', "InvalidRecordError", "/a"),
         (SALES, CONTRACT, "RecordExistsError", "/contract_id"),
         (DESIGN, {k: v for k, v in story()[0].items() if k != "contract_id"}, "InvalidRecordError", "/contract_id"),
         (
@@ -232,7 +232,7 @@ def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done
     Follower(index, rpc, manifest).sync()
     kept = Index(f"sqlite:///{shop.folder / 'data' / 'index.db'}")
     Follower(kept, rpc, manifest).sync()
-    assert kept.digest() == query(index).digest()
+    assert query(kept).digest() == query(index).digest()
     chain = Chain(rpc, manifest)
     for view in query(index).departments():
         held = chain.read(reads.department(view.id))
