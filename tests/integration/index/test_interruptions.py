@@ -19,7 +19,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError, WrongDeploymentError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
-from chromatrace.index.chain_reader import BlockHeader, ChainReader, LogRange
+from chromatrace.index.chain_reader import ChainReader, HeaderSummary, LogRange
 from chromatrace.index.errors import FollowerBusyError, IndexUnavailableError, WrongIndexError
 from chromatrace.index.lock import writer_lock
 from chromatrace.index.models import IndexTable
@@ -152,7 +152,7 @@ def test_a_cursor_that_somebody_else_moved_is_refused(yard, index, follower):
     follower.sync()
     store = IndexWriter(index.engine)
     cursor = store.cursor()
-    stale = BlockHeader(cursor.number - 1, b"\1" * 32, b"", 0)
+    stale = HeaderSummary(cursor.number - 1, b"\1" * 32, b"", 0)
     digest = query(index).digest()
     with pytest.raises(FollowerBusyError, match="another follower moved this index"):
         store.append(stale, LogRange(cursor.number, replace(cursor, number=cursor.number + 1)), ChainStatus(cursor, 0))
@@ -262,7 +262,7 @@ def test_a_chain_reset_behind_a_running_follower_is_noticed(yard, index):
             follower = Follower(index, node.rpc(), _copy(yard, node))
             follower.sync()
         with DevNode(port, options=["--timestamp", "1700000001"]) as node:
-            with pytest.raises(WrongDeploymentError, match="no contract BatchRegistry exists"):
+            with pytest.raises(WrongDeploymentError, match="no contract Consortium exists"):
                 follower.sync()
             _copy(yard, node)
             with pytest.raises(WrongIndexError, match="the chain was reset"):

@@ -1,4 +1,4 @@
-"""Capturing and asking: all or nothing, each event once, given back as it came, to those who may read it."""
+"""EPCIS capture and query: atomic, idempotent, unchanged events, access by grants."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from app.epcis.capture import Captures
-from app.epcis.question import microseconds
-from app.store import Store
+from app.api.epcis.capture import CaptureStore
+from app.store import PortalDatabase
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.rights import Role
+from chromatrace.epcis.query import microseconds
 
 BATCH = "https://id.gs1.org/01/09521234543213/10/L1"
 
@@ -47,11 +47,11 @@ def document(*events):
 
 def post(client, value, query="", **headers):
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    given = {"Content-Type": "application/json"} | {name.replace("_", "-"): text for name, text in headers.items()}
-    return client.post(f"/epcis/v2/capture{query}", data=data, headers=given)
+    sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): text for name, text in headers.items()}
+    return client.post(f"/epcis/v2/capture{query}", data=data, headers=sent)
 
 
-def listed(client, path="/epcis/v2/events", **query):
+def query_events(client, path="/epcis/v2/events", **query):
     answer = client.get(path, query_string=query)
     assert answer.status_code == 200, answer.json
     return answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
@@ -59,7 +59,7 @@ def listed(client, path="/epcis/v2/events", **query):
 
 @pytest.fixture
 def stored(config):
-    """How many events and captures are in the database, and documents in the folder."""
+    """Return the numbers of events and captures in the database, and of documents in the folder."""
     import sqlite3
 
     def count():
@@ -70,8 +70,8 @@ def stored(config):
     return count
 
 
-def test_a_document_is_captured_and_given_back(client, acting, config):
-    acting(1)
+def test_document_is_captured_and_returned(client, log_in, config):
+    log_in(1)
     answer = post(client, document(event(1), event(2)))
     assert answer.status_code == 202
     assert answer.headers["GS1-EPCIS-Version"] == "2.0.0"
@@ -79,28 +79,28 @@ def test_a_document_is_captured_and_given_back(client, acting, config):
     assert job.json == answer.json
     assert (job.json["success"], job.json["running"], job.json["eventsTaken"]) == (True, False, 2)
     assert job.json["transaction"] is None
-    assert listed(client) == [event(1), event(2)]
-    kept = DocumentStore(config.documents).get(bytes.fromhex(job.json["documentDigest"][2:]))
-    assert json.loads(kept) == document(event(1), event(2))
+    assert query_events(client) == [event(1), event(2)]
+    content = DocumentStore(config.documents).get(bytes.fromhex(job.json["documentDigest"][2:]))
+    assert json.loads(content) == document(event(1), event(2))
 
 
-def test_gs1s_examples_are_captured_and_given_back_equal(client, acting, vectors_dir):
-    acting(1)
+def test_gs1_examples_are_returned_unchanged(client, log_in, vectors_dir):
+    log_in(1)
     expected = []
     for path in sorted((vectors_dir / "epcis" / "examples").iterdir()):
         assert post(client, path.read_bytes()).status_code == 202
         expected += json.loads(path.read_bytes())["epcisBody"]["eventList"]
     assert len(expected) == 6
-    found = listed(client)
-    by_id = {one["eventID"]: one for one in found}
-    assert [by_id[one["eventID"]] for one in expected] == expected
-    assert len(found) == len(expected)
+    events = query_events(client)
+    by_id = {entry["eventID"]: entry for entry in events}
+    assert [by_id[entry["eventID"]] for entry in expected] == expected
+    assert len(events) == len(expected)
     epc = "urn:epc:id:sgtin:4012345.011111.9876"
-    assert [one["bizStep"] for one in listed(client, f"/epcis/v2/epcs/{epc}/events")] == ["inspecting"]
+    assert [entry["bizStep"] for entry in query_events(client, f"/epcis/v2/epcs/{epc}/events")] == ["inspecting"]
 
 
-def test_the_same_event_again_changes_nothing(client, acting, stored):
-    acting(1)
+def test_repeated_event_is_stored_once(client, log_in, stored):
+    log_in(1)
     assert post(client, document(event(1))).json["eventsTaken"] == 1
     again = post(client, document(dict(reversed(event(1).items())), event(2))).json
     assert (again["eventsTaken"], again["eventsKnown"]) == (1, 1)
@@ -110,15 +110,15 @@ def test_the_same_event_again_changes_nothing(client, acting, stored):
     assert stored()[:2] == (3, 3)
 
 
-def test_another_event_of_the_same_id_is_refused_unless_it_declares_the_error(client, acting, stored):
-    acting(1)
+def test_different_event_with_same_id_is_rejected_without_error_declaration(client, log_in, stored):
+    log_in(1)
     post(client, document(event(1)))
     answer = post(client, document(event(2), event(1, bizStep="shipping")))
     assert (answer.status_code, answer.json["field"]) == (409, "/epcisBody/eventList/1/eventID")
     assert stored()[:2] == (1, 1)
     declared = event(1, errorDeclaration={"declarationTime": "2026-11-22T10:00:00Z", "reason": "incorrect_data"})
     assert post(client, document(declared)).status_code == 202
-    acting(2)
+    log_in(2)
     assert post(client, document(event(1, bizStep="shipping"))).status_code == 202
 
 
@@ -144,81 +144,81 @@ BAD = event(2, quantityList=[{"epcClass": BATCH, "uom": "kg"}])
         (b"\xff", None),
     ],
 )
-def test_what_is_wrong_is_told_by_a_pointer_and_nothing_is_written(client, acting, stored, data, pointer):
-    acting(1)
+def test_invalid_document_reports_pointer_and_stores_nothing(client, log_in, stored, data, pointer):
+    log_in(1)
     answer = post(client, data)
     assert (answer.status_code, answer.json.get("field", "")) == (400, pointer or "")
     assert {"error", "message"} <= set(answer.json)
     assert stored()[:2] == (0, 0)
 
 
-def test_with_proceed_the_good_events_are_taken_and_the_others_told(client, acting):
-    acting(1)
+def test_proceed_stores_valid_events_and_reports_others(client, log_in):
+    log_in(1)
     post(client, document(event(3)))
     mixed = document(event(1), BAD, event(3, bizStep="shipping"))
     job = post(client, mixed, GS1_Capture_Error_Behaviour="proceed").json
     assert (job["success"], job["eventsTaken"]) == (False, 1)
-    assert [one["field"].split("/", 4)[3] for one in job["errors"]] == ["1", "2"]
+    assert [error["field"].split("/", 4)[3] for error in job["errors"]] == ["1", "2"]
     assert post(client, mixed, GS1_Capture_Error_Behaviour="whatever").status_code == 400
 
 
 @pytest.mark.parametrize("content_type", ["text/xml", "application/xml", "text/plain", "multipart/form-data", ""])
-def test_other_content_types_are_refused(client, acting, stored, content_type):
-    acting(1)
+def test_other_content_types_are_rejected(client, log_in, stored, content_type):
+    log_in(1)
     answer = post(client, document(event(1)), Content_Type=content_type)
     assert (answer.status_code, answer.json["field"]) == (400, "Content-Type")
     assert stored()[0] == 0
 
 
-def test_json_ld_is_taken_and_another_version_refused(client, acting):
-    acting(1)
+def test_json_ld_is_accepted_and_other_version_rejected(client, log_in):
+    log_in(1)
     assert post(client, document(event(1)), Content_Type="application/ld+json; charset=utf-8").status_code == 202
     assert post(client, document(event(2)), GS1_EPCIS_Version="1.2").json["field"] == "GS1-EPCIS-Version"
     assert post(client, document(event(2)), GS1_EPCIS_Version="2.0.0").status_code == 202
 
 
-def test_too_large_a_document_is_refused(client, acting, stored):
-    acting(1)
+def test_oversized_document_is_rejected(client, log_in, stored):
+    log_in(1)
     answer = post(client, b" " * (9 * 1024 * 1024))
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
     assert stored() == (0, 0, 0)
 
 
-def test_capturing_needs_a_login_and_a_role(client, acting, stored):
+def test_capture_requires_login_and_role(client, log_in, stored):
     answer = post(client, document(event(1)))
-    assert (answer.status_code, answer.json["error"]) == (401, "LoginNeeded")
-    acting(1, Role.ADMIN)
+    assert (answer.status_code, answer.json["error"]) == (401, "LoginRequiredError")
+    log_in(1, Role.ADMIN)
     assert (post(client, document(event(1))).status_code, stored()) == (403, (0, 0, 0))
 
 
-def test_a_job_is_its_organisations_alone(client, acting):
-    acting(1)
+def test_job_is_visible_to_its_organisation_only(client, log_in):
+    log_in(1)
     location = post(client, document(event(1))).headers["Location"]
-    acting(2)
+    log_in(2)
     assert client.get(location).status_code == 404
-    acting(None)
+    log_in(None)
     assert client.get(location).status_code == 401
 
 
-def test_events_are_for_those_who_may_read_them(client, acting):
-    acting(1)
+def test_events_require_grant_unless_public(client, log_in):
+    log_in(1)
     post(client, document(event(1)))
     post(client, document(event(2)), "?visibility=public")
     post(client, document(event(3, quantityList=[{"epcClass": "urn:epc:class:lgtin:9521234.054321.L1"}])))
     post(client, document(event(4, quantityList=[{"epcClass": "https://example.org/whatever"}])))
-    assert listed(client) == listed(client, MATCH_anyEPC="") != []
-    assert len(listed(client)) == 4
-    acting(None)
-    assert [one["eventID"] for one in listed(client)] == [event(2)["eventID"]]
-    acting(2)
-    assert [one["eventID"] for one in listed(client)] == [event(2)["eventID"]]
-    acting.grants.add((2, 1, "09521234543213"))
-    assert len(listed(client)) == 3
+    assert query_events(client) == query_events(client, MATCH_anyEPC="") != []
+    assert len(query_events(client)) == 4
+    log_in(None)
+    assert [entry["eventID"] for entry in query_events(client)] == [event(2)["eventID"]]
+    log_in(2)
+    assert [entry["eventID"] for entry in query_events(client)] == [event(2)["eventID"]]
+    log_in.grants.add((2, 1, "09521234543213"))
+    assert len(query_events(client)) == 3
     assert post(client, document(event(5)), "?visibility=all").json["field"] == "visibility"
 
 
-def test_questions(client, acting):
-    acting(1)
+def test_query_parameters(client, log_in):
+    log_in(1)
     other = "https://id.gs1.org/01/09521234543213/10/L2"
     post(
         client,
@@ -229,28 +229,28 @@ def test_questions(client, acting):
         ),
     )
 
-    def asked(path="/epcis/v2/events", **query):
-        return [int(one["eventID"][-1]) for one in listed(client, path, **query)]
+    def numbers(path="/epcis/v2/events", **query):
+        return [int(entry["eventID"][-1]) for entry in query_events(client, path, **query)]
 
-    assert asked() == [1, 2, 3]
-    assert asked(EQ_bizStep="shipping") == [2]
-    assert asked(EQ_bizStep="shipping,receiving") == [1, 2]
-    assert asked(MATCH_anyEPC=other) == [2]
-    assert asked(MATCH_anyEPC=f"{other},{BATCH}") == [1, 2, 3]
-    assert asked(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
-    assert asked(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
-    assert asked(eventType="AggregationEvent") == []
-    for wrong in (
+    assert numbers() == [1, 2, 3]
+    assert numbers(EQ_bizStep="shipping") == [2]
+    assert numbers(EQ_bizStep="shipping,receiving") == [1, 2]
+    assert numbers(MATCH_anyEPC=other) == [2]
+    assert numbers(MATCH_anyEPC=f"{other},{BATCH}") == [1, 2, 3]
+    assert numbers(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
+    assert numbers(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
+    assert numbers(eventType="AggregationEvent") == []
+    for invalid in (
         {"eventType": "Event"},
         {"EQ_bizStep": "a,,b"},
         {"EQ_bizStep": "a\x0fb"},
         {"MATCH_anyEPC": BATCH, "MATCH_anyEPCClass": BATCH},
         {"MATCH_anyEPC": "x" * 8_001},
     ):
-        refused = client.get("/epcis/v2/events", query_string=wrong)
-        assert (refused.status_code, refused.json["field"]) == (400, next(iter(wrong)))
-    assert asked("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
-    assert asked(f"/epcis/v2/epcs/{other}/events") == [2]
+        answer = client.get("/epcis/v2/events", query_string=invalid)
+        assert (answer.status_code, answer.json["field"]) == (400, next(iter(invalid)))
+    assert numbers("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
+    assert numbers(f"/epcis/v2/epcs/{other}/events") == [2]
     for query in (
         {"perPage": "0"},
         {"perPage": "x"},
@@ -263,104 +263,104 @@ def test_questions(client, acting):
         assert (answer.status_code, answer.json["field"]) == (400, next(iter(query)))
 
 
-def test_pages_follow_one_another_without_gap_or_repetition(client, acting):
-    acting(1)
+def test_pages_have_no_gap_or_repetition(client, log_in):
+    log_in(1)
     same_time = [event(number, eventTime="2026-03-31T14:00:00Z") for number in range(20)]
     post(client, document(*same_time, *[event(number) for number in range(20, 45)]))
-    link, found = "/epcis/v2/events?perPage=7&EQ_bizStep=receiving", []
+    link, events = "/epcis/v2/events?perPage=7&EQ_bizStep=receiving", []
     while link:
         answer = client.get(link)
         page = answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
         assert 0 < len(page) <= 7
-        found += page
+        events += page
         link = answer.headers.get("Link", "<>").split(">")[0][1:]
-    assert sorted(one["eventID"] for one in found) == [event(number)["eventID"] for number in range(45)]
+    assert sorted(entry["eventID"] for entry in events) == [event(number)["eventID"] for number in range(45)]
 
 
-def test_the_answer_is_a_document_that_gs1s_schema_takes(client, acting, vectors_dir):
+def test_query_response_is_valid_by_gs1_schema(client, log_in, vectors_dir):
     from jsonschema import Draft7Validator, FormatChecker
 
-    acting(1)
+    log_in(1)
     post(client, document(event(1)))
     schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
     Draft7Validator(schema, format_checker=FormatChecker()).validate(client.get("/epcis/v2/events").json)
 
 
-def test_digests_wait_for_whoever_puts_them_on_the_chain(client, acting, config):
-    """A recorder is given each digest until it has a transaction; one that fails leaves it waiting."""
-    acting(1)
+def test_digests_are_passed_to_recorder_until_recorded(client, log_in, config):
+    """An error of the recorder leaves the digest unrecorded."""
+    log_in(1)
     other = event(2, quantityList=[], epcList=["urn:epc:id:sgtin:4012345.011111.9876", f"{BATCH}/21/7"])
-    jobs = [post(client, document(one)).json for one in (event(1), other, event(1))]
-    store = Store(config.portal_database)
-    captures = Captures(store, DocumentStore(config.documents))
+    jobs = [post(client, document(entry)).json for entry in (event(1), other, event(1))]
+    database = PortalDatabase(config.portal_database)
+    captures = CaptureStore(database, DocumentStore(config.documents))
     sent = []
 
     def recorder(digest, products):
-        if len(sent) == 1 and not recorder.well:
+        if len(sent) == 1 and not recorder.available:
             raise RuntimeError("no chain")
         sent.append((digest, products))
         return "0x" + digest.hex() if recorder.included else None
 
     recorder.included = True
 
-    recorder.well = False
+    recorder.available = False
     with pytest.raises(RuntimeError):
         captures.record(recorder)
-    recorder.well, recorder.included = True, False
+    recorder.available, recorder.included = True, False
     assert captures.record(recorder) == 0
     recorder.included = True
     assert captures.record(recorder) == 1
     assert captures.record(recorder) == 0
     first, second = (bytes.fromhex(job["documentDigest"][2:]) for job in jobs[:2])
     assert jobs[2]["documentDigest"] == jobs[0]["documentDigest"]
-    about = {first: ["09521234543213/L1"], second: ["04012345111118", "09521234543213/L1"]}
+    subjects = {first: ["09521234543213/L1"], second: ["04012345111118", "09521234543213/L1"]}
     assert len(sent) == 3
-    assert dict(sent) == about
-    found = client.get(f"/epcis/v2/capture/{jobs[0]['captureID']}").json
-    assert found["transaction"] == found["documentDigest"]
-    store.close()
+    assert dict(sent) == subjects
+    job = client.get(f"/epcis/v2/capture/{jobs[0]['captureID']}").json
+    assert job["transaction"] == job["documentDigest"]
+    database.close()
 
 
 _KILLED = """
 import os, sys, json
 from pathlib import Path
-from app.epcis import capture
-from app.rights import Operator
-from app.store import Store
+from app.api.epcis import capture
+from app.rights import ActingOperator
+from app.store import PortalDatabase
 from chromatrace.domain.rights import Role
 from chromatrace.documents.store import DocumentStore
 data = Path(sys.argv[1])
 add = capture._add
-def dying(session, job, context, event, at, *, public):
-    if at.endswith("/2"):
+def dying(session, job, context, event, pointer, *, public):
+    if pointer.endswith("/2"):
         os.kill(os.getpid(), 9)
-    return add(session, job, context, event, at, public=public)
+    return add(session, job, context, event, pointer, public=public)
 if sys.argv[2] == "die":
     capture._add = dying
-captures = capture.Captures(Store(f"sqlite:///{data / 'portal.db'}"), DocumentStore(data / "documents"))
-operator = Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS)
-print(captures.take(sys.stdin.buffer.read(), operator, capture.Terms(), 0).id, flush=True)
+captures = capture.CaptureStore(PortalDatabase(f"sqlite:///{data / 'portal.db'}"), DocumentStore(data / "documents"))
+operator = ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS)
+print(captures.capture(sys.stdin.buffer.read(), operator, capture.CaptureOptions(), 0).id, flush=True)
 os.kill(os.getpid(), 9)
 """
 
 
-def test_a_process_killed_in_the_middle_leaves_nothing_and_one_killed_after_leaves_all(client, acting, config, stored):
-    acting(1)
+def test_killed_process_stores_all_events_or_none(client, log_in, config, stored):
+    log_in(1)
     data = json.dumps(document(event(1), event(2), event(3))).encode()
-    for how, expected in (("die", (0, 0)), ("live", (3, 1))):
-        command = [sys.executable, "-c", _KILLED, str(config.data_folder), how]
+    for mode, expected in (("die", (0, 0)), ("live", (3, 1))):
+        command = [sys.executable, "-c", _KILLED, str(config.data_folder), mode]
         done = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
         assert done.returncode == -9
         assert stored()[:2] == expected
-    assert len(listed(client)) == 3
+    assert len(query_events(client)) == 3
 
 
-def test_capture_does_not_change_what_it_is_given(client, acting):
-    acting(1)
-    given = document(event(1))
-    before = copy.deepcopy(given)
-    post(client, given)
-    assert given == before
+def test_capture_does_not_modify_document(client, log_in):
+    log_in(1)
+    original = document(event(1))
+    before = copy.deepcopy(original)
+    post(client, original)
+    assert original == before
 
 
 @pytest.mark.parametrize(
@@ -373,5 +373,5 @@ def test_capture_does_not_change_what_it_is_given(client, acting):
         ("2026-03-31T14:05:00-02:30", 1_774_974_900_000_000),
     ],
 )
-def test_times_are_exact_microseconds(time, expected):
+def test_microseconds_of_rfc3339_times(time, expected):
     assert microseconds(time) == expected
