@@ -47,6 +47,9 @@ lint: setup ## check with ruff, mypy, import-linter and solhint; check that the 
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 	$(BIN)/python scripts/export_abi.py --check
 
+prose: setup ## check the language of texts against a list of patterns
+	$(BIN)/python scripts/check_prose.py
+
 audit: setup ## run Slither on the contracts, in an environment of its own
 	@$(call sync,.venv-audit,requirements-audit.txt)
 	@# Brownie drops the artifacts of some interfaces when it loads a project. Slither needs them: compile again.

@@ -11,9 +11,6 @@ from app.errors import InsecureConfiguration
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.settings import setting
 
-DEV_CHAIN_IDS = frozenset({1337, 31337})
-"""Chains whose keys are published with the tool that runs them."""
-
 
 @dataclass(frozen=True, slots=True)
 class PortalConfig:
@@ -168,7 +165,9 @@ class PortalConfig:
 
     def refuse_dev_chain(self, chain_id: int) -> None:
         """In production: raises `InsecureConfiguration` on a development chain, whose keys everybody has."""
-        if self.production and chain_id in DEV_CHAIN_IDS:
+        from chromatrace.ethereum.signer import DEV_CHAINS  # imports coincurve, which the command line does not need
+
+        if self.production and chain_id in DEV_CHAINS:
             raise InsecureConfiguration(
                 f"chain {chain_id} is a development chain: its keys are published",
                 field="rpc_url",

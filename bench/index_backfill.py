@@ -119,17 +119,9 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
     return count
 
 
-def _registration(number: int, inputs: list[tuple[bytes, int]]) -> dict[str, object]:
+def _registration(number: int, inputs: list[tuple[bytes, int]]) -> tuple[object, ...]:
     digest = number.to_bytes(32, "big")
-    return {
-        "gtin": int(_GTIN),
-        "lot": f"L{number:06d}",
-        "quantity": 100,
-        "serialRoot": digest,
-        "contentDigest": digest,
-        "route": bytes(32),
-        "inputs": inputs,
-    }
+    return int(_GTIN), f"L{number:06d}", 100, digest, digest, bytes(32), inputs
 
 
 def web3_loop(url: str, manifest: Manifest, path: Path) -> float:

@@ -25,10 +25,10 @@ from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.ethereum.abi import contract
 from chromatrace.index import Follower, Index
-from chromatrace.index.decoding import decoded
+from chromatrace.index.chain_reader import BlockHeader, LogRange
+from chromatrace.index.decoding import decode_logs
 from chromatrace.index.models import position
-from chromatrace.index.source import Header, LogRange
-from chromatrace.index.store import Identity, Sight, Store, optimise
+from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter, analyse
 from chromatrace.plant import example_plant
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.department_records import DepartmentRecords
@@ -131,7 +131,7 @@ def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
         index = Index(Path(folder) / "index.db")
         index.migrate()
         departments = _fill(index, products)
-        optimise(index.engine)
+        analyse(index.engine)
         progress(f"{_TRACES:,} traces")
         seconds = []
         for product in chance.sample(products[: _MILLION // _BATCH // _DEPARTMENTS * _BATCH], _TRACES):
@@ -149,8 +149,8 @@ def _fill(index: Index, products: list[Any]) -> list[bytes]:
     departments = [bytes([number + 1]) * 32 for number in range(_DEPARTMENTS)]
     abi, kind, account = contract("ProcessLedger"), bytes(31) + b"\1", bytes(12) + b"\xa1" * 20
     events = abi.events
-    store, at = Store(index.engine), Header(0, bytes(32), bytes(32), 1_700_000_000)
-    store.begin(Identity(31337, bytes(32), bytes(32), 1), at, Sight(at, 0))
+    store, at = IndexWriter(index.engine), BlockHeader(0, bytes(32), bytes(32), 1_700_000_000)
+    store.begin(IndexedDeployment(31337, bytes(32), bytes(32), 1), at, ChainStatus(at, 0))
     logs = [
         (events["DepartmentOpened"].topic + one + (1).to_bytes(32, "big") + account, _dynamic(b"Dep"))
         for one in departments
@@ -162,15 +162,15 @@ def _fill(index: Index, products: list[Any]) -> list[bytes]:
             logs.append((topics, kind + bytes(32) + _dynamic(packed, 96)))
     for first in range(0, len(logs), 20):
         part = logs[first : first + 20]
-        end = Header(at.number + len(part), os.urandom(32), bytes(32), at.time + len(part))
+        end = BlockHeader(at.number + len(part), os.urandom(32), bytes(32), at.time + len(part))
         found, placed = LogRange(at.number + 1, end), []
         for number, (topics, data) in enumerate(part, at.number + 1):
             place = position(number, 0)
             placed.append((place, place, "ProcessLedger", topics, data))
             found.transactions[place] = os.urandom(32)
             found.blocks[number] = os.urandom(32), at.time
-        found.rows, found.arguments = decoded(placed)
-        store.append(at, found, Sight(end, 0))
+        found.rows, found.arguments = decode_logs(placed)
+        store.append(at, found, ChainStatus(end, 0))
         at = end
     return departments
 

@@ -21,8 +21,8 @@ from bench.gas import GTIN, deployed_chain, registration
 from chromatrace.chain import calls
 from chromatrace.chain.calls import Call
 from chromatrace.chain.client import Chain, Receipt
-from chromatrace.chain.dev_node import MNEMONIC
 from chromatrace.ethereum.abi import FOLDER
+from chromatrace.ethereum.signer import MNEMONIC
 
 _BLOCK_TIME_S = 0.25
 _ROUNDS = 3

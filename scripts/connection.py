@@ -23,6 +23,7 @@ from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import KeystoreError, RpcError, SignerMissingError
 from chromatrace.ethereum.rpc import RpcClient, is_transient
+from chromatrace.ethereum.signer import DEV_CHAINS
 
 os.environ["SOLCX_BINARY_PATH"] = os.environ.get("SOLCX_BINARY_PATH") or str(Path(__file__).parents[1] / ".solcx")
 
@@ -32,7 +33,6 @@ from brownie.exceptions import VirtualMachineError
 from eth_account import Account as Keys
 
 ROOT = Path(__file__).resolve().parent.parent
-DEV_CHAIN_IDS = frozenset({1337, 31337})
 NETWORK = "chromatrace"
 _ATTEMPTS = 5
 """A node that makes a block while it is asked may have pruned the one that it was asked about."""
@@ -50,7 +50,7 @@ class Connection:
     @property
     def is_dev(self) -> bool:
         """Whether chains with this id come and go on somebody's desk."""
-        return self.chain_id in DEV_CHAIN_IDS
+        return self.chain_id in DEV_CHAINS
 
     def code(self, address: str) -> bytes:
         """The code at an address; empty where there is none."""
@@ -139,7 +139,7 @@ def _connect(rpc_url: str) -> None:
 def _sender(chain_id: int, keystore: Path | None) -> Any:
     if keystore is not None:
         return accounts.add(_private_key(keystore))
-    if chain_id not in DEV_CHAIN_IDS:
+    if chain_id not in DEV_CHAINS:
         raise SignerMissingError(
             f"chain {chain_id} is not a dev chain: an encrypted keystore is needed",
             field="keystore",

@@ -29,7 +29,7 @@ from chromatrace.ethereum.manifest import Manifest
 from scripts.connection import Connection, fail, open_connection, settings
 from scripts.deploy import manifest_folder
 
-FOR_EVER = 2**64 - 1
+FOREVER = 2**64 - 1
 
 
 class Consortium:
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--keystore", type=Path, metavar="FILE", help="encrypted key of the account that grants")
     common.add_argument("--manifest-dir", type=Path, metavar="DIR", help="where the manifest lies (docs/deployments)")
     common.add_argument(
-        "--valid-until", type=int, default=FOR_EVER, metavar="S", help="last second of the right (for ever)"
+        "--valid-until", type=int, default=FOREVER, metavar="S", help="last second of the right (for ever)"
     )
     common.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
 

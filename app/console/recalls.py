@@ -19,7 +19,7 @@ from app.services import MAX_REASON
 from app.store.actions import recalls_of, remember_recalls, settle
 from app.store.models import Action
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, Unavailable
-from chromatrace.domain.recalling import RecallPlan
+from chromatrace.domain.recall_plan import RecallPlan
 from chromatrace.domain.rights import Role
 from chromatrace.index.views import BatchView
 from chromatrace.services.recall import PlannedRecall, plan_recall

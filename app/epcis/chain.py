@@ -17,7 +17,7 @@ from chromatrace.epcis.document import NAMESPACE
 from chromatrace.epcis.mapping import EVENT_NAMES
 from chromatrace.epcis.vocabulary import CONTEXT
 from chromatrace.index import Snapshot
-from chromatrace.services.epcis_directory import IndexDirectory
+from chromatrace.services.epcis_export import IndexDirectory
 
 LOOKED_AT = 500
 SECOND = 1_000_000
@@ -33,7 +33,7 @@ def events(snapshot: Snapshot, directory: IndexDirectory, question: Question) ->
         subjects = list({*batches, *(other for batch in batches for other in snapshot.used_in(batch))})
     after, since_s = _start(question)
     while subjects is None or subjects:
-        page = snapshot.events(after=after, limit=LOOKED_AT, names=EVENT_NAMES, subjects=subjects, since=since_s)
+        page = snapshot.events(after=after, limit=LOOKED_AT, names=EVENT_NAMES, entity_keys=subjects, since=since_s)
         for event in page:
             made = directory.event(event)
             if made is not None and _fits(made, question, wanted):

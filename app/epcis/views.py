@@ -24,7 +24,7 @@ from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.epcis.vocabulary import CONTEXT
-from chromatrace.services.epcis_directory import IndexDirectory
+from chromatrace.services.epcis_export import IndexDirectory
 
 PREFIX = "/epcis/v2"
 VERSION = "2.0.0"

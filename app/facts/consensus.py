@@ -23,12 +23,12 @@ class Course:
     @property
     def change(self) -> float:
         """What it has learned in all, from -1 to 1."""
-        return self.inspector.course[-1] - self.inspector.course[0]
+        return self.inspector.capabilities[-1] - self.inspector.capabilities[0]
 
     @property
     def summary(self) -> str:
         """For people who cannot see the drawing."""
-        course = self.inspector.course
+        course = self.inspector.capabilities
         return f"inspector {self.inspector.number}: capability from {course[0]:.2f} to {course[-1]:.2f}"
 
 
@@ -99,7 +99,7 @@ def decision_of(rounds: Iterable[RoundView], tx_hash: bytes, states: Mapping[int
 
 def panel_facts(panel: PanelView, name: str, rounds: tuple[RoundView, ...]) -> PanelFacts:
     """What the page shows of a panel and these rounds of it."""
-    top = max((value for one in panel.inspectors for value in one.course), default=0.0) or 1.0
+    top = max((value for one in panel.inspectors for value in one.capabilities), default=0.0) or 1.0
     return PanelFacts(
         name=name,
         rule=_rule(panel),
@@ -121,7 +121,7 @@ def _rule(panel: PanelView) -> str:
 
 
 def _course(inspector: InspectorView, top: float) -> Course:
-    course = inspector.course if len(inspector.course) > 1 else inspector.course * 2
+    course = inspector.capabilities if len(inspector.capabilities) > 1 else inspector.capabilities * 2
     step = WIDTH / (len(course) - 1)
     drawn = HEIGHT - 2 * _MARGIN
     points = " ".join(

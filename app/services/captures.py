@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.client import Chain
-from chromatrace.chain.records import CallState
+from chromatrace.chain.outbox_entries import CallState
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id

@@ -1,1 +1,1 @@
-"""The chain: JSON-RPC, ABIs, signer, durable outbox, decoded errors. Imports only `domain` and `crypto` of ours."""
+"""Transactions and reads of the contracts: typed calls, typed reads, fees, the durable outbox and its sender."""

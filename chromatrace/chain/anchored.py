@@ -1,4 +1,4 @@
-"""What the chain itself says of a channel's log: asked of the node, not of our index."""
+"""Anchored tree heads of a channel's log, read from the chain instead of the index."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LEDGER = "ProcessLedger"
 
 
 @dataclass(frozen=True, slots=True)
-class Anchored:
-    """One head of a log as `LogAnchored` tells it."""
+class AnchoredHead:
+    """One `LogAnchored` event."""
 
     size: int
     root: bytes
@@ -62,35 +62,35 @@ def channel_named(chain: Chain, name: str, organisation: OrganisationId | None =
     return channels[0]
 
 
-def anchors_of(chain: Chain, channel: NamedChannel) -> list[Anchored]:
-    """Every anchor of a channel, the oldest first."""
+def anchors_of(chain: Chain, channel: NamedChannel) -> list[AnchoredHead]:
+    """Return every anchored head of a channel, oldest first."""
     return list(_anchors(chain, channel.id))
 
 
-def anchor_at(chain: Chain, channel: bytes, size: int) -> Anchored | None:
-    """The anchor of a channel, by its id, at exactly `size` entries, of which there is one at most; None: none."""
+def anchor_at(chain: Chain, channel: ChannelId, size: int) -> AnchoredHead | None:
+    """Return the anchored head of a channel at exactly `size` entries, if there is one."""
     return next(_anchors(chain, channel, size), None)
 
 
-def _anchors(chain: Chain, channel: bytes, size: int | None = None) -> Iterator[Anchored]:
+def _anchors(chain: Chain, channel: ChannelId, size: int | None = None) -> Iterator[AnchoredHead]:
     topics = [contract(_LEDGER).events["LogAnchored"].topic, channel]
     if size is not None:
         topics.append(size.to_bytes(32, "big"))
-    where = {"address": chain.manifest.address(_LEDGER), "topics": ["0x" + topic.hex() for topic in topics]}
+    query = {"address": chain.manifest.address(_LEDGER), "topics": ["0x" + topic.hex() for topic in topics]}
     newest = int(chain.rpc.call("eth_blockNumber"), 16)
-    for log in _logs(chain, where, chain.manifest.block, newest):
+    for log in _logs(chain, query, chain.manifest.block, newest):
         event = decode_log(_LEDGER, log)
         assert event is not None
-        yield Anchored(event.args["size"], event.args["root"], event.block_number, event.tx_hash)
+        yield AnchoredHead(event.args["size"], event.args["root"], event.block_number, event.tx_hash)
 
 
-def _logs(chain: Chain, where: dict[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:
-    """The logs of a range; where the node takes no range as wide, those of its halves."""
+def _logs(chain: Chain, query: dict[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:
+    """Yield the logs of a range; if the node rejects its width, those of each half."""
     try:
-        yield from chain.rpc.call("eth_getLogs", where | {"fromBlock": hex(first), "toBlock": hex(last)})
+        yield from chain.rpc.call("eth_getLogs", query | {"fromBlock": hex(first), "toBlock": hex(last)})
     except RpcError:
         if first >= last:
             raise
         middle = (first + last) // 2
-        yield from _logs(chain, where, first, middle)
-        yield from _logs(chain, where, middle + 1, last)
+        yield from _logs(chain, query, first, middle)
+        yield from _logs(chain, query, middle + 1, last)

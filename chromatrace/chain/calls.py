@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from chromatrace.crypto.eip712 import Inspection
-from chromatrace.crypto.route.onchain import ProofStruct
-from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import (
@@ -29,10 +26,15 @@ from chromatrace.domain.identifiers import (
     StationKeyId,
 )
 from chromatrace.domain.ledger_entries import DepartmentRight
-from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, RouteKind, SalesChannel, Scope, Stage
+from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, RouteKind, SalesChannel, Scope, Stage
 from chromatrace.ethereum import abi
 from chromatrace.ethereum.errors import AbiError
-from chromatrace.quality.rules import Rule
+
+if TYPE_CHECKING:
+    from chromatrace.crypto.eip712 import Inspection
+    from chromatrace.crypto.route.onchain import ProofStruct
+    from chromatrace.crypto.sealed_answer import SealedAnswer
+    from chromatrace.quality.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,13 +253,13 @@ def append_records(department: DepartmentId, kind: bytes, records: bytes) -> Cal
 
 
 def register_organisation(
-    kind: OrganisationKind, gln: Gln, permitted_roles: Role, name: str, valid_until: int = FOR_EVER
+    kind: OrganisationKind, gln: Gln, permitted_roles: Role, name: str, valid_until: int = FOREVER
 ) -> Call:
     """Register an organisation."""
     return Call("Consortium", "registerOrganisation", (kind, int(gln), permitted_roles, valid_until, name))
 
 
-def change_organisation(organisation: OrganisationId, permitted_roles: Role, valid_until: int = FOR_EVER) -> Call:
+def change_organisation(organisation: OrganisationId, permitted_roles: Role, valid_until: int = FOREVER) -> Call:
     """Change an organisation's permitted roles and the end of its membership."""
     return Call("Consortium", "changeOrganisation", (organisation, permitted_roles, valid_until))
 
@@ -272,7 +274,7 @@ def reinstate_organisation(organisation: OrganisationId) -> Call:
     return Call("Consortium", "reinstateOrganisation", (organisation,))
 
 
-def appoint_operator(operator: str, organisation: OrganisationId, roles: Role, valid_until: int = FOR_EVER) -> Call:
+def appoint_operator(operator: str, organisation: OrganisationId, roles: Role, valid_until: int = FOREVER) -> Call:
     """Give an address exactly these roles in an organisation."""
     return Call("Consortium", "appointOperator", (operator, organisation, roles, valid_until))
 
@@ -282,9 +284,7 @@ def dismiss_operator(operator: str) -> Call:
     return Call("Consortium", "dismissOperator", (operator,))
 
 
-def grant_read_scopes(
-    reader: OrganisationId, gtins: Sequence[Gtin], scopes: Scope, valid_until: int = FOR_EVER
-) -> Call:
+def grant_read_scopes(reader: OrganisationId, gtins: Sequence[Gtin], scopes: Scope, valid_until: int = FOREVER) -> Call:
     """Let another organisation read these products of the signer's organisation; all its products if none is given."""
     numbers = [int(gtin) for gtin in gtins] or [0]
     return Call("Consortium", "grantReadScopes", (reader, numbers, scopes, valid_until))

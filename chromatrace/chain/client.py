@@ -20,8 +20,8 @@ from chromatrace.chain import preflight
 from chromatrace.chain.calls import Call
 from chromatrace.chain.fees import FeeContext
 from chromatrace.chain.outbox import Outbox
+from chromatrace.chain.outbox_entries import CallState, Draft, OutboxEntry
 from chromatrace.chain.reads import Read
-from chromatrace.chain.records import CallState, Draft, Entry
 from chromatrace.chain.transaction_sender import DeliveryPolicy, TransactionSender
 from chromatrace.domain.errors import Unavailable
 from chromatrace.ethereum.abi import DecodedEvent, decode_log
@@ -328,7 +328,7 @@ class Chain:
         recipient = bytes.fromhex(self.manifest.address(call.contract)[2:])
         return Draft(recipient, call.encode(), call.label, call.key, call.gas)
 
-    def _receipt(self, entry: Entry) -> Receipt:
+    def _receipt(self, entry: OutboxEntry) -> Receipt:
         if entry.state is CallState.FAILED:
             raise _failure(entry)
         if entry.block_number is None:
@@ -338,17 +338,17 @@ class Chain:
         return _receipt(entry, tuple(event for log in logs if (event := decode_log(self._names, log)) is not None))
 
 
-def _outcome(entry: Entry) -> Receipt | ContractError:
+def _outcome(entry: OutboxEntry) -> Receipt | ContractError:
     return _failure(entry) if entry.state is CallState.FAILED else _receipt(entry)
 
 
-def _receipt(entry: Entry, events: tuple[DecodedEvent, ...] = ()) -> Receipt:
+def _receipt(entry: OutboxEntry, events: tuple[DecodedEvent, ...] = ()) -> Receipt:
     return Receipt(
         entry.id, entry.state, entry.tx_hash or b"", entry.block_number, entry.block_hash, entry.gas_used, events
     )
 
 
-def _failure(entry: Entry) -> ContractError:
+def _failure(entry: OutboxEntry) -> ContractError:
     if entry.revert:
         return decode_revert(entry.revert)
     if entry.gas_used is not None and entry.gas_used == entry.gas:

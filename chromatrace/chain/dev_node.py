@@ -1,7 +1,7 @@
 """A local development chain: Anvil as a subprocess that ends with its context.
 
-Anvil runs Prague rules (it has the EIP-2537 precompiles; the default moves with releases) and holds each transaction
-to EIP-7825's 2^24 gas, as a real chain does.
+The hard fork is pinned, because Anvil's default changes between releases. Transactions are limited to 2^24 gas
+(EIP-7825), as on public chains.
 """
 
 from __future__ import annotations
@@ -19,18 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from chromatrace.chain.dev_state import keep_one_beginning, lock_state
+from chromatrace.chain.dev_state import keep_one_genesis, lock_state
 from chromatrace.domain.errors import Conflict, NotFound, Unavailable
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.storage.lock import ProcessLock
 
-MNEMONIC = "test test test test test test test test test test test junk"
-"""Anvil's well-known mnemonic. Everybody has its keys."""
-
 _START_S = 180.0
 _BLOCK_GAS = 10**9
-"""With Anvil's default of 3e7 a burst fills a block, and what is left waits until somebody sends again."""
+"""With Anvil's default of 3e7, a burst fills a block and the rest waits until the next transaction arrives."""
 _STOP_S = 60.0
 _ENDS_WITH_STARTER = """
 import ctypes, os, signal, sys
@@ -41,8 +38,8 @@ except (OSError, AttributeError):
 if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[2:])
 """
-"""Becomes the node, having asked the system (Linux: PR_SET_PDEATHSIG) to end it, state written, when its starter dies.
-The starter is the thread that calls `start`."""
+"""Ask Linux to send SIGTERM when the starting thread ends (PR_SET_PDEATHSIG), then become the node. On SIGTERM the node
+writes its state and ends."""
 
 
 def ends_with_starter(command: Sequence[str]) -> list[str]:
@@ -51,12 +48,12 @@ def ends_with_starter(command: Sequence[str]) -> list[str]:
 
 
 class DevNode:
-    """A development chain while its context lasts, and on Linux no longer than the thread that started it.
+    """A development chain that lasts as long as its context, and on Linux no longer than the thread that started it.
 
     port          0: any free port
     state_path    file that keeps the chain across restarts; None: discard the chain at the end
     block_time_s  seconds between blocks; None: a block as soon as there is a transaction
-    history       keep old states: needed for reorganisations and reads at old blocks, slower as blocks pile up
+    history       keep old states: needed for reorganisations and reads at old blocks; slower with each block
     rules         hard fork; "cancun" has no precompiles of EIP-2537
     options       further command-line options of the node
     """
@@ -86,16 +83,16 @@ class DevNode:
 
     @property
     def url(self) -> str:
-        """Where its JSON-RPC answers."""
+        """The URL of its JSON-RPC endpoint."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     def rpc(self, timeout_s: float = 120.0) -> RpcClient:
-        """A new client."""
+        """Return a new client."""
         return RpcClient(self.url, timeout_s)
 
     def __enter__(self) -> Self:
@@ -108,14 +105,13 @@ class DevNode:
         self.stop()
 
     def start(self) -> None:
-        """Starts the node and returns when it answers.
+        """Start the node and return when it answers.
 
-        Raises `Conflict` where the port is taken or another node runs from the same state, `Unavailable` where the
-        node does not come up.
+        Raises `Conflict` if the port or the state is in use, `Unavailable` if the node does not start.
         """
         if self.running:
             return
-        with _held(0 if self._any_port else self.port) as port:
+        with _reserved(0 if self._any_port else self.port) as port:
             self.port = port
             inherited: tuple[int, ...] = ()
             if self._state_path is not None:
@@ -129,7 +125,7 @@ class DevNode:
 
     def _launch(self, inherited: tuple[int, ...]) -> None:
         if self._state_path is not None:
-            keep_one_beginning(self._state_path)
+            keep_one_genesis(self._state_path)
         descriptor, name = tempfile.mkstemp(prefix="chromatrace-anvil-", suffix=".log")
         self._log = Path(name)
         with os.fdopen(descriptor, "wb") as log:
@@ -143,7 +139,7 @@ class DevNode:
         if self._lock is not None:
             self._lock.name_holder(self._process.pid)
         deadline = time.monotonic() + _START_S
-        # Whoever answers must be ours: its process lives before and after the answer, and the port was held for it.
+        # The process must be alive before and after the answer: otherwise another server answered.
         while not (self.running and self._answers() and self.running):
             if not self.running or time.monotonic() > deadline:
                 tail = self._log.read_text(encoding="utf-8", errors="replace")[-400:]
@@ -151,7 +147,7 @@ class DevNode:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Ends the node; it writes its state first where it keeps one."""
+        """Stop the node. It writes its state first, if it keeps one."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -188,27 +184,26 @@ def _program(name: str) -> str:
         candidate = folder / "node_modules" / ".bin" / name
         if candidate.exists():
             return str(candidate)
-    found = shutil.which(name)
-    if found is None:
+    program = shutil.which(name)
+    if program is None:
         raise NotFound(f"the program {name!r} is not installed", field="devnode", hint="run `make setup`")
-    return found
+    return program
 
 
 @contextmanager
-def _held(port: int) -> Iterator[int]:
-    """Keeps a port (0: any free one) from being given to others until the node listens on it; raises `Conflict`.
+def _reserved(port: int) -> Iterator[int]:
+    """Reserve a port (0: any free one) until the node listens on it. Raises `Conflict`.
 
-    As servers bind, so that the node may beside us: the remains of connections that have ended are no hindrance either,
-    a listener is.
+    SO_REUSEADDR lets the node bind the same port, and ignores connections in TIME_WAIT, but not a listener.
     """
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as reservation:
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            held.bind(("127.0.0.1", port))
+            reservation.bind(("127.0.0.1", port))
         except OSError as error:
             raise Conflict(
-                f"port {port} of 127.0.0.1 is taken, perhaps by another chain",
+                f"port {port} of 127.0.0.1 is in use",
                 field="chain_port",
-                hint="end what listens there, or name another port (0: any that is free)",
+                hint="stop the program that listens there, or choose another port (0: any free port)",
             ) from error
-        yield int(held.getsockname()[1])
+        yield int(reservation.getsockname()[1])

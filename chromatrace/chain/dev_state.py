@@ -1,4 +1,4 @@
-"""The file or folder in which a development node keeps its chain: one node at a time, and one beginning."""
+"""The state file of a development node: locked by one node, with a single genesis block."""
 
 from __future__ import annotations
 
@@ -29,26 +29,25 @@ def lock_state(state: Path) -> ProcessLock:
         ) from error
 
 
-def keep_one_beginning(state: Path) -> None:
-    """Takes from Anvil's state file every block 0 but the oldest.
+def keep_one_genesis(state: Path) -> None:
+    """Remove every genesis block but the oldest from Anvil's state file.
 
-    Anvil makes a new one at each start and writes it down beside the one that it loaded; which of several it answers
-    with later is a matter of chance, and with the wrong one it is another chain to everybody who knew it.
-    Raises `IntegrityError` where the file is no state of Anvil.
+    Anvil adds a new genesis block to its state at each start and later serves any of them. With another genesis block
+    it is another chain. Raises `IntegrityError` if the file is not an Anvil state.
     """
     if not state.exists():
         return
     try:
         content = json.loads(state.read_bytes())
-        first = [block for block in content["blocks"] if int(block["header"]["number"], 16) == 0]
-        if len(first) < 2:
+        genesis_blocks = [block for block in content["blocks"] if int(block["header"]["number"], 16) == 0]
+        if len(genesis_blocks) < 2:
             return
-        oldest = min(first, key=lambda block: int(block["header"]["timestamp"], 16))
+        oldest = min(genesis_blocks, key=lambda block: int(block["header"]["timestamp"], 16))
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
-            f"{state} is not a whole state of Anvil ({error!r})",
+            f"{state} is not a complete Anvil state ({error!r})",
             field="data",
-            hint="put a copy of the data folder back, or name an empty folder by --data",
+            hint="restore a copy of the data folder, or name an empty folder with --data",
         ) from error
     content["blocks"] = [oldest, *(block for block in content["blocks"] if int(block["header"]["number"], 16) != 0)]
     write_whole(state, [json.dumps(content).encode()])

@@ -1,4 +1,4 @@
-"""What the chain looks like to a sender at one moment, and what to pay there (EIP-1559). Amounts in wei per gas."""
+"""The newest block as a sender sees it, and the fees to pay (EIP-1559). Amounts in wei per gas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chromatrace.ethereum.rpc import RpcClient
 
 _DEFAULT_TIP_WEI = 10**9
 _BUMP_NUMERATOR, _BUMP_DENOMINATOR = 1125, 1000
-"""Nodes take a replacement only when both fees rise by an eighth or, with most, a tenth."""
+"""Nodes accept a replacement only if both fees rise by an eighth; most require a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Fees:
     priority_fee_wei: int
 
     def bumped(self, market: Fees, ceiling_wei: int) -> Fees | None:
-        """Fees that replace these: an eighth more at least, or the market's; None where the ceiling forbids it."""
+        """Return fees that replace these: an eighth more, or the market's. None if they exceed the ceiling."""
         raised = Fees(
             max(market.max_fee_wei, _eighth_more(self.max_fee_wei)),
             max(market.priority_fee_wei, _eighth_more(self.priority_fee_wei)),
@@ -49,13 +49,13 @@ class FeeContext:
     balance_wei: int
 
     def fees(self, ceiling_wei: int) -> Fees:
-        """Enough for six full blocks in a row, which double the base fee."""
+        """Return fees that suffice for six full blocks in a row, which double the base fee."""
         tip = min(self.tip_wei, ceiling_wei)
         return Fees(min(2 * self.base_fee_wei + tip, ceiling_wei), tip)
 
     @classmethod
-    def ask(cls, rpc: RpcClient, sender: str) -> FeeContext:
-        """One batch of requests."""
+    def read(cls, rpc: RpcClient, sender: str) -> FeeContext:
+        """Read the values with one batch of requests."""
         block, nonce, balance, tip, history = rpc.batch_outcomes(
             [
                 ("eth_getBlockByNumber", ["latest", False]),
@@ -79,6 +79,6 @@ class FeeContext:
 
 
 def _next_base_fee(history: Any, block: dict[str, Any]) -> int:
-    """The next block's base fee where the node tells it, else the newest one's; 0 on chains without."""
+    """Return the next block's base fee if the node gives it, else the newest block's; 0 on chains without base fee."""
     fees = [] if isinstance(history, RpcError) or not history else history.get("baseFeePerGas") or []
     return int((fees[-1] if fees else block.get("baseFeePerGas")) or "0x0", 16)

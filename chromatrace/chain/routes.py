@@ -1,4 +1,4 @@
-"""Station keys and designed routes as the chain's events tell them: what a proof is held against comes from here."""
+"""Station keys and designed routes, read from the contract's events: what a proof is verified against."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chromatrace.crypto.eip2537 import g1_from_evm, g2_from_evm
 from chromatrace.crypto.route import RouteDesign, RouteStation
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import NotFound
-from chromatrace.domain.identifiers import OrganisationId, StationKeyId
+from chromatrace.domain.identifiers import OrganisationId, RouteId, StationKeyId
 from chromatrace.domain.rights import RouteKind
 from chromatrace.ethereum.abi import contract, decode_log
 
@@ -20,9 +20,9 @@ _CONTRACT = "RouteVerifier"
 
 @dataclass(frozen=True, slots=True)
 class RegisteredKey:
-    """A station's key as it was registered, checked again when a design is made of it.
+    """A registered station key. `RouteDesign` checks its proof of possession again.
 
-    verified  whether the contract checked it too; on a chain without EIP-2537 it cannot
+    verified  whether the contract checked it; it cannot on a chain without EIP-2537
     """
 
     key_id: StationKeyId
@@ -34,29 +34,29 @@ class RegisteredKey:
 
 
 def verifier_of(chain: Chain) -> Verifier:
-    """The deployment of `RouteVerifier` that the manifest names."""
+    """Return the deployment of `RouteVerifier` in the manifest."""
     return Verifier(chain.manifest.chain_id, chain.manifest.address(_CONTRACT))
 
 
 def registered_key(chain: Chain, key_id: StationKeyId) -> RegisteredKey:
-    """The station key with this id; `NotFound` where none was registered."""
-    args = _event(chain, "StationKeyRegistered", key_id, f"no station key 0x{key_id.hex()} is registered", "key")
-    # Of a key that was recorded unverified and verified later, owner and proof of possession are those of the latter.
-    verified = _found(chain, "StationKeyVerified", key_id)
-    held = verified or args
+    """Return a registered station key. Raises `NotFound`."""
+    registered = _event(chain, "StationKeyRegistered", key_id, f"station key 0x{key_id.hex()} is not registered", "key")
+    # If a key was recorded unverified and verified later, the owner and proof of possession of the latter count.
+    verified = _event_args(chain, "StationKeyVerified", key_id)
+    proven = verified or registered
     return RegisteredKey(
         key_id,
-        held["organisation"],
-        args["name"],
-        PublicKey(g2_from_evm(b"".join(args["publicKey"]))),
-        Signature(g1_from_evm(b"".join(held["proofOfPossession"]))),
-        verified is not None or _found(chain, "StationKeyUnverified", key_id) is None,
+        proven["organisation"],
+        registered["name"],
+        PublicKey(g2_from_evm(b"".join(registered["publicKey"]))),
+        Signature(g1_from_evm(b"".join(proven["proofOfPossession"]))),
+        verified is not None or _event_args(chain, "StationKeyUnverified", key_id) is None,
     )
 
 
-def designed_route(chain: Chain, route: bytes) -> RouteDesign:
-    """The design of a route on the chain, each key with its proof of possession checked."""
-    args = _event(chain, "RouteDesigned", route, f"no route 0x{route.hex()} is designed", "route")
+def designed_route(chain: Chain, route: RouteId) -> RouteDesign:
+    """Return the design of a route; checks the proof of possession of each key. Raises `NotFound`."""
+    args = _event(chain, "RouteDesigned", route, f"route 0x{route.hex()} is not designed", "route")
     stations = []
     for key_id, process in zip(args["keys"], args["processes"], strict=True):
         key = registered_key(chain, key_id)
@@ -65,16 +65,16 @@ def designed_route(chain: Chain, route: bytes) -> RouteDesign:
     return RouteDesign(verifier_of(chain), args["organisation"], args["name"], args["version"], tuple(stations), kind)
 
 
-def _event(chain: Chain, name: str, topic: bytes, missing: str, field: str) -> dict[str, Any]:
-    found = _found(chain, name, topic)
-    if found is None:
-        raise NotFound(missing, field=field, hint="check the id, and that this is the right chain and manifest")
-    return found
+def _event(chain: Chain, name: str, topic: bytes, message: str, field: str) -> dict[str, Any]:
+    args = _event_args(chain, name, topic)
+    if args is None:
+        raise NotFound(message, field=field, hint="check the id, the chain and the manifest")
+    return args
 
 
-def _found(chain: Chain, name: str, topic: bytes) -> dict[str, Any] | None:
-    """The arguments of the one event `name` whose first indexed argument is `topic`; None where there is none."""
-    found = chain.rpc.call(
+def _event_args(chain: Chain, name: str, topic: bytes) -> dict[str, Any] | None:
+    """Return the arguments of the first event `name` whose first indexed argument is `topic`."""
+    logs = chain.rpc.call(
         "eth_getLogs",
         {
             "address": chain.manifest.address(_CONTRACT),
@@ -82,5 +82,5 @@ def _found(chain: Chain, name: str, topic: bytes) -> dict[str, Any] | None:
             "topics": ["0x" + contract(_CONTRACT).events[name].topic.hex(), "0x" + topic.hex()],
         },
     )
-    event = decode_log(_CONTRACT, found[0]) if found else None
+    event = decode_log(_CONTRACT, logs[0]) if logs else None
     return event.args if event is not None else None

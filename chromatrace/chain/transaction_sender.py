@@ -1,7 +1,7 @@
-"""Brings what the outbox holds onto the chain: sends, watches, raises fees, repairs after crashes and reorganisations.
+"""Deliver the outbox's calls: send, watch, raise fees, recover from crashes and reorganisations.
 
-Every step may be repeated by any process at any time: the outbox's transitions are conditional, and sending the same
-bytes twice is sending them once.
+Any process may repeat any step at any time: the outbox's transitions are conditional, and the same bytes sent twice are
+one transaction.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from chromatrace.chain import preflight
 from chromatrace.chain.fees import FeeContext, Fees
 from chromatrace.chain.inclusion import by_events
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.records import Attempt, CallState, Draft, Entry, Inclusion, OpenAttempt, Signed
+from chromatrace.chain.outbox_entries import (
+    Attempt,
+    CallState,
+    Draft,
+    Inclusion,
+    OpenAttempt,
+    OutboxEntry,
+    SignedTransaction,
+)
 from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
@@ -35,7 +43,7 @@ _FILLER_GAS = 21_000
 _SETTLE_EVERY_S = 1.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.25
 _IN_FLIGHT_S = 3.0
-"""Signed calls younger than this are being sent by the process that signed them."""
+"""SignedTransaction calls younger than this belong to the process that signed them, which is about to send them."""
 
 _KNOWN = ("already known", "already imported", "known transaction", "already exists", "already in pool")
 _NONCE_USED = ("nonce too low", "nonce is too low", "correct nonce", "nonce_too_low")
@@ -46,15 +54,15 @@ _REJECTED = ("intrinsic gas", "gas limit", "oversized", "not supported", "invali
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """How patiently and at what price calls are brought onto the chain.
+    """Deadlines and fees of delivery.
 
-    confirmations      blocks on top of a call's block before it is final
-    bump_after_blocks  blocks without inclusion, and
-    bump_after_s       seconds without inclusion, after which the fee is raised
-    fee_ceiling_wei    fee per gas that is never exceeded
-    resend_after_s     seconds after which a transaction that no block has is handed to the node again
-    receipt_lag_s      seconds that a node may count a transaction's nonce as used before it shows the receipt
-    timeout_s          how long a caller waits for inclusion
+    confirmations      blocks after which an included call is final
+    bump_after_blocks  blocks, and
+    bump_after_s       seconds without inclusion after which the fee is raised
+    fee_ceiling_wei    maximum fee per gas
+    resend_after_s     seconds without inclusion after which a transaction is sent again
+    receipt_lag_s      seconds for which a node may count a nonce as used before it returns the receipt
+    timeout_s          seconds for which a caller waits for inclusion
     """
 
     confirmations: int = 12
@@ -67,10 +75,10 @@ class DeliveryPolicy:
 
 
 class TransactionSender:
-    """Delivers one sender's calls. Stateless beside the outbox: any number may work at once, in any processes.
+    """Delivers one sender's calls. Its state is in the outbox, so any number of senders may work at once.
 
-    `signer`: the sender's key, or only its address: then what is signed already is sent and watched; what would need
-    the key (a higher fee, a new nonce) waits for it.
+    `signer`: the sender's key, or its address. Without the key, signed calls are sent and watched; what needs the key
+    (a higher fee, a new nonce) waits.
     """
 
     def __init__(
@@ -89,61 +97,61 @@ class TransactionSender:
         self._signer = None if isinstance(signer, str) else signer
         self._sender = signer if isinstance(signer, str) else signer.address
         self._policy = policy
-        self._last_words = ""
+        self._last_message = ""
         self._underpriced: set[int] = set()
         self._missing_since: dict[int, float] = {}
         self._settled_s = 0.0
 
     def fee_context(self) -> FeeContext:
-        """The chain now, held against what this outbox saw of it; raises `ChainRollbackError`."""
-        around = FeeContext.ask(self._rpc, self._sender)
+        """Read the newest block and the sender's account. Raises `ChainRollbackError`."""
+        context = FeeContext.read(self._rpc, self._sender)
         if time.monotonic() - self._settled_s >= _SETTLE_EVERY_S:
-            self.settle(around.block)
+            self.settle(context.block)
         for pause_s in (0.0, 0.1, 0.5):
             expected = self._outbox.expected_nonce(self._sender)
-            if expected is None or around.nonce >= expected:
-                return around
-            self.settle(around.block)
-            # Another process may have seen a newer block between the two questions, or a node behind a balancer lags.
+            if expected is None or context.nonce >= expected:
+                return context
+            self.settle(context.block)
+            # Another process may have seen a newer block meanwhile, or a node behind a load balancer lags.
             time.sleep(pause_s)
-            around = FeeContext.ask(self._rpc, self._sender)
-            if around.nonce >= expected:
-                return around
+            context = FeeContext.read(self._rpc, self._sender)
+            if context.nonce >= expected:
+                return context
         raise ChainRollbackError(
-            f"the chain knows {around.nonce} transactions of {self._sender}, this outbox saw {expected} become final",
+            f"the chain has {context.nonce} transactions of {self._sender}; {expected} were final before",
             field="outbox",
             hint="the chain was restarted from an older state: restore it, or move this outbox file away",
         )
 
-    def sign(self, items: Sequence[Draft | int], gas: Sequence[int], around: FeeContext) -> list[Entry]:
-        """Takes drafts, or queued calls by id, gives them nonces and stores the signed bytes, in one transaction."""
-        fees = around.fees(self._policy.fee_ceiling_wei)
+    def sign(self, items: Sequence[Draft | int], gas: Sequence[int], context: FeeContext) -> list[OutboxEntry]:
+        """Assign nonces to drafts or queued calls (by id) and store the signed bytes, in one transaction."""
+        fees = context.fees(self._policy.fee_ceiling_wei)
         needed = sum(gas) * fees.max_fee_wei
-        if needed > around.balance_wei:
-            raise preflight.no_funds(
-                f"{self._sender} has {around.balance_wei / 10**18:g}, up to {needed / 10**18:g} is needed for gas",
+        if needed > context.balance_wei:
+            raise preflight.insufficient_funds(
+                f"{self._sender} has {context.balance_wei / 10**18:g} ether; gas may cost {needed / 10**18:g} ether",
                 *(self._sender, self._chain_id),
             )
-        floor = around.nonce
+        floor = context.nonce
         if self._outbox.expected_nonce(self._sender) is None:
             floor = int(self._rpc.call("eth_getTransactionCount", self._sender, "pending"), 16)
         return self._outbox.sign(
             self._sender, items, floor, gas, lambda entry, nonce, limit: self._signed(entry, nonce, limit, fees)
         )
 
-    def _signed(self, entry: Entry, nonce: int, gas: int, fees: Fees) -> Signed:
+    def _signed(self, entry: OutboxEntry, nonce: int, gas: int, fees: Fees) -> SignedTransaction:
         return self._raw(nonce, gas, entry.recipient, entry.data, fees)
 
-    def _raw(self, nonce: int, gas: int, recipient: bytes, data: bytes, fees: Fees) -> Signed:
+    def _raw(self, nonce: int, gas: int, recipient: bytes, data: bytes, fees: Fees) -> SignedTransaction:
         if self._signer is None:
-            raise SignerMissingError(f"the key of {self._sender} is not at hand", field="signer")
+            raise SignerMissingError(f"the key of {self._sender} is not available", field="signer")
         raw = self._signer.sign_transaction(
             Transaction(
                 *(self._chain_id, nonce, fees.priority_fee_wei, fees.max_fee_wei, gas),
                 *(recipient, 0, data),
             )
         )
-        return Signed(keccak(raw), raw, fees.max_fee_wei, fees.priority_fee_wei)
+        return SignedTransaction(keccak(raw), raw, fees.max_fee_wei, fees.priority_fee_wei)
 
     def broadcast(self, calls: Iterable[int], block: int) -> None:
         """Send the newest attempt of each call to the node.
@@ -154,56 +162,56 @@ class TransactionSender:
         for attempt in self._outbox.attempts(*calls):
             newest[attempt.call] = attempt
         attempts = sorted(newest.values(), key=lambda attempt: attempt.nonce)
-        taken: list[bytes] = []
+        accepted: list[bytes] = []
         try:
             for start in range(0, len(attempts), _BATCH):
-                self._send(attempts[start : start + _BATCH], taken)
+                self._send(attempts[start : start + _BATCH], accepted)
         finally:
-            if taken:
-                self._outbox.mark_sent(taken, block)
+            if accepted:
+                self._outbox.mark_sent(accepted, block)
 
-    def _send(self, attempts: Sequence[Attempt], taken: list[bytes]) -> None:
+    def _send(self, attempts: Sequence[Attempt], accepted: list[bytes]) -> None:
         answers = self._rpc.batch_outcomes(
             [("eth_sendRawTransaction", ["0x" + attempt.raw.hex()]) for attempt in attempts]
         )
-        problem = None
+        error = None
         for attempt, answer in zip(attempts, answers, strict=True):
-            if not isinstance(answer, RpcError) or self._harmless(attempt, answer):
-                taken.append(attempt.tx_hash)
-            elif any(words in answer.node_message.lower() for words in _NO_FUNDS):
-                why = f"{self._sender}: {answer.node_message}; the call is kept"
-                problem = preflight.no_funds(why, self._sender, self._chain_id)
-        if problem is not None:
-            raise problem
+            if not isinstance(answer, RpcError) or self._counts_as_sent(attempt, answer):
+                accepted.append(attempt.tx_hash)
+            elif any(part in answer.node_message.lower() for part in _NO_FUNDS):
+                message = f"{self._sender}: {answer.node_message}; the call stays in the outbox"
+                error = preflight.insufficient_funds(message, self._sender, self._chain_id)
+        if error is not None:
+            raise error
 
-    def _harmless(self, attempt: Attempt, error: RpcError) -> bool:
-        """Whether the node has the transaction, or its nonce is used (the receipt will tell by whom)."""
-        words = error.node_message.lower()
-        self._last_words = error.node_message
-        if any(part in words for part in (*_KNOWN, *_NONCE_USED)):
+    def _counts_as_sent(self, attempt: Attempt, error: RpcError) -> bool:
+        """Return whether the node has the transaction, or its nonce is used; the receipt shows by which transaction."""
+        message = error.node_message.lower()
+        self._last_message = error.node_message
+        if any(part in message for part in (*_KNOWN, *_NONCE_USED)):
             return True
-        if any(part in words for part in _UNDERPRICED):
-            # Counts as sent, so that the next look raises the fee; an earlier attempt may still be in the pool.
+        if any(part in message for part in _UNDERPRICED):
+            # The next poll raises the fee. An earlier attempt may still be in the pool.
             self._underpriced.add(attempt.call)
             return True
-        if any(part in words for part in _REJECTED):
-            self._outbox.withdraw(attempt.call, f"the node rejects the transaction: {error.node_message}")
+        if any(part in message for part in _REJECTED):
+            self._outbox.withdraw(attempt.call, f"the node rejected the transaction: {error.node_message}")
         return False
 
     def poll(self) -> set[int]:
-        """One look at the chain; does whatever is due. Returns the calls that are still open."""
-        around = FeeContext.ask(self._rpc, self._sender)
+        """Read the chain once and do what is due. Return the calls that are still open."""
+        context = FeeContext.read(self._rpc, self._sender)
         open_attempts = self._outbox.open_attempts(self._sender)
-        self._collect([attempt for attempt in open_attempts if attempt.nonce < around.nonce], around)
-        waiting = [attempt for attempt in open_attempts if attempt.nonce >= around.nonce]
+        self._collect([attempt for attempt in open_attempts if attempt.nonce < context.nonce], context)
+        waiting = [attempt for attempt in open_attempts if attempt.nonce >= context.nonce]
         now = time.time_ns()
         newest = {attempt.call: attempt for attempt in waiting}
-        self.broadcast([call for call, attempt in newest.items() if self._to_send(attempt, now)], around.block)
+        self.broadcast([call for call, attempt in newest.items() if self._to_send(attempt, now)], context.block)
         if self._signer is not None:
-            self._raise_fees(newest.values(), around, now)
-            self._fill_gaps(around)
+            self._raise_fees(newest.values(), context, now)
+            self._fill_gaps(context)
         if time.monotonic() - self._settled_s >= _SETTLE_EVERY_S:
-            self.settle(around.block)
+            self.settle(context.block)
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
         return {attempt.call for attempt in self._outbox.open_attempts(self._sender)} | {item.id for item in queued}
 
@@ -214,16 +222,16 @@ class TransactionSender:
             )
         return now - attempt.sent_ns > self._policy.resend_after_s * _NS
 
-    def _collect(self, attempts: Sequence[OpenAttempt], around: FeeContext) -> None:
-        """Finds the blocks of calls whose nonce the chain has passed."""
-        inclusions = by_events(self._rpc, self._contracts, attempts, around.block)
+    def _collect(self, attempts: Sequence[OpenAttempt], context: FeeContext) -> None:
+        """Record the blocks of calls whose nonce the chain has passed."""
+        inclusions = by_events(self._rpc, self._contracts, attempts, context.block)
         seen = {inclusion.call for inclusion in inclusions}
         rest = [attempt for attempt in attempts if attempt.call not in seen]
         for start in range(0, len(rest), _BATCH):
-            some = rest[start : start + _BATCH]
-            receipts = self._rpc.batch([("eth_getTransactionReceipt", ["0x" + item.tx_hash.hex()]) for item in some])
+            chunk = rest[start : start + _BATCH]
+            receipts = self._rpc.batch([("eth_getTransactionReceipt", ["0x" + item.tx_hash.hex()]) for item in chunk])
             inclusions += [
-                self._inclusion(item, receipt) for item, receipt in zip(some, receipts, strict=True) if receipt
+                self._inclusion(item, receipt) for item, receipt in zip(chunk, receipts, strict=True) if receipt
             ]
         if inclusions:
             self._outbox.mark_included(inclusions)
@@ -231,13 +239,13 @@ class TransactionSender:
             self._missing_since.clear()
         lost = {attempt.call for attempt in attempts} - {inclusion.call for inclusion in inclusions}
         if lost:
-            self._take_back(lost, {attempt.call: attempt.nonce for attempt in attempts}, around)
+            self._replace_nonces(lost, {attempt.call: attempt.nonce for attempt in attempts}, context)
 
     def _inclusion(self, attempt: OpenAttempt, receipt: dict[str, str]) -> Inclusion:
         error, revert = None, None
         if int(receipt.get("status", "0x1"), 16) == 0:
-            refusal, revert = self._why_failed(attempt.call, receipt)
-            error = str(refusal)
+            reason, revert = self._failure(attempt.call, receipt)
+            error = str(reason)
         return Inclusion(
             attempt.call,
             attempt.tx_hash,
@@ -248,7 +256,7 @@ class TransactionSender:
             revert,
         )
 
-    def _why_failed(self, call: int, receipt: dict[str, str]) -> tuple[ContractError, bytes | None]:
+    def _failure(self, call: int, receipt: dict[str, str]) -> tuple[ContractError, bytes | None]:
         entry = self._outbox.get(call)
         fields = {"from": entry.sender, "to": "0x" + entry.recipient.hex(), "data": "0x" + entry.data.hex()}
         try:
@@ -258,24 +266,26 @@ class TransactionSender:
             return decode_revert(data), data
         return decode_revert(None), None
 
-    def _take_back(self, calls: set[int], nonces: dict[int, int], around: FeeContext) -> None:
-        """Their nonces are used, and not by us: somebody else sends with this key. They are signed anew, once the
-        foreign transaction is as deep as a reorganisation may reach."""
+    def _replace_nonces(self, calls: set[int], nonces: dict[int, int], context: FeeContext) -> None:
+        """Sign calls again whose nonces were used by transactions from outside this outbox.
+
+        Waits until those transactions are deeper than a reorganisation reaches.
+        """
         depth = 0 if self._chain_id in DEV_CHAINS else self._policy.confirmations
-        settled = around.nonce
+        settled = context.nonce
         if depth:
-            at = hex(max(0, around.block - depth))
+            at = hex(max(0, context.block - depth))
             settled = int(self._rpc.call("eth_getTransactionCount", self._sender, at), 16)
-        # A receipt may be younger than the count: ask again for a while before believing that it will not come. Signing
-        # anew what is on the chain already would report a success as a refusal.
-        again = {attempt.call: attempt for attempt in self._outbox.open_attempts(self._sender) if attempt.call in calls}
-        if not again:
+        # A node may return the receipt later than the count, so wait before concluding that it will not come. A call
+        # that is on the chain and is signed again would be reported as failed.
+        attempts = [attempt for attempt in self._outbox.open_attempts(self._sender) if attempt.call in calls]
+        if not attempts:
             return
-        hashes = [attempt for attempt in self._outbox.open_attempts(self._sender) if attempt.call in again]
-        receipts = self._rpc.batch([("eth_getTransactionReceipt", ["0x" + item.tx_hash.hex()]) for item in hashes])
-        found = {item.call for item, receipt in zip(hashes, receipts, strict=True) if receipt}
+        receipts = self._rpc.batch([("eth_getTransactionReceipt", ["0x" + item.tx_hash.hex()]) for item in attempts])
+        included = {item.call for item, receipt in zip(attempts, receipts, strict=True) if receipt}
         now = time.monotonic()
-        missing = {call: self._missing_since.get(call, now) for call in calls - found if call in again}
+        still_open = {attempt.call for attempt in attempts}
+        missing = {call: self._missing_since.get(call, now) for call in (calls - included) & still_open}
         self._missing_since = missing
         foreign = [
             call
@@ -288,10 +298,10 @@ class TransactionSender:
             self.deliver(foreign)
 
     def deliver(self, calls: Sequence[int]) -> None:
-        """Tries, signs and sends queued calls; one that the contract refuses becomes `failed`."""
+        """Try, sign and send queued calls. A call that a contract rejects becomes `failed`."""
         entries = [self._outbox.get(call) for call in calls]
-        around = self.fee_context()
-        gas = preflight.needed_gas(self._rpc, self._sender, entries, around.block_gas_limit)
+        context = self.fee_context()
+        gas = preflight.needed_gas(self._rpc, self._sender, entries, context.block_gas_limit)
         ready: list[tuple[int, int]] = []
         for entry, outcome in zip(entries, gas, strict=True):
             if isinstance(outcome, ContractError):
@@ -299,43 +309,43 @@ class TransactionSender:
             else:
                 ready.append((entry.id, outcome))
         if ready:
-            self.sign([call for call, _ in ready], [limit for _, limit in ready], around)
-            self.broadcast([call for call, _ in ready], around.block)
+            self.sign([call for call, _ in ready], [limit for _, limit in ready], context)
+            self.broadcast([call for call, _ in ready], context.block)
 
-    def _raise_fees(self, attempts: Iterable[OpenAttempt], around: FeeContext, now: int) -> None:
-        market = around.fees(self._policy.fee_ceiling_wei)
+    def _raise_fees(self, attempts: Iterable[OpenAttempt], context: FeeContext, now: int) -> None:
+        market = context.fees(self._policy.fee_ceiling_wei)
         bumped = []
         for attempt in attempts:
             if attempt.sent_ns is None or attempt.sent_block is None:
                 continue
-            waited = around.block - attempt.sent_block >= self._policy.bump_after_blocks
+            waited = context.block - attempt.sent_block >= self._policy.bump_after_blocks
             waited = waited and now - attempt.signed_ns >= self._policy.bump_after_s * _NS
             if not waited and attempt.call not in self._underpriced:
                 continue
             self._underpriced.discard(attempt.call)
             fees = Fees(attempt.max_fee_wei, attempt.priority_fee_wei).bumped(market, self._policy.fee_ceiling_wei)
             if fees is None:
-                self._last_words = f"the fee ceiling of {self._policy.fee_ceiling_wei} wei is reached"
+                self._last_message = f"the fee ceiling of {self._policy.fee_ceiling_wei} wei is reached"
                 continue
             entry = self._outbox.get(attempt.call)
             self._outbox.replace(attempt.call, self._signed(entry, attempt.nonce, entry.gas or 0, fees))
             bumped.append(attempt.call)
-        self.broadcast(bumped, around.block)
+        self.broadcast(bumped, context.block)
 
-    def _fill_gaps(self, around: FeeContext) -> None:
-        fees = around.fees(self._policy.fee_ceiling_wei)
+    def _fill_gaps(self, context: FeeContext) -> None:
+        fees = context.fees(self._policy.fee_ceiling_wei)
         recipient = bytes.fromhex(self._sender[2:])
-        gaps = self._outbox.gaps(self._sender, around.nonce)
+        gaps = self._outbox.gaps(self._sender, context.nonce)
         for nonce in gaps:
             self._outbox.fill(
                 self._sender, nonce, _FILLER_GAS, lambda at: self._raw(at, _FILLER_GAS, recipient, b"", fees)
             )
         if gaps:
             fillers = [item.call for item in self._outbox.open_attempts(self._sender) if item.nonce in gaps]
-            self.broadcast(fillers, around.block)
+            self.broadcast(fillers, context.block)
 
     def settle(self, block: int) -> None:
-        """Holds the blocks of included calls against the chain: deep ones are final, vanished ones are sent again."""
+        """Compare the blocks of included calls with the chain: deep ones are final, lost ones are sent again."""
         self._settled_s = time.monotonic()
         blocks = list(self._outbox.included_blocks(self._sender))
         if not blocks:
@@ -355,11 +365,11 @@ class TransactionSender:
             self.broadcast([entry.id for entry in signed], block)
 
     def recover(self) -> set[int]:
-        """After a start: delivers what is queued, sends what is signed, looks after what was sent."""
-        around = self.fee_context()
-        self.settle(around.block)
+        """Deliver queued calls, send signed ones and poll sent ones; call this after a start."""
+        context = self.fee_context()
+        self.settle(context.block)
         signed = self._outbox.entries(self._sender, CallState.SIGNED)
-        self.broadcast([entry.id for entry in signed], around.block)
+        self.broadcast([entry.id for entry in signed], context.block)
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
         if queued and self._signer is not None:
             self.deliver([entry.id for entry in queued])
@@ -369,12 +379,12 @@ class TransactionSender:
         self, calls: Iterable[int], timeout_s: float | None, progress: Callable[[int], None] | None = None
     ) -> None:
         """Return when every call is included, final or failed. Raises `InclusionTimeoutError`."""
-        wanted = set(calls)
-        if wanted:
-            self._until(lambda still: len(wanted & still), 0, timeout_s, len(wanted), progress)
+        awaited = set(calls)
+        if awaited:
+            self._until(lambda open_calls: len(awaited & open_calls), 0, timeout_s, len(awaited), progress)
 
     def wait_for_room(self, limit: int, timeout_s: float | None) -> None:
-        """Returns when at most `limit` of the signer's calls wait for a block; raises `InclusionTimeoutError`."""
+        """Return when at most `limit` of the sender's calls are open. Raises `InclusionTimeoutError`."""
         self._until(len, limit, timeout_s, limit, None)
 
     def _until(
@@ -382,24 +392,24 @@ class TransactionSender:
         count: Callable[[set[int]], int],
         goal: int,
         timeout_s: float | None,
-        whole: int,
+        total: int,
         progress: Callable[[int], None] | None,
     ) -> None:
         limit_s = self._policy.timeout_s if timeout_s is None else timeout_s
-        deadline, pause_s, left = time.monotonic() + limit_s, _FIRST_PAUSE_S, whole
-        while (now_left := count(self.poll())) > goal:
-            if now_left < left:
-                left, pause_s = now_left, _FIRST_PAUSE_S
+        deadline, pause_s, remaining = time.monotonic() + limit_s, _FIRST_PAUSE_S, total
+        while (count_now := count(self.poll())) > goal:
+            if count_now < remaining:
+                remaining, pause_s = count_now, _FIRST_PAUSE_S
                 if progress is not None:
-                    progress(whole - left)
+                    progress(total - remaining)
             if time.monotonic() > deadline:
-                why = f"; the node last said: {self._last_words}" if self._last_words else ""
+                reason = f"; the node's last error: {self._last_message}" if self._last_message else ""
                 raise InclusionTimeoutError(
-                    f"{now_left} calls are in no block after {limit_s:g} s{why}",
+                    f"{count_now} calls are not included after {limit_s:g} s{reason}",
                     field="outbox",
-                    hint="they are kept and will be sent again; is the chain making blocks?",
+                    hint="they stay in the outbox and are sent again; check that the chain makes blocks",
                 )
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         if progress is not None:
-            progress(whole)
+            progress(total)

@@ -22,9 +22,10 @@ COMMANDS = {
         "verify": "Check a proof bundle offline.",
     },
     "Chain and organisations": {
-        "chain": "Start a development chain, deploy the contracts, show their status.",
+        "chain": "Run a development chain; deploy and inspect the contracts.",
         "org": "Manage organisations, their operators and read access.",
         "key": "Create and show the keys of operators and readers.",
+        "settings": "Show every setting and where its value comes from.",
     },
     "Production line": {
         "plant": "Serve a simulated or recorded plant over OPC UA.",
@@ -43,11 +44,16 @@ COMMANDS = {
         "epcis": "Export and check EPCIS 2.0 documents.",
         "index": "Synchronise the SQL index with the chain.",
     },
-    "Configuration": {
-        "settings": "Show every setting and where its value comes from.",
-    },
 }
 """Summary of each command by heading. The command NAME is the attribute NAME of `chromatrace.cli.NAME`."""
+
+OPTIONS = [
+    ("--data DIR", "Data folder. Default: .chromatrace."),
+    ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
+    ("--version", "Show the version."),
+    ("-h, --help", "Show help, also of each command."),
+]
+"""The options that `--help` shows; every setting is also an option."""
 
 EXTENSIONS_GROUP = "chromatrace.commands"
 """Entry points of commands in other packages: name = module:command. They appear under `EXTENSIONS_HEADING`."""
@@ -71,11 +77,19 @@ class RootGroup(click.Group):
             return command
         return None
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Print the commands first."""
+        self.format_commands(ctx, formatter)
+        with formatter.section("Options"):
+            formatter.write_dl(OPTIONS)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, section in COMMANDS.items():
             rows = list(section.items())
             if heading == EXTENSIONS_HEADING:
-                rows += [(point.name, point.load().get_short_help_str(80)) for point in entry_points(group=EXTENSIONS_GROUP)]
+                rows += [
+                    (point.name, point.load().get_short_help_str(80)) for point in entry_points(group=EXTENSIONS_GROUP)
+                ]
             with formatter.section(heading):
                 formatter.write_dl(rows, col_max=12)
 
@@ -99,14 +113,11 @@ class RootGroup(click.Group):
 @settings_options(Settings, visible=("data", "config"))
 @click.pass_context
 def main(ctx: click.Context, /, **options: Any) -> None:
-    """Factory traceability from a machine reading to a scanned QR code, on any EVM chain.
+    """Trace goods from a machine reading to a scanned QR code, on any EVM chain.
 
-    Settings such as --rpc-url and --keystore go before the command; `chromatrace settings` lists them. Commands that
-    print facts take --json. Exit status: 0 success, 1 error or failed check, 2 usage error, 130 interrupted.
+    Settings such as --rpc-url go before the command: `chromatrace settings`.
     """
-    ctx.obj = ctx.with_resource(
-        Workspace(Settings.load(options), ask_password=prompt_password, notify=print_warning)
-    )
+    ctx.obj = ctx.with_resource(Workspace(Settings.load(options), ask_password=prompt_password, notify=print_warning))
 
 
 if __name__ == "__main__":

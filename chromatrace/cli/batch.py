@@ -111,9 +111,7 @@ def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 
 
 @batch.command("list")
-@click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Maximum number of batches."
-)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Maximum number of batches.")
 @json_option
 @click.pass_obj
 def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
@@ -181,7 +179,7 @@ def find(workspace: Workspace, key: str, as_json: bool) -> None:
             mark = "  REPEAT, does not count" if record.entry.repeat else ""
             print_line(f"block {block:>6}  {record.department.name:<24} {title:<16}{mark}")
         if truncated:
-            err.print("truncated: there are more results, or older batches were not searched", style="yellow")
+            err().print("truncated: there are more results, or older batches were not searched", style="yellow")
 
     emit(as_json, facts, human)
 

@@ -190,13 +190,13 @@ def _print_tree(genealogy: Genealogy, direction: Direction) -> None:
 
 def _warn(truncated: bool, overused: Sequence[TracedBatch]) -> None:
     for traced in overused:
-        err.print(
+        err().print(
             f"lot {traced.batch.lot}: {traced.step.used:,} units were used, but it has {traced.batch.quantity:,}",
             style="red",
             markup=False,
         )
     if truncated:
-        err.print("truncated: a limit was reached before the trace was complete", style="yellow")
+        err().print("truncated: a limit was reached before the trace was complete", style="yellow")
 
 
 def _print_written(*paths: Path | None) -> None:

@@ -13,7 +13,7 @@ from chromatrace.services.workspace import Workspace
 
 @click.group()
 def chain() -> None:
-    """Start a development chain, deploy the contracts, show their status.
+    """Run a development chain; deploy and inspect the contracts.
 
     \b
     Example: deploy to a chain of your own and look at the result
@@ -53,12 +53,12 @@ def start(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     with ExitStack() as stack:
         port = stack.enter_context(held_port(host, port))
         outer = workspace.with_settings(base_url=workspace.settings.base_url or url_at(host, port))
-        with err.status("Starting Anvil and deploying the contracts …"):
+        with err().status("Starting Anvil and deploying the contracts …"):
             local = stack.enter_context(local_chain(outer, chain_port, workspace.data / "chain.json"))
         stack.enter_context(processes.portal(local, host, port))
         stop = stop_event()
-        err.print(f"chain  {local.settings.rpc_url}", highlight=False)
-        err.print(f"portal {url_at(host, port)}   press Ctrl-C to stop both", highlight=False)
+        err().print(f"chain  {local.settings.rpc_url}", highlight=False)
+        err().print(f"portal {url_at(host, port)}   press Ctrl-C to stop both", highlight=False)
         stop.wait()
 
 
@@ -74,7 +74,7 @@ def deploy(workspace: Workspace, as_json: bool) -> None:
     """
     from chromatrace.services.local_chain import deploy as deploy_contracts
 
-    with err.status("Compiling and deploying the contracts …"):
+    with err().status("Compiling and deploying the contracts …"):
         report = deploy_contracts(workspace)
     emit(as_json, report)
 

@@ -45,12 +45,12 @@ def sync(workspace: Workspace, confirmations: int, finalized: bool, watch: bool,
     follower = Follower(
         workspace.open_index(), workspace.rpc, workspace.manifest, confirmations=confirmations, finalized=finalized
     )
-    with err.status("synchronising …"):
+    with err().status("synchronising …"):
         result = follower.sync()
     emit(as_json, {"indexed_block": result.indexed_block, "chain_head": result.chain_head, "events": result.events})
     if watch:
         stop = stop_event()
-        err.print("following the chain; press Ctrl-C to stop")
+        err().print("following the chain; press Ctrl-C to stop")
         follower.run(stop)
 
 
@@ -85,14 +85,12 @@ def rebuild(workspace: Workspace, confirmations: int, finalized: bool, as_json: 
     }
     emit(as_json, facts)
     if identical is False:
-        err.print("the content changed: the previous index differed from the chain", style="red")
+        err().print("the content changed: the previous index differed from the chain", style="red")
         raise SystemExit(1)
 
 
 @index.command()
-@click.option(
-    "--max-lag", default=50, show_default=True, type=click.IntRange(0), help="Maximum lag in blocks."
-)
+@click.option("--max-lag", default=50, show_default=True, type=click.IntRange(0), help="Maximum lag in blocks.")
 @json_option
 @click.pass_obj
 def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:

@@ -38,9 +38,7 @@ def ingest() -> None:
 @click.option("--columns", help='Tags of a table without a header, such as "XMEAS(1..41),T[Cel],-"; - skips a column.')
 @click.option("--start", help="Time of the first row of a table without a header, RFC 3339.")
 @click.option("--step", help="Time between the rows of such a table: 180s, 3min, 500ms.")
-@click.option(
-    "--delimiter", default="auto", show_default=True, help="One of auto, space, tab, comma, semicolon."
-)
+@click.option("--delimiter", default="auto", show_default=True, help="One of auto, space, tab, comma, semicolon.")
 @click.option("--time-column", help="Time column of a CSV file with a header.")
 @click.option("--time-unit", help="Unit of a numeric time column since 1970: s, ms, us or ns.")
 @json_option

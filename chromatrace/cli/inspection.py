@@ -92,9 +92,7 @@ def sign(
     if verdict is None:
         verdict = "pass" if document.passed else "fail"
     decision = Verdict[verdict.upper()]
-    signed, signature = inspections.sign(
-        workspace, document, decision, sample_size, defects, valid_s=int(hours * 3600)
-    )
+    signed, signature = inspections.sign(workspace, document, decision, sample_size, defects, valid_s=int(hours * 3600))
     if output is not None:
         deliver(output, [dump(inspections.signed_document(signed, signature)).encode(), b"\n"])
         emit(as_json, {"signed": output, "inspector": signed.inspector})
@@ -285,9 +283,7 @@ def open_round(
     workspace: Workspace, subject: str, step: int, stage: str, first: int, lane: int, sample_size: int, as_json: bool
 ) -> None:
     """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 hexadecimal digits of a workpiece."""
-    identity = (
-        parse_bytes32(subject, "subject") if subject.startswith("0x") else bytes(parse_batch(subject).batch_id)
-    )
+    identity = parse_bytes32(subject, "subject") if subject.startswith("0x") else bytes(parse_batch(subject).batch_id)
     request = calls.RoundRequest(lane, identity, step, Stage[stage.upper()], first, sample_size)
     receipt = workspace.chain.submit(calls.open_rounds([request]))
     emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "lane": lane, "tx": receipt.tx})
@@ -309,7 +305,7 @@ def rounds(workspace: Workspace, as_json: bool) -> None:
                     "number": member.number,
                     "account": member.account,
                     "active": member.active,
-                    "capabilities": list(member.course),
+                    "capabilities": list(member.capabilities),
                 }
                 for member in panel.inspectors
             ],

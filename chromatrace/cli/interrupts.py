@@ -28,7 +28,7 @@ def interruptible() -> Iterator[None]:
     except (KeyboardInterrupt, click.Abort) as error:
         if not _by_ctrl_c(error):
             raise
-        err.print("\ninterrupted" if err.is_terminal else "interrupted")
+        err().print("\ninterrupted" if err().is_terminal else "interrupted")
         raise SystemExit(INTERRUPTED) from None
 
 

@@ -65,7 +65,7 @@ def anchor(
     anchorer = workspace.anchorer(every_count=every_count, every_s=every_s)
     if watch:
         stop = stop_event()
-        err.print("anchoring; press Ctrl-C to stop")
+        err().print("anchoring; press Ctrl-C to stop")
         anchorer.run(stop)
         return
     emit(as_json, {"anchored": anchor_channels(workspace, anchorer, channels or workspace.spool.names())})

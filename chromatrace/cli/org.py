@@ -10,13 +10,13 @@ from chromatrace.chain import calls
 from chromatrace.cli.options import ROLES, SCOPES
 from chromatrace.cli.output import emit, format_time, json_option, print_line
 from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import FOR_EVER, OrganisationKind, Role, Scope
+from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
 from chromatrace.services.organisations import organisation_number
 from chromatrace.services.workspace import Workspace
 
 KINDS = click.Choice([kind.name.lower() for kind in OrganisationKind if kind])
 until_option = click.option(
-    "--valid-until", default=FOR_EVER, type=int, help="Last second of validity, Unix time. Default: no end."
+    "--valid-until", default=FOREVER, type=int, help="Last second of validity, Unix time. Default: no end."
 )
 
 

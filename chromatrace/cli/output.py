@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import errno
+import functools
 import getpass
 import os
 import sys
@@ -13,31 +14,46 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
-from chromatrace.domain.identifiers import Gln, Gtin, Lot, Serial, Sscc
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _LAST_SECOND = 253_402_300_799
 """9999-12-31T23:59:59Z, the last second that `datetime` can represent."""
 
-err = Console(stderr=True)
-out = Console()
+
+@functools.cache
+def err() -> Console:
+    """Return the console of standard error. Rich is imported only when something is printed with it."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@functools.cache
+def out() -> Console:
+    """Return the console of standard output."""
+    from rich.console import Console
+
+    return Console()
+
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _IN_LINES = {code: text for code, text in _CONTROL.items() if code != ord("\n")}
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for a machine to read.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 def jsonable(value: Any) -> Any:
     """Return a JSON value for a type that the encoder does not know: bytes as 0x…, enums by name, others as text."""
+    from chromatrace.domain.identifiers import Gln, Gtin, Lot, Serial, Sscc
+
     if isinstance(value, bytes):
         return "0x" + value.hex()
     if isinstance(value, enum.Flag):
@@ -129,8 +145,10 @@ def print_warning(text: str) -> None:
 
 def print_note(text: str, *, mark: str = "", style: str = "") -> None:
     """Print `mark` in `style` and `text` on standard error, without line breaks; control characters are escaped."""
+    from rich.text import Text
+
     line = Text.assemble((mark, style), " " if mark else "", text.translate(_IN_LINES))
-    err.print(line, soft_wrap=True)
+    err().print(line, soft_wrap=True)
 
 
 @contextmanager
@@ -176,6 +194,8 @@ def progress(
     description: str, total: float | None = None, *, hidden: bool = False
 ) -> Iterator[Callable[[float], None]]:
     """Show a progress bar on standard error; the callable takes the amount done so far, out of `total`."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -183,6 +203,6 @@ def progress(
         *((MofNCompleteColumn(),) if total else ()),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True, disable=hidden or not err.is_terminal) as bar:
+    with Progress(*columns, console=err(), transient=True, disable=hidden or not err().is_terminal) as bar:
         task = bar.add_task(description, total=total)
         yield lambda done: bar.update(task, completed=done)

@@ -38,7 +38,13 @@ def qr() -> None:
 @click.argument("gtin")
 @click.argument("lot")
 @click.option("--serial", help="Serial of a unit. Default: the whole batch.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write: .svg or .png.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="File to write: .svg or .png.",
+)
 @ahead_option
 @json_option
 @click.pass_obj
@@ -68,7 +74,9 @@ def code(
 @click.option("--count", required=True, type=click.IntRange(1), help="Number of labels.")
 @click.option("--width", default=6, show_default=True, type=click.IntRange(1, 20), help="Number of digits of a serial.")
 @click.option("--title", default="", help="Product name, printed on each label.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PDF file to write.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PDF file to write."
+)
 @ahead_option
 @json_option
 @click.pass_obj

@@ -111,7 +111,7 @@ def fetch(workspace: Workspace, route_id: str, out: Path, as_json: bool) -> None
     from chromatrace.chain.routes import designed_route
     from chromatrace.cli.route_report import design_facts
 
-    designed = designed_route(workspace.reader, parse_bytes32(route_id, "route"))
+    designed = designed_route(workspace.reader, RouteId(parse_bytes32(route_id, "route")))
     save_design(out, designed)
     emit(as_json, design_facts(designed) | {"path": out})
 
@@ -208,7 +208,9 @@ def _subject(options: dict[str, Any]) -> bytes:
 
     if (options["batch"] is None) == (options["subject"] is None):
         raise InvalidInput(
-            "the first step requires either --batch or --subject", field="batch", hint="--batch GTIN/LOT or --subject 0x…"
+            "the first step requires either --batch or --subject",
+            field="batch",
+            hint="--batch GTIN/LOT or --subject 0x…",
         )
     if options["subject"] is not None:
         return parse_bytes32(options["subject"], "subject")
@@ -280,7 +282,9 @@ def verify(
 @route.command()
 @DESIGN
 @TRACE
-@click.option("--chain/--no-chain", "with_chain", default=False, help="Also compare design, heads and proofs with the chain.")
+@click.option(
+    "--chain/--no-chain", "with_chain", default=False, help="Also compare design, heads and proofs with the chain."
+)
 @json_option
 @click.pass_obj
 def explain(workspace: Workspace, design_path: Path, trace_path: Path, with_chain: bool, as_json: bool) -> None:

@@ -128,7 +128,9 @@ def print_explanation(
         print_line(f"the route is {'proven' if on_chain.proven else 'not proven'} on the chain")
         for number, step_evidence in enumerate(on_chain.evidence, 1):
             if step_evidence.status is AnchorStatus.OTHER_ROOT:
-                print_line(f"CONTRADICTED: the root of step {number} differs from the one in block {step_evidence.block}")
+                print_line(
+                    f"CONTRADICTED: the root of step {number} differs from the one in block {step_evidence.block}"
+                )
 
 
 def _evidence_text(evidence: StepEvidence) -> str:

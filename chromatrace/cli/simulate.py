@@ -44,13 +44,23 @@ def study_command(study: Callable[..., Study]) -> click.Command:
 
     @simulate.command(name=study.__name__, help=study.__doc__)
     @click.option(
-        "--repetitions", default=30, show_default=True, type=click.IntRange(2, MAX_COUNT), help="Number of runs of each point."
+        "--repetitions",
+        default=30,
+        show_default=True,
+        type=click.IntRange(2, MAX_COUNT),
+        help="Number of runs of each point.",
     )
     @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the first run.")
     @click.option("--processes", type=click.IntRange(1, 1024), help="Number of processes. Default: one per core.")
-    @click.option("--plant", type=click.Path(path_type=Path, dir_okay=False), help="Plant configuration with [shop_floor].")
-    @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the table (CSV) and the figure.")
-    @click.option("--figure", default="svg", show_default=True, type=click.Choice(FIGURE_TYPES), help="Format of the figure.")
+    @click.option(
+        "--plant", type=click.Path(path_type=Path, dir_okay=False), help="Plant configuration with [shop_floor]."
+    )
+    @click.option(
+        "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the table (CSV) and the figure."
+    )
+    @click.option(
+        "--figure", default="svg", show_default=True, type=click.Choice(FIGURE_TYPES), help="Format of the figure."
+    )
     @json_option
     @functools.wraps(study)
     def run(
@@ -112,11 +122,11 @@ def print_study(study: Study, files: list[Path]) -> None:
         table.add_column(name.replace("_", " "), justify="left" if isinstance(value, str) else "right")
     for row in study.summary:
         table.add_row(*(_cell(value) for value in row.values()))
-    out_console.print(table)
+    out_console().print(table)
     findings = Table("statement", "result", "agrees", title_justify="left")
     for finding in study.findings:
         findings.add_row(finding.statement, finding.ours, "yes" if finding.agrees else "no")
-    out_console.print(findings)
+    out_console().print(findings)
     for file in files:
         click.echo(f"written: {file}")
 
@@ -129,8 +139,12 @@ def _cell(value: Any) -> str:
 
 
 @study_command
-@click.option("--defect-rate", default=0.2, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect.")
-@click.option("--threshold", default=3, show_default=True, type=click.IntRange(1), help="Number of inspectors that decide.")
+@click.option(
+    "--defect-rate", default=0.2, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect."
+)
+@click.option(
+    "--threshold", default=3, show_default=True, type=click.IntRange(1), help="Number of inspectors that decide."
+)
 def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold: int) -> Study:
     """Measure time and F1 of seven scenarios: checkpoints, then consensus of people and AI agents (Fig. 6)."""
     from chromatrace.quality.rules import Rule
@@ -158,7 +172,13 @@ def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]]
 
 
 @study_command
-@click.option("--threshold", default=3, show_default=True, type=click.IntRange(1, 17), help="With --on-chain: number of inspectors that decide.")
+@click.option(
+    "--threshold",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 17),
+    help="With --on-chain: number of inspectors that decide.",
+)
 @on_chain_options(5)
 def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: int, on_chain: bool, sets: int) -> Study:
     """Measure F1 and time of majority consensus at thresholds 3 to 17, on twenty sets (Fig. 9).
@@ -177,7 +197,11 @@ def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: in
 
 
 confidence_threshold = click.option(
-    "--threshold", default=0.9, show_default=True, type=FiniteRange(0, min_open=True), help="Sum of capabilities that decides."
+    "--threshold",
+    default=0.9,
+    show_default=True,
+    type=FiniteRange(0, min_open=True),
+    help="Sum of capabilities that decides.",
 )
 
 
@@ -228,7 +252,11 @@ def learning(
 @study_command
 @confidence_threshold
 @click.option(
-    "--staff", default="ai", show_default=True, type=click.Choice(["ai", "human", "mixed"]), help="Who works at the workcells."
+    "--staff",
+    default="ai",
+    show_default=True,
+    type=click.Choice(["ai", "human", "mixed"]),
+    help="Who works at the workcells.",
 )
 def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str) -> Study:
     """Compare time and F1 of inspection during production with inspection after each step (Fig. 12)."""
@@ -248,7 +276,9 @@ def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str)
     type=click.IntRange(1, MAX_COUNT),
     help="Number of workpieces to learn from, and to decide on.",
 )
-@click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect.")
+@click.option(
+    "--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect."
+)
 def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate: float) -> Study:
     """Compare F1 and inspections of all rules on the same answers: votes and Wald's sequential test."""
     from chromatrace.studies.sequential import sequential as study
@@ -257,7 +287,9 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate
 
 
 @study_command
-@click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect.")
+@click.option(
+    "--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect."
+)
 def neighbours(floor: ShopFloor, runner: Runner, *, defect_rate: float) -> Study:
     """Compare asking the nearest inspectors first with a random draw, if three neighbours are poor."""
     from chromatrace.studies.neighbours import neighbours as study

@@ -38,11 +38,11 @@ def verify(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Check the proof bundle FILE offline, against block hashes that you trust.
+    """Check a proof bundle offline.
 
-    Prints a tree: ✓ valid, ! proven, and a warning about the product, ✗ invalid, ? not checked. Exit status 1 if
-    anything is invalid. Without --block-hash or --rpc the blocks are not checked, and without --manifest the
-    contracts are not: the result is then NOT PROVEN.
+    FILE is checked against block hashes that you trust. The result is a tree: ✓ valid, ! valid, but a warning about
+    the product, ✗ invalid, ? not checked. Exit status 1 if anything is invalid. Blocks are checked only with
+    --block-hash or --rpc, and contracts only with --manifest; otherwise the result is NOT PROVEN.
 
     \b
     Example: prove a lot, then check the bundle against a node and a manifest that you trust
@@ -91,11 +91,11 @@ _VERDICT_STYLES = {"holds": "bold green", "warning": "bold yellow", "fails": "bo
 def _print(result: VerificationFinding, lines: list[str]) -> None:
     from rich.text import Text
 
-    out.print(_tree(result))
+    out().print(_tree(result))
     warnings = len(result.warnings)
     for index, line in enumerate(lines):
         style = "bold yellow" if index < warnings else _VERDICT_STYLES[result.status.value] if index == warnings else ""
-        out.print(Text(line, style=style))
+        out().print(Text(line, style=style))
 
 
 def _tree(finding: VerificationFinding, tree: Tree | None = None) -> Tree:

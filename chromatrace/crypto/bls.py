@@ -39,21 +39,21 @@ _G2 = BlstP2Element().uncompress(_G2_GENERATOR)
 _INFINITY_FLAG = 0x40
 
 
-def _checked(data: bytes, size: int, what: str, curve: type[BlstP1Element] | type[BlstP2Element]) -> object:
-    _require_bytes(data, size, what)
+def _checked(data: bytes, size: int, kind: str, curve: type[BlstP1Element] | type[BlstP2Element]) -> object:
+    _require_bytes(data, size, kind)
     if data[0] & _INFINITY_FLAG:
-        raise PointError(f"the point at infinity is no {what}", field=what)
+        raise PointError(f"the point at infinity is not a valid {kind}", field=kind)
     try:
         return curve().uncompress(data)
     except ValueError as error:
         raise PointError(
-            f"no {what}: {_reason(error)}", field=what, hint="48-byte limbs, compressed as ZCash and blst have it"
+            f"not a valid {kind}: {_reason(error)}", field=kind, hint="use ZCash's compressed encoding, as blst does"
         ) from error
 
 
-def _require_bytes(data: object, size: int, what: str) -> None:
+def _require_bytes(data: object, size: int, kind: str) -> None:
     if not isinstance(data, bytes) or len(data) != size:
-        raise PointError(f"a {what} has {size} bytes, got {_shown(data)}", field=what)
+        raise PointError(f"expected {size} bytes of a {kind}, got {_shown(data)}", field=kind)
 
 
 def _shown(data: object) -> str:
@@ -71,7 +71,7 @@ def _reason(error: ValueError) -> str:
 
 @lru_cache(1024)
 def _key_point(data: bytes) -> BlstP2Element:
-    """The same few keys stand in every trace; a point never changes."""
+    """Decode a key; cached, because every trace has the same few keys."""
     return _checked(data, PUBLIC_KEY_BYTES, "public key", BlstP2Element)
 
 
@@ -83,7 +83,7 @@ class PublicKey:
     point: BlstP2Element = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _require_bytes(self.data, PUBLIC_KEY_BYTES, "public key")  # before the cache, which needs what never changes
+        _require_bytes(self.data, PUBLIC_KEY_BYTES, "public key")  # before the cache, which needs an immutable argument
         object.__setattr__(self, "point", _key_point(self.data))
 
     def __str__(self) -> str:
@@ -92,7 +92,7 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature or an aggregate of some, a point of G1 other than infinity. Raises `PointError`."""
+    """A signature or aggregate signature, a point of G1 other than infinity. Raises `PointError`."""
 
     data: bytes
     point: BlstP1Element = field(init=False, repr=False, compare=False)
@@ -105,7 +105,7 @@ class Signature:
 
     @classmethod
     def _of(cls, point: BlstP1Element) -> Self:
-        """From a point that came out of a computation on checked ones."""
+        """Wrap a point computed from checked points."""
         data = bytes(point.compress())
         if data[0] & _INFINITY_FLAG:
             raise PointError("the sum is the point at infinity", field="signature")
@@ -123,57 +123,58 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class SecretKey:
-    """A station's secret key, a number from 1 to r - 1, with its public key sk · g2. Never printed."""
+    """A station's secret key, a number from 1 to r - 1, with its public key sk · g2. `repr` omits the number."""
 
     number: int = field(repr=False)
     public_key: PublicKey = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         if type(self.number) is not int or not 0 < self.number < ORDER:
-            raise SecretKeyError("a secret key is a number from 1 to r - 1", field="secret key")
+            raise SecretKeyError("the secret key must be a number from 1 to r - 1", field="secret key")
         object.__setattr__(self, "public_key", PublicKey(bytes(_G2.scalar_mul(self.number).compress())))
 
     @classmethod
     def generate(cls) -> Self:
-        """A new key, uniform, from the operating system's randomness."""
+        """Generate a key from the operating system's randomness."""
         return cls(1 + secrets.randbelow(ORDER - 1))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """From 32 bytes, big-endian."""
+        """Decode 32 bytes, big-endian. Raises `SecretKeyError`."""
         if not isinstance(data, bytes | bytearray | memoryview) or len(data) != SECRET_KEY_BYTES:
-            got = _shown(data)
-            raise SecretKeyError(f"a secret key has {SECRET_KEY_BYTES} bytes, got {got}", field="secret key")
+            raise SecretKeyError(
+                f"expected {SECRET_KEY_BYTES} bytes of a secret key, got {_shown(data)}", field="secret key"
+            )
         return cls(int.from_bytes(data, "big"))
 
     def to_bytes(self) -> bytes:
-        """32 bytes, big-endian."""
+        """Encode as 32 bytes, big-endian."""
         return self.number.to_bytes(SECRET_KEY_BYTES, "big")
 
     def sign(self, message: bytes, tag: bytes = SIGNATURE_TAG) -> Signature:
-        """sk · H(message), H of RFC 9380 under the domain separation tag `tag`."""
+        """Return sk · H(message), with H of RFC 9380 and the domain separation tag `tag`."""
         return Signature._of(BlstP1Element().hash_to_group(message, tag).scalar_mul(self.number))
 
 
 def verify(key: PublicKey, message: bytes, signature: Signature, tag: bytes = SIGNATURE_TAG) -> bool:
-    """Whether e(signature, g2) = e(H(message), key)."""
+    """Return whether e(signature, g2) = e(H(message), key)."""
     return bool(final_verify(miller_loop(signature.point, _G2), _factor(message, key, tag)))
 
 
 def verify_product(signed: Sequence[tuple[bytes, PublicKey]], aggregate: Signature) -> bool:
-    """Whether e(aggregate, g2) = Π e(H(message), key) over `signed`; False where nothing is signed.
+    """Return whether e(aggregate, g2) = Π e(H(message), key) over `signed`; False if `signed` is empty.
 
-    Sound against rogue keys only for keys with a proof of possession.
+    Secure against rogue keys only if every key has a proof of possession.
     """
     if not signed:
         return False
-    return bool(final_verify(miller_loop(aggregate.point, _G2), reduce(mul, (_factor(*one) for one in signed))))
+    return bool(final_verify(miller_loop(aggregate.point, _G2), reduce(mul, (_factor(*pair) for pair in signed))))
 
 
 def verify_product_and_last(signed: Sequence[tuple[bytes, PublicKey]], aggregate: Signature, last: Signature) -> bool:
-    """Whether `verify_product` holds and `last` is the signature of the last of `signed`, for the price of one check.
+    """Return whether `verify_product` holds and `last` is the last signature of `signed`, at the cost of one check.
 
-    With r of 128 random bits, secret until now, both hold but for chance 2^-128 where
+    With r of 128 fresh random bits, both hold, except with probability 2^-128, if
 
         e(aggregate + r · last, g2) = Π_{i<n} e(H(m_i), pk_i) · e((1 + r) · H(m_n), pk_n).
     """
@@ -185,15 +186,15 @@ def verify_product_and_last(signed: Sequence[tuple[bytes, PublicKey]], aggregate
     coefficient = 1 + secrets.randbelow(1 << 128)
     hashed = BlstP1Element().hash_to_group(message, SIGNATURE_TAG)
     product = reduce(
-        mul, (_factor(*one) for one in signed[:-1]), miller_loop(hashed.scalar_mul(1 + coefficient), key.point)
+        mul, (_factor(*pair) for pair in signed[:-1]), miller_loop(hashed.scalar_mul(1 + coefficient), key.point)
     )
     return bool(final_verify(miller_loop(aggregate.point + last.point.scalar_mul(coefficient), _G2), product))
 
 
 def verify_each(signed: Sequence[tuple[bytes, PublicKey]], signatures: Sequence[Signature]) -> bool:
-    """Whether each of `signatures` is that of its message and key, in one product; False where there are none.
+    """Return whether every signature is valid for its message and key; False if there are none. One product.
 
-    With r_i of 128 random bits, secret until now, all of them are, but for chance 2^-128, where
+    With r_i of 128 fresh random bits, all are valid, except with probability 2^-128, if
 
         e(Σ r_i · s_i, g2) = Π e(r_i · H(m_i), pk_i).
     """
@@ -211,7 +212,7 @@ def verify_each(signed: Sequence[tuple[bytes, PublicKey]], signatures: Sequence[
 
 
 def _factor(message: bytes, key: PublicKey, tag: bytes = SIGNATURE_TAG) -> BlstFP12Element:
-    """e(H(message), key) before the final exponentiation."""
+    """Compute e(H(message), key) before the final exponentiation."""
     return miller_loop(BlstP1Element().hash_to_group(message, tag), key.point)
 
 

@@ -63,7 +63,7 @@ class Panel:
         folder.mkdir(parents=True, mode=0o700)
         words = [
             *("--dev-account", str(account)),
-            *("inspector", "run", "--panel", str(self.number), "--every", "0.1"),
+            *("inspection", "run", "--panel", str(self.number), "--every", "0.1"),
             *("--agent", str(accuracy), "--truth", str(self._truth)),
         ]
         command = processes.command_line(self._workspace, words, data=folder)
@@ -104,7 +104,7 @@ class Panel:
         if not found[-1] < 1_000 < min(found[:-1]):
             raise IntegrityError(f"capabilities are {found}", field="inspectors")
         with self._workspace.index.snapshot() as snapshot:
-            shown = snapshot.panels()[0].inspectors[POOR - 1].course
+            shown = snapshot.panels()[0].inspectors[POOR - 1].capabilities
         if round(shown[-1] * 10_000) != found[-1]:
             raise IntegrityError(f"the index has {shown[-1]}, the chain {found[-1]}", field="inspectors")
         return f"{len(self._facts)} rounds decided; the poor inspector fell from 0.10 to {found[-1] / 10_000:.2f}"

@@ -1,1 +1,1 @@
-"""Frozen records, identifiers, units and errors. Imports nothing else of the project."""
+"""Records, identifiers, units and errors. Imports nothing else from the project."""

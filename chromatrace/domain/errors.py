@@ -1,23 +1,24 @@
-"""The root of the project's exceptions.
+"""The project's base errors.
 
-    ChromaTraceError            everything that the project refuses, with field and hint
-    ├── InvalidInput            the caller's data is wrong; nothing was written
+    ChromaTraceError            every expected error, with field and hint
+    ├── InvalidInput            the input is wrong; nothing was written
     ├── NotAuthorised           the caller may not do or see this
-    ├── NotFound                no such thing
-    ├── Conflict                the state does not allow it (a lot exists, an offer is pending)
-    ├── Unavailable             a chain, database or machine does not answer; trying again may help
+    ├── NotFound                the object does not exist
+    ├── Conflict                the current state does not allow it: a lot exists, an offer is pending
+    ├── Unavailable             a chain, database or machine does not respond; a retry may help
     └── IntegrityError          stored or received data does not match its commitment
 
-Packages derive their own from these, in their `errors.py`.
+Packages derive their own errors from these, in their `errors.py`.
 """
 
 from __future__ import annotations
 
 
 class ChromaTraceError(Exception):
-    """A refusal that says what was wrong, where, and what to do.
+    """An expected error.
 
-    `field` names the offending input (a dotted or JSON-pointer path), `hint` the next step for the reader.
+    field  input that caused it: a name, dotted path or JSON pointer
+    hint   what the reader can do
     """
 
     def __init__(self, message: str, *, field: str | None = None, hint: str | None = None) -> None:
@@ -27,18 +28,18 @@ class ChromaTraceError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        where = f"{self.field}: " if self.field else ""
-        what_to_do = f" ({self.hint})" if self.hint else ""
-        return f"{where}{self.message}{what_to_do}"
+        field = f"{self.field}: " if self.field else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{field}{self.message}{hint}"
 
     def as_dict(self) -> dict[str, str]:
-        """The one error shape of every JSON answer: `error`, `message` and, where known, `field` and `hint`."""
+        """Return the JSON shape of every error: `error`, `message` and, if known, `field` and `hint`."""
         parts = {"error": type(self).__name__, "message": self.message, "field": self.field, "hint": self.hint}
         return {key: value for key, value in parts.items() if value is not None}
 
 
 class InvalidInput(ChromaTraceError):
-    """The caller's data is wrong; nothing was written."""
+    """The input is wrong; nothing was written."""
 
 
 class NotAuthorised(ChromaTraceError):
@@ -46,15 +47,15 @@ class NotAuthorised(ChromaTraceError):
 
 
 class NotFound(ChromaTraceError):
-    """There is no such thing."""
+    """The object does not exist."""
 
 
 class Conflict(ChromaTraceError):
-    """The present state does not allow it."""
+    """The current state does not allow it."""
 
 
 class Unavailable(ChromaTraceError):
-    """Something outside does not answer; trying again may help."""
+    """A chain, database or machine does not respond; a retry may help."""
 
 
 class IntegrityError(ChromaTraceError):

@@ -1,4 +1,4 @@
-"""What a batch is made of."""
+"""Inputs of a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chromatrace.domain.identifiers import BatchId
 
 @dataclass(frozen=True, slots=True, order=True)
 class Input:
-    """A batch that went into another one, and how many of its units did (1 to 2^32 - 1)."""
+    """A batch that is part of another batch, and the number of its units used, 1 to 2^32 - 1."""
 
     batch: BatchId
     quantity: int
@@ -18,7 +18,5 @@ class Input:
     def __post_init__(self) -> None:
         if not 1 <= self.quantity < 1 << 32:
             raise InvalidInput(
-                f"1 to 2^32 - 1 units of an input are needed, got {self.quantity}",
-                field="inputs",
-                hint="say how many units of it went in",
+                f"quantity of an input is {self.quantity}; it must be from 1 to 2^32 - 1", field="inputs"
             )

@@ -1,5 +1,4 @@
-"""GS1 keys and the on-chain identifiers made of them. Each validates once, when it is built.
-
+"""GS1 keys and on-chain identifiers. A GS1 key validates itself once, when it is built.
 Source: GS1 General Specifications (check digits 7.9, character set 82 in figure 7.11-1).
 """
 
@@ -9,9 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import NewType
 
-from eth_hash.auto import keccak
-
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.hashing import keccak
 
 BatchId = NewType("BatchId", bytes)
 """32 bytes: keccak256("01" ‖ GTIN-14 ‖ "10" ‖ lot)."""
@@ -36,38 +34,38 @@ _DIGITS = re.compile(r"[0-9]+")
 
 
 def check_digit(body: str) -> str:
-    """The GS1 modulo-10 check digit of `body` (digits without their check digit): weights 3, 1 from the right."""
-    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(body)))
+    """Compute the GS1 modulo-10 check digit of `body`, digits without a check digit: weights 3, 1 from the right."""
+    total = sum(int(digit) * (3 if index % 2 == 0 else 1) for index, digit in enumerate(reversed(body)))
     return str(-total % 10)
 
 
 def _checked_key(text: str, length: int, name: str, field: str) -> str:
     if len(text) != length or not _DIGITS.fullmatch(text):
-        raise InvalidInput(f"a {name} has {length} digits, got {text!r}", field=field)
+        raise InvalidInput(f"expected {length} digits of a {name}, got {text!r}", field=field)
     expected = check_digit(text[:-1])
     if text[-1] != expected:
         raise InvalidInput(
-            f"check digit of {name} {text} is {text[-1]}, computed {expected}",
+            f"check digit of {name} {text} is {text[-1]}; expected {expected}",
             field=field,
-            hint="a digit is mistyped or two are swapped",
+            hint="look for a mistyped digit or two swapped digits",
         )
     return text
 
 
 def _checked_text(text: str, name: str, field: str) -> str:
     if not 1 <= len(text) <= 20:
-        raise InvalidInput(f"a {name} has 1 to 20 characters, got {len(text)}", field=field)
-    for place, character in enumerate(text):
+        raise InvalidInput(f"expected 1 to 20 characters of a {name}, got {len(text)}", field=field)
+    for index, character in enumerate(text):
         if character not in SET_82:
             raise InvalidInput(
-                f"{character!r} at position {place + 1} of {name} {text!r} is not in GS1 character set 82", field=field
+                f"{character!r} at position {index + 1} of {name} {text!r} is not in GS1 character set 82", field=field
             )
     return text
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Gtin:
-    """Global Trade Item Number, 14 digits; shorter forms are refused."""
+    """Global Trade Item Number, 14 digits; shorter forms are rejected."""
 
     value: str
 
@@ -82,7 +80,7 @@ class Gtin:
 
     @classmethod
     def from_number(cls, number: int) -> Gtin:
-        """From the number that stands on the chain."""
+        """Build the key from its on-chain number."""
         return cls(f"{number:014d}")
 
 
@@ -103,7 +101,7 @@ class Gln:
 
     @classmethod
     def from_number(cls, number: int) -> Gln:
-        """From the number that stands on the chain."""
+        """Build the key from its on-chain number."""
         return cls(f"{number:013d}")
 
 
@@ -148,14 +146,14 @@ class Serial:
 
 @dataclass(frozen=True, slots=True, order=True)
 class BatchKey:
-    """A batch as people write it: GTIN and lot."""
+    """GTIN and lot of a batch."""
 
     gtin: Gtin
     lot: Lot
 
     @classmethod
     def parse(cls, gtin: str, lot: str) -> BatchKey:
-        """From text; raises `InvalidInput` naming `gtin` or `lot`."""
+        """Parse GTIN and lot. Raises `InvalidInput` naming `gtin` or `lot`."""
         return cls(Gtin(gtin), Lot(lot))
 
     @property

@@ -1,6 +1,6 @@
-"""What records the departments of a plant write: fields with their types, keys, and the records that go before.
+"""Kinds of department records: typed fields, keys, and the records that must precede them.
 
-A kind is configuration, not code: a plant's file defines it, `chromatrace.records` checks documents by it.
+A plant's configuration file defines the kinds; `chromatrace.records` checks documents against them.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from chromatrace.domain.errors import InvalidInput
 
 SCHEMA_PREFIX = "chromatrace.record"
 MAX_KEY = 60
-"""Characters of a key."""
+"""Maximum length of a key, in characters."""
 MAX_TEXT = 2_000
 MAX_ITEMS = 500
-"""Items of a list."""
+"""Maximum number of items in a list."""
 RESERVED = ("schema", "salt")
-"""Members of every document beside its fields."""
+"""Members of every document besides its fields."""
 
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\.[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 
 
 class FieldType(StrEnum):
-    """What a field holds."""
+    """The type of a field."""
 
     KEY = "key"
     KEYS = "keys"
@@ -40,13 +40,13 @@ class FieldType(StrEnum):
     DATE = "date"
     HEX = "hex"
     FILE = "file"
-    """SHA-256 of a file, 0x and 64 digits; the file itself lies in the content store."""
+    """SHA-256 of a file, 0x and 64 digits; the document store has the file itself."""
     QUANTITIES = "quantities"
     """A list of `{"product_id": key, "quantity": whole number from 1}`."""
 
 
 class Match(StrEnum):
-    """How a field names the record before: by that record's key, or as the product that it is about."""
+    """How a field refers to the preceding record: by its key, or by its product."""
 
     KEY = "key"
     SUBJECT = "subject"
@@ -54,7 +54,7 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. `longest`: characters of a text, bytes of a HEX value."""
+    """One field. `longest`: maximum characters of a text, or bytes of a HEX value."""
 
     name: str
     type: FieldType
@@ -66,17 +66,19 @@ class Field:
     def __post_init__(self) -> None:
         if not _FIELD.fullmatch(self.name) or self.name in RESERVED:
             raise InvalidInput(
-                f"{self.name!r} is no field name", field="name", hint="lower-case letters, digits and _, up to 40"
+                f"{self.name!r} is not a valid field name",
+                field="name",
+                hint="use up to 40 lower-case letters, digits and underscores; schema and salt are reserved",
             )
         if (self.type is FieldType.CHOICE) != bool(self.choices):
-            raise InvalidInput("a choice, and only a choice, names its `choices`", field="choices")
+            raise InvalidInput("a field of type choice needs `choices`; other types have none", field="choices")
         if not 1 <= self.longest <= MAX_TEXT:
-            raise InvalidInput(f"1 to {MAX_TEXT:,} is needed, got {self.longest}", field="longest")
+            raise InvalidInput(f"longest is {self.longest}; it must be from 1 to {MAX_TEXT:,}", field="longest")
 
 
 @dataclass(frozen=True, slots=True)
 class Preceding:
-    """A field that names a record that must be there before: one of `kind`, found by `match`."""
+    """A field that refers to an existing record of `kind`, by `match`."""
 
     field: str
     kind: str
@@ -88,10 +90,10 @@ class RecordKind:
     """A kind of record that a department writes.
 
     id          such as `sales.contract-order`
-    station     where in the plant it is written
-    key         the fields that together name one record of this kind
-    subject     the field with the product, or the list of products, that the record is about
-    preceding   the first one that matches by key stands on the chain as the record before
+    station     station of the plant at which it is written
+    key         the fields that together identify a record of this kind
+    subject     the field with the product or products of the record
+    preceding   references to earlier records; the first match by key is the preceding record on chain
     """
 
     id: str
@@ -106,36 +108,35 @@ class RecordKind:
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
-            raise InvalidInput(f"{self.id!r} is no kind, such as sales.contract-order", field="id")
+            raise InvalidInput(f"{self.id!r} is not a valid kind, such as sales.contract-order", field="id")
         types = {field.name: field for field in self.fields}
         if len(types) != len(self.fields):
-            raise InvalidInput("a field stands there twice", field="fields")
+            raise InvalidInput("duplicate field name", field="fields")
         if not self.key:
-            raise InvalidInput("at least one field is needed", field="key")
-        self._need("key", self.key, types, {FieldType.KEY, FieldType.TIME, FieldType.DATE, FieldType.WHOLE})
-        self._need("subject", (self.subject,), types, {FieldType.KEY, FieldType.KEYS, FieldType.QUANTITIES})
-        for before in self.preceding:
-            self._need("preceding", (before.field,), types, {FieldType.KEY, FieldType.KEYS})
+            raise InvalidInput("expected at least one field", field="key")
+        self._require("key", self.key, types, {FieldType.KEY, FieldType.TIME, FieldType.DATE, FieldType.WHOLE})
+        self._require("subject", (self.subject,), types, {FieldType.KEY, FieldType.KEYS, FieldType.QUANTITIES})
+        for preceding in self.preceding:
+            self._require("preceding", (preceding.field,), types, {FieldType.KEY, FieldType.KEYS})
 
-    def _need(self, what: str, names: tuple[str, ...], types: dict[str, Field], allowed: set[FieldType]) -> None:
+    def _require(self, use: str, names: tuple[str, ...], types: dict[str, Field], allowed: set[FieldType]) -> None:
         for name in names:
             if name not in types:
-                raise InvalidInput(f"{self.id} has no field {name!r}", field=what)
+                raise InvalidInput(f"{self.id} has no field {name!r}", field=use)
             if types[name].type not in allowed or not types[name].required:
-                words = ", ".join(sorted(allowed))
-                raise InvalidInput(f"{name!r} must be required and one of {words}", field=what)
+                raise InvalidInput(f"{name!r} must be required and of type {' or '.join(sorted(allowed))}", field=use)
 
     @property
     def schema(self) -> str:
-        """The identifier of the documents, with the version."""
+        """Identifier of the documents, with the version."""
         return f"{SCHEMA_PREFIX}/{self.id}/{self.version}"
 
     def field(self, name: str) -> Field | None:
-        """The field of that name."""
+        """Return the field of that name."""
         return next((field for field in self.fields if field.name == name), None)
 
     def json_schema(self) -> dict[str, Any]:
-        """The kind as JSON Schema 2020-12, for other people's tools."""
+        """Return the kind as JSON Schema 2020-12."""
         properties: dict[str, Any] = {
             "schema": {"const": self.schema},
             "salt": {"type": "string", "pattern": "^0x[0-9a-f]{32}$"},

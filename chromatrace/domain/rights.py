@@ -1,15 +1,15 @@
-"""Roles, scopes and states as the contracts number them; a test holds both sides equal."""
+"""Roles, scopes and states, numbered as in the contracts; a test compares the two."""
 
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-FOR_EVER = (1 << 64) - 1
-"""Unix seconds of a validity that does not end."""
+FOREVER = (1 << 64) - 1
+"""Unix seconds of a validity without end."""
 
 
 class Role(IntFlag):
-    """What an operator may do (`Roles` in `contracts/libraries/Rights.sol`)."""
+    """Rights of an operator (`Roles` in `contracts/libraries/Rights.sol`)."""
 
     ADMIN = 1 << 0
     PRODUCER = 1 << 1
@@ -21,7 +21,7 @@ class Role(IntFlag):
 
 
 class Scope(IntFlag):
-    """What an organisation may read of another's products (`Scopes` in the same file)."""
+    """Read rights on the products of another organisation (`Scopes` in the same file)."""
 
     PRODUCT = 1 << 0
     LOGISTICS = 1 << 1
@@ -71,7 +71,7 @@ class Stage(IntEnum):
 
 
 class Verdict(IntEnum):
-    """What an inspection found."""
+    """Result of an inspection."""
 
     NONE = 0
     PASS = 1

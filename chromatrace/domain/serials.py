@@ -1,4 +1,4 @@
-"""A run of consecutive unit serials: what a batch commits to with one Merkle root."""
+"""A range of consecutive unit serials, to which a batch commits with one Merkle root."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Serial
 
 MAX_COUNT = 10_000_000
-"""Units in one batch that we are ready to hash and prove."""
+"""Maximum number of units in one batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class SerialRange:
-    """`count` serials from `first`, each written with `width` decimal digits and leading zeros.
+    """`count` serials from `first`, each with `width` decimal digits, including leading zeros.
 
     The width is part of the commitment: "000042" and "42" are different serials. Raises `InvalidInput` naming `first`,
     `count` or `width`.
@@ -25,13 +25,13 @@ class SerialRange:
     width: int
 
     def __post_init__(self) -> None:
-        for name, least, most in (("first", 0, 10**20 - 1), ("count", 1, MAX_COUNT), ("width", 1, 20)):
+        for name, minimum, maximum in (("first", 0, 10**20 - 1), ("count", 1, MAX_COUNT), ("width", 1, 20)):
             number = getattr(self, name)
-            if type(number) is not int or not least <= number <= most:
-                raise InvalidInput(f"a whole number from {least} to {most} is needed, got {number!r}", field=name)
+            if type(number) is not int or not minimum <= number <= maximum:
+                raise InvalidInput(f"expected a whole number from {minimum} to {maximum}, got {number!r}", field=name)
         if self.last >= 10**self.width:
             raise InvalidInput(
-                f"the last serial, {self.last}, does not fit into {self.width} digits",
+                f"the last serial is {self.last}; it does not fit in {self.width} digits",
                 field="width",
                 hint=f"use a width of at least {len(str(self.last))}",
             )
@@ -51,28 +51,28 @@ class SerialRange:
         return isinstance(serial, Serial) and self._number(serial) is not None
 
     def texts(self) -> Iterator[str]:
-        """The serials as text, without a validated object each: for hashing millions."""
+        """Yield the serials as text, without a validated object for each, to hash millions quickly."""
         width = self.width
         return (f"{number:0{width}d}" for number in range(self.first, self.first + self.count))
 
     def serial(self, index: int) -> Serial:
-        """The serial at `index`, from 0."""
+        """Return the serial at `index`, from 0."""
         if not 0 <= index < self.count:
-            raise InvalidInput(f"an index from 0 to {self.count - 1} is needed, got {index}", field="index")
+            raise InvalidInput(f"expected an index from 0 to {self.count - 1}, got {index}", field="index")
         return Serial(f"{self.first + index:0{self.width}d}")
 
     def index(self, serial: Serial) -> int:
-        """The place of `serial` in the range, from 0; `InvalidInput` naming `serial` where it is not in it."""
+        """Return the index of `serial`, from 0. Raises `InvalidInput` naming `serial` if it is outside the range."""
         number = self._number(serial)
         if number is None:
             raise InvalidInput(f"serial {serial} is not in {self}", field="serial")
         return number - self.first
 
     def slice(self, first: int, count: int) -> SerialRange:
-        """The part of the range that starts at the number `first`; `InvalidInput` where it does not lie within."""
+        """Return the part of the range from the number `first`. Raises `InvalidInput` if it exceeds the range."""
         part = SerialRange(first, count, self.width)
         if part.first < self.first or part.last > self.last:
-            raise InvalidInput(f"{part} does not lie within {self}", field="first")
+            raise InvalidInput(f"{part} is not within {self}", field="first")
         return part
 
     def _number(self, serial: Serial) -> int | None:

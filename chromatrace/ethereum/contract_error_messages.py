@@ -297,8 +297,8 @@ MESSAGES: dict[str, Message] = {
         _CLASH,
         "this chain has no BLS12-381 precompile at {precompile} (EIP-2537)",
         "rpc_url",
-        "use a Prague chain; on this one `chromatrace station register --unverified` and `chromatrace route prove "
-        "--record-unverified` keep keys and signatures, checked by nobody",
+        "use a Prague chain, or record keys and signatures unverified: `chromatrace route station register "
+        "--unverified`, `chromatrace route prove --record-unverified`",
     ),
     "PrecompileCallFailed": Message(_BAD, "a point is malformed: the precompile {precompile} refuses it", "signature"),
     "InvalidDomainTag": Message(_BAD, "a domain tag of {size} bytes is too long"),

@@ -12,7 +12,7 @@ from typing import Any
 from chromatrace.domain.hashing import keccak
 from chromatrace.domain.ledger_entries import DepartmentRight
 from chromatrace.domain.rights import (
-    FOR_EVER,
+    FOREVER,
     BatchState,
     Role,
     RouteKind,
@@ -144,7 +144,7 @@ def _mask(kind: type[Role] | type[Scope] | type[DepartmentRight], value: int) ->
 
 
 def _time(seconds: int) -> str:
-    if seconds == FOR_EVER:
+    if seconds == FOREVER:
         return "no end"
     try:
         return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

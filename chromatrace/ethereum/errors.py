@@ -1,26 +1,26 @@
-"""What the chain package refuses.
+"""Errors of the chain.
 
 Unavailable
-├── ChainUnavailableError        nothing answers at the RPC URL
-├── OutboxFullError              too many calls wait for inclusion
-└── InclusionTimeoutError        sent, kept, not yet in a block; the outbox goes on with it
+├── ChainUnavailableError   no JSON-RPC server responded at the URL
+├── OutboxFullError         the outbox holds its maximum of unfinished calls
+└── InclusionTimeoutError   sent and stored, but not yet included in a block
 ChromaTraceError
 ├── RpcError                the node answered with a JSON-RPC error
-└── ContractError         a contract reverted; `.name` and `.args_by_name` are those of its custom error
-    ├── ...NotAuthorised    also a domain `NotAuthorised`
-    ├── ...Conflict         also a domain `Conflict`
-    ├── ...InvalidInput     also a domain `InvalidInput`
-    └── ...NotFound         also a domain `NotFound`
+└── ContractError           a contract reverted
+    ├── ContractNotAuthorised    also a `NotAuthorised`
+    ├── ContractConflict         also a `Conflict`
+    ├── ContractInvalidInput     also an `InvalidInput`
+    └── ContractNotFound         also a `NotFound`
 IntegrityError
-└── WrongDeploymentError         the chain is not the one that the manifest or the outbox belongs to
-    └── ChainRollbackError       the chain forgot transactions that were final
+└── WrongDeploymentError    the chain is not that of the manifest or of the outbox
+    └── ChainRollbackError  the chain lost transactions that were final
 Conflict
-├── InsufficientFundsError       the signer cannot pay for gas
-└── IdempotencyKeyError               one idempotency key, two different calls
+├── InsufficientFundsError  the signer cannot pay for gas
+└── IdempotencyKeyError     one idempotency key, two different calls
 InvalidInput
-├── SignerMissingError           a write without a signer
-├── KeystoreError           no keystore, a wrong password, unsafe permissions
-└── AbiError                no such contract, function or argument
+├── SignerMissingError      a write without a signing key
+├── KeystoreError           a keystore is missing, unreadable or unsafe, or its password is wrong
+└── AbiError                an unknown contract, function or event, or a value that does not fit its type
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from chromatrace.domain.errors import (
 
 
 class ChainUnavailableError(Unavailable):
-    """Nothing that speaks JSON-RPC answers at the URL."""
+    """No JSON-RPC server responded at the URL."""
 
 
 class OutboxFullError(Unavailable):
-    """The outbox holds as many unfinished calls as it may."""
+    """The outbox holds its maximum of unfinished calls."""
 
 
 class InclusionTimeoutError(Unavailable):
-    """The transaction is sent and kept but no block has it yet."""
+    """The transaction is sent and stored, but not yet included in a block."""
 
 
 class RpcError(ChromaTraceError):
@@ -63,7 +63,7 @@ class RpcError(ChromaTraceError):
 
 
 class ContractError(ChromaTraceError):
-    """A contract reverted. `name` is its custom error, `args_by_name` the evidence that it carries."""
+    """A contract reverted. `name` and `args_by_name` are those of its custom error."""
 
     def __init__(
         self,
@@ -79,49 +79,49 @@ class ContractError(ChromaTraceError):
         self.args_by_name = dict(args_by_name)
 
     def as_dict(self) -> dict[str, str]:
-        """The one error shape; `error` is the contract's own error name."""
+        """Return the error as JSON; `error` is the name of the contract's error."""
         return super().as_dict() | {"error": self.name}
 
 
 class ContractNotAuthorised(ContractError, NotAuthorised):
-    """The contract says that the sender may not."""
+    """The contract does not authorise the sender."""
 
 
 class ContractConflict(ContractError, Conflict):
-    """The contract's state does not allow it."""
+    """The contract's state does not allow the call."""
 
 
 class ContractInvalidInput(ContractError, InvalidInput):
-    """An argument is wrong."""
+    """An argument is invalid."""
 
 
 class ContractNotFound(ContractError, NotFound):
-    """The thing that the call names is not on the chain."""
+    """What the call names does not exist on the chain."""
 
 
 class WrongDeploymentError(IntegrityError):
-    """The chain that answers is not the one that the manifest or the outbox belongs to."""
+    """The chain is not that of the manifest or of the outbox."""
 
 
 class ChainRollbackError(WrongDeploymentError):
-    """The chain no longer has transactions that had been final."""
+    """The chain lost transactions that were final."""
 
 
 class InsufficientFundsError(Conflict):
-    """The signer's account cannot pay for the gas."""
+    """The signer's account cannot pay for gas."""
 
 
 class IdempotencyKeyError(Conflict):
-    """One idempotency key was given to two different calls."""
+    """One idempotency key was used for two different calls."""
 
 
 class SignerMissingError(InvalidInput):
-    """A write was asked of a chain that has no signer."""
+    """A write requires a signing key or an outbox that is not configured."""
 
 
 class KeystoreError(InvalidInput):
-    """A key cannot be had: no such file, a wrong password, unsafe permissions, a dev key on a real chain."""
+    """A keystore is missing, unreadable or unsafe, its password is wrong, or a development key is on a public chain."""
 
 
 class AbiError(InvalidInput):
-    """No such contract, function or event, or an argument that does not fit its type."""
+    """A contract, function or event is unknown, or a value does not fit its type."""

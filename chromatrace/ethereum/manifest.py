@@ -1,10 +1,10 @@
-"""The deployment manifest, `<chain-id>.json` (where: `Settings.manifest_path`): the only place that addresses live.
+"""The deployment manifest, `<chain-id>.json`: the only source of contract addresses.
 
     {"chain_id": 31337, "block": 1, "admin": "0x…",
      "compiler": {"solc": "0.8.37", "evm_version": "cancun", "optimizer_runs": 800},
      "contracts": {"Consortium": {"address": "0x…", "tx": "0x…", "block": 1, "code_hash": "0x…"}, …}}
 
-`code_hash` is the keccak-256 of the code at the address.
+`code_hash` is the Keccak-256 of the code at the address.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.errors import AbiError, WrongDeploymentError
 from chromatrace.ethereum.rpc import RpcClient
 
-_MOST_BYTES = 1_000_000
-"""Of a manifest; what is longer is read no further, and so is no JSON."""
+_MAX_BYTES = 1_000_000
+"""Size limit of a manifest file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One contract: where, since which block, and the keccak-256 of its code."""
+    """One contract: its address, its first block and the Keccak-256 of its code."""
 
     address: str
     block: int
@@ -40,7 +40,7 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One deployment. `block` is its first block: no event of ours is older."""
+    """One deployment. `block` is its first block; no event is older."""
 
     chain_id: int
     block: int
@@ -50,29 +50,31 @@ class Manifest:
 
     @classmethod
     def load(cls, path: str | Path) -> Manifest:
-        """Reads a manifest; raises `NotFound` or `InvalidInput` naming the field inside it."""
+        """Read a manifest. Raises `NotFound`, or `InvalidInput` that names the field."""
         path = Path(path)
         try:
             with path.open("rb") as file:
-                content = orjson.loads(file.read(_MOST_BYTES))
+                content = orjson.loads(file.read(_MAX_BYTES))
         except FileNotFoundError as error:
             raise NotFound(
-                f"there is no deployment manifest at {path}",
+                f"deployment manifest {path} does not exist",
                 field="manifest",
-                hint="deploy first (`chromatrace deploy`), or name the manifest of the chain that you use",
+                hint="deploy with `chromatrace chain deploy`, or name the manifest of your chain",
             ) from error
         except orjson.JSONDecodeError as error:
-            raise InvalidInput(f"{path} is not JSON: {error}", field="manifest") from error
+            raise InvalidInput(f"{path} is not valid JSON: {error}", field="manifest") from error
         return cls.parse(content)
 
     @classmethod
     def parse(cls, content: Any) -> Manifest:
-        """From the JSON object."""
+        """Parse the JSON object. Raises `InvalidInput` that names the field."""
         if not isinstance(content, dict):
-            raise InvalidInput("a JSON object is needed", field="manifest")
+            raise InvalidInput(f"expected a JSON object, got {content!r:.60}", field="manifest")
         contracts = content.get("contracts")
         if not isinstance(contracts, dict) or not contracts:
-            raise InvalidInput("an object by contract name is needed", field="manifest.contracts")
+            raise InvalidInput(
+                f"expected an object of contracts by name, got {contracts!r:.60}", field="manifest.contracts"
+            )
         compiler = content.get("compiler")
         return cls(
             chain_id=_number(content, "chain_id", "manifest"),
@@ -83,19 +85,19 @@ class Manifest:
         )
 
     def address(self, name: str) -> str:
-        """The address of one contract, EIP-55."""
-        found = self.contracts.get(name)
-        if found is None:
+        """Return the address of a contract as EIP-55 text. Raises `NotFound`."""
+        deployed = self.contracts.get(name)
+        if deployed is None:
             raise NotFound(
                 f"the manifest of chain {self.chain_id} has no contract {name!r}",
                 field="manifest.contracts",
-                hint=f"it has: {', '.join(sorted(self.contracts))}",
+                hint=f"it has {', '.join(sorted(self.contracts))}",
             )
-        return found.address
+        return deployed.address
 
     @property
     def names_by_address(self) -> dict[str, str]:
-        """Contract names by lower-case address, as `abi.decode_log` takes them."""
+        """Contract names by lower-case address, as `abi.decode_log` expects them."""
         return {deployed.address.lower(): name for name, deployed in self.contracts.items()}
 
     def verify(self, rpc: RpcClient) -> None:
@@ -103,45 +105,45 @@ class Manifest:
         chain_id = int(rpc.call("eth_chainId"), 16)
         if chain_id != self.chain_id:
             raise WrongDeploymentError(
-                f"the chain at {rpc.url} has id {chain_id}, the manifest is for {self.chain_id}",
+                f"the chain at {rpc.url} has id {chain_id}; the manifest is for {self.chain_id}",
                 field="manifest.chain_id",
-                hint="point rpc_url at the right chain, or use that chain's manifest",
+                hint="set rpc_url to the manifest's chain, or use that chain's manifest",
             )
         codes = rpc.batch([("eth_getCode", [entry.address, "latest"]) for entry in self.contracts.values()])
         for (name, entry), code in zip(self.contracts.items(), codes, strict=True):
-            found = bytes_of(code)
-            if not found:
+            deployed_code = bytes_of(code)
+            if not deployed_code:
                 raise WrongDeploymentError(
-                    f"there is no contract {name} at {entry.address} on the chain at {rpc.url}",
+                    f"no contract {name} exists at {entry.address} on the chain at {rpc.url}",
                     field=f"manifest.contracts.{name}.address",
-                    hint="the chain was started afresh: deploy again, or start it with its saved state",
+                    hint="the chain was restarted empty: deploy again, or start it with its saved state",
                 )
-            if keccak(found) != entry.code_hash:
+            if keccak(deployed_code) != entry.code_hash:
                 raise WrongDeploymentError(
-                    f"the code of {name} at {entry.address} is not what the manifest says",
+                    f"the code of {name} at {entry.address} differs from the manifest",
                     field=f"manifest.contracts.{name}.code_hash",
-                    hint="this is another deployment: use its manifest, or deploy again",
+                    hint="use the manifest of this deployment, or deploy again",
                 )
 
 
-def _number(content: Mapping[str, Any], key: str, where: str) -> int:
+def _number(content: Mapping[str, Any], key: str, parent: str) -> int:
     value = content.get(key)
     if type(value) is not int or value < 0:
-        raise InvalidInput(f"a whole number is needed, got {value!r}", field=f"{where}.{key}")
+        raise InvalidInput(f"expected a whole number, got {value!r}", field=f"{parent}.{key}")
     return value
 
 
 def _deployed(name: str, entry: Any) -> Deployed:
-    where = f"manifest.contracts.{name}"
+    parent = f"manifest.contracts.{name}"
     if not isinstance(entry, dict):
-        raise InvalidInput("an object is needed", field=where)
+        raise InvalidInput(f"expected an object, got {entry!r:.60}", field=parent)
     sizes = {"address": 20, "code_hash": 32}
     raw: dict[str, bytes] = {}
     for key, size in sizes.items():
         try:
             raw[key] = bytes_of(entry.get(key))
         except AbiError as error:
-            raise InvalidInput(error.message, field=f"{where}.{key}") from error
+            raise InvalidInput(error.message, field=f"{parent}.{key}") from error
         if len(raw[key]) != size:
-            raise InvalidInput(f"{size} bytes are needed, got {len(raw[key])}", field=f"{where}.{key}")
-    return Deployed(checksummed(raw["address"]), _number(entry, "block", where), raw["code_hash"], entry.get("tx"))
+            raise InvalidInput(f"expected {size} bytes, got {len(raw[key])}", field=f"{parent}.{key}")
+    return Deployed(checksummed(raw["address"]), _number(entry, "block", parent), raw["code_hash"], entry.get("tx"))

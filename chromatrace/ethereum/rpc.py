@@ -1,7 +1,7 @@
 """JSON-RPC over HTTP keep-alive: single calls and batches, encoded by orjson.
 
-One connection per thread; a connection that the node closed while idle is opened again once, and what met a block that
-was pruned meanwhile is asked again. Otherwise nothing is retried: what is safe to repeat is the caller's knowledge.
+One connection per thread. Two cases are retried: a connection that the node closed while idle, and a block that it
+pruned while it answered. Nothing else is, because only the caller knows what is safe to repeat.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 _STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
 _FAILED = (OSError, http.client.HTTPException)
 _MAX_BODY = 500_000
-"""Bytes after which a batch goes out in parts: Anvil takes 2 MB, proxies often 1 MB."""
+"""Bytes after which a batch is split: Anvil accepts 2 MB, proxies often 1 MB."""
 _INTERNAL_ERROR = -32603
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
-_ANSWERS = {
+_RESULT_FORMS = {
     **dict.fromkeys(("eth_chainId", "eth_blockNumber", "eth_getBalance", "eth_getTransactionCount"), _QUANTITY),
     **dict.fromkeys(("eth_estimateGas", "eth_gasPrice", "eth_maxPriorityFeePerGas"), _QUANTITY),
     **dict.fromkeys(("eth_call", "eth_getCode", "eth_sendRawTransaction"), _DATA),
@@ -37,8 +37,8 @@ _TRANSIENT = ("blockoutofrange", "header not found", "unknown block")
 
 
 def is_transient(outcome: Any) -> bool:
-    """Whether a node pruned "latest" while it answered, because a new block came: asked again, it answers."""
-    return isinstance(outcome, RpcError) and any(words in outcome.node_message.lower() for words in _TRANSIENT)
+    """Return whether the node pruned the block "latest" while it answered. The same request then succeeds."""
+    return isinstance(outcome, RpcError) and any(part in outcome.node_message.lower() for part in _TRANSIENT)
 
 
 class RpcClient:
@@ -53,10 +53,10 @@ class RpcClient:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise InvalidInput(f"not a URL: {url!r}", field="rpc_url") from error
+            raise InvalidInput(f"{url!r} is not a valid URL", field="rpc_url") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput(
-                f"an http or https URL is needed, got {url!r}",
+                f"expected an http or https URL, got {url!r}",
                 field="rpc_url",
                 hint="for example http://127.0.0.1:8545",
             )
@@ -65,7 +65,7 @@ class RpcClient:
         self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.url = f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}{parts.path}"
-        """The URL without credentials, fit for messages."""
+        """The URL without credentials, for messages."""
         self._headers = {"Content-Type": "application/json"}
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -76,7 +76,7 @@ class RpcClient:
         return type(self), (self._given_url, self.timeout_s)
 
     def call(self, method: str, *params: Any) -> Any:
-        """One request; returns its `result`, raises `RpcError` or `ChainUnavailableError`."""
+        """Send one request and return its result. Raises `RpcError`, `ChainUnavailableError`."""
         payload = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         for _ in range(_TRANSIENT_RETRIES):
             try:
@@ -89,11 +89,11 @@ class RpcClient:
     def _answer(self, method: str, params: Sequence[Any], payload: bytes) -> Any:
         result = self._result(method, self._exchange(payload))
         if result is None and method == "eth_getBlockByNumber" and params[0] == "latest":
-            raise self._unusable("it has no latest block")
+            raise self._unusable("the node has no latest block")
         return result
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Many requests in one exchange; results in the order asked. Raises the first error among them."""
+        """Send many requests in one exchange and return their results in order. Raises the first error."""
         answers = self.batch_outcomes(requests)
         for answer in answers:
             if isinstance(answer, RpcError):
@@ -101,14 +101,14 @@ class RpcClient:
         return answers
 
     def batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """As `batch`, but an `RpcError` stands, unraised, in the place of each request that failed."""
+        """Like `batch`, but the outcome of a failed request is its `RpcError`."""
         outcomes = self._batch_once(requests)
         for _ in range(_TRANSIENT_RETRIES):
-            again = [place for place, outcome in enumerate(outcomes) if is_transient(outcome)]
-            if not again:
+            failed = [index for index, outcome in enumerate(outcomes) if is_transient(outcome)]
+            if not failed:
                 break
-            for place, outcome in zip(again, self._batch_once([requests[place] for place in again]), strict=True):
-                outcomes[place] = outcome
+            for index, outcome in zip(failed, self._batch_once([requests[index] for index in failed]), strict=True):
+                outcomes[index] = outcome
         return outcomes
 
     def _batch_once(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
@@ -129,18 +129,18 @@ class RpcClient:
         answers = self._exchange(b"[" + b",".join(items) + b"]")
         if not isinstance(answers, list):
             self._result("batch", answers)
-            raise self._unusable("the node does not answer JSON-RPC batches")
+            raise self._unusable("the node does not support JSON-RPC batches")
         by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
         outcomes: list[Any] = []
-        for place, (method, _) in enumerate(requests):
+        for index, (method, _) in enumerate(requests):
             try:
-                outcomes.append(self._result(method, by_id.get(place)))
+                outcomes.append(self._result(method, by_id.get(index)))
             except RpcError as error:
                 outcomes.append(error)
         return outcomes
 
     def close(self) -> None:
-        """Closes this thread's connection; the next request opens a new one."""
+        """Close this thread's connection. The next request opens a new one."""
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()
@@ -148,26 +148,26 @@ class RpcClient:
 
     def _result(self, method: str, answer: Any) -> Any:
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
-            raise self._unusable("the answer is not JSON-RPC")
+            raise self._unusable("the response is not JSON-RPC")
         error = answer.get("error")
         if error is None:
-            return self._of_its_kind(method, answer.get("result"))
+            return self._checked(method, answer.get("result"))
         if not isinstance(error, dict):
             raise RpcError(method, _INTERNAL_ERROR, str(error))
         code = error.get("code")
         number = code if isinstance(code, int) else _INTERNAL_ERROR
         raise RpcError(method, number, str(error.get("message", "")), error.get("data"))
 
-    def _of_its_kind(self, method: str, result: Any) -> Any:
-        """The result, where it is what the method answers: what a proxy or another chain makes up ends here."""
-        kind = _ANSWERS.get(method)
-        if kind is not None and not (isinstance(result, str) and kind.fullmatch(result)):
-            raise self._unusable(f"{method} is answered with {str(orjson.dumps(result), 'utf-8', 'replace')[:60]}")
+    def _checked(self, method: str, result: Any) -> Any:
+        """Return the result if it has the method's form; a misconfigured proxy returns anything."""
+        form = _RESULT_FORMS.get(method)
+        if form is not None and not (isinstance(result, str) and form.fullmatch(result)):
+            raise self._unusable(f"invalid result of {method}: {str(orjson.dumps(result), 'utf-8', 'replace')[:60]}")
         return result
 
-    def _unusable(self, why: str) -> ChainUnavailableError:
+    def _unusable(self, reason: str) -> ChainUnavailableError:
         return ChainUnavailableError(
-            f"{self.url}: {why}", field="rpc_url", hint="point rpc_url at the JSON-RPC port of an Ethereum node"
+            f"{self.url}: {reason}", field="rpc_url", hint="set rpc_url to the JSON-RPC port of an Ethereum node"
         )
 
     def _exchange(self, payload: bytes) -> Any:
@@ -189,7 +189,7 @@ class RpcClient:
         try:
             return orjson.loads(content)
         except orjson.JSONDecodeError as error:
-            raise self._unusable(f"HTTP {status} without JSON") from error
+            raise self._unusable(f"HTTP status {status} and no JSON") from error
 
     def _post(self, payload: bytes) -> tuple[int, bytes]:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
@@ -209,12 +209,12 @@ class RpcClient:
     def _unreachable(self, error: Exception) -> ChainUnavailableError:
         if isinstance(error, TimeoutError):
             return ChainUnavailableError(
-                f"no answer from {self.url} within {self.timeout_s:g} s",
+                f"no response from {self.url} within {self.timeout_s:g} s",
                 field="rpc_url",
-                hint="the node is overloaded or hangs; look at its log",
+                hint="the node is overloaded or hangs; check its log",
             )
         return ChainUnavailableError(
-            f"no chain answers at {self.url}: {error}",
+            f"no node responded at {self.url}: {error}",
             field="rpc_url",
-            hint="start the node (`chromatrace up` starts a local one) or correct rpc_url",
+            hint="start the node (`chromatrace chain start` starts a local one) or correct rpc_url",
         )

@@ -1,58 +1,57 @@
-"""Keys: an encrypted keystore file, or on development chains only, and loudly, Anvil's mnemonic."""
+"""Signing keys: an encrypted keystore or, on development chains only, Anvil's published mnemonic."""
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 import stat
 import warnings
 from functools import cache
-from hashlib import pbkdf2_hmac
 from pathlib import Path
 from typing import Protocol
 
 import orjson
 from coincurve import PrivateKey
 
-from chromatrace.chain.dev_node import MNEMONIC
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import Conflict
 from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.errors import KeystoreError
-from chromatrace.ethereum.transaction import Transaction, sign_digest
+from chromatrace.ethereum.transaction import Transaction
 from chromatrace.storage.files import write_once
 
-_MOST_BYTES = 1_000_000
-"""Of a keystore; what is longer is read no further, and so is no JSON."""
+_MAX_BYTES = 1_000_000
+"""Size limit of a keystore file."""
 PASSWORD_VARIABLE = "CHROMATRACE_KEY_PASSWORD"  # noqa: S105 - the name of the variable
 WORK_FACTOR = 1 << 18
-"""Scrypt's N in new keystores: about a second to open one."""
+"""Scrypt's N in new keystores; opening one takes about a second."""
 
 DEV_CHAINS = (31337, 1337)
 """Chain ids on which the development keys may sign: Anvil's and `geth --dev`'s."""
+MNEMONIC = "test test test test test test test test test test test junk"
+"""Anvil's published mnemonic. Its keys protect nothing."""
 
 
 class DevKeyWarning(UserWarning):
-    """A key that everybody has is in use."""
+    """A published key is in use."""
 
 
 class Signer(Protocol):
-    """Whoever can sign for one address."""
+    """Signs for one address."""
 
     @property
     def address(self) -> str:
         """EIP-55 text."""
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Signs 32 bytes; returns r, s, v (65 bytes, v 27 or 28), as contracts take them."""
+        """Sign 32 bytes; return r, s, v (65 bytes, v 27 or 28), as contracts expect them."""
 
     def sign_transaction(self, transaction: Transaction) -> bytes:
-        """The signed transaction, ready to send."""
+        """Return the signed transaction, ready to send."""
 
 
 class LocalSigner:
-    """A private key in this process's memory."""
+    """A private key in memory."""
 
     def __init__(self, key: bytes) -> None:
         self._key = PrivateKey(key)
@@ -62,8 +61,8 @@ class LocalSigner:
         return f"LocalSigner({self.address})"
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """See `Signer`."""
-        signature = sign_digest(self._key, digest)
+        """See `Signer`. Deterministic (RFC 6979), with s in the lower half."""
+        signature = self._key.sign_recoverable(digest, hasher=None)
         return signature[:64] + bytes([signature[64] + 27])
 
     def sign_transaction(self, transaction: Transaction) -> bytes:
@@ -72,95 +71,88 @@ class LocalSigner:
 
 
 class DevSigner(LocalSigner):
-    """A key of Anvil's mnemonic; signs nothing for a chain that is not a development chain."""
+    """A key of Anvil's mnemonic. It signs transactions of development chains only."""
 
     def sign_transaction(self, transaction: Transaction) -> bytes:
-        """See `Signer`; raises `KeystoreError` for any other chain."""
-        _refuse_unless_dev(transaction.chain_id)
+        """See `Signer`. Raises `KeystoreError` for other chains."""
+        _require_dev_chain(transaction.chain_id)
         return super().sign_transaction(transaction)
 
 
 def dev_signer(index: int, chain_id: int) -> DevSigner:
-    """The `index`-th key of Anvil's mnemonic, with a warning; refused unless `chain_id` is a development chain's."""
-    _refuse_unless_dev(chain_id)
+    """Return key `index` of Anvil's mnemonic, and warn. Raises `KeystoreError` if the chain is no development chain."""
+    _require_dev_chain(chain_id)
     warnings.warn(
-        f"INSECURE: signing with development key {index}, which everybody has (chain {chain_id})",
+        f"INSECURE: signing with development key {index}, which is public (chain {chain_id})",
         DevKeyWarning,
         stacklevel=2,
     )
-    return DevSigner(_derived(*_ACCOUNTS, index)[0])
-
-
-_HARDENED = 1 << 31
-_ACCOUNTS = (_HARDENED + 44, _HARDENED + 60, _HARDENED, 0)
-"""m/44'/60'/0'/0, below which the accounts of a mnemonic are."""
+    return DevSigner(_derived_key(index))
 
 
 @cache
-def _derived(*path: int) -> tuple[bytes, bytes]:
-    """Key and chain code of Anvil's mnemonic at a path (BIP-39, BIP-32)."""
-    if not path:
-        whole = hmac.digest(b"Bitcoin seed", pbkdf2_hmac("sha512", MNEMONIC.encode(), b"mnemonic", 2048), "sha512")
-        return whole[:32], whole[32:]
-    key, chain_code = _derived(*path[:-1])
-    parent = PrivateKey(key)
-    shown = b"\0" + key if path[-1] >= _HARDENED else parent.public_key.format()
-    whole = hmac.digest(chain_code, shown + path[-1].to_bytes(4, "big"), "sha512")
-    return parent.add(whole[:32]).secret, whole[32:]
+def _derived_key(index: int) -> bytes:
+    """Return a key of Anvil's mnemonic (BIP-39, BIP-32, BIP-44)."""
+    from eth_account.hdaccount import key_from_seed, seed_from_mnemonic  # takes 0.5 s
+
+    return bytes(key_from_seed(seed_from_mnemonic(MNEMONIC, ""), f"m/44'/60'/0'/0/{index}"))
 
 
-def _refuse_unless_dev(chain_id: int) -> None:
+def _require_dev_chain(chain_id: int) -> None:
     if chain_id not in DEV_CHAINS:
         raise KeystoreError(
-            f"development keys sign only for the chains {', '.join(map(str, DEV_CHAINS))}, not for {chain_id}",
+            f"development keys sign only for chains {' and '.join(map(str, DEV_CHAINS))}, not for {chain_id}",
             field="signer",
-            hint="create a keystore (`chromatrace key create`) and name it in the configuration",
+            hint="create a keystore with `chromatrace key create` and configure it",
         )
 
 
 def create_keystore(
     path: str | Path, password: str, *, key: bytes | None = None, work_factor: int | None = None
 ) -> LocalSigner:
-    """Writes a new key (or `key`), encrypted (Web3 Secret Storage, scrypt), mode 0600; never over an existing file.
+    """Write a new key (or `key`) encrypted to a new file of mode 0600 (Web3 Secret Storage, scrypt).
 
-    `work_factor`: scrypt's N; None: `WORK_FACTOR`.
+    `work_factor`: scrypt's N; default `WORK_FACTOR`. Raises `Conflict` if the file exists, `KeystoreError` if the
+    password is empty.
     """
     from eth_keyfile.keyfile import create_keyfile_json
 
     path = Path(path)
     if not password:
-        raise KeystoreError("an empty password protects nothing", field="password")
+        raise KeystoreError("the password is empty", field="password")
     secret = key if key is not None else PrivateKey().secret
     signer = LocalSigner(secret)
     content = create_keyfile_json(secret, password.encode(), kdf="scrypt", iterations=work_factor or WORK_FACTOR)
-    content["address"] = checksummed(bytes.fromhex(signer.address[2:]))
+    content["address"] = signer.address
     try:
         write_once(path, json.dumps(content).encode())
     except FileExistsError as error:
-        raise Conflict(f"{path} exists", field="keystore", hint="a key is never overwritten; name another") from error
+        raise Conflict(
+            f"{path} exists", field="keystore", hint="keys are never overwritten; choose another file"
+        ) from error
     return signer
 
 
 def keystore_signer(path: str | Path, password: str) -> LocalSigner:
-    """Opens an encrypted keystore; raises `KeystoreError` naming `keystore` or `password`."""
+    """Open an encrypted keystore. Raises `KeystoreError` that names `keystore` or `password`."""
     from eth_keyfile.keyfile import decode_keyfile_json
 
     path = Path(path)
     try:
         mode = path.stat().st_mode
         with path.open("rb") as file:
-            content = orjson.loads(file.read(_MOST_BYTES))
+            content = orjson.loads(file.read(_MAX_BYTES))
     except FileNotFoundError as error:
         raise KeystoreError(
-            f"there is no keystore at {path}", field="keystore", hint="create one: `chromatrace key create`"
+            f"keystore {path} does not exist", field="keystore", hint="create one with `chromatrace key create`"
         ) from error
     except (OSError, ValueError) as error:
-        raise KeystoreError(f"{path} cannot be read as a keystore: {error}", field="keystore") from error
+        raise KeystoreError(f"keystore {path} cannot be read: {error}", field="keystore") from error
     if not isinstance(content, dict):
         raise KeystoreError(f"{path} is not a keystore (Web3 Secret Storage)", field="keystore")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeystoreError(
-            f"{path} is open to other users (mode {stat.S_IMODE(mode):04o})",
+            f"keystore {path} is accessible to other users (mode {stat.S_IMODE(mode):04o})",
             field="keystore",
             hint=f"chmod 600 {path}",
         )
@@ -169,11 +161,11 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
     except (KeyError, TypeError, NotImplementedError) as error:
         raise KeystoreError(f"{path} is not a keystore (Web3 Secret Storage)", field="keystore") from error
     except ValueError as error:
-        raise KeystoreError(f"the password does not open {path}", field="password") from error
+        raise KeystoreError(f"wrong password for keystore {path}", field="password") from error
 
 
 def password_from_environment() -> str | None:
-    """The value of CHROMATRACE_KEY_PASSWORD, or the first line of the file named after an `@` in it; None if unset."""
+    """Return CHROMATRACE_KEY_PASSWORD; if it is `@FILE`, the file's first line. None if it is unset."""
     value = os.environ.get(PASSWORD_VARIABLE)
     if value and value.startswith("@"):
         try:

@@ -9,7 +9,7 @@ from chromatrace.crypto.eip712 import Inspection, recover_inspector
 from chromatrace.documents.content import BatchContent, InspectionEvidence
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import Role, Stage, Verdict
-from chromatrace.exchange.events import Event
+from chromatrace.exchange.events import ProvenEvent
 from chromatrace.exchange.findings import VerificationFinding, fails, holds, unchecked, warning
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_window
@@ -41,12 +41,14 @@ def check_inspections(proven: ProvenHistory) -> VerificationFinding:
     return finding
 
 
-def _same_verdict(event: Event, other: Event) -> bool:
+def _same_verdict(event: ProvenEvent, other: ProvenEvent) -> bool:
     names = ("batch", "stage", "verdict", "revision")
     return event.transaction == other.transaction and all(event.args[name] == other.args[name] for name in names)
 
 
-def _inspection(proven: ProvenHistory, event: Event, applied: list[Event], newest: int) -> VerificationFinding:
+def _inspection(
+    proven: ProvenHistory, event: ProvenEvent, applied: list[ProvenEvent], newest: int
+) -> VerificationFinding:
     args = event.args
     stage, verdict = enum_member(Stage, args["stage"]), enum_member(Verdict, args["verdict"])
     if not any(_same_verdict(event, other) for other in applied):
@@ -68,7 +70,7 @@ def _inspection(proven: ProvenHistory, event: Event, applied: list[Event], newes
     return finding
 
 
-def _signature(proven: ProvenHistory, event: Event) -> VerificationFinding:
+def _signature(proven: ProvenHistory, event: ProvenEvent) -> VerificationFinding:
     args, bundle = event.args, proven.bundle
     key = (args["stage"], args["revision"])
     cited = next((cited for cited in bundle.inspections if (cited.stage, cited.revision) == key), None)
@@ -85,17 +87,17 @@ def _signature(proven: ProvenHistory, event: Event) -> VerificationFinding:
         evidence=args["evidence"],
         inspected_at=args["inspectedAt"],
         inspector=args["inspector"],
-        nonce=cited.nonce,
-        deadline=cited.deadline,
+        nonce=int(cited.nonce),
+        deadline=int(cited.deadline),
     )
     ledger = "0x" + bundle.contracts["InspectionLedger"].hex()
     signer = recover_inspector(inspection, cited.signature, bundle.chain_id, ledger)
-    if signer.lower() != args["inspector"]:
+    if signer != args["inspector"]:
         raise IntegrityError(f"the inspection is signed by {signer}, not by {args['inspector']}", field="inspections")
     return holds(f"signed by {args['inspector']}")
 
 
-def _appointment(proven: ProvenHistory, event: Event) -> VerificationFinding:
+def _appointment(proven: ProvenHistory, event: ProvenEvent) -> VerificationFinding:
     """Check who appointed the inspector, and whether the inspector has been dismissed since.
 
     The ledger itself checked the right when it recorded the inspection.
@@ -106,8 +108,8 @@ def _appointment(proven: ProvenHistory, event: Event) -> VerificationFinding:
         for change in proven.events
         if change.name in ("OperatorAppointed", "OperatorDismissed") and change.args["operator"] == inspector
     ]
-    before = [change for change in changes if change.place < event.place]
-    after = [change for change in changes if change.place > event.place]
+    before = [change for change in changes if change.position < event.position]
+    after = [change for change in changes if change.position > event.position]
     if not before:
         finding = unchecked("the inspector's appointment is not in the bundle")
     elif _may_inspect(before[-1]) and before[-1].args["organisation"] == organisation:
@@ -119,11 +121,11 @@ def _appointment(proven: ProvenHistory, event: Event) -> VerificationFinding:
     return finding
 
 
-def _may_inspect(event: Event) -> bool:
+def _may_inspect(event: ProvenEvent) -> bool:
     return event.name == "OperatorAppointed" and bool(event.args["roles"] & Role.INSPECTOR)
 
 
-def _evidence(proven: ProvenHistory, event: Event) -> VerificationFinding:
+def _evidence(proven: ProvenHistory, event: ProvenEvent) -> VerificationFinding:
     args = event.args
     document = proven.document(args["evidence"])
     if document is None:

@@ -12,7 +12,7 @@ from chromatrace.domain.errors import IntegrityError, InvalidInput
 from chromatrace.domain.identifiers import ChannelId
 from chromatrace.exchange.blocks import BlockHeader, decode_header, decode_receipt, verify_receipt
 from chromatrace.exchange.bundle import Bundle
-from chromatrace.exchange.events import Event, decode_log
+from chromatrace.exchange.events import ProvenEvent, decode_receipt_log
 
 
 class ProvenHistory:
@@ -21,7 +21,7 @@ class ProvenHistory:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.headers: dict[int, BlockHeader] = {}
-        self.events: list[Event] = []
+        self.events: list[ProvenEvent] = []
 
     def read_headers(self) -> None:
         """Decode the headers. Raises `IntegrityError` unless they ascend and consecutive ones link to each other."""
@@ -38,19 +38,20 @@ class ProvenHistory:
 
     def read_events(self) -> None:
         """Decode the events in chain order. Raises `ProofError`, and `IntegrityError` for a reverted transaction."""
-        names = {address: name for name, address in self.bundle.contracts.items()}
+        names = {bytes(address): name for name, address in self.bundle.contracts.items()}
         events = []
         for cited in self.bundle.receipts:
             encoded = verify_receipt(self.header(cited.block).receipts_root, cited.index, cited.proof)
             succeeded, logs = decode_receipt(encoded)
             if not succeeded:
                 raise IntegrityError(f"transaction {cited.index} of block {cited.block} was reverted", field="receipts")
-            for position, log in enumerate(logs):
-                place = (cited.block, cited.index, position)
-                event = decode_log(names[log.address], log, place) if log.address in names else None
+            for index, log in enumerate(logs):
+                if log.address not in names:
+                    continue
+                event = decode_receipt_log(names[log.address], log, (cited.block, cited.index, index))
                 if event is not None:
                     events.append(event)
-        self.events = sorted(events, key=lambda event: event.place)
+        self.events = sorted(events, key=lambda event: event.position)
 
     @property
     def newest(self) -> BlockHeader:
@@ -63,27 +64,27 @@ class ProvenHistory:
             raise InvalidInput(f"the header of block {number} is not in the bundle", field="headers")
         return self.headers[number]
 
-    def of(self, name: str) -> list[Event]:
+    def of(self, name: str) -> list[ProvenEvent]:
         """Return the events with this name, of any batch."""
         return [event for event in self.events if event.name == name]
 
-    def of_batch(self) -> list[Event]:
+    def of_batch(self) -> list[ProvenEvent]:
         """Return the events of the bundle's batch."""
         batch = self.bundle.key.batch_id
         return [event for event in self.events if event.args.get("batch") == batch]
 
-    def registered(self) -> Event:
+    def registered(self) -> ProvenEvent:
         """Return the registration of the bundle's batch. Raises `IntegrityError` if it is missing."""
         for event in self.of_batch():
             if event.name == "BatchRegistered":
                 return event
         raise IntegrityError(f"the registration of {self.bundle.key} is not in the bundle", field="receipts")
 
-    def inspections(self) -> list[Event]:
+    def inspections(self) -> list[ProvenEvent]:
         """Return the recorded inspections of the bundle's batch."""
         return [event for event in self.of_batch() if event.name == "InspectionRecorded"]
 
-    def anchor(self, channel: bytes, size: int) -> Event | None:
+    def anchor(self, channel: bytes, size: int) -> ProvenEvent | None:
         """Return the anchor of a log's first `size` entries, if the bundle has it."""
         anchors = self.of("LogAnchored")
         key = (channel, size)
@@ -91,7 +92,8 @@ class ProvenHistory:
 
     def document(self, sha256: bytes) -> bytes | None:
         """Return the document with this SHA-256, if the bundle has it."""
-        return next((document for document in self.bundle.documents if digest(document) == sha256), None)
+        documents = (document.encode("utf-8") for document in self.bundle.documents)
+        return next((document for document in documents if digest(document) == sha256), None)
 
     def organisation(self, number: int) -> str:
         """Return an organisation's registered name and GLN as text."""

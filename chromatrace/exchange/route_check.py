@@ -18,7 +18,7 @@ from chromatrace.crypto.step import NO_CHANNEL, StepRecord, Verifier, step_messa
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.rights import RouteKind
 from chromatrace.exchange.bundle import CitedRoute, CitedStep
-from chromatrace.exchange.events import Event
+from chromatrace.exchange.events import ProvenEvent
 from chromatrace.exchange.findings import VerificationFinding, holds, unchecked, warning
 from chromatrace.exchange.proven import ProvenHistory, utc
 from chromatrace.exchange.slot import enum_member
@@ -53,7 +53,9 @@ def check_route(proven: ProvenHistory) -> VerificationFinding:
     return finding
 
 
-def _signature(proven: ProvenHistory, design: RouteDesign, recorded: Event, cited: CitedRoute) -> VerificationFinding:
+def _signature(
+    proven: ProvenHistory, design: RouteDesign, recorded: ProvenEvent, cited: CitedRoute
+) -> VerificationFinding:
     subject = bytes(proven.bundle.key.batch_id)
     messages = [step.message for step in cited.steps]
     aggregate = Signature(cited.signature)
@@ -139,19 +141,19 @@ def _design(proven: ProvenHistory, route: bytes) -> RouteDesign:
     return design
 
 
-def _components(proven: ProvenHistory, design: RouteDesign, recorded: Event) -> list[Component]:
+def _components(proven: ProvenHistory, design: RouteDesign, recorded: ProvenEvent) -> list[Component]:
     if design.kind is not RouteKind.ASSEMBLY:
         return []
     assembled = _route_event(proven, "AssemblyProven", design.route)
     if assembled is None or assembled.transaction != recorded.transaction:
         raise IntegrityError("the components of the assembly are not in the bundle", field="receipts")
-    return [Component(route, subject) for route, subject in assembled.args["components"]]
+    return [Component(part["route"], part["subject"]) for part in assembled.args["components"]]
 
 
-def _route_event(proven: ProvenHistory, name: str, route: bytes) -> Event | None:
+def _route_event(proven: ProvenHistory, name: str, route: bytes) -> ProvenEvent | None:
     key = (route, bytes(proven.bundle.key.batch_id))
     return next((event for event in proven.of(name) if (event.args["route"], event.args["subject"]) == key), None)
 
 
-def _key_event(proven: ProvenHistory, name: str, key: bytes) -> Event | None:
+def _key_event(proven: ProvenHistory, name: str, key: bytes) -> ProvenEvent | None:
     return next((event for event in proven.of(name) if event.args["key"] == key), None)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
-from chromatrace.exchange.events import Event
+from chromatrace.exchange.events import ProvenEvent
 
 BATCHES_SLOT = 0
 """Storage slot of `BatchRegistry`'s mapping of batches."""
@@ -59,7 +59,7 @@ def unpack(packed: int) -> BatchSlot:
     )
 
 
-def replay(events: Iterable[Event]) -> BatchSlot:
+def replay(events: Iterable[ProvenEvent]) -> BatchSlot:
     """Return the slot that results from `events`, which belong to one batch and are in chain order.
 
     Raises `IntegrityError` if an event is not valid in its state.
@@ -79,7 +79,7 @@ def replay(events: Iterable[Event]) -> BatchSlot:
     return slot
 
 
-def _next_offer(offer: tuple[int, int] | None, event: Event) -> tuple[int, int] | None:
+def _next_offer(offer: tuple[int, int] | None, event: ProvenEvent) -> tuple[int, int] | None:
     """Return the open offer of custody after `event`: giver and receiver."""
     parties = (event.args["from"], event.args["to"])
     if event.name == "CustodyOffered":
@@ -89,7 +89,7 @@ def _next_offer(offer: tuple[int, int] | None, event: Event) -> tuple[int, int] 
     return None
 
 
-def _registered(event: Event) -> BatchSlot:
+def _registered(event: ProvenEvent) -> BatchSlot:
     producer, quantity, none = event.args["producer"], event.args["quantity"], Verdict.NONE
     return BatchSlot(BatchState.REGISTERED, False, False, 0, none, none, 0, 0, producer, producer, quantity, 0, 0, 0)
 
@@ -104,7 +104,7 @@ _VALID_STATES = {
 """States in which the contract emits these events."""
 
 
-def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
+def _apply(slot: BatchSlot, event: ProvenEvent) -> BatchSlot:
     args = event.args
     if slot.state not in _VALID_STATES.get(event.name, (slot.state,)):
         raise IntegrityError(f"{event.name} is not valid in state {slot.state.name.lower()}", field="receipts")
@@ -135,7 +135,7 @@ def _apply(slot: BatchSlot, event: Event) -> BatchSlot:
     return slot
 
 
-def _apply_verdict(slot: BatchSlot, event: Event) -> None:
+def _apply_verdict(slot: BatchSlot, event: ProvenEvent) -> None:
     verdict, revision = enum_member(Verdict, event.args["verdict"]), event.args["revision"]
     if enum_member(Stage, event.args["stage"]) is Stage.FIRST:
         expected = slot.first_revision + 1

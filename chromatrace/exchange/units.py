@@ -7,17 +7,14 @@ the root alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Serial
 from chromatrace.domain.serials import SerialRange
 from chromatrace.merkle.errors import ProofError
 from chromatrace.merkle.proofs import inclusion_path, leaf_hash, root, verify_inclusion
-from chromatrace.storage import strict_json
-from chromatrace.storage.strict_json import array, below, members
+from chromatrace.storage.strict_json import Digest, JsonObject, Positive, Whole
 
 BLOCK = 1 << 10
 """Leaves per stored hash. A proof hashes at most this many leaves; a million units take 31 kB."""
@@ -25,31 +22,21 @@ BLOCK = 1 << 10
 CACHED_TREES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class UnitProof:
+class UnitProof(JsonObject, frozen=True):
     """Proof that `serial` is entry `index` of the `size` units under a batch's root. `path` has hashes of 32 bytes."""
 
-    serial: Serial
-    index: int
-    size: int
-    path: tuple[bytes, ...]
+    serial: str
+    index: Whole
+    size: Positive
+    path: tuple[Digest, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the proof as JSON; hashes are 0x and hexadecimal digits."""
-        path = [f"0x{node.hex()}" for node in self.path]
-        return {"serial": self.serial.value, "index": self.index, "size": self.size, "path": path}
-
-    @classmethod
-    def from_json(cls, value: object, pointer: str = "") -> Self:
-        """Parse the output of `as_json` strictly. Raises `InvalidInput` with a JSON pointer."""
-        parts = members(value, pointer, ("serial", "index", "size", "path"))
-        with below(f"{pointer}/serial", whole=True):
-            serial = Serial(strict_json.text(parts["serial"], ""))
-        size = strict_json.whole(parts["size"], f"{pointer}/size", minimum=1)
-        index = strict_json.whole(parts["index"], f"{pointer}/index", maximum=size - 1)
-        nodes = array(parts["path"], f"{pointer}/path")
-        path = tuple(strict_json.digest(node, f"{pointer}/path/{place}") for place, node in enumerate(nodes))
-        return cls(serial, index, size, path)
+    def check(self) -> None:
+        try:
+            Serial(self.serial)
+        except InvalidInput as error:
+            raise InvalidInput(error.message, field="/serial") from error
+        if self.index >= self.size:
+            raise InvalidInput(f"the index must be below the size {self.size}, got {self.index}", field="/index")
 
 
 class SerialTree:
@@ -70,7 +57,7 @@ class SerialTree:
         """Return the proof for `serial`. Raises `InvalidInput` if it is not in the range."""
         index = self.serials.index(serial)
         path = inclusion_path(index, self.serials.count, self._range_hash)
-        return UnitProof(serial, index, self.serials.count, tuple(path))
+        return UnitProof(serial.value, index, self.serials.count, tuple(map(Digest, path)))
 
     def _range_hash(self, start: int, stop: int) -> bytes:
         # A subtree larger than BLOCK starts at a multiple of BLOCK, and RFC 9162 splits it at multiples of BLOCK.
@@ -106,8 +93,8 @@ def verify_unit(root: bytes, proof: UnitProof, *, units: int | None = None, seri
             one path can be valid in trees of several sizes.
     serial  the scanned serial; raises `InvalidInput` if the proof is about another unit
     """
-    if serial is not None and serial != proof.serial:
+    if serial is not None and serial.value != proof.serial:
         raise InvalidInput(f"the proof is about unit {proof.serial}, expected {serial}", field="serial")
     if units is not None and proof.size != units:
         raise ProofError(f"the proof is about a batch of {proof.size} units, but the chain has {units}", field="size")
-    verify_inclusion(leaf_hash(proof.serial.value.encode("ascii")), proof.index, proof.size, proof.path, root)
+    verify_inclusion(leaf_hash(proof.serial.encode("ascii")), proof.index, proof.size, proof.path, root)

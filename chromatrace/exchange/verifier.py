@@ -25,7 +25,7 @@ from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.rights import BatchState
 from chromatrace.exchange.blocks import BlockHeader, verify_storage
 from chromatrace.exchange.bundle import Bundle
-from chromatrace.exchange.events import Event
+from chromatrace.exchange.events import ProvenEvent
 from chromatrace.exchange.findings import FindingStatus, VerificationFinding, fails, holds, unchecked, warning
 from chromatrace.exchange.inspection_check import check_inspections
 from chromatrace.exchange.proven import ProvenHistory
@@ -169,7 +169,8 @@ class _Verification:
         producer = proven.organisation(args["producer"])
         text = f"registered by {producer}: {args['quantity']} units, {proven.when(registered.block)}"
         finding = holds(text, [self._content(registered)])
-        for number, (batch, quantity) in enumerate(args["inputs"], 1):
+        for number, used in enumerate(args["inputs"], 1):
+            batch, quantity = used["batch"], used["quantity"]
             source = next((event for event in proven.of("BatchRegistered") if event.args["batch"] == batch), None)
             if source is not None:
                 text = f"made of {quantity} units of (01){source.args['gtin']:014d}(10){source.args['lot']}"
@@ -179,7 +180,7 @@ class _Verification:
                 finding.parts.append(unchecked(f"{text}: its registration is not in the bundle"))
         return finding
 
-    def _content(self, registered: Event) -> VerificationFinding:
+    def _content(self, registered: ProvenEvent) -> VerificationFinding:
         args = registered.args
         document = self.proven.document(args["contentDigest"])
         if document is None:
@@ -212,14 +213,14 @@ class _Verification:
         """Reject documents and signatures that belong to no event, because a reader could take them as proven."""
         registered, inspections = self.proven.registered(), self.proven.inspections()
         digests = {registered.args["contentDigest"]} | {event.args["evidence"] for event in inspections}
-        inputs = {batch for batch, _ in registered.args["inputs"]}
+        inputs = {used["batch"] for used in registered.args["inputs"]}
         for event in self.proven.of("BatchRegistered"):
             if event.args["batch"] in inputs:
                 digests.add(event.args["contentDigest"])
         parts = [
             fails(f"document {number} belongs to no event of this batch")
             for number, document in enumerate(self.bundle.documents, 1)
-            if digest(document) not in digests
+            if digest(document.encode("utf-8")) not in digests
         ]
         recorded = {(event.args["stage"], event.args["revision"]) for event in inspections}
         parts += [
@@ -241,10 +242,10 @@ def _flags(stored: BatchSlot) -> list[VerificationFinding]:
     return [warning(text) for text in texts] or [holds("not recalled, not on hold")]
 
 
-def _life_event(event: Event, events: list[Event], proven: ProvenHistory) -> VerificationFinding:
+def _life_event(event: ProvenEvent, events: list[ProvenEvent], proven: ProvenHistory) -> VerificationFinding:
     reason = event.args.get("reason")
     text = f"{proven.when(event.block)}: {event.name}" + (f" ({reason})" if reason else "")
-    released = any(other.name == "BatchHoldReleased" and other.place > event.place for other in events)
+    released = any(other.name == "BatchHoldReleased" and other.position > event.position for other in events)
     adverse = event.name == "BatchRecalled" or (event.name == "BatchHeld" and not released)
     return warning(text) if adverse else holds(text)
 

@@ -1,8 +1,7 @@
-"""The ranges of a backfill, one after the other; those of a long one are read and decoded by a process of its own.
+"""Read the ranges of a backfill in order; a long backfill is read and decoded in a separate process.
 
-In one interpreter reading and writing take turns, however many threads they have. The process is an accelerator and
-nothing more: it holds nothing back that was accepted, and where it fails, for whatever reason, its parent reads on by
-itself and meets the same error in its own right.
+The GIL serialises reading and writing within one process. The separate process is only an accelerator: it keeps no
+state, and if it fails for any reason, its parent continues reading itself and raises the error, if it persists.
 """
 
 from __future__ import annotations
@@ -21,128 +20,126 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.index.source import Header, LogRange, Reorganised, Source
+from chromatrace.index.chain_reader import BlockHeader, ChainReader, LogRange, ReorganisedError
 from chromatrace.storage.closing import Closing
 
 _PACKAGES = Path(__file__).resolve().parents[2]
 _READY = b"r"
-_MEANWHILE = 4
-"""Blocks to read at once while the process starts."""
+_BLOCKS_WHILE_STARTING = 4
+"""Blocks per range while the process starts; short ranges, so that it can take over soon."""
 
 
-class Reading(Closing):
-    """What `source` has behind the block `after` up to `target`, as an iterator; leave its `with` when done."""
+class Backfill(Closing):
+    """The ranges after the block `after` up to block `target`. An iterable; close it when done."""
 
-    def __init__(self, source: Source, after: Header, target: int) -> None:
-        self._source, self._at, self._target = source, after, target
-        self._process: _ReadingProcess | None = None
+    def __init__(self, reader: ChainReader, after: BlockHeader, target: int) -> None:
+        self._reader, self._at, self._target = reader, after, target
+        self._process: _ReaderProcess | None = None
         self._failed = False
 
     def __iter__(self) -> Iterator[LogRange]:
         while self._at.number < self._target:
-            found = self._beside() or self._by_itself()
-            self._at = found.end
-            yield found
+            logs = self._next_from_process() or self._next_from_reader()
+            self._at = logs.end
+            yield logs
 
-    def much_comes(self) -> None:
-        """Lets a process read the rest, as soon as it has started."""
+    def start_process(self) -> None:
+        """Start the process that reads the rest."""
         if self._process is None:
-            self._process = _ReadingProcess(self._source)
+            self._process = _ReaderProcess(self._reader)
 
     def close(self) -> None:
-        """Ends the process, if there is one."""
+        """End the process, if it was started."""
         if self._process is not None:
             self._process.end()
 
-    def _by_itself(self) -> LogRange:
-        """The next range read here: a short one while the process starts, which reads the next one sooner."""
+    def _next_from_reader(self) -> LogRange:
         starting = self._process is not None and not self._failed
-        return self._source.read(self._at, self._target, _MEANWHILE if starting else None)
+        return self._reader.read(self._at, self._target, _BLOCKS_WHILE_STARTING if starting else None)
 
-    def _beside(self) -> LogRange | None:
-        """The next range from the process, if there is one that reads."""
-        if self._process is None or self._failed or not self._process.reads(self._at, self._target):
+    def _next_from_process(self) -> LogRange | None:
+        if self._process is None or self._failed or not self._process.is_reading(self._at, self._target):
             return None
-        found = self._process.next_range()
-        self._failed = found is None
-        return found
+        logs = self._process.next_range()
+        self._failed = logs is None
+        return logs
 
 
-class _ReadingProcess:
-    """The parent's end. The child ends with its parent, however that dies: the pipe to it closes."""
+class _ReaderProcess:
+    """The parent's side. The child ends when its parent ends, because the pipe closes."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, reader: ChainReader) -> None:
         path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
         self._popen = subprocess.Popen(
             (sys.executable, "-P", "-c", "from chromatrace.index.backfill import serve; serve()"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": path},
-            # A Ctrl-C is the parent's to handle.
+            # Ctrl-C must reach the parent only.
             start_new_session=True,
         )
-        self._source, self._asked = source, False
+        self._reader, self._requested = reader, False
 
-    def reads(self, at: Header, target: int) -> bool:
-        """Whether it is ready, and told where to begin: now, unless it was before."""
-        if not self._asked and select.select([self._answers], [], [], 0)[0]:
-            self._asked = self._answers.read(1) == _READY
-            if self._asked:
-                self._ask(at, target)
-        return self._asked
+    def is_reading(self, at: BlockHeader, target: int) -> bool:
+        """Whether the process reads; sends it the request as soon as it is ready."""
+        if not self._requested and select.select([self._output], [], [], 0)[0]:
+            self._requested = self._output.read(1) == _READY
+            if self._requested:
+                self._send_request(at, target)
+        return self._requested
 
     def next_range(self) -> LogRange | None:
-        """What it read next; None when it has ended instead."""
-        found: LogRange
+        """Return the next range, or None if the process has ended."""
+        logs: LogRange
         try:
-            found, many = pickle.load(self._answers)  # noqa: S301 - our own process
-            found.rows, found.arguments = marshal.loads(many)  # noqa: S302
+            logs, events = pickle.load(self._output)  # noqa: S301 - written by our own process
+            logs.rows, logs.arguments = marshal.loads(events)  # noqa: S302
         except (EOFError, pickle.UnpicklingError):
             return None
-        return found
+        return logs
 
     def end(self) -> None:
-        """Ends it."""
+        """Kill the process and wait for it."""
         self._popen.kill()
         self._popen.communicate()
 
     @property
-    def _answers(self) -> BinaryIO:
+    def _output(self) -> BinaryIO:
         assert self._popen.stdout is not None
         return self._popen.stdout  # type: ignore[return-value]
 
-    def _ask(self, at: Header, target: int) -> None:
+    def _send_request(self, at: BlockHeader, target: int) -> None:
         assert self._popen.stdin is not None
         try:
-            pickle.dump((self._source, at, target), self._popen.stdin)
+            pickle.dump((self._reader, at, target), self._popen.stdin)
             self._popen.stdin.flush()
         except BrokenPipeError:
-            # It died meanwhile, and `next_range` will find out.
+            # The process has ended; `next_range` returns None.
             return
 
 
 def serve() -> None:
-    """The child's whole life: reads what it is asked for as fast as its parent takes it."""
+    """Run the child process: read the requested ranges as fast as the parent takes them."""
     gc.disable()
     try:
-        _answer(sys.stdin.buffer, sys.stdout.buffer)
-    except (ChromaTraceError, Reorganised, EOFError, BrokenPipeError):
-        # The parent reads on, and meets the error.
+        _serve(sys.stdin.buffer, sys.stdout.buffer)
+    except (ChromaTraceError, ReorganisedError, EOFError, BrokenPipeError):
+        # The parent continues, and meets the error itself.
         os._exit(1)
 
 
-def _answer(questions: BinaryIO, answers: BinaryIO) -> None:
-    answers.write(_READY)
-    answers.flush()
-    source, after, target = pickle.load(questions)  # noqa: S301 - our own parent
-    threading.Thread(target=_end_with_parent, args=(questions,), daemon=True).start()
-    for found in Reading(source, after, target):
-        # The same interpreter is at both ends, and this takes half the time for plain values.
-        many = marshal.dumps((found.rows, found.arguments))  # type: ignore[arg-type]
-        pickle.dump((replace(found, rows=(), arguments=()), many), answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+def _serve(requests: BinaryIO, output: BinaryIO) -> None:
+    output.write(_READY)
+    output.flush()
+    reader, after, target = pickle.load(requests)  # noqa: S301 - written by our own parent
+    threading.Thread(target=_end_with_parent, args=(requests,), daemon=True).start()
+    for logs in Backfill(reader, after, target):
+        # Both sides run the same interpreter; marshal takes half the time of pickle for plain values.
+        events = marshal.dumps((logs.rows, logs.arguments))  # type: ignore[arg-type]
+        pickle.dump((replace(logs, rows=(), arguments=()), events), output, pickle.HIGHEST_PROTOCOL)
+        output.flush()
 
 
-def _end_with_parent(questions: BinaryIO) -> None:
-    questions.read()
+def _end_with_parent(requests: BinaryIO) -> None:
+    requests.read()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""Many rows at once, by the driver's own `executemany`: a backfill is made of little else."""
+"""Bulk writes through the driver's `executemany`, without SQLAlchemy's per-row work. A backfill consists of these."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from chromatrace.index.models import Unsigned64, to_signed
 
 Row = dict[str, Any]
 
-_MANY = 1000
+_CHUNK_ROWS = 1000
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Inserts rows given by column name; every column must be there."""
+    """Insert rows given by column name; every row must have every column."""
     mark, parameters = _mark(connection), _parameters(table)
-    if len(rows) < _MANY:
+    if len(rows) < _CHUNK_ROWS:
         insert_tuples(connection, table, [parameters(row) for row in rows])
         return
-    # In portions that the processor's cache holds: each row is looked at twice.
-    for start in range(0, len(rows), _MANY):
-        columns = list(zip(*map(parameters, rows[start : start + _MANY]), strict=True))
-        # Binding a value costs more than writing it, and most columns of new rows are all alike.
+    # Chunks fit into the processor's cache; each row is read twice.
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        columns = list(zip(*map(parameters, rows[start : start + _CHUNK_ROWS]), strict=True))
+        # Binding a value costs more than writing it, and most columns of new rows have the same value in all rows.
         literals = [_literal(column) for column in columns]
         varying = [column for column, literal in zip(columns, literals, strict=True) if literal is None]
         statement = _insert_sql(table, mark, tuple(literal or mark for literal in literals))
@@ -33,13 +33,13 @@ def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def insert_tuples(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Inserts rows whose values stand in the order of the table's columns, none of them of 64 bits unsigned."""
+    """Insert rows with values in the order of the table's columns; the table must have no `Unsigned64` column."""
     if rows:
         connection.exec_driver_sql(_insert_sql(table, _mark(connection)), rows)
 
 
 def replace(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Overwrites rows by primary key, inserting those that are not there."""
+    """Insert rows, or overwrite them if their primary key exists."""
     if rows:
         connection.exec_driver_sql(_replace_sql(table, _mark(connection)), [_parameters(table)(row) for row in rows])
 
@@ -49,37 +49,31 @@ def _mark(connection: Connection) -> str:
 
 
 @cache
-def _columns(table: Table) -> list[tuple[str, bool]]:
-    """Each column's name, and whether its integers are of 64 bits unsigned."""
-    return [(column.name, isinstance(column.type, Unsigned64)) for column in table.columns]
-
-
-@cache
 def _parameters(table: Table) -> Callable[[Row], tuple[Any, ...]]:
-    names = [name for name, _ in _columns(table)]
-    places = [place for place, (_, unsigned) in enumerate(_columns(table)) if unsigned]
-    pick = itemgetter(*names)
+    """Return a function from a row to the values in the order of the table's columns."""
+    pick = itemgetter(*(column.name for column in table.columns))
+    unsigned = [index for index, column in enumerate(table.columns) if isinstance(column.type, Unsigned64)]
 
     def parameters(row: Row) -> tuple[Any, ...]:
         values = pick(row)
-        if not places:
+        if not unsigned:
             return values  # type: ignore[no-any-return]
         converted = list(values)
-        for place in places:
-            if converted[place] is not None:
-                converted[place] = to_signed(converted[place])
+        for index in unsigned:
+            if converted[index] is not None:
+                converted[index] = to_signed(converted[index])
         return tuple(converted)
 
     return parameters
 
 
 def _literal(column: Sequence[Any]) -> str | None:
-    """The SQL for a column whose values are all the same small number, truth value or None; else None."""
+    """Return the SQL literal of a column whose values are all the same integer, boolean or None; otherwise None."""
     value = column[0]
     if not (value is None or type(value) in (bool, int)) or column.count(value) != len(column):
         return None
     if len(set(map(type, column))) > 1:
-        # 1 is True to Python, and not to PostgreSQL.
+        # 1 == True in Python, but not in PostgreSQL.
         return None
     return "NULL" if value is None else str(value).upper()
 

@@ -14,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.index import schema
 from chromatrace.index.errors import database_errors
-from chromatrace.index.lock import WriterLock, lock_for
+from chromatrace.index.lock import writer_lock
 from chromatrace.index.snapshot import Snapshot
 
 
@@ -32,13 +32,13 @@ class Index:
     def migrate(self, lock_timeout_s: float = 60.0) -> None:
         """Bring the schema to this version of the software. Safe to call at every start, also concurrently.
 
-        Raises `WrongIndex` if newer software created the database, and `FollowerBusy` if a migration is needed and
-        the writer lock is not free within `lock_timeout_s`.
+        Raises `WrongIndexError` if newer software created the database, and `FollowerBusyError` if a migration is
+        needed and the writer lock is not free within `lock_timeout_s`.
         """
         with database_errors(self.engine):
             if schema.is_current(self.engine):
                 return
-            with self.writer_lock(lock_timeout_s):
+            with writer_lock(self.engine, lock_timeout_s):
                 schema.upgrade(self.engine)
 
     @contextmanager
@@ -49,10 +49,6 @@ class Index:
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with database_errors(self.engine), engine.connect() as connection:
             yield Snapshot(connection)
-
-    def writer_lock(self, timeout_s: float) -> WriterLock:
-        """Return the lock that a writer holds; entering it raises `FollowerBusy` after `timeout_s`."""
-        return lock_for(self.engine, timeout_s)
 
     def close(self) -> None:
         """Close all connections."""

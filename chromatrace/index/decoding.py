@@ -1,4 +1,4 @@
-"""Logs as rows of the table of events, with the entity that each event changes."""
+"""Decode logs into rows of the events table, with the entity that each event changes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 
 from chromatrace.ethereum.bulk_decoding import Arguments, Decoder, decoders
+from chromatrace.index.entities import EVENT_ENTITIES, OTHER
 from chromatrace.index.models import block_of
-from chromatrace.index.subjects import OTHER, SUBJECTS
 
 Log = tuple[int, int, str, bytes, bytes]
-"""Position, the transaction's position, contract, concatenated topics, data."""
-EventRow = tuple[int, int, int, str, str, str, bytes, bytes, bytes]
-"""A row of the table of events, in the order of its columns."""
+"""Position, position of the transaction, contract, concatenated topics, data."""
+EventValues = tuple[int, int, int, str, str, str, bytes, bytes, bytes]
+"""A row of the events table, in the order of its columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """One event of one contract. `entity` and the `key_end` of its key in the topics: see `subjects`."""
+    """An event of a contract. `entity`: see `entities`; its key ends at byte `key_end` of the topics."""
 
     contract: str
     name: str
@@ -28,33 +28,33 @@ class EventKind:
 
 
 @cache
-def kinds() -> Mapping[tuple[str, bytes], EventKind]:
-    """Return every event in the ABIs, by contract and first topic."""
+def event_kinds() -> Mapping[tuple[str, bytes], EventKind]:
+    """Return all events of the ABIs, by contract and first topic."""
     kinds: dict[tuple[str, bytes], EventKind] = {}
     for (contract, topic), (name, decoder) in decoders().items():
-        entity, parts = SUBJECTS.get((contract, name), (OTHER, 0))
-        kinds[contract, topic] = EventKind(contract, name, entity, 32 + 32 * parts, decoder)
+        entity, key_topics = EVENT_ENTITIES.get((contract, name), (OTHER, 0))
+        kinds[contract, topic] = EventKind(contract, name, entity, 32 + 32 * key_topics, decoder)
     return kinds
 
 
-def decoded(logs: Iterable[Log]) -> tuple[list[EventRow], list[Arguments | None]]:
-    """Return rows of the table of events, and the arguments of each event; None if it changes no entity."""
-    rows: list[EventRow] = []
+def decode_logs(logs: Iterable[Log]) -> tuple[list[EventValues], list[Arguments | None]]:
+    """Return rows of the events table, and the arguments of each event; None if it changes no entity."""
+    rows: list[EventValues] = []
     arguments: list[Arguments | None] = []
-    known = kinds()
-    for place, tx_position, contract, topics, data in logs:
-        kind = known.get((contract, topics[:32]))
+    kinds = event_kinds()
+    for position, tx_position, contract, topics, data in logs:
+        kind = kinds.get((contract, topics[:32]))
         if kind is None:
-            rows.append((place, block_of(place), tx_position, contract, "", OTHER, b"", topics, data))
+            rows.append((position, block_of(position), tx_position, contract, "", OTHER, b"", topics, data))
             arguments.append(None)
             continue
-        subject = topics[32 : kind.key_end]
-        rows.append((place, block_of(place), tx_position, contract, kind.name, kind.entity, subject, topics, data))
+        key = topics[32 : kind.key_end]
+        rows.append((position, block_of(position), tx_position, contract, kind.name, kind.entity, key, topics, data))
         arguments.append(kind.decode(topics, data) if kind.entity else None)
     return rows, arguments
 
 
-def decode(contract: str, topics: bytes, data: bytes) -> tuple[str, Arguments]:
-    """Return an event's name and arguments; `topics` are concatenated. Raises `KeyError` for an unknown event."""
-    kind = kinds()[contract, topics[:32]]
+def decode_event(contract: str, topics: bytes, data: bytes) -> tuple[str, Arguments]:
+    """Return the name and arguments of an event; `topics` are concatenated. Raises `KeyError` for an unknown event."""
+    kind = event_kinds()[contract, topics[:32]]
     return kind.name, kind.decode(topics, data)

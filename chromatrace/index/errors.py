@@ -2,12 +2,12 @@
 
 ChromaTraceError
 ├── Unavailable
-│   ├── IndexUnavailable     the database does not respond or has no index schema
-│   └── FollowerBusy         another follower is writing to this database
+│   ├── IndexUnavailableError     the database does not respond or has no index schema
+│   └── FollowerBusyError         another follower is writing to this database
 ├── Conflict
-│   └── WrongIndex           the database holds another chain or deployment, or the chain was reset
+│   └── WrongIndexError           the database holds another chain or deployment, or the chain was reset
 └── IntegrityError
-    └── InconsistentEvents   an event refers to an entity that no earlier event created
+    └── InconsistentEventsError   an event refers to an entity that no earlier event created
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from chromatrace.domain.errors import Conflict, IntegrityError, Unavailable
 _NO_TABLE = re.compile(r"no such table|relation .* does not exist")
 
 
-class IndexUnavailable(Unavailable):
+class IndexUnavailableError(Unavailable):
     """The index database does not respond or has no index schema."""
 
 
-class FollowerBusy(Unavailable):
+class FollowerBusyError(Unavailable):
     """Another follower holds the writer lock of this index."""
 
 
-class WrongIndex(Conflict):
+class WrongIndexError(Conflict):
     """The database was built from another chain or deployment, or from a chain that has been reset since."""
 
 
-class InconsistentEvents(IntegrityError):
+class InconsistentEventsError(IntegrityError):
     """An event refers to an entity that no earlier event created: events are missing, or the node is wrong."""
 
 
 @contextmanager
 def database_errors(engine: Engine) -> Iterator[None]:
-    """Translate driver errors to `IndexUnavailable`; errors in our own SQL pass unchanged."""
+    """Translate driver errors to `IndexUnavailableError`; errors in our own SQL pass unchanged."""
     try:
         yield
     except DatabaseError as error:
         url = engine.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
         if _NO_TABLE.search(reason):
-            raise IndexUnavailable(
+            raise IndexUnavailableError(
                 f"{url} contains no index", field="database_url", hint="run `chromatrace index sync` once"
             ) from error
         if type(error) is DatabaseError:
@@ -59,4 +59,4 @@ def database_errors(engine: Engine) -> Iterator[None]:
             hint = "check that the database is running and reachable, its disk has space, and no other process locks it"
         else:
             raise
-        raise IndexUnavailable(f"{url}: {reason}", field="database_url", hint=hint) from error
+        raise IndexUnavailableError(f"{url}: {reason}", field="database_url", hint=hint) from error

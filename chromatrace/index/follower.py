@@ -1,4 +1,4 @@
-"""Follows the chain's events into the index: catches up, notices reorganisations, survives whatever interrupts it."""
+"""Follow the chain's events into the index, through interruptions and reorganisations."""
 
 from __future__ import annotations
 
@@ -15,28 +15,33 @@ from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailabl
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
-from chromatrace.index.backfill import Reading
+from chromatrace.index.backfill import Backfill
+from chromatrace.index.chain_reader import WINDOW, BlockHeader, ChainReader, ReorganisedError
 from chromatrace.index.database import Index
-from chromatrace.index.errors import WrongIndex, database_errors
-from chromatrace.index.source import WINDOW, Header, Reorganised, Source
-from chromatrace.index.store import Identity, Sight, Store, optimise
+from chromatrace.index.errors import WrongIndexError, database_errors
+from chromatrace.index.lock import writer_lock
 from chromatrace.index.views import SyncProgress
+from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter, analyse
 
 log = logging.getLogger(__name__)
 
-_TRIES = 8
-_MAX_BACK_OFF_S = 30.0
-_LOOK_S = 1.0
-_MANY_EVENTS = 20_000
-_SOME_EVENTS = 1_000
+_MAX_REORGANISATIONS = 8
+_MAX_WAIT_S = 30.0
+_STATUS_INTERVAL_S = 1.0
+_ACCELERATED_EVENTS = 1_000
+"""Number of events from which a backfill uses a separate process and creates the secondary indexes at its end."""
+_ANALYSED_EVENTS = 20_000
+"""Number of events from which the planner's statistics are updated."""
+
+ProgressCallback = Callable[[SyncProgress], None]
 
 
 class Follower:
-    """Brings an index up to the chain and keeps it there.
+    """Bring an index up to the chain and keep it there.
 
-    confirmations   how many blocks a block must have on top of it before it is indexed
-    finalized       index only what the chain calls final (then `confirmations` has no meaning)
-    lock_timeout_s  how long to wait for another follower's turn before `FollowerBusy`
+    confirmations   number of blocks on top of a block before it is indexed
+    finalized       index only finalized blocks, and ignore `confirmations`
+    lock_timeout_s  how long to wait for another follower before `FollowerBusyError`
     """
 
     def __init__(
@@ -50,151 +55,161 @@ class Follower:
         lock_timeout_s: float = 10.0,
     ) -> None:
         if confirmations < 0:
-            raise InvalidInput(f"a number from 0 is needed, got {confirmations}", field="confirmations")
-        self.trouble: ChromaTraceError | None = None
-        """What stopped the last round of `run`; None while it goes well."""
+            raise InvalidInput(f"confirmations is {confirmations}; it must be at least 0", field="confirmations")
+        self.last_error: ChromaTraceError | None = None
+        """The error of the last round of `run`, or None."""
         self._index, self._rpc, self._manifest = index, rpc, manifest
         self._confirmations: int | None = None if finalized else confirmations
         self._lock_timeout_s = lock_timeout_s
-        self._source = Source(rpc, manifest.names_by_address)
-        self._store = Store(index.engine)
+        self._reader = ChainReader(rpc, manifest.names_by_address)
+        self._writer = IndexWriter(index.engine)
         self._verified = False
-        self._looked = 0.0
+        self._status_recorded_at = 0.0
 
-    def sync(self, progress: Callable[[SyncProgress], None] | None = None) -> SyncProgress:
-        """Indexes all that the chain has now, undoing first what it no longer has.
+    def sync(self, progress: ProgressCallback | None = None) -> SyncProgress:
+        """Index all present blocks of the chain, after undoing those that a reorganisation removed.
 
-        At most `WINDOW` blocks behind, each block is a transaction of its own; further behind, and in an empty
-        database, a transaction takes a run of blocks. Calls `progress` after each. What is written stays written
-        whatever happens then; the next call goes on from there. Raises `WrongIndex` or `WrongDeploymentError` (another
-        chain), `ChainUnavailableError`, `IndexUnavailable`, `FollowerBusy`.
+        If the index is at most `WINDOW` blocks behind, each block is one transaction; otherwise, and in an empty
+        database, a transaction takes a range of blocks. `progress` is called after each. An interrupted sync continues
+        where it stopped. Raises `WrongIndexError` or `WrongDeploymentError` (another chain), `ChainUnavailableError`,
+        `IndexUnavailableError`, `FollowerBusyError`.
         """
         if not self._verified:
             self._index.migrate(self._lock_timeout_s)
-        with self._index.writer_lock(self._lock_timeout_s), database_errors(self._index.engine):
+        with self._writing():
             return self._sync(progress)
 
-    def rebuild(self, progress: Callable[[SyncProgress], None] | None = None) -> SyncProgress:
-        """Empties the index and builds it again from the chain; afterwards `digest` is what it was."""
+    def rebuild(self, progress: ProgressCallback | None = None) -> SyncProgress:
+        """Empty the index and build it again from the chain. On an unchanged chain, the digest stays the same."""
         self._index.migrate(self._lock_timeout_s)
-        with self._index.writer_lock(self._lock_timeout_s), database_errors(self._index.engine):
-            self._store.clear()
+        with self._writing():
+            self._writer.clear()
             self._verified = False
             return self._sync(progress)
 
     def run(self, stop: threading.Event, poll_s: float = 0.5) -> None:
-        """Follows until `stop` is set, looking for new blocks every `poll_s` seconds.
+        """Follow until `stop` is set, polling for new blocks every `poll_s` seconds.
 
-        A chain or a database that does not answer is waited for, ever longer up to 30 s; that the chain is another
-        one is raised.
+        While the chain or the database is unavailable, retry at growing intervals of at most 30 s. Other errors, such
+        as another chain, are raised.
         """
         wait_s = poll_s
         while not stop.is_set():
             try:
                 self.sync()
             except (Unavailable, RpcError) as error:
-                self.trouble = error
-                wait_s = min(max(2 * wait_s, poll_s), _MAX_BACK_OFF_S)
-                log.warning("the index waits %.1f s: %s", wait_s, error)
+                self.last_error = error
+                wait_s = min(max(2 * wait_s, poll_s), _MAX_WAIT_S)
+                log.warning("the index is not updated, next attempt in %.1f s: %s", wait_s, error)
             else:
-                self.trouble = None
+                self.last_error = None
                 wait_s = poll_s
             stop.wait(wait_s)
 
-    def _sync(self, progress: Callable[[SyncProgress], None] | None) -> SyncProgress:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        engine = self._index.engine
+        with database_errors(engine), writer_lock(engine, self._lock_timeout_s):
+            yield
+
+    def _sync(self, progress: ProgressCallback | None) -> SyncProgress:
         if not self._verified:
             self._verify()
-        done = _Tally(self._store.cursor().number)
-        for _ in range(_TRIES):
+        tally = _Tally(self._writer.cursor().number, progress)
+        for _ in range(_MAX_REORGANISATIONS):
             try:
-                return self._catch_up(done, progress)
-            except Reorganised:
+                return self._catch_up(tally)
+            except ReorganisedError:
                 continue
         raise ChainUnavailableError(
-            f"the chain changed {_TRIES} times while it was read", field="rpc_url", hint="is the node still syncing?"
+            f"the chain was reorganised {_MAX_REORGANISATIONS} times while it was read",
+            field="rpc_url",
+            hint="check whether the node is still syncing",
         )
 
-    def _catch_up(self, done: _Tally, progress: Callable[[SyncProgress], None] | None) -> SyncProgress:
-        head = self._source.header("latest")
+    def _catch_up(self, tally: _Tally) -> SyncProgress:
+        head = self._reader.header("latest")
         if head is None:
-            raise ChainUnavailableError("the node has no latest block", field="rpc_url", hint="is it still starting?")
-        sight = Sight(head, self._confirmations)
-        cursor = self._store.cursor()
+            raise ChainUnavailableError(
+                "the node has no latest block", field="rpc_url", hint="check whether the node is still starting"
+            )
+        status = ChainStatus(head, self._confirmations)
+        cursor = self._writer.cursor()
         ancestor = self._common_ancestor(cursor, head)
         if ancestor.number < cursor.number:
             log.warning("the chain reorganised %d blocks, from %d", cursor.number - ancestor.number, ancestor.number)
-            done.undone_events += self._store.undo(cursor, ancestor, sight)
-            done.undone_blocks += cursor.number - ancestor.number
+            tally.undone_events += self._writer.undo(cursor, ancestor, status)
+            tally.undone_blocks += cursor.number - ancestor.number
             cursor = ancestor
-            done.tell(cursor, head, progress)
+            tally.report(cursor, head)
         target = self._target(head)
-        live = self._first_block <= cursor.number and target - cursor.number <= WINDOW
+        block_by_block = self._first_block <= cursor.number and target - cursor.number <= WINDOW
         written = False
         with (
-            _no_collections(),
-            self._indexes_at_the_end(cursor) as put_indexes_off,
-            Reading(self._source, cursor, target) as ranges,
+            _without_garbage_collection(),
+            self._deferred_indexes(cursor) as defer_indexes,
+            Backfill(self._reader, cursor, target) as backfill,
         ):
-            for found in ranges:
-                for step in found.block_by_block() if live else (found,):
-                    done.events += self._store.append(cursor, step, sight)
+            for logs in backfill:
+                for step in logs.block_by_block() if block_by_block else (logs,):
+                    tally.events += self._writer.append(cursor, step, status)
                     cursor, written = step.end, True
-                    done.tell(cursor, head, progress)
-                if done.events > _SOME_EVENTS and cursor.number < target:
-                    put_indexes_off()
-                    ranges.much_comes()
-        if done.events > _MANY_EVENTS:
-            optimise(self._index.engine)
-        if not written and time.monotonic() - self._looked > _LOOK_S:
-            self._store.look(cursor, sight)
-            self._looked = time.monotonic()
-        return done.progress(cursor, head)
+                    tally.report(cursor, head)
+                if tally.events > _ACCELERATED_EVENTS and cursor.number < target:
+                    defer_indexes()
+                    backfill.start_process()
+        if tally.events > _ANALYSED_EVENTS:
+            analyse(self._index.engine)
+        if not written and time.monotonic() - self._status_recorded_at > _STATUS_INTERVAL_S:
+            self._writer.record_status(cursor, status)
+            self._status_recorded_at = time.monotonic()
+        return tally.progress(cursor, head)
 
     @contextmanager
-    def _indexes_at_the_end(self, start: Header) -> Iterator[Callable[[], None]]:
-        """What is yielded puts the making of indexes off, where an empty database is filled, until this ends."""
+    def _deferred_indexes(self, start: BlockHeader) -> Iterator[Callable[[], None]]:
+        """Yield a function that drops the secondary indexes of a database filled from the start, until the end."""
         deferred = False
 
-        def put_off() -> None:
+        def defer() -> None:
             nonlocal deferred
             if not deferred and start.number < self._first_block:
-                self._store.defer_indexes()
+                self._writer.drop_secondary_indexes()
                 deferred = True
 
         try:
-            yield put_off
+            yield defer
         finally:
             if deferred:
-                self._store.restore_indexes()
+                self._writer.create_secondary_indexes()
 
-    def _target(self, head: Header) -> int:
+    def _target(self, head: BlockHeader) -> int:
         if self._confirmations is not None:
             return head.number - self._confirmations
-        final = self._source.header("finalized")
-        return -1 if final is None else final.number
+        finalized = self._reader.header("finalized")
+        return -1 if finalized is None else finalized.number
 
-    def _common_ancestor(self, cursor: Header, head: Header) -> Header:
-        """The last indexed block that the chain still has: the cursor's own, except after a reorganisation."""
-        present = self._source.header(cursor.number) if cursor.number <= head.number else None
+    def _common_ancestor(self, cursor: BlockHeader, head: BlockHeader) -> BlockHeader:
+        """Return the last indexed block that the chain still has; without a reorganisation, the cursor."""
+        present = self._reader.header(cursor.number) if cursor.number <= head.number else None
         if present is not None and present.hash == cursor.hash:
             return cursor
-        # It may be no reorganisation at all but another chain behind the same URL.
+        # Not necessarily a reorganisation: there may be another chain at the same URL.
         self._verify()
-        candidates = self._store.recent()
+        candidates = self._writer.recent_blocks()
         while True:
             numbers = [number for number in candidates if number <= head.number]
-            for number, header in zip(numbers, self._source.headers(numbers), strict=True):
+            for number, header in zip(numbers, self._reader.headers(numbers), strict=True):
                 if header is not None and header.hash == candidates[number]:
                     return header
             below = min(candidates, default=cursor.number + 1)
-            candidates = self._store.event_blocks_before(below, WINDOW)
+            candidates = self._writer.event_blocks_before(below, WINDOW)
             if not candidates:
                 return self._block_before_first()
 
-    def _block_before_first(self) -> Header:
-        before = self._source.header(self._first_block - 1)
+    def _block_before_first(self) -> BlockHeader:
+        before = self._reader.header(self._first_block - 1)
         if before is None:
-            raise Reorganised
+            raise ReorganisedError
         return before
 
     @property
@@ -202,30 +217,33 @@ class Follower:
         return max(1, self._manifest.block)
 
     def _verify(self) -> None:
-        """Holds the chain against the manifest and the database against both; an empty database becomes theirs."""
+        """Check that manifest, chain and database belong together; start the index in an empty database."""
         self._manifest.verify(self._rpc)
-        genesis = self._source.header(0)
+        genesis = self._reader.header(0)
         if genesis is None:
-            raise ChainUnavailableError("the node does not give block 0", field="rpc_url", hint="is it still syncing?")
-        addresses = "".join(f"{name}={address};" for address, name in sorted(self._manifest.names_by_address.items()))
-        wanted = Identity(self._manifest.chain_id, genesis.hash, keccak(addresses.encode()), self._first_block)
-        present = self._store.identity()
-        if present is None:
-            head = self._source.header("latest") or genesis
-            self._store.begin(wanted, self._block_before_first(), Sight(head, self._confirmations))
-        elif present != wanted:
-            raise WrongIndex(
-                f"the index at {self._index.url} is of {_difference(present, wanted)}",
-                field="database_url",
-                hint="build it again (`chromatrace index rebuild`), or name another database for this chain",
+            raise ChainUnavailableError(
+                "the node does not return block 0", field="rpc_url", hint="check whether the node is still syncing"
             )
-        self._store.restore_indexes()
+        names = sorted(self._manifest.names_by_address.items())
+        contracts_hash = keccak("".join(f"{name}={address};" for address, name in names).encode())
+        expected = IndexedDeployment(self._manifest.chain_id, genesis.hash, contracts_hash, self._first_block)
+        present = self._writer.deployment()
+        if present is None:
+            head = self._reader.header("latest") or genesis
+            self._writer.begin(expected, self._block_before_first(), ChainStatus(head, self._confirmations))
+        elif present != expected:
+            raise WrongIndexError(
+                f"the index at {self._index.url} is of {_difference(present, expected)}",
+                field="database_url",
+                hint="rebuild it (`chromatrace index rebuild`), or use another database for this chain",
+            )
+        self._writer.create_secondary_indexes()
         self._verified = True
 
 
 @contextmanager
-def _no_collections() -> Iterator[None]:
-    """Rows by the hundred thousand hold no cycles; looking for some takes a quarter of a backfill's time."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Disable the cyclic garbage collector: rows contain no cycles, and searching for them takes 25% of a backfill."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -236,26 +254,27 @@ def _no_collections() -> Iterator[None]:
 
 
 class _Tally:
-    """What a sync has done so far."""
+    """Counts of one sync."""
 
-    def __init__(self, start: int) -> None:
-        self.start = start
+    def __init__(self, start: int, callback: ProgressCallback | None) -> None:
+        self._start, self._callback = start, callback
         self.events = self.undone_events = self.undone_blocks = 0
 
-    def progress(self, cursor: Header, head: Header) -> SyncProgress:
-        return SyncProgress(self.start, cursor.number, head.number, self.events, self.undone_blocks, self.undone_events)
+    def progress(self, cursor: BlockHeader, head: BlockHeader) -> SyncProgress:
+        counts = self.events, self.undone_blocks, self.undone_events
+        return SyncProgress(self._start, cursor.number, head.number, *counts)
 
-    def tell(self, cursor: Header, head: Header, progress: Callable[[SyncProgress], None] | None) -> None:
-        if progress is not None:
-            progress(self.progress(cursor, head))
+    def report(self, cursor: BlockHeader, head: BlockHeader) -> None:
+        if self._callback is not None:
+            self._callback(self.progress(cursor, head))
 
 
-def _difference(present: Identity, wanted: Identity) -> str:
-    if present.chain_id != wanted.chain_id:
-        return f"chain {present.chain_id}, not {wanted.chain_id}"
-    if present.genesis_hash != wanted.genesis_hash:
+def _difference(present: IndexedDeployment, expected: IndexedDeployment) -> str:
+    if present.chain_id != expected.chain_id:
+        return f"chain {present.chain_id}, not {expected.chain_id}"
+    if present.genesis_hash != expected.genesis_hash:
         return (
-            f"a chain that began with block 0x{present.genesis_hash.hex()[:16]}…, this one with "
-            f"0x{wanted.genesis_hash.hex()[:16]}…: the chain was reset"
+            f"a chain with genesis block 0x{present.genesis_hash.hex()[:16]}…, not "
+            f"0x{expected.genesis_hash.hex()[:16]}…: the chain was reset"
         )
     return "another deployment on the same chain"

@@ -1,4 +1,4 @@
-"""The schema's version: Alembic's migrations, packaged beside this module."""
+"""Schema versions: Alembic migrations, packaged next to this module."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
-from chromatrace.index.errors import WrongIndex
+from chromatrace.index.errors import WrongIndexError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-REVISION = "0008"
-"""The newest migration; a test holds it equal to Alembic's own answer."""
+REVISION = "0001"
+"""The newest migration; a test compares it with Alembic's."""
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether there is nothing to migrate. Raises `WrongIndex` where the schema is newer than this software."""
-    present = revision_of(engine)
+    """Whether there is nothing to migrate. Raises `WrongIndexError` if newer software created the schema."""
+    present = _revision_of(engine)
     if present is not None and not any((MIGRATIONS / "versions").glob(f"{present}_*.py")):
-        raise WrongIndex(
-            f"the index has schema {present}, this software knows it up to {REVISION}",
+        raise WrongIndexError(
+            f"the index has schema {present}; this version of the software supports schemas up to {REVISION}",
             field="database_url",
-            hint="update the software, or let it build a new index under another URL",
+            hint="update the software, or build a new index in another database",
         )
     return present == REVISION
 
 
 def upgrade(engine: Engine) -> None:
-    """Applies the migrations that the database lacks, in one transaction."""
+    """Apply all missing migrations in one transaction."""
     if is_current(engine):
         return
-    # Alembic takes longer to import than an index takes to open.
+    # Imported here: importing Alembic takes longer than opening an index.
     from alembic import command
     from alembic.config import Config
 
@@ -40,8 +40,8 @@ def upgrade(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def revision_of(engine: Engine) -> str | None:
-    """The migration that the database is at; None where there is no index in it."""
+def _revision_of(engine: Engine) -> str | None:
+    """Return the revision of the database, or None if it contains no index."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None

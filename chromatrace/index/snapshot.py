@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from chromatrace.index.digest import digest_of
+from chromatrace.index.queries.channels import ChannelQueries
 from chromatrace.index.queries.consensus import ConsensusQueries
 from chromatrace.index.queries.events import EventQueries
 from chromatrace.index.queries.find import FindQueries
 from chromatrace.index.queries.orders import OrderQueries
 from chromatrace.index.queries.parties import PartyQueries
-from chromatrace.index.queries.process import ProcessQueries
 from chromatrace.index.queries.routes import RouteQueries
 from chromatrace.index.queries.trace import TraceQueries
 
@@ -19,13 +19,13 @@ class Snapshot(
     OrderQueries,
     RouteQueries,
     ConsensusQueries,
-    ProcessQueries,
+    ChannelQueries,
     PartyQueries,
     EventQueries,
 ):
     """The index as of one block, for the duration of one read transaction. Open one with `Index.snapshot`.
 
-    Every query raises `IndexUnavailable` if the database fails.
+    Every query raises `IndexUnavailableError` if the database fails.
     """
 
     def digest(self) -> bytes:

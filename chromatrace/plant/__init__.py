@@ -1,7 +1,7 @@
-"""Plants as data, simulated and served over OPC UA.
+"""Plant configurations, and an OPC UA server that simulates a plant or replays a recording.
 
-`load_plant` reads a plant configuration, `simulate` runs its process model, `python -m chromatrace.plant` serves either
-that or a recorded table as a real OPC UA server.
+`load_plant` reads a plant configuration, `simulate` runs its process model, and `chromatrace plant serve` starts the
+server.
 """
 
 from __future__ import annotations

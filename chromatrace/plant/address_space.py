@@ -4,10 +4,10 @@ Objects
 └── <source>                     object; node identifier "<source>"
     └── <station> <name>         object per station; "<source>/<station>"
         └── <tag>                Double with history; "<source>/<station>/<tag>"; properties EURange, EngineeringUnits
-└── <source> status              in the namespace "<namespace>:status", so that no client takes it for readings
-    ├── Finished                 Boolean: no further value will come
-    ├── Steps                    UInt64: how many instants were written
-    └── RunsCompleted            UInt64: how many runs every machine has finished
+└── <source> status              in the separate namespace "<namespace>:status"; not readings
+    ├── Finished                 Boolean: no further values will follow
+    ├── Steps                    UInt64: number of time steps written
+    └── RunsCompleted            UInt64: number of runs that every machine has finished
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _REC_20 = {
 
 @dataclass(frozen=True, slots=True)
 class PlantNodes:
-    """`tags` are the node ids of the variables, in the order of the source's tags."""
+    """Node ids of the variables (`tags`, in the order of the source's tags) and of the status nodes."""
 
     tags: tuple[ua.NodeId, ...]
     finished: ua.NodeId
@@ -49,7 +49,7 @@ class PlantNodes:
 
 
 async def build(server: Server, source: Source, history: ValueHistory) -> PlantNodes:
-    """Makes the nodes of a source. A variable has no value until its first is written."""
+    """Create the nodes of a source. A variable has no value until its first value is written."""
     namespace = await server.register_namespace(source.namespace)
     plant = await server.nodes.objects.add_object(
         ua.NodeId(source.name, namespace), ua.QualifiedName(source.name, namespace)
@@ -115,7 +115,7 @@ async def _describe(node: Node, text: str) -> None:
 
 
 def _engineering_units(unit: str) -> ua.EUInformation:
-    """OPC UA Part 8, 5.6.4.3: the unit id is the common code's characters as a number, -1 where there is none."""
+    """Return the unit. The unit id is the common code as a big-endian number, or -1 (OPC UA Part 8, 5.6.4.3)."""
     code = _REC_20.get(unit)
     unit_id = -1 if code is None else int.from_bytes(code.encode("ascii"), "big")
     return ua.EUInformation(

@@ -1,4 +1,4 @@
-"""Loads a plant configuration (TOML) and checks it whole; a mistake is named by its field."""
+"""Load and validate plant configurations (TOML). Errors name the field."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ _FOLDER = Path(__file__).parent / "plants"
 
 
 def example_plants() -> tuple[str, ...]:
-    """The names of the plants that ship with the package."""
+    """Return the names of the plants that ship with the package."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
 def example_plant(name: str) -> Plant:
-    """A plant that ships with the package. Raises `InvalidPlant` where there is none of that name."""
+    """Return a plant that ships with the package. Raises `InvalidPlant` for an unknown name."""
     if name not in example_plants():
         raise InvalidPlant(
-            f"there is no example plant {name!r}", field="plant", hint=f"there are: {', '.join(example_plants())}"
+            f"unknown example plant {name!r}", field="plant", hint=f"available: {', '.join(example_plants())}"
         )
     return load_plant(_FOLDER / f"{name}.toml")
 
 
 def load_plant(path: Path) -> Plant:
-    """Reads and checks a configuration file. Raises `InvalidPlant` naming the field, or the line of a syntax error."""
+    """Read a configuration file. Raises `InvalidPlant`, which names the field or the line of a syntax error."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -57,7 +57,7 @@ def load_plant(path: Path) -> Plant:
 
 
 def parse_plant(text: str) -> Plant:
-    """Checks the text of a configuration file. Raises `InvalidPlant`."""
+    """Parse and validate the text of a configuration file. Raises `InvalidPlant`."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -71,7 +71,7 @@ def parse_plant(text: str) -> Plant:
     tags = tuple(_tag(table, known) for table in top.tables("tags"))
     _unique("tags", "name", (tag.name for tag in tags))
     plant = Plant(
-        name=top.text("name", longest=100),
+        name=top.text("name", maximum=100),
         title=top.text("title"),
         namespace=top.text("namespace", DEFAULT_NAMESPACE),
         sample_period_s=top.number("sample_period_s", 1.0, above=0),
@@ -95,14 +95,14 @@ def parse_plant(text: str) -> Plant:
 
 
 def _model(table: Table) -> ProcessModel:
-    """Its kind, and the rest unread: only the model knows its parameters."""
+    """Return the model's kind and its unread parameters, which the model validates."""
     return ProcessModel(table.text("kind"), table.rest())
 
 
 def _station(table: Table) -> Station:
     station = Station(
-        id=table.text("id", longest=60),
-        name=table.text("name", longest=120),
+        id=table.text("id", maximum=60),
+        name=table.text("name", maximum=120),
         description=table.text("description", ""),
         department=table.text("department", ""),
         after=table.texts("after", ()),
@@ -114,9 +114,9 @@ def _station(table: Table) -> Station:
 def _tag(table: Table, stations: frozenset[str]) -> Tag:
     low = table.number("low")
     tag = Tag(
-        name=table.text("name", longest=120),
+        name=table.text("name", maximum=120),
         station=_known(table, "station", stations),
-        unit=table.text("unit", "", longest=40),
+        unit=table.text("unit", "", maximum=40),
         low=low,
         high=table.number("high", above=low),
         description=table.text("description", ""),
@@ -168,13 +168,13 @@ def _check_sheet(table: Table, stations: frozenset[str]) -> CheckSheet:
         id=table.text("id"),
         station=_known(table, "station", stations),
         stage=table.text("stage"),
-        sample_one_per=table.whole("sample_one_per", 1, at_least=1),
-        ordered=table.flag("ordered", False),
+        sample_one_per=table.integer("sample_one_per", 1, at_least=1),
+        ordered=table.boolean("ordered", False),
         states=table.texts("states", ("pass", "fail")),
         checks=tuple(_check(item) for item in table.tables("checks", required=True)),
     )
     if len(sheet.states) < 2:
-        raise InvalidPlant("at least two states are needed", field=table.path("states"))
+        raise InvalidPlant("expected at least two states", field=table.path("states"))
     table.finish()
     return sheet
 
@@ -195,7 +195,7 @@ def _check(table: Table) -> Check:
 def _known(table: Table, name: str, stations: frozenset[str]) -> str:
     value = table.text(name)
     if value not in stations:
-        raise InvalidPlant(f"there is no station {value!r}", field=table.path(name))
+        raise InvalidPlant(f"unknown station {value!r}", field=table.path(name))
     return value
 
 
@@ -203,7 +203,7 @@ def _all_known(table: Table, name: str, stations: frozenset[str]) -> tuple[str, 
     values = table.texts(name)
     for position, value in enumerate(values):
         if value not in stations:
-            raise InvalidPlant(f"there is no station {value!r}", field=f"{table.path(name)}[{position}]")
+            raise InvalidPlant(f"unknown station {value!r}", field=f"{table.path(name)}[{position}]")
     return values
 
 
@@ -211,21 +211,21 @@ def _unique(array: str, field: str, values: Iterable[str]) -> frozenset[str]:
     seen: set[str] = set()
     for position, value in enumerate(values):
         if value in seen:
-            raise InvalidPlant(f"{value!r} stands here twice", field=f"{array}[{position}].{field}")
+            raise InvalidPlant(f"duplicate {field} {value!r}", field=f"{array}[{position}].{field}")
         seen.add(value)
     return frozenset(seen)
 
 
 def _check_preconditions(stations: tuple[Station, ...], known: frozenset[str]) -> None:
-    """Every precondition exists, and the stations can be done in some order."""
+    """Check that every precondition exists and that the preconditions have no cycle."""
     done: set[str] = set()
     for position, station in enumerate(stations):
         for index, before in enumerate(station.after):
             if before not in known:
-                raise InvalidPlant(f"there is no station {before!r}", field=f"stations[{position}].after[{index}]")
+                raise InvalidPlant(f"unknown station {before!r}", field=f"stations[{position}].after[{index}]")
     while len(done) < len(stations):
         ready = [station.id for station in stations if station.id not in done and done.issuperset(station.after)]
         if not ready:
             position = next(index for index, station in enumerate(stations) if station.id not in done)
-            raise InvalidPlant("the preconditions form a circle", field=f"stations[{position}].after")
+            raise InvalidPlant("the preconditions form a cycle", field=f"stations[{position}].after")
         done.update(ready)

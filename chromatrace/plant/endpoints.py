@@ -1,5 +1,5 @@
-"""Where a plant's server listens. A module of its own: the OPC UA library takes a while to import."""
+"""Endpoints of the plant's server. Separate from `server` because importing asyncua is slow."""
 
 DEFAULT_ENDPOINT = "opc.tcp://127.0.0.1:4840/chromatrace/plant"
 LOCAL_ENDPOINT = "opc.tcp://127.0.0.1:0/chromatrace/plant"
-"""At a free port."""
+"""Listens on a free port."""

@@ -18,9 +18,10 @@ _SYNTAX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault at a station, `duration_s` long, beginning `start_s` of simulated time after the simulation's start.
+    """A fault at a station. It starts `start_s` after the start of the simulation and lasts `duration_s`.
 
-    `severity` scales it: 1 is a fault that an operator would notice, 0 none. Raises `InvalidFault`.
+    Times are in simulated seconds. `severity` scales the fault: 0 has no effect, 1 is noticeable for an operator.
+    Raises `InvalidFault`.
     """
 
     kind: FaultKind
@@ -34,19 +35,21 @@ class Fault:
             raise InvalidFault(f"{self.kind!r} is not one of {', '.join(FAULT_KINDS)}", field="kind")
         for name in ("start_s", "duration_s", "severity"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise InvalidFault(f"a number from 0 is needed, got {getattr(self, name)!r}", field=name)
+                raise InvalidFault(f"{getattr(self, name)!r} is not a finite number of at least 0", field=name)
 
     def active(self, elapsed_s: float) -> bool:
-        """Whether it acts at that simulated time."""
+        """Return whether the fault is active at that simulated time."""
         return self.start_s <= elapsed_s < self.start_s + self.duration_s
 
 
 def parse_fault(text: str) -> Fault:
-    """`kind@station:start+duration[xseverity]`, times in simulated seconds: `leak@201:900+300x0.5`."""
+    """Parse `kind@station:start+duration[xseverity]`, for example `leak@201:900+300x0.5` (simulated seconds)."""
     match = _SYNTAX.fullmatch(text)
     if match is None:
         raise InvalidFault(
-            f"{text!r} is not a fault", field="fault", hint="write kind@station:start+duration, as in leak@201:900+300"
+            f"{text!r} is not a valid fault",
+            field="fault",
+            hint="write kind@station:start+duration, for example leak@201:900+300",
         )
     try:
         start_s, duration_s, severity = float(match["start"]), float(match["duration"]), float(match["sev"] or 1)

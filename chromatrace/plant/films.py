@@ -1,4 +1,4 @@
-"""The making of a film, read out of the readings of its chamber."""
+"""Derive the deposition of a film from the readings of its chamber."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chromatrace.domain.reading import Reading
 from chromatrace.plant.errors import NoProcessHistory
 
 _DEPOSITING_NM_MIN = 0.5
-_NEEDED = (
+_REQUIRED = (
     "base_pressure",
     "working_pressure",
     "oxygen_share",
@@ -24,13 +24,13 @@ _NEEDED = (
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A film as its chamber's readings describe it: means over the deposition, except where said otherwise.
+    """A film as described by the readings of its chamber. Values are means over the deposition unless noted.
 
-    base_pressure_pa  reached before the gases were admitted
-    thickness_nm      at the end
-    arc_share         share of the samples whose voltage had collapsed
+    base_pressure_pa      reached before the gases were admitted
+    thickness_nm          at the end of the deposition
+    arc_share             share of the samples with a collapsed voltage
     started_ns, ended_ns  source times of the first and last sample of the deposition
-    finished          the readings go on after its deposition
+    finished              whether readings exist after the deposition
     """
 
     station: str
@@ -48,44 +48,44 @@ class Film:
 
     @property
     def oxygen_pa(self) -> float:
-        """Partial pressure of oxygen, from its share in the gas that was admitted."""
+        """Return the partial pressure of oxygen, computed from its share in the gas flow."""
         return self.pressure_pa * self.oxygen_share
 
 
 def films(station: str, readings: Iterable[Reading]) -> list[Film]:
-    """The films that the readings show, in the order of their making; readings of other tags are passed over."""
+    """Return the films in the order of their deposition. Readings of other tags are ignored."""
     instants = _instants(station, readings)
     return [_film(station, run, finished=run[-1] is not instants[-1]) for run in _depositions(instants)]
 
 
 def latest_film(station: str, readings: Iterable[Reading]) -> Film:
-    """The last finished film that the readings show. Raises `NoProcessHistory`."""
-    found = [film for film in films(station, readings) if film.finished]
-    if not found:
+    """Return the last finished film. Raises `NoProcessHistory`."""
+    finished = [film for film in films(station, readings) if film.finished]
+    if not finished:
         raise NoProcessHistory(
-            f"the readings show no finished film at station {station}",
+            f"the readings contain no finished film of station {station}",
             field="readings",
-            hint="take the readings of a whole run: "
-            + ", ".join(f"{station}.{quantity}" for quantity in ("deposition_rate", "film_thickness")),
+            hint="pass the readings of a complete run, with the tags "
+            + " and ".join(f"{station}.{quantity}" for quantity in ("deposition_rate", "film_thickness")),
         )
-    return found[-1]
+    return finished[-1]
 
 
 _Instant = tuple[int, dict[str, float]]
 
 
 def _instants(station: str, readings: Iterable[Reading]) -> list[_Instant]:
-    """What was measured at each instant at which everything that is needed was."""
+    """Return the values at each time that has all required quantities."""
     prefix = f"{station}."
     instants: dict[int, dict[str, float]] = {}
     sources: set[str] = set()
     for reading in readings:
-        if reading.tag.startswith(prefix) and reading.tag[len(prefix) :] in _NEEDED:
+        if reading.tag.startswith(prefix) and reading.tag[len(prefix) :] in _REQUIRED:
             sources.add(reading.source)
             instants.setdefault(reading.source_time_ns, {})[reading.tag[len(prefix) :]] = reading.value
     if len(sources) > 1:
-        raise InvalidInput(f"readings of several sources: {', '.join(sorted(sources))}", field="readings")
-    return sorted((time, values) for time, values in instants.items() if len(values) == len(_NEEDED))
+        raise InvalidInput(f"expected one source, got {', '.join(sorted(sources))}", field="readings")
+    return sorted((time, values) for time, values in instants.items() if len(values) == len(_REQUIRED))
 
 
 def _depositions(instants: list[_Instant]) -> Iterator[list[_Instant]]:

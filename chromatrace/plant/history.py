@@ -1,7 +1,7 @@
-"""The server's memory of its values, for OPC UA HistoryRead.
+"""In-memory value history for OPC UA HistoryRead.
 
-asyncua's own history subscribes to the nodes and so misses a value equal to the one before it, and searches from the
-front. This one is written to directly, keeps every value, and finds a time by bisection.
+asyncua's own history uses a subscription, which misses a value equal to the previous one, and searches linearly. This
+history is written to directly, keeps every value and searches by bisection.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from asyncua.server.history import HistoryStorageInterface
 
 
 class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
-    """The last `capacity` values of each variable (at times twice as many), in the order of their source times.
+    """Keeps at least the last `capacity` values of each variable (at most twice as many), ordered by source time.
 
-    One answer has at most `page` values; the rest follows by continuation point.
+    A response has at most `page` values. A continuation point gives the rest.
     """
 
     def __init__(self, capacity: int = 100_000, page: int = 10_000) -> None:
@@ -26,12 +26,12 @@ class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
         self._times: dict[ua.NodeId, list[datetime]] = {}
 
     def keep(self, node_id: ua.NodeId) -> None:
-        """Begins the history of a variable."""
+        """Start the history of a variable."""
         self._values[node_id] = []
         self._times[node_id] = []
 
     def add(self, node_id: ua.NodeId, value: ua.DataValue) -> None:
-        """Adds a value, newer than those before."""
+        """Add a value that is newer than all values before it."""
         values, times = self._values[node_id], self._times[node_id]
         values.append(value)
         times.append(value.SourceTimestamp)
@@ -41,7 +41,10 @@ class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
     async def read_node_history(
         self, node_id: ua.NodeId, start: datetime | None, end: datetime | None, nb_values: int
     ) -> tuple[list[ua.DataValue], datetime | None]:
-        """OPC UA Part 11, 6.5.3: both ends included; without start, or with start after end, newest first."""
+        """Return values from `start` to `end`, both included (OPC UA Part 11, 6.5.3).
+
+        Without `start`, or with `start` after `end`, the newest value comes first.
+        """
         if node_id not in self._values:
             raise ua.UaStatusCodeError(ua.StatusCodes.BadHistoryOperationUnsupported)
         values, times = self._values[node_id], self._times[node_id]
@@ -56,20 +59,20 @@ class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
         wanted = min(nb_values or self.max_history_data_response_size, self.max_history_data_response_size)
         if backwards:
             begin = max(first, after - wanted)
-            found, more = values[begin:after][::-1], times[begin - 1] if begin > first else None
+            page, more = values[begin:after][::-1], times[begin - 1] if begin > first else None
         else:
-            found, more = (
+            page, more = (
                 values[first : min(after, first + wanted)],
                 times[first + wanted] if after - first > wanted else None,
             )
-        # Whoever asked for a number of values has got it: only our own limit leaves something to follow.
-        return found, None if nb_values and wanted == nb_values else more
+        # A continuation point is needed only if the server's own page limit cut the response.
+        return page, None if nb_values and wanted == nb_values else more
 
     async def init(self) -> None:
-        """Nothing to open."""
+        """Do nothing; the interface requires this method."""
 
     async def stop(self) -> None:
-        """Nothing to close."""
+        """Do nothing; the interface requires this method."""
 
     async def new_historized_node(self, node_id: ua.NodeId, period: timedelta | None, count: int = 0) -> None:
         self.keep(node_id)
@@ -79,5 +82,5 @@ class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
 
 
 def _time(time: datetime | None) -> datetime | None:
-    """A null time of OPC UA means: not given."""
+    """Return None for OPC UA's null time."""
     return None if time is None or time <= ua.get_win_epoch() else time

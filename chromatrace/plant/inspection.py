@@ -1,7 +1,7 @@
-"""Simulated inspections: what the instruments show of the units that were really made, judged by the check sheet.
+"""Simulated inspections: instrument values of the produced units, judged by the check sheet.
 
-The films are read out of the readings, so that a verdict follows from the process: a leak or a stuck gas flow in the
-readings is found by the inspection.
+The film properties are derived from the readings. A leak or a stuck gas flow in the readings therefore leads to a
+failed inspection.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from chromatrace.plant.records import CheckSheet, Plant
 Verdict = Literal["pass", "fail", "measurement error"]
 
 TOLERANCE = 0.05
-"""The greatest contradiction between the values of one unit that its instruments explain."""
+"""Maximum relative inconsistency of the values of one unit that instrument errors explain."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitResult:
-    """One unit of the sample: the measurements made, in their order, and the instruments' raw values.
+    """The measurements of one unit of the sample, in order, and the raw instrument values.
 
-    `deviation`: how far its values contradict each other (None: no check is possible). Where that is more than
-    `TOLERANCE`, the verdict is a measurement error and says nothing about the unit: measure again.
+    `deviation` is the relative inconsistency of the values (None: cannot be checked). If it exceeds `TOLERANCE`, the
+    verdict is a measurement error: the unit must be measured again.
     """
 
     serial: str
@@ -42,9 +42,9 @@ class UnitResult:
 
 @dataclass(frozen=True, slots=True)
 class InspectionResult:
-    """A whole inspection. `defects` counts the units that failed; `films` are what the readings showed.
+    """The result of an inspection and the films that it is based on. `defects` is the number of failed units.
 
-    The verdict is "fail" where a unit failed, else "measurement error" where one has to be measured again.
+    The verdict is "fail" if a unit failed, else "measurement error" if a unit must be measured again, else "pass".
     """
 
     stage: str
@@ -64,7 +64,7 @@ class InspectionResult:
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
-        """For the evidence: those of the worst unit (the first that failed, else the first)."""
+        """Return the measurements for the evidence document: of the first failed unit, else of the first unit."""
         return next((unit for unit in self.units if unit.verdict == "fail"), self.units[0]).measurements
 
 
@@ -77,30 +77,30 @@ def inspect(
     seed: int = 1,
     disturb: Mapping[str, float] | None = None,
 ) -> InspectionResult:
-    """Inspects the units `serials` of the last films that the readings show. The same seed gives the same values.
+    """Inspect the units `serials` of the last films in `readings`. The result is deterministic for a seed.
 
-    `disturb` multiplies what the instrument of a quantity shows (a wrong area, a dirty lens), to show that this is
-    found to be a measurement error. Raises `NotFound` (stage), `NoProcessHistory`, `InvalidInput` (serials).
+    `disturb` multiplies the instrument value of a quantity, to simulate a measurement error such as a dirty lens.
+    Raises `NotFound` (stage), `NoProcessHistory`, `InvalidInput` (serials).
     """
     if not serials:
-        raise InvalidInput("at least one unit is needed", field="serials")
+        raise InvalidInput("expected at least one unit", field="serials")
     sheet = plant.check_sheet(stage)
     device = build_device(plant)
-    taken = list(readings)
-    films = {station: latest_film(station, taken) for station in device.stations(stage)}
+    readings = list(readings)
+    films = {station: latest_film(station, readings) for station in device.stations(stage)}
     units = []
-    for place, serial in enumerate(serials):
-        shown = dict(device.measure(stage, films, np.random.default_rng([seed, place])))
+    for position, serial in enumerate(serials):
+        values = dict(device.measure(stage, films, np.random.default_rng([seed, position])))
         for quantity, factor in (disturb or {}).items():
-            if quantity not in shown:
+            if quantity not in values:
                 raise InvalidInput(f"{quantity!r} is not measured at stage {stage!r}", field="disturb")
-            shown[quantity] *= factor
-        units.append(judge(sheet, device, serial, shown))
+            values[quantity] *= factor
+        units.append(judge(sheet, device, serial, values))
     return InspectionResult(stage, tuple(units), tuple(films.values()))
 
 
 def judge(sheet: CheckSheet, device: Device, serial: str, values: Mapping[str, float]) -> UnitResult:
-    """The result of one unit from what its instruments showed. On an ordered sheet the first failure ends it."""
+    """Return the result of one unit. On an ordered sheet, the first failure ends the inspection."""
     measurements: list[Measurement] = []
     for check in sheet.checks:
         measurement = check.measured(float(f"{values[check.quantity]:.5g}"))

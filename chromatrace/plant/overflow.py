@@ -1,7 +1,7 @@
-"""Makes the server say so when a monitored item's queue overflows.
+"""Set the overflow bit if the queue of a monitored item overflows.
 
-asyncua 2.1 drops the oldest value silently. OPC UA Part 4, 5.13.1.5 and 7.39 ask for the overflow bit on the value that
-follows the loss, so that a client knows to fetch what it missed.
+asyncua 2.1 drops the oldest value silently. OPC UA Part 4 (5.13.1.5 and 7.39) requires the overflow bit on the value
+after the loss, which tells a client to read the lost values from the history.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OVERFLOW_BITS = 0x0480
 
 
 class OverflowMarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
-    """Subscriptions that mark an overflow. Set as the server's `subscription_service` before it starts."""
+    """Subscriptions that mark an overflow. Assign to the server's `subscription_service` before the start."""
 
     async def create_subscription(self, *args: Any, **kwargs: Any) -> ua.CreateSubscriptionResult:
         result = await super().create_subscription(*args, **kwargs)
@@ -28,7 +28,7 @@ class OverflowMarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
 
 
 class _Marking:
-    """Stands before a subscription's `_enqueue_event`."""
+    """Wraps the `_enqueue_event` of a subscription."""
 
     def __init__(self, subscription: InternalSubscription) -> None:
         self._enqueue = subscription._enqueue_event
@@ -42,6 +42,6 @@ class _Marking:
 
 
 def _marked(value: ua.DataValue) -> ua.DataValue:
-    """A copy with the overflow bit: the value itself belongs to the node and to other subscribers too."""
+    """Return a copy with the overflow bit. The original is shared with the node and other subscribers."""
     status = 0 if value.StatusCode is None else value.StatusCode.value
     return dataclasses.replace(value, StatusCode=ua.StatusCode(status | OVERFLOW_BITS))

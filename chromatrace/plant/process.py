@@ -1,4 +1,4 @@
-"""A plant server as a process of its own, for demos and tests."""
+"""Run a plant server in a separate process, for demos and tests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from chromatrace.plant.endpoints import LOCAL_ENDPOINT
 class PlantProcess:
     """`with PlantProcess("--plant", "electrochromic", "--time-factor", "60") as plant:` serves until the block ends.
 
-    Takes the arguments of `python -m chromatrace.plant`; without `--endpoint` it listens on the loopback interface at a
-    free port. `url` and `source` are known within the block. Raises `Unavailable` with the process's own words where it
-    does not come up within `timeout_s`.
+    The arguments are those of `chromatrace plant serve`. Without `--endpoint`, the server listens on a free port of
+    the loopback interface. `url` and `source` are set within the block. Raises `Unavailable` with the error output of
+    the process if it does not start within `timeout_s`.
     """
 
     def __init__(self, *arguments: str, timeout_s: float = 180.0) -> None:
@@ -32,19 +32,19 @@ class PlantProcess:
 
     @property
     def pid(self) -> int:
-        """Process id; 0 outside of the block."""
+        """Return the process id, or 0 outside the block."""
         return self._process.pid if self._process is not None else 0
 
     def __enter__(self) -> PlantProcess:
-        command = [sys.executable, "-m", "chromatrace.plant", *self._arguments]
+        command = [sys.executable, "-m", "chromatrace.cli", "plant", "serve", *self._arguments]
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors, text=True)  # noqa: S603
         line = self._first_line(self._process)
         if not line:
-            said = self._close()
-            raise Unavailable(f"the plant server did not come up: {said[-1000:] or 'it said nothing'}", field="plant")
-        announced = json.loads(line)
-        self.url, self.source = announced["endpoint"], announced["source"]
+            errors = self._close()
+            raise Unavailable(f"the plant server did not start: {errors[-1000:] or 'no error output'}", field="plant")
+        announcement = json.loads(line)
+        self.url, self.source = announcement["endpoint"], announcement["source"]
         return self
 
     def __exit__(
@@ -53,20 +53,20 @@ class PlantProcess:
         self._close()
 
     def _first_line(self, process: subprocess.Popen[str]) -> str:
-        """What it writes when clients can connect; "" where it ends, or is ended, before."""
+        """Return the line that announces the endpoint, or "" if the process ends or exceeds the timeout."""
         output = process.stdout
         if output is None:
             return ""
-        too_late = threading.Timer(self._timeout_s, process.kill)
-        too_late.start()
+        timer = threading.Timer(self._timeout_s, process.kill)
+        timer.start()
         try:
             return output.readline()
         finally:
-            too_late.cancel()
+            timer.cancel()
 
     def _close(self) -> str:
-        """Ends the process; what it wrote as errors."""
-        said = ""
+        """End the process and return its error output."""
+        errors = ""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -79,7 +79,7 @@ class PlantProcess:
             self._process = None
         if self._errors is not None:
             self._errors.seek(0)
-            said = self._errors.read().strip()
+            errors = self._errors.read().strip()
             self._errors.close()
             self._errors = None
-        return said
+        return errors

@@ -1,4 +1,4 @@
-"""The `[[record_kinds]]` of a configuration: what each department writes."""
+"""Read the `[[record_kinds]]` of a plant configuration: the records that each department writes."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ from chromatrace.domain.record_kinds import MAX_TEXT, Field, FieldType, Match, P
 from chromatrace.plant.errors import InvalidPlant
 from chromatrace.plant.table import Table
 
-_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 
 
 def read_record_kind(table: Table, departments: dict[str, str]) -> RecordKind:
-    """One kind. `departments`: of each station the department that it belongs to. Raises `InvalidPlant`."""
+    """Read one record kind. `departments` maps station ids to department names. Raises `InvalidPlant`."""
     station = table.text("station")
     if station not in departments:
-        raise InvalidPlant(f"there is no station {station!r}", field=table.path("station"))
-    kind_id, version = table.text("id"), table.whole("version", 1, at_least=1)
+        raise InvalidPlant(f"unknown station {station!r}", field=table.path("station"))
+    kind_id, version = table.text("id"), table.integer("version", 1, at_least=1)
     title = table.text("title")
-    department = table.text("department", departments[station], longest=64)
+    department = table.text("department", departments[station], maximum=64)
     fields = tuple(_field(item) for item in table.tables("fields", required=True))
     key, subject = table.texts("key"), table.text("subject")
     preceding = tuple(_preceding(item) for item in table.tables("preceding"))
     table.finish()
-    return _made(
+    return _create(
         table,
         lambda: RecordKind(kind_id, version, title, department, station, fields, key, subject, preceding),
     )
 
 
 def check_record_kinds(kinds: Iterable[RecordKind]) -> None:
-    """Each kind and version once, and none that goes on from a kind that is not there. Raises `InvalidPlant`."""
-    found = list(kinds)
-    ids = {kind.id for kind in found}
-    seen: set[str] = set()
-    for position, kind in enumerate(found):
-        if kind.schema in seen:
-            raise InvalidPlant(f"{kind.schema!r} stands here twice", field=f"record_kinds[{position}].id")
-        seen.add(kind.schema)
-        for place, before in enumerate(kind.preceding):
-            if before.kind not in ids:
-                where = f"record_kinds[{position}].preceding[{place}].kind"
-                raise InvalidPlant(f"there is no kind {before.kind!r}", field=where)
+    """Check that schemas are unique and that every preceding kind exists. Raises `InvalidPlant`."""
+    kinds = list(kinds)
+    ids = {kind.id for kind in kinds}
+    schemas: set[str] = set()
+    for position, kind in enumerate(kinds):
+        if kind.schema in schemas:
+            raise InvalidPlant(f"duplicate schema {kind.schema!r}", field=f"record_kinds[{position}].id")
+        schemas.add(kind.schema)
+        for index, preceding in enumerate(kind.preceding):
+            if preceding.kind not in ids:
+                path = f"record_kinds[{position}].preceding[{index}].kind"
+                raise InvalidPlant(f"unknown record kind {preceding.kind!r}", field=path)
 
 
 def _field(table: Table) -> Field:
-    name = table.text("name", longest=40)
+    name = table.text("name", maximum=40)
     kind = FieldType(table.choice("type", tuple(FieldType)))
-    title, required = table.text("title", "", longest=120), table.flag("required", True)
-    longest, choices = table.whole("longest", MAX_TEXT, at_least=1), table.texts("choices", ())
+    title, required = table.text("title", "", maximum=120), table.boolean("required", True)
+    longest, choices = table.integer("longest", MAX_TEXT, at_least=1), table.texts("choices", ())
     table.finish()
-    return _made(table, lambda: Field(name, kind, title, required, longest, choices))
+    return _create(table, lambda: Field(name, kind, title, required, longest, choices))
 
 
 def _preceding(table: Table) -> Preceding:
-    before = Preceding(
-        table.text("field", longest=40), table.text("kind"), Match(table.choice("match", tuple(Match), Match.KEY))
+    preceding = Preceding(
+        table.text("field", maximum=40), table.text("kind"), Match(table.choice("match", tuple(Match), Match.KEY))
     )
     table.finish()
-    return before
+    return preceding
 
 
-def _made(table: Table, make: Callable[[], _Made]) -> _Made:
+def _create(table: Table, factory: Callable[[], _Result]) -> _Result:
     try:
-        return make()
+        return factory()
     except InvalidInput as error:
         raise InvalidPlant(error.message, field=table.path(error.field or ""), hint=error.hint) from error

@@ -1,4 +1,4 @@
-"""A recorded table as a source: a header-less file of numbers, one row an instant, one column a tag."""
+"""Replay a recorded table: a file of numbers without a header, one row per time step, one column per tag."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _SKIPPED = "-"
 
 @dataclass(frozen=True, slots=True)
 class RecordedColumn:
-    """A column of a recording; `tag` None: the column is not served."""
+    """A column of a recording. A column whose `tag` is None is not served."""
 
     tag: str | None
     unit: str = ""
 
 
 class Recording:
-    """A `Source` that replays a table: row i at `start_ns` + i · `step_s`, with the values that the file gives.
+    """A `Source` that replays a table: row i has the time `start_ns` + i · `step_s`.
 
-    `columns` are the columns, from the left. `name` is the source of the readings; None: the file's stem. Raises
-    `InvalidRecording` naming the option, or the row, that is wrong: the whole file is read and checked before serving.
+    `name` is the source of the readings (None: the file's stem). The whole file is read and validated first. Raises
+    `InvalidRecording`, which names the option or the row.
     """
 
     namespace = DEFAULT_NAMESPACE
@@ -40,16 +40,16 @@ class Recording:
         self, path: Path, columns: Sequence[RecordedColumn], *, step_s: float, start_ns: int, name: str | None = None
     ) -> None:
         if start_ns <= 0 or start_ns % 1000:
-            raise InvalidRecording(f"whole microseconds after 1970 are needed, got {start_ns}", field="start_ns")
+            raise InvalidRecording(f"{start_ns} is not a whole number of microseconds after 1970", field="start_ns")
         step_ns = round(step_s * 1e9) if math.isfinite(step_s) else 0
         if step_ns < 1000 or step_ns % 1000:
-            raise InvalidRecording(f"whole microseconds, at least one, are needed, got {step_s} s", field="step_s")
-        places = [place for place, column in enumerate(columns) if column.tag is not None]
+            raise InvalidRecording(f"{step_s} s is not a positive whole number of microseconds", field="step_s")
+        served = [position for position, column in enumerate(columns) if column.tag is not None]
         names = [column.tag for column in columns]
-        for place in places:
-            if names[place] in names[:place]:
-                raise InvalidRecording(f"{names[place]!r} stands here twice", field=f"columns[{place}]")
-        self._rows = _read(path, len(columns))[:, places]
+        for position in served:
+            if names[position] in names[:position]:
+                raise InvalidRecording(f"duplicate column {names[position]!r}", field=f"columns[{position}]")
+        self._rows = _read(path, len(columns))[:, served]
         self._start_ns = start_ns
         self._step_ns = step_ns
         self.name = name or path.stem
@@ -57,8 +57,8 @@ class Recording:
         self.stations: Sequence[Station] = (Station("recording", self.title),)
         low, high = self._rows.min(axis=0), self._rows.max(axis=0)
         self.tags: Sequence[Tag] = tuple(
-            Tag(str(columns[place].tag), "recording", columns[place].unit, float(low[number]), float(high[number]))
-            for number, place in enumerate(places)
+            Tag(str(columns[position].tag), "recording", columns[position].unit, float(low[index]), float(high[index]))
+            for index, position in enumerate(served)
         )
 
     @property
@@ -66,22 +66,24 @@ class Recording:
         return self._step_ns / 1e9
 
     def steps(self) -> Iterator[Step]:
-        """The rows, from the first."""
+        """Yield the rows from the first."""
         qualities = [GOOD] * len(self.tags)
-        for number, row in enumerate(self._rows):
-            yield Step(self._start_ns + number * self._step_ns, row.tolist(), qualities)
+        for index, row in enumerate(self._rows):
+            yield Step(self._start_ns + index * self._step_ns, row.tolist(), qualities)
 
 
 def expand_columns(text: str) -> list[RecordedColumn]:
-    """The columns of `XMEAS(1..41),T[Cel],-`, in the syntax of `chromatrace ingest file`: names with an optional unit.
+    """Parse a column list in the syntax of `chromatrace ingest file`, such as `XMEAS(1..41),T[Cel],-`.
 
-    `name(a..b)` stands for name(a) to name(b), `-` for a column that is not served. Raises `InvalidRecording`.
+    `name(a..b)` expands to name(a) to name(b); `-` marks a column that is not served. Raises `InvalidRecording`.
     """
     columns: list[RecordedColumn] = []
     for part in text.split(","):
         match = _COLUMN.fullmatch(part.strip())
         if match is None:
-            raise InvalidRecording(f"{part!r} is not a column", field="columns", hint="as in XMEAS(1..41),T[Cel],-")
+            raise InvalidRecording(
+                f"{part!r} is not a valid column", field="columns", hint="for example XMEAS(1..41),T[Cel],-"
+            )
         name, unit = match["name"], match["unit"] or ""
         numbered = _RANGE.fullmatch(name)
         if name == _SKIPPED:
@@ -89,7 +91,7 @@ def expand_columns(text: str) -> list[RecordedColumn]:
         elif numbered is None:
             columns.append(RecordedColumn(name, unit))
         elif int(numbered["first"]) > int(numbered["last"]):
-            raise InvalidRecording(f"{name!r} runs backwards", field="columns")
+            raise InvalidRecording(f"the range {name!r} is descending; write the lower number first", field="columns")
         else:
             numbers = range(int(numbered["first"]), int(numbered["last"]) + 1)
             columns += [RecordedColumn(f"{numbered['before']}({number})", unit) for number in numbers]
@@ -105,7 +107,8 @@ def _read(path: Path, columns: int) -> np.ndarray[tuple[int, int], np.dtype[np.f
         raise InvalidRecording(f"{path} is not a table of numbers: {error}", field="path") from error
     if rows.shape[1] != columns or rows.shape[0] == 0:
         raise InvalidRecording(
-            f"{path} has {rows.shape[0]} rows of {rows.shape[1]} numbers, {columns} columns are named", field="columns"
+            f"expected {columns} columns, but {path} has {rows.shape[0]} rows of {rows.shape[1]} numbers",
+            field="columns",
         )
     if not np.isfinite(rows).all():
         row, column = np.argwhere(~np.isfinite(rows))[0]

@@ -1,8 +1,8 @@
-"""Who may connect to the plant's server, and how.
+"""Security of the plant's server.
 
-Without settings the server is open to anyone, unencrypted: allowed on the loopback interface only, with a warning.
-Anything else needs a certificate folder (policy Basic256Sha256, sign or sign and encrypt) and either users with
-passwords or trusted client certificates.
+Without settings, connections are anonymous and unencrypted. This is allowed on the loopback interface only and logs a
+warning. Any other interface requires a certificate folder (policy Basic256Sha256, sign or sign and encrypt) and either
+users with passwords or trusted client certificates.
 """
 
 from __future__ import annotations
@@ -31,31 +31,34 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """`certificates`: folder of the server's certificate and key, made where missing; `trusted/` in it has the client
-    certificates (DER or PEM) that may connect. `users`: JSON file of name to argon2id hash. With neither, anyone may.
+    """Certificates and users of the server. Without both, connections are anonymous.
+
+    certificates  folder with the server's certificate and key, which are created if missing; its subfolder `trusted/`
+                  contains the client certificates (DER or PEM) that may connect
+    users         JSON file that maps user names to argon2id hashes
     """
 
     certificates: Path | None = None
     users: Path | None = None
 
     def check(self, endpoint: str) -> None:
-        """Raises `InsecureEndpoint` where others than this machine could reach an open server; warns on loopback."""
+        """Raise `InsecureEndpoint` for an unencrypted server outside the loopback interface; warn on loopback."""
         host = urlparse(endpoint).hostname or ""
         if self.certificates is None and not is_loopback(host):
             raise InsecureEndpoint(
-                f"an unencrypted server at {host} could be read and spoofed by anyone on the network",
+                f"an unencrypted server at {host} can be read and spoofed by anyone on the network",
                 field="endpoint",
-                hint="give a certificate folder and users, or listen on 127.0.0.1",
+                hint="set a certificate folder and users, or listen on 127.0.0.1",
             )
         if self.certificates is None:
             _logger.warning(
                 "OPC UA without encryption at %s: for development only, on the loopback interface", endpoint
             )
         if self.users is None and self.certificates is None:
-            _logger.warning("anyone on this machine may connect to %s", endpoint)
+            _logger.warning("any user of this machine can connect to %s", endpoint)
 
     async def apply(self, server: Server) -> None:
-        """Sets policies, certificates and who may connect. Before the server starts."""
+        """Set security policies, certificates and users. Call before the server starts."""
         server.allow_remote_admin(False)
         trusted: frozenset[bytes] = frozenset()
         if self.certificates is None:
@@ -69,18 +72,18 @@ class Security:
         users = _read_users(self.users) if self.users is not None else {}
         if self.certificates is not None and not users and not trusted:
             raise PlantError(
-                "nobody could connect: there are neither users nor trusted certificates",
+                "no client can connect: there are no users and no trusted certificates",
                 field="users",
-                hint=f"give a users file, or put client certificates into {self.certificates / 'trusted'}",
+                hint=f"set a users file, or copy client certificates to {self.certificates / 'trusted'}",
             )
         tokens: list[type] = [ua.UserNameIdentityToken] if users else []
-        # A trusted client proves its certificate when it opens the encrypted channel; its token may then be anonymous.
+        # The secure channel authenticates a trusted client by its certificate, so its user token may be anonymous.
         server.set_identity_tokens([*tokens, ua.AnonymousIdentityToken] if trusted or not users else tokens)
-        server.iserver.user_manager = _Users(users, trusted, anyone=self.certificates is None and not users)
+        server.iserver.user_manager = _Users(users, trusted, anonymous=self.certificates is None and not users)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens there."""
+    """Return whether `host` is a loopback address."""
     if host == "localhost":
         return True
     try:
@@ -90,28 +93,28 @@ def is_loopback(host: str) -> bool:
 
 
 class _Users:
-    """asyncua's user manager. Everyone let in may read; nobody may write."""
+    """asyncua's user manager. All authenticated users can read; none can write."""
 
-    def __init__(self, hashes: dict[str, str], trusted: frozenset[bytes], *, anyone: bool) -> None:
+    def __init__(self, hashes: dict[str, str], trusted: frozenset[bytes], *, anonymous: bool) -> None:
         self._hashes = hashes
         self._trusted = trusted
-        self._anyone = anyone
+        self._anonymous = anonymous
 
     def get_user(
         self, iserver: Any, username: str | None = None, password: str | None = None, certificate: Any = None
     ) -> User | None:
         if username is not None:
-            return User(role=UserRole.User, name=username) if self._knows(username, password) else None
+            return User(role=UserRole.User, name=username) if self._verify(username, password) else None
         if certificate is not None and bytes(certificate) in self._trusted:
             return User(role=UserRole.User, name="certificate")
-        return User(role=UserRole.User, name="anonymous") if self._anyone else None
+        return User(role=UserRole.User, name="anonymous") if self._anonymous else None
 
-    def _knows(self, username: str, password: str | None) -> bool:
-        known = self._hashes.get(username)
-        if known is None or password is None:
+    def _verify(self, username: str, password: str | None) -> bool:
+        password_hash = self._hashes.get(username)
+        if password_hash is None or password is None:
             return False
         try:
-            return PasswordHasher().verify(known, password)
+            return PasswordHasher().verify(password_hash, password)
         except (VerificationError, InvalidHashError):
             return False
 
@@ -122,12 +125,12 @@ def _read_users(path: Path) -> dict[str, str]:
     except (OSError, ValueError, RecursionError) as error:
         raise PlantError(f"{path} cannot be read: {error}", field="users") from error
     if not isinstance(users, dict) or not all(
-        isinstance(known, str) and known.startswith("$argon2id$") for known in users.values()
+        isinstance(value, str) and value.startswith("$argon2id$") for value in users.values()
     ):
         raise PlantError(
-            f"{path} is not a JSON object of names and argon2id hashes",
+            f"{path} is not a JSON object that maps names to argon2id hashes",
             field="users",
-            hint='make a hash with: python -c "import argon2,getpass; '
+            hint='create a hash with: python -c "import argon2,getpass; '
             'print(argon2.PasswordHasher().hash(getpass.getpass()))"',
         )
     return users
@@ -147,7 +150,7 @@ async def _load_certificate(server: Server, folder: Path) -> None:
 async def _trusted(folder: Path) -> frozenset[bytes]:
     if not folder.is_dir():
         return frozenset()
-    found = [
+    certificates = [
         await uacrypto.load_certificate(path) for path in sorted(folder.iterdir()) if path.suffix in (".der", ".pem")
     ]
-    return frozenset(certificate.public_bytes(Encoding.DER) for certificate in found)
+    return frozenset(certificate.public_bytes(Encoding.DER) for certificate in certificates)

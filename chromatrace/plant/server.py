@@ -1,4 +1,4 @@
-"""Serves a source, simulated or recorded, over OPC UA."""
+"""Serve a simulated or recorded source over OPC UA."""
 
 from __future__ import annotations
 
@@ -37,15 +37,18 @@ async def serve(
     ready: Callable[[str], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serves until `stop` is set, or for ever; after the last step the values and their history stay.
+    """Serve until `stop` is set. After the last step, values and history stay available.
 
-    `time_factor`: simulated seconds in a real one; None: as fast as it goes. `wait_for_client`: the first step is
-    not written before a client has subscribed. `history`: values kept for each variable.
-    `ready` is called with the URL once clients can connect (port 0 in `endpoint` takes a free one). Raises
-    `InsecureEndpoint`, `InvalidInput` (endpoint, time_factor), `Unavailable` where the port is taken.
+    endpoint         opc.tcp URL; port 0 selects a free port
+    time_factor      simulated seconds per second; None: as fast as possible
+    wait_for_client  write the first step after a client has subscribed
+    history          number of values kept for each variable
+    ready            called with the URL once clients can connect
+
+    Raises `InsecureEndpoint`, `InvalidInput` (endpoint, time_factor), and `Unavailable` if the port is in use.
     """
     if time_factor is not None and not 0 < time_factor < float("inf"):
-        raise InvalidInput(f"more than 0 is needed, got {time_factor}", field="time_factor")
+        raise InvalidInput(f"{time_factor} is not a finite number above 0", field="time_factor")
     stopping = stop or asyncio.Event()
     async with running_server(source, endpoint, history=history, security=security) as (plant, url):
         if ready is not None:
@@ -64,7 +67,7 @@ async def serve(
 
 
 class PlantServer:
-    """A running server that steps can be written to."""
+    """A running server to which steps are written."""
 
     def __init__(self, server: Server, nodes: PlantNodes, history: ValueHistory) -> None:
         self._server = server
@@ -79,7 +82,7 @@ class PlantServer:
             self._subscribed.set()
 
     async def play(self, source: Source, time_factor: float | None, *, wait_for_client: bool = False) -> None:
-        """Writes every step when it is due; then says that it has finished."""
+        """Write each step at its time, then set the status to finished."""
         if wait_for_client:
             await self._subscribed.wait()
         clock = asyncio.get_running_loop().time
@@ -102,7 +105,7 @@ class PlantServer:
                 SourceTimestamp=time,
                 ServerTimestamp=datetime.now(UTC),
             )
-            # History first: whoever is told of a value must be able to find it there.
+            # Write the history first: a notified client must be able to find the value there.
             self._history.add(node_id, data)
             await self._server.write_attribute_value(node_id, data)
         self._steps += 1
@@ -118,14 +121,14 @@ class PlantServer:
 async def running_server(
     source: Source, endpoint: str, *, history: int = 100_000, security: Security | None = None
 ) -> AsyncIterator[tuple[PlantServer, str]]:
-    """A server with the nodes of `source`, and its URL. Raises as `serve` does."""
+    """Start a server with the nodes of `source`. Yield it with its URL. Raises the errors of `serve`."""
     try:
         address = urlparse(endpoint)
         host = address.hostname if address.scheme == "opc.tcp" and address.port is not None else None
-    except ValueError:  # of a port beyond 65535
+    except ValueError:  # a port above 65535
         host = None
     if not host:
-        raise InvalidInput(f"an URL such as {DEFAULT_ENDPOINT} is needed, got {endpoint!r}", field="endpoint")
+        raise InvalidInput(f"expected a URL such as {DEFAULT_ENDPOINT}, got {endpoint!r}", field="endpoint")
     security = security or Security()
     security.check(endpoint)
     server = Server()
@@ -143,7 +146,9 @@ async def running_server(
         await server.start()
     except OSError as error:
         raise Unavailable(
-            f"{endpoint} cannot be opened: {error.strerror}", field="endpoint", hint="another program may have the port"
+            f"cannot listen at {endpoint}: {error.strerror}",
+            field="endpoint",
+            hint="another program may use the port",
         ) from error
     try:
         yield PlantServer(server, nodes, values), address._replace(netloc=_netloc(server, host)).geturl()
@@ -152,7 +157,7 @@ async def running_server(
 
 
 def _netloc(server: Server, host: str) -> str:
-    """Host and port where it listens in fact."""
+    """Return the host and port on which the server listens."""
     listening = server.bserver._server if server.bserver else None
     port = listening.sockets[0].getsockname()[1] if listening else server.endpoint.port
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -34,10 +34,10 @@ def read_shop_floor(table: Table, stations: Sequence[Station]) -> ShopFloor:
 
 def _belt(table: Table) -> Belt:
     belt = Belt(
-        start=table.text("from", longest=60),
-        end=table.text("to", longest=60),
+        start=table.text("from", maximum=60),
+        end=table.text("to", maximum=60),
         length_m=table.number("length_m", above=0),
-        diverter=table.flag("diverter", False),
+        diverter=table.boolean("diverter", False),
     )
     table.finish()
     return belt

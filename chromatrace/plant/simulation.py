@@ -1,4 +1,4 @@
-"""A plant simulated: its process model seen through its instruments. The same seed gives the same readings."""
+"""Simulate a plant: its process model and its instruments. The readings are deterministic for a seed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SIGNIFICANT = 6
 
 
 class Simulation:
-    """A `Source`. Simulated time begins at `start_ns` (Unix nanoseconds, whole milliseconds).
+    """A simulated `Source`. Simulated time starts at `start_ns` (Unix nanoseconds, whole milliseconds).
 
-    It ends when every machine has finished `runs` runs; None: never. `sample_period_s` overrides the plant's.
+    It ends when every machine has finished `runs` runs (None: never). `sample_period_s` overrides the plant's value.
     """
 
     def __init__(
@@ -34,16 +34,16 @@ class Simulation:
     ) -> None:
         period_s = plant.sample_period_s if sample_period_s is None else sample_period_s
         if start_ns <= 0 or start_ns % 1_000_000:
-            raise InvalidInput(f"whole milliseconds after 1970 are needed, got {start_ns}", field="start_ns")
+            raise InvalidInput(f"{start_ns} is not a whole number of milliseconds after 1970", field="start_ns")
         if not 0.001 <= period_s < 1e6:
-            raise InvalidInput(f"0.001 s or more is needed, got {period_s}", field="sample_period_s")
+            raise InvalidInput(f"{period_s} s is out of range; it must be at least 0.001 s", field="sample_period_s")
         self.plant = plant
         self._seed = seed
         self._start_ns = start_ns
         self._runs = runs
         self._faults = tuple(faults)
         self._period_ms = round(period_s * 1000)
-        build_model(plant, seed, self._faults)  # so that a fault at no machine is refused now and not at the first step
+        build_model(plant, seed, self._faults)  # rejects a fault at an unknown machine before the first step
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ class Simulation:
         return self._period_ms / 1000
 
     def steps(self) -> Iterator[Step]:
-        """From the start; each call begins anew and gives the same."""
+        """Yield the steps from the start. Each call yields the same steps."""
         model = build_model(self.plant, self._seed, self._faults)
         instruments = _Instruments(self.plant.tags, self._seed)
         step = 0
@@ -83,7 +83,7 @@ class Simulation:
 
 
 class _Instruments:
-    """White noise, six significant digits, and a range at whose ends an instrument stays."""
+    """Adds white noise, rounds to six significant digits and clips to the instrument's range."""
 
     def __init__(self, tags: Sequence[Tag], seed: int) -> None:
         self._random = np.random.default_rng([seed, 0x1A57])
@@ -109,7 +109,7 @@ def simulate(
     faults: Sequence[Fault] = (),
     sample_period_s: float | None = None,
 ) -> Iterator[Reading]:
-    """The readings that a client of the served simulation would take, without a server; received when measured."""
+    """Yield the readings that a client of the simulated plant would receive, without a server or delay."""
     simulation = Simulation(
         plant, seed=seed, start_ns=start_ns, runs=runs, faults=faults, sample_period_s=sample_period_s
     )

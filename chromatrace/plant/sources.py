@@ -1,4 +1,4 @@
-"""What a server serves: steps of values in simulated time, from a process model or from a recording."""
+"""The source of a server's values: time steps of a process model or of a recording."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from chromatrace.plant.records import Station, Tag
 
 GOOD = 0
 UNCERTAIN_RANGE_EXCEEDED = 0x40940000
-"""OPC UA `UncertainEngineeringUnitsExceeded`: the value is at the end of the instrument's range."""
+"""OPC UA `UncertainEngineeringUnitsExceeded`: the value is at the limit of the instrument's range."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The values of all tags at one instant, in the order of the source's tags; `qualities` are OPC UA status codes."""
+    """The values of all tags at one time, in the order of the source's tags. `qualities` are OPC UA status codes."""
 
     source_time_ns: int
     values: Sequence[float]
@@ -24,7 +24,7 @@ class Step:
 
 
 class Source(Protocol):
-    """Something that can be served. `name` becomes the source of the readings."""
+    """A source of values. `name` is the source of the readings."""
 
     @property
     def name(self) -> str: ...
@@ -43,9 +43,9 @@ class Source(Protocol):
 
     @property
     def period_s(self) -> float:
-        """Simulated seconds from step to step."""
+        """Return the interval between steps in simulated seconds."""
         ...
 
     def steps(self) -> Iterator[Step]:
-        """The steps, from the first; may be without end."""
+        """Yield the steps from the first. The iterator may be infinite."""
         ...

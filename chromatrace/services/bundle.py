@@ -16,6 +16,7 @@ from chromatrace.index import Follower, Snapshot
 from chromatrace.index.views import AnchorView, BatchView
 from chromatrace.merkle.entry import encode_reading
 from chromatrace.services.workspace import Workspace
+from chromatrace.storage.strict_json import Digest, Hex
 
 READINGS_PER_WINDOW = 8
 """Readings of each inspection's window in a bundle, evenly spaced; `verify reading` proves any other."""
@@ -130,5 +131,6 @@ def _readings(workspace: Workspace, anchor: AnchorView, window: ReadingWindow) -
     span, last = window.last_leaf - window.first_leaf, READINGS_PER_WINDOW - 1
     for index in dict.fromkeys(window.first_leaf + span * number // last for number in range(READINGS_PER_WINDOW)):
         reading = next(iter(workspace.spool.entries(window.channel, index, index + 1)))
-        path = tuple(log.inclusion_proof(index, window.tree_size))
-        yield CitedReading(anchor.channel_id, encode_reading(reading), index, window.tree_size, path)
+        path = tuple(map(Digest, log.inclusion_proof(index, window.tree_size)))
+        entry = Hex(encode_reading(reading))
+        yield CitedReading(Digest(anchor.channel_id), entry, index, window.tree_size, path)

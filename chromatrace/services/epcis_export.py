@@ -15,6 +15,7 @@ from chromatrace.epcis.document import document_of
 from chromatrace.epcis.mapping import event_of, events_of
 from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, EventView
+
 _PAGE = 1_000
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chromatrace.chain.calls import Call, Parts, recall, recall_descendants
 from chromatrace.domain.identifiers import ZERO_BYTES32, BatchId
-from chromatrace.domain.recalling import Recallable, RecallPlan, RecallStep, recall_plan
+from chromatrace.domain.recall_plan import Recallable, RecallPlan, RecallStep, recall_plan
 from chromatrace.domain.rights import OrganisationKind
 from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView

@@ -127,9 +127,7 @@ def prove_traces(
         ]
     if len(traces) == 1:
         return [chain.submit(calls.prove_route(route.route, *proof_of(route, traces[0])))]
-    return [
-        chain.submit(calls.prove_routes(route.route, *proofs_of(route, batch))) for batch in batches(route, traces)
-    ]
+    return [chain.submit(calls.prove_routes(route.route, *proofs_of(route, batch))) for batch in batches(route, traces)]
 
 
 def offline_evidence(trace: RouteTrace) -> tuple[StepEvidence, ...]:
@@ -162,7 +160,7 @@ def _checked(chain: Chain, evidence: StepEvidence) -> StepEvidence:
     record = evidence.record
     if record is None or evidence.status is not AnchorStatus.NOT_CHECKED:
         return evidence
-    anchor = anchor_at(chain, record.channel, record.log_size)
+    anchor = anchor_at(chain, ChannelId(record.channel), record.log_size)
     if anchor is None:
         return StepEvidence(record, AnchorStatus.NOT_ANCHORED)
     status = AnchorStatus.ANCHORED if anchor.root == record.digest else AnchorStatus.OTHER_ROOT
@@ -178,4 +176,3 @@ def _compared_fields(route: RouteDesign) -> tuple[Any, ...]:
     """Everything that a proof depends on; proofs of possession may differ."""
     stations = [(station.process, station.organisation, station.key) for station in route.stations]
     return route.verifier, route.route, route.kind is RouteKind.ASSEMBLY, stations
-

@@ -25,7 +25,6 @@ is the JSON pointer (RFC 6901) of the offending member.
 from __future__ import annotations
 
 import datetime
-import functools
 import json
 import math
 import re
@@ -449,10 +448,19 @@ class _Explained:
         message = str(error)
         position = _POSITION.search(message)
         self._message = message[: position.start()] if position else message
-        steps = [name or index for name, index in _STEP.findall(position["path"])] if position else []
-        self._pointer = "".join("/" + ("…" if step == "..." else escape(step)) for step in steps)
-        self._value = functools.reduce(_member, steps, value)
-        self._type = functools.reduce(_member_type, steps, msgspec.inspect.type_info(type_))
+        self._pointer = ""
+        self._value = value
+        self._type = msgspec.inspect.type_info(type_)
+        for name, index in _STEP.findall(position["path"]) if position else ():
+            self._descend(name or index)
+
+    def _descend(self, step: str) -> None:
+        self._type = _member_type(self._type, step)
+        if step == "..." and isinstance(self._value, dict):
+            # msgspec does not name the key of a dictionary.
+            step = next((name for name, item in self._value.items() if not _fits(item, self._type)), "…")
+        self._pointer += "/" + escape(step)
+        self._value = _member(self._value, step)
 
     def as_error(self, pointer: str) -> InvalidInput:
         pointer += self._pointer
@@ -485,6 +493,14 @@ class _Explained:
         if choices := _choices(self._type):
             return f"expected {' or '.join(choices)}, got {_shown(self._value)}"
         return self._message[:1].lower() + self._message[1:]
+
+
+def _fits(value: object, type_: Any) -> bool:
+    try:
+        msgspec.convert(value, getattr(_plain(type_), "cls", Any), dec_hook=_decode_scalar)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _member(value: Any, step: str) -> object:

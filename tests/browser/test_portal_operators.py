@@ -174,7 +174,7 @@ def test_refusing_by_password_is_pending_and_then_done(client, world):
     assert again.status_code in (303, 409)
     world.sync()
     state = client.get(f"/partners/offers/{batch}", headers=JSON).json
-    assert (state["offer"], state["action"]["state"]) == ("refused", "done")
+    assert (state["offer"], state["action"]["state"]) == ("rejected", "done")
     assert "Two panes arrived cracked." in client.get(f"/partners/offers/{batch}").text
     late = client.post(f"/partners/offers/{batch}/accept", data=form)
     assert late.status_code == 409

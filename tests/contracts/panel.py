@@ -9,7 +9,7 @@ from typing import Any
 from eth_account import Account as Keys
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
-from world import FOR_EVER, World, advance_to
+from world import FOREVER, World, advance_to
 
 from chromatrace.crypto.sealed_answer import SealedAnswer, commitment_digest, compact_signature, lane_id
 from chromatrace.domain.rights import Role, Stage
@@ -62,7 +62,7 @@ class Panel:
         appoint, registrar = self.world.consortium.appointOperator, self.world.registrar
         for number in range(1, self.size + 1):
             address = key_of(number).address
-            self.world.send(appoint, address, self.world.plant, int(Role.INSPECTOR), FOR_EVER, sender=registrar)
+            self.world.send(appoint, address, self.world.plant, int(Role.INSPECTOR), FOREVER, sender=registrar)
             self.enrol(number, self.capabilities.get(number))
         self.set_rule()
 

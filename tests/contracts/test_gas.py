@@ -15,7 +15,7 @@ import pytest
 from brownie import chain
 from eth_utils import keccak
 from panel import Panel
-from world import FOR_EVER
+from world import FOREVER
 
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
@@ -100,7 +100,7 @@ def recall_ten_descendants(world):
 
 def offer_custody(world):
     batch = world.bring_to(BatchState.RELEASED)
-    return world.custody.offer(batch, world.shop, FOR_EVER, {"from": world.logistics})
+    return world.custody.offer(batch, world.shop, FOREVER, {"from": world.logistics})
 
 
 def accept_custody(world):

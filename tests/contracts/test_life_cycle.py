@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from refusals import Accepted, refusal
 from twin import Twin
-from world import FOR_EVER, batch_id
+from world import FOREVER, batch_id
 
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 
@@ -159,7 +159,7 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(batch=BATCHES, party=PARTIES, other=PARTIES)
     def offer(self, batch, party, other):
         expected = self.twin.offer(self._organisation(party), batch, self._organisation(other))
-        args = (batch, self._organisation(other), FOR_EVER)
+        args = (batch, self._organisation(other), FOREVER)
         self._try(self.world.custody.offer, args, self.handlers[party], expected)
 
     @rule(batch=BATCHES, party=PARTIES)
@@ -218,7 +218,7 @@ class LifeCycle(RuleBasedStateMachine):
 def populate(world):
     """One batch is on its way to the shop, one was graded and is used in a third, which is stopped."""
     sold = world.bring_to(BatchState.RELEASED, "A", quantity=3, graded=(2, 1, 0))
-    world.custody.offer(sold, world.shop, FOR_EVER, {"from": world.logistics})
+    world.custody.offer(sold, world.shop, FOREVER, {"from": world.logistics})
     graded = world.bring_to(BatchState.GRADED, "B", quantity=3, graded=(2, 1, 0))
     stopped = world.register("C", quantity=2, inputs=(graded,))
     world.inspect(stopped, Stage.FIRST, Verdict.FAIL)

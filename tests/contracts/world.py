@@ -31,7 +31,7 @@ from chromatrace.ethereum.rpc import RpcClient
 
 GTIN = "09521234543213"
 ADMIN_DELAY_S = 3600
-FOR_EVER = 2**64 - 1
+FOREVER = 2**64 - 1
 NONE = b"\0" * 32
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
     keccak(text=name) for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER", "CONSENSUS")
@@ -133,7 +133,7 @@ class World:
             ),
             start=1,
         ):
-            self.consortium.registerOrganisation(kind, gln(number), roles, FOR_EVER, name, {"from": self.registrar})
+            self.consortium.registerOrganisation(kind, gln(number), roles, FOREVER, name, {"from": self.registrar})
         for place, (name, organisation, roles) in enumerate(
             (
                 ("administrator", self.plant, Role.ADMIN),
@@ -167,7 +167,7 @@ class World:
 
     # ---------------------------------------------------------------- rights
 
-    def appoint(self, account: Any, organisation: int, roles: int, valid_until: int = FOR_EVER) -> Any:
+    def appoint(self, account: Any, organisation: int, roles: int, valid_until: int = FOREVER) -> Any:
         return self.consortium.appointOperator(account, organisation, roles, valid_until, {"from": self.registrar})
 
     def suspend(self, organisation: int) -> Any:
@@ -253,7 +253,7 @@ class World:
             "inspectedAt": self.now,
             "inspector": inspector.address,
             "nonce": self.read(self.inspections.nonces["address,uint192"], inspector.address, 0),
-            "deadline": FOR_EVER,
+            "deadline": FOREVER,
         }
         return values | changes
 
@@ -288,7 +288,7 @@ class World:
     # ---------------------------------------------------------------- custody
 
     def hand_over(self, batch: bytes, to: int, giver: Any, taker: Any) -> Any:
-        self.custody.offer(batch, to, FOR_EVER, {"from": giver})
+        self.custody.offer(batch, to, FOREVER, {"from": giver})
         return self.custody.accept(batch, {"from": taker})
 
 

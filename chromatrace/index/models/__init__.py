@@ -1,70 +1,71 @@
-"""The tables. What the chain says lies in *content* tables, which a rebuild must make again exactly; how far the
-follower is lies in *bookkeeping* tables.
+"""SQL tables: *chain tables* are determined by the chain, and a rebuild recreates them exactly; *follower tables*
+record how far the follower is.
 
-Positions: an event's `position` is `block_number * 2**20 + log_index`, a transaction's `block_number * 2**20 +
-index in the block`: one integer that orders, joins and is undone by a range. (A block would need 7.8e9 gas for 2**20
-logs.) `uint64` values of the chain are stored in two's complement (`Unsigned64`), since SQL has no wider integer
-on every database; every value below 2**63 reads as itself. In the tables of what the events amount to, `position` is
-the event that made the row, `changed` the last one that touched it.
+An event's `position` is `block_number * 2**20 + log_index`, a transaction's `block_number * 2**20 + transaction_index`:
+one integer that orders, joins and deletes by range. (A block with 2**20 logs would need 7.8e9 gas.) In tables of
+entities, `position` is the event that created the row, `changed` the last event that changed it.
+
+The chain's `uint64` values are stored in two's complement (`Unsigned64`), because no integer type wider than 64 bits
+exists in every database; values below 2**63 are stored unchanged.
 """
 
 from __future__ import annotations
 
 from chromatrace.index.models.base import (
     POSITION_BITS,
-    Base,
-    Bookkeeping,
-    Content,
+    ChainTable,
+    FollowerTable,
+    IndexTable,
     Unsigned64,
     block_of,
     first_position,
     position,
+    table_of,
     to_signed,
     to_unsigned,
 )
-from chromatrace.index.models.batches import Batch, BatchInput, Inspection, Offer, Policy
-from chromatrace.index.models.chain import Block, Cursor, Deployment, Event, RecentBlock, Transaction
-from chromatrace.index.models.consensus import ConsensusPanel, ConsensusRound
-from chromatrace.index.models.parties import Anchor, Channel, Grant, Operator, Organisation
-from chromatrace.index.models.records import Department, DepartmentMember, Record, RecordBatch
-from chromatrace.index.models.routes import Route, RouteComponent, RouteProof, RouteStep, StationKey
+from chromatrace.index.models.batches import BatchInputRow, BatchRow, InspectionRow, OfferRow
+from chromatrace.index.models.chain import BlockRow, CursorRow, DeploymentRow, EventRow, RecentBlockRow, TransactionRow
+from chromatrace.index.models.consensus import PanelRow, RoundRow
+from chromatrace.index.models.parties import AnchorRow, ChannelRow, GrantRow, OperatorRow, OrganisationRow
+from chromatrace.index.models.records import DepartmentRow, RecordBatchRow, RecordRow
+from chromatrace.index.models.routes import RouteComponentRow, RouteProofRow, RouteRow, RouteStepRow, StationKeyRow
 
 __all__ = [
     "POSITION_BITS",
-    "Anchor",
-    "Base",
-    "Batch",
-    "BatchInput",
-    "Block",
-    "Bookkeeping",
-    "Channel",
-    "ConsensusPanel",
-    "ConsensusRound",
-    "Content",
-    "Cursor",
-    "Department",
-    "DepartmentMember",
-    "Deployment",
-    "Event",
-    "Grant",
-    "Inspection",
-    "Offer",
-    "Operator",
-    "Organisation",
-    "Policy",
-    "RecentBlock",
-    "Record",
-    "RecordBatch",
-    "Route",
-    "RouteComponent",
-    "RouteProof",
-    "RouteStep",
-    "StationKey",
-    "Transaction",
+    "AnchorRow",
+    "BatchInputRow",
+    "BatchRow",
+    "BlockRow",
+    "ChainTable",
+    "ChannelRow",
+    "CursorRow",
+    "DepartmentRow",
+    "DeploymentRow",
+    "EventRow",
+    "FollowerTable",
+    "GrantRow",
+    "IndexTable",
+    "InspectionRow",
+    "OfferRow",
+    "OperatorRow",
+    "OrganisationRow",
+    "PanelRow",
+    "RecentBlockRow",
+    "RecordBatchRow",
+    "RecordRow",
+    "RoundRow",
+    "RouteComponentRow",
+    "RouteProofRow",
+    "RouteRow",
+    "RouteStepRow",
+    "StationKeyRow",
+    "TransactionRow",
     "Unsigned64",
     "block_of",
     "first_position",
     "position",
+    "table_of",
     "to_signed",
     "to_unsigned",
 ]

@@ -1,8 +1,8 @@
-"""Positions, column types and the two kinds of table."""
+"""Positions, column types and the base classes of tables."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer
+from sqlalchemy import BigInteger, Integer, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -11,28 +11,28 @@ POSITION_BITS = 20
 _TWO_63, _TWO_64 = 1 << 63, 1 << 64
 
 
-def position(block_number: int, place: int) -> int:
-    """The position of the `place`-th log or transaction of a block."""
-    return block_number << POSITION_BITS | place
+def position(block_number: int, index: int) -> int:
+    """Return the position of a log or transaction by its index in the block."""
+    return block_number << POSITION_BITS | index
 
 
 def first_position(block_number: int) -> int:
-    """The lowest position in a block; everything at or above belongs to it or to later ones."""
+    """Return the lowest position of a block: all positions from there on are in this block or later ones."""
     return block_number << POSITION_BITS
 
 
-def block_of(place: int) -> int:
-    """The block of a position."""
-    return place >> POSITION_BITS
+def block_of(position: int) -> int:
+    """Return the block number of a position."""
+    return position >> POSITION_BITS
 
 
 def to_signed(value: int) -> int:
-    """A uint64 as the signed integer that is stored."""
+    """Return the stored form of a uint64."""
     return value if value < _TWO_63 else value - _TWO_64
 
 
 def to_unsigned(value: int) -> int:
-    """The uint64 that a stored integer stands for."""
+    """Return the uint64 of its stored form."""
     return value if value >= 0 else value + _TWO_64
 
 
@@ -43,32 +43,39 @@ class Unsigned64(TypeDecorator[int]):
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
-        """To the database."""
+        """Convert to the stored form."""
         return None if value is None else to_signed(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
-        """From the database."""
+        """Convert from the stored form."""
         return None if value is None else to_unsigned(value)
 
 
 RowNumber = BigInteger().with_variant(Integer, "sqlite")
-"""An integer that is a table's whole key: by this name SQLite keeps the rows under it, without a second tree."""
+"""An integer primary key. As `INTEGER PRIMARY KEY`, it is SQLite's rowid and needs no index of its own."""
 
-ONE_TREE = {"sqlite_with_rowid": False}
-"""For small rows under a key of several columns: SQLite keeps them in the key's own tree."""
-
-
-class Base(DeclarativeBase):
-    """All tables of the index."""
+WITHOUT_ROWID = {"sqlite_with_rowid": False}
+"""For small rows with a composite key: SQLite stores them in the key's B-tree."""
 
 
-class Content(Base):
-    """A table that the chain alone determines: part of `digest`, emptied by a rebuild."""
+class IndexTable(DeclarativeBase):
+    """Base of all tables of the index."""
+
+
+class ChainTable(IndexTable):
+    """A table determined by the chain alone: part of the digest, emptied by a rebuild."""
+
+    __abstract__ = True
+
+
+class FollowerTable(IndexTable):
+    """A table of the follower's state."""
 
     __abstract__ = True
 
 
-class Bookkeeping(Base):
-    """A table of the follower's own."""
-
-    __abstract__ = True
+def table_of(model: type[IndexTable]) -> Table:
+    """Return the table of a model."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table

@@ -1,18 +1,17 @@
-"""Batches, what they are made of, their inspections and offers."""
+"""Batches, their inputs, inspections and custody offers."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Index, LargeBinary, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chromatrace.index.models.base import ONE_TREE, Content, RowNumber, Unsigned64
+from chromatrace.index.models.base import WITHOUT_ROWID, ChainTable, RowNumber, Unsigned64
 
 
-class Batch(Content):
-    """A batch as it stands now, under the `position` of its registration.
+class BatchRow(ChainTable):
+    """The present state of a batch, keyed by the `position` of its registration.
 
-    Identifiers are as good as random: rows kept in their order would lie all over the table, and the table's end is
-    where a new row finds its page at once.
+    Identifiers are hashes: a table in their order would need a random page for every new row.
     """
 
     __tablename__ = "batches"
@@ -50,20 +49,20 @@ class Batch(Content):
     )
 
 
-class BatchInput(Content):
-    """`batch` is made of `quantity` units of `input`; `place` is its place in the event at `position`."""
+class BatchInputRow(ChainTable):
+    """`batch` is made of `quantity` units of `input`, the `number`-th input (from 0) of the event at `position`."""
 
     __tablename__ = "batch_inputs"
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     batch: Mapped[bytes] = mapped_column(LargeBinary, index=True)
     input: Mapped[bytes] = mapped_column(LargeBinary, index=True)
     quantity: Mapped[int] = mapped_column(BigInteger)
-    __table_args__ = ONE_TREE
+    __table_args__ = WITHOUT_ROWID
 
 
-class Inspection(Content):
-    """A verdict as the inspector signed it."""
+class InspectionRow(ChainTable):
+    """A signed verdict."""
 
     __tablename__ = "inspections"
     position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
@@ -80,8 +79,8 @@ class Inspection(Content):
     organisation: Mapped[int] = mapped_column(BigInteger)
 
 
-class Offer(Content):
-    """An offer of custody and what became of it."""
+class OfferRow(ChainTable):
+    """A custody offer and its outcome."""
 
     __tablename__ = "offers"
     position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
@@ -94,13 +93,3 @@ class Offer(Content):
     closed: Mapped[int | None] = mapped_column(BigInteger)
     closed_by: Mapped[bytes | None] = mapped_column(LargeBinary)
     reason: Mapped[str | None] = mapped_column(Text)
-
-
-class Policy(Content):
-    """What inspections of a stage must satisfy."""
-
-    __tablename__ = "policies"
-    stage: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    units_per_sample: Mapped[int] = mapped_column(BigInteger)
-    independent: Mapped[bool] = mapped_column(Boolean)
-    changed: Mapped[int] = mapped_column(BigInteger)

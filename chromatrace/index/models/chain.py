@@ -1,15 +1,15 @@
-"""The follower's bookkeeping, and the chain itself as far as it has events of ours."""
+"""State of the follower; blocks, transactions and events of our contracts."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chromatrace.index.models.base import Bookkeeping, Content, RowNumber
+from chromatrace.index.models.base import ChainTable, FollowerTable, RowNumber
 
 
-class Deployment(Bookkeeping):
-    """The one chain and deployment that this database is of."""
+class DeploymentRow(FollowerTable):
+    """The chain and deployment that this database indexes; one row."""
 
     __tablename__ = "deployment"
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
@@ -19,8 +19,8 @@ class Deployment(Bookkeeping):
     first_block: Mapped[int] = mapped_column(BigInteger)
 
 
-class Cursor(Bookkeeping):
-    """How far the index is (everything up to `block_number` is in it) and what the follower last saw."""
+class CursorRow(FollowerTable):
+    """The last indexed block, and the chain's head when the follower last looked; one row."""
 
     __tablename__ = "cursor"
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
@@ -33,8 +33,8 @@ class Cursor(Bookkeeping):
     checked_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class RecentBlock(Bookkeeping):
-    """The last blocks up to the cursor, with or without events: where to look for a common ancestor first."""
+class RecentBlockRow(FollowerTable):
+    """One of the last blocks up to the cursor, with or without events; used to find a common ancestor."""
 
     __tablename__ = "recent_blocks"
     number: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
@@ -43,8 +43,8 @@ class RecentBlock(Bookkeeping):
     time: Mapped[int] = mapped_column(BigInteger)
 
 
-class Block(Content):
-    """A block with events of ours."""
+class BlockRow(ChainTable):
+    """A block with events of our contracts."""
 
     __tablename__ = "blocks"
     number: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
@@ -52,17 +52,20 @@ class Block(Content):
     time: Mapped[int] = mapped_column(BigInteger)
 
 
-class Transaction(Content):
-    """A transaction with events of ours."""
+class TransactionRow(ChainTable):
+    """A transaction with events of our contracts."""
 
     __tablename__ = "transactions"
     position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary, index=True)
 
 
-class Event(Content):
-    """A log as the chain has it. `entity` and `subject` say what it is about (see `subjects`); `name` is empty for an
-    event that our ABIs do not know."""
+class EventRow(ChainTable):
+    """A log of our contracts.
+
+    `entity` and `entity_key` identify the entity that it changes, see `entities`; both are empty if it changes none.
+    `name` is empty if the ABIs do not define the event.
+    """
 
     __tablename__ = "events"
     position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
@@ -71,7 +74,7 @@ class Event(Content):
     contract: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(60))
     entity: Mapped[str] = mapped_column(String(12))
-    subject: Mapped[bytes] = mapped_column(LargeBinary)
+    entity_key: Mapped[bytes] = mapped_column(LargeBinary)
     topics: Mapped[bytes] = mapped_column(LargeBinary)
     data: Mapped[bytes] = mapped_column(LargeBinary)
-    __table_args__ = (Index("ix_events_subject", "subject", "position"),)
+    __table_args__ = (Index("ix_events_entity_key", "entity_key", "position"),)

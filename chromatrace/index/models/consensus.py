@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Index, LargeBinary, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chromatrace.index.models.base import Content
+from chromatrace.index.models.base import ChainTable
 
 
-class ConsensusPanel(Content):
-    """An organisation's panel of inspectors. `rule` (None: not set yet) and `inspectors` (by number) are JSON."""
+class PanelRow(ChainTable):
+    """An organisation's panel of inspectors. `rule` (None until it is set) and `inspectors` (by number) are JSON."""
 
     __tablename__ = "consensus_panels"
     panel: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -18,10 +18,10 @@ class ConsensusPanel(Content):
     changed: Mapped[int] = mapped_column(BigInteger)
 
 
-class ConsensusRound(Content):
-    """A round of inspection by consensus. `seats` is a JSON list; the outcome is None until it is decided.
+class RoundRow(ChainTable):
+    """A round of inspection by consensus. `seats` is a JSON list; the outcome columns are None until it is decided.
 
-    `step` 0 is the stage as a whole; `recorder` the seat; `score` and capabilities in 1/10,000.
+    `step` 0 means the whole stage; `recorder` is a seat; `score` and capabilities are in units of 1/10,000.
     """
 
     __tablename__ = "consensus_rounds"

@@ -1,14 +1,14 @@
-"""Who may act and read, and the logs that they anchor."""
+"""Organisations, operators, read grants, log channels and anchors."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Index, LargeBinary, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chromatrace.index.models.base import Content, RowNumber, Unsigned64
+from chromatrace.index.models.base import ChainTable, RowNumber, Unsigned64
 
 
-class Organisation(Content):
+class OrganisationRow(ChainTable):
     """An organisation."""
 
     __tablename__ = "organisations"
@@ -23,8 +23,8 @@ class Organisation(Content):
     changed: Mapped[int] = mapped_column(BigInteger)
 
 
-class Operator(Content):
-    """An operator's present appointment."""
+class OperatorRow(ChainTable):
+    """The present appointment of an operator."""
 
     __tablename__ = "operators"
     address: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -36,8 +36,8 @@ class Operator(Content):
     changed: Mapped[int] = mapped_column(BigInteger)
 
 
-class Grant(Content):
-    """What a reader may read of an owner's product line (gtin 0: every line)."""
+class GrantRow(ChainTable):
+    """What `reader` may read of the product line `gtin` (0: every line) of `owner`."""
 
     __tablename__ = "grants"
     owner: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -49,8 +49,8 @@ class Grant(Content):
     __table_args__ = (Index("ix_grants_reader", "reader"),)
 
 
-class Channel(Content):
-    """A Merkle log."""
+class ChannelRow(ChainTable):
+    """A log channel and its last anchor."""
 
     __tablename__ = "channels"
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -62,8 +62,8 @@ class Channel(Content):
     position: Mapped[int] = mapped_column(BigInteger)
 
 
-class Anchor(Content):
-    """An anchored head of a log."""
+class AnchorRow(ChainTable):
+    """An anchored tree head of a channel."""
 
     __tablename__ = "anchors"
     position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)

@@ -1,14 +1,14 @@
-"""Departments, their members and their records."""
+"""Departments and their records."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, Text
+from sqlalchemy import BigInteger, Index, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chromatrace.index.models.base import ONE_TREE, Content
+from chromatrace.index.models.base import WITHOUT_ROWID, ChainTable
 
 
-class Department(Content):
+class DepartmentRow(ChainTable):
     """A department of an organisation."""
 
     __tablename__ = "departments"
@@ -18,19 +18,11 @@ class Department(Content):
     position: Mapped[int] = mapped_column(BigInteger)
 
 
-class DepartmentMember(Content):
-    """What an address may do in a department now; `rights` 0: it was removed."""
+class RecordBatchRow(ChainTable):
+    """The records that one event appended, numbered in their department from `first` on.
 
-    __tablename__ = "department_members"
-    department: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    member: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True, index=True)
-    rights: Mapped[int] = mapped_column(SmallInteger)
-    changed: Mapped[int] = mapped_column(BigInteger)
-
-
-class RecordBatch(Content):
-    """Records that one event appended: the department's numbers from `first` on. An entity of its own for each event,
-    so that undoing a block folds nothing again that came before it."""
+    Each event is an entity of its own, so that undoing a block reprojects no earlier records.
+    """
 
     __tablename__ = "record_batches"
     department: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -42,14 +34,14 @@ class RecordBatch(Content):
     position: Mapped[int] = mapped_column(BigInteger, unique=True)
 
 
-class Record(Content):
-    """One record: the `place`-th of the batch whose event is at `position`."""
+class RecordRow(ChainTable):
+    """The `number`-th record (from 0) of the event at `position`."""
 
     __tablename__ = "records"
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     record: Mapped[bytes] = mapped_column(LargeBinary, index=True)
     subject: Mapped[bytes] = mapped_column(LargeBinary)
     preceding: Mapped[bytes | None] = mapped_column(LargeBinary)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
-    __table_args__ = (Index("ix_records_subject", "subject", "position", "place"), ONE_TREE)
+    __table_args__ = (Index("ix_records_subject", "subject", "position", "number"), WITHOUT_ROWID)

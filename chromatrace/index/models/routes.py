@@ -1,17 +1,18 @@
-"""Station keys, designed routes and what was proven of them."""
+"""Station keys, designed routes and their proofs."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, LargeBinary, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chromatrace.index.models.base import Content, Unsigned64
+from chromatrace.index.models.base import ChainTable, Unsigned64
 
 
-class StationKey(Content):
-    """A station's public key (256 bytes of EIP-2537) with the proof that its registrar held the secret one.
+class StationKeyRow(ChainTable):
+    """A station's public key (256 bytes, EIP-2537) and its proof of possession.
 
-    `unverified` is the event that says the chain could not check either; None where it has."""
+    `unverified` is the event that records that the chain could not verify them; None if it has.
+    """
 
     __tablename__ = "station_keys"
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -25,7 +26,7 @@ class StationKey(Content):
     changed: Mapped[int] = mapped_column(BigInteger)
 
 
-class Route(Content):
+class RouteRow(ChainTable):
     """A designed route."""
 
     __tablename__ = "routes"
@@ -39,8 +40,8 @@ class Route(Content):
     position: Mapped[int] = mapped_column(BigInteger)
 
 
-class RouteStep(Content):
-    """Step `step` (from 1) of a route: which key signs which process."""
+class RouteStepRow(ChainTable):
+    """Step `step` (from 1) of a route: the process, and the key that signs it."""
 
     __tablename__ = "route_steps"
     route: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -49,9 +50,11 @@ class RouteStep(Content):
     process: Mapped[str] = mapped_column(Text)
 
 
-class RouteProof(Content):
-    """What stands on the chain of a subject under a route. `proven`, `assembled` and `recorded` (unverified) are the
-    events that say so; None where there is none."""
+class RouteProofRow(ChainTable):
+    """The proof or unverified record of a subject under a route.
+
+    `proven`, `assembled` and `recorded` (unverified) are the positions of the events, or None.
+    """
 
     __tablename__ = "route_proofs"
     route: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -66,12 +69,12 @@ class RouteProof(Content):
     recorded: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class RouteComponent(Content):
-    """The `place`-th proven component of an assembly's proof."""
+class RouteComponentRow(ChainTable):
+    """The `number`-th proven component (from 0) of an assembly's proof."""
 
     __tablename__ = "route_components"
     route: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     subject: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     component_route: Mapped[bytes] = mapped_column(LargeBinary)
     component: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,4 +1,4 @@
-"""Batches, with their inputs, inspections and offers: `IBatchRegistry`'s life cycle read from its events."""
+"""Batches with their inputs, inspections and custody offers, from the events of `IBatchRegistry` and its ledgers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from collections.abc import Callable
 from sqlalchemy import Connection, select
 
 from chromatrace.domain.rights import BatchState, Stage
-from chromatrace.index import bulk, subjects
-from chromatrace.index.errors import InconsistentEvents
-from chromatrace.index.models import Batch, BatchInput, Inspection, Offer
-from chromatrace.index.projections.entities import EntityFold, Key, State, known, table_of
-from chromatrace.index.projections.record import EventRecord, address_bytes, clean
+from chromatrace.index import bulk, entities
+from chromatrace.index.errors import InconsistentEventsError
+from chromatrace.index.models import BatchInputRow, BatchRow, InspectionRow, OfferRow, table_of
+from chromatrace.index.projections.base import (
+    EntityProjection,
+    EventRecord,
+    Key,
+    State,
+    address_bytes,
+    existing,
+    without_nul,
+)
 from chromatrace.index.views import OfferState
 
 _NEW: State = {
@@ -21,14 +28,14 @@ _NEW: State = {
     **dict.fromkeys(("standard", "defective", "scrap", "channels"), 0),
     **dict.fromkeys(("first_verdict", "final_verdict", "first_revision", "final_revision"), 0),
 }
-"""What no registration says of a batch."""
+"""Columns that the registration event does not determine."""
 
 
-class BatchFold(EntityFold):
+class BatchProjection(EntityProjection):
     """Batches."""
 
-    entity, model, key_columns = subjects.BATCH, Batch, ("id",)
-    parts = ((BatchInput, "batch"), (Inspection, "batch"), (Offer, "batch"))
+    entity, model, key_columns = entities.BATCH, BatchRow, ("id",)
+    part_tables = ((BatchInputRow, ("batch",)), (InspectionRow, ("batch",)), (OfferRow, ("batch",)))
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
@@ -39,34 +46,31 @@ class BatchFold(EntityFold):
             "BatchAssembled": lambda state, event: state.update(state=BatchState.ASSEMBLED.value),
             "BatchGraded": _graded,
             "BatchReleased": _released,
-            "BatchHeld": lambda state, event: state.update(on_hold=True, hold_reason=clean(event.args["reason"])),
+            "BatchHeld": lambda state, event: state.update(on_hold=True, hold_reason=without_nul(event.args["reason"])),
             "BatchHoldReleased": lambda state, event: state.update(on_hold=False, hold_reason=None),
             "BatchRecalled": _recalled,
             "CustodyTransferred": lambda state, event: state.update(custodian=event.args["to"]),
             "InspectionRecorded": self._inspected,
             "CustodyOffered": self._offered,
             "CustodyAccepted": self._closing(OfferState.ACCEPTED),
-            "CustodyRejected": self._closing(OfferState.REFUSED),
+            "CustodyRejected": self._closing(OfferState.REJECTED),
             "CustodyOfferWithdrawn": self._closing(OfferState.WITHDRAWN),
         }
-
-    def key_of(self, subject: bytes) -> Key:
-        return (subject,)
 
     def creates(self, event: EventRecord) -> bool:
         return event.name == "BatchRegistered"
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         if event.name == "BatchRegistered":
             return self._registered(key[0], event)
-        state = known(state, event)
+        state = existing(state, event)
         self._rules[event.name](state, event)
         state["changed"] = event.position
         return state
 
     def write(self) -> None:
         super().write()
-        bulk.replace(self._connection, table_of(Offer), list(self._offers.values()))
+        bulk.replace(self._connection, table_of(OfferRow), list(self._offers.values()))
         self._offers.clear()
 
     def _registered(self, batch: bytes, event: EventRecord) -> State:
@@ -74,18 +78,18 @@ class BatchFold(EntityFold):
         inputs = [
             {
                 "position": event.position,
-                "place": place,
+                "number": number,
                 "batch": batch,
                 "input": used["batch"],
                 "quantity": used["quantity"],
             }
-            for place, used in enumerate(args["inputs"])
+            for number, used in enumerate(args["inputs"])
         ]
-        self.add(BatchInput, inputs)
+        self.add_parts(BatchInputRow, inputs)
         return _NEW | {
             "id": batch,
             "gtin": args["gtin"],
-            "lot": clean(args["lot"]),
+            "lot": without_nul(args["lot"]),
             "producer": args["producer"],
             "custodian": args["producer"],
             "quantity": args["quantity"],
@@ -112,11 +116,11 @@ class BatchFold(EntityFold):
             "inspector": address_bytes(args["inspector"]),
             "organisation": args["organisation"],
         }
-        self.add(Inspection, [inspection])
+        self.add_parts(InspectionRow, [inspection])
 
     def _offered(self, state: State, event: EventRecord) -> None:
         if state["open_offer"] is not None:
-            # The contract replaces an expired offer without an event of its own.
+            # The contract replaces an expired offer without emitting an event for it.
             self._offer(state, event).update(state=OfferState.REPLACED.value, closed=event.position)
         args = event.args
         self._offers[event.position] = {
@@ -133,31 +137,32 @@ class BatchFold(EntityFold):
         }
         state["open_offer"] = event.position
 
-    def _closing(self, end: OfferState) -> Callable[[State, EventRecord], None]:
+    def _closing(self, outcome: OfferState) -> Callable[[State, EventRecord], None]:
         def close(state: State, event: EventRecord) -> None:
             reason = event.args.get("reason")
             self._offer(state, event).update(
-                state=end.value,
+                state=outcome.value,
                 closed=event.position,
                 closed_by=address_bytes(event.args["by"]),
-                reason=None if reason is None else clean(reason),
+                reason=None if reason is None else without_nul(reason),
             )
             state["open_offer"] = None
 
         return close
 
     def _offer(self, state: State, event: EventRecord) -> State:
-        """The row of the open offer, to be changed."""
-        place = state["open_offer"]
-        if place not in self._offers:
-            table = table_of(Offer)
-            row = self._connection.execute(select(table).where(table.c.position == place)).mappings().first()
+        """Return the row of the open offer, to be changed."""
+        position = state["open_offer"]
+        if position not in self._offers:
+            table = table_of(OfferRow)
+            row = self._connection.execute(select(table).where(table.c.position == position)).mappings().first()
             if row is None:
-                raise InconsistentEvents(
-                    f"{event.name} ends an offer of batch 0x{state['id'].hex()} that no event made", field="offer"
+                raise InconsistentEventsError(
+                    f"{event.name} closes an offer of batch 0x{state['id'].hex()}, but no event opened one",
+                    field="offer",
                 )
-            self._offers[place] = dict(row)
-        return self._offers[place]
+            self._offers[position] = dict(row)
+        return self._offers[position]
 
 
 def _verdict_applied(state: State, event: EventRecord) -> None:
@@ -181,4 +186,4 @@ def _released(state: State, event: EventRecord) -> None:
 
 
 def _recalled(state: State, event: EventRecord) -> None:
-    state.update(recalled=True, recall_cause=event.args["cause"], recall_reason=clean(event.args["reason"]))
+    state.update(recalled=True, recall_cause=event.args["cause"], recall_reason=without_nul(event.args["reason"]))

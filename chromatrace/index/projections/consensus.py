@@ -1,14 +1,21 @@
-"""Panels of inspectors, and the rounds in which they answer."""
+"""Panels of inspectors and their rounds, from the events of `IQualityConsensus`."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from chromatrace.index import subjects
-from chromatrace.index.models import ConsensusPanel, ConsensusRound
-from chromatrace.index.projections.entities import EntityFold, Key, State, known
-from chromatrace.index.projections.record import EventRecord, clean
+from chromatrace.index import entities
+from chromatrace.index.models import PanelRow, RoundRow
+from chromatrace.index.projections.base import (
+    EntityProjection,
+    EventRecord,
+    Key,
+    State,
+    existing,
+    to_number,
+    without_nul,
+)
 
 REQUESTED, SEATED, DECIDED, LAPSED = range(1, 5)
 """`IQualityConsensus.Phase`."""
@@ -16,21 +23,25 @@ _SEAT_STATUSES = ("drawn", "committed", "stalled")
 _SEAT_BITS = 12
 
 
-class PanelFold(EntityFold):
-    """A panel's rule and inspectors, by the organisation's number; as JSON, since nobody asks for parts of them."""
+class PanelProjection(EntityProjection):
+    """Panels, by the number of their organisation. Rule and inspectors are JSON: no query filters by their parts."""
 
-    entity, model = subjects.PANEL, ConsensusPanel
+    entity, model = entities.PANEL, PanelRow
 
-    def key_of(self, subject: bytes) -> Key:
-        return (int.from_bytes(subject, "big"),)
+    def key_of(self, entity_key: bytes) -> Key:
+        return (to_number(entity_key),)
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         state = state or {"panel": key[0], "rule": None, "inspectors": "{}"}
         inspectors: dict[str, dict[str, Any]] = json.loads(state["inspectors"])
         match event.name:
             case "RuleSet":
-                rule = {"version": args["version"], "names": [clean(name) for name in args["states"]], **args["rule"]}
+                rule = {
+                    "version": args["version"],
+                    "names": [without_nul(name) for name in args["states"]],
+                    **args["rule"],
+                }
                 state["rule"] = _text(rule)
             case "InspectorEnrolled":
                 inspectors[str(args["inspector"])] = {
@@ -47,18 +58,15 @@ class PanelFold(EntityFold):
         return state | {"inspectors": _text(inspectors), "changed": event.position}
 
 
-class RoundFold(EntityFold):
-    """Rounds, with every seat: who sat, what it answered on which evidence, what it learned."""
+class RoundProjection(EntityProjection):
+    """Rounds with their seats: inspector, answer, evidence and new capability."""
 
-    entity, model = subjects.ROUND, ConsensusRound
-
-    def key_of(self, subject: bytes) -> Key:
-        return (subject,)
+    entity, model = entities.ROUND, RoundRow
 
     def creates(self, event: EventRecord) -> bool:
         return event.name == "RoundOpened"
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         if event.name == "RoundOpened":
             return {
@@ -73,16 +81,16 @@ class RoundFold(EntityFold):
                 "position": event.position,
                 "changed": event.position,
             }
-        state = known(state, event)
+        state = existing(state, event)
         seats: list[dict[str, Any]] = json.loads(state["seats"])
         match event.name:
             case "SeatsDrawn":
                 state |= {"phase": SEATED, "deadline": args["deadline"]}
-                seats += [_seat(args["seats"], place) for place in range(len(seats), args["count"])]
+                seats += [_seat(args["seats"], number) for number in range(len(seats), args["count"])]
             case "AnswersCommitted":
-                for place, seat in enumerate(seats):
+                for number, seat in enumerate(seats):
                     if seat["status"] == "drawn":
-                        seat["status"] = _seat(args["seats"], place)["status"]
+                        seat["status"] = _seat(args["seats"], number)["status"]
             case "AnswerRevealed":
                 seats[args["seat"]] |= {
                     "status": "revealed",
@@ -107,9 +115,9 @@ class RoundFold(EntityFold):
         return state | {"seats": _text(seats), "changed": event.position}
 
 
-def _seat(packed: int, place: int) -> dict[str, Any]:
-    """One seat out of the contract's word: inspector (8 bits), then status (4)."""
-    bits = packed >> (_SEAT_BITS * place)
+def _seat(packed: int, number: int) -> dict[str, Any]:
+    """Return a seat of the contract's packed word: 8 bits inspector, 4 bits status."""
+    bits = packed >> (_SEAT_BITS * number)
     status = bits >> 8 & 0xF
     return {"inspector": bits & 0xFF, "status": _SEAT_STATUSES[status] if status < len(_SEAT_STATUSES) else "revealed"}
 

@@ -1,42 +1,44 @@
-"""Organisations, operators, grants, policies, channels."""
+"""Organisations, operators, read grants and log channels."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from chromatrace.index import entities
+from chromatrace.index.models import AnchorRow, ChannelRow, GrantRow, OperatorRow, OrganisationRow
+from chromatrace.index.projections.base import (
+    EntityProjection,
+    EventRecord,
+    Key,
+    State,
+    address_bytes,
+    existing,
+    to_number,
+    without_nul,
+)
 
-from chromatrace.index import bulk, subjects
-from chromatrace.index.models import Anchor, Channel, Grant, Operator, Organisation, Policy
-from chromatrace.index.projections.entities import EntityFold, Key, State, known, table_of
-from chromatrace.index.projections.record import EventRecord, address_bytes, clean
 
-
-def _number(word: bytes) -> int:
-    return int.from_bytes(word, "big")
-
-
-class OrganisationFold(EntityFold):
+class OrganisationProjection(EntityProjection):
     """Organisations."""
 
-    entity, model = subjects.ORGANISATION, Organisation
+    entity, model = entities.ORGANISATION, OrganisationRow
 
-    def key_of(self, subject: bytes) -> Key:
-        return (_number(subject),)
+    def key_of(self, entity_key: bytes) -> Key:
+        return (to_number(entity_key),)
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         if event.name == "OrganisationRegistered":
             return {
                 "id": key[0],
                 "kind": args["kind"],
                 "gln": args["gln"],
-                "name": clean(args["name"]),
+                "name": without_nul(args["name"]),
                 "permitted_roles": args["permittedRoles"],
                 "valid_until": args["validUntil"],
                 "active": True,
                 "position": event.position,
                 "changed": event.position,
             }
-        state = known(state, event)
+        state = existing(state, event)
         if event.name == "OrganisationChanged":
             state["permitted_roles"], state["valid_until"] = args["permittedRoles"], args["validUntil"]
         else:
@@ -45,15 +47,15 @@ class OrganisationFold(EntityFold):
         return state
 
 
-class OperatorFold(EntityFold):
-    """Operators. A dismissal takes the operator's standing and leaves what was given."""
+class OperatorProjection(EntityProjection):
+    """Operators. A dismissal only clears `active`; the appointment stays on record."""
 
-    entity, model = subjects.OPERATOR, Operator
+    entity, model = entities.OPERATOR, OperatorRow
 
-    def key_of(self, subject: bytes) -> Key:
-        return (subject[12:],)
+    def key_of(self, entity_key: bytes) -> Key:
+        return (entity_key[12:],)
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         by = address_bytes(args["by"])
         if event.name == "OperatorAppointed":
@@ -66,18 +68,18 @@ class OperatorFold(EntityFold):
                 "changed_by": by,
                 "changed": event.position,
             }
-        return known(state, event) | {"active": False, "changed_by": by, "changed": event.position}
+        return existing(state, event) | {"active": False, "changed_by": by, "changed": event.position}
 
 
-class GrantFold(EntityFold):
-    """Read scopes, by owner, reader and line."""
+class GrantProjection(EntityProjection):
+    """Read grants, by owner, reader and GTIN."""
 
-    entity, model = subjects.GRANT, Grant
+    entity, model = entities.GRANT, GrantRow
 
-    def key_of(self, subject: bytes) -> Key:
-        return _number(subject[:32]), _number(subject[32:64]), _number(subject[64:])
+    def key_of(self, entity_key: bytes) -> Key:
+        return to_number(entity_key[:32]), to_number(entity_key[32:64]), to_number(entity_key[64:])
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         return {
             "owner": key[0],
             "reader": key[1],
@@ -88,68 +90,37 @@ class GrantFold(EntityFold):
         }
 
 
-class PolicyFold(EntityFold):
-    """Inspection policies, by stage."""
+class ChannelProjection(EntityProjection):
+    """Log channels and their anchors."""
 
-    entity, model = subjects.POLICY, Policy
-
-    def key_of(self, subject: bytes) -> Key:
-        return (_number(subject),)
-
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
-        return {
-            "stage": key[0],
-            "units_per_sample": event.args["unitsPerSample"],
-            "independent": event.args["independent"],
-            "changed": event.position,
-        }
-
-
-class ChannelFold(EntityFold):
-    """Channels and their anchors."""
-
-    entity, model = subjects.CHANNEL, Channel
-    parts = ((Anchor, "channel"),)
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self._anchors: list[State] = []
-
-    def key_of(self, subject: bytes) -> Key:
-        return (subject,)
+    entity, model = entities.CHANNEL, ChannelRow
+    part_tables = ((AnchorRow, ("channel",)),)
 
     def creates(self, event: EventRecord) -> bool:
         return event.name == "ChannelOpened"
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         if event.name == "ChannelOpened":
             return {
                 "id": key[0],
                 "organisation": args["organisation"],
-                "name": clean(args["name"]),
+                "name": without_nul(args["name"]),
                 "size": 0,
                 "root": None,
                 "anchored": None,
                 "position": event.position,
             }
-        state = known(state, event)
-        self._anchors.append(
-            {
-                "position": event.position,
-                "channel": key[0],
-                "size": args["size"],
-                "previous_size": state["size"],
-                "root": args["root"],
-                "first_time_ns": args["firstTimeNs"],
-                "last_time_ns": args["lastTimeNs"],
-                "by": address_bytes(args["by"]),
-            }
-        )
-        state["size"], state["root"], state["anchored"] = args["size"], args["root"], event.position
-        return state
-
-    def write(self) -> None:
-        super().write()
-        bulk.insert(self._connection, table_of(Anchor), self._anchors)
-        self._anchors.clear()
+        state = existing(state, event)
+        anchor = {
+            "position": event.position,
+            "channel": key[0],
+            "size": args["size"],
+            "previous_size": state["size"],
+            "root": args["root"],
+            "first_time_ns": args["firstTimeNs"],
+            "last_time_ns": args["lastTimeNs"],
+            "by": address_bytes(args["by"]),
+        }
+        self.add_parts(AnchorRow, [anchor])
+        return state | {"size": args["size"], "root": args["root"], "anchored": event.position}

@@ -1,39 +1,39 @@
-"""Station keys, designed routes and what was proven of them: `IRouteVerifier` read from its events."""
+"""Station keys, designed routes and their proofs, from the events of `IRouteVerifier`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from chromatrace.index import entities
+from chromatrace.index.models import RouteComponentRow, RouteProofRow, RouteRow, RouteStepRow, StationKeyRow
+from chromatrace.index.projections.base import (
+    EntityProjection,
+    EventRecord,
+    Key,
+    State,
+    address_bytes,
+    existing,
+    without_nul,
+)
 
-from sqlalchemy import delete, tuple_
 
-from chromatrace.index import subjects
-from chromatrace.index.models import Route, RouteComponent, RouteProof, RouteStep, StationKey
-from chromatrace.index.projections.entities import EntityFold, Key, State, known, table_of
-from chromatrace.index.projections.record import EventRecord, address_bytes, clean
-from chromatrace.index.queries.base import chunks
+class StationKeyProjection(EntityProjection):
+    """Station keys. A revoked key remains valid for what it signed before the revocation.
 
+    A chain without the precompiles emits `StationKeyUnverified` after each registration. If it gains them later, any
+    holder of the key can have it verified.
+    """
 
-class StationKeyFold(EntityFold):
-    """Station keys. A revocation takes a key's future; the key and what it signed before stay.
-
-    On a chain that cannot check keys each registration is told to be unverified right after it; should the chain learn
-    to, the key is verified for whoever proves to hold it."""
-
-    entity, model = subjects.STATION_KEY, StationKey
-
-    def key_of(self, subject: bytes) -> Key:
-        return (subject,)
+    entity, model = entities.STATION_KEY, StationKeyRow
 
     def creates(self, event: EventRecord) -> bool:
         return event.name == "StationKeyRegistered"
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         if event.name == "StationKeyRegistered":
             return {
                 "id": key[0],
                 "organisation": args["organisation"],
-                "name": clean(args["name"]),
+                "name": without_nul(args["name"]),
                 "public_key": b"".join(args["publicKey"]),
                 "possession": b"".join(args["proofOfPossession"]),
                 "revoked_from": None,
@@ -41,7 +41,7 @@ class StationKeyFold(EntityFold):
                 "position": event.position,
                 "changed": event.position,
             }
-        state = known(state, event) | {"changed": event.position}
+        state = existing(state, event) | {"changed": event.position}
         match event.name:
             case "StationKeyUnverified":
                 return state | {"unverified": event.position}
@@ -52,29 +52,26 @@ class StationKeyFold(EntityFold):
                 return state | {"revoked_from": args["revokedFrom"]}
 
 
-class RouteFold(EntityFold):
-    """Designed routes with their steps; one event makes each, none changes it."""
+class RouteProjection(EntityProjection):
+    """Designed routes and their steps. One event creates a route, and none changes it."""
 
-    entity, model = subjects.ROUTE, Route
-    parts = ((RouteStep, "route"),)
-
-    def key_of(self, subject: bytes) -> Key:
-        return (subject,)
+    entity, model = entities.ROUTE, RouteRow
+    part_tables = ((RouteStepRow, ("route",)),)
 
     def creates(self, event: EventRecord) -> bool:
         return True
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         steps = [
-            {"route": key[0], "step": step, "key": station, "process": clean(process)}
+            {"route": key[0], "step": step, "key": station, "process": without_nul(process)}
             for step, (station, process) in enumerate(zip(args["keys"], args["processes"], strict=True), 1)
         ]
-        self.add(RouteStep, steps)
+        self.add_parts(RouteStepRow, steps)
         return {
             "id": key[0],
             "organisation": args["organisation"],
-            "name": clean(args["name"]),
+            "name": without_nul(args["name"]),
             "version": args["version"],
             "kind": args["kind"],
             "requires_proof": args["requiresProof"],
@@ -83,15 +80,16 @@ class RouteFold(EntityFold):
         }
 
 
-class RouteProofFold(EntityFold):
-    """What stands on the chain of one subject under one route: a proof, an unverified signature, or both."""
+class RouteProofProjection(EntityProjection):
+    """The proof of a subject under a route, its unverified record, or both."""
 
-    entity, model = subjects.ROUTE_PROOF, RouteProof
+    entity, model = entities.ROUTE_PROOF, RouteProofRow
+    part_tables = ((RouteComponentRow, ("route", "subject")),)
 
-    def key_of(self, subject: bytes) -> Key:
-        return subject[:32], subject[32:]
+    def key_of(self, entity_key: bytes) -> Key:
+        return entity_key[:32], entity_key[32:]
 
-    def fold(self, key: Key, state: State | None, event: EventRecord) -> State:
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         state = state or dict.fromkeys(column.name for column in self.table.columns) | {
             "route": key[0],
@@ -106,13 +104,13 @@ class RouteProofFold(EntityFold):
                     {
                         "route": key[0],
                         "subject": key[1],
-                        "place": place,
+                        "number": number,
                         "component_route": part["route"],
                         "component": part["subject"],
                     }
-                    for place, part in enumerate(args["components"])
+                    for number, part in enumerate(args["components"])
                 ]
-                self.add(RouteComponent, components)
+                self.add_parts(RouteComponentRow, components)
             case _:
                 state |= {
                     "recorded_head": args["head"],
@@ -121,11 +119,3 @@ class RouteProofFold(EntityFold):
                     "recorded": event.position,
                 }
         return state
-
-    def forget(self, subjects: Iterable[bytes]) -> None:
-        # Its key has two columns, so `parts` cannot say whose the components are.
-        gone = list(subjects)
-        super().forget(gone)
-        table = table_of(RouteComponent)
-        for part in chunks([self.key_of(subject) for subject in gone]):
-            self._connection.execute(delete(table).where(tuple_(table.c.route, table.c.subject).in_(part)))

@@ -1,1 +1,1 @@
-"""Questions to the index, by subject. `Index` and `Snapshot` put them together."""
+"""Queries by subject; `Snapshot` combines them."""

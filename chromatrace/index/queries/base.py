@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import Connection, Row, Select, select
 
 from chromatrace.index.errors import database_errors
-from chromatrace.index.models import POSITION_BITS, Block, Event, Transaction, block_of
+from chromatrace.index.models import POSITION_BITS, BlockRow, EventRow, TransactionRow, block_of
 from chromatrace.index.views import EventRef
 
 CHUNK_SIZE = 500
@@ -45,10 +45,10 @@ class Queries:
         refs: dict[int, EventRef] = {}
         for chunk in chunks(wanted):
             statement = (
-                select(Event.position, Block.hash, Block.time, Transaction.hash)
-                .join(Block, Block.number == Event.block_number)
-                .join(Transaction, Transaction.position == Event.tx_position)
-                .where(Event.position.in_(chunk))
+                select(EventRow.position, BlockRow.hash, BlockRow.time, TransactionRow.hash)
+                .join(BlockRow, BlockRow.number == EventRow.block_number)
+                .join(TransactionRow, TransactionRow.position == EventRow.tx_position)
+                .where(EventRow.position.in_(chunk))
             )
             for position, block_hash, block_time, tx_hash in self._rows(statement):
                 number, log_index = block_of(position), log_index_of(position)

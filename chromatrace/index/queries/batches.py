@@ -11,9 +11,9 @@ from chromatrace.domain.errors import NotFound
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
-from chromatrace.index.models import Batch, BatchInput, Inspection, Offer, Policy
+from chromatrace.index.models import BatchInputRow, BatchRow, InspectionRow, OfferRow
 from chromatrace.index.queries.base import MAX_INTEGER, Queries, Statement, chunks, first, none_if_zero
-from chromatrace.index.views import BatchView, InspectionView, OfferState, OfferView, PolicyView
+from chromatrace.index.views import BatchView, InspectionView, OfferState, OfferView
 
 MAX_PAGE = 1000
 
@@ -23,7 +23,7 @@ class BatchQueries(Queries):
 
     def batch(self, batch_id: BatchId) -> BatchView | None:
         """Return a batch by its identifier on the chain."""
-        return first(self._batches(select(Batch).where(Batch.id == batch_id)))
+        return first(self._batches(select(BatchRow).where(BatchRow.id == batch_id)))
 
     def batch_by_key(self, key: BatchKey) -> BatchView | None:
         """Return a batch by GTIN and lot."""
@@ -47,34 +47,34 @@ class BatchQueries(Queries):
         limit: int = 50,
         after: int | None = None,
     ) -> tuple[BatchView, ...]:
-        """Return the batches that meet all conditions, newest registration first, at most `limit` and at most 1,000.
+        """Return the batches that meet all conditions, newest registration at most `limit` and at most 1,000.
 
         For the next page, pass the last batch's `cursor` as `after`.
         """
-        statement = select(Batch)
+        statement = select(BatchRow)
         for column, value in (
-            (Batch.producer, producer),
-            (Batch.custodian, custodian),
-            (Batch.gtin, None if gtin is None else int(gtin)),
-            (Batch.state, state),
-            (Batch.recalled, recalled),
+            (BatchRow.producer, producer),
+            (BatchRow.custodian, custodian),
+            (BatchRow.gtin, None if gtin is None else int(gtin)),
+            (BatchRow.state, state),
+            (BatchRow.recalled, recalled),
         ):
             if value is not None:
                 statement = statement.where(column == value)
         if after is not None:
-            statement = statement.where(Batch.position < max(0, min(after, MAX_INTEGER)))
-        return self._batches(statement.order_by(Batch.position.desc()).limit(min(limit, MAX_PAGE)))
+            statement = statement.where(BatchRow.position < max(0, min(after, MAX_INTEGER)))
+        return self._batches(statement.order_by(BatchRow.position.desc()).limit(min(limit, MAX_PAGE)))
 
     def batches_by_id(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, BatchView]:
         """Return many batches; unknown identifiers are left out."""
         batches: dict[BatchId, BatchView] = {}
         for chunk in chunks(list(dict.fromkeys(batch_ids))):
-            batches |= {view.batch_id: view for view in self._batches(select(Batch).where(Batch.id.in_(chunk)))}
+            batches |= {view.batch_id: view for view in self._batches(select(BatchRow).where(BatchRow.id.in_(chunk)))}
         return batches
 
     def count_batches(self) -> dict[BatchState, int]:
         """Return the number of batches by state; states without batches are left out."""
-        statement = select(Batch.state, func.count()).group_by(Batch.state).order_by(Batch.state)
+        statement = select(BatchRow.state, func.count()).group_by(BatchRow.state).order_by(BatchRow.state)
         return {BatchState(state): count for state, count in self._rows(statement)}
 
     def inputs_of(self, batch_id: BatchId) -> tuple[Input, ...]:
@@ -86,9 +86,9 @@ class BatchQueries(Queries):
         inputs: dict[BatchId, list[Input]] = {batch_id: [] for batch_id in batch_ids}
         for chunk in chunks(list(inputs)):
             statement = (
-                select(BatchInput.batch, BatchInput.input, BatchInput.quantity)
-                .where(BatchInput.batch.in_(chunk))
-                .order_by(BatchInput.position, BatchInput.place)
+                select(BatchInputRow.batch, BatchInputRow.input, BatchInputRow.quantity)
+                .where(BatchInputRow.batch.in_(chunk))
+                .order_by(BatchInputRow.position, BatchInputRow.number)
             )
             for row in self._rows(statement):
                 inputs[BatchId(row.batch)].append(Input(BatchId(row.input), row.quantity))
@@ -97,17 +97,17 @@ class BatchQueries(Queries):
     def used_in(self, batch_id: BatchId) -> tuple[BatchId, ...]:
         """Return the batches made of a batch, in the order of their registration."""
         statement = (
-            select(BatchInput.batch, Batch.position)
-            .join(Batch, Batch.id == BatchInput.batch)
-            .where(BatchInput.input == batch_id)
+            select(BatchInputRow.batch, BatchRow.position)
+            .join(BatchRow, BatchRow.id == BatchInputRow.batch)
+            .where(BatchInputRow.input == batch_id)
             .distinct()
-            .order_by(Batch.position)
+            .order_by(BatchRow.position)
         )
         return tuple(BatchId(row.batch) for row in self._rows(statement))
 
     def inspections(self, batch_id: BatchId) -> tuple[InspectionView, ...]:
         """Return all verdicts, superseded ones included, in the order they were recorded."""
-        statement = select(Inspection).where(Inspection.batch == batch_id).order_by(Inspection.position)
+        statement = select(InspectionRow).where(InspectionRow.batch == batch_id).order_by(InspectionRow.position)
         rows, refs = self._rows_with_refs(statement, "position")
         latest: dict[int, int] = {}
         for row in rows:
@@ -131,28 +131,16 @@ class BatchQueries(Queries):
             for row in rows
         )
 
-    def policies(self) -> tuple[PolicyView, ...]:
-        """Return the inspection policies that were set, by stage."""
-        rows, refs = self._rows_with_refs(select(Policy).order_by(Policy.stage), "changed")
-        return tuple(
-            PolicyView(Stage(row.stage), row.units_per_sample, row.independent, refs[row.changed]) for row in rows
-        )
-
-    def offer_of(self, batch_id: BatchId) -> OfferView | None:
-        """Return the open offer, or None; it may have expired, see `OfferView.open_at`."""
-        statement = select(Offer).join(Batch, Batch.open_offer == Offer.position).where(Batch.id == batch_id)
-        return first(self._offers(statement))
-
     def offers(self, batch_id: BatchId) -> tuple[OfferView, ...]:
         """Return all offers of a batch, oldest first."""
-        return self._offers(select(Offer).where(Offer.batch == batch_id).order_by(Offer.position))
+        return self._offers(select(OfferRow).where(OfferRow.batch == batch_id).order_by(OfferRow.position))
 
     def offers_to(self, organisation: int, state: OfferState | None = OfferState.OPEN) -> tuple[OfferView, ...]:
         """Return the offers to an organisation, newest first; with `state` None, in every state."""
-        statement = select(Offer).where(Offer.to_organisation == organisation)
+        statement = select(OfferRow).where(OfferRow.to_organisation == organisation)
         if state is not None:
-            statement = statement.where(Offer.state == state.value)
-        return self._offers(statement.order_by(Offer.position.desc()))
+            statement = statement.where(OfferRow.state == state.value)
+        return self._offers(statement.order_by(OfferRow.position.desc()))
 
     def _offers(self, statement: Statement) -> tuple[OfferView, ...]:
         rows, refs = self._rows_with_refs(statement, "position", "closed")

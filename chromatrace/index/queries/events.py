@@ -1,4 +1,4 @@
-"""Events as the chain has them, and how far the index is."""
+"""Queries about events and about the index itself."""
 
 from __future__ import annotations
 
@@ -8,42 +8,43 @@ from typing import Any
 from sqlalchemy import CompoundSelect, func, select, union_all
 
 from chromatrace.domain.identifiers import BatchId
-from chromatrace.index.decoding import decode
+from chromatrace.index.decoding import decode_event
+from chromatrace.index.entities import BATCH, ROUTE, STATION_KEY
 from chromatrace.index.models import (
     POSITION_BITS,
-    Block,
-    Cursor,
-    Deployment,
-    Event,
-    RouteProof,
-    RouteStep,
-    Transaction,
+    BlockRow,
+    CursorRow,
+    DeploymentRow,
+    EventRow,
+    RouteProofRow,
+    RouteStepRow,
+    TransactionRow,
     block_of,
+    first_position,
 )
 from chromatrace.index.queries.base import Queries, Statement, log_index_of
-from chromatrace.index.subjects import BATCH, ROUTE, STATION_KEY
 from chromatrace.index.views import EventView, HeadView, TransactionView
 
 MAX_EVENTS = 10_000
 
 
 class EventQueries(Queries):
-    """Questions about what happened, and about the index itself."""
+    """Queries about events and about the index itself."""
 
     def timeline(self, batch_id: BatchId) -> list[EventView]:
-        """Every event of a batch, proofs of its routes too, oldest first, whatever contract emitted it."""
-        own = select(Event.position).where(Event.subject == batch_id, Event.entity == BATCH)
+        """Return all events of a batch from all contracts, including proofs of its routes, oldest first."""
+        own = select(EventRow.position).where(EventRow.entity_key == batch_id, EventRow.entity == BATCH)
         proofs = [
-            select(place).where(RouteProof.subject == batch_id, place.is_not(None))
-            for place in (RouteProof.proven, RouteProof.assembled, RouteProof.recorded)
+            select(position).where(RouteProofRow.subject == batch_id, position.is_not(None))
+            for position in (RouteProofRow.proven, RouteProofRow.assembled, RouteProofRow.recorded)
         ]
         return self._events(union_all(own, *proofs))
 
     def route_events(self, route_id: bytes) -> list[EventView]:
-        """Every event of a designed route and of the keys of its stations, oldest first."""
-        keys = select(RouteStep.key).where(RouteStep.route == route_id)
-        own = select(Event.position).where(Event.subject == route_id, Event.entity == ROUTE)
-        stations = select(Event.position).where(Event.subject.in_(keys), Event.entity == STATION_KEY)
+        """Return all events of a designed route and of its stations' keys, oldest first."""
+        keys = select(RouteStepRow.key).where(RouteStepRow.route == route_id)
+        own = select(EventRow.position).where(EventRow.entity_key == route_id, EventRow.entity == ROUTE)
+        stations = select(EventRow.position).where(EventRow.entity_key.in_(keys), EventRow.entity == STATION_KEY)
         return self._events(union_all(own, stations))
 
     def events(
@@ -52,46 +53,51 @@ class EventQueries(Queries):
         after: tuple[int, int] | None = None,
         limit: int = 1000,
         names: Collection[str] | None = None,
-        subjects: Collection[bytes] | None = None,
+        entity_keys: Collection[bytes] | None = None,
         since: int | None = None,
     ) -> list[EventView]:
-        """Events in the order of the chain, behind (block number, log index) `after`; at most 10,000.
+        """Return events in chain order, at most 10,000.
 
-        Only those of these `names`, about these `subjects`, in blocks from the second `since` on, where that is given.
+        after        continue after this (block number, log index)
+        names        only events with these names
+        entity_keys  only events about these entities, by their keys on the chain
+        since        only events in blocks from this Unix second on
         """
-        chosen = select(Event.position)
+        statement = select(EventRow.position)
         if names is not None:
-            chosen = chosen.where(Event.name.in_(sorted(names)))
-        if subjects is not None:
-            chosen = chosen.where(Event.subject.in_(list(subjects)))
+            statement = statement.where(EventRow.name.in_(sorted(names)))
+        if entity_keys is not None:
+            statement = statement.where(EventRow.entity_key.in_(list(entity_keys)))
         if since is not None:
-            first = self._rows(select(func.min(Block.number).label("number")).where(Block.time >= since))[0].number
-            if first is None:
+            number = self._rows(select(func.min(BlockRow.number)).where(BlockRow.time >= since))[0][0]
+            if number is None:
                 return []
-            chosen = chosen.where(Event.position >= first << POSITION_BITS)
+            statement = statement.where(EventRow.position >= first_position(number))
         if after is not None:
-            chosen = chosen.where(Event.position > (after[0] << POSITION_BITS | after[1]))
-        return self._events(chosen.order_by(Event.position).limit(min(limit, MAX_EVENTS)))
+            statement = statement.where(EventRow.position > (after[0] << POSITION_BITS | after[1]))
+        return self._events(statement.order_by(EventRow.position).limit(min(limit, MAX_EVENTS)))
 
     def transaction(self, tx_hash: bytes) -> TransactionView | None:
-        """A transaction with its events; None where the index has none of that hash (yet)."""
-        found = self._rows(select(Transaction.position).where(Transaction.hash == tx_hash))
-        if not found:
+        """Return a transaction with its events, or None if the index does not have it (yet)."""
+        rows = self._rows(select(TransactionRow.position).where(TransactionRow.hash == tx_hash))
+        if not rows:
             return None
-        place = found[0].position
-        low, high = place >> POSITION_BITS << POSITION_BITS, (place >> POSITION_BITS) + 1 << POSITION_BITS
+        position = rows[0].position
+        number = block_of(position)
         events = self._events(
-            select(Event.position).where(
-                Event.position >= low, Event.position < high, Event.tx_position == place, Event.name != ""
+            select(EventRow.position).where(
+                EventRow.position >= first_position(number),
+                EventRow.position < first_position(number + 1),
+                EventRow.tx_position == position,
             )
         )
-        block = self._rows(select(Block.number, Block.hash, Block.time).where(Block.number == block_of(place)))[0]
-        return TransactionView(tx_hash, block.number, block.hash, block.time, tuple(events))
+        block = self._rows(select(BlockRow).where(BlockRow.number == number))[0]
+        return TransactionView(tx_hash, number, block.hash, block.time, tuple(events))
 
     def head(self) -> HeadView:
-        """How far the index is and how far behind the chain."""
-        cursors = self._rows(select(Cursor))
-        deployments = self._rows(select(Deployment.chain_id))
+        """Return the last indexed block, and the chain's head when the follower last looked."""
+        cursors = self._rows(select(CursorRow))
+        deployments = self._rows(select(DeploymentRow.chain_id))
         chain_id = deployments[0].chain_id if deployments else None
         if not cursors:
             return HeadView(chain_id, -1, None, None, None, None, None, None)
@@ -107,27 +113,28 @@ class EventQueries(Queries):
             checked_at=cursor.checked_at,
         )
 
-    def _events(self, chosen: Statement | CompoundSelect[*tuple[Any, ...]]) -> list[EventView]:
-        places = chosen.subquery()
-        statement = (
+    def _events(self, statement: Statement | CompoundSelect[*tuple[Any, ...]]) -> list[EventView]:
+        """Return the events at the selected positions; events that the ABIs do not define are left out."""
+        positions = statement.subquery()
+        events = (
             select(
-                Event.position,
-                Event.contract,
-                Event.topics,
-                Event.data,
-                Block.hash.label("block_hash"),
-                Block.time,
-                Transaction.hash.label("tx_hash"),
+                EventRow.position,
+                EventRow.contract,
+                EventRow.topics,
+                EventRow.data,
+                BlockRow.hash.label("block_hash"),
+                BlockRow.time,
+                TransactionRow.hash.label("tx_hash"),
             )
-            .join(places, places.c.position == Event.position)
-            .join(Block, Block.number == Event.block_number)
-            .join(Transaction, Transaction.position == Event.tx_position)
-            .where(Event.name != "")
-            .order_by(Event.position)
+            .join(positions, positions.c.position == EventRow.position)
+            .join(BlockRow, BlockRow.number == EventRow.block_number)
+            .join(TransactionRow, TransactionRow.position == EventRow.tx_position)
+            .where(EventRow.name != "")
+            .order_by(EventRow.position)
         )
         views = []
-        for row in self._rows(statement):
-            name, args = decode(row.contract, row.topics, row.data)
+        for row in self._rows(events):
+            name, args = decode_event(row.contract, row.topics, row.data)
             views.append(
                 EventView(
                     block_number=block_of(row.position),

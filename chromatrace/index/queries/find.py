@@ -11,7 +11,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin
 from chromatrace.domain.ledger_entries import SubjectId, record_id, subject_id
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.index.models import Batch
+from chromatrace.index.models import BatchRow
 from chromatrace.index.queries.batches import BatchQueries
 from chromatrace.index.queries.records import RecordQueries
 from chromatrace.index.views import BatchView, KeyMatches
@@ -68,7 +68,7 @@ class FindQueries(BatchQueries, RecordQueries):
         gtin = _gtin(key)
         if gtin is not None:
             batches |= {view.batch_id: view for view in self.batches(gtin=gtin, limit=MAX_MATCHES + 1)}
-        by_lot = select(Batch).where(Batch.lot == key).order_by(Batch.position.desc()).limit(MAX_MATCHES + 1)
+        by_lot = select(BatchRow).where(BatchRow.lot == key).order_by(BatchRow.position.desc()).limit(MAX_MATCHES + 1)
         batches |= {view.batch_id: view for view in self._batches(by_lot)}
         views = tuple(batches.values())
         return views[:MAX_MATCHES], len(views) > MAX_MATCHES

@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from chromatrace.domain.ledger_entries import SubjectId, kind_hash, record_id
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.index.models import Record, RecordBatch
+from chromatrace.index.models import RecordBatchRow, RecordRow
 from chromatrace.index.queries.base import chunks
 from chromatrace.index.queries.records import RecordQueries
 from chromatrace.index.views import OrderStatus, ProductStatus, RecordView, StepStatus
@@ -45,7 +45,7 @@ class _StepRecords:
     @property
     def batches(self) -> ColumnElement[bool]:
         """The condition on `RecordBatch`."""
-        return (RecordBatch.department == self.department) & RecordBatch.kind.in_(self.kinds)
+        return (RecordBatchRow.department == self.department) & RecordBatchRow.kind.in_(self.kinds)
 
 
 class OrderQueries(RecordQueries):
@@ -116,12 +116,12 @@ class OrderQueries(RecordQueries):
 
     def _duration(self, preceding: _StepRecords, step: _StepRecords) -> float | None:
         """Return the median duration of a step in seconds; None if no product has completed it."""
-        newest_batches = select(RecordBatch.position).where(step.batches).order_by(RecordBatch.position.desc())
+        newest_batches = select(RecordBatchRow.position).where(step.batches).order_by(RecordBatchRow.position.desc())
         batches = [row.position for row in self._rows(newest_batches.limit(SAMPLE))]
         newest_records = (
-            select(Record.subject)
-            .where(Record.position.in_(batches))
-            .order_by(Record.position.desc(), Record.place.desc())
+            select(RecordRow.subject)
+            .where(RecordRow.position.in_(batches))
+            .order_by(RecordRow.position.desc(), RecordRow.number.desc())
             .limit(SAMPLE)
         )
         subjects = list(dict.fromkeys(SubjectId(row.subject) for row in self._rows(newest_records)))
@@ -134,10 +134,10 @@ class OrderQueries(RecordQueries):
         positions: dict[SubjectId, int] = {}
         for chunk in chunks(subjects):
             statement = (
-                select(Record.subject, func.min(Record.position).label("first"))
-                .join(RecordBatch, RecordBatch.position == Record.position)
-                .where(Record.subject.in_(chunk), source.batches)
-                .group_by(Record.subject)
+                select(RecordRow.subject, func.min(RecordRow.position).label("first"))
+                .join(RecordBatchRow, RecordBatchRow.position == RecordRow.position)
+                .where(RecordRow.subject.in_(chunk), source.batches)
+                .group_by(RecordRow.subject)
             )
             positions |= {SubjectId(row.subject): row.first for row in self._rows(statement)}
         refs = self._refs(positions.values())

@@ -1,165 +1,128 @@
-"""Departments and their records. Who may read them is asked of the chain, not here.
+"""Queries about departments and their records. Read rights are checked on the chain, by the caller.
 
-A contract cannot read events: two tools that do not know of each other may append the same record at the same moment.
-Of a record that a department appended more than once the entries of the first event are the record, by the order of
-the chain, and later ones are its repeats: shown, and counted nowhere. A record is its department's: under the same key
-any other department may have one of its own, which has no say in it.
+A contract cannot read past events, so two independent tools may append the same record. The entries of the first
+event, in chain order, are the record; later entries of the same department are *repeats*: they are returned, marked,
+and count nowhere. A record belongs to its department: other departments may have their own records under the same key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import aliased
 
 from chromatrace.domain.addresses import checksummed
-from chromatrace.domain.ledger_entries import EMPTY_HEAD, DepartmentRight, RecordId, SubjectId
+from chromatrace.domain.ledger_entries import EMPTY_HEAD, RecordId, SubjectId
 from chromatrace.index.models import (
-    Department,
-    DepartmentMember,
-    Event,
-    Record,
-    RecordBatch,
-    Transaction,
+    DepartmentRow,
+    EventRow,
+    RecordBatchRow,
+    RecordRow,
+    TransactionRow,
     block_of,
     first_position,
 )
 from chromatrace.index.queries.base import Queries, Statement, first
-from chromatrace.index.views import DepartmentView, MemberView, RecordView
-
-MAX_RECORDS = 10_000
+from chromatrace.index.views import DepartmentView, RecordView
 
 
 class RecordQueries(Queries):
-    """Questions about departments."""
+    """Queries about departments and their records."""
 
     def department(self, department_id: bytes) -> DepartmentView | None:
-        """By its identifier on the chain (32 bytes)."""
-        return first(self._departments(select(Department).where(Department.id == department_id)))
+        """Return a department by its identifier on the chain (32 bytes)."""
+        return first(self._departments(select(DepartmentRow).where(DepartmentRow.id == department_id)))
 
     def departments(self, organisation: int | None = None) -> tuple[DepartmentView, ...]:
-        """Every department, or those of one organisation, in the order they were opened."""
-        chosen = select(Department).order_by(Department.position)
+        """Return all departments, or those of one organisation, in the order they were opened."""
+        statement = select(DepartmentRow).order_by(DepartmentRow.position)
         if organisation is not None:
-            chosen = chosen.where(Department.organisation == organisation)
-        return self._departments(chosen)
-
-    def members(self, department_id: bytes) -> tuple[MemberView, ...]:
-        """Who has rights in a department, by address; whether each one's appointment holds is not said here."""
-        chosen = (
-            select(DepartmentMember)
-            .where(DepartmentMember.department == department_id, DepartmentMember.rights != 0)
-            .order_by(DepartmentMember.member)
-        )
-        found, refs = self._rows_with_refs(chosen, "changed")
-        return tuple(
-            MemberView(row.department, checksummed(row.member), DepartmentRight(row.rights), refs[row.changed])
-            for row in found
-        )
+            statement = statement.where(DepartmentRow.organisation == organisation)
+        return self._departments(statement)
 
     def records_of(self, subject: SubjectId, departments: Sequence[bytes] | None = None) -> tuple[RecordView, ...]:
-        """The records about a product with their repeats, oldest first, of these departments only where given."""
-        chosen = _records().where(Record.subject == subject).order_by(Record.position, Record.place)
+        """Return the records about a product and their repeats, oldest first; only of these departments if given."""
+        statement = _select_records().where(RecordRow.subject == subject)
         if departments is not None:
-            chosen = chosen.where(RecordBatch.department.in_(list(departments)))
-        return self._records(chosen)
-
-    def records_of_department(
-        self, department_id: bytes, *, after: int = -1, limit: int = 100
-    ) -> tuple[RecordView, ...]:
-        """A department's entries behind number `after`, in their order; at most `limit` (and at most 10,000)."""
-        limit = min(limit, MAX_RECORDS)
-        # Every batch has a record, so these hold all that is wanted, and no record needs to be sorted to find them.
-        batches = (
-            select(RecordBatch.position)
-            .where(RecordBatch.department == department_id, RecordBatch.first + RecordBatch.count > after + 1)
-            .order_by(RecordBatch.first)
-            .limit(limit)
-        )
-        places = [row.position for row in self._rows(batches)]
-        found: list[RecordView] = []
-        for place in places:
-            chosen = _records().where(Record.position == place, RecordBatch.first + Record.place > after)
-            found += self._records(chosen.order_by(Record.place).limit(limit - len(found)))
-            if len(found) >= limit:
-                break
-        return tuple(found)
+            statement = statement.where(RecordBatchRow.department.in_(list(departments)))
+        return self._records(statement)
 
     def record(self, record: RecordId) -> tuple[RecordView, ...]:
-        """The entries of a record, one for each product that it is about, and then those of its repeats.
-
-        None where there is no such record.
-        """
-        return self._records(_records().where(Record.record == record).order_by(Record.position, Record.place))
+        """Return the entries of a record, one per product that it is about, followed by its repeats."""
+        return self._records(_select_records().where(RecordRow.record == record))
 
     def subjects_of_record(self, record: RecordId, department: bytes) -> tuple[SubjectId, ...]:
-        """The products that a department's record is about; none where it has no such record."""
-        chosen = (
-            select(Record.subject)
-            .join(RecordBatch, RecordBatch.position == Record.position)
-            .where(Record.record == record, RecordBatch.department == department, ~_repeats())
-            .order_by(Record.position, Record.place)
+        """Return the products that a record of a department is about; empty if it has no such record."""
+        statement = (
+            select(RecordRow.subject)
+            .join(RecordBatchRow, RecordBatchRow.position == RecordRow.position)
+            .where(RecordRow.record == record, RecordBatchRow.department == department, ~_is_repeat())
+            .order_by(RecordRow.position, RecordRow.number)
         )
-        return tuple(SubjectId(row.subject) for row in self._rows(chosen))
+        return tuple(SubjectId(row.subject) for row in self._rows(statement))
 
     def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: bytes) -> RecordId | None:
-        """The newest record of these kinds that a department has about a product."""
+        """Return the newest record of these kinds that a department has about a product."""
         statement = (
-            select(Record.record)
-            .join(RecordBatch, RecordBatch.position == Record.position)
+            select(RecordRow.record)
+            .join(RecordBatchRow, RecordBatchRow.position == RecordRow.position)
             .where(
-                *(Record.subject == subject, RecordBatch.kind.in_(list(kinds))),
-                *(RecordBatch.department == department, ~_repeats()),
+                RecordRow.subject == subject,
+                RecordBatchRow.kind.in_(list(kinds)),
+                RecordBatchRow.department == department,
+                ~_is_repeat(),
             )
-            .order_by(Record.position.desc(), Record.place.desc())
+            .order_by(RecordRow.position.desc(), RecordRow.number.desc())
             .limit(1)
         )
-        found = self._rows(statement)
-        return RecordId(found[0].record) if found else None
+        rows = self._rows(statement)
+        return RecordId(rows[0].record) if rows else None
 
     def records_in(self, tx_hash: bytes) -> tuple[RecordView, ...]:
-        """What this transaction appended, in its order; nothing where the index does not have it."""
-        found = self._rows(select(Transaction.position).where(Transaction.hash == tx_hash))
-        if not found:
+        """Return the records that a transaction appended; empty if the index does not have the transaction."""
+        rows = self._rows(select(TransactionRow.position).where(TransactionRow.hash == tx_hash))
+        if not rows:
             return ()
-        place = found[0].position
-        block = block_of(place)
-        chosen = (
-            _records()
-            .join(Event, Event.position == Record.position)
+        position = rows[0].position
+        number = block_of(position)
+        statement = (
+            _select_records()
+            .join(EventRow, EventRow.position == RecordRow.position)
             .where(
-                *(Record.position >= first_position(block), Record.position < first_position(block + 1)),
-                Event.tx_position == place,
+                RecordRow.position >= first_position(number),
+                RecordRow.position < first_position(number + 1),
+                EventRow.tx_position == position,
             )
         )
-        return self._records(chosen.order_by(Record.position, Record.place))
+        return self._records(statement)
 
-    def _departments(self, chosen: Statement) -> tuple[DepartmentView, ...]:
-        found, refs = self._rows_with_refs(chosen, "position")
-        heads = {row.id: self._head(row.id) for row in found}
+    def _departments(self, statement: Statement) -> tuple[DepartmentView, ...]:
+        rows, refs = self._rows_with_refs(statement, "position")
+        heads = {row.id: self._head(row.id) for row in rows}
         return tuple(
-            DepartmentView(row.id, row.organisation, row.name, *heads[row.id], refs[row.position]) for row in found
+            DepartmentView(row.id, row.organisation, row.name, *heads[row.id], refs[row.position]) for row in rows
         )
 
     def _head(self, department: bytes) -> tuple[int, bytes]:
+        """Return the number of a department's entries and the head of its hash chain."""
         statement = (
-            select(RecordBatch.first, RecordBatch.count.label("records"), RecordBatch.head)
-            .where(RecordBatch.department == department)
-            .order_by(RecordBatch.first.desc())
+            select(RecordBatchRow.first + RecordBatchRow.count, RecordBatchRow.head)
+            .where(RecordBatchRow.department == department)
+            .order_by(RecordBatchRow.first.desc())
             .limit(1)
         )
-        found = self._rows(statement)
-        return (found[0].first + found[0].records, found[0].head) if found else (0, EMPTY_HEAD)
+        rows = self._rows(statement)
+        return (rows[0][0], rows[0][1]) if rows else (0, EMPTY_HEAD)
 
-    def _records(self, chosen: Statement) -> tuple[RecordView, ...]:
-        found, refs = self._rows_with_refs(chosen, "position")
+    def _records(self, statement: Statement) -> tuple[RecordView, ...]:
+        ordered = statement.order_by(RecordRow.position, RecordRow.number)
+        rows, refs = self._rows_with_refs(ordered, "position")
         return tuple(
             RecordView(
                 department=row.department,
-                number=row.first + row.place,
+                number=row.first + row.number,
                 kind=row.kind,
                 record=RecordId(row.record),
                 subject=SubjectId(row.subject),
@@ -169,34 +132,31 @@ class RecordQueries(Queries):
                 appended=refs[row.position],
                 repeat=bool(row.repeat),
             )
-            for row in found
+            for row in rows
         )
 
 
-def _records() -> Statement:
-    columns: tuple[Any, ...] = (
-        *(Record.position, Record.place, Record.record, Record.subject, Record.preceding, Record.digest),
-        *(RecordBatch.department, RecordBatch.first, RecordBatch.kind, RecordBatch.by),
-        _repeats().label("repeat"),
-    )
-    return select(*columns).join(RecordBatch, RecordBatch.position == Record.position)
+def _select_records() -> Statement:
+    batch = RecordBatchRow
+    columns = (batch.department, batch.first, batch.kind, batch.by, _is_repeat().label("repeat"))
+    return select(*RecordRow.__table__.columns, *columns).join(batch, batch.position == RecordRow.position)
 
 
 @cache
-def _repeats() -> ColumnElement[bool]:
-    """Whether an earlier event of the department had the record; the index of records by key answers it alone.
+def _is_repeat() -> ColumnElement[bool]:
+    """Whether an earlier event of the department has the record; answered from the index on records by key.
 
-    Made once: making it costs as much as a question.
+    Cached: building the expression takes as long as running a query with it.
     """
-    earlier, in_batch = aliased(Record), aliased(RecordBatch)
+    earlier, earlier_batch = aliased(RecordRow), aliased(RecordBatchRow)
     return exists(
         select(1)
         .select_from(earlier)
-        .join(in_batch, in_batch.position == earlier.position)
+        .join(earlier_batch, earlier_batch.position == earlier.position)
         .where(
-            earlier.record == Record.record,
-            earlier.position < Record.position,
-            in_batch.department == RecordBatch.department,
+            earlier.record == RecordRow.record,
+            earlier.position < RecordRow.position,
+            earlier_batch.department == RecordBatchRow.department,
         )
-        .correlate(Record, RecordBatch)
+        .correlate(RecordRow, RecordBatchRow)
     )

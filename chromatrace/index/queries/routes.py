@@ -1,4 +1,4 @@
-"""Designed routes, their stations, and what was proven of them."""
+"""Queries about designed routes and their proofs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from sqlalchemy import select
 
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.rights import RouteKind
-from chromatrace.index.models import Route, RouteComponent, RouteProof, RouteStep, StationKey
-from chromatrace.index.queries.base import Queries, Statement, first
+from chromatrace.index.models import RouteComponentRow, RouteProofRow, RouteRow, RouteStepRow, StationKeyRow
+from chromatrace.index.queries.base import Queries
 from chromatrace.index.views import ComponentView, RouteProofView, RouteStepView, RouteView
 
 
 class RouteQueries(Queries):
-    """Questions about routes."""
+    """Queries about routes."""
 
     def route(self, route_id: bytes) -> RouteView | None:
-        """By its identifier on the chain (32 bytes); None where nobody designed it."""
-        found = self._rows(select(Route).where(Route.id == route_id))
-        if not found:
+        """Return a designed route by its identifier on the chain (32 bytes), or None."""
+        rows = self._rows(select(RouteRow).where(RouteRow.id == route_id))
+        if not rows:
             return None
-        row = found[0]
+        row = rows[0]
         return RouteView(
             id=row.id,
             organisation=row.organisation,
@@ -33,49 +33,51 @@ class RouteQueries(Queries):
         )
 
     def proof_of(self, subject: bytes, route: bytes) -> RouteProofView | None:
-        """What stands on the chain of a subject (a batch's identifier, or one unit's or component's) under a route.
+        """Return the proof or unverified record of a subject under a route, or None.
 
-        None where there is neither a proof nor an unverified record.
+        The subject is the identifier of a batch, or of a unit or component of one.
         """
-        return first(self._proofs(select(RouteProof).where(RouteProof.route == route, RouteProof.subject == subject)))
-
-    def proofs_of(self, subject: bytes) -> tuple[RouteProofView, ...]:
-        """The same under every route, by route. Anyone who may prove at all may prove a route of their own."""
-        return self._proofs(select(RouteProof).where(RouteProof.subject == subject).order_by(RouteProof.route))
+        statement = select(RouteProofRow).where(RouteProofRow.route == route, RouteProofRow.subject == subject)
+        rows, refs = self._rows_with_refs(statement, "proven", "recorded")
+        if not rows:
+            return None
+        row = rows[0]
+        proven = row.proven is not None
+        return RouteProofView(
+            route=row.route,
+            subject=row.subject,
+            head=row.head if proven else row.recorded_head,
+            by=checksummed(row.proven_by if proven else row.recorded_by),
+            proven=refs[row.proven] if proven else None,
+            recorded=None if row.recorded is None else refs[row.recorded],
+            components=() if row.assembled is None else self._components(row.route, row.subject),
+        )
 
     def _steps(self, route_id: bytes) -> tuple[RouteStepView, ...]:
+        key = StationKeyRow
         statement = (
-            select(RouteStep, StationKey.name, StationKey.organisation, StationKey.revoked_from, StationKey.unverified)
-            .join(StationKey, StationKey.id == RouteStep.key)
-            .where(RouteStep.route == route_id)
-            .order_by(RouteStep.step)
+            select(RouteStepRow, key.name, key.organisation, key.revoked_from, key.unverified)
+            .join(key, key.id == RouteStepRow.key)
+            .where(RouteStepRow.route == route_id)
+            .order_by(RouteStepRow.step)
         )
         return tuple(
             RouteStepView(
-                row.step, row.process, row.key, row.name, row.organisation, row.revoked_from, row.unverified is None
+                step=row.step,
+                process=row.process,
+                key=row.key,
+                station=row.name,
+                organisation=row.organisation,
+                revoked_from=row.revoked_from,
+                verified=row.unverified is None,
             )
             for row in self._rows(statement)
         )
 
-    def _proofs(self, chosen: Statement) -> tuple[RouteProofView, ...]:
-        found, refs = self._rows_with_refs(chosen, "proven", "recorded")
-        return tuple(
-            RouteProofView(
-                route=row.route,
-                subject=row.subject,
-                head=row.recorded_head if row.proven is None else row.head,
-                by=checksummed(row.recorded_by if row.proven is None else row.proven_by),
-                proven=None if row.proven is None else refs[row.proven],
-                recorded=None if row.recorded is None else refs[row.recorded],
-                components=() if row.assembled is None else self._components(row.route, row.subject),
-            )
-            for row in found
-        )
-
     def _components(self, route: bytes, subject: bytes) -> tuple[ComponentView, ...]:
         statement = (
-            select(RouteComponent.component_route, RouteComponent.component)
-            .where(RouteComponent.route == route, RouteComponent.subject == subject)
-            .order_by(RouteComponent.place)
+            select(RouteComponentRow.component_route, RouteComponentRow.component)
+            .where(RouteComponentRow.route == route, RouteComponentRow.subject == subject)
+            .order_by(RouteComponentRow.number)
         )
         return tuple(ComponentView(row.component_route, row.component) for row in self._rows(statement))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 
 from chromatrace.domain.identifiers import BatchId
-from chromatrace.index.models import BatchInput
+from chromatrace.index.models import BatchInputRow
 from chromatrace.index.queries.base import chunks
 from chromatrace.index.queries.batches import BatchQueries
 from chromatrace.index.views import Direction, Link, TraceStep, TraceView
@@ -62,21 +62,21 @@ class TraceQueries(BatchQueries):
         used: dict[BatchId, int] = {}
         for chunk in chunks(batch_ids):
             statement = (
-                select(BatchInput.input, func.sum(BatchInput.quantity).label("used"))
-                .where(BatchInput.input.in_(chunk))
-                .group_by(BatchInput.input)
+                select(BatchInputRow.input, func.sum(BatchInputRow.quantity).label("used"))
+                .where(BatchInputRow.input.in_(chunk))
+                .group_by(BatchInputRow.input)
             )
             used |= {BatchId(row.input): int(row.used) for row in self._rows(statement)}
         return used
 
     def _links(self, level: list[BatchId], direction: Direction) -> list[Link]:
-        near = BatchInput.batch if direction is Direction.BACK else BatchInput.input
+        near = BatchInputRow.batch if direction is Direction.BACK else BatchInputRow.input
         links: dict[Link, None] = {}
         for chunk in chunks(level):
             statement = (
-                select(BatchInput.batch, BatchInput.input, BatchInput.quantity)
+                select(BatchInputRow.batch, BatchInputRow.input, BatchInputRow.quantity)
                 .where(near.in_(chunk))
-                .order_by(near, BatchInput.place, BatchInput.batch)
+                .order_by(near, BatchInputRow.number, BatchInputRow.batch)
             )
             rows = self._rows(statement)
             links |= {Link(BatchId(row.batch), BatchId(row.input), row.quantity): None for row in rows}

@@ -6,12 +6,12 @@ Organisations are their numbers on the chain, from 1. `None` stands for the chai
 
 from __future__ import annotations
 
-from chromatrace.index.views.batches import BatchView, InspectionView, OfferState, OfferView, PolicyView
+from chromatrace.index.views.batches import BatchView, InspectionView, OfferState, OfferView
 from chromatrace.index.views.chain import EventRef, EventView, HeadView, SyncProgress, TransactionView
 from chromatrace.index.views.consensus import InspectorView, PanelView, RoundView, SeatView
 from chromatrace.index.views.orders import OrderStatus, ProductStatus, StepStatus
 from chromatrace.index.views.parties import AnchorView, ChannelView, GrantView, OperatorView, OrganisationView
-from chromatrace.index.views.records import DepartmentView, MemberView, RecordView
+from chromatrace.index.views.records import DepartmentView, RecordView
 from chromatrace.index.views.routes import ComponentView, RouteProofState, RouteProofView, RouteStepView, RouteView
 from chromatrace.index.views.search import KeyMatches
 from chromatrace.index.views.trace import Direction, Link, TraceStep, TraceView
@@ -31,14 +31,12 @@ __all__ = [
     "InspectorView",
     "KeyMatches",
     "Link",
-    "MemberView",
     "OfferState",
     "OfferView",
     "OperatorView",
     "OrderStatus",
     "OrganisationView",
     "PanelView",
-    "PolicyView",
     "ProductStatus",
     "RecordView",
     "RoundView",

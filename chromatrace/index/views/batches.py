@@ -1,4 +1,4 @@
-"""Batches, their verdicts, and offers of custody."""
+"""Batches, their inspections and custody offers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from chromatrace.index.views.chain import EventRef
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """One batch as it stands now. Quantities in units; `channels` those that it is released to.
+    """The present state of a batch. Quantities are in units; `channels` are the sales channels of its release.
 
-    `recall_cause` is the recalled batch that this one descends from, its own id where it is the origin;
-    `hold_reason` and the recall fields are None where it is not on hold or not recalled.
+    hold_reason    None if it is not on hold
+    recall_cause   the recalled batch that it descends from, or itself; None if it is not recalled
+    recall_reason  None if it is not recalled
     """
 
     batch_id: BatchId
@@ -42,18 +43,18 @@ class BatchView:
     content_digest: bytes
     route: bytes | None
     cursor: int
-    """Give this as `after` to `batches` to go on behind this batch."""
+    """Pass this as `after` to `Snapshot.batches` for the next page."""
     registered: EventRef
     changed: EventRef
 
     @property
     def key(self) -> BatchKey:
-        """GTIN and lot."""
+        """The GTIN and lot."""
         return BatchKey(self.gtin, self.lot)
 
     @property
     def units(self) -> int:
-        """Units that can still be anywhere: none of a recycled or scrapped batch, else all but the scrap."""
+        """Units that may still exist: none of a recycled or scrapped batch, otherwise all except scrap."""
         if self.state in (BatchState.RECYCLED, BatchState.SCRAPPED):
             return 0
         return self.quantity - self.scrap
@@ -61,7 +62,7 @@ class BatchView:
 
 @dataclass(frozen=True, slots=True)
 class InspectionView:
-    """One signed verdict; `superseded` where a later revision of its stage exists."""
+    """A signed verdict; `superseded` if a later revision of its stage exists."""
 
     batch_id: BatchId
     stage: Stage
@@ -78,29 +79,19 @@ class InspectionView:
     recorded: EventRef
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyView:
-    """What inspections of a stage must satisfy: one sample per `units_per_sample` (0: at least one)."""
-
-    stage: Stage
-    units_per_sample: int
-    independent: bool
-    changed: EventRef
-
-
 class OfferState(StrEnum):
-    """What became of an offer; `REPLACED`: it expired and another took its place."""
+    """Outcome of an offer; `REPLACED`: it expired, and a new offer replaced it."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
-    REFUSED = "refused"
+    REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     REPLACED = "replaced"
 
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """One offer of custody. An open one can be accepted until `valid_until`."""
+    """A custody offer; while open, it can be accepted until `valid_until`."""
 
     batch_id: BatchId
     from_organisation: int
@@ -114,5 +105,5 @@ class OfferView:
     closed: EventRef | None
 
     def open_at(self, unix_s: int) -> bool:
-        """Whether it could be accepted at that second."""
+        """Whether it could be accepted at this time."""
         return self.state is OfferState.OPEN and unix_s <= self.valid_until

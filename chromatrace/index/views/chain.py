@@ -1,4 +1,4 @@
-"""What stands on the chain as it came, and how far the index has followed it."""
+"""Events and transactions, and the state of the index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EventRef:
-    """Where on the chain something was recorded. `block_time` in Unix seconds, hashes of 32 bytes."""
+    """Reference to an event on the chain. `block_time` is in Unix seconds; hashes have 32 bytes."""
 
     block_number: int
     block_hash: bytes
@@ -19,7 +19,7 @@ class EventRef:
 
 @dataclass(frozen=True, slots=True)
 class EventView(EventRef):
-    """One event as the contract emitted it; `args` by their names in the ABI."""
+    """A decoded event; `args` by their names in the ABI."""
 
     contract: str
     name: str
@@ -28,7 +28,7 @@ class EventView(EventRef):
 
 @dataclass(frozen=True, slots=True)
 class TransactionView:
-    """A transaction that emitted events of ours, with them."""
+    """A transaction and its events of our contracts."""
 
     tx_hash: bytes
     block_number: int
@@ -39,10 +39,10 @@ class TransactionView:
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """How far the index is, and how far behind the chain's head when the follower last looked.
+    """The last indexed block, and the chain's head when the follower last looked.
 
-    `checked_at` is the follower's clock at that look, Unix seconds; None: no follower has run yet, and then
-    `indexed_block` is -1 (nothing).
+    `checked_at` is the time of that look by the follower's clock, in Unix seconds. It is None if no follower has run
+    yet; `indexed_block` is then -1.
     """
 
     chain_id: int | None
@@ -56,12 +56,12 @@ class HeadView:
 
     @property
     def lag_blocks(self) -> int | None:
-        """Blocks between the indexed one and the chain's head; None before the first look."""
+        """Blocks between the last indexed one and the chain's head; None before the first look."""
         return None if self.chain_head is None else max(0, self.chain_head - self.indexed_block)
 
     @property
     def lag_s(self) -> int | None:
-        """Seconds of chain time between the two; None before the first look or the first block."""
+        """Chain time between the two in seconds; None before the first look or the first block."""
         if self.chain_time is None or self.indexed_time is None:
             return None
         return max(0, self.chain_time - self.indexed_time)
@@ -69,7 +69,7 @@ class HeadView:
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
-    """What one `Follower.sync` did. `undone_blocks`: indexed blocks that the chain no longer has."""
+    """Progress of one `Follower.sync`. `undone_blocks`: indexed blocks that a reorganisation removed."""
 
     from_block: int
     indexed_block: int
@@ -80,5 +80,5 @@ class SyncProgress:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was written or undone but the cursor."""
+        """Whether any event was written or undone."""
         return bool(self.events or self.undone_events)

@@ -11,23 +11,23 @@ from chromatrace.index.views.chain import EventRef
 
 @dataclass(frozen=True, slots=True)
 class InspectorView:
-    """An inspector of a panel. `course`: its capability (0 to 1) when enrolled and after each of its rounds."""
+    """An inspector of a panel. `capabilities`: from 0 to 1, at enrolment and after each of its rounds."""
 
     number: int
     account: str
     active: bool
     own: bool
-    course: tuple[float, ...]
+    capabilities: tuple[float, ...]
 
     @property
     def capability(self) -> float:
-        """The present one, from 0 to 1."""
-        return self.course[-1]
+        """The present capability, from 0 to 1."""
+        return self.capabilities[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class SeatView:
-    """One inspector in one round. `status`: drawn, committed, stalled or revealed; the rest None until there is one."""
+    """An inspector's seat in a round. `status`: drawn, committed, stalled or revealed; None: not known yet."""
 
     inspector: int
     status: str
@@ -38,7 +38,10 @@ class SeatView:
 
 @dataclass(frozen=True, slots=True)
 class RoundView:
-    """A round. `state` (a number of the rule's), `score` and `recorder` (a seat) are None until it is decided."""
+    """A round of a panel about a subject.
+
+    `state` (an index into the rule's states), `score` and `recorder` (a seat) are None until the round is decided.
+    """
 
     id: bytes
     panel: int
@@ -58,13 +61,13 @@ class RoundView:
 
     @property
     def dissent(self) -> tuple[SeatView, ...]:
-        """Revealed answers outside the winner group."""
+        """The revealed answers that differ from the outcome."""
         return tuple(seat for seat in self.seats if seat.state is not None and seat.state != self.state)
 
 
 @dataclass(frozen=True, slots=True)
 class PanelView:
-    """A panel: its rule as the contract has it (None: not set), names of the states, and its inspectors."""
+    """A panel: the contract's rule (None until it is set), the names of its states, and its inspectors."""
 
     panel: int
     rule: dict[str, Any] | None

@@ -1,4 +1,4 @@
-"""Organisations, who acts for them, what they let others read, and their logs of readings."""
+"""Organisations, operators, read grants, log channels and anchors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chromatrace.index.views.chain import EventRef
 
 @dataclass(frozen=True, slots=True)
 class OrganisationView:
-    """One organisation. `active` is its flag on the chain; see `holds_at` for expiry too."""
+    """An organisation. `active` is its flag on the chain; `holds_at` also checks expiry."""
 
     id: int
     kind: OrganisationKind
@@ -24,13 +24,13 @@ class OrganisationView:
     changed: EventRef
 
     def holds_at(self, unix_s: int) -> bool:
-        """Whether its rights hold at that second: active and not expired."""
+        """Whether it is active and not expired at this time."""
         return self.active and unix_s <= self.valid_until
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorView:
-    """One operator's address; its rights hold only while its organisation's do."""
+    """An operator. It has rights only while its organisation has."""
 
     address: str
     organisation: int
@@ -41,13 +41,13 @@ class OperatorView:
     changed: EventRef
 
     def holds_at(self, unix_s: int) -> bool:
-        """Whether the operator itself is active and not expired at that second."""
+        """Whether the operator itself is active and not expired at this time."""
         return self.active and unix_s <= self.valid_until
 
 
 @dataclass(frozen=True, slots=True)
 class GrantView:
-    """What `reader` may read of `owner`'s product line; `gtin` None: of every line. Empty scopes: revoked."""
+    """What `reader` may read of the product line `gtin` (None: every line) of `owner`. Without scopes: revoked."""
 
     owner: int
     reader: int
@@ -57,13 +57,13 @@ class GrantView:
     changed: EventRef
 
     def holds_at(self, unix_s: int) -> bool:
-        """Whether it grants anything at that second."""
+        """Whether it grants anything at this time."""
         return bool(self.scopes) and unix_s <= self.valid_until
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """One append-only log; `size` and `root` of its last anchor (0 and None before the first)."""
+    """A log channel. `size` and `root` are those of its last anchor; 0 and None before the first."""
 
     id: bytes
     organisation: int
@@ -76,7 +76,7 @@ class ChannelView:
 
 @dataclass(frozen=True, slots=True)
 class AnchorView:
-    """One anchored head: leaves `previous_size` to `size - 1` came with it."""
+    """An anchored tree head, which added the leaves `previous_size` to `size - 1`."""
 
     channel_id: bytes
     size: int

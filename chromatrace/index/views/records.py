@@ -1,16 +1,16 @@
-"""Departments, who may write in them, and their records."""
+"""Departments and their records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chromatrace.domain.ledger_entries import DepartmentRight, RecordId, SubjectId
+from chromatrace.domain.ledger_entries import RecordId, SubjectId
 from chromatrace.index.views.chain import EventRef
 
 
 @dataclass(frozen=True, slots=True)
 class DepartmentView:
-    """One department. `count` of its records and `head` of the hash chain over them (zeros before the first)."""
+    """A department: the number of its entries and the head of the hash chain over them (zeros before the first)."""
 
     id: bytes
     organisation: int
@@ -21,21 +21,13 @@ class DepartmentView:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberView:
-    """What an address may do in a department."""
-
-    department: bytes
-    member: str
-    rights: DepartmentRight
-    changed: EventRef
-
-
-@dataclass(frozen=True, slots=True)
 class RecordView:
-    """One record of a department about one product. `number` counts the department's entries from 0; a record about
-    several products has one entry for each. `kind`: see `kind_hash`; `preceding` None: it goes on from none.
+    """One entry of a department: a record about one product. A record about several products has one entry for each.
 
-    `repeat`: the department had a record of that key before, and that one is the record; this one counts nowhere.
+    number     number of the entry in its department, from 0
+    kind       `ledger_entries.kind_hash` of the record's schema
+    preceding  the record that it continues, or None
+    repeat     whether the department already had a record with this key; a repeat counts nowhere
     """
 
     department: bytes

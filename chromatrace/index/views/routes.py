@@ -1,4 +1,4 @@
-"""Designed routes and what is proven of a subject under them."""
+"""Designed routes and their proofs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from chromatrace.index.views.chain import EventRef
 
 @dataclass(frozen=True, slots=True)
 class RouteStepView:
-    """One step of a designed route: the process, and the station whose key signs it.
+    """A step of a designed route: the process, and the station whose key signs it.
 
-    `organisation` owns the station that `station` names; `revoked_from` is the Unix second from which no proof may
-    use its key, None where it is not revoked. `verified`: whether the chain has checked the key; one that it has not
-    proves nothing.
+    organisation  the owner of the station
+    revoked_from  Unix second from which no proof may use the key; None if it is not revoked
+    verified      whether the chain has verified the key; an unverified key proves nothing
     """
 
     step: int
@@ -29,7 +29,7 @@ class RouteStepView:
 
 @dataclass(frozen=True, slots=True)
 class RouteView:
-    """A designed route, its steps in order from 1."""
+    """A designed route; its steps are in order, from 1."""
 
     id: bytes
     organisation: int
@@ -43,7 +43,7 @@ class RouteView:
 
 
 class RouteProofState(StrEnum):
-    """`RECORDED`: a signature stands on the chain that nobody has verified; it never counts as a proof."""
+    """`RECORDED`: a signature that the chain has not verified; it never counts as a proof."""
 
     PROVEN = "proven"
     RECORDED = "recorded-unverified"
@@ -51,7 +51,7 @@ class RouteProofState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComponentView:
-    """A proven part of an assembly."""
+    """A proven component of an assembly."""
 
     route: bytes
     subject: bytes
@@ -59,10 +59,10 @@ class ComponentView:
 
 @dataclass(frozen=True, slots=True)
 class RouteProofView:
-    """What stands on the chain of one subject under one route.
+    """The proof or unverified record of a subject under a route.
 
-    `head` (c_k, the last link) and `by` are those of the proof, or of the unverified record where there is no proof.
-    Both `proven` and `recorded` may be there: recorded first, proven later. `components` in the order of the proof.
+    `head` (c_k, the last link) and `by` are those of the proof if there is one, otherwise of the unverified record. A
+    subject may have both: recorded first, proven later. `components` are in the order of the proof.
     """
 
     route: bytes

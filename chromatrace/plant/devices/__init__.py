@@ -1,4 +1,4 @@
-"""Device models: the properties of what a plant made, from how it was made. A configuration names one by its kind."""
+"""Device models: compute the properties of a product from its process data. A plant selects one by its kind."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _KINDS = {"electrochromic-stack": ElectrochromicStack}
 
 
 class Device(Protocol):
-    """What one kind of product is like."""
+    """The model of one kind of product."""
 
     def stations(self, stage: str) -> tuple[str, ...]:
-        """The stations whose films the inspection of a stage needs."""
+        """Return the stations whose films are required to inspect `stage`."""
         ...
 
     def measure(self, stage: str, films: Mapping[str, Film], random: np.random.Generator) -> Mapping[str, float]:
-        """What the instruments of a stage show of one unit, by quantity; `films` by station."""
+        """Return the instrument values of one unit at `stage`, by quantity. `films` is keyed by station."""
         ...
 
     def deviation(self, values: Mapping[str, float]) -> float | None:
-        """How far the values of one unit contradict each other, as a share; None: no check is possible."""
+        """Return the relative inconsistency of the values of one unit, or None if it cannot be checked."""
         ...
 
 
 def check_device(plant: Plant) -> None:
-    """Checks the device's parameters, and that it can measure what the check sheets ask. Raises `InvalidPlant`."""
+    """Check the device's parameters and the quantities of the check sheets. Raises `InvalidPlant`."""
     if plant.device is None:
         return
     if plant.device.kind not in _KINDS:
@@ -42,7 +42,7 @@ def check_device(plant: Plant) -> None:
 
 
 def build_device(plant: Plant) -> Device:
-    """The device model of a plant. Raises `NotFound` where it has none."""
+    """Return the device model of a plant. Raises `NotFound` if it has none."""
     if plant.device is None:
-        raise NotFound(f"{plant.name} has no device model, so its inspections cannot be simulated", field="device")
+        raise NotFound(f"{plant.name} has no device model; its inspections cannot be simulated", field="device")
     return _KINDS[plant.device.kind](plant)

@@ -1,12 +1,12 @@
-"""An electrochromic stack: working film, counter electrode, electrolyte.
+"""Model of an electrochromic stack: working film, counter electrode and electrolyte.
 
-Plausible relations, not a published model; every constant that a plant would want to change is configuration.
+The relations are plausible but not a published model. The plant configuration sets the main constants.
 
-- oxygen deficiency 1 / (1 + (p_O2 / p_half)²): too little oxygen while sputtering leaves metal of lower valence, which
-  absorbs light and takes up less charge;
+- oxygen deficiency 1 / (1 + (p_O2 / p_half)²): low oxygen pressure leaves metal of lower valence, which absorbs light
+  and stores less charge;
 - contamination 1 - exp(-(P_base / 1 mPa - 1) / 20): residual gas above the specified base pressure;
-- crystalline share: logistic in the substrate temperature; grains grow with temperature and pressure;
-- charge Q = the lesser capacity of the two films; optical density change = efficiency · Q, so the two agree;
+- crystalline share: logistic in the substrate temperature; grain size increases with temperature and pressure;
+- charge density Q = the smaller capacity of the two films; optical density change = efficiency · Q;
   T coloured = T bleached · 10^-(efficiency · Q).
 """
 
@@ -27,12 +27,12 @@ from chromatrace.plant.table import Table
 FIRST = ("crystalline share", "W5+ share", "film thickness", "grain size")
 FINAL = ("optical modulation", "coloration efficiency", "cycling stability", "switching time", "optical memory")
 AUXILIARY = ("bleached transmittance", "coloured transmittance", "charge density")
-"""Measured with the final quantities: % , %, C/cm²."""
+"""Measured with the final quantities, in %, % and C/cm²."""
 
 _SPECIFIED_BASE_PA = 1e-3
 _UNIT_SPREAD = 0.01
 _INSTRUMENT = 0.004
-_LEAST_DENSITY_CHANGE = 0.1
+_MINIMUM_DENSITY_CHANGE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ _Part = TypeVar("_Part", _Layer, _Stack)
 
 
 class ElectrochromicStack:
-    """A `Device`. Raises `InvalidPlant` naming the field."""
+    """The `Device` of an electrochromic window. Raises `InvalidPlant`, which names the field."""
 
     def __init__(self, plant: Plant) -> None:
         table = Table({} if plant.device is None else plant.device.parameters, "device")
@@ -72,30 +72,30 @@ class ElectrochromicStack:
         known = {station.id for station in plant.stations}
         for name in ("working_station", "counter_station"):
             if getattr(self, f"_{name}") not in known:
-                raise InvalidPlant(f"there is no station {getattr(self, f'_{name}')!r}", field=f"device.{name}")
-        for place, sheet in enumerate(plant.check_sheets):
+                raise InvalidPlant(f"unknown station {getattr(self, f'_{name}')!r}", field=f"device.{name}")
+        for position, sheet in enumerate(plant.check_sheets):
             measurable = {"first": FIRST, "final": FINAL}.get(sheet.stage, ())
             for line, check in enumerate(sheet.checks):
                 if check.quantity not in measurable:
                     raise InvalidPlant(
                         f"{check.quantity!r} cannot be measured at stage {sheet.stage!r}",
-                        field=f"check_sheets[{place}].checks[{line}].quantity",
+                        field=f"check_sheets[{position}].checks[{line}].quantity",
                         hint=f"measurable: {', '.join(measurable) or 'nothing'}",
                     )
 
     def stations(self, stage: str) -> tuple[str, ...]:
-        """The working film is inspected first; the final inspection sees both."""
+        """Return the station of the working film for the first inspection, and both stations for the final one."""
         return (self._working_station,) if stage == "first" else (self._working_station, self._counter_station)
 
     def measure(self, stage: str, films: Mapping[str, Film], random: np.random.Generator) -> Mapping[str, float]:
-        """What the instruments show of one unit: units differ by about 1 %, instruments err by about 0.4 %."""
+        """Return the instrument values of one unit. Unit spread is about 1 %, instrument error about 0.4 %."""
         true_values = self._film_properties(films, random) if stage == "first" else self._device(films, random)
         return {
             name: value * (1 + _INSTRUMENT * float(random.standard_normal())) for name, value in true_values.items()
         }
 
     def deviation(self, values: Mapping[str, float]) -> float | None:
-        """Efficiency times charge density must be the optical density change log10(T bleached / T coloured)."""
+        """Compare efficiency · charge density with the optical density change log10(T bleached / T coloured)."""
         if not {"coloration efficiency", *AUXILIARY} <= values.keys():
             return None
         bleached, coloured = values["bleached transmittance"], values["coloured transmittance"]
@@ -117,23 +117,23 @@ class ElectrochromicStack:
         working, counter = films[self._working_station], films[self._counter_station]
         stack = self._stack
         deficiency = _deficiency(working, self._working)
-        spoiled = max(_contamination(working), _contamination(counter))
+        contamination = max(_contamination(working), _contamination(counter))
         crystalline = _crystalline(working, self._working)
         capacities = (_capacity_c_cm2(working, self._working), _capacity_c_cm2(counter, self._counter))
         charge = stack.charge_share * min(capacities) * (1 - 0.6 * crystalline) * _spread(random)
-        efficiency = stack.efficiency_cm2_c * (1 - deficiency) * (1 - 0.5 * spoiled) * _spread(random)
-        bleached = stack.bleached_transmittance * (1 - 0.7 * deficiency) * (1 - 0.2 * spoiled)
+        efficiency = stack.efficiency_cm2_c * (1 - deficiency) * (1 - 0.5 * contamination) * _spread(random)
+        bleached = stack.bleached_transmittance * (1 - 0.7 * deficiency) * (1 - 0.2 * contamination)
         coloured = bleached * 10 ** -(efficiency * charge)
         imbalance = abs(capacities[0] - capacities[1]) / max(*capacities, 1e-9)
         arcs = min(1.0, working.arc_share + counter.arc_share)
-        stability = stack.stability - 40 * spoiled - 30 * deficiency - 15 * imbalance - 60 * arcs
-        slowness = (working.thickness_nm / 380) ** 2 * (1 + 3 * crystalline) * (1 + spoiled)
+        stability = stack.stability - 40 * contamination - 30 * deficiency - 15 * imbalance - 60 * arcs
+        slowdown = (working.thickness_nm / 380) ** 2 * (1 + 3 * crystalline) * (1 + contamination)
         return {
             "optical modulation": bleached - coloured,
             "coloration efficiency": efficiency,
             "cycling stability": max(0.0, stability) * _spread(random),
-            "switching time": stack.switching_s * slowness * _spread(random),
-            "optical memory": stack.memory_per_day * (1 + 5 * deficiency + 3 * spoiled) * _spread(random),
+            "switching time": stack.switching_s * slowdown * _spread(random),
+            "optical memory": stack.memory_per_day * (1 + 5 * deficiency + 3 * contamination) * _spread(random),
             "bleached transmittance": bleached,
             "coloured transmittance": coloured,
             "charge density": charge,
@@ -141,13 +141,13 @@ class ElectrochromicStack:
 
 
 def consistency(efficiency_cm2_c: float, charge_c_cm2: float, density_change: float) -> float:
-    """How far efficiency · charge density is from the optical density change, as a share of the greater of the two.
+    """Return |efficiency · charge density - density change| relative to the larger of the two, but at least 0.1.
 
-    Below a density change of 0.1 the share is of that: of a film that does not colour, nothing can be said this way.
-    A contrast of 9 to 1 (0.954) at 40 cm²/C needs 23.9 mC/cm².
+    The minimum avoids false inconsistencies for films that hardly colour. Example: a contrast of 9:1 (density change
+    0.954) at 40 cm²/C corresponds to 23.9 mC/cm².
     """
     product = efficiency_cm2_c * charge_c_cm2
-    return abs(product - density_change) / max(abs(product), abs(density_change), _LEAST_DENSITY_CHANGE)
+    return abs(product - density_change) / max(abs(product), abs(density_change), _MINIMUM_DENSITY_CHANGE)
 
 
 def _deficiency(film: Film, layer: _Layer) -> float:

@@ -1,4 +1,4 @@
-"""Process models: what gives the true values of a plant's tags. A configuration names one by its kind."""
+"""Process models: compute the true values of a plant's tags. A plant selects one by its kind."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from chromatrace.plant.records import Plant
 
 
 class Model(Protocol):
-    """A process in simulated time, deterministic by its seed."""
+    """A process in simulated time, deterministic for a seed."""
 
     @property
     def runs_completed(self) -> int:
-        """How many runs (charges, workpieces) every machine has at least finished."""
+        """Return the number of runs (charges, workpieces) that every machine has finished."""
         ...
 
     def advance(self, step_s: float) -> Mapping[str, float]:
-        """Moves on by `step_s` of simulated time; the true value of every tag then, by tag name."""
+        """Advance simulated time by `step_s`. Return the true value of each tag, by tag name."""
         ...
 
 
@@ -32,12 +32,12 @@ _BUILDERS: dict[str, Callable[[Plant, int, Sequence[Fault]], Model]] = {
 
 
 def check_model(plant: Plant) -> None:
-    """Checks the model's parameters against the tags. Raises `InvalidPlant` naming the field."""
+    """Check the model's parameters against the tags. Raises `InvalidPlant`, which names the field."""
     if plant.model.kind not in _CHECKS:
         raise InvalidPlant(f"{plant.model.kind!r} is not one of {', '.join(_CHECKS)}", field="model.kind")
     _CHECKS[plant.model.kind](plant)
 
 
 def build_model(plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> Model:
-    """The model of a plant. Raises `InvalidFault` where the plant cannot have such a fault."""
+    """Return the model of a plant. Raises `InvalidFault` if the plant does not support a fault."""
     return _BUILDERS[plant.model.kind](plant, seed, faults)

@@ -1,4 +1,4 @@
-"""The parameters of a sputtering chamber, read from a plant configuration."""
+"""Parameters of a sputtering chamber in a plant configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chromatrace.plant.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Vacuum:
-    """`*_l_s`: effective pumping speeds. Gas from the walls falls as outgassing / (1 + t / outgassing_time)."""
+    """Vacuum system. `*_l_s` are effective pumping speeds; outgassing decays as 1 / (1 + t / outgassing_time)."""
 
     volume_l: float
     roughing_l_s: float
@@ -22,11 +22,12 @@ class Vacuum:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`rate_nm_min_w`: deposition rate of the metal per watt at no pressure; `oxide_rate_share` the
-    oxide's share of that.
+    """Sputtering target.
 
-    `scattering_pa`: the pressure at which half of the atoms reach the substrate. `erosion_per_kwh`: share of the rate
-    that is lost per kWh of use.
+    rate_nm_min_w     deposition rate of the metal per watt at zero pressure
+    oxide_rate_share  rate of the oxide relative to the metal
+    scattering_pa     pressure at which half of the atoms reach the substrate
+    erosion_per_kwh   relative loss of the rate per kWh of use
     """
 
     metal_voltage_v: float
@@ -39,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Oxidation:
-    """The constants of Berg's model: oxygen taken up by target and collector, oxide removed by sputtering."""
+    """Constants of Berg's model: oxygen uptake of target and collector, and oxide removal by sputtering."""
 
     target_getter_l_s: float
     collector_getter_l_s: float
@@ -51,7 +52,7 @@ class Oxidation:
 
 @dataclass(frozen=True, slots=True)
 class Thermal:
-    """The substrate follows heater and plasma with one time constant."""
+    """Thermal model: the substrate follows heater and plasma with one time constant."""
 
     time_constant_s: float
     plasma_c_per_w: float
@@ -60,10 +61,10 @@ class Thermal:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the chamber is told to do. The film is finished at `thickness_nm`."""
+    """Set points of a run. The film is finished at `thickness_nm`."""
 
     base_pressure_pa: float
-    longest_pumping_s: float
+    maximum_pumping_s: float
     argon_sccm: float
     oxygen_sccm: float
     power_w: float
@@ -80,7 +81,7 @@ _Part = TypeVar("_Part", Vacuum, Target, Oxidation, Thermal, Recipe)
 
 @dataclass(frozen=True, slots=True)
 class Chamber:
-    """One chamber: the station where it stands, the film that it makes, what it is and what it does."""
+    """A chamber: its station, its film, its physical parameters and its recipe."""
 
     station: str
     film: str
@@ -92,10 +93,10 @@ class Chamber:
 
 
 def read_chamber(station: str, table: Table) -> Chamber:
-    """Raises `InvalidPlant` naming the field."""
+    """Read the parameters of a chamber. Raises `InvalidPlant`, which names the field."""
     chamber = Chamber(
         station=station,
-        film=table.text("film", longest=60),
+        film=table.text("film", maximum=60),
         vacuum=_positive(table, "vacuum", Vacuum),
         target=_positive(table, "target", Target),
         oxidation=_positive(table, "oxidation", Oxidation),
@@ -107,7 +108,7 @@ def read_chamber(station: str, table: Table) -> Chamber:
 
 
 def _positive(table: Table, name: str, record: type[_Part]) -> _Part:
-    """A record of numbers, none of which may be negative."""
+    """Read a record of numbers of at least 0."""
     part = table.table(name)
     values = {field.name: part.number(field.name, at_least=0) for field in fields(record)}
     part.finish()

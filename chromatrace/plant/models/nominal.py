@@ -1,7 +1,7 @@
-"""The model of a quantity that nobody modelled: it wanders about its nominal value and forgets where it was.
+"""Generic process model: each tag fluctuates around its nominal value.
 
-First-order autoregression x' = a·x + sqrt(1 - a²)·σ·ε with a = exp(-step / correlation time); σ is a share of the
-distance between the limits of the process.
+First-order autoregression x' = a·x + sqrt(1 - a²)·σ·ε with a = exp(-step / correlation time). σ is proportional to the
+distance between the process limits.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _SPREAD = 0.1
 
 
 def check(plant: Plant) -> None:
-    """Every tag needs its nominal value. Raises `InvalidPlant`."""
+    """Check the parameters and that each tag has a nominal value. Raises `InvalidPlant`."""
     table = Table(plant.model.parameters, "model")
     table.number("correlation_s", 60.0, above=0)
     table.number("run_s", 600.0, above=0)
     table.finish()
     for position, tag in enumerate(plant.tags):
         if tag.nominal is None:
-            raise InvalidPlant("is missing: the model 'nominal' needs it", field=f"tags[{position}].nominal")
+            raise InvalidPlant("missing field; the model 'nominal' requires it", field=f"tags[{position}].nominal")
 
 
 class NominalModel:
-    """Tags that wander about their nominal values. It knows no faults."""
+    """Tags that fluctuate around their nominal values. Faults are not supported."""
 
     def __init__(self, plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> None:
         if faults:
-            raise InvalidFault(f"the model of {plant.name} knows no faults", field="fault")
+            raise InvalidFault(f"the process model of {plant.name} does not support faults", field="fault")
         table = Table(plant.model.parameters, "model")
         self._correlation_s = table.number("correlation_s", 60.0)
         self._run_s = table.number("run_s", 600.0)
@@ -53,8 +53,8 @@ class NominalModel:
 
     def advance(self, step_s: float) -> Mapping[str, float]:
         kept = math.exp(-step_s / self._correlation_s)
-        news = self._random.standard_normal(len(self._tags))
-        self._deviation = kept * self._deviation + math.sqrt(1 - kept * kept) * self._spread * news
+        noise = self._random.standard_normal(len(self._tags))
+        self._deviation = kept * self._deviation + math.sqrt(1 - kept * kept) * self._spread * noise
         self._elapsed_s += step_s
         return {
             tag.name: float(tag.nominal if tag.nominal is not None else tag.low) + float(deviation)

@@ -1,15 +1,15 @@
-"""Reactive DC magnetron sputtering, one or more chambers that repeat their recipe.
+"""Model of reactive DC magnetron sputtering: one or more chambers that repeat their recipe.
 
-A run: pump down to base pressure, admit the gases, presputter, deposit until the film is thick enough, vent. The
-physics, in each chamber:
+Phases of a run: pump down to base pressure, admit the gases, presputter, deposit up to the film thickness, vent.
+Physics of each chamber:
 
-- pressure: V dP/dt = gas in + outgassing + leak - S·P, solved exactly over a step;
-- oxygen and the target: Berg's model in reduced form (S. Berg, T. Nyberg, Thin Solid Films 476 (2005) 215): target and
-  collector take up oxygen, sputtering removes the oxide; where the collector takes up more than the pump, voltage and
-  rate jump at different oxygen flows on the way up and on the way down (hysteresis);
-- rate = power · yield of the partly oxidised target · 1 / (1 + P / P_scattering) · (1 - erosion): it rises as total and
-  as oxygen pressure fall;
-- substrate temperature: first-order lag towards heater plus plasma heating.
+- pressure: V dP/dt = gas flow + outgassing + leak - S·P, solved exactly over a step;
+- oxygen and target: reduced form of Berg's model (S. Berg, T. Nyberg, Thin Solid Films 476 (2005) 215). Target and
+  collector take up oxygen, and sputtering removes the oxide. If the collector takes up more oxygen than the pump,
+  voltage and rate show hysteresis in the oxygen flow;
+- rate = power · yield of the partly oxidised target · 1 / (1 + P / P_scattering) · (1 - erosion), which increases as
+  total pressure and oxygen pressure decrease;
+- substrate temperature: first-order lag towards heater and plasma heating.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ QUANTITIES = (
     "deposition_rate",
     "film_thickness",
 )
-"""What a chamber measures; the tag is `<station>.<quantity>`."""
+"""Quantities that a chamber measures. The tag is `<station>.<quantity>`."""
 
 PA_L_S_PER_SCCM = 1.6887
 """101,325 Pa · 1 cm³/min."""
@@ -63,18 +63,18 @@ _ROOM_C = 22.0
 
 
 def check(plant: Plant) -> None:
-    """Chambers stand at stations; each tag is a quantity of a chamber. Raises `InvalidPlant`."""
+    """Check that each chamber has a station and each tag is a quantity of a chamber. Raises `InvalidPlant`."""
     chambers = _read_chambers(plant)
     for station in chambers:
         if station not in {known.id for known in plant.stations}:
-            raise InvalidPlant(f"there is no station {station!r}", field=f"model.chambers.{station}")
+            raise InvalidPlant(f"unknown station {station!r}", field=f"model.chambers.{station}")
     for position, tag in enumerate(plant.tags):
         station, _, quantity = tag.name.rpartition(".")
         if station != tag.station or station not in chambers or quantity not in QUANTITIES:
             raise InvalidPlant(
                 f"{tag.name!r} is not a quantity of a chamber at station {tag.station}",
                 field=f"tags[{position}].name",
-                hint=f"write <station>.<quantity>, the quantity one of {', '.join(QUANTITIES)}",
+                hint=f"write <station>.<quantity> with one of the quantities {', '.join(QUANTITIES)}",
             )
 
 
@@ -83,12 +83,12 @@ def _read_chambers(plant: Plant) -> dict[str, Chamber]:
     chambers = {station: read_chamber(station, part) for station, part in table.table("chambers").named_tables()}
     table.finish()
     if not chambers:
-        raise InvalidPlant("at least one chamber is needed", field="model.chambers")
+        raise InvalidPlant("expected at least one chamber", field="model.chambers")
     return chambers
 
 
 class SputteringModel:
-    """The chambers of a plant, each with random numbers of its own, so that a fault in one leaves the others alone."""
+    """The chambers of a plant. Each has its own random generator, so a fault in one does not change the others."""
 
     def __init__(self, plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> None:
         chambers = _read_chambers(plant)
@@ -97,7 +97,7 @@ class SputteringModel:
                 raise InvalidFault(
                     f"{fault.station} is not a sputtering chamber",
                     field="station",
-                    hint=f"there are: {', '.join(chambers)}",
+                    hint=f"chambers: {', '.join(chambers)}",
                 )
         self._runs = [
             ChamberRun(chamber, np.random.default_rng([seed, position]), [f for f in faults if f.station == station])
@@ -149,7 +149,7 @@ class ChamberRun:
         self.water_c = self.chamber.thermal.cooling_water_c
 
     def advance(self, step_s: float) -> None:
-        """One step of at most a second."""
+        """Advance by at most one second."""
         self.elapsed_s += step_s
         self.phase_s += step_s
         active = {fault.kind: fault.severity for fault in self.faults if fault.active(self.elapsed_s)}
@@ -163,9 +163,9 @@ class ChamberRun:
         self._next_phase()
 
     def values(self) -> dict[str, float]:
-        """The true values now, by tag name."""
+        """Return the current true values, by tag name."""
         total_sccm = self.argon_sccm + self.oxygen_sccm
-        now = (
+        values = (
             self.base_pressure_pa,
             self.pressure_pa,
             self.argon_sccm,
@@ -180,17 +180,17 @@ class ChamberRun:
             self.rate_nm_min,
             self.thickness_nm,
         )
-        return {f"{self.chamber.station}.{name}": value for name, value in zip(QUANTITIES, now, strict=True)}
+        return {f"{self.chamber.station}.{name}": value for name, value in zip(QUANTITIES, values, strict=True)}
 
     def _flows(self, step_s: float, *, stuck: bool) -> None:
         recipe = self.chamber.recipe
         kept = math.exp(-step_s / _DRIFT_TIME_S)
-        news = math.sqrt(1 - kept * kept) * _FLOW_DRIFT
-        self.drift = [kept * drift + news * float(self.random.standard_normal()) for drift in self.drift]
+        noise = math.sqrt(1 - kept * kept) * _FLOW_DRIFT
+        self.drift = [kept * drift + noise * float(self.random.standard_normal()) for drift in self.drift]
         gas = self.phase in ("gas", "presputter", "deposit")
         follow = 1 - math.exp(-step_s / _FLOW_LAG_S)
         self.argon_sccm += follow * (gas * recipe.argon_sccm * (1 + self.drift[0]) - self.argon_sccm)
-        # A stuck controller holds its valve where it is, whatever it is told.
+        # A stuck controller ignores its set point.
         if not stuck:
             self.oxygen_sccm += follow * (gas * recipe.oxygen_sccm * (1 + self.drift[1]) - self.oxygen_sccm)
 
@@ -210,7 +210,7 @@ class ChamberRun:
         self.pressure_pa = final_pa + (self.pressure_pa - final_pa) * math.exp(-step_s * speed / vacuum.volume_l)
 
     def _since_pumping_s(self) -> float:
-        """Outgassing goes on falling after the pump-down; the phases after it are taken as one more ten minutes."""
+        """Return the time that determines outgassing. After the pump-down, 10 minutes are added."""
         return self.phase_s if self.phase == "pump down" else self.phase_s + 600.0
 
     def _electrics(self, *, arc_severity: float) -> None:
@@ -221,7 +221,7 @@ class ChamberRun:
             return
         target = self.chamber.target
         voltage = target.metal_voltage_v + (target.oxide_voltage_v - target.metal_voltage_v) * self.target_oxide
-        # A denser plasma needs less voltage; a worn racetrack, closer to the magnets, too.
+        # The voltage falls with plasma density and with target erosion (the surface gets closer to the magnets).
         voltage *= max(self.pressure_pa, 0.05) ** -0.12 * (1 - 0.05 * self._erosion())
         if arc_severity and self.random.random() < min(1.0, _ARC_SHARE * arc_severity):
             voltage = ARC_VOLTAGE_V
@@ -240,7 +240,7 @@ class ChamberRun:
         )
 
     def _oxygen_pa(self, leak_pa_l_s: float) -> float:
-        """Partial pressure of oxygen: what flows in over what pumps, target and collector take up."""
+        """Return the partial pressure of oxygen: inflow divided by the uptake of pump, target and collector."""
         inflow = PA_L_S_PER_SCCM * self.oxygen_sccm + OXYGEN_IN_AIR * leak_pa_l_s
         return inflow / (self.chamber.vacuum.throttled_l_s + self._getter_l_s())
 
@@ -279,8 +279,8 @@ class ChamberRun:
         recipe = self.chamber.recipe
         if self.phase == "pump down":
             self.base_pressure_pa = self.pressure_pa
-            # A leaking chamber never gets there: after the longest pumping time the run goes on all the same.
-            done = self.pressure_pa <= recipe.base_pressure_pa or self.phase_s >= recipe.longest_pumping_s
+            # A leaking chamber never reaches the base pressure. The run continues after the maximum pumping time.
+            done = self.pressure_pa <= recipe.base_pressure_pa or self.phase_s >= recipe.maximum_pumping_s
         elif self.phase == "gas":
             done = self.phase_s >= recipe.settling_s
         elif self.phase == "presputter":
@@ -305,14 +305,14 @@ class ChamberRun:
 
 
 def deposition_rate(chamber: Chamber, power_w: float, pressure_pa: float, target_oxide: float, erosion: float) -> float:
-    """nm/min. Falls with pressure (scattering), with the oxidised share of the target and with its erosion (0 to 1)."""
+    """Return the rate in nm/min. `target_oxide` and `erosion` are shares from 0 to 1."""
     target = chamber.target
-    of_metal = (1 - target_oxide) + target.oxide_rate_share * target_oxide
-    return target.rate_nm_min_w * power_w * of_metal / (1 + pressure_pa / target.scattering_pa) * (1 - erosion)
+    relative_yield = (1 - target_oxide) + target.oxide_rate_share * target_oxide
+    return target.rate_nm_min_w * power_w * relative_yield / (1 + pressure_pa / target.scattering_pa) * (1 - erosion)
 
 
 def _relax(share: float, gain: float, loss: float, step_s: float) -> float:
-    """d share/dt = gain · (1 - share) - loss · share, exactly, for constant gain and loss."""
+    """Solve d share/dt = gain · (1 - share) - loss · share exactly, for constant gain and loss."""
     speed = gain + loss
     if speed <= 0:
         return share

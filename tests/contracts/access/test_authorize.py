@@ -5,7 +5,7 @@ from brownie.test import given, strategy
 from hypothesis import settings
 from hypothesis import strategies as st
 from refusals import Accepted, Refused, refusal
-from world import ALL_ROLES, FOR_EVER, advance_to
+from world import ALL_ROLES, FOREVER, advance_to
 
 from chromatrace.domain.rights import Role
 
@@ -60,8 +60,8 @@ def test_an_organisations_rights_end_after_its_last_second(world):
 @settings(max_examples=25)
 def test_is_authorised_is_authorise_without_the_reason(world, permitted, given_roles, asked, dismissed, suspended):
     by_registrar = {"from": world.registrar}
-    world.consortium.appointOperator(world.producer, world.plant, given_roles, FOR_EVER, by_registrar)
-    world.consortium.changeOrganisation(world.plant, permitted, FOR_EVER, by_registrar)
+    world.consortium.appointOperator(world.producer, world.plant, given_roles, FOREVER, by_registrar)
+    world.consortium.changeOrganisation(world.plant, permitted, FOREVER, by_registrar)
     if dismissed:
         world.consortium.dismissOperator(world.producer, by_registrar)
     if suspended:

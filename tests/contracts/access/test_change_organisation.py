@@ -2,7 +2,7 @@
 
 from brownie import chain
 from refusals import Refused, refusal
-from world import FOR_EVER, REGISTRAR, event, plain
+from world import FOREVER, REGISTRAR, event, plain
 
 from chromatrace.domain.rights import Role
 
@@ -19,7 +19,7 @@ def test_changes_roles_and_validity(world):
 
 
 def test_a_role_no_longer_permitted_is_lost_at_once(world):
-    world.consortium.changeOrganisation(world.plant, Role.GATEWAY, FOR_EVER, {"from": world.registrar})
+    world.consortium.changeOrganisation(world.plant, Role.GATEWAY, FOREVER, {"from": world.registrar})
     assert refusal(world.consortium.authorise, world.producer, Role.PRODUCER, sender=world.stranger) == Refused(
         "MissingRole", operator=world.producer, roles=0, required=Role.PRODUCER
     )
@@ -28,20 +28,20 @@ def test_a_role_no_longer_permitted_is_lost_at_once(world):
 
 
 def test_refuses_everyone_but_the_registrar(world):
-    assert refusal(
-        world.consortium.changeOrganisation, world.plant, 0, FOR_EVER, sender=world.administrator
-    ) == Refused("AccessControlUnauthorizedAccount", account=world.administrator, neededRole=REGISTRAR)
+    assert refusal(world.consortium.changeOrganisation, world.plant, 0, FOREVER, sender=world.administrator) == Refused(
+        "AccessControlUnauthorizedAccount", account=world.administrator, neededRole=REGISTRAR
+    )
 
 
 def test_refuses_an_unknown_organisation(world):
-    assert refusal(world.consortium.changeOrganisation, 99, 0, FOR_EVER, sender=world.registrar) == Refused(
+    assert refusal(world.consortium.changeOrganisation, 99, 0, FOREVER, sender=world.registrar) == Refused(
         "UnknownOrganisation", organisation=99
     )
 
 
 def test_refuses_unknown_roles(world):
     assert refusal(
-        world.consortium.changeOrganisation, world.plant, 1 << 15, FOR_EVER, sender=world.registrar
+        world.consortium.changeOrganisation, world.plant, 1 << 15, FOREVER, sender=world.registrar
     ) == Refused("UnknownRoles", roles=1 << 15)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from brownie import chain
 from refusals import Refused, refusal
-from world import FOR_EVER, GTIN, advance_to, event, plain
+from world import FOREVER, GTIN, advance_to, event, plain
 
 from chromatrace.domain.rights import Role, Scope
 
@@ -11,7 +11,7 @@ LINE, OTHER_LINE = int(GTIN), 9521234500025
 BOTH = Scope.PRODUCT | Scope.QUALITY
 
 
-def grant(world, gtins=(LINE,), scopes=BOTH, valid_until=FOR_EVER, sender=None):
+def grant(world, gtins=(LINE,), scopes=BOTH, valid_until=FOREVER, sender=None):
     return world.consortium.grantReadScopes(
         world.shop, list(gtins), scopes, valid_until, {"from": sender or world.administrator}
     )
@@ -19,7 +19,7 @@ def grant(world, gtins=(LINE,), scopes=BOTH, valid_until=FOR_EVER, sender=None):
 
 def test_grants_by_product_line(world):
     tx = grant(world)
-    assert plain(world.consortium.grantOf(world.plant, world.shop, LINE)) == (BOTH, FOR_EVER)
+    assert plain(world.consortium.grantOf(world.plant, world.shop, LINE)) == (BOTH, FOREVER)
     assert world.consortium.mayRead(world.franchisee, world.plant, LINE, Scope.QUALITY)
     assert world.consortium.mayRead(world.franchisee, world.plant, LINE, BOTH)
     assert not world.consortium.mayRead(world.franchisee, world.plant, LINE, BOTH | Scope.PROCESS)
@@ -31,7 +31,7 @@ def test_grants_by_product_line(world):
         "reader": world.shop,
         "gtin": LINE,
         "scopes": BOTH,
-        "validUntil": FOR_EVER,
+        "validUntil": FOREVER,
     }
 
 
@@ -82,23 +82,23 @@ def test_nobody_reads_no_scope(world):
 
 def test_refuses_operators_who_are_no_administrators(world):
     assert refusal(
-        world.consortium.grantReadScopes, world.shop, [LINE], BOTH, FOR_EVER, sender=world.producer
+        world.consortium.grantReadScopes, world.shop, [LINE], BOTH, FOREVER, sender=world.producer
     ) == Refused("MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.ADMIN)
 
 
 def test_refuses_the_registrar_who_belongs_to_no_organisation(world):
     assert refusal(
-        world.consortium.grantReadScopes, world.shop, [LINE], BOTH, FOR_EVER, sender=world.registrar
+        world.consortium.grantReadScopes, world.shop, [LINE], BOTH, FOREVER, sender=world.registrar
     ) == Refused("UnknownOperator", operator=world.registrar)
 
 
 @pytest.mark.parametrize(
     ("args", "error"),
     [
-        ((99, [LINE], BOTH, FOR_EVER), Refused("UnknownOrganisation", organisation=99)),
-        ((3, [LINE], 1 << 5, FOR_EVER), Refused("UnknownScopes", scopes=1 << 5)),
+        ((99, [LINE], BOTH, FOREVER), Refused("UnknownOrganisation", organisation=99)),
+        ((3, [LINE], 1 << 5, FOREVER), Refused("UnknownScopes", scopes=1 << 5)),
         ((3, [LINE], BOTH, 7), Refused("ExpiryInThePast", validUntil=7)),
-        ((3, [LINE, LINE + 1], BOTH, FOR_EVER), Refused("InvalidGtin", gtin=LINE + 1)),
+        ((3, [LINE, LINE + 1], BOTH, FOREVER), Refused("InvalidGtin", gtin=LINE + 1)),
     ],
 )
 def test_refuses_wrong_arguments(world, args, error):

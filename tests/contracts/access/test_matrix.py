@@ -8,7 +8,7 @@ import pytest
 from brownie import project
 from eth_utils import keccak, to_checksum_address
 from refusals import Accepted, refusal
-from world import CONSENSUS, CUSTODY_LEDGER, FOR_EVER, NONE, REGISTRAR, VERDICT_LEDGER
+from world import CONSENSUS, CUSTODY_LEDGER, FOREVER, NONE, REGISTRAR, VERDICT_LEDGER
 
 from chromatrace.domain.rights import Role
 
@@ -87,7 +87,7 @@ def test_who_gets_in(world, callers):
     world.send(world.registry.recall, recalled, "a test", sender=world.supervisor)
     known = {
         "dismissOperator": [str(world.producer)],
-        "appointOperator": [str(world.stranger), world.plant, int(Role.GATEWAY), FOR_EVER],
+        "appointOperator": [str(world.stranger), world.plant, int(Role.GATEWAY), FOREVER],
         "grantRole": [REGISTRAR, str(world.stranger)],
         "revokeRole": [REGISTRAR, str(world.stranger)],
         "grantReadScopes": [world.lab, [], 0, 0],

@@ -3,7 +3,7 @@
 import pytest
 from brownie import chain
 from refusals import Refused, refusal
-from world import ALL_ROLES, FOR_EVER, REGISTRAR, event, gln, plain
+from world import ALL_ROLES, FOREVER, REGISTRAR, event, gln, plain
 
 from chromatrace.domain.rights import OrganisationKind, Role
 
@@ -13,7 +13,7 @@ def arguments(**changes):
         "kind": OrganisationKind.CARRIER,
         "gln": gln(77),
         "roles": Role.LOGISTICS,
-        "valid_until": FOR_EVER,
+        "valid_until": FOREVER,
         "name": "Example Carrier",
     }
     return tuple((values | changes).values())
@@ -28,7 +28,7 @@ def test_registers_the_next_number(world):
         OrganisationKind.CARRIER,
         True,
         Role.LOGISTICS,
-        FOR_EVER,
+        FOREVER,
         gln(77),
     )
     assert world.consortium.isActive(number)
@@ -37,7 +37,7 @@ def test_registers_the_next_number(world):
         "kind": OrganisationKind.CARRIER,
         "gln": gln(77),
         "permittedRoles": Role.LOGISTICS,
-        "validUntil": FOR_EVER,
+        "validUntil": FOREVER,
         "name": "Example Carrier",
     }
 

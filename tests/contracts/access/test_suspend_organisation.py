@@ -3,7 +3,7 @@
 import pytest
 from brownie import web3
 from refusals import Refused, refusal
-from world import FOR_EVER, REGISTRAR, event
+from world import FOREVER, REGISTRAR, event
 
 from chromatrace.domain.rights import BatchState, Role, Stage
 
@@ -62,11 +62,11 @@ def test_every_verb_of_every_ledger_refuses_a_suspended_organisation(world):
         (world.registry.hold, (assembled, "x"), world.supervisor),
         (world.registry.recall, (assembled, "x"), world.supervisor),
         (world.inspections.record, (tuple(inspection.values()), signature), world.stranger),
-        (world.custody.offer, (released, world.shop, FOR_EVER), world.logistics),
+        (world.custody.offer, (released, world.shop, FOREVER), world.logistics),
         (world.process.openChannel, ("other",), world.gateway),
         (world.process.anchor, (channel, 1, b"\1" * 32, 1, 2), world.gateway),
-        (world.consortium.appointOperator, (world.stranger, world.plant, 0, FOR_EVER), world.administrator),
-        (world.consortium.grantReadScopes, (world.shop, [0], 1, FOR_EVER), world.administrator),
+        (world.consortium.appointOperator, (world.stranger, world.plant, 0, FOREVER), world.administrator),
+        (world.consortium.grantReadScopes, (world.shop, [0], 1, FOREVER), world.administrator),
     ):
         assert refusal(function, *args, sender=sender) == inactive, function._name
 

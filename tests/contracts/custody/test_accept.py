@@ -3,7 +3,7 @@
 import pytest
 from brownie import chain
 from refusals import Refused, refusal
-from world import FOR_EVER, advance_to, event, plain
+from world import FOREVER, advance_to, event, plain
 
 from chromatrace.domain.rights import BatchState, Role
 
@@ -13,7 +13,7 @@ NO_OFFER = (0, 0, 0)
 @pytest.fixture
 def offered(world):
     batch = world.bring_to(BatchState.RELEASED)
-    world.custody.offer(batch, world.shop, FOR_EVER, {"from": world.logistics})
+    world.custody.offer(batch, world.shop, FOREVER, {"from": world.logistics})
     return batch
 
 
@@ -85,7 +85,7 @@ def test_a_recalled_batch_goes_home_on_hold_or_not(world, offered, held):
     if held:
         world.registry.hold(offered, "x", {"from": world.supervisor})
     world.registry.recall(offered, "x", {"from": world.supervisor})
-    assert refusal(world.custody.offer, offered, world.rival, FOR_EVER, sender=world.franchisee) == Refused(
+    assert refusal(world.custody.offer, offered, world.rival, FOREVER, sender=world.franchisee) == Refused(
         "BatchBlocked", batch=offered, onHold=held, recalled=True
     )
     world.hand_over(offered, world.plant, world.franchisee, world.logistics)

@@ -3,7 +3,7 @@
 import pytest
 from brownie import chain
 from refusals import Refused, refusal
-from world import FOR_EVER, advance_to, batch_id, event, plain
+from world import FOREVER, advance_to, batch_id, event, plain
 
 from chromatrace.domain.rights import BatchState, Role
 
@@ -13,20 +13,20 @@ def released(world):
     return world.bring_to(BatchState.RELEASED)
 
 
-def refused(world, batch, to=None, valid_until=FOR_EVER, sender=None):
+def refused(world, batch, to=None, valid_until=FOREVER, sender=None):
     return refusal(world.custody.offer, batch, to or world.shop, valid_until, sender=sender or world.logistics)
 
 
 def test_offers(world, released):
-    tx = world.custody.offer(released, world.shop, FOR_EVER, {"from": world.logistics})
-    assert plain(world.custody.offerOf(released)) == (world.plant, world.shop, FOR_EVER)
+    tx = world.custody.offer(released, world.shop, FOREVER, {"from": world.logistics})
+    assert plain(world.custody.offerOf(released)) == (world.plant, world.shop, FOREVER)
     assert world.batch(released).custodian == world.plant
     assert event(tx, "CustodyOffered") == {
         "batch": released,
         "from": world.plant,
         "to": world.shop,
         "by": world.logistics,
-        "validUntil": FOR_EVER,
+        "validUntil": FOREVER,
     }
 
 
@@ -81,5 +81,5 @@ def test_refuses_a_second_offer_until_the_first_has_ended(world, released):
     world.custody.offer(released, world.shop, until, {"from": world.logistics})
     assert refused(world, released, world.rival) == Refused("OfferPending", batch=released, to=world.shop)
     advance_to(until + 1)
-    world.custody.offer(released, world.rival, FOR_EVER, {"from": world.logistics})
-    assert plain(world.custody.offerOf(released)) == (world.plant, world.rival, FOR_EVER)
+    world.custody.offer(released, world.rival, FOREVER, {"from": world.logistics})
+    assert plain(world.custody.offerOf(released)) == (world.plant, world.rival, FOREVER)

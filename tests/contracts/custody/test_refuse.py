@@ -2,7 +2,7 @@
 
 import pytest
 from refusals import Refused, refusal
-from world import FOR_EVER, event, plain
+from world import FOREVER, event, plain
 
 from chromatrace.domain.rights import BatchState
 
@@ -12,7 +12,7 @@ NO_OFFER = (0, 0, 0)
 @pytest.fixture
 def offered(world):
     batch = world.bring_to(BatchState.RELEASED)
-    world.custody.offer(batch, world.shop, FOR_EVER, {"from": world.logistics})
+    world.custody.offer(batch, world.shop, FOREVER, {"from": world.logistics})
     return batch
 
 

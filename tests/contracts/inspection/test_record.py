@@ -4,7 +4,7 @@ import pytest
 from brownie import chain
 from eth_utils import keccak
 from refusals import Refused, refusal
-from world import FOR_EVER, advance_to, batch_id, event
+from world import FOREVER, advance_to, batch_id, event
 
 from chromatrace.domain.rights import BatchState, Role, Stage, Verdict
 
@@ -116,8 +116,8 @@ def test_refuses_an_operator_who_is_no_inspector(world):
 
 def test_refuses_an_inspection_in_the_future(world):
     batch = world.register()
-    assert refused(world, world.inspection(batch, inspectedAt=FOR_EVER)) == Refused(
-        "InspectionInTheFuture", inspectedAt=FOR_EVER
+    assert refused(world, world.inspection(batch, inspectedAt=FOREVER)) == Refused(
+        "InspectionInTheFuture", inspectedAt=FOREVER
     )
 
 

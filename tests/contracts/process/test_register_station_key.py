@@ -42,7 +42,7 @@ def test_refuses_another_organisation_s_possession(world, stations):
     """What the plant's station signed for the plant, a competitor cannot register as its own."""
     arguments = stations.key_arguments("station 1")
     key = station("station 1", stations.verifier).key_id
-    expected = Refused("PossessionError", key=key, organisation=world.rival)
+    expected = Refused("InvalidProofOfPossession", key=key, organisation=world.rival)
     assert refusal(world.routes.registerStationKey, *arguments, sender=world.competitor) == expected
 
 
@@ -57,7 +57,7 @@ def test_refuses_a_signature_that_is_no_possession(world, stations):
     other = stations.key_arguments("station 2")[2]
     key_id = station("station 1", stations.verifier).key_id
     refused = refusal(world.routes.registerStationKey, name, key, other, sender=world.gateway)
-    assert refused == Refused("PossessionError", key=key_id, organisation=world.plant)
+    assert refused == Refused("InvalidProofOfPossession", key=key_id, organisation=world.plant)
 
 
 @pytest.mark.parametrize("length", [0, 65])

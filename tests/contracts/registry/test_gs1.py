@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.core import given
 from refusals import Accepted, Refused, refusal
-from world import FOR_EVER, GTIN, batch_id
+from world import FOREVER, GTIN, batch_id
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import SET_82, Gln, Gtin, Lot, check_digit
@@ -60,7 +60,7 @@ def test_gln_check_digits_agree(world, digits):
         expected = None if int(digits) else Refused("InvalidGln", gln=0)
     except InvalidInput:
         expected = Refused("InvalidGln", gln=int(digits))
-    args = (OrganisationKind.CARRIER, int(digits), 0, FOR_EVER, "Example")
+    args = (OrganisationKind.CARRIER, int(digits), 0, FOREVER, "Example")
     assert outcome(world.consortium.registerOrganisation, *args, sender=world.registrar) == expected
 
 

@@ -9,8 +9,8 @@ import pytest
 from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call
 from chromatrace.chain.client import Chain
+from chromatrace.chain.outbox_entries import CallState
 from chromatrace.chain.reads import Read
-from chromatrace.chain.records import CallState
 from chromatrace.crypto.eip712 import Inspection, inspection_digest, sign_inspection
 from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised
 from chromatrace.domain.identifiers import BatchKey
@@ -187,7 +187,7 @@ def test_a_full_outbox_is_told(anvil, deployment, tmp_path, plant, held, registr
 
 
 def test_waiting_ends_and_the_call_is_kept(plant, held, registration):
-    with pytest.raises(InclusionTimeoutError, match="1 calls are in no block after"):
+    with pytest.raises(InclusionTimeoutError, match="1 calls are not included after"):
         plant.submit(calls.register_batch(registration("L2410A")).with_key("k"), timeout_s=0.05)
     held()
     assert plant.submit(calls.register_batch(registration("L2410A")).with_key("k")).block_number

@@ -11,7 +11,7 @@ from undoing import undo
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.dev_node import DevNode
-from chromatrace.chain.records import CallState
+from chromatrace.chain.outbox_entries import CallState
 from chromatrace.chain.transaction_sender import DeliveryPolicy
 from chromatrace.ethereum.errors import (
     ChainRollbackError,
@@ -145,7 +145,7 @@ def test_the_fee_ceiling_holds(plant, held):
         chain.resume()
     assert max(attempt.max_fee_wei for attempt in chain.outbox.attempts(first.call)) <= 5 * GWEI
     with pytest.raises(InclusionTimeoutError, match="fee ceiling"):
-        chain._courier.wait([first.call], 0.01)
+        chain._transaction_sender.wait([first.call], 0.01)
 
 
 def test_an_included_call_whose_block_vanished_is_sent_again(plant):
@@ -244,10 +244,10 @@ def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
 def test_a_chain_without_our_contracts_is_refused(deployment, tmp_path, chain_on):
     with DevNode() as node:
         chain = chain_on(node, deployment, tmp_path / "outbox.db")
-        with pytest.raises(WrongDeploymentError, match="there is no contract") as refusal:
+        with pytest.raises(WrongDeploymentError, match="no contract") as refusal:
             chain.submit(calls.open_channel("line-1"))
         assert refusal.value.field.startswith("manifest.contracts.")
-        with pytest.raises(WrongDeploymentError, match="there is no contract BatchRegistry"):
+        with pytest.raises(WrongDeploymentError, match="no contract BatchRegistry exists"):
             chain.read(reads.batch(bytes(32)))
 
 

@@ -82,7 +82,7 @@ def test_a_killed_starter_takes_its_node_along_and_nothing_is_lost(tmp_path, mon
 def test_a_state_that_was_cut_off_is_refused_by_name(tmp_path):
     state = tmp_path / "chain.json"
     state.write_text('{"block": {')
-    with pytest.raises(IntegrityError, match=r"chain\.json is not a whole state") as refused:
+    with pytest.raises(IntegrityError, match=r"chain\.json is not a complete Anvil state") as refused:
         DevNode(state_path=state).start()
     assert refused.value.field == "data"
     assert state.read_text() == '{"block": {'

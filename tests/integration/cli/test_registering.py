@@ -88,7 +88,7 @@ def test_a_validity_without_end_is_told_as_that(site):
 
 def test_a_development_key_is_told_in_a_line_and_times_as_people_read_them(site):
     shown = site("key", "show", account=2)
-    assert shown.stderr == "INSECURE signing with development key 2, which everybody has (chain 31337)\n"
+    assert shown.stderr == "INSECURE signing with development key 2, which is public (chain 31337)\n"
     site("index", "sync")
     status = site("index", "status").stdout
     assert len(re.findall(r"^(?:indexed time|checked at) +\d{4}-\d\d-\d\d \d\d:\d\d UTC$", status, re.MULTILINE)) == 2
@@ -116,7 +116,7 @@ def test_codes_of_a_lot_that_is_not_registered_are_minted_only_ahead(site, docum
 
 
 def test_the_policy_of_a_stage_can_be_set(site):
-    words = ("inspect", "policy", "final", "--units-per-sample", "50", "--independent")
+    words = ("inspection", "set-policy", "final", "--units-per-sample", "50", "--independent")
     assert "refused" in site(*words, account=2, status=1).stderr
     site(*words)
 

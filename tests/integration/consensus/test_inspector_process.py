@@ -36,7 +36,7 @@ def test_three_processes_decide_a_round_and_the_poor_one_learns(chain, panel, st
         index.migrate()
         Follower(index, chain.rpc, chain.manifest).sync()
         (shown,) = [one for one in query(index).panels() if one.panel == panel]
-        assert [inspector.course for inspector in shown.inspectors] == [(0.1, 0.11), (0.1, 0.11), (0.1, 0.09)]
+        assert [inspector.capabilities for inspector in shown.inspectors] == [(0.1, 0.11), (0.1, 0.11), (0.1, 0.09)]
         (told,) = query(index).rounds_about(SUBJECT)
         assert (told.phase, told.state, told.score) == ("decided", 0, 2.0)
         assert [(seat.inspector, seat.capability) for seat in told.dissent] == [(3, 0.09)]
@@ -50,13 +50,13 @@ def test_a_process_killed_between_commit_and_reveal_goes_on(chain, panel, start,
     victim = start(ACCOUNTS[0], panel, "--agent", "1")
     start(ACCOUNTS[1], panel, "--agent", "1")
     opened(chain, panel)
-    until(lambda: sum(seat["status"] == 1 for seat in round_of(chain, panel).seats) == 2)
+    until(lambda: sum(seat.status == 1 for seat in round_of(chain, panel).seats) == 2)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     with sqlite3.connect(tmp_path / f"inspector-{ACCOUNTS[0]}" / "answers.db") as kept:
         assert kept.execute("SELECT count(*) FROM answers").fetchone() == (1,)
     start(ACCOUNTS[2], panel, "--agent", "1")
-    until(lambda: sum(seat["status"] == 3 for seat in round_of(chain, panel).seats) == 2)
+    until(lambda: sum(seat.status == 3 for seat in round_of(chain, panel).seats) == 2)
     assert round_of(chain, panel).phase == SEATED, "it waits for the one that died"
     start(ACCOUNTS[0], panel, "--agent", "0")
     until(lambda: round_of(chain, panel).phase == DECIDED)
@@ -87,12 +87,12 @@ def test_a_program_and_a_folder_answer(chain, panel, start, tmp_path):
 
 def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_path):
     chain.submit(calls.appoint_operator(dev_address(8, chain), panel, Role.ADMIN))
-    log_odds = ("rule", "--weighing", "log-odds", "--minimum", "1", "--first-wave", "1")
+    log_odds = ("set-rule", "--weighing", "log-odds", "--minimum", "1", "--first-wave", "1")
     assert start.command(8, *log_odds, "--error", "0.05").wait(300) == 0
     version, rule = chain.read(Read(CONTRACT, "rule", (panel,), lambda *values: values))
     assert (version, rule[4], rule[5], rule[1]) == (2, 3, 29_444, 1)
     assert start.command(8, *log_odds, "--error", "0.5").wait(300) == 1
-    assert start.command(8, "rule", "--error", "0.05").wait(300) == 1
+    assert start.command(8, "set-rule", "--error", "0.05").wait(300) == 1
     refusals = (tmp_path / "log-8.txt").read_text()
     assert "more than 0 and less than 1/2" in refusals
     assert "an error rate is for log-odds" in refusals

@@ -28,7 +28,7 @@ from app import PortalConfig, create_app
 from app.accounts import create_account
 from app.store import Store
 from chromatrace.chain import calls
-from chromatrace.domain.rights import Role
+from chromatrace.domain.rights import Role, SeatStatus
 from chromatrace.ethereum.abi import decode_log
 from chromatrace.index import Follower, Index
 from chromatrace.plant import example_plant
@@ -175,12 +175,12 @@ def test_one_person_reads_once_in_a_round_and_only_inspectors_read(chain, panel,
     until(lambda: first.get("/console/readings").text.count('<form method="post" action="/console') == 2)
 
     unknown = hand_in(first, state="perhaps")
-    assert (unknown.status_code, "pass, fail" in unknown.text) == (400, True)
+    assert (unknown.status_code, "pass or fail" in unknown.text) == (400, True)
     assert hand_in(first, state="fail", defects="9" * 5_000).status_code == 400
     assert hand_in(first, state="fail").status_code == 200
     twice = hand_in(first, state="fail")
     assert twice.status_code == 409
-    assert "you have read for this round already" in twice.text.lower()
+    assert "you have already answered a task of this round" in twice.text.lower()
     assert "<strong>fail</strong>" not in second.get("/console/readings").text, "no reader sees another's reading"
     assert hand_in(second, state="pass").status_code == 200
     until(lambda: round_of(chain, panel).phase == DECIDED)
@@ -202,9 +202,9 @@ def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start
     chain.rpc.call("evm_mine")
     until(lambda: "not answered in time; the seat stalls and is replaced" in log.read_text())
     until(lambda: round_of(chain, panel).phase in (REQUESTED, LAPSED))
-    assert any(seat["status"] == 2 for seat in round_of(chain, panel).seats)
+    assert any(seat.status == SeatStatus.STALLED for seat in round_of(chain, panel).seats)
     later = SimpleNamespace(time=lambda: time.time() + COMMIT_S + 60)
     monkeypatch.setattr("chromatrace.quality.inspection_tasks.time", later)
     late = reader.post(action, data={"csrf_token": token(reader.get("/partners/")), "state": "pass", "defects": "0"})
     assert late.status_code == 409
-    assert "the time to answer is over" in late.text.lower()
+    assert "the deadline has passed" in late.text.lower()

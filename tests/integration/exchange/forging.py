@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.verifier import verify

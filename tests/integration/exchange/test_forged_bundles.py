@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 import random
-from dataclasses import replace
 
 import orjson
 import pytest
 import rlp
 from forging import MUTATIONS, failing, receipt_of, texts, without
+from msgspec.structs import replace
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.identifiers import BatchKey
 from chromatrace.exchange import trie
 from chromatrace.exchange.blocks import decode_header, encode_receipt
-from chromatrace.exchange.bundle import Bundle
+from chromatrace.exchange.bundle import Bundle, Subject
 from chromatrace.exchange.findings import FindingStatus, conclusion
 from chromatrace.exchange.verifier import verify
 
@@ -96,13 +95,13 @@ def test_state_of_another_batch_is_rejected(prove):
 
 def test_bundle_cannot_be_used_for_another_batch(prove):
     proof = prove("released")
-    found = failing(proof, key=BatchKey.parse("09521234543213", "P-other"))
+    found = failing(proof, subject=Subject("09521234543213", "P-other", None))
     assert any("the registration of" in text for text in found)
 
 
 def test_unreferenced_documents_are_rejected(prove):
     proof = prove("released")
-    changed = tuple(document.replace(b'"pane"', b'"gold"') for document in proof.bundle.documents)
+    changed = tuple(document.replace('"pane"', '"gold"') for document in proof.bundle.documents)
     assert any("belongs to no event" in text for text in failing(proof, documents=changed))
     foreign = prove("held").bundle.documents[0]
     assert failing(proof, documents=(*proof.bundle.documents, foreign)) == [
@@ -313,7 +312,7 @@ def test_random_parts_lead_to_findings(prove):
             {"headers": (junk, *proof.bundle.headers)},
             {"receipts": (receipt,)},
             {"state": replace(proof.bundle.state, account=(junk,))},
-            {"documents": (junk.hex().encode(),)},
+            {"documents": (junk.hex(),)},
             {"readings": (replace(proof.bundle.readings[0], entry=junk),)},
         ):
             assert verify(replace(proof.bundle, **changes), *proof.terms).failures

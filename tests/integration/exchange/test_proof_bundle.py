@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import orjson
 import pytest
 from click.testing import CliRunner
 from forging import failing, texts
+from msgspec.structs import replace
 
 from chromatrace.cli import main
-from chromatrace.domain.identifiers import Serial
 from chromatrace.exchange.blocks import decode_header
 from chromatrace.exchange.bundle import Bundle
-from chromatrace.exchange.events import DECLARATIONS
+from chromatrace.exchange.events import CITED_EVENTS
 from chromatrace.exchange.findings import FindingStatus, conclusion
 from chromatrace.exchange.verifier import verify
 
@@ -81,8 +80,12 @@ def test_unit_is_proven_to_belong_to_its_batch(prove):
     lines = texts(verify(proof.bundle, *proof.terms).walk())
     assert "unit 000007 is number 7 of the batch's 20 serials" in lines
     assert "unit 000007 was in the sample" in lines
-    assert failing(proof, serial=Serial("000008")) == ["serial: the proof is about unit 000007, expected 000008"]
-    assert failing(proof, serial=None) == ["unit: a bundle of a unit must contain both a serial and its proof"]
+    assert failing(proof, subject=replace(proof.bundle.subject, serial="000008")) == [
+        "serial: the proof is about unit 000007, expected 000008"
+    ]
+    assert failing(proof, subject=replace(proof.bundle.subject, serial=None)) == [
+        "unit: a bundle of a unit must contain both a serial and its proof"
+    ]
     assert failing(proof, unit=None) == ["unit: a bundle of a unit must contain both a serial and its proof"]
     assert "a batch of 21 units" in failing(proof, unit=replace(proof.bundle.unit, size=21))[0]
     assert failing(proof, unit=replace(proof.bundle.unit, index=5))
@@ -118,7 +121,7 @@ def test_older_block_hash_does_not_cover_newer_blocks(prove):
     assert texts(result.failures)[0].startswith(f"blocks {older.number + 1} to {older.number + 2} do not lead")
 
 
-@pytest.mark.parametrize("name", DECLARATIONS)
+@pytest.mark.parametrize("name", CITED_EVENTS)
 def test_wrong_manifest_is_reported(prove, name):
     proof = prove("released")
     trusted = proof.contracts | {name: b"\x11" * 20}
@@ -162,13 +165,13 @@ def test_verify_command(works, prove, tmp_path):
 
     done = run("verify", good, *given)
     assert (done.exit_code, done.output.splitlines()[-2]) == (0, "HOLDS.")
-    assert run("verify", "bundle", good, *given, "--strict").exit_code == 0
+    assert run("verify", good, *given, "--strict").exit_code == 0
     given = ("--rpc", works.outer.settings.rpc_url, "--manifest", works.manifest_path)
-    done = run("verify", "bundle", recalled, *given, "--json")
+    done = run("verify", recalled, *given, "--json")
     found = orjson.loads(done.output)
     assert (done.exit_code, found["failed"], found["counts"]["warning"]) == (0, 0, 2)
-    assert run("verify", "bundle", recalled, *given, "--strict").exit_code == 1
-    assert run("verify", "bundle", bad, *given).exit_code == 1
+    assert run("verify", recalled, *given, "--strict").exit_code == 1
+    assert run("verify", bad, *given).exit_code == 1
     done = run("verify", good)
     assert (done.exit_code, "NOT PROVEN" in done.output) == (0, True)
     assert run("verify", good, "--strict").exit_code == 1
@@ -197,6 +200,6 @@ def test_verifier_needs_no_network_or_database(prove, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == [
         "0 []",
-        "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.exchange',"
-        " 'chromatrace.merkle', 'chromatrace.storage']",
+        "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.ethereum',"
+        " 'chromatrace.exchange', 'chromatrace.merkle', 'chromatrace.storage']",
     ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from click.testing import CliRunner
 from forging import MUTATIONS, failing, texts, without
+from msgspec.structs import replace
 from querying import query
 from route_line import Line
 from works import MAKER, Works
 
+from chromatrace.chain import calls
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.routes import designed_route
 from chromatrace.cli import main
@@ -155,7 +158,7 @@ def test_batched_proofs_and_assembly_proof(works, prove):
         works.register(name, route=design.route)
         works.sign(name, prove=False)
     panes = [works.traces[name] for name in ("pane-1", "pane-2")]
-    works.send(MAKER, "RouteVerifier", "proveRoutes", design.route, *proofs_of(design, panes))
+    works.send(MAKER, calls.prove_routes(design.route, *proofs_of(design, panes)))
     assert "passed 3 stations" in route_findings(prove("pane-2"))[0].text
     assert prove("pane-1").bundle.route.signature == panes[0].state.aggregate.data
     other = replace(prove("pane-2").bundle.route, signature=panes[0].state.aggregate.data)
@@ -166,12 +169,12 @@ def test_batched_proofs_and_assembly_proof(works, prove):
         [station.key_id for station in line.design.stations],
         [station.process for station in line.design.stations],
     )
-    works.send(MAKER, "RouteVerifier", "designRoute", "window", RouteKind.ASSEMBLY, True, keys, processes)
+    works.send(MAKER, calls.design_route("window", RouteKind.ASSEMBLY, True, keys, processes))
     works.register("window", inputs=["pane-1", "pane-2"], route=line.design.route)
     works.sign("window", line=line, components=[Component(design.route, pane.subject) for pane in panes], prove=False)
     trace = works.traces["window"]
     arguments = (*proof_of(line.design, trace), components_of(trace))
-    works.send(MAKER, "RouteVerifier", "proveAssembly", line.design.route, *arguments)
+    works.send(MAKER, calls.prove_assembly(line.design.route, *arguments))
     _, lines = route_findings(prove("window"))
     for pane in panes:
         assert f"it binds component 0x{pane.subject.hex()}, proven under route 0x{design.route.hex()}" in lines
@@ -181,7 +184,7 @@ def test_later_revoked_key_is_a_warning(works, prove):
     works.register("old-station", route=works.line.design.route)
     works.sign("old-station")
     key = works.line.design.stations[2].key_id
-    works.send(MAKER, "RouteVerifier", "revokeStationKey", key, 4_102_444_800)
+    works.send(MAKER, calls.revoke_station_key(key, 4_102_444_800))
     result = verify(prove("old-station").bundle, *prove("old-station").terms)
     assert result.failures == []
     assert texts(result.warnings) == ["its key is revoked as of 2100-01-01 00:00:00 UTC; earlier proofs remain valid"]
@@ -190,7 +193,7 @@ def test_later_revoked_key_is_a_warning(works, prove):
 def test_command_reads_the_records_from_a_trace(works, tmp_path):
     trace, other, bundle = (tmp_path / name for name in ("released.cbor", "other.cbor", "bundle.json"))
     trace.write_bytes(trace_to_cbor(works.traces["released"]))
-    other.write_bytes(trace_to_cbor(replace(works.traces["released"], subject=bytes(31) + b"\1")))
+    other.write_bytes(trace_to_cbor(dataclasses.replace(works.traces["released"], subject=bytes(31) + b"\1")))
     settings = works.outer.settings
     base = ("--rpc-url", settings.rpc_url, "--data", settings.data, "--manifest", works.manifest_path)
     arguments = ("batch", "prove", "09521234543213", "P-released", "-o", bundle, "--json", "--trace")
@@ -205,9 +208,9 @@ def test_command_reads_the_records_from_a_trace(works, tmp_path):
 class UnverifiedWorks(Works):
     """A consortium on a chain that only records the keys and signatures of stations, without verifying them."""
 
-    def send(self, account, contract, function, *args):
+    def send(self, account, call):
         recorded = {"registerStationKey": "recordStationKey", "proveRoute": "recordUnverified"}
-        return super().send(account, contract, recorded.get(function, function), *args)
+        return super().send(account, replace(call, function=recorded.get(call.function, call.function)))
 
     def make(self):
         self._enrol()
@@ -247,11 +250,10 @@ def before_and_after(deploy, tmp_path_factory):
         later.keys, later.traces, line = works.keys, works.traces, works.line
         for station in line.design.stations:
             words = key_words(station.key), signature_words(station.possession)
-            receipt = later.send(MAKER, "RouteVerifier", "registerStationKey", station.process, *words)
+            receipt = later.send(MAKER, calls.register_station_key(station.process, *words))
             assert [event.name for event in receipt.events] == ["StationKeyVerified"]
-        later.send(
-            MAKER, "RouteVerifier", "proveRoute", line.design.route, *proof_of(line.design, later.traces["recorded"])
-        )
+        proof, messages = proof_of(line.design, later.traces["recorded"])
+        later.send(MAKER, calls.prove_route(line.design.route, proof, messages))
         after = Bundled.of(later)
         assert all(step.verified for step in query(later.outer.index).route(line.design.route).steps)
         assert designed_route(later.outer.reader, line.design.route) == line.design

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 
 from route_line import Line, secret
 
-from chromatrace.chain import reads
-from chromatrace.chain.calls import Call
+from chromatrace.chain import calls, reads
 from chromatrace.crypto.route import RouteKind, begin, key_words, proof_of, sign_record, signature_words
 from chromatrace.crypto.step import Verifier
 from chromatrace.documents.content import (
@@ -21,6 +20,7 @@ from chromatrace.documents.content import (
     ProductDescription,
     ReadingWindow,
 )
+from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey, Gln, Serial
 from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import OrganisationKind, Role, SalesChannel, Stage, Verdict
@@ -70,8 +70,8 @@ class Works:
             self._acting[account] = other
         return self._acting[account]
 
-    def send(self, account, contract, function, *args):
-        return self.acting(account).chain.submit(Call(contract, function, args))
+    def send(self, account, call):
+        return self.acting(account).chain.submit(call)
 
     def bundle(self, name, serial=None):
         Follower(self.outer.index, self.outer.rpc, self.manifest).sync()
@@ -90,24 +90,22 @@ class Works:
         self._hand_over("released")
         self.register("recalled")
         self._to_release("recalled")
-        self.send(MAKER, "BatchRegistry", "recall", self.keys["recalled"].batch_id, FORGED_LINE)
+        self.send(MAKER, calls.recall(self.keys["recalled"].batch_id, FORGED_LINE))
         self.register("superseded")
         self.inspect("superseded", Stage.FIRST, Verdict.FAIL)
         self.inspect("superseded", Stage.FIRST, Verdict.PASS)
         self.register("held")
-        self.send(MAKER, "BatchRegistry", "hold", self.keys["held"].batch_id, "colour")
+        self.send(MAKER, calls.hold(self.keys["held"].batch_id, "colour"))
         self.register("failed")
         self.inspect("failed", Stage.FIRST, Verdict.FAIL)
         return self
 
     def _enrol(self):
         for account, (name, kind, gln) in MEMBERS.items():
-            receipt = self.send(
-                REGISTRAR, "Consortium", "registerOrganisation", kind, int(gln), ALL_ROLES, NO_EXPIRY, name
-            )
+            receipt = self.send(REGISTRAR, calls.register_organisation(kind, gln, ALL_ROLES, name))
             self.numbers[account] = receipt.event("OrganisationRegistered").args["organisation"]
             address = self.acting(account).signer.address
-            self.send(REGISTRAR, "Consortium", "appointOperator", address, self.numbers[account], ALL_ROLES, NO_EXPIRY)
+            self.send(REGISTRAR, calls.appoint_operator(address, self.numbers[account], ALL_ROLES))
 
     def _take_readings(self):
         start = 1_750_000_000_000_000_000
@@ -136,9 +134,9 @@ class Works:
         stations = self.line.design.stations
         for station in stations:
             words = key_words(station.key), signature_words(station.possession)
-            self.send(MAKER, "RouteVerifier", "registerStationKey", station.process, *words)
+            self.send(MAKER, calls.register_station_key(station.process, *words))
         keys, processes = [station.key_id for station in stations], [station.process for station in stations]
-        self.send(MAKER, "RouteVerifier", "designRoute", "pane", RouteKind.PROCESSING, True, keys, processes)
+        self.send(MAKER, calls.design_route("pane", RouteKind.PROCESSING, True, keys, processes))
 
     def sign(self, name, *, line=None, components=(), prove=True):
         """Sign as each station; the second step refers to the anchored log of readings."""
@@ -153,22 +151,17 @@ class Works:
             trace = sign_record(line.design, trace, record, secret(station))
         self.traces[name] = trace
         if prove:
-            self.send(MAKER, "RouteVerifier", "proveRoute", line.design.route, *proof_of(line.design, trace))
+            self.send(MAKER, calls.prove_route(line.design.route, *proof_of(line.design, trace)))
 
     def register(self, name, inputs=(), route=bytes(32)):
         key = self.keys[name] = BatchKey.parse(GTIN, f"P-{name}"[:20])
         serials = SerialRange(1, 20, 6)
         content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 20, "2026-03-31T10:00:00Z", serials)
-        registration = {
-            "gtin": int(key.gtin),
-            "lot": str(key.lot),
-            "quantity": 20,
-            "serialRoot": serial_root(serials),
-            "contentDigest": self.outer.documents.put(content.to_bytes()),
-            "route": route,
-            "inputs": [(self.keys[source].batch_id, 3) for source in inputs],
-        }
-        return self.send(MAKER, "BatchRegistry", "register", registration)
+        digest = self.outer.documents.put(content.to_bytes())
+        used = tuple(Input(self.keys[source].batch_id, 3) for source in inputs)
+        return self.send(
+            MAKER, calls.register_batch(calls.Registration(key, 20, digest, serial_root(serials), route, used))
+        )
 
     def inspect(self, name, stage, verdict, measured=None):
         key = self.keys[name]
@@ -185,17 +178,17 @@ class Works:
             self.window,
         )
         signed, signature = sign(self.acting(INSPECTOR), evidence, verdict, 1, 0 if passes else 1)
-        return self.send(SHOP, "InspectionLedger", "record", signed.as_struct(), signature)
+        return self.send(SHOP, calls.record_inspection(signed, signature))
 
     def _to_release(self, name):
         batch = self.keys[name].batch_id
         self.inspect(name, Stage.FIRST, Verdict.PASS)
-        self.send(MAKER, "BatchRegistry", "assemble", batch)
+        self.send(MAKER, calls.assemble(batch))
         self.inspect(name, Stage.FINAL, Verdict.PASS)
-        self.send(MAKER, "BatchRegistry", "grade", batch, 18, 1, 1)
-        self.send(MAKER, "BatchRegistry", "release", batch, SalesChannel.STANDARD)
+        self.send(MAKER, calls.grade(batch, 18, 1, 1))
+        self.send(MAKER, calls.release(batch, SalesChannel.STANDARD))
 
     def _hand_over(self, name):
         batch = self.keys[name].batch_id
-        self.send(MAKER, "CustodyLedger", "offer", batch, self.numbers[SHOP], NO_EXPIRY)
-        self.send(SHOP, "CustodyLedger", "accept", batch)
+        self.send(MAKER, calls.offer_custody(batch, self.numbers[SHOP], NO_EXPIRY))
+        self.send(SHOP, calls.accept_custody(batch))

@@ -7,13 +7,16 @@ import select
 import threading
 from collections import Counter
 
+import sqlalchemy
+
 from chromatrace.domain.ledger_entries import unpack
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
 from chromatrace.index import follower as module
-from chromatrace.index.backfill import Reading
-from chromatrace.index.source import Source
+from chromatrace.index.backfill import Backfill
+from chromatrace.index.chain_reader import ChainReader
+from chromatrace.index.models import RecordRow
 from chromatrace.index.views import Direction
 
 _processes = multiprocessing.get_context("forkserver")
@@ -87,9 +90,8 @@ def _assert_whole(snapshot, head):
     departments, panels = snapshot.departments(), snapshot.panels()
     assert len(departments) == names["DepartmentOpened"]
     appended = sum(len(unpack(event.args["records"])) for event in events if event.name == "RecordsAppended")
-    records = [snapshot.records_of_department(one.id, limit=10_000) for one in departments]
-    assert [len(found) for found in records] == [one.count for one in departments]
-    assert sum(map(len, records)) == appended
+    assert sum(department.count for department in departments) == appended
+    assert snapshot._connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(RecordRow)) == appended
     rounds = [one for panel in panels for one in snapshot.rounds(panel.panel, limit=10_000)]
     assert len(rounds) == names["RoundOpened"]
     assert sum(one.phase == "decided" for one in rounds) == names["RoundDecided"]
@@ -107,9 +109,9 @@ def start_reading(rpc_url, manifest_path, *, asked):
 
 def _read(rpc_url, manifest_path, asked, tells):
     manifest = Manifest.load(manifest_path)
-    source = Source(RpcClient(rpc_url), manifest.names_by_address, max_span=1)
-    reading = Reading(source, source.header(manifest.block - 1), source.header("latest").number)
-    reading.much_comes()
+    source = ChainReader(RpcClient(rpc_url), manifest.names_by_address, max_span=1)
+    reading = Backfill(source, source.header(manifest.block - 1), source.header("latest").number)
+    reading.start_process()
     select.select([reading._process._popen.stdout], [], [], 180.0)
     if asked:
         next(iter(reading))
@@ -118,9 +120,9 @@ def _read(rpc_url, manifest_path, asked, tells):
 
 
 def _follow(database_url, rpc_url, manifest_path, blocks_at_once, ready):
-    module._SOME_EVENTS = 10  # so that indexes are put off in a backfill as small as a test's
+    module._ACCELERATED_EVENTS = 10  # so that indexes are put off in a backfill as small as a test's
     follower = Follower(Index(database_url), RpcClient(rpc_url), Manifest.load(manifest_path))
     if blocks_at_once:
-        follower._source = Source(follower._rpc, follower._manifest.names_by_address, blocks_at_once)
+        follower._reader = ChainReader(follower._rpc, follower._manifest.names_by_address, blocks_at_once)
     ready.set()
     follower.run(threading.Event(), poll_s=0.01)

@@ -19,10 +19,11 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError, WrongDeploymentError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
-from chromatrace.index.errors import FollowerBusy, IndexUnavailable, WrongIndex
-from chromatrace.index.models import Base
-from chromatrace.index.source import Header, LogRange, Source
-from chromatrace.index.store import Sight, Store
+from chromatrace.index.chain_reader import BlockHeader, ChainReader, LogRange
+from chromatrace.index.errors import FollowerBusyError, IndexUnavailableError, WrongIndexError
+from chromatrace.index.lock import writer_lock
+from chromatrace.index.models import IndexTable
+from chromatrace.index.writer import ChainStatus, IndexWriter
 from chromatrace.services.ports import held_port
 
 KILLS = int(os.environ.get("CHROMATRACE_KILLS", "50"))
@@ -66,7 +67,7 @@ def test_killed_at_random_points_it_goes_on_and_loses_nothing(
         assert process.exitcode == -signal.SIGKILL
         try:
             reached.append(query(index).head().indexed_block)
-        except IndexUnavailable:
+        except IndexUnavailableError:
             assert reached == [-1] * len(reached), "the tables were there already"
             reached.append(-1)
         if len(set(reached)) < 3:
@@ -79,7 +80,7 @@ def test_killed_at_random_points_it_goes_on_and_loses_nothing(
 
 def absent_indexes(index):
     """Names of the secondary indexes that the database lacks."""
-    wanted = {one.name for table in Base.metadata.tables.values() for one in table.indexes}
+    wanted = {one.name for table in IndexTable.metadata.tables.values() for one in table.indexes}
     sqlite = index.engine.dialect.name == "sqlite"
     names = "SELECT name FROM sqlite_master" if sqlite else "SELECT indexname FROM pg_indexes"
     with index.engine.connect() as connection:
@@ -88,16 +89,16 @@ def absent_indexes(index):
 
 def test_indexes_put_off_in_a_backfill_are_there_after_it_and_after_a_kill(yard, index, monkeypatch, rebuilt_digest):
     yard.live(30)
-    monkeypatch.setattr("chromatrace.index.follower._SOME_EVENTS", 3)
+    monkeypatch.setattr("chromatrace.index.follower._ACCELERATED_EVENTS", 3)
     absent = []
     follower = Follower(index, yard.rpc, yard.manifest)
-    follower._source = Source(yard.rpc, yard.manifest.names_by_address, max_span=1)
+    follower._reader = ChainReader(yard.rpc, yard.manifest.names_by_address, max_span=1)
     follower.sync(lambda progress: absent.append(len(absent_indexes(index))))
     if index.engine.dialect.name == "sqlite":
         assert max(absent) > 5, "nothing was put off"
     assert absent_indexes(index) == set()
     assert query(index).digest() == rebuilt_digest()
-    Store(index.engine).defer_indexes()
+    IndexWriter(index.engine).drop_secondary_indexes()
     Follower(index, yard.rpc, yard.manifest).sync()
     assert absent_indexes(index) == set()
 
@@ -126,7 +127,7 @@ def _indexed(index):
     """Number and hash of the block that the index has reached; None where it has no tables yet."""
     try:
         view = query(index).head()
-    except IndexUnavailable:
+    except IndexUnavailableError:
         return None
     return view.indexed_block, view.indexed_hash
 
@@ -139,8 +140,8 @@ def _newest(rpc):
 
 def test_a_second_follower_waits_and_then_says_so(index, follower, yard):
     impatient = Follower(Index(index.engine.url.render_as_string(False)), yard.rpc, yard.manifest, lock_timeout_s=0.2)
-    busy = pytest.raises(FollowerBusy, match="another process writes to this index")
-    with index.writer_lock(timeout_s=1.0), busy:
+    busy = pytest.raises(FollowerBusyError, match="another follower is running")
+    with writer_lock(index.engine, timeout_s=1.0), busy:
         impatient.sync()
     impatient.sync()
 
@@ -149,14 +150,14 @@ def test_a_cursor_that_somebody_else_moved_is_refused(yard, index, follower):
     """The second line of defence, should a lock not hold (a network file system)."""
     yard.live(3)
     follower.sync()
-    store = Store(index.engine)
+    store = IndexWriter(index.engine)
     cursor = store.cursor()
-    stale = Header(cursor.number - 1, b"\1" * 32, b"", 0)
+    stale = BlockHeader(cursor.number - 1, b"\1" * 32, b"", 0)
     digest = query(index).digest()
-    with pytest.raises(FollowerBusy, match="another follower moved this index"):
-        store.append(stale, LogRange(cursor.number, replace(cursor, number=cursor.number + 1)), Sight(cursor, 0))
-    with pytest.raises(FollowerBusy):
-        store.undo(stale, replace(cursor, number=0), Sight(cursor, 0))
+    with pytest.raises(FollowerBusyError, match="another follower moved this index"):
+        store.append(stale, LogRange(cursor.number, replace(cursor, number=cursor.number + 1)), ChainStatus(cursor, 0))
+    with pytest.raises(FollowerBusyError):
+        store.undo(stale, replace(cursor, number=0), ChainStatus(cursor, 0))
     assert query(index).digest() == digest
 
 
@@ -201,7 +202,7 @@ def test_an_error_that_no_smaller_range_mends_is_told(yard, index):
 
 def test_no_chain_at_the_url(yard, index):
     nobody = RpcClient("http://127.0.0.1:9", timeout_s=1)
-    with pytest.raises(ChainUnavailableError, match="no chain answers"):
+    with pytest.raises(ChainUnavailableError, match="no node responded"):
         Follower(index, nobody, yard.manifest).sync()
 
 
@@ -220,11 +221,11 @@ def test_a_chain_that_goes_away_is_waited_for(yard, index, tmp_path):
         try:
             wait_for(lambda: _indexed(index) == _newest(node.rpc()))
             node.stop()
-            wait_for(lambda: isinstance(follower.trouble, ChainUnavailableError))
+            wait_for(lambda: isinstance(follower.last_error, ChainUnavailableError))
             node.start()
             node.rpc().call("evm_mine")
             wait_for(lambda: _indexed(index) == _newest(node.rpc()))
-            wait_for(lambda: follower.trouble is None)
+            wait_for(lambda: follower.last_error is None)
         finally:
             stop.set()
             runner.join()
@@ -247,7 +248,7 @@ def test_a_chain_that_was_reset_is_refused_and_nothing_mixed(yard, index, follow
     digest = query(index).digest()
     with DevNode(options=["--timestamp", "1700000000"]) as node:
         manifest = _copy(yard, node)
-        with pytest.raises(WrongIndex, match="the chain was reset") as refused:
+        with pytest.raises(WrongIndexError, match="the chain was reset") as refused:
             Follower(index, node.rpc(), manifest).sync()
         assert refused.value.field == "database_url"
         assert query(index).digest() == digest
@@ -261,10 +262,10 @@ def test_a_chain_reset_behind_a_running_follower_is_noticed(yard, index):
             follower = Follower(index, node.rpc(), _copy(yard, node))
             follower.sync()
         with DevNode(port, options=["--timestamp", "1700000001"]) as node:
-            with pytest.raises(WrongDeploymentError, match="there is no contract"):
+            with pytest.raises(WrongDeploymentError, match="no contract BatchRegistry exists"):
                 follower.sync()
             _copy(yard, node)
-            with pytest.raises(WrongIndex, match="the chain was reset"):
+            with pytest.raises(WrongIndexError, match="the chain was reset"):
                 follower.sync()
 
 
@@ -277,7 +278,7 @@ def test_another_deployment_is_refused(yard, index, follower, tmp_path):
     yard.rpc.call("anvil_setCode", elsewhere, code)
     contracts["Consortium"] = replace(consortium, address=elsewhere)
     other = replace(yard.manifest, contracts=contracts)
-    with pytest.raises(WrongIndex, match="another deployment on the same chain"):
+    with pytest.raises(WrongIndexError, match="another deployment on the same chain"):
         Follower(index, yard.rpc, other).sync()
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from test_interruptions import head, wait_for
 
 from chromatrace.index import Follower, Index
-from chromatrace.index.source import WINDOW
+from chromatrace.index.chain_reader import WINDOW
 
 READERS = 3
 ROUNDS = int(os.environ.get("CHROMATRACE_READER_ROUNDS", "5"))

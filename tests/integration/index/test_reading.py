@@ -13,15 +13,15 @@ from querying import query
 from test_interruptions import wait_for
 
 from chromatrace.index import Follower
-from chromatrace.index.backfill import Reading
-from chromatrace.index.source import Reorganised, Source
+from chromatrace.index.backfill import Backfill
+from chromatrace.index.chain_reader import ChainReader, ReorganisedError
 
 
 @pytest.fixture
 def source(yard):
     """One that asks for two blocks at once; the yard has some life behind it."""
     yard.live(30)
-    return Source(yard.rpc, yard.manifest.names_by_address, max_span=2)
+    return ChainReader(yard.rpc, yard.manifest.names_by_address, max_span=2)
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def whole(yard, source):
 
 def beside(source, whole):
     """A reading whose process is ready to be asked."""
-    reading = Reading(source, *whole)
-    reading.much_comes()
+    reading = Backfill(source, *whole)
+    reading.start_process()
     assert select.select([reading._process._popen.stdout], [], [], 180.0)[0]
     return reading
 
@@ -51,19 +51,19 @@ def alive(pid):
 
 
 def test_the_process_reads_the_same(source, whole, monkeypatch):
-    with Reading(source, *whole) as reading:
+    with Backfill(source, *whole) as reading:
         expected = list(reading)
     assert len(expected) > 10
     assert sum(len(found.rows) for found in expected) > 20
     with beside(source, whole) as reading:
-        monkeypatch.setattr(Source, "read", refuses)
+        monkeypatch.setattr(ChainReader, "read", refuses)
         assert list(reading) == expected
         pid = reading._process._popen.pid
     assert not alive(pid)
 
 
 def test_a_process_that_dies_is_read_on_for(source, whole):
-    with Reading(source, *whole) as reading:
+    with Backfill(source, *whole) as reading:
         expected = [row for found in reading for row in found.rows]
     with beside(source, whole) as reading:
         ranges = iter(reading)
@@ -77,28 +77,28 @@ def test_a_reorganisation_met_by_the_process_is_met_by_its_parent(yard, source, 
     last = whole[1]
     with beside(source, (source.header(last - 4), last)) as reading:
         yard.rpc.call("anvil_reorg", 8, [])
-        with pytest.raises(Reorganised):
+        with pytest.raises(ReorganisedError):
             list(reading)
-        assert reading._process._asked
+        assert reading._process._requested
 
 
 def test_a_backfill_with_a_process_makes_the_same_index(yard, index, source, monkeypatch, rebuilt_digest):
     """The follower hands over to it in the middle, once it is ready."""
-    monkeypatch.setattr("chromatrace.index.follower._SOME_EVENTS", 3)
+    monkeypatch.setattr("chromatrace.index.follower._ACCELERATED_EVENTS", 3)
     handed_over = []
 
     def ready(reading):
-        much_comes(reading)
+        start_process(reading)
         if not handed_over:
             assert select.select([reading._process._popen.stdout], [], [], 180.0)[0]
             handed_over.append(reading._process)
 
-    much_comes = Reading.much_comes
-    monkeypatch.setattr(Reading, "much_comes", ready)
+    start_process = Backfill.start_process
+    monkeypatch.setattr(Backfill, "start_process", ready)
     follower = Follower(index, yard.rpc, yard.manifest)
-    follower._source = source
+    follower._reader = source
     follower.sync()
-    assert handed_over[0]._asked
+    assert handed_over[0]._requested
     assert not alive(handed_over[0]._popen.pid)
     assert query(index).digest() == rebuilt_digest()
 

@@ -24,7 +24,7 @@ from chromatrace.ethereum.abi import contract
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
 
-FOR_EVER = 2**64 - 1
+FOREVER = 2**64 - 1
 GTINS = [Gtin(body + check_digit(body)) for body in (f"0952123400{number:03d}" for number in range(3))]
 REGISTRAR, MAKER, SUPPLIER, LABORATORY, SHOP, AUTHORITY = range(6)
 PANEL_ACCOUNTS = (6, 7, 8)
@@ -106,11 +106,11 @@ class World:
         for place, kind in enumerate(kinds):
             name = f"Example {kind.name.title()} {place}"
             taken = self.send(
-                REGISTRAR, "Consortium", "registerOrganisation", kind, int(gln(first + place)), every, FOR_EVER, name
+                REGISTRAR, "Consortium", "registerOrganisation", kind, int(gln(first + place)), every, FOREVER, name
             )
             assert taken
             operator = self.accounts[place + 1]
-            assert self.send(REGISTRAR, "Consortium", "appointOperator", operator, first + place, every, FOR_EVER), (
+            assert self.send(REGISTRAR, "Consortium", "appointOperator", operator, first + place, every, FOREVER), (
                 "appointment"
             )
         self.organisations = list(range(first, first + len(kinds)))
@@ -122,7 +122,7 @@ class World:
         rule = Rule.majority(2, maximum=3)
         assert self.send(MAKER, "QualityConsensus", "setRule", *set_rule(rule, first_wave=3, commit_s=300).args)
         for signer in self.panel:
-            inspector = signer.address, first, int(Role.INSPECTOR), FOR_EVER
+            inspector = signer.address, first, int(Role.INSPECTOR), FOREVER
             assert self.send(REGISTRAR, "Consortium", "appointOperator", *inspector)
             assert self.send(MAKER, "QualityConsensus", "enrol", signer.address, 1_000, bytes(32))
         return self
@@ -136,15 +136,15 @@ class World:
             keys.append(BatchKey.parse(str(self.random.choice(GTINS)), f"L{self.random.getrandbits(40):010X}"))
             digest = self.random.randbytes(32)
             registrations.append(
-                {
-                    "gtin": int(keys[-1].gtin),
-                    "lot": str(keys[-1].lot),
-                    "quantity": quantity or self.random.randint(1, 500),
-                    "serialRoot": self.random.choice([bytes(32), digest]),
-                    "contentDigest": digest,
-                    "route": bytes(32),
-                    "inputs": [one if isinstance(one, tuple) else (one, 1) for one in inputs],
-                }
+                (
+                    int(keys[-1].gtin),
+                    str(keys[-1].lot),
+                    quantity or self.random.randint(1, 500),
+                    self.random.choice([bytes(32), digest]),
+                    digest,
+                    bytes(32),
+                    [one if isinstance(one, tuple) else (one, 1) for one in inputs],
+                )
             )
         if self.send(account, "BatchRegistry", "registerMany", registrations):
             self.batches += [key.batch_id for key in keys]
@@ -166,7 +166,7 @@ class World:
             inspected_at=self.now(),
             inspector=self.inspector.address,
             nonce=self.random.getrandbits(191) << 64,
-            deadline=FOR_EVER,
+            deadline=FOREVER,
         )
         ledger = self.manifest.address("InspectionLedger")
         signature = sign_inspection(inspection, self.inspector, self.manifest.chain_id, ledger)
@@ -257,7 +257,7 @@ class World:
 
     def revoke(self, name):
         """Revokes a station's key from a second in the far future, always earlier than the last time."""
-        moment = FOR_EVER - int(self.rpc.call("eth_blockNumber"), 16)
+        moment = FOREVER - int(self.rpc.call("eth_blockNumber"), 16)
         key = station(name, Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))).key_id
         return self.send(MAKER, "RouteVerifier", "revokeStationKey", key, moment)
 
@@ -344,12 +344,12 @@ class World:
         stored = self.read("CustodyLedger", "offerOf", batch)
         if not stored["to"]:
             account = self._operator_of(self.read("BatchRegistry", "batch", batch)["custodian"])
-            validity = self.random.choice([FOR_EVER, self.now() + 2])
+            validity = self.random.choice([FOREVER, self.now() + 2])
             self.send(account, "CustodyLedger", "offer", batch, self.random.choice(self.organisations), validity)
             return
         act = self.random.choice(["accept", "accept", "reject", "withdraw", "offer"])
         account = self._operator_of(stored["to" if act in ("accept", "reject") else "from"])
-        rest = {"reject": ("no room",), "offer": (self.organisations[3], FOR_EVER)}.get(act, ())
+        rest = {"reject": ("no room",), "offer": (self.organisations[3], FOREVER)}.get(act, ())
         self.send(account, "CustodyLedger", act, batch, *rest)
 
     def _anchor(self):
@@ -369,7 +369,7 @@ class World:
             case 0:
                 lines = [int(line) for line in dice.sample(GTINS, 2)] + [0]
                 reader, scopes = dice.choice(self.organisations), dice.randrange(32)
-                self.send(MAKER, "Consortium", "grantReadScopes", reader, lines, scopes, FOR_EVER)
+                self.send(MAKER, "Consortium", "grantReadScopes", reader, lines, scopes, FOREVER)
             case 1:
                 account = self.accounts[9]
                 if dice.random() < 0.5:
@@ -383,4 +383,4 @@ class World:
                 if dice.random() < 0.8:
                     self.send(REGISTRAR, "Consortium", "reinstateOrganisation", number)
             case 3:
-                self.send(REGISTRAR, "Consortium", "changeOrganisation", self.organisations[2], 127, FOR_EVER)
+                self.send(REGISTRAR, "Consortium", "changeOrganisation", self.organisations[2], 127, FOREVER)

@@ -17,7 +17,7 @@ from served_portal import Served
 
 ROOT = Path(__file__).resolve().parents[3]
 GLN, OTHER_GLN = "9521234000006", "9521234000013"
-FOR_EVER = 2**64 - 1
+FOREVER = 2**64 - 1
 REGISTRAR, MAKER, RIVAL = 0, 1, 2
 PLANT = "engineer-to-order"
 
@@ -63,9 +63,9 @@ def consortium(deploy, tmp_path_factory):
             [(GLN, "Example Gears", MAKER), (OTHER_GLN, "Example Rival", RIVAL)], start=1
         ):
             kind = OrganisationKind.MANUFACTURER
-            registrar.submit(calls.register_organisation(kind, int(gln), roles, name, FOR_EVER))
+            registrar.submit(calls.register_organisation(kind, int(gln), roles, name, FOREVER))
             address = made.chain(account, folder / "unused.db").sender
-            registrar.submit(calls.appoint_operator(address, number, roles, FOR_EVER))
+            registrar.submit(calls.appoint_operator(address, number, roles, FOREVER))
         made.departments = {}
         for name in (*Catalogue(example_plant(PLANT).record_kinds).departments, "EPCIS"):
             opened = maker.submit(calls.open_department(name)).event("DepartmentOpened")

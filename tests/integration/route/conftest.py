@@ -1,6 +1,8 @@
-"""The rig of `route_rig` on Anvil, and the command line on its chain."""
+"""A consortium with stations on Anvil, and the command line on its chain."""
 
 import json
+import os
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -21,29 +23,30 @@ def rig(anvil, deployment, tmp_path_factory):
 
 @pytest.fixture
 def workspace_settings(rig, tmp_path):
-    """Of the command line, on the chain of `rig`, in a folder of the test's own."""
-    known = rig.chain.manifest
+    """Settings of the command line, for the chain of `rig` and the test's own folder."""
+    deployed = rig.chain.manifest
     contracts = {
-        name: {"address": one.address, "block": one.block, "code_hash": "0x" + one.code_hash.hex()}
-        for name, one in known.contracts.items()
+        name: {"address": entry.address, "block": entry.block, "code_hash": "0x" + entry.code_hash.hex()}
+        for name, entry in deployed.contracts.items()
     }
     manifest = tmp_path / "manifest.json"
-    manifest.write_text(json.dumps({"chain_id": known.chain_id, "block": known.block, "contracts": contracts}))
+    manifest.write_text(json.dumps({"chain_id": deployed.chain_id, "block": deployed.block, "contracts": contracts}))
     return Settings(rpc_url=rig.chain.rpc.url, data=tmp_path / "data", manifest=manifest, dev_account=0)
 
 
 @pytest.fixture
 def run(workspace_settings, tmp_path, monkeypatch):
-    """Runs a command and returns its JSON; a refusal is raised."""
+    """Run a command and return its JSON. Raises the command's error."""
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "a station's password")
     monkeypatch.chdir(tmp_path)
 
-    def command(group, *words, status=0):
-        with Workspace(workspace_settings) as workspace:
-            answer = CliRunner().invoke(group, [*words, "--json"], obj=workspace)
-        if isinstance(answer.exception, ChromaTraceError):
-            raise answer.exception
-        assert answer.exit_code == status, answer.output
-        return json.loads(answer.stdout)
+    def command(group, *arguments, status=0):
+        settings = replace(workspace_settings, station_password=os.environ["CHROMATRACE_STATION_PASSWORD"])
+        with Workspace(settings) as workspace:
+            result = CliRunner().invoke(group, [*arguments, "--json"], obj=workspace)
+        if isinstance(result.exception, ChromaTraceError):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return json.loads(result.stdout)
 
     return command

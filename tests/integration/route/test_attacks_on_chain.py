@@ -43,18 +43,19 @@ def trace(line):
 
 
 def test_contract_and_package_compute_the_same(rig, line, trace):
+    def read(function, *args):
+        return rig.chain.read(Read("RouteVerifier", function, args, lambda value: value))
+
     record, components = line.record(SUBJECT, 3), (Component(digest("a route"), digest("a part")),)
-    read = rig.chain.read
-    assert read("RouteVerifier", "hashStep", record.as_struct()) == step_message(record, rig.verifier)
-    assert read("RouteVerifier", "originOf", line.design.route, SUBJECT, []) == origin(line.design, SUBJECT)
+    route = line.design.route
+    assert read("hashStep", record.as_struct()) == step_message(record, rig.verifier)
+    assert read("originOf", route, SUBJECT, []) == origin(line.design, SUBJECT)
     parts = [(part.route, part.subject) for part in components]
-    assert read("RouteVerifier", "originOf", line.design.route, SUBJECT, parts) == origin(
-        line.design, SUBJECT, components
-    )
-    assert read("RouteVerifier", "keysOf", line.design.route) == [one.key_id for one in line.design.stations]
-    assert read("RouteVerifier", "subjectOf", SUBJECT, 777) == subject_of(SUBJECT, 777)
+    assert read("originOf", route, SUBJECT, parts) == origin(line.design, SUBJECT, components)
+    assert read("keysOf", route) == [station.key_id for station in line.design.stations]
+    assert read("subjectOf", SUBJECT, 777) == subject_of(SUBJECT, 777)
     key = line.design.stations[0].key_id
-    assert read("RouteVerifier", "hashPossession", key, PLANT) == possession_message(key, PLANT, rig.verifier)
+    assert read("hashPossession", key, PLANT) == possession_message(key, PLANT, rig.verifier)
 
 
 def test_an_honest_proof_is_stored_as_a_bit_and_an_event(rig, line, trace):
@@ -214,8 +215,8 @@ def test_keys_are_checked_when_they_are_registered(rig):
         key.sign(b"anything"),
     ):
         refused = rig.refusal("registerStationKey", "new", good[0], signature_words(other))
-        assert (refused.name, refused.args_by_name["organisation"]) == ("PossessionError", PLANT)
-    assert rig.refusal("registerStationKey", "new", good[0], words(bytes(128))).name == "PossessionError"
+        assert (refused.name, refused.args_by_name["organisation"]) == ("InvalidProofOfPossession", PLANT)
+    assert rig.refusal("registerStationKey", "new", good[0], words(bytes(128))).name == "InvalidProofOfPossession"
     off_curve = bytearray(g2_to_evm(key.public_key.data))
     off_curve[-1] ^= 1
     assert rig.refusal("registerStationKey", "new", words(bytes(off_curve)), good[1]).name == "PrecompileCallFailed"
@@ -231,7 +232,7 @@ def test_rogue_key_is_refused(rig):
     for by in ("rogue", "station 1"):
         possession = prove_possession(secret(by), PLANT, rig.verifier)
         refused = rig.refusal("registerStationKey", "rogue", key_words(key), signature_words(possession))
-        assert refused.name == "PossessionError"
+        assert refused.name == "InvalidProofOfPossession"
 
 
 def test_a_revoked_key_proves_nothing_more(rig):

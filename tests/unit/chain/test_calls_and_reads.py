@@ -48,6 +48,7 @@ ARGUMENTS = {
     "gln": Gln("9521234000013"),
     "gtin": GTIN,
 }
+FOR_TYPE_CHECKING = {kind.__name__: kind for kind in (Inspection, ProofStruct, Rule, SealedAnswer)}
 ROUNDS = {
     calls.commit_answers: [(1, [calls.Commitment(0, WORD, WORD, WORD)])],
     calls.reveal_answers: [(1, [(0, SealedAnswer(0, 0, WORD))])],
@@ -74,7 +75,7 @@ def argument(function, name, kind):
 
 
 def arguments(function):
-    hints = typing.get_type_hints(function)
+    hints = typing.get_type_hints(function, localns=FOR_TYPE_CHECKING)
     parameters = inspect.signature(function).parameters.values()
     return {item.name: argument(function, item.name, hints[item.name]) for item in parameters}
 

@@ -1,4 +1,4 @@
-"""Addresses as text, beside another library's."""
+"""EIP-55 addresses, compared with another library."""
 
 import random
 
@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 from chromatrace.domain.addresses import checksummed, is_address
 
 
-def test_checksums_are_those_of_other_software():
+def test_checksums_equal_those_of_another_library():
     chance = random.Random(3)
     for raw in (bytes(20), b"\xff" * 20, *(chance.randbytes(20) for _ in range(200))):
         text = checksummed(raw)
@@ -21,5 +21,5 @@ def test_checksums_are_those_of_other_software():
 @pytest.mark.parametrize(
     "wrong", ["", "0x", "0x" + "ab" * 19, "0x" + "ab" * 21, "ab" * 20, "0x" + "gg" * 20, b"\1" * 20, None]
 )
-def test_what_is_no_address(wrong):
+def test_other_text_is_not_an_address(wrong):
     assert not is_address(wrong)

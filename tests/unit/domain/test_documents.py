@@ -52,7 +52,7 @@ EVIDENCE = InspectionEvidence(
 )
 
 
-def test_a_batch_document_byte_by_byte():
+def test_the_bytes_of_a_batch_document():
     assert (
         CONTENT.to_bytes()
         == (
@@ -71,24 +71,24 @@ def test_a_batch_document_byte_by_byte():
     "document",
     [CONTENT, replace(CONTENT, serials=None, materials=()), EVIDENCE, replace(EVIDENCE, readings=None, sample=())],
 )
-def test_read_back_as_written(document):
+def test_an_encoded_document_decodes_to_the_same_document(document):
     assert type(document).from_bytes(document.to_bytes()) == document
 
 
-def test_nanoseconds_and_roots_are_text_that_loses_nothing():
+def test_nanoseconds_and_roots_are_exact_strings():
     window = json.loads(EVIDENCE.to_bytes())["readings"]
     assert window["first_time_ns"] == "1775000000000000001"
     assert window["root"] == "0x" + bytes(range(32)).hex()
 
 
-def test_the_verdict_of_the_evidence_is_that_of_its_measurements():
+def test_evidence_passes_if_every_measurement_passes():
     assert not EVIDENCE.passed
     assert replace(EVIDENCE, measurements=EVIDENCE.measurements[:1]).passed
 
 
 # 0.1 + 0.2 and the like: numbers as ECMAScript writes them, the hard part of RFC 8785.
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15))
-def test_any_value_is_read_back_as_written(value):
+def test_any_measured_value_survives_encoding(value):
     measurement = Measurement("q", value, "u", 0, LimitComparison.ABOVE, value > 0)
     evidence = replace(EVIDENCE, measurements=(measurement,))
     assert InspectionEvidence.from_bytes(evidence.to_bytes()) == evidence
@@ -99,7 +99,7 @@ def canonical(document):
 
 
 def changed(document, pointer, value):
-    """The JSON of `document` with `value` at `pointer`; `...` removes the member."""
+    """Return the JSON of `document` with `value` at `pointer`; `...` removes the member."""
     tree = copy.deepcopy(json.loads(document.to_bytes()))
     *way, last = [int(step) if step.isdigit() else step for step in pointer.split("/")[1:]]
     place = tree
@@ -147,10 +147,10 @@ BAD_BATCH = [
 
 
 @pytest.mark.parametrize(("pointer", "value"), BAD_BATCH)
-def test_a_bad_batch_document_names_the_member(pointer, value):
-    with pytest.raises(InvalidInput) as refusal:
+def test_an_invalid_batch_document_names_the_member(pointer, value):
+    with pytest.raises(InvalidInput) as error:
         BatchContent.from_bytes(changed(CONTENT, pointer, value))
-    assert refusal.value.field == pointer
+    assert error.value.field == pointer
 
 
 BAD_EVIDENCE = [
@@ -187,10 +187,10 @@ BAD_EVIDENCE = [
 
 
 @pytest.mark.parametrize(("pointer", "value"), BAD_EVIDENCE)
-def test_bad_evidence_names_the_member(pointer, value):
-    with pytest.raises(InvalidInput) as refusal:
+def test_invalid_evidence_names_the_member(pointer, value):
+    with pytest.raises(InvalidInput) as error:
         InspectionEvidence.from_bytes(changed(EVIDENCE, pointer, value))
-    assert refusal.value.field == pointer
+    assert error.value.field == pointer
 
 
 @pytest.mark.parametrize(
@@ -216,25 +216,25 @@ def test_bad_evidence_names_the_member(pointer, value):
     ],
     ids=range(17),
 )
-def test_bytes_that_are_not_the_one_canonical_writing_are_refused(data):
+def test_bytes_that_are_not_canonical_are_rejected(data):
     with pytest.raises(InvalidInput):
         BatchContent.from_bytes(data)
 
 
 @given(st.binary(max_size=80))
-def test_no_bytes_end_in_another_error(data):
+def test_any_bytes_are_decoded_or_raise_invalid_input(data):
     with pytest.raises(InvalidInput):
         BatchContent.from_bytes(data)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, 1e300, True, "1"])
-def test_a_value_that_json_cannot_say_exactly_is_refused(value):
-    with pytest.raises(InvalidInput) as refusal:
+def test_a_value_that_json_cannot_represent_exactly_is_rejected(value):
+    with pytest.raises(InvalidInput) as error:
         Measurement("q", value, "u", 0, LimitComparison.ABOVE, True)
-    assert refusal.value.field == "/value"
+    assert error.value.field == "/value"
 
 
-def test_lone_surrogates_never_get_into_a_document():
-    with pytest.raises(InvalidInput) as refusal:
+def test_lone_surrogates_are_rejected():
+    with pytest.raises(InvalidInput) as error:
         ProductDescription("\ud800")
-    assert refusal.value.field == "/name"
+    assert error.value.field == "/name"

@@ -9,7 +9,7 @@ from chromatrace.domain.serials import MAX_COUNT, SerialRange
 RANGE = SerialRange(first=98, count=5, width=6)
 
 
-def test_the_serials_in_order_with_their_zeros():
+def test_serials_are_in_order_with_leading_zeros():
     assert [str(serial) for serial in RANGE] == ["000098", "000099", "000100", "000101", "000102"]
     assert list(RANGE.texts()) == [str(serial) for serial in RANGE]
     assert len(RANGE) == 5
@@ -18,11 +18,11 @@ def test_the_serials_in_order_with_their_zeros():
 
 
 @pytest.mark.parametrize("text", ["98", "0000098", "000097", "000103", "00009A", "0000/8"])
-def test_what_is_not_written_so_is_not_in_it(text):
+def test_a_serial_of_another_width_or_range_is_not_in_it(text):
     assert Serial(text) not in RANGE
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as error:
         RANGE.index(Serial(text))
-    assert refusal.value.field == "serial"
+    assert error.value.field == "serial"
 
 
 @given(st.integers(0, 10**19), st.integers(1, 1000), st.data())
@@ -47,13 +47,13 @@ def test_index_and_serial_are_inverse(first, count, data):
         ((1, 1, "6"), "width"),
     ],
 )
-def test_impossible_ranges_are_refused(parts, field):
-    with pytest.raises(InvalidInput) as refusal:
+def test_invalid_ranges_are_rejected(parts, field):
+    with pytest.raises(InvalidInput) as error:
         SerialRange(*parts)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
-def test_a_slice_lies_within():
+def test_a_slice_is_within_the_range():
     assert list(RANGE.slice(100, 2).texts()) == ["000100", "000101"]
     for first, count in ((97, 1), (102, 2)):
         with pytest.raises(InvalidInput):

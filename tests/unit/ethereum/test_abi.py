@@ -74,7 +74,7 @@ def log_of(address="0x" + "ab" * 20, topics=None):
     }
 
 
-def test_a_log_becomes_an_event():
+def test_log_is_decoded_to_an_event():
     event = abi.decode_log({"0x" + "ab" * 20: "BatchRegistry"}, log_of())
     assert (event.contract, event.name, event.block_number, event.tx_index, event.log_index) == (
         *("BatchRegistry", "BatchRegistered"),
@@ -88,7 +88,7 @@ def test_a_log_becomes_an_event():
     assert event == abi.decode_log("BatchRegistry", log_of())
 
 
-def test_foreign_logs_are_none():
+def test_other_logs_are_none():
     assert abi.decode_log({"0x" + "cd" * 20: "BatchRegistry"}, log_of()) is None
     assert abi.decode_log("BatchRegistry", log_of(topics=[b"\1" * 32])) is None
     assert abi.decode_log("BatchRegistry", {**log_of(), "topics": []}) is None
@@ -162,7 +162,7 @@ def test_revert_data_is_read_from_every_place_that_nodes_use(data):
     assert revert_data(data) == bytes.fromhex("08c379a0")
 
 
-def test_no_revert_data():
+def test_error_without_revert_data_is_none():
     assert revert_data(None) is None
     assert revert_data("out of gas") is None
 

@@ -16,7 +16,7 @@ def content(**changes):
     return {**whole, "contracts": {"Consortium": {**entry, **changes}}}
 
 
-def test_a_manifest_is_read(tmp_path):
+def test_manifest_is_read(tmp_path):
     path = tmp_path / "31337.json"
     path.write_text(json.dumps(content()))
     manifest = Manifest.load(path)
@@ -27,10 +27,10 @@ def test_a_manifest_is_read(tmp_path):
         manifest.address("Registry")
 
 
-def test_no_manifest(tmp_path):
-    with pytest.raises(NotFound) as refusal:
+def test_missing_manifest_is_reported(tmp_path):
+    with pytest.raises(NotFound) as raised:
         Manifest.load(tmp_path / "1.json")
-    assert refusal.value.field == "manifest"
+    assert raised.value.field == "manifest"
 
 
 @pytest.mark.parametrize(
@@ -47,16 +47,16 @@ def test_no_manifest(tmp_path):
         (content(block=None), "manifest.contracts.Consortium.block"),
     ],
 )
-def test_a_broken_manifest_names_the_field(tmp_path, broken, field):
+def test_invalid_manifest_names_the_field(tmp_path, broken, field):
     path = tmp_path / "31337.json"
     path.write_text(json.dumps(broken))
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as raised:
         Manifest.load(path)
-    assert refusal.value.field == field
+    assert raised.value.field == field
 
 
-def test_a_manifest_that_is_not_json(tmp_path):
+def test_manifest_must_be_json(tmp_path):
     path = tmp_path / "31337.json"
     path.write_text("{")
-    with pytest.raises(InvalidInput, match="not JSON"):
+    with pytest.raises(InvalidInput, match="not valid JSON"):
         Manifest.load(path)

@@ -56,7 +56,7 @@ def ok(body):
     return {"jsonrpc": "2.0", "id": body["id"], "result": body["method"]}
 
 
-def test_a_call(node, rpc):
+def test_call_returns_the_result(node, rpc):
     node.replies = [ok]
     assert rpc.call("web3_clientVersion") == "web3_clientVersion"
     path, login, body = node.seen[0]
@@ -66,24 +66,24 @@ def test_a_call(node, rpc):
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:99999", "x", "", "ftp://127.0.0.1", "http://"])
-def test_what_is_no_url_is_refused_as_that(url):
-    with pytest.raises(InvalidInput) as refusal:
+def test_malformed_url_is_rejected(url):
+    with pytest.raises(InvalidInput) as raised:
         RpcClient(url)
-    assert refusal.value.field == "rpc_url"
+    assert raised.value.field == "rpc_url"
 
 
-def test_a_batch_is_put_in_order(node, rpc):
+def test_batch_results_are_in_order(node, rpc):
     node.replies = [lambda body: [ok(item) for item in reversed(body)]]
     assert rpc.batch([("a", []), ("b", [1])]) == ["a", "b"]
 
 
-def test_a_large_batch_goes_out_in_parts_and_comes_back_in_order(node, rpc):
+def test_large_batch_is_split(node, rpc):
     node.replies = [lambda body: [{"id": item["id"], "result": item["params"][0][:1]} for item in body]] * 3
     assert rpc.batch([("a", [letter * 300_000]) for letter in "abcde"]) == list("abcde")
     assert [len(body) for _, _, body in node.seen] == [2, 2, 1]
 
 
-def test_errors_in_a_batch_stand_in_their_place(node, rpc):
+def test_batch_outcomes_include_errors(node, rpc):
     def mixed(body):
         error = {"code": 3, "message": "execution reverted", "data": "0x1234"}
         return [ok(body[0]), {"jsonrpc": "2.0", "id": body[1]["id"], "error": error}]
@@ -96,7 +96,7 @@ def test_errors_in_a_batch_stand_in_their_place(node, rpc):
         rpc.batch([("a", []), ("b", [])])
 
 
-def test_a_block_pruned_meanwhile_is_asked_for_again(node, rpc):
+def test_pruned_block_is_requested_again(node, rpc):
     def pruned(body):
         return [{"id": item["id"], "error": {"code": -32602, "message": "BlockOutOfRangeError: …"}} for item in body]
 
@@ -110,71 +110,71 @@ def test_a_block_pruned_meanwhile_is_asked_for_again(node, rpc):
     assert rpc.call("a") == "a"
 
 
-def test_a_connection_closed_while_idle_is_opened_again(node, rpc):
+def test_closed_idle_connection_is_reopened(node, rpc):
     node.replies = [ok, None, ok]
     rpc.call("a")
     assert rpc.call("b") == "b"
 
 
-def test_a_node_that_hangs_up_is_unavailable(node, rpc):
+def test_node_that_closes_the_connection_is_unavailable(node, rpc):
     node.replies = [None]
-    with pytest.raises(ChainUnavailableError) as refusal:
+    with pytest.raises(ChainUnavailableError) as raised:
         rpc.call("a")
-    assert refusal.value.field == "rpc_url"
+    assert raised.value.field == "rpc_url"
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"[]", b"7", b'{"id": 1}'])
-def test_answers_that_are_not_json_rpc(node, rpc, content):
+def test_responses_that_are_not_json_rpc_are_rejected(node, rpc, content):
     node.replies = [content]
-    with pytest.raises(ChainUnavailableError) as refusal:
+    with pytest.raises(ChainUnavailableError) as raised:
         rpc.call("a")
-    assert refusal.value.field == "rpc_url"
+    assert raised.value.field == "rpc_url"
 
 
-def test_a_null_result_is_none(node, rpc):
+def test_null_result_is_none(node, rpc):
     node.replies = [lambda body: {"id": body["id"], "result": None, "error": None}]
     assert rpc.call("eth_getTransactionReceipt") is None
 
 
-def test_nobody_listens():
-    with pytest.raises(ChainUnavailableError, match=r"no chain answers at http://127\.0\.0\.1:1") as refusal:
+def test_unreachable_node_is_unavailable():
+    with pytest.raises(ChainUnavailableError, match=r"no node responded at http://127\.0\.0\.1:1") as raised:
         RpcClient("http://127.0.0.1:1").call("eth_chainId")
-    assert refusal.value.field == "rpc_url"
-    assert "chromatrace up" in refusal.value.hint
+    assert raised.value.field == "rpc_url"
+    assert "chromatrace chain start" in raised.value.hint
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8545", "ws://127.0.0.1", "http://", "http://host:port"])
-def test_what_is_no_url(url):
-    with pytest.raises(InvalidInput) as refusal:
+def test_url_without_http_is_rejected(url):
+    with pytest.raises(InvalidInput) as raised:
         RpcClient(url)
-    assert refusal.value.field == "rpc_url"
+    assert raised.value.field == "rpc_url"
 
 
 @pytest.mark.parametrize("made_up", ["x", None, 7, "0x", "", {}, "0x" + "1" * 65])
 @pytest.mark.parametrize("method", ["eth_chainId", "eth_getTransactionCount", "eth_estimateGas"])
-def test_what_is_no_number_is_no_answer_to_a_question_for_one(node, rpc, method, made_up):
+def test_result_that_is_not_a_quantity_is_rejected(node, rpc, method, made_up):
     node.replies = [lambda body: {"id": body["id"], "result": made_up}]
-    with pytest.raises(ChainUnavailableError) as refusal:
+    with pytest.raises(ChainUnavailableError) as raised:
         rpc.call(method)
-    assert (refusal.value.field, method in refusal.value.message) == ("rpc_url", True)
+    assert (raised.value.field, method in raised.value.message) == ("rpc_url", True)
 
 
 @pytest.mark.parametrize("made_up", [None, "0x1", "0xzz", []])
-def test_what_is_no_data_is_no_answer_to_a_call(node, rpc, made_up):
+def test_result_that_is_not_data_is_rejected(node, rpc, made_up):
     node.replies = [lambda body: [{"id": item["id"], "result": made_up} for item in body]]
     with pytest.raises(ChainUnavailableError):
         rpc.batch([("eth_call", [{}, "latest"])])
 
 
-def test_a_node_without_a_latest_block_is_none(node, rpc):
+def test_node_without_latest_block_is_unavailable(node, rpc):
     node.replies = [lambda body: {"id": body["id"], "result": None}] * 2
     with pytest.raises(ChainUnavailableError):
         rpc.call("eth_getBlockByNumber", "latest", False)
     assert rpc.call("eth_getBlockByNumber", "0x5", False) is None
 
 
-def test_an_error_with_a_code_that_is_no_number_is_an_error(node, rpc):
+def test_error_code_that_is_not_a_number_is_internal_error(node, rpc):
     node.replies = [lambda body: {"id": body["id"], "error": {"code": "E1", "message": "no"}}]
-    with pytest.raises(RpcError) as refusal:
+    with pytest.raises(RpcError) as raised:
         rpc.call("eth_chainId")
-    assert refusal.value.node_message == "no"
+    assert raised.value.node_message == "no"

@@ -5,11 +5,11 @@ import json
 import pytest
 from eth_account import Account
 
-from chromatrace.chain.dev_node import MNEMONIC
 from chromatrace.domain.errors import Conflict, InvalidInput
 from chromatrace.ethereum.errors import KeystoreError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import (
+    MNEMONIC,
     PASSWORD_VARIABLE,
     WORK_FACTOR,
     DevKeyWarning,
@@ -29,29 +29,29 @@ def keystore(tmp_path):
     return path, create_keystore(path, "correct horse", work_factor=2)
 
 
-def test_a_keystore_opens_with_its_password_only(keystore):
+def test_keystore_opens_only_with_its_password(keystore):
     path, created = keystore
     assert path.stat().st_mode & 0o777 == 0o600
     assert keystore_signer(path, "correct horse").address == created.address
     assert json.loads(path.read_text())["address"] == created.address
-    with pytest.raises(KeystoreError) as refusal:
+    with pytest.raises(KeystoreError) as raised:
         keystore_signer(path, "battery staple")
-    assert refusal.value.field == "password"
+    assert raised.value.field == "password"
 
 
-def test_to_guess_a_password_takes_long(tmp_path, monkeypatch):
+def test_password_derivation_is_expensive(tmp_path, monkeypatch):
     monkeypatch.setattr("chromatrace.ethereum.signer.WORK_FACTOR", WORK_FACTOR)
     create_keystore(tmp_path / "key.json", "correct horse")
     costs = json.loads((tmp_path / "key.json").read_text())["crypto"]["kdfparams"]
     assert costs["n"] * costs["r"] * costs["p"] >= 8 << 18
 
 
-def test_other_software_opens_the_keystore(keystore):
+def test_eth_account_opens_the_keystore(keystore):
     path, created = keystore
     assert Account.from_key(Account.decrypt(path.read_text(), "correct horse")).address == created.address
 
 
-def test_a_key_is_never_overwritten(keystore):
+def test_keystore_is_never_overwritten(keystore):
     path, _ = keystore
     before = path.read_bytes()
     with pytest.raises(Conflict):
@@ -59,36 +59,36 @@ def test_a_key_is_never_overwritten(keystore):
     assert path.read_bytes() == before
 
 
-def test_a_keystore_open_to_others_is_refused(keystore):
+def test_keystore_accessible_to_others_is_rejected(keystore):
     path, _ = keystore
     path.chmod(0o640)
-    with pytest.raises(KeystoreError, match="0640") as refusal:
+    with pytest.raises(KeystoreError, match="0640") as raised:
         keystore_signer(path, "correct horse")
-    assert refusal.value.hint == f"chmod 600 {path}"
+    assert raised.value.hint == f"chmod 600 {path}"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 3, "crypto": {}}'])
-def test_what_is_no_keystore_is_told(tmp_path, content):
+def test_json_that_is_not_a_keystore_is_rejected(tmp_path, content):
     path = tmp_path / "key.json"
     path.write_text(content)
     path.chmod(0o600)
-    with pytest.raises(KeystoreError) as refusal:
+    with pytest.raises(KeystoreError) as raised:
         keystore_signer(path, "x")
-    assert refusal.value.field == "keystore"
+    assert raised.value.field == "keystore"
 
 
-def test_no_keystore(tmp_path):
-    with pytest.raises(KeystoreError, match="there is no keystore"):
+def test_missing_keystore_is_reported(tmp_path):
+    with pytest.raises(KeystoreError, match="does not exist"):
         keystore_signer(tmp_path / "absent.json", "x")
 
 
-def test_an_empty_password_is_refused(tmp_path):
+def test_empty_password_is_rejected(tmp_path):
     with pytest.raises(KeystoreError):
         create_keystore(tmp_path / "key.json", "")
     assert not (tmp_path / "key.json").exists()
 
 
-def test_development_keys_warn_and_stay_on_development_chains():
+def test_development_keys_warn_and_sign_only_for_development_chains():
     with pytest.warns(DevKeyWarning, match="INSECURE"):
         signer = dev_signer(0, 31337)
     assert signer.address == ANVIL_FIRST
@@ -98,7 +98,7 @@ def test_development_keys_warn_and_stay_on_development_chains():
         signer.sign_transaction(Transaction(11155111, 0, 1, 1, 21_000, bytes(20), 0, b""))
 
 
-def test_development_keys_are_those_of_other_software():
+def test_development_keys_equal_eth_account():
     Account.enable_unaudited_hdwallet_features()
     for index in (0, 1, 9, 99):
         with pytest.warns(DevKeyWarning):
@@ -106,7 +106,7 @@ def test_development_keys_are_those_of_other_software():
         assert signer.address == Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}").address
 
 
-def test_digest_signatures_recover():
+def test_digest_signatures_recover_the_signer():
     with pytest.warns(DevKeyWarning):
         signer = dev_signer(0, 1337)
     signature = signer.sign_digest(b"\7" * 32)
@@ -114,7 +114,7 @@ def test_digest_signatures_recover():
     assert Account._recover_hash(b"\7" * 32, signature=signature) == ANVIL_FIRST
 
 
-def test_the_password_comes_from_the_environment_or_a_file(monkeypatch, tmp_path):
+def test_password_is_read_from_the_environment_or_a_file(monkeypatch, tmp_path):
     monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     assert password_from_environment() is None
     monkeypatch.setenv(PASSWORD_VARIABLE, "plain")
@@ -129,18 +129,18 @@ def test_the_password_comes_from_the_environment_or_a_file(monkeypatch, tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff\xfe{", b"null", b"[1]", b'{"a": NaN}'])
-def test_a_file_that_is_no_keystore(tmp_path, content):
+def test_file_that_is_not_a_keystore_is_rejected(tmp_path, content):
     path = tmp_path / "key.json"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(KeystoreError) as refusal:
+    with pytest.raises(KeystoreError) as raised:
         keystore_signer(path, "a password")
-    assert refusal.value.field == "keystore"
+    assert raised.value.field == "keystore"
 
 
-def test_a_file_without_an_end_is_no_keystore_and_no_manifest():
+def test_endless_file_is_rejected():
     with pytest.raises(KeystoreError):
         keystore_signer("/dev/zero", "a password")
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(InvalidInput) as raised:
         Manifest.load("/dev/zero")
-    assert refusal.value.field == "manifest"
+    assert raised.value.field == "manifest"

@@ -1,4 +1,4 @@
-"""Signed transactions, byte for byte those of eth-account."""
+"""Signed transactions equal those of eth-account."""
 
 from eth_account import Account
 from hypothesis import given, settings
@@ -22,8 +22,8 @@ wei = st.integers(0, 10**18)
     value=wei,
     data=st.binary(max_size=400) | st.binary(min_size=1, max_size=1),
 )
-def test_bytes_of_eth_account(key, chain_id, nonce, tip, more, gas, to, value, data):
-    ours = LocalSigner(key).sign_transaction(Transaction(chain_id, nonce, tip, tip + more, gas, to, value, data))
+def test_signed_bytes_equal_eth_account(key, chain_id, nonce, tip, more, gas, to, value, data):
+    signed = LocalSigner(key).sign_transaction(Transaction(chain_id, nonce, tip, tip + more, gas, to, value, data))
     fields = {
         "type": 2,
         "chainId": chain_id,
@@ -35,4 +35,4 @@ def test_bytes_of_eth_account(key, chain_id, nonce, tip, more, gas, to, value, d
         "value": value,
         "data": data,
     }
-    assert ours == bytes(Account.sign_transaction(fields, key).raw_transaction)
+    assert signed == bytes(Account.sign_transaction(fields, key).raw_transaction)

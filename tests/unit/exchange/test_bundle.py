@@ -11,6 +11,8 @@ import pytest
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.exchange.bundle import (
+    Address,
+    AggregateSignature,
     Bundle,
     CitedReading,
     CitedReceipt,
@@ -19,25 +21,36 @@ from chromatrace.exchange.bundle import (
     CitedSignature,
     CitedState,
     CitedStep,
+    InspectorSignature,
+    Subject,
 )
-from chromatrace.exchange.events import DECLARATIONS
+from chromatrace.exchange.events import CITED_EVENTS
 from chromatrace.exchange.units import UnitProof
+from chromatrace.storage.strict_json import Digest, Digits, Hex
+
+
+def word(byte):
+    return Digest(bytes([byte]) * 32)
+
 
 BUNDLE = Bundle(
     chain_id=31337,
-    contracts={name: bytes([number]) * 20 for number, name in enumerate(sorted(DECLARATIONS), 1)},
-    key=BatchKey.parse("09521234543213", "L1"),
-    serial=Serial("000042"),
-    headers=(b"\xf9", b"\xf8"),
-    receipts=(CitedReceipt(7, 0, (b"\1", b"\2")), CitedReceipt(7, 1, ())),
-    state=CitedState(7, (b"\1",), (b"\2",)),
-    documents=(b'{"a":1}', "Grüße".encode()),
-    inspections=(CitedSignature(0, 1, 2**255, 2**64 - 1, b"\3" * 65), CitedSignature(1, 1, 0, 0, b"\4" * 65)),
-    readings=(CitedReading(b"\5" * 32, b"\x8a", 3, 9, (b"\6" * 32,)),),
-    route=CitedRoute(
-        b"\x08" * 48, (CitedStep(b"\x09" * 32, CitedRecord(b"\x0a" * 32, 7, b"\x0b" * 32, 9)), CitedStep(b"\x0c" * 32))
+    contracts={name: Address(bytes([number]) * 20) for number, name in enumerate(sorted(CITED_EVENTS), 1)},
+    subject=Subject.of(BatchKey.parse("09521234543213", "L1"), Serial("000042")),
+    headers=(Hex(b"\xf9"), Hex(b"\xf8")),
+    receipts=(CitedReceipt(7, 0, (Hex(b"\1"), Hex(b"\2"))), CitedReceipt(7, 1, ())),
+    state=CitedState(7, (Hex(b"\1"),), (Hex(b"\2"),)),
+    documents=('{"a":1}', "Grüße"),
+    inspections=(
+        CitedSignature(0, 1, Digits(2**255), Digits(2**64 - 1), InspectorSignature(b"\3" * 65)),
+        CitedSignature(1, 1, Digits(0), Digits(0), InspectorSignature(b"\4" * 65)),
     ),
-    unit=UnitProof(Serial("000042"), 1, 3, (b"\7" * 32,)),
+    readings=(CitedReading(word(5), Hex(b"\x8a"), 3, 9, (word(6),)),),
+    route=CitedRoute(
+        AggregateSignature(b"\x08" * 48),
+        (CitedStep(word(9), CitedRecord(word(10), 7, word(11), 9)), CitedStep(word(12), None)),
+    ),
+    unit=UnitProof("000042", 1, 3, (word(7),)),
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.rights import BatchState, Verdict
-from chromatrace.exchange.events import Event
+from chromatrace.exchange.events import ProvenEvent
 from chromatrace.exchange.slot import BatchSlot, replay, unpack
 
 
@@ -31,7 +31,7 @@ class Life:
         self("BatchRegistered", producer=1, quantity=10)
 
     def __call__(self, name, contract="BatchRegistry", **args):
-        self.events.append(Event(contract, name, args, (len(self.events), 0, 0)))
+        self.events.append(ProvenEvent(contract, name, args, (len(self.events), 0, 0)))
         return self
 
     def verdict(self, stage, verdict, revision, state):

@@ -7,10 +7,10 @@ from test_decoding import log_of
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.ethereum.abi import contract
 from chromatrace.index import Index
-from chromatrace.index.decoding import decoded
+from chromatrace.index.chain_reader import BlockHeader, LogRange
+from chromatrace.index.decoding import decode_logs
 from chromatrace.index.models import position
-from chromatrace.index.source import Header, LogRange
-from chromatrace.index.store import Identity, Sight, Store
+from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter
 
 GTIN = "09521234543213"
 ACCOUNT = "0x" + "a1" * 20
@@ -19,7 +19,7 @@ ZERO = bytes(32)
 
 def header(number, fork=0):
     """A made-up block; `fork` tells blocks of the same number apart."""
-    return Header(number, number.to_bytes(16, "big") + fork.to_bytes(16, "big"), ZERO, 1_700_000_000 + number)
+    return BlockHeader(number, number.to_bytes(16, "big") + fork.to_bytes(16, "big"), ZERO, 1_700_000_000 + number)
 
 
 class Ledger:
@@ -28,9 +28,9 @@ class Ledger:
     def __init__(self):
         self.index = Index("sqlite://")
         self.index.migrate()
-        self.store = Store(self.index.engine)
+        self.store = IndexWriter(self.index.engine)
         self.at = header(0)
-        self.store.begin(Identity(31337, ZERO, ZERO, 1), self.at, Sight(self.at, 0))
+        self.store.begin(IndexedDeployment(31337, ZERO, ZERO, 1), self.at, ChainStatus(self.at, 0))
 
     def block(self, *events, fork=0):
         """Appends one block with events (contract, name, values in the order of the ABI)."""
@@ -49,14 +49,14 @@ class Ledger:
                 logs.append((position(number, place), tx, name, topics, data))
                 found.transactions[tx] = header(number, fork).hash
                 found.blocks[number] = header(number, fork).hash, header(number).time
-        found.rows, found.arguments = decoded(logs)
-        self.store.append(self.at, found, Sight(found.end, 0))
+        found.rows, found.arguments = decode_logs(logs)
+        self.store.append(self.at, found, ChainStatus(found.end, 0))
         self.at = found.end
 
     def undo(self, number, fork=0):
         """Takes back all blocks behind `number`."""
         ancestor = header(number, fork)
-        undone = self.store.undo(self.at, ancestor, Sight(self.at, 0))
+        undone = self.store.undo(self.at, ancestor, ChainStatus(self.at, 0))
         self.at = ancestor
         return undone
 

@@ -6,7 +6,7 @@ import pytest
 from querying import query
 from synthetic import ACCOUNT, ZERO, Ledger
 
-from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, pack, record_id, subject_id
+from chromatrace.domain.ledger_entries import LedgerEntry, pack, record_id, subject_id
 
 SALES, DESIGN = b"\1" * 32, b"\2" * 32
 ORDER, DRAWING = b"\x0a" * 32, b"\x0b" * 32
@@ -84,21 +84,11 @@ def test_a_record_about_two_products_repeats_nothing(ledger):
     assert [one.repeat for one in query(ledger.index).record(record_id("k", "8"))] == [False, False]
 
 
-def test_departments_with_their_chains_and_members(ledger):
+def test_departments_have_counts_and_chain_heads(ledger):
     sales = query(ledger.index).department(SALES)
     assert (sales.name, sales.count, sales.head) == ("Sales", 3, HEAD)
     assert [view.name for view in query(ledger.index).departments()] == ["Sales", "Product design"]
     assert query(ledger.index).departments(organisation=2) == ()
-    (member,) = query(ledger.index).members(SALES)
-    assert (member.member.lower(), member.rights) == (ACCOUNT, DepartmentRight.READ | DepartmentRight.APPEND)
-    ledger.block(("ProcessLedger", "MemberSet", [SALES, ACCOUNT, 0, ACCOUNT]))
-    assert query(ledger.index).members(SALES) == ()
-
-
-@pytest.mark.parametrize(("after", "limit", "numbers"), [(-1, 9, [0, 1, 2]), (0, 1, [1]), (0, 9, [1, 2]), (2, 9, [])])
-def test_a_department_is_read_in_pages(ledger, after, limit, numbers):
-    page = query(ledger.index).records_of_department(SALES, after=after, limit=limit)
-    assert [record.number for record in page] == numbers
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])

@@ -17,10 +17,10 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import BatchState, Stage, Verdict
 from chromatrace.index import Index, schema
-from chromatrace.index.digest import content_tables
-from chromatrace.index.errors import InconsistentEvents, IndexUnavailable, WrongIndex
-from chromatrace.index.models import Base, Block, Grant, to_signed, to_unsigned
-from chromatrace.index.store import Sight
+from chromatrace.index.digest import chain_tables
+from chromatrace.index.errors import InconsistentEventsError, IndexUnavailableError, WrongIndexError
+from chromatrace.index.models import BlockRow, GrantRow, IndexTable, to_signed, to_unsigned
+from chromatrace.index.writer import ChainStatus
 
 REGISTRY, LEDGER = "BatchRegistry", "CustodyLedger"
 
@@ -104,20 +104,20 @@ def test_undo_counts_events_and_forgets_whole_entities():
 def test_every_content_table_counts_in_the_digest():
     ledger = Ledger().block(registered(1))
     before = query(ledger.index).digest()
-    assert {table.name for table in content_tables()} == set(Base.metadata.tables) - {
+    assert {table.name for table in chain_tables()} == set(IndexTable.metadata.tables) - {
         "deployment",
         "cursor",
         "recent_blocks",
     }
     with ledger.index.engine.begin() as connection:
-        connection.execute(update(Block).values(time=Block.time + 1))
+        connection.execute(update(BlockRow).values(time=BlockRow.time + 1))
     assert query(ledger.index).digest() != before
 
 
 def test_the_digest_does_not_depend_on_when_one_looked():
     ledger = Ledger().block(registered(1))
     before = query(ledger.index).digest()
-    ledger.store.look(ledger.at, Sight(header(500), 3))
+    ledger.store.record_status(ledger.at, ChainStatus(header(500), 3))
     assert query(ledger.index).digest() == before
     assert query(ledger.index).head().lag_blocks == 499
 
@@ -138,7 +138,7 @@ def test_a_failing_verdict_after_its_stage_holds_by_the_event_that_says_so():
 def test_an_event_about_something_that_no_event_made_is_refused():
     ledger = Ledger()
     before = query(ledger.index).digest()
-    with pytest.raises(InconsistentEvents) as refused:
+    with pytest.raises(InconsistentEventsError) as refused:
         ledger.block(registered(2), (REGISTRY, "BatchAssembled", [batch_id(1), ACCOUNT]))
     assert refused.value.field == "batch"
     assert "BatchAssembled" in refused.value.message
@@ -167,7 +167,7 @@ def test_unsigned_numbers_come_back(value):
     (grant,) = query(ledger.index).grants_to(2)
     assert (grant.valid_until, grant.gtin) == (value, None)
     with ledger.index.engine.connect() as connection:
-        assert connection.scalar(select(Grant.valid_until)) == value
+        assert connection.scalar(select(GrantRow.valid_until)) == value
 
 
 def test_a_leaf_under_an_anchor_of_enormous_size():
@@ -187,7 +187,7 @@ def test_the_migrations_make_what_the_models_say(tmp_path):
     index = Index(tmp_path / "index.db")
     index.migrate()
     with index.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), IndexTable.metadata) == []
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == schema.REVISION
@@ -198,18 +198,18 @@ def test_a_database_of_a_newer_software_is_refused(tmp_path):
     index.migrate()
     with index.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(WrongIndex, match="schema 9999"):
+    with pytest.raises(WrongIndexError, match="schema 9999"):
         index.migrate()
 
 
 def test_a_database_without_an_index_says_so(tmp_path):
-    with pytest.raises(IndexUnavailable, match="contains no index") as refused:
+    with pytest.raises(IndexUnavailableError, match="contains no index") as refused:
         query(Index(tmp_path / "index.db")).batches()
     assert refused.value.field == "database_url"
 
 
 def test_a_database_that_cannot_be_reached_says_so(tmp_path):
-    with pytest.raises(IndexUnavailable):
+    with pytest.raises(IndexUnavailableError):
         query(Index(f"sqlite:///{tmp_path / 'nowhere' / 'index.db'}")).head()
 
 

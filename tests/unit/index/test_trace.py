@@ -12,7 +12,7 @@ from synthetic import Ledger, batch_id, registered
 
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId
-from chromatrace.index.models import BatchInput
+from chromatrace.index.models import BatchInputRow
 from chromatrace.index.views import Direction, Link
 
 
@@ -31,10 +31,10 @@ def genealogy(seed):
             graph.add_edge(number, made_of, units=chance.randint(1, 60))
     ledger.blocks([[registered(number, [(one, at["units"]) for one, at in graph[number].items()])] for number in graph])
     for made_of, batch in [] if seed % 3 else chance.sample(sorted(graph.edges), 3):
-        row = {"position": 10**12, "place": 100 * batch + made_of, "quantity": chance.randint(1, 60)}
+        row = {"position": 10**12, "number": 100 * batch + made_of, "quantity": chance.randint(1, 60)}
         graph.add_edge(batch, made_of, units=row["quantity"])
         with ledger.index.engine.begin() as connection:
-            connection.execute(insert(BatchInput).values(batch=batch_id(batch), input=batch_id(made_of), **row))
+            connection.execute(insert(BatchInputRow).values(batch=batch_id(batch), input=batch_id(made_of), **row))
     return ledger.index, graph, chance
 
 
@@ -126,7 +126,7 @@ def test_a_cycle_ends():
     ledger = diamond()
     with ledger.index.engine.begin() as connection:
         connection.execute(
-            insert(BatchInput).values(position=0, place=0, batch=batch_id(0), input=batch_id(4), quantity=1)
+            insert(BatchInputRow).values(position=0, number=0, batch=batch_id(0), input=batch_id(4), quantity=1)
         )
     for direction in Direction:
         view = trace(ledger.index, 2, direction)

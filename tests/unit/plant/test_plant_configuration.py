@@ -1,4 +1,4 @@
-"""Plants as data: the three that ship, and every mistake named by its field."""
+"""Test plant configurations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def text_of(name):
     return (files("chromatrace.plant") / "plants" / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def test_the_three_example_plants_load():
+def test_example_plants_load():
     assert example_plants() == ("desktop-computer", "electrochromic", "engineer-to-order")
     assert [station.id for station in example_plant("electrochromic").stations] == [
         *("101", "201", "202", "301", "302", "303", "404")
@@ -24,7 +24,7 @@ def test_the_three_example_plants_load():
     assert len(example_plant("engineer-to-order").record_kinds) == 6
 
 
-def test_the_desktop_line_has_the_designed_preconditions():
+def test_desktop_line_has_the_designed_preconditions():
     after = {int(s.id): {int(before) for before in s.after} for s in example_plant("desktop-computer").stations}
     assert after[1] == set()
     assert after[5] == {2, 3, 4}
@@ -32,7 +32,7 @@ def test_the_desktop_line_has_the_designed_preconditions():
     assert after[17] == {14, 15, 16}
 
 
-def test_each_department_of_the_shop_names_the_record_before_it():
+def test_each_department_references_the_preceding_record():
     kinds = example_plant("engineer-to-order").record_kinds
     assert [kind.station for kind in kinds if not kind.preceding] == ["sales"]
     assert kinds[3].schema == "chromatrace.record/discrete-processing.component/1"
@@ -41,7 +41,7 @@ def test_each_department_of_the_shop_names_the_record_before_it():
 
 
 @pytest.mark.parametrize("name", ["desktop-computer", "electrochromic"])
-def test_the_other_plants_write_records_too(name):
+def test_other_plants_define_record_kinds(name):
     assert len({kind.department for kind in example_plant(name).record_kinds}) == 3
 
 
@@ -60,13 +60,13 @@ RECORD_MISTAKES = [
 
 
 @pytest.mark.parametrize(("right", "wrong", "field"), RECORD_MISTAKES)
-def test_a_mistake_in_a_record_kind_is_named_by_its_field(right, wrong, field):
-    with pytest.raises(InvalidPlant) as refused:
+def test_invalid_record_kind_names_the_field(right, wrong, field):
+    with pytest.raises(InvalidPlant) as error:
         parse_plant(text_of("engineer-to-order").replace(right, wrong, 1))
-    assert refused.value.field == field
+    assert error.value.field == field
 
 
-def test_limits_of_the_final_inspection_are_those_of_the_domain():
+def test_final_inspection_has_the_default_limits():
     sheet = example_plant("electrochromic").check_sheet("final")
     assert sheet.ordered
     assert [(c.quantity, c.comparison.value, c.limit) for c in sheet.checks] == [
@@ -108,29 +108,29 @@ ELECTROCHROMIC_MISTAKES = [
 @pytest.mark.parametrize(
     ("right", "wrong", "field"), ELECTROCHROMIC_MISTAKES, ids=[m[2] for m in ELECTROCHROMIC_MISTAKES]
 )
-def test_a_mistake_is_named_by_its_field(right, wrong, field):
+def test_invalid_configuration_names_the_field(right, wrong, field):
     text = text_of("electrochromic")
     assert right in text
-    with pytest.raises(InvalidPlant) as caught:
+    with pytest.raises(InvalidPlant) as error:
         parse_plant(text.replace(right, wrong, 1))
-    assert caught.value.field == field
+    assert error.value.field == field
 
 
-def test_a_tag_twice_is_named():
+def test_duplicate_tag_is_named():
     text = text_of("engineer-to-order")
     copy = text[text.rindex("[[tags]]") :]
-    with pytest.raises(InvalidPlant, match="twice") as caught:
+    with pytest.raises(InvalidPlant, match="duplicate") as error:
         parse_plant(f"{text}\n{copy}")
-    assert caught.value.field == "tags[3].name"
+    assert error.value.field == "tags[3].name"
 
 
-def test_what_no_model_gives_needs_its_nominal_value():
-    with pytest.raises(InvalidPlant) as caught:
+def test_nominal_model_requires_nominal_values():
+    with pytest.raises(InvalidPlant) as error:
         parse_plant(text_of("desktop-computer").replace("nominal = 65\n", "", 1))
-    assert caught.value.field == "tags[0].nominal"
+    assert error.value.field == "tags[0].nominal"
 
 
-def test_a_syntax_error_is_told_with_its_line(tmp_path):
+def test_syntax_error_names_the_line(tmp_path):
     path = tmp_path / "plant.toml"
     path.write_text('schema = "chromatrace.plant/1"\nname = \n')
     with pytest.raises(InvalidPlant, match="line 2"):
@@ -139,7 +139,7 @@ def test_a_syntax_error_is_told_with_its_line(tmp_path):
         load_plant(tmp_path / "absent.toml")
 
 
-def test_an_unknown_name_says_what_there_is():
+def test_unknown_name_lists_the_known_names():
     with pytest.raises(InvalidPlant, match="desktop-computer, electrochromic, engineer-to-order"):
         example_plant("bakery")
     with pytest.raises(NotFound, match="first, final"):

@@ -1,4 +1,4 @@
-"""A recorded table as a source."""
+"""Test the replay of a recorded table."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def recording(tmp_path, text, columns="a,b", **options):
 
 
 @pytest.mark.parametrize("text", ["XMEAS(1..41),XMV(1..11)", "a,T[Cel],-", "x(3..3)", "T(1..2)[Cel]"])
-def test_columns_are_those_of_the_file_reader(text):
+def test_columns_equal_those_of_the_file_reader(text):
     assert [(column.tag, column.unit) for column in expand_columns(text)] == [
         (column.tag, column.unit) for column in parse_columns(text)
     ]
 
 
-def test_rows_become_steps(tmp_path):
+def test_rows_are_steps(tmp_path):
     source = recording(tmp_path, " 1.5 2 9\n-0.25 1e3 9\n", "a,-,b[Pa]")
     assert (source.name, source.period_s) == ("table", 180)
     assert [(tag.name, tag.unit, tag.low, tag.high) for tag in source.tags] == [
@@ -50,13 +50,13 @@ def test_rows_become_steps(tmp_path):
         ("1 2\n", "a,b", {"start_ns": 1}, "start_ns"),
     ],
 )
-def test_what_cannot_be_replayed_is_named(tmp_path, text, columns, options, field):
-    with pytest.raises(InvalidRecording) as caught:
+def test_invalid_recording_is_rejected(tmp_path, text, columns, options, field):
+    with pytest.raises(InvalidRecording) as error:
         recording(tmp_path, text, columns, **options)
-    assert caught.value.field == field
+    assert error.value.field == field
 
 
-def test_an_absent_file_is_named(tmp_path):
-    with pytest.raises(InvalidRecording, match="cannot be read") as caught:
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(InvalidRecording, match="cannot be read") as error:
         Recording(tmp_path / "absent", expand_columns("a"), step_s=1, start_ns=START_NS)
-    assert caught.value.field == "path"
+    assert error.value.field == "path"

@@ -1,4 +1,4 @@
-"""A verdict follows from the readings."""
+"""Test that simulated inspections depend on the readings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def good(plant):
     return made(plant)
 
 
-def test_a_good_run_passes_both_inspections(plant, good):
+def test_good_run_passes_both_inspections(plant, good):
     for stage in ("first", "final"):
         result = inspect(plant, stage, good, SERIALS)
         assert result.verdict == "pass"
@@ -42,7 +42,7 @@ def test_a_good_run_passes_both_inspections(plant, good):
         assert all(measurement.passed for measurement in result.measurements)
 
 
-def test_the_final_inspection_measures_in_the_designed_order(plant, good):
+def test_final_inspection_measures_in_the_designed_order(plant, good):
     assert [m.quantity for m in inspect(plant, "final", good, SERIALS).measurements] == ORDER
 
 
@@ -55,23 +55,23 @@ def test_the_final_inspection_measures_in_the_designed_order(plant, good):
         ("arc@301:500+3000", "final", "cycling stability"),
     ],
 )
-def test_a_fault_in_the_readings_is_found(plant, fault, stage, failing):
+def test_fault_in_the_readings_fails_the_inspection(plant, fault, stage, failing):
     result = inspect(plant, stage, made(plant, fault), SERIALS)
     assert result.verdict == "fail"
     assert result.defects == len(SERIALS)
     assert failing in [m.quantity for m in result.measurements if not m.passed]
     if stage == "final":
-        # Nothing is measured after the first failure.
+        # The inspection ends at the first failure.
         assert result.measurements[-1].quantity == failing
         assert [m.quantity for m in result.measurements] == ORDER[: ORDER.index(failing) + 1]
 
 
-def test_a_film_that_does_not_colour_is_a_defect_and_no_measurement_error(plant):
+def test_film_that_does_not_colour_is_a_defect(plant):
     assert inspect(plant, "final", made(plant, "flow_stuck@201:0+9000"), SERIALS).verdict == "fail"
 
 
 @pytest.mark.parametrize("quantity", ["charge density", "coloration efficiency", "coloured transmittance"])
-def test_contradicting_values_are_a_measurement_error_and_no_defect(plant, good, quantity):
+def test_inconsistent_values_are_a_measurement_error(plant, good, quantity):
     result = inspect(plant, "final", good, SERIALS, disturb={quantity: 0.7})
     assert result.verdict == "measurement error"
     assert result.defects == 0
@@ -79,17 +79,17 @@ def test_contradicting_values_are_a_measurement_error_and_no_defect(plant, good,
     assert all(unit.deviation < TOLERANCE for unit in inspect(plant, "final", good, SERIALS).units)
 
 
-def test_the_consistency_check_is_the_published_example():
-    assert consistency(40, 23.9e-3, 0.9542) < 0.005  # 9 to 1 at 40 cm²/C needs about 23.9 mC/cm²
+def test_consistency_of_the_published_example():
+    assert consistency(40, 23.9e-3, 0.9542) < 0.005  # 9:1 at 40 cm²/C needs about 23.9 mC/cm²
     assert consistency(40, 20e-3, 0.9542) == pytest.approx(1 - 0.8 / 0.9542)
 
 
-def test_the_same_seed_measures_the_same(plant, good):
+def test_measurements_are_deterministic_for_a_seed(plant, good):
     assert inspect(plant, "final", good, SERIALS, seed=5) == inspect(plant, "final", good, SERIALS, seed=5)
     assert inspect(plant, "final", good, SERIALS, seed=5) != inspect(plant, "final", good, SERIALS, seed=6)
 
 
-def test_films_are_read_out_of_the_readings_in_any_order(plant):
+def test_films_do_not_depend_on_the_order_of_readings(plant):
     readings = made(plant, runs=2)
     found = films("201", readings)
     assert [film.finished for film in found] == [True, True]
@@ -100,20 +100,20 @@ def test_films_are_read_out_of_the_readings_in_any_order(plant):
         assert film.oxygen_pa == pytest.approx(0.27, abs=0.02)
 
 
-def test_an_unfinished_film_is_not_inspected(plant, good):
+def test_unfinished_film_is_not_inspected(plant, good):
     end = films("201", good)[0].ended_ns
     partial = [reading for reading in good if reading.source_time_ns <= end]
     assert [film.finished for film in films("201", partial)] == [False]
-    with pytest.raises(NoProcessHistory, match="no finished film at station 201"):
+    with pytest.raises(NoProcessHistory, match="no finished film of station 201"):
         inspect(plant, "first", partial, SERIALS)
 
 
-def test_what_cannot_be_inspected_is_refused(plant, good):
+def test_invalid_inspection_is_rejected(plant, good):
     with pytest.raises(NotFound):
         inspect(plant, "second", good, SERIALS)
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidInput) as error:
         inspect(plant, "first", good, [])
-    assert caught.value.field == "serials"
+    assert error.value.field == "serials"
     with pytest.raises(NoProcessHistory):
         inspect(plant, "first", [], SERIALS)
     with pytest.raises(NotFound, match="no device model"):

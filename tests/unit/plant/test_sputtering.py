@@ -1,4 +1,4 @@
-"""The simulated line behaves like one: physics, limits, drifts, faults, and the same again for the same seed."""
+"""Test the sputtering model: physics, limits, drift, faults and determinism."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def chamber(plant):
 
 
 def series(plant, *, seed=1, faults=(), runs=1):
-    """Values by tag, from one simulated run."""
+    """Return the values of one simulated run, by tag."""
     found = defaultdict(list)
     for reading in simulate(plant, seed=seed, start_ns=START_NS, runs=runs, faults=faults):
         found[reading.tag].append(reading.value)
@@ -80,7 +80,7 @@ def test_voltage_and_rate_have_hysteresis_by_oxygen_flow(chamber):
     assert upwards[4][1] > 1.5 * upwards[20][1]
 
 
-def test_a_run_keeps_to_the_limits_of_the_process(plant, undisturbed):
+def test_run_stays_within_the_process_limits(plant, undisturbed):
     for station, lowest, highest in (("201", 300, 450), ("301", 150, 250)):
         growing = depositing(undisturbed, station)
         for tag in plant.tags_of(station):
@@ -100,7 +100,7 @@ def test_thickness_integrates_the_rate(plant, undisturbed):
         assert np.abs(integral - thickness).max() < 3.0
 
 
-def test_the_substrate_follows_with_its_time_constant(chamber):
+def test_substrate_follows_with_its_time_constant(chamber):
     run = ChamberRun(chamber, np.random.default_rng(0))
     begin = run.temperature_c
     for _ in range(round(chamber.thermal.time_constant_s)):
@@ -109,21 +109,21 @@ def test_the_substrate_follows_with_its_time_constant(chamber):
     assert reached == pytest.approx(1 - np.exp(-1), abs=0.01)
 
 
-def test_pumping_falls_from_the_atmosphere_to_the_base_pressure(undisturbed):
+def test_pump_down_reaches_the_base_pressure(undisturbed):
     pressure = undisturbed["201.working_pressure"]
-    assert pressure[0] == 10  # the end of the gauge's range
+    assert pressure[0] == 10  # upper limit of the gauge
     assert pressure[1:].min() < 1e-2
     assert undisturbed["201.base_pressure"][depositing(undisturbed)].max() <= 1e-3
 
 
-def test_an_instrument_beyond_its_range_says_so(plant):
+def test_value_outside_the_range_is_uncertain(plant):
     first = next(Simulation(plant, seed=1, start_ns=START_NS).steps())
     place = [tag.name for tag in plant.tags].index("201.working_pressure")
     assert first.qualities[place] == UNCERTAIN_RANGE_EXCEEDED
     assert first.source_time_ns == START_NS + 10 * 10**9
 
 
-def test_the_target_wears(plant):
+def test_target_erosion(plant):
     model = build_model(plant, 1)
     rates = []
     while model.runs_completed < 4:
@@ -133,7 +133,7 @@ def test_the_target_wears(plant):
     assert np.mean(rates[-50:]) < 0.998 * np.mean(rates[:50])
 
 
-def test_the_same_seed_gives_the_same_readings(plant):
+def test_readings_are_deterministic_for_a_seed(plant):
     def first(seed):
         readings = simulate(plant, seed=seed, start_ns=START_NS)
         return [next(readings) for _ in range(2000)]
@@ -152,19 +152,19 @@ def fault(text):
     return (parse_fault(text),)
 
 
-def test_a_leak_spoils_the_base_pressure(plant):
+def test_leak_raises_the_base_pressure(plant):
     leaking = series(plant, faults=fault("leak@201:0+4000"))
     assert leaking["201.base_pressure"][depositing(leaking)].min() > 0.01
 
 
-def test_a_fault_in_one_chamber_leaves_the_other_alone(plant, undisturbed):
+def test_fault_in_one_chamber_does_not_change_the_other(plant, undisturbed):
     leaking = series(plant, faults=fault("leak@201:0+4000"))
     of_other = "301.target_voltage"
     both = min(len(leaking[of_other]), len(undisturbed[of_other])) // 2
     assert np.abs(leaking[of_other][:both] - undisturbed[of_other][:both]).max() < 15
 
 
-def test_a_stuck_oxygen_flow_leaves_metal(plant, undisturbed):
+def test_stuck_oxygen_flow_reduces_oxidation(plant, undisturbed):
     stuck = series(plant, faults=fault("flow_stuck@201:0+9000"))
     assert stuck["201.oxygen_flow"].max() < 1
     assert stuck["201.deposition_rate"].max() > 2 * undisturbed["201.deposition_rate"].max()
@@ -176,7 +176,7 @@ def test_arcs_collapse_the_voltage(plant):
     assert 0.1 < share < 0.5
 
 
-def test_lost_cooling_heats_water_and_substrate(plant, undisturbed):
+def test_cooling_loss_heats_water_and_substrate(plant, undisturbed):
     hot = series(plant, faults=fault("cooling_loss@201:500+4000"))
     assert hot["201.cooling_water_temperature"].max() > 60
     assert hot["201.substrate_temperature"].max() > undisturbed["201.substrate_temperature"].max() + 50
@@ -186,16 +186,16 @@ def test_lost_cooling_heats_water_and_substrate(plant, undisturbed):
     ("text", "field"),
     [("leak", "fault"), ("flood@201:0+1", "kind"), ("leak@201:1.2.3+1", "fault"), ("leak@201:-1+1", "fault")],
 )
-def test_a_fault_that_is_none_is_refused(text, field):
-    with pytest.raises(InvalidFault) as caught:
+def test_invalid_fault_is_rejected(text, field):
+    with pytest.raises(InvalidFault) as error:
         parse_fault(text)
-    assert caught.value.field == field
+    assert error.value.field == field
 
 
-def test_a_fault_at_no_machine_is_refused(plant):
-    with pytest.raises(InvalidFault) as caught:
+def test_fault_at_an_unknown_machine_is_rejected(plant):
+    with pytest.raises(InvalidFault) as error:
         Simulation(plant, seed=1, start_ns=START_NS, faults=[Fault("leak", "404", 0, 1)])
-    assert caught.value.field == "station"
+    assert error.value.field == "station"
     with pytest.raises(InvalidFault):
         Simulation(example_plant("desktop-computer"), seed=1, start_ns=START_NS, faults=fault("arc@1:0+1"))
 
@@ -203,14 +203,14 @@ def test_a_fault_at_no_machine_is_refused(plant):
 @pytest.mark.parametrize(
     ("changed", "field"), [({"start_ns": 1}, "start_ns"), ({"sample_period_s": 0.0}, "sample_period_s")]
 )
-def test_bad_simulation_settings_are_named(plant, changed, field):
-    with pytest.raises(InvalidInput) as caught:
+def test_invalid_simulation_settings_are_named(plant, changed, field):
+    with pytest.raises(InvalidInput) as error:
         Simulation(plant, **({"seed": 1, "start_ns": START_NS} | changed))
-    assert caught.value.field == field
+    assert error.value.field == field
 
 
 @pytest.mark.parametrize("name", ["desktop-computer", "engineer-to-order"])
-def test_the_other_plants_run_on_the_same_code(name):
+def test_other_plants_run_on_the_same_code(name):
     plant = example_plant(name)
     run = series(plant)
     for tag in plant.tags:
@@ -218,10 +218,10 @@ def test_the_other_plants_run_on_the_same_code(name):
         assert run[tag.name].std() > 0
 
 
-def test_a_model_without_chambers_is_refused(plant):
+def test_model_without_chambers_is_rejected(plant):
     from chromatrace.plant.models import check_model
 
     empty = dataclasses.replace(plant.model, parameters={"chambers": {}})
-    with pytest.raises(InvalidPlant) as caught:
+    with pytest.raises(InvalidPlant) as error:
         check_model(dataclasses.replace(plant, model=empty))
-    assert caught.value.field == "model.chambers"
+    assert error.value.field == "model.chambers"

@@ -13,7 +13,7 @@ from chromatrace.documents.content import BatchContent, ProductDescription, Supp
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
-from chromatrace.domain.recalling import RecallStep
+from chromatrace.domain.recall_plan import RecallStep
 from chromatrace.domain.rights import OrganisationKind
 from chromatrace.index.views import Direction
 from chromatrace.services.drawing import draw_genealogy

@@ -1,18 +1,18 @@
-"""What each event is about: the entity whose present state it changes, and that entity's key in the log's topics.
+"""The entity that each event changes, and how many topics after the first make its key.
 
-An entity's rows are a function of its own events in order, and of nothing else. That is what makes undoing simple
-(forget the events, fold the rest again) and a rebuild the same as a follower's work by construction.
+The rows of an entity are a function of its own events, in order, and of nothing else. Undoing a block therefore deletes
+its events and projects the affected entities again, and a rebuild gives the same rows as following.
 """
 
 from __future__ import annotations
 
-ORGANISATION, OPERATOR, GRANT, POLICY = "organisation", "operator", "grant", "policy"
+ORGANISATION, OPERATOR, GRANT = "organisation", "operator", "grant"
 CHANNEL, BATCH, OTHER = "channel", "batch", ""
-DEPARTMENT, MEMBER, RECORDS = "department", "member", "records"
+DEPARTMENT, RECORDS = "department", "records"
 PANEL, ROUND = "panel", "round"
 STATION_KEY, ROUTE, ROUTE_PROOF = "station key", "route", "route proof"
 
-SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
+EVENT_ENTITIES: dict[tuple[str, str], tuple[str, int]] = {
     ("Consortium", "OrganisationRegistered"): (ORGANISATION, 1),
     ("Consortium", "OrganisationChanged"): (ORGANISATION, 1),
     ("Consortium", "OrganisationSuspended"): (ORGANISATION, 1),
@@ -31,7 +31,6 @@ SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("BatchRegistry", "BatchRecalled"): (BATCH, 1),
     ("BatchRegistry", "CustodyTransferred"): (BATCH, 1),
     ("InspectionLedger", "InspectionRecorded"): (BATCH, 1),
-    ("InspectionLedger", "PolicyChanged"): (POLICY, 1),
     ("InspectionLedger", "ConsensusRequired"): (PANEL, 1),
     ("QualityConsensus", "RuleSet"): (PANEL, 1),
     ("QualityConsensus", "InspectorEnrolled"): (PANEL, 1),
@@ -53,7 +52,6 @@ SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("ProcessLedger", "ChannelOpened"): (CHANNEL, 1),
     ("ProcessLedger", "LogAnchored"): (CHANNEL, 1),
     ("ProcessLedger", "DepartmentOpened"): (DEPARTMENT, 1),
-    ("ProcessLedger", "MemberSet"): (MEMBER, 2),
     ("ProcessLedger", "RecordsAppended"): (RECORDS, 2),
     ("RouteVerifier", "StationKeyRegistered"): (STATION_KEY, 1),
     ("RouteVerifier", "StationKeyUnverified"): (STATION_KEY, 1),
@@ -64,4 +62,4 @@ SUBJECTS: dict[tuple[str, str], tuple[str, int]] = {
     ("RouteVerifier", "AssemblyProven"): (ROUTE_PROOF, 2),
     ("RouteVerifier", "RouteRecordedUnverified"): (ROUTE_PROOF, 2),
 }
-"""(contract, event) -> (entity, how many topics after the first make its key)."""
+"""(contract, event) -> (entity, number of topics after the first that form its key)"""

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from chromatrace.chain.outbox import Outbox
-from chromatrace.chain.records import CallState, Draft, Inclusion, Signed
+from chromatrace.chain.outbox_entries import CallState, Draft, Inclusion, SignedTransaction
 from chromatrace.domain.errors import Unavailable
 from chromatrace.ethereum.errors import IdempotencyKeyError, OutboxFullError, WrongDeploymentError
 
@@ -18,7 +18,7 @@ def draft(data=b"\1", key=None):
 
 
 def signing(entry, nonce, gas):
-    return Signed(nonce.to_bytes(4, "big") + entry.id.to_bytes(28, "big"), b"raw%d" % nonce, 100, 10)
+    return SignedTransaction(nonce.to_bytes(4, "big") + entry.id.to_bytes(28, "big"), b"raw%d" % nonce, 100, 10)
 
 
 def included(entry, block=5, error=None):
@@ -35,20 +35,20 @@ def sign(outbox, *drafts, floor=0):
     return outbox.sign(SENDER, drafts, floor, [90_000] * len(drafts), signing)
 
 
-def test_nonces_follow_each_other_and_never_fall_below_the_chain(outbox):
+def test_nonces_are_consecutive_and_not_below_the_chain(outbox):
     assert [entry.nonce for entry in sign(outbox, draft(), draft(), floor=3)] == [3, 4]
     assert [entry.nonce for entry in sign(outbox, draft(), floor=0)] == [5]
     assert [entry.nonce for entry in sign(outbox, draft(), floor=9)] == [9]
 
 
-def test_calls_survive_in_the_file(outbox):
+def test_calls_are_persistent(outbox):
     taken = sign(outbox, draft(key="k"))[0]
     with Outbox(outbox.path) as again:
         assert again.by_key("k") == again.get(taken.id) == taken
         assert again.attempts(taken.id)[0].raw == b"raw0"
 
 
-def test_two_connections_never_share_a_nonce(tmp_path):
+def test_connections_never_share_a_nonce(tmp_path):
     path = tmp_path / "outbox.db"
     nonces, threads = [], []
 
@@ -65,17 +65,17 @@ def test_two_connections_never_share_a_nonce(tmp_path):
     assert sorted(nonces) == list(range(200))
 
 
-def test_one_key_is_one_call(outbox):
+def test_calls_with_one_key_are_one_call(outbox):
     first, second = sign(outbox, draft(key="k"), draft(key="k"))
     third = sign(outbox, draft(key="k"))[0]
     assert first == second == third
     assert outbox.counts()[CallState.SIGNED] == 1
-    with pytest.raises(IdempotencyKeyError) as refusal:
+    with pytest.raises(IdempotencyKeyError) as raised:
         sign(outbox, draft(b"other", key="k"))
-    assert refusal.value.field == "key"
+    assert raised.value.field == "key"
 
 
-def test_a_key_whose_call_failed_may_be_used_again(outbox):
+def test_key_of_a_failed_call_may_be_reused(outbox):
     first = sign(outbox, draft(key="k"))[0]
     outbox.mark_included([included(first, error="reverted")])
     assert outbox.by_key("k").state is CallState.FAILED
@@ -84,17 +84,17 @@ def test_a_key_whose_call_failed_may_be_used_again(outbox):
     assert outbox.get(first.id).key is None
 
 
-def test_a_full_outbox_takes_nothing(outbox):
+def test_full_outbox_rejects_calls(outbox):
     sign(outbox, *[draft()] * 4)
-    with pytest.raises(OutboxFullError, match="5 calls wait") as refusal:
+    with pytest.raises(OutboxFullError, match="maximum of 5 unfinished calls") as raised:
         sign(outbox, draft(), draft())
-    assert refusal.value.field == "outbox"
+    assert raised.value.field == "outbox"
     assert outbox.counts()[CallState.SIGNED] == 4
     outbox.mark_included([included(entry) for entry in outbox.entries(SENDER, CallState.SIGNED)])
     assert [entry.nonce for entry in sign(outbox, draft(), draft())] == [4, 5]
 
 
-def test_nothing_is_taken_where_signing_fails(outbox):
+def test_nothing_is_stored_if_signing_fails(outbox):
     def broken(entry, nonce, gas):
         if nonce == 1:
             raise OSError("no key")
@@ -106,7 +106,7 @@ def test_nothing_is_taken_where_signing_fails(outbox):
     assert sign(outbox, draft())[0].nonce == 0
 
 
-def test_the_way_of_a_call(outbox):
+def test_states_of_a_call(outbox):
     call = outbox.enqueue(SENDER, [draft()])[0]
     assert call.state is CallState.QUEUED
     call = outbox.sign(SENDER, [call.id], 0, [1], signing)[0]
@@ -125,18 +125,18 @@ def test_the_way_of_a_call(outbox):
     assert outbox.get(call.id).state is CallState.FINAL
 
 
-def test_a_replacement_keeps_the_nonce_and_the_first_attempt(outbox):
+def test_replacement_keeps_the_nonce_and_the_first_attempt(outbox):
     call = sign(outbox, draft())[0]
-    outbox.replace(call.id, Signed(b"\2" * 32, b"dearer", 200, 20))
+    outbox.replace(call.id, SignedTransaction(b"\2" * 32, b"dearer", 200, 20))
     attempts = outbox.attempts(call.id)
     assert [(attempt.nonce, attempt.raw) for attempt in attempts] == [(0, b"raw0"), (0, b"dearer")]
     outbox.mark_included([included(call)])
     assert outbox.get(call.id).tx_hash == call.tx_hash
-    outbox.replace(call.id, Signed(b"\3" * 32, b"late", 300, 30))
+    outbox.replace(call.id, SignedTransaction(b"\3" * 32, b"late", 300, 30))
     assert len(outbox.attempts(call.id)) == 2
 
 
-def test_a_withdrawn_last_nonce_is_given_again(outbox):
+def test_withdrawn_last_nonce_is_assigned_again(outbox):
     call = sign(outbox, draft())[0]
     outbox.withdraw(call.id, "rejected")
     assert outbox.get(call.id).state is CallState.FAILED
@@ -144,17 +144,17 @@ def test_a_withdrawn_last_nonce_is_given_again(outbox):
     assert sign(outbox, draft())[0].nonce == 0
 
 
-def test_a_withdrawn_inner_nonce_is_a_gap_that_is_filled(outbox):
+def test_withdrawn_inner_nonce_is_filled(outbox):
     first, second = sign(outbox, draft(), draft())
     outbox.withdraw(first.id, "rejected")
     assert outbox.gaps(SENDER, 0) == [0]
-    outbox.fill(SENDER, 0, 21_000, lambda nonce: Signed(b"\4" * 32, b"filler", 1, 1))
+    outbox.fill(SENDER, 0, 21_000, lambda nonce: SignedTransaction(b"\4" * 32, b"filler", 1, 1))
     assert outbox.gaps(SENDER, 0) == []
     assert [attempt.nonce for attempt in outbox.open_attempts(SENDER)] == [0, 1]
     assert second.nonce == 1
 
 
-def test_the_expected_nonce(outbox):
+def test_expected_nonce(outbox):
     assert outbox.expected_nonce(SENDER) is None
     first, second = sign(outbox, draft(), draft())
     assert outbox.expected_nonce(SENDER) == 0
@@ -164,16 +164,16 @@ def test_the_expected_nonce(outbox):
     assert outbox.expected_nonce(SENDER) == 2
 
 
-def test_a_full_disk_is_told_as_that_and_takes_nothing(outbox):
+def test_full_disk_is_reported_and_stores_nothing(outbox):
     outbox._db.execute("PRAGMA max_page_count = 20")
-    with pytest.raises(Unavailable, match="full") as refusal:
+    with pytest.raises(Unavailable, match="full") as raised:
         outbox.enqueue(SENDER, [draft(bytes(50_000), str(number)) for number in range(5)])
-    assert refusal.value.field == "outbox"
+    assert raised.value.field == "outbox"
     assert sum(outbox.counts().values()) == 0
     assert outbox.enqueue(SENDER, [draft()])[0].state is CallState.QUEUED
 
 
-def test_an_outbox_belongs_to_one_chain(outbox):
+def test_outbox_belongs_to_one_chain(outbox):
     outbox.bind(31337, b"\1" * 32)
     outbox.bind(31337, b"\1" * 32)
     with pytest.raises(WrongDeploymentError, match="belongs to chain 31337"):

@@ -1,7 +1,4 @@
-"""`python -m chromatrace.plant`: a simulated or recorded plant as an OPC UA server.
-
-The first line on standard output is a JSON object with the endpoint, written once clients can connect.
-"""
+"""`chromatrace plant`: simulated and recorded plants."""
 
 from __future__ import annotations
 
@@ -18,7 +15,8 @@ from pathlib import Path
 
 import click
 
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.cli.output import emit, json_option, print_line
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.faults import parse_fault
@@ -26,30 +24,62 @@ from chromatrace.plant.records import Plant
 from chromatrace.plant.sources import Source
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group()
+def plant() -> None:
+    """Serve a simulated or recorded plant over OPC UA.
+
+    \b
+    Example: one run of the simulated sputtering line, 60 times faster than real time, with a leak
+      chromatrace plant serve --runs 1 --time-factor 60 --fault leak@201:900+300
+    """
+
+
+@plant.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the shipped plants."""
+    names = list(example_plants())
+
+    def human() -> None:
+        for name in names:
+            print_line(name)
+
+    emit(as_json, {"plants": names}, human)
+
+
+@plant.command()
 @click.option(
     "--plant",
+    "plant_name",
     default="electrochromic",
     show_default=True,
-    help=f"One of {', '.join(example_plants())}, or a TOML file.",
+    help=f"Plant to simulate: {', '.join(example_plants())}, or a TOML file.",
 )
 @click.option("--recording", type=click.Path(path_type=Path), help="Replay this table of numbers instead of a plant.")
-@click.option("--columns", help="Tags of the recording's columns: XMEAS(1..41),XMV(1..11).")
-@click.option("--step", type=float, help="Seconds between the recording's rows.")
-@click.option("--name", help="Source name of the recording; the file's stem where not given.")
-@click.option("--start", help="Simulated time of the start, RFC 3339; now where not given.")
-@click.option("--time-factor", default="1", show_default=True, help="Simulated seconds in a real one, or max.")
-@click.option("--wait-for-client", is_flag=True, help="Begin when a client has subscribed.")
-@click.option("--runs", type=click.IntRange(min=1), help="End when every machine has finished so many runs.")
-@click.option("--sample-period", type=float, help="Simulated seconds between samples; the plant's where not given.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the simulated chance.")
-@click.option("--fault", "faults", multiple=True, help="kind@station:start+duration[xseverity]: leak@201:900+300.")
-@click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="Port 0 takes a free one.")
-@click.option("--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Values kept per tag.")
-@click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates: encrypts.")
-@click.option("--users", type=click.Path(path_type=Path), help="JSON file of user names and argon2id hashes.")
-def main(
-    plant: str,
+@click.option("--columns", help="Tags of the recording's columns, for example XMEAS(1..41),XMV(1..11).")
+@click.option("--step", type=float, help="Interval between the rows of the recording, in seconds.")
+@click.option("--name", help="Source name of the recording. Default: the file name without extension.")
+@click.option("--start", help="Start of the simulated time (RFC 3339). Default: now.")
+@click.option("--time-factor", default="1", show_default=True, help="Simulated seconds per second, or max.")
+@click.option("--wait-for-client", is_flag=True, help="Start when a client has subscribed.")
+@click.option("--runs", type=click.IntRange(min=1), help="End when every machine has finished this number of runs.")
+@click.option("--sample-period", type=float, help="Sample period in simulated seconds. Default: the plant's value.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the simulation.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND@STATION:START+DURATION[xSEVERITY]",
+    help="Inject a fault, for example leak@201:900+300 (simulated seconds); may be repeated.",
+)
+@click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint; port 0: any free.")
+@click.option(
+    "--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
+)
+@click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates; enables encryption.")
+@click.option("--users", type=click.Path(path_type=Path), help="JSON file that maps user names to argon2id hashes.")
+def serve(
+    plant_name: str,
     recording: Path | None,
     columns: str | None,
     step: float | None,
@@ -66,10 +96,13 @@ def main(
     certificates: Path | None,
     users: Path | None,
 ) -> None:
-    """Serve a simulated plant, or a recorded table, as a real OPC UA server."""
+    """Serve a simulated plant or a recorded table over OPC UA, until Ctrl-C.
+
+    When clients can connect, the command prints one line: a JSON object with the endpoint.
+    """
     from chromatrace.plant.recording import Recording, expand_columns
     from chromatrace.plant.security import Security
-    from chromatrace.plant.server import serve
+    from chromatrace.plant.server import serve as serve_source
     from chromatrace.plant.simulation import Simulation
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -77,11 +110,11 @@ def main(
     source: Source
     if recording is not None:
         if columns is None or step is None:
-            raise InvalidInput("a recording needs its columns and its step", field="columns")
+            raise InvalidInput("a recording requires columns and step", field="columns")
         source = Recording(recording, expand_columns(columns), step_s=step, start_ns=start_ns, name=name)
     else:
         source = Simulation(
-            _plant(plant),
+            _plant(plant_name),
             seed=seed,
             start_ns=start_ns,
             runs=runs,
@@ -90,7 +123,7 @@ def main(
         )
     security = Security(certificates, users)
     serving = partial(
-        serve,
+        serve_source,
         source,
         endpoint,
         time_factor=_factor(time_factor),
@@ -99,10 +132,10 @@ def main(
         security=security,
         ready=_announce(source),
     )
-    asyncio.run(_until_told(serving))
+    asyncio.run(_serve_until_signal(serving))
 
 
-async def _until_told(serving: Callable[..., Awaitable[None]]) -> None:
+async def _serve_until_signal(serving: Callable[..., Awaitable[None]]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -124,7 +157,7 @@ def _factor(text: str) -> float | None:
     try:
         return None if text == "max" else float(text)
     except ValueError as error:
-        raise InvalidInput(f"a number or max is needed, got {text!r}", field="time_factor") from error
+        raise InvalidInput(f"expected a number or max, got {text!r}", field="time_factor") from error
 
 
 def _time_ns(text: str | None) -> int:
@@ -133,15 +166,8 @@ def _time_ns(text: str | None) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(f"a time such as 2026-01-31T08:00:00Z is needed, got {text!r}", field="start") from error
+        raise InvalidInput(f"expected a time such as 2026-01-31T08:00:00Z, got {text!r}", field="start") from error
     if moment.tzinfo is None:
         raise InvalidInput(f"{text!r} has no time zone", field="start", hint="add Z for UTC")
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except ChromaTraceError as refusal:
-        sys.exit(f"refused {refusal}")

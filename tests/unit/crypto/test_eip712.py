@@ -33,7 +33,7 @@ TYPE = (
 )
 
 
-def test_the_digest_by_the_letter_of_eip_712():
+def test_digest_equals_eip_712():
     def word(value):
         return value if isinstance(value, bytes) else int(value).to_bytes(32, "big")
 
@@ -45,7 +45,7 @@ def test_the_digest_by_the_letter_of_eip_712():
     assert inspection_digest(INSPECTION, 31337, LEDGER) == keccak(b"\x19\x01" + separator + body)
 
 
-def test_the_signature_recovers_and_binds_chain_and_ledger():
+def test_signature_binds_chain_and_ledger():
     signature = sign_inspection(INSPECTION, SIGNER, 31337, LEDGER)
     assert recover_inspector(INSPECTION, signature, 31337, LEDGER) == SIGNER.address
     other = "0x" + "11" * 20
@@ -57,17 +57,17 @@ def test_the_signature_recovers_and_binds_chain_and_ledger():
     )
 
 
-def test_only_the_named_inspector_signs():
-    with pytest.raises(InvalidInput) as refusal:
+def test_only_the_named_inspector_may_sign():
+    with pytest.raises(InvalidInput) as raised:
         sign_inspection(INSPECTION, LocalSigner(b"\2" * 32), 31337, LEDGER)
-    assert refusal.value.field == "inspector"
+    assert raised.value.field == "inspector"
 
 
 @pytest.mark.parametrize("broken", [b"", bytes(65), bytes(64) + b"\x1b", b"\1" * 32 + b"\xff" * 32 + b"\x1b"])
-def test_malformed_signatures(broken):
-    with pytest.raises(InvalidInput) as refusal:
+def test_malformed_signatures_are_rejected(broken):
+    with pytest.raises(InvalidInput) as raised:
         recover_inspector(INSPECTION, broken, 31337, LEDGER)
-    assert refusal.value.field == "signature"
+    assert raised.value.field == "signature"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_malformed_signatures(broken):
         ("inspector", "nobody"),
     ],
 )
-def test_an_inspection_validates_once(field, value):
-    with pytest.raises(InvalidInput) as refusal:
+def test_inspection_fields_are_validated(field, value):
+    with pytest.raises(InvalidInput) as raised:
         replace(INSPECTION, **{field: value})
-    assert refusal.value.field == field
+    assert raised.value.field == field

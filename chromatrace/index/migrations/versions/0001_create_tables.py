@@ -1,4 +1,4 @@
-"""The first tables: raw events, their projections, the follower's bookkeeping."""
+"""Create all tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,12 +8,11 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# SQLite keeps rows under a key of this name, without a second tree.
 _ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Makes every table."""
+    """Create all tables."""
     op.create_table(
         "anchors",
         sa.Column("position", _ROW_NUMBER, autoincrement=False, nullable=False),
@@ -29,14 +28,19 @@ def upgrade() -> None:
     op.create_index("ix_anchors_channel", "anchors", ["channel", "size"], unique=False)
     op.create_table(
         "batch_inputs",
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("batch", sa.LargeBinary(), nullable=False),
-        sa.Column("place", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("input", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("batch", "place"),
+        sa.Column("quantity", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("position", "number"),
+        sqlite_with_rowid=False,
     )
+    op.create_index(op.f("ix_batch_inputs_batch"), "batch_inputs", ["batch"], unique=False)
     op.create_index(op.f("ix_batch_inputs_input"), "batch_inputs", ["input"], unique=False)
     op.create_table(
         "batches",
+        sa.Column("position", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("id", sa.LargeBinary(), nullable=False),
         sa.Column("gtin", sa.BigInteger(), nullable=False),
         sa.Column("lot", sa.Text(), nullable=False),
@@ -61,13 +65,13 @@ def upgrade() -> None:
         sa.Column("content_digest", sa.LargeBinary(), nullable=False),
         sa.Column("route", sa.LargeBinary(), nullable=False),
         sa.Column("open_offer", sa.BigInteger(), nullable=True),
-        sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("position"),
+        sa.UniqueConstraint("id"),
     )
     op.create_index("ix_batches_custodian", "batches", ["custodian", "position"], unique=False)
     op.create_index("ix_batches_gtin", "batches", ["gtin", "position"], unique=False)
-    op.create_index("ix_batches_position", "batches", ["position"], unique=False)
+    op.create_index("ix_batches_lot", "batches", ["lot"], unique=False)
     op.create_index("ix_batches_producer", "batches", ["producer", "position"], unique=False)
     op.create_table(
         "blocks",
@@ -89,6 +93,38 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_channels_organisation"), "channels", ["organisation"], unique=False)
     op.create_table(
+        "consensus_panels",
+        sa.Column("panel", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("rule", sa.Text(), nullable=True),
+        sa.Column("inspectors", sa.Text(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("panel"),
+    )
+    op.create_table(
+        "consensus_rounds",
+        sa.Column("id", sa.LargeBinary(), nullable=False),
+        sa.Column("panel", sa.BigInteger(), nullable=False),
+        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("step", sa.BigInteger(), nullable=False),
+        sa.Column("stage", sa.SmallInteger(), nullable=False),
+        sa.Column("lane", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.BigInteger(), nullable=False),
+        sa.Column("decides_verdict", sa.Boolean(), nullable=False),
+        sa.Column("phase", sa.SmallInteger(), nullable=False),
+        sa.Column("deadline", sa.BigInteger(), nullable=False),
+        sa.Column("seats", sa.Text(), nullable=False),
+        sa.Column("state", sa.BigInteger(), nullable=True),
+        sa.Column("score", sa.BigInteger(), nullable=True),
+        sa.Column("recorder", sa.BigInteger(), nullable=True),
+        sa.Column("threshold_reached", sa.Boolean(), nullable=True),
+        sa.Column("verdict_rejected", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_consensus_rounds_panel", "consensus_rounds", ["panel", "position"], unique=False)
+    op.create_index(op.f("ix_consensus_rounds_subject"), "consensus_rounds", ["subject"], unique=False)
+    op.create_table(
         "cursor",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
@@ -100,6 +136,15 @@ def upgrade() -> None:
         sa.Column("checked_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "departments",
+        sa.Column("id", sa.LargeBinary(), nullable=False),
+        sa.Column("organisation", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_departments_organisation"), "departments", ["organisation"], unique=False)
     op.create_table(
         "deployment",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
@@ -117,12 +162,12 @@ def upgrade() -> None:
         sa.Column("contract", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("entity", sa.String(length=12), nullable=False),
-        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("entity_key", sa.LargeBinary(), nullable=False),
         sa.Column("topics", sa.LargeBinary(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("position"),
     )
-    op.create_index("ix_events_subject", "events", ["subject", "position"], unique=False)
+    op.create_index("ix_events_entity_key", "events", ["entity_key", "position"], unique=False)
     op.create_table(
         "grants",
         sa.Column("owner", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -195,20 +240,94 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_organisations_gln"), "organisations", ["gln"], unique=False)
     op.create_table(
-        "policies",
-        sa.Column("stage", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("units_per_sample", sa.BigInteger(), nullable=False),
-        sa.Column("independent", sa.Boolean(), nullable=False),
-        sa.Column("changed", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("stage"),
-    )
-    op.create_table(
         "recent_blocks",
         sa.Column("number", _ROW_NUMBER, autoincrement=False, nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("parent_hash", sa.LargeBinary(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
+    )
+    op.create_table(
+        "record_batches",
+        sa.Column("department", sa.LargeBinary(), nullable=False),
+        sa.Column("first", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.LargeBinary(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("by", sa.LargeBinary(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("department", "first"),
+        sa.UniqueConstraint("position"),
+    )
+    op.create_table(
+        "records",
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=False),
+        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("preceding", sa.LargeBinary(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("position", "number"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_records_record"), "records", ["record"], unique=False)
+    op.create_index("ix_records_subject", "records", ["subject", "position", "number"], unique=False)
+    op.create_table(
+        "route_components",
+        sa.Column("route", sa.LargeBinary(), nullable=False),
+        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("component_route", sa.LargeBinary(), nullable=False),
+        sa.Column("component", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("route", "subject", "number"),
+    )
+    op.create_table(
+        "route_proofs",
+        sa.Column("route", sa.LargeBinary(), nullable=False),
+        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=True),
+        sa.Column("proven_by", sa.LargeBinary(), nullable=True),
+        sa.Column("proven", sa.BigInteger(), nullable=True),
+        sa.Column("assembled", sa.BigInteger(), nullable=True),
+        sa.Column("recorded_head", sa.LargeBinary(), nullable=True),
+        sa.Column("recorded_signature", sa.LargeBinary(), nullable=True),
+        sa.Column("recorded_by", sa.LargeBinary(), nullable=True),
+        sa.Column("recorded", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("route", "subject"),
+    )
+    op.create_index(op.f("ix_route_proofs_subject"), "route_proofs", ["subject"], unique=False)
+    op.create_table(
+        "route_steps",
+        sa.Column("route", sa.LargeBinary(), nullable=False),
+        sa.Column("step", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("process", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("route", "step"),
+    )
+    op.create_table(
+        "routes",
+        sa.Column("id", sa.LargeBinary(), nullable=False),
+        sa.Column("organisation", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("requires_proof", sa.Boolean(), nullable=False),
+        sa.Column("designed_by", sa.LargeBinary(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "station_keys",
+        sa.Column("id", sa.LargeBinary(), nullable=False),
+        sa.Column("organisation", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("possession", sa.LargeBinary(), nullable=False),
+        sa.Column("revoked_from", sa.BigInteger(), nullable=True),
+        sa.Column("unverified", sa.BigInteger(), nullable=True),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "transactions",

@@ -1,4 +1,4 @@
-"""The rows of the outbox, as records."""
+"""Rows of the outbox."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class CallState(StrEnum):
-    """Where a call is; see the drawing in `outbox`."""
+    """State of a call; the diagram in `outbox` shows the transitions."""
 
     QUEUED = "queued"
     SIGNED = "signed"
@@ -19,7 +19,7 @@ class CallState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A call to be taken. `label` is for people ("BatchRegistry.register"), `key` makes it take effect at most once."""
+    """A call to store. `label` is for people ("BatchRegistry.register"); calls with the same `key` take effect once."""
 
     recipient: bytes
     data: bytes
@@ -29,8 +29,8 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A call in the outbox. `tx_hash` is that of the newest attempt, or of the one that was included."""
+class OutboxEntry:
+    """A stored call. `tx_hash` is that of the newest attempt, or of the attempt that was included."""
 
     id: int
     key: str | None
@@ -51,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One signed transaction of a call; a fee bump adds one with the same nonce."""
+    """One signed transaction of a call. A fee bump adds an attempt with the same nonce."""
 
     tx_hash: bytes
     call: int
@@ -65,7 +65,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An attempt of a call that no block has, without its bytes."""
+    """An attempt of a call that is not included, without its bytes."""
 
     tx_hash: bytes
     call: int
@@ -79,8 +79,8 @@ class OpenAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """What signing made of a call."""
+class SignedTransaction:
+    """The signed bytes of a call, their hash and fees."""
 
     tx_hash: bytes
     raw: bytes
@@ -90,9 +90,9 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """What a block says of a call. `error` and `revert` where the transaction failed on the chain.
+    """The block of a call. `error` and `revert` are set if the transaction failed on the chain.
 
-    gas_used  None where inclusion was seen by the call's events instead of its receipt
+    gas_used  None if inclusion was detected by the call's events instead of its receipt
     """
 
     call: int
