@@ -25,7 +25,7 @@ from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.ethereum.abi import contract
 from chromatrace.index import Follower, Index
-from chromatrace.index.chain_reader import BlockHeader, LogRange
+from chromatrace.index.chain_reader import HeaderSummary, LogRange
 from chromatrace.index.decoding import decode_logs
 from chromatrace.index.models import position
 from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter, analyse
@@ -149,7 +149,7 @@ def _fill(index: Index, products: list[Any]) -> list[bytes]:
     departments = [bytes([number + 1]) * 32 for number in range(_DEPARTMENTS)]
     abi, kind, account = contract("ProcessLedger"), bytes(31) + b"\1", bytes(12) + b"\xa1" * 20
     events = abi.events
-    store, at = IndexWriter(index.engine), BlockHeader(0, bytes(32), bytes(32), 1_700_000_000)
+    store, at = IndexWriter(index.engine), HeaderSummary(0, bytes(32), bytes(32), 1_700_000_000)
     store.begin(IndexedDeployment(31337, bytes(32), bytes(32), 1), at, ChainStatus(at, 0))
     logs = [
         (events["DepartmentOpened"].topic + one + (1).to_bytes(32, "big") + account, _dynamic(b"Dep"))
@@ -162,7 +162,7 @@ def _fill(index: Index, products: list[Any]) -> list[bytes]:
             logs.append((topics, kind + bytes(32) + _dynamic(packed, 96)))
     for first in range(0, len(logs), 20):
         part = logs[first : first + 20]
-        end = BlockHeader(at.number + len(part), os.urandom(32), bytes(32), at.time + len(part))
+        end = HeaderSummary(at.number + len(part), os.urandom(32), bytes(32), at.time + len(part))
         found, placed = LogRange(at.number + 1, end), []
         for number, (topics, data) in enumerate(part, at.number + 1):
             place = position(number, 0)

@@ -1,7 +1,7 @@
-"""A chain, the compiled project and an account: what the scripts here share.
+"""Connection of the scripts to a chain, the compiled project and an account.
 
-Brownie compiles, holds the account and sends; reading goes straight over JSON-RPC. A chain named by its URL becomes a
-Brownie network for this process only: nothing is written to Brownie's own settings.
+Brownie compiles, holds the account and sends transactions; reads use JSON-RPC directly. A chain given by its URL is a
+Brownie network of this process only; Brownie's own settings are not changed.
 """
 
 from __future__ import annotations
@@ -35,12 +35,15 @@ from eth_account import Account as Keys
 ROOT = Path(__file__).resolve().parent.parent
 NETWORK = "chromatrace"
 _ATTEMPTS = 5
-"""A node that makes a block while it is asked may have pruned the one that it was asked about."""
+"""Attempts to send. A request can fail if the node mines during it and prunes the state of the previous block."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """`sender` signs; on a dev chain it may be the node's first account, unlocked."""
+    """A chain, the account that signs, and the compiled project.
+
+    `sender` is a Brownie account: the keystore, or on a development chain the first unlocked account of the node.
+    """
 
     rpc: RpcClient
     chain_id: int
@@ -49,21 +52,21 @@ class Connection:
 
     @property
     def is_dev(self) -> bool:
-        """Whether chains with this id come and go on somebody's desk."""
+        """Return whether the chain id is that of a development chain."""
         return self.chain_id in DEV_CHAINS
 
     def code(self, address: str) -> bytes:
-        """The code at an address; empty where there is none."""
+        """Return the code at an address, empty if there is none."""
         return bytes.fromhex(self.rpc.call("eth_getCode", address, "latest")[2:])
 
     def read(self, name: str, address: str, function: str, *args: Any) -> Any:
-        """What a view of one of our contracts answers."""
+        """Return the result of a view of a deployed contract."""
         abi = contract(name)
         data = "0x" + abi.encode_call(function, *args).hex()
         return abi.decode_result(function, bytes_of(self.rpc.call("eth_call", {"to": address, "data": data}, "latest")))
 
     def write(self, name: str, address: str, function: str, *args: Any) -> Any:
-        """Sends one call and waits for its block; a refusal is raised before anything is sent."""
+        """Simulate a call, send it and wait for its block. Raises the contract error if the simulation reverts."""
         data = "0x" + contract(name).encode_call(function, *args).hex()
         try:
             self.rpc.call("eth_call", {"from": str(self.sender), "to": address, "data": data}, "latest")
@@ -75,7 +78,7 @@ class Connection:
         return self._send(address, data)
 
     def deploy(self, name: str, *args: Any) -> Any:
-        """Deploys one contract; returns Brownie's receipt."""
+        """Deploy a contract and return Brownie's receipt."""
         return self._send(None, self.compiled[name].deploy.encode_input(*args))
 
     def _send(self, to: str | None, data: str) -> Any:
@@ -85,10 +88,10 @@ class Connection:
                 receipt = self.sender.transfer(to, 0, data=data, silent=True)
                 break
             except (ValueError, VirtualMachineError, Web3RPCError) as error:
-                refusal = RpcError("eth_sendTransaction", 0, str(error))
-                nothing_sent = self._pending_nonce() == nonce
-                if attempt + 1 == _ATTEMPTS or not (nothing_sent and is_transient(refusal)):
-                    raise refusal from error
+                rpc_error = RpcError("eth_sendTransaction", 0, str(error))
+                not_sent = self._pending_nonce() == nonce
+                if attempt + 1 == _ATTEMPTS or not (not_sent and is_transient(rpc_error)):
+                    raise rpc_error from error
         if receipt.status != 1:
             raise RpcError("eth_sendTransaction", 0, f"transaction {receipt.txid} failed or was dropped")
         return receipt
@@ -98,7 +101,7 @@ class Connection:
 
 
 def open_connection(rpc_url: str | None, keystore: Path | None) -> Connection:
-    """Connects to `rpc_url`, or to the network that `brownie run` has connected to where it is None."""
+    """Connect to `rpc_url`, or if it is None use the network that `brownie run` connected to."""
     with contextlib.redirect_stdout(sys.stderr):
         compiled = _compiled()
         if rpc_url is not None:
@@ -109,22 +112,22 @@ def open_connection(rpc_url: str | None, keystore: Path | None) -> Connection:
 
 
 def settings(rpc_url: str | None, keystore: Path | None) -> tuple[str | None, Path | None]:
-    """Fills in `CHROMATRACE_RPC_URL` and `CHROMATRACE_KEYSTORE`."""
-    named = os.environ.get("CHROMATRACE_KEYSTORE")
-    return rpc_url or os.environ.get("CHROMATRACE_RPC_URL"), keystore or (Path(named) if named else None)
+    """Return the options, or `CHROMATRACE_RPC_URL` and `CHROMATRACE_KEYSTORE` if they are not given."""
+    path = os.environ.get("CHROMATRACE_KEYSTORE")
+    return rpc_url or os.environ.get("CHROMATRACE_RPC_URL"), keystore or (Path(path) if path else None)
 
 
-def fail(refusal: ChromaTraceError, as_json: bool) -> int:
-    """Prints a refusal in its one shape; the exit status."""
+def print_error(error: ChromaTraceError, as_json: bool) -> int:
+    """Print an error, as JSON on standard output or as text on standard error. Returns the exit status."""
     if as_json:
-        print(json.dumps(refusal.as_dict()))
+        print(json.dumps(error.as_dict()))
     else:
-        print(f"refused: {refusal}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
     return 1
 
 
 def _compiled() -> Any:
-    loaded = [found for found in project.get_loaded_projects() if Path(found._path) == ROOT]
+    loaded = [loaded for loaded in project.get_loaded_projects() if Path(loaded._path) == ROOT]
     return loaded[0] if loaded else project.load(ROOT, "ChromaTrace")
 
 
@@ -141,13 +144,13 @@ def _sender(chain_id: int, keystore: Path | None) -> Any:
         return accounts.add(_private_key(keystore))
     if chain_id not in DEV_CHAINS:
         raise SignerMissingError(
-            f"chain {chain_id} is not a dev chain: an encrypted keystore is needed",
+            f"chain {chain_id} is not a development chain; an encrypted keystore is required",
             field="keystore",
-            hint="give --keystore FILE, or set CHROMATRACE_KEYSTORE",
+            hint="use --keystore FILE or set CHROMATRACE_KEYSTORE",
         )
     if len(accounts) == 0:
         raise SignerMissingError(
-            "the node offers no unlocked account", field="keystore", hint="start it with accounts, or give --keystore"
+            "the node has no unlocked account", field="keystore", hint="start it with accounts, or use --keystore FILE"
         )
     return accounts[0]
 
@@ -157,9 +160,9 @@ def _private_key(keystore: Path) -> bytes:
     if password is None:
         if not sys.stdin.isatty():
             raise KeystoreError(
-                "there is nobody to ask for the password of the keystore",
+                "the keystore needs a password and standard input is not a terminal",
                 field="CHROMATRACE_KEY_PASSWORD",
-                hint="set this variable",
+                hint="set this environment variable",
             )
         password = getpass.getpass(f"Password of {keystore}: ")
     try:

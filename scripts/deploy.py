@@ -1,7 +1,7 @@
-"""Deploys ChromaTrace's contracts, wires and verifies them, and writes the manifest (docs/deployments/<chain-id>.json).
+"""Deploy the contracts, grant their roles, verify them and write the manifest (docs/deployments/<chain-id>.json).
 
-Run twice it changes nothing: what the manifest names is verified and left alone. A dev chain (id 1337 or 31337) that
-was started afresh, or that holds contracts of other sources, is deployed to again; any other chain never is.
+If the manifest exists, the script only verifies the deployment. It deploys again only on a development chain (id 1337
+or 31337) that was restarted or that has contracts compiled from other sources.
 
     python scripts/deploy.py --rpc http://127.0.0.1:8545
     python scripts/deploy.py --rpc https://chain.example --keystore deployer.json --admin 0x…
@@ -23,14 +23,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from eth_hash.auto import keccak
 from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.errors import WrongDeploymentError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.storage.files import deliver
-from scripts.connection import ROOT, Connection, fail, open_connection, settings
+from scripts.connection import ROOT, Connection, open_connection, print_error, settings
 
 TWO_DAYS_S = 172_800
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
@@ -45,7 +45,7 @@ CONTRACTS = (
     "CustodyLedger",
     "ProcessLedger",
 )
-POINTERS = (
+REFERENCES = (
     ("RouteVerifier", "consortium", "Consortium"),
     ("BatchRegistry", "consortium", "Consortium"),
     ("BatchRegistry", "verifier", "RouteVerifier"),
@@ -57,25 +57,28 @@ POINTERS = (
     ("CustodyLedger", "registry", "BatchRegistry"),
     ("ProcessLedger", "consortium", "Consortium"),
 )
-"""(contract, view, contract that it must answer with)"""
+"""(contract, view, contract whose address the view must return)"""
 DRAW_DELAY_BLOCKS = 1
-"""Inspectors are drawn by the hash of the block after their request (docs/adr/0005); on dev chains, which make no block
-without a transaction, by that of the request's own."""
+"""Blocks between a request and the block whose hash seeds its draw (docs/adr/0005). 0 on development chains, which mine
+only when a transaction arrives."""
 METADATA_BYTES = 53
-"""What the compiler appends to the code: a digest of the sources, comments included."""
+"""Length of the metadata at the end of the code. It contains a hash of the sources, including comments."""
 
 
 @dataclass(frozen=True)
 class Policies:
-    """Units per sample (0: any sample) and independence from the producer, of first and final inspection."""
+    """Inspection policies at deployment: (units per sample, whether inspectors of the producer are rejected) by stage.
+
+    0 units per sample accepts any sample of at least one unit.
+    """
 
     first: tuple[int, bool] = (100, False)
     final: tuple[int, bool] = (0, True)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The manifest in force, where it is, and whether this run deployed it."""
+class Deployment:
+    """A verified deployment, the path of its manifest, and whether this run deployed it."""
 
     manifest: dict[str, Any]
     path: Path
@@ -89,55 +92,57 @@ def deploy(
     admin: str | None = None,
     admin_delay_s: int = TWO_DAYS_S,
     policies: Policies = Policies(),
-) -> Outcome:
-    """Brings the contracts onto the chain unless they are there; raises `WrongDeploymentError` where it must not.
+) -> Deployment:
+    """Deploy the contracts unless the manifest already names a valid deployment.
 
-    path           the manifest: what it names is verified; what is deployed is written there
-    admin          who becomes the top admin; the transfer begins here, and the new admin accepts it after the delay.
-                   None: the deployer stays it.
-    admin_delay_s  seconds between the two steps of handing over the top admin
+    path           manifest to verify or to write
+    admin          future default admin. The transfer begins here; the new admin accepts it after the delay. None: the
+                   deployer remains default admin.
+    admin_delay_s  delay between the two steps of a default admin transfer, in seconds
+
+    Raises `WrongDeploymentError` if the deployment differs from the manifest and the chain is not a development chain.
     """
-    standing = _standing(connection, path)
-    if standing is not None:
-        _verify(connection, standing)
-        return Outcome(standing, path, deployed=False)
+    existing = _existing(connection, path)
+    if existing is not None:
+        _verify(connection, existing)
+        return Deployment(existing, path, deployed=False)
     manifest = _deploy_all(connection, admin_delay_s, policies)
-    _wire(connection, manifest, admin)
+    _grant_roles(connection, manifest, admin)
     _verify(connection, manifest)
     _write(path, manifest)
-    return Outcome(manifest, path, deployed=True)
+    return Deployment(manifest, path, deployed=True)
 
 
-def _standing(connection: Connection, path: Path) -> dict[str, Any] | None:
-    """The manifest at `path` where the chain holds what it names; None where there is to be a new deployment."""
+def _existing(connection: Connection, path: Path) -> dict[str, Any] | None:
+    """Return the manifest at `path` if the chain has its contracts; None if a new deployment is needed."""
     if not path.exists():
         return None
-    known = Manifest.load(path)
+    manifest = Manifest.load(path)
     try:
-        if set(known.contracts) != set(CONTRACTS):
-            raise WrongDeploymentError(f"{path} names {', '.join(known.contracts)}", field="contracts")
-        known.verify(connection.rpc)
-        _hold_against_sources(connection, known)
-    except WrongDeploymentError as refusal:
+        if set(manifest.contracts) != set(CONTRACTS):
+            raise WrongDeploymentError(f"{path} names {', '.join(manifest.contracts)}", field="contracts")
+        manifest.verify(connection.rpc)
+        _check_sources(connection, manifest)
+    except WrongDeploymentError as error:
         if not connection.is_dev:
             raise WrongDeploymentError(
-                f"{refusal.message}; a chain that is not a dev chain is never deployed to twice",
-                field=refusal.field,
-                hint=f"check the RPC URL; to deploy anew all the same, move {path} away first",
-            ) from refusal
-        print(f"deploying again: {refusal.message}", file=sys.stderr)
+                f"{error.message}; only development chains are deployed to again",
+                field=error.field,
+                hint=f"check the RPC URL; to deploy again anyway, move {path} away first",
+            ) from error
+        print(f"deploying again: {error.message}", file=sys.stderr)
         return None
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _hold_against_sources(connection: Connection, known: Manifest) -> None:
-    """On a dev chain the contracts must be those of the present sources; elsewhere a deployment outlives them."""
+def _check_sources(connection: Connection, manifest: Manifest) -> None:
+    """Check on a development chain that the contracts were compiled from the present sources."""
     if not connection.is_dev:
         return
-    for name, entry in known.contracts.items():
-        sent = entry.tx and connection.rpc.call("eth_getTransactionByHash", entry.tx)
+    for name, entry in manifest.contracts.items():
+        transaction = entry.tx and connection.rpc.call("eth_getTransactionByHash", entry.tx)
         code = connection.compiled[name].bytecode.removeprefix("0x")
-        if not sent or not sent["input"].removeprefix("0x").startswith(code[: -2 * METADATA_BYTES]):
+        if not transaction or not transaction["input"].removeprefix("0x").startswith(code[: -2 * METADATA_BYTES]):
             raise WrongDeploymentError(
                 f"{name} on the chain was compiled from other sources", field=f"contracts.{name}"
             )
@@ -179,14 +184,14 @@ def _deploy_all(connection: Connection, admin_delay_s: int, policies: Policies) 
     }
 
 
-def _wire(connection: Connection, manifest: dict[str, Any], admin: str | None) -> None:
+def _grant_roles(connection: Connection, manifest: dict[str, Any], admin: str | None) -> None:
     consortium = manifest["contracts"]["Consortium"]["address"]
     manifest["admin"] = admin or manifest["admin"]
     for role, holder in _roles(manifest):
         connection.write("Consortium", consortium, "grantRole", role, holder)
     if manifest["admin"] != str(connection.sender):
         connection.write("Consortium", consortium, "beginDefaultAdminTransfer", admin)
-        print(f"{admin} becomes the top admin when it calls acceptDefaultAdminTransfer()", file=sys.stderr)
+        print(f"{admin} becomes default admin when it calls acceptDefaultAdminTransfer()", file=sys.stderr)
 
 
 def _roles(manifest: dict[str, Any]) -> Iterator[tuple[bytes, str]]:
@@ -197,20 +202,20 @@ def _roles(manifest: dict[str, Any]) -> Iterator[tuple[bytes, str]]:
 
 
 def _verify(connection: Connection, manifest: dict[str, Any]) -> None:
-    """Code, pointers between the contracts, and roles; raises `WrongDeploymentError` naming what differs."""
+    """Check code, references between the contracts, and roles. Raises `WrongDeploymentError` if they differ."""
     Manifest.parse(manifest).verify(connection.rpc)
     addresses = {name: entry["address"] for name, entry in manifest["contracts"].items()}
-    for name, view, target in POINTERS:
-        found = to_checksum_address(connection.read(name, addresses[name], view))
-        if found != addresses[target]:
-            raise WrongDeploymentError(f"{name}.{view}() is {found}, not {target} {addresses[target]}", field=name)
+    for name, view, target in REFERENCES:
+        actual = to_checksum_address(connection.read(name, addresses[name], view))
+        if actual != addresses[target]:
+            raise WrongDeploymentError(f"{name}.{view}() is {actual}, not {target} {addresses[target]}", field=name)
     consortium = addresses["Consortium"]
     for role, holder in list(_roles(manifest))[1:]:
         if not connection.read("Consortium", consortium, "hasRole", role, holder):
             raise WrongDeploymentError(f"{holder} lacks the role 0x{role.hex()} in Consortium", field="Consortium")
-    owner = connection.read("Consortium", consortium, "defaultAdmin")
-    if int(owner, 16) == 0:
-        raise WrongDeploymentError("Consortium has no top admin", field="Consortium")
+    default_admin = connection.read("Consortium", consortium, "defaultAdmin")
+    if int(default_admin, 16) == 0:
+        raise WrongDeploymentError("Consortium has no default admin", field="Consortium")
 
 
 def _write(path: Path, manifest: dict[str, Any]) -> None:
@@ -218,15 +223,15 @@ def _write(path: Path, manifest: dict[str, Any]) -> None:
     deliver(path, [json.dumps(manifest, indent=2).encode(), b"\n"])
 
 
-def manifest_folder(named: Path | None) -> Path:
-    """The option, else `CHROMATRACE_MANIFEST_DIR`, else docs/deployments."""
-    set_ = os.environ.get("CHROMATRACE_MANIFEST_DIR")
-    return named or (Path(set_) if set_ else ROOT / "docs" / "deployments")
+def manifest_folder(option: Path | None) -> Path:
+    """Return the option, or `CHROMATRACE_MANIFEST_DIR`, or docs/deployments."""
+    variable = os.environ.get("CHROMATRACE_MANIFEST_DIR")
+    return option or (Path(variable) if variable else ROOT / "docs" / "deployments")
 
 
 def _address(text: str) -> str:
     if not is_hex_address(text) or (text not in (text.lower(), text.upper()) and not is_checksum_address(text)):
-        raise argparse.ArgumentTypeError(f"not an address: {text}")
+        raise argparse.ArgumentTypeError(f"{text} is not an address")
     return to_checksum_address(text)
 
 
@@ -234,14 +239,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rpc", metavar="URL", help="JSON-RPC endpoint of the chain")
     parser.add_argument(
-        "--keystore", type=Path, metavar="FILE", help="encrypted key of the deployer; not on dev chains"
+        "--keystore", type=Path, metavar="FILE", help="encrypted key of the deployer; optional on development chains"
     )
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--manifest-dir", type=Path, metavar="DIR", help="where the manifest lies (docs/deployments)")
-    place.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest itself, by whatever name")
-    parser.add_argument("--admin", type=_address, help="top admin and registrar to be (the deployer)")
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument(
+        "--manifest-dir", type=Path, metavar="DIR", help="folder of the manifests (default: docs/deployments)"
+    )
+    target.add_argument("--manifest", type=Path, metavar="FILE", help="path of the manifest")
+    parser.add_argument("--admin", type=_address, help="future default admin and registrar (default: the deployer)")
     parser.add_argument(
-        "--admin-delay", type=int, default=TWO_DAYS_S, metavar="S", help="wait between the two steps (%(default)s s)"
+        "--admin-delay",
+        type=int,
+        default=TWO_DAYS_S,
+        metavar="S",
+        help="delay of admin transfers, in seconds (default: %(default)s)",
     )
     for stage, (units, independent) in (("first", Policies().first), ("final", Policies().final)):
         parser.add_argument(
@@ -249,27 +260,27 @@ def _parser() -> argparse.ArgumentParser:
             type=int,
             default=units,
             metavar="N",
-            help=f"{stage} inspection measures at least one unit per N; 0: any sample (%(default)s)",
+            help=f"sample at least one unit per N at {stage} inspection; 0: any sample (default: %(default)s)",
         )
         parser.add_argument(
             f"--{stage}-independent",
             action=argparse.BooleanOptionalAction,
             default=independent,
-            help=f"refuse inspectors of the producer at {stage} inspection (%(default)s)",
+            help=f"reject inspectors of the producer at {stage} inspection (default: %(default)s)",
         )
-    parser.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Run the command and return its exit status."""
     args = _parser().parse_args(arguments)
     try:
         rpc_url, keystore = settings(args.rpc, args.keystore)
         if rpc_url is None and arguments is None:
-            raise InvalidInput("no chain is named", field="rpc", hint="give --rpc URL, or set CHROMATRACE_RPC_URL")
+            raise InvalidInput("no RPC URL", field="rpc", hint="use --rpc URL or set CHROMATRACE_RPC_URL")
         connection = open_connection(rpc_url, keystore)
-        outcome = deploy(
+        deployment = deploy(
             connection,
             args.manifest or manifest_folder(args.manifest_dir) / f"{connection.chain_id}.json",
             admin=args.admin,
@@ -279,17 +290,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
                 (args.final_units_per_sample, args.final_independent),
             ),
         )
-    except ChromaTraceError as refusal:
-        return fail(refusal, args.json)
+    except ChromaTraceError as error:
+        return print_error(error, args.json)
     if args.json:
-        print(json.dumps({"deployed": outcome.deployed, "path": str(outcome.path), "manifest": outcome.manifest}))
+        print(
+            json.dumps({"deployed": deployment.deployed, "path": str(deployment.path), "manifest": deployment.manifest})
+        )
     else:
-        print(f"{'deployed' if outcome.deployed else 'verified, nothing to do'}: {outcome.path}")
+        print(f"{'deployed' if deployment.deployed else 'verified'}: {deployment.path}")
     return 0
 
 
 def main() -> None:
-    """What `brownie run scripts/deploy.py` calls."""
+    """Entry point of `brownie run scripts/deploy.py`."""
     if run([]) != 0:
         raise SystemExit(1)
 

@@ -1,4 +1,4 @@
-"""Writes the ABIs of the deployed contracts from the build into chromatrace/ethereum/abi; `--check` only compares."""
+"""Write the ABIs of the compiled contracts to chromatrace/ethereum/abi. `--check` only compares them."""
 
 from __future__ import annotations
 
@@ -20,26 +20,24 @@ CONTRACTS = (
 )
 
 
-def generated(name: str) -> str:
-    """The ABI file of one contract, as text."""
-    built = BUILD / f"{name}.json"
-    if not built.exists():
-        built = BUILD / f"I{name}.json"
-    return json.dumps(json.loads(built.read_text(encoding="utf-8"))["abi"], indent=1, sort_keys=True) + "\n"
+def abi_text(name: str) -> str:
+    """Return the content of the ABI file of a contract."""
+    artifact = BUILD / f"{name}.json"
+    return json.dumps(json.loads(artifact.read_text(encoding="utf-8"))["abi"], indent=1, sort_keys=True) + "\n"
 
 
 def main() -> int:
-    """Writes or checks every file; returns 1 where one is stale."""
-    stale = []
+    """Write or check every file. Returns 1 if `--check` finds an outdated one."""
+    outdated = []
     for name in CONTRACTS:
         path = TARGET / f"{name}.json"
-        text = generated(name)
+        text = abi_text(name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
+            outdated.append(name)
             if "--check" not in sys.argv:
                 path.write_text(text, encoding="utf-8")
-    if stale and "--check" in sys.argv:
-        print(f"stale ABIs: {', '.join(stale)}; run `make abi`", file=sys.stderr)
+    if outdated and "--check" in sys.argv:
+        print(f"outdated ABIs: {', '.join(outdated)}; run `make abi`", file=sys.stderr)
         return 1
     return 0
 

@@ -1,12 +1,12 @@
-"""Registers organisations, appoints operators and grants read scopes, on the deployment that the manifest names.
+"""Register organisations, appoint operators and grant read scopes on the deployment of the manifest.
 
     python scripts/grant.py organisation --gln 9521234500007 --kind manufacturer --name "Example Glass" \\
         --roles admin,producer,gateway,inspector,supervisor
     python scripts/grant.py operator 0x… --organisation 9521234500007 --roles producer,gateway
     python scripts/grant.py scopes --reader 9521234500014 --scopes product,quality --gtins 09521234543213
 
-Organisations are named by their GLN. The account must be the registrar, or an administrator of the organisation;
-`scopes` is granted by an administrator for its own organisation. Times are Unix seconds.
+Organisations are identified by their GLN. `organisation` requires the registrar, `operator` the registrar or an
+administrator of the organisation, `scopes` an administrator of the granting organisation. Times are Unix seconds.
 Environment: CHROMATRACE_RPC_URL, CHROMATRACE_KEYSTORE, CHROMATRACE_KEY_PASSWORD, CHROMATRACE_MANIFEST_DIR.
 """
 
@@ -24,16 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
 from chromatrace.ethereum.manifest import Manifest
-from scripts.connection import Connection, fail, open_connection, settings
+from scripts.connection import Connection, open_connection, print_error, settings
 from scripts.deploy import manifest_folder
-
-FOREVER = 2**64 - 1
 
 
 class Consortium:
-    """The deployed Consortium, organisations by their GLN."""
+    """The deployed `Consortium`."""
 
     def __init__(self, connection: Connection, folder: Path) -> None:
         manifest = Manifest.load(folder / f"{connection.chain_id}.json")
@@ -42,24 +40,28 @@ class Consortium:
         self._address = manifest.address("Consortium")
 
     def organisation(self, gln: str) -> int:
-        """The number of an organisation."""
+        """Return the number of the organisation with this GLN. Raises `NotFound`."""
         number = self._connection.read("Consortium", self._address, "organisationOfGln", int(Gln(gln)))
         if number == 0:
-            raise NotFound(f"no organisation has the GLN {gln}", field="gln", hint="register it first: `organisation`")
+            raise NotFound(
+                f"no organisation has the GLN {gln}",
+                field="gln",
+                hint="register it first with the command organisation",
+            )
         return int(number)
 
     def write(self, function: str, *args: Any) -> str:
-        """Sends one call; the hash of its transaction."""
+        """Send a call and return the hash of its transaction."""
         return str(self._connection.write("Consortium", self._address, function, *args).txid)
 
 
 def _mask(text: str, kind: type[IntFlag], field: str) -> int:
     mask = 0
-    for word in filter(None, text.split(",")):
-        if word.upper() not in kind.__members__:
-            known = ", ".join(name.lower() for name in kind.__members__)
-            raise InvalidInput(f"{word!r} is none of: {known}", field=field)
-        mask |= kind[word.upper()]
+    for name in filter(None, text.split(",")):
+        if name.upper() not in kind.__members__:
+            known = ", ".join(member.lower() for member in kind.__members__)
+            raise InvalidInput(f"{name!r} is not one of {known}", field=field)
+        mask |= kind[name.upper()]
     return int(mask)
 
 
@@ -87,51 +89,57 @@ def _scopes(consortium: Consortium, args: argparse.Namespace) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--rpc", metavar="URL", help="JSON-RPC endpoint of the chain")
-    common.add_argument("--keystore", type=Path, metavar="FILE", help="encrypted key of the account that grants")
-    common.add_argument("--manifest-dir", type=Path, metavar="DIR", help="where the manifest lies (docs/deployments)")
+    common.add_argument("--keystore", type=Path, metavar="FILE", help="encrypted key of the account that signs")
     common.add_argument(
-        "--valid-until", type=int, default=FOREVER, metavar="S", help="last second of the right (for ever)"
+        "--manifest-dir", type=Path, metavar="DIR", help="folder of the manifests (default: docs/deployments)"
     )
-    common.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
+    common.add_argument(
+        "--valid-until",
+        type=int,
+        default=FOREVER,
+        metavar="S",
+        help="last Unix second of the right (default: no expiry)",
+    )
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     organisation = commands.add_parser("organisation", parents=[common], help="register an organisation")
-    organisation.add_argument("--gln", required=True, help="its GLN, 13 digits")
+    organisation.add_argument("--gln", required=True, help="GLN of the organisation, 13 digits")
     organisation.add_argument("--name", required=True)
     organisation.add_argument(
         "--kind", required=True, choices=[kind.name.lower() for kind in OrganisationKind if kind is not kind.NONE]
     )
-    organisation.add_argument("--roles", required=True, help="what its operators may be given, comma-separated")
+    organisation.add_argument("--roles", required=True, help="roles that its operators can hold, comma-separated")
     organisation.set_defaults(act=_organisation)
 
-    operator = commands.add_parser("operator", parents=[common], help="appoint an operator, or change its roles")
-    operator.add_argument("account", help="its address")
+    operator = commands.add_parser("operator", parents=[common], help="appoint an operator or change its roles")
+    operator.add_argument("account", help="address of the operator")
     operator.add_argument("--organisation", required=True, metavar="GLN")
-    operator.add_argument("--roles", required=True, help="comma-separated; empty: may only read")
+    operator.add_argument("--roles", required=True, help="comma-separated; empty for an operator that can only read")
     operator.set_defaults(act=_operator)
 
-    scopes = commands.add_parser("scopes", parents=[common], help="let another organisation read")
+    scopes = commands.add_parser("scopes", parents=[common], help="grant read scopes to another organisation")
     scopes.add_argument("--reader", required=True, metavar="GLN")
-    scopes.add_argument("--scopes", required=True, help="comma-separated; empty: revoke")
-    scopes.add_argument("--gtins", default="", help="product lines, comma-separated (every line)")
+    scopes.add_argument("--scopes", required=True, help="comma-separated; empty to revoke the grant")
+    scopes.add_argument("--gtins", default="", help="product lines, comma-separated (default: all)")
     scopes.set_defaults(act=_scopes)
     return parser
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Run the command and return its exit status."""
     args = _parser().parse_args(arguments)
     try:
         rpc_url, keystore = settings(args.rpc, args.keystore)
         if rpc_url is None:
-            raise InvalidInput("no chain is named", field="rpc", hint="give --rpc URL, or set CHROMATRACE_RPC_URL")
+            raise InvalidInput("no RPC URL", field="rpc", hint="use --rpc URL or set CHROMATRACE_RPC_URL")
         consortium = Consortium(open_connection(rpc_url, keystore), manifest_folder(args.manifest_dir))
-        done = args.act(consortium, args)
-    except ChromaTraceError as refusal:
-        return fail(refusal, args.json)
-    print(json.dumps(done) if args.json else "  ".join(f"{key} {value}" for key, value in done.items()))
+        result = args.act(consortium, args)
+    except ChromaTraceError as error:
+        return print_error(error, args.json)
+    print(json.dumps(result) if args.json else "  ".join(f"{key} {value}" for key, value in result.items()))
     return 0
 
 

@@ -24,13 +24,13 @@ from chromatrace.services.trace import Genealogy, TracedBatch, recall_impact
 from chromatrace.services.trace import trace as trace_batch
 
 MAX_TRACED = 2000
-"""Maximum number of batches that a page traces; the command line has no such limit."""
+"""Maximum number of batches that a page traces in each direction; the command line accepts a larger limit."""
 _MAX_ROWS = 500
 """Maximum number of rows in a table on a page; the CSV has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class GoodsRow:
+class TraceRow:
     """A table row of a traced batch. `note` names a problem, or is empty."""
 
     traced: TracedBatch
@@ -39,7 +39,7 @@ class GoodsRow:
     note: str
 
     @classmethod
-    def of(cls, traced: TracedBatch) -> GoodsRow:
+    def of(cls, traced: TracedBatch) -> TraceRow:
         batch, step = traced.batch, traced.step
         note = "recalled" if batch.recalled else "on hold" if batch.on_hold else ""
         if step.overused:
@@ -75,8 +75,8 @@ def trace(batch_id: str) -> Any:
         impact=None,
         picture=_drawing(genealogy),
         sections=[
-            ("What went into it", [GoodsRow.of(traced) for traced in genealogy.to(Direction.BACK)[1:]]),
-            ("Where it went", [GoodsRow.of(traced) for traced in genealogy.to(Direction.FORWARD)[1:]]),
+            ("What went into it", [TraceRow.of(traced) for traced in genealogy.to(Direction.BACK)[1:]]),
+            ("Where it went", [TraceRow.of(traced) for traced in genealogy.to(Direction.FORWARD)[1:]]),
         ],
         materials=[material for _, material in genealogy.supplier_lots],
         truncated=genealogy.truncated,
@@ -96,7 +96,7 @@ def impact(batch_id: str) -> Any:
         batch=genealogy.origin,
         impact=impact,
         picture=_drawing(genealogy),
-        sections=[("Batches that it reaches", [GoodsRow.of(traced) for traced in genealogy.batches])],
+        sections=[("Batches that it reaches", [TraceRow.of(traced) for traced in genealogy.batches])],
         materials=[],
         truncated=genealogy.truncated,
         most=_MAX_ROWS,

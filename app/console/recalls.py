@@ -11,7 +11,7 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 
 from app.answers import wants_json
-from app.console.goods import MAX_TRACED, GoodsRow, batch_of
+from app.console.goods import MAX_TRACED, TraceRow, batch_of
 from app.errors import LoginRefused, status_of
 from app.facts.parties import Party
 from app.portal import keystore_of, now_s, operator, party, portal, snapshot
@@ -43,7 +43,7 @@ class Standing(StrEnum):
 class RecallRow:
     """One batch of a recall. `maker` may recall it where the operator's organisation may not."""
 
-    goods: GoodsRow
+    goods: TraceRow
     standing: Standing
     maker: Party
     action: Action | None
@@ -136,7 +136,7 @@ def _recall(batch_id: str) -> Recall:
     planned = plan_recall(snapshot(), views, who.organisation, pending)
     rows = tuple(
         RecallRow(
-            GoodsRow.of(traced),
+            TraceRow.of(traced),
             _standing(traced.batch, actions.get(traced.batch.batch_id), planned.plan),
             party(traced.batch.producer),
             actions.get(traced.batch.batch_id),

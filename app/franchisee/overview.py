@@ -38,7 +38,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferRow:
+class WaitingOffer:
     """One offer that waits."""
 
     offer: OfferView
@@ -92,10 +92,10 @@ def batches(group: str) -> str:
     )
 
 
-def waiting_offers() -> tuple[list[OfferRow], int]:
+def waiting_offers() -> tuple[list[WaitingOffer], int]:
     """The open offers that the organisation's grants allow to be seen, and how many more there are."""
     who, now = operator(), now_s()
-    shown: list[OfferRow] = []
+    shown: list[WaitingOffer] = []
     withheld = 0
     for offer in snapshot().offers_to(who.organisation):
         view = snapshot().batch(offer.batch_id)
@@ -103,7 +103,7 @@ def waiting_offers() -> tuple[list[OfferRow], int]:
             withheld += 1
             continue
         giver = party(offer.from_organisation)
-        shown.append(OfferRow(offer, row_of(view), giver, not offer.open_at(now)))
+        shown.append(WaitingOffer(offer, row_of(view), giver, not offer.open_at(now)))
     return shown, withheld
 
 

@@ -1,13 +1,12 @@
-"""The documents that a batch and an inspection commit to on chain, as canonical JSON.
+"""The documents whose digests a batch and an inspection record on the chain, as canonical JSON.
 
-`contentDigest` of a batch is the SHA-256 of `BatchContent.to_bytes()`, `evidence` of an inspection that of
-`InspectionEvidence.to_bytes()`. The bytes are canonical (RFC 8785: sorted keys, no whitespace, UTF-8), and reading is
-strict: what does not write back to the same bytes is refused, so one document has one digest. Times in nanoseconds
-stand in the JSON as strings of digits, since the whole numbers of RFC 8785 end at 2^53 - 1; roots as 0x and 64
-lower-case hexadecimal digits.
+`contentDigest` of a batch is the SHA-256 of `BatchContent.to_bytes()`; `evidence` of an inspection is that of
+`InspectionEvidence.to_bytes()`. The bytes are canonical (RFC 8785: sorted keys, no whitespace, UTF-8). Input that is
+not canonical is rejected, so each document has one digest. Times in nanoseconds are strings of digits, because the
+integers of RFC 8785 end at 2^53 - 1. Roots are 0x and 64 lower-case hexadecimal digits.
 
-Every record validates when it is built. Errors are `InvalidInput`; `field` is the JSON pointer (RFC 6901) of the
-offending member, from the document's root when a document is read and from the record when a record is built.
+Records validate on construction. Errors are `InvalidInput`; `field` is the JSON pointer (RFC 6901) of the invalid
+member, relative to the document when parsing and to the record when constructing.
 """
 
 from __future__ import annotations
@@ -46,13 +45,13 @@ _STAGE_NAMES = {stage: name for name, stage in _STAGES.items()}
 
 
 def digest(document: bytes) -> bytes:
-    """The SHA-256 of a document: the 32 bytes that stand on the chain for it."""
+    """Return the SHA-256 of a document, which is recorded on the chain."""
     return hashlib.sha256(document).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class ProductDescription:
-    """What the batch is, in words for its buyer."""
+    """Name and description of the product, for buyers."""
 
     name: str
     description: str = ""
@@ -64,7 +63,7 @@ class ProductDescription:
 
 @dataclass(frozen=True, slots=True)
 class SuppliedMaterial:
-    """An input that has no batch on the chain, as its supplier calls it."""
+    """An input without a batch on the chain, with its supplier's designation."""
 
     name: str
     supplier: str
@@ -77,11 +76,11 @@ class SuppliedMaterial:
 
 @dataclass(frozen=True, slots=True)
 class BatchContent:
-    """What a producer states about a batch (schema `chromatrace.batch/1`).
+    """A producer's statement about a batch (schema `chromatrace.batch/1`).
 
-    quantity  units in the batch, > 0; the number of serials where there are any
+    quantity  units in the batch, > 0; equals the number of serials if there are any
     made_at   RFC 3339 time with offset
-    serials   the unit serials; None where units carry none
+    serials   serials of the units; None if units have no serials
     """
 
     gtin: Gtin
@@ -99,7 +98,7 @@ class BatchContent:
             raise InvalidInput(
                 f"{self.serials.count} serials for {self.quantity} units",
                 field="/serials/count",
-                hint="one serial for each unit, or null for units without serials",
+                hint="give one serial per unit, or null for units without serials",
             )
 
     @property
@@ -113,7 +112,7 @@ class BatchContent:
         return digest(self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        """The canonical JSON."""
+        """Return the canonical JSON."""
         serials = self.serials
         document = {
             "schema": BATCH_SCHEMA,
@@ -132,37 +131,37 @@ class BatchContent:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Reads canonical JSON; `InvalidInput` with the JSON pointer of what is wrong."""
+        """Parse canonical JSON. Raises `InvalidInput` with a JSON pointer."""
         names = ("gtin", "lot", "product", "quantity", "made_at", "serials", "materials")
         value = members(strict_json.parse_object(data, BATCH_SCHEMA), "", names)
         gtin, lot = _key(value)
         product = members(value["product"], "/product", ("name", "description"))
         with below("/product"):
-            described = ProductDescription(**product)
+            description = ProductDescription(**product)
         serials = None
         if value["serials"] is not None:
             parts = members(value["serials"], "/serials", ("first", "count", "width"))
             with below("/serials"):
                 serials = SerialRange(**parts)
         materials = []
-        for place, item in enumerate(array(value["materials"], "/materials")):
-            pointer = f"/materials/{place}"
+        for index, item in enumerate(array(value["materials"], "/materials")):
+            pointer = f"/materials/{index}"
             parts = members(item, pointer, ("name", "supplier", "supplier_lot"))
             with below(pointer):
                 materials.append(SuppliedMaterial(**parts))
-        content = cls(gtin, lot, described, value["quantity"], value["made_at"], serials, tuple(materials))
+        content = cls(gtin, lot, description, value["quantity"], value["made_at"], serials, tuple(materials))
         strict_json.require_canonical(content.to_bytes(), data)
         return content
 
 
 @dataclass(frozen=True, slots=True)
 class InspectionEvidence:
-    """What an inspector states about a batch (schema `chromatrace.inspection/1`).
+    """An inspector's statement about a batch (schema `chromatrace.inspection/1`).
 
     inspected_at  RFC 3339 time with offset
-    sample        serials of the inspected units, each once; empty where units carry none
+    sample        distinct serials of the inspected units; empty if units have no serials
     measurements  at least one
-    readings      the window of readings that the goods were made in, or None
+    readings      window of readings during production, if known
     """
 
     gtin: Gtin
@@ -177,12 +176,12 @@ class InspectionEvidence:
     def __post_init__(self) -> None:
         strict_json.time(self.inspected_at, "/inspected_at")
         seen: set[Serial] = set()
-        for place, serial in enumerate(self.sample):
+        for index, serial in enumerate(self.sample):
             if serial in seen:
-                raise InvalidInput(f"serial {serial} stands there twice", field=f"/sample/{place}")
+                raise InvalidInput(f"duplicate serial {serial}", field=f"/sample/{index}")
             seen.add(serial)
         if not self.measurements:
-            raise InvalidInput("at least one measurement is needed", field="/measurements")
+            raise InvalidInput("expected at least one measurement", field="/measurements")
 
     @property
     def key(self) -> BatchKey:
@@ -200,7 +199,7 @@ class InspectionEvidence:
         return digest(self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        """The canonical JSON."""
+        """Return the canonical JSON."""
         document = {
             "schema": INSPECTION_SCHEMA,
             "gtin": self.gtin.value,
@@ -216,21 +215,21 @@ class InspectionEvidence:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Reads canonical JSON; `InvalidInput` with the JSON pointer of what is wrong."""
+        """Parse canonical JSON. Raises `InvalidInput` with a JSON pointer."""
         names = ("gtin", "lot", "stage", "inspected_at", "instrument", "sample", "measurements", "readings")
         value = members(strict_json.parse_object(data, INSPECTION_SCHEMA), "", names)
         gtin, lot = _key(value)
         stage = _STAGES.get(value["stage"]) if isinstance(value["stage"], str) else None
         if stage is None:
-            raise InvalidInput(f"'first' or 'final' is needed, got {value['stage']!r}", field="/stage")
+            raise InvalidInput(f"expected 'first' or 'final', got {value['stage']!r}", field="/stage")
         instrument = Instrument.from_json(value["instrument"], "/instrument")
         sample = []
-        for place, item in enumerate(array(value["sample"], "/sample")):
-            with below(f"/sample/{place}", whole=True):
+        for index, item in enumerate(array(value["sample"], "/sample")):
+            with below(f"/sample/{index}", whole=True):
                 sample.append(Serial(strict_json.text(item, "", maximum=20)))
         measurements = [
-            Measurement.from_json(item, f"/measurements/{place}")
-            for place, item in enumerate(array(value["measurements"], "/measurements"))
+            Measurement.from_json(item, f"/measurements/{index}")
+            for index, item in enumerate(array(value["measurements"], "/measurements"))
         ]
         window = value["readings"]
         readings = None if window is None else ReadingWindow.from_json(window, "/readings")

@@ -1,4 +1,4 @@
-"""The parts of an inspection's evidence: instrument, measurements, and the readings behind them."""
+"""Parts of an inspection's evidence: instrument, measurements and the window of readings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chromatrace.storage.strict_json import below, members
 
 
 class LimitComparison(StrEnum):
-    """How a measured value stands to its limit when it passes."""
+    """Relation of a measured value to its limit that is required to pass."""
 
     AT_LEAST = ">="
     AT_MOST = "<="
@@ -21,7 +21,7 @@ class LimitComparison(StrEnum):
     BELOW = "<"
 
     def holds(self, value: float, limit: float) -> bool:
-        """Whether `value` passes `limit`."""
+        """Return whether `value` passes `limit`."""
         return {
             LimitComparison.AT_LEAST: value >= limit,
             LimitComparison.AT_MOST: value <= limit,
@@ -32,7 +32,7 @@ class LimitComparison(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What measured: its type, its serial number and the date of its last calibration (YYYY-MM-DD)."""
+    """A measuring instrument: type, serial number and date of the last calibration (YYYY-MM-DD)."""
 
     name: str
     serial: str
@@ -44,12 +44,12 @@ class Instrument:
         strict_json.date(self.calibrated_on, "/calibrated_on")
 
     def as_json(self) -> dict[str, Any]:
-        """The members of its JSON object."""
+        """Return the JSON object."""
         return {"name": self.name, "serial": self.serial, "calibrated_on": self.calibrated_on}
 
     @classmethod
     def from_json(cls, value: object, pointer: str) -> Self:
-        """Reads a JSON object that stands at `pointer`; strict."""
+        """Parse the JSON object at `pointer`. Raises `InvalidInput`."""
         parts = members(value, pointer, ("name", "serial", "calibrated_on"))
         with below(pointer):
             return cls(**parts)
@@ -57,12 +57,12 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measured quantity beside its limit. `passed` must be what value, comparison and limit say.
+    """A measured quantity and its limit. `passed` must agree with value, comparison and limit.
 
-    quantity   what was measured, such as "optical modulation"
+    quantity   measured quantity, such as "optical modulation"
     value      in `unit`
     limit      in `unit`
-    criterion  what the value depends on where there is no single definition, such as "to 90 % of the modulation"
+    criterion  definition of the quantity if several are in use, such as "to 90 % of the modulation"
     """
 
     quantity: str
@@ -80,21 +80,21 @@ class Measurement:
         strict_json.number(self.limit, "/limit")
         if self.comparison not in list(LimitComparison):
             allowed = ", ".join(LimitComparison)
-            raise InvalidInput(f"one of {allowed} is needed, got {self.comparison!r}", field="/comparison")
+            raise InvalidInput(f"expected one of {allowed}, got {self.comparison!r}", field="/comparison")
         object.__setattr__(self, "comparison", LimitComparison(self.comparison))
         if type(self.passed) is not bool:
-            raise InvalidInput(f"true or false is needed, got {self.passed!r}", field="/passed")
+            raise InvalidInput(f"expected true or false, got {self.passed!r}", field="/passed")
         if self.criterion is not None:
             strict_json.text(self.criterion, "/criterion", maximum=500)
         if self.passed is not self.comparison.holds(self.value, self.limit):
             raise InvalidInput(
-                f"{self.value} {self.comparison} {self.limit} does not give passed = {self.passed}",
+                f"passed is {self.passed}, which contradicts {self.value} {self.comparison} {self.limit}",
                 field="/passed",
-                hint="the record contradicts itself: correct the value, the limit or the verdict",
+                hint="correct the value, the limit or the verdict",
             )
 
     def as_json(self) -> dict[str, Any]:
-        """The members of its JSON object."""
+        """Return the JSON object."""
         value = {
             "quantity": self.quantity,
             "value": self.value,
@@ -107,23 +107,23 @@ class Measurement:
 
     @classmethod
     def from_json(cls, value: object, pointer: str) -> Self:
-        """Reads a JSON object that stands at `pointer`; strict."""
+        """Parse the JSON object at `pointer`. Raises `InvalidInput`."""
         required = ("quantity", "value", "unit", "limit", "comparison", "passed")
         parts = members(value, pointer, required, optional=("criterion",))
         if parts.get("criterion", "") is None:
-            raise InvalidInput("leave this member out where there is no criterion", field=f"{pointer}/criterion")
+            raise InvalidInput("must not be null; omit the member instead", field=f"{pointer}/criterion")
         with below(pointer):
             return cls(**parts)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingWindow:
-    """The part of a channel's log that the inspected goods were made in.
+    """The part of a channel's log that was recorded while the inspected units were produced.
 
-    channel        the channel's name within its organisation
-    organisation   GLN of the organisation whose channel it is
-    first_leaf, last_leaf  indices of the first and last reading, both included
-    tree_size, root        the log's head that covers them: leaves and RFC 9162 root (32 bytes)
+    channel                      name of the channel within its organisation
+    organisation                 GLN of the organisation that owns the channel
+    first_leaf, last_leaf        indexes of the first and last reading, both included
+    tree_size, root              head of the log that covers them: number of leaves and RFC 9162 root (32 bytes)
     first_time_ns, last_time_ns  source times of the first and last reading, Unix nanoseconds
     """
 
@@ -144,10 +144,10 @@ class ReadingWindow:
         strict_json.whole(self.last_time_ns, "/last_time_ns", minimum=1, maximum=2**63 - 1)
         strict_json.whole(self.first_time_ns, "/first_time_ns", minimum=1, maximum=self.last_time_ns)
         if type(self.root) is not bytes or len(self.root) != 32:
-            raise InvalidInput("32 bytes are needed", field="/root")
+            raise InvalidInput("expected 32 bytes", field="/root")
 
     def as_json(self) -> dict[str, Any]:
-        """The members of its JSON object."""
+        """Return the JSON object."""
         return {
             "channel": self.channel,
             "organisation": self.organisation.value,
@@ -161,7 +161,7 @@ class ReadingWindow:
 
     @classmethod
     def from_json(cls, value: object, pointer: str) -> Self:
-        """Reads a JSON object that stands at `pointer`; strict."""
+        """Parse the JSON object at `pointer`. Raises `InvalidInput`."""
         numbers, times = ("first_leaf", "last_leaf", "tree_size"), ("first_time_ns", "last_time_ns")
         parts = dict(members(value, pointer, ("channel", "organisation", *numbers, "root", *times)))
         parts["root"] = strict_json.digest(parts["root"], f"{pointer}/root")

@@ -1,7 +1,8 @@
-"""EPCIS 2.0: events of the chain as a document for partners' systems, and strict reading of theirs.
+"""EPCIS 2.0: export chain events for partners' systems, and validate their documents strictly.
 
-mapping      one event of the chain -> one EPCIS event (docs/epcis.md has the table)
-document     events -> a document; bytes -> a checked document
-check        what we take, with a JSON pointer to whatever is wrong
-vocabulary   the words of the Core Business Vocabulary, and units
+mapping      map a chain event to an EPCIS event (docs/epcis.md has the table)
+document     create and parse documents
+check        rules between members, with JSON pointers to errors
+shape        members and values of each object
+vocabulary   terms of the Core Business Vocabulary, and units
 """

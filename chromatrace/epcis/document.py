@@ -1,4 +1,4 @@
-"""A whole EPCIS document: written from events, read from bytes."""
+"""Create EPCIS documents from events, and parse documents."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from chromatrace.epcis.vocabulary import CONTEXT
 from chromatrace.storage import strict_json
 
 NAMESPACE = "https://chromatrace.example/ns/epcis/"
-"""What our own members (`chromatrace:…`) are named by."""
+"""Namespace of the extension members `chromatrace:…`."""
 
 MAX_BYTES = 8 * 1024 * 1024
 
 
 def document_of(events: Iterable[Mapping[str, Any]], created_at: str) -> dict[str, Any]:
-    """The document of `events`; `created_at` an RFC 3339 time."""
+    """Return a document with `events`; `created_at` is an RFC 3339 time."""
     return {
         "@context": [CONTEXT, {"chromatrace": NAMESPACE}],
         "type": "EPCISDocument",
@@ -31,7 +31,7 @@ def document_of(events: Iterable[Mapping[str, Any]], created_at: str) -> dict[st
 
 
 def read_document(data: bytes) -> dict[str, Any]:
-    """The document in `data`, checked; `InvalidInput` with the JSON pointer of what is wrong."""
+    """Parse and check a document. Raises `InvalidInput` with a JSON pointer."""
     value = read_json(data)
     check_document(value)
     assert isinstance(value, dict)
@@ -39,16 +39,16 @@ def read_document(data: bytes) -> dict[str, Any]:
 
 
 def read_json(data: bytes) -> Any:
-    """JSON that has one reading: UTF-8, no member twice, no NaN. `InvalidInput` otherwise."""
+    """Parse JSON strictly: UTF-8, no duplicate members, no NaN. Raises `InvalidInput`."""
     return strict_json.parse(data, MAX_BYTES, any_number=True)
 
 
 def event_digest(event: Mapping[str, Any]) -> bytes:
-    """SHA-256 of the event's canonical JSON (RFC 8785): the same event has one digest, however it was written.
+    """Return the SHA-256 of the event's canonical JSON (RFC 8785), which does not depend on formatting.
 
-    Not the event hash of the Core Business Vocabulary, which leaves members out.
+    This is not the event hash of the Core Business Vocabulary, which omits some members.
     """
     try:
         return hashlib.sha256(rfc8785.dumps(dict(event))).digest()
     except rfc8785.CanonicalizationError as error:
-        raise InvalidInput(f"a number is too large to have one meaning: {error}", field="") from error
+        raise InvalidInput(f"a number is outside the range of RFC 8785: {error}", field="") from error

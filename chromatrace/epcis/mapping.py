@@ -1,4 +1,4 @@
-"""Events of the chain as EPCIS events: `docs/epcis.md` has the table. Pure: what it needs to know, `Directory` says."""
+"""Map chain events to EPCIS events; `docs/epcis.md` has the table. Pure functions; lookups go through `Directory`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chromatrace.epcis.vocabulary import UNIT_CODES
 from chromatrace.identity.digital_link import DigitalLink, uri_for_batch
 
 EVENT_IDS = uuid.UUID("5d0c7f0e-3b0c-5a8e-9b61-0f3f6f2b7c11")
-"""Namespace of event ids: an event of the chain has the same id in every export."""
+"""Namespace of event ids, so that a chain event has the same id in every export."""
 
 Json = dict[str, Any]
 
 
 class ChainEvent(Protocol):
-    """One event of a contract (`chromatrace.index.views.EventView` is one). `block_time` in Unix seconds."""
+    """A contract event, such as `chromatrace.index.views.EventView`. `block_time` is in Unix seconds."""
 
     @property
     def contract(self) -> str: ...
@@ -40,13 +40,13 @@ class ChainEvent(Protocol):
 
 
 class Directory(Protocol):
-    """What events refer to by number or digest. None where it is not known or not to be told."""
+    """Lookup of what events refer to. Returns None if it is unknown or must not be disclosed."""
 
     @property
     def chain_id(self) -> int: ...
     @property
     def base_url(self) -> str:
-        """What stands before `/01/…` in the identifiers of goods and places."""
+        """Base URL of the identifiers of products and locations, before `/01/…`."""
 
     def key_of(self, batch: bytes) -> BatchKey | None: ...
     def quantity_of(self, batch: bytes) -> int | None: ...
@@ -55,34 +55,34 @@ class Directory(Protocol):
 
 
 def events_of(events: Iterable[ChainEvent], directory: Directory) -> list[Json]:
-    """The EPCIS events that `events` amount to, in their order; several of the chain may be one, and some are none.
+    """Return the EPCIS events of `events`, in order. Chain events without a counterpart are omitted.
 
-    A verdict that a later one among them supersedes is given with an error declaration that names the later.
+    A verdict that a later one supersedes has an error declaration that refers to the later one.
     """
-    made: list[Json] = []
+    epcis_events: list[Json] = []
     verdicts: dict[tuple[bytes, int], Json] = {}
     for event in events:
-        found = event_of(event, directory)
-        if found is None:
+        epcis_event = event_of(event, directory)
+        if epcis_event is None:
             continue
-        made.append(found)
+        epcis_events.append(epcis_event)
         if event.name == "InspectionRecorded":
-            about = (event.args["batch"], event.args["stage"])
-            if about in verdicts:
-                verdicts[about]["errorDeclaration"] = {
+            key = (event.args["batch"], event.args["stage"])
+            if key in verdicts:
+                verdicts[key]["errorDeclaration"] = {
                     "declarationTime": _time(event.block_time),
                     "reason": "incorrect_data",
-                    "correctiveEventIDs": [found["eventID"]],
+                    "correctiveEventIDs": [epcis_event["eventID"]],
                 }
-            verdicts[about] = found
-    return made
+            verdicts[key] = epcis_event
+    return epcis_events
 
 
 def event_of(event: ChainEvent, directory: Directory) -> Json | None:
-    """The EPCIS event of one event of the chain; None where it has none, or where its batch is not known."""
-    make = _MAKERS.get((event.contract, event.name))
-    key = directory.key_of(event.args["batch"]) if make else None
-    if make is None or key is None:
+    """Return the EPCIS event of a chain event, or None if it has no counterpart or its batch is unknown."""
+    convert = _CONVERTERS.get((event.contract, event.name))
+    key = directory.key_of(event.args["batch"]) if convert else None
+    if convert is None or key is None:
         return None
     common = {
         "eventID": f"urn:uuid:{uuid.uuid5(EVENT_IDS, f'{directory.chain_id}/{event.tx_hash.hex()}/{event.log_index}')}",
@@ -96,25 +96,25 @@ def event_of(event: ChainEvent, directory: Directory) -> Json | None:
         "chromatrace:transaction": f"0x{event.tx_hash.hex()}",
         "chromatrace:logIndex": event.log_index,
     }
-    return common | make(_Goods(event, directory, key)) | proof
+    return common | convert(_BatchEvent(event, directory, key)) | proof
 
 
-class _Goods:
-    """The batch that an event is about."""
+class _BatchEvent:
+    """A chain event with its batch."""
 
     def __init__(self, event: ChainEvent, directory: Directory, key: BatchKey) -> None:
         self.event, self.directory, self.key = event, directory, key
         self.args = event.args
 
     def quantity(self) -> list[Json]:
-        """The whole batch; units are counted, so that there is no unit code."""
+        """Return the quantity of the whole batch, as a count of units without a unit code."""
         return [_class(self.directory, self.args["batch"], self.key)]
 
     def observed(self, step: str, disposition: str | None = None, **more: Any) -> Json:
-        made: Json = {"type": "ObjectEvent", "action": "OBSERVE", "quantityList": self.quantity(), "bizStep": step}
-        return made | ({"disposition": disposition} if disposition else {}) | more
+        event: Json = {"type": "ObjectEvent", "action": "OBSERVE", "quantityList": self.quantity(), "bizStep": step}
+        return event | ({"disposition": disposition} if disposition else {}) | more
 
-    def place(self, organisation: int) -> Json:
+    def read_point(self, organisation: int) -> Json:
         uri = self.party(organisation)
         return {"readPoint": {"id": uri}} if uri else {}
 
@@ -130,39 +130,39 @@ class _Goods:
 
 
 def _class(directory: Directory, batch: bytes, key: BatchKey) -> Json:
-    made: Json = {"epcClass": uri_for_batch(directory.base_url, key)}
+    item: Json = {"epcClass": uri_for_batch(directory.base_url, key)}
     quantity = directory.quantity_of(batch)
-    return made if quantity is None else made | {"quantity": quantity}
+    return item if quantity is None else item | {"quantity": quantity}
 
 
-def _registered(goods: _Goods) -> Json:
-    args, directory = goods.args, goods.directory
+def _registered(batch: _BatchEvent) -> Json:
+    args, directory = batch.args, batch.directory
     order = f"ni:///sha-256;{_base64(args['contentDigest'])}"
     common: Json = {"bizStep": "commissioning", "disposition": "active"}
-    common |= goods.place(args["producer"]) | goods.transaction("prodorder", order)
-    common["ilmd"] = {"cbvmda:lotNumber": goods.key.lot.value}
-    used = [
-        {"epcClass": uri_for_batch(directory.base_url, key), "quantity": one["quantity"]}
-        for one in args["inputs"]
-        if (key := directory.key_of(one["batch"])) is not None
+    common |= batch.read_point(args["producer"]) | batch.transaction("prodorder", order)
+    common["ilmd"] = {"cbvmda:lotNumber": batch.key.lot.value}
+    inputs = [
+        {"epcClass": uri_for_batch(directory.base_url, key), "quantity": source["quantity"]}
+        for source in args["inputs"]
+        if (key := directory.key_of(source["batch"])) is not None
     ]
-    if used:
+    if inputs:
         return {
             "type": "TransformationEvent",
-            "inputQuantityList": used,
-            "outputQuantityList": goods.quantity(),
+            "inputQuantityList": inputs,
+            "outputQuantityList": batch.quantity(),
         } | common
-    return {"type": "ObjectEvent", "action": "ADD", "quantityList": goods.quantity()} | common
+    return {"type": "ObjectEvent", "action": "ADD", "quantityList": batch.quantity()} | common
 
 
-def _inspected(goods: _Goods) -> Json:
-    args = goods.args
-    evidence = goods.directory.evidence_of(args["evidence"])
+def _inspected(batch: _BatchEvent) -> Json:
+    args = batch.args
+    evidence = batch.directory.evidence_of(args["evidence"])
     passed = Verdict(args["verdict"]) is Verdict.PASS
-    made = goods.observed("inspecting", "conformant" if passed else "non_conformant")
-    made |= {"eventTime": _time(args["inspectedAt"])} | goods.place(args["organisation"])
-    made |= goods.transaction("testres", f"ni:///sha-256;{_base64(args['evidence'])}")
-    made |= {
+    event = batch.observed("inspecting", "conformant" if passed else "non_conformant")
+    event |= {"eventTime": _time(args["inspectedAt"])} | batch.read_point(args["organisation"])
+    event |= batch.transaction("testres", f"ni:///sha-256;{_base64(args['evidence'])}")
+    event |= {
         "chromatrace:inspection": Stage(args["stage"]).name.lower(),
         "chromatrace:revision": args["revision"],
         "chromatrace:sampleSize": args["sampleSize"],
@@ -170,8 +170,8 @@ def _inspected(goods: _Goods) -> Json:
         "chromatrace:inspector": args["inspector"],
     }
     if evidence is not None:
-        made["sensorElementList"] = [_sensors(evidence, args["inspectedAt"])]
-    return made
+        event["sensorElementList"] = [_sensors(evidence, args["inspectedAt"])]
+    return event
 
 
 def _sensors(evidence: InspectionEvidence, inspected_at: int) -> Json:
@@ -182,17 +182,18 @@ def _sensors(evidence: InspectionEvidence, inspected_at: int) -> Json:
         "chromatrace:instrumentSerial": instrument.serial,
         "chromatrace:calibratedOn": instrument.calibrated_on,
     }
-    made: Json = {"sensorMetadata": metadata, "sensorReport": [_report(one) for one in evidence.measurements]}
-    return made if evidence.readings is None else made | {"chromatrace:readings": _window(evidence.readings)}
+    reports = [_report(measurement) for measurement in evidence.measurements]
+    element: Json = {"sensorMetadata": metadata, "sensorReport": reports}
+    return element if evidence.readings is None else element | {"chromatrace:readings": _window(evidence.readings)}
 
 
 def _report(measured: Measurement) -> Json:
     words = "".join(word.capitalize() for word in measured.quantity.split())
-    name = "".join(one for one in words if one.isascii() and one.isalnum()) or "Measurement"
-    made: Json = {"type": f"chromatrace:{name}", "value": measured.value}
+    name = "".join(character for character in words if character.isascii() and character.isalnum()) or "Measurement"
+    report: Json = {"type": f"chromatrace:{name}", "value": measured.value}
     code = UNIT_CODES.get(measured.unit)
-    made |= {"uom": code} if code else {"chromatrace:unit": measured.unit} if measured.unit else {}
-    return made | {
+    report |= {"uom": code} if code else {"chromatrace:unit": measured.unit} if measured.unit else {}
+    return report | {
         "chromatrace:quantity": measured.quantity,
         "chromatrace:comparison": str(measured.comparison),
         "chromatrace:limit": measured.limit,
@@ -204,53 +205,52 @@ def _window(window: ReadingWindow) -> Json:
     return {"chromatrace:" + name: value for name, value in window.as_json().items()}
 
 
-def _graded(goods: _Goods) -> Json:
-    split = {name: goods.args[name] for name in ("standard", "defective", "scrap")}
+def _graded(batch: _BatchEvent) -> Json:
+    split = {name: batch.args[name] for name in ("standard", "defective", "scrap")}
     more = {f"chromatrace:{name}": value for name, value in split.items()}
-    return goods.observed("chromatrace:grading", "in_progress") | more
+    return batch.observed("chromatrace:grading", "in_progress") | more
 
 
-def _released(goods: _Goods) -> Json:
-    channel = SalesChannel(goods.args["channel"]).name.lower()
-    return goods.observed("chromatrace:releasing", "sellable_not_accessible") | {"chromatrace:channel": channel}
+def _released(batch: _BatchEvent) -> Json:
+    channel = SalesChannel(batch.args["channel"]).name.lower()
+    return batch.observed("chromatrace:releasing", "sellable_not_accessible") | {"chromatrace:channel": channel}
 
 
-def _recycled(goods: _Goods) -> Json:
-    return goods.observed("decommissioning", "inactive", action="DELETE")
+def _recycled(batch: _BatchEvent) -> Json:
+    return batch.observed("decommissioning", "inactive", action="DELETE")
 
 
-def _recalled(goods: _Goods) -> Json:
-    made = goods.observed("holding", "recalled", persistentDisposition={"set": ["recalled"]}) | goods.reason()
-    cause = goods.directory.key_of(goods.args["cause"])
-    if cause is not None and cause != goods.key:
-        made["chromatrace:cause"] = uri_for_batch(goods.directory.base_url, cause)
-    return made
+def _recalled(batch: _BatchEvent) -> Json:
+    event = batch.observed("holding", "recalled", persistentDisposition={"set": ["recalled"]}) | batch.reason()
+    cause = batch.directory.key_of(batch.args["cause"])
+    if cause is not None and cause != batch.key:
+        event["chromatrace:cause"] = uri_for_batch(batch.directory.base_url, cause)
+    return event
 
 
-def _moved(step: str, disposition: str) -> Callable[[_Goods], Json]:
-    def make(goods: _Goods) -> Json:
-        giver, taker = goods.party(goods.args["from"]), goods.party(goods.args["to"])
-        made = goods.observed(step, disposition)
-        # The giver ships where it is, the taker receives where it is.
-        made |= goods.place(goods.args["to" if step == "receiving" else "from"])
+def _moved(step: str, disposition: str) -> Callable[[_BatchEvent], Json]:
+    def convert(batch: _BatchEvent) -> Json:
+        giver, receiver = batch.party(batch.args["from"]), batch.party(batch.args["to"])
+        event = batch.observed(step, disposition)
+        event |= batch.read_point(batch.args["to" if step == "receiving" else "from"])
         if giver:
-            made["sourceList"] = [{"type": "possessing_party", "source": giver}]
-        if taker:
-            made["destinationList"] = [{"type": "possessing_party", "destination": taker}]
-        return made | ({"chromatrace:reason": goods.args["reason"]} if goods.args.get("reason") else {})
+            event["sourceList"] = [{"type": "possessing_party", "source": giver}]
+        if receiver:
+            event["destinationList"] = [{"type": "possessing_party", "destination": receiver}]
+        return event | ({"chromatrace:reason": batch.args["reason"]} if batch.args.get("reason") else {})
 
-    return make
+    return convert
 
 
-_MAKERS: dict[tuple[str, str], Callable[[_Goods], Json]] = {
+_CONVERTERS: dict[tuple[str, str], Callable[[_BatchEvent], Json]] = {
     ("BatchRegistry", "BatchRegistered"): _registered,
-    ("BatchRegistry", "BatchAssembled"): lambda goods: goods.observed("assembling", "in_progress"),
+    ("BatchRegistry", "BatchAssembled"): lambda batch: batch.observed("assembling", "in_progress"),
     ("BatchRegistry", "BatchGraded"): _graded,
     ("BatchRegistry", "BatchReleased"): _released,
     ("BatchRegistry", "BatchRecycled"): _recycled,
-    ("BatchRegistry", "BatchHeld"): lambda goods: goods.observed("holding", "non_sellable_other") | goods.reason(),
-    ("BatchRegistry", "BatchHoldReleased"): lambda goods: (
-        goods.observed("chromatrace:releasing_hold", "in_progress") | goods.reason()
+    ("BatchRegistry", "BatchHeld"): lambda batch: batch.observed("holding", "non_sellable_other") | batch.reason(),
+    ("BatchRegistry", "BatchHoldReleased"): lambda batch: (
+        batch.observed("chromatrace:releasing_hold", "in_progress") | batch.reason()
     ),
     ("BatchRegistry", "BatchRecalled"): _recalled,
     ("InspectionLedger", "InspectionRecorded"): _inspected,
@@ -261,8 +261,8 @@ _MAKERS: dict[tuple[str, str], Callable[[_Goods], Json]] = {
 }
 """`VerdictApplied` and `CustodyTransferred` are left out: they repeat `InspectionRecorded` and `CustodyAccepted`."""
 
-EVENT_NAMES = frozenset(name for _, name in _MAKERS)
-"""Events of the chain that have a counterpart here."""
+EVENT_NAMES = frozenset(name for _, name in _CONVERTERS)
+"""Names of the chain events that have an EPCIS counterpart."""
 
 
 def _time(unix_s: int) -> str:
@@ -270,5 +270,5 @@ def _time(unix_s: int) -> str:
 
 
 def _base64(digest: bytes) -> str:
-    """As RFC 6920 writes digests."""
+    """Encode a digest as in RFC 6920."""
     return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")

@@ -1,6 +1,6 @@
-"""Which members the objects of an EPCIS 2.0 document have, and what may stand in each, as GS1's JSON schema says.
+"""Members and values of the objects in an EPCIS 2.0 document, as in GS1's JSON schema.
 
-A `Check` takes a value and the JSON pointer where it stands, and raises `InvalidInput` naming that pointer.
+A `Check` takes a value and its JSON pointer, and raises `InvalidInput` with the pointer of the invalid member.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.epcis import vocabulary as words
+from chromatrace.epcis import vocabulary
 from chromatrace.storage.strict_json import escape
 
 Check = Callable[[Any, str], None]
@@ -35,28 +35,28 @@ _WEB_VOCABULARY = re.compile(r"https?://(www\.)?gs1\.org/voc/")
 
 def _text(value: Any, at: str) -> None:
     if not isinstance(value, str):
-        raise InvalidInput("text is needed", field=at)
+        raise InvalidInput("expected a string", field=at)
 
 
-def _matching(pattern: re.Pattern[str], what: str, hint: str | None = None) -> Check:
+def _matching(pattern: re.Pattern[str], expected: str, hint: str | None = None) -> Check:
     def check(value: Any, at: str) -> None:
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise InvalidInput(f"{what} is needed, got {value!r:.100}", field=at, hint=hint)
+            raise InvalidInput(f"expected {expected}, got {value!r:.100}", field=at, hint=hint)
 
     return check
 
 
 _uri = _matching(_URI, "a URI", "for example https://id.gs1.org/01/09521234543213/10/L1")
-_offset = _matching(_OFFSET, "an offset ±HH:MM", "such as +02:00; it says in which zone eventTime was local")
+_offset = _matching(_OFFSET, "an offset ±HH:MM", "the local time zone of eventTime, for example +02:00")
 _hex = _matching(_HEX, "hexadecimal digits")
 _version = _matching(re.compile(r"\d+(\.\d+)*", re.ASCII), "a version")
 
 
 def _uom(value: Any, at: str) -> None:
     if not isinstance(value, str) or not _UOM.fullmatch(value):
-        code = words.UNIT_CODES.get(value) if isinstance(value, str) else None
-        meant = f"{value!r} is written {code!r}" if code else "such as 'KGM' for kilograms"
-        raise InvalidInput(f"a unit code of UN/ECE Rec 20 is needed, got {value!r:.50}", field=at, hint=meant)
+        code = vocabulary.UNIT_CODES.get(value) if isinstance(value, str) else None
+        hint = f"write {code!r} for {value!r}" if code else "for example 'KGM' for kilograms"
+        raise InvalidInput(f"expected a unit code of UN/ECE Rec 20, got {value!r:.50}", field=at, hint=hint)
 
 
 def _time(value: Any, at: str) -> None:
@@ -67,31 +67,31 @@ def _time(value: Any, at: str) -> None:
             pass
         else:
             return
-    raise InvalidInput(f"a time such as 2026-03-31T14:05:00Z is needed, got {value!r:.50}", field=at)
+    raise InvalidInput(f"expected a time such as 2026-03-31T14:05:00Z, got {value!r:.50}", field=at)
 
 
 def _number(value: Any, at: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidInput(f"a number is needed, got {value!r:.50}", field=at)
+        raise InvalidInput(f"expected a number, got {value!r:.50}", field=at)
 
 
 def _boolean(value: Any, at: str) -> None:
     if not isinstance(value, bool):
-        raise InvalidInput(f"true or false is needed, got {value!r:.50}", field=at)
+        raise InvalidInput(f"expected true or false, got {value!r:.50}", field=at)
 
 
 def _any(_value: Any, _at: str) -> None:
     return None
 
 
-def _word(known: Collection[str], foreign: re.Pattern[str] = _CBV) -> Check:
-    """A word of the vocabulary by its bare name, or a URI of somebody else's."""
+def _term(known: Collection[str], foreign: re.Pattern[str] = _CBV) -> Check:
+    """Accept a term of the vocabulary by its bare name, or a URI of another vocabulary."""
 
     def check(value: Any, at: str) -> None:
         if isinstance(value, str) and value in known:
             return
         if not isinstance(value, str) or not _URI.fullmatch(value) or foreign.match(value):
-            raise InvalidInput(f"a word of the vocabulary or another's URI is needed, got {value!r:.80}", field=at)
+            raise InvalidInput(f"expected a term of the vocabulary or a URI, got {value!r:.80}", field=at)
 
     return check
 
@@ -99,42 +99,42 @@ def _word(known: Collection[str], foreign: re.Pattern[str] = _CBV) -> Check:
 def _one_of(known: Collection[str]) -> Check:
     def check(value: Any, at: str) -> None:
         if not isinstance(value, str) or value not in known:
-            raise InvalidInput(f"one of {', '.join(sorted(known))} is needed, got {value!r:.50}", field=at)
+            raise InvalidInput(f"expected one of {', '.join(sorted(known))}, got {value!r:.50}", field=at)
 
     return check
 
 
-def _list(item: Check, least: int = 0, *, unique: bool = False) -> Check:
+def _list(item: Check, minimum: int = 0, *, unique: bool = False) -> Check:
     def check(value: Any, at: str) -> None:
-        if not isinstance(value, list) or len(value) < least:
-            raise InvalidInput(f"a list of at least {least} is needed", field=at)
-        for place, entry in enumerate(value):
-            item(entry, f"{at}/{place}")
+        if not isinstance(value, list) or len(value) < minimum:
+            raise InvalidInput(f"expected an array of at least {minimum} items", field=at)
+        for index, entry in enumerate(value):
+            item(entry, f"{at}/{index}")
         if unique and len(set(value)) != len(value):
-            raise InvalidInput("the same stands there twice", field=at)
+            raise InvalidInput("duplicate item", field=at)
 
     return check
 
 
-def _object(members: Mapping[str, Check], required: Collection[str] = (), *, open_: bool = True) -> Check:
-    """`open_`: extensions may stand beside the members, named by a prefix or a whole URI."""
+def _object(members: Mapping[str, Check], required: Collection[str] = (), *, extensible: bool = True) -> Check:
+    """Accept an object with these members; `extensible` allows further members named by a prefix or a URI."""
 
     def check(value: Any, at: str) -> None:
         if not isinstance(value, dict):
-            raise InvalidInput("an object is needed", field=at)
+            raise InvalidInput("expected an object", field=at)
         for name in required:
             if name not in value:
-                raise InvalidInput("this member is missing", field=f"{at}/{escape(name)}")
+                raise InvalidInput("missing member", field=f"{at}/{escape(name)}")
         for name, inner in value.items():
-            here = f"{at}/{escape(name)}"
-            known = members.get(name)
-            if known is not None:
-                known(inner, here)
-            elif not open_:
-                raise InvalidInput("there is no such member here", field=here)
+            pointer = f"{at}/{escape(name)}"
+            check_member = members.get(name)
+            if check_member is not None:
+                check_member(inner, pointer)
+            elif not extensible:
+                raise InvalidInput("unknown member", field=pointer)
             elif not _URI.fullmatch(name):
-                hint = "name extensions by a prefix of @context, such as example:field"
-                raise InvalidInput("no member of EPCIS, and an extension needs a prefix", field=here, hint=hint)
+                hint = "extensions need a prefix that @context declares, such as example:field"
+                raise InvalidInput("not a member of EPCIS", field=pointer, hint=hint)
 
     return check
 
@@ -145,29 +145,29 @@ def _one_or_list(item: Check) -> Check:
 
 def _context(value: Any, at: str) -> None:
     parts = value if isinstance(value, list) else [value]
-    for place, part in enumerate(parts):
+    for index, part in enumerate(parts):
         if not isinstance(part, dict):
-            _uri(part, f"{at}/{place}" if isinstance(value, list) else at)
-        if part in parts[:place]:
-            raise InvalidInput("the same stands there twice", field=at)
+            _uri(part, f"{at}/{index}" if isinstance(value, list) else at)
+        if part in parts[:index]:
+            raise InvalidInput("duplicate item", field=at)
 
 
 def _persistent(value: Any, at: str) -> None:
-    several = _list(_word(words.DISPOSITIONS), 1, unique=True)
-    _object({"set": several, "unset": several}, open_=False)(value, at)
+    dispositions = _list(_term(vocabulary.DISPOSITIONS), 1, unique=True)
+    _object({"set": dispositions, "unset": dispositions}, extensible=False)(value, at)
     if not value:
-        raise InvalidInput("set or unset is needed", field=at)
+        raise InvalidInput("expected set or unset", field=at)
 
 
 def _named(name: str, kinds: Collection[str], *, needs_type: bool) -> Check:
     required = ("type", name) if needs_type else (name,)
-    return _object({"type": _word(kinds), name: _uri}, required, open_=False)
+    return _object({"type": _term(kinds), name: _uri}, required, extensible=False)
 
 
 _uris = _list(_uri)
-_quantities = _list(_object({"epcClass": _uri, "quantity": _number, "uom": _uom}, ("epcClass",), open_=False))
-_place = _object({"id": _uri}, ("id",))
-_transactions = _named("bizTransaction", words.BIZ_TRANSACTION_TYPES, needs_type=False)
+_quantities = _list(_object({"epcClass": _uri, "quantity": _number, "uom": _uom}, ("epcClass",), extensible=False))
+_location = _object({"id": _uri}, ("id",))
+_transactions = _named("bizTransaction", vocabulary.BIZ_TRANSACTION_TYPES, needs_type=False)
 _device = dict.fromkeys(("deviceID", "deviceMetadata", "rawData", "dataProcessingMethod", "bizRules"), _uri)
 _metadata = _object(_device | dict.fromkeys(("time", "startTime", "endTime"), _time))
 _report = _object(
@@ -175,9 +175,9 @@ _report = _object(
     | dict.fromkeys(("microorganism", "chemicalSubstance", "coordinateReferenceSystem", "uriValue"), _uri)
     | dict.fromkeys(("value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue"), _number)
     | {
-        "type": _word(words.MEASUREMENT_TYPES, _WEB_VOCABULARY),
-        "exception": _word(words.ALERT_TYPES, _WEB_VOCABULARY),
-        "component": _word(words.COMPONENTS),
+        "type": _term(vocabulary.MEASUREMENT_TYPES, _WEB_VOCABULARY),
+        "exception": _term(vocabulary.ALERT_TYPES, _WEB_VOCABULARY),
+        "component": _term(vocabulary.COMPONENTS),
         "time": _time,
         "stringValue": _text,
         "booleanValue": _boolean,
@@ -188,7 +188,8 @@ _report = _object(
 )
 _sensors = _list(_object({"sensorMetadata": _metadata, "sensorReport": _list(_report, 1)}, ("sensorReport",)))
 _error = _object(
-    {"declarationTime": _time, "reason": _word(words.ERROR_REASONS), "correctiveEventIDs": _uris}, ("declarationTime",)
+    {"declarationTime": _time, "reason": _term(vocabulary.ERROR_REASONS), "correctiveEventIDs": _uris},
+    ("declarationTime",),
 )
 _COMMON: dict[str, Check] = {
     "@context": _context,
@@ -199,16 +200,16 @@ _COMMON: dict[str, Check] = {
     "eventID": _uri,
     "certificationInfo": _one_or_list(_uri),
     "errorDeclaration": _error,
-    "bizStep": _word(words.BIZ_STEPS),
-    "disposition": _word(words.DISPOSITIONS),
-    "readPoint": _place,
-    "bizLocation": _place,
+    "bizStep": _term(vocabulary.BIZ_STEPS),
+    "disposition": _term(vocabulary.DISPOSITIONS),
+    "readPoint": _location,
+    "bizLocation": _location,
     "bizTransactionList": _list(_transactions),
-    "sourceList": _list(_named("source", words.SOURCE_DESTINATION_TYPES, needs_type=True)),
-    "destinationList": _list(_named("destination", words.SOURCE_DESTINATION_TYPES, needs_type=True)),
+    "sourceList": _list(_named("source", vocabulary.SOURCE_DESTINATION_TYPES, needs_type=True)),
+    "destinationList": _list(_named("destination", vocabulary.SOURCE_DESTINATION_TYPES, needs_type=True)),
     "sensorElementList": _sensors,
 }
-_ACTION: dict[str, Check] = {"action": _one_of(words.ACTIONS)}
+_ACTION: dict[str, Check] = {"action": _one_of(vocabulary.ACTIONS)}
 _CHILDREN: dict[str, Check] = {"parentID": _uri, "childEPCs": _uris, "childQuantityList": _quantities}
 _ILMD = _object({})
 
@@ -253,18 +254,18 @@ EVENTS: dict[str, Check] = {
         }
     ),
 }
-"""Of each type of event; what an event must not lack beyond its required members is `check`'s."""
+"""Checks of each event type; `check` has the rules between members."""
 
 
 def _attribute_value(value: Any, at: str) -> None:
     if isinstance(value, bool) or not isinstance(value, str | int | float | dict):
-        raise InvalidInput("text, a number or an object is needed", field=at)
+        raise InvalidInput("expected a string, a number or an object", field=at)
 
 
-_attribute = _object({"id": _uri, "attribute": _attribute_value}, ("id",), open_=False)
-_element = _object({"id": _uri, "attributes": _list(_attribute), "children": _uris}, ("id",), open_=False)
-_vocabulary = _object({"type": _uri, "vocabularyElementList": _list(_element)}, ("type",), open_=False)
-_master_data = _object({"vocabularyList": _list(_vocabulary)}, open_=False)
+_attribute = _object({"id": _uri, "attribute": _attribute_value}, ("id",), extensible=False)
+_element = _object({"id": _uri, "attributes": _list(_attribute), "children": _uris}, ("id",), extensible=False)
+_vocabulary = _object({"type": _uri, "vocabularyElementList": _list(_element)}, ("type",), extensible=False)
+_master_data = _object({"vocabularyList": _list(_vocabulary)}, extensible=False)
 DOCUMENT = _object(
     {
         "@context": _context,
@@ -276,8 +277,8 @@ DOCUMENT = _object(
         "sender": _text,
         "receiver": _text,
         "epcisHeader": _object({"epcisMasterData": _master_data}),
-        "epcisBody": _object({"eventList": _list(_any)}, ("eventList",), open_=False),
+        "epcisBody": _object({"eventList": _list(_any)}, ("eventList",), extensible=False),
     },
     ("@context", "type", "schemaVersion", "creationDate", "epcisBody"),
 )
-"""The document around its events, which are any values here."""
+"""Check of a document without its events."""

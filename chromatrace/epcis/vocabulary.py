@@ -1,21 +1,21 @@
-"""Words of GS1's Core Business Vocabulary 2.0 and Web Vocabulary, and codes of UN/ECE Recommendation 20."""
+"""Terms of GS1's Core Business Vocabulary 2.0 and Web Vocabulary, and unit codes of UN/ECE Recommendation 20."""
 
 from __future__ import annotations
 
 
-def _words(listed: str) -> frozenset[str]:
+def _terms(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
-"""What every document names so that its words have their meaning."""
+"""JSON-LD context that every document must refer to."""
 
 EVENT_TYPES = frozenset(
     {"ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"}
 )
 ACTIONS = frozenset({"OBSERVE", "ADD", "DELETE"})
 
-BIZ_STEPS = _words(
+BIZ_STEPS = _terms(
     """
     accepting arriving assembling collecting commissioning consigning creating_class_instance cycle_counting
     decommissioning departing destroying disassembling dispensing encoding entering_exiting holding inspecting
@@ -24,7 +24,7 @@ BIZ_STEPS = _words(
     unloading unpacking void_shipping
     """
 )
-DISPOSITIONS = _words(
+DISPOSITIONS = _terms(
     """
     active available completeness_inferred completeness_verified conformant container_closed container_open
     damaged destroyed dispensed disposed encoded expired in_progress in_transit inactive mismatch_class
@@ -33,10 +33,10 @@ DISPOSITIONS = _words(
     unavailable unknown
     """
 )
-BIZ_TRANSACTION_TYPES = _words("bol cert desadv inv pedigree po poc prodorder recadv rma testprd testres upevt")
-SOURCE_DESTINATION_TYPES = _words("location owning_party possessing_party")
-ERROR_REASONS = _words("did_not_occur incorrect_data")
-MEASUREMENT_TYPES = _words(
+BIZ_TRANSACTION_TYPES = _terms("bol cert desadv inv pedigree po poc prodorder recadv rma testprd testres upevt")
+SOURCE_DESTINATION_TYPES = _terms("location owning_party possessing_party")
+ERROR_REASONS = _terms("did_not_occur incorrect_data")
+MEASUREMENT_TYPES = _terms(
     """
     AbsoluteHumidity AbsorbedDose AbsorbedDoseRate Acceleration Altitude AmountOfSubstance
     AmountOfSubstancePerUnitVolume Angle AngularAcceleration AngularMomentum AngularVelocity Area Capacitance
@@ -50,8 +50,8 @@ MEASUREMENT_TYPES = _words(
     VolumetricFlux Wavenumber
     """
 )
-ALERT_TYPES = _words("ALARM_CONDITION ERROR_CONDITION")
-COMPONENTS = _words(
+ALERT_TYPES = _terms("ALARM_CONDITION ERROR_CONDITION")
+COMPONENTS = _terms(
     """
     altitude axial_distance azimuth easting elevation_angle height latitude longitude northing polar_angle
     spherical_radius x y z
@@ -59,7 +59,7 @@ COMPONENTS = _words(
 )
 
 PREFIXES = frozenset({"cbv", "cbvmda", "dcterms", "epcis", "gs1", "owl", "rdf", "rdfs", "xsd"})
-"""Prefixes that GS1's context declares itself."""
+"""Prefixes that the context of GS1 declares."""
 
 UNIT_CODES = {
     "%": "P1",
@@ -94,4 +94,4 @@ UNIT_CODES = {
     "r/min": "RPM",
     "rpm": "RPM",
 }
-"""UN/ECE Rec 20 codes of units as plants write them; others go into an extension."""
+"""UN/ECE Rec 20 codes of common unit symbols; other units go into an extension."""

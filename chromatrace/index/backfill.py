@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.index.chain_reader import BlockHeader, ChainReader, LogRange, ReorganisedError
+from chromatrace.index.chain_reader import ChainReader, HeaderSummary, LogRange, ReorganisedError
 from chromatrace.storage.closing import Closing
 
 _PACKAGES = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ _BLOCKS_WHILE_STARTING = 4
 class Backfill(Closing):
     """The ranges after the block `after` up to block `target`. An iterable; close it when done."""
 
-    def __init__(self, reader: ChainReader, after: BlockHeader, target: int) -> None:
+    def __init__(self, reader: ChainReader, after: HeaderSummary, target: int) -> None:
         self._reader, self._at, self._target = reader, after, target
         self._process: _ReaderProcess | None = None
         self._failed = False
@@ -80,7 +80,7 @@ class _ReaderProcess:
         )
         self._reader, self._requested = reader, False
 
-    def is_reading(self, at: BlockHeader, target: int) -> bool:
+    def is_reading(self, at: HeaderSummary, target: int) -> bool:
         """Whether the process reads; sends it the request as soon as it is ready."""
         if not self._requested and select.select([self._output], [], [], 0)[0]:
             self._requested = self._output.read(1) == _READY
@@ -108,7 +108,7 @@ class _ReaderProcess:
         assert self._popen.stdout is not None
         return self._popen.stdout  # type: ignore[return-value]
 
-    def _send_request(self, at: BlockHeader, target: int) -> None:
+    def _send_request(self, at: HeaderSummary, target: int) -> None:
         assert self._popen.stdin is not None
         try:
             pickle.dump((self._reader, at, target), self._popen.stdin)

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from eth_hash.auto import keccak
-
+from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.bulk_decoding import Arguments
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
@@ -33,8 +32,8 @@ class ReorganisedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class BlockHeader:
-    """A block header. `time` is in Unix seconds; `bloom` is -1 (all bits set) if the node returns none."""
+class HeaderSummary:
+    """The header fields that the follower needs. `time` is in Unix seconds; a missing `bloom` is -1 (all bits set)."""
 
     number: int
     hash: bytes
@@ -54,12 +53,12 @@ class LogRange:
     """
 
     start: int
-    end: BlockHeader
+    end: HeaderSummary
     rows: Sequence[EventValues] = ()
     arguments: Sequence[Arguments | None] = ()
     blocks: dict[int, tuple[bytes, int]] = field(default_factory=dict)
     transactions: dict[int, bytes] = field(default_factory=dict)
-    headers: Sequence[BlockHeader] = ()
+    headers: Sequence[HeaderSummary] = ()
 
     def block_by_block(self) -> Iterator[LogRange]:
         """Yield the blocks of a range with headers, one range each."""
@@ -91,19 +90,19 @@ class ChainReader:
         self._blooms = [_bloom_bits(bytes.fromhex(address[2:])) for address in self._addresses]
         self._span, self._max_span = min(_START_SPAN, max_span), max_span
 
-    def header(self, block: int | Literal["latest", "finalized"]) -> BlockHeader | None:
+    def header(self, block: int | Literal["latest", "finalized"]) -> HeaderSummary | None:
         """Return a header, or None if the chain does not have the block."""
         return _header(self._rpc.call("eth_getBlockByNumber", block if isinstance(block, str) else hex(block), False))
 
-    def headers(self, numbers: Iterable[int]) -> list[BlockHeader | None]:
+    def headers(self, numbers: Iterable[int]) -> list[HeaderSummary | None]:
         """Return many headers, each as `header`."""
         requests = [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
-        headers: list[BlockHeader | None] = []
+        headers: list[HeaderSummary | None] = []
         for start in range(0, len(requests), _BATCH_SIZE):
             headers += map(_header, self._rpc.batch(requests[start : start + _BATCH_SIZE]))
         return headers
 
-    def read(self, after: BlockHeader, target: int, max_blocks: int | None = None) -> LogRange:
+    def read(self, after: HeaderSummary, target: int, max_blocks: int | None = None) -> LogRange:
         """Return the logs after the block `after`, at most up to block `target`, as many as fit into one response.
 
         For the last `WINDOW` blocks, all headers are read and must form a chain on `after`. Raises `ReorganisedError`,
@@ -137,7 +136,7 @@ class ChainReader:
         elif count < _LOGS_PER_REQUEST // 2 and span == self._span:
             self._span = min(2 * span, self._max_span)
 
-    def _read(self, after: BlockHeader, end: int, *, linked: bool) -> LogRange:
+    def _read(self, after: HeaderSummary, end: int, *, linked: bool) -> LogRange:
         start = after.number + 1
         headers = self.headers(range(start, end + 1) if linked else (end,))
         chain = [header for header in headers if header is not None]
@@ -160,7 +159,7 @@ class ChainReader:
         return logs
 
     def _collect(
-        self, logs: LogRange, raw_logs: Iterable[Mapping[str, Any]], headers: Mapping[int, BlockHeader]
+        self, logs: LogRange, raw_logs: Iterable[Mapping[str, Any]], headers: Mapping[int, HeaderSummary]
     ) -> list[int]:
         """Decode the node's logs into `logs`, and return the blocks for which the node returned no time."""
         untimed: list[int] = []
@@ -196,7 +195,7 @@ class ChainReader:
         logs.rows, logs.arguments = decode_logs(encoded)
         return untimed
 
-    def _missing_logs(self, chain: Sequence[BlockHeader], raw_logs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def _missing_logs(self, chain: Sequence[HeaderSummary], raw_logs: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Return the logs of blocks whose bloom filter announces some, but of which none were returned."""
         returned = {int(raw["blockNumber"], 16) for raw in raw_logs}
         suspects = [
@@ -215,10 +214,10 @@ class ChainReader:
         return missing
 
 
-def _header(block: Mapping[str, Any] | None) -> BlockHeader | None:
+def _header(block: Mapping[str, Any] | None) -> HeaderSummary | None:
     if block is None:
         return None
-    return BlockHeader(
+    return HeaderSummary(
         number=int(block["number"], 16),
         hash=bytes.fromhex(block["hash"][2:]),
         parent=bytes.fromhex(block["parentHash"][2:]),
@@ -227,7 +226,7 @@ def _header(block: Mapping[str, Any] | None) -> BlockHeader | None:
     )
 
 
-def _is_chain(after: BlockHeader, headers: Sequence[BlockHeader]) -> bool:
+def _is_chain(after: HeaderSummary, headers: Sequence[HeaderSummary]) -> bool:
     parents = (after, *headers)
     return all(header.parent == parent.hash for parent, header in zip(parents, headers, strict=False))
 

@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from eth_hash.auto import keccak
-
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
+from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index.backfill import Backfill
-from chromatrace.index.chain_reader import WINDOW, BlockHeader, ChainReader, ReorganisedError
+from chromatrace.index.chain_reader import WINDOW, ChainReader, HeaderSummary, ReorganisedError
 from chromatrace.index.database import Index
 from chromatrace.index.errors import WrongIndexError, database_errors
 from chromatrace.index.lock import writer_lock
@@ -166,7 +165,7 @@ class Follower:
         return tally.progress(cursor, head)
 
     @contextmanager
-    def _deferred_indexes(self, start: BlockHeader) -> Iterator[Callable[[], None]]:
+    def _deferred_indexes(self, start: HeaderSummary) -> Iterator[Callable[[], None]]:
         """Yield a function that drops the secondary indexes of a database filled from the start, until the end."""
         deferred = False
 
@@ -182,13 +181,13 @@ class Follower:
             if deferred:
                 self._writer.create_secondary_indexes()
 
-    def _target(self, head: BlockHeader) -> int:
+    def _target(self, head: HeaderSummary) -> int:
         if self._confirmations is not None:
             return head.number - self._confirmations
         finalized = self._reader.header("finalized")
         return -1 if finalized is None else finalized.number
 
-    def _common_ancestor(self, cursor: BlockHeader, head: BlockHeader) -> BlockHeader:
+    def _common_ancestor(self, cursor: HeaderSummary, head: HeaderSummary) -> HeaderSummary:
         """Return the last indexed block that the chain still has; without a reorganisation, the cursor."""
         present = self._reader.header(cursor.number) if cursor.number <= head.number else None
         if present is not None and present.hash == cursor.hash:
@@ -206,7 +205,7 @@ class Follower:
             if not candidates:
                 return self._block_before_first()
 
-    def _block_before_first(self) -> BlockHeader:
+    def _block_before_first(self) -> HeaderSummary:
         before = self._reader.header(self._first_block - 1)
         if before is None:
             raise ReorganisedError
@@ -260,11 +259,11 @@ class _Tally:
         self._start, self._callback = start, callback
         self.events = self.undone_events = self.undone_blocks = 0
 
-    def progress(self, cursor: BlockHeader, head: BlockHeader) -> SyncProgress:
+    def progress(self, cursor: HeaderSummary, head: HeaderSummary) -> SyncProgress:
         counts = self.events, self.undone_blocks, self.undone_events
         return SyncProgress(self._start, cursor.number, head.number, *counts)
 
-    def report(self, cursor: BlockHeader, head: BlockHeader) -> None:
+    def report(self, cursor: HeaderSummary, head: HeaderSummary) -> None:
         if self._callback is not None:
             self._callback(self.progress(cursor, head))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, Index, delete, func, select, text, update
 
 from chromatrace.index import bulk
-from chromatrace.index.chain_reader import WINDOW, BlockHeader, LogRange
+from chromatrace.index.chain_reader import WINDOW, HeaderSummary, LogRange
 from chromatrace.index.decoding import decode_event
 from chromatrace.index.digest import chain_tables, follower_tables
 from chromatrace.index.errors import FollowerBusyError
@@ -42,7 +42,7 @@ class IndexedDeployment:
 class ChainStatus:
     """The chain's head when the follower last looked, and its number of confirmations (None: finalized blocks)."""
 
-    head: BlockHeader
+    head: HeaderSummary
     confirmations: int | None
 
 
@@ -60,11 +60,11 @@ class IndexWriter:
             return None
         return IndexedDeployment(row.chain_id, row.genesis_hash, row.contracts_hash, row.first_block)
 
-    def cursor(self) -> BlockHeader:
+    def cursor(self) -> HeaderSummary:
         """Return the last indexed block, without its parent hash."""
         with self._engine.connect() as connection:
             row = connection.execute(select(CursorRow)).one()
-        return BlockHeader(row.block_number, row.block_hash, b"", row.block_time)
+        return HeaderSummary(row.block_number, row.block_hash, b"", row.block_time)
 
     def recent_blocks(self) -> dict[int, bytes]:
         """Return the last blocks, newest first: number -> hash."""
@@ -83,7 +83,7 @@ class IndexWriter:
         with self._engine.connect() as connection:
             return {row.number: row.hash for row in connection.execute(statement)}
 
-    def begin(self, deployment: IndexedDeployment, before: BlockHeader, status: ChainStatus) -> None:
+    def begin(self, deployment: IndexedDeployment, before: HeaderSummary, status: ChainStatus) -> None:
         """Start the index of a deployment in an empty database; `before` is the block before the first one."""
         row = {
             "id": 1,
@@ -125,7 +125,7 @@ class IndexWriter:
             for table in (*chain_tables(), *follower_tables()):
                 connection.execute(delete(table))
 
-    def append(self, after: BlockHeader, logs: LogRange, status: ChainStatus) -> int:
+    def append(self, after: HeaderSummary, logs: LogRange, status: ChainStatus) -> int:
         """Write a range that follows the block `after`, and return its number of events."""
         with self._moving_cursor(after, logs.end, status) as connection:
             blocks = [(number, block_hash, seconds) for number, (block_hash, seconds) in logs.blocks.items()]
@@ -138,7 +138,7 @@ class IndexWriter:
             connection.execute(delete(RecentBlockRow).where(RecentBlockRow.number <= logs.end.number - WINDOW))
         return len(logs.rows)
 
-    def undo(self, cursor: BlockHeader, ancestor: BlockHeader, status: ChainStatus) -> int:
+    def undo(self, cursor: HeaderSummary, ancestor: HeaderSummary, status: ChainStatus) -> int:
         """Delete all blocks after `ancestor`, and return the number of deleted events.
 
         Every entity that their events changed is projected again from its remaining events.
@@ -159,13 +159,13 @@ class IndexWriter:
                 projector.apply(events)
         return count
 
-    def record_status(self, cursor: BlockHeader, status: ChainStatus) -> None:
+    def record_status(self, cursor: HeaderSummary, status: ChainStatus) -> None:
         """Record the chain's head if there is nothing else to write."""
         with self._moving_cursor(cursor, cursor, status):
             pass
 
     @contextmanager
-    def _moving_cursor(self, before: BlockHeader, after: BlockHeader, status: ChainStatus) -> Iterator[Connection]:
+    def _moving_cursor(self, before: HeaderSummary, after: HeaderSummary, status: ChainStatus) -> Iterator[Connection]:
         """Open a transaction that moves the cursor. Raises `FollowerBusyError` if another follower has moved it."""
         with self._engine.begin() as connection:
             row = connection.execute(select(CursorRow.block_number, CursorRow.block_hash).with_for_update()).one()
@@ -188,7 +188,7 @@ def _secondary_indexes() -> list[Index]:
     return sorted((index for table in chain_tables() for index in table.indexes), key=lambda index: str(index.name))
 
 
-def _cursor_values(block: BlockHeader, status: ChainStatus) -> dict[str, int | bytes | None]:
+def _cursor_values(block: HeaderSummary, status: ChainStatus) -> dict[str, int | bytes | None]:
     return {
         "block_number": block.number,
         "block_hash": block.hash,

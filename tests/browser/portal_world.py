@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from mining import mined
+from dev_chain import wait_until_mined
 from querying import query
 from route_line import Line, station
 
@@ -120,7 +120,7 @@ class World:
 
     def sync(self) -> None:
         """Brings the index up to the chain, and all that was sent to it."""
-        mined(self.node.rpc())
+        wait_until_mined(self.node.rpc())
         self.follower.sync()
 
     def submit(self, actor: int, call: Call) -> None:

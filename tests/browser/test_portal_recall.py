@@ -12,7 +12,7 @@ from html import unescape
 
 import pytest
 from click.testing import CliRunner
-from mining import mined
+from dev_chain import wait_until_mined
 from portal_client import log_in_by_wallet
 from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
 from querying import query
@@ -73,7 +73,7 @@ class Shop:
     def recalled(self, *lots):
         """Whether the chain has each of these as recalled, where it makes blocks."""
         if (rpc := self.world.node.rpc()).call("anvil_getAutomine"):
-            mined(rpc)
+            wait_until_mined(rpc)
         read = self.world.chains[MAKER].read
         return [read(reads.batch(self.world.key(lot).batch_id)).recalled for lot in lots]
 

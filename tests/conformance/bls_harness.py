@@ -1,4 +1,4 @@
-"""`BLS12381.sol` on a real node, as Python functions: the published vectors go through our Solidity."""
+"""Python functions that call `BLS12381.sol` on a real node, to run published vectors through the contract."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAS = hex(2**24)
 
 
 class Reverted(Exception):
-    """The harness refused: the custom error's name and the precompile that it names."""
+    """The call reverted: name of the custom error, and the precompile in its argument."""
 
 
 class Harness:

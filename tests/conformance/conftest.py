@@ -1,4 +1,4 @@
-"""GS1's material about EPCIS."""
+"""Fixtures with the EPCIS examples and JSON schema of GS1."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def epcis_folder(vectors_dir):
 @pytest.fixture(scope="session")
 def epcis_schema(epcis_folder):
     checker = FormatChecker()
-    assert {"uri", "date-time"} <= set(checker.checkers), "the format checks need their packages"
+    assert {"uri", "date-time"} <= set(checker.checkers), "the format checks need additional packages"
     return Draft7Validator(json.loads((epcis_folder / "EPCIS-JSON-Schema.json").read_text()), format_checker=checker)

@@ -1,4 +1,4 @@
-"""noble-curves' BLS signatures in G1, off chain and through our Solidity; their ciphersuite's tag, not ours."""
+"""Test BLS signatures of noble-curves in G1, with its domain separation tag, off chain and in Solidity."""
 
 import pytest
 from bls_harness import Harness
@@ -25,7 +25,7 @@ def test_sign_and_verify(cases):
         assert verify(secret.public_key, message, Signature(signature), TAG)
 
 
-def test_refused_under_another_tag_message_or_key(cases):
+def test_other_tag_message_or_key_is_invalid(cases):
     for (secret, message, signature), (other, *_) in zip(cases, cases[1:] + cases[:1], strict=True):
         given = Signature(signature)
         assert not verify(secret.public_key, message, given, SIGNATURE_TAG)
@@ -36,9 +36,9 @@ def test_refused_under_another_tag_message_or_key(cases):
 def test_through_solidity(cases, anvil):
     harness = Harness(anvil)
     minus_g2 = harness.negated_generator()
-    held = refused = 0
+    valid = invalid = 0
     for secret, message, signature in cases:
         key, given = g2_to_evm(secret.public_key.data), g1_to_evm(signature) + minus_g2
-        held += harness.pairing_holds(given + harness.hash_to_g1(message, TAG) + key)
-        refused += not harness.pairing_holds(given + harness.hash_to_g1(message, SIGNATURE_TAG) + key)
-    assert (held, refused) == (64, 64)
+        valid += harness.pairing_holds(given + harness.hash_to_g1(message, TAG) + key)
+        invalid += not harness.pairing_holds(given + harness.hash_to_g1(message, SIGNATURE_TAG) + key)
+    assert (valid, invalid) == (64, 64)

@@ -1,4 +1,4 @@
-"""The vectors of EIP-2537 through our Solidity, and their points through our codec; what must fail, fails."""
+"""Run the vectors of EIP-2537 through the Solidity library, and their points through the codec."""
 
 import json
 
@@ -15,7 +15,7 @@ FILES = (
     ("map_fp_to_G1_bls.json", MAP, 128, 3, 3),
     ("pairing_check_bls.json", PAIRING, 32, 8, 13),
 )
-"""File, precompile, bytes returned, how many cases must pass and how many must fail."""
+"""File, precompile, size of the result in bytes, number of valid and invalid cases."""
 MODULUS = 0x1A0111EA397FE69A4B1BA7B6434BACD764774B84F38512BF6730D2A0F6B0F6241EABFFFEB153FFFFB9FEFFFFFFFFAAAB
 P = MODULUS.to_bytes(64, "big")
 
@@ -30,7 +30,7 @@ def vectors(folder, name):
 
 
 @pytest.mark.parametrize(("name", "precompile", "size", "count", "_"), FILES)
-def test_what_must_pass(vectors_dir, harness, name, precompile, size, count, _):
+def test_valid_cases(vectors_dir, harness, name, precompile, size, count, _):
     cases = vectors(vectors_dir, name)
     assert len(cases) == count
     for case in cases:
@@ -41,31 +41,31 @@ def test_what_must_pass(vectors_dir, harness, name, precompile, size, count, _):
 
 
 @pytest.mark.parametrize(("name", "precompile", "size", "_", "count"), FILES)
-def test_what_must_fail(vectors_dir, harness, name, precompile, size, _, count):
+def test_invalid_cases(vectors_dir, harness, name, precompile, size, _, count):
     cases = vectors(vectors_dir, f"fail-{name}")
     assert len(cases) == count
     for case in cases:
-        with pytest.raises(Reverted) as refused:
+        with pytest.raises(Reverted) as error:
             harness.run(precompile, bytes.fromhex(case["Input"]), size)
-        assert refused.value.args == ("PrecompileCallFailed", precompile), case["Name"]
+        assert error.value.args == ("PrecompileCallFailed", precompile), case["Name"]
 
 
-def test_pairings_that_must_fail_do_so_in_the_library(vectors_dir, harness):
-    """All of them but those whose length is no multiple of a pair, which the library cannot express."""
-    refused = 0
+def test_library_rejects_invalid_pairings(vectors_dir, harness):
+    """Cases whose length is not a multiple of a pair are skipped, because the library cannot express them."""
+    rejected = 0
     for case in vectors(vectors_dir, "fail-pairing_check_bls.json"):
         data = bytes.fromhex(case["Input"])
         if not data or len(data) % 384:
             continue
-        with pytest.raises(Reverted) as found:
+        with pytest.raises(Reverted) as error:
             harness.pairing_holds(data)
-        assert found.value.args == ("PrecompileCallFailed", PAIRING), case["Name"]
-        refused += 1
-    assert refused == 11
+        assert error.value.args == ("PrecompileCallFailed", PAIRING), case["Name"]
+        rejected += 1
+    assert rejected == 11
 
 
-def test_codec_there_and_back(vectors_dir):
-    """Every point of the pairing vectors, infinity included."""
+def test_codec_round_trip(vectors_dir):
+    """Convert every point of the pairing vectors, including infinity."""
     points = 0
     for case in vectors(vectors_dir, "pairing_check_bls.json"):
         data = bytes.fromhex(case["Input"])
@@ -77,7 +77,7 @@ def test_codec_there_and_back(vectors_dir):
     assert points == 32
 
 
-def test_codec_refuses_what_the_precompile_refuses(vectors_dir):
+def test_codec_rejects_what_the_precompile_rejects(vectors_dir):
     for case in vectors(vectors_dir, "fail-pairing_check_bls.json"):
         data = bytes.fromhex(case["Input"])
         if not data or len(data) % 384:
@@ -98,14 +98,14 @@ def _read_pairs(data):
 
 
 @pytest.mark.parametrize("data", [b"", bytes(127), b"\1" + bytes(127), P + bytes(64), bytes(64) + P])
-def test_codec_refuses_other_bytes(data):
+def test_codec_rejects_other_bytes(data):
     with pytest.raises(PointError):
         g1_from_evm(data)
 
 
 def test_negated_generator(vectors_dir, harness):
-    """e(P, -g2) · e(P, g2) = 1, with g2 as the vectors have it."""
-    case = next(one for one in vectors(vectors_dir, "pairing_check_bls.json") if "e(G1,G2)*e(P1,G2)" in one["Name"])
+    """e(P, -g2) · e(P, g2) = 1, with g2 from the vectors."""
+    case = next(case for case in vectors(vectors_dir, "pairing_check_bls.json") if "e(G1,G2)*e(P1,G2)" in case["Name"])
     data = bytes.fromhex(case["Input"])
     g1, g2 = data[:128], data[128:384]
     assert harness.pairing_holds(g1 + harness.negated_generator() + g1 + g2)
@@ -113,23 +113,23 @@ def test_negated_generator(vectors_dir, harness):
 
 
 def test_linear_combination_is_addition(vectors_dir, harness):
-    case = next(one for one in vectors(vectors_dir, "add_G1_bls.json") if one["Name"] == "bls_g1add_g1+p1")
+    case = next(case for case in vectors(vectors_dir, "add_G1_bls.json") if case["Name"] == "bls_g1add_g1+p1")
     data, one = bytes.fromhex(case["Input"]), (1).to_bytes(32, "big")
     assert harness.linear_combination(data[:128] + one + data[128:] + one) == bytes.fromhex(case["Expected"])
     minus = (ORDER - 1).to_bytes(32, "big")
     assert harness.linear_combination(data[:128] + one + data[:128] + minus) == bytes(128)
 
 
-def test_a_chain_without_the_precompiles_is_told_from_one_that_refuses(cancun):
+def test_missing_precompiles_are_distinguished_from_rejections(cancun):
     harness = Harness(cancun)
     assert not harness.available()
     for precompile, size in ((ADD, 256), (PAIRING, 384), (MAP, 64)):
-        with pytest.raises(Reverted) as refused:
+        with pytest.raises(Reverted) as error:
             harness.run(precompile, bytes(size), 32)
-        assert refused.value.args == ("PrecompileUnavailable", precompile)
-    with pytest.raises(Reverted) as refused:
+        assert error.value.args == ("PrecompileUnavailable", precompile)
+    with pytest.raises(Reverted) as error:
         harness.hash_to_g1(b"abc", b"tag")
-    assert refused.value.args == ("PrecompileUnavailable", MAP)
-    with pytest.raises(Reverted) as refused:
+    assert error.value.args == ("PrecompileUnavailable", MAP)
+    with pytest.raises(Reverted) as error:
         harness.pairing_holds(bytes(384))
-    assert refused.value.args == ("PrecompileUnavailable", PAIRING)
+    assert error.value.args == ("PrecompileUnavailable", PAIRING)

@@ -1,4 +1,4 @@
-"""EPCIS 2.0 as we write it: events of the chain, judged by GS1's JSON schema."""
+"""Test the EPCIS export: chain events as EPCIS events that are valid by GS1's JSON schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chromatrace.epcis.mapping import events_of
 
 @dataclass(frozen=True)
 class Event:
-    """As the index gives them."""
+    """A chain event as the index returns it."""
 
     contract: str
     name: str
@@ -89,11 +89,11 @@ def custody(name, **args):
 
 
 def registered(inputs=()):
-    used = [{"batch": batch, "quantity": 40} for batch in inputs]
-    return registry("BatchRegistered", producer=1, inputs=used, contentDigest=b"\x06" * 32)
+    quantities = [{"batch": batch, "quantity": 40} for batch in inputs]
+    return registry("BatchRegistered", producer=1, inputs=quantities, contentDigest=b"\x06" * 32)
 
 
-EVERY_EVENT = [
+ALL_EVENTS = [
     registered(),
     registered([INPUT, b"\x09" * 32]),
     inspected(1, 2),
@@ -113,10 +113,10 @@ EVERY_EVENT = [
 ]
 
 
-def test_every_event_of_the_chain_is_written_as_gs1_has_it(epcis_schema):
-    made = events_of(EVERY_EVENT, Directory())
-    assert len(made) == len(EVERY_EVENT)
-    for event in made:
+def test_exported_events_are_valid_by_the_schema(epcis_schema):
+    events = events_of(ALL_EVENTS, Directory())
+    assert len(events) == len(ALL_EVENTS)
+    for event in events:
         document = document_of([event], "2026-11-22T10:00:00Z")
         epcis_schema.validate(document)
         assert read_document(json.dumps(document).encode()) == document
@@ -138,26 +138,28 @@ def test_every_event_of_the_chain_is_written_as_gs1_has_it(epcis_schema):
         ),
     ],
 )
-def test_words_are_those_of_the_core_business_vocabulary(event, members):
-    found = events_of([event], Directory())[0]
-    assert found.items() >= members.items()
-    assert found["eventTimeZoneOffset"] == "+00:00"
+def test_terms_of_the_core_business_vocabulary(event, members):
+    epcis_event = events_of([event], Directory())[0]
+    assert epcis_event.items() >= members.items()
+    assert epcis_event["eventTimeZoneOffset"] == "+00:00"
 
 
-def test_what_is_registered_inspected_and_moved_is_named_by_digital_links():
-    made = events_of([registered([INPUT]), inspected(1, 1), custody("CustodyAccepted")], Directory())
-    used = {"epcClass": "https://id.example.org/01/09521234543213/10/IN", "quantity": 40}
-    assert made[0]["inputQuantityList"] == [used]
-    assert made[0]["outputQuantityList"] == made[1]["quantityList"]
+def test_batches_and_organisations_are_digital_links():
+    events = events_of([registered([INPUT]), inspected(1, 1), custody("CustodyAccepted")], Directory())
+    source = {"epcClass": "https://id.example.org/01/09521234543213/10/IN", "quantity": 40}
+    assert events[0]["inputQuantityList"] == [source]
+    assert events[0]["outputQuantityList"] == events[1]["quantityList"]
     batch = "https://id.example.org/01/09521234543213/10/L%2F1%2B"
-    assert made[1]["quantityList"] == [{"epcClass": batch, "quantity": 100}]
-    assert made[0]["bizTransactionList"][0]["type"] == "prodorder"
-    assert made[1]["bizTransactionList"][0]["type"] == "testres"
-    assert made[2]["sourceList"] == [{"type": "possessing_party", "source": "https://id.example.org/414/9521234500001"}]
-    assert made[2]["destinationList"][0]["destination"] == made[2]["readPoint"]["id"]
+    assert events[1]["quantityList"] == [{"epcClass": batch, "quantity": 100}]
+    assert events[0]["bizTransactionList"][0]["type"] == "prodorder"
+    assert events[1]["bizTransactionList"][0]["type"] == "testres"
+    assert events[2]["sourceList"] == [
+        {"type": "possessing_party", "source": "https://id.example.org/414/9521234500001"}
+    ]
+    assert events[2]["destinationList"][0]["destination"] == events[2]["readPoint"]["id"]
 
 
-def test_measurements_carry_unit_codes_or_say_their_own_unit():
+def test_measurement_units():
     reports = events_of([inspected(1, 1)], Directory())[0]["sensorElementList"][0]["sensorReport"]
     assert (reports[0]["type"], reports[0]["value"], reports[0]["uom"]) == ("chromatrace:OpticalModulation", 52.5, "P1")
     assert "uom" not in reports[1]
@@ -165,18 +167,18 @@ def test_measurements_carry_unit_codes_or_say_their_own_unit():
     assert reports[2]["type"] == "chromatrace:Measurement"
 
 
-def test_a_superseded_verdict_names_its_successor():
+def test_superseded_verdict_refers_to_its_successor():
     first, second = events_of([inspected(1, 2), inspected(2, 1)], Directory())
     assert first["errorDeclaration"]["correctiveEventIDs"] == [second["eventID"]]
     assert "errorDeclaration" not in second
 
 
-def test_event_ids_are_the_same_in_every_export_and_differ_between_events():
-    made, again = events_of(EVERY_EVENT[2:5], Directory()), events_of(EVERY_EVENT[2:5], Directory())
-    assert [event["eventID"] for event in made] == [event["eventID"] for event in again]
-    assert len({event["eventID"] for event in made}) == 3
+def test_event_ids_are_stable_and_unique():
+    first, second = events_of(ALL_EVENTS[2:5], Directory()), events_of(ALL_EVENTS[2:5], Directory())
+    assert [event["eventID"] for event in first] == [event["eventID"] for event in second]
+    assert len({event["eventID"] for event in first}) == 3
 
 
-def test_events_without_a_word_of_their_own_and_of_unknown_batches_are_left_out():
-    said_again = [registry("VerdictApplied"), registry("CustodyTransferred")]
-    assert events_of([*said_again, Event("BatchRegistry", "BatchHeld", {"batch": b"\x09" * 32})], Directory()) == []
+def test_repeated_events_and_unknown_batches_are_omitted():
+    repeated = [registry("VerdictApplied"), registry("CustodyTransferred")]
+    assert events_of([*repeated, Event("BatchRegistry", "BatchHeld", {"batch": b"\x09" * 32})], Directory()) == []

@@ -1,4 +1,4 @@
-"""Every case of GS1's own syntax engine: URIs to parse or to refuse, and URIs to generate."""
+"""Run all cases of GS1's syntax engine: URIs to parse or reject, and URIs to generate."""
 
 import json
 
@@ -15,7 +15,7 @@ MODES = {
     "unk": {"allow_unknown_ais": True},
 }
 
-# The engine's test turns its undocumented switch for short names on for this one case; the vectors do not say so.
+# The engine's test enables its undocumented option for short names for this case only; the vectors do not say so.
 SHORT_NAMES = "https://a/gtin/12312312312333/ser/ABC123"
 
 
@@ -24,7 +24,7 @@ def vectors(vectors_dir):
     return json.loads((vectors_dir / "gs1-digital-link" / "vectors.json").read_text(encoding="utf-8"))
 
 
-def test_no_case_is_left_out(vectors):
+def test_number_of_cases(vectors):
     assert len(vectors["parse"]) == PARSED
     assert len(vectors["generate"]) == GENERATED
     assert {case["mode"] for case in vectors["parse"]} == set(MODES)
@@ -37,12 +37,12 @@ def test_parse(vectors, number):
     if case["ok"]:
         assert DigitalLink.parse(case["uri"], **options).element_string("^") == case["expect"]
     else:
-        with pytest.raises(DigitalLinkError) as refusal:
+        with pytest.raises(DigitalLinkError) as error:
             DigitalLink.parse(case["uri"], **options)
-        assert refusal.value.field
+        assert error.value.field
 
 
-def test_what_an_option_permits_is_refused_without_it(vectors):
+def test_options_are_off_by_default(vectors):
     optional = [case for case in vectors["parse"] if case["mode"] != "default" or case["uri"] == SHORT_NAMES]
     assert len(optional) == 8
     for case in optional:
@@ -61,7 +61,7 @@ def test_generate(vectors, number):
             DigitalLink.from_bracketed(case["ai"], base)
 
 
-def test_what_parses_is_written_so_that_it_parses_to_the_same(vectors):
+def test_parsed_links_round_trip(vectors):
     good = [case for case in vectors["parse"] if case["ok"]]
     assert len(good) == 39
     for case in good:

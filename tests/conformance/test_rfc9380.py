@@ -1,4 +1,4 @@
-"""RFC 9380's vectors of hash-to-curve for G1, off chain and through our Solidity, under the vectors' own DST."""
+"""Run the hash-to-curve vectors of RFC 9380 for G1, with their DST, off chain and in Solidity."""
 
 import json
 import random
@@ -50,15 +50,15 @@ def test_other_tag_gives_another_point(suite, harness):
 
 
 def test_random_digests_agree(harness):
-    """The path of a proof: 32 bytes. Among 300 both ends of the reduction modulo p are met."""
-    chance = random.Random(9380)
-    digests = [chance.randbytes(32) for _ in range(300)]
+    """Hash 32-byte digests, as for proofs; 300 of them cover both cases of the reduction modulo p."""
+    rng = random.Random(9380)
+    digests = [rng.randbytes(32) for _ in range(300)]
     for digest, point in zip(digests, harness.hash_digests_to_g1(digests, SIGNATURE_TAG), strict=True):
         assert point == g1_to_evm(IDENTITY.sign(digest).data)
 
 
 @pytest.mark.parametrize("size", [0, 1, 31, 32, 33, 64, 255, 1000])
 @pytest.mark.parametrize("tag", [b"t", b"t" * 31, b"t" * 32, b"t" * 33, b"t" * 255])
-def test_every_shape_of_message_and_tag(harness, size, tag):
+def test_messages_and_tags_of_all_sizes(harness, size, tag):
     message = bytes(range(256)) * 4
     assert harness.hash_to_g1(message[:size], tag) == g1_to_evm(IDENTITY.sign(message[:size], tag).data)

@@ -1,4 +1,4 @@
-"""The published EIP-4361 vectors."""
+"""Run the published EIP-4361 vectors."""
 
 from __future__ import annotations
 
@@ -77,6 +77,6 @@ def test_invalid_signatures_do_not_verify(cases):
             print(name, _verify(case))
 
 
-def test_every_file_of_vectors_is_run(vectors_dir):
+def test_all_vector_files_are_run(vectors_dir):
     files = sorted(path.stem for path in (vectors_dir / "siwe").glob("*.json"))
     assert files == ["parsing_negative", "parsing_positive", "verification_negative", "verification_positive"]

@@ -1,4 +1,4 @@
-"""One Anvil of its own on a free port, one deployment for the whole run, and a clean slate for every test."""
+"""One Anvil on a free port, one deployment for the whole run, and a snapshot for every test."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-# Nobody else is given this port while it is bound here; Anvil, which binds as servers do, may listen on it.
+# While this port is bound here, the system does not assign it to another process. SO_REUSEADDR lets Anvil listen on it.
 _port = socket.socket()
 _port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 _port.bind(("127.0.0.1", 0))
 
-# Brownie starts its development network after collection, from these settings. Port 8545 may be somebody else's, and
-# Brownie would run the tests on that chain; the default rules move with Anvil's releases; one call registers 100
-# batches, which is more than Brownie's default block holds.
-# (`brownie._config` by attribute: Brownie parses what a conftest imports from below the project folder as Python, and
-# this module is compiled.)
+# Brownie starts its development network after collection, from these settings. With the default port 8545, it would run
+# the tests on any chain that listens there. Anvil's default hardfork changes with its releases. One call registers 100
+# batches, which exceeds Brownie's default block gas limit.
+# (`brownie._config` is not imported: Brownie parses the modules that a conftest imports from below the project folder,
+# and this module is compiled.)
 brownie._config.CONFIG.networks["development"]["cmd_settings"] = {
     "port": _port.getsockname()[1],
     "evm_version": "prague",
@@ -33,14 +33,14 @@ brownie._config.CONFIG.networks["development"]["cmd_settings"] = {
     "base_fee": 0,
 }
 
-# Brownie walks the call stack at every snapshot, to warn whoever takes one by hand: 0.2 s each, thousands in a run.
+# Brownie inspects the call stack at every snapshot to warn about manual snapshots, which takes 0.2 s each.
 for _method in ("snapshot", "revert"):
     _unguarded = getattr(type(brownie.rpc), _method).__closure__[0].cell_contents
     setattr(type(brownie.rpc), _method, _unguarded)
 
 
 def _receipt_first(await_confirmation):
-    """Anvil counts a nonce a moment before it has the receipt; Brownie takes that for a dropped transaction."""
+    """Wait for the receipt first. Anvil counts the nonce before the receipt exists, which Brownie takes for a drop."""
 
     def patient(self, *args, **kwargs):
         while brownie.web3.provider.make_request("eth_getTransactionReceipt", [self.txid])["result"] is None:
@@ -55,9 +55,9 @@ _Receipt._await_confirmation = _receipt_first(_Receipt._await_confirmation)
 
 
 def pytest_collection():
-    """The same made-up examples in every run, however busy the machine; CHROMATRACE_EXPLORE=1 makes up new ones.
+    """Make hypothesis generate the same examples in every run. CHROMATRACE_EXPLORE=1 generates new ones.
 
-    Brownie has loaded its own profile by now; tests take theirs when they are imported.
+    Brownie has loaded its own profile before; tests read the profile when they are imported.
     """
     settings.register_profile(
         "contracts",
@@ -70,29 +70,29 @@ def pytest_collection():
 
 
 @pytest.fixture(scope="session")
-def world():
-    """The contracts, wired, with organisations and operators (see `world.World`).
+def env():
+    """Deploy the contracts and register organisations and operators.
 
-    Time passes on their chain by `advance_to` alone: no round ends because the machine is busy.
+    The time of the chain advances through `advance_to` only, so a slow machine does not end a round.
     """
-    from world import World
+    from environment import ContractEnvironment
 
     brownie.web3.provider.make_request("anvil_setBlockTimestampInterval", [0])
-    return World.build()
+    return ContractEnvironment.build()
 
 
 @pytest.fixture(autouse=True)
-def _isolation(world):
-    from undoing import undo
+def _isolation(env):
+    from dev_chain import revert
 
-    snapshot = world.rpc.call("evm_snapshot")
+    snapshot = env.rpc.call("evm_snapshot")
     (project,) = brownie.project.get_loaded_projects()
-    known = [(container, len(container)) for container in project]
+    counts = [(container, len(container)) for container in project]
     yield
-    undo(world.rpc, snapshot)
-    # Brownie waits for the nonce to pass that of the last transaction it knows of, and takes what another test deploys
-    # at the same nonce for what it knows at that address.
+    revert(env.rpc, snapshot)
+    # Brownie remembers transactions and contracts of the reverted chain. It would wait for their nonce, and confuse a
+    # contract that another test deploys at the same address.
     brownie.history.clear()
-    for container, many in known:
-        for contract in container[many:]:
+    for container, count in counts:
+        for contract in container[count:]:
             container.remove(contract)

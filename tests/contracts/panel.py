@@ -1,4 +1,4 @@
-"""A panel of inspectors on the test chain: keys that only sign, and the verbs of a round with sensible defaults."""
+"""A panel of inspectors: keys that only sign, and the functions of a round with default arguments."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from environment import FOREVER, ContractEnvironment, advance_to
 from eth_account import Account as Keys
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
-from world import FOREVER, World, advance_to
 
 from chromatrace.crypto.sealed_answer import SealedAnswer, commitment_digest, compact_signature, lane_id
 from chromatrace.domain.rights import Role, Stage
@@ -40,18 +40,19 @@ RULE = {
 
 @cache
 def key_of(number: int) -> LocalAccount:
-    """The key of the n-th inspector of the panel, from 1."""
+    """Return the key of an inspector by its number in the panel, starting at 1."""
     return Keys.from_key(keccak(b"inspector %d" % number))
 
 
 @dataclass
 class Panel:
-    """The plant's panel; inspectors count from 1, `capabilities` those of who starts otherwise.
+    """The panel of the plant.
 
-    `sealed` are the sealed answers of the round, by lane and seat.
+    `capability` is the initial capability, in 1/10,000; `capabilities` lists exceptions by inspector number. `sealed`
+    holds the committed answers by lane and seat.
     """
 
-    world: World
+    env: ContractEnvironment
     size: int = 5
     rule: dict[str, Any] = field(default_factory=lambda: dict(RULE))
     capability: int = 1_000
@@ -59,25 +60,25 @@ class Panel:
     sealed: dict[tuple[int, int], SealedAnswer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        appoint, registrar = self.world.consortium.appointOperator, self.world.registrar
+        appoint, registrar = self.env.consortium.appointOperator, self.env.registrar
         for number in range(1, self.size + 1):
             address = key_of(number).address
-            self.world.send(appoint, address, self.world.plant, int(Role.INSPECTOR), FOREVER, sender=registrar)
+            self.env.send(appoint, address, self.env.plant, int(Role.INSPECTOR), FOREVER, sender=registrar)
             self.enrol(number, self.capabilities.get(number))
         self.set_rule()
 
     @property
     def contract(self) -> Any:
-        return self.world.consensus
+        return self.env.consensus
 
     def enrol(self, number: int, capability: int | None = None) -> None:
-        given = self.capability if capability is None else capability
-        self._send("enrol", key_of(number).address, given, keccak(b"gauge"), sender=self.world.administrator)
+        initial = self.capability if capability is None else capability
+        self._send("enrol", key_of(number).address, initial, keccak(b"gauge"), sender=self.env.administrator)
 
     def set_rule(self, **changes: Any) -> None:
         self.rule |= changes
         names = ["pass", "fail", *(f"state {n}" for n in range(2, self.rule["states"]))]
-        self._send("setRule", tuple(self.rule.values()), names, sender=self.world.administrator)
+        self._send("setRule", tuple(self.rule.values()), names, sender=self.env.administrator)
 
     def open(
         self,
@@ -88,24 +89,24 @@ class Panel:
         sample: int = 1,
         lane: int = 0,
     ) -> int:
-        """The lane of the new round."""
-        self._send("open", [(lane, subject, step, stage, first, sample)], sender=self.world.producer)
-        return lane_id(self.world.plant, lane)
+        """Request a round and return its lane id."""
+        self._send("open", [(lane, subject, step, stage, first, sample)], sender=self.env.producer)
+        return lane_id(self.env.plant, lane)
 
     def draw(self, lane: int) -> list[int]:
-        """Draws; the numbers of the inspectors seated."""
+        """Draw and return the numbers of all seated inspectors."""
         self._send("draw", [lane])
         return [seat[0] for seat in self.seats(lane)]
 
-    def opened(self, **request: Any) -> bytes:
-        """A round whose seats are drawn."""
+    def opened(self, **request: Any) -> int:
+        """Request a round, draw its seats and return its lane id."""
         lane = self.open(**request)
         self.draw(lane)
         return lane
 
     def state(self, lane: int) -> dict[str, Any]:
         function = self.contract.round
-        data = self.world.rpc.call("eth_call", {"to": function._address, "data": function.encode_input(lane)}, "latest")
+        data = self.env.rpc.call("eth_call", {"to": function._address, "data": function.encode_input(lane)}, "latest")
         identity, current, seats = function.decode_output(data)
         names = [part["name"] for part in function.abi["outputs"][1]["components"]]
         return dict(zip(names, (_plain(value) for value in current), strict=True)) | {
@@ -114,13 +115,13 @@ class Panel:
         }
 
     def seats(self, lane: int) -> list[tuple[int, int, int]]:
-        """(inspector, mark, state) of every seat."""
+        """Return (inspector, status, state) of every seat."""
         return self.state(lane)["seats"]
 
     def inspector(self, number: int) -> dict[str, Any]:
         function = self.contract.inspector
-        call = {"to": function._address, "data": function.encode_input(self.world.plant, number)}
-        values = function.decode_output(self.world.rpc.call("eth_call", call, "latest"))
+        call = {"to": function._address, "data": function.encode_input(self.env.plant, number)}
+        values = function.decode_output(self.env.rpc.call("eth_call", call, "latest"))
         names = [part["name"] for part in function.abi["outputs"][0]["components"]]
         return dict(zip(names, (_plain(value) for value in values), strict=True))
 
@@ -128,7 +129,7 @@ class Panel:
         return self.state(lane)["id"]
 
     def commitment(self, lane: int, seat: int, state: int = PASS, by: LocalAccount | None = None) -> tuple:
-        """A commitment as the contract takes it; kept so that it can be revealed."""
+        """Return a signed commitment and store its answer in `sealed`."""
         signer = by or key_of(self.seats(lane)[seat][0])
         identity = self.round_id(lane)
         answer = SealedAnswer(state, 0, keccak(b"evidence of %d" % seat), keccak(b"salt %d" % seat))
@@ -136,7 +137,7 @@ class Panel:
         return self.signed(identity, seat, answer.digest(identity, signer.address), signer)
 
     def signed(self, identity: bytes, seat: int, digest: bytes, signer: LocalAccount) -> tuple:
-        message = commitment_digest(identity, seat, digest, self.world.chain_id, self.contract.address)
+        message = commitment_digest(identity, seat, digest, self.env.chain_id, self.contract.address)
         signature = bytes(signer.unsafe_sign_hash(message).signature)
         return (seat, digest, *compact_signature(signature))
 
@@ -150,26 +151,26 @@ class Panel:
     def reveal(self, lane: int, seats: list[int]) -> None:
         self._send("reveal", [(lane, [self.answer(lane, seat) for seat in seats])])
 
-    def play(self, states: list[int], **request: Any) -> bytes:
-        """A whole round in which the seats answer `states`, in order, wave by wave."""
+    def play(self, states: list[int], **request: Any) -> int:
+        """Run a whole round in which the seats answer `states` in order, and return its lane id."""
         lane = self.open(**request)
-        done = 0
+        answered = 0
         while self.state(lane)["phase"] == REQUESTED:
             count = len(self.draw(lane))
-            self.commit(lane, {seat: states[seat] for seat in range(done, count)})
-            self.reveal(lane, list(range(done, count)))
-            done = count
+            self.commit(lane, {seat: states[seat] for seat in range(answered, count)})
+            self.reveal(lane, list(range(answered, count)))
+            answered = count
         return lane
 
     def close(self, lane: int) -> None:
         self._send("close", lane)
 
     def overdue(self, lane: int) -> None:
-        """The time of every deadline of the round is over."""
-        advance_to(max(self.world.now, self.state(lane)["deadline"]) + self.rule["revealSeconds"] + 1)
+        """Advance the time beyond every deadline of the round."""
+        advance_to(max(self.env.now, self.state(lane)["deadline"]) + self.rule["revealSeconds"] + 1)
 
     def _send(self, function: str, *args: Any, sender: Any = None) -> None:
-        self.world.send(getattr(self.contract, function), *args, sender=sender or self.world.stranger)
+        self.env.send(getattr(self.contract, function), *args, sender=sender or self.env.stranger)
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Stations of the plant on the test chain: registering, designing and proving with sensible defaults."""
+"""Stations of the plant: register keys, design routes and prove subjects with default arguments."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from route_line import Line, digest, secret, station
 
 
 class Stations:
-    """`world` with stations "station 1", "station 2", … whose secrets are known."""
+    """Stations with known secret keys."""
 
-    def __init__(self, world: Any) -> None:
-        self.world = world
-        self.routes = world.routes
-        self.verifier = Verifier(chain.id, str(world.routes.address))
+    def __init__(self, env: Any) -> None:
+        self.env = env
+        self.routes = env.routes
+        self.verifier = Verifier(chain.id, str(env.routes.address))
 
     def key_arguments(self, name: str, organisation: int | None = None) -> tuple[str, tuple, tuple]:
-        """The arguments of `registerStationKey`."""
+        """Return the arguments of `registerStationKey`."""
         key = secret(name)
-        possession = prove_possession(key, organisation or self.world.plant, self.verifier)
+        possession = prove_possession(key, organisation or self.env.plant, self.verifier)
         return name, key_words(key.public_key), signature_words(possession)
 
     def register(self, *names: str) -> list[bytes]:
-        """Registers stations of the plant; returns their key ids."""
+        """Register stations of the plant and return their key ids."""
         for name in names:
-            self.routes.registerStationKey(*self.key_arguments(name), {"from": self.world.gateway})
+            self.routes.registerStationKey(*self.key_arguments(name), {"from": self.env.gateway})
         return [station(name, self.verifier).key_id for name in names]
 
     def line(
         self, steps: int, kind: RouteKind = RouteKind.PROCESSING, name: str = "pane", required: bool = False
     ) -> Line:
-        """A route over new stations, designed by the plant's producer."""
+        """Register new stations and design a route over them as the plant's producer."""
         names = [f"{name} station {n}" for n in range(1, steps + 1)]
         keys = self.register(*names)
-        self.routes.designRoute(name, kind, required, keys, names, {"from": self.world.producer})
+        self.routes.designRoute(name, kind, required, keys, names, {"from": self.env.producer})
         return Line.of(names, Profile.EVM, self.verifier, name, kind)
 
     def prove(self, line: Line, subject: bytes, sender: Any = None) -> Any:
-        """Signs at every station and proves on the chain."""
+        """Sign at every station and prove the subject."""
         arguments = self.proof(line, subject)
-        return self.routes.proveRoute(line.design.route, *arguments, {"from": sender or self.world.producer})
+        return self.routes.proveRoute(line.design.route, *arguments, {"from": sender or self.env.producer})
 
     def proof(self, line: Line, subject: bytes) -> tuple:
-        """The arguments of `proveRoute` after the route."""
+        """Return the arguments of `proveRoute` after the route."""
         return proof_of(line.design, line.trace(subject))
 
 

@@ -1,10 +1,10 @@
-"""Gas of named scenarios, whole transactions, on Anvil under Prague rules, held against gas.json.
+"""Gas of named scenarios, for whole transactions on Anvil under Prague rules, compared with gas.json.
 
-A drift of more than 0.5 % either way fails, and so does a scenario over its bar. Where the change is meant:
+A test fails if the gas differs by more than 0.5 % or exceeds its limit. If a change is intended:
 
     CHROMATRACE_UPDATE_GAS=1 brownie test tests/contracts/test_gas.py tests/contracts/test_sizes.py
 
-writes the new figures, into the table of docs/contracts.md too; look at the diff before you commit it.
+writes the new figures to gas.json and docs/contracts.md. Review the diff before committing.
 """
 
 import json
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from brownie import chain
+from environment import FOREVER
 from eth_utils import keccak
 from panel import Panel
-from world import FOREVER
 
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
@@ -28,185 +28,185 @@ TRANSACTION_CAP = 2**24
 """EIP-7825"""
 
 
-def register_one(world):
-    return world.registry.register(world.registration("L2410A"), {"from": world.producer})
+def register_one(env):
+    return env.registry.register(env.registration("L2410A"), {"from": env.producer})
 
 
-def register_one_made_of_two(world):
-    inputs = tuple(world.register(lot) for lot in ("GLASS1", "TARGET1"))
-    return world.registry.register(world.registration("L2410A", inputs=inputs), {"from": world.producer})
+def register_one_made_of_two(env):
+    inputs = tuple(env.register(lot) for lot in ("GLASS1", "TARGET1"))
+    return env.registry.register(env.registration("L2410A", inputs=inputs), {"from": env.producer})
 
 
-def register_hundred(world):
-    many = [world.registration(f"L2410-{number:03d}") for number in range(100)]
-    return world.registry.registerMany(many, {"from": world.producer})
+def register_hundred(env):
+    registrations = [env.registration(f"L2410-{number:03d}") for number in range(100)]
+    return env.registry.registerMany(registrations, {"from": env.producer})
 
 
-def inspection(world):
-    """The inspector's nonce has been used before."""
-    world.inspect(world.register("L0"))
-    return world.inspect(world.register("L2410A"))
+def inspection(env):
+    """The nonce key of the inspector has been used before."""
+    env.inspect(env.register("L0"))
+    return env.inspect(env.register("L2410A"))
 
 
-def inspection_first_of_an_inspector(world):
-    return world.inspect(world.register("L2410A"))
+def inspection_first_of_an_inspector(env):
+    return env.inspect(env.register("L2410A"))
 
 
-def inspection_superseding(world):
-    batch = world.bring_to(BatchState.FIRST_PASSED)
-    return world.inspect(batch, Stage.FIRST, Verdict.FAIL)
+def inspection_superseding(env):
+    batch = env.batch_in_state(BatchState.FIRST_PASSED)
+    return env.inspect(batch, Stage.FIRST, Verdict.FAIL)
 
 
-def inspections_twenty_in_a_call(world):
-    batches = [world.register(f"L{number}") for number in range(21)]
-    world.inspect(batches.pop())
-    first = world.inspections.nonces(world.lab_inspector.address, 0)
-    many = [world.inspection(batch, nonce=first + place) for place, batch in enumerate(batches)]
-    return world.inspections.recordMany(
-        [tuple(one.values()) for one in many], [world.sign(one) for one in many], {"from": world.stranger}
+def inspections_twenty_in_a_call(env):
+    batches = [env.register(f"L{number}") for number in range(21)]
+    env.inspect(batches.pop())
+    first = env.inspections.nonces(env.lab_inspector.address, 0)
+    inspections = [env.inspection(batch, nonce=nonce) for nonce, batch in enumerate(batches, first)]
+    structs = [tuple(inspection.values()) for inspection in inspections]
+    signatures = [env.sign(inspection) for inspection in inspections]
+    return env.inspections.recordMany(structs, signatures, {"from": env.stranger})
+
+
+def assemble(env):
+    return env.registry.assemble(env.batch_in_state(BatchState.FIRST_PASSED), {"from": env.producer})
+
+
+def grade(env):
+    batch = env.batch_in_state(BatchState.ASSEMBLED)
+    env.inspect(batch, Stage.FINAL)
+    return env.registry.grade(batch, 240, 8, 2, {"from": env.producer})
+
+
+def release(env):
+    return env.registry.release(env.batch_in_state(BatchState.GRADED), SalesChannel.STANDARD, {"from": env.producer})
+
+
+def hold(env):
+    return env.registry.hold(env.register(), "a reading is out of limits", {"from": env.supervisor})
+
+
+def recall(env):
+    return env.registry.recall(env.batch_in_state(BatchState.RELEASED), "delamination", {"from": env.supervisor})
+
+
+def recall_ten_descendants(env):
+    parent = env.register("GLASS1")
+    children = [env.register(f"L{number}", inputs=(parent,)) for number in range(10)]
+    env.registry.recall(parent, "delamination", {"from": env.supervisor})
+    return env.registry.recallDescendants(
+        parent, children, [env.parts((parent,))] * 10, "delamination", {"from": env.supervisor}
     )
 
 
-def assemble(world):
-    return world.registry.assemble(world.bring_to(BatchState.FIRST_PASSED), {"from": world.producer})
+def offer_custody(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
+    return env.custody.offer(batch, env.shop, FOREVER, {"from": env.logistics})
 
 
-def grade(world):
-    batch = world.bring_to(BatchState.ASSEMBLED)
-    world.inspect(batch, Stage.FINAL)
-    return world.registry.grade(batch, 240, 8, 2, {"from": world.producer})
+def accept_custody(env):
+    return env.transfer(env.batch_in_state(BatchState.RELEASED), env.shop, env.logistics, env.franchisee)
 
 
-def release(world):
-    return world.registry.release(world.bring_to(BatchState.GRADED), SalesChannel.STANDARD, {"from": world.producer})
+def open_channel(env):
+    return env.process.openChannel("sputtering line 1", {"from": env.gateway})
 
 
-def hold(world):
-    return world.registry.hold(world.register(), "a reading is out of limits", {"from": world.supervisor})
-
-
-def recall(world):
-    return world.registry.recall(world.bring_to(BatchState.RELEASED), "delamination", {"from": world.supervisor})
-
-
-def recall_ten_descendants(world):
-    parent = world.register("GLASS1")
-    children = [world.register(f"L{number}", inputs=(parent,)) for number in range(10)]
-    world.registry.recall(parent, "delamination", {"from": world.supervisor})
-    return world.registry.recallDescendants(
-        parent, children, [world.parts((parent,))] * 10, "delamination", {"from": world.supervisor}
-    )
-
-
-def offer_custody(world):
-    batch = world.bring_to(BatchState.RELEASED)
-    return world.custody.offer(batch, world.shop, FOREVER, {"from": world.logistics})
-
-
-def accept_custody(world):
-    return world.hand_over(world.bring_to(BatchState.RELEASED), world.shop, world.logistics, world.franchisee)
-
-
-def open_channel(world):
-    return world.process.openChannel("sputtering line 1", {"from": world.gateway})
-
-
-def _anchor(world, size):
-    channel = world.process.channelIdOf(world.plant, "sputtering line 1")
+def _anchor(env, size):
+    channel = env.process.channelIdOf(env.plant, "sputtering line 1")
     now_ns = chain[-1].timestamp * 10**9
-    return world.process.anchor(channel, size, b"\1" * 32, now_ns, now_ns + 10**9, {"from": world.gateway})
+    return env.process.anchor(channel, size, b"\1" * 32, now_ns, now_ns + 10**9, {"from": env.gateway})
 
 
-def anchor_first(world):
-    open_channel(world)
-    return _anchor(world, 1000)
+def anchor_first(env):
+    open_channel(env)
+    return _anchor(env, 1000)
 
 
-def anchor(world):
+def anchor(env):
     """The channel has been anchored before."""
-    anchor_first(world)
-    return _anchor(world, 2000)
+    anchor_first(env)
+    return _anchor(env, 2000)
 
 
-def open_department(world):
-    return world.process.openDepartment("Sales", {"from": world.administrator})
+def open_department(env):
+    return env.process.openDepartment("Sales", {"from": env.administrator})
 
 
-def _department(world):
-    department = open_department(world).return_value
-    world.process.setMember(department, world.gateway, READ | APPEND, {"from": world.administrator})
+def _department(env):
+    department = open_department(env).return_value
+    env.process.setMember(department, env.gateway, READ | APPEND, {"from": env.administrator})
     return department
 
 
-def _append(world, department, count):
-    """Records of full 92 bytes, as dear as they can be."""
+def _append(env, department, count):
+    """Append records without zero bytes, the most expensive ones."""
     records = b"".join(keccak(b"%d" % number) * 2 + keccak(b"digest %d" % number)[:28] for number in range(count))
-    return world.process.appendRecords(department, keccak(b"kind"), records, {"from": world.gateway})
+    return env.process.appendRecords(department, keccak(b"kind"), records, {"from": env.gateway})
 
 
-def set_member(world):
-    department = open_department(world).return_value
-    return world.process.setMember(department, world.gateway, READ | APPEND, {"from": world.administrator})
+def set_member(env):
+    department = open_department(env).return_value
+    return env.process.setMember(department, env.gateway, READ | APPEND, {"from": env.administrator})
 
 
-def append_record_first(world):
-    return _append(world, _department(world), 1)
+def append_record_first(env):
+    return _append(env, _department(env), 1)
 
 
-def append_record(world):
-    """The department has records already."""
-    department = _department(world)
-    _append(world, department, 1)
-    return _append(world, department, 1)
+def append_record(env):
+    """The department already has records."""
+    department = _department(env)
+    _append(env, department, 1)
+    return _append(env, department, 1)
 
 
-def append_records_hundred(world):
-    department = _department(world)
-    _append(world, department, 1)
-    return _append(world, department, 100)
+def append_records_hundred(env):
+    department = _department(env)
+    _append(env, department, 1)
+    return _append(env, department, 100)
 
 
-def append_records_thousand(world):
-    department = _department(world)
-    _append(world, department, 1)
-    return _append(world, department, 1000)
+def append_records_thousand(env):
+    department = _department(env)
+    _append(env, department, 1)
+    return _append(env, department, 1000)
 
 
-def appoint_operator(world):
-    return world.appoint(world.stranger, world.plant, 1)
+def appoint_operator(env):
+    return env.appoint(env.stranger, env.plant, 1)
 
 
 class _Shared:
-    """The gas of several transactions, shared by what they did."""
+    """Gas of several transactions, divided by a number of inspections."""
 
-    def __init__(self, transactions, among):
-        self.gas_used = -(-sum(tx.gas_used for tx in transactions) // among)
+    def __init__(self, transactions, count):
+        self.gas_used = -(-sum(tx.gas_used for tx in transactions) // count)
 
 
-def _rounds_of_three(world, rounds):
-    """All that a round of three takes, from its request to its outcome, each step of all rounds in one transaction."""
-    panel = Panel(world, size=3 * rounds)
-    anyone = {"from": world.stranger}
-    for again in range(2):  # at lanes and with inspectors that have had rounds before, as almost all have
-        subjects = [keccak(b"workpiece %d %d" % (again, number)) for number in range(rounds)]
-        lanes = [lane_id(world.plant, number) for number in range(rounds)]
-        asked = [(number, subject, 1, Stage.FIRST, number + 1, 1) for number, subject in enumerate(subjects)]
-        opened = world.consensus.open(asked, {"from": world.producer})
-        drawn = world.consensus.draw(lanes, anyone)
+def _rounds_of_three(env, rounds):
+    """Run rounds of three from request to outcome, with one transaction per step for all rounds."""
+    panel = Panel(env, size=3 * rounds)
+    anyone = {"from": env.stranger}
+    for attempt in range(2):  # measured in lanes and with inspectors that have had a round before, the usual case
+        subjects = [keccak(b"workpiece %d %d" % (attempt, number)) for number in range(rounds)]
+        lanes = [lane_id(env.plant, number) for number in range(rounds)]
+        requests = [(number, subject, 1, Stage.FIRST, number + 1, 1) for number, subject in enumerate(subjects)]
+        opened = env.consensus.open(requests, {"from": env.producer})
+        drawn = env.consensus.draw(lanes, anyone)
         commitments = [(lane, [panel.commitment(lane, seat) for seat in range(3)]) for lane in lanes]
-        committed = world.consensus.commit(commitments, anyone)
+        committed = env.consensus.commit(commitments, anyone)
         answers = [(lane, [panel.answer(lane, seat) for seat in range(3)]) for lane in lanes]
-        revealed = world.consensus.reveal(answers, anyone)
+        revealed = env.consensus.reveal(answers, anyone)
     return opened, drawn, committed, revealed
 
 
-def consensus_inspection_of_three_in_twenty_rounds(world):
-    """A third of a round: request, draw, commit, reveal, decision, learning."""
-    return _Shared(_rounds_of_three(world, 20), among=60)
+def consensus_inspection_of_three_in_twenty_rounds(env):
+    """One third of a round: request, draw, commit, reveal, decision and learning."""
+    return _Shared(_rounds_of_three(env, 20), count=60)
 
 
-def consensus_inspection_of_three_in_one_round(world):
-    return _Shared(_rounds_of_three(world, 1), among=3)
+def consensus_inspection_of_three_in_one_round(env):
+    return _Shared(_rounds_of_three(env, 1), count=3)
 
 
 SCENARIOS = (
@@ -238,7 +238,7 @@ SCENARIOS = (
     consensus_inspection_of_three_in_twenty_rounds,
     consensus_inspection_of_three_in_one_round,
 )
-BARS = {
+LIMITS = {
     "register_one": 95_000,
     "register_hundred": 100 * 60_000,
     "inspection": 70_000,
@@ -260,7 +260,7 @@ def recorded():
 
 
 def _rewrite_table(gas):
-    """The table is the last thing on the page."""
+    """The table is at the end of the page."""
     page = PAGE.read_text(encoding="utf-8")
     head, rule = page[: page.rindex("|---|---|")], "|---|---|\n"
     rows = "".join(f"| `{name}` | {used:,} |\n" for name, used in gas.items())
@@ -268,13 +268,13 @@ def _rewrite_table(gas):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_gas(world, recorded, scenario):
-    used = scenario(world).gas_used
+def test_gas(env, recorded, scenario):
+    used = scenario(env).gas_used
     name = scenario.__name__
     if os.environ.get("CHROMATRACE_UPDATE_GAS"):
         recorded.setdefault("gas", {})[name] = used
-    assert used <= BARS.get(name, TRANSACTION_CAP)
-    assert used == pytest.approx(recorded["gas"][name], rel=TOLERANCE), "meant? see this module's docstring"
+    assert used <= LIMITS.get(name, TRANSACTION_CAP)
+    assert used == pytest.approx(recorded["gas"][name], rel=TOLERANCE), "see the module docstring to update"
 
 
 def test_every_figure_has_its_scenario(recorded):

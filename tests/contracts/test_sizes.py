@@ -1,4 +1,4 @@
-"""Size of the deployed code: below EIP-170's limit, and as recorded in gas.json (see test_gas.py for the update)."""
+"""Size of the deployed code: below the limit of EIP-170, and as recorded in gas.json (update as in test_gas.py)."""
 
 import json
 import os
@@ -26,11 +26,11 @@ def measured():
     return {name: len(built[name]._build["deployedBytecode"].removeprefix("0x")) // 2 for name in CONTRACTS}
 
 
-def test_sizes():
+def test_code_sizes():
     sizes = measured()
     if os.environ.get("CHROMATRACE_UPDATE_GAS"):
         figures = json.loads(RECORDED.read_text(encoding="utf-8"))
         RECORDED.write_text(json.dumps(figures | {"bytes": sizes}, indent=2) + "\n", encoding="utf-8")
     assert max(sizes.values()) <= EIP_170_BYTES
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))["bytes"]
-    assert sizes == pytest.approx(recorded, rel=TOLERANCE), "meant? see the docstring of test_gas.py"
+    assert sizes == pytest.approx(recorded, rel=TOLERANCE), "see the docstring of test_gas.py to update"

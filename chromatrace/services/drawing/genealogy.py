@@ -7,7 +7,7 @@ from collections.abc import Callable
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.rights import BatchState
 from chromatrace.index.views import BatchView
-from chromatrace.services.drawing.graph import Edge, Graph, Node, Tone
+from chromatrace.services.drawing.graph import Arrow, Card, CardTone, Graph
 from chromatrace.services.drawing.svg import svg
 from chromatrace.services.trace import Genealogy, TracedBatch
 
@@ -33,20 +33,20 @@ def genealogy_graph(genealogy: Genealogy, link_of: LinkOf | None = None) -> Grap
         traced.setdefault(item.batch.batch_id, item)
     drawn = dict(list(traced.items())[:MAX_DRAWN])
     origin = genealogy.origin
-    nodes = [_card(item, link_of, selected=batch == origin.batch_id) for batch, item in drawn.items()]
+    cards = [_card(item, link_of, selected=batch == origin.batch_id) for batch, item in drawn.items()]
     links = dict.fromkeys(link for view in genealogy.views for link in view.links)
-    edges = [
-        Edge(_id(link.input), _id(link.batch), f"{link.quantity:,}")
+    arrows = [
+        Arrow(_id(link.input), _id(link.batch), f"{link.quantity:,}")
         for link in links
         if link.input in drawn and link.batch in drawn
     ]
     for number, (batch, material) in enumerate(genealogy.supplier_lots):
         if batch.batch_id in drawn:
             key = f"{_id(batch.batch_id)}/{number}"
-            nodes.append(Node(key, material.supplier_lot, (material.name, material.supplier), Tone.EXTERNAL))
-            edges.append(Edge(key, _id(batch.batch_id)))
+            cards.append(Card(key, material.supplier_lot, (material.name, material.supplier), CardTone.EXTERNAL))
+            arrows.append(Arrow(key, _id(batch.batch_id)))
     title = f"Genealogy of batch {origin.key}"
-    return Graph(title, tuple(nodes), tuple(edges), _note(genealogy, len(traced) - len(drawn)))
+    return Graph(title, tuple(cards), tuple(arrows), _note(genealogy, len(traced) - len(drawn)))
 
 
 def _id(batch: BatchId) -> str:
@@ -62,15 +62,15 @@ def _note(genealogy: Genealogy, omitted: int) -> str:
     return " ".join(sentences)
 
 
-def _card(item: TracedBatch, link_of: LinkOf | None, *, selected: bool) -> Node:
+def _card(item: TracedBatch, link_of: LinkOf | None, *, selected: bool) -> Card:
     batch, step = item.batch, item.step
-    tone = Tone.PLAIN
+    tone = CardTone.PLAIN
     if batch.recalled or batch.state in _FAILED or step.overused:
-        tone = Tone.ALARM
+        tone = CardTone.ALARM
     elif batch.on_hold:
-        tone = Tone.CAUTION
+        tone = CardTone.CAUTION
     elif batch.state in _PASSED:
-        tone = Tone.GOOD
+        tone = CardTone.GOOD
     state = "recalled" if batch.recalled else "on hold" if batch.on_hold else batch.state.name.lower().replace("_", " ")
     first = f"{item.product} · {batch.quantity:,}" if item.product else f"{batch.quantity:,} units"
     second = f"{state} · {item.holder.name}"
@@ -78,4 +78,4 @@ def _card(item: TracedBatch, link_of: LinkOf | None, *, selected: bool) -> Node:
         excess = step.used - batch.quantity
         second = f"{excess:,} unit{'s' * (excess != 1)} too many used"
     link = link_of(batch) if link_of is not None else None
-    return Node(_id(batch.batch_id), str(batch.lot), (first, second), tone, selected, link)
+    return Card(_id(batch.batch_id), str(batch.lot), (first, second), tone, selected, link)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Tone(StrEnum):
+class CardTone(StrEnum):
     """Colour of a card. The text of the card always says the same."""
 
     PLAIN = "plain"
@@ -18,19 +18,19 @@ class Tone(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Card:
     """A card. `lines`: at most two lines below the title; `link`: URL, or None."""
 
     id: str
     title: str
     lines: tuple[str, ...] = ()
-    tone: Tone = Tone.PLAIN
+    tone: CardTone = CardTone.PLAIN
     selected: bool = False
     link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class Arrow:
     """An arrow from an input to the batch made of it."""
 
     source: str
@@ -43,6 +43,6 @@ class Graph:
     """Cards and arrows. `note`: what the drawing leaves out, or empty."""
 
     title: str
-    nodes: tuple[Node, ...]
-    edges: tuple[Edge, ...]
+    cards: tuple[Card, ...]
+    arrows: tuple[Arrow, ...]
     note: str = ""

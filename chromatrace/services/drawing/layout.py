@@ -36,11 +36,11 @@ class Layout:
 def layout(graph: Graph) -> Layout:
     """Lay out a graph. Edges that close a cycle are drawn but do not affect the layers.
 
-    Raises `KeyError` for an edge whose source or target is not a node.
+    Raises `KeyError` for an arrow whose source or target is not a card.
     """
-    number = {node.id: position for position, node in enumerate(graph.nodes)}
-    edges = [(number[edge.source], number[edge.target]) for edge in graph.edges]
-    cards = len(graph.nodes)
+    number = {card.id: position for position, card in enumerate(graph.cards)}
+    edges = [(number[edge.source], number[edge.target]) for edge in graph.arrows]
+    cards = len(graph.cards)
     chains, layer_of = _with_waypoints(edges, _layers(cards, edges))
     order = _ordered(chains, layer_of)
     vertices = range(len(layer_of))

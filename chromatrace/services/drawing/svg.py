@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from chromatrace.services.drawing.graph import Edge, Graph, Node
+from chromatrace.services.drawing.graph import Arrow, Card, Graph
 from chromatrace.services.drawing.layout import CARD_HEIGHT, CARD_WIDTH, layout
 
 STYLE = (Path(__file__).parent / "graph.css").read_text(encoding="utf-8")
@@ -15,7 +15,7 @@ STYLE = (Path(__file__).parent / "graph.css").read_text(encoding="utf-8")
 _MARGIN = 24.0
 _NOTE_ROOM = 34.0
 _TITLE_CHARACTERS, _LINE_CHARACTERS = 23, 30
-_DESCRIBED_EDGES = 40
+_DESCRIBED_ARROWS = 40
 
 
 def svg(graph: Graph, *, standalone: bool = True) -> str:
@@ -40,9 +40,9 @@ def svg(graph: Graph, *, standalone: bool = True) -> str:
         parts.append('<rect class="ct-paper" width="100%" height="100%"/>')
     parts.append(f'<g transform="translate({_MARGIN:.0f} {_MARGIN:.0f})">')
     parts += [_line(path) for path in placement.paths]
-    parts += [_label(edge, path) for edge, path in zip(graph.edges, placement.paths, strict=True) if edge.label]
+    parts += [_label(arrow, path) for arrow, path in zip(graph.arrows, placement.paths, strict=True) if arrow.label]
     parts += [
-        _card(node, corner, linked=not standalone) for node, corner in zip(graph.nodes, placement.corners, strict=True)
+        _card(card, corner, linked=not standalone) for card, corner in zip(graph.cards, placement.corners, strict=True)
     ]
     if graph.note:
         parts.append(f'<text class="ct-note" x="0" y="{placement.height + _NOTE_ROOM:.0f}">{escape(graph.note)}</text>')
@@ -50,9 +50,9 @@ def svg(graph: Graph, *, standalone: bool = True) -> str:
 
 
 def _description(graph: Graph) -> str:
-    names = {node.id: node.title for node in graph.nodes}
-    sentences = [f"{names[edge.source]} went into {names[edge.target]}" for edge in graph.edges[:_DESCRIBED_EDGES]]
-    omitted = len(graph.edges) - _DESCRIBED_EDGES
+    names = {card.id: card.title for card in graph.cards}
+    sentences = [f"{names[arrow.source]} went into {names[arrow.target]}" for arrow in graph.arrows[:_DESCRIBED_ARROWS]]
+    omitted = len(graph.arrows) - _DESCRIBED_ARROWS
     more = f" and {omitted} more links" if omitted > 0 else ""
     return "; ".join(sentences) + more + (f". {graph.note}" if graph.note else "")
 
@@ -70,32 +70,32 @@ def _line(path: tuple[tuple[float, float], ...]) -> str:
     return f'<path class="ct-line" marker-end="url(#ct-tip)" d="{"".join(commands)}"/>'
 
 
-def _label(edge: Edge, path: tuple[tuple[float, float], ...]) -> str:
+def _label(arrow: Arrow, path: tuple[tuple[float, float], ...]) -> str:
     # The point of the last curve at parameter 0.72, where crossing arrows have separated.
     (x, y), (to_x, to_y) = path[-2:]
     at_x, at_y = x + 0.676 * (to_x - x), y + 0.809 * (to_y - y) + 4.5
-    return f'<text class="ct-label" x="{at_x:.1f}" y="{at_y:.1f}">{escape(edge.label)}</text>'
+    return f'<text class="ct-label" x="{at_x:.1f}" y="{at_y:.1f}">{escape(arrow.label)}</text>'
 
 
-def _card(node: Node, corner: tuple[float, float], *, linked: bool) -> str:
-    full_text = ", ".join((node.title, *node.lines))
-    selected = " ct-selected" if node.selected else ""
+def _card(card: Card, corner: tuple[float, float], *, linked: bool) -> str:
+    full_text = ", ".join((card.title, *card.lines))
+    selected = " ct-selected" if card.selected else ""
     parts = [
-        f'<g class="ct-card ct-{node.tone}{selected}" transform="translate({corner[0]:.1f} {corner[1]:.1f})">',
+        f'<g class="ct-card ct-{card.tone}{selected}" transform="translate({corner[0]:.1f} {corner[1]:.1f})">',
         f"<title>{escape(full_text)}</title>",
         f'<rect class="ct-face" width="{CARD_WIDTH:.0f}" height="{CARD_HEIGHT:.0f}" rx="11"/>',
         f'<path class="ct-edge" d="M11 .75A10.25 10.25 0 0 0 .75 11V{CARD_HEIGHT - 11:.2f}'
         f'A10.25 10.25 0 0 0 11 {CARD_HEIGHT - 0.75:.2f}H6V.75Z"/>',
-        f'<text class="ct-title" x="18" y="26">{escape(_short(node.title, _TITLE_CHARACTERS))}</text>',
+        f'<text class="ct-title" x="18" y="26">{escape(_short(card.title, _TITLE_CHARACTERS))}</text>',
     ]
-    for number, line in enumerate(node.lines[:2]):
+    for number, line in enumerate(card.lines[:2]):
         parts.append(
             f'<text class="ct-text" x="18" y="{46 + 18 * number}">{escape(_short(line, _LINE_CHARACTERS))}</text>'
         )
-    card = "".join([*parts, "</g>"])
-    if linked and node.link:
-        return f"<a href={quoteattr(node.link)} aria-label={quoteattr(full_text)}>{card}</a>"
-    return card
+    drawn = "".join([*parts, "</g>"])
+    if linked and card.link:
+        return f"<a href={quoteattr(card.link)} aria-label={quoteattr(full_text)}>{drawn}</a>"
+    return drawn
 
 
 def _short(text: str, characters: int) -> str:

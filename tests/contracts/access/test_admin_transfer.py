@@ -1,58 +1,58 @@
-"""The top admin changes hands in two steps, with a delay between them."""
+"""Transfer of the default admin in two steps, with a delay."""
 
 from brownie import chain
-from refusals import Refused, refusal
-from world import ADMIN_DELAY_S, REGISTRAR, advance_to, plain
+from environment import ADMIN_DELAY_S, REGISTRAR, advance_to, plain
+from reverts import Revert, revert_of
 
 DEFAULT_ADMIN = b"\0" * 32
 
 
-def test_hands_over_in_two_steps(world):
-    world.consortium.beginDefaultAdminTransfer(world.official, {"from": world.registrar})
+def test_transfers_in_two_steps(env):
+    env.consortium.beginDefaultAdminTransfer(env.official, {"from": env.registrar})
     due = chain[-1].timestamp + ADMIN_DELAY_S
-    assert plain(world.consortium.pendingDefaultAdmin()) == (world.official, due)
-    assert world.consortium.defaultAdmin() == world.registrar
+    assert plain(env.consortium.pendingDefaultAdmin()) == (env.official, due)
+    assert env.consortium.defaultAdmin() == env.registrar
 
     advance_to(due)
-    assert refusal(world.consortium.acceptDefaultAdminTransfer, sender=world.official) == Refused(
+    assert revert_of(env.consortium.acceptDefaultAdminTransfer, sender=env.official) == Revert(
         "AccessControlEnforcedDefaultAdminDelay", schedule=due
     )
     advance_to(due + 1)
-    world.consortium.acceptDefaultAdminTransfer({"from": world.official})
-    assert world.consortium.defaultAdmin() == world.official
+    env.consortium.acceptDefaultAdminTransfer({"from": env.official})
+    assert env.consortium.defaultAdmin() == env.official
 
-    assert refusal(world.consortium.grantRole, REGISTRAR, world.stranger, sender=world.registrar) == Refused(
-        "AccessControlUnauthorizedAccount", account=world.registrar, neededRole=DEFAULT_ADMIN
+    assert revert_of(env.consortium.grantRole, REGISTRAR, env.stranger, sender=env.registrar) == Revert(
+        "AccessControlUnauthorizedAccount", account=env.registrar, neededRole=DEFAULT_ADMIN
     )
-    world.consortium.grantRole(REGISTRAR, world.stranger, {"from": world.official})
-    world.consortium.revokeRole(REGISTRAR, world.registrar, {"from": world.official})
-    world.consortium.suspendOrganisation(world.plant, {"from": world.stranger})
+    env.consortium.grantRole(REGISTRAR, env.stranger, {"from": env.official})
+    env.consortium.revokeRole(REGISTRAR, env.registrar, {"from": env.official})
+    env.consortium.suspendOrganisation(env.plant, {"from": env.stranger})
 
 
-def test_only_the_named_account_accepts(world):
-    world.consortium.beginDefaultAdminTransfer(world.official, {"from": world.registrar})
+def test_only_the_pending_admin_can_accept(env):
+    env.consortium.beginDefaultAdminTransfer(env.official, {"from": env.registrar})
     advance_to(chain[-1].timestamp + ADMIN_DELAY_S + 1)
-    assert refusal(world.consortium.acceptDefaultAdminTransfer, sender=world.stranger) == Refused(
-        "AccessControlInvalidDefaultAdmin", defaultAdmin=world.stranger
+    assert revert_of(env.consortium.acceptDefaultAdminTransfer, sender=env.stranger) == Revert(
+        "AccessControlInvalidDefaultAdmin", defaultAdmin=env.stranger
     )
 
 
-def test_can_be_cancelled(world):
-    world.consortium.beginDefaultAdminTransfer(world.official, {"from": world.registrar})
-    world.consortium.cancelDefaultAdminTransfer({"from": world.registrar})
+def test_cancels_a_transfer(env):
+    env.consortium.beginDefaultAdminTransfer(env.official, {"from": env.registrar})
+    env.consortium.cancelDefaultAdminTransfer({"from": env.registrar})
     advance_to(chain[-1].timestamp + ADMIN_DELAY_S + 1)
-    assert refusal(world.consortium.acceptDefaultAdminTransfer, sender=world.official) == Refused(
-        "AccessControlInvalidDefaultAdmin", defaultAdmin=world.official
+    assert revert_of(env.consortium.acceptDefaultAdminTransfer, sender=env.official) == Revert(
+        "AccessControlInvalidDefaultAdmin", defaultAdmin=env.official
     )
 
 
-def test_only_the_admin_begins(world):
-    assert refusal(world.consortium.beginDefaultAdminTransfer, world.stranger, sender=world.stranger) == Refused(
-        "AccessControlUnauthorizedAccount", account=world.stranger, neededRole=DEFAULT_ADMIN
+def test_only_the_default_admin_can_begin(env):
+    assert revert_of(env.consortium.beginDefaultAdminTransfer, env.stranger, sender=env.stranger) == Revert(
+        "AccessControlUnauthorizedAccount", account=env.stranger, neededRole=DEFAULT_ADMIN
     )
 
 
-def test_the_role_cannot_be_granted_past_the_two_steps(world):
-    assert refusal(world.consortium.grantRole, DEFAULT_ADMIN, world.stranger, sender=world.registrar) == Refused(
+def test_rejects_a_direct_grant_of_the_role(env):
+    assert revert_of(env.consortium.grantRole, DEFAULT_ADMIN, env.stranger, sender=env.registrar) == Revert(
         "AccessControlEnforcedDefaultAdminRules"
     )

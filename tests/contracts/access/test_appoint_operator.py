@@ -1,111 +1,109 @@
-"""Appointing operators: by the registrar or by an administrator, within what the organisation may give."""
+"""`Consortium.appointOperator`."""
 
 import pytest
 from brownie import ZERO_ADDRESS
-from refusals import Refused, refusal
-from world import ALL_ROLES, FOREVER, event, plain
+from environment import ALL_ROLES, FOREVER, event, plain
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role
 
 
 @pytest.mark.parametrize("by", ["registrar", "administrator"])
-def test_appoints(world, by):
-    sender = getattr(world, by)
-    tx = world.consortium.appointOperator(
-        world.stranger, world.plant, Role.PRODUCER | Role.GATEWAY, FOREVER, {"from": sender}
+def test_appoints_an_operator(env, by):
+    sender = getattr(env, by)
+    tx = env.consortium.appointOperator(
+        env.stranger, env.plant, Role.PRODUCER | Role.GATEWAY, FOREVER, {"from": sender}
     )
-    assert plain(world.consortium.operator(world.stranger)) == (
-        world.plant,
+    assert plain(env.consortium.operator(env.stranger)) == (
+        env.plant,
         True,
         Role.PRODUCER | Role.GATEWAY,
         FOREVER,
     )
-    assert world.consortium.authorise(world.stranger, Role.GATEWAY) == world.plant
+    assert env.consortium.authorise(env.stranger, Role.GATEWAY) == env.plant
     assert event(tx, "OperatorAppointed") == {
-        "operator": world.stranger,
-        "organisation": world.plant,
+        "operator": env.stranger,
+        "organisation": env.plant,
         "roles": Role.PRODUCER | Role.GATEWAY,
         "validUntil": FOREVER,
         "by": sender,
     }
 
 
-def test_appointing_again_replaces_the_roles(world):
-    world.consortium.appointOperator(world.producer, world.plant, Role.GATEWAY, FOREVER, {"from": world.administrator})
-    assert not world.consortium.isAuthorised(world.producer, Role.PRODUCER)
-    assert world.consortium.isAuthorised(world.producer, Role.GATEWAY)
+def test_appointing_again_replaces_the_roles(env):
+    env.consortium.appointOperator(env.producer, env.plant, Role.GATEWAY, FOREVER, {"from": env.administrator})
+    assert not env.consortium.isAuthorised(env.producer, Role.PRODUCER)
+    assert env.consortium.isAuthorised(env.producer, Role.GATEWAY)
 
 
-def test_an_operator_without_roles_may_only_read(world):
-    world.consortium.appointOperator(world.stranger, world.plant, 0, FOREVER, {"from": world.administrator})
-    assert not world.consortium.isAuthorised(world.stranger, ALL_ROLES)
-    assert world.consortium.mayRead(world.stranger, world.plant, 0, 1)
+def test_an_operator_without_roles_can_only_read(env):
+    env.consortium.appointOperator(env.stranger, env.plant, 0, FOREVER, {"from": env.administrator})
+    assert not env.consortium.isAuthorised(env.stranger, ALL_ROLES)
+    assert env.consortium.mayRead(env.stranger, env.plant, 0, 1)
 
 
-def test_refuses_an_administrator_of_another_organisation(world):
-    assert refusal(
-        world.consortium.appointOperator, world.stranger, world.plant, 0, FOREVER, sender=world.competitor
-    ) == Refused("NotAdministratorOf", account=world.competitor, organisation=world.plant)
+def test_rejects_an_administrator_of_another_organisation(env):
+    assert revert_of(
+        env.consortium.appointOperator, env.stranger, env.plant, 0, FOREVER, sender=env.competitor
+    ) == Revert("NotAdministratorOf", account=env.competitor, organisation=env.plant)
 
 
-def test_refuses_an_operator_who_is_no_administrator(world):
-    assert refusal(
-        world.consortium.appointOperator, world.stranger, world.plant, 0, FOREVER, sender=world.producer
-    ) == Refused("MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.ADMIN)
+def test_rejects_an_operator_without_the_admin_role(env):
+    assert revert_of(
+        env.consortium.appointOperator, env.stranger, env.plant, 0, FOREVER, sender=env.producer
+    ) == Revert("MissingRole", operator=env.producer, roles=Role.PRODUCER, required=Role.ADMIN)
 
 
-def test_refuses_a_stranger(world):
-    assert refusal(
-        world.consortium.appointOperator, world.stranger, world.plant, 0, FOREVER, sender=world.stranger
-    ) == Refused("UnknownOperator", operator=world.stranger)
+def test_rejects_an_account_that_is_no_operator(env):
+    assert revert_of(
+        env.consortium.appointOperator, env.stranger, env.plant, 0, FOREVER, sender=env.stranger
+    ) == Revert("UnknownOperator", operator=env.stranger)
 
 
 @pytest.mark.parametrize("by", ["registrar", "franchisee"])
-def test_refuses_roles_that_the_organisation_may_not_give(world, by):
-    asked = Role.FRANCHISEE | Role.PRODUCER
-    assert refusal(
-        world.consortium.appointOperator, world.stranger, world.shop, asked, FOREVER, sender=getattr(world, by)
-    ) == Refused(
+def test_rejects_roles_that_the_organisation_does_not_permit(env, by):
+    roles = Role.FRANCHISEE | Role.PRODUCER
+    assert revert_of(
+        env.consortium.appointOperator, env.stranger, env.shop, roles, FOREVER, sender=getattr(env, by)
+    ) == Revert(
         "RolesNotPermitted",
-        organisation=world.shop,
-        roles=asked,
+        organisation=env.shop,
+        roles=roles,
         permitted=Role.ADMIN | Role.FRANCHISEE | Role.LOGISTICS,
     )
 
 
-def test_refuses_unknown_roles(world):
-    assert refusal(
-        world.consortium.appointOperator, world.stranger, world.plant, 1 << 7, FOREVER, sender=world.registrar
-    ) == Refused("UnknownRoles", roles=1 << 7)
+def test_rejects_unknown_roles(env):
+    assert revert_of(
+        env.consortium.appointOperator, env.stranger, env.plant, 1 << 7, FOREVER, sender=env.registrar
+    ) == Revert("UnknownRoles", roles=1 << 7)
 
 
-def test_refuses_to_take_an_operator_from_another_organisation(world):
-    assert refusal(
-        world.consortium.appointOperator, world.franchisee, world.plant, 0, FOREVER, sender=world.administrator
-    ) == Refused("OperatorOfAnotherOrganisation", operator=world.franchisee, organisation=world.shop)
+def test_rejects_an_active_operator_of_another_organisation(env):
+    assert revert_of(
+        env.consortium.appointOperator, env.franchisee, env.plant, 0, FOREVER, sender=env.administrator
+    ) == Revert("OperatorOfAnotherOrganisation", operator=env.franchisee, organisation=env.shop)
 
 
-def test_takes_an_operator_that_was_dismissed_elsewhere(world):
-    world.consortium.dismissOperator(world.franchisee, {"from": world.registrar})
-    world.consortium.appointOperator(
-        world.franchisee, world.plant, Role.LOGISTICS, FOREVER, {"from": world.administrator}
-    )
-    assert world.consortium.authorise(world.franchisee, Role.LOGISTICS) == world.plant
+def test_appoints_a_dismissed_operator_of_another_organisation(env):
+    env.consortium.dismissOperator(env.franchisee, {"from": env.registrar})
+    env.consortium.appointOperator(env.franchisee, env.plant, Role.LOGISTICS, FOREVER, {"from": env.administrator})
+    assert env.consortium.authorise(env.franchisee, Role.LOGISTICS) == env.plant
 
 
-def test_refuses_the_zero_address(world):
-    assert refusal(
-        world.consortium.appointOperator, ZERO_ADDRESS, world.plant, 0, FOREVER, sender=world.registrar
-    ) == Refused("InvalidOperator", operator=ZERO_ADDRESS)
+def test_rejects_the_zero_address(env):
+    assert revert_of(
+        env.consortium.appointOperator, ZERO_ADDRESS, env.plant, 0, FOREVER, sender=env.registrar
+    ) == Revert("InvalidOperator", operator=ZERO_ADDRESS)
 
 
-def test_refuses_an_unknown_organisation(world):
-    assert refusal(world.consortium.appointOperator, world.stranger, 42, 0, FOREVER, sender=world.registrar) == Refused(
+def test_rejects_an_unknown_organisation(env):
+    assert revert_of(env.consortium.appointOperator, env.stranger, 42, 0, FOREVER, sender=env.registrar) == Revert(
         "UnknownOrganisation", organisation=42
     )
 
 
-def test_refuses_a_validity_in_the_past(world):
-    assert refusal(
-        world.consortium.appointOperator, world.stranger, world.plant, 0, 5, sender=world.registrar
-    ) == Refused("ExpiryInThePast", validUntil=5)
+def test_rejects_an_expiry_in_the_past(env):
+    assert revert_of(env.consortium.appointOperator, env.stranger, env.plant, 0, 5, sender=env.registrar) == Revert(
+        "ExpiryInThePast", validUntil=5
+    )

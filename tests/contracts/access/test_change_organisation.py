@@ -1,51 +1,51 @@
-"""Changing an organisation: takes effect on the operators that it already has."""
+"""`Consortium.changeOrganisation`."""
 
 from brownie import chain
-from refusals import Refused, refusal
-from world import FOREVER, REGISTRAR, event, plain
+from environment import FOREVER, REGISTRAR, event, plain
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role
 
 
-def test_changes_roles_and_validity(world):
-    until = chain[-1].timestamp + 1000
-    tx = world.consortium.changeOrganisation(world.plant, Role.GATEWAY, until, {"from": world.registrar})
-    assert plain(world.consortium.organisation(world.plant))[2:4] == (Role.GATEWAY, until)
+def test_changes_roles_and_expiry(env):
+    valid_until = chain[-1].timestamp + 1000
+    tx = env.consortium.changeOrganisation(env.plant, Role.GATEWAY, valid_until, {"from": env.registrar})
+    assert plain(env.consortium.organisation(env.plant))[2:4] == (Role.GATEWAY, valid_until)
     assert event(tx, "OrganisationChanged") == {
-        "organisation": world.plant,
+        "organisation": env.plant,
         "permittedRoles": Role.GATEWAY,
-        "validUntil": until,
+        "validUntil": valid_until,
     }
 
 
-def test_a_role_no_longer_permitted_is_lost_at_once(world):
-    world.consortium.changeOrganisation(world.plant, Role.GATEWAY, FOREVER, {"from": world.registrar})
-    assert refusal(world.consortium.authorise, world.producer, Role.PRODUCER, sender=world.stranger) == Refused(
-        "MissingRole", operator=world.producer, roles=0, required=Role.PRODUCER
+def test_operators_lose_a_role_that_is_no_longer_permitted(env):
+    env.consortium.changeOrganisation(env.plant, Role.GATEWAY, FOREVER, {"from": env.registrar})
+    assert revert_of(env.consortium.authorise, env.producer, Role.PRODUCER, sender=env.stranger) == Revert(
+        "MissingRole", operator=env.producer, roles=0, required=Role.PRODUCER
     )
-    assert not world.consortium.isAuthorised(world.producer, Role.PRODUCER)
-    assert world.consortium.isAuthorised(world.gateway, Role.GATEWAY)
+    assert not env.consortium.isAuthorised(env.producer, Role.PRODUCER)
+    assert env.consortium.isAuthorised(env.gateway, Role.GATEWAY)
 
 
-def test_refuses_everyone_but_the_registrar(world):
-    assert refusal(world.consortium.changeOrganisation, world.plant, 0, FOREVER, sender=world.administrator) == Refused(
-        "AccessControlUnauthorizedAccount", account=world.administrator, neededRole=REGISTRAR
+def test_requires_the_registrar(env):
+    assert revert_of(env.consortium.changeOrganisation, env.plant, 0, FOREVER, sender=env.administrator) == Revert(
+        "AccessControlUnauthorizedAccount", account=env.administrator, neededRole=REGISTRAR
     )
 
 
-def test_refuses_an_unknown_organisation(world):
-    assert refusal(world.consortium.changeOrganisation, 99, 0, FOREVER, sender=world.registrar) == Refused(
+def test_rejects_an_unknown_organisation(env):
+    assert revert_of(env.consortium.changeOrganisation, 99, 0, FOREVER, sender=env.registrar) == Revert(
         "UnknownOrganisation", organisation=99
     )
 
 
-def test_refuses_unknown_roles(world):
-    assert refusal(
-        world.consortium.changeOrganisation, world.plant, 1 << 15, FOREVER, sender=world.registrar
-    ) == Refused("UnknownRoles", roles=1 << 15)
+def test_rejects_unknown_roles(env):
+    assert revert_of(env.consortium.changeOrganisation, env.plant, 1 << 15, FOREVER, sender=env.registrar) == Revert(
+        "UnknownRoles", roles=1 << 15
+    )
 
 
-def test_refuses_a_validity_in_the_past(world):
-    assert refusal(world.consortium.changeOrganisation, world.plant, 0, 1, sender=world.registrar) == Refused(
+def test_rejects_an_expiry_in_the_past(env):
+    assert revert_of(env.consortium.changeOrganisation, env.plant, 0, 1, sender=env.registrar) == Revert(
         "ExpiryInThePast", validUntil=1
     )

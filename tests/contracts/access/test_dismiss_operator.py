@@ -1,47 +1,47 @@
-"""Dismissing operators."""
+"""`Consortium.dismissOperator`."""
 
 import pytest
-from refusals import Refused, refusal
-from world import event
+from environment import event
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role
 
 
 @pytest.mark.parametrize("by", ["registrar", "administrator"])
-def test_dismisses(world, by):
-    sender = getattr(world, by)
-    tx = world.consortium.dismissOperator(world.producer, {"from": sender})
-    assert refusal(world.registry.register, world.registration(), sender=world.producer) == Refused(
-        "OperatorInactive", operator=world.producer
+def test_dismisses_an_operator(env, by):
+    sender = getattr(env, by)
+    tx = env.consortium.dismissOperator(env.producer, {"from": sender})
+    assert revert_of(env.registry.register, env.registration(), sender=env.producer) == Revert(
+        "OperatorInactive", operator=env.producer
     )
-    assert not world.consortium.mayRead(world.producer, world.plant, 0, 1)
+    assert not env.consortium.mayRead(env.producer, env.plant, 0, 1)
     assert event(tx, "OperatorDismissed") == {
-        "operator": world.producer,
-        "organisation": world.plant,
+        "operator": env.producer,
+        "organisation": env.plant,
         "by": sender,
     }
 
 
-def test_refuses_another_organisations_administrator(world):
-    assert refusal(world.consortium.dismissOperator, world.producer, sender=world.franchisee) == Refused(
-        "NotAdministratorOf", account=world.franchisee, organisation=world.plant
+def test_rejects_an_administrator_of_another_organisation(env):
+    assert revert_of(env.consortium.dismissOperator, env.producer, sender=env.franchisee) == Revert(
+        "NotAdministratorOf", account=env.franchisee, organisation=env.plant
     )
 
 
-def test_refuses_an_operator_who_is_no_administrator(world):
-    assert refusal(world.consortium.dismissOperator, world.gateway, sender=world.producer) == Refused(
-        "MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.ADMIN
+def test_rejects_an_operator_without_the_admin_role(env):
+    assert revert_of(env.consortium.dismissOperator, env.gateway, sender=env.producer) == Revert(
+        "MissingRole", operator=env.producer, roles=Role.PRODUCER, required=Role.ADMIN
     )
 
 
-def test_refuses_an_unknown_operator(world):
-    assert refusal(world.consortium.dismissOperator, world.stranger, sender=world.registrar) == Refused(
-        "UnknownOperator", operator=world.stranger
+def test_rejects_an_unknown_operator(env):
+    assert revert_of(env.consortium.dismissOperator, env.stranger, sender=env.registrar) == Revert(
+        "UnknownOperator", operator=env.stranger
     )
 
 
-def test_refuses_to_dismiss_twice(world):
-    world.consortium.dismissOperator(world.gateway, {"from": world.registrar})
-    assert refusal(world.consortium.dismissOperator, world.gateway, sender=world.registrar) == Refused(
-        "OperatorInactive", operator=world.gateway
+def test_rejects_a_dismissed_operator(env):
+    env.consortium.dismissOperator(env.gateway, {"from": env.registrar})
+    assert revert_of(env.consortium.dismissOperator, env.gateway, sender=env.registrar) == Revert(
+        "OperatorInactive", operator=env.gateway
     )

@@ -1,9 +1,9 @@
-"""Registering organisations: the registrar alone, one organisation per GLN, known roles, a future."""
+"""`Consortium.registerOrganisation`."""
 
 import pytest
 from brownie import chain
-from refusals import Refused, refusal
-from world import ALL_ROLES, FOREVER, REGISTRAR, event, gln, plain
+from environment import ALL_ROLES, FOREVER, REGISTRAR, event, gln, plain
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import OrganisationKind, Role
 
@@ -19,19 +19,19 @@ def arguments(**changes):
     return tuple((values | changes).values())
 
 
-def test_registers_the_next_number(world):
-    tx = world.consortium.registerOrganisation(*arguments(), {"from": world.registrar})
-    number = world.rival + 1
-    assert tx.return_value == number == world.consortium.organisationCount()
-    assert world.consortium.organisationOfGln(gln(77)) == number
-    assert plain(world.consortium.organisation(number)) == (
+def test_registers_an_organisation_with_the_next_number(env):
+    tx = env.consortium.registerOrganisation(*arguments(), {"from": env.registrar})
+    number = env.rival + 1
+    assert tx.return_value == number == env.consortium.organisationCount()
+    assert env.consortium.organisationOfGln(gln(77)) == number
+    assert plain(env.consortium.organisation(number)) == (
         OrganisationKind.CARRIER,
         True,
         Role.LOGISTICS,
         FOREVER,
         gln(77),
     )
-    assert world.consortium.isActive(number)
+    assert env.consortium.isActive(number)
     assert event(tx, "OrganisationRegistered") == {
         "organisation": number,
         "kind": OrganisationKind.CARRIER,
@@ -42,39 +42,39 @@ def test_registers_the_next_number(world):
     }
 
 
-def test_refuses_everyone_but_the_registrar(world):
-    assert refusal(world.consortium.registerOrganisation, *arguments(), sender=world.administrator) == Refused(
-        "AccessControlUnauthorizedAccount", account=world.administrator, neededRole=REGISTRAR
+def test_requires_the_registrar(env):
+    assert revert_of(env.consortium.registerOrganisation, *arguments(), sender=env.administrator) == Revert(
+        "AccessControlUnauthorizedAccount", account=env.administrator, neededRole=REGISTRAR
     )
 
 
-@pytest.mark.parametrize("wrong", [0, gln(77) + 1, 10**13 + gln(77), 2**64 - 1])
-def test_refuses_a_wrong_gln(world, wrong):
-    assert refusal(world.consortium.registerOrganisation, *arguments(gln=wrong), sender=world.registrar) == Refused(
-        "InvalidGln", gln=wrong
+@pytest.mark.parametrize("number", [0, gln(77) + 1, 10**13 + gln(77), 2**64 - 1])
+def test_rejects_an_invalid_gln(env, number):
+    assert revert_of(env.consortium.registerOrganisation, *arguments(gln=number), sender=env.registrar) == Revert(
+        "InvalidGln", gln=number
     )
 
 
-def test_refuses_a_gln_twice(world):
-    assert refusal(world.consortium.registerOrganisation, *arguments(gln=gln(2)), sender=world.registrar) == Refused(
-        "GlnAlreadyRegistered", gln=gln(2), organisation=world.lab
+def test_rejects_a_registered_gln(env):
+    assert revert_of(env.consortium.registerOrganisation, *arguments(gln=gln(2)), sender=env.registrar) == Revert(
+        "GlnAlreadyRegistered", gln=gln(2), organisation=env.lab
     )
 
 
-def test_refuses_no_kind(world):
-    assert refusal(
-        world.consortium.registerOrganisation, *arguments(kind=OrganisationKind.NONE), sender=world.registrar
-    ) == Refused("InvalidKind")
+def test_rejects_the_kind_none(env):
+    assert revert_of(
+        env.consortium.registerOrganisation, *arguments(kind=OrganisationKind.NONE), sender=env.registrar
+    ) == Revert("InvalidKind")
 
 
-def test_refuses_unknown_roles(world):
-    assert refusal(
-        world.consortium.registerOrganisation, *arguments(roles=ALL_ROLES + 1), sender=world.registrar
-    ) == Refused("UnknownRoles", roles=ALL_ROLES + 1)
+def test_rejects_unknown_roles(env):
+    assert revert_of(
+        env.consortium.registerOrganisation, *arguments(roles=ALL_ROLES + 1), sender=env.registrar
+    ) == Revert("UnknownRoles", roles=ALL_ROLES + 1)
 
 
-def test_refuses_a_validity_in_the_past(world):
+def test_rejects_an_expiry_in_the_past(env):
     past = chain[-1].timestamp - 1
-    assert refusal(
-        world.consortium.registerOrganisation, *arguments(valid_until=past), sender=world.registrar
-    ) == Refused("ExpiryInThePast", validUntil=past)
+    assert revert_of(env.consortium.registerOrganisation, *arguments(valid_until=past), sender=env.registrar) == Revert(
+        "ExpiryInThePast", validUntil=past
+    )

@@ -1,78 +1,78 @@
-"""Suspending and reinstating: every right of every operator goes at once, everywhere, and comes back."""
+"""`Consortium.suspendOrganisation` and `Consortium.reinstateOrganisation`."""
 
 import pytest
 from brownie import web3
-from refusals import Refused, refusal
-from world import FOREVER, REGISTRAR, event
+from environment import FOREVER, REGISTRAR, event
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Role, Stage
 
 
-def test_suspends_and_reinstates(world):
-    tx = world.suspend(world.plant)
-    assert not world.consortium.isActive(world.plant)
-    assert event(tx, "OrganisationSuspended") == {"organisation": world.plant, "by": world.registrar}
-    tx = world.consortium.reinstateOrganisation(world.plant, {"from": world.registrar})
-    assert world.consortium.isAuthorised(world.producer, Role.PRODUCER)
-    assert event(tx, "OrganisationReinstated") == {"organisation": world.plant, "by": world.registrar}
+def test_suspends_and_reinstates(env):
+    tx = env.suspend(env.plant)
+    assert not env.consortium.isActive(env.plant)
+    assert event(tx, "OrganisationSuspended") == {"organisation": env.plant, "by": env.registrar}
+    tx = env.consortium.reinstateOrganisation(env.plant, {"from": env.registrar})
+    assert env.consortium.isAuthorised(env.producer, Role.PRODUCER)
+    assert event(tx, "OrganisationReinstated") == {"organisation": env.plant, "by": env.registrar}
 
 
-@pytest.mark.parametrize("verb", ["suspendOrganisation", "reinstateOrganisation"])
-def test_refuses_everyone_but_the_registrar(world, verb):
-    assert refusal(getattr(world.consortium, verb), world.plant, sender=world.administrator) == Refused(
-        "AccessControlUnauthorizedAccount", account=world.administrator, neededRole=REGISTRAR
+@pytest.mark.parametrize("function", ["suspendOrganisation", "reinstateOrganisation"])
+def test_requires_the_registrar(env, function):
+    assert revert_of(getattr(env.consortium, function), env.plant, sender=env.administrator) == Revert(
+        "AccessControlUnauthorizedAccount", account=env.administrator, neededRole=REGISTRAR
     )
 
 
-@pytest.mark.parametrize("verb", ["suspendOrganisation", "reinstateOrganisation"])
-def test_refuses_an_unknown_organisation(world, verb):
-    assert refusal(getattr(world.consortium, verb), 0, sender=world.registrar) == Refused(
+@pytest.mark.parametrize("function", ["suspendOrganisation", "reinstateOrganisation"])
+def test_rejects_an_unknown_organisation(env, function):
+    assert revert_of(getattr(env.consortium, function), 0, sender=env.registrar) == Revert(
         "UnknownOrganisation", organisation=0
     )
 
 
-def test_refuses_to_suspend_twice(world):
-    world.suspend(world.plant)
-    assert refusal(world.consortium.suspendOrganisation, world.plant, sender=world.registrar) == Refused(
-        "OrganisationInactive", organisation=world.plant
+def test_rejects_a_suspended_organisation(env):
+    env.suspend(env.plant)
+    assert revert_of(env.consortium.suspendOrganisation, env.plant, sender=env.registrar) == Revert(
+        "OrganisationInactive", organisation=env.plant
     )
 
 
-def test_refuses_to_reinstate_what_is_active(world):
-    assert refusal(world.consortium.reinstateOrganisation, world.plant, sender=world.registrar) == Refused(
-        "OrganisationNotSuspended", organisation=world.plant
+def test_rejects_to_reinstate_an_active_organisation(env):
+    assert revert_of(env.consortium.reinstateOrganisation, env.plant, sender=env.registrar) == Revert(
+        "OrganisationNotSuspended", organisation=env.plant
     )
 
 
-def test_every_verb_of_every_ledger_refuses_a_suspended_organisation(world):
-    assembled = world.bring_to(BatchState.ASSEMBLED, "A1")
-    released = world.bring_to(BatchState.RELEASED, "R1")
-    world.process.openChannel("line", {"from": world.gateway})
-    channel = world.process.channelIdOf(world.plant, "line")
-    inspection = world.inspection(assembled, Stage.FIRST, by=world.plant_inspector)
-    signature = world.sign(inspection)
-    world.suspend(world.plant)
+def test_every_ledger_rejects_a_suspended_organisation(env):
+    assembled = env.batch_in_state(BatchState.ASSEMBLED, "A1")
+    released = env.batch_in_state(BatchState.RELEASED, "R1")
+    env.process.openChannel("line", {"from": env.gateway})
+    channel = env.process.channelIdOf(env.plant, "line")
+    inspection = env.inspection(assembled, Stage.FIRST, by=env.plant_inspector)
+    signature = env.sign(inspection)
+    env.suspend(env.plant)
 
-    inactive = Refused("OrganisationInactive", organisation=world.plant)
+    inactive = Revert("OrganisationInactive", organisation=env.plant)
     for function, args, sender in (
-        (world.registry.register, (world.registration("NEW"),), world.producer),
-        (world.registry.registerMany, ([world.registration("NEW")],), world.producer),
-        (world.registry.grade, (assembled, 250, 0, 0), world.producer),
-        (world.registry.release, (released, 1), world.producer),
-        (world.registry.hold, (assembled, "x"), world.supervisor),
-        (world.registry.recall, (assembled, "x"), world.supervisor),
-        (world.inspections.record, (tuple(inspection.values()), signature), world.stranger),
-        (world.custody.offer, (released, world.shop, FOREVER), world.logistics),
-        (world.process.openChannel, ("other",), world.gateway),
-        (world.process.anchor, (channel, 1, b"\1" * 32, 1, 2), world.gateway),
-        (world.consortium.appointOperator, (world.stranger, world.plant, 0, FOREVER), world.administrator),
-        (world.consortium.grantReadScopes, (world.shop, [0], 1, FOREVER), world.administrator),
+        (env.registry.register, (env.registration("NEW"),), env.producer),
+        (env.registry.registerMany, ([env.registration("NEW")],), env.producer),
+        (env.registry.grade, (assembled, 250, 0, 0), env.producer),
+        (env.registry.release, (released, 1), env.producer),
+        (env.registry.hold, (assembled, "x"), env.supervisor),
+        (env.registry.recall, (assembled, "x"), env.supervisor),
+        (env.inspections.record, (tuple(inspection.values()), signature), env.stranger),
+        (env.custody.offer, (released, env.shop, FOREVER), env.logistics),
+        (env.process.openChannel, ("other",), env.gateway),
+        (env.process.anchor, (channel, 1, b"\1" * 32, 1, 2), env.gateway),
+        (env.consortium.appointOperator, (env.stranger, env.plant, 0, FOREVER), env.administrator),
+        (env.consortium.grantReadScopes, (env.shop, [0], 1, FOREVER), env.administrator),
     ):
-        assert refusal(function, *args, sender=sender) == inactive, function._name
+        assert revert_of(function, *args, sender=sender) == inactive, function._name
 
 
-def test_suspension_takes_effect_in_the_block_that_contains_it(world):
-    """Both transactions stand in one block, the suspension first by its price; the registration behind it fails."""
+def test_suspension_takes_effect_in_the_block_that_contains_it(env):
+    """Both transactions are in one block, the suspension first because of its gas price; the registration fails."""
     node = web3.provider.make_request
     node("evm_setAutomine", [False])
     try:
@@ -91,15 +91,15 @@ def test_suspension_takes_effect_in_the_block_that_contains_it(world):
             )["result"]
             for sender, contract, data, price in (
                 (
-                    world.producer,
-                    world.registry,
-                    world.registry.register.encode_input(world.registration("LATE")),
+                    env.producer,
+                    env.registry,
+                    env.registry.register.encode_input(env.registration("LATE")),
                     1,
                 ),
                 (
-                    world.registrar,
-                    world.consortium,
-                    world.consortium.suspendOrganisation.encode_input(world.plant),
+                    env.registrar,
+                    env.consortium,
+                    env.consortium.suspendOrganisation.encode_input(env.plant),
                     10**9,
                 ),
             )

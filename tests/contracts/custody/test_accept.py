@@ -1,9 +1,9 @@
-"""Accepting custody: only the receiver, only while nothing stops the batch."""
+"""`CustodyLedger.accept`."""
 
 import pytest
 from brownie import chain
-from refusals import Refused, refusal
-from world import FOREVER, advance_to, event, plain
+from environment import FOREVER, advance_to, event, plain
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Role
 
@@ -11,82 +11,82 @@ NO_OFFER = (0, 0, 0)
 
 
 @pytest.fixture
-def offered(world):
-    batch = world.bring_to(BatchState.RELEASED)
-    world.custody.offer(batch, world.shop, FOREVER, {"from": world.logistics})
+def offered(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
+    env.custody.offer(batch, env.shop, FOREVER, {"from": env.logistics})
     return batch
 
 
-def test_accepts(world, offered):
-    tx = world.custody.accept(offered, {"from": world.franchisee})
-    assert world.batch(offered).custodian == world.shop
-    assert plain(world.custody.offerOf(offered)) == NO_OFFER
+def test_accepts_an_offer(env, offered):
+    tx = env.custody.accept(offered, {"from": env.franchisee})
+    assert env.batch(offered).custodian == env.shop
+    assert plain(env.custody.offerOf(offered)) == NO_OFFER
     assert event(tx, "CustodyAccepted") == {
         "batch": offered,
-        "from": world.plant,
-        "to": world.shop,
-        "by": world.franchisee,
+        "from": env.plant,
+        "to": env.shop,
+        "by": env.franchisee,
     }
 
 
-def test_refuses_to_accept_twice(world, offered):
-    world.custody.accept(offered, {"from": world.franchisee})
-    assert refusal(world.custody.accept, offered, sender=world.franchisee) == Refused("NoOffer", batch=offered)
+def test_rejects_an_accepted_offer(env, offered):
+    env.custody.accept(offered, {"from": env.franchisee})
+    assert revert_of(env.custody.accept, offered, sender=env.franchisee) == Revert("NoOffer", batch=offered)
 
 
-def test_refuses_another_organisation(world, offered):
-    assert refusal(world.custody.accept, offered, sender=world.competitor) == Refused(
-        "NotOfferedTo", batch=offered, to=world.shop, caller=world.rival
+def test_rejects_an_organisation_without_an_offer(env, offered):
+    assert revert_of(env.custody.accept, offered, sender=env.competitor) == Revert(
+        "NotOfferedTo", batch=offered, to=env.shop, caller=env.rival
     )
 
 
-def test_refuses_an_operator_without_the_role(world, offered):
-    world.appoint(world.franchisee, world.shop, Role.ADMIN)
-    assert refusal(world.custody.accept, offered, sender=world.franchisee) == Refused(
-        "MissingRole", operator=world.franchisee, roles=Role.ADMIN, required=Role.LOGISTICS | Role.FRANCHISEE
+def test_rejects_an_operator_without_the_role(env, offered):
+    env.appoint(env.franchisee, env.shop, Role.ADMIN)
+    assert revert_of(env.custody.accept, offered, sender=env.franchisee) == Revert(
+        "MissingRole", operator=env.franchisee, roles=Role.ADMIN, required=Role.LOGISTICS | Role.FRANCHISEE
     )
 
 
-def test_refuses_an_ended_offer(world):
-    batch = world.bring_to(BatchState.RELEASED)
+def test_rejects_an_expired_offer(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
     until = chain[-1].timestamp + 60
-    world.custody.offer(batch, world.shop, until, {"from": world.logistics})
+    env.custody.offer(batch, env.shop, until, {"from": env.logistics})
     advance_to(until + 1)
-    assert refusal(world.custody.accept, batch, sender=world.franchisee) == Refused(
+    assert revert_of(env.custody.accept, batch, sender=env.franchisee) == Revert(
         "OfferExpired", batch=batch, validUntil=until
     )
 
 
-@pytest.mark.parametrize(("verb", "held", "recalled"), [("hold", True, False), ("recall", False, True)])
-def test_refuses_what_was_stopped_since_the_offer(world, offered, verb, held, recalled):
-    getattr(world.registry, verb)(offered, "x", {"from": world.supervisor})
-    assert refusal(world.custody.accept, offered, sender=world.franchisee) == Refused(
+@pytest.mark.parametrize(("function", "held", "recalled"), [("hold", True, False), ("recall", False, True)])
+def test_rejects_a_batch_blocked_after_the_offer(env, offered, function, held, recalled):
+    getattr(env.registry, function)(offered, "x", {"from": env.supervisor})
+    assert revert_of(env.custody.accept, offered, sender=env.franchisee) == Revert(
         "BatchBlocked", batch=offered, onHold=held, recalled=recalled
     )
 
 
-def test_refuses_an_offer_of_a_suspended_organisation(world, offered):
-    world.suspend(world.plant)
-    assert refusal(world.custody.accept, offered, sender=world.franchisee) == Refused(
-        "SenderInactive", **{"from": world.plant}
+def test_rejects_an_offer_of_a_suspended_organisation(env, offered):
+    env.suspend(env.plant)
+    assert revert_of(env.custody.accept, offered, sender=env.franchisee) == Revert(
+        "SenderInactive", **{"from": env.plant}
     )
 
 
-def test_refuses_a_suspended_receiver(world, offered):
-    world.suspend(world.shop)
-    assert refusal(world.custody.accept, offered, sender=world.franchisee) == Refused(
-        "OrganisationInactive", organisation=world.shop
+def test_rejects_a_suspended_receiver(env, offered):
+    env.suspend(env.shop)
+    assert revert_of(env.custody.accept, offered, sender=env.franchisee) == Revert(
+        "OrganisationInactive", organisation=env.shop
     )
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_a_recalled_batch_goes_home_on_hold_or_not(world, offered, held):
-    world.custody.accept(offered, {"from": world.franchisee})
+def test_the_producer_can_accept_a_recalled_batch(env, offered, held):
+    env.custody.accept(offered, {"from": env.franchisee})
     if held:
-        world.registry.hold(offered, "x", {"from": world.supervisor})
-    world.registry.recall(offered, "x", {"from": world.supervisor})
-    assert refusal(world.custody.offer, offered, world.rival, FOREVER, sender=world.franchisee) == Refused(
+        env.registry.hold(offered, "x", {"from": env.supervisor})
+    env.registry.recall(offered, "x", {"from": env.supervisor})
+    assert revert_of(env.custody.offer, offered, env.rival, FOREVER, sender=env.franchisee) == Revert(
         "BatchBlocked", batch=offered, onHold=held, recalled=True
     )
-    world.hand_over(offered, world.plant, world.franchisee, world.logistics)
-    assert world.batch(offered).custodian == world.plant
+    env.transfer(offered, env.plant, env.franchisee, env.logistics)
+    assert env.batch(offered).custodian == env.plant

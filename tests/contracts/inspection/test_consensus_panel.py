@@ -1,10 +1,10 @@
-"""A panel: its rule, and who is on it."""
+"""Panels: `setRule`, `enrol`, `retire` and `setInstrument`."""
 
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
 from panel import PASS, RULE, Panel, key_of
-from refusals import Refused, refusal
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role
 from chromatrace.quality.errors import RuleError
@@ -37,14 +37,14 @@ from chromatrace.quality.rules import UNIT, Rule, Weighing
         ({"passing": 2}, "passing"),
     ],
 )
-def test_a_rule_that_cannot_work_is_refused_by_its_field(world, changes, field):
+def test_rejects_a_rule_with_a_field_out_of_range(env, changes, field):
     rule = RULE | changes
     names = [f"state {number}" for number in range(rule["states"])]
-    call = (world.consensus.setRule, tuple(rule.values()), names)
-    assert refusal(*call, sender=world.administrator) == Refused("InvalidRule", field=field)
+    call = (env.consensus.setRule, tuple(rule.values()), names)
+    assert revert_of(*call, sender=env.administrator) == Revert("InvalidRule", field=field)
     shared = {"minimum", "maximum", "threshold", "states", "minimumCapability"}
     if field in shared:
-        with pytest.raises(RuleError) as twin:
+        with pytest.raises(RuleError) as error:
             Rule(
                 tuple(names),
                 rule["minimum"],
@@ -53,73 +53,73 @@ def test_a_rule_that_cannot_work_is_refused_by_its_field(world, changes, field):
                 rule["threshold"],
                 rule["minimumCapability"],
             )
-        assert twin.value.field == {"minimumCapability": "/minimum_capability"}.get(field, f"/{field}")
+        assert error.value.field == {"minimumCapability": "/minimum_capability"}.get(field, f"/{field}")
 
 
-def test_the_names_of_the_states_are_as_many_as_the_states(world):
-    call = (world.consensus.setRule, tuple(RULE.values()), ["pass"])
-    assert refusal(*call, sender=world.administrator) == Refused("InvalidRule", field="states")
+def test_rejects_a_wrong_number_of_state_names(env):
+    call = (env.consensus.setRule, tuple(RULE.values()), ["pass"])
+    assert revert_of(*call, sender=env.administrator) == Revert("InvalidRule", field="states")
 
 
-def test_only_an_administrator_changes_a_panel(world):
-    Panel(world)
+def test_requires_the_admin_role(env):
+    Panel(env)
     rule = tuple(RULE.values())
     for call in (
-        (world.consensus.setRule, rule, ["pass", "fail"]),
-        (world.consensus.enrol, key_of(1).address, 1_000, keccak(b"gauge")),
-        (world.consensus.retire, 1),
+        (env.consensus.setRule, rule, ["pass", "fail"]),
+        (env.consensus.enrol, key_of(1).address, 1_000, keccak(b"gauge")),
+        (env.consensus.retire, 1),
     ):
-        assert refusal(*call, sender=world.producer).name == "MissingRole"
+        assert revert_of(*call, sender=env.producer).name == "MissingRole"
 
 
-def test_who_is_enrolled(world):
-    panel = Panel(world, size=2)
-    by = {"sender": world.administrator}
-    enrol = world.consensus.enrol
-    assert refusal(enrol, key_of(1).address, 1_000, keccak(b"x"), **by) == Refused(
+def test_rejects_invalid_enrolments(env):
+    panel = Panel(env, size=2)
+    sender = {"sender": env.administrator}
+    enrol = env.consensus.enrol
+    assert revert_of(enrol, key_of(1).address, 1_000, keccak(b"x"), **sender) == Revert(
         "AlreadyEnrolled", account=key_of(1).address, inspector=1
     )
-    world.appoint(key_of(3).address, world.plant, Role.INSPECTOR)
-    assert refusal(enrol, key_of(3).address, UNIT + 1, keccak(b"x"), **by) == Refused(
+    env.appoint(key_of(3).address, env.plant, Role.INSPECTOR)
+    assert revert_of(enrol, key_of(3).address, UNIT + 1, keccak(b"x"), **sender) == Revert(
         "CapabilityOutOfRange", capability=UNIT + 1
     )
-    assert refusal(enrol, world.producer.address, 1_000, keccak(b"x"), **by).name == "MissingRole"
-    assert refusal(world.consensus.retire, 3, **by) == Refused("UnknownInspector", panel=world.plant, inspector=3)
+    assert revert_of(enrol, env.producer.address, 1_000, keccak(b"x"), **sender).name == "MissingRole"
+    assert revert_of(env.consensus.retire, 3, **sender) == Revert("UnknownInspector", panel=env.plant, inspector=3)
     panel.enrol(3, capability=UNIT)
     assert panel.inspector(3)["capability"] == UNIT
     assert (panel.inspector(1)["own"], panel.inspector(3)["active"]) == (True, True)
-    assert world.read(world.consensus.numberOf, world.plant, key_of(3).address) == 3
+    assert env.read(env.consensus.numberOf, env.plant, key_of(3).address) == 3
 
 
-def test_a_panel_has_255_inspectors_and_draws_the_last(world):
-    """Their number is written into the panel's slot: to appoint and enrol so many takes ten seconds."""
-    panel = Panel(world, size=3)
+def test_a_panel_holds_255_inspectors(env):
+    """Writes the number of inspectors to storage, because enrolling that many takes ten seconds."""
+    panel = Panel(env, size=3)
     panel_slot = next(
         slot
-        for slot in (keccak(encode(["uint32", "uint256"], [world.plant, at])) for at in range(4))
-        if int(world.rpc.call("eth_getStorageAt", world.consensus.address, "0x" + slot.hex(), "latest"), 16)
+        for slot in (keccak(encode(["uint32", "uint256"], [env.plant, position])) for position in range(4))
+        if int(env.rpc.call("eth_getStorageAt", env.consensus.address, "0x" + slot.hex(), "latest"), 16)
     )
-    world.rpc.call("anvil_setStorageAt", world.consensus.address, "0x" + panel_slot.hex(), f"0x{(254 << 32) + 1:064x}")
+    env.rpc.call("anvil_setStorageAt", env.consensus.address, "0x" + panel_slot.hex(), f"0x{(254 << 32) + 1:064x}")
     for number in (254, 255):
-        world.appoint(key_of(number).address, world.plant, Role.INSPECTOR)
+        env.appoint(key_of(number).address, env.plant, Role.INSPECTOR)
     panel.enrol(255)
-    one_more = (world.consensus.enrol, key_of(254).address, 1_000, keccak(b"gauge"))
-    assert refusal(*one_more, sender=world.administrator) == Refused("PanelFull", panel=world.plant)
+    enrol_another = (env.consensus.enrol, key_of(254).address, 1_000, keccak(b"gauge"))
+    assert revert_of(*enrol_another, sender=env.administrator) == Revert("PanelFull", panel=env.plant)
     for number in (1, 2):
-        world.send(world.consensus.retire, number, sender=world.administrator)
+        env.send(env.consensus.retire, number, sender=env.administrator)
     panel.set_rule(minimumCapability=0)
-    assert world.read(world.consensus.eligible, world.plant) == 1 << 255 | 1 << 3
+    assert env.read(env.consensus.eligible, env.plant) == 1 << 255 | 1 << 3
 
 
-def test_an_instrument_is_named_by_its_inspector_and_not_while_it_sits(world):
-    panel = Panel(world)
+def test_an_inspector_can_change_its_instrument_unless_it_sits_in_a_round(env):
+    panel = Panel(env)
     lane = panel.opened(first=1)
-    call = (world.consensus.setInstrument, world.plant, keccak(b"other"))
-    assert refusal(*call, sender=key_of(1).address) == Refused("InspectorUnavailable", inspector=1)
-    assert refusal(*call, sender=world.producer) == Refused("UnknownInspector", panel=world.plant, inspector=0)
+    call = (env.consensus.setInstrument, env.plant, keccak(b"other"))
+    assert revert_of(*call, sender=key_of(1).address) == Revert("InspectorUnavailable", inspector=1)
+    assert revert_of(*call, sender=env.producer) == Revert("UnknownInspector", panel=env.plant, inspector=0)
     panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
     panel.reveal(lane, [0, 1, 2])
-    world.rpc.call("anvil_impersonateAccount", key_of(1).address)
-    world.rpc.call("anvil_setBalance", key_of(1).address, hex(10**18))
-    world.send(*call, sender=key_of(1).address)
+    env.rpc.call("anvil_impersonateAccount", key_of(1).address)
+    env.rpc.call("anvil_setBalance", key_of(1).address, hex(10**18))
+    env.send(*call, sender=key_of(1).address)
     assert bytes(panel.inspector(1)["instrument"]) == keccak(b"other")

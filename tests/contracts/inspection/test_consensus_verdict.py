@@ -1,20 +1,20 @@
-"""The outcome of a round as a stage's verdict, where the plant asks for it."""
+"""Rounds whose outcome is the verdict of a stage."""
 
 import pytest
+from dev_chain import revert
+from environment import batch_id, event
 from eth_utils import keccak
 from panel import DECIDED, FAIL, PASS, Panel, key_of
-from refusals import Refused, refusal
-from undoing import undo
-from world import batch_id, event
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Role, Stage, Verdict
 
 
 @pytest.fixture
-def panel(world):
-    made = Panel(world)
-    made.set_rule(decidesFirst=True)
-    return made
+def panel(env):
+    panel = Panel(env)
+    panel.set_rule(decidesFirst=True)
+    return panel
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ def panel(world):
         ([PASS, FAIL, FAIL], Verdict.FAIL, BatchState.STOPPED),
     ],
 )
-def test_the_outcome_is_the_verdict(panel, world, answers, verdict, state):
-    batch = world.register()
+def test_the_outcome_is_the_verdict(panel, env, answers, verdict, state):
+    batch = env.register()
     lane = panel.opened(subject=batch, step=0, sample=3)
     panel.commit(lane, dict(enumerate(answers)))
-    tx = world.consensus.reveal([(lane, [panel.answer(lane, seat) for seat in range(3)])], {"from": world.stranger})
-    assert (world.batch(batch).state, world.batch(batch).first_verdict) == (state, verdict)
+    tx = env.consensus.reveal([(lane, [panel.answer(lane, seat) for seat in range(3)])], {"from": env.stranger})
+    assert (env.batch(batch).state, env.batch(batch).first_verdict) == (state, verdict)
     recorded = event(tx, "InspectionRecorded")
     recorder = max(seat for seat, answer in enumerate(answers) if answer == answers[2])
     assert recorded["inspector"] == key_of(panel.seats(lane)[recorder][0]).address
@@ -38,145 +38,145 @@ def test_the_outcome_is_the_verdict(panel, world, answers, verdict, state):
     assert recorded["instrument"] == keccak(b"gauge")
 
 
-def test_a_round_about_one_step_is_no_verdict(panel, world):
-    batch = world.register()
+def test_a_round_of_a_single_step_does_not_decide_a_verdict(panel, env):
+    batch = env.register()
     panel.play([PASS, PASS, PASS], subject=batch, step=7)
-    assert world.batch(batch).state == BatchState.REGISTERED
+    assert env.batch(batch).state == BatchState.REGISTERED
 
 
-def test_nobody_alone_gives_a_verdict_that_consensus_gives(panel, world):
-    batch = world.register()
-    inspection = world.inspection(batch)
-    call = (world.inspections.record, tuple(inspection.values()), world.sign(inspection))
-    assert refusal(*call, sender=world.stranger) == Refused("VerdictByConsensusOnly", batch=batch, stage=0)
-    assert world.inspections.requiresConsensus(world.plant, Stage.FIRST)
-    assert not world.inspections.requiresConsensus(world.plant, Stage.FINAL)
+def test_rejects_a_signed_inspection_if_consensus_decides_the_stage(panel, env):
+    batch = env.register()
+    inspection = env.inspection(batch)
+    call = (env.inspections.record, tuple(inspection.values()), env.sign(inspection))
+    assert revert_of(*call, sender=env.stranger) == Revert("VerdictByConsensusOnly", batch=batch, stage=0)
+    assert env.inspections.requiresConsensus(env.plant, Stage.FIRST)
+    assert not env.inspections.requiresConsensus(env.plant, Stage.FINAL)
     panel.set_rule(decidesFirst=False)
-    world.inspect(batch)
-    assert world.batch(batch).first_verdict == Verdict.PASS
+    env.inspect(batch)
+    assert env.batch(batch).first_verdict == Verdict.PASS
 
 
-def test_what_the_ledger_would_not_take_is_refused_before_anybody_inspects(panel, world):
-    batch = world.register(quantity=250)
-    asked = {"sender": world.producer}
+def test_rejects_a_request_whose_verdict_the_ledger_would_reject(panel, env):
+    batch = env.register(quantity=250)
+    sender = {"sender": env.producer}
 
     def request(subject, sample):
         return [(0, subject, 0, Stage.FIRST, 1, sample)]
 
-    assert refusal(panel.contract.open, request(batch, 2), **asked) == Refused(
+    assert revert_of(panel.contract.open, request(batch, 2), **sender) == Revert(
         "SampleTooSmall", sampleSize=2, required=3
     )
-    assert refusal(panel.contract.open, request(batch, 251), **asked) == Refused(
+    assert revert_of(panel.contract.open, request(batch, 251), **sender) == Revert(
         "SampleTooLarge", sampleSize=251, quantity=250
     )
     unknown = keccak(b"no batch")
-    assert refusal(panel.contract.open, request(unknown, 3), **asked) == Refused("WrongState", batch=unknown, state=0)
+    assert revert_of(panel.contract.open, request(unknown, 3), **sender) == Revert("WrongState", batch=unknown, state=0)
     panel.set_rule(decidesFinal=True)
     early = [(0, batch, 0, Stage.FINAL, 1, 3)]
-    assert refusal(panel.contract.open, early, **asked) == Refused("WrongState", batch=batch, state=1)
+    assert revert_of(panel.contract.open, early, **sender) == Revert("WrongState", batch=batch, state=1)
 
 
-def test_nobody_judges_anothers_batch(panel, world):
-    world.send(world.registry.register, world.registration("R1"), sender=world.competitor)
+def test_rejects_a_batch_of_another_organisation(panel, env):
+    env.send(env.registry.register, env.registration("R1"), sender=env.competitor)
     foreign = batch_id("R1")
     request = [(0, foreign, 0, Stage.FIRST, 1, 3)]
-    assert refusal(panel.contract.open, request, sender=world.producer) == Refused(
-        "BatchOfAnotherOrganisation", subject=foreign, producer=world.rival, panel=world.plant
+    assert revert_of(panel.contract.open, request, sender=env.producer) == Revert(
+        "BatchOfAnotherOrganisation", subject=foreign, producer=env.rival, panel=env.plant
     )
 
 
-def test_where_independence_is_asked_for_only_outsiders_sit(panel, world):
+def test_only_external_inspectors_sit_if_the_policy_requires_independence(panel, env):
     panel.set_rule(decidesFinal=True, decidesFirst=False)
-    batch = world.bring_to(BatchState.ASSEMBLED)
+    batch = env.batch_in_state(BatchState.ASSEMBLED)
     own = [(0, batch, 0, Stage.FINAL, 1, 3)]
-    assert refusal(panel.contract.open, own, sender=world.producer) == Refused("InspectorNotExternal", inspector=1)
+    assert revert_of(panel.contract.open, own, sender=env.producer) == Revert("InspectorNotExternal", inspector=1)
     for number in range(6, 10):
-        world.appoint(key_of(number).address, world.lab, Role.INSPECTOR)
+        env.appoint(key_of(number).address, env.lab, Role.INSPECTOR)
         panel.enrol(number)
     lane = panel.play([PASS, PASS, PASS], subject=batch, step=0, stage=Stage.FINAL, first=0, sample=3)
     assert all(seat[0] >= 6 for seat in panel.seats(lane))
-    assert world.batch(batch).final_verdict == Verdict.PASS
+    assert env.batch(batch).final_verdict == Verdict.PASS
 
 
-def test_a_verdict_that_the_ledger_refuses_undoes_no_decision_and_can_be_delivered_later(panel, world):
-    batch = world.register()
+def test_a_rejected_verdict_can_be_delivered_later(panel, env):
+    batch = env.register()
     lane = panel.opened(subject=batch, step=0, sample=3)
     panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
     recorder = key_of(panel.seats(lane)[2][0]).address
-    world.consortium.dismissOperator(recorder, {"from": world.registrar})
-    tx = world.consensus.reveal([(lane, [panel.answer(lane, seat) for seat in range(3)])], {"from": world.stranger})
+    env.consortium.dismissOperator(recorder, {"from": env.registrar})
+    tx = env.consensus.reveal([(lane, [panel.answer(lane, seat) for seat in range(3)])], {"from": env.stranger})
     assert "VerdictRejected" in tx.events
     assert panel.state(lane)["phase"] == DECIDED
-    assert world.batch(batch).first_verdict == Verdict.NONE
-    assert refusal(panel.contract.deliver, batch, Stage.FIRST, sender=world.stranger) == Refused(
+    assert env.batch(batch).first_verdict == Verdict.NONE
+    assert revert_of(panel.contract.deliver, batch, Stage.FIRST, sender=env.stranger) == Revert(
         "OperatorInactive", operator=recorder
     )
-    world.appoint(recorder, world.plant, Role.INSPECTOR)
-    world.consensus.deliver(batch, Stage.FIRST, {"from": world.stranger})
-    assert world.batch(batch).first_verdict == Verdict.PASS
-    assert refusal(panel.contract.deliver, batch, Stage.FIRST, sender=world.stranger).name == "NoPendingVerdict"
+    env.appoint(recorder, env.plant, Role.INSPECTOR)
+    env.consensus.deliver(batch, Stage.FIRST, {"from": env.stranger})
+    assert env.batch(batch).first_verdict == Verdict.PASS
+    assert revert_of(panel.contract.deliver, batch, Stage.FIRST, sender=env.stranger).name == "NoPendingVerdict"
 
 
-def test_a_verdict_that_waits_does_not_supersede_a_newer_one(panel, world):
-    """Nobody keeps a Pass in the pocket until an inspector has found a Fail."""
-    batch = world.register()
+def test_a_pending_verdict_does_not_supersede_a_later_one(panel, env):
+    """Otherwise a delayed Pass could supersede a later Fail."""
+    batch = env.register()
     lane = panel.opened(subject=batch, step=0, sample=3)
     panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
     recorder = key_of(panel.seats(lane)[2][0]).address
-    world.consortium.dismissOperator(recorder, {"from": world.registrar})
+    env.consortium.dismissOperator(recorder, {"from": env.registrar})
     panel.reveal(lane, [0, 1, 2])
     panel.set_rule(decidesFirst=False)
-    world.inspect(batch, verdict=Verdict.FAIL)
-    world.appoint(recorder, world.plant, Role.INSPECTOR)
-    refused = refusal(panel.contract.deliver, batch, Stage.FIRST, sender=world.stranger)
-    assert refused == Refused("NoPendingVerdict", batch=batch, stage=Stage.FIRST)
-    assert world.batch(batch).first_verdict == Verdict.FAIL
+    env.inspect(batch, verdict=Verdict.FAIL)
+    env.appoint(recorder, env.plant, Role.INSPECTOR)
+    revert = revert_of(panel.contract.deliver, batch, Stage.FIRST, sender=env.stranger)
+    assert revert == Revert("NoPendingVerdict", batch=batch, stage=Stage.FIRST)
+    assert env.batch(batch).first_verdict == Verdict.FAIL
 
 
-def test_who_has_joined_the_producer_since_it_was_enrolled_is_no_outsider(panel, world):
+def test_rejects_an_inspector_that_joined_the_producer_after_its_enrolment(panel, env):
     panel.set_rule(decidesFinal=True, decidesFirst=False)
-    batch = world.bring_to(BatchState.ASSEMBLED)
+    batch = env.batch_in_state(BatchState.ASSEMBLED)
     for number in range(6, 9):
-        world.appoint(key_of(number).address, world.lab, Role.INSPECTOR)
+        env.appoint(key_of(number).address, env.lab, Role.INSPECTOR)
         panel.enrol(number)
     lane = panel.opened(subject=batch, step=0, stage=Stage.FINAL, first=0, sample=3)
-    turncoat = panel.seats(lane)[0][0]
-    world.consortium.dismissOperator(key_of(turncoat).address, {"from": world.registrar})
-    world.appoint(key_of(turncoat).address, world.plant, Role.INSPECTOR)
+    moved = panel.seats(lane)[0][0]
+    env.consortium.dismissOperator(key_of(moved).address, {"from": env.registrar})
+    env.appoint(key_of(moved).address, env.plant, Role.INSPECTOR)
     commitments = [(lane, [panel.commitment(lane, seat, PASS) for seat in range(3)])]
-    assert refusal(panel.contract.commit, commitments, sender=world.stranger) == Refused(
-        "InspectorNotExternal", inspector=turncoat
+    assert revert_of(panel.contract.commit, commitments, sender=env.stranger) == Revert(
+        "InspectorNotExternal", inspector=moved
     )
     panel.commit(lane, {1: PASS, 2: PASS})
 
 
-def test_too_little_gas_cannot_drop_a_verdict(panel, world):
-    batch = world.register()
+def test_insufficient_gas_cannot_drop_a_verdict(panel, env):
+    batch = env.register()
     lane = panel.opened(subject=batch, step=0, sample=3)
     panel.commit(lane, {0: FAIL, 1: FAIL, 2: FAIL})
     call = {
-        "from": str(world.stranger),
+        "from": str(env.stranger),
         "to": panel.contract.address,
         "data": panel.contract.reveal.encode_input([(lane, [panel.answer(lane, seat) for seat in range(3)])]),
     }
     for gas in range(100_000, 700_000, 25_000):
-        answer = world.rpc.batch_outcomes([("eth_call", [call | {"gas": hex(gas)}, "latest"])])[0]
-        snapshot = world.rpc.call("evm_snapshot")
+        answer = env.rpc.batch_outcomes([("eth_call", [call | {"gas": hex(gas)}, "latest"])])[0]
+        snapshot = env.rpc.call("evm_snapshot")
         if not isinstance(answer, Exception):
-            world.rpc.call("eth_sendTransaction", call | {"gas": hex(gas)})
-            world.rpc.call("evm_mine")
-            assert world.batch(batch).first_verdict == Verdict.FAIL, f"dropped with {gas} gas"
-        undo(world.rpc, snapshot)
+            env.rpc.call("eth_sendTransaction", call | {"gas": hex(gas)})
+            env.rpc.call("evm_mine")
+            assert env.batch(batch).first_verdict == Verdict.FAIL, f"dropped with {gas} gas"
+        revert(env.rpc, snapshot)
     assert not isinstance(answer, Exception)
 
 
-def test_only_the_consensus_records_without_a_signature(world):
-    verdict = (world.register(), 0, 1, 3, 0, world.lab_inspector.address, keccak(b"i"), keccak(b"e"))
+def test_recording_without_a_signature_requires_the_consensus_role(env):
+    verdict = (env.register(), 0, 1, 3, 0, env.lab_inspector.address, keccak(b"i"), keccak(b"e"))
     assert (
-        refusal(world.inspections.recordConsensus, verdict, sender=world.registrar).name
+        revert_of(env.inspections.recordConsensus, verdict, sender=env.registrar).name
         == "AccessControlUnauthorizedAccount"
     )
     assert (
-        refusal(world.inspections.requireConsensus, world.plant, True, True, sender=world.registrar).name
+        revert_of(env.inspections.requireConsensus, env.plant, True, True, sender=env.registrar).name
         == "AccessControlUnauthorizedAccount"
     )

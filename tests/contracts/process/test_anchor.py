@@ -1,12 +1,12 @@
-"""Anchoring: the log of its owner, always growing."""
+"""`ProcessLedger.anchor`."""
 
 import pytest
 from brownie import chain
 from brownie.test import given, strategy
+from environment import event, plain
 from hypothesis import settings
 from hypothesis import strategies as st
-from refusals import Refused, refusal
-from world import event, plain
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role
 
@@ -14,78 +14,78 @@ ROOT = b"\7" * 32
 
 
 @pytest.fixture
-def channel(world):
-    return bytes(world.process.openChannel("line", {"from": world.gateway}).return_value)
+def channel(env):
+    return bytes(env.process.openChannel("line", {"from": env.gateway}).return_value)
 
 
-def test_anchors(world, channel):
-    tx = world.process.anchor(channel, 1000, ROOT, 5, 9, {"from": world.gateway})
-    assert plain(world.process.channel(channel)) == (world.plant, 1000, chain[-1].timestamp, ROOT)
+def test_anchors_a_tree_head(env, channel):
+    tx = env.process.anchor(channel, 1000, ROOT, 5, 9, {"from": env.gateway})
+    assert plain(env.process.channel(channel)) == (env.plant, 1000, chain[-1].timestamp, ROOT)
     assert event(tx, "LogAnchored") == {
         "channel": channel,
         "size": 1000,
         "root": ROOT,
         "firstTimeNs": 5,
         "lastTimeNs": 9,
-        "by": world.gateway,
+        "by": env.gateway,
     }
 
 
 @pytest.mark.parametrize("size", [0, 999, 1000])
-def test_refuses_a_log_that_did_not_grow(world, channel, size):
-    world.process.anchor(channel, 1000, ROOT, 5, 9, {"from": world.gateway})
-    assert refusal(world.process.anchor, channel, size, ROOT, 9, 9, sender=world.gateway) == Refused(
+def test_rejects_a_size_that_does_not_increase(env, channel, size):
+    env.process.anchor(channel, 1000, ROOT, 5, 9, {"from": env.gateway})
+    assert revert_of(env.process.anchor, channel, size, ROOT, 9, 9, sender=env.gateway) == Revert(
         "LogSizeNotIncreased", channel=channel, size=size, anchoredSize=1000
     )
 
 
-def test_refuses_an_empty_log(world, channel):
-    assert refusal(world.process.anchor, channel, 0, ROOT, 1, 2, sender=world.gateway) == Refused(
+def test_rejects_an_empty_log(env, channel):
+    assert revert_of(env.process.anchor, channel, 0, ROOT, 1, 2, sender=env.gateway) == Revert(
         "LogSizeNotIncreased", channel=channel, size=0, anchoredSize=0
     )
 
 
 @given(sizes=st.lists(strategy("uint64"), min_size=2, max_size=4))
 @settings(max_examples=10)
-def test_only_growing_sizes_are_taken(world, sizes):
-    channel = bytes(world.process.openChannel("grows", {"from": world.gateway}).return_value)
+def test_accepts_only_increasing_sizes(env, sizes):
+    channel = bytes(env.process.openChannel("grows", {"from": env.gateway}).return_value)
     anchored = 0
     for size in sizes:
         if size > anchored:
-            world.process.anchor(channel, size, ROOT, 1, 1, {"from": world.gateway})
+            env.process.anchor(channel, size, ROOT, 1, 1, {"from": env.gateway})
             anchored = size
         else:
-            assert refusal(world.process.anchor, channel, size, ROOT, 1, 1, sender=world.gateway) == Refused(
+            assert revert_of(env.process.anchor, channel, size, ROOT, 1, 1, sender=env.gateway) == Revert(
                 "LogSizeNotIncreased", channel=channel, size=size, anchoredSize=anchored
             )
 
 
-def test_refuses_an_empty_root(world, channel):
-    assert refusal(world.process.anchor, channel, 1, b"\0" * 32, 1, 2, sender=world.gateway) == Refused(
+def test_rejects_an_empty_root(env, channel):
+    assert revert_of(env.process.anchor, channel, 1, b"\0" * 32, 1, 2, sender=env.gateway) == Revert(
         "EmptyRoot", channel=channel
     )
 
 
-def test_refuses_times_out_of_order(world, channel):
-    assert refusal(world.process.anchor, channel, 1, ROOT, 3, 2, sender=world.gateway) == Refused(
+def test_rejects_an_invalid_time_range(env, channel):
+    assert revert_of(env.process.anchor, channel, 1, ROOT, 3, 2, sender=env.gateway) == Revert(
         "InvalidTimeRange", firstTimeNs=3, lastTimeNs=2
     )
 
 
-def test_refuses_an_unknown_channel(world):
+def test_rejects_an_unknown_channel(env):
     unknown = bytes([9]) * 32
-    assert refusal(world.process.anchor, unknown, 1, ROOT, 1, 2, sender=world.gateway) == Refused(
+    assert revert_of(env.process.anchor, unknown, 1, ROOT, 1, 2, sender=env.gateway) == Revert(
         "UnknownChannel", channel=unknown
     )
 
 
-def test_refuses_another_organisations_gateway(world, channel):
-    assert refusal(world.process.anchor, channel, 1, ROOT, 1, 2, sender=world.competitor) == Refused(
-        "NotChannelOwner", channel=channel, organisation=world.plant, caller=world.rival
+def test_rejects_a_gateway_of_another_organisation(env, channel):
+    assert revert_of(env.process.anchor, channel, 1, ROOT, 1, 2, sender=env.competitor) == Revert(
+        "NotChannelOwner", channel=channel, organisation=env.plant, caller=env.rival
     )
 
 
-def test_refuses_an_administrator(world, channel):
-    assert refusal(world.process.anchor, channel, 1, ROOT, 1, 2, sender=world.administrator) == Refused(
-        "MissingRole", operator=world.administrator, roles=Role.ADMIN, required=Role.GATEWAY
+def test_rejects_an_administrator(env, channel):
+    assert revert_of(env.process.anchor, channel, 1, ROOT, 1, 2, sender=env.administrator) == Revert(
+        "MissingRole", operator=env.administrator, roles=Role.ADMIN, required=Role.GATEWAY
     )

@@ -1,14 +1,14 @@
-"""Appending records: by the department's own writers, into a chain that does not depend on the batching."""
+"""`ProcessLedger.appendRecords`: access, and a hash chain that does not depend on how records are grouped."""
 
 from itertools import count
 
 import pytest
 from brownie.test import strategy
+from environment import event, plain
 from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refusals import Refused, refusal
-from world import event, plain
+from reverts import Revert, revert_of
 
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, chained, pack, unpack
 from chromatrace.domain.rights import Role
@@ -17,7 +17,7 @@ KIND = keccak(b"chromatrace.record/sales.contract-order/1")
 READ, APPEND = DepartmentRight.READ, DepartmentRight.APPEND
 EMPTY_HEAD = bytes(27)
 EXAMPLE = count()
-"""Hypothesis runs its examples on one chain: each opens a department of its own."""
+"""Numbers the examples of hypothesis, which share one chain: each opens its own department."""
 
 
 def entry(number, preceding=None):
@@ -30,123 +30,123 @@ def entry(number, preceding=None):
 
 
 @pytest.fixture
-def sales(world):
-    return _opened(world, "Sales")
+def sales(env):
+    return _open(env, "Sales")
 
 
 @pytest.fixture
-def design(world):
-    """Another department of the same organisation, with another writer."""
-    world.appoint(world.stranger, world.plant, Role.GATEWAY)
-    return _opened(world, "Product design", world.stranger)
+def design(env):
+    """Open another department of the same organisation, with another writer."""
+    env.appoint(env.stranger, env.plant, Role.GATEWAY)
+    return _open(env, "Product design", env.stranger)
 
 
-def _opened(world, name, writer=None):
-    department = bytes(world.process.openDepartment(name, {"from": world.administrator}).return_value)
-    world.process.setMember(department, writer or world.gateway, READ | APPEND, {"from": world.administrator})
+def _open(env, name, writer=None):
+    department = bytes(env.process.openDepartment(name, {"from": env.administrator}).return_value)
+    env.process.setMember(department, writer or env.gateway, READ | APPEND, {"from": env.administrator})
     return department
 
 
-def test_appends_one(world, sales):
-    one = entry(1)
-    tx = world.process.appendRecords(sales, KIND, pack([one]), {"from": world.gateway})
-    head = chained(EMPTY_HEAD, KIND, [one])
-    assert plain(world.process.department(sales)) == (world.plant, 1, head)
+def test_appends_a_record(env, sales):
+    record = entry(1)
+    tx = env.process.appendRecords(sales, KIND, pack([record]), {"from": env.gateway})
+    head = chained(EMPTY_HEAD, KIND, [record])
+    assert plain(env.process.department(sales)) == (env.plant, 1, head)
     assert event(tx, "RecordsAppended") == {
         "department": sales,
         "first": 0,
-        "by": world.gateway,
+        "by": env.gateway,
         "kind": KIND,
         "head": head,
-        "records": pack([one]),
+        "records": pack([record]),
     }
 
 
-def test_appends_many_behind_those_before(world, sales):
-    many = [entry(1), *(entry(number, entry(number - 1).record) for number in range(2, 30))]
-    world.process.appendRecords(sales, KIND, pack(many[:4]), {"from": world.gateway})
-    tx = world.process.appendRecords(sales, KIND, pack(many[4:]), {"from": world.gateway})
-    seen = event(tx, "RecordsAppended")
-    assert seen["first"] == 4
-    assert unpack(bytes(seen["records"])) == many[4:]
-    assert plain(world.process.department(sales)) == (world.plant, 29, chained(EMPTY_HEAD, KIND, many))
+def test_appends_records_after_existing_records(env, sales):
+    records = [entry(1), *(entry(number, entry(number - 1).record) for number in range(2, 30))]
+    env.process.appendRecords(sales, KIND, pack(records[:4]), {"from": env.gateway})
+    tx = env.process.appendRecords(sales, KIND, pack(records[4:]), {"from": env.gateway})
+    appended = event(tx, "RecordsAppended")
+    assert appended["first"] == 4
+    assert unpack(bytes(appended["records"])) == records[4:]
+    assert plain(env.process.department(sales)) == (env.plant, 29, chained(EMPTY_HEAD, KIND, records))
 
 
 @given(sizes=st.lists(strategy("uint8", min_value=1, max_value=6), min_size=1, max_size=4))
 @settings(max_examples=8)
-def test_the_chain_does_not_depend_on_the_batching(world, sizes):
-    department = _opened(world, f"Batched {next(EXAMPLE)}")
+def test_the_hash_chain_does_not_depend_on_the_grouping(env, sizes):
+    department = _open(env, f"Grouped {next(EXAMPLE)}")
     records = [entry(number) for number in range(sum(sizes))]
-    left = list(records)
+    remaining = list(records)
     for size in sizes:
-        world.process.appendRecords(department, KIND, pack(left[:size]), {"from": world.gateway})
-        left = left[size:]
-    assert plain(world.process.department(department))[1:] == (len(records), chained(EMPTY_HEAD, KIND, records))
+        env.process.appendRecords(department, KIND, pack(remaining[:size]), {"from": env.gateway})
+        remaining = remaining[size:]
+    assert plain(env.process.department(department))[1:] == (len(records), chained(EMPTY_HEAD, KIND, records))
 
 
-def test_the_kind_is_part_of_the_chain(world, sales):
-    world.process.appendRecords(sales, keccak(b"another"), pack([entry(1)]), {"from": world.gateway})
-    assert plain(world.process.department(sales))[2] != chained(EMPTY_HEAD, KIND, [entry(1)])
+def test_the_kind_is_part_of_the_hash_chain(env, sales):
+    env.process.appendRecords(sales, keccak(b"another"), pack([entry(1)]), {"from": env.gateway})
+    assert plain(env.process.department(sales))[2] != chained(EMPTY_HEAD, KIND, [entry(1)])
 
 
-def test_refuses_another_department(world, sales, design):
+def test_rejects_a_member_of_another_department(env, sales, design):
     records = pack([entry(1)])
-    for department, sender in ((design, world.gateway), (sales, world.stranger)):
-        assert refusal(world.process.appendRecords, department, KIND, records, sender=sender) == Refused(
+    for department, sender in ((design, env.gateway), (sales, env.stranger)):
+        assert revert_of(env.process.appendRecords, department, KIND, records, sender=sender) == Revert(
             "NotMember", department=department, operator=sender, held=0, required=APPEND
         )
 
 
-def test_refuses_a_member_who_may_only_read(world, sales):
-    world.process.setMember(sales, world.gateway, READ, {"from": world.administrator})
-    assert refusal(world.process.appendRecords, sales, KIND, pack([entry(1)]), sender=world.gateway) == Refused(
-        "NotMember", department=sales, operator=world.gateway, held=READ, required=APPEND
+def test_rejects_a_member_with_the_right_to_read_only(env, sales):
+    env.process.setMember(sales, env.gateway, READ, {"from": env.administrator})
+    assert revert_of(env.process.appendRecords, sales, KIND, pack([entry(1)]), sender=env.gateway) == Revert(
+        "NotMember", department=sales, operator=env.gateway, held=READ, required=APPEND
     )
 
 
-def test_refuses_a_member_who_was_removed(world, sales):
-    world.process.setMember(sales, world.gateway, 0, {"from": world.administrator})
-    assert refusal(world.process.appendRecords, sales, KIND, pack([entry(1)]), sender=world.gateway).name == "NotMember"
+def test_rejects_a_removed_member(env, sales):
+    env.process.setMember(sales, env.gateway, 0, {"from": env.administrator})
+    assert revert_of(env.process.appendRecords, sales, KIND, pack([entry(1)]), sender=env.gateway).name == "NotMember"
 
 
-def test_refuses_a_member_without_the_role(world, sales):
-    world.process.setMember(sales, world.producer, APPEND, {"from": world.administrator})
-    assert refusal(world.process.appendRecords, sales, KIND, pack([entry(1)]), sender=world.producer) == Refused(
-        "MissingRole", operator=world.producer, roles=Role.PRODUCER, required=Role.GATEWAY
+def test_rejects_a_member_without_the_role(env, sales):
+    env.process.setMember(sales, env.producer, APPEND, {"from": env.administrator})
+    assert revert_of(env.process.appendRecords, sales, KIND, pack([entry(1)]), sender=env.producer) == Revert(
+        "MissingRole", operator=env.producer, roles=Role.PRODUCER, required=Role.GATEWAY
     )
 
 
-def test_refuses_another_organisation(world, sales):
-    assert refusal(world.process.appendRecords, sales, KIND, pack([entry(1)]), sender=world.competitor) == Refused(
-        "NotDepartmentOwner", department=sales, organisation=world.plant, caller=world.rival
+def test_rejects_another_organisation(env, sales):
+    assert revert_of(env.process.appendRecords, sales, KIND, pack([entry(1)]), sender=env.competitor) == Revert(
+        "NotDepartmentOwner", department=sales, organisation=env.plant, caller=env.rival
     )
 
 
-def test_refuses_an_unknown_department(world):
+def test_rejects_an_unknown_department(env):
     unknown = b"\7" * 32
-    assert refusal(world.process.appendRecords, unknown, KIND, pack([entry(1)]), sender=world.gateway) == Refused(
+    assert revert_of(env.process.appendRecords, unknown, KIND, pack([entry(1)]), sender=env.gateway) == Revert(
         "UnknownDepartment", department=unknown
     )
 
 
 @pytest.mark.parametrize("length", [0, 1, 91, 93, 183])
-def test_refuses_what_is_no_whole_number_of_records(world, sales, length):
-    assert refusal(world.process.appendRecords, sales, KIND, b"\1" * length, sender=world.gateway) == Refused(
+def test_rejects_an_invalid_length(env, sales, length):
+    assert revert_of(env.process.appendRecords, sales, KIND, b"\1" * length, sender=env.gateway) == Revert(
         "InvalidRecordsLength", length=length
     )
 
 
-def test_refuses_an_empty_kind(world, sales):
-    assert refusal(world.process.appendRecords, sales, bytes(32), pack([entry(1)]), sender=world.gateway) == Refused(
+def test_rejects_an_empty_kind(env, sales):
+    assert revert_of(env.process.appendRecords, sales, bytes(32), pack([entry(1)]), sender=env.gateway) == Revert(
         "EmptyRecordKind"
     )
 
 
-@pytest.mark.parametrize("emptied", [slice(0, 20), slice(60, 92)], ids=["id", "digest"])
-def test_refuses_an_empty_record_among_others(world, sales, emptied):
-    spoilt = bytearray(pack([entry(2)]))
-    spoilt[emptied] = bytes(emptied.stop - emptied.start)
-    records = pack([entry(1)]) + bytes(spoilt)
-    assert refusal(world.process.appendRecords, sales, KIND, records, sender=world.gateway) == Refused(
+@pytest.mark.parametrize("field", [slice(0, 20), slice(60, 92)], ids=["id", "digest"])
+def test_rejects_an_empty_record_among_others(env, sales, field):
+    invalid = bytearray(pack([entry(2)]))
+    invalid[field] = bytes(field.stop - field.start)
+    records = pack([entry(1)]) + bytes(invalid)
+    assert revert_of(env.process.appendRecords, sales, KIND, records, sender=env.gateway) == Revert(
         "EmptyRecord", index=1
     )

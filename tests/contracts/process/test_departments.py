@@ -1,10 +1,10 @@
-"""Departments: opened once, with members that their administrator names; who may read them."""
+"""`ProcessLedger.openDepartment`, `setMember` and `mayReadDepartment`."""
 
 import pytest
+from environment import event, plain
 from eth_abi import encode
 from eth_utils import keccak
-from refusals import Refused, refusal
-from world import event, plain
+from reverts import Revert, revert_of
 
 from chromatrace.domain.ledger_entries import DepartmentRight
 from chromatrace.domain.rights import Role
@@ -13,97 +13,97 @@ READ, APPEND = DepartmentRight.READ, DepartmentRight.APPEND
 
 
 @pytest.fixture
-def sales(world):
-    return bytes(world.process.openDepartment("Sales", {"from": world.administrator}).return_value)
+def sales(env):
+    return bytes(env.process.openDepartment("Sales", {"from": env.administrator}).return_value)
 
 
-def test_opens(world):
-    tx = world.process.openDepartment("Sales", {"from": world.administrator})
-    department = keccak(encode(["uint32", "string", "string"], [world.plant, "Sales", "department"]))
-    assert bytes(tx.return_value) == department == bytes(world.process.departmentIdOf(world.plant, "Sales"))
-    assert plain(world.process.department(department)) == (world.plant, 0, bytes(27))
+def test_opens_a_department(env):
+    tx = env.process.openDepartment("Sales", {"from": env.administrator})
+    department = keccak(encode(["uint32", "string", "string"], [env.plant, "Sales", "department"]))
+    assert bytes(tx.return_value) == department == bytes(env.process.departmentIdOf(env.plant, "Sales"))
+    assert plain(env.process.department(department)) == (env.plant, 0, bytes(27))
     assert event(tx, "DepartmentOpened") == {
         "department": department,
-        "organisation": world.plant,
+        "organisation": env.plant,
         "name": "Sales",
-        "by": world.administrator,
+        "by": env.administrator,
     }
 
 
-def test_is_no_channel_of_the_same_name(world, sales):
-    assert bytes(world.process.channelIdOf(world.plant, "Sales")) != sales
+def test_the_id_differs_from_the_channel_of_the_same_name(env, sales):
+    assert bytes(env.process.channelIdOf(env.plant, "Sales")) != sales
 
 
-def test_refuses_to_open_twice(world, sales):
-    assert refusal(world.process.openDepartment, "Sales", sender=world.administrator) == Refused(
+def test_rejects_an_open_department(env, sales):
+    assert revert_of(env.process.openDepartment, "Sales", sender=env.administrator) == Revert(
         "DepartmentAlreadyOpen", department=sales
     )
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65])
-def test_refuses_a_name_of_wrong_length(world, name):
-    assert refusal(world.process.openDepartment, name, sender=world.administrator) == Refused(
+def test_rejects_a_name_of_invalid_length(env, name):
+    assert revert_of(env.process.openDepartment, name, sender=env.administrator) == Revert(
         "InvalidDepartmentName", length=len(name)
     )
 
 
-def test_refuses_to_open_by_a_gateway(world):
-    assert refusal(world.process.openDepartment, "Sales", sender=world.gateway) == Refused(
-        "MissingRole", operator=world.gateway, roles=Role.GATEWAY, required=Role.ADMIN
+def test_rejects_an_operator_without_the_admin_role(env):
+    assert revert_of(env.process.openDepartment, "Sales", sender=env.gateway) == Revert(
+        "MissingRole", operator=env.gateway, roles=Role.GATEWAY, required=Role.ADMIN
     )
 
 
-def test_sets_changes_and_removes_a_member(world, sales):
+def test_sets_changes_and_removes_a_member(env, sales):
     for rights in (READ | APPEND, READ, 0):
-        tx = world.process.setMember(sales, world.gateway, rights, {"from": world.administrator})
-        assert world.process.memberRights(sales, world.gateway) == rights
+        tx = env.process.setMember(sales, env.gateway, rights, {"from": env.administrator})
+        assert env.process.memberRights(sales, env.gateway) == rights
         assert event(tx, "MemberSet") == {
             "department": sales,
-            "member": world.gateway,
+            "member": env.gateway,
             "rights": rights,
-            "by": world.administrator,
+            "by": env.administrator,
         }
 
 
-def test_refuses_rights_that_mean_nothing(world, sales):
-    assert refusal(world.process.setMember, sales, world.gateway, 4, sender=world.administrator) == Refused(
+def test_rejects_unknown_rights(env, sales):
+    assert revert_of(env.process.setMember, sales, env.gateway, 4, sender=env.administrator) == Revert(
         "UnknownDepartmentRights", rights=4
     )
 
 
-def test_refuses_a_member_without_an_address(world, sales):
-    nobody = "0x" + "0" * 40
-    assert refusal(world.process.setMember, sales, nobody, READ, sender=world.administrator) == Refused(
-        "InvalidMember", member=nobody
+def test_rejects_the_zero_address(env, sales):
+    zero_address = "0x" + "0" * 40
+    assert revert_of(env.process.setMember, sales, zero_address, READ, sender=env.administrator) == Revert(
+        "InvalidMember", member=zero_address
     )
 
 
-def test_another_organisations_operator_may_be_let_read_only(world, sales):
-    world.process.setMember(sales, world.competitor, READ, {"from": world.administrator})
-    assert refusal(world.process.setMember, sales, world.competitor, APPEND, sender=world.administrator) == Refused(
-        "MemberOfAnotherOrganisation", member=world.competitor, organisation=world.rival, owner=world.plant
+def test_an_operator_of_another_organisation_can_only_read(env, sales):
+    env.process.setMember(sales, env.competitor, READ, {"from": env.administrator})
+    assert revert_of(env.process.setMember, sales, env.competitor, APPEND, sender=env.administrator) == Revert(
+        "MemberOfAnotherOrganisation", member=env.competitor, organisation=env.rival, owner=env.plant
     )
 
 
 @pytest.mark.parametrize("who", ["competitor", "franchisee"])
-def test_refuses_another_organisations_administrator(world, sales, who):
-    sender = getattr(world, who)
-    organisation = {"competitor": world.rival, "franchisee": world.shop}[who]
-    assert refusal(world.process.setMember, sales, sender, READ, sender=sender) == Refused(
-        "NotDepartmentOwner", department=sales, organisation=world.plant, caller=organisation
+def test_rejects_an_administrator_of_another_organisation(env, sales, who):
+    sender = getattr(env, who)
+    organisation = {"competitor": env.rival, "franchisee": env.shop}[who]
+    assert revert_of(env.process.setMember, sales, sender, READ, sender=sender) == Revert(
+        "NotDepartmentOwner", department=sales, organisation=env.plant, caller=organisation
     )
 
 
-def test_refuses_members_of_an_unknown_department(world):
-    assert refusal(world.process.setMember, b"\7" * 32, world.gateway, READ, sender=world.administrator) == Refused(
+def test_rejects_members_of_an_unknown_department(env):
+    assert revert_of(env.process.setMember, b"\7" * 32, env.gateway, READ, sender=env.administrator) == Revert(
         "UnknownDepartment", department=b"\7" * 32
     )
 
 
-def test_members_and_supervisors_may_read(world, sales):
-    world.process.setMember(sales, world.gateway, READ, {"from": world.administrator})
-    world.process.setMember(sales, world.competitor, READ, {"from": world.administrator})
-    world.process.setMember(sales, world.logistics, APPEND, {"from": world.administrator})
+def test_members_and_supervisors_can_read(env, sales):
+    env.process.setMember(sales, env.gateway, READ, {"from": env.administrator})
+    env.process.setMember(sales, env.competitor, READ, {"from": env.administrator})
+    env.process.setMember(sales, env.logistics, APPEND, {"from": env.administrator})
     readers = {
         name
         for name in (
@@ -116,30 +116,30 @@ def test_members_and_supervisors_may_read(world, sales):
             "competitor",
             "stranger",
         )
-        if world.process.mayReadDepartment(sales, getattr(world, name))
+        if env.process.mayReadDepartment(sales, getattr(env, name))
     }
     assert readers == {"gateway", "competitor", "supervisor", "official"}
 
 
-def test_a_supervisor_of_another_maker_may_not_read(world, sales):
-    world.appoint(world.stranger, world.rival, Role.SUPERVISOR)
-    assert not world.process.mayReadDepartment(sales, world.stranger)
+def test_a_supervisor_of_another_manufacturer_cannot_read(env, sales):
+    env.appoint(env.stranger, env.rival, Role.SUPERVISOR)
+    assert not env.process.mayReadDepartment(sales, env.stranger)
 
 
-def test_no_one_reads_after_dismissal_or_suspension(world, sales):
-    world.process.setMember(sales, world.gateway, READ, {"from": world.administrator})
-    world.consortium.dismissOperator(world.gateway, {"from": world.registrar})
-    assert not world.process.mayReadDepartment(sales, world.gateway)
-    world.suspend(world.plant)
-    assert not world.process.mayReadDepartment(sales, world.supervisor)
-    assert world.process.mayReadDepartment(sales, world.official)
+def test_reading_ends_with_dismissal_or_suspension(env, sales):
+    env.process.setMember(sales, env.gateway, READ, {"from": env.administrator})
+    env.consortium.dismissOperator(env.gateway, {"from": env.registrar})
+    assert not env.process.mayReadDepartment(sales, env.gateway)
+    env.suspend(env.plant)
+    assert not env.process.mayReadDepartment(sales, env.supervisor)
+    assert env.process.mayReadDepartment(sales, env.official)
 
 
-def test_a_member_without_any_role_may_read(world, sales):
-    world.appoint(world.stranger, world.plant, 0)
-    world.process.setMember(sales, world.stranger, READ, {"from": world.administrator})
-    assert world.process.mayReadDepartment(sales, world.stranger)
+def test_a_member_without_roles_can_read(env, sales):
+    env.appoint(env.stranger, env.plant, 0)
+    env.process.setMember(sales, env.stranger, READ, {"from": env.administrator})
+    assert env.process.mayReadDepartment(sales, env.stranger)
 
 
-def test_nobody_reads_an_unknown_department(world):
-    assert not world.process.mayReadDepartment(b"\7" * 32, world.supervisor)
+def test_an_unknown_department_cannot_be_read(env):
+    assert not env.process.mayReadDepartment(b"\7" * 32, env.supervisor)

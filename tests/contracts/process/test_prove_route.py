@@ -1,9 +1,9 @@
-"""Who may prove, what is stored, and what is told. Attacks: tests/integration/route."""
+"""`RouteVerifier.proveRoute`, `proveRoutes` and `proveAssembly`. Attacks are tested in tests/integration/route."""
 
 import pytest
-from refusals import Refused, refusal
+from environment import event, plain
+from reverts import Revert, revert_of
 from stations import Stations, digest
-from world import event, plain
 
 from chromatrace.crypto.route import Component, proof_of, proofs_of, subject_of
 from chromatrace.domain.rights import RouteKind
@@ -12,8 +12,8 @@ SUBJECT = digest("batch")
 
 
 @pytest.fixture
-def stations(world):
-    return Stations(world)
+def stations(env):
+    return Stations(env)
 
 
 @pytest.fixture
@@ -21,91 +21,91 @@ def line(stations):
     return stations.line(3)
 
 
-@pytest.mark.parametrize("who", ["producer", "gateway", "administrator", "competitor"])
-def test_proves(world, stations, line, who):
-    sender = getattr(world, who)
+@pytest.mark.parametrize("caller", ["producer", "gateway", "administrator", "competitor"])
+def test_proves_a_subject(env, stations, line, caller):
+    sender = getattr(env, caller)
     head = line.trace(SUBJECT).state.link
     tx = stations.prove(line, SUBJECT, sender)
     assert event(tx, "RouteProven") == {"route": line.design.route, "subject": SUBJECT, "head": head, "by": sender}
-    assert world.routes.isProven(line.design.route, SUBJECT)
-    assert not world.routes.isRecordedUnverified(line.design.route, SUBJECT)
+    assert env.routes.isProven(line.design.route, SUBJECT)
+    assert not env.routes.isRecordedUnverified(line.design.route, SUBJECT)
 
 
-def test_refuses_other_roles(world, stations, line):
+def test_rejects_other_roles(env, stations, line):
     arguments = stations.proof(line, SUBJECT)
-    for who in (world.logistics, world.supervisor):
-        assert refusal(world.routes.proveRoute, line.design.route, *arguments, sender=who).name == "MissingRole"
-    refused = refusal(world.routes.proveRoute, line.design.route, *arguments, sender=world.stranger)
-    assert refused == Refused("UnknownOperator", operator=str(world.stranger))
-    world.suspend(world.plant)
-    refused = refusal(world.routes.proveRoute, line.design.route, *arguments, sender=world.producer)
-    assert refused == Refused("OrganisationInactive", organisation=world.plant)
+    for caller in (env.logistics, env.supervisor):
+        assert revert_of(env.routes.proveRoute, line.design.route, *arguments, sender=caller).name == "MissingRole"
+    revert = revert_of(env.routes.proveRoute, line.design.route, *arguments, sender=env.stranger)
+    assert revert == Revert("UnknownOperator", operator=str(env.stranger))
+    env.suspend(env.plant)
+    revert = revert_of(env.routes.proveRoute, line.design.route, *arguments, sender=env.producer)
+    assert revert == Revert("OrganisationInactive", organisation=env.plant)
 
 
-def test_bits_of_one_batch_share_a_word_and_do_not_touch(world, stations, line):
+def test_units_of_a_batch_share_a_storage_word(env, stations, line):
     units = [0, 1, 255]
     traces = [line.trace(subject_of(SUBJECT, unit)) for unit in units]
-    world.routes.proveRoutes(line.design.route, *proofs_of(line.design, traces), {"from": world.producer})
+    env.routes.proveRoutes(line.design.route, *proofs_of(line.design, traces), {"from": env.producer})
     words = {subject_of(SUBJECT, unit)[:31] for unit in range(256)}
     assert len(words) == 1
     for unit in (*range(0, 256, 5), 1, 256, 511):
-        assert world.routes.isProven(line.design.route, subject_of(SUBJECT, unit)) == (unit in units)
-        assert bytes(world.routes.subjectOf(SUBJECT, unit)) == subject_of(SUBJECT, unit)
+        assert env.routes.isProven(line.design.route, subject_of(SUBJECT, unit)) == (unit in units)
+        assert bytes(env.routes.subjectOf(SUBJECT, unit)) == subject_of(SUBJECT, unit)
 
 
-def test_a_proof_of_one_route_is_none_of_another(world, stations, line):
+def test_a_proof_counts_for_its_route_only(env, stations, line):
     stations.prove(line, SUBJECT)
     other = stations.line(3, name="frame")
-    assert not world.routes.isProven(other.design.route, SUBJECT)
+    assert not env.routes.isProven(other.design.route, SUBJECT)
 
 
-def test_nothing_is_stored_where_one_of_many_is_refused(world, stations, line):
+def test_one_invalid_proof_reverts_the_call(env, stations, line):
     traces = [line.trace(digest(f"batch {n}")) for n in range(3)]
     proofs, messages = proofs_of(line.design, traces)
     messages[4] = digest("another record")
-    refused = refusal(world.routes.proveRoutes, line.design.route, proofs, messages, sender=world.producer)
-    assert (refused.name, refused.args["subject"]) == ("HeadMismatch", traces[1].subject)
-    assert not any(world.routes.isProven(line.design.route, trace.subject) for trace in traces)
+    revert = revert_of(env.routes.proveRoutes, line.design.route, proofs, messages, sender=env.producer)
+    assert (revert.name, revert.args["subject"]) == ("HeadMismatch", traces[1].subject)
+    assert not any(env.routes.isProven(line.design.route, trace.subject) for trace in traces)
 
 
-def test_an_assembly_of_processing_routes(world, stations, line):
+def test_proves_an_assembly(env, stations, line):
     parts = [digest("film"), digest("glass")]
     for part in parts:
         stations.prove(line, part)
     assembly = stations.line(2, RouteKind.ASSEMBLY, "device")
     components = [Component(line.design.route, part) for part in parts]
     trace = assembly.trace(SUBJECT, components)
-    named = [(part.route, part.subject) for part in components]
-    arguments = (assembly.design.route, *proof_of(assembly.design, trace), named)
-    tx = world.routes.proveAssembly(*arguments, {"from": world.gateway})
-    told = event(tx, "AssemblyProven")
-    assert (told["route"], told["subject"]) == (assembly.design.route, SUBJECT)
-    assert plain(told["components"]) == tuple(named)
+    listed = [(part.route, part.subject) for part in components]
+    arguments = (assembly.design.route, *proof_of(assembly.design, trace), listed)
+    tx = env.routes.proveAssembly(*arguments, {"from": env.gateway})
+    proven = event(tx, "AssemblyProven")
+    assert (proven["route"], proven["subject"]) == (assembly.design.route, SUBJECT)
+    assert plain(proven["components"]) == tuple(listed)
     assert event(tx, "RouteProven")["head"] == trace.state.link
-    refused = refusal(world.routes.proveAssembly, *arguments, sender=world.gateway)
-    assert refused == Refused("AlreadyProven", route=assembly.design.route, subject=SUBJECT)
+    revert = revert_of(env.routes.proveAssembly, *arguments, sender=env.gateway)
+    assert revert == Revert("AlreadyProven", route=assembly.design.route, subject=SUBJECT)
 
 
-def test_components_are_proven_before_and_named_once(world, stations, line):
+def test_components_must_be_proven_and_listed_once(env, stations, line):
     film, glass = (Component(line.design.route, digest(part)) for part in ("film", "glass"))
     stations.prove(line, film.subject)
     assembly = stations.line(1, RouteKind.ASSEMBLY, "device")
     whole = Component(assembly.design.route, SUBJECT)
-    # No honest station signs the last two; what the components are is looked at before any signature.
+    # Components are checked before the signature, so any signature will do.
     proof, messages = proof_of(assembly.design, assembly.trace(SUBJECT, [film]))
     for components, expected in (
-        ([film, glass], Refused("ComponentNotProven", route=glass.route, subject=glass.subject)),
-        ([film, film], Refused("DuplicateComponent", route=film.route, subject=film.subject)),
-        ([film, whole], Refused("ComponentNotProven", route=whole.route, subject=whole.subject)),
+        ([film, glass], Revert("ComponentNotProven", route=glass.route, subject=glass.subject)),
+        ([film, film], Revert("DuplicateComponent", route=film.route, subject=film.subject)),
+        ([film, whole], Revert("ComponentNotProven", route=whole.route, subject=whole.subject)),
     ):
-        named = [(part.route, part.subject) for part in components]
-        arguments = (assembly.design.route, proof, messages, named)
-        assert refusal(world.routes.proveAssembly, *arguments, sender=world.producer) == expected
+        listed = [(part.route, part.subject) for part in components]
+        arguments = (assembly.design.route, proof, messages, listed)
+        assert revert_of(env.routes.proveAssembly, *arguments, sender=env.producer) == expected
 
     stations.prove(line, glass.subject)
-    named = [(part.route, part.subject) for part in (glass, film)]
-    arguments = (assembly.design.route, proof, messages, named)
-    assert refusal(world.routes.proveAssembly, *arguments, sender=world.producer).name == "HeadMismatch"
+    listed = [(part.route, part.subject) for part in (glass, film)]
+    arguments = (assembly.design.route, proof, messages, listed)
+    assert revert_of(env.routes.proveAssembly, *arguments, sender=env.producer).name == "HeadMismatch"
     in_order = proof_of(assembly.design, assembly.trace(SUBJECT, [glass, film]))
-    world.routes.proveAssembly(assembly.design.route, *in_order, named, {"from": world.producer})
-    assert world.routes.isProven(assembly.design.route, SUBJECT)
+    env.routes.proveAssembly(assembly.design.route, *in_order, listed, {"from": env.producer})
+    assert env.routes.isProven(assembly.design.route, SUBJECT)

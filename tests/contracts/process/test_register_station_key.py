@@ -1,81 +1,81 @@
-"""Keys of stations: whose, checked how, registered once."""
+"""`RouteVerifier.registerStationKey`."""
 
 import pytest
-from refusals import Refused, refusal
+from environment import event, plain
+from reverts import Revert, revert_of
 from stations import Stations, station
-from world import event, plain
 
 from chromatrace.crypto.eip2537 import words
 from chromatrace.domain.rights import Role
 
 
 @pytest.fixture
-def stations(world):
-    return Stations(world)
+def stations(env):
+    return Stations(env)
 
 
-def test_registers_with_its_owner(world, stations):
+def test_registers_a_key_of_the_callers_organisation(env, stations):
     name, key, possession = stations.key_arguments("station 1")
     key_id = station("station 1", stations.verifier).key_id
-    for sender in (world.gateway, world.administrator):
-        assert world.routes.registerStationKey.call(name, key, possession, {"from": sender}).hex() == key_id.hex()
-    tx = world.routes.registerStationKey(name, key, possession, {"from": world.gateway})
+    for sender in (env.gateway, env.administrator):
+        assert env.routes.registerStationKey.call(name, key, possession, {"from": sender}).hex() == key_id.hex()
+    tx = env.routes.registerStationKey(name, key, possession, {"from": env.gateway})
     assert event(tx, "StationKeyRegistered") == {
         "key": key_id,
-        "organisation": world.plant,
+        "organisation": env.plant,
         "name": name,
         "publicKey": key,
         "proofOfPossession": possession,
-        "by": world.gateway,
+        "by": env.gateway,
     }
-    assert plain(world.routes.stationKey(key_id)) == (world.plant, 0)
+    assert plain(env.routes.stationKey(key_id)) == (env.plant, 0)
 
 
-def test_refuses_the_same_key_again(world, stations):
+def test_rejects_a_registered_key(env, stations):
     (key,) = stations.register("station 1")
     arguments = stations.key_arguments("station 1")
-    expected = Refused("StationKeyAlreadyRegistered", key=key, organisation=world.plant)
-    assert refusal(world.routes.registerStationKey, *arguments, sender=world.gateway) == expected
+    expected = Revert("StationKeyAlreadyRegistered", key=key, organisation=env.plant)
+    assert revert_of(env.routes.registerStationKey, *arguments, sender=env.gateway) == expected
 
 
-def test_refuses_another_organisation_s_possession(world, stations):
-    """What the plant's station signed for the plant, a competitor cannot register as its own."""
+def test_rejects_a_proof_of_possession_for_another_organisation(env, stations):
+    """A competitor cannot register the key of the plant's station with the plant's proof of possession."""
     arguments = stations.key_arguments("station 1")
     key = station("station 1", stations.verifier).key_id
-    expected = Refused("InvalidProofOfPossession", key=key, organisation=world.rival)
-    assert refusal(world.routes.registerStationKey, *arguments, sender=world.competitor) == expected
+    expected = Revert("InvalidProofOfPossession", key=key, organisation=env.rival)
+    assert revert_of(env.routes.registerStationKey, *arguments, sender=env.competitor) == expected
 
 
-def test_refuses_infinity(world, stations):
+def test_rejects_infinity(env, stations):
     name, _, possession = stations.key_arguments("station 1")
-    refused = refusal(world.routes.registerStationKey, name, words(bytes(256)), possession, sender=world.gateway)
-    assert refused == Refused("StationKeyAtInfinity")
+    revert = revert_of(env.routes.registerStationKey, name, words(bytes(256)), possession, sender=env.gateway)
+    assert revert == Revert("StationKeyAtInfinity")
 
 
-def test_refuses_a_signature_that_is_no_possession(world, stations):
+def test_rejects_a_signature_that_is_no_possession(env, stations):
     name, key, _ = stations.key_arguments("station 1")
     other = stations.key_arguments("station 2")[2]
     key_id = station("station 1", stations.verifier).key_id
-    refused = refusal(world.routes.registerStationKey, name, key, other, sender=world.gateway)
-    assert refused == Refused("InvalidProofOfPossession", key=key_id, organisation=world.plant)
+    revert = revert_of(env.routes.registerStationKey, name, key, other, sender=env.gateway)
+    assert revert == Revert("InvalidProofOfPossession", key=key_id, organisation=env.plant)
 
 
 @pytest.mark.parametrize("length", [0, 65])
-def test_refuses_names_out_of_bounds(world, stations, length):
+def test_rejects_names_out_of_bounds(env, stations, length):
     _, key, possession = stations.key_arguments("station 1")
-    refused = refusal(world.routes.registerStationKey, "x" * length, key, possession, sender=world.gateway)
-    assert refused == Refused("InvalidRouteName", length=length)
+    revert = revert_of(env.routes.registerStationKey, "x" * length, key, possession, sender=env.gateway)
+    assert revert == Revert("InvalidRouteName", length=length)
 
 
 @pytest.mark.parametrize("who", ["producer", "logistics", "supervisor"])
-def test_refuses_other_roles(world, stations, who):
+def test_rejects_other_roles(env, stations, who):
     arguments = stations.key_arguments("station 1")
-    refused = refusal(world.routes.registerStationKey, *arguments, sender=getattr(world, who))
-    assert refused.name == "MissingRole"
-    assert refused.args["required"] == Role.GATEWAY | Role.ADMIN
+    revert = revert_of(env.routes.registerStationKey, *arguments, sender=getattr(env, who))
+    assert revert.name == "MissingRole"
+    assert revert.args["required"] == Role.GATEWAY | Role.ADMIN
 
 
-def test_refuses_strangers(world, stations):
+def test_rejects_strangers(env, stations):
     arguments = stations.key_arguments("station 1")
-    refused = refusal(world.routes.registerStationKey, *arguments, sender=world.stranger)
-    assert refused == Refused("UnknownOperator", operator=str(world.stranger))
+    revert = revert_of(env.routes.registerStationKey, *arguments, sender=env.stranger)
+    assert revert == Revert("UnknownOperator", operator=str(env.stranger))

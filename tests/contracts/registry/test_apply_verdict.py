@@ -1,10 +1,10 @@
-"""What a verdict does to the life cycle; what comes late holds; only the inspection ledger may."""
+"""`BatchRegistry.applyVerdict`: state transitions, holds after late failures, and access."""
 
 import pytest
 from brownie import web3
+from environment import VERDICT_LEDGER, batch_id, event
 from eth_utils import keccak
-from refusals import Refused, refusal
-from world import VERDICT_LEDGER, batch_id, event
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Stage, Verdict
 
@@ -33,14 +33,14 @@ S = BatchState
         (S.SCRAPPED, Stage.FINAL, FAIL, S.SCRAPPED, True),
     ],
 )
-def test_transitions(world, before, stage, verdict, after, held):
-    batch = world.bring_to(before)
-    earlier = world.batch(batch)
-    revision = (earlier.first_revision if stage is Stage.FIRST else earlier.final_revision) + 1
-    tx = world.inspect(batch, stage, verdict)
-    now = world.batch(batch)
-    assert (now.state, now.on_hold) == (after, held)
-    assert verdict == (now.first_verdict if stage is Stage.FIRST else now.final_verdict)
+def test_transitions(env, before, stage, verdict, after, held):
+    batch = env.batch_in_state(before)
+    previous = env.batch(batch)
+    revision = (previous.first_revision if stage is Stage.FIRST else previous.final_revision) + 1
+    tx = env.inspect(batch, stage, verdict)
+    current = env.batch(batch)
+    assert (current.state, current.on_hold) == (after, held)
+    assert verdict == (current.first_verdict if stage is Stage.FIRST else current.final_verdict)
     assert event(tx, "VerdictApplied") == {
         "batch": batch,
         "stage": stage,
@@ -52,61 +52,61 @@ def test_transitions(world, before, stage, verdict, after, held):
     if held:
         assert event(tx, "BatchHeld") == {
             "batch": batch,
-            "by": world.inspections.address,
+            "by": env.inspections.address,
             "reason": "failed inspection after its stage",
         }
 
 
 @pytest.mark.parametrize("state", [S.REGISTERED, S.FIRST_PASSED, S.STOPPED, S.RECYCLED])
-def test_a_final_verdict_before_assembly_is_refused(world, state):
-    batch = world.bring_to(state)
-    inspection = world.inspection(batch, Stage.FINAL)
-    assert refusal(
-        world.inspections.record, tuple(inspection.values()), world.sign(inspection), sender=world.stranger
-    ) == Refused("WrongState", batch=batch, state=state)
+def test_rejects_a_final_verdict_before_assembly(env, state):
+    batch = env.batch_in_state(state)
+    inspection = env.inspection(batch, Stage.FINAL)
+    assert revert_of(
+        env.inspections.record, tuple(inspection.values()), env.sign(inspection), sender=env.stranger
+    ) == Revert("WrongState", batch=batch, state=state)
 
 
-def test_a_later_pass_does_not_end_the_hold(world):
-    batch = world.bring_to(S.GRADED)
-    world.inspect(batch, Stage.FINAL, FAIL)
-    world.inspect(batch, Stage.FINAL, PASS)
-    assert world.batch(batch).on_hold
+def test_a_later_pass_does_not_end_the_hold(env):
+    batch = env.batch_in_state(S.GRADED)
+    env.inspect(batch, Stage.FINAL, FAIL)
+    env.inspect(batch, Stage.FINAL, PASS)
+    assert env.batch(batch).on_hold
 
 
-def test_a_batch_that_is_held_already_is_not_held_twice(world):
-    batch = world.bring_to(S.GRADED)
-    world.registry.hold(batch, "colour", {"from": world.supervisor})
-    assert "BatchHeld" not in world.inspect(batch, Stage.FINAL, FAIL).events
-    assert world.batch(batch).on_hold
+def test_a_late_failure_of_a_batch_on_hold_emits_no_second_hold(env):
+    batch = env.batch_in_state(S.GRADED)
+    env.registry.hold(batch, "colour", {"from": env.supervisor})
+    assert "BatchHeld" not in env.inspect(batch, Stage.FINAL, FAIL).events
+    assert env.batch(batch).on_hold
 
 
-def test_a_recalled_batch_can_still_be_inspected(world):
-    batch = world.register()
-    world.registry.recall(batch, "x", {"from": world.supervisor})
-    world.inspect(batch, Stage.FIRST, FAIL)
-    assert world.batch(batch).first_verdict is FAIL
+def test_a_recalled_batch_can_still_be_inspected(env):
+    batch = env.register()
+    env.registry.recall(batch, "x", {"from": env.supervisor})
+    env.inspect(batch, Stage.FIRST, FAIL)
+    assert env.batch(batch).first_verdict is FAIL
 
 
-def test_only_the_verdict_ledger(world):
-    batch = world.register()
-    assert refusal(world.registry.applyVerdict, batch, Stage.FIRST, PASS, sender=world.registrar) == Refused(
-        "AccessControlUnauthorizedAccount", account=world.registrar, neededRole=VERDICT_LEDGER
+def test_requires_the_verdict_ledger(env):
+    batch = env.register()
+    assert revert_of(env.registry.applyVerdict, batch, Stage.FIRST, PASS, sender=env.registrar) == Revert(
+        "AccessControlUnauthorizedAccount", account=env.registrar, neededRole=VERDICT_LEDGER
     )
 
 
-def test_refuses_an_unknown_batch(world):
-    assert refusal(
-        world.registry.applyVerdict, batch_id("NONE"), Stage.FIRST, PASS, sender=world.inspections
-    ) == Refused("UnknownBatch", batch=batch_id("NONE"))
+def test_rejects_an_unknown_batch(env):
+    assert revert_of(env.registry.applyVerdict, batch_id("NONE"), Stage.FIRST, PASS, sender=env.inspections) == Revert(
+        "UnknownBatch", batch=batch_id("NONE")
+    )
 
 
-def test_revisions_end_at_255(world):
-    batch = world.register()
+def test_rejects_a_256th_verdict(env):
+    batch = env.register()
     slot = "0x" + keccak(batch + bytes(32)).hex()
-    stored = bytearray(web3.eth.get_storage_at(world.registry.address, int(slot, 16)))
+    stored = bytearray(web3.eth.get_storage_at(env.registry.address, int(slot, 16)))
     stored[-7] = 255  # the seventh byte from the right, `firstRevision`
-    web3.provider.make_request("anvil_setStorageAt", [world.registry.address, slot, "0x" + stored.hex()])
-    assert world.batch(batch).first_revision == 255
-    assert refusal(world.registry.applyVerdict, batch, Stage.FIRST, PASS, sender=world.inspections) == Refused(
+    web3.provider.make_request("anvil_setStorageAt", [env.registry.address, slot, "0x" + stored.hex()])
+    assert env.batch(batch).first_revision == 255
+    assert revert_of(env.registry.applyVerdict, batch, Stage.FIRST, PASS, sender=env.inspections) == Revert(
         "RevisionsExhausted", batch=batch, stage=Stage.FIRST
     )

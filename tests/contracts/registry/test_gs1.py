@@ -1,50 +1,48 @@
-"""GS1 on chain against its twin in Python: check digits, lot characters, batch ids.
+"""GS1 check digits, lot characters and batch ids: the contract agrees with `chromatrace.domain.identifiers`.
 
-Nothing here is written, so that hypothesis' own `given` will do: Brownie's takes the chain back for every example.
+These tests send no transactions, so they use the `given` of hypothesis: Brownie's reverts the chain after each example.
 """
 
+from environment import FOREVER, GTIN, batch_id
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.core import given
-from refusals import Accepted, Refused, refusal
-from world import FOREVER, GTIN, batch_id
+from reverts import DidNotRevert, Revert, revert_of
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import SET_82, Gln, Gtin, Lot, check_digit
 from chromatrace.domain.rights import OrganisationKind
 
-bodies_of_gtins = st.text("0123456789", min_size=13, max_size=13)
+gtin_bodies = st.text("0123456789", min_size=13, max_size=13)
 lots = st.text(sorted(SET_82), min_size=1, max_size=20)
 
 
 def outcome(function, *args, sender):
-    """The refusal, or None."""
+    """Return the revert of a call, or None."""
     try:
-        return refusal(function, *args, sender=sender)
-    except Accepted:
+        return revert_of(function, *args, sender=sender)
+    except DidNotRevert:
         return None
 
 
-@given(bodies_of_gtins, lots)
+@given(gtin_bodies, lots)
 @settings(max_examples=40)
-def test_batch_ids_agree(world, body, lot):
+def test_batch_ids_agree(env, body, lot):
     gtin = body + check_digit(body)
-    assert bytes(world.registry.batchIdOf(int(gtin), lot)) == batch_id(lot, gtin)
+    assert bytes(env.registry.batchIdOf(int(gtin), lot)) == batch_id(lot, gtin)
 
 
 @given(
-    st.one_of(
-        bodies_of_gtins.map(lambda body: body + check_digit(body)), st.text("0123456789", min_size=14, max_size=14)
-    )
+    st.one_of(gtin_bodies.map(lambda body: body + check_digit(body)), st.text("0123456789", min_size=14, max_size=14))
 )
 @settings(max_examples=60)
-def test_gtin_check_digits_agree(world, digits):
+def test_gtin_check_digits_agree(env, digits):
     try:
         Gtin(digits)
-        expected = None if int(digits) else Refused("InvalidGtin", gtin=0)
+        expected = None if int(digits) else Revert("InvalidGtin", gtin=0)
     except InvalidInput:
-        expected = Refused("InvalidGtin", gtin=int(digits))
-    assert outcome(world.registry.register, world.registration(gtin=digits), sender=world.producer) == expected
+        expected = Revert("InvalidGtin", gtin=int(digits))
+    assert outcome(env.registry.register, env.registration(gtin=digits), sender=env.producer) == expected
 
 
 @given(
@@ -54,39 +52,38 @@ def test_gtin_check_digits_agree(world, digits):
     )
 )
 @settings(max_examples=60)
-def test_gln_check_digits_agree(world, digits):
+def test_gln_check_digits_agree(env, digits):
     try:
         Gln(digits)
-        expected = None if int(digits) else Refused("InvalidGln", gln=0)
+        expected = None if int(digits) else Revert("InvalidGln", gln=0)
     except InvalidInput:
-        expected = Refused("InvalidGln", gln=int(digits))
+        expected = Revert("InvalidGln", gln=int(digits))
     args = (OrganisationKind.CARRIER, int(digits), 0, FOREVER, "Example")
-    assert outcome(world.consortium.registerOrganisation, *args, sender=world.registrar) == expected
+    assert outcome(env.consortium.registerOrganisation, *args, sender=env.registrar) == expected
 
 
-def test_every_ascii_character_is_judged_alike(world):
+def test_lot_characters_agree(env):
     for code in range(128):
         character = chr(code)
         expected = (
             None
             if character in SET_82
-            else Refused("InvalidLotCharacter", position=1, character=character.encode("ascii"))
+            else Revert("InvalidLotCharacter", position=1, character=character.encode("ascii"))
         )
-        found = outcome(world.registry.register, world.registration("A" + character), sender=world.producer)
-        assert found == expected, repr(character)
+        actual = outcome(env.registry.register, env.registration("A" + character), sender=env.producer)
+        assert actual == expected, repr(character)
 
 
 @given(st.text(st.characters(max_codepoint=0x250), max_size=24))
 @settings(max_examples=60)
-def test_lots_are_taken_alike(world, text):
+def test_lots_agree(env, text):
     try:
         Lot(text)
-        taken = True
+        valid = True
     except InvalidInput:
-        taken = False
-    found = outcome(world.registry.register, world.registration(text), sender=world.producer)
-    assert (found is None) == taken
+        valid = False
+    assert (outcome(env.registry.register, env.registration(text), sender=env.producer) is None) == valid
 
 
-def test_the_worked_example(world):
-    assert batch_id("L2410A", GTIN) == bytes(world.registry.batchIdOf(9521234543213, "L2410A"))
+def test_the_worked_example(env):
+    assert batch_id("L2410A", GTIN) == bytes(env.registry.batchIdOf(9521234543213, "L2410A"))

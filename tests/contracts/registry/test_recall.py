@@ -1,44 +1,46 @@
-"""Recalling: for ever, with a reason, whoever holds the batch."""
+"""`BatchRegistry.recall`."""
+
+from dataclasses import replace
 
 import pytest
-from refusals import Refused, refusal
-from world import batch_id, event
+from environment import batch_id, event
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState
 
 
 @pytest.mark.parametrize("state", [state for state in BatchState if state])
 @pytest.mark.parametrize("by", ["supervisor", "official"])
-def test_recalls_in_every_state(world, state, by):
-    batch, sender = world.bring_to(state), getattr(world, by)
-    before = world.batch(batch)
-    tx = world.registry.recall(batch, "delamination", {"from": sender})
-    assert world.batch(batch) == type(before)(**(vars(before) | {"recalled": True}))
+def test_recalls_in_every_state(env, state, by):
+    batch, sender = env.batch_in_state(state), getattr(env, by)
+    before = env.batch(batch)
+    tx = env.registry.recall(batch, "delamination", {"from": sender})
+    assert env.batch(batch) == replace(before, recalled=True)
     assert event(tx, "BatchRecalled") == {"batch": batch, "cause": batch, "by": sender, "reason": "delamination"}
 
 
-def test_recalls_a_batch_in_other_hands(world):
-    batch = world.bring_to(BatchState.RELEASED)
-    world.hand_over(batch, world.shop, world.logistics, world.franchisee)
-    world.registry.recall(batch, "delamination", {"from": world.supervisor})
-    assert world.batch(batch).recalled
+def test_recalls_a_batch_with_another_custodian(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
+    env.transfer(batch, env.shop, env.logistics, env.franchisee)
+    env.registry.recall(batch, "delamination", {"from": env.supervisor})
+    assert env.batch(batch).recalled
 
 
-def test_refuses_the_custodian(world):
-    batch = world.bring_to(BatchState.RELEASED)
-    world.hand_over(batch, world.rival, world.logistics, world.competitor)
-    assert refusal(world.registry.recall, batch, "x", sender=world.competitor) == Refused(
-        "NotBatchSupervisor", batch=batch, caller=world.competitor
+def test_rejects_a_supervisor_of_the_custodian(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
+    env.transfer(batch, env.rival, env.logistics, env.competitor)
+    assert revert_of(env.registry.recall, batch, "x", sender=env.competitor) == Revert(
+        "NotBatchSupervisor", batch=batch, caller=env.competitor
     )
 
 
-def test_refuses_to_recall_twice(world):
-    batch = world.register()
-    world.registry.recall(batch, "x", {"from": world.supervisor})
-    assert refusal(world.registry.recall, batch, "x", sender=world.official) == Refused("BatchIsRecalled", batch=batch)
+def test_rejects_a_recalled_batch(env):
+    batch = env.register()
+    env.registry.recall(batch, "x", {"from": env.supervisor})
+    assert revert_of(env.registry.recall, batch, "x", sender=env.official) == Revert("BatchIsRecalled", batch=batch)
 
 
-def test_refuses_an_unknown_batch(world):
-    assert refusal(world.registry.recall, batch_id("NONE"), "x", sender=world.official) == Refused(
+def test_rejects_an_unknown_batch(env):
+    assert revert_of(env.registry.recall, batch_id("NONE"), "x", sender=env.official) == Revert(
         "UnknownBatch", batch=batch_id("NONE")
     )

@@ -1,19 +1,20 @@
-"""Registering a batch: identity, quantity, inputs; a lot exists once."""
+"""`BatchRegistry.register`."""
 
 import pytest
+from environment import GTIN, batch_id, event
 from eth_abi import encode
 from eth_utils import keccak
-from refusals import Refused, refusal
-from world import GTIN, Batch, batch_id, event
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Role, Verdict
+from chromatrace.exchange.slot import BatchSlot
 
 
-def test_registers(world):
-    tx = world.registry.register(world.registration("L2410A", 100), {"from": world.producer})
+def test_registers_a_batch(env):
+    tx = env.registry.register(env.registration("L2410A", 100), {"from": env.producer})
     batch = batch_id("L2410A")
-    assert bytes(tx.return_value) == batch == bytes(world.registry.batchIdOf(int(GTIN), "L2410A"))
-    assert world.batch(batch) == Batch(
+    assert bytes(tx.return_value) == batch == bytes(env.registry.batchIdOf(int(GTIN), "L2410A"))
+    assert env.batch(batch) == BatchSlot(
         state=BatchState.REGISTERED,
         on_hold=False,
         recalled=False,
@@ -22,8 +23,8 @@ def test_registers(world):
         final_verdict=Verdict.NONE,
         first_revision=0,
         final_revision=0,
-        producer=world.plant,
-        custodian=world.plant,
+        producer=env.plant,
+        custodian=env.plant,
         quantity=100,
         standard=0,
         defective=0,
@@ -31,49 +32,49 @@ def test_registers(world):
     )
     assert event(tx, "BatchRegistered") == {
         "batch": batch,
-        "producer": world.plant,
+        "producer": env.plant,
         "gtin": int(GTIN),
         "lot": "L2410A",
         "quantity": 100,
         "serialRoot": keccak(b"serials"),
         "contentDigest": keccak(b"content"),
-        "route": world.route,
+        "route": env.route,
         "inputs": (),
     }
 
 
-def test_commits_to_what_was_registered(world):
-    inputs = ((world.register("GLASS1"), 100), (world.register("TARGET1"), 1))
-    batch = world.register("L1", inputs=inputs)
+def test_stores_a_commitment_to_the_registration(env):
+    inputs = ((env.register("GLASS1"), 100), (env.register("TARGET1"), 1))
+    batch = env.register("L1", inputs=inputs)
     used = keccak(encode(["(bytes32,uint32)[]"], [inputs]))
-    parts = [keccak(b"serials"), keccak(b"content"), world.route, used]
-    assert bytes(world.registry.commitmentOf(batch)) == keccak(encode(["bytes32"] * 4, parts))
+    parts = [keccak(b"serials"), keccak(b"content"), env.route, used]
+    assert bytes(env.registry.commitmentOf(batch)) == keccak(encode(["bytes32"] * 4, parts))
 
 
-def test_refuses_a_lot_twice(world):
-    batch = world.register("L1")
-    assert refusal(world.registry.register, world.registration("L1", 7), sender=world.producer) == Refused(
+def test_rejects_a_registered_lot(env):
+    batch = env.register("L1")
+    assert revert_of(env.registry.register, env.registration("L1", 7), sender=env.producer) == Revert(
         "BatchAlreadyRegistered", batch=batch
     )
 
 
-def test_the_lot_of_another_organisation_counts_too(world):
-    batch = world.register("L1")
-    assert refusal(world.registry.register, world.registration("L1"), sender=world.competitor) == Refused(
+def test_rejects_a_lot_registered_by_another_organisation(env):
+    batch = env.register("L1")
+    assert revert_of(env.registry.register, env.registration("L1"), sender=env.competitor) == Revert(
         "BatchAlreadyRegistered", batch=batch
     )
 
 
 @pytest.mark.parametrize("gtin", [0, int(GTIN) + 1, 10**14 + int(GTIN), 2**64 - 1])
-def test_refuses_a_wrong_gtin(world, gtin):
-    assert refusal(world.registry.register, world.registration(gtin=str(gtin)), sender=world.producer) == Refused(
+def test_rejects_an_invalid_gtin(env, gtin):
+    assert revert_of(env.registry.register, env.registration(gtin=str(gtin)), sender=env.producer) == Revert(
         "InvalidGtin", gtin=gtin
     )
 
 
 @pytest.mark.parametrize("lot", ["", "A" * 21, "A" * 40])
-def test_refuses_a_lot_of_wrong_length(world, lot):
-    assert refusal(world.registry.register, world.registration(lot), sender=world.producer) == Refused(
+def test_rejects_a_lot_of_invalid_length(env, lot):
+    assert revert_of(env.registry.register, env.registration(lot), sender=env.producer) == Revert(
         "InvalidLotLength", length=len(lot)
     )
 
@@ -82,41 +83,41 @@ def test_refuses_a_lot_of_wrong_length(world, lot):
     ("lot", "position", "character"),
     [("L 1", 1, b" "), ("#", 0, b"#"), ("AB~", 2, b"~"), ("A" * 19 + "\0", 19, b"\0"), ("é", 0, b"\xc3")],
 )
-def test_refuses_a_character_outside_set_82(world, lot, position, character):
-    assert refusal(world.registry.register, world.registration(lot), sender=world.producer) == Refused(
+def test_rejects_a_character_outside_set_82(env, lot, position, character):
+    assert revert_of(env.registry.register, env.registration(lot), sender=env.producer) == Revert(
         "InvalidLotCharacter", position=position, character=character
     )
 
 
-def test_refuses_an_empty_batch(world):
-    assert refusal(world.registry.register, world.registration(quantity=0), sender=world.producer) == Refused(
+def test_rejects_a_quantity_of_zero(env):
+    assert revert_of(env.registry.register, env.registration(quantity=0), sender=env.producer) == Revert(
         "InvalidQuantity"
     )
 
 
-def test_refuses_an_operator_without_the_role(world):
-    assert refusal(world.registry.register, world.registration(), sender=world.gateway) == Refused(
-        "MissingRole", operator=world.gateway, roles=Role.GATEWAY, required=Role.PRODUCER
+def test_rejects_an_operator_without_the_role(env):
+    assert revert_of(env.registry.register, env.registration(), sender=env.gateway) == Revert(
+        "MissingRole", operator=env.gateway, roles=Role.GATEWAY, required=Role.PRODUCER
     )
 
 
-def test_refuses_an_unknown_input(world):
+def test_rejects_an_unknown_input(env):
     unknown = batch_id("NONE")
-    assert refusal(world.registry.register, world.registration(inputs=(unknown,)), sender=world.producer) == Refused(
+    assert revert_of(env.registry.register, env.registration(inputs=(unknown,)), sender=env.producer) == Revert(
         "UnusableInput", input=unknown, state=BatchState.UNKNOWN, recalled=False, onHold=False
     )
 
 
-def test_refuses_itself_as_input(world):
-    assert refusal(
-        world.registry.register, world.registration("L1", inputs=(batch_id("L1"),)), sender=world.producer
-    ) == Refused("UnusableInput", input=batch_id("L1"), state=BatchState.UNKNOWN, recalled=False, onHold=False)
+def test_rejects_the_batch_itself_as_input(env):
+    assert revert_of(
+        env.registry.register, env.registration("L1", inputs=(batch_id("L1"),)), sender=env.producer
+    ) == Revert("UnusableInput", input=batch_id("L1"), state=BatchState.UNKNOWN, recalled=False, onHold=False)
 
 
 @pytest.mark.parametrize("state", [BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED])
-def test_refuses_an_input_in_a_closed_state(world, state):
-    used = world.bring_to(state, "G1")
-    assert refusal(world.registry.register, world.registration(inputs=(used,)), sender=world.producer) == Refused(
+def test_rejects_an_input_in_an_unusable_state(env, state):
+    used = env.batch_in_state(state, "G1")
+    assert revert_of(env.registry.register, env.registration(inputs=(used,)), sender=env.producer) == Revert(
         "UnusableInput", input=used, state=state, recalled=False, onHold=False
     )
 
@@ -131,52 +132,52 @@ def test_refuses_an_input_in_a_closed_state(world, state):
         BatchState.RELEASED,
     ],
 )
-def test_takes_an_input_in_an_open_state(world, state):
-    used = world.bring_to(state, "G1")
-    tx = world.registry.register(world.registration(inputs=((used, 250),)), {"from": world.producer})
+def test_accepts_an_input_in_a_usable_state(env, state):
+    used = env.batch_in_state(state, "G1")
+    tx = env.registry.register(env.registration(inputs=((used, 250),)), {"from": env.producer})
     assert event(tx, "BatchRegistered")["inputs"] == ((used, 250),)
 
 
-@pytest.mark.parametrize(("verb", "recalled", "held"), [("recall", True, False), ("hold", False, True)])
-def test_refuses_an_input_that_is_recalled_or_held(world, verb, recalled, held):
-    used = world.register("G1")
-    getattr(world.registry, verb)(used, "cracks", {"from": world.supervisor})
-    assert refusal(world.registry.register, world.registration(inputs=(used,)), sender=world.producer) == Refused(
+@pytest.mark.parametrize(("function", "recalled", "held"), [("recall", True, False), ("hold", False, True)])
+def test_rejects_an_input_that_is_recalled_or_on_hold(env, function, recalled, held):
+    used = env.register("G1")
+    getattr(env.registry, function)(used, "cracks", {"from": env.supervisor})
+    assert revert_of(env.registry.register, env.registration(inputs=(used,)), sender=env.producer) == Revert(
         "UnusableInput", input=used, state=BatchState.REGISTERED, recalled=recalled, onHold=held
     )
 
 
-def test_refuses_an_input_in_other_hands(world):
-    foreign = world.register("G1")
-    assert refusal(world.registry.register, world.registration(inputs=(foreign,)), sender=world.competitor) == Refused(
-        "InputNotHeld", input=foreign, custodian=world.plant, producer=world.rival
+def test_rejects_an_input_with_another_custodian(env):
+    foreign = env.register("G1")
+    assert revert_of(env.registry.register, env.registration(inputs=(foreign,)), sender=env.competitor) == Revert(
+        "InputNotHeld", input=foreign, custodian=env.plant, producer=env.rival
     )
 
 
-def test_takes_an_input_that_was_handed_over(world):
-    glass = world.bring_to(BatchState.RELEASED, "G1")
-    world.hand_over(glass, world.rival, world.logistics, world.competitor)
-    made = world.register("L1", inputs=(glass,), sender=world.competitor)
-    assert world.batch(made).producer == world.rival
+def test_accepts_an_input_after_a_transfer_of_custody(env):
+    glass = env.batch_in_state(BatchState.RELEASED, "G1")
+    env.transfer(glass, env.rival, env.logistics, env.competitor)
+    batch = env.register("L1", inputs=(glass,), sender=env.competitor)
+    assert env.batch(batch).producer == env.rival
 
 
 @pytest.mark.parametrize("quantity", [0, 101, 2**32 - 1])
-def test_refuses_more_of_an_input_than_there_is_and_none_of_it(world, quantity):
-    glass = world.register("G1", 100)
-    assert refusal(
-        world.registry.register, world.registration(inputs=((glass, quantity),)), sender=world.producer
-    ) == Refused("InvalidInputQuantity", input=glass, quantity=quantity, available=100)
+def test_rejects_an_invalid_input_quantity(env, quantity):
+    glass = env.register("G1", 100)
+    assert revert_of(
+        env.registry.register, env.registration(inputs=((glass, quantity),)), sender=env.producer
+    ) == Revert("InvalidInputQuantity", input=glass, quantity=quantity, available=100)
 
 
-def test_what_several_batches_use_together_is_not_bounded_on_chain(world):
-    """As the interface says: readers add it up."""
-    glass = world.register("G1", 100)
+def test_accepts_uses_that_together_exceed_the_input(env):
+    """A known limitation, documented on the interface: readers sum the uses."""
+    glass = env.register("G1", 100)
     for lot in ("P1", "P2"):
-        world.register(lot, inputs=((glass, 100),))
+        env.register(lot, inputs=((glass, 100),))
 
 
-def test_refuses_an_input_twice(world):
-    glass, target = world.register("G1"), world.register("T1")
-    assert refusal(
-        world.registry.register, world.registration(inputs=(glass, target, glass)), sender=world.producer
-    ) == Refused("DuplicateInput", input=glass)
+def test_rejects_an_input_listed_twice(env):
+    glass, target = env.register("G1"), env.register("T1")
+    assert revert_of(
+        env.registry.register, env.registration(inputs=(glass, target, glass)), sender=env.producer
+    ) == Revert("DuplicateInput", input=glass)

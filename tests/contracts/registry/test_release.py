@@ -1,24 +1,24 @@
-"""Releasing: nothing without both verdicts; both channels, one after the other."""
+"""`BatchRegistry.release`."""
 
 import pytest
-from refusals import Refused, refusal
-from world import event
+from environment import event
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 
 
-def test_releases_to_both_channels_one_after_the_other(world):
-    batch = world.bring_to(BatchState.GRADED)
+def test_releases_to_both_channels(env):
+    batch = env.batch_in_state(BatchState.GRADED)
     for channel, bits in ((SalesChannel.DEFECTIVE, 0b10), (SalesChannel.STANDARD, 0b11)):
-        tx = world.registry.release(batch, channel, {"from": world.producer})
-        assert world.batch(batch).state is BatchState.RELEASED
-        assert world.batch(batch).channels == bits
-        assert event(tx, "BatchReleased") == {"batch": batch, "channel": channel, "by": world.producer}
+        tx = env.registry.release(batch, channel, {"from": env.producer})
+        assert env.batch(batch).state is BatchState.RELEASED
+        assert env.batch(batch).channels == bits
+        assert event(tx, "BatchReleased") == {"batch": batch, "channel": channel, "by": env.producer}
 
 
-def test_refuses_a_channel_twice(world):
-    batch = world.bring_to(BatchState.RELEASED)
-    assert refusal(world.registry.release, batch, SalesChannel.STANDARD, sender=world.producer) == Refused(
+def test_rejects_a_released_channel(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
+    assert revert_of(env.registry.release, batch, SalesChannel.STANDARD, sender=env.producer) == Revert(
         "AlreadyReleased", batch=batch, channel=SalesChannel.STANDARD
     )
 
@@ -27,9 +27,9 @@ def test_refuses_a_channel_twice(world):
     ("graded", "channel"),
     [((0, 240, 10), SalesChannel.STANDARD), ((240, 0, 10), SalesChannel.DEFECTIVE)],
 )
-def test_refuses_a_channel_without_goods(world, graded, channel):
-    batch = world.bring_to(BatchState.GRADED, graded=graded)
-    assert refusal(world.registry.release, batch, channel, sender=world.producer) == Refused(
+def test_rejects_a_channel_without_quantity(env, graded, channel):
+    batch = env.batch_in_state(BatchState.GRADED, graded=graded)
+    assert revert_of(env.registry.release, batch, channel, sender=env.producer) == Revert(
         "NothingToRelease", batch=batch, channel=channel
     )
 
@@ -37,51 +37,51 @@ def test_refuses_a_channel_without_goods(world, graded, channel):
 @pytest.mark.parametrize(
     "state", [state for state in BatchState if state not in (0, BatchState.GRADED, BatchState.RELEASED)]
 )
-def test_refuses_every_state_before_grading(world, state):
-    batch = world.bring_to(state)
-    assert refusal(world.registry.release, batch, SalesChannel.STANDARD, sender=world.producer) == Refused(
+def test_rejects_states_before_grading(env, state):
+    batch = env.batch_in_state(state)
+    assert revert_of(env.registry.release, batch, SalesChannel.STANDARD, sender=env.producer) == Revert(
         "WrongState", batch=batch, state=state
     )
 
 
-def freed_after_a_late_failure(world, stage):
-    """Graded, then failed by a later verdict, which holds it; a supervisor ends the hold."""
-    batch = world.bring_to(BatchState.GRADED)
-    world.inspect(batch, stage, Verdict.FAIL)
-    assert refusal(world.registry.release, batch, SalesChannel.STANDARD, sender=world.producer) == Refused(
+def released_hold_after_a_late_failure(env, stage):
+    """Return a graded batch that a later verdict put on hold; a supervisor ended the hold."""
+    batch = env.batch_in_state(BatchState.GRADED)
+    env.inspect(batch, stage, Verdict.FAIL)
+    assert revert_of(env.registry.release, batch, SalesChannel.STANDARD, sender=env.producer) == Revert(
         "BatchOnHold", batch=batch
     )
-    world.registry.releaseHold(batch, "looked at", {"from": world.supervisor})
+    env.registry.releaseHold(batch, "looked at", {"from": env.supervisor})
     return batch
 
 
 @pytest.mark.parametrize("channel", list(SalesChannel))
-def test_a_failed_first_verdict_stops_both_channels(world, channel):
-    batch = freed_after_a_late_failure(world, Stage.FIRST)
-    assert refusal(world.registry.release, batch, channel, sender=world.producer) == Refused(
+def test_rejects_both_channels_after_a_failed_first_verdict(env, channel):
+    batch = released_hold_after_a_late_failure(env, Stage.FIRST)
+    assert revert_of(env.registry.release, batch, channel, sender=env.producer) == Revert(
         "VerdictFailed", batch=batch, stage=Stage.FIRST
     )
 
 
-def test_a_failed_final_verdict_stops_the_standard_channel_only(world):
-    batch = freed_after_a_late_failure(world, Stage.FINAL)
-    assert refusal(world.registry.release, batch, SalesChannel.STANDARD, sender=world.producer) == Refused(
+def test_rejects_only_the_standard_channel_after_a_failed_final_verdict(env):
+    batch = released_hold_after_a_late_failure(env, Stage.FINAL)
+    assert revert_of(env.registry.release, batch, SalesChannel.STANDARD, sender=env.producer) == Revert(
         "VerdictFailed", batch=batch, stage=Stage.FINAL
     )
-    world.registry.release(batch, SalesChannel.DEFECTIVE, {"from": world.producer})
-    assert world.batch(batch).channels == 0b10
+    env.registry.release(batch, SalesChannel.DEFECTIVE, {"from": env.producer})
+    assert env.batch(batch).channels == 0b10
 
 
-def test_refuses_another_producer(world):
-    batch = world.bring_to(BatchState.GRADED)
-    assert refusal(world.registry.release, batch, SalesChannel.STANDARD, sender=world.competitor) == Refused(
-        "NotProducer", batch=batch, producer=world.plant, caller=world.rival
+def test_rejects_another_producer(env):
+    batch = env.batch_in_state(BatchState.GRADED)
+    assert revert_of(env.registry.release, batch, SalesChannel.STANDARD, sender=env.competitor) == Revert(
+        "NotProducer", batch=batch, producer=env.plant, caller=env.rival
     )
 
 
-def test_refuses_a_recalled_batch(world):
-    batch = world.bring_to(BatchState.RELEASED)
-    world.registry.recall(batch, "cracks", {"from": world.supervisor})
-    assert refusal(world.registry.release, batch, SalesChannel.DEFECTIVE, sender=world.producer) == Refused(
+def test_rejects_a_recalled_batch(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
+    env.registry.recall(batch, "cracks", {"from": env.supervisor})
+    assert revert_of(env.registry.release, batch, SalesChannel.DEFECTIVE, sender=env.producer) == Revert(
         "BatchIsRecalled", batch=batch
     )

@@ -1,81 +1,81 @@
-"""A batch whose route requires its proof is not released without it."""
+"""`BatchRegistry.release` of batches whose route requires a proof."""
 
 import pytest
-from refusals import Refused, refusal
+from environment import batch_id
+from reverts import Revert, revert_of
 from stations import Stations
-from world import batch_id
 
 from chromatrace.crypto.route import route_id
 from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict
 
 
 @pytest.fixture
-def stations(world):
-    return Stations(world)
+def stations(env):
+    return Stations(env)
 
 
-def graded(world, route, lot="L1"):
-    """A batch made by `route`, graded."""
-    registration = (*world.registration(lot)[:5], route, [])
-    by_producer = {"from": world.producer}
-    world.registry.register(registration, by_producer)
+def graded(env, route, lot="L1"):
+    """Return a graded batch of `route`."""
+    registration = (*env.registration(lot)[:5], route, [])
+    by_producer = {"from": env.producer}
+    env.registry.register(registration, by_producer)
     batch = batch_id(lot)
-    world.inspect(batch, Stage.FIRST, Verdict.PASS)
-    world.registry.assemble(batch, by_producer)
-    world.inspect(batch, Stage.FINAL, Verdict.PASS)
-    world.registry.grade(batch, 200, 40, 10, by_producer)
+    env.inspect(batch, Stage.FIRST, Verdict.PASS)
+    env.registry.assemble(batch, by_producer)
+    env.inspect(batch, Stage.FINAL, Verdict.PASS)
+    env.registry.grade(batch, 200, 40, 10, by_producer)
     return batch
 
 
 @pytest.mark.parametrize("channel", list(SalesChannel))
-def test_not_before_the_proof(world, stations, channel):
+def test_rejects_a_batch_without_proof(env, stations, channel):
     line = stations.line(2, required=True)
-    batch = graded(world, line.design.route)
-    assert bytes(world.registry.requiredRouteOf(batch)) == line.design.route
-    expected = Refused("RouteNotProven", batch=batch, route=line.design.route)
-    assert refusal(world.registry.release, batch, channel, sender=world.producer) == expected
+    batch = graded(env, line.design.route)
+    assert bytes(env.registry.requiredRouteOf(batch)) == line.design.route
+    expected = Revert("RouteNotProven", batch=batch, route=line.design.route)
+    assert revert_of(env.registry.release, batch, channel, sender=env.producer) == expected
 
     other = stations.line(2, name="frame")
     stations.prove(other, batch)
-    assert refusal(world.registry.release, batch, channel, sender=world.producer) == expected
+    assert revert_of(env.registry.release, batch, channel, sender=env.producer) == expected
 
     stations.prove(line, batch)
-    world.registry.release(batch, channel, {"from": world.producer})
-    assert world.batch(batch).state is BatchState.RELEASED
+    env.registry.release(batch, channel, {"from": env.producer})
+    assert env.batch(batch).state is BatchState.RELEASED
 
 
-def test_where_the_policy_asks_for_none(world, stations):
+def test_releases_without_proof_if_the_policy_requires_none(env, stations):
     line = stations.line(2)
     for lot, route in (("L1", line.design.route), ("L2", bytes(32))):
-        batch = graded(world, route, lot)
-        assert bytes(world.registry.requiredRouteOf(batch)) == bytes(32)
-        world.registry.release(batch, SalesChannel.STANDARD, {"from": world.producer})
+        batch = graded(env, route, lot)
+        assert bytes(env.registry.requiredRouteOf(batch)) == bytes(32)
+        env.registry.release(batch, SalesChannel.STANDARD, {"from": env.producer})
 
 
-def test_no_batch_names_a_route_before_its_policy(world, stations):
-    """Else a batch of a route to come, whose id anybody can compute, is released without the proof it asks for."""
+def test_rejects_a_registration_with_a_route_that_is_not_designed(env, stations):
+    """Otherwise a batch could use the id of a future route and be released without the proof it requires."""
     line = stations.line(1, required=True)
-    to_come = route_id(world.plant, "pane", 2)
-    early = (*world.registration()[:5], to_come, [])
-    expected = Refused("UnknownRoute", route=to_come)
-    assert refusal(world.registry.register, early, sender=world.producer) == expected
-    assert refusal(world.registry.registerMany, [early], sender=world.producer) == expected
-    assert refusal(world.routes.requiresProof, to_come, sender=world.producer) == expected
+    to_come = route_id(env.plant, "pane", 2)
+    early = (*env.registration()[:5], to_come, [])
+    expected = Revert("UnknownRoute", route=to_come)
+    assert revert_of(env.registry.register, early, sender=env.producer) == expected
+    assert revert_of(env.registry.registerMany, [early], sender=env.producer) == expected
+    assert revert_of(env.routes.requiresProof, to_come, sender=env.producer) == expected
 
     keys = [station.key_id for station in line.design.stations]
-    world.routes.designRoute("pane", RouteKind.PROCESSING, True, keys, ["sputtering"], {"from": world.producer})
-    world.registry.register(early, {"from": world.producer})
-    assert bytes(world.registry.requiredRouteOf(batch_id("L1"))) == to_come
+    env.routes.designRoute("pane", RouteKind.PROCESSING, True, keys, ["sputtering"], {"from": env.producer})
+    env.registry.register(early, {"from": env.producer})
+    assert bytes(env.registry.requiredRouteOf(batch_id("L1"))) == to_come
 
 
-def test_each_batch_of_one_call_by_its_own_route(world, stations):
+def test_each_batch_of_a_call_follows_its_own_route(env, stations):
     line = stations.line(1, required=True)
     routes = {"L1": line.design.route, "L2": bytes(32), "L3": line.design.route}
-    many = [(*world.registration(lot)[:5], route, []) for lot, route in routes.items()]
-    world.registry.registerMany(many, {"from": world.producer})
+    many = [(*env.registration(lot)[:5], route, []) for lot, route in routes.items()]
+    env.registry.registerMany(many, {"from": env.producer})
     for lot, route in routes.items():
-        assert bytes(world.registry.requiredRouteOf(batch_id(lot))) == route
+        assert bytes(env.registry.requiredRouteOf(batch_id(lot))) == route
 
 
-def test_registry_names_its_verifier(world):
-    assert world.registry.verifier() == world.routes.address
+def test_the_registry_returns_its_verifier(env):
+    assert env.registry.verifier() == env.routes.address

@@ -8,8 +8,8 @@ import time
 from contextlib import closing
 from types import SimpleNamespace
 
+import fork_server
 import httpx
-import nursery
 import pytest
 from inspector_runs import (
     ACCOUNTS,
@@ -50,7 +50,7 @@ class Portal:
         log = self.data / f"log-{len(self.running)}.txt"
         words = ("--data", self.data, "--rpc-url", self.rpc_url, "--manifest", self.manifest)
         with log.open("wb") as out:
-            started = nursery.command_line().start(*words, "portal", "serve", "--port", 0, stdout=out, stderr=out)
+            started = fork_server.command_line().start(*words, "portal", "serve", "--port", 0, stdout=out, stderr=out)
             self.running.append(started)
         self.url = until(lambda: re.search(r"portal at (http://[\d.:]+)", log.read_text()))[1]
         return self.running[-1]

@@ -1,4 +1,4 @@
-"""Events of a real chain and captured ones, by one question."""
+"""Test queries over events of a real chain and captured events."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def app(works):
 
 @pytest.fixture
 def served(works):
-    """A portal that answers at its own base URL, and that URL."""
+    """Serve a portal at its base URL; yield the app and the URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        made = portal(works, url)
-        server = create_server(made, sockets=[listener], threads=2)
+        served_app = portal(works, url)
+        server = create_server(served_app, sockets=[listener], threads=2)
         threading.Thread(target=_answer, args=(server,), daemon=True).start()
-        yield made, url
+        yield served_app, url
         server.close()
 
 
 def _answer(server):
-    with contextlib.suppress(OSError):  # closing its socket is how waitress is stopped from another thread
+    with contextlib.suppress(OSError):  # waitress is stopped by closing its socket
         server.run()
 
 
@@ -62,23 +62,23 @@ def ask(works, app, vectors_dir):
     client = app.test_client()
 
     def answer(path="/epcis/v2/events", **query):
-        found, pages = [], 0
+        events, pages = [], 0
         while path:
-            got = client.get(path, query_string=query)
-            assert got.status_code == 200, got.text
-            validator.validate(got.json)
-            found += got.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
-            link = got.headers.get("Link")
+            response = client.get(path, query_string=query)
+            assert response.status_code == 200, response.text
+            validator.validate(response.json)
+            events += response.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+            link = response.headers.get("Link")
             path, query, pages = (link[1:].partition(">")[0] if link else None), None, pages + 1
         answer.pages = pages
-        return found
+        return events
 
     return answer
 
 
 @pytest.fixture
 def exported(works):
-    """What `chromatrace epcis export` says, which other tests hold to GS1's schema."""
+    """Return the events of `chromatrace epcis export`, which other tests validate by GS1's schema."""
     from chromatrace.epcis.mapping import events_of
     from chromatrace.services.epcis_export import IndexDirectory
 
@@ -92,40 +92,42 @@ def lot_of(works, name):
     return f"{works.outer.settings.code_url}/01/09521234543213/10/{works.keys[name].lot}"
 
 
-def test_all_events_of_the_chain_are_given_as_they_are_exported(works, ask, exported):
+def test_query_returns_the_exported_chain_events(works, ask, exported):
     assert len(exported) > 20
     assert ask() == exported
     assert ask(perPage="7") == exported
     assert ask.pages == -(-len(exported) // 7)
 
 
-def test_a_superseded_verdict_says_so_on_whichever_page(works, ask, exported):
+def test_superseded_verdict_is_marked_on_any_page(works, ask, exported):
     assert sum("errorDeclaration" in event for event in exported) == 1
     assert ask(perPage="1") == exported
 
 
-def test_events_by_step_type_and_time(works, ask, exported):
-    found = ask(EQ_bizStep="inspecting,shipping")
-    assert found == [event for event in exported if event["bizStep"] in ("inspecting", "shipping")]
-    assert ask(eventType="TransformationEvent") == [one for one in exported if one["type"] == "TransformationEvent"]
+def test_query_by_step_type_and_time(works, ask, exported):
+    events = ask(EQ_bizStep="inspecting,shipping")
+    assert events == [event for event in exported if event["bizStep"] in ("inspecting", "shipping")]
+    assert ask(eventType="TransformationEvent") == [
+        event for event in exported if event["type"] == "TransformationEvent"
+    ]
     times = sorted(event["eventTime"] for event in exported)
     middle = times[len(times) // 2]
     assert ask(GE_eventTime=middle) == [event for event in exported if event["eventTime"] >= middle]
     assert ask(LT_eventTime=middle) == [event for event in exported if event["eventTime"] < middle]
 
 
-def test_events_by_goods(works, ask, exported):
+def test_query_by_epc(works, ask, exported):
     lot = lot_of(works, "fresh")
-    wanted = [event for event in exported if lot in json.dumps(event)]
-    # Its own registration, and that of the batch it went into.
-    assert [event["type"] for event in wanted] == ["ObjectEvent", "TransformationEvent"]
-    assert ask(MATCH_anyEPC=lot) == ask(MATCH_anyEPCClass=lot) == ask(f"/epcis/v2/epcs/{lot}/events") == wanted
+    expected = [event for event in exported if lot in json.dumps(event)]
+    # Its registration, and that of the batch that it went into.
+    assert [event["type"] for event in expected] == ["ObjectEvent", "TransformationEvent"]
+    assert ask(MATCH_anyEPC=lot) == ask(MATCH_anyEPCClass=lot) == ask(f"/epcis/v2/epcs/{lot}/events") == expected
     urn = f"urn:epc:class:lgtin:9521234.054321.{works.keys['fresh'].lot}"
-    assert ask(MATCH_anyEPC=urn) == wanted
+    assert ask(MATCH_anyEPC=urn) == expected
     assert ask(MATCH_anyEPC=f"{lot}X") == ask(MATCH_anyEPC=f"{lot}/21/000001") == ask(MATCH_anyEPC="urn:x:y") == []
 
 
-def test_captured_events_stand_between_those_of_the_chain(works, app, ask, exported, monkeypatch):
+def test_captured_events_are_merged_with_chain_events(works, app, ask, exported, monkeypatch):
     monkeypatch.setattr(views, "operator", lambda: Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
     monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
     times = [event["recordTime"] for event in exported]
@@ -148,46 +150,46 @@ def test_captured_events_stand_between_those_of_the_chain(works, app, ask, expor
         "creationDate": "2026-11-22T10:00:00Z",
         "epcisBody": {"eventList": captured},
     }
-    taken = app.test_client().post("/epcis/v2/capture?visibility=public", json=document)
-    assert taken.status_code == 202, taken.text
-    everything = ask(perPage="3")
-    assert [event for event in everything if event in exported] == exported
-    assert [event for event in everything if event not in exported] == captured
-    keys = [event.get("recordTime", event["eventTime"]) for event in everything]
+    response = app.test_client().post("/epcis/v2/capture?visibility=public", json=document)
+    assert response.status_code == 202, response.text
+    events = ask(perPage="3")
+    assert [event for event in events if event in exported] == exported
+    assert [event for event in events if event not in exported] == captured
+    keys = [event.get("recordTime", event["eventTime"]) for event in events]
     assert keys == sorted(keys)
     assert ask(MATCH_anyEPC=lot_of(works, "fresh"), EQ_bizStep="storing") == captured
 
 
 @pytest.fixture
 def follow(app, vectors_dir):
-    """What a code's link leads to: the redirected address and the events there, checked by GS1's schema."""
+    """Return a function that follows a code's link, and gives the redirect target and the events there."""
     schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
     validator = Draft7Validator(schema, format_checker=FormatChecker())
     client = app.test_client()
 
     def answer(path, link_type="gs1:epcis"):
-        sent = client.get(f"{path}?17=271231&linkType={link_type}")
-        assert sent.status_code == 307, sent.text
-        assert sent.location.startswith(app.extensions["portal"].config.base_url + "/epcis/v2/events?")
-        found = client.get(sent.location.removeprefix(app.extensions["portal"].config.base_url))
-        assert (found.status_code, found.headers["GS1-EPCIS-Version"]) == (200, "2.0.0")
-        validator.validate(found.json)
-        assert found.json["type"] == "EPCISQueryDocument"
-        return sent.location, found.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+        redirect = client.get(f"{path}?17=271231&linkType={link_type}")
+        assert redirect.status_code == 307, redirect.text
+        assert redirect.location.startswith(app.extensions["portal"].config.base_url + "/epcis/v2/events?")
+        response = client.get(redirect.location.removeprefix(app.extensions["portal"].config.base_url))
+        assert (response.status_code, response.headers["GS1-EPCIS-Version"]) == (200, "2.0.0")
+        validator.validate(response.json)
+        assert response.json["type"] == "EPCISQueryDocument"
+        return redirect.location, response.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
 
     return answer
 
 
 @pytest.mark.parametrize("link_type", ["gs1:epcis", "https://gs1.org/voc/epcis"])
-def test_a_code_leads_to_the_events_of_its_goods(works, app, follow, exported, link_type):
-    """Of a lot and of the product line: `?linkType=gs1:epcis`, as the linkset has it."""
+def test_code_links_to_its_events(works, app, follow, exported, link_type):
+    """Follow `?linkType=gs1:epcis` of a lot and of the GTIN; the linkset has the same links."""
     query(works.outer.index).head()
     lot = lot_of(works, "fresh")
     path = lot.removeprefix(works.outer.settings.code_url)
-    wanted = [event for event in exported if lot in json.dumps(event)]
-    assert len(wanted) == 2
+    expected = [event for event in exported if lot in json.dumps(event)]
+    assert len(expected) == 2
     location, found = follow(path, link_type)
-    assert found[: len(wanted)] == wanted
+    assert found[: len(expected)] == expected
     links = app.test_client().get(f"{path}?linkType=all").json["linkset"][0]
     assert links["https://gs1.org/voc/epcis"] == [
         {"href": location, "title": "Its events in EPCIS 2.0", "type": "application/json"}
@@ -197,11 +199,11 @@ def test_a_code_leads_to_the_events_of_its_goods(works, app, follow, exported, l
     assert line.mimetype == "application/linkset+json"
     location, found = follow(line_path, link_type)
     assert line.json["linkset"][0]["https://gs1.org/voc/epcis"][0]["href"] == location
-    assert [event for event in wanted if event not in found] == []
+    assert [event for event in expected if event not in found] == []
     assert 'rel="linkset"' in app.test_client().get(line_path).headers["Link"]
 
 
-def test_nobody_is_led_to_events_of_goods_that_nobody_registered(works, app):
+def test_unregistered_items_have_no_link_to_events(works, app):
     query(works.outer.index).head()
     client = app.test_client()
     for path in ("/01/09521234543213/10/NOPE", "/01/09521234543220"):
@@ -214,14 +216,14 @@ def test_nobody_is_led_to_events_of_goods_that_nobody_registered(works, app):
 
 
 def fetched(url, **headers):
-    """Where a client ends that follows redirections, and the JSON there."""
+    """Follow redirects; return the final URL and its JSON."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=180) as answer:
         return answer.url, json.load(answer)
 
 
-def test_a_client_follows_the_code_of_a_unit_to_its_events(works, served, monkeypatch):
-    """Over HTTP: what the chain says of its lot, what was captured of the unit itself, nothing of its neighbour."""
-    made, base = served
+def test_client_follows_the_code_of_a_unit_to_its_events(works, served, monkeypatch):
+    """Over HTTP: chain events of the lot and captured events of the unit, but none of another unit."""
+    app, base = served
     query(works.outer.index).head()
     lot = f"{base}/01/09521234543213/10/{works.keys['fresh'].lot}"
     monkeypatch.setattr(views, "operator", lambda: Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
@@ -245,7 +247,7 @@ def test_a_client_follows_the_code_of_a_unit_to_its_events(works, served, monkey
         "creationDate": "2026-11-22T10:00:00Z",
         "epcisBody": {"eventList": scanned},
     }
-    assert made.test_client().post("/epcis/v2/capture?visibility=public", json=document).status_code == 202
+    assert app.test_client().post("/epcis/v2/capture?visibility=public", json=document).status_code == 202
     unit = f"{lot}/21/000007"
     at, linkset = fetched(unit, Accept="application/linkset+json")
     assert at == linkset["linkset"][0]["anchor"] == unit

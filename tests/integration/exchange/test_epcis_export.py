@@ -1,4 +1,4 @@
-"""The events of a real chain as an EPCIS document that GS1's schema takes."""
+"""Test the export of a real chain's events as EPCIS documents that are valid by GS1's schema."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from jsonschema import Draft7Validator, FormatChecker
 
 from chromatrace.cli import main
 
-STORY = ("released", "recalled", "superseded", "held", "failed", "fresh")
-"""The batches that `Works.make` makes."""
+BATCHES = ("released", "recalled", "superseded", "held", "failed", "fresh")
+"""Batches that `Works.make` creates."""
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def run(works, tmp_path):
     given = ("--rpc-url", settings.rpc_url, "--data", settings.data, "--manifest", works.manifest_path)
 
     def command(*arguments):
-        return CliRunner().invoke(main, [str(one) for one in (*given, "epcis", *arguments)])
+        return CliRunner().invoke(main, [str(argument) for argument in (*given, "epcis", *arguments)])
 
     return command
 
@@ -43,7 +43,7 @@ def exported(run, tmp_path, vectors_dir):
     return export
 
 
-def test_a_batch_is_exported(works, exported):
+def test_export_of_a_batch(works, exported):
     events = exported(f"09521234543213/{works.keys['released'].lot}")
     assert [event["bizStep"] for event in events] == [
         "commissioning",
@@ -60,12 +60,17 @@ def test_a_batch_is_exported(works, exported):
     assert events[-1]["readPoint"]["id"].endswith("/414/9521234520009")
 
 
-def test_everything_and_a_period_are_exported(works, exported):
+def test_export_of_all_events_and_of_a_period(works, exported):
     events = exported()
-    # Other tests register batches of their own on the same chain.
-    told = tuple(f"/10/{works.keys[name].lot}" for name in STORY)
-    found = Counter(event.get("disposition") for event in events if any(lot in json.dumps(event) for lot in told))
-    assert (found["recalled"], found["non_conformant"], found["non_sellable_other"], found["active"]) == (1, 2, 1, 6)
+    # Other tests register more batches on the same chain.
+    lots = tuple(f"/10/{works.keys[name].lot}" for name in BATCHES)
+    counts = Counter(event.get("disposition") for event in events if any(lot in json.dumps(event) for lot in lots))
+    assert (counts["recalled"], counts["non_conformant"], counts["non_sellable_other"], counts["active"]) == (
+        1,
+        2,
+        1,
+        6,
+    )
     assert len({event["eventID"] for event in events}) == len(events)
     assert sum("errorDeclaration" in event for event in events) == 1
     first = min(event["recordTime"] for event in events)
@@ -73,6 +78,6 @@ def test_everything_and_a_period_are_exported(works, exported):
     assert exported("--since", first) == events
 
 
-def test_an_unknown_batch_or_time_is_refused(run):
+def test_unknown_batch_or_time_is_rejected(run):
     assert run("export", "09521234543213/NONE").exit_code == 1
     assert run("export", "--since", "yesterday").exit_code == 1

@@ -19,7 +19,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError, WrongDeploymentError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
-from chromatrace.index.chain_reader import BlockHeader, ChainReader, LogRange
+from chromatrace.index.chain_reader import ChainReader, HeaderSummary, LogRange
 from chromatrace.index.errors import FollowerBusyError, IndexUnavailableError, WrongIndexError
 from chromatrace.index.lock import writer_lock
 from chromatrace.index.models import IndexTable
@@ -152,7 +152,7 @@ def test_a_cursor_that_somebody_else_moved_is_refused(yard, index, follower):
     follower.sync()
     store = IndexWriter(index.engine)
     cursor = store.cursor()
-    stale = BlockHeader(cursor.number - 1, b"\1" * 32, b"", 0)
+    stale = HeaderSummary(cursor.number - 1, b"\1" * 32, b"", 0)
     digest = query(index).digest()
     with pytest.raises(FollowerBusyError, match="another follower moved this index"):
         store.append(stale, LogRange(cursor.number, replace(cursor, number=cursor.number + 1)), ChainStatus(cursor, 0))

@@ -143,7 +143,7 @@ class World:
                     self.random.choice([bytes(32), digest]),
                     digest,
                     bytes(32),
-                    [one if isinstance(one, tuple) else (one, 1) for one in inputs],
+                    [used if isinstance(used, tuple) else (used, 1) for used in inputs],
                 )
             )
         if self.send(account, "BatchRegistry", "registerMany", registrations):

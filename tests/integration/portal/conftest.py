@@ -12,7 +12,7 @@ from chromatrace.chain import calls
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mining import mined
+from dev_chain import wait_until_mined
 from served_portal import Served
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,7 +34,7 @@ class Consortium:
 
     def height(self):
         """The newest block, with all that was sent."""
-        mined(self.rpc)
+        wait_until_mined(self.rpc)
         return int(self.rpc.call("eth_blockNumber"), 16)
 
     def chain(self, account, outbox):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 from argon2 import PasswordHasher
-from nursery import ROOT
+from fork_server import ROOT
 from served_portal import PASSWORD
 
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "records"))

@@ -7,8 +7,8 @@ import re
 import signal
 import time
 
+import fork_server
 import httpx
-import nursery
 
 PASSWORD = "seven grey panes of glass"
 
@@ -20,7 +20,7 @@ class Served:
         self.log = data / f"portal-{time.monotonic_ns()}.log"
         base = ("--rpc-url", consortium.node.url, "--data", data, "--manifest", consortium.manifest_path, *options)
         with self.log.open("wb") as log:
-            self.process = nursery.command_line().start(
+            self.process = fork_server.command_line().start(
                 *base, "portal", "serve", "--port", 0, *words, stdout=log, stderr=log, env=os.environ | environment
             )
         self.url = self._wait(lambda: re.search(r"portal at (http://[\d.:]+)", self.log.read_text())).group(1)

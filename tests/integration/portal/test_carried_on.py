@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import httpx
-from mining import mined
+from dev_chain import wait_until_mined
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.outbox import Outbox
@@ -55,7 +55,7 @@ def test_a_write_that_was_accepted_is_sent_by_the_next_portal_without_its_key(co
     portal.wait(opened)
     with Outbox(data / "portal-outbox.db") as outbox:
         (entry,) = outbox.entries(signer.address, "signed", "sent", "included", "final")
-    mined(consortium.rpc)
+    wait_until_mined(consortium.rpc)
     transaction = consortium.rpc.call("eth_getTransactionReceipt", "0x" + entry.tx_hash.hex())
     assert int(transaction["status"], 16) == 1
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
 
 from contract_order import CONTRACT
-from mining import mined
+from dev_chain import wait_until_mined
 from served_portal import PASSWORD
 
 CSV, LINES = "text/csv", "application/x-ndjson"
@@ -56,7 +56,7 @@ class Importer:
         """How often the chain has a record of that contract: entries are two, one for each product."""
         from chromatrace.domain.ledger_entries import record_id
 
-        mined(self.consortium.rpc)
+        wait_until_mined(self.consortium.rpc)
         self.follower.sync()
         return len(query(self.index).record(record_id("sales.contract-order", key))) / 2
 
@@ -247,7 +247,7 @@ def test_the_same_file_again_records_nothing_twice(importer):
     )
     alone = importer.app.test_client().post("/api/v1/records", json=CONTRACT | rows[3], auth=(SALES, PASSWORD))
     assert (alone.status_code, alone.json["error"], alone.json["field"]) == (409, "RecordPendingError", "/contract_id")
-    mined(importer.consortium.rpc)
+    wait_until_mined(importer.consortium.rpc)
     importer.follower.sync()
     fourth = importer.send(as_csv(*rows))
     assert (fourth.json["taken"], fourth.json["known"]) == (0, 4)
@@ -273,7 +273,7 @@ def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch
     def paid(*arguments):
         """What a row costs is gone before the next one is signed."""
         sent = append(*arguments)
-        mined(rpc)
+        wait_until_mined(rpc)
         return sent
 
     monkeypatch.setattr(RecordWriter, "append", paid)

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import nursery
+import fork_server
 import pytest
 
 import chromatrace
@@ -29,7 +29,7 @@ def test_a_waiting_command_is_interrupted(silent_node, tmp_path):
     url, connected = silent_node
     with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
         words = ("--rpc-url", url, "--data", tmp_path, "chain", "status", "--json")
-        process = nursery.command_line().start(*words, stdout=out, stderr=err)
+        process = fork_server.command_line().start(*words, stdout=out, stderr=err)
         with connected():
             process.send_signal(signal.SIGINT)
             assert process.wait(180) == 130
@@ -40,7 +40,7 @@ def test_a_waiting_command_is_interrupted(silent_node, tmp_path):
 def test_an_index_is_interrupted_before_it_follows(silent_node, tmp_path):
     """Once it reports that it follows the chain, Ctrl-C ends it with status 0."""
     url, connected = silent_node
-    process = nursery.command_line().start("--rpc-url", url, "--data", tmp_path, "index", "sync", "--watch")
+    process = fork_server.command_line().start("--rpc-url", url, "--data", tmp_path, "index", "sync", "--watch")
     with connected():
         process.send_signal(signal.SIGINT)
         assert process.wait(180) == 130
@@ -51,7 +51,7 @@ def test_a_prompt_is_interrupted(tmp_path, key):
     """Ctrl-C exits with 130, the end of the input with 1."""
     terminal, child = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name != "CHROMATRACE_KEY_PASSWORD"}
-    process = nursery.command_line().start(
+    process = fork_server.command_line().start(
         *("--data", tmp_path, "key", "create", tmp_path / "key.json"), stdin=child, stderr=child, env=environment
     )
     os.close(child)
@@ -109,7 +109,7 @@ GATEWAY = ("ingest", "opcua", "opc.tcp://127.0.0.1:9", "--channel", "a")
 )
 def test_a_long_running_command_shuts_down(tmp_path, words, number):
     with (tmp_path / "output").open("wb") as output:
-        process = nursery.command_line().start("--data", tmp_path, *words, stdout=output, stderr=output)
+        process = fork_server.command_line().start("--data", tmp_path, *words, stdout=output, stderr=output)
     while not (tmp_path / "output").read_bytes().count(b"\n"):
         assert process.poll() is None
         time.sleep(0.02)

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from chromatrace.services.drawing.graph import Edge, Graph, Node, Tone
+from chromatrace.services.drawing.graph import Arrow, Card, CardTone, Graph
 from chromatrace.services.drawing.layout import CARD_HEIGHT, CARD_WIDTH, layout
 from chromatrace.services.drawing.svg import svg
 
@@ -16,8 +16,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def graph(edges, count=None):
     count = count or 1 + max(max(edge) for edge in edges)
-    nodes = tuple(Node(str(number), f"L{number}", ("100 units", "released")) for number in range(count))
-    return Graph("A family", nodes, tuple(Edge(str(a), str(b), f"{a}{b}") for a, b in edges))
+    nodes = tuple(Card(str(number), f"L{number}", ("100 units", "released")) for number in range(count))
+    return Graph("A family", nodes, tuple(Arrow(str(a), str(b), f"{a}{b}") for a, b in edges))
 
 
 def random_edges(seed):
@@ -71,10 +71,10 @@ def test_a_cycle_is_drawn_and_ends():
 @pytest.mark.parametrize("standalone", [True, False])
 def test_the_picture_says_everything_in_words(standalone):
     nodes = (
-        Node("a", "L<1>", ("x" * 99,), Tone.ALARM, link="/01/x"),
-        Node("b", "L&2", ("100 units", "recalled · Example Glass"), selected=True),
+        Card("a", "L<1>", ("x" * 99,), CardTone.ALARM, link="/01/x"),
+        Card("b", "L&2", ("100 units", "recalled · Example Glass"), selected=True),
     )
-    made = svg(Graph("Genealogy of L1", nodes, (Edge("a", "b", "1,000"),), "Truncated."), standalone=standalone)
+    made = svg(Graph("Genealogy of L1", nodes, (Arrow("a", "b", "1,000"),), "Truncated."), standalone=standalone)
     root = ET.fromstring(made)
     texts = [text.text for text in root.iter(f"{SVG}text")]
     assert texts == ["1,000", "L<1>", "x" * 29 + "…", "L&2", "100 units", "recalled · Example Glass", "Truncated."]

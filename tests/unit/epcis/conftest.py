@@ -1,4 +1,4 @@
-"""A portal with its database and documents, on which an operator is logged in without a chain."""
+"""A portal with its database and documents, and operators without a chain."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def app(config):
 
 @pytest.fixture
 def acting(monkeypatch):
-    """`acting(organisation)`: who the portal takes the caller for; None: nobody. `grants` says what may be read.
+    """Return `acting(organisation)`, which sets the organisation of the caller (None: not logged in).
 
-    Rights come from the chain in every request; here they are given instead, so that no chain is needed.
+    The portal reads rights from the chain; here, `grants` replaces them.
     """
     from app.epcis import views
     from app.errors import LoginNeeded
 
     grants = set()
 
-    def be(organisation, roles=Role.LOGISTICS):
+    def act_as(organisation, roles=Role.LOGISTICS):
         def operator():
             if organisation is None:
                 raise LoginNeeded("this page is for operators of the consortium")
@@ -56,9 +56,9 @@ def acting(monkeypatch):
             views, "readable", lambda: lambda owner, gtin, scopes: (organisation, owner, str(gtin)) in grants
         )
 
-    be.grants = grants
-    be(None)
-    return be
+    act_as.grants = grants
+    act_as(None)
+    return act_as
 
 
 @pytest.fixture

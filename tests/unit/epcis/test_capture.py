@@ -1,4 +1,4 @@
-"""Capturing and asking: all or nothing, each event once, given back as it came, to those who may read it."""
+"""Test the capture and query interface: atomicity, idempotency, access and paging."""
 
 from __future__ import annotations
 
@@ -47,8 +47,10 @@ def document(*events):
 
 def post(client, value, query="", **headers):
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    given = {"Content-Type": "application/json"} | {name.replace("_", "-"): text for name, text in headers.items()}
-    return client.post(f"/epcis/v2/capture{query}", data=data, headers=given)
+    all_headers = {"Content-Type": "application/json"} | {
+        name.replace("_", "-"): text for name, text in headers.items()
+    }
+    return client.post(f"/epcis/v2/capture{query}", data=data, headers=all_headers)
 
 
 def listed(client, path="/epcis/v2/events", **query):
@@ -59,7 +61,7 @@ def listed(client, path="/epcis/v2/events", **query):
 
 @pytest.fixture
 def stored(config):
-    """How many events and captures are in the database, and documents in the folder."""
+    """Return a function that counts the events and captures in the database, and the documents."""
     import sqlite3
 
     def count():
@@ -70,7 +72,7 @@ def stored(config):
     return count
 
 
-def test_a_document_is_captured_and_given_back(client, acting, config):
+def test_capture_and_query(client, acting, config):
     acting(1)
     answer = post(client, document(event(1), event(2)))
     assert answer.status_code == 202
@@ -80,37 +82,37 @@ def test_a_document_is_captured_and_given_back(client, acting, config):
     assert (job.json["success"], job.json["running"], job.json["eventsTaken"]) == (True, False, 2)
     assert job.json["transaction"] is None
     assert listed(client) == [event(1), event(2)]
-    kept = DocumentStore(config.documents).get(bytes.fromhex(job.json["documentDigest"][2:]))
-    assert json.loads(kept) == document(event(1), event(2))
+    stored_document = DocumentStore(config.documents).get(bytes.fromhex(job.json["documentDigest"][2:]))
+    assert json.loads(stored_document) == document(event(1), event(2))
 
 
-def test_gs1s_examples_are_captured_and_given_back_equal(client, acting, vectors_dir):
+def test_gs1_examples_are_returned_unchanged(client, acting, vectors_dir):
     acting(1)
     expected = []
     for path in sorted((vectors_dir / "epcis" / "examples").iterdir()):
         assert post(client, path.read_bytes()).status_code == 202
         expected += json.loads(path.read_bytes())["epcisBody"]["eventList"]
     assert len(expected) == 6
-    found = listed(client)
-    by_id = {one["eventID"]: one for one in found}
-    assert [by_id[one["eventID"]] for one in expected] == expected
-    assert len(found) == len(expected)
+    events = listed(client)
+    by_id = {event["eventID"]: event for event in events}
+    assert [by_id[event["eventID"]] for event in expected] == expected
+    assert len(events) == len(expected)
     epc = "urn:epc:id:sgtin:4012345.011111.9876"
-    assert [one["bizStep"] for one in listed(client, f"/epcis/v2/epcs/{epc}/events")] == ["inspecting"]
+    assert [event["bizStep"] for event in listed(client, f"/epcis/v2/epcs/{epc}/events")] == ["inspecting"]
 
 
-def test_the_same_event_again_changes_nothing(client, acting, stored):
+def test_repeated_event_is_ignored(client, acting, stored):
     acting(1)
     assert post(client, document(event(1))).json["eventsTaken"] == 1
     again = post(client, document(dict(reversed(event(1).items())), event(2))).json
     assert (again["eventsTaken"], again["eventsKnown"]) == (1, 1)
-    nameless = event(3)
-    del nameless["eventID"]
-    assert post(client, document(nameless, nameless)).json["eventsKnown"] == 1
+    without_id = event(3)
+    del without_id["eventID"]
+    assert post(client, document(without_id, without_id)).json["eventsKnown"] == 1
     assert stored()[:2] == (3, 3)
 
 
-def test_another_event_of_the_same_id_is_refused_unless_it_declares_the_error(client, acting, stored):
+def test_event_id_conflict_needs_an_error_declaration(client, acting, stored):
     acting(1)
     post(client, document(event(1)))
     answer = post(client, document(event(2), event(1, bizStep="shipping")))
@@ -144,7 +146,7 @@ BAD = event(2, quantityList=[{"epcClass": BATCH, "uom": "kg"}])
         (b"\xff", None),
     ],
 )
-def test_what_is_wrong_is_told_by_a_pointer_and_nothing_is_written(client, acting, stored, data, pointer):
+def test_invalid_document_is_rejected_without_writing(client, acting, stored, data, pointer):
     acting(1)
     answer = post(client, data)
     assert (answer.status_code, answer.json.get("field", "")) == (400, pointer or "")
@@ -152,46 +154,46 @@ def test_what_is_wrong_is_told_by_a_pointer_and_nothing_is_written(client, actin
     assert stored()[:2] == (0, 0)
 
 
-def test_with_proceed_the_good_events_are_taken_and_the_others_told(client, acting):
+def test_proceed_captures_the_valid_events(client, acting):
     acting(1)
     post(client, document(event(3)))
     mixed = document(event(1), BAD, event(3, bizStep="shipping"))
     job = post(client, mixed, GS1_Capture_Error_Behaviour="proceed").json
     assert (job["success"], job["eventsTaken"]) == (False, 1)
-    assert [one["field"].split("/", 4)[3] for one in job["errors"]] == ["1", "2"]
+    assert [error["field"].split("/", 4)[3] for error in job["errors"]] == ["1", "2"]
     assert post(client, mixed, GS1_Capture_Error_Behaviour="whatever").status_code == 400
 
 
 @pytest.mark.parametrize("content_type", ["text/xml", "application/xml", "text/plain", "multipart/form-data", ""])
-def test_other_content_types_are_refused(client, acting, stored, content_type):
+def test_other_content_types_are_rejected(client, acting, stored, content_type):
     acting(1)
     answer = post(client, document(event(1)), Content_Type=content_type)
     assert (answer.status_code, answer.json["field"]) == (400, "Content-Type")
     assert stored()[0] == 0
 
 
-def test_json_ld_is_taken_and_another_version_refused(client, acting):
+def test_json_ld_and_version_headers(client, acting):
     acting(1)
     assert post(client, document(event(1)), Content_Type="application/ld+json; charset=utf-8").status_code == 202
     assert post(client, document(event(2)), GS1_EPCIS_Version="1.2").json["field"] == "GS1-EPCIS-Version"
     assert post(client, document(event(2)), GS1_EPCIS_Version="2.0.0").status_code == 202
 
 
-def test_too_large_a_document_is_refused(client, acting, stored):
+def test_too_large_document_is_rejected(client, acting, stored):
     acting(1)
     answer = post(client, b" " * (9 * 1024 * 1024))
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
     assert stored() == (0, 0, 0)
 
 
-def test_capturing_needs_a_login_and_a_role(client, acting, stored):
+def test_capture_needs_a_login_and_a_role(client, acting, stored):
     answer = post(client, document(event(1)))
     assert (answer.status_code, answer.json["error"]) == (401, "LoginNeeded")
     acting(1, Role.ADMIN)
     assert (post(client, document(event(1))).status_code, stored()) == (403, (0, 0, 0))
 
 
-def test_a_job_is_its_organisations_alone(client, acting):
+def test_job_is_visible_to_its_organisation_only(client, acting):
     acting(1)
     location = post(client, document(event(1))).headers["Location"]
     acting(2)
@@ -200,7 +202,7 @@ def test_a_job_is_its_organisations_alone(client, acting):
     assert client.get(location).status_code == 401
 
 
-def test_events_are_for_those_who_may_read_them(client, acting):
+def test_events_are_visible_to_authorised_organisations_only(client, acting):
     acting(1)
     post(client, document(event(1)))
     post(client, document(event(2)), "?visibility=public")
@@ -209,15 +211,15 @@ def test_events_are_for_those_who_may_read_them(client, acting):
     assert listed(client) == listed(client, MATCH_anyEPC="") != []
     assert len(listed(client)) == 4
     acting(None)
-    assert [one["eventID"] for one in listed(client)] == [event(2)["eventID"]]
+    assert [event["eventID"] for event in listed(client)] == [event(2)["eventID"]]
     acting(2)
-    assert [one["eventID"] for one in listed(client)] == [event(2)["eventID"]]
+    assert [event["eventID"] for event in listed(client)] == [event(2)["eventID"]]
     acting.grants.add((2, 1, "09521234543213"))
     assert len(listed(client)) == 3
     assert post(client, document(event(5)), "?visibility=all").json["field"] == "visibility"
 
 
-def test_questions(client, acting):
+def test_query_parameters(client, acting):
     acting(1)
     other = "https://id.gs1.org/01/09521234543213/10/L2"
     post(
@@ -229,29 +231,29 @@ def test_questions(client, acting):
         ),
     )
 
-    def asked(path="/epcis/v2/events", **query):
-        return [int(one["eventID"][-1]) for one in listed(client, path, **query)]
+    def query(path="/epcis/v2/events", **query):
+        return [int(event["eventID"][-1]) for event in listed(client, path, **query)]
 
-    assert asked() == [1, 2, 3]
-    assert asked(EQ_bizStep="shipping") == [2]
-    assert asked(EQ_bizStep="shipping,receiving") == [1, 2]
-    assert asked(MATCH_anyEPC=other) == [2]
-    assert asked(MATCH_anyEPC=f"{other},{BATCH}") == [1, 2, 3]
-    assert asked(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
-    assert asked(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
-    assert asked(eventType="AggregationEvent") == []
-    for wrong in (
+    assert query() == [1, 2, 3]
+    assert query(EQ_bizStep="shipping") == [2]
+    assert query(EQ_bizStep="shipping,receiving") == [1, 2]
+    assert query(MATCH_anyEPC=other) == [2]
+    assert query(MATCH_anyEPC=f"{other},{BATCH}") == [1, 2, 3]
+    assert query(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
+    assert query(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
+    assert query(eventType="AggregationEvent") == []
+    for invalid in (
         {"eventType": "Event"},
         {"EQ_bizStep": "a,,b"},
         {"EQ_bizStep": "a\x0fb"},
         {"MATCH_anyEPC": BATCH, "MATCH_anyEPCClass": BATCH},
         {"MATCH_anyEPC": "x" * 8_001},
     ):
-        refused = client.get("/epcis/v2/events", query_string=wrong)
-        assert (refused.status_code, refused.json["field"]) == (400, next(iter(wrong)))
-    assert asked("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
-    assert asked(f"/epcis/v2/epcs/{other}/events") == [2]
-    for query in (
+        response = client.get("/epcis/v2/events", query_string=invalid)
+        assert (response.status_code, response.json["field"]) == (400, next(iter(invalid)))
+    assert query("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
+    assert query(f"/epcis/v2/epcs/{other}/events") == [2]
+    for invalid in (
         {"perPage": "0"},
         {"perPage": "x"},
         {"perPage": "0000000019999"},
@@ -259,25 +261,25 @@ def test_questions(client, acting):
         {"nextPageToken": "?"},
         {"order": "1"},
     ):
-        answer = client.get("/epcis/v2/events", query_string=query)
-        assert (answer.status_code, answer.json["field"]) == (400, next(iter(query)))
+        response = client.get("/epcis/v2/events", query_string=invalid)
+        assert (response.status_code, response.json["field"]) == (400, next(iter(invalid)))
 
 
-def test_pages_follow_one_another_without_gap_or_repetition(client, acting):
+def test_pages_have_no_gaps_or_repetitions(client, acting):
     acting(1)
     same_time = [event(number, eventTime="2026-03-31T14:00:00Z") for number in range(20)]
     post(client, document(*same_time, *[event(number) for number in range(20, 45)]))
-    link, found = "/epcis/v2/events?perPage=7&EQ_bizStep=receiving", []
+    link, events = "/epcis/v2/events?perPage=7&EQ_bizStep=receiving", []
     while link:
         answer = client.get(link)
         page = answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
         assert 0 < len(page) <= 7
-        found += page
+        events += page
         link = answer.headers.get("Link", "<>").split(">")[0][1:]
-    assert sorted(one["eventID"] for one in found) == [event(number)["eventID"] for number in range(45)]
+    assert sorted(event["eventID"] for event in events) == [event(number)["eventID"] for number in range(45)]
 
 
-def test_the_answer_is_a_document_that_gs1s_schema_takes(client, acting, vectors_dir):
+def test_query_result_is_valid_by_the_schema(client, acting, vectors_dir):
     from jsonschema import Draft7Validator, FormatChecker
 
     acting(1)
@@ -286,38 +288,38 @@ def test_the_answer_is_a_document_that_gs1s_schema_takes(client, acting, vectors
     Draft7Validator(schema, format_checker=FormatChecker()).validate(client.get("/epcis/v2/events").json)
 
 
-def test_digests_wait_for_whoever_puts_them_on_the_chain(client, acting, config):
-    """A recorder is given each digest until it has a transaction; one that fails leaves it waiting."""
+def test_digests_stay_pending_until_recorded(client, acting, config):
+    """The recorder receives each digest until it returns a transaction; after an error, the digest stays pending."""
     acting(1)
     other = event(2, quantityList=[], epcList=["urn:epc:id:sgtin:4012345.011111.9876", f"{BATCH}/21/7"])
-    jobs = [post(client, document(one)).json for one in (event(1), other, event(1))]
+    jobs = [post(client, document(captured)).json for captured in (event(1), other, event(1))]
     store = Store(config.portal_database)
     captures = Captures(store, DocumentStore(config.documents))
     sent = []
 
     def recorder(digest, products):
-        if len(sent) == 1 and not recorder.well:
-            raise RuntimeError("no chain")
+        if len(sent) == 1 and not recorder.online:
+            raise RuntimeError("the chain does not respond")
         sent.append((digest, products))
         return "0x" + digest.hex() if recorder.included else None
 
     recorder.included = True
 
-    recorder.well = False
+    recorder.online = False
     with pytest.raises(RuntimeError):
         captures.record(recorder)
-    recorder.well, recorder.included = True, False
+    recorder.online, recorder.included = True, False
     assert captures.record(recorder) == 0
     recorder.included = True
     assert captures.record(recorder) == 1
     assert captures.record(recorder) == 0
     first, second = (bytes.fromhex(job["documentDigest"][2:]) for job in jobs[:2])
     assert jobs[2]["documentDigest"] == jobs[0]["documentDigest"]
-    about = {first: ["09521234543213/L1"], second: ["04012345111118", "09521234543213/L1"]}
+    products = {first: ["09521234543213/L1"], second: ["04012345111118", "09521234543213/L1"]}
     assert len(sent) == 3
-    assert dict(sent) == about
-    found = client.get(f"/epcis/v2/capture/{jobs[0]['captureID']}").json
-    assert found["transaction"] == found["documentDigest"]
+    assert dict(sent) == products
+    job = client.get(f"/epcis/v2/capture/{jobs[0]['captureID']}").json
+    assert job["transaction"] == job["documentDigest"]
     store.close()
 
 
@@ -331,12 +333,12 @@ from chromatrace.domain.rights import Role
 from chromatrace.documents.store import DocumentStore
 data = Path(sys.argv[1])
 add = capture._add
-def dying(session, job, context, event, at, *, public):
+def add_or_die(session, job, context, event, at, *, public):
     if at.endswith("/2"):
         os.kill(os.getpid(), 9)
     return add(session, job, context, event, at, public=public)
 if sys.argv[2] == "die":
-    capture._add = dying
+    capture._add = add_or_die
 captures = capture.Captures(Store(f"sqlite:///{data / 'portal.db'}"), DocumentStore(data / "documents"))
 operator = Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS)
 print(captures.take(sys.stdin.buffer.read(), operator, capture.Terms(), 0).id, flush=True)
@@ -344,23 +346,23 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_a_process_killed_in_the_middle_leaves_nothing_and_one_killed_after_leaves_all(client, acting, config, stored):
+def test_capture_is_atomic_under_kill(client, acting, config, stored):
     acting(1)
     data = json.dumps(document(event(1), event(2), event(3))).encode()
-    for how, expected in (("die", (0, 0)), ("live", (3, 1))):
-        command = [sys.executable, "-c", _KILLED, str(config.data_folder), how]
+    for mode, expected in (("die", (0, 0)), ("live", (3, 1))):
+        command = [sys.executable, "-c", _KILLED, str(config.data_folder), mode]
         done = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
         assert done.returncode == -9
         assert stored()[:2] == expected
     assert len(listed(client)) == 3
 
 
-def test_capture_does_not_change_what_it_is_given(client, acting):
+def test_capture_does_not_change_its_input(client, acting):
     acting(1)
-    given = document(event(1))
-    before = copy.deepcopy(given)
-    post(client, given)
-    assert given == before
+    value = document(event(1))
+    before = copy.deepcopy(value)
+    post(client, value)
+    assert value == before
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from test_decoding import log_of
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.ethereum.abi import contract
 from chromatrace.index import Index
-from chromatrace.index.chain_reader import BlockHeader, LogRange
+from chromatrace.index.chain_reader import HeaderSummary, LogRange
 from chromatrace.index.decoding import decode_logs
 from chromatrace.index.models import position
 from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter
@@ -19,7 +19,7 @@ ZERO = bytes(32)
 
 def header(number, fork=0):
     """A made-up block; `fork` tells blocks of the same number apart."""
-    return BlockHeader(number, number.to_bytes(16, "big") + fork.to_bytes(16, "big"), ZERO, 1_700_000_000 + number)
+    return HeaderSummary(number, number.to_bytes(16, "big") + fork.to_bytes(16, "big"), ZERO, 1_700_000_000 + number)
 
 
 class Ledger:

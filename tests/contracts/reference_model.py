@@ -1,7 +1,8 @@
-"""The life cycle's rules once more, slowly and plainly: the model that the contracts are held against.
+"""Reference model of the batch life cycle, for the stateful test.
 
-Every verb answers with the name of the error that refuses it, or None after it has changed the model. Rights are
-reduced to what the stateful test needs: organisations are active or suspended, and operators have the right roles.
+Every operation returns the name of the error with which the contract reverts, or None after it changed the model.
+Access control is reduced to what the test needs: organisations are active or suspended, and operators hold the required
+roles.
 """
 
 from __future__ import annotations
@@ -9,25 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from world import Batch
-
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.exchange.slot import BatchSlot
 
 S = BatchState
 UNUSABLE_AS_INPUT = {S.STOPPED, S.RECYCLED, S.SCRAPPED}
 
 
 @dataclass
-class Twin:
-    """What the chain should hold."""
+class ReferenceModel:
+    """The expected state of the chain.
+
+    `inputs` lists (batch, units) by batch, `offers` (sender, receiver) by batch.
+    """
 
     authority: int
-    batches: dict[bytes, Batch] = field(default_factory=dict)
+    batches: dict[bytes, BatchSlot] = field(default_factory=dict)
     inputs: dict[bytes, tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
     offers: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     suspended: set[int] = field(default_factory=set)
 
-    # ---------------------------------------------------------------- the producer's verbs
+    # ---------------------------------------------------------------- production
 
     def register(self, by: int, batch: bytes, quantity: int, inputs: tuple[tuple[bytes, int], ...]) -> str | None:
         if by in self.suspended:
@@ -36,18 +39,18 @@ class Twin:
             return "InvalidQuantity"
         if batch in self.batches:
             return "BatchAlreadyRegistered"
-        for place, (used, units) in enumerate(inputs):
-            found = self.batches.get(used)
-            if found is None or found.state in UNUSABLE_AS_INPUT or found.recalled or found.on_hold:
+        for index, (input_id, units) in enumerate(inputs):
+            current = self.batches.get(input_id)
+            if current is None or current.state in UNUSABLE_AS_INPUT or current.recalled or current.on_hold:
                 return "UnusableInput"
-            if found.custodian != by:
+            if current.custodian != by:
                 return "InputNotHeld"
-            if not 1 <= units <= found.quantity:
+            if not 1 <= units <= current.quantity:
                 return "InvalidInputQuantity"
-            if used in [other for other, _ in inputs[:place]]:
+            if input_id in [other for other, _ in inputs[:index]]:
                 return "DuplicateInput"
         none = Verdict.NONE
-        self.batches[batch] = Batch(S.REGISTERED, False, False, 0, none, none, 0, 0, by, by, quantity, 0, 0, 0)
+        self.batches[batch] = BatchSlot(S.REGISTERED, False, False, 0, none, none, 0, 0, by, by, quantity, 0, 0, 0)
         self.inputs[batch] = inputs
         return None
 
@@ -58,79 +61,79 @@ class Twin:
         return self._step(by, batch, S.FIRST_PASSED, S.ASSEMBLED)
 
     def grade(self, by: int, batch: bytes, standard: int, defective: int, scrap: int) -> str | None:
-        stopped = self._stopped(by, batch, {S.ASSEMBLED})
-        if stopped:
-            return stopped
-        found = self.batches[batch]
-        if found.final_verdict is Verdict.NONE:
+        error = self._production_error(by, batch, {S.ASSEMBLED})
+        if error:
+            return error
+        current = self.batches[batch]
+        if current.final_verdict is Verdict.NONE:
             return "VerdictMissing"
-        if standard + defective + scrap != found.quantity:
+        if standard + defective + scrap != current.quantity:
             return "QuantityMismatch"
-        if standard and found.final_verdict is Verdict.FAIL:
+        if standard and current.final_verdict is Verdict.FAIL:
             return "VerdictFailed"
-        state = S.SCRAPPED if scrap == found.quantity else S.GRADED
+        state = S.SCRAPPED if scrap == current.quantity else S.GRADED
         self._change(batch, state=state, standard=standard, defective=defective, scrap=scrap)
         return None
 
     def release(self, by: int, batch: bytes, channel: SalesChannel) -> str | None:
-        stopped = self._stopped(by, batch, {S.GRADED, S.RELEASED})
-        if stopped:
-            return stopped
-        found = self.batches[batch]
-        if found.first_verdict is not Verdict.PASS:
+        error = self._production_error(by, batch, {S.GRADED, S.RELEASED})
+        if error:
+            return error
+        current = self.batches[batch]
+        if current.first_verdict is not Verdict.PASS:
             return "VerdictFailed"
-        if channel is SalesChannel.STANDARD and found.final_verdict is not Verdict.PASS:
+        if channel is SalesChannel.STANDARD and current.final_verdict is not Verdict.PASS:
             return "VerdictFailed"
-        if (found.standard if channel is SalesChannel.STANDARD else found.defective) == 0:
+        if (current.standard if channel is SalesChannel.STANDARD else current.defective) == 0:
             return "NothingToRelease"
-        if found.channels & 1 << channel:
+        if current.channels & 1 << channel:
             return "AlreadyReleased"
-        self._change(batch, state=S.RELEASED, channels=found.channels | 1 << channel)
+        self._change(batch, state=S.RELEASED, channels=current.channels | 1 << channel)
         return None
 
     # ---------------------------------------------------------------- inspection
 
     def inspect(self, batch: bytes, stage: Stage, verdict: Verdict) -> str | None:
-        found = self.batches.get(batch)
-        if found is None:
+        current = self.batches.get(batch)
+        if current is None:
             return "UnknownBatch"
-        state, failed = found.state, verdict is Verdict.FAIL
+        state, failed = current.state, verdict is Verdict.FAIL
         if stage is Stage.FIRST:
             if state in (S.REGISTERED, S.FIRST_PASSED, S.STOPPED):
                 state = S.STOPPED if failed else S.FIRST_PASSED
             late = state in (S.ASSEMBLED, S.GRADED, S.SCRAPPED, S.RELEASED)
-            self._change(batch, first_verdict=verdict, first_revision=found.first_revision + 1)
+            self._change(batch, first_verdict=verdict, first_revision=current.first_revision + 1)
         else:
             if state not in (S.ASSEMBLED, S.GRADED, S.SCRAPPED, S.RELEASED):
                 return "WrongState"
             late = state is not S.ASSEMBLED
-            self._change(batch, final_verdict=verdict, final_revision=found.final_revision + 1)
-        self._change(batch, state=state, on_hold=found.on_hold or (failed and late))
+            self._change(batch, final_verdict=verdict, final_revision=current.final_revision + 1)
+        self._change(batch, state=state, on_hold=current.on_hold or (failed and late))
         return None
 
     # ---------------------------------------------------------------- supervision
 
     def hold(self, by: int, batch: bytes) -> str | None:
-        refused = self._unsupervised(by, batch)
-        if refused is None and self.batches[batch].on_hold:
-            refused = "BatchOnHold"
-        if refused is None:
+        error = self._supervision_error(by, batch)
+        if error is None and self.batches[batch].on_hold:
+            error = "BatchOnHold"
+        if error is None:
             self._change(batch, on_hold=True)
-        return refused
+        return error
 
     def release_hold(self, by: int, batch: bytes) -> str | None:
-        refused = self._unsupervised(by, batch)
-        if refused is None and not self.batches[batch].on_hold:
-            refused = "BatchNotOnHold"
-        if refused is None:
+        error = self._supervision_error(by, batch)
+        if error is None and not self.batches[batch].on_hold:
+            error = "BatchNotOnHold"
+        if error is None:
             self._change(batch, on_hold=False)
-        return refused
+        return error
 
     def recall(self, by: int, batch: bytes) -> str | None:
-        refused = self._unsupervised(by, batch)
-        if refused is None:
+        error = self._supervision_error(by, batch)
+        if error is None:
             self._change(batch, recalled=True)
-        return refused
+        return error
 
     def recall_descendant(self, by: int, parent: bytes, child: bytes) -> str | None:
         if parent not in self.batches:
@@ -146,7 +149,7 @@ class Twin:
             return "NotBatchSupervisor"
         if self.batches[child].recalled:
             return "BatchIsRecalled"
-        if parent not in [used for used, _ in self.inputs[child]]:
+        if parent not in [input_id for input_id, _ in self.inputs[child]]:
             return "NotAnInput"
         self._change(child, recalled=True)
         return None
@@ -156,9 +159,9 @@ class Twin:
     def offer(self, by: int, batch: bytes, to: int) -> str | None:
         if by in self.suspended:
             return "OrganisationInactive"
-        refused = self._immovable(batch, by, to)
-        if refused:
-            return refused
+        error = self._transfer_error(batch, by, to)
+        if error:
+            return error
         if to == by:
             return "ReceiverIsCustodian"
         if to in self.suspended:
@@ -169,71 +172,71 @@ class Twin:
         return None
 
     def accept(self, by: int, batch: bytes) -> str | None:
-        refused = self._not_offered(by, batch)
-        if refused:
-            return refused
-        giver, taker = self.offers[batch]
-        if giver in self.suspended:
+        error = self._offer_error(by, batch)
+        if error:
+            return error
+        sender, receiver = self.offers[batch]
+        if sender in self.suspended:
             return "SenderInactive"
-        refused = self._immovable(batch, giver, taker)
-        if refused:
-            return refused
+        error = self._transfer_error(batch, sender, receiver)
+        if error:
+            return error
         del self.offers[batch]
-        self._change(batch, custodian=taker)
+        self._change(batch, custodian=receiver)
         return None
 
-    def refuse(self, by: int, batch: bytes) -> str | None:
-        refused = self._not_offered(by, batch)
-        if refused is None:
+    def reject(self, by: int, batch: bytes) -> str | None:
+        error = self._offer_error(by, batch)
+        if error is None:
             del self.offers[batch]
-        return refused
+        return error
 
     # ---------------------------------------------------------------- shared rules
 
     def _step(self, by: int, batch: bytes, before: BatchState, after: BatchState) -> str | None:
-        refused = self._stopped(by, batch, {before})
-        if refused is None:
+        error = self._production_error(by, batch, {before})
+        if error is None:
             self._change(batch, state=after)
-        return refused
+        return error
 
-    def _stopped(self, by: int, batch: bytes, states: Iterable[BatchState]) -> str | None:
-        found = self.batches.get(batch)
-        if found is None:
+    def _production_error(self, by: int, batch: bytes, states: Iterable[BatchState]) -> str | None:
+        current = self.batches.get(batch)
+        if current is None:
             return "UnknownBatch"
         if by in self.suspended:
             return "OrganisationInactive"
-        if found.producer != by:
+        if current.producer != by:
             return "NotProducer"
-        if found.recalled:
+        if current.recalled:
             return "BatchIsRecalled"
-        if found.on_hold:
+        if current.on_hold:
             return "BatchOnHold"
-        return None if found.state in states else "WrongState"
+        return None if current.state in states else "WrongState"
 
-    def _unsupervised(self, by: int, batch: bytes) -> str | None:
-        found = self.batches.get(batch)
-        if found is None:
+    def _supervision_error(self, by: int, batch: bytes) -> str | None:
+        current = self.batches.get(batch)
+        if current is None:
             return "UnknownBatch"
         if by in self.suspended:
             return "OrganisationInactive"
-        if by not in (self.authority, found.producer):
+        if by not in (self.authority, current.producer):
             return "NotBatchSupervisor"
-        return "BatchIsRecalled" if found.recalled else None
+        return "BatchIsRecalled" if current.recalled else None
 
-    def _immovable(self, batch: bytes, giver: int, taker: int) -> str | None:
-        found = self.batches.get(batch)
-        if found is None:
+    def _transfer_error(self, batch: bytes, sender: int, receiver: int) -> str | None:
+        current = self.batches.get(batch)
+        if current is None:
             return "UnknownBatch"
-        if found.custodian != giver:
+        if current.custodian != sender:
             return "NotCustodian"
-        if found.state is not S.RELEASED:
+        if current.state is not S.RELEASED:
             return "NotReleased"
-        goes_home = taker == found.producer
-        if (found.recalled and not goes_home) or (found.on_hold and not found.recalled):
+        to_producer = receiver == current.producer
+        if (current.recalled and not to_producer) or (current.on_hold and not current.recalled):
             return "BatchBlocked"
         return None
 
-    def _not_offered(self, by: int, batch: bytes) -> str | None:
+    def _offer_error(self, by: int, batch: bytes) -> str | None:
         if by in self.suspended:
             return "OrganisationInactive"
         if batch not in self.offers:

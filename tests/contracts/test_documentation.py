@@ -78,9 +78,19 @@ def test_every_parameter_with_a_unit_is_documented(path):
     assert not missing
 
 
-def test_every_error_is_documented_once():
-    documented = names_in_first_column(section("Errors"))
-    assert sorted(documented) == sorted(names("error"))
+def test_every_error_is_listed_once():
+    assert sorted(names_in_first_column(section("Errors"))) == sorted(names("error"))
+
+
+def test_the_meaning_of_an_error_is_its_notice():
+    notices = {}
+    for path in (*INTERFACES, *sorted((ROOT / "contracts" / "libraries").glob("*.sol"))):
+        for kind, name, doc, _ in declarations(path):
+            if kind == "error":
+                text = " ".join(line.strip().removeprefix("///").strip() for line in doc.splitlines())
+                notices.setdefault(name, set()).add(text.split("@notice ", 1)[1].split(" @", 1)[0])
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section("Errors"), re.MULTILINE)
+    assert [(name, meaning) for name, meaning in rows if name in notices and meaning not in notices[name]] == []
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)

@@ -1,29 +1,29 @@
-"""A round always ends, whoever stalls."""
+"""`QualityConsensus.close`: every round ends, even if inspectors stall."""
 
 import pytest
 from panel import COMMITTED, DECIDED, DRAWN, FAIL, LAPSED, PASS, REQUESTED, STALLED, Panel, key_of
-from refusals import Refused, refusal
+from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role
 
 
 @pytest.fixture
-def panel(world):
-    return Panel(world)
+def panel(env):
+    return Panel(env)
 
 
-def test_who_does_not_commit_is_replaced_and_penalised(panel, world):
+def test_an_inspector_that_does_not_commit_is_penalised_and_replaced(panel, env):
     lane = panel.opened(first=1)
     panel.commit(lane, {0: PASS, 1: PASS})
-    assert refusal(world.consensus.close, lane, sender=world.stranger) == Refused(
+    assert revert_of(env.consensus.close, lane, sender=env.stranger) == Revert(
         "NotOverdue", lane=lane, deadline=panel.state(lane)["deadline"]
     )
-    staller = panel.seats(lane)[2][0]
+    stalled = panel.seats(lane)[2][0]
     panel.overdue(lane)
     late = panel.commitment(lane, 2)
-    assert refusal(world.consensus.commit, [(lane, [late])], sender=world.stranger).name == "DeadlinePassed"
+    assert revert_of(env.consensus.commit, [(lane, [late])], sender=env.stranger).name == "DeadlinePassed"
     panel.close(lane)
-    after = panel.inspector(staller)
+    after = panel.inspector(stalled)
     assert (after["capability"], after["stalls"], after["inspections"], after["wins"]) == (500, 1, 1, 0)
     numbers = panel.draw(lane)
     assert [seat[1] for seat in panel.seats(lane)] == [COMMITTED, COMMITTED, STALLED, DRAWN]
@@ -33,23 +33,23 @@ def test_who_does_not_commit_is_replaced_and_penalised(panel, world):
     assert panel.state(lane)["phase"] == DECIDED
 
 
-def test_who_does_not_reveal_loses_its_answer_and_is_penalised(panel):
+def test_an_inspector_that_does_not_reveal_is_penalised_and_its_answer_dropped(panel):
     panel.set_rule(maximum=5)
     lane = panel.opened(first=1)
     panel.commit(lane, {0: PASS, 1: PASS, 2: FAIL})
     panel.reveal(lane, [0, 1])
-    staller = panel.seats(lane)[2][0]
+    stalled = panel.seats(lane)[2][0]
     panel.overdue(lane)
     panel.close(lane)
-    assert panel.inspector(staller)["capability"] == 500
-    assert panel.state(lane)["phase"] == REQUESTED, "two answers are below the minimum: no free win"
+    assert panel.inspector(stalled)["capability"] == 500
+    assert panel.state(lane)["phase"] == REQUESTED, "two answers are below the minimum"
     panel.draw(lane)
     panel.commit(lane, {3: PASS})
     panel.reveal(lane, [3])
     assert panel.state(lane)["phase"] == DECIDED
 
 
-def test_a_round_that_nobody_can_fill_lapses_without_a_winner(panel):
+def test_a_round_that_cannot_be_filled_lapses(panel):
     lane = panel.opened(first=1)
     panel.overdue(lane)
     panel.close(lane)
@@ -58,24 +58,23 @@ def test_a_round_that_nobody_can_fill_lapses_without_a_winner(panel):
     panel.close(lane)
     assert panel.state(lane)["phase"] == LAPSED
     assert [panel.inspector(seat[0])["capability"] for seat in panel.seats(lane)] == [500] * 3
-    assert panel.world.read(panel.contract.eligible, panel.world.plant) == 0b111110, "all are free again"
+    assert panel.env.read(panel.contract.eligible, panel.env.plant) == 0b111110, "all inspectors are available again"
     before = panel.round_id(lane)
     assert panel.round_id(panel.opened(first=1)) != before
 
 
-def test_a_request_that_is_never_drawn_lapses_and_frees_its_first(panel, world):
+def test_a_request_that_is_not_drawn_lapses_and_releases_its_first_inspector(panel, env):
     lane = panel.open(first=2)
     panel.overdue(lane)
-    assert refusal(world.consensus.draw, [lane], sender=world.stranger).name == "DeadlinePassed"
+    assert revert_of(env.consensus.draw, [lane], sender=env.stranger).name == "DeadlinePassed"
     panel.close(lane)
     assert panel.state(lane)["phase"] == LAPSED
-    assert world.read(world.consensus.eligible, world.plant) == 0b111110
+    assert env.read(env.consensus.eligible, env.plant) == 0b111110
 
 
-def test_seats_are_bounded(panel, world):
-    """Twenty-one seats, whoever stalls: then the round lapses."""
+def test_a_round_lapses_at_21_seats(panel, env):
     for number in range(6, 26):
-        world.appoint(key_of(number).address, world.plant, Role.INSPECTOR)
+        env.appoint(key_of(number).address, env.plant, Role.INSPECTOR)
         panel.enrol(number)
     lane = panel.open()
     waves = 0

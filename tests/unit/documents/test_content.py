@@ -1,3 +1,5 @@
+"""Test the batch and inspection documents: canonical bytes, round trips and errors."""
+
 import copy
 import hashlib
 import json
@@ -101,14 +103,14 @@ def canonical(document):
 def changed(document, pointer, value):
     """Return the JSON of `document` with `value` at `pointer`; `...` removes the member."""
     tree = copy.deepcopy(json.loads(document.to_bytes()))
-    *way, last = [int(step) if step.isdigit() else step for step in pointer.split("/")[1:]]
-    place = tree
-    for step in way:
-        place = place[step]
+    *path, last = [int(step) if step.isdigit() else step for step in pointer.split("/")[1:]]
+    parent = tree
+    for step in path:
+        parent = parent[step]
     if value is ...:
-        del place[last]
+        del parent[last]
     else:
-        place[last] = value
+        parent[last] = value
     return canonical(tree)
 
 

@@ -1,4 +1,4 @@
-"""A small consortium on the test chain, and the verbs of a batch's life with sensible defaults."""
+"""A consortium of five organisations on the test chain, and the functions of the contracts with default arguments."""
 
 from __future__ import annotations
 
@@ -26,12 +26,20 @@ from eth_utils import keccak
 from stations import Stations
 
 from chromatrace.domain.identifiers import BatchKey, check_digit
-from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import (
+    FOREVER,
+    BatchState,
+    OrganisationKind,
+    Role,
+    SalesChannel,
+    Stage,
+    Verdict,
+)
 from chromatrace.ethereum.rpc import RpcClient
+from chromatrace.exchange.slot import BatchSlot
 
 GTIN = "09521234543213"
 ADMIN_DELAY_S = 3600
-FOREVER = 2**64 - 1
 NONE = b"\0" * 32
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
     keccak(text=name) for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER", "CONSENSUS")
@@ -55,34 +63,18 @@ INSPECTION_FIELDS = (
 
 
 def gln(number: int) -> int:
-    """The n-th GLN of the example prefix."""
+    """Return the n-th GLN of the example prefix."""
     body = f"952123{number:06d}"
     return int(body + check_digit(body))
 
 
-@dataclass(frozen=True)
-class Batch:
-    """`IBatchRegistry.Batch`, in its order."""
-
-    state: BatchState
-    on_hold: bool
-    recalled: bool
-    channels: int
-    first_verdict: Verdict
-    final_verdict: Verdict
-    first_revision: int
-    final_revision: int
-    producer: int
-    custodian: int
-    quantity: int
-    standard: int
-    defective: int
-    scrap: int
-
-
 @dataclass
-class World:
-    """Organisations by number; operators are Brownie accounts, inspectors keys that only sign."""
+class ContractEnvironment:
+    """The deployed contracts, organisations and operators.
+
+    `plant` to `rival` are organisation numbers. `operators` holds Brownie accounts, and for inspectors keys that only
+    sign; they are also attributes (`env.producer`).
+    """
 
     consortium: Any
     registry: Any
@@ -103,7 +95,7 @@ class World:
     chain_id: int = field(default_factory=lambda: chain.id)
 
     @classmethod
-    def build(cls) -> World:
+    def build(cls) -> ContractEnvironment:
         registrar = accounts[0]
         by_registrar = {"from": registrar}
         consortium = registrar.deploy(Consortium, ADMIN_DELAY_S, registrar)
@@ -117,10 +109,10 @@ class World:
         consortium.grantRole(VERDICT_LEDGER, inspections, by_registrar)
         consortium.grantRole(CUSTODY_LEDGER, custody, by_registrar)
         consortium.grantRole(CONSENSUS, consensus, by_registrar)
-        world = cls(consortium, registry, inspections, custody, process, routes, consensus, registrar)
-        world._populate()
-        world.route = Stations(world).line(1, name="any route").design.route
-        return world
+        env = cls(consortium, registry, inspections, custody, process, routes, consensus, registrar)
+        env._populate()
+        env.route = Stations(env).line(1, name="any route").design.route
+        return env
 
     def _populate(self) -> None:
         for number, (kind, roles, name) in enumerate(
@@ -134,7 +126,7 @@ class World:
             start=1,
         ):
             self.consortium.registerOrganisation(kind, gln(number), roles, FOREVER, name, {"from": self.registrar})
-        for place, (name, organisation, roles) in enumerate(
+        for index, (name, organisation, roles) in enumerate(
             (
                 ("administrator", self.plant, Role.ADMIN),
                 ("producer", self.plant, Role.PRODUCER),
@@ -147,13 +139,13 @@ class World:
             ),
             start=1,
         ):
-            self.operators[name] = accounts[place]
-            self.appoint(accounts[place], organisation, roles)
+            self.operators[name] = accounts[index]
+            self.appoint(accounts[index], organisation, roles)
         self.operators["stranger"] = accounts[9]
         for name, organisation, seed in (
             ("plant_inspector", self.plant, b"plant"),
             ("lab_inspector", self.lab, b"lab"),
-            ("unknown_inspector", None, b"nobody"),
+            ("unknown_inspector", None, b"unknown"),
         ):
             self.operators[name] = Keys.from_key(keccak(seed))
             if organisation is not None:
@@ -165,7 +157,7 @@ class World:
         except KeyError:
             raise AttributeError(name) from None
 
-    # ---------------------------------------------------------------- rights
+    # ---------------------------------------------------------------- organisations
 
     def appoint(self, account: Any, organisation: int, roles: int, valid_until: int = FOREVER) -> Any:
         return self.consortium.appointOperator(account, organisation, roles, valid_until, {"from": self.registrar})
@@ -176,15 +168,15 @@ class World:
     # ---------------------------------------------------------------- batches
 
     def registration(self, lot: str = "L1", quantity: int = 250, inputs: tuple = (), gtin: str = GTIN) -> tuple:
-        """The tuple of `IBatchRegistry.Registration`."""
-        return (int(gtin), lot, quantity, keccak(b"serials"), keccak(b"content"), self.route, used(inputs))
+        """Return the tuple of `IBatchRegistry.Registration`."""
+        return (int(gtin), lot, quantity, keccak(b"serials"), keccak(b"content"), self.route, as_inputs(inputs))
 
     def parts(self, inputs: tuple = ()) -> tuple:
-        """The `IBatchRegistry.Parts` of a batch that was registered with `registration`'s defaults."""
-        return (keccak(b"serials"), keccak(b"content"), self.route, used(inputs))
+        """Return the `IBatchRegistry.Parts` of a batch registered with the defaults of `registration`."""
+        return (keccak(b"serials"), keccak(b"content"), self.route, as_inputs(inputs))
 
     def send(self, function: Any, *args: Any, sender: Any) -> None:
-        """Sends a transaction that must succeed. Brownie's own way makes a dozen requests of each."""
+        """Send a transaction that must succeed. Brownie makes a dozen requests for each; this makes two."""
         call = {"from": str(sender), "to": function._address, "data": function.encode_input(*args), "gas": hex(2**23)}
         sent = self.rpc.call("eth_sendTransaction", call)
         while (receipt := self.rpc.call("eth_getTransactionReceipt", sent)) is None:
@@ -193,15 +185,15 @@ class World:
             raise AssertionError(f"{function._name} failed in {sent}")
 
     def read(self, function: Any, *args: Any) -> Any:
-        """What a view answers, in plain types."""
+        """Return the result of a view in plain types."""
         call = {"to": function._address, "data": function.encode_input(*args)}
-        answer = bytes.fromhex(self.rpc.call("eth_call", call, "latest")[2:])
-        (value,) = decode([_canonical(function.abi["outputs"][0])], answer)
+        result = bytes.fromhex(self.rpc.call("eth_call", call, "latest")[2:])
+        (value,) = decode([_canonical(function.abi["outputs"][0])], result)
         return value
 
     @property
     def now(self) -> int:
-        """Time of the latest block, Unix seconds."""
+        """Return the time of the latest block in Unix seconds."""
         return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def register(self, lot: str = "L1", quantity: int = 250, inputs: tuple = (), sender: Any = None) -> bytes:
@@ -209,17 +201,19 @@ class World:
         self.send(self.registry.register, registration, sender=sender or self.producer)
         return batch_id(lot)
 
-    def batch(self, batch: bytes) -> Batch:
+    def batch(self, batch: bytes) -> BatchSlot:
         values = self.read(self.registry.batch, batch)
-        return Batch(BatchState(values[0]), *values[1:4], Verdict(values[4]), Verdict(values[5]), *values[6:])
+        return BatchSlot(BatchState(values[0]), *values[1:4], Verdict(values[4]), Verdict(values[5]), *values[6:])
 
-    def bring_to(self, state: BatchState, lot: str = "L1", quantity: int = 250, graded: tuple = (240, 8, 2)) -> bytes:
-        """A new batch, brought to `state` by the shortest way (final verdict: Pass)."""
+    def batch_in_state(
+        self, state: BatchState, lot: str = "L1", quantity: int = 250, graded: tuple = (240, 8, 2)
+    ) -> bytes:
+        """Register a batch and bring it to `state` by the shortest path (final verdict: Pass)."""
         batch = self.register(lot, quantity)
         if state is BatchState.REGISTERED:
             return batch
         stopped = state in (BatchState.STOPPED, BatchState.RECYCLED)
-        self._inspected(batch, Stage.FIRST, Verdict.FAIL if stopped else Verdict.PASS)
+        self._record_inspection(batch, Stage.FIRST, Verdict.FAIL if stopped else Verdict.PASS)
         if state is BatchState.RECYCLED:
             self.send(self.registry.recycle, batch, sender=self.producer)
         if stopped or state is BatchState.FIRST_PASSED:
@@ -227,7 +221,7 @@ class World:
         self.send(self.registry.assemble, batch, sender=self.producer)
         if state is BatchState.ASSEMBLED:
             return batch
-        self._inspected(batch, Stage.FINAL, Verdict.PASS)
+        self._record_inspection(batch, Stage.FINAL, Verdict.PASS)
         graded = (0, 0, quantity) if state is BatchState.SCRAPPED else graded
         self.send(self.registry.grade, batch, *graded, sender=self.producer)
         if state is BatchState.RELEASED:
@@ -237,7 +231,7 @@ class World:
     # ---------------------------------------------------------------- inspections
 
     def inspection(self, batch: bytes, stage: int = Stage.FIRST, verdict: int = Verdict.PASS, **changes: Any) -> dict:
-        """An inspection by the laboratory that the ledger accepts, but for `changes`."""
+        """Return a valid inspection by the laboratory, with `changes`."""
         current = self.batch(batch)
         revisions = {Stage.FIRST: current.first_revision, Stage.FINAL: current.final_revision}
         inspector = changes.pop("by", self.lab_inspector)
@@ -258,9 +252,11 @@ class World:
         return values | changes
 
     def sign(self, inspection: dict, key: LocalAccount | None = None, **domain: Any) -> bytes:
-        """The EIP-712 signature of an inspection, independent of the contract's own digest."""
+        """Return the EIP-712 signature of an inspection. Does not use the digest of the contract."""
         key = key or next(
-            found for found in self.operators.values() if getattr(found, "address", None) == inspection["inspector"]
+            account
+            for account in self.operators.values()
+            if getattr(account, "address", None) == inspection["inspector"]
         )
         signed = Keys.sign_typed_data(
             key.key,
@@ -277,34 +273,34 @@ class World:
         return bytes(signed.signature)
 
     def inspect(self, batch: bytes, stage: int = Stage.FIRST, verdict: int = Verdict.PASS, **changes: Any) -> Any:
-        """Signs and records an inspection; the submitter has no rights."""
+        """Sign an inspection and submit it from an account without rights."""
         inspection = self.inspection(batch, stage, verdict, **changes)
         return self.inspections.record(tuple(inspection.values()), self.sign(inspection), {"from": self.stranger})
 
-    def _inspected(self, batch: bytes, stage: int, verdict: int) -> None:
+    def _record_inspection(self, batch: bytes, stage: int, verdict: int) -> None:
         inspection = self.inspection(batch, stage, verdict)
         self.send(self.inspections.record, tuple(inspection.values()), self.sign(inspection), sender=self.stranger)
 
     # ---------------------------------------------------------------- custody
 
-    def hand_over(self, batch: bytes, to: int, giver: Any, taker: Any) -> Any:
-        self.custody.offer(batch, to, FOREVER, {"from": giver})
-        return self.custody.accept(batch, {"from": taker})
+    def transfer(self, batch: bytes, to: int, sender: Any, receiver: Any) -> Any:
+        self.custody.offer(batch, to, FOREVER, {"from": sender})
+        return self.custody.accept(batch, {"from": receiver})
 
 
-def used(inputs: tuple) -> list[tuple[bytes, int]]:
-    """`IBatchRegistry.Input`s: of each batch one unit, or (batch, units)."""
-    return [one if isinstance(one, tuple) else (one, 1) for one in inputs]
+def as_inputs(inputs: tuple) -> list[tuple[bytes, int]]:
+    """Return `IBatchRegistry.Input` tuples. An input is a batch id, of which one unit is used, or (batch id, units)."""
+    return [item if isinstance(item, tuple) else (item, 1) for item in inputs]
 
 
 def event(tx: Any, name: str) -> dict[str, Any]:
-    """The one event `name` of a transaction, in plain types: bytes32 as bytes."""
-    (found,) = tx.events[name]
-    return {key: _plain(value) for key, value in found.items()}
+    """Return the arguments of the only event `name` of a transaction, in plain types (bytes32 as bytes)."""
+    (args,) = tx.events[name]
+    return {key: _plain(value) for key, value in args.items()}
 
 
 def plain(values: Any) -> tuple:
-    """A returned struct in plain types: Brownie's own refuse to be compared with enums."""
+    """Return a struct in plain types. Brownie's types cannot be compared with enums."""
     return tuple(_plain(value) for value in values)
 
 
@@ -317,20 +313,20 @@ def _plain(value: Any) -> Any:
 
 
 def _canonical(output: dict[str, Any]) -> str:
-    """The type of a view's output, a struct as the tuple that it is."""
+    """Return the canonical ABI type of an output; structs become tuples."""
     if output["type"] != "tuple":
         return output["type"]
     return f"({','.join(_canonical(part) for part in output['components'])})"
 
 
 def advance_to(timestamp: int) -> None:
-    """Mines a block at a time."""
+    """Mine a block with this timestamp."""
     for method, params in (("evm_setNextBlockTimestamp", [timestamp]), ("evm_mine", [])):
-        answer = web3.provider.make_request(method, params)
-        if "error" in answer:
-            raise ValueError(answer["error"])
+        response = web3.provider.make_request(method, params)
+        if "error" in response:
+            raise ValueError(response["error"])
 
 
 def batch_id(lot: str, gtin: str = GTIN) -> bytes:
-    """The on-chain id of a batch."""
+    """Return the on-chain id of a batch."""
     return bytes(BatchKey.parse(gtin, lot).batch_id)
