@@ -46,7 +46,7 @@ class Reader:
             raise InvalidInput(
                 f"NAME=x25519:… with 64 hexadecimal digits is needed, got {text[:80]!r}",
                 field="reader",
-                hint="`chromatrace record key` prints it",
+                hint="`chromatrace key reader` prints it",
             )
         return cls(name, bytes.fromhex(public.removeprefix("x25519:")))
 
@@ -110,7 +110,7 @@ class ReaderKey:
             found = serialization.load_pem_private_key(path.read_bytes(), password.encode() if password else None)
         except FileNotFoundError as error:
             raise KeyMissingError(
-                f"there is no reading key of {name!r} here", field="reader", hint="make one by `chromatrace record key`"
+                f"there is no reading key of {name!r} here", field="reader", hint="make one by `chromatrace key reader`"
             ) from error
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"{path} is no key, or the password is wrong: {error}", field="reader") from error
