@@ -146,7 +146,7 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
     written a;b, quantities P-1:2;P-2:1.
     """
     from chromatrace.records.bulk import rows
-    from chromatrace.records.importing import ImportReport, append_rows, check_rows, sift_repeats
+    from chromatrace.records.importing import ImportReport, append_rows, check_rows, withdraw_repeats
     from chromatrace.services.records import open_desk
 
     desk = open_desk(workspace)
@@ -159,20 +159,20 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
     with progress("appending", total=len(accepted), hidden=as_json) as show:
         append_rows(desk, accepted, entitled, batch, report, show)
     workspace.catch_up(workspace.index)
-    sift_repeats(desk, accepted, report)
+    withdraw_repeats(desk, accepted, report)
 
     def human() -> None:
-        say(f"{report.taken:,} records taken in {len(report.transactions):,} transactions")
-        for line, refusal in report.refusals[:_MAX_SHOWN]:
-            tell(refusal.message, mark=f"line {line}, {refusal.field or '/'}:", style="yellow")
-        if report.refusals:
-            known = f", {report.known:,} of them recorded already" if report.known else ""
-            tell(f"{len(report.refusals):,} refused{known}")
+        say(f"{report.appended:,} records appended in {len(report.transactions):,} transactions")
+        for line, error in report.errors[:_MAX_SHOWN]:
+            tell(error.message, mark=f"line {line}, {error.field or '/'}:", style="yellow")
+        if report.errors:
+            existing = f", {report.existing:,} of them because the record exists" if report.existing else ""
+            tell(f"{len(report.errors):,} rejected{existing}")
         if report.stopped is not None:
-            tell(f"{report.left:,} rows are left: {report.stopped}; run it again")
+            tell(f"stopped with {report.remaining:,} rows remaining: {report.stopped}; run the import again")
 
     emit(as_json, report.as_dict(), human)
-    if report.refusals or report.stopped is not None:
+    if report.errors or report.stopped is not None:
         raise SystemExit(1)
 
 
