@@ -46,7 +46,7 @@ class Reader:
             raise InvalidInput(
                 f"expected NAME=x25519:… with 64 hexadecimal digits, got {text[:80]!r}",
                 field="reader",
-                hint="`chromatrace record key` prints it",
+                hint="`chromatrace key reader` prints it",
             )
         return cls(name, bytes.fromhex(public.removeprefix("x25519:")))
 
@@ -112,7 +112,7 @@ class ReaderKey:
             key = serialization.load_pem_private_key(path.read_bytes(), password.encode() if password else None)
         except FileNotFoundError as error:
             raise KeyMissingError(
-                f"no reader key of {name!r}", field="reader", hint="create one with `chromatrace record key`"
+                f"no reader key of {name!r}", field="reader", hint="create one with `chromatrace key reader`"
             ) from error
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"{path} is not a key, or the password is wrong: {error}", field="reader") from error

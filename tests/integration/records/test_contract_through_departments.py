@@ -75,7 +75,7 @@ def test_hidden_and_absent_records_are_refused_alike(shop, done):
 
 
 def test_grant_and_revoke(shop, done):
-    reader = shop.run(STRANGER, "record", "key", "Auditor")["reader"]
+    reader = shop.run(STRANGER, "key", "reader", "Auditor")["reader"]
     words = ["record", "show", "sales.contract-order", "C-2026-001", "--as", "Auditor"]
     assert shop.refused(SUPERVISOR, *words) == ("KeyMissingError", "as")
     granted = shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--to", reader)
@@ -166,7 +166,7 @@ class Tool:
         self.folder.mkdir()
         self._command = [sys.executable, "-m", "chromatrace.cli", "--rpc-url", shop.node.url]
         self._command += ["--manifest", str(shop.manifest), "--data", str(self.folder), "--dev-account", str(account)]
-        self.run("record", "key", "Sales").communicate()
+        self.run("key", "reader", "Sales").communicate()
         values = [CONTRACT | {"contract_id": one} for one in ([key, f"{key}-{account}"] if by_import else [key])]
         path = self.folder / "values.jsonl"
         path.write_text("\n".join(map(json.dumps, values)))
@@ -269,7 +269,7 @@ def test_other_lines_record_by_configuration_alone(shop, done, plant, administra
     for department in shop.run(administrator, *which, "record", "open")["departments"]:
         shop.run(administrator, "record", "member", department, address(writer))
         if not (shop.folder / "data" / "keys" / "readers" / f"{department.lower()}.pem").exists():
-            shop.run(writer, "record", "key", department)
+            shop.run(writer, "key", "reader", department)
     records = LINES[plant]
     transactions = [shop.run(writer, *which, "record", "add", shop.write(value))["tx"] for value in records]
     product = records[1]["product_id"]
