@@ -192,7 +192,7 @@ def test_code_links_to_its_events(works, app, follow, exported, link_type):
     assert events[: len(expected)] == expected
     links = app.test_client().get(f"{path}?linkType=all").json["linkset"][0]
     assert links["https://gs1.org/voc/epcis"] == [
-        {"href": location, "title": "Its events in EPCIS 2.0", "type": "application/json"}
+        {"href": location, "title": "EPCIS 2.0 events", "type": "application/json"}
     ]
     line_path = path.partition("/10/")[0]
     line = app.test_client().get(line_path, headers={"Accept": "application/linkset+json"})

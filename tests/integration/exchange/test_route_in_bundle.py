@@ -73,10 +73,10 @@ def with_steps(proof, *order, **changes):
 @pytest.mark.parametrize(
     ("order", "problem"),
     [
-        ((1, 0, 2), "the aggregate is not the signatures of all stations on this chain"),
-        ((0, 1), "2 steps are given, the design has 3"),
-        ((0, 1, 1, 2), "4 steps are given, the design has 3"),
-        ((0, 1, 1), "the aggregate is not the signatures of all stations on this chain"),
+        ((1, 0, 2), "the aggregate is not the product of all stations' signatures on this chain"),
+        ((0, 1), "expected 3 steps, as in the design, got 2"),
+        ((0, 1, 1, 2), "expected 3 steps, as in the design, got 4"),
+        ((0, 1, 1), "the aggregate is not the product of all stations' signatures on this chain"),
     ],
 )
 def test_reordered_or_missing_steps_are_rejected(prove, order, problem):
