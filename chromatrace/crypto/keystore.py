@@ -87,7 +87,7 @@ class _Keystore(_Object, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What a keystore shows without its password."""
+    """The public part of a keystore."""
 
     path: Path
     name: str
@@ -149,7 +149,7 @@ def _read(path: Path) -> _Keystore:
     try:
         return strict_json.decode(path.read_bytes(), _Keystore)
     except FileNotFoundError as error:
-        hint = "create one with `chromatrace station keygen`"
+        hint = "create one with `chromatrace route station create`"
         raise NotFound(f"keystore {path} does not exist", field="keystore", hint=hint) from error
     except InvalidInput as error:
         raise InvalidInput(

@@ -326,8 +326,8 @@ MESSAGES: dict[str, Message] = {
         _CONFLICT,
         "this chain has no BLS12-381 precompile at {precompile} (EIP-2537)",
         "rpc_url",
-        "use a chain with the Prague rules; on this chain, record keys unverified with `chromatrace station register "
-        "--unverified` and signatures with `chromatrace route prove --record-unverified`",
+        "use a chain with the Prague rules, or record keys and signatures unverified: `chromatrace route station "
+        "register --unverified` and `chromatrace route prove --record-unverified`",
     ),
     "PrecompileCallFailed": Message(_INVALID, "a point is malformed: precompile {precompile} rejected it", "signature"),
     "InvalidDomainTag": Message(_INVALID, "the domain tag of {size} bytes is too long"),
