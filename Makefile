@@ -20,7 +20,7 @@ sync = (test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)) &
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(1)/bin/python $(2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-contracts test-python lint bench clean lock abi audit api-test docs
+.PHONY: help setup demo test test-contracts test-python lint prose audit api-test bench abi docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

@@ -23,10 +23,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from eth_hash.auto import keccak
 from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.errors import WrongDeploymentError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.storage.files import deliver

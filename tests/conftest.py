@@ -1,6 +1,6 @@
-"""Fixtures of every test: real chains, a real deployment, the published vectors.
+"""Fixtures of all tests: real chains, a real deployment, the published vectors.
 
-Imports of the project stand inside the fixtures: `brownie test` loads this file too.
+The project is imported inside the fixtures, because `brownie test` loads this file too.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = Path("/dev/shm")
 
-# What changes how programs write: tests read what they wrote to no terminal.
+# These variables change the output of programs, which tests read.
 for _name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES"):
     os.environ.pop(_name, None)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    """Temporary folders lie in memory where that has 4 GiB to spare, unless --basetemp names a place.
+    """Put temporary folders in memory if it has 4 GiB free and --basetemp is not set.
 
-    Every durable commit of spools and outboxes waits for a disk otherwise, tens of thousands of times; no test pulls
-    the plug, and processes that are killed leave the same behind in memory.
+    Otherwise tens of thousands of durable commits wait for the disk. Killed processes leave the same files in memory.
     """
     if hasattr(config, "workerinput") or config.option.basetemp is not None:
         return
@@ -38,13 +37,13 @@ def pytest_configure(config):
 def _folder(variable, default):
     folder = Path(os.environ.get(variable, ROOT.parent / default))
     if not folder.is_dir():
-        pytest.skip(f"{folder} is absent; set {variable} to the folder")
+        pytest.skip(f"{folder} does not exist; set {variable} to the folder")
     return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords():
-    """Whoever has these keystores' passwords opens them at once: portals open one in every action that they sign."""
+    """Make keystores cheap to open: portals open one for every action that they sign."""
     from chromatrace.crypto import keystore
     from chromatrace.ethereum import signer
 
@@ -56,19 +55,19 @@ def _cheap_passwords():
 
 @pytest.fixture(scope="session")
 def vectors_dir():
-    """The published vectors (CHROMATRACE_VECTORS)."""
+    """Return the folder of the published vectors (CHROMATRACE_VECTORS)."""
     return _folder("CHROMATRACE_VECTORS", "shared/vectors")
 
 
 @pytest.fixture(scope="session")
 def data_dir():
-    """Recorded process data (CHROMATRACE_DATA_SETS)."""
+    """Return the folder of recorded process data (CHROMATRACE_DATA_SETS)."""
     return _folder("CHROMATRACE_DATA_SETS", "shared/data")
 
 
 @pytest.fixture(scope="session")
 def anvil():
-    """One Anvil for the whole session, with history, so that tests may revert and reorganise it."""
+    """Return one Anvil for the session, with history, which tests may revert and reorganise."""
     from chromatrace.chain.dev_node import DevNode
 
     with DevNode(history=True) as node:
@@ -77,7 +76,7 @@ def anvil():
 
 @pytest.fixture(scope="session")
 def cancun():
-    """One Anvil without the precompiles of EIP-2537 for the whole session."""
+    """Return one Anvil for the session, without the precompiles of EIP-2537."""
     from chromatrace.chain.dev_node import DevNode
 
     with DevNode(chain_id=1337, rules="cancun") as node:
@@ -95,11 +94,10 @@ def run_deployment(node, folder):
 
 @pytest.fixture(scope="session")
 def deploy(tmp_path_factory):
-    """`deploy(node, folder)` brings the contracts onto a fresh Anvil of chain id 31337; returns the manifest's path.
+    """Return `deploy(node, folder)`, which deploys the contracts on a fresh Anvil and returns the manifest's path.
 
-    The script runs once in a whole test run, whose workers share the chain that it left: every block, receipt and old
-    state of it is loaded into the other nodes. With `anew`, for a chain of other rules, and where
-    there are blocks already it runs on `node` itself.
+    The contracts are deployed once per test run. Workers load the state of that chain, with all its blocks, into their
+    nodes. With `anew` (for other rules), or if the node has blocks, the contracts are deployed on `node` itself.
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -130,7 +128,7 @@ def _deploy_once(state, folder):
 
 @pytest.fixture(scope="session")
 def deployment(anvil, deploy, tmp_path_factory):
-    """The manifest of the contracts deployed on `anvil`."""
+    """Return the manifest of the contracts on `anvil`."""
     from chromatrace.ethereum.manifest import Manifest
 
     return Manifest.load(deploy(anvil, tmp_path_factory.mktemp("deployments")))
@@ -138,7 +136,7 @@ def deployment(anvil, deploy, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def cancun_deployment(cancun, tmp_path_factory):
-    """The manifest of the contracts deployed on `cancun`."""
+    """Return the manifest of the contracts on `cancun`."""
     from chromatrace.ethereum.manifest import Manifest
 
     return Manifest.load(run_deployment(cancun, tmp_path_factory.mktemp("deployments")))
@@ -146,16 +144,16 @@ def cancun_deployment(cancun, tmp_path_factory):
 
 @pytest.fixture
 def isolated(anvil, deployment):
-    """The deployed chain; whatever the test does to it is undone."""
-    from undoing import undone
+    """Return the deployed chain, which is reverted after the test."""
+    from dev_chain import reverted_afterwards
 
-    with undone(anvil.rpc()):
+    with reverted_afterwards(anvil.rpc()):
         yield anvil
 
 
 @pytest.fixture
 def chain(isolated, deployment, tmp_path):
-    """A `Chain` on the deployed contracts whose signer is the deployer (registrar), with an outbox of its own."""
+    """Return a `Chain` on the deployed contracts, with its own outbox and the registrar as signer."""
     import warnings
 
     from chromatrace.chain.client import Chain

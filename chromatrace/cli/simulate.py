@@ -96,7 +96,10 @@ def facts(study: Study, files: list[Path]) -> dict[str, Any]:
         "title": study.title,
         "parameters": study.parameters,
         "table": study.summary,
-        "findings": study.findings,
+        "findings": [
+            {"statement": finding.statement, "ours": finding.observed, "agrees": finding.agrees}
+            for finding in study.findings
+        ],
         "files": files,
     }
 
@@ -111,7 +114,7 @@ def print_study(study: Study, files: list[Path]) -> None:
     out_console.print(table)
     findings = Table("statement", "here", "holds", title_justify="left")
     for finding in study.findings:
-        findings.add_row(finding.statement, finding.ours, "yes" if finding.agrees else "no")
+        findings.add_row(finding.statement, finding.observed, "yes" if finding.agrees else "no")
     out_console.print(findings)
     for file in files:
         click.echo(f"written  {file}")

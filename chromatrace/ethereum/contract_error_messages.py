@@ -1,7 +1,7 @@
-"""The contracts' custom errors in plain language: category, message, the field it concerns and what to do.
+"""Messages of the contracts' custom errors: category, text, the field concerned and a hint.
 
-A test holds this table complete: every error of every ABI has an entry. Placeholders are the error's arguments, as
-`contract_errors.render` puts them.
+Placeholders are the error's arguments, as `contract_errors.render` formats them. A test checks that every error of
+every ABI has a message.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chromatrace.ethereum.errors import (
 
 
 class Message(NamedTuple):
-    """How one custom error is told."""
+    """The message of one custom error."""
 
     category: type[ContractError]
     text: str
@@ -26,350 +26,392 @@ class Message(NamedTuple):
     hint: str | None = None
 
 
-_NO, _CLASH, _BAD, _NONE = ContractNotAuthorised, ContractConflict, ContractInvalidInput, ContractNotFound
+_DENIED, _CONFLICT, _INVALID, _MISSING = ContractNotAuthorised, ContractConflict, ContractInvalidInput, ContractNotFound
 
 MESSAGES: dict[str, Message] = {
     # Consortium
-    "UnknownOrganisation": Message(_NONE, "there is no organisation {organisation}", "organisation"),
+    "UnknownOrganisation": Message(_MISSING, "organisation {organisation} does not exist", "organisation"),
     "OrganisationInactive": Message(
-        _NO, "organisation {organisation} is suspended", "organisation", "the registrar can reinstate it"
+        _DENIED, "organisation {organisation} is suspended", "organisation", "ask the registrar to reinstate it"
     ),
     "OrganisationExpired": Message(
-        _NO,
-        "organisation {organisation}'s membership ended {validUntil}",
+        _DENIED,
+        "the membership of organisation {organisation} ended at {validUntil}",
         "organisation",
-        "the registrar can extend it",
+        "ask the registrar to extend it",
     ),
-    "OrganisationNotSuspended": Message(_CLASH, "organisation {organisation} is not suspended", "organisation"),
+    "OrganisationNotSuspended": Message(_CONFLICT, "organisation {organisation} is not suspended", "organisation"),
     "UnknownOperator": Message(
-        _NO,
-        "{operator} is no operator of any organisation",
+        _DENIED,
+        "{operator} is not an operator of any organisation",
         "operator",
-        "an administrator of the organisation can appoint this address",
+        "ask an administrator of the organisation to appoint this address",
     ),
-    "OperatorInactive": Message(_NO, "operator {operator} has been dismissed", "operator"),
+    "OperatorInactive": Message(_DENIED, "operator {operator} was dismissed", "operator"),
     "OperatorExpired": Message(
-        _NO, "operator {operator}'s appointment ended {validUntil}", "operator", "an administrator can renew it"
+        _DENIED,
+        "the appointment of operator {operator} ended at {validUntil}",
+        "operator",
+        "ask an administrator to renew it",
     ),
     "MissingRole": Message(
-        _NO,
+        _DENIED,
         "operator {operator} has the roles {roles}; one of {required} is required",
         "operator",
-        "an administrator of its organisation can give the role",
+        "ask an administrator of its organisation for the role",
     ),
     "RolesNotPermitted": Message(
-        _NO,
-        "organisation {organisation} may give the roles {permitted}, not all of {roles}",
+        _DENIED,
+        "organisation {organisation} may assign the roles {permitted}, not {roles}",
         "roles",
-        "the registrar can permit more",
+        "ask the registrar to permit more roles",
     ),
-    "UnknownRoles": Message(_BAD, "the role mask {roles} has bits that mean nothing", "roles"),
-    "UnknownScopes": Message(_BAD, "the scope mask {scopes} has bits that mean nothing", "scopes"),
+    "UnknownRoles": Message(_INVALID, "the role mask {roles} has undefined bits", "roles"),
+    "UnknownScopes": Message(_INVALID, "the scope mask {scopes} has undefined bits", "scopes"),
     "OperatorOfAnotherOrganisation": Message(
-        _CLASH,
+        _CONFLICT,
         "{operator} already acts for organisation {organisation}",
         "operator",
-        "an address acts for one organisation; use another address",
+        "use another address; an address acts for one organisation",
     ),
-    "GlnAlreadyRegistered": Message(_CLASH, "GLN {gln} belongs to organisation {organisation} already", "gln"),
-    "InvalidGln": Message(_BAD, "{gln} is not a GLN", "gln", "13 digits with a right check digit are needed"),
-    "InvalidKind": Message(_BAD, "an organisation needs a kind", "kind"),
-    "InvalidOperator": Message(_BAD, "{operator} cannot be an operator", "operator"),
-    "ExpiryInThePast": Message(_BAD, "{validUntil} has passed", "valid_until"),
+    "GlnAlreadyRegistered": Message(_CONFLICT, "GLN {gln} already belongs to organisation {organisation}", "gln"),
+    "InvalidGln": Message(_INVALID, "{gln} is not a valid GLN", "gln", "enter 13 digits with a valid check digit"),
+    "InvalidKind": Message(_INVALID, "the kind of the organisation is missing", "kind"),
+    "InvalidOperator": Message(_INVALID, "{operator} cannot be an operator", "operator"),
+    "ExpiryInThePast": Message(_INVALID, "{validUntil} is in the past", "valid_until"),
     "NotAdministratorOf": Message(
-        _NO,
+        _DENIED,
         "{account} is neither the registrar nor an administrator of organisation {organisation}",
         "signer",
         "use an administrator's key",
     ),
     # BatchRegistry
-    "InvalidGtin": Message(_BAD, "{gtin} is not a GTIN-14", "gtin", "14 digits with a right check digit are needed"),
-    "InvalidLotLength": Message(_BAD, "a lot has 1 to 20 characters, got {length}", "lot"),
+    "InvalidGtin": Message(
+        _INVALID, "{gtin} is not a valid GTIN-14", "gtin", "enter 14 digits with a valid check digit"
+    ),
+    "InvalidLotLength": Message(_INVALID, "the lot has {length} characters; it must have 1 to 20", "lot"),
     "InvalidLotCharacter": Message(
-        _BAD, "the character {character} at position {position} of the lot is not in GS1 set 82", "lot"
+        _INVALID, "character {character} at position {position} of the lot is not in GS1 character set 82", "lot"
     ),
-    "InvalidQuantity": Message(_BAD, "a batch has at least one unit", "quantity"),
-    "BatchAlreadyRegistered": Message(
-        _CLASH, "batch {batch} exists already", "lot", "a lot exists once; choose another lot number"
+    "InvalidQuantity": Message(_INVALID, "quantity is 0; it must be at least 1", "quantity"),
+    "BatchAlreadyRegistered": Message(_CONFLICT, "batch {batch} already exists", "lot", "choose another lot number"),
+    "UnknownBatch": Message(
+        _MISSING, "batch {batch} does not exist", "batch", "check GTIN and lot, or register the batch"
     ),
-    "UnknownBatch": Message(_NONE, "there is no batch {batch}", "batch", "check GTIN and lot, or register it"),
     "UnusableInput": Message(
-        _CLASH,
+        _CONFLICT,
         "input {input} cannot be used: state {state}, recalled: {recalled}, on hold: {onHold}",
         "inputs",
-        "an input is known, not recalled, not on hold, not stopped or scrapped",
+        "inputs must not be recalled, on hold, stopped or scrapped",
     ),
     "InvalidInputQuantity": Message(
-        _BAD,
-        "{quantity} units of input {input} cannot go in, which has {available}",
+        _INVALID,
+        "{quantity} units of input {input} are requested; it has {available}",
         "inputs",
-        "at least one unit of each input, and no more than it has",
+        "use at least 1 unit, and at most what it has",
     ),
     "InputNotHeld": Message(
-        _NO,
+        _DENIED,
         "input {input} is held by organisation {custodian}, not by {producer}",
         "inputs",
-        "take custody of it first",
+        "accept custody of it first",
     ),
     "WrongState": Message(
-        _CLASH,
-        "batch {batch} is {state}; this step does not follow",
+        _CONFLICT,
+        "this step is not valid in state {state} of batch {batch}",
         "batch",
-        "a batch is registered, passes first inspection, is assembled, passes final inspection, is graded, released",
+        "the order is: register, first inspection, assemble, final inspection, grade, release",
     ),
-    "BatchOnHold": Message(_CLASH, "batch {batch} is on hold", "batch", "a supervisor can end the hold"),
-    "BatchNotOnHold": Message(_CLASH, "batch {batch} is not on hold", "batch"),
-    "BatchIsRecalled": Message(_CLASH, "batch {batch} is recalled, for ever", "batch"),
-    "BatchNotRecalled": Message(_CLASH, "batch {batch} is not recalled", "batch", "recall it before its descendants"),
+    "BatchOnHold": Message(_CONFLICT, "batch {batch} is on hold", "batch", "ask a supervisor to end the hold"),
+    "BatchNotOnHold": Message(_CONFLICT, "batch {batch} is not on hold", "batch"),
+    "BatchIsRecalled": Message(_CONFLICT, "batch {batch} is recalled", "batch"),
+    "BatchNotRecalled": Message(
+        _CONFLICT, "batch {batch} is not recalled", "batch", "recall it before its descendants"
+    ),
     "NotProducer": Message(
-        _NO, "batch {batch} is produced by organisation {producer}; the signer acts for {caller}", "signer"
+        _DENIED, "batch {batch} is produced by organisation {producer}; the signer acts for {caller}", "signer"
     ),
     "NotBatchSupervisor": Message(
-        _NO,
-        "{caller} is no supervisor of the batch's producer or of an authority",
+        _DENIED,
+        "{caller} is not a supervisor of the batch's producer or of an authority",
         "signer",
         "use a supervisor's key",
     ),
     "QuantityMismatch": Message(
-        _BAD,
-        "standard, defective and scrap add up to {sum}, the batch has {quantity} units",
+        _INVALID,
+        "standard, defective and scrap add up to {sum}; the batch has {quantity} units",
         "quantities",
-        "the three add up to the batch's quantity",
+        "enter three quantities that add up to the batch's quantity",
     ),
     "VerdictMissing": Message(
-        _CLASH, "batch {batch} has no verdict of the {stage} inspection", "batch", "inspect it first"
+        _CONFLICT, "batch {batch} has no verdict of {stage} inspection", "batch", "inspect it first"
     ),
-    "VerdictFailed": Message(_CLASH, "batch {batch} failed the {stage} inspection", "batch"),
-    "NothingToRelease": Message(_CLASH, "batch {batch} has no units for the {channel} channel", "channel"),
-    "AlreadyReleased": Message(_CLASH, "batch {batch} is already released to the {channel} channel", "channel"),
+    "VerdictFailed": Message(_CONFLICT, "batch {batch} failed {stage} inspection", "batch"),
+    "NothingToRelease": Message(_CONFLICT, "batch {batch} has no units for the {channel} sales channel", "channel"),
+    "AlreadyReleased": Message(
+        _CONFLICT, "batch {batch} is already released to the {channel} sales channel", "channel"
+    ),
     "CommitmentMismatch": Message(
-        _BAD,
-        "the parts given are not those that batch {batch} was registered with",
+        _INVALID,
+        "the parts differ from those that batch {batch} was registered with",
         "parts",
-        "read them from its event",
+        "read them from its BatchRegistered event",
     ),
-    "NotAnInput": Message(_BAD, "batch {parent} is no input of batch {child}", "children"),
-    "DuplicateInput": Message(_BAD, "input {input} is named twice", "inputs"),
-    "LengthMismatch": Message(_BAD, "two lists that belong together have different lengths"),
-    "RevisionsExhausted": Message(_CLASH, "batch {batch} has had 255 verdicts of its {stage} inspection", "revision"),
+    "NotAnInput": Message(_INVALID, "batch {parent} is not an input of batch {child}", "children"),
+    "DuplicateInput": Message(_INVALID, "duplicate input {input}", "inputs"),
+    "LengthMismatch": Message(_INVALID, "two parallel lists have different lengths"),
+    "RevisionsExhausted": Message(
+        _CONFLICT, "batch {batch} has the maximum of 255 verdicts of {stage} inspection", "revision"
+    ),
     # InspectionLedger
-    "InvalidVerdict": Message(_BAD, "a verdict is pass or fail", "verdict"),
+    "InvalidVerdict": Message(_INVALID, "the verdict must be pass or fail", "verdict"),
     "InvalidInspectionSignature": Message(
-        _NO,
-        "the signature is not {inspector}'s over this inspection on this chain",
+        _DENIED,
+        "the signature is not a signature of {inspector} for this inspection on this chain",
         "signature",
-        "sign the inspection as given, for this chain id and this contract",
+        "sign the same inspection for this chain id and contract",
     ),
-    "InspectionExpired": Message(_CLASH, "the signature was valid until {deadline}", "deadline", "sign again"),
+    "InspectionExpired": Message(_CONFLICT, "the signature expired at {deadline}", "deadline", "sign again"),
     "InspectionInTheFuture": Message(
-        _BAD, "the inspection is dated {inspectedAt}, after the chain's time", "inspected_at", "check the clock"
+        _INVALID, "the inspection time {inspectedAt} is later than the chain's time", "inspected_at", "check the clock"
     ),
-    "SampleTooSmall": Message(_BAD, "{sampleSize} units were sampled, {required} are needed", "sample_size"),
-    "SampleTooLarge": Message(_BAD, "{sampleSize} units were sampled of {quantity}", "sample_size"),
-    "TooManyDefects": Message(_BAD, "{defects} defects in a sample of {sampleSize}", "defects"),
+    "SampleTooSmall": Message(
+        _INVALID, "the sample size is {sampleSize}; it must be at least {required}", "sample_size"
+    ),
+    "SampleTooLarge": Message(
+        _INVALID, "the sample size is {sampleSize}; the batch has {quantity} units", "sample_size"
+    ),
+    "TooManyDefects": Message(
+        _INVALID, "the number of defects is {defects}; the sample size is {sampleSize}", "defects"
+    ),
     "WrongRevision": Message(
-        _CLASH,
-        "this is revision {revision}, the next one is {expected}",
+        _CONFLICT,
+        "expected revision {expected}, got {revision}",
         "revision",
-        "another verdict came first; read it, then sign anew",
+        "another verdict was recorded first; read it, then sign again",
     ),
     "InspectorNotIndependent": Message(
-        _NO, "inspector {inspector} belongs to organisation {organisation}, which made the batch", "inspector"
+        _DENIED, "inspector {inspector} belongs to organisation {organisation}, the producer of the batch", "inspector"
     ),
     # CustodyLedger
     "NotCustodian": Message(
-        _NO, "batch {batch} is held by organisation {custodian}; the signer acts for {caller}", "signer"
+        _DENIED, "batch {batch} is held by organisation {custodian}; the signer acts for {caller}", "signer"
     ),
     "NotOfferedTo": Message(
-        _NO, "batch {batch} is offered to organisation {to}; the signer acts for {caller}", "signer"
+        _DENIED, "batch {batch} is offered to organisation {to}; the signer acts for {caller}", "signer"
     ),
-    "NoOffer": Message(_NONE, "batch {batch} is not on offer", "batch"),
+    "NoOffer": Message(_MISSING, "batch {batch} is not offered", "batch"),
     "OfferPending": Message(
-        _CLASH, "batch {batch} is already offered to organisation {to}", "batch", "withdraw that offer"
+        _CONFLICT, "batch {batch} is already offered to organisation {to}", "batch", "withdraw that offer first"
     ),
-    "OfferExpired": Message(_CLASH, "the offer of batch {batch} ended {validUntil}", "batch", "ask for a new offer"),
-    "NotReleased": Message(_CLASH, "batch {batch} is not released", "batch"),
-    "BatchBlocked": Message(_CLASH, "batch {batch} is blocked (on hold: {onHold}, recalled: {recalled})", "batch"),
-    "ReceiverInactive": Message(_CLASH, "organisation {to} is unknown, suspended or expired", "to"),
-    "SenderInactive": Message(_CLASH, "organisation {from} is suspended or expired", "from"),
-    "ReceiverIsCustodian": Message(_CLASH, "organisation {to} holds the batch already", "to"),
+    "OfferExpired": Message(
+        _CONFLICT, "the offer of batch {batch} expired at {validUntil}", "batch", "ask for a new offer"
+    ),
+    "NotReleased": Message(_CONFLICT, "batch {batch} is not released", "batch"),
+    "BatchBlocked": Message(_CONFLICT, "batch {batch} is blocked (on hold: {onHold}, recalled: {recalled})", "batch"),
+    "ReceiverInactive": Message(_CONFLICT, "organisation {to} is unknown, suspended or expired", "to"),
+    "SenderInactive": Message(_CONFLICT, "organisation {from} is suspended or expired", "from"),
+    "ReceiverIsCustodian": Message(_CONFLICT, "organisation {to} already holds the batch", "to"),
     # ProcessLedger
-    "ChannelAlreadyOpen": Message(_CLASH, "channel {channel} is open already", "channel"),
-    "InvalidChannelName": Message(_BAD, "a channel needs a name of bounded length", "name"),
-    "UnknownChannel": Message(_NONE, "there is no channel {channel}", "channel", "open it first"),
+    "ChannelAlreadyOpen": Message(_CONFLICT, "channel {channel} is already open", "channel"),
+    "InvalidChannelName": Message(_INVALID, "the channel name is empty or too long", "name"),
+    "UnknownChannel": Message(_MISSING, "channel {channel} does not exist", "channel", "open it first"),
     "NotChannelOwner": Message(
-        _NO, "channel {channel} belongs to organisation {organisation}; the signer acts for {caller}", "signer"
+        _DENIED, "channel {channel} belongs to organisation {organisation}; the signer acts for {caller}", "signer"
     ),
     "LogSizeNotIncreased": Message(
-        _CLASH,
-        "channel {channel} is anchored at {anchoredSize} entries; {size} is not more",
+        _CONFLICT,
+        "channel {channel} is anchored at {anchoredSize} entries; {size} is not larger",
         "size",
-        "the log on this side is older than the anchored one, or this head is anchored already",
+        "this tree head is already anchored, or the local log is older than the anchored log",
     ),
-    "EmptyRoot": Message(_BAD, "the root of channel {channel} is zero", "root"),
-    "InvalidTimeRange": Message(_BAD, "the first time {firstTimeNs} is after the last {lastTimeNs}", "first_time_ns"),
-    "DepartmentAlreadyOpen": Message(_CLASH, "department {department} is open already", "department"),
-    "InvalidDepartmentName": Message(_BAD, "a department's name has 1 to 64 bytes, got {length}", "department"),
-    "UnknownDepartment": Message(_NONE, "there is no department {department}", "department", "open it first"),
+    "EmptyRoot": Message(_INVALID, "the root of channel {channel} is zero", "root"),
+    "InvalidTimeRange": Message(
+        _INVALID, "the first time {firstTimeNs} is later than the last time {lastTimeNs}", "first_time_ns"
+    ),
+    "DepartmentAlreadyOpen": Message(_CONFLICT, "department {department} is already open", "department"),
+    "InvalidDepartmentName": Message(
+        _INVALID, "the department name has {length} bytes; it must have 1 to 64", "department"
+    ),
+    "UnknownDepartment": Message(_MISSING, "department {department} does not exist", "department", "open it first"),
     "NotDepartmentOwner": Message(
-        _NO, "department {department} belongs to organisation {organisation}; the signer acts for {caller}", "signer"
+        _DENIED,
+        "department {department} belongs to organisation {organisation}; the signer acts for {caller}",
+        "signer",
     ),
-    "UnknownDepartmentRights": Message(_BAD, "the rights {rights} have bits that mean nothing", "rights"),
-    "InvalidMember": Message(_BAD, "{member} cannot be a member", "member"),
+    "UnknownDepartmentRights": Message(_INVALID, "the rights mask {rights} has undefined bits", "rights"),
+    "InvalidMember": Message(_INVALID, "{member} cannot be a member", "member"),
     "MemberOfAnotherOrganisation": Message(
-        _BAD,
-        "{member} is an operator of organisation {organisation}, not of {owner}: it may be let read, not append",
+        _INVALID,
+        "{member} is an operator of organisation {organisation}, not of {owner}; it may read, but not append",
         "member",
-        "appoint it as an operator first",
+        "appoint it as an operator of the department's organisation first",
     ),
     "NotMember": Message(
-        _NO,
-        "{operator} may {held} in department {department}; {required} is required",
+        _DENIED,
+        "{operator} has the rights {held} in department {department}; {required} is required",
         "signer",
-        "an administrator of the organisation can let it in",
+        "ask an administrator of the organisation for the right",
     ),
-    "InvalidRecordsLength": Message(_BAD, "records have 92 bytes each, got {length}", "records"),
-    "EmptyRecordKind": Message(_BAD, "the kind of the records is zero", "kind"),
-    "EmptyRecord": Message(_BAD, "record {index} has an id or a digest of zero", "records"),
+    "InvalidRecordsLength": Message(_INVALID, "the records have {length} bytes; each must have 92", "records"),
+    "EmptyRecordKind": Message(_INVALID, "the kind of the records is zero", "kind"),
+    "EmptyRecord": Message(_INVALID, "record {index} has an id or a digest of zero", "records"),
     # BatchRegistry and RouteVerifier: route proofs
     "RouteNotProven": Message(
-        _CLASH, "the route of batch {batch} is not proven", "route", "submit the stations' signatures first"
+        _CONFLICT, "the route of batch {batch} is not proven", "route", "submit the stations' signatures first"
     ),
-    "UnknownStationKey": Message(_NONE, "there is no station key {key}", "key", "register the station's key first"),
-    "StationKeyAlreadyRegistered": Message(_CLASH, "station key {key} belongs to organisation {organisation}", "key"),
-    "StationKeyAtInfinity": Message(_BAD, "the station's key is the point at infinity", "key"),
+    "UnknownStationKey": Message(_MISSING, "station key {key} is not registered", "key", "register it first"),
+    "StationKeyAlreadyRegistered": Message(
+        _CONFLICT, "station key {key} already belongs to organisation {organisation}", "key"
+    ),
+    "StationKeyAtInfinity": Message(_INVALID, "the station's key is the point at infinity", "key"),
     "InvalidProofOfPossession": Message(
-        _NO, "the proof of possession of station key {key} is wrong", "possession", "sign it with that key itself"
+        _DENIED, "the proof of possession of station key {key} is invalid", "possession", "sign it with that key"
     ),
     "NotStationKeyOwner": Message(
-        _NO, "station key {key} belongs to organisation {owner}; the signer acts for {caller}", "signer"
+        _DENIED, "station key {key} belongs to organisation {owner}; the signer acts for {caller}", "signer"
     ),
     "StationKeyIsUnverified": Message(
-        _CLASH,
-        "station key {key} was recorded without being checked",
+        _CONFLICT,
+        "station key {key} was recorded unverified",
         "key",
-        "register it again where it can be checked; on a chain without EIP-2537 `chromatrace route prove "
-        "--record-unverified` keeps the signature, checked by nobody",
+        "register it on a chain with EIP-2537; on other chains, record signatures unverified with `chromatrace route "
+        "prove --record-unverified`",
     ),
     "KeyVerificationAvailable": Message(
-        _CLASH, "this chain can check station key {key}: register it instead of recording it", "key"
+        _CONFLICT, "this chain can verify station key {key}; register it instead of recording it", "key"
     ),
-    "StationKeyIsRevoked": Message(_CLASH, "station key {key} is revoked since {revokedFrom}", "key"),
-    "RevocationInThePast": Message(_BAD, "a revocation cannot begin in the past ({revokedFrom})", "revoked_from"),
-    "InvalidRouteName": Message(_BAD, "a route needs a name of bounded length, got {length} bytes", "name"),
-    "InvalidProcessName": Message(_BAD, "the process name of step {step} has {length} bytes", "processes"),
-    "InvalidRouteKind": Message(_BAD, "a route is of processing or of assembly", "kind"),
-    "InvalidStepCount": Message(_BAD, "a route has 1 to {maximum} steps, got {steps}", "steps"),
-    "UnknownRoute": Message(_NONE, "there is no route {route}", "route", "design it first"),
+    "StationKeyIsRevoked": Message(_CONFLICT, "station key {key} is revoked from {revokedFrom}", "key"),
+    "RevocationInThePast": Message(
+        _INVALID, "{revokedFrom} is in the past; a revocation must start in the future", "revoked_from"
+    ),
+    "InvalidRouteName": Message(_INVALID, "the route name has {length} bytes; it is empty or too long", "name"),
+    "InvalidProcessName": Message(
+        _INVALID, "the process name of step {step} has {length} bytes; it is empty or too long", "processes"
+    ),
+    "InvalidRouteKind": Message(_INVALID, "the kind of a route must be processing or assembly", "kind"),
+    "InvalidStepCount": Message(_INVALID, "the route has {steps} steps; it must have 1 to {maximum}", "steps"),
+    "UnknownRoute": Message(_MISSING, "route {route} does not exist", "route", "design it first"),
     "NotRouteOwner": Message(
-        _NO, "route {route} was designed by organisation {owner}; the signer acts for {caller}", "signer"
+        _DENIED, "route {route} was designed by organisation {owner}; the signer acts for {caller}", "signer"
     ),
-    "WrongRouteKind": Message(_CLASH, "route {route} is of kind {kind}", "route"),
-    "WrongStepCount": Message(
-        _BAD, "{count} step messages are given, expected {expected} for route {route}", "messages"
-    ),
-    "SignatureAtInfinity": Message(_BAD, "the signature for {subject} is the point at infinity", "signature"),
+    "WrongRouteKind": Message(_CONFLICT, "route {route} is of kind {kind}", "route"),
+    "WrongStepCount": Message(_INVALID, "expected {expected} step messages for route {route}, got {count}", "messages"),
+    "SignatureAtInfinity": Message(_INVALID, "the signature for {subject} is the point at infinity", "signature"),
     "HeadMismatch": Message(
-        _BAD,
-        "the messages for {subject} lead to {computed}, not to the given head {head}",
+        _INVALID,
+        "the messages of {subject} result in head {computed}, not in the given head {head}",
         "head",
         "a step message is changed, missing or out of order",
     ),
-    "AlreadyProven": Message(_CLASH, "{subject} is proven on route {route} already", "subject"),
-    "AlreadyRecorded": Message(_CLASH, "{subject} is recorded on route {route} already", "subject"),
+    "AlreadyProven": Message(_CONFLICT, "{subject} is already proven on route {route}", "subject"),
+    "AlreadyRecorded": Message(_CONFLICT, "{subject} is already recorded on route {route}", "subject"),
     "InvalidProof": Message(
-        _BAD,
+        _INVALID,
         "the signatures for {subject} do not prove route {route}",
         "signature",
-        "verify it off chain to learn the first station at which it breaks",
+        "verify it off chain to find the first invalid step",
     ),
     "InvalidProofSet": Message(
-        _BAD, "at least one of {count} proofs of route {route} is wrong", "proofs", "prove them one by one"
+        _INVALID, "at least one of {count} proofs of route {route} is invalid", "proofs", "prove them one by one"
     ),
-    "NoProofs": Message(_BAD, "no proofs are given for route {route}", "proofs"),
-    "NoComponents": Message(_BAD, "the assembly {subject} names no components", "components"),
-    "ComponentNotProven": Message(_CLASH, "component {subject} is not proven on route {route}", "components"),
-    "DuplicateComponent": Message(_BAD, "component {subject} of route {route} is named twice", "components"),
+    "NoProofs": Message(_INVALID, "no proofs are given for route {route}", "proofs"),
+    "NoComponents": Message(_INVALID, "assembly {subject} has no components", "components"),
+    "ComponentNotProven": Message(_CONFLICT, "component {subject} is not proven on route {route}", "components"),
+    "DuplicateComponent": Message(_INVALID, "duplicate component {subject} of route {route}", "components"),
     "VerificationAvailable": Message(
-        _CLASH, "this chain can verify: {subject} is proven, not merely recorded", "subject", "prove it instead"
+        _CONFLICT, "this chain can verify {subject}; it must be proven, not recorded", "subject", "prove it instead"
     ),
     "PrecompileUnavailable": Message(
-        _CLASH,
+        _CONFLICT,
         "this chain has no BLS12-381 precompile at {precompile} (EIP-2537)",
         "rpc_url",
-        "use a Prague chain; on this one `chromatrace station register --unverified` and `chromatrace route prove "
-        "--record-unverified` keep keys and signatures, checked by nobody",
+        "use a chain with the Prague rules; on this chain, record keys unverified with `chromatrace station register "
+        "--unverified` and signatures with `chromatrace route prove --record-unverified`",
     ),
-    "PrecompileCallFailed": Message(_BAD, "a point is malformed: the precompile {precompile} refuses it", "signature"),
-    "InvalidDomainTag": Message(_BAD, "a domain tag of {size} bytes is too long"),
-    "WriteFailed": Message(_CLASH, "{size} bytes could not be stored as code"),
+    "PrecompileCallFailed": Message(_INVALID, "a point is malformed: precompile {precompile} rejected it", "signature"),
+    "InvalidDomainTag": Message(_INVALID, "the domain tag of {size} bytes is too long"),
+    "WriteFailed": Message(_CONFLICT, "{size} bytes could not be stored as code"),
     # QualityConsensus
     "VerdictByConsensusOnly": Message(
-        _CLASH, "verdicts of stage {stage} of {batch}'s producer come from consensus alone", "stage", "open a round"
+        _CONFLICT, "the producer of {batch} accepts {stage} verdicts from consensus only", "stage", "open a round"
     ),
     "InvalidRule": Message(
-        _BAD, "the rule cannot work: {field}", "rule", "docs/consensus.md says what each field may be"
+        _INVALID, "the rule is invalid: {field}", "rule", "docs/consensus.md lists the valid values"
     ),
     "NoRule": Message(
-        _CLASH, "organisation {panel} has no rule for its rounds", "panel", "an administrator can set it"
+        _CONFLICT, "panel {panel} has no rule", "panel", "ask an administrator of the organisation to set it"
     ),
-    "CapabilityOutOfRange": Message(_BAD, "a capability has at most 10,000 (1/10,000), got {capability}", "capability"),
-    "AlreadyEnrolled": Message(_CLASH, "{account} is inspector {inspector} of this panel already", "account"),
-    "PanelFull": Message(_CLASH, "panel {panel} has its 255 inspectors", "panel"),
-    "UnknownInspector": Message(_NONE, "panel {panel} has no active inspector {inspector}", "inspector"),
+    "CapabilityOutOfRange": Message(
+        _INVALID, "the capability is {capability}; it must be at most 10,000 (1/10,000)", "capability"
+    ),
+    "AlreadyEnrolled": Message(_CONFLICT, "{account} is already inspector {inspector} of this panel", "account"),
+    "PanelFull": Message(_CONFLICT, "panel {panel} has the maximum of 255 inspectors", "panel"),
+    "UnknownInspector": Message(_MISSING, "panel {panel} has no active inspector {inspector}", "inspector"),
     "InspectorUnavailable": Message(
-        _CLASH, "inspector {inspector} sits in another round, or is retired", "inspector", "try when its round is over"
+        _CONFLICT, "inspector {inspector} is in another round, or retired", "inspector", "try again after its round"
     ),
     "BatchOfAnotherOrganisation": Message(
-        _NO, "{subject} was made by organisation {producer}, not by {panel}", "subject"
+        _DENIED, "{subject} was produced by organisation {producer}, not by {panel}", "subject"
     ),
     "InspectorNotExternal": Message(
-        _NO, "inspector {inspector} is the producer's own; the policy asks for independence", "inspector"
+        _DENIED,
+        "inspector {inspector} belongs to the producer; the policy requires independent inspectors",
+        "inspector",
     ),
-    "RoundInProgress": Message(_CLASH, "lane {lane} already has a round in progress", "lane", "choose another lane"),
-    "WrongPhase": Message(_CLASH, "the round in lane {lane} does not allow this now (phase {phase})", "lane"),
-    "DrawTooEarly": Message(_CLASH, "the inspectors are drawn by block {drawBlock}, which is not there yet", "lane"),
+    "RoundInProgress": Message(_CONFLICT, "lane {lane} already has a round in progress", "lane", "choose another lane"),
+    "WrongPhase": Message(_CONFLICT, "this step is not valid in phase {phase} of the round in lane {lane}", "lane"),
+    "DrawTooEarly": Message(
+        _CONFLICT, "the inspectors are drawn with the hash of block {drawBlock}, which does not exist yet", "lane"
+    ),
     "NotEnoughInspectors": Message(
-        _CLASH, "{required} inspectors are needed in lane {lane}; {available} are available", "lane", "try again later"
+        _CONFLICT,
+        "the round in lane {lane} needs {required} inspectors; {available} are available",
+        "lane",
+        "try again later",
     ),
     "DeadlinePassed": Message(
-        _CLASH, "the time for this in lane {lane} ended at {deadline}", "lane", "close the round"
+        _CONFLICT, "the deadline of the round in lane {lane} passed at {deadline}", "lane", "close the round"
     ),
-    "NotOverdue": Message(_CLASH, "the round in lane {lane} has time until {deadline}", "lane"),
-    "UnknownSeat": Message(_NONE, "the round in lane {lane} has no seat {seat}", "seat"),
-    "AlreadyAnswered": Message(_CLASH, "seat {seat} in lane {lane} has answered already", "seat"),
-    "NotCommitted": Message(_CLASH, "seat {seat} in lane {lane} has committed to no answer", "seat"),
+    "NotOverdue": Message(_CONFLICT, "the round in lane {lane} is not overdue before {deadline}", "lane"),
+    "UnknownSeat": Message(_MISSING, "the round in lane {lane} has no seat {seat}", "seat"),
+    "AlreadyAnswered": Message(_CONFLICT, "seat {seat} in lane {lane} has already answered", "seat"),
+    "NotCommitted": Message(_CONFLICT, "seat {seat} in lane {lane} has not committed to an answer", "seat"),
     "NotDrawnInspector": Message(
-        _NO, "seat {seat} in lane {lane} is another's, or the message is changed: signed by {signer}", "signer"
+        _DENIED,
+        "{signer} is not the inspector of seat {seat} in lane {lane}, or signed another message",
+        "signer",
     ),
-    "InspectorNotAuthorised": Message(_NO, "{account} may not inspect for any organisation now", "account"),
+    "InspectorNotAuthorised": Message(
+        _DENIED, "{account} is not authorised to inspect for any organisation", "account"
+    ),
     "NotAllCommitted": Message(
-        _CLASH, "{missing} seats in lane {lane} have not committed yet: nobody reveals before", "lane"
+        _CONFLICT, "{missing} seats in lane {lane} have not committed yet; answers are revealed after all have", "lane"
     ),
-    "UnknownState": Message(_BAD, "the rule has no state {state}", "state"),
-    "AnswerMismatch": Message(_BAD, "seat {seat} in lane {lane} has committed to another answer", "answer"),
-    "NoPendingVerdict": Message(_NONE, "no verdict of stage {stage} of {batch} waits to be delivered", "batch"),
-    "InsufficientGas": Message(_BAD, "the verdict needs {required} gas", "gas"),
+    "UnknownState": Message(_INVALID, "the rule has no state {state}", "state"),
+    "AnswerMismatch": Message(_INVALID, "seat {seat} in lane {lane} committed to another answer", "answer"),
+    "NoPendingVerdict": Message(_MISSING, "{batch} has no pending {stage} verdict", "batch"),
+    "InsufficientGas": Message(_INVALID, "the verdict requires {required} gas", "gas"),
     # OpenZeppelin
-    "AccessControlUnauthorizedAccount": Message(_NO, "{account} lacks the role {neededRole}", "signer"),
-    "AccessControlBadConfirmation": Message(_NO, "a role is renounced only by its holder", "signer"),
+    "AccessControlUnauthorizedAccount": Message(_DENIED, "{account} lacks the role {neededRole}", "signer"),
+    "AccessControlBadConfirmation": Message(_DENIED, "only the holder of a role can renounce it", "signer"),
     "AccessControlEnforcedDefaultAdminRules": Message(
-        _CLASH, "the top administrator changes only by the two-step, delayed transfer"
+        _CONFLICT, "the default administrator changes only by a delayed transfer in two steps"
     ),
-    "AccessControlEnforcedDefaultAdminDelay": Message(_CLASH, "the transfer may be accepted only after {schedule}"),
-    "AccessControlInvalidDefaultAdmin": Message(_BAD, "{defaultAdmin} cannot be the top administrator"),
+    "AccessControlEnforcedDefaultAdminDelay": Message(_CONFLICT, "the transfer cannot be accepted before {schedule}"),
+    "AccessControlInvalidDefaultAdmin": Message(_INVALID, "{defaultAdmin} cannot be the default administrator"),
     "InvalidAccountNonce": Message(
-        _CLASH,
-        "the signature's nonce is used; {currentNonce} is the next of {account}",
+        _CONFLICT,
+        "the nonce of the signature was already used; the next nonce of {account} is {currentNonce}",
         "nonce",
-        "the inspection is recorded already, or sign it again with the next nonce",
+        "the inspection may be recorded already; otherwise sign it again with the next nonce",
     ),
-    "SafeCastOverflowedUintDowncast": Message(_BAD, "{value} does not fit into {bits} bits"),
-    "InvalidShortString": Message(_BAD, "a text is not as it was stored"),
-    "StringTooLong": Message(_BAD, "the text {str} is too long"),
-    "StringsInsufficientHexLength": Message(_BAD, "{value} does not fit into {length} bytes"),
-    "ECDSAInvalidSignature": Message(_BAD, "the signature is malformed", "signature"),
-    "ECDSAInvalidSignatureLength": Message(_BAD, "a signature has 65 bytes, got {length}", "signature"),
-    "ECDSAInvalidSignatureS": Message(_BAD, "the signature's s is in the upper half of the order", "signature"),
-    "ReentrancyGuardReentrantCall": Message(_CLASH, "the contract was called again from within its own call"),
+    "SafeCastOverflowedUintDowncast": Message(_INVALID, "{value} does not fit into {bits} bits"),
+    "InvalidShortString": Message(_INVALID, "a stored short string is invalid"),
+    "StringTooLong": Message(_INVALID, "the text {str} is too long"),
+    "StringsInsufficientHexLength": Message(_INVALID, "{value} does not fit into {length} bytes"),
+    "ECDSAInvalidSignature": Message(_INVALID, "the signature is malformed", "signature"),
+    "ECDSAInvalidSignatureLength": Message(_INVALID, "the signature has {length} bytes; it must have 65", "signature"),
+    "ECDSAInvalidSignatureS": Message(_INVALID, "the signature's s is in the upper half of the order", "signature"),
+    "ReentrancyGuardReentrantCall": Message(_CONFLICT, "the contract was called again during its own call"),
 }

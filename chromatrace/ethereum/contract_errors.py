@@ -15,6 +15,7 @@ from chromatrace.domain.rights import (
     FOREVER,
     BatchState,
     Role,
+    RoundPhase,
     RouteKind,
     SalesChannel,
     Scope,
@@ -43,6 +44,7 @@ _ENUMS: dict[str, type[IntEnum]] = {
     "enum Stage": Stage,
     "enum Verdict": Verdict,
     "enum IRouteVerifier.RouteKind": RouteKind,
+    "enum IQualityConsensus.Phase": RoundPhase,
 }
 _TIMES = {"validUntil", "deadline", "inspectedAt", "schedule", "revokedFrom"}
 _ROLE_MASKS = {"roles", "required", "permitted"}
@@ -116,7 +118,7 @@ def render(name: str, value: Any, internal_type: str) -> str:
     kind = _ENUMS.get(internal_type)
     if kind is not None and value in list(kind):
         return kind(value).name.lower().replace("_", " ")
-    if name in _TIMES and internal_type == "uint64":
+    if name in _TIMES:
         return _time(value)
     if internal_type == "uint8" and name in _DEPARTMENT_MASKS and isinstance(value, int):
         return _mask(DepartmentRight, value)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import rlp
-from eth_hash.auto import keccak
 
+from chromatrace.domain.hashing import keccak
 from chromatrace.exchange import trie
 from chromatrace.merkle.errors import ProofError
 

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
-from eth_hash.auto import keccak
-
 from chromatrace.crypto.eip712 import Inspection, recover_inspector
 from chromatrace.crypto.route.state import RouteTrace
 from chromatrace.domain.errors import ChromaTraceError, NotFound
+from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.ethereum.abi import contract

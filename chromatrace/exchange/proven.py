@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from eth_abi.abi import encode
-from eth_hash.auto import keccak
 
 from chromatrace.documents.content import digest
 from chromatrace.domain.errors import IntegrityError, InvalidInput
+from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import ChannelId
 from chromatrace.exchange.blocks import BlockHeader, decode_header, decode_receipt, verify_receipt
 from chromatrace.exchange.bundle import Bundle

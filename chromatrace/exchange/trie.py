@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rlp
-from eth_hash.auto import keccak
 
+from chromatrace.domain.hashing import keccak
 from chromatrace.merkle.errors import ProofError
 
 EMPTY_ROOT = keccak(rlp.encode(b""))

@@ -18,10 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from eth_hash.auto import keccak
-
 from chromatrace.documents.content import BatchContent, digest
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
+from chromatrace.domain.hashing import keccak
 from chromatrace.domain.rights import BatchState
 from chromatrace.exchange.blocks import BlockHeader, verify_storage
 from chromatrace.exchange.bundle import Bundle

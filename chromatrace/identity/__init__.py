@@ -1,12 +1,12 @@
-"""What stands on the goods: GS1 Digital Link URIs, QR codes, label sheets, and reading them back from a photo.
+"""GS1 Digital Link URIs, QR codes and label sheets, and reading codes from photos.
 
 InvalidInput
-├── DigitalLinkError        not a GS1 Digital Link URI, or one that breaks a rule of the standard
-├── QrError                 a text that does not fit into the QR code asked for
-└── ScanError               no single code could be read from a picture
-    ├── NotAnImageError
-    ├── ImageTooLargeError
-    ├── NoCodeFoundError
-    ├── MultipleCodesError
-    └── NotADigitalLinkError
+├── DigitalLinkError           not a valid GS1 Digital Link URI
+├── QrError                    the text does not fit into a QR code
+└── ScanError                  no single Digital Link could be read from a picture
+    ├── NotAnImageError        the file is not a supported picture
+    ├── ImageTooLargeError     the file or picture exceeds a limit
+    ├── NoCodeFoundError       the picture has no readable code
+    ├── MultipleCodesError     the picture has several different codes
+    └── NotADigitalLinkError   the code is not a Digital Link
 """

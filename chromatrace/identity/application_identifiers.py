@@ -1,11 +1,11 @@
-"""GS1 application identifiers (AIs): formats, and which of them a Digital Link may carry where.
+"""GS1 application identifiers (AIs): their formats, and their use in a Digital Link.
 
-Formats: GS1 General Specifications, section 3. A format is a row of components, each a character set (N digits,
-X set 82, Y set 39, Z base64url), a length ("6" exactly, "..20" one to twenty; in brackets optional and last) and
-checks. Keys and their qualifiers: GS1 Digital Link Standard: URI Syntax, section 4.
+Formats: GS1 General Specifications, section 3. A format is a sequence of components, each with a character set (N
+digits, X set 82, Y set 39, Z base64url), a length ("6": exactly six, "..20": one to twenty; in brackets: optional and
+last) and checks. Keys and their qualifiers: GS1 Digital Link Standard: URI Syntax, section 4.
 
-Not checked: whether a company prefix was ever issued, country and currency codes against their ISO lists, and which
-AIs want or exclude each other on one item (General Specifications 4.13): that is for a catalogue, not for a URI.
+Not checked, because a URI parser does not need it: whether a company prefix was issued, country and currency codes,
+and which AIs require or exclude each other (General Specifications 4.13).
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ KEY_QUALIFIERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "8017": (("8019",),),
     "8018": (("8019",),),
 }
-"""Primary keys, each with its alternative sequences of qualifiers; a link uses one sequence, in order, with gaps."""
+"""Primary keys with their alternative sequences of qualifiers. A link uses one sequence, in order, with gaps."""
 
 NEVER_ATTRIBUTES = frozenset({"21", "22", "235", "254", "8011", "8019", "8020"})
-"""AIs that have no meaning but as a qualifier in the path."""
+"""AIs that are only valid as qualifiers in the path."""
 
 SHORT_NAMES = {
     **{"sscc": "00", "gtin": "01", "gdti": "253", "gcn": "255", "ginc": "401", "gsin": "402", "gln": "414"},
@@ -76,7 +76,7 @@ SHORT_NAMES = {
     **{"cpid": "8010", "gmn": "8013", "gsrnp": "8017", "gsrn": "8018", "cpv": "22", "lot": "10", "ser": "21"},
     **{"tpx": "235", "glnx": "254", "cpsn": "8011", "srin": "8019", "refno": "8020"},
 }
-"""Alphabetic stand-ins of version 1.1 of the standard, deprecated since."""
+"""Alphabetic names of version 1.1 of the standard, now deprecated."""
 
 _PREDEFINED_LENGTH = frozenset(f"{number:02d}" for number in (*range(5), *range(11, 21), *range(31, 37), 41))
 
@@ -84,56 +84,56 @@ _PREDEFINED_LENGTH = frozenset(f"{number:02d}" for number in (*range(5), *range(
 @dataclass(frozen=True, slots=True)
 class _Component:
     characters: str
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     checks: tuple[str, ...]
     optional: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationIdentifier:
-    """One AI and the format of its value."""
+    """An AI and the format of its value."""
 
     code: str
     components: tuple[_Component, ...]
 
     @property
     def predefined_length(self) -> bool:
-        """Whether an element string needs no separator after it (General Specifications, figure 7.8.5-2)."""
+        """Whether an element string needs no separator after this AI (General Specifications, figure 7.8.5-2)."""
         return self.code[:2] in _PREDEFINED_LENGTH
 
-    def fault(self, value: str) -> str | None:
-        """What is wrong with `value`, in words; None where nothing is."""
+    def format_error(self, value: str) -> str | None:
+        """Return why `value` is invalid, or None if it is valid."""
         rest = value
         for component in self.components:
             if component.optional and not rest:
                 break
-            part, rest = rest[: component.most], rest[component.most :]
-            if len(part) < component.least:
+            part, rest = rest[: component.maximum], rest[component.maximum :]
+            if len(part) < component.minimum:
                 return f"{value!r} is too short: {self.describe()}"
             allowed = _CHARACTER_SETS[component.characters]
             for character in part:
                 if character not in allowed:
                     return f"{character!r} is not {_SET_NAMES[component.characters]}"
             for check in component.checks:
-                fault = _CHECKS[check](part)
-                if fault:
-                    return fault
+                error = _CHECKS[check](part)
+                if error:
+                    return error
         return f"{value!r} is too long: {self.describe()}" if rest else None
 
     def describe(self) -> str:
-        """The format in words, for messages."""
+        """Return the format as text for messages."""
         kinds = {"N": "digits", "X": "characters", "Y": "characters", "Z": "characters"}
         words = []
         for part in self.components:
-            length = str(part.most) if part.least == part.most else f"{part.least} to {part.most}"
-            words.append(f"{length} {kinds[part.characters]}" + (" if any" if part.optional else ""))
-        return "it has " + ", then ".join(words)
+            length = str(part.maximum) if part.minimum == part.maximum else f"{part.minimum} to {part.maximum}"
+            words.append(f"{length} {kinds[part.characters]}" + (" (optional)" if part.optional else ""))
+        return "expected " + ", then ".join(words)
 
 
 def _csum(part: str) -> str | None:
     expected = check_digit(part[:-1])
-    return None if part[-1] == expected else f"check digit of {part} is {part[-1]}, computed {expected}"
+    return None if part[-1] == expected else f"check digit of {part} is {part[-1]}, expected {expected}"
 
 
 _CSUM_ALPHA_SET = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
@@ -142,47 +142,47 @@ _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 6
 
 
 def _csumalpha(part: str) -> str | None:
-    """The check character pair of General Specifications 7.9.5: set-82 values weighted by primes from the right."""
+    """Check the character pair of General Specifications 7.9.5: set-82 values weighted by primes from the right."""
     if len(part) < 3:
-        return f"{part!r} is too short for its two check characters"
+        return f"{part!r} is too short for two check characters"
     total = sum(_CSUM_ALPHA_SET.index(c) * prime for c, prime in zip(reversed(part[:-2]), _PRIMES, strict=False)) % 1021
     expected = _CSUM_ALPHA_CHECK[total >> 5] + _CSUM_ALPHA_CHECK[total & 31]
-    return None if part[-2:] == expected else f"check characters of {part} are {part[-2:]}, computed {expected}"
+    return None if part[-2:] == expected else f"check characters of {part} are {part[-2:]}, expected {expected}"
 
 
 def _day(part: str) -> str | None:
-    # 2000 is a leap year and so are all years of the form 20YY divisible by four: the century cannot matter here.
+    # Every year divisible by four from 2000 to 2096 is a leap year, so the century does not matter.
     try:
         datetime.date(2000 + int(part[:2]), int(part[2:4]), int(part[4:]))
     except ValueError:
-        return f"{part} is no date YYMMDD"
+        return f"{part} is not a valid date YYMMDD"
     return None
 
 
 def _date(part: str) -> str | None:
-    """A day, or 00 for the whole month."""
+    """Check a date whose day may be 00, for the whole month."""
     return _day(part[:4] + "01" if part[4:] == "00" else part)
 
 
 def _hour(part: str) -> str | None:
-    return None if int(part[:2]) < 24 and int(part[2:]) < 60 else f"{part} is no time HHMM"
+    return None if int(part[:2]) < 24 and int(part[2:]) < 60 else f"{part} is not a valid time HHMM"
 
 
 def _pieces(part: str) -> str | None:
     piece, total = int(part[:2]), int(part[2:])
-    return None if 1 <= piece <= total else f"piece {piece} of {total} cannot be"
+    return None if 1 <= piece <= total else f"piece {piece} of {total} is not valid"
 
 
 def _yesno(part: str) -> str | None:
-    return None if part in "01" else f"{part} is neither 0 nor 1"
+    return None if part in "01" else f"expected 0 or 1, got {part}"
 
 
 def _zero(part: str) -> str | None:
-    return None if part == "0" else f"{part} is not 0"
+    return None if part == "0" else f"expected 0, got {part}"
 
 
 def _plain(part: str) -> str | None:
-    return f"{part} begins with a zero" if part.startswith("0") and part != "0" else None
+    return f"{part} has a leading zero" if part.startswith("0") and part != "0" else None
 
 
 _CHECKS: dict[str, Callable[[str], str | None]] = {
@@ -194,10 +194,10 @@ _CHECKS: dict[str, Callable[[str], str | None]] = {
 def _component(text: str) -> _Component:
     match = _COMPONENT.fullmatch(text)
     if match is None:
-        raise ValueError(f"no component of a format: {text!r}")
+        raise ValueError(f"invalid format component {text!r}")
     optional, characters, variable, length, checks, _ = match.groups()
-    most = int(length)
-    return _Component(characters, 1 if variable else most, most, tuple(checks.split(",")[1:]), bool(optional))
+    maximum = int(length)
+    return _Component(characters, 1 if variable else maximum, maximum, tuple(checks.split(",")[1:]), bool(optional))
 
 
 def _table() -> dict[str, ApplicationIdentifier]:
@@ -214,4 +214,4 @@ def _table() -> dict[str, ApplicationIdentifier]:
 
 
 APPLICATION_IDENTIFIERS: dict[str, ApplicationIdentifier] = _table()
-"""Every AI that we know, by its digits."""
+"""All supported AIs by code."""

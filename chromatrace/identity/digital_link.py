@@ -1,9 +1,9 @@
-"""GS1 Digital Link URIs: strict build and parse.
+"""Build and parse GS1 Digital Link URIs strictly.
 
     https://{host}[/stem]/01/{GTIN-14}[/22/{variant}][/10/{lot}][/21/{serial}][?17=…&other=…][#…]
 
-Source: GS1 Digital Link Standard: URI Syntax, and the test cases of GS1's own syntax engine. A value that is
-right in the URI is right in its format too: check digits, dates, character sets and lengths are checked.
+Source: GS1 Digital Link Standard: URI Syntax, and the test cases of GS1's syntax engine. Values are checked as well:
+check digits, dates, character sets and lengths.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chromatrace.identity.application_identifiers import (
 from chromatrace.identity.errors import DigitalLinkError
 
 GS1_RESOLVER = "https://id.gs1.org"
-"""Where a link points that names no resolver of its own; also the stem of the canonical form."""
+"""Default resolver of a link, and the stem of the canonical form."""
 
 MAX_LENGTH = 2_000
 
@@ -39,7 +39,7 @@ _UNKNOWN_AI = re.compile(r"[0-9]{2,4}", re.ASCII)
 
 
 class Element(NamedTuple):
-    """One AI and its value, decoded."""
+    """An AI and its decoded value."""
 
     ai: str
     value: str
@@ -47,12 +47,12 @@ class Element(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DigitalLink:
-    """A GS1 Digital Link, valid from the moment it is built. Raises `DigitalLinkError` naming a part or an AI.
+    """A GS1 Digital Link, validated on construction. Raises `DigitalLinkError` naming a part or an AI.
 
-    base        scheme, host and stem, without a trailing slash: "https://example.org/products"
-    path        the primary key and its qualifiers, in the order of the standard
-    attributes  further AIs, from the query, in their order there
-    parameters  what else stands in the query (`linkType=…`), name and value; a value of None has no "="
+    base        scheme, host and stem without a trailing slash, such as "https://example.org/products"
+    path        primary key and its qualifiers, in the order of the standard
+    attributes  AIs of the query, in order
+    parameters  other query parameters (`linkType=…`), name and value; None if there is no "="
     """
 
     base: str
@@ -66,9 +66,11 @@ class DigitalLink:
         _check_rules(self.path, self.attributes, allow_unknown_ais)
         for name, _ in self.parameters:
             if not name or _NUMERIC.fullmatch(name):
-                raise DigitalLinkError(f"{name!r} cannot name a parameter: digits name AIs", field="query")
+                raise DigitalLinkError(
+                    f"{name!r} is not a valid parameter name; names of digits are reserved for AIs", field="query"
+                )
 
-    # -- what it says
+    # -- elements
 
     def __getitem__(self, ai: str) -> str:
         for element in self.elements():
@@ -77,55 +79,55 @@ class DigitalLink:
         raise KeyError(ai)
 
     def get(self, ai: str) -> str | None:
-        """The value of an AI, from path or query; None where it is absent."""
+        """Return the value of an AI in path or query, or None."""
         return next((element.value for element in self.elements() if element.ai == ai), None)
 
     def elements(self) -> Iterator[Element]:
-        """Key, qualifiers and attributes, in their order in the URI."""
+        """Yield key, qualifiers and attributes in the order of the URI."""
         yield from self.path
         yield from self.attributes
 
     @property
     def key(self) -> Element:
-        """The primary key."""
+        """Primary key."""
         return self.path[0]
 
     @property
     def gtin(self) -> Gtin | None:
-        """The product, where the primary key is a GTIN."""
+        """Product, if the primary key is a GTIN."""
         return Gtin(self.key.value) if self.key.ai == "01" else None
 
     @property
     def lot(self) -> Lot | None:
-        """The lot, where it qualifies the key."""
+        """Lot, if it qualifies the key."""
         return next((Lot(element.value) for element in self.path if element.ai == "10"), None)
 
     @property
     def serial(self) -> Serial | None:
-        """The unit's serial, where it qualifies the key."""
+        """Serial of the unit, if it qualifies the key."""
         return next((Serial(element.value) for element in self.path if element.ai == "21"), None)
 
     @property
     def batch_key(self) -> BatchKey | None:
-        """GTIN and lot; None where the link names no batch."""
+        """GTIN and lot, if the link has both."""
         gtin, lot = self.gtin, self.lot
         return BatchKey(gtin, lot) if gtin and lot else None
 
     @property
     def gln(self) -> Gln | None:
-        """The place, where the primary key is one."""
+        """Location, if the primary key is a GLN."""
         return Gln(self.key.value) if self.key.ai == "414" else None
 
     @property
     def sscc(self) -> Sscc | None:
-        """The shipment, where the primary key is one."""
+        """Logistic unit, if the primary key is an SSCC."""
         return Sscc(self.key.value) if self.key.ai == "00" else None
 
-    # -- how it is written
+    # -- forms
 
     @property
     def uri(self) -> str:
-        """The URI; what stands in the QR code."""
+        """The URI, as encoded in a QR code."""
         path = "".join(f"/{element.ai}/{_quoted(element.value)}" for element in self.path)
         query = [f"{element.ai}={_quoted(element.value)}" for element in self.attributes]
         query += [
@@ -135,11 +137,11 @@ class DigitalLink:
 
     @property
     def canonical_uri(self) -> str:
-        """The one form that every resolver would agree on: GS1's host, attributes by AI, nothing else."""
+        """Canonical form: the host of GS1, attributes sorted by AI, no other parameters."""
         return DigitalLink(GS1_RESOLVER, self.path, tuple(sorted(self.attributes)), allow_unknown_ais=True).uri
 
     def element_string(self, separator: str = "\x1d") -> str:
-        """The same data as a GS1 element string, from FNC1 on; `separator` stands for FNC1."""
+        """Return the data as a GS1 element string with a leading FNC1; `separator` represents FNC1."""
         text, open_ended = "", True
         for ai, value in self.elements():
             text += (separator if open_ended else "") + ai + value
@@ -148,50 +150,51 @@ class DigitalLink:
         return text
 
     def bracketed(self) -> str:
-        """For people: "(01)09521234543213(10)L2410A"."""
+        """Return the human-readable form, such as "(01)09521234543213(10)L2410A"."""
         return "".join(f"({ai}){value}" for ai, value in self.elements())
 
     def __str__(self) -> str:
         return self.uri
 
-    # -- how it is made
+    # -- constructors
 
     @classmethod
     def build(cls, elements: Iterable[tuple[str, str]], base: str = GS1_RESOLVER) -> Self:
-        """From AIs and values in any order: the first primary key leads, its qualifiers follow, the rest is query.
+        """Build a link from AIs and values in any order.
 
-        An element that stands there twice with one value is taken once. Raises `DigitalLinkError`.
+        The path has the first primary key and its qualifiers; the other AIs go into the query. Repeated elements with
+        equal values are merged. Raises `DigitalLinkError`.
         """
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for ai, value in elements:
-            if found.setdefault(ai, value) != value:
-                raise DigitalLinkError(f"two values: {found[ai]!r} and {value!r}", field=f"({ai})")
-        key = next((ai for ai in found if ai in KEY_QUALIFIERS), None)
+            if values.setdefault(ai, value) != value:
+                raise DigitalLinkError(f"conflicting values {values[ai]!r} and {value!r}", field=f"({ai})")
+        key = next((ai for ai in values if ai in KEY_QUALIFIERS), None)
         if key is None:
             raise DigitalLinkError(
-                "there is no primary key among the AIs", field="path", hint="a GTIN (01), an SSCC (00), a GLN (414) …"
+                "no primary key among the AIs", field="path", hint="add a GTIN (01), an SSCC (00), a GLN (414) …"
             )
-        sequence = max(KEY_QUALIFIERS[key], key=lambda qualifiers: sum(ai in found for ai in qualifiers))
-        in_path = [key, *(ai for ai in sequence if ai in found)]
-        rest = [Element(ai, value) for ai, value in found.items() if ai not in in_path]
-        # Values of predefined length first, as in an element string, where that saves separators.
-        rest.sort(key=lambda element: not _known(element.ai).predefined_length)
-        return cls(base, tuple(Element(ai, found[ai]) for ai in in_path), tuple(rest))
+        sequence = max(KEY_QUALIFIERS[key], key=lambda qualifiers: sum(ai in values for ai in qualifiers))
+        in_path = [key, *(ai for ai in sequence if ai in values)]
+        attributes = [Element(ai, value) for ai, value in values.items() if ai not in in_path]
+        # Values of predefined length go first, which saves separators in an element string.
+        attributes.sort(key=lambda element: not _application_identifier(element.ai).predefined_length)
+        return cls(base, tuple(Element(ai, values[ai]) for ai in in_path), tuple(attributes))
 
     @classmethod
     def from_bracketed(cls, text: str, base: str = GS1_RESOLVER) -> Self:
-        """From "(01)09521234543213(10)L2410A"; a bracket that belongs to a value is written as a backslash and it."""
-        place, elements = 0, []
+        """Parse "(01)09521234543213(10)L2410A". A backslash escapes a bracket in a value."""
+        position, elements = 0, []
         for match in _BRACKETED.finditer(text):
-            if match.start() != place:
+            if match.start() != position:
                 break
             elements.append((match[1], re.sub(r"\\(.)", r"\1", match[2])))
-            place = match.end()
-        if place != len(text) or not elements:
+            position = match.end()
+        if position != len(text) or not elements:
             raise DigitalLinkError(
-                f"no element at position {place + 1} of {text!r}",
+                f"no element at position {position + 1} of {text!r}",
                 field="elements",
-                hint="write (01)09521234543213(10)L1",
+                hint="write for example (01)09521234543213(10)L1",
             )
         return cls.build(elements, base)
 
@@ -204,11 +207,11 @@ class DigitalLink:
         allow_unknown_ais: bool = False,
         allow_short_names: bool = False,
     ) -> Self:
-        """Reads a URI. Raises `DigitalLinkError` naming `uri`, `scheme`, `host`, `path`, `query` or an AI.
+        """Parse a URI. Raises `DigitalLinkError` naming `uri`, `scheme`, `host`, `path`, `query` or an AI.
 
-        allow_zero_suppressed_gtin  GTIN-8, -12 and -13 are filled up with zeros
-        allow_unknown_ais           AIs that we do not know may stand in the query
-        allow_short_names           the deprecated names: /gtin/…/lot/…
+        allow_zero_suppressed_gtin  pad GTIN-8, GTIN-12 and GTIN-13 with zeros
+        allow_unknown_ais           accept unsupported AIs in the query
+        allow_short_names           accept deprecated names such as /gtin/…/lot/…
         """
         scheme_and_host, path, query = _split(uri)
         base, segments = _find_key(path, short_names=allow_short_names)
@@ -229,62 +232,62 @@ class DigitalLink:
 
 
 def uri_for_batch(base_url: str, key: BatchKey) -> str:
-    """The URI of a batch below `base_url` (scheme, host and stem)."""
+    """Return the URI of a batch below `base_url` (scheme, host and stem)."""
     return DigitalLink(base_url, (Element("01", key.gtin.value), Element("10", key.lot.value))).uri
 
 
 def uri_for_unit(base_url: str, key: BatchKey, serial: Serial) -> str:
-    """The URI of one unit of a batch below `base_url`."""
+    """Return the URI of a unit below `base_url`."""
     path = (Element("01", key.gtin.value), Element("10", key.lot.value), Element("21", serial.value))
     return DigitalLink(base_url, path).uri
 
 
-def _known(ai: str) -> ApplicationIdentifier:
+def _application_identifier(ai: str) -> ApplicationIdentifier:
     known = APPLICATION_IDENTIFIERS.get(ai)
     if known is None:
         raise DigitalLinkError(
-            f"{ai!r} is no GS1 application identifier that we know",
+            f"{ai!r} is not a supported GS1 application identifier",
             field=f"({ai})",
-            hint="names of digits only are reserved for them",
+            hint="parameter names of digits are reserved for AIs",
         )
     return known
 
 
 def _check_rules(path: tuple[Element, ...], attributes: tuple[Element, ...], allow_unknown_ais: bool) -> None:
     if not path or path[0].ai not in KEY_QUALIFIERS:
-        raise DigitalLinkError("the path does not begin with a primary key", field="path")
+        raise DigitalLinkError("the path does not start with a primary key", field="path")
     key, *qualifiers = (element.ai for element in path)
     sequences = KEY_QUALIFIERS[key]
     if not any(_in_order(qualifiers, sequence) for sequence in sequences):
         allowed = " or ".join("/".join(sequence) or "none" for sequence in sequences)
         raise DigitalLinkError(
-            f"/{'/'.join(qualifiers)} cannot qualify ({key})", field="path", hint=f"allowed, in this order: {allowed}"
+            f"/{'/'.join(qualifiers)} does not qualify ({key})", field="path", hint=f"allowed, in this order: {allowed}"
         )
     seen = {element.ai for element in path}
     for ai, _ in attributes:
         field = f"({ai})"
         if ai in seen:
-            raise DigitalLinkError("stands there twice", field=field)
+            raise DigitalLinkError("duplicate AI", field=field)
         if any(ai in sequence for sequence in sequences):
-            raise DigitalLinkError(f"qualifies ({key}) and belongs in the path", field=field)
+            raise DigitalLinkError(f"qualifies ({key}) and must be in the path", field=field)
         if ai in NEVER_ATTRIBUTES:
-            raise DigitalLinkError("never stands in the query", field=field)
+            raise DigitalLinkError("must not be in the query", field=field)
         seen.add(ai)
     for ai, value in (*path, *attributes):
         if not value:
-            raise DigitalLinkError("has no value", field=f"({ai})")
+            raise DigitalLinkError("the value is empty", field=f"({ai})")
         if allow_unknown_ais and ai not in APPLICATION_IDENTIFIERS:
-            fault = _fault_of_unknown(ai, value)
+            error = _unknown_ai_error(ai, value)
         else:
-            fault = _known(ai).fault(value)
-        if fault:
-            raise DigitalLinkError(fault, field=f"({ai})")
+            error = _application_identifier(ai).format_error(value)
+        if error:
+            raise DigitalLinkError(error, field=f"({ai})")
 
 
-def _fault_of_unknown(ai: str, value: str) -> str | None:
+def _unknown_ai_error(ai: str, value: str) -> str | None:
     if not _UNKNOWN_AI.fullmatch(ai):
-        return f"an AI has two to four digits, got {ai!r}"
-    return APPLICATION_IDENTIFIERS["99"].fault(value)
+        return f"expected an AI of two to four digits, got {ai!r}"
+    return APPLICATION_IDENTIFIERS["99"].format_error(value)
 
 
 def _in_order(qualifiers: list[str], sequence: tuple[str, ...]) -> bool:
@@ -293,18 +296,18 @@ def _in_order(qualifiers: list[str], sequence: tuple[str, ...]) -> bool:
 
 
 def _split(uri: str) -> tuple[str, str, str]:
-    """Scheme with host, path, query."""
+    """Split a URI into scheme with host, path and query."""
     if len(uri) > MAX_LENGTH:
-        raise DigitalLinkError(f"at most {MAX_LENGTH} characters, got {len(uri)}", field="uri")
-    good = _URI_CHARACTERS.match(uri)
-    if good is None or good.end() != len(uri):
-        place = good.end() if good else 0
-        raise DigitalLinkError(f"{uri[place]!r} at position {place + 1} cannot stand in a URI", field="uri")
+        raise DigitalLinkError(f"the URI has {len(uri)} characters; the maximum is {MAX_LENGTH}", field="uri")
+    valid = _URI_CHARACTERS.match(uri)
+    if valid is None or valid.end() != len(uri):
+        position = valid.end() if valid else 0
+        raise DigitalLinkError(f"{uri[position]!r} at position {position + 1} is not allowed in a URI", field="uri")
     without_fragment = uri.partition("#")[0]
     before_query, _, query = without_fragment.partition("?")
     match = _BASE.fullmatch(before_query)
     if match is None:
-        raise DigitalLinkError(f"{_shown(uri)} is no web address", field="uri", hint="it begins with https://")
+        raise DigitalLinkError(f"{_shown(uri)} is not a web address", field="uri", hint="it must start with https://")
     scheme, host, path = match.groups()
     return f"{scheme}://{host}", path, query
 
@@ -312,20 +315,20 @@ def _split(uri: str) -> tuple[str, str, str]:
 def _checked_base(base: str) -> str:
     match = _BASE.fullmatch(base)
     if match is None:
-        raise DigitalLinkError(f"{_shown(base)} is no web address", field="uri", hint="it begins with https://")
+        raise DigitalLinkError(f"{_shown(base)} is not a web address", field="uri", hint="it must start with https://")
     scheme, host, stem = match.groups()
     if scheme not in ("https", "http", "HTTPS", "HTTP"):
-        raise DigitalLinkError(f"'https' or 'http' is needed, got {scheme!r}", field="scheme")
+        raise DigitalLinkError(f"expected 'https' or 'http', got {scheme!r}", field="scheme")
     if not _HOST.fullmatch(host):
-        raise DigitalLinkError(f"{host!r} is no host name", field="host")
-    good = _URI_CHARACTERS.match(stem)
-    if good is None or good.end() != len(stem):
-        raise DigitalLinkError(f"{stem!r} cannot stand in a URI", field="path")
+        raise DigitalLinkError(f"{host!r} is not a valid host name", field="host")
+    valid = _URI_CHARACTERS.match(stem)
+    if valid is None or valid.end() != len(stem):
+        raise DigitalLinkError(f"{stem!r} has characters that are not allowed in a URI", field="path")
     return f"{scheme}://{host}{stem.rstrip('/')}"
 
 
 def _find_key(path: str, *, short_names: bool) -> tuple[str, list[str]]:
-    """Splits a path into the stem and the segments from the primary key on: the rightmost key counts."""
+    """Split a path into its stem and the segments from the primary key on. The rightmost key is used."""
     segments = path.split("/")[1:]
     if segments and segments[-1] == "":
         raise DigitalLinkError("the path ends with a slash or an empty value", field="path")
@@ -338,7 +341,7 @@ def _find_key(path: str, *, short_names: bool) -> tuple[str, list[str]]:
         if ai not in APPLICATION_IDENTIFIERS:
             break
     raise DigitalLinkError(
-        f"no GS1 primary key in {_shown(path)}", field="path", hint="such as /01/09521234543213/10/L2410A"
+        f"no GS1 primary key in {_shown(path)}", field="path", hint="expected for example /01/09521234543213/10/L2410A"
     )
 
 
@@ -353,15 +356,16 @@ def _read_query(query: str) -> tuple[list[Element], list[tuple[str, str | None]]
             decoded = _decoded(value.replace("+", " "), name) if equals else None
             parameters.append((_decoded(name.replace("+", " "), "query"), decoded))
             continue
-        # In a query, unlike in a path, a plus is a space.
+        # In a query, unlike in a path, a plus sign is a space.
         attributes.append(Element(name, _decoded(value.replace("+", " "), f"({name})")))
     return attributes, parameters
 
 
 def _decoded(raw: str, field: str) -> str:
-    bad = _BAD_ESCAPE.search(raw)
-    if bad:
-        raise DigitalLinkError(f"{raw[bad.start() : bad.start() + 3]!r} is no percent-encoding", field=field)
+    invalid = _BAD_ESCAPE.search(raw)
+    if invalid:
+        start = invalid.start()
+        raise DigitalLinkError(f"{raw[start : start + 3]!r} is not a valid percent-encoding", field=field)
     try:
         return unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError as error:

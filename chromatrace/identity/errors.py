@@ -1,4 +1,4 @@
-"""What this package refuses; the tree is drawn in the package's docstring."""
+"""Errors of this package; the package docstring shows the hierarchy."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from chromatrace.domain.errors import InvalidInput
 
 
 class DigitalLinkError(InvalidInput):
-    """Not a GS1 Digital Link URI. `field` is a part of the URI (`scheme`, `host`, `path`, `query`) or an AI, `(10)`."""
+    """Not a valid GS1 Digital Link. `field` is a part (`scheme`, `host`, `path`, `query`) or an AI such as `(10)`."""
 
 
 class QrError(InvalidInput):
-    """The text does not fit into the QR code asked for."""
+    """The text does not fit into a QR code."""
 
 
 class ScanError(InvalidInput):
@@ -18,20 +18,20 @@ class ScanError(InvalidInput):
 
 
 class NotAnImageError(ScanError):
-    """The file is not a picture of a kind that we read."""
+    """The file is not a picture of a supported format."""
 
 
 class ImageTooLargeError(ScanError):
-    """The file or its picture is larger than we decode."""
+    """The file or its picture exceeds the maximum size."""
 
 
 class NoCodeFoundError(ScanError):
-    """There is no QR code that can be read in the picture."""
+    """The picture has no readable QR code."""
 
 
 class MultipleCodesError(ScanError):
-    """There are several different codes in the picture."""
+    """The picture has several different codes."""
 
 
 class NotADigitalLinkError(ScanError):
-    """There is one code, but it holds something else."""
+    """The picture has a code that is not a Digital Link."""

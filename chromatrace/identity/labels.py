@@ -1,7 +1,7 @@
-"""Printable A4 sheets of labels for a run of serials: a vector PDF, one QR code with its text on each label.
+"""Printable A4 label sheets for a range of serials: a vector PDF with a QR code and its text on each label.
 
-Labels abut: the marks in the margins guide a guillotine, the small crosses a pair of scissors. Fonts are embedded, so
-that a sheet prints the same everywhere; the same run gives the same bytes.
+Labels have no gaps: crop marks in the margins guide a guillotine, and small crosses guide scissors. Fonts are
+embedded. The output is deterministic.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ from chromatrace.identity.digital_link import uri_for_unit
 from chromatrace.identity.qr import QUIET_ZONE, ErrorCorrection, QrCode, encode_run
 
 MAX_LABELS = 10_000
-"""Labels in one file; a longer run goes into several (`SerialRange.slice`)."""
+"""Maximum number of labels in a file; split a longer range with `SerialRange.slice`."""
 
-LEAST_MODULE_MM = 0.33
-"""Smaller modules do not print well: four dots of an office printer at 300 dpi."""
+MIN_MODULE_MM = 0.33
+"""Minimum module size for reliable printing: four dots of an office printer at 300 dpi."""
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
 MARGIN_MM = 9.0
-"""Kept free of labels on every side, for the printer's grip and the marks."""
+"""Margin on each side, for the printer and the crop marks."""
 
 _PT_MM = 25.4 / 72
 _REGULAR, _BOLD = "Vera", "VeraBd"
 _BLACK, _GREY, _MARK = 0.0, 0.42, 0.55
-_LEAST_TEXT_PT = 3.5
+_MIN_TEXT_PT = 3.5
 _CROSS_MM = 1.2
 
 Progress = Callable[[int, int], None]
-"""Called with the labels done and their total, after each page."""
+"""Called after each page with the number of finished labels and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class SheetLayout:
-    """How an A4 page is divided; lengths in mm. Raises `InvalidInput` naming what does not fit.
+    """Layout of an A4 page. Raises `InvalidInput` naming the member that does not fit.
 
-    columns, rows                  labels on a page
-    label_width_mm, label_height_mm  from cut to cut
-    code_mm                        side of the QR code, without its quiet zone
-    text_pt                        size of the text; a value too long for its label is set smaller
+    columns, rows                    labels on a page
+    label_width_mm, label_height_mm  size of a label
+    code_mm                          side of the QR code without its quiet zone
+    text_pt                          font size; a value that is too long for its label is printed smaller
     """
 
     columns: int = 4
@@ -62,13 +62,13 @@ class SheetLayout:
     text_pt: float = 6.5
 
     def __post_init__(self) -> None:
-        for name, most in (("columns", 20), ("rows", 30)):
+        for name, maximum in (("columns", 20), ("rows", 30)):
             number = getattr(self, name)
-            if type(number) is not int or not 1 <= number <= most:
-                raise InvalidInput(f"a whole number from 1 to {most} is needed, got {number!r}", field=name)
+            if type(number) is not int or not 1 <= number <= maximum:
+                raise InvalidInput(f"expected a whole number from 1 to {maximum}, got {number!r}", field=name)
         for name in ("label_width_mm", "label_height_mm", "code_mm", "text_pt"):
             if not getattr(self, name) > 0:
-                raise InvalidInput(f"a length above zero is needed, got {getattr(self, name)!r}", field=name)
+                raise InvalidInput(f"expected a length greater than 0, got {getattr(self, name)!r}", field=name)
         self._require_room("columns", self.columns * self.label_width_mm, PAGE_WIDTH_MM - 2 * MARGIN_MM)
         self._require_room("rows", self.rows * self.label_height_mm, PAGE_HEIGHT_MM - 2 * MARGIN_MM)
         self._require_room("code_mm", self.code_mm, self.label_width_mm)
@@ -81,7 +81,7 @@ class SheetLayout:
 
     @property
     def line_mm(self) -> float:
-        """From one line of text to the next."""
+        """Line spacing."""
         return 1.35 * self.text_pt * _PT_MM
 
     @property
@@ -90,18 +90,20 @@ class SheetLayout:
         return 3 * self.line_mm
 
     def left_mm(self, column: int) -> float:
-        """The left edge of a column of labels, from the left of the page."""
+        """Return the distance of a column of labels from the left of the page."""
         return (PAGE_WIDTH_MM - self.columns * self.label_width_mm) / 2 + column * self.label_width_mm
 
     def top_mm(self, row: int) -> float:
-        """The upper edge of a row of labels, from the bottom of the page."""
+        """Return the distance of the upper edge of a row of labels from the bottom of the page."""
         return (PAGE_HEIGHT_MM + self.rows * self.label_height_mm) / 2 - row * self.label_height_mm
 
     @staticmethod
     def _require_room(field: str, used_mm: float, free_mm: float) -> None:
         if used_mm > free_mm:
             raise InvalidInput(
-                f"{used_mm:.1f} mm are used, {free_mm:.1f} mm are free", field=field, hint="make it smaller, or fewer"
+                f"the layout needs {used_mm:.1f} mm, but {free_mm:.1f} mm are available",
+                field=field,
+                hint="reduce the size or the number of labels",
             )
 
 
@@ -115,19 +117,19 @@ def label_sheet(
     level: ErrorCorrection = ErrorCorrection.M,
     progress: Progress | None = None,
 ) -> bytes:
-    """The PDF for `serials` of the batch `key`, whose codes point below `base_url`.
+    """Return the PDF of labels for `serials` of the batch `key`, with codes below `base_url`.
 
-    title  what the goods are, for the foot of each page; not on the labels
+    title  product name in the footer of each page; not printed on labels
 
-    Raises `InvalidInput` where the run is too long or a code would be too fine for its place, `DigitalLinkError` for
-    a base that is no web address.
+    Raises `InvalidInput` if there are too many serials or the modules are too small, `DigitalLinkError` if `base_url`
+    is not a web address.
     """
     layout = layout or SheetLayout()
     if serials.count > MAX_LABELS:
         raise InvalidInput(
-            f"at most {MAX_LABELS:,} labels in one file, got {serials.count:,}",
+            f"{serials.count:,} labels do not fit into one file; the maximum is {MAX_LABELS:,}",
             field="count",
-            hint="write several files, each for a part of the run",
+            hint="split the range into several files",
         )
     _register_fonts()
     file = io.BytesIO()
@@ -139,8 +141,8 @@ def label_sheet(
     done = 0
     for number, batch in enumerate(_pages(serials, layout.labels_on_page), start=1):
         _draw_marks(canvas, layout)
-        for place, serial in enumerate(batch):
-            row, column = divmod(place, layout.columns)
+        for index, serial in enumerate(batch):
+            row, column = divmod(index, layout.columns)
             _draw_label(canvas, layout, layout.left_mm(column), layout.top_mm(row), next(codes), key, serial)
         run = f"serials {batch[0]} to {batch[-1]}"
         foot = " · ".join(part for part in (title, str(key), run, f"page {number} of {pages}") if part)
@@ -168,16 +170,16 @@ def _register_fonts() -> None:
 def _draw_label(
     canvas: Canvas, layout: SheetLayout, left_mm: float, top_mm: float, code: QrCode, key: BatchKey, serial: Serial
 ) -> None:
-    """Code above three lines of text, the whole in the middle of its label, the text flush with the code."""
+    """Draw the code above three lines of text that are aligned with its left edge, centred on the label."""
     module_mm = layout.code_mm / code.size
     quiet_mm = QUIET_ZONE * module_mm
-    if module_mm < LEAST_MODULE_MM:
+    if module_mm < MIN_MODULE_MM:
         raise InvalidInput(
-            f"modules of {module_mm:.2f} mm are too fine to print, {LEAST_MODULE_MM} mm are needed",
+            f"modules of {module_mm:.2f} mm are too small to print; the minimum is {MIN_MODULE_MM} mm",
             field="code_mm",
-            hint=f"make the code {LEAST_MODULE_MM * code.size:.0f} mm or the address shorter",
+            hint=f"make the code at least {MIN_MODULE_MM * code.size:.0f} mm wide or shorten the base URL",
         )
-    # Text keeps out of the quiet zone; so does the cut, on the other sides.
+    # Neither the text nor the edges of the label may be in the quiet zone.
     height_mm = layout.code_mm + quiet_mm + layout.text_mm
     space_mm = (layout.label_height_mm - height_mm) / 2
     if space_mm < 0 or layout.code_mm + 2 * quiet_mm > layout.label_width_mm:
@@ -203,7 +205,7 @@ def _draw_label(
 
 def _draw_code(canvas: Canvas, code: QrCode, left: float, top: float, module: float) -> None:
     canvas.saveState()
-    # Modules become the unit, and y points down: the outline's corners stay whole numbers.
+    # One module is the unit and y points down, so that the corners of the outline are integers.
     canvas.transform(module, 0, 0, -module, left, top)
     canvas.setFillGray(_BLACK)
     path = canvas.beginPath()
@@ -221,7 +223,7 @@ def _draw_line(
 ) -> None:
     indent = stringWidth("(00) ", _REGULAR, size_pt)
     width = stringWidth(value, font, size_pt)
-    value_pt = max(_LEAST_TEXT_PT, min(size_pt, size_pt * (room_pt - indent) / width))
+    value_pt = max(_MIN_TEXT_PT, min(size_pt, size_pt * (room_pt - indent) / width))
     canvas.setFillGray(_GREY)
     canvas.setFont(_REGULAR, size_pt)
     canvas.drawString(x, y, name)
@@ -231,7 +233,7 @@ def _draw_line(
 
 
 def _draw_marks(canvas: Canvas, layout: SheetLayout) -> None:
-    """Crop marks in the margins, level with every cut, and crosses where cuts meet within the page."""
+    """Draw crop marks in the margins at every cut, and crosses where cuts meet."""
     xs = [layout.left_mm(column) for column in range(layout.columns + 1)]
     ys = [layout.top_mm(row) for row in range(layout.rows + 1)]
     canvas.setStrokeGray(_MARK)

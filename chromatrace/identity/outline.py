@@ -1,6 +1,6 @@
 """The outline of a pattern of square modules, as closed polygons of horizontal and vertical edges.
 
-A pattern drawn as its outline has no seams: renderers that smooth edges leave hairlines between rectangles that touch.
+Drawing the outline avoids the hairlines that anti-aliasing leaves between adjacent rectangles.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ Corner = tuple[int, int]
 
 
 def polygons(modules: npt.NDArray[np.bool_]) -> list[list[Corner]]:
-    """The outline of the true modules of a two-dimensional array, to be filled by the even-odd rule.
+    """Return the outline of the true modules of a two-dimensional array, for the even-odd rule.
 
-    Each polygon is a list of corners, beginning with a horizontal edge, without the first corner repeated.
+    Each polygon is a list of corners that starts with a horizontal edge and does not repeat the first corner.
 
-    Along every horizontal grid line corners come in pairs, each an edge; along every vertical line too. So a polygon
-    is walked by going to the partner in the row and to the partner in the column in turn. Where two modules touch at
-    a corner only, two corners of the outline fall together and stand there twice.
+    On every horizontal and vertical grid line, corners come in pairs, and each pair is an edge. The walk along a
+    polygon alternates between the partner in the row and the partner in the column. If two modules touch at a corner
+    only, two corners of the outline coincide.
     """
     padded = np.pad(modules, 1).astype(np.int8)
     upper_left, upper_right = padded[:-1, :-1], padded[:-1, 1:]
@@ -32,7 +32,7 @@ def polygons(modules: npt.NDArray[np.bool_]) -> list[list[Corner]]:
     ys, xs = np.nonzero(times)
     repeats = times[ys, xs]
     ys, xs = np.repeat(ys, repeats), np.repeat(xs, repeats)
-    # In row-major order the corner's partner along the row is its neighbour: 0 with 1, 2 with 3, ...
+    # In row-major order, the partner of a corner in its row is its neighbour: 0 with 1, 2 with 3, ...
     by_column = np.lexsort((ys, xs))
     partner = np.empty(len(xs), dtype=np.intp)
     partner[by_column[0::2]], partner[by_column[1::2]] = by_column[1::2], by_column[0::2]
@@ -41,28 +41,28 @@ def polygons(modules: npt.NDArray[np.bool_]) -> list[list[Corner]]:
 
 def _walk(xs: list[int], ys: list[int], partner: list[int]) -> list[list[Corner]]:
     seen = bytearray(len(xs))
-    found: list[list[Corner]] = []
+    outline: list[list[Corner]] = []
     for start in range(len(xs)):
         if seen[start]:
             continue
         polygon: list[Corner] = []
-        at = start
-        while not seen[at]:
-            across = at ^ 1
-            seen[at] = seen[across] = 1
-            polygon += ((xs[at], ys[at]), (xs[across], ys[across]))
-            at = partner[across]
-        found.append(polygon)
-    return found
+        corner = start
+        while not seen[corner]:
+            across = corner ^ 1
+            seen[corner] = seen[across] = 1
+            polygon += ((xs[corner], ys[corner]), (xs[across], ys[across]))
+            corner = partner[across]
+        outline.append(polygon)
+    return outline
 
 
 def svg_path(outline: Iterable[list[Corner]], offset: int = 0) -> str:
-    """The outline as the data of one SVG path with relative edges, moved by `offset` right and down."""
+    """Return the outline as the data of an SVG path with relative edges, moved by `offset` right and down."""
     parts: list[str] = []
     for polygon in outline:
         x, y = polygon[0]
         parts.append(f"M{x + offset} {y + offset}")
-        # Edges by pairs, across and down; the last one down is the way back to the start.
+        # Pairs of horizontal and vertical edges; the last vertical edge closes the path.
         for (right, _), (_, below) in zip(polygon[1:-1:2], polygon[2::2], strict=True):
             parts.append(f"h{right - x}v{below - y}")
             x, y = right, below

@@ -20,14 +20,14 @@ from chromatrace.identity.errors import QrError
 from chromatrace.identity.outline import Corner, polygons, svg_path
 
 QUIET_ZONE = 4
-"""Light modules that the standard wants on every side."""
+"""Light modules that the standard requires on every side."""
 
 
 class ErrorCorrection(Enum):
-    """How much of a code may be lost. Each step makes the code larger, its modules smaller on the same label.
+    """Share of a code that may be damaged. A higher level makes the code larger, or its modules smaller.
 
     M  15 %: the default, for labels on packaging and indoors
-    Q  25 %: where codes get scratched or dirty, such as a mark on the glass edge
+    Q  25 %: for codes that may be scratched or dirty, such as a mark on a glass edge
     """
 
     M = constants.ERROR_CORRECT_M
@@ -36,7 +36,7 @@ class ErrorCorrection(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QrCode:
-    """One code. `modules` is (size, size), true where dark, without the quiet zone, read-only."""
+    """A QR code. `modules` is a read-only (size, size) array without the quiet zone; dark modules are true."""
 
     text: str
     level: ErrorCorrection
@@ -50,13 +50,13 @@ class QrCode:
         return len(self.modules)
 
     def outline(self) -> list[list[Corner]]:
-        """The dark area as polygons in modules, without the quiet zone; even-odd."""
+        """Return the dark area as polygons in modules, without the quiet zone, for the even-odd rule."""
         return polygons(self.modules)
 
     def svg(self, *, side_mm: float | None = None, quiet_zone: int = QUIET_ZONE) -> bytes:
-        """An SVG document: a light square, and all dark modules as one path.
+        """Return an SVG document: a light square, and all dark modules as one path.
 
-        side_mm  width and height to print at, quiet zone included; without it the code fills the space it is given
+        side_mm  printed width and height including the quiet zone; by default, the code fills the available space
         """
         side = self.size + 2 * quiet_zone
         extent = f' width="{side_mm:g}mm" height="{side_mm:g}mm"' if side_mm is not None else ""
@@ -67,9 +67,9 @@ class QrCode:
         ).encode()
 
     def png(self, *, module_px: int = 8, quiet_zone: int = QUIET_ZONE) -> bytes:
-        """A black and white PNG of `module_px` pixels for each module."""
+        """Return a black and white PNG with `module_px` pixels per module."""
         if not 1 <= module_px <= 100:
-            raise QrError(f"1 to 100 pixels for each module, got {module_px}", field="module_px")
+            raise QrError(f"expected 1 to 100 pixels per module, got {module_px}", field="module_px")
         light = ~np.pad(self.modules, quiet_zone)
         pixels = np.repeat(np.repeat(light, module_px, axis=0), module_px, axis=1)
         file = io.BytesIO()

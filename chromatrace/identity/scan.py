@@ -1,4 +1,4 @@
-"""Reads the Digital Link from an uploaded photo. What is uploaded is hostile until decoded: sizes are checked first."""
+"""Read the Digital Link from an uploaded photo. Uploads are untrusted: sizes are checked before decoding."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from chromatrace.identity.errors import (
 
 MAX_BYTES = 15 * 1024 * 1024
 MAX_PIXELS = 50_000_000
-"""A photo of a present telephone at full size; decoded to grey that is 50 MB."""
+"""A full-size photo of a current phone; decoded to grey it takes 50 MB."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-"""What is decoded; other decoders of the image library are never reached by an upload."""
+"""Supported formats; an upload cannot reach other decoders of the image library."""
 
 _WORKING_SIDE_PX = 2_400
-"""A code that a person framed is found at this size; the full size is tried where it is not."""
+"""Size for the first attempts; a code that fills much of the photo is found at this size."""
 
 _FIELD = "photo"
 
@@ -42,40 +42,40 @@ def read_link(photo: bytes) -> DigitalLink:
         raise NoCodeFoundError(
             "no QR code could be read in this picture",
             field=_FIELD,
-            hint="take it from straight above, sharp, with light and with the white border around the code",
+            hint="take a sharp, well-lit photo from directly above that includes the white border of the code",
         )
     if len(texts) > 1:
         links = [text for text in texts if _is_link(text)]
         if len(links) != 1:
             raise MultipleCodesError(
-                f"there are {len(texts)} different codes in this picture",
+                f"this picture has {len(texts)} different codes",
                 field=_FIELD,
-                hint="take a picture of one code only",
+                hint="take a photo of one code only",
             )
         texts = links
     try:
         return DigitalLink.parse(texts[0])
     except DigitalLinkError as error:
         raise NotADigitalLinkError(
-            f"the code holds {_shortened(texts[0])}, which is no product code: {error}",
+            f"the code contains {_shortened(texts[0])}, which is not a product code: {error}",
             field=_FIELD,
-            hint="is this another code on the packaging?",
+            hint="scan the product code instead of another code on the packaging",
         ) from error
 
 
 def read_codes(photo: bytes) -> list[str]:
-    """The different texts of the QR and Data Matrix codes in a photo, in their order in the picture."""
-    return next((found for attempt in _attempts(_decoded(photo)) if (found := _texts(attempt))), [])
+    """Return the distinct texts of the QR and Data Matrix codes in a photo, in order of position."""
+    return next((texts for attempt in _attempts(_decoded(photo)) if (texts := _texts(attempt))), [])
 
 
 def _attempts(image: Image.Image) -> Iterator[Image.Image]:
-    """The picture in the order in which it pays to look: handy, without its grain, small, in full."""
-    handy = image.copy()
-    handy.thumbnail((_WORKING_SIDE_PX, _WORKING_SIDE_PX))
-    yield handy
-    yield handy.filter(ImageFilter.GaussianBlur(1.5))
-    yield handy.reduce(2)
-    if handy.size != image.size:
+    """Yield versions of the picture, fastest and most promising first: scaled, blurred, half size, full size."""
+    scaled = image.copy()
+    scaled.thumbnail((_WORKING_SIDE_PX, _WORKING_SIDE_PX))
+    yield scaled
+    yield scaled.filter(ImageFilter.GaussianBlur(1.5))
+    yield scaled.reduce(2)
+    if scaled.size != image.size:
         yield image
 
 
@@ -86,21 +86,21 @@ def _texts(image: Image.Image) -> list[str]:
 
 
 def _decoded(photo: bytes) -> Image.Image:
-    """The picture in grey and upright."""
+    """Decode the picture to grey and rotate it upright."""
     if len(photo) > MAX_BYTES:
         raise ImageTooLargeError(
-            f"the file has {len(photo) / 1e6:.1f} MB, at most {MAX_BYTES / 1e6:.0f} MB are taken",
+            f"the file has {len(photo) / 1e6:.1f} MB; the maximum is {MAX_BYTES / 1e6:.0f} MB",
             field=_FIELD,
             hint="send a smaller picture",
         )
     try:
         with warnings.catch_warnings():
-            # Our own bound on the pixels is the one that counts, and it raises.
+            # MAX_PIXELS is checked below and raises.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(photo), formats=FORMATS)
             if image.width * image.height > MAX_PIXELS:
                 raise ImageTooLargeError(
-                    f"the picture has {image.width} by {image.height} pixels, at most {MAX_PIXELS:,} are decoded",
+                    f"the picture has {image.width} by {image.height} pixels; the maximum is {MAX_PIXELS:,} pixels",
                     field=_FIELD,
                     hint="send a smaller picture",
                 )
@@ -111,16 +111,18 @@ def _decoded(photo: bytes) -> Image.Image:
         ) from error
     except UnidentifiedImageError as error:
         raise NotAnImageError(
-            "this is no picture of a kind that we read" if photo else "the file is empty",
+            "the file is not a supported picture" if photo else "the file is empty",
             field=_FIELD,
             hint="send a JPEG, PNG or WebP file",
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise NotAnImageError(f"the picture is broken: {error}", field=_FIELD, hint="send it again, whole") from error
+        raise NotAnImageError(
+            f"the picture is corrupt: {error}", field=_FIELD, hint="send the complete file again"
+        ) from error
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """In grey; what is transparent becomes white, as it was on paper."""
+    """Convert to grey on a white background."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         with_alpha = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

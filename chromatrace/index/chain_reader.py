@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from eth_hash.auto import keccak
-
+from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.bulk_decoding import Arguments
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient

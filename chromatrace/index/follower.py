@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from eth_hash.auto import keccak
-
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
+from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient

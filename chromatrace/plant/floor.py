@@ -1,8 +1,7 @@
-"""The shop floor: one workcell per step, belts with a direction between them, and the times of everything.
+"""The shop floor: one workcell per step, directed belts between them, and all times.
 
-A workpiece leaves a workcell by a diverter, follows the belts in their direction, and enters the next workcell by a
-diverter. A belt may itself branch off by a diverter. What a trip costs is its length over the speed of the conveyor and
-a fixed time per diverter.
+A workpiece leaves a workcell by a diverter, follows the belts, and enters the next workcell by a diverter. A belt may
+branch off by a diverter. A trip takes its length divided by the speed of the conveyor, plus a fixed time per diverter.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ ENTER_AND_LEAVE = 2
 
 @dataclass(frozen=True, slots=True)
 class FloorStep:
-    """One step of assembly, done at the workcell of the same name. `after`: the steps that must be done before."""
+    """One assembly step, done at the workcell of the same name. `after`: the steps that must be done before it."""
 
     name: str
     title: str
@@ -29,7 +28,7 @@ class FloorStep:
 
 @dataclass(frozen=True, slots=True)
 class Belt:
-    """A piece of conveyor from `start` to `end`, workcells or junctions. `diverter`: it branches off by one."""
+    """A conveyor belt from `start` to `end`, which are workcells or junctions. `diverter`: it branches off by one."""
 
     start: str
     end: str
@@ -39,7 +38,7 @@ class Belt:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long things take. `assembly_s` and `inspection_s` are the ends of a uniform distribution."""
+    """Speeds and times. `assembly_s` and `inspection_s` are the bounds of uniform distributions."""
 
     conveyor_m_per_s: float = 0.05
     diverter_s: float = 1.0
@@ -61,12 +60,14 @@ STANDING = Trip(0.0, 0, 0.0)
 
 @dataclass(frozen=True, eq=False)
 class ShopFloor:
-    """Checked when built. Steps are numbered from 0 in their order; `checkpoints` are numbers of steps.
+    """A valid shop floor. Steps are numbered from 0 in their order; `checkpoints` are numbers of steps.
 
-    `before[s]` is the set of steps that must be done before step s, as bits; `trips[a][b]` the quickest way and
-    `travel_s[a][b]` its seconds. Compared by identity.
-    Raises `ShopFloorError`: unknown or circular preconditions, a workcell that cannot be reached from another one,
-    lengths and times that are not positive.
+    before    by step: the steps that must be done before it, as bits
+    trips     the quickest trip from one workcell to another
+    travel_s  its time in seconds
+
+    Compared by identity. Raises `ShopFloorError` for unknown or circular preconditions, a workcell that cannot be
+    reached from another one, and lengths or times that are not positive.
     """
 
     steps: tuple[FloorStep, ...]
@@ -85,10 +86,10 @@ class ShopFloor:
         object.__setattr__(self, "travel_s", tuple(tuple(trip.seconds for trip in row) for row in self.trips))
         for checkpoint in self.checkpoints:
             if not 0 <= checkpoint < len(self.steps):
-                raise ShopFloorError(f"there is no step number {checkpoint}", field="checkpoints")
+                raise ShopFloorError(f"step number {checkpoint} does not exist", field="checkpoints")
 
     def ready(self, done: int) -> tuple[int, ...]:
-        """The steps that can be done next, `done` (bits) being done."""
+        """Return the steps that can be done next, given the finished steps (bits)."""
         if done not in self._ready:
             self._ready[done] = tuple(
                 step for step, bits in enumerate(self.before) if not done >> step & 1 and bits & done == bits
@@ -97,11 +98,11 @@ class ShopFloor:
 
     @property
     def cells(self) -> int:
-        """How many workcells there are: as many as steps."""
+        """Number of workcells, which equals the number of steps."""
         return len(self.steps)
 
     def trip(self, start: str, end: str) -> Trip:
-        """The quickest way between two workcells, by name."""
+        """Return the quickest trip between two workcells, by name."""
         names = [step.name for step in self.steps]
         return self.trips[names.index(start)][names.index(end)]
 
@@ -110,30 +111,28 @@ def _check_times(times: Times) -> None:
     for name in ("conveyor_m_per_s", "diverter_s"):
         value = getattr(times, name)
         if not (math.isfinite(value) and value >= 0) or (name == "conveyor_m_per_s" and value == 0):
-            raise ShopFloorError(f"{value!r} is not a possible value", field=f"times.{name}")
+            raise ShopFloorError(f"{name} is {value!r}; it must be a positive, finite number", field=f"times.{name}")
     for name in ("assembly_s", "inspection_s"):
         shortest, longest = getattr(times, name)
         if not 0 < shortest <= longest < math.inf:
             raise ShopFloorError(
-                f"{shortest!r} to {longest!r} is not a range of times",
-                field=f"times.{name}",
-                hint="0 < first <= second",
+                f"{name} is {shortest!r} to {longest!r}; expected 0 < minimum <= maximum", field=f"times.{name}"
             )
 
 
 def _preconditions(steps: Sequence[FloorStep]) -> tuple[int, ...]:
-    """Bits of the steps before each. Refuses what no order of the steps can satisfy."""
+    """Return the preconditions of each step as bits. Raises `ShopFloorError` if they cannot be met."""
     if not steps:
-        raise ShopFloorError("at least one step is needed", field="steps")
+        raise ShopFloorError("expected at least one step", field="steps")
     numbers = {step.name: number for number, step in enumerate(steps)}
     if len(numbers) < len(steps):
-        raise ShopFloorError("a name stands here twice", field="steps")
+        raise ShopFloorError("duplicate step name", field="steps")
     before = []
     for number, step in enumerate(steps):
         bits = 0
         for index, name in enumerate(step.after):
             if name not in numbers:
-                raise ShopFloorError(f"there is no step {name!r}", field=f"steps[{number}].after[{index}]")
+                raise ShopFloorError(f"step {name!r} does not exist", field=f"steps[{number}].after[{index}]")
             bits |= 1 << numbers[name]
         before.append(bits)
     done, everything = 0, (1 << len(steps)) - 1
@@ -142,7 +141,7 @@ def _preconditions(steps: Sequence[FloorStep]) -> tuple[int, ...]:
         if not ready:
             stuck = [step.name for n, step in enumerate(steps) if not done >> n & 1]
             raise ShopFloorError(
-                f"the preconditions of {', '.join(stuck)} form a circle or hang on one: none of them can be first",
+                f"the preconditions of {', '.join(stuck)} form a cycle",
                 field=f"steps[{numbers[stuck[0]]}].after",
             )
         done |= ready
@@ -153,7 +152,9 @@ def _all_trips(steps: Sequence[FloorStep], belts: Sequence[Belt], times: Times) 
     leaving: dict[str, list[Belt]] = {}
     for number, belt in enumerate(belts):
         if not (math.isfinite(belt.length_m) and belt.length_m > 0):
-            raise ShopFloorError(f"{belt.length_m!r} m is not a length", field=f"belts[{number}].length_m")
+            raise ShopFloorError(
+                f"length_m is {belt.length_m!r}; it must be positive and finite", field=f"belts[{number}].length_m"
+            )
         leaving.setdefault(belt.start, []).append(belt)
     rows = []
     for step in steps:
@@ -163,23 +164,23 @@ def _all_trips(steps: Sequence[FloorStep], belts: Sequence[Belt], times: Times) 
                 raise ShopFloorError(
                     f"workcell {other.name!r} cannot be reached from {step.name!r}",
                     field="belts",
-                    hint="belts have a direction: give the conveyor a way back",
+                    hint="belts have a direction; add belts that lead back",
                 )
         rows.append(tuple(reached[other.name] for other in steps))
     return tuple(rows)
 
 
 def _quickest(start: str, leaving: dict[str, list[Belt]], times: Times) -> dict[str, Trip]:
-    """Dijkstra's algorithm over the time of the belts."""
-    found: dict[str, Trip] = {}
+    """Return the quickest trips from a workcell, by Dijkstra's algorithm over the time of the belts."""
+    trips: dict[str, Trip] = {}
     queue = [(0.0, start, 0.0, 0)]
     while queue:
-        seconds, place, length_m, diverters = heapq.heappop(queue)
-        if place in found:
+        seconds, node, length_m, diverters = heapq.heappop(queue)
+        if node in trips:
             continue
         total = seconds + ENTER_AND_LEAVE * times.diverter_s
-        found[place] = STANDING if place == start else Trip(length_m, diverters + ENTER_AND_LEAVE, total)
-        for belt in leaving.get(place, ()):
+        trips[node] = STANDING if node == start else Trip(length_m, diverters + ENTER_AND_LEAVE, total)
+        for belt in leaving.get(node, ()):
             cost = belt.length_m / times.conveyor_m_per_s + belt.diverter * times.diverter_s
             heapq.heappush(queue, (seconds + cost, belt.end, length_m + belt.length_m, diverters + belt.diverter))
-    return found
+    return trips

@@ -1,4 +1,4 @@
-"""The shop floor of a plant configuration: belts and times from `[shop_floor]`, steps from the stations."""
+"""Reads the shop floor of a plant configuration: belts and times from `[shop_floor]`, steps from the stations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from chromatrace.plant.table import Table
 
 
 def read_shop_floor(table: Table, stations: Sequence[Station]) -> ShopFloor:
-    """Raises `InvalidPlant` with the path of the mistake."""
+    """Return the shop floor. Raises `InvalidPlant` naming the field."""
     numbers = {station.id: number for number, station in enumerate(stations)}
     checkpoints = table.texts("checkpoints", ())
     for position, name in enumerate(checkpoints):
         if name not in numbers:
-            raise InvalidPlant(f"there is no station {name!r}", field=f"{table.path('checkpoints')}[{position}]")
+            raise InvalidPlant(f"station {name!r} does not exist", field=f"{table.path('checkpoints')}[{position}]")
     times = Times(
         conveyor_m_per_s=table.number("conveyor_m_per_s", above=0),
         diverter_s=table.number("diverter_s", at_least=0),

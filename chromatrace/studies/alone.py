@@ -1,4 +1,4 @@
-"""Production-independent quality control: each workpiece alone on the floor, all inspectors free, nothing reworked."""
+"""Production-independent quality control: each workpiece alone on the floor, all inspectors free, no rework."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.rules import Rule
 from chromatrace.studies.shopfloor.agents import Kind, staffing
 from chromatrace.studies.shopfloor.engine import simulate
-from chromatrace.studies.shopfloor.result import Result
+from chromatrace.studies.shopfloor.result import RunResult
 from chromatrace.studies.shopfloor.setup import Setup
 
 DEFECT_RATE = 0.5
-"""The actual quality of a step is then uniform from 0 to 100 %."""
+"""At this rate the quality of a step is uniform from 0 to 100 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What one run says of inspection alone; times in production times (assembly and the way from step to step)."""
+    """One run without the effects of production; times as multiples of the production time (assembly and transport)."""
 
     f1: float
     inspection: float
@@ -31,7 +31,7 @@ class Point:
 
 
 def setup(floor: ShopFloor, capabilities: tuple[float, ...], rule: Rule, workpieces: int = 5) -> Setup:
-    """The setup of a production-independent run. With nobody else on the floor, people and AI agents are the same."""
+    """Return the setup of a production-independent run. Alone on the floor, people and AI agents do not differ."""
     return replace(
         Setup(floor, staffing(floor.cells, (Kind.HUMAN,)), capabilities, rule=rule, workpieces=workpieces),
         defect_rate=DEFECT_RATE,
@@ -40,8 +40,8 @@ def setup(floor: ShopFloor, capabilities: tuple[float, ...], rule: Rule, workpie
     )
 
 
-def point(result: Result) -> Point:
-    """A result as multiples of its production time."""
+def point(result: RunResult) -> Point:
+    """Return a result in multiples of its production time."""
     production_s = result.production_s
     return Point(
         result.f1,
@@ -52,5 +52,5 @@ def point(result: Result) -> Point:
 
 
 def run(task: tuple[Setup, int]) -> Point:
-    """One run, for a pool of processes."""
+    """Run one task, in a pool of processes."""
     return point(simulate(*task))

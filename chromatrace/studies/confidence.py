@@ -1,4 +1,4 @@
-"""Confidence consensus: which majority threshold finds defects as well, and what each takes (Fig. 10 of the study)."""
+"""Confidence consensus: the majority thresholds of equal F1 and of equal time (Fig. 10 of the study)."""
 
 from __future__ import annotations
 
@@ -12,42 +12,44 @@ from chromatrace.studies.majority import Points, over_sets, run_thresholds, thre
 from chromatrace.studies.runner import Runner
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.statistics import mean
-from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.study import Row, Study, StudyFinding, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MOST_PRODUCTION_TIMES = 6.0
-_MOST_THRESHOLD_OF_TIME = 5
+_MAX_PRODUCTION_TIMES = 6.0
+_MAX_THRESHOLD_OF_TIME = 5
 
 
 def confidence(floor: ShopFloor, runner: Runner, *, threshold: float = 0.9, workpieces: int = 5) -> Study:
-    """On each of the twenty sets, with capabilities as they really are."""
+    """Run each of the twenty sets with the true capabilities."""
     sets = capability_sets(floor.cells, runner.seed)
-    most = thresholds(floor)[-1]
-    rule = Rule.confidence(threshold, maximum=most)
-    tasks = [(alone.setup(floor, each.capabilities, rule, workpieces), seed) for each in sets for seed in runner.seeds]
+    maximum = thresholds(floor)[-1]
+    rule = Rule.confidence(threshold, maximum=maximum)
+    tasks = [
+        (alone.setup(floor, inputs.capabilities, rule, workpieces), seed) for inputs in sets for seed in runner.seeds
+    ]
     flat = runner.map(alone.run, tasks)
     count = runner.repetitions
-    ours = {each.number: flat[place * count : (place + 1) * count] for place, each in enumerate(sets)}
+    by_number = {inputs.number: flat[index * count : (index + 1) * count] for index, inputs in enumerate(sets)}
     by_majority = run_thresholds(floor, runner, sets, workpieces)
     levels = list(thresholds(floor))
-    table = tuple(_row(each, ours[each.number], by_majority, levels) for each in sets)
-    chosen = [ours[each.number] for each in sets]
+    table = tuple(_row(inputs, by_number[inputs.number], by_majority, levels) for inputs in sets)
+    by_set = [by_number[inputs.number] for inputs in sets]
     means: Row = {
         "set": "all",
-        "capability": sum(each.mean for each in sets) / len(sets),
-        "f1": over_sets(sets, chosen, "f1"),
-        "like_threshold": _first(levels, by_majority, sets, over_sets(sets, chosen, "f1").value, "f1"),
-        "inspectors": over_sets(sets, chosen, "answers_per_step"),
-        "quality_control": over_sets(sets, chosen, "quality_control"),
+        "capability": sum(inputs.mean for inputs in sets) / len(sets),
+        "f1": over_sets(sets, by_set, "f1"),
+        "like_threshold": _first(levels, by_majority, sets, over_sets(sets, by_set, "f1").value, "f1"),
+        "inspectors": over_sets(sets, by_set, "answers_per_step"),
+        "quality_control": over_sets(sets, by_set, "quality_control"),
         "time_of_threshold": _first(
-            levels, by_majority, sets, over_sets(sets, chosen, "quality_control").value, "quality_control"
+            levels, by_majority, sets, over_sets(sets, by_set, "quality_control").value, "quality_control"
         ),
     }
     return Study(
         name="confidence",
-        title=f"Confidence consensus at {threshold:g}: like which majority threshold, at the time of which",
+        title=f"Confidence consensus at {threshold:g}: majority thresholds of equal F1 and equal time",
         parameters={
             "threshold": threshold,
             "repetitions": count,
@@ -63,24 +65,24 @@ def confidence(floor: ShopFloor, runner: Runner, *, threshold: float = 0.9, work
 
 
 def _first(levels: list[int], points: Points, sets: tuple[CapabilitySet, ...], value: float, name: str) -> int:
-    """The first threshold whose mean over `sets` is at least `value`; two more than the last where none is."""
+    """Return the first threshold whose mean over `sets` is at least `value`; two above the last if there is none."""
     for level in levels:
-        if over_sets(sets, [points[level, each.number] for each in sets], name).value >= value:
+        if over_sets(sets, [points[level, inputs.number] for inputs in sets], name).value >= value:
             return level
     return levels[-1] + 2
 
 
-def _row(each: CapabilitySet, points: list[alone.Point], by_majority: Points, levels: list[int]) -> Row:
+def _row(inputs: CapabilitySet, points: list[alone.Point], by_majority: Points, levels: list[int]) -> Row:
     f1 = mean([point.f1 for point in points])
     time = mean([point.quality_control for point in points])
     return {
-        "set": f"{each.number} {each.name}",
-        "capability": each.mean,
+        "set": f"{inputs.number} {inputs.name}",
+        "capability": inputs.mean,
         "f1": f1,
-        "like_threshold": _first(levels, by_majority, (each,), f1.value, "f1"),
+        "like_threshold": _first(levels, by_majority, (inputs,), f1.value, "f1"),
         "inspectors": mean([point.answers_per_step for point in points]),
         "quality_control": time,
-        "time_of_threshold": _first(levels, by_majority, (each,), time.value, "quality_control"),
+        "time_of_threshold": _first(levels, by_majority, (inputs,), time.value, "quality_control"),
     }
 
 
@@ -102,24 +104,24 @@ def _flat(row: Row) -> Row:
     )
 
 
-def _findings(table: tuple[Row, ...], means: Row) -> tuple[Finding, ...]:
-    fast = [row for row in table if row["quality_control"].value <= _MOST_PRODUCTION_TIMES]
-    early = [row for row in table if row["time_of_threshold"] <= _MOST_THRESHOLD_OF_TIME]
+def _findings(table: tuple[Row, ...], means: Row) -> tuple[StudyFinding, ...]:
+    fast = [row for row in table if row["quality_control"].value <= _MAX_PRODUCTION_TIMES]
+    early = [row for row in table if row["time_of_threshold"] <= _MAX_THRESHOLD_OF_TIME]
     better = [row for row in table if row["like_threshold"] > row["time_of_threshold"]]
     count = len(table)
     return (
-        Finding(
-            "F1 is like that of a higher majority threshold than the time is",
-            f"in {len(better)} of {count} sets; all together: F1 like {means['like_threshold']}, "
+        StudyFinding(
+            "F1 equals that of a higher majority threshold than the time does",
+            f"in {len(better)} of {count} sets; all sets: F1 like {means['like_threshold']}, "
             f"time like {means['time_of_threshold']}",
             len(better) == count,
         ),
-        Finding(
+        StudyFinding(
             "at the time of majority threshold 5 or less",
             f"in {len(early)} of {count} sets",
             len(early) == count,
         ),
-        Finding(
+        StudyFinding(
             "at most six production times",
             f"in {len(fast)} of {count} sets; mean {means['quality_control']}",
             len(fast) == count,
@@ -147,4 +149,4 @@ def _draw(table: tuple[Row, ...], figure: Figure) -> None:
     right.set_yticks([3, 5, 7, 9, 11, 13, 15, 17, 19], ["3", "5", "7", "9", "11", "13", "15", "17", "none"])
     right.set_ylabel("equivalent majority threshold")
     right.legend(loc="upper left")
-    axes.set_title("Confidence consensus beside majority, set by set", loc="left")
+    axes.set_title("Confidence and majority consensus, by set", loc="left")

@@ -1,4 +1,4 @@
-"""Learned capabilities: how far they are from the true ones, workpiece by workpiece (Fig. 11 of the study)."""
+"""Learned capabilities: their error, workpiece by workpiece (Fig. 11 of the study)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chromatrace.studies.shopfloor.engine import simulate
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.shopfloor.setup import Setup
 from chromatrace.studies.statistics import Mean, mean
-from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.study import Row, Study, StudyFinding, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,41 +25,42 @@ PUBLISHED_ERROR = 0.05
 
 
 def _errors(task: tuple[Setup, int]) -> list[float]:
-    """Mean square error of the capabilities after each workpiece."""
+    """Return the mean square error of the capabilities after each workpiece."""
     setup, seed = task
     return [
-        sum((as_ratio(have) - true) ** 2 for have, true in zip(learned, setup.capabilities, strict=True)) / len(learned)
+        sum((as_ratio(value) - true) ** 2 for value, true in zip(learned, setup.capabilities, strict=True))
+        / len(learned)
         for learned in simulate(setup, seed).learned
     ]
 
 
 def learning(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, threshold: float = 0.9) -> Study:
-    """Everybody starts at 0.1 and is drawn uniformly; the rule weighs with what is learned so far."""
+    """Run each set; inspectors start at 0.1, are drawn uniformly, and are weighed by what is learned so far."""
     sets = capability_sets(floor.cells, runner.seed)
     rule = Rule.confidence(threshold, maximum=thresholds(floor)[-1])
     tasks = [
-        (replace(alone.setup(floor, each.capabilities, rule, workpieces), learn=True, draw=Anywhere()), seed)
-        for each in sets
+        (replace(alone.setup(floor, inputs.capabilities, rule, workpieces), learn=True, draw=Anywhere()), seed)
+        for inputs in sets
         for seed in runner.seeds
     ]
     runs = runner.map(_errors, tasks)
     count = runner.repetitions
     curves = [
-        [mean(list(values)) for values in zip(*runs[place * count : (place + 1) * count], strict=True)]
-        for place in range(len(sets))
+        [mean(list(values)) for values in zip(*runs[index * count : (index + 1) * count], strict=True)]
+        for index in range(len(sets))
     ]
-    summary = tuple(_summary(each, curve) for each, curve in zip(sets, curves, strict=True))
+    summary = tuple(_summary(inputs, curve) for inputs, curve in zip(sets, curves, strict=True))
     rows = tuple(
         plain(
             {
-                "set": each.number,
-                "set_name": each.name,
+                "set": inputs.number,
+                "set_name": inputs.name,
                 "workpiece": number,
                 "mean_square_error": error.value,
                 "half_width": error.half_width,
             }
         )
-        for each, curve in zip(sets, curves, strict=True)
+        for inputs, curve in zip(sets, curves, strict=True)
         for number, error in enumerate(curve, 1)
     )
     return Study(
@@ -73,11 +74,11 @@ def learning(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, threshol
     )
 
 
-def _summary(each: CapabilitySet, curve: list[Mean]) -> Row:
-    best = min(range(len(curve)), key=lambda place: curve[place].value)
+def _summary(inputs: CapabilitySet, curve: list[Mean]) -> Row:
+    best = min(range(len(curve)), key=lambda index: curve[index].value)
     return {
-        "set": f"{each.number} {each.name}",
-        "capability": each.mean,
+        "set": f"{inputs.number} {inputs.name}",
+        "capability": inputs.mean,
         "after_the_first": curve[0],
         "lowest": curve[best],
         "lowest_after": best + 1,
@@ -85,16 +86,16 @@ def _summary(each: CapabilitySet, curve: list[Mean]) -> Row:
     }
 
 
-def _findings(sets: tuple[CapabilitySet, ...], curves: list[list[Mean]]) -> tuple[Finding, ...]:
+def _findings(sets: tuple[CapabilitySet, ...], curves: list[list[Mean]]) -> tuple[StudyFinding, ...]:
     ends = [curve[-1] for curve in curves]
     below = sum(end.high < PUBLISHED_ERROR for end in ends)
     return (
-        Finding(
+        StudyFinding(
             f"mean square error below {PUBLISHED_ERROR} on set 1",
             f"{ends[0]} ({sets[0].name})",
             ends[0].high < PUBLISHED_ERROR,
         ),
-        Finding(
+        StudyFinding(
             "all sets alike",
             f"below {PUBLISHED_ERROR} on {below} of {len(sets)} sets; "
             f"{min(end.value for end in ends):.3f} to {max(end.value for end in ends):.3f}",
@@ -105,18 +106,18 @@ def _findings(sets: tuple[CapabilitySet, ...], curves: list[list[Mean]]) -> tupl
 
 def _draw(sets: tuple[CapabilitySet, ...], curves: list[list[Mean]], figure: Figure) -> None:
     axes = figure.subplots()
-    for each, curve in zip(sets, curves, strict=True):
+    for inputs, curve in zip(sets, curves, strict=True):
         numbers = list(range(1, len(curve) + 1))
-        chosen = each.number in (1, 2, 3, 4)
+        highlighted = inputs.number in (1, 2, 3, 4)
         line = axes.plot(
             numbers,
             [error.value for error in curve],
-            linewidth=1.8 if chosen else 0.7,
-            color=None if chosen else "#b8c4d0",
-            label=f"{each.number} {each.name}" if chosen else None,
-            zorder=2 if chosen else 1,
+            linewidth=1.8 if highlighted else 0.7,
+            color=None if highlighted else "#b8c4d0",
+            label=f"{inputs.number} {inputs.name}" if highlighted else None,
+            zorder=2 if highlighted else 1,
         )[0]
-        if chosen:
+        if highlighted:
             low, high = [error.low for error in curve], [error.high for error in curve]
             axes.fill_between(numbers, low, high, color=line.get_color(), alpha=0.2)
     axes.axhline(PUBLISHED_ERROR, color="#44566b", linestyle=":", linewidth=0.9)

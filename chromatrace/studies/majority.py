@@ -12,45 +12,45 @@ from chromatrace.studies.alone import Point
 from chromatrace.studies.runner import Runner
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.statistics import Mean, mean, quantile
-from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.study import Row, Study, StudyFinding, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Points = dict[tuple[int, int], list[Point]]
-"""By threshold and number of the set: one point per repetition."""
+"""By threshold and number of the set, one point per repetition."""
 _PLATEAU = 9
 
 
 def thresholds(floor: ShopFloor) -> range:
-    """Odd numbers from 3 to the number of workcells."""
+    """Return the odd numbers from 3 to the number of workcells."""
     return range(3, floor.cells + 1, 2)
 
 
 def run_thresholds(floor: ShopFloor, runner: Runner, sets: tuple[CapabilitySet, ...], workpieces: int) -> Points:
-    """Every threshold on every set, each repetition with its own seed."""
-    most = thresholds(floor)[-1]
-    keys = [(threshold, each) for threshold in thresholds(floor) for each in sets]
+    """Run every threshold on every set, each repetition with its own seed."""
+    maximum = thresholds(floor)[-1]
+    keys = [(threshold, inputs) for threshold in thresholds(floor) for inputs in sets]
     tasks = [
-        (alone.setup(floor, each.capabilities, Rule.majority(threshold, maximum=most), workpieces), seed)
-        for threshold, each in keys
+        (alone.setup(floor, inputs.capabilities, Rule.majority(threshold, maximum=maximum), workpieces), seed)
+        for threshold, inputs in keys
         for seed in runner.seeds
     ]
     points = runner.map(alone.run, tasks)
     count = runner.repetitions
     return {
-        (threshold, each.number): points[place * count : (place + 1) * count]
-        for place, (threshold, each) in enumerate(keys)
+        (threshold, inputs.number): points[index * count : (index + 1) * count]
+        for index, (threshold, inputs) in enumerate(keys)
     }
 
 
 def majority(floor: ShopFloor, runner: Runner, *, workpieces: int = 5) -> Study:
-    """Thresholds 3, 5, … on the twenty sets of capability."""
+    """Run the thresholds 3, 5, … on the twenty sets."""
     sets = capability_sets(floor.cells, runner.seed)
     points = run_thresholds(floor, runner, sets, workpieces)
     summary = tuple(_summary(threshold, sets, points) for threshold in thresholds(floor))
     rows = tuple(
-        _row(threshold, each, points[threshold, each.number]) for threshold in thresholds(floor) for each in sets
+        _row(threshold, inputs, points[threshold, inputs.number]) for threshold in thresholds(floor) for inputs in sets
     )
     return Study(
         name="majority",
@@ -69,35 +69,35 @@ def majority(floor: ShopFloor, runner: Runner, *, workpieces: int = 5) -> Study:
 
 
 def over_sets(sets: tuple[CapabilitySet, ...], points: list[list[Point]], name: str) -> Mean:
-    """The mean over all sets of a repetition, with its interval over the repetitions."""
+    """Return the mean over all sets, with its interval over the repetitions."""
     return mean(
         [sum(getattr(point, name) for point in repetition) / len(sets) for repetition in zip(*points, strict=True)]
     )
 
 
 def _summary(threshold: int, sets: tuple[CapabilitySet, ...], points: Points) -> Row:
-    chosen = [points[threshold, each.number] for each in sets]
-    by_set = [mean([point.f1 for point in of]).value for of in chosen]
+    by_set = [points[threshold, inputs.number] for inputs in sets]
+    f1_by_set = [mean([point.f1 for point in repetitions]).value for repetitions in by_set]
     return {
         "threshold": threshold,
-        "f1": over_sets(sets, chosen, "f1"),
-        "f1_lowest_set": min(by_set),
-        "f1_median_set": quantile(by_set, 0.5),
-        "inspectors": over_sets(sets, chosen, "answers_per_step"),
-        "inspection": over_sets(sets, chosen, "inspection"),
-        "transport": over_sets(sets, chosen, "transport"),
-        "quality_control": over_sets(sets, chosen, "quality_control"),
+        "f1": over_sets(sets, by_set, "f1"),
+        "f1_lowest_set": min(f1_by_set),
+        "f1_median_set": quantile(f1_by_set, 0.5),
+        "inspectors": over_sets(sets, by_set, "answers_per_step"),
+        "inspection": over_sets(sets, by_set, "inspection"),
+        "transport": over_sets(sets, by_set, "transport"),
+        "quality_control": over_sets(sets, by_set, "quality_control"),
     }
 
 
-def _row(threshold: int, each: CapabilitySet, points: list[Point]) -> Row:
+def _row(threshold: int, inputs: CapabilitySet, points: list[Point]) -> Row:
     f1, time = mean([point.f1 for point in points]), mean([point.quality_control for point in points])
     return plain(
         {
             "threshold": threshold,
-            "set": each.number,
-            "set_name": each.name,
-            "mean_capability": each.mean,
+            "set": inputs.number,
+            "set_name": inputs.name,
+            "mean_capability": inputs.mean,
             "f1": f1.value,
             "f1_half_width": f1.half_width,
             "inspectors": mean([point.answers_per_step for point in points]).value,
@@ -109,7 +109,7 @@ def _row(threshold: int, each: CapabilitySet, points: list[Point]) -> Row:
     )
 
 
-def _findings(summary: tuple[Row, ...]) -> tuple[Finding, ...]:
+def _findings(summary: tuple[Row, ...]) -> tuple[StudyFinding, ...]:
     by_threshold = {row["threshold"]: row for row in summary}
     plateau = by_threshold[_PLATEAU]
     beyond = [row for row in summary if row["threshold"] > _PLATEAU]
@@ -118,28 +118,28 @@ def _findings(summary: tuple[Row, ...]) -> tuple[Finding, ...]:
     ]
     f1: Mean = plateau["f1"]
     return (
-        Finding(
+        StudyFinding(
             "F1 is at least 0.8 at every threshold (mean of the sets)",
             f"{summary[0]['f1']} at 3, {f1} at {_PLATEAU}",
             all(row["f1"].low >= 0.8 for row in summary),
         ),
-        Finding(
+        StudyFinding(
             "F1 is at least 0.8 at every threshold (every set)",
             f"lowest set {summary[0]['f1_lowest_set']:.2f} at 3, {plateau['f1_lowest_set']:.2f} at {_PLATEAU}",
             all(row["f1_lowest_set"] >= 0.8 for row in summary),
         ),
-        Finding(
+        StudyFinding(
             "F1 rises to a plateau at 9 of 17",
             f"{summary[0]['f1'].value:.3f} at 3, {f1.value:.3f} at 9, "
             f"{min(row['f1'].value for row in beyond):.3f} to {max(row['f1'].value for row in beyond):.3f} beyond",
             summary[0]["f1"].high < f1.low and all(abs(row["f1"].value - f1.value) < f1.half_width for row in beyond),
         ),
-        Finding(
+        StudyFinding(
             "two more inspectors cost about 3 production times",
             ", ".join(f"{step:.1f}" for step in growth) + " (3 to 5 to 7 to 9)",
             all(2 <= step <= 4 for step in growth),
         ),
-        Finding(
+        StudyFinding(
             "12 production times at threshold 9",
             f"{plateau['quality_control']}",
             abs(plateau["quality_control"].value - 12) <= 1.5,
@@ -161,7 +161,7 @@ def _draw(sets: tuple[CapabilitySet, ...], points: Points, summary: tuple[Row, .
     axes.set_xlabel("majority threshold (members of the winner group)")
     axes.set_xticks(levels)
     right = axes.twinx()
-    by_level = [[mean([p.f1 for p in points[level, each.number]]).value for each in sets] for level in levels]
+    by_level = [[mean([p.f1 for p in points[level, inputs.number]]).value for inputs in sets] for level in levels]
     right.boxplot(by_level, positions=levels, widths=0.8, whis=(0, 100), medianprops={"color": "#b3452c"})
     right.set_xticks(levels, [str(level) for level in levels])
     right.set_ylim(0, 1)

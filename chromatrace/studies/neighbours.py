@@ -1,6 +1,6 @@
-"""Three poor neighbours: what they do to F1 under each way of drawing inspectors, and what the remedy costs.
+"""Three poor neighbours: their effect on F1 under each way of drawing inspectors, and the cost of the remedy.
 
-Nearest first, the steps of the first of them are seen by all three and by nobody else.
+If the nearest inspectors are drawn first, only these three inspect the steps of the first of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chromatrace.studies.shopfloor.draw import Anywhere, Budget, Draw, Near
 from chromatrace.studies.shopfloor.inputs import CLUSTERS, capability_set
 from chromatrace.studies.shopfloor.setup import Round
 from chromatrace.studies.statistics import mean
-from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.study import Row, Study, StudyFinding, plain
 from chromatrace.studies.tally import Tally
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _POOR = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _ClusterTask:
     floor: ShopFloor
     capabilities: tuple[float, ...]
     defect_rate: float
@@ -52,35 +52,35 @@ class _Task:
     seed: int
 
 
-Found = dict[tuple[str, str], tuple[Score, Score]]
-"""By draw and rule: all steps, and those of the first of the three poor workcells."""
+ScoresByKey = dict[tuple[str, str], tuple[Score, Score]]
+"""By draw and rule: the score of all steps, and of the steps of the first poor workcell."""
 
 
-def _run(task: _Task) -> Found:
+def _run(task: _ClusterTask) -> ScoresByKey:
     floor, capabilities = task.floor, task.capabilities
     first = next(cell for cell, value in enumerate(capabilities) if value <= _POOR)
     by_vote: list[Any] = [in_units(value) for value in capabilities]
     by_test: list[Any] = [true_confusion(value).log_ratios for value in capabilities]
-    found = {}
+    scores = {}
     for name, draw in DRAWS.items():
         rounds = ask(floor, capabilities, draw, task.steps * floor.cells, task.defect_rate, task.seed)
-        poor = [each for each in rounds if each.answers[0][0] == first]
+        poor = [step for step in rounds if step.answers[0][0] == first]
         for rule, opener in _RULES.items():
             weights = by_test if rule.startswith("sequential") else by_vote
-            found[name, rule] = (decide(rounds, opener, weights, floor), decide(poor, opener, weights, floor))
-    return found
+            scores[name, rule] = (decide(rounds, opener, weights, floor), decide(poor, opener, weights, floor))
+    return scores
 
 
 def neighbours(floor: ShopFloor, runner: Runner, *, defect_rate: float = 0.5, steps: int = 60) -> Study:
-    """The three sets with a poor cluster; the repetition's point is the mean over them. `steps`: of each workcell."""
+    """Run the three sets with a poor cluster; a repetition's point is their mean. `steps`: per workcell."""
     tasks = [
-        _Task(floor, capability_set(name, floor.cells, seed).capabilities, defect_rate, steps, seed)
+        _ClusterTask(floor, capability_set(name, floor.cells, seed).capabilities, defect_rate, steps, seed)
         for seed in runner.seeds
         for name in CLUSTERS
     ]
-    found = runner.map(_run, tasks)
-    repetitions = [found[start : start + len(CLUSTERS)] for start in range(0, len(found), len(CLUSTERS))]
-    summary = tuple(_summary(key, repetitions) for key in found[0])
+    results = runner.map(_run, tasks)
+    repetitions = [results[start : start + len(CLUSTERS)] for start in range(0, len(results), len(CLUSTERS))]
+    summary = tuple(_summary(key, repetitions) for key in results[0])
     return Study(
         name="neighbours",
         title="Three poor neighbours: F1 and travel by draw and rule",
@@ -92,9 +92,9 @@ def neighbours(floor: ShopFloor, runner: Runner, *, defect_rate: float = 0.5, st
     )
 
 
-def _summary(key: tuple[str, str], repetitions: list[list[Found]]) -> Row:
+def _summary(key: tuple[str, str], repetitions: list[list[ScoresByKey]]) -> Row:
     def over(value: Callable[[Score, Score], float]) -> Any:
-        return mean([sum(value(*of[key]) for of in each) / len(each) for each in repetitions])
+        return mean([sum(value(*scores[key]) for scores in sets) / len(sets) for sets in repetitions])
 
     return {
         "draw": key[0],
@@ -113,13 +113,13 @@ def _flat(row: Row) -> Row:
     return plain(flat)
 
 
-def _findings(summary: tuple[Row, ...]) -> tuple[Finding, ...]:
+def _findings(summary: tuple[Row, ...]) -> tuple[StudyFinding, ...]:
     by_key = {(row["draw"], row["rule"]): row for row in summary}
     findings = []
     for rule in _RULES:
         near, budget = by_key["nearest first", rule], by_key["within 4 m", rule]
         findings.append(
-            Finding(
+            StudyFinding(
                 f"{rule}: a draw within 4 m protects the steps of the first poor workcell",
                 f"their F1 {near['f1_at_cluster']} to {budget['f1_at_cluster']}; "
                 f"travel {near['travel_s'].value:.0f} to {budget['travel_s'].value:.0f} s a step",
@@ -144,8 +144,8 @@ def _draw(summary: tuple[Row, ...], figure: Figure) -> None:
             label=rule,
         )
         for row in rows if rule == "majority 3" else (rows[0], rows[-1]):
-            place = (row["travel_s"].value, row["f1_at_cluster"].value)
-            axes.annotate(row["draw"], place, xytext=(5, -9), textcoords="offset points", fontsize=7, color=colour)
+            point = (row["travel_s"].value, row["f1_at_cluster"].value)
+            axes.annotate(row["draw"], point, xytext=(5, -9), textcoords="offset points", fontsize=7, color=colour)
     axes.set_xlabel("travel to inspectors [s a step]")
     axes.set_ylabel("F1 of the steps of the first of three poor workcells")
     axes.legend(loc="lower right")

@@ -34,13 +34,13 @@ from chromatrace.quality.rules import capability as in_units
 from chromatrace.services.local_chain import local_chain
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import Settings
-from chromatrace.studies.rounds import Asked, Score, ask
+from chromatrace.studies.rounds import InspectedStep, Score, ask
 from chromatrace.studies.rounds import decide as decide_all
 from chromatrace.studies.runner import Progress, Runner
 from chromatrace.studies.shopfloor.agents import FAIL
 from chromatrace.studies.shopfloor.draw import Anywhere
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
-from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.study import Row, Study, StudyFinding, plain
 from chromatrace.studies.tally import Tally
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Panel:
     inputs: CapabilitySet
     chain: Chain
     inspectors: list[LocalSigner]
-    steps: list[Asked]
+    steps: list[InspectedStep]
     standings: list[InspectorRecord] = field(default_factory=list)
     score: Score = field(default_factory=Score)
     drawn: list[list[int]] = field(default_factory=list)
@@ -215,7 +215,7 @@ class OnChainStudy:
         for asked, drawn in zip(panel.steps, panel.drawn, strict=True):
             said = dict(asked.answers)
             order = drawn + [each for each in said if each not in drawn]
-            steps.append(Asked(asked.defective, tuple((each, said[each]) for each in order)))
+            steps.append(InspectedStep(asked.defective, tuple((each, said[each]) for each in order)))
         true = [in_units(value) for value in panel.inputs.capabilities]
         return decide_all(steps, partial(Tally, self._rule), true, self._floor)
 
@@ -277,14 +277,14 @@ def on_chain(
     )
 
 
-def _findings(cost: Row) -> tuple[Finding, ...]:
+def _findings(cost: Row) -> tuple[StudyFinding, ...]:
     return (
-        Finding(
+        StudyFinding(
             "the contract decides and learns as the twin does",
             f"{cost['rounds']} rounds, {cost['inspections']:,} inspections in {cost['transactions']} transactions",
             True,
         ),
-        Finding(
+        StudyFinding(
             "cost of one answer at a time",
             f"{cost['gas_per_inspection']:,} gas an inspection, {cost['inspections_per_s']} inspections a second",
             True,
@@ -292,7 +292,7 @@ def _findings(cost: Row) -> tuple[Finding, ...]:
     )
 
 
-def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> tuple[Finding, ...]:
+def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> tuple[StudyFinding, ...]:
     """Beside the pure model. A vote by numbers does not look at capabilities, so that nothing may differ there."""
     count, scores = len(panels), [panel.score for panel in panels]
     f1, f1_pure = (sum(each.f1 for each in of) / count for of in (scores, pure))
@@ -304,7 +304,7 @@ def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> t
     if rule.weighing is Weighing.MAJORITY and not same:
         raise IntegrityError("the contract and the pure model differ on the same answers")
     return (
-        Finding(
+        StudyFinding(
             "the same as the pure model on the same answers"
             + ("" if rule.weighing is Weighing.MAJORITY else ", which learns nothing meanwhile"),
             f"F1 {f1:.3f} and {f1_pure:.3f}, {answers:.2f} and {answers_pure:.2f} inspections of a step",

@@ -1,7 +1,7 @@
-"""Rounds that several rules decide on the same answers: who is drawn in which order, and what each would say.
+"""Rounds that several rules decide on the same answers: the inspectors in the order of their draw, with their answers.
 
-On the shop floor each rule makes its own history. Here an inspector's answer to a step is the same under all rules, so
-a difference between them is the rules' alone.
+On the shop floor each rule has its own history. Here an inspector's answer to a step is the same under all rules, so
+only the rules differ.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from chromatrace.studies.shopfloor.setup import Round
 _GRID = 500
 
 
-class Asked(NamedTuple):
-    """One step: whether it is defective, and all inspectors in the order of their draw, with their answers."""
+class InspectedStep(NamedTuple):
+    """One step: whether it is defective, and the answers of all inspectors in the order of their draw."""
 
     defective: bool
     answers: tuple[tuple[int, int], ...]
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
 @dataclass(slots=True)
 class Score:
-    """How a rule did on many rounds."""
+    """The results of a rule on many rounds."""
 
     true_fail: int = 0
     wrong: int = 0
@@ -40,50 +40,52 @@ class Score:
 
     @property
     def f1(self) -> float:
-        """As `Result.f1`."""
+        """F1 score, as `RunResult.f1`."""
         return 2 * self.true_fail / (2 * self.true_fail + self.wrong) if self.true_fail or self.wrong else 1.0
 
     @property
     def per_round(self) -> float:
-        """Inspections of a step."""
+        """Inspections per step."""
         return self.answers / self.rounds
 
 
 def ask(
     floor: ShopFloor, capabilities: Sequence[float], draw: Draw, count: int, defect_rate: float, seed: int
-) -> list[Asked]:
-    """`count` steps, one workcell after another, each inspected by its own and then by all others in drawn order."""
+) -> list[InspectedStep]:
+    """Simulate `count` steps, one workcell after another, each inspected by its own and then by all other workcells."""
     random = Random(seed).random  # noqa: S311 - a simulation
     sharp = [sharpness(value) for value in capabilities]
     quality, around = quality_drawer(defect_rate, random), rings(floor, draw)
-    asked = []
+    steps = []
     for number in range(count):
-        place = number % floor.cells
+        position = number % floor.cells
         odds = quality()
-        drawn = [place]
+        drawn = [position]
         while len(drawn) < floor.cells:
-            for ring in around[place]:
+            for ring in around[position]:
                 pool = [cell for cell in ring if cell not in drawn]
                 if pool:
-                    place = pool[int(random() * len(pool))]
-                    drawn.append(place)
+                    position = pool[int(random() * len(pool))]
+                    drawn.append(position)
                     break
         answers = tuple((cell, PASS if random() < pass_probability(odds, sharp[cell]) else FAIL) for cell in drawn)
-        asked.append(Asked(odds < 0, answers))
-    return asked
+        steps.append(InspectedStep(odds < 0, answers))
+    return steps
 
 
-def decide(rounds: Sequence[Asked], open_round: Callable[[], Round], weights: Sequence[Any], floor: ShopFloor) -> Score:
-    """Lets a rule decide every round, each with as few answers as the rule needs."""
+def decide(
+    rounds: Sequence[InspectedStep], open_round: Callable[[], Round], weights: Sequence[Any], floor: ShopFloor
+) -> Score:
+    """Decide every round with a rule, with as few answers as it needs."""
     score = Score(rounds=len(rounds))
     travel_s = floor.travel_s
     for defective, answers in rounds:
         add = open_round().add
-        place = answers[0][0]
+        position = answers[0][0]
         for inspector, answer in answers:
             score.answers += 1
-            score.travel_s += travel_s[place][inspector]
-            place = inspector
+            score.travel_s += travel_s[position][inspector]
+            position = inspector
             outcome = add(answer, weights[inspector])
             if outcome is not None:
                 break
@@ -94,7 +96,7 @@ def decide(rounds: Sequence[Asked], open_round: Callable[[], Round], weights: Se
 
 @lru_cache(maxsize=4096)
 def true_confusion(capability: float) -> Confusion:
-    """The confusion matrix of a capability, over the qualities that `quality_drawer` draws: the same on both sides."""
+    """Return the confusion matrix of a capability, over the qualities of `quality_drawer`; it is symmetric."""
     g = sharpness(capability)
     wrong = sum(pass_probability(log_odds((i + 0.5) / (2 * _GRID)), g) for i in range(_GRID)) / _GRID
     return Confusion(wrong, wrong)

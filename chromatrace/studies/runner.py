@@ -1,4 +1,4 @@
-"""Runs independent pieces of work on all cores, in an order that does not depend on them."""
+"""Run independent tasks on all cores, with results in the order of the tasks."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from chromatrace.studies.errors import SimulationError
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 Progress = Callable[[int, int], None]
-"""Called with how many are done and how many there are."""
+"""Called with the number of finished tasks and the total."""
 _CHUNKS_PER_PROCESS = 24
-_MOST_IN_A_CHUNK = 16
-"""Some kilobytes: a pool that is ended while it writes more than a pipe takes at once may wait for itself for ever."""
-_LEAST_REPETITIONS = 2
+_MAX_CHUNK = 16
+"""Keeps a chunk below the capacity of a pipe: a pool that is terminated during a larger write may deadlock."""
+_MIN_REPETITIONS = 2
 
 
 def _silent(done: int, total: int) -> None:
-    """Shows nothing."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """How a study is run: repetitions, first seed, processes (None: one per core), and who hears of its progress."""
+    """How a study runs: repetitions, first seed, processes (None: one per core), and a progress callback."""
 
     repetitions: int = 30
     seed: int = 1
@@ -38,27 +38,27 @@ class Runner:
     progress: Progress = _silent
 
     def __post_init__(self) -> None:
-        if self.repetitions < _LEAST_REPETITIONS:
+        if self.repetitions < _MIN_REPETITIONS:
             raise SimulationError(
-                f"at least {_LEAST_REPETITIONS} repetitions are needed for an interval, got {self.repetitions}",
+                f"repetitions is {self.repetitions}; an interval needs at least {_MIN_REPETITIONS}",
                 field="repetitions",
             )
         if self.processes is not None and self.processes < 1:
-            raise SimulationError("at least one process is needed", field="processes")
+            raise SimulationError(f"processes is {self.processes}; it must be at least 1", field="processes")
 
     @property
     def seeds(self) -> range:
-        """One per repetition."""
+        """The seeds, one per repetition."""
         return range(self.seed, self.seed + self.repetitions)
 
     def map(self, work: Callable[[Task], Answer], tasks: Sequence[Task]) -> list[Answer]:
-        """`work` of each task, in their order; `work` and tasks must be picklable."""
+        """Return the results of `work` in the order of the tasks. `work` and tasks must be picklable."""
         processes = min(self.processes or os.cpu_count() or 1, len(tasks))
         if processes == 1:
             return self._collect((work(task) for task in tasks), len(tasks))
-        chunk = min(max(1, len(tasks) // (processes * _CHUNKS_PER_PROCESS)), _MOST_IN_A_CHUNK)
+        chunk = min(max(1, len(tasks) // (processes * _CHUNKS_PER_PROCESS)), _MAX_CHUNK)
         with ExitStack() as stack:
-            with _deaf_to_ctrl_c():
+            with _ignoring_sigint():
                 pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(processes))
             return self._collect(pool.imap(work, tasks, chunk), len(tasks))
 
@@ -71,22 +71,21 @@ class Runner:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started inside leave Ctrl-C, which a terminal sends to all of them, to their parent for good.
+def _ignoring_sigint() -> Iterator[None]:
+    """Let processes that are started inside ignore Ctrl-C, so that only the parent handles it, after they have started.
 
-    The parent hears it when all of them have begun. What counts their semaphores is started before: its start ends
-    with SIGINT unblocked, and they would hear.
+    The resource tracker must start before: its start unblocks SIGINT.
     """
     resource_tracker.ensure_running()
-    heard: list[int] = []
-    ours = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number)) if ours else None
+    received: list[int] = []
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number)) if in_main_thread else None
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if ours:
+        if in_main_thread:
             signal.signal(signal.SIGINT, before)
-        if heard:
+        if received:
             signal.raise_signal(signal.SIGINT)

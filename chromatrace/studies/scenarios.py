@@ -12,10 +12,10 @@ from chromatrace.studies.runner import Runner
 from chromatrace.studies.shopfloor.agents import Kind, staffing
 from chromatrace.studies.shopfloor.engine import simulate
 from chromatrace.studies.shopfloor.inputs import MIXED, capability_set
-from chromatrace.studies.shopfloor.result import Result
-from chromatrace.studies.shopfloor.setup import Inspection, Order, Setup
+from chromatrace.studies.shopfloor.result import RunResult
+from chromatrace.studies.shopfloor.setup import InspectionMode, Order, Setup
 from chromatrace.studies.statistics import Mean, mean
-from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.study import Row, Study, StudyFinding, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,48 +27,48 @@ _PUBLISHED_F1 = 0.60
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One line of the study's Table 3. `staff` is repeated along the line (17 workcells by turns: 9 human, 8 AI)."""
+    """One line of the study's Table 3. `staff` is repeated along the line (17 alternating workcells: 9 human, 8 AI)."""
 
     number: int
     order: Order
     staff: tuple[Kind, ...]
-    inspection: Inspection
+    inspection: InspectionMode
 
     @property
     def title(self) -> str:
-        """As in the figure."""
+        """The title, as in the figure."""
         staff = {_MIXED_STAFF: "human and AI", _AI: "AI", _HUMAN: "human"}[self.staff]
         return f"{self.order.value}, {staff}"
 
     def setup(self, floor: ShopFloor, seed: int, rule: Rule, defect_rate: float) -> Setup:
-        """Its shop floor, with capabilities drawn from 0 to 1 by the seed: those of set 4, "mixed"."""
+        """Return the setup, with the capabilities of set 4, "mixed", for this seed."""
         capabilities = capability_set(MIXED, floor.cells, seed).capabilities
         kinds = staffing(floor.cells, self.staff)
         return Setup(floor, kinds, capabilities, self.order, self.inspection, rule, defect_rate=defect_rate)
 
 
 SCENARIOS = (
-    Scenario(1, Order.SERIAL, _MIXED_STAFF, Inspection.CONVENTIONAL),
-    Scenario(2, Order.SERIAL, _AI, Inspection.PHYSICAL),
-    Scenario(3, Order.SERIAL, _MIXED_STAFF, Inspection.PHYSICAL),
-    Scenario(4, Order.SERIAL, _HUMAN, Inspection.PHYSICAL),
-    Scenario(5, Order.PARALLEL, _AI, Inspection.PHYSICAL),
-    Scenario(6, Order.PARALLEL, _MIXED_STAFF, Inspection.PHYSICAL),
-    Scenario(7, Order.PARALLEL, _HUMAN, Inspection.PHYSICAL),
+    Scenario(1, Order.SERIAL, _MIXED_STAFF, InspectionMode.CONVENTIONAL),
+    Scenario(2, Order.SERIAL, _AI, InspectionMode.PHYSICAL),
+    Scenario(3, Order.SERIAL, _MIXED_STAFF, InspectionMode.PHYSICAL),
+    Scenario(4, Order.SERIAL, _HUMAN, InspectionMode.PHYSICAL),
+    Scenario(5, Order.PARALLEL, _AI, InspectionMode.PHYSICAL),
+    Scenario(6, Order.PARALLEL, _MIXED_STAFF, InspectionMode.PHYSICAL),
+    Scenario(7, Order.PARALLEL, _HUMAN, InspectionMode.PHYSICAL),
 )
 
 
-def _run(task: tuple[Setup, int]) -> Result:
+def _run(task: tuple[Setup, int]) -> RunResult:
     return simulate(*task)
 
 
 def scenarios(floor: ShopFloor, runner: Runner, *, rule: Rule | None = None, defect_rate: float = 0.2) -> Study:
-    """Runs each scenario with the same seeds, so that they differ in nothing else."""
+    """Run each scenario with the same seeds."""
     rule = rule or Rule.majority(3)
     tasks = [(s.setup(floor, seed, rule, defect_rate), seed) for s in SCENARIOS for seed in runner.seeds]
     results = runner.map(_run, tasks)
     count = runner.repetitions
-    by_scenario = [results[place * count : (place + 1) * count] for place in range(len(SCENARIOS))]
+    by_scenario = [results[index * count : (index + 1) * count] for index in range(len(SCENARIOS))]
     summary, rows = [], []
     for scenario, runs in zip(SCENARIOS, by_scenario, strict=True):
         summary.append(_summary(scenario, runs))
@@ -85,7 +85,7 @@ def scenarios(floor: ShopFloor, runner: Runner, *, rule: Rule | None = None, def
     )
 
 
-def _row(scenario: Scenario, seed: int, run: Result) -> Row:
+def _row(scenario: Scenario, seed: int, run: RunResult) -> Row:
     return plain(
         {
             "scenario": scenario.number,
@@ -107,7 +107,7 @@ def _row(scenario: Scenario, seed: int, run: Result) -> Row:
     )
 
 
-def _summary(scenario: Scenario, runs: list[Result]) -> Row:
+def _summary(scenario: Scenario, runs: list[RunResult]) -> Row:
     return {
         "scenario": scenario.number,
         "title": scenario.title,
@@ -119,7 +119,7 @@ def _summary(scenario: Scenario, runs: list[Result]) -> Row:
     }
 
 
-def _findings(summary: list[Row], runs: list[list[Result]]) -> tuple[Finding, ...]:
+def _findings(summary: list[Row], runs: list[list[RunResult]]) -> tuple[StudyFinding, ...]:
     times: list[Mean] = [row["time_s"] for row in summary]
     scores: list[Mean] = [row["f1"] for row in summary]
     others = scores[1:]
@@ -128,26 +128,26 @@ def _findings(summary: list[Row], runs: list[list[Result]]) -> tuple[Finding, ..
         for serial, parallel in zip(runs[1:4], runs[4:7], strict=True)
     ]
     return (
-        Finding(
+        StudyFinding(
             f"scenario 1 takes about {_PUBLISHED_BASELINE_S:,} s",
             f"{times[0].value:,.0f} ± {times[0].half_width:,.0f} s",
             abs(times[0].value / _PUBLISHED_BASELINE_S - 1) <= 0.1,
         ),
-        Finding(
+        StudyFinding(
             "every consensus scenario takes longer than scenario 1",
             f"{min(t.value for t in times[1:]):,.0f} to {max(t.value for t in times[1:]):,.0f} s",
             all(time.low > times[0].high for time in times[1:]),
         ),
-        Finding(
+        StudyFinding(
             f"every consensus scenario reaches F1 above {_PUBLISHED_F1:.2f}",
             f"{min(f.value for f in others):.3f} to {max(f.value for f in others):.3f}",
             all(score.low > _PUBLISHED_F1 for score in others),
         ),
-        Finding(f"scenario 1 stays below F1 {_PUBLISHED_F1:.2f}", f"{scores[0]}", scores[0].high < _PUBLISHED_F1),
-        Finding(
+        StudyFinding(f"scenario 1 stays below F1 {_PUBLISHED_F1:.2f}", f"{scores[0]}", scores[0].high < _PUBLISHED_F1),
+        StudyFinding(
             "each parallel scenario takes less time than the serial one with the same inspectors",
-            ", ".join(f"{each.value:,.0f} ± {each.half_width:,.0f} s" for each in saved) + " less",
-            all(each.low > 0 for each in saved),
+            ", ".join(f"{time.value:,.0f} ± {time.half_width:,.0f} s" for time in saved) + " less",
+            all(time.low > 0 for time in saved),
         ),
     )
 

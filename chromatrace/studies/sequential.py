@@ -13,14 +13,14 @@ from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.learning import InspectorRecord, learned
 from chromatrace.quality.rules import Rule
 from chromatrace.quality.rules import capability as in_units
-from chromatrace.studies.rounds import Asked, ask, decide, true_confusion
+from chromatrace.studies.rounds import InspectedStep, ask, decide, true_confusion
 from chromatrace.studies.runner import Runner
 from chromatrace.studies.sequential_test import SequentialRule, dawid_skene
 from chromatrace.studies.shopfloor.draw import Anywhere, Near
 from chromatrace.studies.shopfloor.inputs import CapabilitySet, capability_sets
 from chromatrace.studies.shopfloor.setup import Round
 from chromatrace.studies.statistics import Mean, mean
-from chromatrace.studies.study import Finding, Row, Study, plain
+from chromatrace.studies.study import Row, Study, StudyFinding, plain
 from chromatrace.studies.tally import Tally
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 KNOWN, LEARNED = "known", "learned"
 LOG_ODDS = "log-odds of capability"
-"""The test as the contract has it: no EM, the capability learned by the study's own rule, whole numbers."""
+"""The contract's test: integers, and capabilities learned by the study's rule instead of EM."""
 REFERENCE = 0.9
-"""The confidence threshold of the published study, against which the test is held."""
+"""The confidence threshold of the published study, with which the test is compared."""
 FEWER, HIGHER = 0.25, 0.02
 _MAJORITY = (3, 5, 7, 9)
 _CONFIDENCE = (0.5, REFERENCE, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
@@ -48,7 +48,7 @@ _COLOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _SetTask:
     floor: ShopFloor
     capabilities: tuple[float, ...]
     workpieces: int
@@ -57,8 +57,8 @@ class _Task:
 
 
 Openers = list[tuple[str, float, Callable[[], Round]]]
-Found = dict[tuple[str, str, float], tuple[float, float]]
-"""F1 and inspections of a step, by weights, rule and its threshold."""
+ScoresByKey = dict[tuple[str, str, float], tuple[float, float]]
+"""F1 and inspections per step, by weights, rule and threshold."""
 
 
 def _openers() -> Openers:
@@ -70,25 +70,25 @@ def _openers() -> Openers:
     return opened + [("sequential, at least 3", error, SequentialRule(error, error, minimum=3)) for error in _ERRORS]
 
 
-def _learn(rounds: list[Asked], cells: int) -> tuple[list[int], list[tuple[float, float]]]:
-    """From one run under the published rule: the study's capabilities, and log-ratios by EM on the same answers."""
-    standings, weights, heard = [InspectorRecord()] * cells, [InspectorRecord().capability] * cells, []
+def _learn(rounds: list[InspectedStep], cells: int) -> tuple[list[int], list[tuple[float, float]]]:
+    """Learn from one run under the published rule: the study's capabilities, and log-ratios by EM."""
+    records, weights, rounds_used = [InspectorRecord()] * cells, [InspectorRecord().capability] * cells, []
     rule = Rule.confidence(REFERENCE)
-    for each in rounds:
+    for step in rounds:
         add, used, outcome = Tally(rule).add, [], None
-        for inspector, answer in each.answers:
+        for inspector, answer in step.answers:
             used.append((inspector, answer))
             outcome = add(answer, weights[inspector])
             if outcome is not None:
                 break
-        heard.append(used)
+        rounds_used.append(used)
         for inspector, answer in used:
-            standings[inspector] = learned(standings[inspector], answer == outcome)
-            weights[inspector] = standings[inspector].capability
-    return weights, [confusion.log_ratios for confusion in dawid_skene(heard, cells).confusions]
+            records[inspector] = learned(records[inspector], answer == outcome)
+            weights[inspector] = records[inspector].capability
+    return weights, [confusion.log_ratios for confusion in dawid_skene(rounds_used, cells).confusions]
 
 
-def _run(task: _Task) -> Found:
+def _run(task: _SetTask) -> ScoresByKey:
     floor, capabilities = task.floor, task.capabilities
     count = task.workpieces * floor.cells
     training = ask(floor, capabilities, Anywhere(), count, task.defect_rate, 2 * task.seed)
@@ -99,29 +99,31 @@ def _run(task: _Task) -> Found:
         KNOWN: [true_confusion(value).log_ratios for value in capabilities],
         LEARNED: by_em,
     }
-    found = {}
+    scores = {}
     for weights in (KNOWN, LEARNED):
         for name, threshold, opener in _openers():
-            chosen = for_test if name.startswith("sequential") else for_votes
-            score = decide(rounds, opener, chosen[weights], floor)
-            found[weights, name, threshold] = (score.f1, score.per_round)
+            weighing = for_test if name.startswith("sequential") else for_votes
+            score = decide(rounds, opener, weighing[weights], floor)
+            scores[weights, name, threshold] = (score.f1, score.per_round)
     for error in _ERRORS:
         score = decide(rounds, partial(Tally, Rule.log_odds(error)), by_study, floor)
-        found[LEARNED, LOG_ODDS, error] = (score.f1, score.per_round)
-    return found
+        scores[LEARNED, LOG_ODDS, error] = (score.f1, score.per_round)
+    return scores
 
 
 def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, defect_rate: float = 0.5) -> Study:
-    """All rules on the twenty sets; a repetition's point is the mean over the sets."""
+    """Run all rules on the twenty sets; a repetition's point is the mean over the sets."""
     sets = capability_sets(floor.cells, runner.seed)
-    tasks = [_Task(floor, each.capabilities, workpieces, defect_rate, seed) for seed in runner.seeds for each in sets]
-    found = runner.map(_run, tasks)
-    repetitions = [found[start : start + len(sets)] for start in range(0, len(found), len(sets))]
-    keys = list(found[0])
+    tasks = [
+        _SetTask(floor, inputs.capabilities, workpieces, defect_rate, seed) for seed in runner.seeds for inputs in sets
+    ]
+    results = runner.map(_run, tasks)
+    repetitions = [results[start : start + len(sets)] for start in range(0, len(results), len(sets))]
+    keys = list(results[0])
     curves = {
         key: [
-            (sum(of[key][0] for of in each) / len(sets), sum(of[key][1] for of in each) / len(sets))
-            for each in repetitions
+            (sum(scores[key][0] for scores in by_set) / len(sets), sum(scores[key][1] for scores in by_set) / len(sets))
+            for by_set in repetitions
         ]
         for key in keys
     }
@@ -131,7 +133,7 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, defect
     }
     return Study(
         name="sequential",
-        title="F1 and inspections of a step, by rule, on the same answers",
+        title="F1 and inspections per step, by rule, on the same answers",
         parameters={
             "workpieces": workpieces,
             "defect_rate": defect_rate,
@@ -141,7 +143,7 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int = 20, defect
         },
         summary=tuple(_summary(key, points) for key, points in curves.items()),
         rows=tuple(row for key in keys for row in _by_set(sets, key, repetitions)),
-        findings=tuple(finding for key, found in comparisons.items() for finding in _findings(*key, found)),
+        findings=tuple(finding for key, compared in comparisons.items() for finding in _findings(*key, compared)),
         draw=partial(_draw, curves),
     )
 
@@ -150,17 +152,20 @@ Curves = dict[tuple[str, str, float], list[tuple[float, float]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """The test beside confidence consensus at one threshold: higher F1 at as many inspections, and fewer inspections at
-    the same F1 (ratio; None where the test does not reach that F1 in every repetition)."""
+class RuleComparison:
+    """The test compared with confidence consensus at one threshold.
+
+    fewer   share of inspections saved at equal F1; None if the test does not reach that F1 in every repetition
+    higher  gain in F1 at equal inspections
+    """
 
     threshold: float
     fewer: Mean | None
     higher: Mean
 
 
-def _compare(weights: str, test: str, curves: Curves) -> list[Comparison]:
-    """For each confidence threshold: read the test's curve at the same F1, and at the same number of inspections."""
+def _compare(weights: str, test: str, curves: Curves) -> list[RuleComparison]:
+    """Interpolate the test's curve at the F1 and at the number of inspections of each confidence threshold."""
     comparisons = []
     for threshold in _CONFIDENCE:
         fewer, higher = [], []
@@ -172,7 +177,7 @@ def _compare(weights: str, test: str, curves: Curves) -> list[Comparison]:
             if f1 <= scores[-1]:
                 fewer.append(1 - float(np.interp(f1, scores, counts)) / inspections)
         reached = len(fewer) == len(higher)
-        comparisons.append(Comparison(threshold, mean(fewer) if reached else None, mean(higher)))
+        comparisons.append(RuleComparison(threshold, mean(fewer) if reached else None, mean(higher)))
     return comparisons
 
 
@@ -187,20 +192,22 @@ def _summary(key: tuple[str, str, float], points: list[tuple[float, float]]) -> 
     }
 
 
-def _by_set(sets: tuple[CapabilitySet, ...], key: tuple[str, str, float], repetitions: list[list[Found]]) -> list[Row]:
+def _by_set(
+    sets: tuple[CapabilitySet, ...], key: tuple[str, str, float], repetitions: list[list[ScoresByKey]]
+) -> list[Row]:
     weights, rule, threshold = key
     rows = []
-    for place, each in enumerate(sets):
-        f1 = mean([of[place][key][0] for of in repetitions])
-        count = mean([of[place][key][1] for of in repetitions])
+    for index, inputs in enumerate(sets):
+        f1 = mean([by_set[index][key][0] for by_set in repetitions])
+        count = mean([by_set[index][key][1] for by_set in repetitions])
         rows.append(
             plain(
                 {
                     "capabilities": weights,
                     "rule": rule,
                     "threshold": threshold,
-                    "set": each.number,
-                    "set_name": each.name,
+                    "set": inputs.number,
+                    "set_name": inputs.name,
                     "f1": f1.value,
                     "f1_half_width": f1.half_width,
                     "inspections": count.value,
@@ -211,18 +218,18 @@ def _by_set(sets: tuple[CapabilitySet, ...], key: tuple[str, str, float], repeti
     return rows
 
 
-def _findings(weights: str, test: str, comparisons: list[Comparison]) -> tuple[Finding, ...]:
-    at = next(each for each in comparisons if each.threshold == REFERENCE)
-    beside = f"{test}, {weights} capabilities, beside confidence {REFERENCE}"
-    others = ", ".join(f"{_percent(each.fewer)} at {each.threshold:g}" for each in comparisons)
+def _findings(weights: str, test: str, comparisons: list[RuleComparison]) -> tuple[StudyFinding, ...]:
+    at = next(compared for compared in comparisons if compared.threshold == REFERENCE)
+    subject = f"{test}, {weights} capabilities, against confidence {REFERENCE}"
+    others = ", ".join(f"{_percent(compared.fewer)} at {compared.threshold:g}" for compared in comparisons)
     return (
-        Finding(
-            f"{beside}: 25 % fewer inspections at equal F1",
+        StudyFinding(
+            f"{subject}: 25 % fewer inspections at equal F1",
             f"{_percent(at.fewer)} fewer (by threshold: {others})",
             at.fewer is not None and at.fewer.low >= FEWER,
         ),
-        Finding(
-            f"{beside}: or F1 higher by {HIGHER} at equal inspections",
+        StudyFinding(
+            f"{subject}: or F1 higher by {HIGHER} at equal inspections",
             f"{at.higher.value:+.3f} ± {at.higher.half_width:.3f}",
             at.higher.low >= HIGHER,
         ),
@@ -236,7 +243,7 @@ def _percent(ratio: Mean | None) -> str:
 def _draw(curves: Curves, figure: Figure) -> None:
     for axes, weights in zip(figure.subplots(1, 2, sharey=True), (KNOWN, LEARNED), strict=True):
         _draw_curves(axes, curves, weights)
-        axes.set_xlabel("inspections of a step")
+        axes.set_xlabel("inspections per step")
         axes.set_title(f"capabilities {weights}", loc="left")
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("F1, mean of the twenty sets")
@@ -245,17 +252,17 @@ def _draw(curves: Curves, figure: Figure) -> None:
 
 def _draw_curves(axes: Axes, curves: Curves, weights: str) -> None:
     for rule, colour in _COLOURS.items():
-        chosen = [points for (of, name, _), points in curves.items() if of == weights and name == rule]
-        if not chosen:
+        rule_points = [points for (kind, name, _), points in curves.items() if kind == weights and name == rule]
+        if not rule_points:
             continue
-        scores = [mean([f1 for f1, _ in points]) for points in chosen]
-        counts = [mean([count for _, count in points]) for points in chosen]
-        order = sorted(range(len(chosen)), key=lambda place: counts[place].value)
+        scores = [mean([f1 for f1, _ in points]) for points in rule_points]
+        counts = [mean([count for _, count in points]) for points in rule_points]
+        order = sorted(range(len(rule_points)), key=lambda index: counts[index].value)
         axes.errorbar(
-            [counts[place].value for place in order],
-            [scores[place].value for place in order],
-            xerr=[counts[place].half_width for place in order],
-            yerr=[scores[place].half_width for place in order],
+            [counts[index].value for index in order],
+            [scores[index].value for index in order],
+            xerr=[counts[index].half_width for index in order],
+            yerr=[scores[index].half_width for index in order],
             marker="o",
             markersize=3,
             linewidth=1.2,

@@ -1,9 +1,9 @@
-"""A sequential test instead of a vote: each answer counts for what its inspector's answers have been worth so far.
+"""A sequential test instead of a vote: each answer is weighed by the reliability of its inspector's earlier answers.
 
-Every inspector has a confusion matrix: how likely it gives each answer to a good and to a defective step. An answer
-adds its log-likelihood ratio, ln P(answer | defective) - ln P(answer | good), and Wald's test stops the round when the
-sum leaves the interval from ln(β / (1 - α)) to ln((1 - β) / α). A reliable inspector may decide alone; one who answers
-at random adds nothing, however often it agrees.
+An inspector has a confusion matrix: the probability of each answer for a good and for a defective step. An answer adds
+its log-likelihood ratio, ln P(answer | defective) - ln P(answer | good). Wald's test stops the round when the sum
+leaves the interval from ln(β / (1 - α)) to ln((1 - β) / α). A reliable inspector may decide alone; the answers of a
+random one add nothing.
 
 Sources: A. Wald, Sequential Tests of Statistical Hypotheses, Ann. Math. Statist. 16 (1945); A. P. Dawid and
 A. M. Skene, Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm, Appl. Statist. 28 (1979).
@@ -20,14 +20,14 @@ import numpy as np
 from chromatrace.quality.errors import RuleError, UnknownStateError
 
 PASS, FAIL = 0, 1
-"""Places of the two states in a rule's `states`."""
+"""Indexes of the two states in a rule's `states`."""
 _SMALLEST = 1e-6
-"""Probabilities are kept this far from 0 and 1: one answer may weigh much, never infinitely much."""
+"""Minimum distance of probabilities from 0 and 1, so that the weight of an answer stays finite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How often an inspector is wrong: `false_alarm` of good steps, `miss` of defective ones."""
+    """Error rates of an inspector: `false_alarm` for good steps, `miss` for defective ones."""
 
     false_alarm: float
     miss: float
@@ -36,11 +36,11 @@ class Confusion:
         for name in ("false_alarm", "miss"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise RuleError(f"a probability from 0 to 1 is needed, got {value!r}", field=f"/{name}")
+                raise RuleError(f"expected a probability from 0 to 1, got {value!r}", field=f"/{name}")
 
     @property
     def log_ratios(self) -> tuple[float, float]:
-        """What an answer "pass" and what an answer "fail" adds to the evidence for a defect."""
+        """What the answers "pass" and "fail" add to the evidence for a defect."""
         false_alarm = min(max(self.false_alarm, _SMALLEST), 1 - _SMALLEST)
         miss = min(max(self.miss, _SMALLEST), 1 - _SMALLEST)
         return math.log(miss / (1 - false_alarm)), math.log((1 - miss) / false_alarm)
@@ -50,10 +50,10 @@ class Confusion:
 class SequentialRule:
     """When the test stops. Raises `RuleError` naming the field.
 
-    false_alarm  chosen probability to reject a good step (Wald's α); below 1/2
-    miss         chosen probability to accept a defective one (Wald's β); below 1/2
-    minimum      least number of answers
-    maximum      number of answers at which the more likely state is taken in any case
+    false_alarm  probability of rejecting a good step (Wald's α), below 1/2
+    miss         probability of accepting a defective step (Wald's β), below 1/2
+    minimum      minimum number of answers
+    maximum      number of answers at which the more likely state wins in any case
     """
 
     false_alarm: float = 0.05
@@ -65,10 +65,10 @@ class SequentialRule:
         for name in ("false_alarm", "miss"):
             value = getattr(self, name)
             if not 0 < value < 0.5:
-                raise RuleError(f"more than 0 and less than 1/2 is needed, got {value!r}", field=f"/{name}")
+                raise RuleError(f"{name} is {value!r}; it must be above 0 and below 1/2", field=f"/{name}")
         if not 1 <= self.minimum <= self.maximum:
             raise RuleError(
-                f"1 <= minimum <= maximum is needed, got {self.minimum} and {self.maximum}", field="/minimum"
+                f"expected 1 <= minimum <= maximum, got {self.minimum} and {self.maximum}", field="/minimum"
             )
 
     @property
@@ -77,12 +77,12 @@ class SequentialRule:
         return math.log(self.miss / (1 - self.false_alarm)), math.log((1 - self.miss) / self.false_alarm)
 
     def __call__(self) -> SequentialRound:
-        """Opens a round."""
+        """Open a round."""
         return SequentialRound(self)
 
 
 class SequentialRound:
-    """One round: takes answers until the test stops."""
+    """One round, open until the test stops."""
 
     __slots__ = ("_accept", "_count", "_maximum", "_minimum", "_reject", "evidence")
 
@@ -93,7 +93,7 @@ class SequentialRound:
         self.evidence = 0.0
 
     def add(self, state: int, log_ratios: tuple[float, float]) -> int | None:
-        """Takes the next answer of an inspector with these `Confusion.log_ratios`; the state once decided."""
+        """Take the next answer, of an inspector with these `Confusion.log_ratios`; return the state once decided."""
         self.evidence += log_ratios[state]
         self._count += 1
         if self._count < self._minimum:
@@ -109,7 +109,7 @@ class SequentialRound:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What EM found: the share of defective steps, and each inspector's confusion matrix."""
+    """The result of EM: the share of defective steps, and each inspector's confusion matrix."""
 
     defect_rate: float
     confusions: tuple[Confusion, ...]
@@ -121,31 +121,31 @@ def dawid_skene(
     *,
     prior_right: float = 2.0,
     prior_wrong: float = 1.0,
-    most_iterations: int = 200,
+    max_iterations: int = 200,
     tolerance: float = 1e-6,
 ) -> Learned:
-    """Confusion matrices from answers alone; nobody says what was true.
+    """Estimate confusion matrices from answers alone, without the true states.
 
-    `rounds`: of each inspected step its (inspector, state) answers. EM from the majority of each round; the priors are
-    imagined right and wrong answers of every inspector, so that one of whom little is known counts for little. Raises
-    `UnknownStateError` for an inspector or a state out of range.
+    `rounds` has the (inspector, state) answers of each inspected step. EM starts from the majority of each round. The
+    priors are imaginary right and wrong answers of every inspector; they keep the weight of little-known inspectors
+    small. Raises `UnknownStateError` for an inspector or state out of range.
     """
-    taken = [list(answers) for answers in rounds]
-    given = np.zeros((2, len(taken), inspectors))
-    for item, answers in enumerate(taken):
-        for place, (inspector, state) in enumerate(answers):
+    answered = [list(answers) for answers in rounds]
+    given = np.zeros((2, len(answered), inspectors))
+    for item, answers in enumerate(answered):
+        for index, (inspector, state) in enumerate(answers):
             if not 0 <= inspector < inspectors or state not in (PASS, FAIL):
                 raise UnknownStateError(
-                    f"inspector {inspector} or state {state} is unknown", field=f"/rounds/{item}/{place}"
+                    f"inspector {inspector} or state {state} is unknown", field=f"/rounds/{item}/{index}"
                 )
             given[state, item, inspector] += 1
     passed, failed = given
     answers_of_item = np.maximum(passed.sum(axis=1) + failed.sum(axis=1), 1)
     defective = failed.sum(axis=1) / answers_of_item
     rate, false_alarm, miss = 0.5, np.zeros(inspectors), np.zeros(inspectors)
-    for _ in range(most_iterations):
+    for _ in range(max_iterations):
         good = 1 - defective
-        rate = float((defective.sum() + 1) / (len(taken) + 2))
+        rate = float((defective.sum() + 1) / (len(answered) + 2))
         false_alarm = (good @ failed + prior_wrong) / (good @ (failed + passed) + prior_right + prior_wrong)
         miss = (defective @ passed + prior_wrong) / (defective @ (failed + passed) + prior_right + prior_wrong)
         evidence = (

@@ -12,7 +12,7 @@ _Z = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean over `count` repetitions; `half_width` is that of its 95 % interval."""
+    """A mean over `count` repetitions, and the half width of its 95 % interval."""
 
     value: float
     half_width: float
@@ -20,10 +20,12 @@ class Mean:
 
     @property
     def low(self) -> float:
+        """Lower end of the interval."""
         return self.value - self.half_width
 
     @property
     def high(self) -> float:
+        """Upper end of the interval."""
         return self.value + self.half_width
 
     def __str__(self) -> str:
@@ -31,7 +33,7 @@ class Mean:
 
 
 def mean(values: Sequence[float]) -> Mean:
-    """The mean with Student's interval; of a single value the width is infinite."""
+    """Return the mean with Student's interval; for a single value its width is infinite."""
     count = len(values)
     middle = math.fsum(values) / count
     if count < 2:
@@ -41,7 +43,7 @@ def mean(values: Sequence[float]) -> Mean:
 
 
 def student_quantile(freedom: int) -> float:
-    """97.5 % quantile of Student's t: exact for 1 and 2 degrees of freedom, else Abramowitz and Stegun 26.7.5."""
+    """Return the 97.5 % quantile of Student's t: exact for 1 and 2 degrees, then Abramowitz-Stegun 26.7.5."""
     if freedom == 1:
         return 12.706204736174698
     if freedom == 2:
@@ -57,9 +59,9 @@ def student_quantile(freedom: int) -> float:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of them lie, interpolated."""
+    """Return the quantile of `values` at `share`, interpolated."""
     ordered = sorted(values)
-    place = share * (len(ordered) - 1)
-    below = math.floor(place)
+    position = share * (len(ordered) - 1)
+    below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    return ordered[below] + (position - below) * (ordered[above] - ordered[below])

@@ -83,13 +83,13 @@ def env():
 
 @pytest.fixture(autouse=True)
 def _isolation(env):
-    from undoing import undo
+    from dev_chain import revert
 
     snapshot = env.rpc.call("evm_snapshot")
     (project,) = brownie.project.get_loaded_projects()
     counts = [(container, len(container)) for container in project]
     yield
-    undo(env.rpc, snapshot)
+    revert(env.rpc, snapshot)
     # Brownie remembers transactions and contracts of the reverted chain. It would wait for their nonce, and confuse a
     # contract that another test deploys at the same address.
     brownie.history.clear()

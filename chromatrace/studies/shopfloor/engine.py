@@ -1,8 +1,8 @@
-"""Runs a shop floor: one SimPy process per workpiece, one event per stay at a workcell.
+"""The simulation: one SimPy process per workpiece, one event per stay at a workcell.
 
-A workcell serves in the order of arrival, so its queue is a calendar: `free[slot]` is when its next visitor can
-start. A person is one slot, an AI agent two (assembling, inspecting). An inspector that is drawn is booked from that
-moment on, so nobody is drawn twice at once.
+A workcell serves in the order of arrival, so its queue is a single time: `free[slot]` is when its next visitor can
+start. A person has one slot, an AI agent two (assembling, inspecting). A drawn inspector is booked from that moment, so
+that it is not drawn twice at the same time.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ import simpy
 from chromatrace.quality.learning import MIN_ANSWERS, InspectorRecord, learned
 from chromatrace.studies.shopfloor.agents import CERTAIN, FAIL, PASS, Kind, quality_drawer, sharpness
 from chromatrace.studies.shopfloor.draw import rings
-from chromatrace.studies.shopfloor.result import Activity, Decided, Result
-from chromatrace.studies.shopfloor.setup import Inspection, Order, Round, Setup
+from chromatrace.studies.shopfloor.result import Activity, Decided, RunResult
+from chromatrace.studies.shopfloor.setup import InspectionMode, Order, Round, Setup
 
 Process = Generator[simpy.Event, Any, Any]
 
 
-def simulate(setup: Setup, seed: int, *, record: bool = False) -> Result:
-    """One run. The same setup and seed give the same result. `record` keeps every round and activity."""
-    return Run(setup, seed, record=record).finish()
+def simulate(setup: Setup, seed: int, *, record: bool = False) -> RunResult:
+    """Run a setup. The same setup and seed give the same result. `record` keeps every round and activity."""
+    return ShopFloorRun(setup, seed, record=record).finish()
 
 
 class Piece:
-    """A workpiece: where it is, where its last step was done, and which steps are done (bits)."""
+    """A workpiece: its position, the workcell of its last step, and its finished steps (bits)."""
 
-    __slots__ = ("done", "home", "number", "place")
+    __slots__ = ("done", "home", "number", "position")
 
     def __init__(self, number: int) -> None:
-        self.number, self.done, self.place, self.home = number, 0, -1, -1
+        self.number, self.done, self.position, self.home = number, 0, -1, -1
 
 
-class Inspected:
-    """The inspection of one step of a workpiece while it is open."""
+class OpenInspection:
+    """The open inspection of one step of a workpiece."""
 
     __slots__ = ("add", "answers", "asked", "log_odds", "step")
 
@@ -48,11 +48,11 @@ class Inspected:
         self.answers: list[tuple[int, int]] = []
 
 
-class Run:
-    """One run of a setup, and what its workpieces share."""
+class ShopFloorRun:
+    """One run of a setup: the state that its workpieces share."""
 
     def __init__(self, setup: Setup, seed: int, *, record: bool = False) -> None:
-        self.setup, self.floor, self.result, self.record = setup, setup.floor, Result(), record
+        self.setup, self.floor, self.result, self.record = setup, setup.floor, RunResult(), record
         self.env = simpy.Environment()
         self.random = Random(seed).random  # noqa: S311 - a simulation
         cells = self.floor.cells
@@ -61,8 +61,8 @@ class Run:
         self.free = [0.0] * (2 * cells)
         self.inspection_slot = [cell if setup.kinds[cell] is Kind.HUMAN else cells + cell for cell in range(cells)]
         self.sharpness = [sharpness(value) for value in setup.capabilities]
-        self.standings = [InspectorRecord()] * cells
-        self.weights = [each.capability for each in self.standings] if setup.learn else setup.first_weights()
+        self.records = [InspectorRecord()] * cells
+        self.weights = [inspector.capability for inspector in self.records] if setup.learn else setup.first_weights()
         self.open_round = setup.round_opener()
         self.rings = rings(self.floor, setup.draw)
         self.draw_quality = quality_drawer(setup.defect_rate, self.random)
@@ -71,8 +71,8 @@ class Run:
         self.shortest_s, self.spread_s = times.assembly_s[0], times.assembly_s[1] - times.assembly_s[0]
         self.look_s, self.look_spread_s = times.inspection_s[0], times.inspection_s[1] - times.inspection_s[0]
 
-    def finish(self) -> Result:
-        """Runs until the last workpiece has left."""
+    def finish(self) -> RunResult:
+        """Run until the last workpiece has left."""
         numbers = range(self.setup.workpieces)
         if self.setup.together:
             for number in numbers:
@@ -87,13 +87,13 @@ class Run:
         for number in numbers:
             yield from self._life(number)
             if self.setup.learn:
-                self.result.learned.append(tuple(each.capability for each in self.standings))
+                self.result.learned.append(tuple(inspector.capability for inspector in self.records))
 
     def _life(self, number: int) -> Process:
         piece = Piece(number)
-        if self.setup.inspection is Inspection.CONVENTIONAL:
+        if self.setup.inspection is InspectionMode.CONVENTIONAL:
             good = yield from self._conventional(piece)
-        elif self.setup.inspection is Inspection.OVERLAPPED:
+        elif self.setup.inspection is InspectionMode.OVERLAPPED:
             good = yield from self._overlapped(piece)
         else:
             good = yield from self._step_by_step(piece)
@@ -102,11 +102,11 @@ class Run:
         else:
             self.result.scrapped += 1
 
-    # How a workpiece passes the floor; each returns whether it was finished, else it was scrapped.
+    # Ways of a workpiece through the floor. Each returns True if it was finished, False if it was scrapped.
 
     def _step_by_step(self, piece: Piece) -> Process:
-        """Every step is decided before the next one begins."""
-        limit, inspect = self.setup.rework_limit, self.setup.inspection is not Inspection.NONE
+        """Decide every step before the next one begins."""
+        limit, inspect = self.setup.rework_limit, self.setup.inspection is not InspectionMode.NONE
         while piece.done != self.everything:
             step = self._next_step(piece)
             yield from self._go(piece, step)
@@ -128,7 +128,7 @@ class Run:
         return True
 
     def _conventional(self, piece: Piece) -> Process:
-        """Each workcell looks at its own step alone; only a checkpoint has its step done again when that fails."""
+        """Let each workcell inspect its own step; only a checkpoint repeats a failed step."""
         limit, checkpoints = self.setup.rework_limit, self.floor.checkpoints
         while piece.done != self.everything:
             step = self._next_step(piece)
@@ -149,8 +149,8 @@ class Run:
         return True
 
     def _overlapped(self, piece: Piece) -> Process:
-        """Production goes on; open inspections are continued by the workcells that the workpiece comes to."""
-        undecided: list[Inspected] = []
+        """Continue production while the next workcells continue the open inspections."""
+        undecided: list[OpenInspection] = []
         attempts = [0] * self.floor.cells
         again: list[int] = []
         while True:
@@ -167,17 +167,17 @@ class Run:
                 piece.done |= 1 << step
             elif undecided:
                 again = yield from self._visit(
-                    piece, self._draw(piece.place, undecided[0].asked, self.env.now), undecided
+                    piece, self._draw(piece.position, undecided[0].asked, self.env.now), undecided
                 )
                 continue
             else:
                 return True
             again += yield from self._stay(piece, step, undecided)
 
-    # What happens at a workcell.
+    # At a workcell.
 
     def _assemble(self, piece: Piece, step: int, look: bool) -> Process:
-        """Does a step and, with `look`, spends the time of the workcell's own inspection after it."""
+        """Do a step and, with `look`, spend the time of the workcell's own inspection."""
         env, free, result = self.env, self.free, self.result
         assembly_s = self.shortest_s + self.spread_s * self.random()
         start = max(env.now, free[step])
@@ -196,7 +196,7 @@ class Run:
             yield env.timeout(end - env.now)
 
     def _book(self, piece: Piece, step: int, inspector: int, start: float) -> float:
-        """Books an inspection from `start` on; returns when it ends."""
+        """Book an inspection from `start`; return its end."""
         inspection_s = self.look_s + self.look_spread_s * self.random()
         end = start + inspection_s
         self.result.inspection_s += inspection_s
@@ -206,19 +206,19 @@ class Run:
         return end
 
     def _inspect(self, piece: Piece, step: int, log_odds: float) -> Process:
-        """A whole round: the workcell's own inspector, then drawn ones, until it is decided. The inner loop of all."""
+        """Hold a whole round: the workcell's own inspector, then drawn ones, until it is decided. The inner loop."""
         env, free, slots, result = self.env, self.free, self.inspection_slot, self.result
         timeout, travel_s, book, take = env.timeout, self.travel_s, self._book, self._take_answer
-        seen = Inspected(step, log_odds, self.open_round())
+        seen = OpenInspection(step, log_odds, self.open_round())
         outcome = take(seen, step)
-        physical = self.setup.inspection is Inspection.PHYSICAL
-        place, now, trips_s = piece.place, env.now, 0.0
+        physical = self.setup.inspection is InspectionMode.PHYSICAL
+        position, now, trips_s = piece.position, env.now, 0.0
         while outcome is None:
-            inspector = self._draw(place, seen.asked, now)
+            inspector = self._draw(position, seen.asked, now)
             arrival = now
             if physical:
-                trip_s = travel_s[place][inspector]
-                place = inspector
+                trip_s = travel_s[position][inspector]
+                position = inspector
                 trips_s += trip_s
                 arrival += trip_s
             start = free[slots[inspector]]
@@ -230,13 +230,13 @@ class Run:
             yield timeout(end - now)
             now = end
             outcome = take(seen, inspector)
-        piece.place = place
+        piece.position = position
         result.inspection_trip_s += trips_s
         self._judge(piece, step, seen.answers, outcome, log_odds)
         return outcome
 
-    def _stay(self, piece: Piece, step: int, undecided: list[Inspected]) -> Process:
-        """Assembles at the step's workcell while its inspector looks at what is undecided, then at the new step.
+    def _stay(self, piece: Piece, step: int, undecided: list[OpenInspection]) -> Process:
+        """Assemble at the step's workcell while its inspector inspects the undecided steps, then the new step.
 
         A person does one after the other. Returns the steps that were decided to be defective.
         """
@@ -255,16 +255,16 @@ class Run:
         end = self._book(piece, step, step, max(end, assembled))
         free[step] = end if slot == step else assembled
         yield env.timeout(end - env.now)
-        new = Inspected(step, self.draw_quality(), self.open_round())
+        new = OpenInspection(step, self.draw_quality(), self.open_round())
         undecided.append(new)
         return self._take_answers(piece, step, [*older, new], undecided)
 
-    def _visit(self, piece: Piece, inspector: int, undecided: list[Inspected]) -> Process:
-        """Goes to an inspector who looks at everything undecided that it has not seen; as `_stay`."""
+    def _visit(self, piece: Piece, inspector: int, undecided: list[OpenInspection]) -> Process:
+        """Go to an inspector, who inspects every undecided step that it has not seen; returns failed steps."""
         env, free, slot = self.env, self.free, self.inspection_slot[inspector]
-        travel_s = self.travel_s[piece.place][inspector]
+        travel_s = self.travel_s[piece.position][inspector]
         self.result.inspection_trip_s += travel_s
-        piece.place = inspector
+        piece.position = inspector
         arrival = env.now + travel_s
         end = max(arrival, free[slot])
         self.result.wait_s += end - arrival
@@ -277,7 +277,7 @@ class Run:
     # Answers and decisions.
 
     def _take_answers(
-        self, piece: Piece, inspector: int, looked: list[Inspected], undecided: list[Inspected]
+        self, piece: Piece, inspector: int, looked: list[OpenInspection], undecided: list[OpenInspection]
     ) -> list[int]:
         failed = []
         for seen in looked:
@@ -289,7 +289,7 @@ class Run:
                     failed.append(seen.step)
         return failed
 
-    def _take_answer(self, seen: Inspected, inspector: int) -> int | None:
+    def _take_answer(self, seen: OpenInspection, inspector: int) -> int | None:
         seen.asked |= 1 << inspector
         answer = self._answer(inspector, seen.log_odds)
         seen.answers.append((inspector, answer))
@@ -314,23 +314,25 @@ class Run:
             result.rounds.append(Decided(piece.number, step, tuple(answers), outcome, defective))
         if self.setup.learn and len(answers) >= MIN_ANSWERS:
             for inspector, answer in answers:
-                standing = learned(self.standings[inspector], answer == outcome)
-                self.standings[inspector] = standing
-                self.weights[inspector] = standing.capability
+                updated = learned(self.records[inspector], answer == outcome)
+                self.records[inspector] = updated
+                self.weights[inspector] = updated.capability
 
-    def _draw(self, place: int, asked: int, now: float) -> int:
-        """The next inspector: the one at hand, at random the nearest who are free, or who is free first."""
-        free, slots, least = self.free, self.inspection_slot, self.setup.rule.minimum_capability
-        if not asked >> place & 1:
-            return place
-        for ring in self.rings[place]:
+    def _draw(self, position: int, asked: int, now: float) -> int:
+        """Return the next inspector: the present one, a random one of the nearest that are free, or the first free."""
+        free, slots, minimum = self.free, self.inspection_slot, self.setup.rule.minimum_capability
+        if not asked >> position & 1:
+            return position
+        for ring in self.rings[position]:
             pool = [cell for cell in ring if not asked >> cell & 1 and free[slots[cell]] <= now]
-            if least:
-                pool = [cell for cell in pool if self.weights[cell] >= least]
+            if minimum:
+                pool = [cell for cell in pool if self.weights[cell] >= minimum]
             if pool:
                 return pool[0] if len(pool) == 1 else pool[int(self.random() * len(pool))]
-        left = [c for c in range(self.floor.cells) if not asked >> c & 1 and (not least or self.weights[c] >= least)]
-        return min(left, key=lambda cell: free[slots[cell]])
+        remaining = [
+            c for c in range(self.floor.cells) if not asked >> c & 1 and (not minimum or self.weights[c] >= minimum)
+        ]
+        return min(remaining, key=lambda cell: free[slots[cell]])
 
     # The process controller and the conveyor.
 
@@ -339,14 +341,14 @@ class Run:
         if len(ready) == 1 or self.setup.order is Order.SERIAL:
             return ready[0]
         free, way, now = self.free, self.on_the_way, self.env.now
-        travel_s = self.travel_s[piece.place] if piece.place >= 0 else (0.0,) * self.floor.cells
+        travel_s = self.travel_s[piece.position] if piece.position >= 0 else (0.0,) * self.floor.cells
         each_s = self.shortest_s + self.spread_s / 2
         return min(ready, key=lambda s: (max(now + travel_s[s], max(now, free[s]) + each_s * way[s]), s))
 
     def _go(self, piece: Piece, step: int) -> Process:
-        """To the workcell of a new step; the first one starts where it is done."""
-        if piece.place >= 0:
-            travel_s = self.travel_s[piece.place][step]
+        """Go to the workcell of a new step; the first step starts there."""
+        if piece.position >= 0:
+            travel_s = self.travel_s[piece.position][step]
             plain_s = self.travel_s[piece.home][step]
             self.result.transport_s += plain_s
             self.result.inspection_trip_s += travel_s - plain_s
@@ -354,12 +356,12 @@ class Run:
                 self.on_the_way[step] += 1
                 yield self.env.timeout(travel_s)
                 self.on_the_way[step] -= 1
-        piece.place = piece.home = step
+        piece.position = piece.home = step
 
     def _return(self, piece: Piece, step: int) -> Process:
-        """Back to the workcell of a step that is done again."""
-        travel_s = self.travel_s[piece.place][step]
+        """Return to the workcell of a step to repeat it."""
+        travel_s = self.travel_s[piece.position][step]
         self.result.inspection_trip_s += travel_s
-        piece.place = piece.home = step
+        piece.position = piece.home = step
         if travel_s:
             yield self.env.timeout(travel_s)

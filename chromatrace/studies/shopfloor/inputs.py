@@ -1,6 +1,6 @@
 """The twenty sets of inspector capability that the studies run on.
 
-The study generated twenty and prints their distributions (its Fig. 8), not their values. These span the same ground:
+The published study prints the distributions of its sets (Fig. 8), not their values. These sets cover the same cases:
 all good, all poor, mixed, ordered along the line, and three poor neighbours at its beginning, middle and end.
 """
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from random import Random
 
 Drawer = Callable[[Random, int, int], float]
-"""A capability from the random source, the number of the workcell, and how many there are."""
+"""Draws a capability from a random source, the number of the workcell and the number of workcells."""
 
 
 @dataclass(frozen=True, slots=True)
 class CapabilitySet:
-    """One set: what each inspector is really worth, from 0 to 1, by workcell."""
+    """One set: the true capability of each inspector, from 0 to 1, by workcell."""
 
     number: int
     name: str
@@ -40,8 +40,8 @@ def _beta(alpha: float, beta: float) -> Drawer:
     return lambda random, cell, cells: random.betavariate(alpha, beta)
 
 
-def _where(chosen: Callable[[int, int], bool], there: Drawer, elsewhere: Drawer) -> Drawer:
-    return lambda random, cell, cells: (there if chosen(cell, cells) else elsewhere)(random, cell, cells)
+def _split(condition: Callable[[int, int], bool], if_true: Drawer, if_false: Drawer) -> Drawer:
+    return lambda random, cell, cells: (if_true if condition(cell, cells) else if_false)(random, cell, cells)
 
 
 def _ramp(falling: bool) -> Drawer:
@@ -56,7 +56,7 @@ _GOOD, _FAIR, _POOR, _MIXED = _uniform(0.8, 1.0), _uniform(0.4, 0.6), _uniform(0
 
 
 def _cluster(start: Callable[[int], int]) -> Drawer:
-    return _where(lambda cell, cells: 0 <= cell - start(cells) < 3, _POOR, _GOOD)
+    return _split(lambda cell, cells: 0 <= cell - start(cells) < 3, _POOR, _GOOD)
 
 
 MIXED = "mixed"
@@ -68,12 +68,12 @@ _SETS: dict[str, Drawer] = {
     MIXED: _MIXED,
     "rising along the line": _ramp(falling=False),
     "falling along the line": _ramp(falling=True),
-    "good and poor by turns": _where(lambda cell, cells: cell % 2 == 0, _GOOD, _POOR),
-    "first half good": _where(lambda cell, cells: 2 * cell < cells, _GOOD, _POOR),
-    "second half good": _where(lambda cell, cells: 2 * cell >= cells, _GOOD, _POOR),
-    "one expert among fair": _where(lambda cell, cells: cell == cells // 2, _uniform(0.95, 1.0), _FAIR),
-    "one poor among good": _where(lambda cell, cells: cell == cells // 2, _POOR, _GOOD),
-    "one good among poor": _where(lambda cell, cells: cell == cells // 2, _GOOD, _POOR),
+    "good and poor by turns": _split(lambda cell, cells: cell % 2 == 0, _GOOD, _POOR),
+    "first half good": _split(lambda cell, cells: 2 * cell < cells, _GOOD, _POOR),
+    "second half good": _split(lambda cell, cells: 2 * cell >= cells, _GOOD, _POOR),
+    "one expert among fair": _split(lambda cell, cells: cell == cells // 2, _uniform(0.95, 1.0), _FAIR),
+    "one poor among good": _split(lambda cell, cells: cell == cells // 2, _POOR, _GOOD),
+    "one good among poor": _split(lambda cell, cells: cell == cells // 2, _GOOD, _POOR),
     "mostly low": _beta(2, 5),
     "mostly high": _beta(5, 2),
     "around a half": _normal(0.5, 0.15),
@@ -86,12 +86,12 @@ _SETS: dict[str, Drawer] = {
 
 
 def capability_sets(cells: int, seed: int) -> tuple[CapabilitySet, ...]:
-    """All twenty, for as many workcells. The same seed gives the same sets."""
+    """Return all twenty sets for this number of workcells. The same seed gives the same sets."""
     return tuple(capability_set(name, cells, seed) for name in _SETS)
 
 
 def capability_set(name: str, cells: int, seed: int) -> CapabilitySet:
-    """One of them, by name."""
+    """Return one set by name."""
     number, draw = list(_SETS).index(name) + 1, _SETS[name]
     random = Random(f"{seed}/{name}")  # noqa: S311 - a simulation
     return CapabilitySet(number, name, tuple(min(1.0, max(0.0, draw(random, cell, cells))) for cell in range(cells)))

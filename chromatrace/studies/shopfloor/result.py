@@ -1,4 +1,4 @@
-"""What one run of the shop floor gives."""
+"""The result of one run of the shop floor."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 
 class Activity(NamedTuple):
-    """Something that a workcell did, for checking and drawing; times in seconds from the start."""
+    """One activity of a workcell; times in seconds from the start."""
 
     kind: str
-    """assembly, inspection or rework"""
+    """assembly or inspection"""
     workpiece: int
     step: int
     cell: int
@@ -19,7 +19,7 @@ class Activity(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """One decided inspection: who answered what, in the order of the draw, and what was true."""
+    """One decided inspection: (inspector, state) answers in the order of the draw, the outcome and the truth."""
 
     workpiece: int
     step: int
@@ -29,15 +29,15 @@ class Decided(NamedTuple):
 
 
 @dataclass(slots=True)
-class Result:
-    """Counts and times of one run. Defective is positive: `true_fail` is a defective step that was found so.
+class RunResult:
+    """Counts and times of one run. Positive means defective: `true_fail` counts defective steps that were detected.
 
-    makespan_s        from the start until the last workpiece left
-    assembly_s        of all workpieces together, rework included
+    makespan_s        from the start until the last workpiece leaves
+    assembly_s        of all workpieces, including rework
     transport_s       trips from step to step, as without inspection
     inspection_s      of all answers
-    inspection_trip_s trips to further inspectors, and what they add to the way to the next step or back for rework
-    wait_s            for a workcell or an inspector to be free
+    inspection_trip_s trips to further inspectors, and the detours that they cause
+    wait_s            waiting for a workcell or an inspector
     """
 
     makespan_s: float = 0.0
@@ -57,20 +57,20 @@ class Result:
     rounds: list[Decided] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
     learned: list[tuple[int, ...]] = field(default_factory=list)
-    """Capabilities (1/10,000) after each workpiece, where they are learned."""
+    """Capabilities (1/10,000) after each workpiece, if they are learned."""
 
     @property
     def decided(self) -> int:
-        """How many inspections were decided."""
+        """Number of decided inspections."""
         return self.true_fail + self.false_fail + self.missed + self.true_pass
 
     @property
     def f1(self) -> float:
-        """F1 score of finding defective steps; 1 where there was none and none was found."""
+        """F1 score of detecting defective steps; 1 if there are neither defects nor false alarms."""
         wrong = self.false_fail + self.missed
         return 2 * self.true_fail / (2 * self.true_fail + wrong) if self.true_fail or wrong else 1.0
 
     @property
     def production_s(self) -> float:
-        """What the workpieces take without inspection, waiting left out."""
+        """Time of the workpieces without inspection and waiting."""
         return self.assembly_s + self.transport_s

@@ -5,13 +5,13 @@ CHROMATRACE_CONSENSUS_STEPS sets the number of steps of each run (default 25).
 
 import os
 
+from dev_chain import revert
 from environment import advance_to
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from panel import COMMITTED, DECIDED, DRAWN, LAPSED, NONE, REQUESTED, REVEALED, SEATED, STALLED, Panel
 from reverts import revert_of
-from undoing import undo
 
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.quality.consensus import Answer, decide
@@ -37,7 +37,7 @@ class Rounds(RuleBasedStateMachine):
         super().__init__()
         self.panel, self.env = panel, panel.env
         if Rounds.snapshot:
-            undo(self.env.rpc, Rounds.snapshot)
+            revert(self.env.rpc, Rounds.snapshot)
         Rounds.snapshot = self.env.rpc.call("evm_snapshot")
         self.standings = {number: InspectorRecord() for number in range(1, SIZE + 1)}
         self.subject = 0

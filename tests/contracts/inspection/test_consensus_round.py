@@ -1,6 +1,7 @@
 """Rounds from request to outcome: `open`, `draw`, `commit` and `reveal`."""
 
 import pytest
+from dev_chain import revert
 from eth_utils import keccak
 from panel import (
     CONFIDENCE,
@@ -16,7 +17,6 @@ from panel import (
     key_of,
 )
 from reverts import Revert, revert_of
-from undoing import undo
 
 from chromatrace.domain.rights import Role
 from chromatrace.quality.log_odds import margin
@@ -248,7 +248,7 @@ def test_inspectors_are_drawn_with_equal_probability(panel, env):
         snapshot = env.rpc.call("evm_snapshot")
         for other in panel.draw(panel.open(subject=keccak(number)))[1:]:
             drawn[other] += 1
-        undo(env.rpc, snapshot)
+        revert(env.rpc, snapshot)
     assert sum(drawn.values()) == 120
     assert 5 <= min(drawn.values()) <= max(drawn.values()) <= 55, drawn
 

@@ -1,11 +1,11 @@
 """Rounds whose outcome is the verdict of a stage."""
 
 import pytest
+from dev_chain import revert
 from environment import batch_id, event
 from eth_utils import keccak
 from panel import DECIDED, FAIL, PASS, Panel, key_of
 from reverts import Revert, revert_of
-from undoing import undo
 
 from chromatrace.domain.rights import BatchState, Role, Stage, Verdict
 
@@ -166,7 +166,7 @@ def test_insufficient_gas_cannot_drop_a_verdict(panel, env):
             env.rpc.call("eth_sendTransaction", call | {"gas": hex(gas)})
             env.rpc.call("evm_mine")
             assert env.batch(batch).first_verdict == Verdict.FAIL, f"dropped with {gas} gas"
-        undo(env.rpc, snapshot)
+        revert(env.rpc, snapshot)
     assert not isinstance(answer, Exception)
 
 

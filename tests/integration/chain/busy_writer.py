@@ -1,4 +1,4 @@
-"""Opens COUNT channels, one by one and in bulk: `python busy_writer.py RPC_URL MANIFEST OUTBOX NAME COUNT`."""
+"""Open COUNT channels, singly and in bulk: `python busy_writer.py RPC_URL MANIFEST OUTBOX NAME COUNT`."""
 
 import sys
 import warnings

@@ -1,4 +1,4 @@
-"""An organisation with operators on the deployed contracts, and chains that a test may break."""
+"""An organisation with an operator on the deployed contracts."""
 
 import warnings
 
@@ -25,7 +25,7 @@ def _quiet_dev_keys():
 
 @pytest.fixture(scope="session")
 def registration():
-    """Makes a batch of 100 panes: `registration(lot, **changes)`."""
+    """Return `registration(lot, **changes)`, which makes a registration of 100 panes."""
 
     def make(lot, **changes):
         whole = {"quantity": 100, "content_digest": b"\1" * 32, **changes}
@@ -34,8 +34,8 @@ def registration():
     return make
 
 
-def found_organisation(chain):
-    """Registers Example Glass with the chain's signer as its operator in every role; returns its id."""
+def register_plant(chain):
+    """Register Example Glass with the chain's signer as its operator in every role; return its id."""
     receipt = chain.submit(
         calls.register_organisation(OrganisationKind.MANUFACTURER, EXAMPLE_GLN, ALL_ROLES, "Example Glass")
     )
@@ -46,14 +46,14 @@ def found_organisation(chain):
 
 @pytest.fixture
 def plant(chain):
-    """`chain` with its signer as the operator of Example Glass."""
-    found_organisation(chain)
+    """Return `chain` with its signer as the operator of Example Glass."""
+    register_plant(chain)
     return chain
 
 
 @pytest.fixture
 def chain_on():
-    """Opens a `Chain` on a node with an outbox of its own."""
+    """Return `open_chain`, which opens a `Chain` on a node with its own outbox."""
     outboxes = []
 
     def open_chain(node, manifest, path, signer_index=0, limit=20_000, **policy):
@@ -68,10 +68,10 @@ def chain_on():
 
 @pytest.fixture
 def held(isolated):
-    """The deployed chain with mining stopped; `held()` makes a block. Mining goes on afterwards."""
+    """Return the deployed chain without automatic mining; `held()` mines a block."""
     rpc = isolated.rpc()
     rpc.call("evm_setAutomine", False)
     yield lambda blocks=1: [rpc.call("evm_mine") for _ in range(blocks)]
     rpc.call("anvil_dropAllTransactions")
-    rpc.call("anvil_setNextBlockBaseFeePerGas", hex(10**9))  # a snapshot does not hold it
+    rpc.call("anvil_setNextBlockBaseFeePerGas", hex(10**9))  # not part of a snapshot
     rpc.call("evm_setAutomine", True)

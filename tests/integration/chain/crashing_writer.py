@@ -1,6 +1,6 @@
-"""A writer that dies by SIGKILL at a given moment: `python crashing_writer.py RPC_URL MANIFEST OUTBOX MOMENT KEY`.
+"""A writer that is killed at a given moment: `python crashing_writer.py RPC_URL MANIFEST OUTBOX MOMENT KEY`.
 
-It opens the channel KEY. MOMENT is one of those below, or "never".
+It opens the channel KEY. MOMENT is one of `MOMENTS`, or "never".
 """
 
 import os
@@ -24,7 +24,7 @@ def die(*_):
 
 
 def dying_after(owner, name):
-    """Replaces a method by one that dies as soon as it has done its work."""
+    """Replace a method by one that kills the process after the original method."""
     method = getattr(owner, name)
 
     def wrapped(self, *args, **kwargs):

@@ -36,7 +36,7 @@ def nonce(chain):
     return int(chain.rpc.call("eth_getTransactionCount", chain.sender, "latest"), 16)
 
 
-def test_a_batch_is_registered_once(plant, registration):
+def test_batch_is_registered_once(plant, registration):
     receipt = plant.submit(calls.register_batch(registration("L2410A", serial_root=b"\7" * 32)))
     event = receipt.event("BatchRegistered")
     assert event.args["batch"] == BATCH
@@ -48,11 +48,11 @@ def test_a_batch_is_registered_once(plant, registration):
     batch = plant.read(reads.batch(BATCH))
     assert (batch.state, batch.quantity) == (BatchState.REGISTERED, 100)
     before = nonce(plant)
-    with pytest.raises(ContractConflict) as refusal:
+    with pytest.raises(ContractConflict) as raised:
         plant.submit(calls.register_batch(registration("L2410A")))
-    assert isinstance(refusal.value, Conflict)
-    assert (refusal.value.name, refusal.value.args_by_name) == ("BatchAlreadyRegistered", {"batch": BATCH})
-    assert refusal.value.field == "lot"
+    assert isinstance(raised.value, Conflict)
+    assert (raised.value.name, raised.value.args_by_name) == ("BatchAlreadyRegistered", {"batch": BATCH})
+    assert raised.value.field == "lot"
     assert nonce(plant) == before
     assert plant.outbox.counts()[CallState.FAILED] == 0
 
@@ -70,28 +70,28 @@ def test_a_batch_is_registered_once(plant, registration):
         (calls.appoint_operator("0x" + "11" * 20, 77, Role.PRODUCER), ContractNotFound, "UnknownOrganisation"),
     ],
 )
-def test_refusals_are_decoded_and_take_no_nonce(plant, call, kind, name):
+def test_contract_errors_are_decoded_and_use_no_nonce(plant, call, kind, name):
     before = nonce(plant)
     for attempt in (plant.submit, plant.simulate):
-        with pytest.raises(kind) as refusal:
+        with pytest.raises(kind) as raised:
             attempt(call)
-        assert refusal.value.name == name
+        assert raised.value.name == name
     assert nonce(plant) == before
 
 
-def test_strangers_may_not(plant, registration):
+def test_unknown_operator_is_rejected(plant, registration):
     stranger = plant.with_signer(dev_signer(5, plant.manifest.chain_id))
-    with pytest.raises(ContractNotAuthorised) as refusal:
+    with pytest.raises(ContractNotAuthorised) as raised:
         stranger.submit(calls.register_batch(registration("L1")))
-    assert isinstance(refusal.value, NotAuthorised)
-    assert (refusal.value.name, refusal.value.args_by_name) == ("UnknownOperator", {"operator": stranger.sender})
+    assert isinstance(raised.value, NotAuthorised)
+    assert (raised.value.name, raised.value.args_by_name) == ("UnknownOperator", {"operator": stranger.sender})
 
 
-def test_arguments_are_checked_before_the_chain_is_asked(plant):
-    with pytest.raises(AbiError) as refusal:
+def test_arguments_are_checked_before_any_request(plant):
+    with pytest.raises(AbiError) as raised:
         plant.submit(calls.assemble(b"short"))
-    assert isinstance(refusal.value, InvalidInput)
-    assert refusal.value.field.startswith("BatchRegistry.assemble.")
+    assert isinstance(raised.value, InvalidInput)
+    assert raised.value.field.startswith("BatchRegistry.assemble.")
 
 
 def test_simulation_changes_nothing(plant, registration):
@@ -99,7 +99,7 @@ def test_simulation_changes_nothing(plant, registration):
     assert plant.read(reads.batch(BATCH)).state == BatchState.UNKNOWN
 
 
-def test_a_key_takes_effect_once(plant, registration):
+def test_calls_with_one_key_take_effect_once(plant, registration):
     call = calls.register_batch(registration("L2410A")).with_key("register/L2410A")
     first, second = plant.submit(call), plant.submit(call)
     assert first == second
@@ -110,7 +110,7 @@ def test_a_key_takes_effect_once(plant, registration):
     assert outcomes[2].state is CallState.INCLUDED
 
 
-def test_many_are_sent_and_refusals_stand_in_their_place(plant, registration):
+def test_send_many_returns_outcomes_in_order(plant, registration):
     seen = []
     batch = [calls.register_batch(registration(f"L{number}")) for number in range(350)]
     batch[7] = calls.assemble(BATCH)
@@ -126,8 +126,8 @@ def test_many_are_sent_and_refusals_stand_in_their_place(plant, registration):
     assert [state.state for state in states] == [BatchState.REGISTERED] * 4
 
 
-def test_of_many_in_a_block_each_is_told_by_its_own_event_or_receipt(plant, registration):
-    """By their events, which name no gas, where they worked; by its receipt where one failed."""
+def test_outcomes_of_many_calls_in_one_block(plant, registration):
+    """Included calls are found by their events, without their gas; a failed call by its receipt."""
     lots = [f"E{number}" for number in range(120)]
     lots[70] = lots[3]
     batch = [calls.register_batch(registration(lot)).with_gas(200_000) for lot in lots]
@@ -145,9 +145,9 @@ def test_of_many_in_a_block_each_is_told_by_its_own_event_or_receipt(plant, regi
     sender = plant.sender
     failed = plant.outbox.entries(sender, CallState.FAILED)
     assert [entry.label for entry in failed] == ["BatchRegistry.register"]
-    with pytest.raises(ContractConflict) as refusal:
+    with pytest.raises(ContractConflict) as raised:
         plant.receipt(failed[0].id)
-    assert refusal.value.name == "BatchAlreadyRegistered"
+    assert raised.value.name == "BatchAlreadyRegistered"
     included = [e for e in plant.outbox.entries(sender, CallState.INCLUDED) if e.gas == 200_000]
     assert len(included) == 119
     # A node that counts the nonces before it shows the block is asked again, for receipts where few are left.
@@ -157,28 +157,28 @@ def test_of_many_in_a_block_each_is_told_by_its_own_event_or_receipt(plant, regi
         assert (receipt["status"], receipt["blockHash"]) == ("0x1", "0x" + entry.block_hash.hex())
 
 
-def test_a_bulk_call_is_one_transaction(plant, registration):
+def test_bulk_call_is_one_transaction(plant, registration):
     lots = [registration(f"B{number}") for number in range(100)]
     receipt = plant.submit(calls.register_batches(lots))
     assert len(receipt.events) == 100
     assert receipt.gas_used <= 100 * 60_000
 
 
-def test_a_call_above_the_gas_cap_of_a_transaction_is_refused(plant, registration):
+def test_call_above_the_transaction_gas_cap_is_rejected(plant, registration):
     lots = [registration(f"B{number}") for number in range(400)]
-    with pytest.raises(ContractInvalidInput) as refusal:
+    with pytest.raises(ContractInvalidInput) as raised:
         plant.submit(calls.register_batches(lots))
-    assert refusal.value.name == "OutOfGas"
-    assert refusal.value.hint == "split it into smaller calls"
+    assert raised.value.name == "OutOfGas"
+    assert raised.value.hint == "split it into smaller calls"
 
 
-def test_a_full_outbox_is_told(anvil, deployment, tmp_path, plant, held, registration, chain_on):
+def test_full_outbox_is_reported(anvil, deployment, tmp_path, plant, held, registration, chain_on):
     small = chain_on(anvil, deployment, tmp_path / "small.db", limit=2)
     for lot in ("L1", "L2"):
         small.submit(calls.register_batch(registration(lot)), wait=False)
-    with pytest.raises(OutboxFullError) as refusal:
+    with pytest.raises(OutboxFullError) as raised:
         small.submit(calls.register_batch(registration("L3")), wait=False)
-    assert refusal.value.field == "outbox"
+    assert raised.value.field == "outbox"
     held()
     small.resume()
     held(0)
@@ -186,34 +186,34 @@ def test_a_full_outbox_is_told(anvil, deployment, tmp_path, plant, held, registr
     small.submit(calls.register_batch(registration("L3")), wait=False)
 
 
-def test_waiting_ends_and_the_call_is_kept(plant, held, registration):
+def test_timeout_keeps_the_call(plant, held, registration):
     with pytest.raises(InclusionTimeoutError, match="1 calls are not included after"):
         plant.submit(calls.register_batch(registration("L2410A")).with_key("k"), timeout_s=0.05)
     held()
     assert plant.submit(calls.register_batch(registration("L2410A")).with_key("k")).block_number
 
 
-def test_writing_needs_a_signer(deployment, anvil):
+def test_writing_requires_a_signer(deployment, anvil):
     reader = Chain(anvil.rpc(), deployment)
-    with pytest.raises(SignerMissingError) as refusal:
+    with pytest.raises(SignerMissingError) as raised:
         reader.submit(calls.assemble(BATCH))
-    assert refusal.value.field == "signer"
+    assert raised.value.field == "signer"
 
 
-def test_a_call_that_fails_on_the_chain_is_told_with_its_reason(plant, held, registration):
-    """Both pass their trial; the block has the first one only."""
+def test_failure_on_the_chain_has_its_reason(plant, held, registration):
+    """Both calls pass their trial; the second fails in the block."""
     first = plant.submit(calls.register_batch(registration("L2410A")), wait=False)
     call = replace(calls.register_batch(registration("L2410A")), gas=150_000)
     second = plant.submit(call, wait=False)
     held()
     plant.resume()
     assert plant.receipt(first.call).event("BatchRegistered").args["batch"] == BATCH
-    with pytest.raises(ContractConflict) as refusal:
+    with pytest.raises(ContractConflict) as raised:
         plant.receipt(second.call)
-    assert (refusal.value.name, refusal.value.args_by_name) == ("BatchAlreadyRegistered", {"batch": BATCH})
+    assert (raised.value.name, raised.value.args_by_name) == ("BatchAlreadyRegistered", {"batch": BATCH})
 
 
-def test_out_of_gas_on_the_chain_is_told(plant, registration):
+def test_out_of_gas_on_the_chain_is_reported(plant, registration):
     call = calls.register_batch(registration("L2410A")).with_gas(60_000)
     outcome = plant.send_many([call], check=False)[0]
     assert isinstance(outcome, ContractError)
@@ -240,27 +240,27 @@ def inspection(chain, **changes):
     return Inspection(**whole)
 
 
-def test_our_digest_is_the_contracts(plant):
+def test_digest_equals_the_contract(plant):
     ledger = plant.manifest.address("InspectionLedger")
     for changes in ({}, {"stage": Stage.FINAL, "verdict": Verdict.FAIL, "defects": 1, "nonce": 5 << 64 | 2}):
-        ours = inspection(plant, **changes)
-        digest_of = Read("InspectionLedger", "digestOf", (ours.as_struct(),), bytes)
-        assert plant.read(digest_of) == inspection_digest(ours, plant.manifest.chain_id, ledger)
+        signed = inspection(plant, **changes)
+        digest_of = Read("InspectionLedger", "digestOf", (signed.as_struct(),), bytes)
+        assert plant.read(digest_of) == inspection_digest(signed, plant.manifest.chain_id, ledger)
 
 
-def test_a_signed_inspection_is_recorded_and_a_forged_one_is_not(plant, registration):
+def test_only_a_valid_inspection_signature_is_recorded(plant, registration):
     ledger, chain_id = plant.manifest.address("InspectionLedger"), plant.manifest.chain_id
     plant.submit(calls.register_batch(registration("L2410A")))
-    ours = inspection(plant)
+    signed = inspection(plant)
     for wrong_chain, wrong_ledger in ((1, ledger), (chain_id, "0x" + "11" * 20)):
-        signature = sign_inspection(ours, plant.signer, wrong_chain, wrong_ledger)
-        with pytest.raises(ContractNotAuthorised) as refusal:
-            plant.submit(calls.record_inspection(ours, signature))
-        assert refusal.value.name == "InvalidInspectionSignature"
-    late = replace(ours, deadline=ours.inspected_at - 1)
-    with pytest.raises(ContractConflict) as refusal:
+        signature = sign_inspection(signed, plant.signer, wrong_chain, wrong_ledger)
+        with pytest.raises(ContractNotAuthorised) as raised:
+            plant.submit(calls.record_inspection(signed, signature))
+        assert raised.value.name == "InvalidInspectionSignature"
+    late = replace(signed, deadline=signed.inspected_at - 1)
+    with pytest.raises(ContractConflict) as raised:
         plant.submit(calls.record_inspection(late, sign_inspection(late, plant.signer, chain_id, ledger)))
-    assert (refusal.value.name, refusal.value.field) == ("InspectionExpired", "deadline")
-    receipt = plant.submit(calls.record_inspection(ours, sign_inspection(ours, plant.signer, chain_id, ledger)))
+    assert (raised.value.name, raised.value.field) == ("InspectionExpired", "deadline")
+    receipt = plant.submit(calls.record_inspection(signed, sign_inspection(signed, plant.signer, chain_id, ledger)))
     assert receipt.event("InspectionRecorded").args["inspector"] == plant.sender
     assert plant.read(reads.batch(BATCH)).state == BatchState.FIRST_PASSED

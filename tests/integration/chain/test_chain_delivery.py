@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from undoing import undo
+from dev_chain import revert
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.dev_node import DevNode
@@ -66,7 +66,7 @@ def opened(chain):
         *[("sent", True), ("sent", False), ("included", True)],
     ],
 )
-def test_a_killed_writer_has_sent_once(plant, manifest_file, moment, mining):
+def test_killed_writer_sends_once(plant, manifest_file, moment, mining):
     plant.rpc.call("evm_setAutomine", mining)
     try:
         before = nonce(plant)
@@ -92,7 +92,7 @@ class _node:  # noqa: N801 - stands for a node where only its URL is needed
         self.url = chain.rpc.url
 
 
-def test_two_writers_with_one_key_lose_and_double_nothing(plant, manifest_file):
+def test_two_writers_with_one_key_send_each_call_once(plant, manifest_file):
     before = nonce(plant)
     writers = [
         start("busy_writer.py", _node(plant), manifest_file, plant.outbox.path, name, "100") for name in ("a", "b")
@@ -113,8 +113,8 @@ def impatient(chain, **changes):
     return type(chain)(chain.rpc, chain.manifest, chain.outbox, chain.signer, policy)
 
 
-def test_a_fee_that_became_too_low_is_raised(plant, held):
-    """Blocks come, the base fee is above the call's; the replacement keeps the nonce and takes effect once."""
+def test_fee_below_the_base_fee_is_raised(plant, held):
+    """The base fee rises above the call's; the replacement keeps the nonce and takes effect once."""
     chain = impatient(plant)
     first = chain.submit(calls.open_channel("line-1"), wait=False)
     before = nonce(chain)
@@ -135,7 +135,7 @@ def test_a_fee_that_became_too_low_is_raised(plant, held):
     assert opened(chain) == {"line-1": 1}
 
 
-def test_the_fee_ceiling_holds(plant, held):
+def test_fee_ceiling_is_never_exceeded(plant, held):
     chain = impatient(plant, fee_ceiling_wei=5 * GWEI)
     first = chain.submit(calls.open_channel("line-1"), wait=False)
     for _ in range(2):
@@ -148,7 +148,7 @@ def test_the_fee_ceiling_holds(plant, held):
         chain._transaction_sender.wait([first.call], 0.01)
 
 
-def test_an_included_call_whose_block_vanished_is_sent_again(plant):
+def test_call_of_a_lost_block_is_sent_again(plant):
     receipt = plant.submit(calls.open_channel("line-1"))
     assert opened(plant) == {"line-1": 1}
     plant.rpc.call("anvil_rollback", 1)
@@ -163,7 +163,7 @@ def test_an_included_call_whose_block_vanished_is_sent_again(plant):
     assert opened(plant) == {"line-1": 1, "line-2": 1}
 
 
-def test_calls_become_final_under_enough_blocks(plant):
+def test_calls_become_final_after_confirmations(plant):
     receipt = plant.submit(calls.open_channel("line-1"))
     for _ in range(plant.policy.confirmations - 1):
         plant.rpc.call("evm_mine")
@@ -174,21 +174,21 @@ def test_calls_become_final_under_enough_blocks(plant):
     assert plant.receipt(receipt.call).state is CallState.FINAL
 
 
-def test_a_chain_that_forgot_final_calls_is_refused(plant, chain_on, anvil, tmp_path):
+def test_rolled_back_chain_is_rejected(plant, chain_on, anvil, tmp_path):
     chain = chain_on(anvil, plant.manifest, tmp_path / "final.db", confirmations=0)
     mark = chain.rpc.call("evm_snapshot")
     chain.submit(calls.open_channel("line-1"))
     chain.resume()
     assert chain.outbox.counts()[CallState.FINAL] == 1
-    undo(chain.rpc, mark)
-    with pytest.raises(ChainRollbackError) as refusal:
+    revert(chain.rpc, mark)
+    with pytest.raises(ChainRollbackError) as raised:
         chain.submit(calls.open_channel("line-2"))
-    assert refusal.value.field == "outbox"
+    assert raised.value.field == "outbox"
     assert chain.outbox.counts()[CallState.FINAL] == sum(chain.outbox.counts().values()) == 1
 
 
-def test_a_nonce_that_somebody_else_used_is_replaced(plant, held):
-    """The same key signs elsewhere: our call is signed anew, behind the foreign transaction."""
+def test_nonce_used_by_another_transaction_is_replaced(plant, held):
+    """The same key signs elsewhere; the call is signed again with a later nonce."""
     patient, plant = plant, impatient(plant, receipt_lag_s=0.0)
     first = plant.submit(calls.open_channel("line-1"), wait=False)
     before = nonce(plant)
@@ -208,7 +208,7 @@ def test_a_nonce_that_somebody_else_used_is_replaced(plant, held):
     assert opened(plant) == {"line-1": 1}
 
 
-def test_a_transaction_that_the_node_lost_is_handed_over_again(plant, held):
+def test_transaction_lost_by_the_node_is_sent_again(plant, held):
     chain = impatient(plant, resend_after_s=0.0, bump_after_blocks=1000)
     first = chain.submit(calls.open_channel("line-1"), wait=False)
     chain.rpc.call("anvil_dropTransaction", first.tx)
@@ -219,55 +219,55 @@ def test_a_transaction_that_the_node_lost_is_handed_over_again(plant, held):
     assert chain.receipt(first.call).tx_hash == first.tx_hash
 
 
-def test_an_empty_account_is_told(plant):
+def test_empty_account_is_reported(plant):
     poor = plant.with_signer(LocalSigner(b"\x09" * 32))
     plant.submit(calls.appoint_operator(poor.sender, 1, (1 << 7) - 1))
-    with pytest.raises(InsufficientFundsError) as refusal:
+    with pytest.raises(InsufficientFundsError) as raised:
         poor.submit(calls.open_channel("line-1"))
-    assert refusal.value.field == "signer"
-    assert refusal.value.hint == f"on this development chain: `chromatrace key fund {poor.sender}`"
+    assert raised.value.field == "signer"
+    assert raised.value.hint == f"run `chromatrace key fund {poor.sender}`"
     assert sum(plant.outbox.counts().values()) == 3
 
 
-def test_no_chain_leaves_nothing_behind(deployment, tmp_path, chain_on):
+def test_unreachable_chain_stores_nothing(deployment, tmp_path, chain_on):
     with held_port("127.0.0.1", 0) as port:
         with DevNode(port) as node:
             chain = chain_on(node, deployment, tmp_path / "outbox.db")
-        with pytest.raises(ChainUnavailableError) as refusal:
+        with pytest.raises(ChainUnavailableError) as raised:
             chain.submit(calls.open_channel("line-1"))
-    assert refusal.value.field == "rpc_url"
+    assert raised.value.field == "rpc_url"
     assert sum(chain.outbox.counts().values()) == 0
     chain.queue([calls.open_channel("line-1")])
     assert chain.outbox.counts()[CallState.QUEUED] == 1
 
 
-def test_a_chain_without_our_contracts_is_refused(deployment, tmp_path, chain_on):
+def test_chain_without_the_contracts_is_rejected(deployment, tmp_path, chain_on):
     with DevNode() as node:
         chain = chain_on(node, deployment, tmp_path / "outbox.db")
-        with pytest.raises(WrongDeploymentError, match="no contract") as refusal:
+        with pytest.raises(WrongDeploymentError, match="no contract") as raised:
             chain.submit(calls.open_channel("line-1"))
-        assert refusal.value.field.startswith("manifest.contracts.")
+        assert raised.value.field.startswith("manifest.contracts.")
         with pytest.raises(WrongDeploymentError, match="no contract BatchRegistry exists"):
             chain.read(reads.batch(bytes(32)))
 
 
-def test_another_chain_id_is_refused(deployment):
-    with DevNode(chain_id=1337) as node, pytest.raises(WrongDeploymentError) as refusal:
+def test_other_chain_id_is_rejected(deployment):
+    with DevNode(chain_id=1337) as node, pytest.raises(WrongDeploymentError) as raised:
         deployment.verify(node.rpc())
-    assert refusal.value.field == "manifest.chain_id"
+    assert raised.value.field == "manifest.chain_id"
 
 
-def test_other_code_at_the_address_is_refused(deployment, isolated):
+def test_other_code_at_the_address_is_rejected(deployment, isolated):
     rpc = isolated.rpc()
     address = deployment.address("CustodyLedger")
     rpc.call("anvil_setCode", address, rpc.call("eth_getCode", address, "latest") + "00")
-    with pytest.raises(WrongDeploymentError) as refusal:
+    with pytest.raises(WrongDeploymentError) as raised:
         deployment.verify(rpc)
-    assert refusal.value.field == "manifest.contracts.CustodyLedger.code_hash"
+    assert raised.value.field == "manifest.contracts.CustodyLedger.code_hash"
 
 
-def test_a_chain_started_afresh_with_the_same_contracts_is_refused(plant, tmp_path, chain_on):
-    """Same id, same addresses, same code: only its genesis block tells it from the chain that the outbox knows."""
+def test_restarted_chain_with_the_same_contracts_is_rejected(plant, tmp_path, chain_on):
+    """Only the genesis block distinguishes it from the chain of the outbox."""
     plant.submit(calls.open_channel("line-1"))
     with DevNode() as node:
         rpc = node.rpc()
@@ -275,13 +275,12 @@ def test_a_chain_started_afresh_with_the_same_contracts_is_refused(plant, tmp_pa
             rpc.call("anvil_setCode", entry.address, plant.rpc.call("eth_getCode", entry.address, "latest"))
         plant.manifest.verify(rpc)
         chain = chain_on(node, plant.manifest, plant.outbox.path)
-        with pytest.raises(WrongDeploymentError, match="belongs to chain") as refusal:
+        with pytest.raises(WrongDeploymentError, match="belongs to chain") as raised:
             chain.submit(calls.open_channel("line-2"))
-        assert refusal.value.field == "outbox"
+        assert raised.value.field == "outbox"
 
 
-def test_a_chain_that_keeps_its_state_goes_on(tmp_path):
-    """A node restarted with its state is the same chain to an outbox."""
+def test_node_restarted_with_its_state_is_the_same_chain(tmp_path):
     state = tmp_path / "state.json"
     with DevNode(state_path=state) as node:
         genesis = node.rpc().call("eth_getBlockByNumber", "0x0", False)["hash"]
@@ -291,12 +290,12 @@ def test_a_chain_that_keeps_its_state_goes_on(tmp_path):
         assert node.rpc().call("eth_blockNumber") == "0x1"
 
 
-def test_a_manifest_survives_the_way_to_a_file(manifest_file, deployment):
+def test_manifest_is_loaded_from_a_file(manifest_file, deployment):
     assert Manifest.load(manifest_file).names_by_address == deployment.names_by_address
 
 
-def test_a_fee_that_the_node_refuses_is_raised_at_once(plant, held):
-    """No block has to pass: the node has said that it does not take this fee."""
+def test_fee_rejected_by_the_node_is_raised_at_once(plant, held):
+    """No block has to pass, because the node has rejected this fee."""
     first = plant.submit(calls.open_channel("line-1"), wait=False)
     plant.rpc.call("anvil_dropTransaction", first.tx)
     plant.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))

@@ -1,4 +1,4 @@
-"""The development chain that keeps its state: the same chain at every start, nobody else's, gone with its starter."""
+"""The development chain: its state, its port and the end of its process."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def block(rpc, number):
 
 
 def hashes(rpc):
-    """Hash and parent of every block."""
+    """Return the hash of every block."""
     blocks = [block(rpc, hex(number)) for number in range(int(rpc.call("eth_blockNumber"), 16) + 1)]
-    assert all(one["parentHash"] == before["hash"] for before, one in itertools.pairwise(blocks))
-    return [one["hash"] for one in blocks]
+    assert all(block["parentHash"] == parent["hash"] for parent, block in itertools.pairwise(blocks))
+    return [block["hash"] for block in blocks]
 
 
-def test_it_is_the_same_chain_at_every_start(tmp_path):
-    """Anvil writes a block 0 of its own at each start, as different as the second in which it is made."""
+def test_genesis_block_is_stable_across_restarts(tmp_path):
+    """Anvil writes another genesis block at each start."""
     known = []
     for start in range(5):
         with DevNode(state_path=tmp_path / "chain.json", options=["--timestamp", str(1_700_000_000 + start)]) as node:
@@ -48,25 +48,25 @@ def test_it_is_the_same_chain_at_every_start(tmp_path):
     assert len(known) == 11
 
 
-def test_a_taken_port_is_refused_and_nobody_elses_chain_touched(anvil):
+def test_port_in_use_is_rejected(anvil):
     before = anvil.rpc().call("eth_blockNumber")
     stranger = DevNode(port=anvil.port)
-    with pytest.raises(Conflict, match=f"port {anvil.port} of 127.0.0.1 is taken") as refused:
+    with pytest.raises(Conflict, match=f"port {anvil.port} of 127.0.0.1 is in use") as raised:
         stranger.start()
-    assert refused.value.field == "chain_port"
+    assert raised.value.field == "chain_port"
     assert not stranger.running
     assert anvil.rpc().call("eth_blockNumber") == before
 
 
-def test_two_nodes_never_run_one_state(tmp_path, monkeypatch):
+def test_state_is_locked_by_one_node(tmp_path, monkeypatch):
     monkeypatch.setattr("chromatrace.chain.dev_state._WAIT_S", 0.2)
     with DevNode(state_path=tmp_path / "chain.json") as node:
-        with pytest.raises(Conflict, match=f"process {node._process.pid} is already running") as refused:
+        with pytest.raises(Conflict, match=f"process {node._process.pid} is already running") as raised:
             DevNode(state_path=tmp_path / "chain.json").start()
-        assert f"kill {node._process.pid}" in refused.value.hint
+        assert f"kill {node._process.pid}" in raised.value.hint
 
 
-def test_a_killed_starter_takes_its_node_along_and_nothing_is_lost(tmp_path, monkeypatch):
+def test_node_ends_with_its_starter_and_writes_its_state(tmp_path, monkeypatch):
     monkeypatch.setattr("chromatrace.chain.dev_state._WAIT_S", 180.0)
     with held_port("127.0.0.1", 0) as port:
         command = [sys.executable, "-c", STARTER, str(tmp_path / "chain.json"), str(port)]
@@ -79,10 +79,10 @@ def test_a_killed_starter_takes_its_node_along_and_nothing_is_lost(tmp_path, mon
             assert again.rpc().call("eth_blockNumber") == "0x2"
 
 
-def test_a_state_that_was_cut_off_is_refused_by_name(tmp_path):
+def test_truncated_state_is_rejected(tmp_path):
     state = tmp_path / "chain.json"
     state.write_text('{"block": {')
-    with pytest.raises(IntegrityError, match=r"chain\.json is not a complete Anvil state") as refused:
+    with pytest.raises(IntegrityError, match=r"chain\.json is not a complete Anvil state") as raised:
         DevNode(state_path=state).start()
-    assert refused.value.field == "data"
+    assert raised.value.field == "data"
     assert state.read_text() == '{"block": {'

@@ -3,7 +3,7 @@
 import signal
 import time
 
-import nursery
+import fork_server
 import pytest
 
 
@@ -15,7 +15,7 @@ def test_its_ordinary_end(site, tmp_path, words, number):
     said = tmp_path / "said"
     base = ("--rpc-url", site.node.url, "--manifest", site.manifest, "--data", tmp_path, "--dev-account", "2")
     with said.open("wb") as out:
-        process = nursery.command_line().start(*base, *words, stdout=out, stderr=out)
+        process = fork_server.command_line().start(*base, *words, stdout=out, stderr=out)
     while "Ctrl-C ends it" not in said.read_text():
         assert process.poll() is None, said.read_text()
         time.sleep(0.02)

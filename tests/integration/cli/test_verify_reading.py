@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 
 import pytest
-from undoing import undo
+from dev_chain import revert
 
 from chromatrace.chain.anchored import anchors_of, channel_named
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -88,4 +88,4 @@ def test_a_channel_is_found_by_its_name_or_the_question_is_refused(site, copied)
             channel_named(workspace.reader, "line")
         assert several.value.field == "organisation"
         assert channel_named(workspace.reader, "line", 2).organisation == 2
-    undo(site.node.rpc(), mark)
+    revert(site.node.rpc(), mark)

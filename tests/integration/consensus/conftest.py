@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-import nursery
+import fork_server
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -65,7 +65,7 @@ def start(isolated, manifest, tmp_path):
         with (tmp_path / f"log-{account}.txt").open("ab") as log:
             out = log if terminal is None else terminal
             words = (*base, "inspector", *arguments)
-            running.append(nursery.command_line().start(*words, stdin=terminal, stdout=out, stderr=out))
+            running.append(fork_server.command_line().start(*words, stdin=terminal, stdout=out, stderr=out))
         return running[-1]
 
     begin.command = command

@@ -6,12 +6,12 @@ import json
 import os
 from pathlib import Path
 
-import nursery
+import fork_server
 import pytest
 from click.testing import CliRunner
+from dev_chain import wait_until_mined
 from eth_account import Account
 from eth_hash.auto import keccak
-from mining import mined
 
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.cli import main
@@ -42,7 +42,7 @@ def run(script, node, folder, *arguments, **environment):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CHROMATRACE_")}
     tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}"
     own = {"PATH": tools, "SOLCX_BINARY_PATH": str(ROOT / ".solcx")}
-    status, said, errors = nursery.script(script).run(
+    status, said, errors = fork_server.script(script).run(
         *arguments, "--json", *chain, "--manifest-dir", folder, env=clean | own | environment
     )
     assert said, errors
@@ -128,7 +128,7 @@ def test_a_missing_role_is_found(anvil_node, tmp_path):
     data = "0x" + contract("Consortium").encode_call("revokeRole", CUSTODY_LEDGER, ledger).hex()
     call = {"from": manifest.admin, "to": manifest.address("Consortium"), "data": data}
     anvil_node.rpc().call("eth_sendTransaction", call)
-    mined(anvil_node.rpc())
+    wait_until_mined(anvil_node.rpc())
     status, answer = run("deploy", anvil_node, tmp_path)
     assert (status, answer["error"], answer["field"]) == (1, "WrongDeploymentError", "Consortium")
     assert answer["message"] == f"{ledger} lacks the role 0x{CUSTODY_LEDGER.hex()} in Consortium"

@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from dev_chain import revert
 from querying import query
-from undoing import undo
 
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.ethereum.manifest import Manifest
@@ -46,7 +46,7 @@ def _as_before(request):
     mark, known = world.rpc.call("evm_snapshot"), world.memory()
     yield
     assert int(world.rpc.call("eth_blockNumber"), 16) >= height, "rolled back to before the test: Anvil has no way back"
-    assert undo(world.rpc, mark)
+    assert revert(world.rpc, mark)
     world.remember(known)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
+from dev_chain import revert
 from querying import query
-from undoing import undo
 
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower
@@ -55,7 +55,7 @@ def test_a_reverted_snapshot_and_another_life(yard, index, follower, rebuilt_dig
     mark = yard.rpc.call("evm_snapshot")
     yard.live(25)
     follower.sync()
-    assert undo(yard.rpc, mark)
+    assert revert(yard.rpc, mark)
     yard.live(40)
     assert follower.sync().undone_blocks > 0
     assert query(index).digest() == rebuilt_digest()
@@ -82,7 +82,7 @@ def test_back_to_the_deployment(yard, index, follower, rebuilt_digest):
     first = yard.manifest.block
     for row in query(index).events(limit=1):
         assert row.block_number >= first
-    assert undo(yard.rpc, mark)
+    assert revert(yard.rpc, mark)
     follower.sync()
     assert query(index).digest() == rebuilt_digest()
 

@@ -1,4 +1,4 @@
-"""A consortium with departments on a chain of these tests alone, and the portal as a process of its own."""
+"""A consortium with departments on a chain of its own, and portal processes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from chromatrace.chain import calls
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mining import mined
-from served_portal import Served
+from dev_chain import wait_until_mined
+from served_portal import PortalProcess
 
 ROOT = Path(__file__).resolve().parents[3]
 GLN, OTHER_GLN = "9521234000006", "9521234000013"
@@ -23,7 +23,7 @@ PLANT = "engineer-to-order"
 
 
 class Consortium:
-    """Two organisations; the first has the six departments and one for captured documents."""
+    """Two organisations. The first has the plant's six departments and one for captured documents."""
 
     def __init__(self, node, manifest_path):
         from chromatrace.ethereum.manifest import Manifest
@@ -33,8 +33,8 @@ class Consortium:
         self.rpc = node.rpc()
 
     def height(self):
-        """The newest block, with all that was sent."""
-        mined(self.rpc)
+        """Wait for sent transactions and return the newest block number."""
+        wait_until_mined(self.rpc)
         return int(self.rpc.call("eth_blockNumber"), 16)
 
     def chain(self, account, outbox):
@@ -84,13 +84,13 @@ def data(tmp_path):
 
 @pytest.fixture
 def serve(consortium, data):
-    """`serve(*words, options=…)`: a portal on the test's own data folder; ended with the test."""
+    """Return a function that starts a portal on the test's data folder; it stops after the test."""
     started = []
 
-    def start(*words, **more):
-        started.append(Served(consortium, data, *words, **more))
+    def start(*arguments, **options):
+        started.append(PortalProcess(consortium, data, *arguments, **options))
         return started[-1]
 
     yield start
-    for one in started:
-        one.kill()
+    for process in started:
+        process.kill()

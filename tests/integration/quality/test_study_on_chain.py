@@ -21,7 +21,7 @@ def simulate(monkeypatch):
     return run
 
 
-def test_the_contract_decides_and_learns_as_the_twin(simulate):
+def test_the_contract_decides_and_learns_like_the_rule_in_python(simulate):
     facts = simulate("learning", "--sets", "2")
     assert facts["parameters"]["rounds"] == 34
     assert facts["parameters"]["inspections"] >= 3 * 34
@@ -31,7 +31,7 @@ def test_the_contract_decides_and_learns_as_the_twin(simulate):
 
 
 @pytest.mark.parametrize("study", [("majority", "--threshold", "3"), ("confidence", "--threshold", "1.5")])
-def test_the_pure_model_decides_the_same_answers_beside_it(simulate, study):
+def test_the_simulation_decides_the_same_answers(simulate, study):
     facts = simulate(*study, "--sets", "1")
     assert facts["study"] == f"{study[0]}-on-chain"
     (row,) = facts["table"]

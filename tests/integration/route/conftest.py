@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from dev_chain import reverted_afterwards
 from route_rig import Rig, consortium_on
-from undoing import undone
 
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.errors import ChromaTraceError
@@ -17,7 +17,7 @@ from chromatrace.settings import Settings
 
 @pytest.fixture(scope="module")
 def rig(anvil, deployment, tmp_path_factory):
-    with undone(anvil.rpc()), consortium_on(anvil, deployment, tmp_path_factory.mktemp("route")) as chain:
+    with reverted_afterwards(anvil.rpc()), consortium_on(anvil, deployment, tmp_path_factory.mktemp("route")) as chain:
         yield Rig(chain, Verifier(deployment.chain_id, deployment.address("RouteVerifier")))
 
 

@@ -59,7 +59,7 @@ class Rig:
         data = contract("RouteVerifier").encode_call(function, *args)
         return self.outcomes([data])[0]
 
-    def refusal(self, function, *args):
+    def error(self, function, *args):
         """The refusal of a simulated call, or None where it passes."""
         return self.call(function, *args)
 

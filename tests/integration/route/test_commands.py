@@ -74,9 +74,9 @@ def test_a_fault_is_caught_and_named(run, tmp_path):
         run(station, "register", name)
     run(route, "design", "faulty", "--step", "one=a", "--step", "two=b", "--out", "design.json")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         run(route, *sign, "--station", "b", "--subject", DIGEST)
-    assert refused.value.field == "secret key"
+    assert error.value.field == "secret key"
     assert not (tmp_path / "lot.json").exists()
     signed(run, names, "lot.json", "--subject", DIGEST)
     with pytest.raises(Conflict):
@@ -88,9 +88,9 @@ def test_a_fault_is_caught_and_named(run, tmp_path):
     found = run(route, "explain", "design.json", "lot.json", status=1)
     assert (found["proven"], found["breaks_at"], found["reason"]) == (False, 1, "record")
     for command in ("verify", "prove"):
-        with pytest.raises(ChromaTraceError) as refused:
+        with pytest.raises(ChromaTraceError) as error:
             run(route, command, "design.json", "lot.json")
-        assert refused.value.field == "/steps/0"
+        assert error.value.field == "/steps/0"
 
 
 def test_an_assembly_is_verified_with_its_components(run, tmp_path):
@@ -105,35 +105,35 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
         run(route, *sign, "--subject", part)
         words += ["--component", f"{film}:{part}"]
     sign = ("sign", "window.json", "window.cbor", "--station", "join", "--digest", DIGEST)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         run(route, *sign, "--subject", DIGEST)
-    assert refused.value.field == "components"
+    assert error.value.field == "components"
     run(route, *sign, "--subject", DIGEST, *words)
     check = ("verify", "window.json", "window.cbor")
     in_order = [word for n in range(2) for word in ("--part", "film.json", f"pane{n}.cbor")]
-    with pytest.raises(InvalidInput, match="its 2 components are not checked") as refused:
+    with pytest.raises(InvalidInput, match="its 2 components are not checked") as error:
         run(route, *check)
-    assert refused.value.field == "part"
+    assert error.value.field == "part"
     alone = run(route, *check, "--without-parts")
     assert (alone["proven"], alone["components"], alone["components_checked"]) == (True, 2, 0)
     assert "its 2 components: components not checked" in alone["not_checked"]
     whole = run(route, *check, *in_order)
     assert whole["components_checked"] == 2
     assert not any("components" in text for text in whole["not_checked"])
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         run(route, *check, *in_order, "--without-parts")
-    assert refused.value.field == "part"
+    assert error.value.field == "part"
     explained = run(route, "explain", "window.json", "window.cbor")
     assert [part["proven_on_chain"] for part in explained["components"]] == [None, None]
     assert "its 2 components: components not checked" in explained["not_checked"]
     for wrong in (in_order[3:] + in_order[:3], in_order[:3]):
-        with pytest.raises(RouteProofError) as refused:
+        with pytest.raises(RouteProofError) as error:
             run(route, *check, *wrong)
-        assert refused.value.reason is Break.ORIGIN
+        assert error.value.reason is Break.ORIGIN
     prove = ("prove", "window.json", "window.cbor")
-    with pytest.raises(ContractError) as refused:
+    with pytest.raises(ContractError) as error:
         run(route, *prove)
-    assert refused.value.name == "ComponentNotProven"
+    assert error.value.name == "ComponentNotProven"
     explain = ("explain", "window.json", "window.cbor", "--chain")
     run(route, "prove", "film.json", "pane0.cbor")
     half = run(route, *explain)
@@ -193,21 +193,21 @@ def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkey
         for command in (("verify", "design.json", "junk.json"), ("explain", "junk.json", "lot.json")):
             with pytest.raises(StateFileError):
                 run(route, *command)
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(Conflict) as error:
         run(station, "keygen", "a")
-    assert refused.value.field == "keystore"
+    assert error.value.field == "keystore"
     (tmp_path / "data" / "keys" / "stations" / "junk.json").write_bytes(b"[" * 100_000)
     with pytest.raises(InvalidInput):
         run(station, "list")
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "another password")
     sign = ("sign", "design.json", "next.json", "--station", "a", "--digest", DIGEST, "--subject", DIGEST)
-    with pytest.raises(KeyPasswordError) as refused:
+    with pytest.raises(KeyPasswordError) as error:
         run(route, *sign)
-    assert (refused.value.field, (tmp_path / "next.json").exists()) == ("password", False)
+    assert (error.value.field, (tmp_path / "next.json").exists()) == ("password", False)
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "short")
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         run(station, "keygen", "b")
-    assert refused.value.field == "password"
+    assert error.value.field == "password"
 
 
 def test_who_acts_for_nobody_registers_no_station(run, workspace_settings):
@@ -230,20 +230,20 @@ def test_refusals_name_the_field(run):
         (("prove", "none.json", "none.json"), NotFound, "design"),
         (("sign", "none.json", "t.json", "--station", "a", "--digest", DIGEST), NotFound, "design"),
     ):
-        with pytest.raises(error) as refused:
+        with pytest.raises(error) as error:
             run(route, *arguments)
-        assert refused.value.field == field
+        assert error.value.field == field
     for command in ("keygen", "register", "revoke"):
-        with pytest.raises(InvalidInput) as refused:
+        with pytest.raises(InvalidInput) as error:
             run(station, command, "../elsewhere")
-        assert refused.value.field == "station"
+        assert error.value.field == "station"
     for command in ("register", "revoke"):
-        with pytest.raises(NotFound) as refused:
+        with pytest.raises(NotFound) as error:
             run(station, command, "nobody")
-        assert refused.value.field == "keystore"
-    with pytest.raises(ContractError) as refused:
+        assert error.value.field == "keystore"
+    with pytest.raises(ContractError) as error:
         run(station, "revoke", DIGEST)
-    assert refused.value.name == "UnknownStationKey"
+    assert error.value.name == "UnknownStationKey"
 
 
 def test_a_revoked_station_is_listed_so(run):

@@ -23,7 +23,7 @@ ROUNDS = int(os.environ.get("CHROMATRACE_ORACLE_ROUNDS", "1"))
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", range(1, 13))
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_all_three_agree(rig, steps, number):
+def test_package_contract_and_oracle_agree(rig, steps, number):
     """A random route, which may pass a station more than once, and wrong claims on it.
 
     Wrong claims come with the head that the verifiers expect, so that all three judge by the pairing. They share most
@@ -44,7 +44,7 @@ def test_all_three_agree(rig, steps, number):
         assert verdicts == [claim is honest] * 3
 
 
-def test_links_agree(rig):
+def test_package_and_oracle_compute_the_same_links(rig):
     line = rig.line(12)
     trace = line.trace(digest("links"))
     found = route_oracle.links(
@@ -62,9 +62,9 @@ def _fast(line, claim):
 
 
 def _contract(rig, line, claim):
-    refused = rig.refusal("proveRoute", line.design.route, *proof(claim))
-    assert refused is None or refused.name == "InvalidProof", "the pairing was not reached"
-    return refused is None
+    error = rig.error("proveRoute", line.design.route, *proof(claim))
+    assert error is None or error.name == "InvalidProof", "the pairing was not reached"
+    return error is None
 
 
 def _oracle(line, claim):

@@ -62,7 +62,7 @@ def told(workspace_settings):
     return command
 
 
-def test_a_step_is_bound_to_the_readings_taken_while_it_ran(run, told, designed, spooled):
+def test_a_step_is_bound_to_the_readings_of_its_time(run, told, designed, spooled):
     designed("bound")
     sign = ("sign", "design.json", "lot.json", "--station")
     spooled("bound line", 0, 5)
@@ -93,7 +93,7 @@ def test_a_step_is_bound_to_the_readings_taken_while_it_ran(run, told, designed,
     assert ": anchored in block" in lines[2]
 
 
-def test_a_root_that_is_not_the_chains_is_told(run, told, designed, spooled):
+def test_another_root_than_the_anchored_one_is_reported(run, told, designed, spooled):
     designed("lying")
     spooled("lying line", 0, 4)
     run(anchor)
@@ -108,7 +108,7 @@ def test_a_root_that_is_not_the_chains_is_told(run, told, designed, spooled):
     assert any(line.startswith("CONTRADICTED: step 1 names a root that is not the one in block") for line in lines)
 
 
-def test_a_step_is_done_on_one_thing(run, designed, spooled):
+def test_a_step_has_one_source_of_evidence(run, designed, spooled):
     designed("one thing")
     sign = ("sign", "design.json", "lot.json", "--station", "a", "--subject", DIGEST)
     spooled("one line", 0, 1)
@@ -121,12 +121,12 @@ def test_a_step_is_done_on_one_thing(run, designed, spooled):
         (("--digest", DIGEST, "--log-size", "1"), InvalidInput, "channel"),
         (("--log", "another line"), NotFound, "channel"),
     ):
-        with pytest.raises(error) as refused:
+        with pytest.raises(error) as error:
             run(route, *sign, *words)
-        assert refused.value.field == field
+        assert error.value.field == field
 
 
-def test_another_design_under_the_same_id_is_not_the_chains(run, designed, tmp_path):
+def test_a_design_that_differs_from_the_chain_is_rejected(run, designed, tmp_path):
     """A route's id names owner, name and version, not its keys: whoever has the file can put others in."""
     designed("exchanged")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
@@ -136,12 +136,12 @@ def test_another_design_under_the_same_id_is_not_the_chains(run, designed, tmp_p
     document["stations"].reverse()
     (tmp_path / "design.json").write_text(json.dumps(document, indent=1) + "\n")
     assert not run(route, "explain", "design.json", "lot.json", status=1)["proven"]
-    with pytest.raises(Exception, match="not the route that stands on the chain") as refused:
+    with pytest.raises(Exception, match="not the route that stands on the chain") as error:
         run(route, "explain", "design.json", "lot.json", "--chain")
-    assert refused.value.field == "design"
+    assert error.value.field == "design"
 
 
-def test_a_missing_record_is_told(run, told, designed, tmp_path):
+def test_a_missing_record_is_reported(run, told, designed, tmp_path):
     designed("silent")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
     run(route, *sign, "a", "--subject", DIGEST)
@@ -162,14 +162,14 @@ def test_a_missing_record_is_told(run, told, designed, tmp_path):
     assert any("RECORD ABSENT" in line for line in told("explain", "design.json", "lot.json")[1])
 
 
-def test_an_edited_file_is_refused_by_name_and_with_a_remedy(run, designed, tmp_path):
+def test_an_edited_file_is_rejected_with_a_hint(run, designed, tmp_path):
     made = designed("edited")
     run(route, "sign", "design.json", "lot.json", "--digest", DIGEST, "--station", "a", "--subject", DIGEST)
     whole = {name: (tmp_path / name).read_bytes() for name in ("design.json", "lot.json")}
     for name, remedy in (("design.json", f"chromatrace route fetch {made}"), ("lot.json", "the station that wrote it")):
         (tmp_path / name).write_bytes(whole[name].replace(b"\n ", b"\n  ", 1))
-        with pytest.raises(InvalidInput) as refused:
+        with pytest.raises(InvalidInput) as error:
             run(route, "explain", "design.json", "lot.json")
-        assert refused.value.message.startswith(f"{name}: the file was edited or reformatted from byte 3")
-        assert remedy in refused.value.hint
+        assert error.value.message.startswith(f"{name}: the file was edited or reformatted from byte 3")
+        assert remedy in error.value.hint
         (tmp_path / name).write_bytes(whole[name])

@@ -63,12 +63,12 @@ def trace(line):
 
 
 def refused(rig, function, *args):
-    with pytest.raises(ContractError) as refusal:
+    with pytest.raises(ContractError) as error:
         rig.chain.simulate(Call("RouteVerifier", function, tuple(args)))
-    return refusal.value
+    return error.value
 
 
-def test_nothing_is_verified_and_nothing_passes(rig, line, trace):
+def test_proofs_and_keys_cannot_be_verified(rig, line, trace):
     assert not rig.chain.read(Read("RouteVerifier", "canVerify", (), bool))
     verify_trace(line.design, trace)
     for function, args, precompile in (
@@ -82,7 +82,7 @@ def test_nothing_is_verified_and_nothing_passes(rig, line, trace):
     assert (found.name, found.args_by_name) == ("PrecompileUnavailable", {"precompile": MAP_FP_TO_G1})
 
 
-def test_who_is_refused_is_told_how_to_record(rig, line, trace):
+def test_the_hint_names_the_option_to_record(rig, line, trace):
     new, route = station("new station", rig.verifier), line.design.route
     register, prove = "`chromatrace station register --unverified`", "`chromatrace route prove --record-unverified`"
     for function, args, option in (
@@ -100,7 +100,7 @@ def test_keys_are_recorded_as_unverified(rig, line):
     assert refused(rig, "recordStationKey", "again", *words(again)).name == "StationKeyAlreadyRegistered"
 
 
-def test_a_signature_is_recorded_and_never_counts(rig, line, trace):
+def test_a_recorded_signature_is_not_a_proof(rig, line, trace):
     route = line.design.route
     receipt = rig.chain.submit(calls.record_unverified(route, *proof_of(line.design, trace)))
     told = receipt.event("RouteRecordedUnverified").args
@@ -114,7 +114,7 @@ def test_a_signature_is_recorded_and_never_counts(rig, line, trace):
     assert refused(rig, "recordUnverified", digest("no route"), *proof(claim)).name == "UnknownRoute"
 
 
-def test_nobody_records_for_the_route_of_another_organisation(rig, line):
+def test_another_organisation_cannot_record_for_the_route(rig, line):
     """Where nothing is checked, junk of a stranger would stand in the way of the stations' signature."""
     trace = line.trace(digest("another batch"))
     rival, roles = 2, Role.ADMIN | Role.PRODUCER | Role.GATEWAY
@@ -125,22 +125,22 @@ def test_nobody_records_for_the_route_of_another_organisation(rig, line):
     rig.chain.submit(calls.appoint_operator(stranger, rival, roles))
     data = contract("RouteVerifier").encode_call("recordUnverified", line.design.route, *proof_of(line.design, trace))
     call = {"from": stranger, "to": rig.verifier.address, "data": "0x" + data.hex()}
-    with pytest.raises(RpcError) as refusal:
+    with pytest.raises(RpcError) as error:
         rig.chain.rpc.call("eth_call", call, "latest")
-    found = decode_revert(refusal.value.data)
+    found = decode_revert(error.value.data)
     assert (found.name, found.args_by_name) == (
         "NotRouteOwner",
         {"route": line.design.route, "owner": PLANT, "caller": rival},
     )
 
 
-def test_from_the_keys_to_the_page_nothing_is_called_proven(run, rig, workspace_settings):
+def test_no_output_calls_a_recorded_route_proven(run, rig, workspace_settings):
     """The whole way at the command line, the index and the portal: recorded, marked, and said to be unchecked."""
     for name in ("s201", "s202"):
         run(station_commands, "keygen", name)
-        with pytest.raises(ContractError) as refusal:
+        with pytest.raises(ContractError) as error:
             run(station_commands, "register", name)
-        assert refusal.value.name == "PrecompileUnavailable"
+        assert error.value.name == "PrecompileUnavailable"
         assert not run(station_commands, "register", name, "--unverified")["verified"]
     assert [one["verified"] for one in run(station_commands, "list", "--chain")["stations"]] == [False, False]
     steps = ("--step", "sputtering=s201", "--step", "inspection=s202", "--requires-proof")
@@ -151,9 +151,9 @@ def test_from_the_keys_to_the_page_nothing_is_called_proven(run, rig, workspace_
     assert run(route_commands, "verify", "design.json", "lot.json")["proven"], (
         "off chain it is checked, by whoever asks"
     )
-    with pytest.raises(ContractError) as refusal:
+    with pytest.raises(ContractError) as error:
         run(route_commands, "prove", "design.json", "lot.json")
-    assert refusal.value.name == "PrecompileUnavailable"
+    assert error.value.name == "PrecompileUnavailable"
     assert not run(route_commands, "prove", "design.json", "lot.json", "--record-unverified")["proven"]
 
     content = calls.Registration(KEY, 10, digest("document"), bytes(32), bytes.fromhex(route[2:]))

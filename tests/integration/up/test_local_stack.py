@@ -10,8 +10,8 @@ import signal
 import time
 from pathlib import Path
 
+import fork_server
 import httpx
-import nursery
 import pytest
 from click.testing import CliRunner
 
@@ -30,7 +30,7 @@ class Stack:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
         words = ("--data", data, "up", "--port", 0, "--chain-port", 0)
         with self.log.open("wb") as log:
-            self.process = nursery.command_line().start(*words, stdout=log, stderr=log, env=kept)
+            self.process = fork_server.command_line().start(*words, stdout=log, stderr=log, env=kept)
         deadline = time.monotonic() + START_S
         while not (told := re.search(r"chain  (\S+)\s+portal (\S+)", self.log.read_text())):
             assert self.process.poll() is None, self.log.read_text()

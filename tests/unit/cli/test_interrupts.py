@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import nursery
+import fork_server
 import pytest
 
 import chromatrace
@@ -29,7 +29,7 @@ def test_a_command_that_waits_is_cut_short(silent_node, tmp_path):
     url, connected = silent_node
     with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
         words = ("--rpc-url", url, "--data", tmp_path, "status", "--json")
-        process = nursery.command_line().start(*words, stdout=out, stderr=err)
+        process = fork_server.command_line().start(*words, stdout=out, stderr=err)
         with connected():
             process.send_signal(signal.SIGINT)
             assert process.wait(180) == 130
@@ -40,7 +40,7 @@ def test_a_command_that_waits_is_cut_short(silent_node, tmp_path):
 def test_an_index_that_follows_is_cut_short_before_it_follows(silent_node, tmp_path):
     """Its ordinary end is Ctrl-C from when it says that it follows."""
     url, connected = silent_node
-    process = nursery.command_line().start("--rpc-url", url, "--data", tmp_path, "index", "sync", "--watch")
+    process = fork_server.command_line().start("--rpc-url", url, "--data", tmp_path, "index", "sync", "--watch")
     with connected():
         process.send_signal(signal.SIGINT)
         assert process.wait(180) == 130
@@ -51,7 +51,7 @@ def test_at_a_question(tmp_path, key):
     """Ctrl-C is 130 here too; who ends the input refuses to answer."""
     ours, theirs = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name != "CHROMATRACE_KEY_PASSWORD"}
-    process = nursery.command_line().start(
+    process = fork_server.command_line().start(
         *("--data", tmp_path, "key", "create", tmp_path / "key.json"), stdin=theirs, stderr=theirs, env=environment
     )
     os.close(theirs)
@@ -109,7 +109,7 @@ GATEWAY = ("ingest", "opcua", "opc.tcp://127.0.0.1:9", "--channel", "a")
 )
 def test_what_serves_ends_in_order(tmp_path, words, number):
     with (tmp_path / "said").open("wb") as said:
-        process = nursery.command_line().start("--data", tmp_path, *words, stdout=said, stderr=said)
+        process = fork_server.command_line().start("--data", tmp_path, *words, stdout=said, stderr=said)
     while not (tmp_path / "said").read_bytes().count(b"\n"):
         assert process.poll() is None
         time.sleep(0.02)

@@ -54,11 +54,11 @@ def test_a_table_for_people(invoke):
     ("old", "new", "field", "words"),
     [
         ('  { from = "exit", to = "7", length_m = 1 },\n', "", "shop_floor.belts", "cannot be reached from '13'"),
-        ('name = "System board"', 'name = "System board"\nafter = ["17"]', "stations[0].after", "circle"),
+        ('name = "System board"', 'name = "System board"\nafter = ["17"]', "stations[0].after", "cycle"),
         ("assembly_s = [50, 80]", "assembly_s = [80, 50]", "shop_floor.assembly_s", "[low, high]"),
-        ('to = "exit", length_m = 1', 'to = "exit", length_m = 0', "shop_floor.belts[17].length_m", "more than 0"),
-        ('checkpoints = ["5"', 'checkpoints = ["55"', "shop_floor.checkpoints[0]", "no station '55'"),
-        ("conveyor_m_per_s = 0.05", "conveyor_m_per_s = 0", "shop_floor.conveyor_m_per_s", "more than 0"),
+        ('to = "exit", length_m = 1', 'to = "exit", length_m = 0', "shop_floor.belts[17].length_m", "must be above 0"),
+        ('checkpoints = ["5"', 'checkpoints = ["55"', "shop_floor.checkpoints[0]", "station '55' does not exist"),
+        ("conveyor_m_per_s = 0.05", "conveyor_m_per_s = 0", "shop_floor.conveyor_m_per_s", "must be above 0"),
         ("diverter_s = 1", "diverters_s = 1", "shop_floor.diverter_s", "missing"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Every attack of the design, off chain, under both links; on chain: tests/integration/route."""
+"""All attacks on a route proof, off chain, under both links. On chain: tests/integration/route."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ from chromatrace.domain.errors import InvalidInput
 
 SUBJECT = digest("batch")
 HEAD_ONLY = {"junk link"}
-"""Attacks whose aggregate is honest: only the head that they claim is not."""
+"""Attacks with a valid aggregate and a wrong head."""
 
 
 @pytest.fixture(scope="module", params=list(Profile))
@@ -40,47 +40,47 @@ def trace(line):
     return line.trace(SUBJECT)
 
 
-def test_an_honest_chain_holds(line, trace):
+def test_a_valid_chain_verifies(line, trace):
     verify_trace(line.design, trace)
     assert explain(line.design, trace).proven
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_attack_is_refused(line, trace, attack):
+def test_an_attack_is_detected(line, trace, attack):
     claim = attack.build(line, trace)
-    with pytest.raises(RouteProofError) as refused:
+    with pytest.raises(RouteProofError) as error:
         verify_state(line.design, claim.subject, claim.messages, claim.state)
-    assert refused.value.reason is attack.reason
+    assert error.value.reason is attack.reason
 
 
-@pytest.mark.parametrize("attack", [one for one in ATTACKS if one.refusal], ids=lambda attack: attack.name)
-def test_attack_is_refused_without_the_states(line, trace, attack):
-    """As a contract and a reader of a proof bundle have it: messages, one aggregate, and the head that is claimed."""
+@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.refusal], ids=lambda attack: attack.name)
+def test_an_attack_is_detected_without_the_states(line, trace, attack):
+    """A contract and a proof bundle have the messages, one aggregate and the claimed head."""
     claim = attack.build(line, trace)
     arguments = line.design, claim.subject, claim.messages, claim.state.aggregate
     if attack.name in HEAD_ONLY:
         assert verify_aggregate(*arguments) != claim.state.link
         return
-    with pytest.raises(RouteProofError) as refused:
+    with pytest.raises(RouteProofError) as error:
         verify_aggregate(*arguments)
-    assert refused.value.reason is (Break.COUNT if attack.reason is Break.COUNT else Break.AGGREGATE)
+    assert error.value.reason is (Break.COUNT if attack.reason is Break.COUNT else Break.AGGREGATE)
 
 
-def test_nothing_signed_is_no_proof(line):
-    with pytest.raises(RouteProofError) as refused:
+def test_an_empty_trace_is_not_a_proof(line):
+    with pytest.raises(RouteProofError) as error:
         verify_trace(line.design, replace(line.trace(SUBJECT, upto=0)))
-    assert refused.value.reason is Break.COUNT
+    assert error.value.reason is Break.COUNT
     with pytest.raises(PointError):
         Signature(INFINITY)
 
 
-def test_key_at_infinity_is_refused():
+def test_a_key_at_infinity_is_rejected():
     with pytest.raises(PointError):
         PublicKey(b"\xc0" + bytes(95))
 
 
-def test_rogue_key_needs_a_possession_that_nobody_can_prove():
-    """pk' = pk_rogue - pk_victim would make the rogue's signature count for both; its secret is known to nobody."""
+def test_a_rogue_key_has_no_valid_proof_of_possession():
+    """pk' = pk_rogue - pk_victim would make the rogue's signature valid for both; its secret key is unknown."""
     from py_arkworks_bls12381 import G2Point
 
     rogue, victim = (G2Point.from_compressed_bytes(secret(name).public_key.data) for name in ("rogue", "station 1"))
@@ -89,14 +89,14 @@ def test_rogue_key_needs_a_possession_that_nobody_can_prove():
         prove_possession(secret("rogue"), PLANT, VERIFIER),
         prove_possession(secret("station 1"), PLANT, VERIFIER),
     ):
-        with pytest.raises(PossessionError) as refused:
+        with pytest.raises(PossessionError) as error:
             RouteDesign(
                 VERIFIER, PLANT, "pane", 1, (station("station 1"), RouteStation("rogue", PLANT, key, possession))
             )
-        assert refused.value.field == "/stations/1"
+        assert error.value.field == "/stations/1"
 
 
-def test_possession_of_another_organisation_or_verifier_is_refused():
+def test_a_proof_of_possession_for_another_organisation_or_verifier_is_rejected():
     key = secret("station 1")
     elsewhere = replace(VERIFIER, chain_id=1)
     for possession in (prove_possession(key, 2, VERIFIER), prove_possession(key, PLANT, elsewhere)):
@@ -104,7 +104,7 @@ def test_possession_of_another_organisation_or_verifier_is_refused():
             RouteDesign(VERIFIER, PLANT, "pane", 1, (RouteStation("station 1", PLANT, key.public_key, possession),))
 
 
-def test_a_station_refuses_what_the_one_before_should_not_hand_over(line):
+def test_a_station_rejects_an_invalid_earlier_state(line):
     half = line.trace(SUBJECT, upto=2)
     record = line.record(SUBJECT, 3)
     state = half.state
@@ -113,30 +113,30 @@ def test_a_station_refuses_what_the_one_before_should_not_hand_over(line):
         (replace(state, link=digest("junk")), Break.SIGNATURE),
         (replace(state, signer=secret("station 1").public_key), Break.STATION),
     )
-    for handed, reason in cases:
-        steps = (half.steps[0], replace(half.steps[1], state=handed))
-        with pytest.raises(RouteProofError) as refused:
+    for invalid, reason in cases:
+        steps = (half.steps[0], replace(half.steps[1], state=invalid))
+        with pytest.raises(RouteProofError) as error:
             sign_record(line.design, replace(half, steps=steps), record, secret("station 3"))
-        assert (refused.value.reason, refused.value.step, refused.value.station) == (reason, 2, "station 2")
+        assert (error.value.reason, error.value.step, error.value.station) == (reason, 2, "station 2")
 
 
-def test_a_station_signs_its_own_step_only(line):
+def test_a_station_signs_only_its_own_step(line):
     half = line.trace(SUBJECT, upto=2)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         sign_record(line.design, half, line.record(SUBJECT, 3), secret("station 4"))
-    assert refused.value.field == "secret key"
+    assert error.value.field == "secret key"
     for field, changes in (
         ("step", {"step": 4}),
         ("process", {"process": "station 4"}),
         ("subject", {"subject": digest("another batch")}),
         ("route", {"route": digest("another route")}),
     ):
-        with pytest.raises(InvalidInput) as refused:
+        with pytest.raises(InvalidInput) as error:
             sign_record(line.design, half, replace(line.record(SUBJECT, 3), **changes), secret("station 3"))
-        assert refused.value.field == field
-    with pytest.raises(RouteProofError) as refused:
+        assert error.value.field == field
+    with pytest.raises(RouteProofError) as error:
         sign_record(line.design, line.trace(SUBJECT), line.record(SUBJECT, 5), secret("station 5"))
-    assert refused.value.reason is Break.COUNT
+    assert error.value.reason is Break.COUNT
 
 
 def test_an_assembly_is_bound_to_its_components():
@@ -145,51 +145,51 @@ def test_an_assembly_is_bound_to_its_components():
     trace = line.trace(SUBJECT, parts)
     verify_trace(line.design, trace)
     for components in (parts[::-1], parts[:1], (parts[0], replace(parts[1], subject=digest("other glass")))):
-        with pytest.raises(RouteProofError) as refused:
+        with pytest.raises(RouteProofError) as error:
             verify_trace(line.design, replace(trace, components=components))
-        assert refused.value.reason is Break.LINK
-    with pytest.raises(RouteProofError) as refused:
+        assert error.value.reason is Break.LINK
+    with pytest.raises(RouteProofError) as error:
         verify_trace(line.design, replace(trace, components=()))
-    assert refused.value.reason is Break.ORIGIN
+    assert error.value.reason is Break.ORIGIN
     with pytest.raises(InvalidInput):
         line.trace(SUBJECT)
     with pytest.raises(InvalidInput):
         Line.of(2).trace(SUBJECT, parts)
 
 
-def test_a_component_goes_in_once_and_nothing_into_itself():
-    """Stations that sign it all the same convince nobody."""
+def test_components_are_distinct_and_differ_from_the_subject():
+    """Verification fails even if the stations sign."""
     line, part = Line.of(1, kind=RouteKind.ASSEMBLY), Component(digest("film route"), digest("film"))
     for components in ((part, part), (part, Component(line.design.route, SUBJECT))):
-        with pytest.raises(InvalidInput) as unfit:
+        with pytest.raises(InvalidInput) as invalid:
             line.trace(SUBJECT, components)
-        assert unfit.value.field == "components"
+        assert invalid.value.field == "components"
         message = digest("step")
         state = sign_step(line.design, None, 1, origin(line.design, SUBJECT, components), message, secret("station 1"))
-        for check, shown in ((verify_state, state), (verify_aggregate, state.aggregate)):
-            with pytest.raises(RouteProofError) as refused:
-                check(line.design, SUBJECT, [message], shown, components)
-            assert refused.value.reason is Break.ORIGIN
+        for check, evidence in ((verify_state, state), (verify_aggregate, state.aggregate)):
+            with pytest.raises(RouteProofError) as error:
+                check(line.design, SUBJECT, [message], evidence, components)
+            assert error.value.reason is Break.ORIGIN
 
 
-def test_an_assembly_is_proven_with_its_components():
+def test_an_assembly_is_verified_with_its_components():
     film, line = Line.of(2, name="film"), Line.of(2, kind=RouteKind.ASSEMBLY)
     parts = [film.trace(digest(f"pane {n}")) for n in range(2)]
     trace = line.trace(SUBJECT, [Component(film.design.route, part.subject) for part in parts])
     proven = [(film.design, part) for part in parts]
     verify_assembly(line.design, trace, proven)
     other = (film.design, film.trace(digest("another pane")))
-    for given in (proven[::-1], proven[:1], [], [proven[0], other], [*proven, other]):
-        with pytest.raises(RouteProofError) as refused:
-            verify_assembly(line.design, trace, given)
-        assert refused.value.reason is Break.ORIGIN
-    with pytest.raises(RouteProofError) as refused:
+    for wrong in (proven[::-1], proven[:1], [], [proven[0], other], [*proven, other]):
+        with pytest.raises(RouteProofError) as error:
+            verify_assembly(line.design, trace, wrong)
+        assert error.value.reason is Break.ORIGIN
+    with pytest.raises(RouteProofError) as error:
         verify_assembly(line.design, trace, [proven[0], (film.design, replace(parts[1], steps=parts[1].steps[:1]))])
-    assert refused.value.reason is Break.COUNT
+    assert error.value.reason is Break.COUNT
 
 
-def test_a_corrupted_aggregate_spoils_nothing_after_it_in_the_evm_profile():
-    """c_i does not depend on σ there: with the right σ put back, what later stations signed still holds."""
+def test_in_the_evm_profile_later_signatures_survive_a_corrupted_aggregate():
+    """c_i does not depend on σ in this profile, so later signatures are valid once the correct σ is restored."""
     line = Line.of(4)
     half = line.trace(SUBJECT, upto=2)
     corrupted = replace(half.steps[1].state, aggregate=secret("junk").sign(b"junk"))
@@ -224,11 +224,11 @@ def test_explain_names_the_first_step_that_breaks(line, trace):
         (replace(trace, subject=digest("another batch")), 1, Break.RECORD),
     )
     for broken, step, reason in cases:
-        found = explain(line.design, broken)
-        assert not found.proven
-        assert (found.error.step, found.error.reason) == (step, reason)
-        assert found.error.station == f"station {step}"
-        assert [finding.holds for finding in found.steps] == [number < step for number in range(1, 6)]
+        explanation = explain(line.design, broken)
+        assert not explanation.proven
+        assert (explanation.error.step, explanation.error.reason) == (step, reason)
+        assert explanation.error.station == f"station {step}"
+        assert [result.holds for result in explanation.steps] == [number < step for number in range(1, 6)]
     too_long = replace(trace, steps=(*trace.steps, trace.steps[-1]))
     assert explain(line.design, too_long).error.reason is Break.COUNT
     assert explain(line.design, replace(trace, route=digest("other"))).error.reason is Break.ORIGIN

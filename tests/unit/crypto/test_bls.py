@@ -1,4 +1,4 @@
-"""Keys, signatures and their refusals."""
+"""Keys, signatures, aggregates and values of GT."""
 
 import pytest
 from route_line import INFINITY, digest, secret, tampered
@@ -25,12 +25,12 @@ SINGLES = [key.sign(message) for key, (message, _) in zip((A, B, C), SIGNED, str
 
 
 @pytest.mark.parametrize("number", [0, ORDER, ORDER + 1, -1, 1.5, True])
-def test_secret_keys_out_of_range_are_refused(number):
+def test_secret_keys_out_of_range_are_rejected(number):
     with pytest.raises(SecretKeyError):
         SecretKey(number)
 
 
-def test_secret_key_is_never_shown():
+def test_repr_does_not_show_the_secret_key():
     assert str(A.number) not in repr(A)
     assert SecretKey.from_bytes(A.to_bytes()) == A
     assert SecretKey.generate() != SecretKey.generate()
@@ -39,7 +39,7 @@ def test_secret_key_is_never_shown():
 
 
 @pytest.mark.parametrize(
-    ("data", "why"),
+    ("data", "reason"),
     [
         (INFINITY, "infinity"),
         (b"\xe0" + bytes(47), "infinity"),
@@ -51,24 +51,24 @@ def test_secret_key_is_never_shown():
         (b"\x80" + bytes(46) + b"\1", "curve"),
     ],
 )
-def test_no_signature(data, why):
-    with pytest.raises(PointError, match=why) as refused:
+def test_invalid_signatures_are_rejected(data, reason):
+    with pytest.raises(PointError, match=reason) as error:
         Signature(data)
-    assert refused.value.field == "signature"
+    assert error.value.field == "signature"
 
 
 @pytest.mark.parametrize("data", [b"\xc0" + bytes(95), bytes(96), bytes(95), b"\x80" + bytes(94) + b"\2"])
-def test_no_public_key(data):
+def test_invalid_public_keys_are_rejected(data):
     with pytest.raises(PointError):
         PublicKey(data)
 
 
 @pytest.mark.parametrize("data", [bytearray(A.public_key.data), list(A.public_key.data), {}, None, "a" * 96])
-def test_a_key_of_another_type_is_refused_by_name(data):
-    """What can change is no key: the points of keys are remembered."""
-    with pytest.raises(PointError) as refused:
+def test_a_key_of_another_type_is_rejected(data):
+    """A mutable object cannot be a key, because decoded keys are cached."""
+    with pytest.raises(PointError) as error:
         PublicKey(data)
-    assert (refused.value.field, type(data).__name__ in refused.value.message) == ("public key", True)
+    assert (error.value.field, type(data).__name__ in error.value.message) == ("public key", True)
     with pytest.raises(PointError):
         Signature(data)
     if not isinstance(data, bytearray):
@@ -77,14 +77,14 @@ def test_a_key_of_another_type_is_refused_by_name(data):
 
 
 @pytest.mark.parametrize("value", ["x" * 32, 7, None, b"x" * 31])
-def test_a_sealed_answer_of_other_things_than_bytes_is_refused(value):
+def test_a_sealed_answer_needs_32_bytes(value):
     for name in ("evidence", "salt"):
-        with pytest.raises(InvalidInput) as refused:
+        with pytest.raises(InvalidInput) as error:
             SealedAnswer(0, 0, **({"evidence": bytes(32), "salt": bytes(32)} | {name: value}))
-        assert refused.value.field == name
+        assert error.value.field == name
 
 
-def test_aggregate_of_three():
+def test_an_aggregate_of_three_verifies():
     aggregate = SINGLES[0] + SINGLES[1] + SINGLES[2]
     assert verify_product(SIGNED, aggregate)
     assert verify_product_and_last(SIGNED, aggregate, SINGLES[2])
@@ -103,7 +103,7 @@ def by_product(signed, aggregate, last):
 
 @pytest.mark.parametrize("holds", [verify_product_and_last, by_product])
 def test_errors_of_aggregate_and_last_do_not_cancel(holds):
-    """σ + d and s - d satisfy the sum of both equations; the coefficient tells them apart."""
+    """σ + d and s - d satisfy the sum of both equations, but not the sum with a random coefficient."""
     aggregate, d = SINGLES[0] + SINGLES[1] + SINGLES[2], A.sign(b"junk")
     assert holds(SIGNED, aggregate, SINGLES[2])
     assert not holds(SIGNED, aggregate + d, SINGLES[2] - d)
@@ -122,23 +122,23 @@ def test_errors_of_single_signatures_do_not_cancel():
     assert not verify_each([], [])
 
 
-def test_sum_at_infinity_is_refused():
+def test_a_sum_at_infinity_is_rejected():
     with pytest.raises(PointError, match="infinity"):
         SINGLES[0] - SINGLES[0]
 
 
-def test_one_changed_byte_is_refused():
+def test_any_changed_byte_invalidates_a_signature():
     message, key = SIGNED[0]
     assert verify(key, message, SINGLES[0])
-    for place in range(1, 48):
+    for index in range(1, 48):
         try:
-            changed = Signature(tampered(SINGLES[0], place, SINGLES[0].data[place] ^ 1))
+            changed = Signature(tampered(SINGLES[0], index, SINGLES[0].data[index] ^ 1))
         except PointError:
             continue
         assert not verify(key, message, changed)
 
 
-def test_gt_values():
+def test_gt_values_multiply_like_pairings():
     aggregate, product = SINGLES[0] + SINGLES[1], GtValue()
     assert product == GtValue.of_aggregate(None)
     for message, key in SIGNED[:2]:
@@ -150,7 +150,7 @@ def test_gt_values():
 
 
 def test_gt_bytes_are_fixed():
-    """The `paper` link hashes them: another encoding would invalidate every existing chain."""
+    """The `paper` link hashes these bytes, so another encoding would invalidate every existing chain."""
     from hashlib import sha256
 
     digest = sha256(GtValue.of_aggregate(SecretKey(1).sign(b"GT")).to_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Any single change to any byte of any input of a valid proof is refused, under both links; 10,000 of them in files.
+"""Verification detects any changed byte of any input, under both links: 10,000 random changes of files.
 
 CHROMATRACE_MUTATIONS sets another number.
 """
@@ -37,9 +37,9 @@ SHARES = {Profile.EVM: 0.95, Profile.PAPER: 0.05}
 FORMS = {"json": (design_to_json, trace_to_json), "cbor": (design_to_cbor, trace_to_cbor)}
 
 
-def mutated(data, place, chance):
+def mutated(data, index, chance):
     changed = bytearray(data)
-    changed[place] ^= chance.randrange(1, 256)
+    changed[index] ^= chance.randrange(1, 256)
     return bytes(changed)
 
 
@@ -53,8 +53,8 @@ def files_hold(design, trace):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", list(Profile))
-def test_every_mutation_of_the_files_is_refused(profile):
-    """Keys, possessions, names, numbers, every state, every record, and the spelling of all of them."""
+def test_every_mutation_of_the_files_is_detected(profile):
+    """Includes keys, proofs of possession, names, numbers, states, records, and their encoding."""
     chance, line = random.Random(2026), Line.of(3, profile, kind=RouteKind.ASSEMBLY)
     trace = line.trace(SUBJECT, PARTS)
     for form, (write_design, write_trace) in FORMS.items():
@@ -62,23 +62,23 @@ def test_every_mutation_of_the_files_is_refused(profile):
         assert files_hold(*files)
         for number in range(int(MUTATIONS * SHARES[profile] / len(FORMS))):
             which = chance.randrange(2)
-            place = chance.randrange(len(files[which]))
+            index = chance.randrange(len(files[which]))
             changed = files.copy()
-            changed[which] = mutated(files[which], place, chance)
-            assert not files_hold(*changed), f"{form}, file {which}, byte {place}, change {number}"
+            changed[which] = mutated(files[which], index, chance)
+            assert not files_hold(*changed), f"{form}, file {which}, byte {index}, change {number}"
 
 
 @pytest.mark.parametrize("profile", list(Profile))
-def test_every_byte_of_the_last_state_counts(profile):
-    """The 224 bytes that stations hand on, the subject and the messages: each byte once."""
+def test_every_changed_byte_of_the_last_state_is_detected(profile):
+    """Changes each byte of the 224 that a station hands over, of the subject and of the messages."""
     chance, line = random.Random(7), Line.of(2, profile)
     trace = line.trace(SUBJECT)
     state = trace.state
     parts = (SUBJECT, *trace.messages, state.aggregate.data, state.link, state.signature.data, state.signer.data)
     for part, data in enumerate(parts):
-        for place in range(len(data)):
+        for index in range(len(data)):
             changed = list(parts)
-            changed[part] = mutated(data, place, chance)
+            changed[part] = mutated(data, index, chance)
             with pytest.raises(ChromaTraceError):
                 verify_parts(line.design, *changed)
     verify_parts(line.design, *parts)
@@ -90,30 +90,30 @@ def verify_parts(design, subject, first, second, aggregate, link, signature, sig
 
 
 @pytest.mark.parametrize("profile", list(Profile))
-def test_every_byte_of_what_is_checked_without_states_counts(profile):
-    """Subject, messages, one aggregate: what a contract and a proof bundle have."""
+def test_every_changed_byte_of_an_aggregate_proof_is_detected(profile):
+    """A contract and a proof bundle have the subject, the messages and one aggregate."""
     chance, line = random.Random(8), Line.of(2, profile)
     trace = line.trace(SUBJECT)
     parts = (SUBJECT, *trace.messages, trace.state.aggregate.data)
     for part, data in enumerate(parts):
-        for place in range(len(data)):
+        for index in range(len(data)):
             subject, first, second, aggregate = (
-                mutated(data, place, chance) if number == part else one for number, one in enumerate(parts)
+                mutated(data, index, chance) if number == part else one for number, one in enumerate(parts)
             )
             with pytest.raises(ChromaTraceError):
                 verify_aggregate(line.design, subject, (first, second), Signature(aggregate))
     assert verify_aggregate(line.design, SUBJECT, trace.messages, trace.state.aggregate) == trace.state.link
 
 
-@pytest.mark.parametrize("place", range(3))
-def test_every_state_of_a_trace_counts(place):
-    """Not the last one only: a trace is the evidence by which the first step that breaks is named."""
+@pytest.mark.parametrize("index", range(3))
+def test_every_changed_state_of_a_trace_is_detected(index):
+    """Every state counts, because the trace is the evidence for the first step that breaks."""
     line = Line.of(3)
     trace = line.trace(SUBJECT)
-    other = line.trace(digest("another batch")).steps[place].state
+    other = line.trace(digest("another batch")).steps[index].state
     for name in ("aggregate", "link", "signature"):
         steps = list(trace.steps)
-        steps[place] = replace(steps[place], state=replace(steps[place].state, **{name: getattr(other, name)}))
-        with pytest.raises(ChromaTraceError) as refused:
+        steps[index] = replace(steps[index], state=replace(steps[index].state, **{name: getattr(other, name)}))
+        with pytest.raises(ChromaTraceError) as error:
             verify_trace(line.design, replace(trace, steps=tuple(steps)))
-        assert refused.value.field == f"/steps/{place}"
+        assert error.value.field == f"/steps/{index}"

@@ -1,4 +1,4 @@
-"""Design and trace files: both forms hold the same, and nothing else is taken."""
+"""Design and trace files in JSON and CBOR."""
 
 import json
 
@@ -30,7 +30,7 @@ def trace(line):
     return line.trace(SUBJECT)
 
 
-def test_there_and_back(line, trace):
+def test_files_survive_encoding(line, trace):
     assembly = Line.of(1, Profile.PAPER, kind=RouteKind.ASSEMBLY)
     parts = assembly.trace(SUBJECT, [Component(digest("r"), digest("s"))])
     for written in (trace, parts, line.trace(SUBJECT, upto=0)):
@@ -47,13 +47,13 @@ def test_cbor_is_less_than_half_of_json(trace):
 
 def changed(data, path, value):
     document = json.loads(data)
-    place = document
+    parent = document
     for step in path[:-1]:
-        place = place[step]
+        parent = parent[step]
     if value is None:
-        del place[path[-1]]
+        del parent[path[-1]]
     else:
-        place[path[-1]] = value
+        parent[path[-1]] = value
     return json.dumps(document).encode()
 
 
@@ -79,10 +79,10 @@ def changed(data, path, value):
         (("steps", 2, "record", "extra"), 1, "/steps/2/record/extra"),
     ],
 )
-def test_other_traces_are_refused_by_field(trace, path, value, field):
-    with pytest.raises(StateFileError) as refused:
+def test_an_invalid_trace_names_the_member(trace, path, value, field):
+    with pytest.raises(StateFileError) as error:
         read_trace(changed(trace_to_json(trace), path, value))
-    assert refused.value.field == field
+    assert error.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_other_traces_are_refused_by_field(trace, path, value, field):
         (("stations", 0, "key"), "0xc0" + "00" * 95, "/stations/0/key"),
     ],
 )
-def test_other_designs_are_refused_by_field(line, path, value, field):
-    with pytest.raises(StateFileError) as refused:
+def test_an_invalid_design_names_the_member(line, path, value, field):
+    with pytest.raises(StateFileError) as error:
         read_design(changed(design_to_json(line.design), path, value))
-    assert refused.value.field == field
+    assert error.value.field == field
 
 
-def test_a_design_file_is_read_with_its_proofs_of_possession(line):
+def test_reading_a_design_checks_its_proofs_of_possession(line):
     with pytest.raises(PossessionError):
         read_design(changed(design_to_json(line.design), ("stations", 1, "organisation"), 2))
 
@@ -117,7 +117,7 @@ DEEP = [b"[" * 100_000, b'{"schema":' * 100_000, b"\xa1\x61a" + b"\x81" * 100_00
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"[]", b"7", b"\xa1", b"\xff", "Ä".encode("latin-1"), *DEEP], ids=range(10)
 )
-def test_what_is_neither_json_nor_cbor_is_refused(data):
+def test_other_formats_are_rejected(data):
     with pytest.raises(StateFileError):
         read_trace(data)
 
@@ -137,13 +137,13 @@ def test_what_is_neither_json_nor_cbor_is_refused(data):
     ],
     ids=range(9),
 )
-def test_cbor_that_no_file_of_ours_has_is_refused(value):
+def test_unsupported_cbor_is_rejected(value):
     for read in (read_trace, read_design):
         with pytest.raises(StateFileError, match="neither JSON nor CBOR"):
             read(b"\xa1\x61a" + value)
 
 
-def test_another_writing_of_the_same_file_is_refused(line, trace):
+def test_another_encoding_of_the_same_content_is_rejected(line, trace):
     for read, data in ((read_trace, trace_to_json(trace)), (read_design, design_to_json(line.design))):
         document = json.loads(data)
         for other in (
@@ -157,16 +157,16 @@ def test_another_writing_of_the_same_file_is_refused(line, trace):
                 read(other)
 
 
-def test_half_a_surrogate_pair_is_no_name(trace, line):
-    with pytest.raises(StateFileError) as refused:
+def test_a_lone_surrogate_is_not_a_name(trace, line):
+    with pytest.raises(StateFileError) as error:
         read_trace(changed(trace_to_json(trace), ("steps", 0, "record", "process"), "\ud800"))
-    assert refused.value.field == "/steps/0/record/process"
-    with pytest.raises(StateFileError) as refused:
+    assert error.value.field == "/steps/0/record/process"
+    with pytest.raises(StateFileError) as error:
         read_design(changed(design_to_json(line.design), ("stations", 0, "process"), "\ud800"))
-    assert refused.value.field == "/stations/0/process"
+    assert error.value.field == "/stations/0/process"
 
 
-def test_cbor_that_is_not_deterministic_is_refused(trace):
+def test_cbor_that_is_not_deterministic_is_rejected(trace):
     document = cbor2.loads(trace_to_cbor(trace))
     loose = cbor2.dumps(dict(reversed(document.items())))
     for data in (loose, trace_to_cbor(trace) + b"\0"):

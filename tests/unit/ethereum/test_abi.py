@@ -105,17 +105,17 @@ def revert(signature, *args):
         (
             revert("QuantityMismatch(uint32,uint256)", 100, 99),
             *(ContractInvalidInput, InvalidInput, "QuantityMismatch", {"quantity": 100, "sum": 99}),
-            "add up to 99, the batch has 100 units",
+            "add up to 99; the batch has 100 units",
         ),
         (
             revert("WrongState(bytes32,uint8)", BATCH, 6),
             *(ContractConflict, Conflict, "WrongState", {"batch": BATCH, "state": 6}),
-            "is graded",
+            "not valid in state graded",
         ),
         (
             revert("UnknownBatch(bytes32)", BATCH),
             *(ContractNotFound, NotFound, "UnknownBatch", {"batch": BATCH}),
-            f"no batch 0x{BATCH[:5].hex()}…",
+            f"batch 0x{BATCH[:5].hex()}… does not exist",
         ),
         (
             revert("MissingRole(address,uint16,uint16)", "0x" + "00" * 20, 5, 2),
@@ -175,5 +175,7 @@ def test_arguments_are_rendered_as_text():
     assert render("state", 99, "enum IBatchRegistry.BatchState") == "99"
     assert render("revokedFrom", 1_700_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
     assert render("from", 7, "OrgId") == "7"
+    assert render("deadline", 1_700_000_000, "uint256") == "2023-11-14 22:13:20 UTC"
+    assert render("phase", 2, "enum IQualityConsensus.Phase") == "seated"
     assert render("gtin", 9521234543213, "uint64") == "09521234543213"
     assert render("neededRole", bytes(32), "bytes32") == "DEFAULT_ADMIN"

@@ -1,3 +1,5 @@
+"""Fixtures of the identity tests."""
+
 import io
 
 import pytest
@@ -5,12 +7,12 @@ import zxingcpp
 from PIL import Image
 
 QR_ONLY = zxingcpp.BarcodeFormats((zxingcpp.BarcodeFormat.QRCode,))
-"""Some rows of a QR code happen to read as a short linear code."""
+"""Rows of a QR code can decode as a short linear code."""
 
 
 @pytest.fixture(scope="session")
 def decode():
-    """What an independent decoder reads from a picture or a picture's bytes, as texts."""
+    """Return a function that decodes the codes of a picture with an independent library."""
 
     def read(picture):
         image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture

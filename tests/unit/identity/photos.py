@@ -1,4 +1,4 @@
-"""Pictures as a telephone takes them, for the tests beside this file."""
+"""Simulated phone photos of codes."""
 
 import io
 
@@ -7,10 +7,12 @@ from PIL import Image, ImageFilter
 
 
 def photo(code, angle, blur, noise, tilt, seed):
-    """A code turned, seen at an angle, out of focus, badly lit, noisy, on a grey table; in grey.
+    """Return a grey photo of a rotated, tilted, blurred, unevenly lit and noisy code on a grey table.
 
-    angle in degrees, blur and noise as standard deviations in pixels and in grey levels (a module has about 7 pixels),
-    tilt as the part of the code's side that the far edge is shorter at each end.
+    angle  degrees
+    blur   standard deviation in pixels (a module has about 7 pixels)
+    noise  standard deviation in grey levels
+    tilt   shortening of the far edge at each end, as a fraction of the side
     """
     image = Image.open(io.BytesIO(code.png(module_px=8))).convert("L")
     side = image.width

@@ -1,3 +1,5 @@
+"""Test building and parsing of Digital Links."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,12 +27,12 @@ bases = st.sampled_from(
 )
 
 
-def test_the_uris_of_a_batch_and_a_unit():
+def test_uris_of_batch_and_unit():
     assert uri_for_batch(BASE, KEY) == f"{BASE}/01/{GTIN}/10/L2410A"
     assert uri_for_unit(f"{BASE}/stem/", KEY, Serial("000042")) == f"{BASE}/stem/01/{GTIN}/10/L2410A/21/000042"
 
 
-def test_what_a_link_says():
+def test_members_of_a_link():
     link = DigitalLink.parse(f"{BASE}/s/01/{GTIN}/22/V1/10/L2410A/21/000042?17=271231&linkType=gs1:pip&x#top")
     assert link.base == f"{BASE}/s"
     assert (link.gtin, link.lot, link.serial) == (Gtin(GTIN), Lot("L2410A"), Serial("000042"))
@@ -45,38 +47,38 @@ def test_what_a_link_says():
         link["99"]
 
 
-def test_places_and_shipments():
+def test_locations_and_shipments():
     assert DigitalLink.parse(f"{BASE}/414/9520123456788").gln == Gln("9520123456788")
     shipment = DigitalLink.parse(f"{BASE}/00/952012345678912345?10=LOT")
     assert shipment.sscc == Sscc("952012345678912345")
-    # A lot beside a shipment is its content's, not a batch that the link names.
+    # The lot of a shipment describes its content; the link does not identify a batch.
     assert (shipment.gtin, shipment.lot, shipment.batch_key) == (None, None, None)
 
 
 @given(bases, gtins, set_82, set_82, set_82, st.lists(st.booleans(), min_size=3, max_size=3))
-def test_what_is_built_parses_to_the_same(base, gtin, variant, lot, serial, present):
+def test_built_links_round_trip(base, gtin, variant, lot, serial, present):
     qualifiers = [
-        pair for pair, there in zip((("22", variant), ("10", lot), ("21", serial)), present, strict=True) if there
+        pair for pair, included in zip((("22", variant), ("10", lot), ("21", serial)), present, strict=True) if included
     ]
-    built = DigitalLink.build([*reversed(qualifiers), ("01", gtin), ("99", serial)], base)
-    assert DigitalLink.parse(built.uri) == built
-    assert [element.ai for element in built.path[1:]] == [ai for ai, _ in qualifiers]
-    assert built.uri.isascii()
+    link = DigitalLink.build([*reversed(qualifiers), ("01", gtin), ("99", serial)], base)
+    assert DigitalLink.parse(link.uri) == link
+    assert [element.ai for element in link.path[1:]] == [ai for ai, _ in qualifiers]
+    assert link.uri.isascii()
 
 
 @given(st.dictionaries(set_82.map(lambda name: f"x{name}"), st.none() | st.text(max_size=8), max_size=3))
-def test_other_parameters_are_kept(parameters):
+def test_other_parameters_round_trip(parameters):
     link = DigitalLink(BASE, (Element("01", GTIN),), parameters=tuple(parameters.items()))
     assert DigitalLink.parse(link.uri).parameters == link.parameters
 
 
 @given(st.text(max_size=60))
-def test_no_text_ends_in_another_error(text):
+def test_any_text_parses_or_raises_digital_link_error(text):
     for uri in (text, f"{BASE}/{text}", f"{BASE}/01/{GTIN}/10/{text}", f"{BASE}/01/{GTIN}?{text}"):
         try:
             link = DigitalLink.parse(uri)
-        except DigitalLinkError as refusal:
-            assert refusal.field  # noqa: PT017 - either outcome is right, and both are asserted
+        except DigitalLinkError as error:
+            assert error.field  # noqa: PT017 - both outcomes are valid and asserted
         else:
             assert DigitalLink.parse(link.uri) == link
 
@@ -124,28 +126,28 @@ def test_no_text_ends_in_another_error(text):
         (f"{BASE}/01/{GTIN}?=1", "query"),
     ],
 )
-def test_a_refusal_names_what_is_wrong(uri, field):
-    with pytest.raises(DigitalLinkError) as refusal:
+def test_error_names_the_part(uri, field):
+    with pytest.raises(DigitalLinkError) as error:
         DigitalLink.parse(uri)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
-def test_a_plus_in_a_path_is_a_plus():
+def test_plus_sign_in_a_path():
     link = DigitalLink.parse(f"{BASE}/01/{GTIN}/10/A+B")
     assert link.lot == Lot("A+B")
     assert link.uri == f"{BASE}/01/{GTIN}/10/A%2BB"
 
 
-def test_options_permit_what_is_refused_otherwise():
+def test_parse_options():
     short = "https://example.com/gtin/9521234543213/lot/L1/ser/S1"
     link = DigitalLink.parse(short, allow_short_names=True, allow_zero_suppressed_gtin=True)
     assert link.uri == f"{BASE}/01/{GTIN}/10/L1/21/S1"
     unknown = DigitalLink.parse(f"{BASE}/01/{GTIN}?89=x", allow_unknown_ais=True)
     assert unknown["89"] == "x"
     assert unknown.canonical_uri == f"https://id.gs1.org/01/{GTIN}?89=x"
-    for bad in ("89=ä", "89=", "12345=x"):
+    for query in ("89=ä", "89=", "12345=x"):
         with pytest.raises(DigitalLinkError):
-            DigitalLink.parse(f"{BASE}/01/{GTIN}?{bad}".replace("ä", "%C3%A4"), allow_unknown_ais=True)
+            DigitalLink.parse(f"{BASE}/01/{GTIN}?{query}".replace("ä", "%C3%A4"), allow_unknown_ais=True)
 
 
 @pytest.mark.parametrize(
@@ -158,38 +160,38 @@ def test_options_permit_what_is_refused_otherwise():
         ([("01", "1")], "(01)"),
     ],
 )
-def test_building_is_as_strict_as_parsing(elements, field):
-    with pytest.raises(DigitalLinkError) as refusal:
+def test_build_errors(elements, field):
+    with pytest.raises(DigitalLinkError) as error:
         DigitalLink.build(elements, BASE)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
 @pytest.mark.parametrize(
     "base", ["", "example.com", "https://", "https://a b", "https://a/?q", "https://a/<", "mailto:a@b"]
 )
-def test_a_base_that_is_no_web_address_is_refused(base):
+def test_invalid_base_is_rejected(base):
     with pytest.raises(DigitalLinkError):
         uri_for_batch(base, KEY)
 
 
 @pytest.mark.parametrize("text", ["", "01", "(01)", f"x(01){GTIN}", f"(01){GTIN}(", f"(1){GTIN}"])
-def test_bracketed_text_that_is_none_is_refused(text):
+def test_invalid_bracketed_text_is_rejected(text):
     with pytest.raises(DigitalLinkError):
         DigitalLink.from_bracketed(text)
 
 
-def test_a_bracket_within_a_value():
+def test_escaped_bracket_in_a_value():
     link = DigitalLink.from_bracketed(rf"(01){GTIN}(10)A\(B)", BASE)
     assert link.lot == Lot("A(B)")
     assert link.uri == f"{BASE}/01/{GTIN}/10/A%28B%29"
 
 
 @pytest.mark.parametrize("name", ["", "10"])
-def test_a_parameter_that_would_be_read_as_an_ai_is_refused(name):
+def test_parameter_named_like_an_ai_is_rejected(name):
     with pytest.raises(DigitalLinkError):
         DigitalLink(BASE, (Element("01", GTIN),), parameters=((name, "x"),))
 
 
-def test_keys_and_qualifiers_are_ais_that_we_know():
+def test_keys_and_qualifiers_are_supported_ais():
     qualifiers = {ai for sequences in KEY_QUALIFIERS.values() for sequence in sequences for ai in sequence}
     assert qualifiers | set(KEY_QUALIFIERS) | NEVER_ATTRIBUTES <= set(APPLICATION_IDENTIFIERS)

@@ -1,3 +1,5 @@
+"""Test label sheets by interpreting their PDF operators and decoding their codes."""
+
 import base64
 import re
 import zlib
@@ -20,7 +22,7 @@ DOTS_PER_PT = 4
 
 
 def page_contents(pdf):
-    """The drawing operators of each page, uncompressed."""
+    """Yield the uncompressed drawing operators of each page."""
     for stream in re.findall(
         rb"/Filter \[ /ASCII85Decode /FlateDecode \][^>]*>>\s*stream\r?\n(.*?)endstream", pdf, re.S
     ):
@@ -30,7 +32,7 @@ def page_contents(pdf):
 
 
 def raster(content):
-    """Fills every even-odd path of a page at its place: a small interpreter of the operators that we write."""
+    """Rasterise the even-odd paths of a page: a small interpreter of the operators that label sheets use."""
     width, height = round(210 / 25.4 * 72 * DOTS_PER_PT), round(297 / 25.4 * 72 * DOTS_PER_PT)
     flips = np.zeros((height, width + 1), dtype=np.int32)
     matrix, stack, polygon, polygons = (1, 0, 0, 1, 0, 0), [], [], []
@@ -65,7 +67,7 @@ def raster(content):
 
 
 @pytest.mark.parametrize("level", list(ErrorCorrection))
-def test_every_code_on_the_sheet_decodes_in_order(decode, level):
+def test_all_codes_of_a_sheet_decode(decode, level):
     serials = SerialRange(95, 30, 6)
     pages = list(page_contents(label_sheet(f"{BASE}/p", KEY, serials, level=level)))
     assert len(pages) == 2
@@ -76,26 +78,26 @@ def test_every_code_on_the_sheet_decodes_in_order(decode, level):
     assert {link.base for link in links} == {f"{BASE}/p"}
 
 
-def test_progress_is_told_after_each_page():
-    told = []
+def test_progress_is_reported_after_each_page():
+    calls = []
     layout = SheetLayout(columns=2, rows=2)
-    label_sheet(BASE, KEY, SerialRange(1, 9, 6), layout=layout, progress=lambda *counts: told.append(counts))
-    assert told == [(4, 9), (8, 9), (9, 9)]
+    label_sheet(BASE, KEY, SerialRange(1, 9, 6), layout=layout, progress=lambda *counts: calls.append(counts))
+    assert calls == [(4, 9), (8, 9), (9, 9)]
 
 
-def test_the_same_run_gives_the_same_bytes():
+def test_output_is_deterministic():
     sheets = {label_sheet(BASE, KEY, SerialRange(1, 3, 6), title="Example pane") for _ in range(2)}
     assert len(sheets) == 1
     assert sheets.pop().startswith(b"%PDF-")
 
 
-def test_fonts_are_embedded_and_no_picture_is_in_it():
+def test_fonts_are_embedded_and_codes_are_vectors():
     pdf = label_sheet(BASE, KEY, SerialRange(1, 3, 6))
     assert pdf.count(b"/FontFile2") == 2
     assert b"/Subtype /Image" not in pdf
 
 
-def test_other_layouts_and_long_texts_fit(decode):
+def test_other_layouts_and_long_texts(decode):
     layout = SheetLayout(columns=2, rows=3, label_width_mm=95, label_height_mm=90, code_mm=50, text_pt=10)
     key = BatchKey.parse("09521234543213", "%" * 20)
     pages = list(page_contents(label_sheet(BASE, key, SerialRange(10**19, 7, 20), title="W" * 300, layout=layout)))
@@ -117,26 +119,26 @@ def test_other_layouts_and_long_texts_fit(decode):
         ({"label_width_mm": -1}, "label_width_mm"),
     ],
 )
-def test_a_layout_that_does_not_fit_names_what(parts, field):
-    with pytest.raises(InvalidInput) as refusal:
+def test_invalid_layout_names_the_member(parts, field):
+    with pytest.raises(InvalidInput) as error:
         SheetLayout(**parts)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
 @pytest.mark.parametrize("code_mm", [9, 36])
-def test_a_code_too_fine_or_too_large_for_its_label_is_refused(code_mm):
-    with pytest.raises(InvalidInput) as refusal:
+def test_code_too_small_or_too_large_is_rejected(code_mm):
+    with pytest.raises(InvalidInput) as error:
         label_sheet(BASE, KEY, SerialRange(1, 1, 6), layout=SheetLayout(code_mm=code_mm))
-    assert refusal.value.field == "code_mm"
-    assert refusal.value.hint
+    assert error.value.field == "code_mm"
+    assert error.value.hint
 
 
-def test_a_run_too_long_for_a_file_is_refused():
-    with pytest.raises(InvalidInput) as refusal:
+def test_too_many_labels_are_rejected():
+    with pytest.raises(InvalidInput) as error:
         label_sheet(BASE, KEY, SerialRange(0, MAX_LABELS + 1, 6))
-    assert refusal.value.field == "count"
+    assert error.value.field == "count"
 
 
-def test_a_base_that_is_no_address_is_refused():
+def test_invalid_base_is_rejected():
     with pytest.raises(DigitalLinkError):
         label_sheet("example", KEY, SerialRange(0, 1, 6))

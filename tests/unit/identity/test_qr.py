@@ -1,3 +1,5 @@
+"""Test QR codes by decoding their PNG and SVG forms with an independent library."""
+
 import io
 import re
 from itertools import pairwise
@@ -27,7 +29,7 @@ levels = st.sampled_from(list(ErrorCorrection))
 
 
 def filled(outline, size):
-    """The modules within an outline, by counting the vertical edges to the left of each: even-odd, in whole numbers."""
+    """Return the modules inside an outline by the even-odd rule, counting vertical edges to the left of each."""
     flips = np.zeros((size, size + 1), dtype=int)
     for polygon in outline:
         corners = [*polygon, polygon[0]]
@@ -39,20 +41,20 @@ def filled(outline, size):
 
 
 def path_polygons(data):
-    """The polygons of an SVG path of M, h, v and z."""
-    found = []
+    """Return the polygons of an SVG path of M, h, v and z."""
+    polygons = []
     for part in re.findall(r"M[^z]*z", data):
         x, y = (int(number) for number in re.match(r"M(\d+) (\d+)", part).groups())
         polygon = [(x, y)]
         for axis, length in re.findall(r"([hv])(-?\d+)", part):
             x, y = (x + int(length), y) if axis == "h" else (x, y + int(length))
             polygon.append((x, y))
-        found.append(polygon)
-    return found
+        polygons.append(polygon)
+    return polygons
 
 
 def raster(svg, scale=6):
-    """An SVG of ours as a picture, from its path alone."""
+    """Return the path of a generated SVG as a picture."""
     root = ElementTree.fromstring(svg)
     side = int(root.get("viewBox").split()[2])
     background, path = root.findall(f"{SVG}path")
@@ -64,7 +66,7 @@ def raster(svg, scale=6):
 
 @settings(deadline=None, max_examples=60)
 @given(set_82, set_82, levels)
-def test_every_minted_code_decodes_to_its_uri_from_png_and_svg(decode, lot, serial, level):
+def test_codes_decode_from_png_and_svg(decode, lot, serial, level):
     uri = uri_for_unit("https://trace.example.com/p", BatchKey.parse("09521234543213", lot), Serial(serial))
     code = encode(uri, level)
     assert decode(code.png(module_px=4)) == [uri]
@@ -80,7 +82,7 @@ def test_codes_decode_from_bad_photos(decode, level, angle, blur, noise, tilt):
 
 
 @pytest.mark.parametrize(("level", "columns"), [(ErrorCorrection.M, 4), (ErrorCorrection.Q, 6)])
-def test_a_scratched_code_still_decodes(decode, level, columns):
+def test_damaged_code_decodes(decode, level, columns):
     code = encode(URI, level)
     modules = code.modules.copy()
     modules[9:, 12 : 12 + columns] = False
@@ -90,7 +92,7 @@ def test_a_scratched_code_still_decodes(decode, level, columns):
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 10**6), levels)
-def test_a_single_code_is_the_one_of_the_package(number, level):
+def test_single_code_matches_the_qrcode_package(number, level):
     text = f"https://trace.example.com/01/09521234543213/10/L2410A/21/{number:06d}"
     reference = qrcode.QRCode(error_correction=level.value, border=0)
     reference.add_data(text)
@@ -99,32 +101,32 @@ def test_a_single_code_is_the_one_of_the_package(number, level):
 
 @pytest.mark.parametrize("level", list(ErrorCorrection))
 @pytest.mark.parametrize("version", [1, 7, 27, 40])
-def test_the_smallest_version_is_used(version, level):
+def test_smallest_version_is_used(version, level):
     text = "x" * (util.BIT_LIMIT_TABLE[level.value][version] // 8 - 3)
     assert encode(text, level).version == version
 
 
 @pytest.mark.parametrize("level", list(ErrorCorrection))
-def test_a_run_keeps_version_and_mask_and_decodes(decode, level):
+def test_run_keeps_version_and_mask(decode, level):
     uris = [f"{URI[:-6]}{number:06d}" for number in range(50)]
     codes = list(encode_run(uris, level))
     assert len({(code.version, code.mask) for code in codes}) == 1
     assert [decode(code.png(module_px=4)) for code in codes] == [[uri] for uri in uris]
 
 
-def test_a_run_grows_for_a_text_that_does_not_fit(decode):
+def test_run_grows_for_longer_text(decode):
     texts = ["short", "x" * 300, "short again"]
     codes = list(encode_run(texts))
     assert codes[0].version < codes[1].version == codes[2].version
     assert [decode(code.png(module_px=4)) for code in codes] == [[text] for text in texts]
 
 
-def test_a_run_of_nothing_is_empty():
+def test_empty_run():
     assert list(encode_run([])) == []
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.randoms(use_true_random=False))
-def test_an_outline_encloses_exactly_its_modules(height, width, random):
+def test_outline_encloses_its_modules(height, width, random):
     modules = np.array([[random.random() < 0.5 for _ in range(width)] for _ in range(height)])
     size = max(height, width)
     expected = np.zeros((size, size), dtype=bool)
@@ -132,11 +134,11 @@ def test_an_outline_encloses_exactly_its_modules(height, width, random):
     assert (filled(polygons(modules), size) == expected).all()
 
 
-def test_the_outline_of_nothing_is_nothing():
+def test_empty_outline():
     assert polygons(np.zeros((3, 3), dtype=bool)) == []
 
 
-def test_the_svg_is_one_small_path_with_its_quiet_zone():
+def test_svg_is_one_path_with_quiet_zone():
     code = encode(URI)
     svg = code.svg(side_mm=20)
     root = ElementTree.fromstring(svg)
@@ -151,12 +153,12 @@ def test_the_svg_is_one_small_path_with_its_quiet_zone():
     assert len(svg) < len(default) / 2
 
 
-def test_text_in_a_title_is_escaped():
+def test_svg_title_is_escaped():
     svg = encode("https://e.com/?a=<b>&c").svg()
     assert ElementTree.fromstring(svg).find(f"{SVG}title").text == "https://e.com/?a=<b>&c"
 
 
-def test_a_png_has_its_modules_and_quiet_zone():
+def test_png_size():
     code = encode(URI)
     image = Image.open(io.BytesIO(code.png(module_px=3)))
     assert image.mode == "1"
@@ -164,18 +166,18 @@ def test_a_png_has_its_modules_and_quiet_zone():
 
 
 @pytest.mark.parametrize("text", ["", "ä", "x" * 2332])
-def test_what_no_code_holds_is_refused(text):
-    with pytest.raises(QrError) as refusal:
+def test_text_that_cannot_be_encoded_is_rejected(text):
+    with pytest.raises(QrError) as error:
         encode(text)
-    assert refusal.value.field == "text"
+    assert error.value.field == "text"
 
 
 @pytest.mark.parametrize("module_px", [0, 101])
-def test_absurd_pictures_are_refused(module_px):
+def test_invalid_module_size_is_rejected(module_px):
     with pytest.raises(QrError):
         encode("x").png(module_px=module_px)
 
 
-def test_modules_cannot_be_changed_afterwards():
+def test_modules_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         encode(URI).modules[0, 0] = False

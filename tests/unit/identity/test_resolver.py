@@ -1,3 +1,5 @@
+"""Test the responses of the resolver."""
+
 import pytest
 
 from chromatrace.identity import resolver
@@ -18,7 +20,7 @@ def link(query=""):
     return DigitalLink.parse(ITEM + query)
 
 
-def test_a_linkset_names_every_target_under_its_relation():
+def test_linkset():
     assert resolver.linkset(link("?17=271231&linkType=all"), TARGETS, description="Example pane, lot L2410A") == {
         "linkset": [
             {
@@ -42,14 +44,14 @@ def test_a_linkset_names_every_target_under_its_relation():
     }
 
 
-def test_an_item_that_nothing_is_known_about_has_no_linkset():
+def test_unknown_item_has_no_linkset():
     with pytest.raises(DigitalLinkError):
         resolver.linkset(link(), [])
     assert resolver.choose(link(), []) is None
 
 
 @pytest.mark.parametrize(
-    ("query", "place"),
+    ("query", "index"),
     [
         ("", 0),
         ("?linkType=", 0),
@@ -59,35 +61,35 @@ def test_an_item_that_nothing_is_known_about_has_no_linkset():
         ("?linkType=https://gs1.org/voc/dpp", 2),
     ],
 )
-def test_a_link_type_is_sent_to_its_first_target(query, place):
-    assert resolver.choose(link(query), TARGETS) is TARGETS[place]
+def test_choose_returns_the_first_target_of_a_type(query, index):
+    assert resolver.choose(link(query), TARGETS) is TARGETS[index]
 
 
-def test_a_type_that_the_item_does_not_have():
+def test_choose_without_target_of_the_type():
     assert resolver.choose(link("?linkType=gs1:epcis"), TARGETS) is None
 
 
 @pytest.mark.parametrize("query", ["?linkType=pip", "?linkType=gs1:nonsense", "?linkType=gs1:pip&linkType=gs1:dpp"])
-def test_a_link_type_that_is_none_is_refused(query):
-    with pytest.raises(DigitalLinkError) as refusal:
+def test_invalid_link_type_is_rejected(query):
+    with pytest.raises(DigitalLinkError) as error:
         resolver.choose(link(query), TARGETS)
-    assert refusal.value.field == "linkType"
+    assert error.value.field == "linkType"
 
 
 @pytest.mark.parametrize(
-    ("query", "wanted"),
+    ("query", "expected"),
     [("", False), ("?linkType=all", True), ("?linkType=linkset", True), ("?linkType=gs1:pip", False)],
 )
-def test_who_wants_the_linkset(query, wanted):
-    assert resolver.wants_linkset(link(query)) is wanted
+def test_wants_linkset(query, expected):
+    assert resolver.wants_linkset(link(query)) is expected
 
 
-def test_the_header_that_leads_to_the_linkset():
+def test_link_header():
     expected = f'<{ITEM}?linkType=all>; rel="linkset"; type="application/linkset+json"'
     assert resolver.link_header(link("?17=271231")) == expected
 
 
-def test_the_description_has_what_the_standard_asks_for():
+def test_description():
     assert resolver.description("https://trace.example.com/", "Example resolver") == {
         "name": "Example resolver",
         "resolverRoot": "https://trace.example.com",

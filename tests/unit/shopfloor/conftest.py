@@ -1,4 +1,4 @@
-"""The desktop-computer line, and setups of it."""
+"""The example plant of desktop computers, and setups of it."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def floor():
 
 @pytest.fixture(scope="session")
 def setup(floor):
-    """A setup with people and AI agents by turns, capabilities from 0 to 1, majority of 3; any field may be changed."""
+    """Alternating people and AI agents, capabilities from 0 to 1, a majority of 3; any field may be changed."""
     plain = Setup(
         floor,
         staffing(floor.cells, (Kind.HUMAN, Kind.AI)),

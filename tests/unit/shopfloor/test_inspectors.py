@@ -1,4 +1,4 @@
-"""What inspectors answer, and the sets of their capability."""
+"""Answers of inspectors, and the sets of their capabilities."""
 
 import math
 from collections import Counter
@@ -19,26 +19,26 @@ def passing(quality, capability):
 
 
 @given(ratios)
-def test_capability_one_half_answers_with_the_actual_ratio(quality):
+def test_a_capability_of_one_half_passes_with_the_actual_ratio(quality):
     assert passing(quality, 0.5) == pytest.approx(quality)
 
 
 @given(ratios, st.floats(0.51, 1.0))
-def test_more_capable_is_sharper(quality, capability):
+def test_a_more_capable_inspector_is_sharper(quality, capability):
     assert abs(passing(quality, capability) - 0.5) >= abs(quality - 0.5) - 1e-12
 
 
 @given(ratios, st.floats(0.0, 0.49))
-def test_less_capable_is_flatter(quality, capability):
+def test_a_less_capable_inspector_is_flatter(quality, capability):
     assert abs(passing(quality, capability) - 0.5) <= abs(quality - 0.5) + 1e-12
 
 
 @given(ratios, st.floats(0.0, 1.0))
-def test_good_and_defective_are_mirrored(quality, capability):
+def test_good_and_defective_steps_are_symmetric(quality, capability):
     assert passing(quality, capability) == pytest.approx(1 - passing(1 - quality, capability))
 
 
-def test_the_ends():
+def test_answers_at_the_extreme_capabilities_and_qualities():
     assert passing(0.9, 0.0) == 0.5
     assert passing(0.51, 1.0) == 1.0
     assert passing(0.49, 1.0) == 0.0
@@ -48,25 +48,25 @@ def test_the_ends():
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 1.0])
-def test_as_many_steps_are_defective_as_asked_for(rate):
+def test_the_defect_rate_is_met(rate):
     draw = quality_drawer(rate, Random(1).random)
     drawn = [draw() for _ in range(20_000)]
     assert sum(odds < 0 for odds in drawn) / len(drawn) == pytest.approx(rate, abs=0.01)
 
 
-def test_at_a_rate_of_one_half_quality_is_uniform():
+def test_quality_is_uniform_at_a_rate_of_one_half():
     draw = quality_drawer(0.5, Random(2).random)
     tenths = Counter(int(10 / (1 + math.exp(-draw()))) for _ in range(50_000))
     assert all(count == pytest.approx(5000, abs=350) for count in tenths.values())
     assert len(tenths) == 10
 
 
-def test_nine_people_and_eight_agents():
+def test_alternating_staff_is_nine_people_and_eight_agents():
     kinds = Counter(staffing(17, (Kind.HUMAN, Kind.AI)))
     assert (kinds[Kind.HUMAN], kinds[Kind.AI]) == (9, 8)
 
 
-def test_twenty_different_sets_that_a_seed_repeats():
+def test_a_seed_repeats_the_twenty_different_sets():
     sets = capability_sets(17, 1)
     assert [each.number for each in sets] == list(range(1, 21))
     assert len({each.capabilities for each in sets}) == 20
@@ -75,7 +75,7 @@ def test_twenty_different_sets_that_a_seed_repeats():
     assert all(0 <= value <= 1 for each in sets for value in each.capabilities)
 
 
-def test_good_poor_mixed_and_clusters():
+def test_the_sets_have_the_capabilities_of_their_names():
     sets = {each.name: each.capabilities for each in capability_sets(17, 1)}
     assert min(sets["all good"]) >= 0.8
     assert max(sets["all poor"]) <= 0.2
@@ -84,5 +84,5 @@ def test_good_poor_mixed_and_clusters():
         assert tuple(cell for cell, value in enumerate(sets[name]) if value <= 0.2) == places
 
 
-def test_sets_for_any_number_of_workcells():
+def test_sets_exist_for_any_number_of_workcells():
     assert len(capability_set(CLUSTERS[2], 5, 1).capabilities) == 5

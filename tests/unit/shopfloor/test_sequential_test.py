@@ -14,48 +14,48 @@ good = Confusion(0.1, 0.1).log_ratios
 coin = Confusion(0.5, 0.5).log_ratios
 
 
-def test_an_answer_counts_its_log_likelihood_ratio():
+def test_an_answer_adds_its_log_likelihood_ratio():
     passed, failed = Confusion(false_alarm=0.2, miss=0.1).log_ratios
     assert passed == pytest.approx(math.log(0.1 / 0.8))
     assert failed == pytest.approx(math.log(0.9 / 0.2))
 
 
-def test_one_who_answers_at_random_decides_nothing():
+def test_a_random_inspector_adds_nothing():
     opened = SequentialRule(0.05, 0.05)()
     assert [opened.add(FAIL, coin) for _ in range(16)] == [None] * 16
     assert opened.evidence == pytest.approx(0)
     assert opened.add(FAIL, coin) == PASS
 
 
-def test_a_reliable_inspector_decides_alone_and_two_do_where_one_is_not_enough():
+def test_a_reliable_inspector_decides_alone_and_less_reliable_ones_together():
     assert SequentialRule(0.1, 0.1)().add(FAIL, Confusion(0.05, 0.05).log_ratios) == FAIL
     opened = SequentialRule(0.05, 0.05)()
     assert opened.add(PASS, good) is None
     assert opened.add(PASS, good) == PASS
 
 
-def test_one_who_is_wrong_more_often_than_right_counts_the_other_way():
+def test_an_inspector_that_is_mostly_wrong_has_the_opposite_weight():
     opened = SequentialRule(0.05, 0.05)()
     assert opened.add(FAIL, Confusion(0.97, 0.97).log_ratios) == PASS
 
 
-def test_the_minimum_is_waited_for():
+def test_no_decision_below_the_minimum():
     opened = SequentialRule(0.2, 0.2, minimum=3)()
     assert [opened.add(FAIL, good) for _ in range(3)] == [None, None, FAIL]
 
 
-def test_the_maximum_takes_the_more_likely_state():
+def test_the_more_likely_state_wins_at_the_maximum():
     opened = SequentialRule(0.001, 0.001, maximum=3)()
     assert [opened.add(state, good) for state in (FAIL, PASS, FAIL)] == [None, None, FAIL]
 
 
-def test_walds_bounds():
+def test_the_bounds_are_walds():
     accept, reject = SequentialRule(false_alarm=0.01, miss=0.1).bounds
     assert accept == pytest.approx(math.log(0.1 / 0.99))
     assert reject == pytest.approx(math.log(0.9 / 0.01))
 
 
-def test_chosen_error_rates_are_kept_where_answers_are_independent():
+def test_independent_answers_keep_the_chosen_error_rates():
     random = Random(1)
     confusions = [Confusion(random.uniform(0.05, 0.4), random.uniform(0.05, 0.4)) for _ in range(17)]
     rule, wrong = SequentialRule(0.05, 0.05, maximum=1000), {False: 0, True: 0}
@@ -76,7 +76,7 @@ def test_chosen_error_rates_are_kept_where_answers_are_independent():
         st.tuples(st.sampled_from([PASS, FAIL]), st.floats(0.01, 0.6), st.floats(0.01, 0.6)), min_size=17, max_size=17
     )
 )
-def test_a_round_always_ends(answers):
+def test_a_round_ends_at_the_maximum(answers):
     opened = SequentialRule(0.001, 0.001)()
     outcomes = [opened.add(state, Confusion(a, b).log_ratios) for state, a, b in answers]
     assert outcomes[16] is not None or any(outcome is not None for outcome in outcomes[:16])
@@ -92,16 +92,16 @@ def test_a_round_always_ends(answers):
         ({"minimum": 5, "maximum": 3}, "/minimum"),
     ],
 )
-def test_impossible_tests_are_refused(fields, field):
-    with pytest.raises(RuleError) as refusal:
+def test_invalid_tests_are_rejected(fields, field):
+    with pytest.raises(RuleError) as error:
         SequentialRule(**fields)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
-def test_impossible_confusions_are_refused():
-    with pytest.raises(RuleError) as refusal:
+def test_invalid_confusions_are_rejected():
+    with pytest.raises(RuleError) as error:
         Confusion(0.1, 1.1)
-    assert refusal.value.field == "/miss"
+    assert error.value.field == "/miss"
 
 
 def asked(confusions, rate, count, each, seed):
@@ -126,14 +126,14 @@ def test_confusions_are_learned_from_answers_alone():
         assert have.miss == pytest.approx(want.miss, abs=0.06)
 
 
-def test_one_of_whom_nothing_is_known_keeps_the_prior():
+def test_an_inspector_without_answers_keeps_the_prior():
     learned = dawid_skene([[(0, PASS), (1, PASS)]] * 10, 3)
     for unknown in (learned.confusions[2], dawid_skene([], 2).confusions[0]):
         assert (unknown.false_alarm, unknown.miss) == pytest.approx((1 / 3, 1 / 3))
 
 
 @pytest.mark.parametrize("answer", [(3, PASS), (-1, PASS), (0, 2)])
-def test_unknown_inspectors_and_states_are_refused(answer):
-    with pytest.raises(UnknownStateError) as refusal:
+def test_unknown_inspectors_and_states_are_rejected(answer):
+    with pytest.raises(UnknownStateError) as error:
         dawid_skene([[(0, PASS)], [(1, FAIL), answer]], 3)
-    assert refusal.value.field == "/rounds/1/1"
+    assert error.value.field == "/rounds/1/1"

@@ -1,4 +1,4 @@
-"""Steps, belts and trips, and what is refused of them."""
+"""Steps, belts, trips and draws."""
 
 import pytest
 
@@ -42,12 +42,12 @@ def test_a_trip_follows_the_belts_in_their_direction():
     assert small.trip("2", "2").seconds == 0
 
 
-def test_the_quicker_of_two_ways_is_taken():
+def test_a_trip_takes_the_quicker_of_two_ways():
     shortcut = ShopFloor(STEPS, (*RING, Belt("3", "2", 4.5)), Times(conveyor_m_per_s=0.5))
     assert shortcut.trip("3", "2").length_m == 4.5
 
 
-def test_a_triangle_of_trips_never_pays(floor):
+def test_a_detour_is_never_quicker(floor):
     cells = range(floor.cells)
     wayside = 2 * floor.times.diverter_s
     for a in cells:
@@ -58,34 +58,34 @@ def test_a_triangle_of_trips_never_pays(floor):
 
 
 @pytest.mark.parametrize(
-    ("steps", "field", "words"),
+    ("steps", "field", "message"),
     [
         ((), "steps", "at least one"),
-        ((FloorStep("1", ""), FloorStep("1", "")), "steps", "twice"),
-        ((FloorStep("1", "", ("9",)),), "steps[0].after[0]", "no step '9'"),
-        ((FloorStep("1", "", ("1",)),), "steps[0].after", "circle"),
+        ((FloorStep("1", ""), FloorStep("1", "")), "steps", "duplicate"),
+        ((FloorStep("1", "", ("9",)),), "steps[0].after[0]", "step '9' does not exist"),
+        ((FloorStep("1", "", ("1",)),), "steps[0].after", "cycle"),
         ((FloorStep("1", ""), FloorStep("2", "", ("3",)), FloorStep("3", "", ("2",))), "steps[1].after", "2, 3"),
     ],
 )
-def test_impossible_steps_are_refused(steps, field, words):
-    with pytest.raises(ShopFloorError) as refusal:
+def test_invalid_steps_are_rejected(steps, field, message):
+    with pytest.raises(ShopFloorError) as error:
         ShopFloor(steps, RING)
-    assert refusal.value.field == field
-    assert words in refusal.value.message
+    assert error.value.field == field
+    assert message in error.value.message
 
 
-def test_a_workcell_out_of_reach_is_refused():
-    with pytest.raises(ShopFloorError) as refusal:
+def test_an_unreachable_workcell_is_rejected():
+    with pytest.raises(ShopFloorError) as error:
         ShopFloor(STEPS, RING[:2])
-    assert refusal.value.field == "belts"
-    assert "'1' cannot be reached from '2'" in refusal.value.message
+    assert error.value.field == "belts"
+    assert "'1' cannot be reached from '2'" in error.value.message
 
 
 @pytest.mark.parametrize("length", [0, -1, float("nan"), float("inf")])
-def test_an_impossible_length_is_refused(length):
-    with pytest.raises(ShopFloorError) as refusal:
+def test_an_invalid_length_is_rejected(length):
+    with pytest.raises(ShopFloorError) as error:
         ShopFloor(STEPS, (*RING[:2], Belt("3", "1", length)))
-    assert refusal.value.field == "belts[2].length_m"
+    assert error.value.field == "belts[2].length_m"
 
 
 @pytest.mark.parametrize(
@@ -97,19 +97,19 @@ def test_an_impossible_length_is_refused(length):
         (Times(inspection_s=(0, 40)), "times.inspection_s"),
     ],
 )
-def test_impossible_times_are_refused(times, field):
-    with pytest.raises(ShopFloorError) as refusal:
+def test_invalid_times_are_rejected(times, field):
+    with pytest.raises(ShopFloorError) as error:
         ShopFloor(STEPS, RING, times)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
-def test_a_checkpoint_that_is_no_step_is_refused():
-    with pytest.raises(ShopFloorError) as refusal:
+def test_a_checkpoint_must_be_a_step():
+    with pytest.raises(ShopFloorError) as error:
         ShopFloor(STEPS, RING, checkpoints=frozenset({3}))
-    assert refusal.value.field == "checkpoints"
+    assert error.value.field == "checkpoints"
 
 
-def test_everybody_else_is_in_exactly_one_ring_and_rings_widen(floor):
+def test_every_other_workcell_is_in_one_ring_and_rings_widen(floor):
     for draw in (Near(), Near(3), Budget(6), Anywhere()):
         for start, around in enumerate(rings(floor, draw)):
             assert sorted([start, *(cell for ring in around for cell in ring)]) == list(range(floor.cells))
@@ -117,13 +117,13 @@ def test_everybody_else_is_in_exactly_one_ring_and_rings_widen(floor):
             assert reach == sorted(reach)
 
 
-def test_the_first_ring_is_the_radius_and_the_budget(floor):
+def test_the_first_ring_is_the_radius_or_the_budget(floor):
     near, budget = rings(floor, Near(2))[0], rings(floor, Budget(6))[0]
     assert [cell for ring in near[:2] for cell in ring] == [1, 2, 3, 4]
     assert set(budget[0]) == {cell for cell in range(17) if 0 < floor.trips[0][cell].length_m <= 6}
 
 
 @pytest.mark.parametrize("draw", [lambda: Near(0), lambda: Budget(-1), lambda: Near(float("inf"))])
-def test_impossible_draws_are_refused(draw):
+def test_invalid_draws_are_rejected(draw):
     with pytest.raises(SimulationError):
         draw()

@@ -1,4 +1,4 @@
-"""Runs of the whole shop floor: what must hold in every one of them."""
+"""Properties of every run of the shop floor."""
 
 from collections import defaultdict
 from itertools import pairwise
@@ -15,9 +15,9 @@ from chromatrace.studies.sequential_test import SequentialRule
 from chromatrace.studies.shopfloor.agents import FAIL, Kind
 from chromatrace.studies.shopfloor.draw import Anywhere, Budget
 from chromatrace.studies.shopfloor.engine import simulate
-from chromatrace.studies.shopfloor.setup import Inspection, Order
+from chromatrace.studies.shopfloor.setup import InspectionMode, Order
 
-WAYS = [(order, way) for order in Order for way in Inspection]
+WAYS = [(order, way) for order in Order for way in InspectionMode]
 every_way = pytest.mark.parametrize(("order", "way"), WAYS, ids=lambda value: value.value)
 SEEDS = range(3)
 
@@ -35,17 +35,17 @@ def overlapping(activities):
 
 
 @every_way
-def test_every_workpiece_ends(setup, order, way):
+def test_every_workpiece_is_finished_or_scrapped(setup, order, way):
     for seed in SEEDS:
         result = simulate(setup(order=order, inspection=way), seed, record=True)
         assert result.finished + result.scrapped == 5
         assert result.makespan_s == pytest.approx(max(each.end_s for each in result.activities))
-        if way is Inspection.NONE:
+        if way is InspectionMode.NONE:
             assert (result.finished, result.answers, result.decided) == (5, 0, 0)
 
 
 @every_way
-def test_preconditions_are_kept(setup, floor, order, way):
+def test_preconditions_are_met(setup, floor, order, way):
     for seed in SEEDS:
         result = simulate(setup(order=order, inspection=way), seed, record=True)
         for activities in by_workpiece(result.activities).values():
@@ -57,7 +57,7 @@ def test_preconditions_are_kept(setup, floor, order, way):
                     first_end[each.step] = each.end_s
 
 
-def test_step_by_step_nothing_begins_before_what_it_needs_was_accepted(setup, floor):
+def test_step_by_step_a_step_begins_after_its_preconditions_are_accepted(setup, floor):
     for seed in SEEDS:
         result = simulate(setup(order=Order.PARALLEL), seed, record=True)
         for activities in by_workpiece(result.activities).values():
@@ -71,7 +71,7 @@ def test_step_by_step_nothing_begins_before_what_it_needs_was_accepted(setup, fl
 
 
 @every_way
-def test_a_human_never_assembles_and_inspects_at_once(setup, order, way):
+def test_a_human_does_not_assemble_and_inspect_at_the_same_time(setup, order, way):
     for seed in SEEDS:
         result = simulate(setup(order=order, inspection=way, kinds=(Kind.HUMAN,) * 17), seed, record=True)
         for cell in range(17):
@@ -88,13 +88,13 @@ def test_an_agent_does_one_assembly_and_one_inspection_at_a_time(setup, order, w
                 assert overlapping(mine) == []
 
 
-def test_an_agent_assembles_and_inspects_at_once(setup):
+def test_an_agent_assembles_and_inspects_at_the_same_time(setup):
     activities = simulate(setup(kinds=(Kind.AI,) * 17), 1, record=True).activities
     assert any(overlapping([each for each in activities if each.cell == cell]) for cell in range(17))
 
 
-@pytest.mark.parametrize("way", [Inspection.NONE, Inspection.CONVENTIONAL, Inspection.PHYSICAL])
-def test_a_workpiece_is_at_one_place_and_travels_between(setup, floor, way):
+@pytest.mark.parametrize("way", [InspectionMode.NONE, InspectionMode.CONVENTIONAL, InspectionMode.PHYSICAL])
+def test_a_workpiece_is_at_one_workcell_and_travels_between(setup, floor, way):
     for seed in SEEDS:
         result = simulate(setup(inspection=way), seed, record=True)
         for activities in by_workpiece(result.activities).values():
@@ -104,9 +104,9 @@ def test_a_workpiece_is_at_one_place_and_travels_between(setup, floor, way):
 
 
 def test_a_virtual_inspection_needs_no_trip(setup):
-    result = simulate(setup(inspection=Inspection.VIRTUAL), 1)
+    result = simulate(setup(inspection=InspectionMode.VIRTUAL), 1)
     assert result.inspection_trip_s == pytest.approx(0)
-    assert simulate(setup(inspection=Inspection.PHYSICAL), 1).inspection_trip_s > 1000
+    assert simulate(setup(inspection=InspectionMode.PHYSICAL), 1).inspection_trip_s > 1000
 
 
 @every_way
@@ -117,8 +117,8 @@ def test_the_same_seed_gives_the_same_run(setup, order, way):
 
 
 @pytest.mark.parametrize("rule", [Rule.majority(3), Rule.majority(9), Rule.confidence(), Rule.noisy_or(0.95)])
-@pytest.mark.parametrize("way", [Inspection.PHYSICAL, Inspection.VIRTUAL, Inspection.OVERLAPPED])
-def test_every_outcome_is_the_rules(setup, rule, way):
+@pytest.mark.parametrize("way", [InspectionMode.PHYSICAL, InspectionMode.VIRTUAL, InspectionMode.OVERLAPPED])
+def test_every_outcome_follows_from_the_rule(setup, rule, way):
     chosen = setup(rule=rule, inspection=way)
     result = simulate(chosen, 3, record=True)
     assert len(result.rounds) == result.decided >= 17 * 5
@@ -130,7 +130,7 @@ def test_every_outcome_is_the_rules(setup, rule, way):
         assert decide(rule, answers[:-1]) is None
 
 
-def test_counts_are_those_of_the_rounds(setup):
+def test_the_counts_equal_those_of_the_rounds(setup):
     result = simulate(setup(), 4, record=True)
     found = [(each.defective, each.outcome == FAIL) for each in result.rounds]
     assert found.count((True, True)) == result.true_fail
@@ -142,28 +142,28 @@ def test_counts_are_those_of_the_rounds(setup):
     assert result.f1 == pytest.approx(2 * precision * recall / (precision + recall))
 
 
-def test_perfect_inspectors_find_everything(setup):
+def test_perfect_inspectors_detect_every_defect(setup):
     result = simulate(setup(capabilities=(1.0,) * 17), 1)
     assert result.f1 == 1.0
     assert result.false_fail == result.missed == 0
     assert result.reworked + result.scrapped == result.true_fail > 0
 
 
-def test_what_never_becomes_good_is_scrapped_after_the_limit(setup):
+def test_a_workpiece_is_scrapped_after_the_rework_limit(setup):
     result = simulate(setup(capabilities=(1.0,) * 17, defect_rate=1.0, rework_limit=2), 1, record=True)
     assert (result.finished, result.scrapped, result.reworked) == (0, 5, 10)
     assert sum(each.kind == "assembly" for each in result.activities) == 15
 
 
-@pytest.mark.parametrize("way", list(Inspection))
+@pytest.mark.parametrize("way", list(InspectionMode))
 def test_without_rework_each_step_is_done_once(setup, way):
     result = simulate(setup(inspection=way, rework_limit=0, defect_rate=0.5), 1, record=True)
     assert sum(each.kind == "assembly" for each in result.activities) == 17 * 5
     assert (result.finished, result.reworked) == (5, 0)
 
 
-def test_conventionally_only_checkpoints_rework_and_only_the_own_inspector_looks(setup, floor):
-    result = simulate(setup(inspection=Inspection.CONVENTIONAL, defect_rate=0.5), 1, record=True)
+def test_conventional_inspection_reworks_at_checkpoints_and_uses_the_own_inspector(setup, floor):
+    result = simulate(setup(inspection=InspectionMode.CONVENTIONAL, defect_rate=0.5), 1, record=True)
     times = defaultdict(int)
     for each in result.activities:
         assert each.cell == each.step
@@ -174,15 +174,15 @@ def test_conventionally_only_checkpoints_rework_and_only_the_own_inspector_looks
     assert all(len(each.answers) == 1 for each in result.rounds)
 
 
-def test_overlapped_rounds_are_continued_by_the_workcells_on_the_way(setup):
-    result = simulate(setup(inspection=Inspection.OVERLAPPED, rework_limit=0), 1, record=True)
+def test_the_next_workcells_continue_overlapped_rounds(setup):
+    result = simulate(setup(inspection=InspectionMode.OVERLAPPED, rework_limit=0), 1, record=True)
     steps = [each for each in result.rounds if each.step == 4]
     assert all([inspector for inspector, _ in each.answers][:3] == [4, 5, 6] for each in steps)
     step_by_step = simulate(setup(rework_limit=0), 1)
     assert result.makespan_s < step_by_step.makespan_s
 
 
-def test_one_after_another_nobody_waits(setup):
+def test_one_after_another_there_is_no_waiting(setup):
     result = simulate(setup(together=False), 1, record=True)
     assert result.wait_s == 0
     ends = [max(a.end_s for a in of) for of in by_workpiece(result.activities).values()]
@@ -190,7 +190,7 @@ def test_one_after_another_nobody_waits(setup):
     assert all(end <= start + 1e-9 for end, start in zip(ends, starts[1:], strict=False))
 
 
-def test_learned_capabilities_follow_the_rule_of_learning(setup):
+def test_learned_capabilities_follow_the_learning_rule(setup):
     chosen = setup(learn=True, together=False, draw=Anywhere(), rule=Rule.confidence(), workpieces=3)
     result = simulate(chosen, 5, record=True)
     standings = [InspectorRecord()] * 17
@@ -207,22 +207,22 @@ def test_the_first_learned_rounds_need_many_inspectors(setup):
     assert len(first.answers) >= 9
 
 
-def test_only_the_sufficiently_capable_are_drawn(setup):
+def test_only_sufficiently_capable_inspectors_are_drawn(setup):
     rule = Rule.majority(2, maximum=3, minimum_capability=4_000)
     chosen = setup(rule=rule)
     for each in simulate(chosen, 1, record=True).rounds:
         assert all(chosen.capabilities[inspector] >= 0.4 for inspector, _ in each.answers[1:])
 
 
-def test_too_few_capable_inspectors_are_refused(setup):
+def test_too_few_capable_inspectors_are_rejected(setup):
     rule = Rule.majority(9, minimum_capability=4_000)
     for changes in ({"rule": rule}, {"rule": rule, "capabilities": (1.0,) * 17, "learn": True}):
-        with pytest.raises(SimulationError) as refusal:
+        with pytest.raises(SimulationError) as error:
             setup(**changes)
-        assert refusal.value.field == "rule.minimum_capability"
+        assert error.value.field == "rule.minimum_capability"
 
 
-def test_nearest_first_travels_least(setup):
+def test_drawing_the_nearest_first_minimises_travel(setup):
     near, budget, anywhere = (
         sum(simulate(setup(draw=draw, rework_limit=0), seed).inspection_trip_s for seed in SEEDS)
         for draw in (setup().draw, Budget(8.0), Anywhere())
@@ -254,7 +254,7 @@ def test_a_sequential_test_decides_on_the_floor(setup):
         ({"rule": Rule(states=("small", "fit", "large"), minimum=5, threshold=UNIT)}, "rule"),
     ],
 )
-def test_impossible_setups_are_refused(setup, changes, field):
-    with pytest.raises(SimulationError) as refusal:
+def test_invalid_setups_are_rejected(setup, changes, field):
+    with pytest.raises(SimulationError) as error:
         setup(**changes)
-    assert refusal.value.field == field
+    assert error.value.field == field

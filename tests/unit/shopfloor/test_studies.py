@@ -1,4 +1,4 @@
-"""The studies, small: that they run, repeat, write what they say, and compare what they claim to compare."""
+"""Small runs of the studies: results, reproducibility, files and comparisons."""
 
 import csv
 import statistics
@@ -46,7 +46,7 @@ def test_a_study_writes_its_rows_and_its_figure(name, floor, tmp_path):
     assert (tmp_path / "study.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_figure_repeats(floor, tmp_path):
+def test_a_figure_is_reproducible(floor, tmp_path):
     study = learning(floor, Runner(2, processes=1), workpieces=1)
     for name in ("one.svg", "two.svg"):
         study.write_figure(tmp_path / name)
@@ -58,23 +58,23 @@ def test_results_do_not_depend_on_the_number_of_processes(floor):
     assert alone.rows == together.rows
 
 
-def test_progress_tells_of_every_task(floor):
+def test_progress_reports_every_task(floor):
     heard = []
     scenarios(floor, Runner(2, processes=1, progress=lambda done, total: heard.append((done, total))))
     assert heard == [(done, 14) for done in range(1, 15)]
 
 
 @pytest.mark.parametrize(("arguments", "field"), [({"repetitions": 1}, "repetitions"), ({"processes": 0}, "processes")])
-def test_impossible_runners_are_refused(arguments, field):
-    with pytest.raises(SimulationError) as refusal:
+def test_invalid_runners_are_rejected(arguments, field):
+    with pytest.raises(SimulationError) as error:
         Runner(**arguments)
-    assert refusal.value.field == field
+    assert error.value.field == field
 
 
 @pytest.mark.parametrize(
     ("freedom", "quantile_of_table"), [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (9, 2.262), (29, 2.045)]
 )
-def test_students_quantiles(freedom, quantile_of_table):
+def test_quantiles_of_students_t(freedom, quantile_of_table):
     assert student_quantile(freedom) == pytest.approx(quantile_of_table, abs=0.004)
 
 
@@ -87,7 +87,7 @@ def test_means_and_quantiles():
     assert (quantile(values, 0), quantile(values, 1)) == (1, 4)
 
 
-def test_all_rules_hear_the_same_answers(floor):
+def test_all_rules_use_the_same_answers(floor):
     capabilities = [0.5] * 17
     rounds = ask(floor, capabilities, Near(), 34, 0.5, 1)
     assert [each.answers[0][0] for each in rounds] == list(range(17)) * 2
@@ -96,7 +96,7 @@ def test_all_rules_hear_the_same_answers(floor):
     assert rounds == ask(floor, capabilities, Near(), 34, 0.5, 1)
 
 
-def test_a_rule_stops_where_it_is_decided(floor):
+def test_a_rule_stops_when_it_is_decided(floor):
     rounds = ask(floor, [1.0] * 17, Near(), 34, 0.5, 1)
     score = decide(rounds, lambda: Tally(Rule.majority(5)), [0] * 17, floor)
     assert (score.f1, score.per_round) == (1.0, 5.0)
