@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -94,3 +95,22 @@ def serve(consortium, data):
     yield start
     for process in started:
         process.kill()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Return settings of a portal with an empty index and without a chain."""
+    from app import PortalSettings
+    from chromatrace.index import Index
+
+    names = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
+    contracts = {
+        name: {"address": f"0x{number:040x}", "tx": f"0x{number:064x}", "block": 1, "code_hash": f"0x{number:064x}"}
+        for number, name in enumerate(names, start=1)
+    }
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"chain_id": 31337, "block": 1, "contracts": contracts}))
+    index = Index(f"sqlite:///{tmp_path / 'index.db'}")
+    index.migrate()
+    index.close()
+    return PortalSettings(data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest)
