@@ -152,7 +152,7 @@ def test_unreachable_node_is_unavailable():
     with pytest.raises(ChainUnavailableError, match=r"no node responded at http://127\.0\.0\.1:1") as raised:
         RpcClient("http://127.0.0.1:1").call("eth_chainId")
     assert raised.value.field == "rpc_url"
-    assert "chromatrace up" in raised.value.hint
+    assert "chromatrace chain start" in raised.value.hint
 
 
 @pytest.mark.parametrize("result", ["x", None, 7, "0x", "", {}, "0x" + "1" * 65])

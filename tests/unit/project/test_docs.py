@@ -65,7 +65,7 @@ def test_every_command_and_option_exists(page):
 def test_commands_are_found():
     found = [words for page in PAGES for words in commands(page)]
     assert len(found) > 60
-    assert ["--dev-account", "2", "anchor"] in found
+    assert ["--dev-account", "2", "log", "anchor"] in found
 
 
 def test_the_settings_page_is_generated_from_the_declarations():
