@@ -31,19 +31,11 @@ from chromatrace.ethereum.errors import WrongDeploymentError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.storage.files import deliver
 from scripts.connection import ROOT, Connection, open_connection, print_error, settings
+from scripts.export_abi import CONTRACTS
 
 TWO_DAYS_S = 172_800
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
     keccak(name) for name in (b"REGISTRAR", b"VERDICT_LEDGER", b"CUSTODY_LEDGER", b"CONSENSUS")
-)
-CONTRACTS = (
-    "Consortium",
-    "RouteVerifier",
-    "BatchRegistry",
-    "InspectionLedger",
-    "QualityConsensus",
-    "CustodyLedger",
-    "ProcessLedger",
 )
 REFERENCES = (
     ("RouteVerifier", "consortium", "Consortium"),
