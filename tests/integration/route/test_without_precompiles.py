@@ -165,8 +165,8 @@ def test_no_output_calls_a_recorded_route_proven(run, rig, workspace_settings):
         client = create_app(portal_config(workspace), workspace.spool).test_client()
         page = client.get(f"/01/{KEY.gtin}/10/{KEY.lot}").text
         facts = client.get(f"/api/v1/batches/{KEY.gtin}/{KEY.lot}").json["route"]
-    assert "Not checked by the chain" in page
-    assert page.count("key not checked by the chain") == 2
+    assert "Not verified by the chain" in page
+    assert page.count("key not verified by the chain") == 2
     assert "proven in order" not in page.lower()
     assert (facts["state"], [step["key_checked_by_chain"] for step in facts["steps"]]) == (
         "recorded-not-verified",
