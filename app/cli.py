@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.settings import PortalSettings
-from chromatrace.cli.interrupts import told_to_end
+from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, json_option, prompt_password
 from chromatrace.cli.settings import settings_options
-from chromatrace.services.funding import fund_if_empty
 from chromatrace.services.ports import held_port, url_at
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import resolve
@@ -52,9 +51,9 @@ def serve(workspace: Workspace, /, **options: Any) -> None:
         if workspace.settings.base_url is None:
             workspace = workspace.with_settings(base_url=url)
         with workspace, serving(workspace, portal_config(workspace, options | {"port": port})):
-            ended = told_to_end()
-            err.print(f"portal at {url}; press Ctrl-C to stop", highlight=False)
-            ended.wait()
+            stop = stop_event()
+            err().print(f"portal at {url}; press Ctrl-C to stop", highlight=False)
+            stop.wait()
 
 
 @portal.command("add-account")
@@ -74,6 +73,7 @@ def add_account(
     development chain it receives 1 ether.
     """
     from app.accounts import create_account
+    from chromatrace.services.funding import fund_if_empty
 
     config = portal_config(workspace, options)
     password = config.account_password or prompt_password(

@@ -219,7 +219,7 @@ class PortalSettings:
 
     def reject_dev_chain(self, chain_id: int) -> None:
         """Raise `InsecureConfigurationError` for a development chain in production."""
-        from chromatrace.ethereum.signer import DEV_CHAINS
+        from chromatrace.ethereum.signer import DEV_CHAINS  # imports coincurve, which the command line does not need
 
         if self.production and chain_id in DEV_CHAINS:
             raise InsecureConfigurationError(

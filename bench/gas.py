@@ -172,8 +172,18 @@ def _inspecting(chain: Chain, rival: Rival) -> Figure:
         batch = chain.submit(calls.register_batch(registration(lot))).event("BatchRegistered").args["batch"]
         digest = hashlib.sha256(lot.encode()).digest()
         inspection = Inspection(
-            *(batch, Stage.FIRST, Verdict.PASS, 1, 10, 0, digest, digest),
-            *(now, chain.sender, number, now + 3600),
+            batch=batch,
+            stage=Stage.FIRST,
+            verdict=Verdict.PASS,
+            revision=1,
+            sample_size=10,
+            defects=0,
+            instrument=digest,
+            evidence=digest,
+            inspected_at=now,
+            inspector=chain.sender,
+            nonce=number,
+            deadline=now + 3600,
         )
         assert chain.signer is not None
         signature = sign_inspection(inspection, chain.signer, chain.manifest.chain_id, ledger)

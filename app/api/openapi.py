@@ -100,13 +100,13 @@ _JOB: Json = {
 }
 _REPORT: Json = {
     "type": "object",
-    "required": ["taken", "refused", "known", "transactions", "refusals"],
+    "required": ["appended", "rejected", "existing", "transactions", "errors"],
     "properties": {
-        "taken": {"type": "integer"},
-        "refused": {"type": "integer"},
-        "known": {"type": "integer", "description": "Rejected rows whose record exists or is pending"},
+        "appended": {"type": "integer"},
+        "rejected": {"type": "integer"},
+        "existing": {"type": "integer", "description": "Rejected rows whose record exists or is pending"},
         "transactions": {"type": "array", "items": _HASH},
-        "refusals": {
+        "errors": {
             "type": "array",
             "items": {
                 "type": "object",
@@ -120,7 +120,7 @@ _REPORT: Json = {
             },
         },
         "stopped": {"$ref": "#/components/schemas/Error"},
-        "left": {"type": "integer", "description": "Rows that were not appended after an error"},
+        "remaining": {"type": "integer", "description": "Rows that were not appended after an error"},
     },
 }
 _EVENTS: Json = {

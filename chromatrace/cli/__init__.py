@@ -1,4 +1,4 @@
-"""The command `chromatrace`: wiring only. Each command is a thin module of this package, loaded when it is used."""
+"""The command `chromatrace`. Each command is a module of this package, imported when it is used."""
 
 from __future__ import annotations
 
@@ -9,71 +9,98 @@ from typing import Any
 import click
 
 from chromatrace import __version__
-from chromatrace.cli.interrupts import cut_short
-from chromatrace.cli.output import prompt_password, report_errors, warn
+from chromatrace.cli.interrupts import interruptible
+from chromatrace.cli.output import print_warning, prompt_password, report_errors
 from chromatrace.cli.settings import settings_options
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import Settings
 
 COMMANDS = {
-    "demo": "chromatrace.cli.demo:demo",
-    "up": "chromatrace.cli.up:up",
-    "deploy": "chromatrace.cli.deploy:deploy",
-    "status": "chromatrace.cli.status:status",
-    "key": "chromatrace.cli.key:key",
-    "org": "chromatrace.cli.org:org",
-    "plant": "chromatrace.plant.__main__:main",
-    "ingest": "chromatrace.cli.ingest:ingest",
-    "anchor": "chromatrace.cli.anchor:anchor",
-    "batch": "chromatrace.cli.batch:batch",
-    "find": "chromatrace.cli.find:find",
-    "trace": "chromatrace.cli.trace:trace",
-    "impact": "chromatrace.cli.trace:impact",
-    "order": "chromatrace.cli.find:order",
-    "station": "chromatrace.cli.station:station",
-    "route": "chromatrace.cli.route:route",
-    "inspect": "chromatrace.cli.inspect:inspect",
-    "inspector": "chromatrace.cli.inspector:inspector",
-    "custody": "chromatrace.cli.custody:custody",
-    "record": "chromatrace.cli.record:record",
-    "qr": "chromatrace.cli.qr:qr",
-    "verify": "chromatrace.cli.verify:verify",
-    "epcis": "chromatrace.cli.epcis:epcis",
-    "simulate": "chromatrace.cli.simulate:simulate",
-    "index": "chromatrace.cli.index:index",
-    "settings": "chromatrace.cli.settings:settings",
+    "Start": {
+        "demo": "Run the full demonstration; no setup required.",
+        "simulate": "Run the studies of inspection by consensus.",
+        "verify": "Check a proof bundle offline.",
+    },
+    "Chain and organisations": {
+        "chain": "Run a development chain; deploy and inspect the contracts.",
+        "org": "Manage organisations, their operators and read access.",
+        "key": "Create and show the keys of operators and readers.",
+        "settings": "Show every setting and where its value comes from.",
+    },
+    "Production line": {
+        "plant": "Serve a simulated or recorded plant over OPC UA.",
+        "ingest": "Store readings of machines and files in the spool.",
+        "log": "Anchor the logs of readings on the chain and verify readings.",
+    },
+    "Products": {
+        "batch": "Register, trace, release, recall and prove batches.",
+        "route": "Design routes; sign and prove that a product followed one.",
+        "inspection": "Record inspections by one inspector or by consensus.",
+        "custody": "Offer, accept and reject batches.",
+        "record": "Add, share and list the records of departments.",
+        "qr": "Create and read QR codes and label sheets.",
+    },
+    "Partners and services": {
+        "epcis": "Export and check EPCIS 2.0 documents.",
+        "index": "Synchronise the SQL index with the chain.",
+    },
 }
+"""Summary of each command by heading. The command NAME is the attribute NAME of `chromatrace.cli.NAME`."""
 
+OPTIONS = [
+    ("--data DIR", "Data folder. Default: .chromatrace."),
+    ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
+    ("--version", "Show the version."),
+    ("-h, --help", "Show help, also of each command."),
+]
+"""The options that `--help` shows; every setting is also an option."""
 
 EXTENSIONS_GROUP = "chromatrace.commands"
-"""Entry points of commands in other packages: name = module:command."""
+"""Entry points of commands in other packages: name = module:command. They appear under `EXTENSIONS_HEADING`."""
+EXTENSIONS_HEADING = "Partners and services"
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command only when it is used."""
+class RootGroup(click.Group):
+    """The root command: imports a command when it is used, and lists commands by heading."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *(point.name for point in entry_points(group=EXTENSIONS_GROUP))]
+        built_in = [name for section in COMMANDS.values() for name in section]
+        return [*built_in, *(point.name for point in entry_points(group=EXTENSIONS_GROUP))]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         command: click.Command
-        if name in COMMANDS:
-            module, attribute = COMMANDS[name].split(":")
-            command = getattr(importlib.import_module(module), attribute)
+        if any(name in section for section in COMMANDS.values()):
+            command = getattr(importlib.import_module(f"chromatrace.cli.{name}"), name)
             return command
         for point in entry_points(group=EXTENSIONS_GROUP, name=name):
             command = point.load()
             return command
         return None
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Print the commands first."""
+        self.format_commands(ctx, formatter)
+        with formatter.section("Options"):
+            formatter.write_dl(OPTIONS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, section in COMMANDS.items():
+            rows = list(section.items())
+            if heading == EXTENSIONS_HEADING:
+                rows += [
+                    (point.name, point.load().get_short_help_str(80)) for point in entry_points(group=EXTENSIONS_GROUP)
+                ]
+            with formatter.section(heading):
+                formatter.write_dl(rows, col_max=12)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        for text in args:
-            if any("\ud800" <= one <= "\udfff" for one in text):
-                raise click.UsageError(f"{text!r} is not UTF-8, which all names, texts and paths have to be.", ctx)
+        for argument in args:
+            if any("\ud800" <= character <= "\udfff" for character in argument):
+                raise click.UsageError(f"{argument!r} is not UTF-8.", ctx)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with cut_short():
+        with interruptible():
             return super().invoke(ctx)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -81,21 +108,16 @@ class LazyGroup(click.Group):
             return super().main(*args, **kwargs)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
 @settings_options(Settings, visible=("data", "config"))
 @click.pass_context
 def main(ctx: click.Context, /, **options: Any) -> None:
-    """Factory traceability from a machine reading to a scanned QR code, on any EVM chain.
+    """Trace goods from a machine reading to a scanned QR code, on any EVM chain.
 
-    Try `chromatrace demo` first: it starts a local chain and a simulated plant, makes a few batches of
-    electrochromic panes and serves the portal where their QR codes can be scanned.
-
-    Options of the connection stand before the command: `chromatrace --rpc-url URL batch show …`. Every command that
-    prints facts takes `--json`. Exit status: 0 done, 1 refused or a check failed, 2 wrong usage, 130 cut short
-    by Ctrl-C. What serves until Ctrl-C (`up`, `portal serve`, `--watch` …) ends with 0 then.
+    Settings such as --rpc-url go before the command: `chromatrace settings`.
     """
-    ctx.obj = ctx.with_resource(Workspace(Settings.load(options), ask_password=prompt_password, notify=warn))
+    ctx.obj = ctx.with_resource(Workspace(Settings.load(options), ask_password=prompt_password, notify=print_warning))
 
 
 if __name__ == "__main__":

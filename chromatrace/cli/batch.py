@@ -1,4 +1,4 @@
-"""`chromatrace batch`: register batches, take them through their life, recall them, prove them."""
+"""`chromatrace batch`: registration, life cycle, search, recall and proof of batches."""
 
 from __future__ import annotations
 
@@ -6,21 +6,39 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from chromatrace.chain import calls, reads
-from chromatrace.cli.options import batch_argument, naming, parse_batch, parse_input
-from chromatrace.cli.output import emit, json_option, say
+from chromatrace.cli.batch_trace import impact, trace
+from chromatrace.cli.options import (
+    batch_argument,
+    batches_named,
+    parse_batch,
+    parse_bytes32,
+    parse_input,
+    read_json,
+    reason_option,
+)
+from chromatrace.cli.output import emit, err, json_option, print_line
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, RouteId, Serial
 from chromatrace.domain.rights import SalesChannel
+from chromatrace.services.organisations import may_read_department, signer_organisation
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
 
 @click.group()
 def batch() -> None:
-    """Batches: identity, life cycle, recall and proof. A batch is GTIN-14 and lot."""
+    """Register, trace, release, recall and prove batches.
+
+    A batch is identified by its GTIN-14 and lot.
+
+    \b
+    Example: register a lot made of 100 units of another one, look at it, trace it
+      chromatrace --dev-account 1 batch register lot.json --input 09521234500025/G-7741=100
+      chromatrace batch show 09521234543213 L2601A
+      chromatrace batch trace 09521234543213 L2601A --svg trace.svg
+    """
 
 
 @batch.command()
@@ -30,9 +48,9 @@ def batch() -> None:
     "inputs",
     multiple=True,
     metavar="GTIN/LOT=UNITS",
-    help="A batch that it is made of and how many of its units went in; may be repeated.",
+    help="Batch that this batch is made of, and the number of units used; may be repeated.",
 )
-@click.option("--route", help="Id of the designed route, 0x and 64 hexadecimal digits.")
+@click.option("--route", help="Id of the designed route: 0x and 64 hexadecimal digits.")
 @json_option
 @click.pass_obj
 def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route: str | None, as_json: bool) -> None:
@@ -43,38 +61,34 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
      "product": {"name": "Electrochromic pane", "description": ""}, "quantity": 100,
      "made_at": "2026-01-01T08:00:00Z", "serials": {"first": 1, "count": 100, "width": 6}, "materials": []}
     """
-    from chromatrace.chain.calls import Registration, register_batch
     from chromatrace.documents.content import BatchContent
     from chromatrace.exchange.units import serial_root
     from chromatrace.storage import strict_json
 
-    parsed = BatchContent.from_bytes(strict_json.canonical(_json(content)))
-    parts = tuple(parse_input(text) for text in inputs)
-    digest = workspace.documents.digest(parsed.to_bytes())
-    root = serial_root(parsed.serials) if parsed.serials else ZERO_BYTES32
-    registration = Registration(parsed.key, parsed.quantity, digest, root, _designed(workspace, route), parts)
-    call = register_batch(registration)
-    with naming(parsed.key, *(parse_batch(text.rpartition("=")[0]) for text in inputs)):
+    document = BatchContent.from_bytes(strict_json.canonical(read_json(content, "content")))
+    digest = workspace.documents.digest(document.to_bytes())
+    root = serial_root(document.serials) if document.serials else ZERO_BYTES32
+    used = tuple(parse_input(text) for text in inputs)
+    registration = calls.Registration(
+        document.key, document.quantity, digest, root, _designed_route(workspace, route), used
+    )
+    call = calls.register_batch(registration)
+    with batches_named(document.key, *(parse_batch(text.rpartition("=")[0]) for text in inputs)):
         workspace.chain.simulate(call)
-    # Only now: what the chain refuses leaves no document behind.
-    workspace.documents.put(parsed.to_bytes())
+    # Only after the simulation: a registration that the contract rejects leaves no document.
+    workspace.documents.put(document.to_bytes())
     receipt = workspace.chain.submit(call)
-    emit(as_json, {"batch": parsed.key.batch_id, "content_digest": digest, "tx": receipt.tx})
+    emit(as_json, {"batch": document.key.batch_id, "content_digest": digest, "tx": receipt.tx})
 
 
-def _designed(workspace: Workspace, route: str | None) -> bytes:
-    """The id of a route that somebody designed: the contract takes any, and asks proof of designed ones only."""
+def _designed_route(workspace: Workspace, route: str | None) -> bytes:
+    """Return the id of a route that is on the chain: the contract accepts any id, but proves designed routes only."""
     if route is None:
         return ZERO_BYTES32
-    try:
-        found = bytes.fromhex(route.removeprefix("0x"))
-    except ValueError:
-        found = b""
-    if len(found) != 32:
-        raise InvalidInput(f"0x and 64 hexadecimal digits are needed, got {route!r}", field="route")
-    if not workspace.reader.read(reads.route(RouteId(found))).steps:
-        raise NotFound(f"nobody designed the route {route}", field="route", hint="see `chromatrace route design`")
-    return found
+    identifier = RouteId(parse_bytes32(route, "route"))
+    if not workspace.reader.read(reads.route(identifier)).steps:
+        raise NotFound(f"no route {route} is designed on this chain", field="route", hint="`chromatrace route design`")
+    return identifier
 
 
 @batch.command()
@@ -82,36 +96,96 @@ def _designed(workspace: Workspace, route: str | None) -> bytes:
 @json_option
 @click.pass_obj
 def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
-    """Show a batch and its life."""
+    """Show a batch and its events."""
     key = BatchKey.parse(gtin, lot)
     with workspace.index.snapshot() as snapshot:
-        found = snapshot.registered_batch(key)
-        events = snapshot.timeline(found.batch_id)
+        view = snapshot.registered_batch(key)
+        events = snapshot.timeline(view.batch_id)
 
     def human() -> None:
-        flags = " RECALLED" * found.recalled + " on hold" * found.on_hold
-        say(f"{key}  {found.state.name.lower().replace('_', ' ')}{flags}  {found.quantity} units")
+        print_line(f"{key}  {_state(view)}  {view.quantity} units")
         for event in events:
-            say(f"  block {event.block_number:>6}  {event.name:<22} 0x{event.tx_hash.hex()}")
+            print_line(f"  block {event.block_number:>6}  {event.name:<22} 0x{event.tx_hash.hex()}")
 
-    emit(as_json, {"batch": found, "events": events}, human)
+    emit(as_json, {"batch": view, "events": events}, human)
 
 
 @batch.command("list")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="At most so many.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Maximum number of batches.")
 @json_option
 @click.pass_obj
 def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
     """List the newest batches."""
     with workspace.index.snapshot() as snapshot:
-        found = snapshot.batches(limit=limit)
+        views = snapshot.batches(limit=limit)
 
     def human() -> None:
-        for one in found:
-            state = one.state.name.lower().replace("_", " ") + " RECALLED" * one.recalled + " on hold" * one.on_hold
-            say(f"{one.gtin}/{one.lot!s:<20}  {one.quantity:>8}  {state}")
+        for view in views:
+            print_line(f"{view.gtin}/{view.lot!s:<20}  {view.quantity:>8}  {_state(view)}")
 
-    emit(as_json, {"batches": list(found)}, human)
+    emit(as_json, {"batches": list(views)}, human)
+
+
+def _state(view: Any) -> str:
+    return f"{view.state.name.lower().replace('_', ' ')}{' RECALLED' * view.recalled}{' on hold' * view.on_hold}"
+
+
+@batch.command()
+@click.argument("key")
+@json_option
+@click.pass_obj
+def find(workspace: Workspace, key: str, as_json: bool) -> None:
+    """Find batches and records by KEY: contract, order, drawing, component, serial, lot, product ID or scanned code.
+
+    Records are shown only from departments that the signer may read; use --keystore to sign.
+    """
+    from chromatrace.services import search
+    from chromatrace.services.records import plant_of
+
+    kinds = plant_of(workspace.settings.plant).record_kinds
+    with workspace.index.snapshot() as snapshot:
+        result = search.find(snapshot, workspace.documents, key, kinds, may_read_department(workspace))
+    if not result:
+        raise NotFound(
+            f"nothing found for {key!r}", field="key", hint="records are found only with a signer that may read them"
+        )
+    matches = result.matches
+    truncated = matches.truncated or not result.all_batches_searched
+    facts: dict[str, Any] = {
+        "key": key,
+        "is": [*(kind.title for kind in matches.kinds), *(["Product"] if matches.is_product else [])],
+        "batches": [f"{view.gtin}/{view.lot}" for view in matches.batches],
+        "batches_with_serial": [f"{view.gtin}/{view.lot}" for view in result.batches_with_serial],
+        "products": list(matches.subjects),
+        "records": [
+            {
+                "department": record.department.name,
+                "organisation": record.department.organisation,
+                "kind": record.title,
+                "entry": record.entry,
+            }
+            for record in result.records
+        ],
+        "truncated": truncated,
+    }
+
+    def human() -> None:
+        for view in (*matches.batches, *result.batches_with_serial):
+            print_line(f"batch {view.key}  {_state(view)}  {view.quantity:,} units")
+        if facts["is"]:
+            print_line(f"{key} is the key of: {', '.join(facts['is'])}")
+        for record in result.records:
+            block, title = record.entry.appended.block_number, record.title or "unknown kind"
+            mark = "  REPEAT, does not count" if record.entry.repeat else ""
+            print_line(f"block {block:>6}  {record.department.name:<24} {title:<16}{mark}")
+        if truncated:
+            err().print("truncated: there are more results, or older batches were not searched", style="yellow")
+
+    emit(as_json, facts, human)
+
+
+batch.add_command(trace)
+batch.add_command(impact)
 
 
 @batch.command()
@@ -119,9 +193,9 @@ def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def assemble(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
-    """Record that the devices of a batch that passed first inspection are assembled."""
+    """Record that the devices of a batch are assembled, after it passed first inspection."""
     key = BatchKey.parse(gtin, lot)
-    _write(workspace, as_json, key, calls.assemble(key.batch_id))
+    _submit(workspace, as_json, key, calls.assemble(key.batch_id))
 
 
 @batch.command()
@@ -129,22 +203,22 @@ def assemble(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
-    """Close a batch that failed first inspection: its material is recycled."""
+    """Close a batch that failed first inspection; its material is recycled."""
     key = BatchKey.parse(gtin, lot)
-    _write(workspace, as_json, key, calls.recycle(key.batch_id))
+    _submit(workspace, as_json, key, calls.recycle(key.batch_id))
 
 
 @batch.command()
 @batch_argument
-@click.option("--standard", required=True, type=click.IntRange(0), help="Units of the standard channel.")
-@click.option("--defective", required=True, type=click.IntRange(0), help="Units sold at a discount.")
+@click.option("--standard", required=True, type=click.IntRange(0), help="Units for the standard channel.")
+@click.option("--defective", required=True, type=click.IntRange(0), help="Units for sale at a discount.")
 @click.option("--scrap", required=True, type=click.IntRange(0), help="Units that are not sold.")
 @json_option
 @click.pass_obj
 def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: int, scrap: int, as_json: bool) -> None:
-    """Split a batch after final inspection; the three add up to its quantity."""
+    """Split a batch after final inspection; the three numbers must add up to its quantity."""
     key = BatchKey.parse(gtin, lot)
-    _write(workspace, as_json, key, calls.grade(key.batch_id, standard, defective, scrap))
+    _submit(workspace, as_json, key, calls.grade(key.batch_id, standard, defective, scrap))
 
 
 @batch.command()
@@ -153,42 +227,42 @@ def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: i
     "--channel",
     type=click.Choice(["standard", "defective"]),
     required=True,
-    help="Which of the two that `grade` filled.",
+    help="Sales channel of the units to release.",
 )
 @json_option
 @click.pass_obj
 def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bool) -> None:
-    """Release the graded units of one channel."""
+    """Release the graded units of one sales channel."""
     key = BatchKey.parse(gtin, lot)
-    _write(workspace, as_json, key, calls.release(key.batch_id, SalesChannel[channel.upper()]))
+    _submit(workspace, as_json, key, calls.release(key.batch_id, SalesChannel[channel.upper()]))
 
 
 @batch.command()
 @batch_argument
-@click.option("--reason", required=True, help="Why, in words that everybody may read on the chain.")
+@reason_option
 @json_option
 @click.pass_obj
 def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
     """Put a batch on hold."""
     key = BatchKey.parse(gtin, lot)
-    _write(workspace, as_json, key, calls.hold(key.batch_id, reason))
+    _submit(workspace, as_json, key, calls.hold(key.batch_id, reason))
 
 
 @batch.command("release-hold")
 @batch_argument
-@click.option("--reason", required=True, help="Why, in words that everybody may read on the chain.")
+@reason_option
 @json_option
 @click.pass_obj
 def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
-    """End a hold."""
+    """End the hold of a batch."""
     key = BatchKey.parse(gtin, lot)
-    _write(workspace, as_json, key, calls.release_hold(key.batch_id, reason))
+    _submit(workspace, as_json, key, calls.release_hold(key.batch_id, reason))
 
 
 @batch.command()
 @batch_argument
-@click.option("--reason", required=True, help="Why, in words that everybody may read on the chain.")
-@click.option("--descendants", is_flag=True, help="Also every batch made of it, however far down.")
+@reason_option
+@click.option("--descendants", is_flag=True, help="Also recall every batch made of it, in all generations.")
 @json_option
 @click.pass_obj
 def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: bool, as_json: bool) -> None:
@@ -202,18 +276,18 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
 
     key, chain = BatchKey.parse(gtin, lot), workspace.chain
     if not descendants:
-        with naming(key):
+        with batches_named(key):
             receipt = chain.submit(calls.recall(key.batch_id, reason))
         emit(as_json, {"recalled": [str(key)], "not_entitled": [], "transactions": [receipt.tx]})
         return
-    organisation = chain.read(reads.operator(chain.sender)).organisation
+    organisation = signer_organisation(workspace)
     with workspace.index.snapshot() as snapshot:
-        trace = snapshot.trace(snapshot.registered_batch(key).batch_id, Direction.FORWARD)
-        assert trace is not None
-        views = {step.batch.batch_id: step.batch for step in trace.steps}
+        genealogy = snapshot.trace(snapshot.registered_batch(key).batch_id, Direction.FORWARD)
+        assert genealogy is not None
+        views = {step.batch.batch_id: step.batch for step in genealogy.steps}
         recall = plan_recall(snapshot, list(views.values()), organisation)
     receipts = [chain.submit(recall.call(step, reason)) for step in recall.plan.steps]
-    if trace.truncated:
+    if genealogy.truncated:
         click.echo("there are more descendants than were traced; run this command again", err=True)
     emit(
         as_json,
@@ -227,13 +301,20 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
 
 @batch.command()
 @batch_argument
-@click.option("--serial", help="One unit of it.")
+@click.option("--serial", help="Prove this unit of the batch.")
 @click.option(
     "--trace",
+    "trace_path",
+    metavar="TRACE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The file that its stations signed, for their records; the chain has the records' hashes only.",
+    help="Route trace with the records of the stations; the chain has only the records' hashes.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: GTIN-LOT.bundle.json")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write. Default: GTIN-LOT.bundle.json.",
+)
 @json_option
 @click.pass_obj
 def prove(
@@ -241,22 +322,22 @@ def prove(
     gtin: str,
     lot: str,
     serial: str | None,
-    trace: Path | None,
+    trace_path: Path | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Write a proof bundle: all that a stranger needs to check the batch offline (`chromatrace verify bundle`).
+    """Write a proof bundle, which anyone can check offline with `chromatrace verify FILE`.
 
-    Where its designed route is proven, the bundle carries the stations' keys and their signature; with --trace also
-    the records that they signed.
+    If the batch's route is proven, the bundle contains the stations' keys and their signature; with --trace also the
+    records that they signed.
     """
-    from chromatrace.cli.route_files import load_trace
+    from chromatrace.cli.route import load_trace
     from chromatrace.services.bundle import build_bundle
 
     key = BatchKey.parse(gtin, lot)
-    signed = load_trace(trace) if trace is not None else None
+    signed = load_trace(trace_path) if trace_path is not None else None
     if signed is not None and signed.subject != bytes(key.batch_id):
-        raise InvalidInput(f"{trace} is the trace of another batch, or of a unit", field="trace")
+        raise InvalidInput(f"{trace_path} is the trace of another batch, or of a unit", field="trace")
     bundle = build_bundle(workspace, key, Serial(serial) if serial else None, signed)
     path = output or Path(f"{key.gtin}-{key.lot}.bundle.json".replace("/", "_"))
     data = bundle.to_bytes()
@@ -272,14 +353,7 @@ def prove(
     emit(as_json, facts)
 
 
-def _json(path: Path) -> Any:
-    try:
-        return orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"{path} is not JSON: {error}", field="content") from error
-
-
-def _write(workspace: Workspace, as_json: bool, key: BatchKey, call: calls.Call) -> None:
-    with naming(key):
+def _submit(workspace: Workspace, as_json: bool, key: BatchKey, call: calls.Call) -> None:
+    with batches_named(key):
         receipt = workspace.chain.submit(call)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

@@ -8,8 +8,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from chromatrace.cli.interrupts import told_to_end
-from chromatrace.cli.output import emit, err, json_option, progress, tell
+from chromatrace.cli.interrupts import stop_event
+from chromatrace.cli.output import emit, err, json_option, print_note, progress
 from chromatrace.services.workspace import Workspace
 
 
@@ -44,7 +44,7 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
     from chromatrace.demo.run import Stages, prepare, run
 
     stages = Stages(
-        finished=lambda text, seconds: err.print(f"[green]✓[/] {text} [dim]{seconds:.1f} s[/]", highlight=False),
+        finished=lambda text, seconds: err().print(f"[green]✓[/] {text} [dim]{seconds:.1f} s[/]", highlight=False),
         progress=progress,
     )
     default = click.get_current_context().get_parameter_source("port") is ParameterSource.DEFAULT
@@ -53,11 +53,11 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
         report = run(local, stack, stages, host, tamper)
         for check in report["checks"]:
             if not check["held"]:
-                tell(f"{check['check']}: {check['said']}", mark="✗", style="bold red")
+                print_note(f"{check['check']}: {check['said']}", mark="✗", style="bold red")
         emit(as_json, report | {"seconds": stages.seconds}, lambda: _print(report))
         if not once:
-            stop = told_to_end()
-            err.print(f"\nportal {local.settings.code_url}   press Ctrl-C to stop", highlight=False)
+            stop = stop_event()
+            err().print(f"\nportal {local.settings.code_url}   press Ctrl-C to stop", highlight=False)
             stop.wait()
     if report["failed"]:
         raise SystemExit(1)

@@ -1,38 +1,36 @@
-"""`chromatrace epcis`: events as EPCIS 2.0 documents for partners' systems, and checks of theirs."""
+"""`chromatrace epcis`: EPCIS 2.0 documents."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import orjson
 
 from chromatrace.cli.options import parse_batch
-from chromatrace.cli.output import emit, json_option, tell
+from chromatrace.cli.output import emit, json_option, print_note
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
-if TYPE_CHECKING:
-    from chromatrace.index import Snapshot
-    from chromatrace.index.views import EventView
-
-PAGE = 1_000
-
 
 @click.group()
 def epcis() -> None:
-    """Events as EPCIS 2.0 (GS1), for partners' systems."""
+    """Export and check EPCIS 2.0 documents.
+
+    \b
+    Example: export the events of one lot and check the document
+      chromatrace epcis export 09521234543213/L2601A -o events.json
+      chromatrace epcis validate events.json
+    """
 
 
 @epcis.command()
 @click.argument("batches", nargs=-1, metavar="[GTIN/LOT]...")
-@click.option("--since", help="Events recorded from this time on, RFC 3339.")
-@click.option("--until", help="Events recorded before this time, RFC 3339.")
+@click.option("--since", help="Start of the period by block time, inclusive, RFC 3339.")
+@click.option("--until", help="End of the period by block time, exclusive, RFC 3339.")
 @click.option(
     "-o",
     "--output",
@@ -49,36 +47,29 @@ def export(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Write the events of batches, or of a period, as one EPCIS document.
+    """Write the events of batches (default: of all), or of a period, as one EPCIS document.
 
-    Without GTIN/LOT: of all batches. Measurements are in it where the evidence lies in the local document store. The
-    document is JSON itself: --json tells of the file that --output names, and changes nothing without one.
+    Measurements are included if the local document store has the evidence. The document itself is JSON; --json
+    prints a report about the file that --output names.
     """
-    from chromatrace.epcis.check import check_document
-    from chromatrace.epcis.document import document_of
-    from chromatrace.epcis.mapping import events_of
-    from chromatrace.services.epcis_directory import IndexDirectory
+    from chromatrace.services.epcis_export import IndexDirectory
+    from chromatrace.services.epcis_export import export as export_events
 
-    first, last = _seconds(since, "since"), _seconds(until, "until")
+    period = {"since": _seconds(since, "since"), "until": _seconds(until, "until")}
+    keys = [parse_batch(text) for text in batches]
     with workspace.index.snapshot() as snapshot:
-        chosen = [
-            event
-            for event in _events(snapshot, batches)
-            if (first is None or event.block_time >= first) and (last is None or event.block_time < last)
-        ]
         directory = IndexDirectory(snapshot, workspace.documents, workspace.chain_id, workspace.settings.code_url)
-        made = events_of(chosen, directory)
-    document = document_of(made, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    check_document(document)
+        document = export_events(snapshot, directory, keys, **period)
     data = orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
     if output is None or str(output) == "-":
         click.echo(data, nl=False)
         return
     deliver(output, [data])
+    events = len(document["epcisBody"]["eventList"])
     emit(
         as_json,
-        {"file": output, "events": len(made), "bytes": len(data)},
-        lambda: tell(f"{len(made)} events in {output}"),
+        {"file": output, "events": events, "bytes": len(data)},
+        lambda: print_note(f"{events} events written to {output}"),
     )
 
 
@@ -86,7 +77,7 @@ def export(
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @json_option
 def validate(path: Path, as_json: bool) -> None:
-    """Check an EPCIS document as the capture interface does; says by a JSON pointer what is wrong."""
+    """Check the EPCIS document FILE as the portal's capture interface does; errors have a JSON pointer."""
     from chromatrace.epcis.document import read_document
 
     data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
@@ -100,17 +91,5 @@ def _seconds(text: str | None, field: str) -> float | None:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(f"a time such as 2026-03-31T14:05:00Z is needed, got {text!r}", field=field) from error
+        raise InvalidInput(f"expected a time such as 2026-03-31T14:05:00Z, got {text!r}", field=field) from error
     return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
-
-
-def _events(snapshot: Snapshot, batches: tuple[str, ...]) -> Iterator[EventView]:
-    for text in batches:
-        yield from snapshot.timeline(snapshot.registered_batch(parse_batch(text)).batch_id)
-    after: tuple[int, int] | None = None
-    while not batches:
-        page = snapshot.events(after=after, limit=PAGE)
-        yield from page
-        if len(page) < PAGE:
-            return
-        after = (page[-1].block_number, page[-1].log_index)

@@ -1,89 +1,102 @@
-"""`chromatrace index`: the SQL copy of the chain's events."""
+"""`chromatrace index`: the SQL index of the chain's events."""
 
 from __future__ import annotations
 
 import click
 
-from chromatrace.cli.interrupts import told_to_end
-from chromatrace.cli.output import emit, err, json_option, moment, progress
+from chromatrace.cli.interrupts import stop_event
+from chromatrace.cli.output import emit, err, format_time, json_option, progress
 from chromatrace.services.workspace import Workspace
 
 confirmations_option = click.option(
-    "--confirmations", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="Blocks to wait for."
+    "--confirmations",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 1_000_000),
+    help="Number of blocks on top of a block before it is indexed.",
 )
+finalized_option = click.option("--finalized", is_flag=True, help="Index finalized blocks only.")
 
 
 @click.group()
 def index() -> None:
-    """Follow the chain's events into SQL. The index can be thrown away and rebuilt at any time."""
+    """Synchronise the SQL index with the chain.
+
+    The index contains the chain's events only; it can be deleted and rebuilt at any time. Commands synchronise it
+    themselves when they need it.
+
+    \b
+    Example: follow the chain with two confirmations, and check the lag from a monitor
+      chromatrace index sync --confirmations 2 --watch
+      chromatrace index status --max-lag 10
+    """
 
 
 @index.command()
 @confirmations_option
-@click.option("--finalized", is_flag=True, help="Take only what the chain calls final.")
-@click.option("--watch", is_flag=True, help="Keep following.")
+@finalized_option
+@click.option("--watch", is_flag=True, help="Keep running and follow the chain.")
 @json_option
 @click.pass_obj
 def sync(workspace: Workspace, confirmations: int, finalized: bool, watch: bool, as_json: bool) -> None:
-    """Bring the index up to the chain's head."""
+    """Synchronise the index with the newest block."""
     from chromatrace.index import Follower
 
     follower = Follower(
         workspace.open_index(), workspace.rpc, workspace.manifest, confirmations=confirmations, finalized=finalized
     )
-    with err.status("following …"):
-        done = follower.sync()
-    emit(as_json, {"indexed_block": done.indexed_block, "chain_head": done.chain_head, "events": done.events})
+    with err().status("synchronising …"):
+        result = follower.sync()
+    emit(as_json, {"indexed_block": result.indexed_block, "chain_head": result.chain_head, "events": result.events})
     if watch:
-        stop = told_to_end()
-        err.print("following; Ctrl-C ends it")
+        stop = stop_event()
+        err().print("following the chain; press Ctrl-C to stop")
         follower.run(stop)
 
 
 @index.command()
 @confirmations_option
-@click.option("--finalized", is_flag=True, help="Take only what the chain calls final.")
+@finalized_option
 @json_option
 @click.pass_obj
 def rebuild(workspace: Workspace, confirmations: int, finalized: bool, as_json: bool) -> None:
-    """Empty the index and build it again from the chain: the same content, to the digest.
+    """Delete the content of the index and rebuild it from the chain.
 
-    `identical` compares the digests before and after where the chain stood still, and is null where it went on.
+    `identical` tells whether the digest is the same as before; it is null if the chain has new blocks. Exit status 1
+    if the content changed.
     """
     from chromatrace.index import Follower
 
-    opened = workspace.open_index()
-    with opened.snapshot() as snapshot:
+    sql_index = workspace.open_index()
+    with sql_index.snapshot() as snapshot:
         reached, before = snapshot.head().indexed_block, snapshot.digest()
-    follower = Follower(opened, workspace.rpc, workspace.manifest, confirmations=confirmations, finalized=finalized)
+    follower = Follower(sql_index, workspace.rpc, workspace.manifest, confirmations=confirmations, finalized=finalized)
     with progress("rebuilding", hidden=as_json) as show:
-        done = follower.rebuild(lambda at: show(at.indexed_block))
-    with opened.snapshot() as snapshot:
+        result = follower.rebuild(lambda state: show(state.indexed_block))
+    with sql_index.snapshot() as snapshot:
         after = snapshot.digest()
-    identical = after == before if done.indexed_block == reached else None
+    identical = after == before if result.indexed_block == reached else None
     facts = {
-        "events": done.events,
-        "indexed_block": done.indexed_block,
+        "events": result.events,
+        "indexed_block": result.indexed_block,
         "digest": after,
         "digest_before": before,
         "identical": identical,
     }
     emit(as_json, facts)
     if identical is False:
-        err.print("the content changed: the index before was not what the chain says now", style="red")
+        err().print("the content changed: the previous index differed from the chain", style="red")
         raise SystemExit(1)
 
 
 @index.command()
-@click.option(
-    "--max-lag", default=50, show_default=True, type=click.IntRange(0), help="Blocks behind that are healthy."
-)
+@click.option("--max-lag", default=50, show_default=True, type=click.IntRange(0), help="Maximum lag in blocks.")
 @json_option
 @click.pass_obj
 def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:
-    """Say how far the index is, in blocks and seconds, without moving it. Exit status 1 where it is too far behind.
+    """Show the lag of the index in blocks and seconds, without synchronising it. Exit status 1 if it is too large.
 
-    Confirmations that the follower waits for do not count as lag. The portal's /healthz says the same to a monitor.
+    Confirmations that the index waits for do not count as lag. The portal's /healthz reports the same.
     """
     with workspace.open_index().snapshot() as snapshot:
         head = snapshot.head()
@@ -102,8 +115,8 @@ def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:
         "checked_at": head.checked_at,
         "healthy": healthy,
     }
-    seen = {"indexed_time": head.indexed_time, "checked_at": head.checked_at}
-    times = {name: moment(seconds) for name, seconds in seen.items() if seconds is not None}
+    times_s = {"indexed_time": head.indexed_time, "checked_at": head.checked_at}
+    times = {name: format_time(seconds) for name, seconds in times_s.items() if seconds is not None}
     emit(as_json, facts if as_json else facts | times)
     if not healthy:
         raise SystemExit(1)
@@ -113,6 +126,6 @@ def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def digest(workspace: Workspace, as_json: bool) -> None:
-    """Print the content hash of the index: equal hashes, equal content, whichever database holds it."""
+    """Print the digest of the index; equal digests mean equal content, in any database."""
     with workspace.index.snapshot() as snapshot:
         emit(as_json, {"digest": snapshot.digest(), "indexed_block": snapshot.head().indexed_block})

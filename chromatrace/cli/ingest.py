@@ -1,4 +1,4 @@
-"""`chromatrace ingest`: readings from a machine or a recorded file into the spool."""
+"""`chromatrace ingest`: readings of machines and files."""
 
 from __future__ import annotations
 
@@ -7,35 +7,40 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.interrupts import told_to_end
+from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.options import FiniteRange
-from chromatrace.cli.output import emit, json_option, progress, tell
+from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.services.workspace import Workspace
 
-channel_option = click.option("--channel", required=True, help="Log that the readings go to, one for each gateway.")
+channel_option = click.option("--channel", required=True, help="Log channel of the readings; one for each gateway.")
 
-_PATIENCE_S = 30.0
-"""For how long `--once` waits for a server that is away."""
-
-_SHOWN = 20
-"""Refused rows that people are shown."""
+_ONCE_GIVE_UP_S = 30.0
+_MAX_SHOWN = 20
 
 
 @click.group()
 def ingest() -> None:
-    """Take readings into the spool: durably, each exactly once."""
+    """Store readings of machines and files in the spool.
+
+    Each reading is stored durably and exactly once. `chromatrace log anchor` then records the log on the chain.
+
+    \b
+    Example: the recorded Tennessee Eastman process, 960 rows of 52 columns every 3 minutes
+      chromatrace ingest file d01_te.dat --channel tep \\
+        --columns "XMEAS(1..41),XMV(1..11)" --start 2026-01-01T00:00:00Z --step 180s
+    """
 
 
 @ingest.command()
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @channel_option
-@click.option("--source", help="Who measured. Default: the file's name without its ending.")
-@click.option("--columns", help='For a table without a header: its tags, as in "XMEAS(1..41),T[Cel],-" (- skips one).')
-@click.option("--start", help="For such a table: time of its first row, RFC 3339.")
-@click.option("--step", help="For such a table: time from row to row, such as 180s, 3min, 500ms.")
-@click.option("--delimiter", default="auto", show_default=True, help="auto, space, tab, comma or semicolon.")
-@click.option("--time-column", help="For CSV with a header: the column of times.")
-@click.option("--time-unit", help="Where these times are numbers since 1970: s, ms, us or ns.")
+@click.option("--source", help="Source name. Default: the file name without its extension.")
+@click.option("--columns", help='Tags of a table without a header, such as "XMEAS(1..41),T[Cel],-"; - skips a column.')
+@click.option("--start", help="Time of the first row of a table without a header, RFC 3339.")
+@click.option("--step", help="Time between the rows of such a table: 180s, 3min, 500ms.")
+@click.option("--delimiter", default="auto", show_default=True, help="One of auto, space, tab, comma, semicolon.")
+@click.option("--time-column", help="Time column of a CSV file with a header.")
+@click.option("--time-unit", help="Unit of a numeric time column since 1970: s, ms, us or ns.")
 @json_option
 @click.pass_obj
 def file(
@@ -51,15 +56,9 @@ def file(
     time_unit: str | None,
     as_json: bool,
 ) -> None:
-    """Take the readings of a recorded file: a table of numbers, CSV with a header, or JSON lines.
+    """Store the readings of a file: a table of numbers, CSV with a header, or JSON lines. Safe to re-run.
 
-    A row that cannot be read is reported with its line and field, and the rest is taken; the exit status is 1 then. Run
-    again, the file adds nothing.
-
-    \b
-    The recorded Tennessee Eastman process, 960 rows of 52 columns every 3 minutes:
-      chromatrace ingest file d01_te.dat --channel tep \\
-        --columns "XMEAS(1..41),XMV(1..11)" --start 2026-01-01T00:00:00Z --step 180s
+    Rejected rows are reported with line and field, and all other rows are stored; the exit status is then 1.
     """
     from chromatrace.ingest.files import ingest_file
     from chromatrace.ingest.layout import layout_for
@@ -85,15 +84,15 @@ def file(
     }
 
     def human() -> None:
-        click.echo(
-            f"{result.stored:,} readings taken from {result.lines:,} lines, {result.duplicates:,} were there already"
+        print_line(
+            f"{result.stored:,} readings stored from {result.lines:,} lines, {result.duplicates:,} duplicates skipped"
         )
-        for row in result.rejected[:_SHOWN]:
-            tell(row.reason, mark=f"line {row.line}, {row.field}:", style="yellow")
-        if result.rejected_count > _SHOWN:
-            tell(f"… and {result.rejected_count - _SHOWN:,} more (--json lists them)")
+        for row in result.rejected[:_MAX_SHOWN]:
+            print_note(row.reason, mark=f"line {row.line}, {row.field}:", style="yellow")
+        if result.rejected_count > _MAX_SHOWN:
+            print_note(f"… and {result.rejected_count - _MAX_SHOWN:,} more; --json lists all")
         if result.rejected_count:
-            tell(f"{result.rejected_count:,} refused; {'everything else is' if result.stored else 'nothing was'} taken")
+            print_note(f"{result.rejected_count:,} readings rejected")
 
     emit(as_json, facts, human)
     if result.rejected_count:
@@ -103,21 +102,30 @@ def file(
 @ingest.command()
 @click.argument("url")
 @channel_option
-@click.option("--namespace", default="urn:chromatrace:plant", show_default=True, help="Take every variable of it.")
-@click.option("--node", "nodes", multiple=True, help="Instead: this node id (ns=2;s=…); may be repeated.")
-@click.option("--source", help="Who measured. Needed with --node; else the server's object name.")
-@click.option("--history", is_flag=True, help="First fetch all that the server still has of tags that are new to us.")
-@click.option("--once", is_flag=True, help="End when the server says that it has finished.")
+@click.option(
+    "--namespace",
+    default="urn:chromatrace:plant",
+    show_default=True,
+    help="Namespace URI; all of its variables are subscribed to.",
+)
+@click.option(
+    "--node", "nodes", multiple=True, help="Node id to subscribe to (ns=2;s=…) instead of --namespace; may be repeated."
+)
+@click.option("--source", help="Source name; required with --node. Default: the server's object name.")
+@click.option("--history", is_flag=True, help="First read all stored history of tags that are new to the spool.")
+@click.option("--once", is_flag=True, help="Exit when the server reports that it has finished.")
 @click.option(
     "--give-up",
     "give_up_s",
     type=FiniteRange(0, min_open=True),
     metavar="SECONDS",
-    help="End with an error when the server was away for so long. Default: 30 with --once, else never.",
+    help="Exit with an error after the server was unreachable for this time. Default: 30 with --once, else never.",
 )
-@click.option("--user", help="User name; its password is the setting opcua_password, or is asked for.")
-@click.option("--certificate", type=click.Path(path_type=Path, exists=True), help="Our certificate: encrypts.")
-@click.option("--private-key", type=click.Path(path_type=Path, exists=True), help="Its private key.")
+@click.option("--user", help="User name; the password is the setting opcua_password, or is asked for.")
+@click.option(
+    "--certificate", type=click.Path(path_type=Path, exists=True), help="Client certificate; enables encryption."
+)
+@click.option("--private-key", type=click.Path(path_type=Path, exists=True), help="Private key of the certificate.")
 @json_option
 @click.pass_obj
 def opcua(
@@ -137,11 +145,16 @@ def opcua(
 ) -> None:
     """Subscribe to the OPC UA server at URL until Ctrl-C.
 
-    A server that is away is asked again, ever less often; what is the matter is said when it changes.
-    After an interruption the gap is fetched from the server's history and marked as replayed; nothing is taken twice.
+    If the server is unreachable, the command retries at increasing intervals. After an interruption, it reads the gap
+    from the server's history and marks these readings as replayed; no reading is stored twice.
     """
     from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
 
+    password = None
+    if user is not None:
+        password = workspace.settings.opcua_password or workspace.ask_password(
+            f"Password of {user}", "CHROMATRACE_OPCUA_PASSWORD"
+        )
     settings = OpcUaSettings(
         url,
         channel,
@@ -150,14 +163,12 @@ def opcua(
         source=source,
         since_ns=0 if history else None,
         once=once,
-        give_up_s=_PATIENCE_S if give_up_s is None and once else give_up_s,
-        security=OpcUaSecurity(
-            user=user, password=_opcua_password(workspace, user), certificate=certificate, private_key=private_key
-        ),
+        give_up_s=_ONCE_GIVE_UP_S if give_up_s is None and once else give_up_s,
+        security=OpcUaSecurity(user=user, password=password, certificate=certificate, private_key=private_key),
     )
-    # Its library reports a lost connection by tracebacks, again and again; the gateway says what is the matter.
+    # asyncua logs a traceback for every lost connection; the gateway reports the reason once.
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-    stop = told_to_end()
+    stop = stop_event()
     with (
         BackgroundGateway(settings, workspace.spool) as gateway,
         progress(f"subscribed to {url}", hidden=as_json) as show,
@@ -168,11 +179,3 @@ def opcua(
     emit(as_json, statistics.as_dict())
     if statistics.rejected or statistics.gaps_unfilled:
         raise SystemExit(1)
-
-
-def _opcua_password(workspace: Workspace, user: str | None) -> str | None:
-    if user is None:
-        return None
-    return workspace.settings.opcua_password or workspace.ask_password(
-        f"Password of {user}", "CHROMATRACE_OPCUA_PASSWORD"
-    )

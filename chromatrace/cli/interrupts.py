@@ -1,9 +1,9 @@
-"""How commands end by Ctrl-C.
+"""Ctrl-C and SIGTERM.
 
-A command that would have ended by itself is cut short: one word on standard error, exit status 130 (128 + SIGINT), as
-shells expect. A command that serves until Ctrl-C (`up`, `demo`, `portal serve`, `plant`, `ingest opcua`,
-`anchor --watch`, `index sync --watch`, `inspector run`) is at its ordinary end: it shuts down and ends with 0, or with
-1 where it has something to complain about. To those SIGTERM, which supervisors send, is the same.
+A command that ends by itself is interrupted: it prints one word on standard error and exits with status 130 (128 +
+SIGINT). A long-running command (`chain start`, `demo`, `portal serve`, `plant`, `ingest opcua`, `log anchor --watch`,
+`index sync --watch`, `inspection run`) shuts down and exits with status 0, or 1 if it has an error to report. SIGTERM,
+which supervisors send, has the same effect on long-running commands.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 @contextmanager
-def cut_short() -> Iterator[None]:
-    """Turns Ctrl-C inside the block, also at a question, into one word and exit status 130."""
+def interruptible() -> Iterator[None]:
+    """Turn Ctrl-C in the block, also at a prompt, into one word and exit status 130."""
     try:
         yield
     except (KeyboardInterrupt, click.Abort) as error:
         if not _by_ctrl_c(error):
             raise
-        err.print("\ninterrupted" if err.is_terminal else "interrupted")
+        err().print("\ninterrupted" if err().is_terminal else "interrupted")
         raise SystemExit(INTERRUPTED) from None
 
 
-def told_to_end() -> threading.Event:
-    """From now on Ctrl-C and SIGTERM raise nothing, they set this: whoever serves closes in its own time."""
-    ended = threading.Event()
+def stop_event() -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set from now on, instead of raising an exception."""
+    event = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    return ended
+        signal.signal(number, lambda *_: event.set())
+    return event
 
 
 @contextmanager
-def broken_off() -> Iterator[None]:
-    """A block that serves, and that Ctrl-C and SIGTERM may leave at any moment, a question at the terminal included."""
+def stopped_by_signal() -> Iterator[None]:
+    """End the block at any point, also at a prompt, on Ctrl-C and SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -52,5 +52,5 @@ def broken_off() -> Iterator[None]:
 
 
 def _by_ctrl_c(error: BaseException) -> bool:
-    """click makes the same `Abort` of Ctrl-C at a question and of an input that ends."""
+    """Tell Ctrl-C from the end of the input: click raises `Abort` at a prompt for both."""
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)

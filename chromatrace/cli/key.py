@@ -1,4 +1,4 @@
-"""`chromatrace key`: operators' encrypted keystores."""
+"""`chromatrace key`: keys of operators and readers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from pathlib import Path
 import click
 
 from chromatrace.cli.options import FiniteRange
-from chromatrace.cli.output import emit, json_option, moment, prompt_password
+from chromatrace.cli.output import emit, format_time, json_option, prompt_password
 from chromatrace.services.workspace import Workspace
 
 
 @click.group()
 def key() -> None:
-    """Make and show the encrypted keystores that operators act with."""
+    """Create and show the keys of operators and readers.
+
+    Stations have keys of their own: `chromatrace route station`.
+
+    \b
+    Example: a key for a new operator, then the rights that the chain gives it
+      chromatrace key create gateway.json
+      chromatrace --keystore gateway.json key show
+    """
 
 
 @key.command()
@@ -21,7 +29,7 @@ def key() -> None:
 @json_option
 @click.pass_obj
 def create(workspace: Workspace, path: Path, as_json: bool) -> None:
-    """Make a new key and store it at PATH, encrypted (mode 0600).
+    """Create the key of an operator and store it at PATH, encrypted (mode 0600).
 
     The password is the setting key_password, or is asked for twice. It cannot be recovered.
     """
@@ -32,26 +40,11 @@ def create(workspace: Workspace, path: Path, as_json: bool) -> None:
     emit(as_json, {"address": signer.address, "keystore": path})
 
 
-@key.command("fund")
-@click.argument("address")
-@click.option("--ether", default=1.0, show_default=True, type=FiniteRange(0, 1000, min_open=True), help="How much.")
-@json_option
-@click.pass_obj
-def fund_(workspace: Workspace, address: str, ether: float, as_json: bool) -> None:
-    """Give ADDRESS ether for gas, on a development chain, from an account that its node holds unlocked.
-
-    Elsewhere nobody gives ether away: whoever keeps the organisation's money sends some to the address.
-    """
-    from chromatrace.services.funding import fund
-
-    emit(as_json, {"address": address, "ether": ether, "tx": fund(workspace, address, ether)})
-
-
 @key.command()
 @json_option
 @click.pass_obj
 def show(workspace: Workspace, as_json: bool) -> None:
-    """Show who acts with the present options: address, organisation, roles."""
+    """Show the address of the signer, its organisation and its roles."""
     from chromatrace.chain import reads
 
     operator = workspace.reader.read(reads.operator(workspace.signer.address))
@@ -62,4 +55,36 @@ def show(workspace: Workspace, as_json: bool) -> None:
         "active": operator.active,
         "valid_until": operator.valid_until,
     }
-    emit(as_json, facts if as_json else facts | {"valid_until": moment(operator.valid_until)})
+    emit(as_json, facts if as_json else facts | {"valid_until": format_time(operator.valid_until)})
+
+
+@key.command("fund")
+@click.argument("address")
+@click.option(
+    "--ether", default=1.0, show_default=True, type=FiniteRange(0, 1000, min_open=True), help="Amount to send."
+)
+@json_option
+@click.pass_obj
+def fund_address(workspace: Workspace, address: str, ether: float, as_json: bool) -> None:
+    """Send ether for gas to ADDRESS, on a development chain only.
+
+    The ether comes from an unlocked account of the node. On any other chain, fund the address yourself.
+    """
+    from chromatrace.services.funding import fund
+
+    emit(as_json, {"address": address, "ether": ether, "tx": fund(workspace, address, ether)})
+
+
+@key.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def reader(workspace: Workspace, name: str, as_json: bool) -> None:
+    """Create the key with which the department or organisation NAME reads records, and print its public part.
+
+    The private key is in keys/readers of the data folder, encrypted if the setting reader_password is set.
+    """
+    from chromatrace.services.records import key_ring
+
+    created, path = key_ring(workspace).make(name)
+    emit(as_json, {"reader": str(created.reader), "key": path})

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, parsed once."""
+"""Arguments, options and parameter types that several commands share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntFlag
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import orjson
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
@@ -20,58 +22,81 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def batch_argument(command: Command) -> Command:
-    """Adds the arguments GTIN and LOT, given to the command as `gtin` and `lot`."""
+    """Add the arguments GTIN and LOT, passed as `gtin` and `lot`."""
     return click.argument("gtin")(click.argument("lot")(command))
 
 
+reason_option = click.option("--reason", required=True, help="Reason, recorded on the chain and readable by anyone.")
+organisation_option = click.option(
+    "--organisation",
+    type=click.IntRange(1, 2**32 - 1),
+    help="Number of the owning organisation, if several use this name or key. Default: your own.",
+)
+
+
 def parse_batch(text: str) -> BatchKey:
-    """GTIN/LOT, as batches are named in lists."""
+    """Parse GTIN/LOT."""
     gtin, _, lot = text.partition("/")
     return BatchKey.parse(gtin, lot)
 
 
 def parse_bytes32(text: str, field: str) -> bytes:
-    """32 bytes from 0x and 64 digits."""
+    """Parse 0x and 64 hexadecimal digits; raises `InvalidInput` naming `field`."""
     if not re.fullmatch(r"0x[0-9a-fA-F]{64}", text):
-        raise InvalidInput(f"32 bytes as 0x and 64 hexadecimal digits are needed, got {text!r}", field=field)
+        raise InvalidInput(f"expected 0x and 64 hexadecimal digits, got {text!r}", field=field)
     return bytes.fromhex(text[2:])
 
 
 def parse_input(text: str) -> Input:
-    """GTIN/LOT=UNITS: so many units of that batch. A lot may have a `=` of its own: the last one counts."""
+    """Parse GTIN/LOT=UNITS; a lot may itself contain `=`."""
     name, equals, units = text.rpartition("=")
     if not equals or not units.isdecimal():
         raise InvalidInput(
-            f"{text!r} does not say how many units go in",
+            f"expected GTIN/LOT=UNITS, got {text!r}: the number of units is missing",
             field="input",
-            hint="GTIN/LOT=UNITS, for example 09521234500025/G-7741=100",
+            hint="for example 09521234500025/G-7741=100",
         )
     return Input(parse_batch(name).batch_id, int(units))
 
 
+def parse_pair(text: str, option: str, form: str) -> tuple[str, str]:
+    """Parse NAME=VALUE; `form` describes it in the error."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise InvalidInput(f"expected {form}, got {text!r}", field=option)
+    return name, value
+
+
+def read_json(path: Path, field: str) -> Any:
+    """Return the content of a JSON file; raises `InvalidInput` naming `field`."""
+    try:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"{path} is not JSON: {error}", field=field) from error
+
+
 @contextmanager
-def naming(*keys: BatchKey) -> Iterator[None]:
-    """What a contract refuses inside is told of these batches by GTIN and lot; the contract knows hashes only."""
+def batches_named(*keys: BatchKey) -> Iterator[None]:
+    """Replace batch ids by GTIN and lot in the contract errors that the block raises."""
     from chromatrace.ethereum.contract_errors import render
     from chromatrace.ethereum.errors import ContractError
 
     try:
         yield
-    except ContractError as refusal:
+    except ContractError as error:
         for key in keys:
-            refusal.message = refusal.message.replace(
-                render("batch", bytes(key.batch_id), "bytes32"), f"{key.gtin}/{key.lot}"
-            )
+            identifier = render("batch", bytes(key.batch_id), "bytes32")
+            error.message = error.message.replace(identifier, f"{key.gtin}/{key.lot}")
         raise
 
 
 class FiniteRange(click.FloatRange):
-    """A range of numbers, NaN and the infinite ones refused: no comparison with a bound does that to NaN."""
+    """A range of finite numbers. NaN passes every comparison in `click.FloatRange`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = click.FLOAT.convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is no finite number", param, ctx)
+            self.fail(f"{value!r} is not a finite number", param, ctx)
         return super().convert(number, param, ctx)
 
 
@@ -85,20 +110,14 @@ class FlagList(click.ParamType[IntFlag]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, self.flags):
             return value
-        found = self.flags(0)
+        flags = self.flags(0)
         for name in str(value).split(","):
             try:
-                found |= self.flags[name.strip().upper()]
+                flags |= self.flags[name.strip().upper()]
             except KeyError:
-                self.fail(f"{name.strip()!r} is none of {self.name}", param, ctx)
-        return found
+                self.fail(f"{name.strip()!r} is not one of {self.name}", param, ctx)
+        return flags
 
 
 ROLES = FlagList(Role)
 SCOPES = FlagList(Scope)
-
-organisation_option = click.option(
-    "--organisation",
-    type=click.IntRange(1, 2**32 - 1),
-    help="Number of the organisation whose it is, where several have one with that key. Default: ours.",
-)

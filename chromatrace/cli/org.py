@@ -1,4 +1,4 @@
-"""`chromatrace org`: organisations, operators and read scopes."""
+"""`chromatrace org`: organisations, operators and read access."""
 
 from __future__ import annotations
 
@@ -6,90 +6,114 @@ import time
 
 import click
 
-from chromatrace.chain import calls, reads
+from chromatrace.chain import calls
 from chromatrace.cli.options import ROLES, SCOPES
-from chromatrace.cli.output import emit, json_option, moment, say
-from chromatrace.domain.errors import NotFound
-from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
+from chromatrace.cli.output import emit, format_time, json_option, print_line
+from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
+from chromatrace.services.organisations import organisation_number
 from chromatrace.services.workspace import Workspace
 
 KINDS = click.Choice([kind.name.lower() for kind in OrganisationKind if kind])
-until_option = click.option("--valid-until", default=FOREVER, type=int, help="Last Unix second. Default: no end.")
-
-
-def organisation_number(workspace: Workspace, gln: str) -> OrganisationId:
-    """The number of the organisation with this GLN; `NotFound` where there is none."""
-    number = workspace.reader.read(reads.organisation_of_gln(Gln(gln)))
-    if not number:
-        raise NotFound(f"no organisation has the GLN {gln}", field="gln", hint="see `chromatrace org list`")
-    return number
+until_option = click.option(
+    "--valid-until", default=FOREVER, type=int, help="Last second of validity, Unix time. Default: no end."
+)
 
 
 @click.group()
 def org() -> None:
-    """Organisations of the consortium, their operators, and who may read what."""
+    """Manage organisations, their operators and read access.
+
+    \b
+    Example: the registrar registers a franchisee and appoints an operator of it
+      chromatrace --dev-account 0 org register 9521234520009 "Example Windows" --kind franchisee \\
+        --roles franchisee,logistics
+      chromatrace --dev-account 0 org appoint 0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc 9521234520009 \\
+        --roles franchisee
+    """
 
 
 @org.command("list")
 @json_option
 @click.pass_obj
 def list_(workspace: Workspace, as_json: bool) -> None:
-    """List organisations: number, GLN, kind, state, until when it belongs, name."""
+    """List organisations: number, GLN, kind, state, end of validity, name."""
     with workspace.index.snapshot() as snapshot:
-        found = snapshot.organisations()
+        organisations = snapshot.organisations()
 
     def human() -> None:
-        for one in found:
-            state = "active" if one.holds_at(int(time.time())) else "ENDED" if one.active else "SUSPENDED"
-            kind, until = one.kind.name.lower(), moment(one.valid_until)
-            say(f"{one.id:>4}  {one.gln}  {kind:<12}  {state:<9}  {until:<20}  {one.name}")
-        if not found:
-            say("no organisations yet: `chromatrace org register` adds one")
+        for view in organisations:
+            state = "active" if view.holds_at(int(time.time())) else "ENDED" if view.active else "SUSPENDED"
+            kind, until = view.kind.name.lower(), format_time(view.valid_until)
+            print_line(f"{view.id:>4}  {view.gln}  {kind:<12}  {state:<9}  {until:<20}  {view.name}")
+        if not organisations:
+            print_line("no organisations; add one with `chromatrace org register`")
 
-    emit(as_json, {"organisations": list(found)}, human)
+    emit(as_json, {"organisations": list(organisations)}, human)
 
 
 @org.command()
 @click.argument("gln")
 @click.argument("name")
-@click.option("--kind", type=KINDS, required=True, help="What it is in the chain of supply.")
-@click.option("--roles", type=ROLES, required=True, help="What its operators may be given at all, by commas.")
+@click.option("--kind", type=KINDS, required=True, help="Kind of organisation.")
+@click.option("--roles", type=ROLES, required=True, help="Roles that its operators may have, separated by commas.")
 @until_option
 @json_option
 @click.pass_obj
 def register(
     workspace: Workspace, gln: str, name: str, kind: str, roles: Role, valid_until: int, as_json: bool
 ) -> None:
-    """Register an organisation. Only the consortium's registrar."""
+    """Register an organisation. Requires the registrar's key."""
     call = calls.register_organisation(OrganisationKind[kind.upper()], Gln(gln), roles, name, valid_until)
-    receipt = workspace.chain.submit(call.with_key(f"organisation/{gln}/{kind}/{int(roles)}/{valid_until}/{name}"))
+    key = f"organisation/{gln}/{kind}/{int(roles)}/{valid_until}/{name}"  # a repeated command registers once
+    receipt = workspace.chain.submit(call.with_key(key))
     emit(as_json, {"organisation": receipt.event("OrganisationRegistered").args["organisation"], "tx": receipt.tx})
 
 
 @org.command()
 @click.argument("gln")
-@click.option("--roles", type=ROLES, required=True, help="By commas; these and no others may be given from now on.")
+@click.option(
+    "--roles", type=ROLES, required=True, help="Roles that its operators may have from now on, separated by commas."
+)
 @until_option
 @json_option
 @click.pass_obj
 def change(workspace: Workspace, gln: str, roles: Role, valid_until: int, as_json: bool) -> None:
-    """Change what an organisation's operators may be given, and until when it belongs. Only the registrar."""
-    _write(workspace, as_json, calls.change_organisation(organisation_number(workspace, gln), roles, valid_until))
+    """Change the permitted roles and the validity of an organisation. Requires the registrar's key."""
+    number = organisation_number(workspace, gln)
+    _submit(workspace, as_json, calls.change_organisation(number, roles, valid_until))
+
+
+@org.command()
+@click.argument("gln")
+@json_option
+@click.pass_obj
+def suspend(workspace: Workspace, gln: str, as_json: bool) -> None:
+    """Suspend all rights of all operators of an organisation, immediately. Requires the registrar's key."""
+    _submit(workspace, as_json, calls.suspend_organisation(organisation_number(workspace, gln)))
+
+
+@org.command()
+@click.argument("gln")
+@json_option
+@click.pass_obj
+def reinstate(workspace: Workspace, gln: str, as_json: bool) -> None:
+    """End the suspension of an organisation. Requires the registrar's key."""
+    _submit(workspace, as_json, calls.reinstate_organisation(organisation_number(workspace, gln)))
 
 
 @org.command()
 @click.argument("operator")
 @click.argument("gln")
-@click.option("--roles", type=ROLES, required=True, help="By commas; these and no others.")
+@click.option("--roles", type=ROLES, required=True, help="All roles of the operator, separated by commas.")
 @until_option
 @json_option
 @click.pass_obj
 def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_until: int, as_json: bool) -> None:
-    """Let the address OPERATOR act for an organisation. Only the registrar or the organisation's administrator.
+    """Appoint the address OPERATOR to act for an organisation. Requires the key of the registrar or an administrator.
 
-    An operator pays gas for what it does: on a development chain an address without any is given 1 ether, elsewhere
-    whoever keeps the organisation's money sends it some.
+    Operators pay gas for their transactions. On a development chain, an address without ether receives 1 ether; on
+    any other chain, fund the address yourself.
     """
     from chromatrace.services.funding import fund_if_empty
 
@@ -104,43 +128,26 @@ def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_un
 @json_option
 @click.pass_obj
 def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:
-    """Take all rights of an operator."""
-    _write(workspace, as_json, calls.dismiss_operator(operator))
-
-
-@org.command()
-@click.argument("gln")
-@json_option
-@click.pass_obj
-def suspend(workspace: Workspace, gln: str, as_json: bool) -> None:
-    """Take every right of every operator of an organisation, at once. Only the registrar."""
-    _write(workspace, as_json, calls.suspend_organisation(organisation_number(workspace, gln)))
-
-
-@org.command()
-@click.argument("gln")
-@json_option
-@click.pass_obj
-def reinstate(workspace: Workspace, gln: str, as_json: bool) -> None:
-    """End a suspension. Only the registrar."""
-    _write(workspace, as_json, calls.reinstate_organisation(organisation_number(workspace, gln)))
+    """Remove all roles of the address OPERATOR."""
+    _submit(workspace, as_json, calls.dismiss_operator(operator))
 
 
 @org.command()
 @click.argument("reader_gln")
-@click.option("--scopes", type=SCOPES, required=True, help="By commas.")
-@click.option("--gtin", "gtins", multiple=True, help="A product line; may be repeated. Default: every product.")
+@click.option("--scopes", type=SCOPES, required=True, help="Scopes to grant, separated by commas.")
+@click.option("--gtin", "gtins", multiple=True, help="Product line; may be repeated. Default: every product.")
 @until_option
 @json_option
 @click.pass_obj
 def grant(
     workspace: Workspace, reader_gln: str, scopes: Scope, gtins: tuple[str, ...], valid_until: int, as_json: bool
 ) -> None:
-    """Let another organisation read of ours. Only our administrator."""
+    """Grant another organisation read access to your products. Requires your administrator's key."""
     number = organisation_number(workspace, reader_gln)
-    _write(workspace, as_json, calls.grant_read_scopes(number, [*map(Gtin, gtins)], scopes, valid_until))
+    call = calls.grant_read_scopes(number, [Gtin(gtin) for gtin in gtins], scopes, valid_until)
+    _submit(workspace, as_json, call)
 
 
-def _write(workspace: Workspace, as_json: bool, call: calls.Call) -> None:
+def _submit(workspace: Workspace, as_json: bool, call: calls.Call) -> None:
     receipt = workspace.chain.submit(call)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

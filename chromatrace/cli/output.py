@@ -1,10 +1,11 @@
-"""What commands print: facts for people or as JSON, progress on standard error, refusals in one shape."""
+"""Output of commands: facts as text or JSON, progress and errors on standard error."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
 import errno
+import functools
 import getpass
 import os
 import sys
@@ -13,31 +14,46 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
-from chromatrace.domain.identifiers import Gln, Gtin, Lot, Serial, Sscc
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _LAST_SECOND = 253_402_300_799
-"""Of the year 9999."""
+"""9999-12-31T23:59:59Z, the last second that `datetime` can represent."""
 
-err = Console(stderr=True)
-out = Console()
+
+@functools.cache
+def err() -> Console:
+    """Return the console of standard error. Rich is imported only when something is printed with it."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@functools.cache
+def out() -> Console:
+    """Return the console of standard output."""
+    from rich.console import Console
+
+    return Console()
+
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _IN_LINES = {code: text for code, text in _CONTROL.items() if code != ord("\n")}
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for a machine to read.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 def jsonable(value: Any) -> Any:
-    """What the JSON encoder does not know: bytes as 0x…, paths and identifiers as text, enums by name."""
+    """Return a JSON value for a type that the encoder does not know: bytes as 0x…, enums by name, others as text."""
+    from chromatrace.domain.identifiers import Gln, Gtin, Lot, Serial, Sscc
+
     if isinstance(value, bytes):
         return "0x" + value.hex()
     if isinstance(value, enum.Flag):
@@ -65,20 +81,20 @@ def _plain(value: Any) -> Any:
     return _plain(jsonable(value))
 
 
-def moment(seconds: int) -> str:
-    """Unix seconds for people; a validity that does not end is said to be so."""
+def format_time(seconds: int) -> str:
+    """Return Unix seconds as text; times after the year 9999 mean "no end"."""
     if seconds > _LAST_SECOND:
         return "no end"
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def dump(value: Any) -> str:
-    """One JSON document, indented."""
+    """Return an indented JSON document."""
     return orjson.dumps(_plain(value), option=orjson.OPT_INDENT_2).decode()
 
 
 def emit(as_json: bool, facts: dict[str, Any], human: Callable[[], None] | None = None) -> None:
-    """Prints `facts` as JSON, or for people by `human` (default: a line each)."""
+    """Print `facts` as JSON, or as text with `human` (default: one line for each fact)."""
     if as_json:
         click.echo(dump(facts))
     elif human is not None:
@@ -87,9 +103,9 @@ def emit(as_json: bool, facts: dict[str, Any], human: Callable[[], None] | None 
         _print_facts(_plain(facts), indent=0)
 
 
-def say(text: str) -> None:
-    """One line for people on standard output. Control characters in it, of a name from the chain, say, are shown as
-    `\\x1b`: nobody else writes to our terminal."""
+def print_line(text: str) -> None:
+    """Print one line on standard output. Control characters, for example in a name from the chain, are escaped: data
+    must not control the terminal."""
     click.echo(text.translate(_CONTROL))
 
 
@@ -98,15 +114,15 @@ def _print_facts(facts: dict[str, Any], indent: int) -> None:
     for key, value in facts.items():
         label = " " * indent + key.replace("_", " ")
         if isinstance(value, dict) and value:
-            say(label)
+            print_line(label)
             _print_facts(value, indent + 2)
         elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            say(label)
+            print_line(label)
             for item in value:
                 _print_facts(item, indent + 2)
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
-            say(f"{label:<{width + indent}}  {'-' if text in (None, {}, '') else text}")
+            print_line(f"{label:<{width + indent}}  {'-' if text in (None, {}, '') else text}")
 
 
 def prompt_password(label: str, variable: str, *, confirm: bool = False) -> str:
@@ -121,49 +137,51 @@ def prompt_password(label: str, variable: str, *, confirm: bool = False) -> str:
     raise InvalidInput(f"no password, and no terminal to ask for one ({label})", field=variable, hint=f"set {variable}")
 
 
-def warn(text: str) -> None:
+def print_warning(text: str) -> None:
     """Print a warning on standard error; a leading `INSECURE: ` is highlighted."""
     mark = "INSECURE" if text.startswith("INSECURE: ") else "warning"
-    tell(text.removeprefix("INSECURE: "), mark=mark, style="bold yellow")
+    print_note(text.removeprefix("INSECURE: "), mark=mark, style="bold yellow")
 
 
-def tell(text: str, *, mark: str = "", style: str = "") -> None:
-    """For people on standard error: `mark` in `style`, then `text`, never folded; control characters as by `say`."""
+def print_note(text: str, *, mark: str = "", style: str = "") -> None:
+    """Print `mark` in `style` and `text` on standard error, without line breaks; control characters are escaped."""
+    from rich.text import Text
+
     line = Text.assemble((mark, style), " " if mark else "", text.translate(_IN_LINES))
-    err.print(line, soft_wrap=True)
+    err().print(line, soft_wrap=True)
 
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Turns every refusal of ours, and a file that cannot be read or written, into one message and exit status 1."""
+    """Turn every error of the project, and of a file, into one message and exit status 1."""
     try:
         yield
-    except ChromaTraceError as refusal:
-        _refuse(refusal)
-        raise SystemExit(1) from refusal
+    except ChromaTraceError as error:
+        _print_error(error)
+        raise SystemExit(1) from error
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            raise  # whoever read our output has seen enough: click ends quietly
-        where = None if error.filename is None else str(error.filename)
-        full = where is None or error.errno in (errno.ENOSPC, errno.EDQUOT)
-        hint = "is the disk that it is written to full?" if full else "does the folder exist, may you use it?"
-        _refuse(Unavailable(error.strerror or str(error), field=where, hint=hint))
+            raise  # the reader closed the pipe: click exits quietly
+        path = None if error.filename is None else str(error.filename)
+        full = path is None or error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "check that the disk is not full" if full else "check that the folder exists and its permissions"
+        _print_error(Unavailable(error.strerror or str(error), field=path, hint=hint))
         raise SystemExit(1) from error
 
 
-def _refuse(refusal: ChromaTraceError) -> None:
+def _print_error(error: ChromaTraceError) -> None:
     if "--json" in sys.argv:
         with suppress(OSError):
-            click.echo(dump(refusal.as_dict()))
+            click.echo(dump(error.as_dict()))
             return
-    _let_go_of_output()
-    tell(f"{refusal.field + ': ' if refusal.field else ''}{refusal.message}", mark="refused", style="bold red")
-    if refusal.hint:
-        tell(f"        {refusal.hint}")
+    _discard_unwritten_output()
+    print_note(f"{error.field + ': ' if error.field else ''}{error.message}", mark="error:", style="bold red")
+    if error.hint:
+        print_note(f"       {error.hint}")
 
 
-def _let_go_of_output() -> None:
-    """What standard output holds and does not take is given up: Python would try again at its end, and exit by 120."""
+def _discard_unwritten_output() -> None:
+    """Discard buffered output that cannot be written: Python would try again when it exits, with status 120."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -175,7 +193,9 @@ def _let_go_of_output() -> None:
 def progress(
     description: str, total: float | None = None, *, hidden: bool = False
 ) -> Iterator[Callable[[float], None]]:
-    """A progress bar on standard error; the callable takes how much is done so far, out of `total`."""
+    """Show a progress bar on standard error; the callable takes the amount done so far, out of `total`."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -183,6 +203,6 @@ def progress(
         *((MofNCompleteColumn(),) if total else ()),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True, disable=hidden or not err.is_terminal) as bar:
+    with Progress(*columns, console=err(), transient=True, disable=hidden or not err().is_terminal) as bar:
         task = bar.add_task(description, total=total)
         yield lambda done: bar.update(task, completed=done)

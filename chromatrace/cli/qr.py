@@ -1,4 +1,4 @@
-"""`chromatrace qr`: identifiers as QR codes and label sheets."""
+"""`chromatrace qr`: QR codes and label sheets of GS1 Digital Link URIs."""
 
 from __future__ import annotations
 
@@ -17,39 +17,53 @@ from chromatrace.storage.files import deliver
 ahead_option = click.option(
     "--ahead",
     is_flag=True,
-    help="Before the lot is registered, or without a chain; until it is, a scan finds nothing.",
+    help="Accept a lot that is not registered yet; do not ask the chain. A scan finds nothing until it is registered.",
 )
 
 
 @click.group()
 def qr() -> None:
-    """Mint QR codes of GS1 Digital Link URIs, print label sheets, read a code from a photo."""
+    """Create and read QR codes and label sheets.
+
+    The codes contain GS1 Digital Link URIs; the setting base_url is their base URL.
+
+    \b
+    Example: a code of one unit, then a sheet of 100 labels
+      chromatrace qr code 09521234543213 L2601A --serial 000042 -o unit.svg
+      chromatrace qr labels 09521234543213 L2601A --count 100 -o labels.pdf
+    """
 
 
 @qr.command()
 @click.argument("gtin")
 @click.argument("lot")
-@click.option("--serial", help="One unit instead of the whole batch.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help=".svg or .png")
+@click.option("--serial", help="Serial of a unit. Default: the whole batch.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="File to write: .svg or .png.",
+)
 @ahead_option
 @json_option
 @click.pass_obj
 def code(
     workspace: Workspace, gtin: str, lot: str, serial: str | None, output: Path, ahead: bool, as_json: bool
 ) -> None:
-    """Write one QR code of a registered lot, or of one to come (--ahead). The base URL is --base-url."""
+    """Write the QR code of a registered lot or of a unit of it."""
     from chromatrace.identity.digital_link import uri_for_batch, uri_for_unit
     from chromatrace.identity.qr import encode
 
     key = BatchKey.parse(gtin, lot)
     base = workspace.settings.code_url
     uri = uri_for_batch(base, key) if serial is None else uri_for_unit(base, key, Serial(serial))
-    made = encode(uri)
+    qr_code = encode(uri)
     _require_suffix(output, ".svg", ".png")
     if not ahead:
         _require_registered(workspace, key)
     output.parent.mkdir(parents=True, exist_ok=True)
-    deliver(output, [made.svg() if output.suffix == ".svg" else made.png()])
+    deliver(output, [qr_code.svg() if output.suffix == ".svg" else qr_code.png()])
     emit(as_json, {"uri": uri, "file": output})
 
 
@@ -57,10 +71,12 @@ def code(
 @click.argument("gtin")
 @click.argument("lot")
 @click.option("--first", default=1, show_default=True, type=click.IntRange(0), help="First serial number.")
-@click.option("--count", required=True, type=click.IntRange(1), help="How many labels.")
-@click.option("--width", default=6, show_default=True, type=click.IntRange(1, 20), help="Digits of a serial.")
+@click.option("--count", required=True, type=click.IntRange(1), help="Number of labels.")
+@click.option("--width", default=6, show_default=True, type=click.IntRange(1, 20), help="Number of digits of a serial.")
 @click.option("--title", default="", help="Product name, printed on each label.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PDF file.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PDF file to write."
+)
 @ahead_option
 @json_option
 @click.pass_obj
@@ -76,7 +92,7 @@ def labels(
     ahead: bool,
     as_json: bool,
 ) -> None:
-    """Write a printable A4 label sheet for a range of serials of a registered lot, or of one to come (--ahead)."""
+    """Write a printable A4 label sheet for a range of serials of a registered lot."""
     from chromatrace.identity.labels import label_sheet
 
     _require_suffix(output, ".pdf")
@@ -94,7 +110,7 @@ def labels(
 @click.argument("photo", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @json_option
 def read(photo: Path, as_json: bool) -> None:
-    """Read the code on a photo."""
+    """Read the QR code in the image PHOTO."""
     from chromatrace.identity.scan import read_link
 
     link = read_link(photo.read_bytes())
@@ -102,20 +118,20 @@ def read(photo: Path, as_json: bool) -> None:
 
 
 def _require_registered(workspace: Workspace, key: BatchKey) -> None:
-    """Raises `NotFound` for a lot that the chain does not have: its codes would lead to nothing."""
+    """Raise `NotFound` if the lot is not registered: a scan of its codes would find nothing."""
     try:
         registered = workspace.reader.read(reads.batch(key.batch_id)).state
     except Unavailable as error:
-        hint = "name the --rpc-url of the chain, or mint ahead of registration without asking it: --ahead"
+        hint = "name the node with --rpc-url, or use --ahead to create codes without a chain"
         raise type(error)(error.message, field=error.field, hint=hint) from error
     if not registered:
         raise NotFound(
-            f"no batch {key.gtin}/{key.lot} is registered on this chain: a scan of its codes would find nothing",
+            f"no batch {key.gtin}/{key.lot} is registered on this chain",
             field="lot",
-            hint="`chromatrace batch register` first; where labels are printed before that: --ahead",
+            hint="run `chromatrace batch register` first, or use --ahead to create codes before that",
         )
 
 
 def _require_suffix(output: Path, *suffixes: str) -> None:
     if output.suffix not in suffixes:
-        raise InvalidInput(f"the file's name must end in {' or '.join(suffixes)}, got {output.name!r}", field="output")
+        raise InvalidInput(f"the file name is {output.name!r}; it must end in {' or '.join(suffixes)}", field="output")

@@ -1,7 +1,8 @@
-"""`chromatrace record`: what departments write, from the worked document to the chain and back."""
+"""`chromatrace record`: records of departments."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,59 +10,60 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.chain import calls, reads
-from chromatrace.cli.options import organisation_option
-from chromatrace.cli.output import emit, json_option, progress, say, tell
+from chromatrace.cli.options import organisation_option, parse_pair
+from chromatrace.cli.output import emit, format_time, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
-    from chromatrace.records.catalogue import Catalogue
+    from chromatrace.index.views import ProductStatus
     from chromatrace.records.department_records import DepartmentRecords
-    from chromatrace.records.reader_key import Reader, ReaderKey
 
 reader_option = click.option(
-    "--reader", "readers", multiple=True, help="NAME=x25519:… who may read it too; may be repeated."
+    "--reader", "readers", multiple=True, metavar="NAME=x25519:…", help="Further reader of the record; may be repeated."
 )
 _MAX_SHOWN = 100
 
 
 @click.group()
 def record() -> None:
-    """Records of departments: added, imported, shown and traced; their documents encrypted off the chain."""
+    """Add, share and list the records of departments.
 
+    Departments and kinds of record are those of the plant: the setting plant. The chain has the digest of each record;
+    the document is encrypted for its readers and stored off the chain.
 
-@record.command()
-@click.argument("name")
-@json_option
-@click.pass_obj
-def key(workspace: Workspace, name: str, as_json: bool) -> None:
-    """Make the key by which the department or organisation NAME reads documents, and print its public part.
-
-    The private key lies in keys/readers of the data folder, encrypted where CHROMATRACE_READER_PASSWORD is set.
+    \b
+    Example: open the departments, let an operator write, add a record and list it
+      chromatrace --dev-account 1 record open
+      chromatrace --dev-account 1 record member Sales 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+      chromatrace key reader Sales
+      chromatrace --dev-account 1 record add order.json
+      chromatrace --dev-account 1 record list P-1
     """
-    from chromatrace.services.records import key_ring
-
-    made, path = key_ring(workspace).make(name)
-    emit(as_json, {"reader": str(made.reader), "key": path})
 
 
 @record.command("open")
 @click.argument("departments", nargs=-1)
-@click.option("--beyond-plant", is_flag=True, help="Open it though the plant does not define it: for captures, say.")
+@click.option(
+    "--beyond-plant",
+    is_flag=True,
+    help="Accept a department that the plant does not define, for example for captured EPCIS documents.",
+)
 @json_option
 @click.pass_obj
 def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool, as_json: bool) -> None:
-    """Open DEPARTMENTS (default: every one of the plant) on the chain. Only an administrator."""
-    from chromatrace.records.catalogue import Catalogue
-    from chromatrace.services.records import plant_of
+    """Open DEPARTMENTS (default: all of the plant) on the chain. Requires an administrator's key."""
+    from chromatrace.services.records import catalogue_of
 
-    known = Catalogue(plant_of(workspace.settings.plant).record_kinds).departments
+    defined = catalogue_of(workspace).departments
     for name in departments:
-        if name not in known and not beyond_plant:
-            raise InvalidInput(f"no department {name!r}", field="departments", hint=f"there are: {', '.join(known)}")
+        if name not in defined and not beyond_plant:
+            raise InvalidInput(
+                f"the plant has no department {name!r}", field="departments", hint=f"it has: {', '.join(defined)}"
+            )
     opened = {}
-    for name in departments or known:
+    for name in departments or defined:
         receipt = workspace.chain.submit(calls.open_department(name))
         opened[name] = receipt.event("DepartmentOpened").args["department"]
     emit(as_json, {"departments": opened})
@@ -75,25 +77,26 @@ def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool
     type=click.Choice(["none", "read", "append", "both"]),
     default="both",
     show_default=True,
-    help="In place of those that it had; none takes it out.",
+    help="New rights of the member, instead of the present ones; none removes the member.",
 )
 @json_option
 @click.pass_obj
 def member(workspace: Workspace, department: str, address: str, rights: str, as_json: bool) -> None:
-    """Give ADDRESS exactly these rights in our DEPARTMENT. Only an administrator."""
-    masks = {"none": 0, "read": 1, "append": 2, "both": 3}
-    mask = DepartmentRight(masks[rights])
+    """Set the rights of ADDRESS in a DEPARTMENT of your organisation. Requires an administrator's key."""
+    mask = DepartmentRight({"none": 0, "read": 1, "append": 2, "both": 3}[rights])
     chain = workspace.chain
     organisation = chain.read(reads.operator(chain.sender)).organisation
-    number = chain.read(reads.department_id(organisation, department))
-    receipt = chain.submit(calls.set_member(number, address, mask))
-    emit(as_json, {"department": number, "rights": mask, "tx": receipt.tx})
+    identifier = chain.read(reads.department_id(organisation, department))
+    receipt = chain.submit(calls.set_member(identifier, address, mask))
+    emit(as_json, {"department": identifier, "rights": mask, "tx": receipt.tx})
 
 
 @record.command()
 @click.argument("document", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--kind", help="Such as sales.contract-order, where the document names no schema.")
-@click.option("--attach", multiple=True, help="FIELD=PATH of a file that the record names; may be repeated.")
+@click.option("--kind", help="Kind of record, such as sales.contract-order, if the document has no schema.")
+@click.option(
+    "--attach", multiple=True, metavar="FIELD=PATH", help="File that a field of the record names; may be repeated."
+)
 @reader_option
 @json_option
 @click.pass_obj
@@ -105,7 +108,7 @@ def add(
     readers: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Add the record in the JSON file DOCUMENT to its department; prints the transaction's id.
+    """Add the record in the JSON file DOCUMENT to its department.
 
     \b
     {"schema": "chromatrace.record/sales.contract-order/1", "contract_id": "C-1", "name": "Gear units",
@@ -113,74 +116,79 @@ def add(
     """
     from chromatrace.records.document import MAX_DOCUMENT, parse
     from chromatrace.records.errors import RecordRepeatedError
-    from chromatrace.services.records import open_desk
+    from chromatrace.services.records import open_records, readers_of
 
     with document.open("rb") as file:
         members = parse(file.read(MAX_DOCUMENT + 1))
-    desk = open_desk(workspace)
-    chosen = desk.catalogue.newest(kind) if kind else desk.catalogue.by_schema(members.get("schema"))
-    desk.require_writer(chosen)
-    files = _attached(attach)
-    entitled = _readers(workspace, chosen.department, readers)
-    prepared = desk.prepare(desk.document(chosen, members, files))
-    tx = desk.add([prepared], entitled, files)
-    made = prepared.document
+    records = open_records(workspace)
+    record_kind = records.catalogue.newest(kind) if kind else records.catalogue.by_schema(members.get("schema"))
+    records.require_writer(record_kind)
+    files = _attached_files(attach)
+    entitled = readers_of(workspace, record_kind.department, readers)
+    prepared = records.prepare(records.document(record_kind, members, files))
+    tx = records.add([prepared], entitled, files)
+    added = prepared.document
     workspace.catch_up(workspace.index)
-    if made.record in desk.repeats_in(tx):
-        raise RecordRepeatedError(made.key, tx, field=f"/{chosen.key[0]}")
-    emit(as_json, {"tx": tx, "schema": chosen.schema, "key": made.key, "record": made.record, "digest": made.digest})
+    if added.record in records.repeats_in(tx):
+        raise RecordRepeatedError(added.key, tx, field=f"/{record_kind.key[0]}")
+    emit(
+        as_json,
+        {"tx": tx, "schema": record_kind.schema, "key": added.key, "record": added.record, "digest": added.digest},
+    )
 
 
 @record.command("import")
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--kind", required=True, help="Such as discrete-processing.component.")
-@click.option("--batch", default=500, show_default=True, type=click.IntRange(1, 1000), help="Entries a transaction.")
+@click.option("--kind", required=True, help="Kind of record, such as discrete-processing.component.")
+@click.option(
+    "--batch", default=500, show_default=True, type=click.IntRange(1, 1000), help="Number of records per transaction."
+)
 @reader_option
 @json_option
 @click.pass_obj
 def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tuple[str, ...], as_json: bool) -> None:
-    """Add a record for each row of a CSV or JSON-lines file.
+    """Add a record for each row of a CSV or JSON-lines file. Safe to re-run after an interruption.
 
-    A row that is refused is reported with its line and field, and the rest is taken; the exit status is 1 then. Run
-    again after anything: rows that are recorded already are refused as such, and nothing is recorded twice. Lists are
-    written a;b, quantities P-1:2;P-2:1.
+    Rejected rows are reported with line and field, and all other rows are added; the exit status is then 1. Rows that
+    are already recorded are rejected, so nothing is recorded twice. In CSV, write lists as a;b and quantities as
+    P-1:2;P-2:1.
     """
     from chromatrace.records.bulk import rows
-    from chromatrace.records.importing import ImportReport, append_rows, check_rows, sift_repeats
-    from chromatrace.services.records import open_desk
+    from chromatrace.records.importing import ImportReport, append_rows, check_rows, withdraw_repeats
+    from chromatrace.services.records import open_records, readers_of
 
-    desk = open_desk(workspace)
-    chosen = desk.catalogue.newest(kind)
-    desk.require_writer(chosen)
-    entitled = _readers(workspace, chosen.department, readers)
+    records = open_records(workspace)
+    record_kind = records.catalogue.newest(kind)
+    records.require_writer(record_kind)
+    entitled = readers_of(workspace, record_kind.department, readers)
     report = ImportReport()
     with progress(f"checking {path.name}", hidden=as_json) as show:
-        accepted = check_rows(desk, chosen, rows(path, chosen), report, show)
+        accepted = check_rows(records, record_kind, rows(path, record_kind), report, show)
     with progress("appending", total=len(accepted), hidden=as_json) as show:
-        append_rows(desk, accepted, entitled, batch, report, show)
+        append_rows(records, accepted, entitled, batch, report, show)
     workspace.catch_up(workspace.index)
-    sift_repeats(desk, accepted, report)
+    withdraw_repeats(records, accepted, report)
 
     def human() -> None:
-        say(f"{report.taken:,} records taken in {len(report.transactions):,} transactions")
-        for line, refusal in report.refusals[:_MAX_SHOWN]:
-            tell(refusal.message, mark=f"line {line}, {refusal.field or '/'}:", style="yellow")
-        if report.refusals:
-            known = f", {report.known:,} of them recorded already" if report.known else ""
-            tell(f"{len(report.refusals):,} refused{known}")
+        print_line(f"{report.appended:,} records added in {len(report.transactions):,} transactions")
+        for line, error in report.errors[:_MAX_SHOWN]:
+            print_note(error.message, mark=f"line {line}, {error.field or '/'}:", style="yellow")
+        if report.errors:
+            existing = f", {report.existing:,} of them already recorded" if report.existing else ""
+            print_note(f"{len(report.errors):,} rejected{existing}")
         if report.stopped is not None:
-            tell(f"{report.left:,} rows are left: {report.stopped}; run it again")
+            print_note(f"{report.remaining:,} rows remain: {report.stopped}; run the command again")
 
     emit(as_json, report.as_dict(), human)
-    if report.refusals or report.stopped is not None:
+    if report.errors or report.stopped is not None:
         raise SystemExit(1)
 
 
 @record.command()
 @click.argument("kind")
 @click.argument("record_key")
-@click.option("--as", "names", multiple=True, help="Read with this reader's key. Default: the department's.")
-@click.option("--save", multiple=True, help="FIELD=PATH: write the file that the record names there.")
+@click.option("--as", "names", multiple=True, help="Reading key to use; may be repeated. Default: the department's.")
+@click.option("--save", multiple=True, metavar="FIELD=PATH", help="Save the file that a field of the record names.")
 @organisation_option
 @json_option
 @click.pass_obj
@@ -195,32 +203,32 @@ def show(
 ) -> None:
     """Show the record of KIND (such as sales.contract-order) with the key RECORD_KEY, and its document.
 
-    Ours; where we have none, the first that another organisation lets us read.
+    If your organisation has no such record, show the first one that another organisation lets you read.
     """
     from chromatrace.records.errors import KeyMissingError
-    from chromatrace.services.records import open_desk, vault_of
+    from chromatrace.services.records import open_records, reading_key, vault_of
 
-    desk = open_desk(workspace)
-    chosen = desk.catalogue.newest(kind)
-    entry = desk.find(record_id(chosen.id, record_key), chosen, organisation)
-    keys = _keys(workspace, names or (chosen.department,))
-    document = desk.read(entry, keys)
+    records = open_records(workspace)
+    record_kind = records.catalogue.newest(kind)
+    entry = records.find(record_id(record_kind.id, record_key), record_kind, organisation)
+    keys = [reading_key(workspace, name) for name in names or (record_kind.department,)]
+    document = records.read(entry, keys)
     if document is None:
         raise KeyMissingError(
-            "no reading key here opens the document", field="as", hint="somebody who may can grant it"
+            "none of the reading keys opens the document", field="as", hint="ask a reader to grant you access"
         )
-    for field, target in (_pair(text, "save") for text in save):
-        named = document.fields.get(field)
-        if not isinstance(named, str) or bytes.fromhex(named[2:]) not in document.files:
-            raise InvalidInput(f"the record names no file {field!r}", field=f"/{field}")
-        vault_of(workspace).extract(bytes.fromhex(named[2:]), keys[0], Path(target))
-    repeats = desk.repeats_of(entry)
+    for field, target in (parse_pair(text, "save", "FIELD=PATH") for text in save):
+        digest = document.fields.get(field)
+        if not isinstance(digest, str) or bytes.fromhex(digest[2:]) not in document.files:
+            raise InvalidInput(f"the field {field!r} of the record does not name a file", field=f"/{field}")
+        vault_of(workspace).extract(bytes.fromhex(digest[2:]), keys[0], Path(target))
+    repeats = records.repeats_of(entry)
     emit(
         as_json,
         {"entry": entry, "schema": document.kind.schema, "fields": dict(document.fields), "repeats": list(repeats)},
     )
     if repeats:
-        tell(f"recorded {len(repeats)} more times, which does not count", mark="repeats:", style="yellow")
+        print_note(f"recorded {len(repeats)} more times; repeats do not count", mark="repeats:", style="yellow")
 
 
 @record.command("list")
@@ -228,24 +236,24 @@ def show(
 @json_option
 @click.pass_obj
 def list_(workspace: Workspace, product: str, as_json: bool) -> None:
-    """List what every department that we may read has recorded about PRODUCT, oldest first.
+    """List the records about PRODUCT of every department that you may read, oldest first.
 
-    A member sees its departments, a supervisor all of them. Where a reading key is here, with the record's key.
+    A member reads its departments, a supervisor all of them. Records that a reading key here opens show their key.
     """
-    from chromatrace.services.records import open_desk
+    from chromatrace.services.records import open_records
 
-    desk = open_desk(workspace)
-    found = desk.trace(product)
+    records = open_records(workspace)
+    entries = records.trace(product)
     with workspace.index.snapshot() as snapshot:
-        departments = {item.id: item for item in snapshot.departments()}
+        departments = {department.id: department for department in snapshot.departments()}
     facts = [
         {
             "department": departments[entry.department].name,
             "organisation": departments[entry.department].organisation,
             "entry": entry,
-            **_described(workspace, desk, entry),
+            **_description(workspace, records, entry),
         }
-        for entry in found
+        for entry in entries
     ]
     several = len({fact["organisation"] for fact in facts}) > 1
 
@@ -254,19 +262,34 @@ def list_(workspace: Workspace, product: str, as_json: bool) -> None:
             entry = fact["entry"]
             about = fact["key"] or f"record 0x{entry.record.hex()}"
             mark = "  REPEAT, does not count" if entry.repeat else ""
-            whose = f"{fact['department']} of {fact['organisation']}" if several else fact["department"]
-            place = f"block {entry.appended.block_number:>6}  {whose:<24}"
-            say(f"{place} {fact['title']:<16} {about}{mark}")
+            owner = f"{fact['department']} of {fact['organisation']}" if several else fact["department"]
+            block = f"block {entry.appended.block_number:>6}  {owner:<24}"
+            print_line(f"{block} {fact['title']:<16} {about}{mark}")
 
     emit(as_json, {"product": product, "records": facts}, human)
+
+
+def _description(workspace: Workspace, records: DepartmentRecords, entry: Any) -> dict[str, Any]:
+    """Return schema, title and key of an entry, as far as a reading key here opens it."""
+    from chromatrace.records.errors import ContentNotFoundError, KeyMissingError, RecordMismatchError
+    from chromatrace.services.records import reading_key
+
+    kind = records.catalogue.by_hash(entry.kind)
+    if kind is None:
+        return {"schema": None, "title": "unknown kind", "key": None}
+    try:
+        document = records.read(entry, [reading_key(workspace, kind.department)])
+    except (KeyMissingError, ContentNotFoundError, RecordMismatchError):
+        document = None
+    return {"schema": kind.schema, "title": kind.title, "key": document.key if document else None}
 
 
 @record.command()
 @click.argument("kind")
 @click.argument("record_key")
-@click.option("--to", "readers", multiple=True, help="NAME=x25519:… who may read it from now on; may be repeated.")
-@click.option("--revoke", multiple=True, help="NAME who shall not; whoever has read it already may keep it.")
-@click.option("--as", "name", help="Grant with this reader's key. Default: the department's.")
+@click.option("--to", "readers", multiple=True, metavar="NAME=x25519:…", help="New reader; may be repeated.")
+@click.option("--revoke", multiple=True, metavar="NAME", help="Reader to remove; may be repeated.")
+@click.option("--as", "name", help="Reading key to use. Default: the department's.")
 @json_option
 @click.pass_obj
 def grant(
@@ -278,64 +301,96 @@ def grant(
     name: str | None,
     as_json: bool,
 ) -> None:
-    """Let others read the document of a record and its files, or take that from those who have not read it yet.
+    """Grant or revoke access to the document of a record and its files.
 
-    Revoking cannot make anybody forget: a reader who had the document, or its key, keeps it.
+    A revoked reader keeps every document, or key of a document, that it has already read.
     """
     from chromatrace.records.reader_key import Reader
-    from chromatrace.services.records import open_desk, reading_key
+    from chromatrace.services.records import open_records, reading_key
 
-    desk = open_desk(workspace)
-    chosen = desk.catalogue.newest(kind)
-    entry = desk.find(record_id(chosen.id, record_key), chosen)
-    own = reading_key(workspace, name or chosen.department)
-    emit(as_json, {"readers": desk.grant(entry, own, [Reader.parse(text) for text in readers], revoke)})
+    records = open_records(workspace)
+    record_kind = records.catalogue.newest(kind)
+    entry = records.find(record_id(record_kind.id, record_key), record_kind)
+    own = reading_key(workspace, name or record_kind.department)
+    emit(as_json, {"readers": records.grant(entry, own, [Reader.parse(text) for text in readers], revoke)})
 
 
-def _attached(texts: Sequence[str]) -> dict[str, Path]:
+@record.command()
+@click.argument("contract")
+@organisation_option
+@json_option
+@click.pass_obj
+def order(workspace: Workspace, contract: str, organisation: int | None, as_json: bool) -> None:
+    """Show the progress of the sales contract CONTRACT: next step, station and expected completion of each product.
+
+    The estimate adds the median duration of each remaining step, over the last 50 products that completed it, to the
+    time of the product's last record. If no product has completed a step, there is no estimate.
+    """
+    from chromatrace.services.organisations import may_read_department, own_organisation
+    from chromatrace.services.records import catalogue_of
+    from chromatrace.services.search import order_status
+
+    with workspace.index.snapshot() as snapshot:
+        status = order_status(
+            snapshot,
+            contract,
+            catalogue_of(workspace).kinds,
+            may_read_department(workspace),
+            int(time.time()),
+            own_organisation=own_organisation(workspace),
+            organisation=organisation,
+        )
+    facts: dict[str, Any] = {
+        "contract": contract,
+        "ordered_at": status.ordered.appended.block_time,
+        "complete": status.complete,
+        "expected": status.expected,
+        "products": [_product_facts(product) for product in status.products],
+    }
+
+    def human() -> None:
+        state = "complete" if status.complete else f"expected {_time_or_none(status.expected)}"
+        print_line(f"contract {contract}: {len(status.products)} products, {state}")
+        for product in status.products:
+            done = sum(step.done for step in product.steps)
+            step = product.next_step
+            at = f"at {step.kind.title}, {step.kind.department}" if step else "complete"
+            expected = _time_or_none(product.expected)
+            print_line(f"  0x{product.subject.hex()[:12]}…  {done}/{len(product.steps)} steps, {at}, {expected}")
+
+    emit(as_json, facts, human)
+
+
+def _product_facts(product: ProductStatus) -> dict[str, Any]:
+    step = product.next_step
+    return {
+        "product": product.subject,
+        "complete": product.complete,
+        "step": step.kind.id if step else None,
+        "station": step.kind.station if step else None,
+        "department": step.kind.department if step else None,
+        "expected": product.expected,
+        "steps": [
+            {
+                "kind": step.kind.id,
+                "station": step.kind.station,
+                "records": step.records,
+                "started": step.started,
+                "done": step.done,
+            }
+            for step in product.steps
+        ],
+    }
+
+
+def _time_or_none(seconds: int | None) -> str:
+    return "no estimate" if seconds is None else format_time(seconds)
+
+
+def _attached_files(texts: Sequence[str]) -> dict[str, Path]:
     files = {}
-    for field, path in (_pair(text, "attach") for text in texts):
+    for field, path in (parse_pair(text, "attach", "FIELD=PATH") for text in texts):
         files[field] = Path(path)
         if not files[field].is_file():
-            raise InvalidInput(f"{path} is no file", field=f"/{field}")
+            raise InvalidInput(f"{path} is not a file", field=f"/{field}")
     return files
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    field, equals, value = text.partition("=")
-    if not (field and equals and value):
-        raise InvalidInput(f"FIELD=PATH is needed, got {text!r}", field=option)
-    return field, value
-
-
-def _readers(workspace: Workspace, department: str, others: Sequence[str]) -> list[Reader]:
-    """The department itself, and whoever is named."""
-    from chromatrace.records.reader_key import Reader
-    from chromatrace.services.records import reading_key
-
-    return [reading_key(workspace, department).reader, *(Reader.parse(text) for text in others)]
-
-
-def _keys(workspace: Workspace, names: Sequence[str]) -> list[ReaderKey]:
-    from chromatrace.services.records import reading_key
-
-    return [reading_key(workspace, name) for name in names]
-
-
-def _described(workspace: Workspace, desk: DepartmentRecords, entry: Any) -> dict[str, Any]:
-    """What an entry is, as far as a key that is here opens it."""
-    from chromatrace.records.errors import ContentNotFoundError, KeyMissingError, RecordMismatchError
-
-    kind = _kind_of(desk.catalogue, entry)
-    described: dict[str, Any] = {"schema": kind and kind.schema, "title": kind.title if kind else "unknown kind"}
-    if kind is None:
-        return described | {"key": None}
-    try:
-        document = desk.read(entry, _keys(workspace, [kind.department]))
-    except (KeyMissingError, ContentNotFoundError, RecordMismatchError):
-        document = None
-    return described | {"key": document.key if document else None}
-
-
-def _kind_of(catalogue: Catalogue, entry: Any) -> Any:
-    return catalogue.by_hash(entry.kind)

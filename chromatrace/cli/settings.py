@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from chromatrace.cli.output import emit, json_option, say
+from chromatrace.cli.output import emit, json_option, print_line
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import Declaration, declarations, resolve, resolve_all, sections
 
@@ -58,7 +58,7 @@ def _option(declaration: Declaration, hidden: bool) -> Callable[[Command], Comma
 @json_option
 @click.pass_context
 def settings(ctx: click.Context, markdown: bool, as_json: bool) -> None:
-    """Show every setting: its value, where the value comes from, and how to set it.
+    """Show every setting and where its value comes from.
 
     \b
     A setting is an option before the command, an environment variable, or a key of the settings file:
@@ -93,7 +93,7 @@ def settings(ctx: click.Context, markdown: bool, as_json: bool) -> None:
         for fact in facts:
             value = fact["value"]
             shown = ", ".join(value) if isinstance(value, tuple) else "-" if value is None else str(value)
-            say(f"{fact['setting']:<{width}}  {shown}  ({fact['source']})")
+            print_line(f"{fact['setting']:<{width}}  {shown}  ({fact['source']})")
 
     emit(as_json, {"settings": facts}, human)
 

@@ -1,4 +1,4 @@
-"""`chromatrace simulate`: the studies of inspection by consensus on a simulated shop floor."""
+"""`chromatrace simulate`: studies of inspection by consensus on a simulated shop floor."""
 
 from __future__ import annotations
 
@@ -21,32 +21,46 @@ from chromatrace.studies.statistics import Mean
 from chromatrace.studies.study import Study
 
 FIGURE_TYPES = ("svg", "png")
-MOST = 1_000_000
-"""Repetitions, and workpieces of a run: days of work."""
+MAX_COUNT = 1_000_000
+"""Limit of repetitions and workpieces; a run of this size takes days."""
 
 
 @click.group()
 def simulate() -> None:
-    """Inspection by consensus on a simulated shop floor: the published study, re-run, and what we add to it.
+    """Run the studies of inspection by consensus.
 
-    Each command prints a table with means and 95 % intervals over the repetitions, and how far it agrees with what was
-    published. With --out it also writes FOLDER/<study>.csv and the figure. The same seed gives the same numbers. The
-    workcells, the conveyor and the times come from a plant configuration; docs/qdt-study.md explains the model.
+    Each study repeats a published experiment, or extends it, on a simulated shop floor. It prints means with 95 %
+    confidence intervals and compares them with the published findings. The same seed gives the same numbers.
+    docs/qdt-study.md describes the model.
+
+    \b
+    Example: majority consensus, 10 repetitions, with table and figure in a folder
+      chromatrace simulate majority --repetitions 10 --out results
     """
 
 
 def study_command(study: Callable[..., Study]) -> click.Command:
-    """Makes a command of a function from shop floor, runner and its own options to a study."""
+    """Turn a function from shop floor, runner and its own options to a study into a command."""
 
     @simulate.command(name=study.__name__, help=study.__doc__)
     @click.option(
-        "--repetitions", default=30, show_default=True, type=click.IntRange(2, MOST), help="Runs of each point."
+        "--repetitions",
+        default=30,
+        show_default=True,
+        type=click.IntRange(2, MAX_COUNT),
+        help="Number of runs of each point.",
     )
-    @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="First seed.")
-    @click.option("--processes", type=click.IntRange(1, 1024), help="How many at once; one per core by default.")
-    @click.option("--plant", type=click.Path(path_type=Path, dir_okay=False), help="A plant with [shop_floor].")
-    @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV and figure.")
-    @click.option("--figure", default="svg", show_default=True, type=click.Choice(FIGURE_TYPES), help="Its format.")
+    @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the first run.")
+    @click.option("--processes", type=click.IntRange(1, 1024), help="Number of processes. Default: one per core.")
+    @click.option(
+        "--plant", type=click.Path(path_type=Path, dir_okay=False), help="Plant configuration with [shop_floor]."
+    )
+    @click.option(
+        "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the table (CSV) and the figure."
+    )
+    @click.option(
+        "--figure", default="svg", show_default=True, type=click.Choice(FIGURE_TYPES), help="Format of the figure."
+    )
     @json_option
     @functools.wraps(study)
     def run(
@@ -63,15 +77,15 @@ def study_command(study: Callable[..., Study]) -> click.Command:
         floor = shop_floor(plant)
         with progress(f"simulating {study.__name__}, %", total=100, hidden=as_json) as show:
             runner = Runner(repetitions, seed, processes, lambda done, total: show(100 * done // total))
-            made = study(floor, runner, **options)
-        files = write(made, out, figure) if out else []
-        emit(as_json, facts(made, files), lambda: print_study(made, files))
+            result = study(floor, runner, **options)
+        files = write(result, out, figure) if out else []
+        emit(as_json, facts(result, files), lambda: print_study(result, files))
 
     return run
 
 
 def shop_floor(plant_file: Path | None) -> ShopFloor:
-    """That of a plant configuration; by default of the example plant "desktop-computer"."""
+    """Return the shop floor of a plant configuration; by default that of the example plant desktop-computer."""
     from chromatrace.plant.configuration import example_plant, load_plant
 
     plant = load_plant(plant_file) if plant_file else example_plant("desktop-computer")
@@ -81,7 +95,7 @@ def shop_floor(plant_file: Path | None) -> ShopFloor:
 
 
 def write(study: Study, folder: Path, figure: str) -> list[Path]:
-    """Writes the rows and the figure."""
+    """Write the table and the figure of a study; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     table, picture = folder / f"{study.name}.csv", folder / f"{study.name}.{figure}"
     study.write_csv(table)
@@ -90,7 +104,7 @@ def write(study: Study, folder: Path, figure: str) -> list[Path]:
 
 
 def facts(study: Study, files: list[Path]) -> dict[str, Any]:
-    """What `--json` prints."""
+    """Return a study for JSON output."""
     return {
         "study": study.name,
         "title": study.title,
@@ -105,19 +119,19 @@ def facts(study: Study, files: list[Path]) -> dict[str, Any]:
 
 
 def print_study(study: Study, files: list[Path]) -> None:
-    """The table, and each published finding beside ours."""
+    """Print the table, and each published finding next to the result."""
     table = Table(title=study.title, title_justify="left")
     for name, value in study.summary[0].items():
         table.add_column(name.replace("_", " "), justify="left" if isinstance(value, str) else "right")
     for row in study.summary:
         table.add_row(*(_cell(value) for value in row.values()))
-    out_console.print(table)
-    findings = Table("statement", "here", "holds", title_justify="left")
+    out_console().print(table)
+    findings = Table("statement", "result", "agrees", title_justify="left")
     for finding in study.findings:
         findings.add_row(finding.statement, finding.observed, "yes" if finding.agrees else "no")
-    out_console.print(findings)
+    out_console().print(findings)
     for file in files:
-        click.echo(f"written  {file}")
+        click.echo(f"written: {file}")
 
 
 def _cell(value: Any) -> str:
@@ -128,10 +142,14 @@ def _cell(value: Any) -> str:
 
 
 @study_command
-@click.option("--defect-rate", default=0.2, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
-@click.option("--threshold", default=3, show_default=True, type=click.IntRange(1), help="Majority needed, in members.")
+@click.option(
+    "--defect-rate", default=0.2, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect."
+)
+@click.option(
+    "--threshold", default=3, show_default=True, type=click.IntRange(1), help="Number of inspectors that decide."
+)
 def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold: int) -> Study:
-    """Time and F1 of the seven scenarios: conventional checkpoints, then consensus by people and AI agents (Fig. 6)."""
+    """Measure time and F1 of seven scenarios: checkpoints, then consensus of people and AI agents (Fig. 6)."""
     from chromatrace.quality.rules import Rule
     from chromatrace.studies.scenarios import scenarios as study
 
@@ -139,16 +157,16 @@ def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold
 
 
 def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]], Callable[..., Study]]:
-    """How long the runs are, and whether they go through the contract."""
+    """Add the length of the runs, and whether they use the contract."""
 
     def add(study: Callable[..., Study]) -> Callable[..., Study]:
         for option in (
             click.option("--sets", default=5, show_default=True, type=click.IntRange(1, 20),
-                         help="With --on-chain: how many sets."),
+                         help="With --on-chain: number of sets."),
             click.option("--on-chain", is_flag=True,
-                         help="One run through the QualityConsensus contract on a fresh Anvil."),
+                         help="Run once through the QualityConsensus contract on a new Anvil."),
             click.option("--workpieces", default=default_workpieces, show_default=True,
-                         type=click.IntRange(1, MOST), help="Length of a run."),
+                         type=click.IntRange(1, MAX_COUNT), help="Number of workpieces per run."),
         ):  # fmt: skip
             study = option(study)
         return study
@@ -157,13 +175,19 @@ def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]]
 
 
 @study_command
-@click.option("--threshold", default=3, show_default=True, type=click.IntRange(1, 17), help="With --on-chain: members.")
+@click.option(
+    "--threshold",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 17),
+    help="With --on-chain: number of inspectors that decide.",
+)
 @on_chain_options(5)
 def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: int, on_chain: bool, sets: int) -> Study:
-    """F1 and quality-control time of majority consensus at thresholds 3 to 17, on twenty sets (Fig. 9).
+    """Measure F1 and time of majority consensus at thresholds 3 to 17, on twenty sets (Fig. 9).
 
-    With --on-chain the inspections go through the real contract at one threshold, and the pure model decides the same
-    answers beside it. Take few --workpieces: one after another answers, some 40 a second.
+    With --on-chain, the contract and the model decide the same answers at one threshold. Use few --workpieces: the
+    chain processes about 40 answers per second.
     """
     from chromatrace.studies.majority import majority as study
 
@@ -176,7 +200,11 @@ def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: in
 
 
 confidence_threshold = click.option(
-    "--threshold", default=0.9, show_default=True, type=FiniteRange(0, min_open=True), help="Sum of capabilities."
+    "--threshold",
+    default=0.9,
+    show_default=True,
+    type=FiniteRange(0, min_open=True),
+    help="Sum of capabilities that decides.",
 )
 
 
@@ -186,10 +214,10 @@ confidence_threshold = click.option(
 def confidence(
     floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int, on_chain: bool, sets: int
 ) -> Study:
-    """Confidence consensus: like which majority threshold by F1, and by time, on each of twenty sets (Fig. 10).
+    """Find the majority threshold that confidence consensus equals by F1 and by time, on twenty sets (Fig. 10).
 
-    With --on-chain the inspections go through the real contract, whose inspectors start with their true capabilities
-    and go on learning; the pure model decides the same answers beside it, with the true ones.
+    With --on-chain, the contract and the model decide the same answers. The contract's inspectors start with their
+    true capabilities and continue to learn; the model uses the true capabilities.
     """
     from chromatrace.studies.confidence import confidence as study
 
@@ -208,10 +236,10 @@ def confidence(
 def learning(
     floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int, on_chain: bool, sets: int
 ) -> Study:
-    """How far learned capabilities are from the true ones, workpiece by workpiece (Fig. 11).
+    """Measure the error of learned capabilities, workpiece by workpiece (Fig. 11).
 
-    With --on-chain the inspections go through the real contract, which draws, decides and learns; everything is held
-    against the rule in Python. Take few --workpieces: one after another answers, some 40 a second.
+    With --on-chain, the contract draws, decides and learns, and every result is compared with the rule in Python. Use
+    few --workpieces: the chain processes about 40 answers per second.
     """
     if on_chain:
         from chromatrace.quality.rules import Rule
@@ -227,10 +255,14 @@ def learning(
 @study_command
 @confidence_threshold
 @click.option(
-    "--staff", default="ai", show_default=True, type=click.Choice(["ai", "human", "mixed"]), help="Who works."
+    "--staff",
+    default="ai",
+    show_default=True,
+    type=click.Choice(["ai", "human", "mixed"]),
+    help="Who works at the workcells.",
 )
 def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str) -> Study:
-    """Manufacturing time and F1 when inspection is overlapped with production, beside step by step (Fig. 12)."""
+    """Compare time and F1 of inspection during production with inspection after each step (Fig. 12)."""
     from chromatrace.quality.rules import Rule
     from chromatrace.studies.dependent import dependent as study
     from chromatrace.studies.shopfloor.agents import Kind
@@ -244,21 +276,25 @@ def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str)
     "--workpieces",
     default=20,
     show_default=True,
-    type=click.IntRange(1, MOST),
-    help="To learn from, and to judge.",
+    type=click.IntRange(1, MAX_COUNT),
+    help="Number of workpieces to learn from, and to decide on.",
 )
-@click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
+@click.option(
+    "--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect."
+)
 def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate: float) -> Study:
-    """F1 against inspections for all rules on the same answers: votes, and Wald's sequential test."""
+    """Compare F1 and inspections of all rules on the same answers: votes and Wald's sequential test."""
     from chromatrace.studies.sequential import sequential as study
 
     return study(floor, runner, workpieces=workpieces, defect_rate=defect_rate)
 
 
 @study_command
-@click.option("--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Of the steps.")
+@click.option(
+    "--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect."
+)
 def neighbours(floor: ShopFloor, runner: Runner, *, defect_rate: float) -> Study:
-    """Three poor neighbours deciding together: nearest first, beside a random draw within a travel budget."""
+    """Compare asking the nearest inspectors first with a random draw, if three neighbours are poor."""
     from chromatrace.studies.neighbours import neighbours as study
 
     return study(floor, runner, defect_rate=defect_rate)

@@ -149,7 +149,7 @@ def _read(path: Path) -> _Keystore:
     try:
         return strict_json.decode(path.read_bytes(), _Keystore)
     except FileNotFoundError as error:
-        hint = "create one with `chromatrace station keygen`"
+        hint = "create one with `chromatrace route station create`"
         raise NotFound(f"keystore {path} does not exist", field="keystore", hint=hint) from error
     except InvalidInput as error:
         raise InvalidInput(

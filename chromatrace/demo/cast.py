@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 from chromatrace.chain import calls
@@ -81,9 +81,7 @@ class Cast:
     def acting(self, actor: Actor) -> Workspace:
         """The workspace as one actor: the same chain, spool, index and documents, another key."""
         if actor not in self._acting:
-            other = Workspace(replace(self._workspace.settings, dev_account=int(actor)))
-            other.share(self._workspace, self.signers[actor])
-            self._acting[actor] = other
+            self._acting[actor] = self._workspace.acting_as(self.signers[actor])
         return self._acting[actor]
 
     def enrol(self) -> list[str]:

@@ -63,7 +63,7 @@ class Panel:
         folder.mkdir(parents=True, mode=0o700)
         words = [
             *("--dev-account", str(account)),
-            *("inspector", "run", "--panel", str(self.number), "--every", "0.1"),
+            *("inspection", "run", "--panel", str(self.number), "--every", "0.1"),
             *("--agent", str(accuracy), "--truth", str(self._truth)),
         ]
         command = processes.command_line(self._workspace, words, data=folder)

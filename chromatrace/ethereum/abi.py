@@ -121,11 +121,6 @@ class ContractAbi:
         called = self.function(function)
         return called.selector + called.inputs.encode(args)
 
-    def decode_result(self, function: str, data: bytes) -> Any:
-        """Return the only result, or a tuple of several; structs as dicts. Raises `AbiError`."""
-        values = tuple(self.function(function).outputs.decode_named(data).values())
-        return values[0] if len(values) == 1 else values
-
     def decode_call(self, data: bytes) -> tuple[str, dict[str, Any]]:
         """Return the function's name and its arguments by name. Raises `AbiError`."""
         for function in self.functions.values():

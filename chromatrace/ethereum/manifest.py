@@ -59,7 +59,7 @@ class Manifest:
             raise NotFound(
                 f"deployment manifest {path} does not exist",
                 field="manifest",
-                hint="deploy with `chromatrace deploy`, or name the manifest of your chain",
+                hint="deploy with `chromatrace chain deploy`, or name the manifest of your chain",
             ) from error
         except orjson.JSONDecodeError as error:
             raise InvalidInput(f"{path} is not valid JSON: {error}", field="manifest") from error

@@ -216,5 +216,5 @@ class RpcClient:
         return ChainUnavailableError(
             f"no node responded at {self.url}: {error}",
             field="rpc_url",
-            hint="start the node (`chromatrace up` starts a local one) or correct rpc_url",
+            hint="start the node (`chromatrace chain start` starts a local one) or correct rpc_url",
         )

@@ -1,4 +1,4 @@
-"""An inspector's answers, kept on disk before anything of them is sent: without its salt a commitment is lost."""
+"""An inspector's sealed answers, stored before they are sent: a commitment cannot be revealed without its salt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BUSY_S = 5.0
 
 
 class AnswerStore(Closing):
-    """Sealed answers by round and seat, one SQLite file. What `keep` returned for survives kill -9 and a power cut."""
+    """Sealed answers by round and seat, in one SQLite file. Answers that `keep` returned survive a power failure."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -25,22 +25,22 @@ class AnswerStore(Closing):
         )
 
     def close(self) -> None:
-        """Gives the file back."""
+        """Close the file."""
         self._db.close()
 
     def find(self, round_: bytes, seat: int) -> SealedAnswer | None:
-        """The answer given before; None where there is none."""
+        """Return the stored answer, or None."""
         row = self._db.execute(
             "SELECT state, defects, evidence, salt FROM answers WHERE round = ? AND seat = ?", (round_, seat)
         ).fetchone()
         return SealedAnswer(*row) if row else None
 
     def keep(self, round_: bytes, seat: int, answer: SealedAnswer) -> SealedAnswer:
-        """Stores the answer, unless there is one already; the one that counts."""
+        """Store the answer unless there is one already; return the stored answer."""
         self._db.execute(
             "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
             (round_, seat, answer.state, answer.defects, answer.evidence, answer.salt),
         )
-        found = self.find(round_, seat)
-        assert found is not None
-        return found
+        stored = self.find(round_, seat)
+        assert stored is not None
+        return stored

@@ -1,7 +1,7 @@
 """Plant configurations, and an OPC UA server that simulates a plant or replays a recording.
 
-`load_plant` reads a plant configuration, `simulate` runs its process model, and `python -m chromatrace.plant` starts
-the server.
+`load_plant` reads a plant configuration, `simulate` runs its process model, and `chromatrace plant serve` starts the
+server.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from chromatrace.plant.endpoints import LOCAL_ENDPOINT
 class PlantProcess:
     """`with PlantProcess("--plant", "electrochromic", "--time-factor", "60") as plant:` serves until the block ends.
 
-    The arguments are those of `python -m chromatrace.plant`. Without `--endpoint`, the server listens on a free port of
+    The arguments are those of `chromatrace plant serve`. Without `--endpoint`, the server listens on a free port of
     the loopback interface. `url` and `source` are set within the block. Raises `Unavailable` with the error output of
     the process if it does not start within `timeout_s`.
     """
@@ -36,7 +36,7 @@ class PlantProcess:
         return self._process.pid if self._process is not None else 0
 
     def __enter__(self) -> PlantProcess:
-        command = [sys.executable, "-m", "chromatrace.plant", *self._arguments]
+        command = [sys.executable, "-m", "chromatrace.cli", "plant", "serve", *self._arguments]
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors, text=True)  # noqa: S603
         line = self._first_line(self._process)

@@ -13,7 +13,7 @@ from chromatrace.epcis.mapping import EVENT_NAMES
 from chromatrace.epcis.query import CHAIN, EventPosition, EventQuery, LocatedEvent, microseconds
 from chromatrace.epcis.vocabulary import CONTEXT
 from chromatrace.index import Snapshot
-from chromatrace.services.epcis_directory import IndexDirectory
+from chromatrace.services.epcis_export import IndexDirectory
 
 _CHUNK = 500
 _MICROSECONDS = 1_000_000

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import time
 from datetime import datetime
+from typing import Any
 
 import orjson
 
 from chromatrace.chain import reads
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.documents.content import InspectionEvidence
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.services.workspace import Workspace
+from chromatrace.storage import strict_json
+
+SIGNED_SCHEMA = "chromatrace.signed-inspection/1"
 
 
 def sign(
@@ -50,3 +55,28 @@ def sign(
     )
     ledger = workspace.manifest.address("InspectionLedger")
     return inspection, sign_inspection(inspection, workspace.signer, workspace.chain_id, ledger)
+
+
+def signed_document(inspection: Inspection, signature: bytes) -> dict[str, Any]:
+    """Return the document of a signed result, to be submitted later."""
+    fields = zip(inspection.__slots__, inspection.as_struct(), strict=True)
+    values = {name: int(value) if isinstance(value, int) else value for name, value in fields}
+    return {"schema": SIGNED_SCHEMA, "inspection": values, "signature": signature}
+
+
+def read_signed(document: Any) -> tuple[Inspection, bytes]:
+    """Return the result and the signature of a signed document; raises `InvalidInput` naming the member."""
+    if not isinstance(document, dict):
+        raise InvalidInput("expected a JSON object", field="file")
+    if document.get("schema") != SIGNED_SCHEMA:
+        raise InvalidInput(f"schema is {document.get('schema')!r}; expected {SIGNED_SCHEMA!r}", field="schema")
+    fields = dict(strict_json.members(document.get("inspection"), "/inspection", Inspection.__slots__))
+    for name in ("batch", "instrument", "evidence"):
+        fields[name] = strict_json.digest(fields[name], f"/inspection/{name}")
+    fields["stage"], fields["verdict"] = Stage(fields["stage"]), Verdict(fields["verdict"])
+    fields["nonce"] = int(fields["nonce"])
+    try:
+        signature = bytes.fromhex(str(document.get("signature")).removeprefix("0x"))
+    except ValueError as error:
+        raise InvalidInput("expected 0x and hexadecimal digits", field="/signature") from error
+    return Inspection(**fields), signature

@@ -1,4 +1,4 @@
-"""Puts tree heads on the chain: the publisher that `chromatrace.anchor` asks for."""
+"""Publishers of tree heads for `chromatrace.anchor`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chromatrace.ethereum.errors import ContractError
 
 
 class ChainPublisher:
-    """Anchors heads in `ProcessLedger`, in channels of the signer's organisation, opened when they are first used."""
+    """Anchor heads in `ProcessLedger`. Channels belong to the signer's organisation and are opened on first use."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -19,7 +19,7 @@ class ChainPublisher:
         self.organisation = chain.read(reads.operator(chain.sender)).organisation
 
     def channel_id(self, name: str) -> ChannelId:
-        """The on-chain id of one of the organisation's channels."""
+        """Return the on-chain id of a channel of the organisation, and open the channel if necessary."""
         if name not in self._channels:
             channel = self._chain.read(reads.channel_id(self.organisation, name))
             if not self._chain.read(reads.channel(channel)).organisation:
@@ -28,7 +28,7 @@ class ChainPublisher:
         return self._channels[name]
 
     def publish(self, head: TreeHead) -> None:
-        """Anchors `head`; returns when a block has it. The same head again changes nothing."""
+        """Anchor `head` and return once a block includes it. Publishing the same head again has no effect."""
         channel = self.channel_id(head.channel)
         try:
             call = calls.anchor(channel, head.size, head.root, head.first_time_ns, head.last_time_ns)
@@ -39,9 +39,9 @@ class ChainPublisher:
                 raise
 
 
-class NoPublisher:
-    """For work that must not write to the chain."""
+class ReadOnlyPublisher:
+    """A publisher for work that must not write to the chain."""
 
     def publish(self, head: TreeHead) -> None:
-        """Refuses."""
-        raise NotAuthorised("nobody acts here", field="keystore", hint="use `chromatrace anchor`")
+        """Raise `NotAuthorised`."""
+        raise NotAuthorised("this command needs a signing key", field="keystore", hint="use `chromatrace log anchor`")

@@ -60,16 +60,17 @@ class Workspace:
         """Return a workspace with other settings, and the same way to ask for passwords and to warn."""
         return Workspace(replace(self.settings, **changes), ask_password=self.ask_password, notify=self.notify)
 
-    def share(self, other: Workspace, signer: Signer) -> None:
-        """Uses what `other` has open, acting as `signer`; `other` must live longer."""
-        for name in ("rpc", "manifest", "spool", "documents", "reader"):
-            self.__dict__[name] = getattr(other, name)
-        self.__dict__["signer"] = signer
-        self.__dict__["chain"] = other.reader.with_signer(signer)
+    def acting_as(self, signer: Signer) -> Workspace:
+        """Return a workspace that signs with `signer` and shares this one's resources; this one must outlive it."""
+        other = self.with_settings()
+        other.rpc, other.manifest, other.spool = self.rpc, self.manifest, self.spool
+        other.documents, other.reader = self.documents, self.reader
+        other.signer, other.chain = signer, self.reader.with_signer(signer)
+        return other
 
     @cached_property
     def data(self) -> Path:
-        """The data folder, made where it is missing, readable by its owner only."""
+        """The data folder; created if it does not exist, readable by its owner only."""
         self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self.settings.data
 
@@ -95,11 +96,16 @@ class Workspace:
             raise NotFound(
                 f"no deployment manifest for chain {self.chain_id}: {path} does not exist",
                 field="manifest",
-                hint="run `chromatrace deploy`, or name the manifest with --manifest or its folder with --data",
+                hint="run `chromatrace chain deploy`, or name the manifest with --manifest or its folder with --data",
             )
         manifest = Manifest.load(path)
         manifest.verify(self.rpc)
         return manifest
+
+    @property
+    def has_signer(self) -> bool:
+        """Whether the settings name a key."""
+        return self.settings.keystore is not None or self.settings.dev_account is not None
 
     @cached_property
     def signer(self) -> Signer:
@@ -126,12 +132,12 @@ class Workspace:
 
     @cached_property
     def reader(self) -> Chain:
-        """The chain for reading; nobody acts."""
+        """The chain, without a signer."""
         return self._chain(None)
 
     @cached_property
     def chain(self) -> Chain:
-        """The chain for writing, as the signer."""
+        """The chain, with the signer."""
         return self._chain(self.signer)
 
     def _chain(self, signer: Signer | None) -> Chain:
@@ -151,7 +157,7 @@ class Workspace:
         return spool
 
     def anchorer(self, *, every_count: int = 10_000, every_s: float = 60.0) -> Anchorer:
-        """The anchorer of the spool, publishing as the signer."""
+        """Return an anchorer of the spool that publishes with the signer's key."""
         from chromatrace.anchor import Anchorer
         from chromatrace.services.publisher import ChainPublisher
 
@@ -162,17 +168,17 @@ class Workspace:
 
     @cached_property
     def proofs(self) -> Anchorer:
-        """The anchorer for proofs only: it cannot publish."""
+        """An anchorer for proofs only; it cannot publish."""
         from chromatrace.anchor import Anchorer
-        from chromatrace.services.publisher import NoPublisher
+        from chromatrace.services.publisher import ReadOnlyPublisher
 
-        anchorer = Anchorer(self.spool, NoPublisher(), self.anchors_path)
+        anchorer = Anchorer(self.spool, ReadOnlyPublisher(), self.anchors_path)
         self._stack.callback(anchorer.close)
         return anchorer
 
     @property
     def anchors_path(self) -> Path:
-        """Where heads and logs are kept."""
+        """Database of the logs and their heads."""
         return self.data / "anchors.db"
 
     @cached_property
@@ -182,7 +188,7 @@ class Workspace:
         return DocumentStore(self.data / self.settings.documents_folder.name)
 
     def open_index(self) -> Index:
-        """The index, migrated, as it stands."""
+        """Return the index, with its schema migrated, without synchronising it."""
         from chromatrace.index import Index
 
         _ = self.data
@@ -193,13 +199,13 @@ class Workspace:
 
     @cached_property
     def index(self) -> Index:
-        """The index, migrated and caught up with the chain."""
+        """The index, migrated and synchronised with the chain."""
         index = self.open_index()
         self.catch_up(index)
         return index
 
     def catch_up(self, index: Index) -> None:
-        """Brings the index to the chain's present block."""
+        """Synchronise the index with the chain."""
         from chromatrace.index import Follower
 
         Follower(index, self.rpc, self.manifest).sync()

@@ -23,7 +23,7 @@ from chromatrace.chain.client import Chain
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.hashing import keccak
-from chromatrace.domain.identifiers import ZERO_BYTES32, Gln, LaneId, OrganisationId
+from chromatrace.domain.identifiers import ZERO_BYTES32, Gln, LaneId, OrganisationId, check_digit
 from chromatrace.domain.rights import OrganisationKind, Role, RoundPhase, SeatStatus, Stage
 from chromatrace.ethereum.signer import DevKeyWarning, LocalSigner, dev_signer
 from chromatrace.plant.floor import ShopFloor
@@ -235,10 +235,9 @@ class OnChainStudy:
 
 
 def _gln(number: int) -> Gln:
-    """A GLN of the example prefix."""
-    digits = f"952123{number:06d}"
-    check = -sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10
-    return Gln(f"{digits}{check}")
+    """Return a GLN of the example prefix."""
+    body = f"952123{number:06d}"
+    return Gln(body + check_digit(body))
 
 
 def on_chain(

@@ -24,8 +24,8 @@ from chromatrace.domain.rights import Role, Scope
 from chromatrace.epcis.capture import PROCEED, ROLLBACK
 from chromatrace.epcis.query import EventPage, EventQuery, page_of
 from chromatrace.epcis.vocabulary import CONTEXT
-from chromatrace.services.epcis_directory import IndexDirectory
 from chromatrace.services.epcis_events import chain_events
+from chromatrace.services.epcis_export import IndexDirectory
 
 PREFIX = "/epcis/v2"
 VERSION = "2.0.0"

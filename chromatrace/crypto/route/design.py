@@ -76,7 +76,7 @@ class RouteDesign:
                 raise PossessionError(
                     f"the key of station {station.process!r} has no valid proof of possession",
                     field=f"/stations/{index}",
-                    hint="register the key with `chromatrace station register`, as the organisation that owns it",
+                    hint="register the key with `chromatrace route station register`, as the organisation that owns it",
                 )
         object.__setattr__(self, "route", route_id(self.owner, self.name, self.version))
 

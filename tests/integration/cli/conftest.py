@@ -32,5 +32,5 @@ def site(deploy, tmp_path_factory):
         table.write_text("".join(f"{row} {row / 8}\n" for row in range(ROWS)))
         run.ingest = ("--channel", "line", "--columns", "a,b", "--start", "2026-01-01T00:00:00Z", "--step", "1s")
         run("ingest", "file", table, *run.ingest)
-        run("anchor", account=2)
+        run("log", "anchor", account=2)
         yield run

@@ -9,7 +9,9 @@ import pytest
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    "words", [("index", "sync", "--watch"), ("anchor", "--watch"), ("portal", "serve", "--port", "0")], ids=" ".join
+    "words",
+    [("index", "sync", "--watch"), ("log", "anchor", "--watch"), ("portal", "serve", "--port", "0")],
+    ids=" ".join,
 )
 def test_its_ordinary_end(site, tmp_path, words, number):
     said = tmp_path / "said"

@@ -116,7 +116,7 @@ def test_codes_of_a_lot_that_is_not_registered_are_minted_only_ahead(site, docum
 
 
 def test_the_policy_of_a_stage_can_be_set(site):
-    words = ("inspect", "policy", "final", "--units-per-sample", "50", "--independent")
+    words = ("inspection", "set-policy", "final", "--units-per-sample", "50", "--independent")
     assert "refused" in site(*words, account=2, status=1).stderr
     site(*words)
 

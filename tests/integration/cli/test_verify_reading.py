@@ -1,4 +1,4 @@
-"""`chromatrace verify reading` believes the node, not the databases that somebody else may have written."""
+"""`chromatrace log verify` believes the node, not the databases that somebody else may have written."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ def copied(site, tmp_path):
 
 
 def test_every_reading_lies_under_a_root_on_the_chain(site):
-    said = json.loads(site("verify", "reading", "--channel", "line", "--all", "--json").stdout)
+    said = json.loads(site("log", "verify", "--channel", "line", "--all", "--json").stdout)
     assert (said["verified"], said["readings"], said["under_a_root_on_the_chain"]) == (True, READINGS, READINGS)
     assert said["organisation"] == 1
 
@@ -41,7 +41,7 @@ def test_an_index_that_was_forged_to_fit_a_forged_spool_convinces_nobody(site, c
     with sqlite3.connect(copied / "index.db") as index:
         assert index.execute("UPDATE anchors SET root = ?", (forged,)).rowcount == 1
     index.close()
-    refused = site("verify", "reading", "--channel", "line", "--all", data=copied, status=1)
+    refused = site("log", "verify", "--channel", "line", "--all", data=copied, status=1)
     assert "are not those anchored in block" in refused.stderr
 
 
@@ -50,19 +50,19 @@ def test_readings_that_no_root_covers_fail_the_check(site, copied, tmp_path):
     more.write_text("1 2\n")
     words = [word if word != "2026-01-01T00:00:00Z" else "2026-02-01T00:00:00Z" for word in site.ingest]
     site("ingest", "file", more, *words, data=copied)
-    said = site("verify", "reading", "--channel", "line", "--all", data=copied, status=1)
-    assert "2 readings are under no root on the chain yet: `chromatrace anchor`" in said.stderr
+    said = site("log", "verify", "--channel", "line", "--all", data=copied, status=1)
+    assert "2 readings are under no root on the chain yet: `chromatrace log anchor`" in said.stderr
 
 
 def test_a_proof_is_held_against_the_node(site, copied, tmp_path):
     one = ("--source", "table", "--tag", "a", "--time-ns", 1_767_225_603_000_000_000)
     proof = tmp_path / "proof.json"
-    site("verify", "reading", "--channel", "line", *one, "--write", proof, data=copied)
-    said = json.loads(site("verify", "reading", "--proof", proof, "--json", data=tmp_path / "empty").stdout)
+    site("log", "verify", "--channel", "line", *one, "--write", proof, data=copied)
+    said = json.loads(site("log", "verify", "--proof", proof, "--json", data=tmp_path / "empty").stdout)
     assert (said["verified"], said["organisation"], said["leaf"]) == (True, 1, 6)
     document = json.loads(proof.read_bytes())
     proof.write_text(json.dumps(document | {"size": document["size"] - 1}))
-    assert "refused" in site("verify", "reading", "--proof", proof, data=tmp_path / "empty", status=1).stderr
+    assert "refused" in site("log", "verify", "--proof", proof, data=tmp_path / "empty", status=1).stderr
 
 
 def test_a_channel_is_found_by_its_name_or_the_question_is_refused(site, copied):
@@ -82,7 +82,7 @@ def test_a_channel_is_found_by_its_name_or_the_question_is_refused(site, copied)
     table = copied / "table.dat"
     table.write_text("7 8\n")
     site("ingest", "file", table, *site.ingest, data=other)
-    site("anchor", data=other, account=3)
+    site("log", "anchor", data=other, account=3)
     with Workspace(Settings(rpc_url=site.node.url, data=copied, manifest=site.manifest)) as workspace:
         with pytest.raises(InvalidInput, match="the organisations 1, 2 have a channel") as several:
             channel_named(workspace.reader, "line")

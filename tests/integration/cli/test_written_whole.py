@@ -32,13 +32,13 @@ COMMANDS = {
     "a.svg": ("qr", "code", *LOT, "-o"),
     "a.png": ("qr", "code", *LOT, "-o"),
     "a.pdf": ("qr", "labels", *LOT, "--count", "3", "-o"),
-    "trace.svg": ("trace", *LOT, "--svg"),
-    "trace.csv": ("trace", *LOT, "--csv"),
-    "impact.svg": ("impact", *LOT, "--svg"),
-    "impact.csv": ("impact", *LOT, "--csv"),
+    "trace.svg": ("batch", "trace", *LOT, "--svg"),
+    "trace.csv": ("batch", "trace", *LOT, "--csv"),
+    "impact.svg": ("batch", "impact", *LOT, "--svg"),
+    "impact.csv": ("batch", "impact", *LOT, "--csv"),
     "epcis.json": ("epcis", "export", "/".join(LOT), "-o"),
-    "reading.json": ("verify", "reading", *READING, "--write"),
-    "signed.json": ("inspect", "record", "EVIDENCE", "--sample-size", "1", "--defects", "0", "-o"),
+    "reading.json": ("log", "verify", *READING, "--write"),
+    "signed.json": ("inspection", "sign", "EVIDENCE", "--sample-size", "1", "--defects", "0", "-o"),
 }
 STREAMS = [name for name, words in COMMANDS.items() if words[0] != "qr"]
 

@@ -52,7 +52,7 @@ def manifest(chain, tmp_path):
 
 @pytest.fixture
 def start(isolated, manifest, tmp_path):
-    """Starts `chromatrace inspector run` for a dev account; whatever runs at the end is killed."""
+    """Starts `chromatrace inspection run` for a dev account; whatever runs at the end is killed."""
     running = []
 
     def begin(account, panel, *answers, terminal=None):
@@ -64,7 +64,7 @@ def start(isolated, manifest, tmp_path):
         base = ("--data", folder, "--rpc-url", isolated.url, "--manifest", manifest, "--dev-account", account)
         with (tmp_path / f"log-{account}.txt").open("ab") as log:
             out = log if terminal is None else terminal
-            words = (*base, "inspector", *arguments)
+            words = (*base, "inspection", *arguments)
             running.append(fork_server.command_line().start(*words, stdin=terminal, stdout=out, stderr=out))
         return running[-1]
 

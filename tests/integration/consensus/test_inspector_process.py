@@ -87,14 +87,14 @@ def test_a_program_and_a_folder_answer(chain, panel, start, tmp_path):
 
 def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_path):
     chain.submit(calls.appoint_operator(dev_address(8, chain), panel, Role.ADMIN))
-    log_odds = ("rule", "--weighing", "log-odds", "--minimum", "1", "--first-wave", "1")
+    log_odds = ("set-rule", "--weighing", "log-odds", "--minimum", "1", "--first-wave", "1")
     assert start.command(8, *log_odds, "--error", "0.05").wait(300) == 0
     version, rule = chain.read(Read(CONTRACT, "rule", (panel,), lambda *values: values))
     assert (version, rule[4], rule[5], rule[1]) == (2, 3, 29_444, 1)
     assert start.command(8, *log_odds, "--error", "0.5").wait(300) == 1
-    assert start.command(8, "rule", "--error", "0.05").wait(300) == 1
+    assert start.command(8, "set-rule", "--error", "0.05").wait(300) == 1
     refusals = (tmp_path / "log-8.txt").read_text()
-    assert "more than 0 and less than 1/2" in refusals
+    assert "above 0 and below 1/2" in refusals
     assert "an error rate is for log-odds" in refusals
 
 

@@ -79,7 +79,7 @@ def test_it_says_what_it_made(made):
 
 def test_a_bundle_can_be_checked_with_the_chain_gone(made):
     bundle = made["batches"]["A"]["bundle"]
-    status, output, _ = chromatrace("verify", "bundle", bundle, "--json")
+    status, output, _ = chromatrace("verify", bundle, "--json")
     assert status == 0
     found = json.loads(output)
     assert (found["status"], found["failed"]) == ("not checked", 0)
@@ -87,13 +87,13 @@ def test_a_bundle_can_be_checked_with_the_chain_gone(made):
 
 def test_a_bundle_does_not_hold_against_another_block_hash(made):
     bundle = made["batches"]["A"]["bundle"]
-    status, output, _ = chromatrace("verify", "bundle", bundle, "--block-hash", "0x" + "11" * 32, "--json")
+    status, output, _ = chromatrace("verify", bundle, "--block-hash", "0x" + "11" * 32, "--json")
     assert status == 1
     assert json.loads(output)["failed"] > 0
 
 
 def test_a_recall_is_read_out_of_the_state(made):
-    status, output, _ = chromatrace("verify", "bundle", made["batches"]["D"]["bundle"], "--json")
+    status, output, _ = chromatrace("verify", made["batches"]["D"]["bundle"], "--json")
     assert status == 0
     assert "RECALLED" in output
 

@@ -53,7 +53,7 @@ def read(node, manifest, name, function, *args):
     """What a view of a deployed contract answers."""
     abi = contract(name)
     call = {"to": manifest.address(name), "data": "0x" + abi.encode_call(function, *args).hex()}
-    return abi.decode_result(function, bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:]))
+    return abi.function(function).outputs.decode(bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:]))[0]
 
 
 def block_number(node):
@@ -214,17 +214,17 @@ def command(monkeypatch, *words):
 
 def test_the_command_writes_the_manifest_that_is_named_and_the_next_one_finds_it(monkeypatch, anvil_node, tmp_path):
     base = ("--rpc-url", anvil_node.url, "--data", tmp_path / "data", "--manifest", tmp_path / "ours.json")
-    status, answer = command(monkeypatch, *base, "deploy")
+    status, answer = command(monkeypatch, *base, "chain", "deploy")
     assert (status, answer["deployed"], answer["path"]) == (0, True, str(tmp_path / "ours.json"))
     assert [found.name for found in tmp_path.glob("*.json")] == ["ours.json"]
-    status, answer = command(monkeypatch, *base, "status")
+    status, answer = command(monkeypatch, *base, "chain", "status")
     assert (status, set(answer["contracts"])) == (0, NAMES)
 
 
 def test_a_refusal_of_the_script_is_told_as_every_other(monkeypatch, tmp_path):
     with DevNode(chain_id=4242) as real:
         base = ("--rpc-url", real.url, "--data", tmp_path, "--manifest", tmp_path / "4242.json")
-        status, answer = command(monkeypatch, *base, "deploy")
+        status, answer = command(monkeypatch, *base, "chain", "deploy")
         gift = command(monkeypatch, *base, "key", "fund", "0x" + "ab" * 20)
     assert (gift[0], gift[1]["error"], gift[1]["message"].split(":")[0]) == (
         *(1, "InvalidInput"),

@@ -80,7 +80,7 @@ def ask(works, app, vectors_dir):
 def exported(works):
     """Return the events of `chromatrace epcis export`, which other tests validate by GS1's schema."""
     from chromatrace.epcis.mapping import events_of
-    from chromatrace.services.epcis_directory import IndexDirectory
+    from chromatrace.services.epcis_export import IndexDirectory
 
     outer = works.outer
     with outer.index.snapshot() as snapshot:

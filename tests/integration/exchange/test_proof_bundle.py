@@ -165,13 +165,13 @@ def test_verify_command(works, prove, tmp_path):
 
     done = run("verify", good, *given)
     assert (done.exit_code, done.output.splitlines()[-2]) == (0, "HOLDS.")
-    assert run("verify", "bundle", good, *given, "--strict").exit_code == 0
+    assert run("verify", good, *given, "--strict").exit_code == 0
     given = ("--rpc", works.outer.settings.rpc_url, "--manifest", works.manifest_path)
-    done = run("verify", "bundle", recalled, *given, "--json")
+    done = run("verify", recalled, *given, "--json")
     found = orjson.loads(done.output)
     assert (done.exit_code, found["failed"], found["counts"]["warning"]) == (0, 0, 2)
-    assert run("verify", "bundle", recalled, *given, "--strict").exit_code == 1
-    assert run("verify", "bundle", bad, *given).exit_code == 1
+    assert run("verify", recalled, *given, "--strict").exit_code == 1
+    assert run("verify", bad, *given).exit_code == 1
     done = run("verify", good)
     assert (done.exit_code, "NOT PROVEN" in done.output) == (0, True)
     assert run("verify", good, "--strict").exit_code == 1

@@ -52,7 +52,7 @@ def named(run, batch):
 def test_trace_reports_quantities_in_both_directions_and_overuse(run, family, tmp_path):
     glass, pane, _, window = family
     table, drawing = tmp_path / "trace.csv", tmp_path / "trace.svg"
-    found = facts(run("trace", *named(run, pane), "--csv", table, "--svg", drawing, "--json"))
+    found = facts(run("batch", "trace", *named(run, pane), "--csv", table, "--svg", drawing, "--json"))
     links = {(link["batch"], link["input"]): link["quantity"] for link in found["links"]}
     assert links == {("0x" + pane.hex(), "0x" + glass.hex()): 60, ("0x" + window.hex(), "0x" + pane.hex()): 4}
     rows = {(row["direction"], row["lot"]): row for row in found["batches"]}
@@ -72,13 +72,13 @@ def test_one_snapshot_serves_table_csv_and_drawing(run, family, tmp_path, monkey
     key = named(run, family[0])
     opened, snapshot = [], Index.snapshot
     monkeypatch.setattr(Index, "snapshot", lambda index: opened.append(index) or snapshot(index))
-    run(command, *key, "--csv", tmp_path / "trace.csv", "--svg", tmp_path / "trace.svg")
+    run("batch", command, *key, "--csv", tmp_path / "trace.csv", "--svg", tmp_path / "trace.svg")
     assert len(opened) == 1
 
 
 def test_trace_warns_about_overuse_and_truncation(run, family):
     glass, *_ = family
-    done = run("trace", *named(run, glass), "--direction", "forward", "--max-batches", 2)
+    done = run("batch", "trace", *named(run, glass), "--direction", "forward", "--max-batches", 2)
     assert "111 units were used, but it has 100" in done.stderr.replace("\n", " ")
     assert "truncated" in done.stderr
     assert f"of {named(run, glass)[1]})" in done.stdout
@@ -87,7 +87,7 @@ def test_trace_warns_about_overuse_and_truncation(run, family):
 def test_impact_counts_batches_units_and_holders(run, family, tmp_path):
     glass, *_ = family
     drawing = tmp_path / "impact.svg"
-    found = facts(run("impact", *named(run, glass), "--svg", drawing, "--json"))
+    found = facts(run("batch", "impact", *named(run, glass), "--svg", drawing, "--json"))
     assert (len(found["batches"]), found["units"], found["truncated"]) == (4, 100 + 50 + 40 + 1, False)
     (holder,) = found["holders"]
     assert (holder["units"], holder["batches"], holder["recalled_batches"]) == (191, 4, 0)
@@ -99,12 +99,17 @@ def test_find_accepts_lots_identifiers_and_scanned_codes(run, family):
     gtin, lot = named(run, family[3])
     link = f"https://id.example.org/01/{gtin}/10/{lot}"
     for key in (lot, f"{gtin}/{lot}", link, "0x" + family[3].hex()):
-        assert facts(run("find", key, "--json"))["batches"] == [f"{gtin}/{lot}"]
+        assert facts(run("batch", "find", key, "--json"))["batches"] == [f"{gtin}/{lot}"]
 
 
 @pytest.mark.parametrize(
     "command",
-    [("trace", "09521234543213", "NONE"), ("impact", "09521234543213", "NONE"), ("find", "x"), ("order", "x")],
+    [
+        ("batch", "trace", "09521234543213", "NONE"),
+        ("batch", "impact", "09521234543213", "NONE"),
+        ("batch", "find", "x"),
+        ("record", "order", "x"),
+    ],
 )
 def test_unknown_keys_are_errors(run, command):
     done = run(*command, status=1)
@@ -151,7 +156,7 @@ def test_order_reports_progress_from_department_records(run, yard, tmp_path):
     run(*acting, "record", "open", "--json")
     kinds = example_plant("engineer-to-order").record_kinds
     for kind in kinds[:2]:
-        run(*acting, "record", "key", kind.department)
+        run(*acting, "key", "reader", kind.department)
         run(*acting, "record", "member", kind.department, yard.accounts[1])
     drawing = tmp_path / "drawing.step"
     drawing.write_bytes(b"a gear")
@@ -167,15 +172,15 @@ def test_order_reports_progress_from_department_records(run, yard, tmp_path):
         path = tmp_path / f"{kind.station}.json"
         path.write_text(json.dumps(fields))
         run(*acting, "record", "add", path, "--kind", kind.id, *attach)
-    found = facts(run(*acting, "order", "C-1", "--json"))
+    found = facts(run(*acting, "record", "order", "C-1", "--json"))
     assert [(one["step"], one["station"]) for one in found["products"]] == [
         ("production-management.work-order", "production-management"),
         ("product-design.design", "product-design"),
     ]
     assert (found["complete"], found["expected"]) == (False, None)
-    assert "Work order, Production management" in run(*acting, "order", "C-1").stdout
-    everything = facts(run(*acting, "find", "C-1", "--json"))
+    assert "Work order, Production management" in run(*acting, "record", "order", "C-1").stdout
+    everything = facts(run(*acting, "batch", "find", "C-1", "--json"))
     assert (everything["is"], len(everything["records"])) == (["Contract order"], 3)
-    assert facts(run(*acting, "find", "D-1", "--json"))["is"] == ["Design"]
-    run("order", "C-1", status=1)
-    run("find", "C-1", status=1)
+    assert facts(run(*acting, "batch", "find", "D-1", "--json"))["is"] == ["Design"]
+    run("record", "order", "C-1", status=1)
+    run("batch", "find", "C-1", status=1)

@@ -132,7 +132,7 @@ def test_served_readings_equal_the_simulation(finished, tmp_path):
     ],
 )
 def test_invalid_option_ends_the_command_with_the_reason(arguments, message):
-    result = CliRunner().invoke(main, ["plant", *arguments])
+    result = CliRunner().invoke(main, ["plant", "serve", *arguments])
     assert result.exit_code == 1
     assert message in result.stderr
     assert result.stdout == ""

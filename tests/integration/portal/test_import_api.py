@@ -108,7 +108,7 @@ def as_csv(*rows):
 
 
 def row_errors(answer):
-    return [(error["line"], error["error"], error["field"]) for error in answer.json["refusals"]]
+    return [(error["line"], error["error"], error["field"]) for error in answer.json["errors"]]
 
 
 def test_csv_with_valid_and_invalid_rows(importer, tmp_path):
@@ -134,7 +134,7 @@ def test_csv_with_valid_and_invalid_rows(importer, tmp_path):
         (10, "InvalidRecordError", "/name"),
         (11, "InvalidRecordError", "/products"),
     ]
-    assert (answer.json["taken"], answer.json["refused"], answer.json["known"]) == (3, 7, 1)
+    assert (answer.json["appended"], answer.json["rejected"], answer.json["existing"]) == (3, 7, 1)
     assert importer.written() == (before[0] + 1, before[1] + 3), "one transaction, and one document per accepted row"
     assert [importer.count(key) for key in ("csv-1", "csv-2", "csv-3", "csv-8")] == [1, 1, 0, 1]
 
@@ -167,7 +167,7 @@ def test_json_lines_with_valid_and_invalid_rows(importer, tmp_path):
         (9, "InvalidRecordError", ""),
         (10, "InvalidRecordError", ""),
     ]
-    assert answer.json["taken"] == 2
+    assert answer.json["appended"] == 2
     assert [importer.count(f"line-{number}") for number in range(1, 10)] == [1, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
@@ -180,7 +180,7 @@ def test_rows_without_preceding_record_are_rejected(importer):
     lines = as_lines(design, {name: value for name, value in design.items() if name != "contract_id"})
     answer = importer.send(lines, LINES, DESIGN, "chromatrace.record/product-design.design/1")
     assert answer.status_code == 202
-    assert [(error["line"], error["field"]) for error in answer.json["refusals"]] == [
+    assert [(error["line"], error["field"]) for error in answer.json["errors"]] == [
         (1, "/drawing_file"),
         (2, "/contract_id"),
     ]
@@ -228,19 +228,19 @@ def test_oversized_table_is_rejected(importer, monkeypatch):
 
 def test_overlong_line_is_rejected(importer):
     answer = importer.send(as_lines(b'{"name": "' + b"x" * 5_000_000 + b'"}\n', contract("after-it")), LINES)
-    assert (row_errors(answer), answer.json["taken"]) == ([(1, "InvalidRecordError", "")], 1)
+    assert (row_errors(answer), answer.json["appended"]) == ([(1, "InvalidRecordError", "")], 1)
 
 
 def test_repeated_file_is_recorded_once(importer):
     """While pending; in another order with an additional row; and after the index has it."""
     rows = [contract(f"again-{number}") for number in range(4)]
     first = importer.send(as_csv(*rows))
-    assert (first.status_code, first.json["taken"]) == (202, 4)
+    assert (first.status_code, first.json["appended"]) == (202, 4)
     second = importer.send(as_csv(*rows))
-    assert (second.status_code, second.json["taken"], second.json["known"]) == (202, 0, 4)
+    assert (second.status_code, second.json["appended"], second.json["existing"]) == (202, 0, 4)
     assert row_errors(second) == [(line, "RecordPendingError", "/contract_id") for line in (2, 3, 4, 5)]
     third = importer.send(as_csv(rows[2], contract("again-4"), rows[0]))
-    assert (third.json["taken"], row_errors(third)) == (
+    assert (third.json["appended"], row_errors(third)) == (
         1,
         [(line, "RecordPendingError", "/contract_id") for line in (2, 4)],
     )
@@ -249,7 +249,7 @@ def test_repeated_file_is_recorded_once(importer):
     wait_until_mined(importer.consortium.rpc)
     importer.follower.sync()
     fourth = importer.send(as_csv(*rows))
-    assert (fourth.json["taken"], fourth.json["known"]) == (0, 4)
+    assert (fourth.json["appended"], fourth.json["existing"]) == (0, 4)
     assert [importer.count(f"again-{number}") for number in range(5)] == [1] * 5
 
 
@@ -258,8 +258,8 @@ def test_concurrent_imports_record_once(importer):
     with ThreadPoolExecutor(3) as executor:
         answers = list(executor.map(lambda _: importer.send(body), range(3)))
     assert {answer.status_code for answer in answers} == {202}
-    assert sum(answer.json["taken"] for answer in answers) == 5
-    assert sum(answer.json["known"] for answer in answers) == 10
+    assert sum(answer.json["appended"] for answer in answers) == 5
+    assert sum(answer.json["existing"] for answer in answers) == 10
     assert [importer.count(f"moment-{number}") for number in range(5)] == [1] * 5
 
 
@@ -284,9 +284,9 @@ def test_interrupted_import_reports_progress_and_resumes(importer, monkeypatch):
     answer = importer.send(body)
     rpc.call("anvil_setBalance", address, hex(10**18))
     assert answer.status_code == 202, answer.text
-    taken = answer.json["taken"]
+    taken = answer.json["appended"]
     assert 0 < taken < 12
-    assert (answer.json["stopped"]["error"], answer.json["left"]) == ("InsufficientFundsError", 12 - taken)
+    assert (answer.json["stopped"]["error"], answer.json["remaining"]) == ("InsufficientFundsError", 12 - taken)
     rest = importer.send(body)
-    assert (rest.json["taken"], rest.json["known"]) == (12 - taken, taken)
+    assert (rest.json["appended"], rest.json["existing"]) == (12 - taken, taken)
     assert [importer.count(f"broken-{number}") for number in range(12)] == [1] * 12

@@ -191,8 +191,8 @@ def test_import_reports_rejected_rows(shop, order):
         )
         assert response.status_code == 202, response.text
         report = response.json()
-        assert (report["taken"], report["refused"], len(report["transactions"])) == (3, 3, 1)
-        assert [(error["line"], error["field"]) for error in report["refusals"]] == [
+        assert (report["appended"], report["rejected"], len(report["transactions"])) == (3, 3, 1)
+        assert [(error["line"], error["field"]) for error in report["errors"]] == [
             (4, ""),
             (5, "/contract_id"),
             (6, "/name"),

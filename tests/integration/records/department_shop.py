@@ -89,7 +89,7 @@ def appoint(shop):
     for department, account in DEPARTMENTS.items():
         shop.run(REGISTRAR, "org", "appoint", address(account), GLN, "--roles", "gateway")
         shop.run(ADMINISTRATOR, "record", "member", department, address(account))
-        shop.run(account, "record", "key", department)
+        shop.run(account, "key", "reader", department)
 
 
 def through_the_departments(shop):

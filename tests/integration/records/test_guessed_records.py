@@ -49,16 +49,16 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
     table = shop.folder / "guessed.jsonl"
     table.write_text(json.dumps(CONTRACT | {"contract_id": key}))
     again = shop.run(SALES, "record", "import", table, "--kind", order.id, status=1)
-    assert [one["error"] for one in again["refusals"]] == ["RecordExistsError"]
+    assert [one["error"] for one in again["errors"]] == ["RecordExistsError"]
     shop.add(DESIGN, drawn, *attached)
-    assert shop.run(SALES, "order", key)["ordered_at"] == shown["entry"]["appended"]["block_time"]
-    (product,) = shop.run(SUPERVISOR, "order", key)["products"]
+    assert shop.run(SALES, "record", "order", key)["ordered_at"] == shown["entry"]["appended"]["block_time"]
+    (product,) = shop.run(SUPERVISOR, "record", "order", key)["products"]
     assert product["steps"][0]["records"] == 1
     assert shop.refused(SALES, "record", "show", order.id, key, "--organisation", "2") == (
         "ContentNotFoundError",
         "digest",
     )
-    assert shop.refused(SALES, "order", key, "--organisation", "3") == ("NotFound", "contract")
+    assert shop.refused(SALES, "record", "order", key, "--organisation", "3") == ("NotFound", "contract")
     listed = shop.run(SALES, "record", "list", "P-g")["records"]
     assert [(one["organisation"], one["entry"]["appended"]["tx_hash"]) for one in listed] == [(2, theirs), (1, ours)]
 

@@ -1,4 +1,4 @@
-"""`chromatrace station` and `chromatrace route` on a real chain: from the keys to the proof, with a fault put in."""
+"""`chromatrace route` on a real chain: from the station keys to the proof, with faults."""
 
 import json
 import stat
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from route_line import PLANT, digest
 
 from chromatrace.cli.route import route
-from chromatrace.cli.station import station
+from chromatrace.cli.route_station import station
 from chromatrace.crypto.errors import Break, KeyPasswordError, RouteProofError, StateFileError
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotAuthorised, NotFound
 from chromatrace.domain.identifiers import BatchKey
@@ -31,12 +31,12 @@ def test_from_keys_to_proof(run, tmp_path):
     names = ["s201", "s202", "s303"]
     keys = []
     for name in names:
-        made = run(station, "keygen", name)
+        made = run(station, "create", name)
         assert stat.S_IMODE((tmp_path / "data" / "keys" / "stations" / f"{name}.json").stat().st_mode) == 0o600
         registered = run(station, "register", name)
         assert (registered["key"], registered["organisation"]) == (made["key"], PLANT)
         keys.append(made["key"])
-    run(station, "keygen", "spare")
+    run(station, "create", "spare")
     listed = run(station, "list", "--chain")["stations"]
     assert (listed.pop()["organisation"], {one["verified"] for one in listed}) == (None, {True})
     assert [(one["station"], one["key"], one["organisation"]) for one in listed] == [
@@ -70,7 +70,7 @@ def test_from_keys_to_proof(run, tmp_path):
 def test_a_fault_is_caught_and_named(run, tmp_path):
     names = ["a", "b"]
     for name in names:
-        run(station, "keygen", name)
+        run(station, "create", name)
         run(station, "register", name)
     run(route, "design", "faulty", "--step", "one=a", "--step", "two=b", "--out", "design.json")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST)
@@ -95,7 +95,7 @@ def test_a_fault_is_caught_and_named(run, tmp_path):
 
 def test_an_assembly_is_verified_with_its_components(run, tmp_path):
     for name in ("film", "join"):
-        run(station, "keygen", name)
+        run(station, "create", name)
         run(station, "register", name)
     film = run(route, "design", "film", "--step", "coating=film", "--out", "film.json")["route"]
     run(route, "design", "window", "--assembly", "--step", "joining=join", "--out", "window.json")
@@ -146,7 +146,7 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
 
 def test_people_read_the_chain_step_by_step(run, workspace_settings, tmp_path):
     for name in ("a", "b"):
-        run(station, "keygen", name)
+        run(station, "create", name)
         run(station, "register", name)
     run(route, "design", "told", "--step", "one=a", "--step", "two=b", "--out", "design.json")
     signed(run, ["a", "b"], "lot.json", "--subject", DIGEST)
@@ -176,7 +176,7 @@ def test_people_read_the_chain_step_by_step(run, workspace_settings, tmp_path):
 
 
 def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkeypatch):
-    run(station, "keygen", "a")
+    run(station, "create", "a")
     run(station, "register", "a")
     run(route, "design", "strict", "--step", "one=a", "--out", "design.json")
     signed(run, ["a"], "lot.json", "--subject", DIGEST)
@@ -194,7 +194,7 @@ def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkey
             with pytest.raises(StateFileError):
                 run(route, *command)
     with pytest.raises(Conflict) as error:
-        run(station, "keygen", "a")
+        run(station, "create", "a")
     assert error.value.field == "keystore"
     (tmp_path / "data" / "keys" / "stations" / "junk.json").write_bytes(b"[" * 100_000)
     with pytest.raises(InvalidInput):
@@ -206,12 +206,12 @@ def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkey
     assert (error.value.field, (tmp_path / "next.json").exists()) == ("password", False)
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "short")
     with pytest.raises(InvalidInput) as error:
-        run(station, "keygen", "b")
+        run(station, "create", "b")
     assert error.value.field == "password"
 
 
 def test_who_acts_for_nobody_registers_no_station(run, workspace_settings):
-    run(station, "keygen", "a")
+    run(station, "create", "a")
     with Workspace(replace(workspace_settings, dev_account=9)) as workspace:
         answer = CliRunner().invoke(station, ["register", "a"], obj=workspace)
     assert isinstance(answer.exception, NotAuthorised)
@@ -233,7 +233,7 @@ def test_refusals_name_the_field(run):
         with pytest.raises(error) as error:
             run(route, *arguments)
         assert error.value.field == field
-    for command in ("keygen", "register", "revoke"):
+    for command in ("create", "register", "revoke"):
         with pytest.raises(InvalidInput) as error:
             run(station, command, "../elsewhere")
         assert error.value.field == "station"
@@ -247,7 +247,7 @@ def test_refusals_name_the_field(run):
 
 
 def test_a_revoked_station_is_listed_so(run):
-    run(station, "keygen", "leaving")
+    run(station, "create", "leaving")
     run(station, "register", "leaving")
     begin = run(station, "revoke", "leaving", "--from", str(2**33))["revoked_from"]
     assert [one["revoked_from"] for one in run(station, "list", "--chain")["stations"]] == [begin]

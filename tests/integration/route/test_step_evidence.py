@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 from route_line import PLANT, digest
 
-from chromatrace.cli.anchor import anchor
+from chromatrace.cli.log import log
 from chromatrace.cli.route import route
-from chromatrace.cli.station import station
+from chromatrace.cli.route_station import station
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.reading import Reading
 from chromatrace.exchange.proven import channel_id
@@ -43,7 +43,7 @@ def designed(run):
 
     def design(name):
         for station_name in ("a", "b"):
-            run(station, "keygen", station_name)
+            run(station, "create", station_name)
             run(station, "register", station_name)
         return run(route, "design", name, "--step", "one=a", "--step", "two=b", "--out", "design.json")["route"]
 
@@ -79,7 +79,7 @@ def test_a_step_is_bound_to_the_readings_of_its_time(run, printed, designed, spo
     before = run(route, "explain", "design.json", "lot.json", "--chain")
     assert [step["head"] for step in before["steps"]] == ["not anchored"] * 2
 
-    anchored = run(anchor)["anchored"]
+    anchored = run(log, "anchor")["anchored"]
     assert (anchored[-1]["id"], anchored[-1]["root"]) == (second["channel"], second["digest"])
     after = run(route, "explain", "design.json", "lot.json", "--chain")
     assert [(step["head"], step["anchored_by"]) for step in after["steps"]] == [("anchored", PLANT)] * 2
@@ -96,7 +96,7 @@ def test_a_step_is_bound_to_the_readings_of_its_time(run, printed, designed, spo
 def test_another_root_than_the_anchored_one_is_reported(run, printed, designed, spooled):
     designed("lying")
     spooled("lying line", 0, 4)
-    run(anchor)
+    run(log, "anchor")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
     channel = "0x" + channel_id(PLANT, "lying line").hex()
     run(route, *sign, "a", "--subject", DIGEST, "--channel", channel, "--log-size", "4")

@@ -11,7 +11,7 @@ from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call
 from chromatrace.chain.reads import Read
 from chromatrace.cli.route import route as route_commands
-from chromatrace.cli.station import station as station_commands
+from chromatrace.cli.route_station import station as station_commands
 from chromatrace.crypto.route import key_words, proof_of, proofs_of, signature_words, verify_trace
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln
@@ -84,7 +84,10 @@ def test_proofs_and_keys_cannot_be_verified(rig, line, trace):
 
 def test_the_hint_names_the_option_to_record(rig, line, trace):
     new, route = station("new station", rig.verifier), line.design.route
-    register, prove = "`chromatrace station register --unverified`", "`chromatrace route prove --record-unverified`"
+    register, prove = (
+        "`chromatrace route station register --unverified`",
+        "`chromatrace route prove --record-unverified`",
+    )
     for function, args, option in (
         ("registerStationKey", ("new station", *words(new)), register),
         ("proveRoute", (route, *proof_of(line.design, trace)), prove),
@@ -137,7 +140,7 @@ def test_another_organisation_cannot_record_for_the_route(rig, line):
 def test_no_output_calls_a_recorded_route_proven(run, rig, workspace_settings):
     """Command line, index and portal show recorded keys and signatures as unchecked."""
     for name in ("s201", "s202"):
-        run(station_commands, "keygen", name)
+        run(station_commands, "create", name)
         with pytest.raises(ContractError) as error:
             run(station_commands, "register", name)
         assert error.value.name == "PrecompileUnavailable"

@@ -1,4 +1,4 @@
-"""`chromatrace up` on one data folder, again and again, with the commands of the README on it."""
+"""`chromatrace chain start` on one data folder, again and again, with the commands of the README on it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ START_S = 300
 
 
 class Stack:
-    """`chromatrace up` as a process, on any free ports."""
+    """`chromatrace chain start` as a process, on any free ports."""
 
     def __init__(self, data):
         self.data, self.log = data, data / f"up-{time.monotonic_ns()}.log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
-        words = ("--data", data, "up", "--port", 0, "--chain-port", 0)
+        words = ("--data", data, "chain", "start", "--port", 0, "--chain-port", 0)
         with self.log.open("wb") as log:
             self.process = fork_server.command_line().start(*words, stdout=log, stderr=log, env=kept)
         deadline = time.monotonic() + START_S

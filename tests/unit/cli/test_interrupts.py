@@ -1,4 +1,4 @@
-"""Ctrl-C: what has an end of its own is cut short with 130, what serves until then ends with 0; never a traceback."""
+"""Ctrl-C: other commands exit with status 130, long-running commands with 0, and none prints a traceback."""
 
 import os
 import pty
@@ -19,16 +19,16 @@ import chromatrace
 
 @pytest.fixture
 def silent_node():
-    """The URL of a node that takes every connection and never answers; and how to wait for the first one."""
+    """URL of a node that accepts connections and never responds, and a function that waits for the first one."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(180)
         yield f"http://127.0.0.1:{server.getsockname()[1]}", lambda: server.accept()[0]
 
 
-def test_a_command_that_waits_is_cut_short(silent_node, tmp_path):
+def test_a_waiting_command_is_interrupted(silent_node, tmp_path):
     url, connected = silent_node
     with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
-        words = ("--rpc-url", url, "--data", tmp_path, "status", "--json")
+        words = ("--rpc-url", url, "--data", tmp_path, "chain", "status", "--json")
         process = fork_server.command_line().start(*words, stdout=out, stderr=err)
         with connected():
             process.send_signal(signal.SIGINT)
@@ -37,8 +37,8 @@ def test_a_command_that_waits_is_cut_short(silent_node, tmp_path):
     assert (tmp_path / "err").read_text() == "interrupted\n"
 
 
-def test_an_index_that_follows_is_cut_short_before_it_follows(silent_node, tmp_path):
-    """Its ordinary end is Ctrl-C from when it says that it follows."""
+def test_an_index_is_interrupted_before_it_follows(silent_node, tmp_path):
+    """Once it reports that it follows the chain, Ctrl-C ends it with status 0."""
     url, connected = silent_node
     process = fork_server.command_line().start("--rpc-url", url, "--data", tmp_path, "index", "sync", "--watch")
     with connected():
@@ -47,59 +47,59 @@ def test_an_index_that_follows_is_cut_short_before_it_follows(silent_node, tmp_p
 
 
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["ctrl-c", "end of input"])
-def test_at_a_question(tmp_path, key):
-    """Ctrl-C is 130 here too; who ends the input refuses to answer."""
-    ours, theirs = pty.openpty()
+def test_a_prompt_is_interrupted(tmp_path, key):
+    """Ctrl-C exits with 130, the end of the input with 1."""
+    terminal, child = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name != "CHROMATRACE_KEY_PASSWORD"}
     process = fork_server.command_line().start(
-        *("--data", tmp_path, "key", "create", tmp_path / "key.json"), stdin=theirs, stderr=theirs, env=environment
+        *("--data", tmp_path, "key", "create", tmp_path / "key.json"), stdin=child, stderr=child, env=environment
     )
-    os.close(theirs)
-    said = os.read(ours, 1000)
-    while b"assword" not in said:
-        said += os.read(ours, 1000)
+    os.close(child)
+    output = os.read(terminal, 1000)
+    while b"assword" not in output:
+        output += os.read(terminal, 1000)
     if key == b"\x03":
         process.send_signal(signal.SIGINT)
     else:
-        os.write(ours, key)
+        os.write(terminal, key)
     assert process.wait(180) == (130 if key == b"\x03" else 1)
-    os.close(ours)
+    os.close(terminal)
     assert not (tmp_path / "key.json").exists()
 
 
-HEARS_CTRL_C = """
+RESTORES_CTRL_C = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-"""What runs in the background, as these tests may, would ignore it."""
+"""Processes in the background, as these tests may be, ignore Ctrl-C."""
 
 
-def test_a_study_on_many_processes_is_cut_short(tmp_path):
-    """A terminal sends Ctrl-C to the whole group; only one of it answers."""
+def test_a_study_on_several_processes_is_interrupted_once(tmp_path):
+    """A terminal sends Ctrl-C to the whole group; only one process reports it."""
     study = ("simulate", "scenarios", "--processes", "2", "--repetitions", "5000")
-    command = [sys.executable, "-c", HEARS_CTRL_C, sys.executable, "-m", "chromatrace", *study]
+    command = [sys.executable, "-c", RESTORES_CTRL_C, sys.executable, "-m", "chromatrace", *study]
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as process:
-        while len(deaf := workers_of(process.pid)) < 2:
+        while len(blocked := workers_of(process.pid)) < 2:
             assert process.poll() is None
             time.sleep(0.02)
-        assert all(deaf), "whenever it comes, they say nothing"
+        assert all(blocked), "the workers never report it"
         os.killpg(process.pid, signal.SIGINT)
         assert (process.communicate(timeout=180)[1], process.returncode) == ("interrupted\n", 130)
 
 
 def workers_of(pid):
-    """Of each worker process that has begun whether it blocks SIGINT."""
+    """Return, for each worker process that has started, whether it blocks SIGINT."""
     blocked = []
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # another test's, which ended just now
+        with suppress(FileNotFoundError, ProcessLookupError):  # a process of another test that has just ended
             status, command = (process / "status").read_text(), (process / "cmdline").read_bytes()
             if f"\nPPid:\t{pid}\n" in status and b"spawn_main" in command:
                 blocked.append(re.search(r"SigBlk:\s*(\w+)", status)[1])
     return [bool(int(mask, 16) >> (signal.SIGINT - 1) & 1) for mask in blocked]
 
 
-PLANT = ("plant", "--endpoint", "opc.tcp://127.0.0.1:0")
+PLANT = ("plant", "serve", "--endpoint", "opc.tcp://127.0.0.1:0")
 GATEWAY = ("ingest", "opcua", "opc.tcp://127.0.0.1:9", "--channel", "a")
 
 
@@ -107,15 +107,15 @@ GATEWAY = ("ingest", "opcua", "opc.tcp://127.0.0.1:9", "--channel", "a")
     ("words", "number"),
     [(PLANT, signal.SIGINT), (GATEWAY, signal.SIGINT), (GATEWAY, signal.SIGTERM)],
 )
-def test_what_serves_ends_in_order(tmp_path, words, number):
-    with (tmp_path / "said").open("wb") as said:
-        process = fork_server.command_line().start("--data", tmp_path, *words, stdout=said, stderr=said)
-    while not (tmp_path / "said").read_bytes().count(b"\n"):
+def test_a_long_running_command_shuts_down(tmp_path, words, number):
+    with (tmp_path / "output").open("wb") as output:
+        process = fork_server.command_line().start("--data", tmp_path, *words, stdout=output, stderr=output)
+    while not (tmp_path / "output").read_bytes().count(b"\n"):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(number)
     assert process.wait(180) == 0
-    assert "Traceback" not in (tmp_path / "said").read_text()
+    assert "Traceback" not in (tmp_path / "output").read_text()
 
 
 def test_the_package_is_the_command():

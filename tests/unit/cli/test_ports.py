@@ -1,4 +1,4 @@
-"""Where a portal listens, and where its links lead."""
+"""Listen addresses."""
 
 import json
 import socket
@@ -16,24 +16,24 @@ def taken():
         yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize("command", [["up"], ["portal", "serve"]], ids=" ".join)
-def test_a_taken_port_is_refused_before_anything_is_started(monkeypatch, tmp_path, taken, command):
+@pytest.mark.parametrize("command", [["chain", "start"], ["portal", "serve"]], ids=" ".join)
+def test_a_port_in_use_is_an_error_before_anything_starts(monkeypatch, tmp_path, taken, command):
     words = ["--data", str(tmp_path / "data"), *command, "--port", str(taken)]
     monkeypatch.setattr("sys.argv", ["chromatrace", *words, "--json"])
-    answer = CliRunner().invoke(main, words)
-    said = json.loads(answer.stdout)
-    assert (answer.exit_code, said["error"], said["field"]) == (1, "Conflict", "port")
-    assert said["message"] == f"cannot listen on 127.0.0.1 port {taken}: Address already in use"
-    assert "--port (0: any" in said["hint"]
+    result = CliRunner().invoke(main, words)
+    error = json.loads(result.stdout)
+    assert (result.exit_code, error["error"], error["field"]) == (1, "Conflict", "port")
+    assert error["message"] == f"cannot listen on 127.0.0.1 port {taken}: Address already in use"
+    assert "--port (0: any" in error["hint"]
     assert not (tmp_path / "data").exists()
 
 
-def test_another_port_only_where_that_is_wanted(taken):
+def test_another_port_is_taken_if_allowed(taken):
     with held_port("127.0.0.1", taken, or_another=True) as port:
         assert port != taken
 
 
-def test_a_held_port_is_there_for_a_server_and_for_nobody_else():
+def test_only_a_server_can_use_a_held_port():
     with held_port("127.0.0.1", 0) as port:
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", port))
@@ -41,6 +41,6 @@ def test_a_held_port_is_there_for_a_server_and_for_nobody_else():
             assert server.getsockname()[1] == port
 
 
-def test_an_address_that_a_browser_can_open():
+def test_the_url_is_one_that_a_browser_can_open():
     assert url_at("0.0.0.0", 80) == "http://127.0.0.1:80"
     assert url_at("::1", 80) == "http://[::1]:80"

@@ -35,7 +35,7 @@ def test_scenarios_as_json_with_files(invoke, tmp_path):
     assert invoke("simulate", "scenarios", *COMMON, "--json").stdout.replace("[]", "") != ""
 
 
-def test_the_same_seed_prints_the_same_and_another_does_not(invoke):
+def test_the_same_seed_gives_the_same_result(invoke):
     first, second, other = (
         json.loads(invoke("simulate", "scenarios", *COMMON, "--seed", seed, "--json").stdout) for seed in "112"
     )
@@ -43,11 +43,11 @@ def test_the_same_seed_prints_the_same_and_another_does_not(invoke):
     assert first["table"] != other["table"]
 
 
-def test_a_table_for_people(invoke):
+def test_the_table_as_text(invoke):
     done = invoke("simulate", "learning", *COMMON, "--workpieces", "1")
     assert done.exit_code == 0, done.output
     assert "all good" in done.output
-    assert "holds" in done.output
+    assert "agrees" in done.output
 
 
 @pytest.mark.parametrize(
@@ -62,20 +62,20 @@ def test_a_table_for_people(invoke):
         ("diverter_s = 1", "diverters_s = 1", "shop_floor.diverter_s", "missing"),
     ],
 )
-def test_an_impossible_shop_floor_is_refused_with_the_reason(invoke, tmp_path, old, new, field, words):
+def test_an_invalid_shop_floor_is_an_error(invoke, tmp_path, old, new, field, words):
     text = (PLANTS / "desktop-computer.toml").read_text(encoding="utf-8")
     assert old in text
     plant = tmp_path / "plant.toml"
     plant.write_text(text.replace(old, new, 1), encoding="utf-8")
     done = invoke("simulate", "scenarios", *COMMON, "--plant", str(plant), "--json")
     assert done.exit_code == 1
-    refusal = json.loads(done.stdout)
-    assert refusal["error"] == "InvalidPlant"
-    assert refusal["field"] == field
-    assert words in refusal["message"]
+    error = json.loads(done.stdout)
+    assert error["error"] == "InvalidPlant"
+    assert error["field"] == field
+    assert words in error["message"]
 
 
-def test_a_plant_without_a_shop_floor_is_refused(invoke):
+def test_a_plant_without_a_shop_floor_is_an_error(invoke):
     done = invoke("simulate", "majority", "--plant", str(PLANTS / "electrochromic.toml"), "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout)["field"] == "plant"
@@ -85,12 +85,12 @@ def test_a_plant_without_a_shop_floor_is_refused(invoke):
     ("arguments", "field"),
     [(["scenarios", "--threshold", "18"], "/threshold"), (["confidence", "--threshold", "18"], "/threshold")],
 )
-def test_a_threshold_that_no_group_can_reach_is_refused(invoke, arguments, field):
+def test_an_unreachable_threshold_is_an_error(invoke, arguments, field):
     done = invoke("simulate", *arguments, *COMMON, "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout)["field"] == field
 
 
 @pytest.mark.parametrize("option", [["--repetitions", "1"], ["--defect-rate", "1.5"], ["--figure", "gif"]])
-def test_wrong_usage(invoke, option):
+def test_a_usage_error(invoke, option):
     assert invoke("simulate", "scenarios", *option).exit_code == 2

@@ -140,7 +140,7 @@ def test_unreachable_node_is_unavailable():
     with pytest.raises(ChainUnavailableError, match=r"no node responded at http://127\.0\.0\.1:1") as raised:
         RpcClient("http://127.0.0.1:1").call("eth_chainId")
     assert raised.value.field == "rpc_url"
-    assert "chromatrace up" in raised.value.hint
+    assert "chromatrace chain start" in raised.value.hint
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8545", "ws://127.0.0.1", "http://", "http://host:port"])

@@ -65,7 +65,7 @@ def test_every_command_and_option_exists(page):
 def test_commands_are_found():
     found_commands = [arguments for page in PAGES for arguments in commands(page)]
     assert len(found_commands) > 60
-    assert ["--dev-account", "2", "anchor"] in found_commands
+    assert ["--dev-account", "2", "log", "anchor"] in found_commands
 
 
 def test_the_settings_page_is_generated_from_the_declarations():

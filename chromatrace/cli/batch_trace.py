@@ -1,4 +1,4 @@
-"""`chromatrace trace` and `impact`: the genealogy of a batch, and what a recall of it would affect."""
+"""`chromatrace batch trace` and `batch impact`: the genealogy of a batch, and what a recall would affect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.cli.options import batch_argument
-from chromatrace.cli.output import emit, err, json_option, say
+from chromatrace.cli.output import emit, err, json_option, print_line
 from chromatrace.domain.identifiers import BatchId, BatchKey
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
@@ -95,10 +95,10 @@ def trace(
 
     def human() -> None:
         for direction in directions:
-            say("inputs" if direction is Direction.BACK else "made of it")
+            print_line("inputs" if direction is Direction.BACK else "made of it")
             _print_tree(genealogy, direction)
         for fact in materials:
-            say(f"supplier lot {fact['supplier_lot']}: {fact['name']}, {fact['supplier']} → {fact['batch']}")
+            print_line(f"supplier lot {fact['supplier_lot']}: {fact['name']}, {fact['supplier']} → {fact['batch']}")
         _warn(genealogy.truncated, [traced for traced in genealogy.batches if traced.step.overused])
         _print_written(svg, table)
 
@@ -149,10 +149,10 @@ def impact(
     }
 
     def human() -> None:
-        say(f"a recall of {key} affects {len(genealogy.batches):,} batches with {impact.units:,} units:")
+        print_line(f"a recall of {key} affects {len(genealogy.batches):,} batches with {impact.units:,} units:")
         for held in impact.holders:
             recalled = f", {held.recalled} of them already recalled" if held.recalled else ""
-            say(f"  {held.holder.name:<32} {held.units:>9,} units in {held.batches:,} batches{recalled}")
+            print_line(f"  {held.holder.name:<32} {held.units:>9,} units in {held.batches:,} batches{recalled}")
         _print_tree(genealogy, Direction.FORWARD)
         _warn(genealogy.truncated, [])
         _print_written(svg, table)
@@ -185,21 +185,21 @@ def _print_tree(genealogy: Genealogy, direction: Direction) -> None:
         flags = " RECALLED" * batch.recalled + " on hold" * batch.on_hold
         links = f"  ({', '.join(uses.get(batch.batch_id, [])[:4])})" if depth else ""
         facts = f"{batch.quantity:,} units, {traced.product or 'no document'}, {traced.holder.name}"
-        say(f"  {'  ' * min(depth, 12)}{batch.key}  {facts}{flags}{links}")
+        print_line(f"  {'  ' * min(depth, 12)}{batch.key}  {facts}{flags}{links}")
 
 
 def _warn(truncated: bool, overused: Sequence[TracedBatch]) -> None:
     for traced in overused:
-        err.print(
+        err().print(
             f"lot {traced.batch.lot}: {traced.step.used:,} units were used, but it has {traced.batch.quantity:,}",
             style="red",
             markup=False,
         )
     if truncated:
-        err.print("truncated: a limit was reached before the trace was complete", style="yellow")
+        err().print("truncated: a limit was reached before the trace was complete", style="yellow")
 
 
 def _print_written(*paths: Path | None) -> None:
     for path in paths:
         if path is not None:
-            say(f"written: {path}")
+            print_line(f"written: {path}")

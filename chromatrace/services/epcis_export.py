@@ -1,16 +1,22 @@
-"""Everything that EPCIS events refer to, read from the index and the document store."""
+"""EPCIS documents of the chain's events, with everything that the events refer to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
+from chromatrace.epcis.check import check_document
+from chromatrace.epcis.document import document_of
 from chromatrace.epcis.mapping import event_of, events_of
 from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, EventView
+
+_PAGE = 1_000
 
 
 class IndexDirectory:
@@ -61,3 +67,37 @@ class IndexDirectory:
             identifier: BatchId = batch
             self._batches[batch] = self._snapshot.batch(identifier)
         return self._batches[batch]
+
+
+def export(
+    snapshot: Snapshot,
+    directory: IndexDirectory,
+    batches: Sequence[BatchKey],
+    *,
+    since: float | None = None,
+    until: float | None = None,
+) -> dict[str, Any]:
+    """Return a checked EPCIS document of the events of `batches` (none: of all), recorded in [since, until).
+
+    since, until  Unix seconds
+    """
+    events = [
+        event
+        for event in _events(snapshot, batches)
+        if (since is None or event.block_time >= since) and (until is None or event.block_time < until)
+    ]
+    document = document_of(events_of(events, directory), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    check_document(document)
+    return document
+
+
+def _events(snapshot: Snapshot, batches: Sequence[BatchKey]) -> Iterator[EventView]:
+    for key in batches:
+        yield from snapshot.timeline(snapshot.registered_batch(key).batch_id)
+    after: tuple[int, int] | None = None
+    while not batches:
+        page = snapshot.events(after=after, limit=_PAGE)
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = (page[-1].block_number, page[-1].log_index)

@@ -1,7 +1,4 @@
-"""`python -m chromatrace.plant`: serve a simulated or recorded plant over OPC UA.
-
-When clients can connect, the server writes one line to standard output: a JSON object with the endpoint.
-"""
+"""`chromatrace plant`: simulated and recorded plants."""
 
 from __future__ import annotations
 
@@ -18,7 +15,8 @@ from pathlib import Path
 
 import click
 
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.cli.output import emit, json_option, print_line
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.faults import parse_fault
@@ -26,9 +24,33 @@ from chromatrace.plant.records import Plant
 from chromatrace.plant.sources import Source
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group()
+def plant() -> None:
+    """Serve a simulated or recorded plant over OPC UA.
+
+    \b
+    Example: one run of the simulated sputtering line, 60 times faster than real time, with a leak
+      chromatrace plant serve --runs 1 --time-factor 60 --fault leak@201:900+300
+    """
+
+
+@plant.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the shipped plants."""
+    names = list(example_plants())
+
+    def human() -> None:
+        for name in names:
+            print_line(name)
+
+    emit(as_json, {"plants": names}, human)
+
+
+@plant.command()
 @click.option(
     "--plant",
+    "plant_name",
     default="electrochromic",
     show_default=True,
     help=f"Plant to simulate: {', '.join(example_plants())}, or a TOML file.",
@@ -48,16 +70,16 @@ from chromatrace.plant.sources import Source
     "faults",
     multiple=True,
     metavar="KIND@STATION:START+DURATION[xSEVERITY]",
-    help="Inject a fault, for example leak@201:900+300 (simulated seconds). Repeatable.",
+    help="Inject a fault, for example leak@201:900+300 (simulated seconds); may be repeated.",
 )
-@click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint. Port 0: a free port.")
+@click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint; port 0: any free.")
 @click.option(
     "--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
 )
-@click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates. Enables encryption.")
+@click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates; enables encryption.")
 @click.option("--users", type=click.Path(path_type=Path), help="JSON file that maps user names to argon2id hashes.")
-def main(
-    plant: str,
+def serve(
+    plant_name: str,
     recording: Path | None,
     columns: str | None,
     step: float | None,
@@ -74,10 +96,13 @@ def main(
     certificates: Path | None,
     users: Path | None,
 ) -> None:
-    """Serve a simulated plant or a recorded table over OPC UA."""
+    """Serve a simulated plant or a recorded table over OPC UA, until Ctrl-C.
+
+    When clients can connect, the command prints one line: a JSON object with the endpoint.
+    """
     from chromatrace.plant.recording import Recording, expand_columns
     from chromatrace.plant.security import Security
-    from chromatrace.plant.server import serve
+    from chromatrace.plant.server import serve as serve_source
     from chromatrace.plant.simulation import Simulation
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -89,7 +114,7 @@ def main(
         source = Recording(recording, expand_columns(columns), step_s=step, start_ns=start_ns, name=name)
     else:
         source = Simulation(
-            _plant(plant),
+            _plant(plant_name),
             seed=seed,
             start_ns=start_ns,
             runs=runs,
@@ -98,7 +123,7 @@ def main(
         )
     security = Security(certificates, users)
     serving = partial(
-        serve,
+        serve_source,
         source,
         endpoint,
         time_factor=_factor(time_factor),
@@ -146,10 +171,3 @@ def _time_ns(text: str | None) -> int:
         raise InvalidInput(f"{text!r} has no time zone", field="start", hint="add Z for UTC")
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except ChromaTraceError as error:
-        sys.exit(f"error: {error}")

@@ -1,0 +1,421 @@
+"""`chromatrace inspection`: results signed by one inspector, and rounds of consensus panels."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chromatrace.chain import calls, reads
+from chromatrace.cli.interrupts import stopped_by_signal
+from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32, read_json
+from chromatrace.cli.output import dump, emit, json_option, print_note
+from chromatrace.documents.content import InspectionEvidence
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import OrganisationId
+from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.quality.rules import UNIT, Rule, capability
+from chromatrace.services.workspace import Workspace
+from chromatrace.storage import strict_json
+from chromatrace.storage.files import deliver
+
+if TYPE_CHECKING:
+    from chromatrace.inspector.adapters import Adapter, Finding, Question
+
+STAGES = click.Choice([stage.name.lower() for stage in Stage])
+MAX_POSITION = 65_535
+
+
+@click.group()
+def inspection() -> None:
+    """Record inspections by one inspector or by consensus.
+
+    The first inspection of a batch comes before assembly, the final inspection after it. One inspector signs a result
+    (sign, submit), or several inspectors, drawn by the contract, commit and reveal their answers (set-rule, enrol,
+    open, run). docs/consensus.md describes the consensus.
+
+    \b
+    Example: sign a result offline, submit it with another key
+      chromatrace --keystore inspector.json inspection sign evidence.json --sample-size 1 --defects 0 -o signed.json
+      chromatrace --keystore plant.json inspection submit signed.json
+    """
+
+
+@inspection.command()
+@click.argument("evidence", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--sample-size", required=True, type=click.IntRange(1), help="Number of units measured.")
+@click.option("--defects", required=True, type=click.IntRange(0), help="Number of units out of limits.")
+@click.option("--verdict", type=click.Choice(["pass", "fail"]), help="Verdict. Default: from the measurements.")
+@click.option(
+    "--hours",
+    default=24.0,
+    type=FiniteRange(0.01, 87_660),
+    show_default=True,
+    help="Hours in which the signature can be submitted, at most ten years.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the signed result to this file instead of submitting it.",
+)
+@json_option
+@click.pass_obj
+def sign(
+    workspace: Workspace,
+    evidence: Path,
+    sample_size: int,
+    defects: int,
+    verdict: str | None,
+    hours: float,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Sign the result in the document EVIDENCE (JSON, schema chromatrace.inspection/1) and submit it.
+
+    \b
+    {"schema": "chromatrace.inspection/1", "gtin": "09521234543213", "lot": "L2410A", "stage": "first",
+     "inspected_at": "2026-01-01T10:00:00Z",
+     "instrument": {"name": "Spectrophotometer", "serial": "SP-07", "calibrated_on": "2025-11-03"},
+     "sample": ["000007"],
+     "measurements": [{"quantity": "optical modulation", "value": 52.0, "unit": "%", "comparison": ">=",
+                       "limit": 40.0, "passed": true, "criterion": "at 633 nm"}],
+     "readings": null}
+
+    The signer must be an inspector. A later result of the same stage replaces an earlier one, which stays readable.
+    """
+    from chromatrace.services import inspections
+
+    document = InspectionEvidence.from_bytes(strict_json.canonical(read_json(evidence, "file")))
+    if verdict is None:
+        verdict = "pass" if document.passed else "fail"
+    decision = Verdict[verdict.upper()]
+    signed, signature = inspections.sign(workspace, document, decision, sample_size, defects, valid_s=int(hours * 3600))
+    if output is not None:
+        deliver(output, [dump(inspections.signed_document(signed, signature)).encode(), b"\n"])
+        emit(as_json, {"signed": output, "inspector": signed.inspector})
+        return
+    receipt = workspace.chain.submit(calls.record_inspection(signed, signature))
+    emit(as_json, {"verdict": decision, "evidence": signed.evidence, "tx": receipt.tx})
+
+
+@inspection.command()
+@click.argument("signed", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+@click.pass_obj
+def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
+    """Submit a result that an inspector signed with `inspection sign -o`. Any account with gas may submit it."""
+    from chromatrace.services.inspections import read_signed
+
+    result, signature = read_signed(read_json(signed, "file"))
+    receipt = workspace.chain.submit(calls.record_inspection(result, signature))
+    emit(as_json, {"verdict": result.verdict, "tx": receipt.tx})
+
+
+@inspection.command("set-policy")
+@click.argument("stage", type=STAGES)
+@click.option("--units-per-sample", required=True, type=click.IntRange(1), help="Measure one unit of this many.")
+@click.option(
+    "--independent/--own",
+    required=True,
+    help="Reject, or accept, results of the producer's own inspectors.",
+)
+@json_option
+@click.pass_obj
+def set_policy(workspace: Workspace, stage: str, units_per_sample: int, independent: bool, as_json: bool) -> None:
+    """Set the sample size of a STAGE and who may inspect. Requires the registrar's key."""
+    receipt = workspace.chain.submit(calls.set_policy(Stage[stage.upper()], units_per_sample, independent))
+    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
+
+
+@inspection.command("set-rule")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    default=("pass", "fail"),
+    show_default=True,
+    help="Possible answer; may be repeated. The first means that the product passed.",
+)
+@click.option(
+    "--minimum", default=3, show_default=True, help="Minimum number of answers: odd, more than the number of states."
+)
+@click.option(
+    "--maximum",
+    default=5,
+    show_default=True,
+    help="Maximum number of answers, at which the strongest group decides: odd, at most 17.",
+)
+@click.option("--first-wave", type=int, help="Number of inspectors drawn at the same time. Default: --maximum.")
+@click.option(
+    "--weighing", default="confidence", show_default=True, help="One of majority, confidence, noisy-or, log-odds."
+)
+@click.option(
+    "--threshold",
+    type=FiniteRange(0, min_open=True),
+    help="Score that decides: a number of inspectors, or a sum of capabilities. Default: 0.9.",
+)
+@click.option(
+    "--error",
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
+    help="With log-odds: error rate, such as 0.05, instead of --threshold.",
+)
+@click.option(
+    "--minimum-capability",
+    default=0.0,
+    type=FiniteRange(0, 1),
+    show_default=True,
+    help="Inspectors below this capability are not selected.",
+)
+@click.option(
+    "--stall-penalty",
+    default=0.05,
+    type=FiniteRange(0, 1),
+    show_default=True,
+    help="Capability deducted for missing the deadline.",
+)
+@click.option("--commit-seconds", default=3600, show_default=True, help="Seconds to commit an answer.")
+@click.option("--reveal-seconds", default=600, show_default=True, help="Seconds to reveal the answers after that.")
+@click.option(
+    "--decides",
+    type=click.Choice(["none", "first", "final", "both"]),
+    default="none",
+    show_default=True,
+    help="Stages whose verdict the panel decides alone.",
+)
+@json_option
+@click.pass_obj
+def set_rule(
+    workspace: Workspace,
+    states: tuple[str, ...],
+    minimum: int,
+    maximum: int,
+    first_wave: int | None,
+    weighing: str,
+    threshold: float | None,
+    error: float | None,
+    minimum_capability: float,
+    stall_penalty: float,
+    commit_seconds: int,
+    reveal_seconds: int,
+    decides: str,
+    as_json: bool,
+) -> None:
+    """Set the consensus rule of your organisation's panel for new rounds. Requires your administrator's key."""
+    if error is not None:
+        if threshold is not None or weighing != "log-odds":
+            raise InvalidInput("--error requires --weighing log-odds and excludes --threshold", field="error")
+        threshold = Rule.log_odds(error).threshold / UNIT
+    rule = Rule.from_json(
+        {
+            "states": list(states),
+            "minimum": minimum,
+            "maximum": maximum,
+            "weighing": weighing,
+            "threshold": 0.9 if threshold is None else threshold,
+            "minimum_capability": minimum_capability,
+        }
+    )
+    call = calls.set_rule(
+        rule,
+        first_wave=maximum if first_wave is None else first_wave,
+        stall_penalty=capability(stall_penalty, "/stall_penalty"),
+        commit_s=commit_seconds,
+        reveal_s=reveal_seconds,
+        decides_first=decides in ("first", "both"),
+        decides_final=decides in ("final", "both"),
+    )
+    receipt = workspace.chain.submit(call)
+    emit(as_json, {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx})
+
+
+@inspection.command()
+@click.argument("address")
+@click.option(
+    "--capability", "initial", default=0.1, type=FiniteRange(0, 1), show_default=True, help="Initial capability."
+)
+@click.option(
+    "--instrument",
+    default="0x" + "00" * 32,
+    help="Digest of the inspector's instrument: 0x and 64 hexadecimal digits. Default: none.",
+)
+@json_option
+@click.pass_obj
+def enrol(workspace: Workspace, address: str, initial: float, instrument: str, as_json: bool) -> None:
+    """Enrol the inspector at ADDRESS on your organisation's panel, or reinstate a retired one."""
+    digest = parse_bytes32(instrument, "instrument")
+    receipt = workspace.chain.submit(calls.enrol_inspector(address, capability(initial), digest))
+    args = receipt.event("InspectorEnrolled").args
+    emit(as_json, {"inspector": args["inspector"], "capability": args["capability"] / UNIT, "tx": receipt.tx})
+
+
+@inspection.command()
+@click.argument("number", type=click.IntRange(1, 255))
+@json_option
+@click.pass_obj
+def retire(workspace: Workspace, number: int, as_json: bool) -> None:
+    """Retire inspector NUMBER of your organisation's panel: it is no longer selected."""
+    emit(as_json, {"retired": number, "tx": workspace.chain.submit(calls.retire_inspector(number)).tx})
+
+
+@inspection.command("open")
+@click.argument("subject")
+@click.option(
+    "--step", default=0, show_default=True, type=click.IntRange(0, MAX_POSITION), help="Route step; 0: whole stage."
+)
+@click.option("--stage", default="first", show_default=True, type=STAGES, help="Stage of the inspection.")
+@click.option(
+    "--first",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 255),
+    help="Number of the inspector on the first seat; 0: drawn by the contract.",
+)
+@click.option(
+    "--lane", default=0, show_default=True, type=click.IntRange(0, MAX_POSITION), help="Free lane of the panel."
+)
+@click.option("--sample-size", default=1, show_default=True, type=click.IntRange(0), help="Number of units to measure.")
+@json_option
+@click.pass_obj
+def open_round(
+    workspace: Workspace, subject: str, step: int, stage: str, first: int, lane: int, sample_size: int, as_json: bool
+) -> None:
+    """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 hexadecimal digits of a workpiece."""
+    identity = parse_bytes32(subject, "subject") if subject.startswith("0x") else bytes(parse_batch(subject).batch_id)
+    request = calls.RoundRequest(lane, identity, step, Stage[stage.upper()], first, sample_size)
+    receipt = workspace.chain.submit(calls.open_rounds([request]))
+    emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "lane": lane, "tx": receipt.tx})
+
+
+@inspection.command()
+@json_option
+@click.pass_obj
+def rounds(workspace: Workspace, as_json: bool) -> None:
+    """Show the panels, the capabilities of their inspectors, and the latest rounds with every answer."""
+    with workspace.index.snapshot() as snapshot:
+        panels = [(panel, snapshot.rounds(panel.panel)) for panel in snapshot.panels()]
+    facts = [
+        {
+            "panel": panel.panel,
+            "states": list(panel.states),
+            "inspectors": [
+                {
+                    "number": member.number,
+                    "account": member.account,
+                    "active": member.active,
+                    "capabilities": list(member.capabilities),
+                }
+                for member in panel.inspectors
+            ],
+            "rounds": [
+                {
+                    "round": view.id,
+                    "subject": view.subject,
+                    "phase": view.phase,
+                    "state": panel.states[view.state] if view.state is not None else None,
+                    "seats": [
+                        {"inspector": seat.inspector, "status": seat.status}
+                        | ({"state": panel.states[seat.state]} if seat.state is not None else {})
+                        for seat in view.seats
+                    ],
+                }
+                for view in views
+            ],
+        }
+        for panel, views in panels
+    ]
+    emit(as_json, {"panels": facts})
+
+
+@inspection.command()
+@click.option("--panel", type=click.IntRange(1), help="Number of the panel's organisation. Default: the signer's.")
+@click.option("--program", help="Command that reads a question as JSON and writes an answer as JSON.")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Folder of questions and answers.")
+@click.option(
+    "--agent",
+    type=FiniteRange(0, 1),
+    metavar="ACCURACY",
+    help="Simulate an inspector that is right with this probability.",
+)
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --agent: JSON file of the right answer for each subject.",
+)
+@click.option("--ask", is_flag=True, help="Ask at this terminal.")
+@click.option(
+    "--console",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Ask on the inspection form of the portal with this data folder.",
+)
+@click.option(
+    "--sheet", metavar="PLANT", help="With --console: plant, by name or file, whose check sheets are filled in."
+)
+@click.option(
+    "--every",
+    default=0.5,
+    type=FiniteRange(0.01),
+    show_default=True,
+    help="Seconds between queries of the chain.",
+)
+@click.pass_obj
+def run(
+    workspace: Workspace,
+    panel: int | None,
+    program: str | None,
+    folder: Path | None,
+    agent: float | None,
+    truth: Path | None,
+    ask: bool,
+    console: Path | None,
+    sheet: str | None,
+    every: float,
+) -> None:
+    """Run an inspector: wait to be drawn, get an answer, commit and reveal it, until Ctrl-C.
+
+    Each inspector needs its own key and data folder, and one source of answers: --program, --folder, --agent, --ask or
+    --console. A question is {"round", "subject", "step", "stage", "sample_size", "states", "deadline"}. An answer is
+    {"state", "evidence", "defects"}; the evidence is 0x and the SHA-256 of the document. The process can be killed and
+    started again at any time.
+
+    With --console, operators of the inspector's organisation that have the role inspector answer at the portal, each
+    once per round. Their answers are stored as evidence in the documents of the data folder.
+    """
+    from chromatrace.inspector.adapters import agent_adapter, console_adapter, folder_adapter, program_adapter
+    from chromatrace.inspector.process import run_inspector
+    from chromatrace.quality.inspection_tasks import FILE_NAME, InspectionTasks
+    from chromatrace.services.records import plant_of
+
+    sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
+    if len(sources) != 1:
+        raise InvalidInput(f"expected one source of answers, got {len(sources)}", field="program", hint="see --help")
+    if sheet is not None and console is None:
+        raise InvalidInput("--sheet requires --console", field="sheet")
+    signer = workspace.signer
+    own = workspace.reader.read(reads.operator(signer.address)).organisation
+    adapter: Adapter
+    if program is not None:
+        adapter = program_adapter(program)
+    elif folder is not None:
+        adapter = folder_adapter(folder)
+    elif agent is not None:
+        adapter = agent_adapter(agent, truth, seed=int(signer.address[2:14], 16))
+    elif console is not None:
+        plant = None if sheet is None else plant_of(sheet)
+        adapter = console_adapter(InspectionTasks(console / FILE_NAME), signer.address, own, workspace.documents, plant)
+    else:
+        adapter = _ask_at_terminal
+    with stopped_by_signal():
+        run_inspector(workspace, own if panel is None else OrganisationId(panel), adapter, every, print_note)
+
+
+def _ask_at_terminal(question: Question) -> Finding:
+    from chromatrace.inspector.adapters import Finding
+
+    click.echo(f"\n{question.stage} inspection of 0x{question.subject.hex()}, step {question.step}", err=True)
+    state = str(click.prompt("answer", type=click.Choice(question.states), err=True))
+    evidence = click.prompt("evidence document", type=click.Path(exists=True, dir_okay=False), err=True)
+    return Finding(state, 0, hashlib.sha256(Path(str(evidence)).read_bytes()).digest())
