@@ -93,9 +93,9 @@ def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_pa
     assert (version, rule[4], rule[5], rule[1]) == (2, 3, 29_444, 1)
     assert start.command(8, *log_odds, "--error", "0.5").wait(300) == 1
     assert start.command(8, "set-rule", "--error", "0.05").wait(300) == 1
-    refusals = (tmp_path / "log-8.txt").read_text()
+    errors = (tmp_path / "log-8.txt").read_text()
     assert "more than 0 and less than 1/2" in refusals
-    assert "an error rate is for log-odds" in refusals
+    assert "--error requires --weighing log-odds" in errors
 
 
 def test_a_person_at_the_terminal_answers(chain, panel, start, tmp_path):
@@ -117,10 +117,10 @@ def test_a_person_at_the_terminal_answers(chain, panel, start, tmp_path):
         shown = shown.split(words, 1)[1]
 
     reads(f"first inspection of 0x{SUBJECT.hex()}, step 1")
-    reads("what is it (pass, fail):")
+    reads("answer (pass, fail):")
     os.write(ours, b"broken\n")
     reads("'broken' is not one of")
-    reads("what is it (pass, fail):")
+    reads("answer (pass, fail):")
     os.write(ours, b"fail\n")
     reads("evidence document:")
     os.write(ours, f"{evidence}\n".encode())
