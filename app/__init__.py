@@ -1,23 +1,23 @@
-"""The portal: pages and an API that show what the chain proves about a batch, and pages for the consortium's operators.
+"""The web portal: public batch pages, a workspace for the consortium's organisations, and HTTP APIs.
 
-It reads the index (`chromatrace.index`) and the documents, asks the chain for rights at each request, and writes only
-through `app.services`.
+The portal reads the index (`chromatrace.index`) and the documents, asks the chain for rights on every request, and
+writes to the chain only through `app.services`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.config import PortalConfig
+from app.settings import PortalSettings
 
 if TYPE_CHECKING:
     from app.factory import create_app
 
-__all__ = ["PortalConfig", "create_app"]
+__all__ = ["PortalSettings", "create_app"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import Flask only when an application is created: the command line imports `app.config` for its options."""
+    """Import Flask only if an application is created: the command line needs only the settings."""
     if name == "create_app":
         from app.factory import create_app
 

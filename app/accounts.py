@@ -1,7 +1,4 @@
-"""Enterprise accounts: a name, an argon2id password, and an operator's encrypted key. Rights are never stored here.
-
-The command line wires these functions; the portal itself only verifies.
-"""
+"""Accounts: a name, an argon2id password hash, and an operator's encrypted key. Rights are never stored here."""
 
 from __future__ import annotations
 
@@ -14,14 +11,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select
 
-from app.errors import InsecureConfiguration, LoginRefused
+from app.errors import InsecureConfigurationError, LoginFailedError
 from app.services import adopt_keystore, dev_addresses, new_keystore
-from app.store.database import Store
-from app.store.models import Account, Login
+from app.store.database import PortalDatabase
+from app.store.models import Account, PortalSession
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 
 MIN_PASSWORD = 12
-"""Characters. Length is what counts; no rules on which (NIST SP 800-63B)."""
+"""Characters. There are no composition rules (NIST SP 800-63B)."""
 
 _MAX_PASSWORD = 256
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,62}[a-z0-9]")
@@ -31,13 +28,13 @@ _hasher = PasswordHasher()
 
 
 @cache
-def _nobody() -> str:
-    """A hash that is verified where the account does not exist, so that the answer takes as long."""
+def _decoy_hash() -> str:
+    """Return a hash to verify if the account does not exist, so that both cases take the same time."""
     return _hasher.hash("no account has this password")
 
 
 def create_account(
-    store: Store,
+    database: PortalDatabase,
     keys_folder: Path,
     name: str,
     password: str,
@@ -46,21 +43,23 @@ def create_account(
     wallet_address: str | None = None,
     demonstration: bool = False,
 ) -> Account:
-    """Makes an account whose operator key is new, given (`private_key`), or held by a wallet (`wallet_address`).
+    """Create an account whose operator key is new, given (`private_key`), or held by a wallet (`wallet_address`).
 
-    A key is written to `keys_folder` as an encrypted keystore under the same password. The address has no rights until
-    an administrator of its organisation appoints it on chain (`Consortium.appointOperator`).
-    Raises `InvalidInput` naming `name`, `password` or `wallet_address`, and `Conflict` where the name is taken.
+    A key is written to `keys_folder` as a keystore encrypted with the same password. The address has no rights until
+    an administrator of its organisation appoints it on the chain (`Consortium.appointOperator`).
+    Raises `InvalidInput` for `name`, `password` or `wallet_address`, and `Conflict` if the name is taken.
     """
     _check_name(name)
     _check_password(password)
     if wallet_address is not None and not _ADDRESS.fullmatch(wallet_address):
-        raise InvalidInput(f"an address is 0x and 40 hex digits, got {wallet_address!r}", field="wallet_address")
+        raise InvalidInput(
+            f"{wallet_address!r} is not a valid address; expected 0x and 40 hex digits", field="wallet_address"
+        )
     if wallet_address is not None and private_key is not None:
-        raise InvalidInput("give a key or a wallet's address, not both", field="wallet_address")
-    with store.begin() as session:
+        raise InvalidInput("a private key and a wallet address are mutually exclusive", field="wallet_address")
+    with database.begin() as session:
         if session.get(Account, name) is not None:
-            raise Conflict(f"there is an account {name!r} already", field="name", hint="choose another name")
+            raise Conflict(f"account {name!r} already exists", field="name", hint="choose another name")
     keystore = None
     if wallet_address is None:
         path = keys_folder / f"account-{name}.json"
@@ -76,53 +75,57 @@ def create_account(
         demonstration=demonstration,
         created_at=int(time.time()),
     )
-    with store.begin() as session:
+    with database.begin() as session:
         session.add(account)
     return account
 
 
-def list_accounts(store: Store) -> list[Account]:
-    """Every account, by name."""
-    with store.begin() as session:
+def list_accounts(database: PortalDatabase) -> list[Account]:
+    """Return all accounts, ordered by name."""
+    with database.begin() as session:
         return list(session.scalars(select(Account).order_by(Account.name)))
 
 
-def remove_account(store: Store, name: str) -> None:
-    """Removes the account and ends its logins; its keystore file stays. Raises `NotFound`."""
-    with store.begin() as session:
+def remove_account(database: PortalDatabase, name: str) -> None:
+    """Remove an account and end its sessions. Its keystore file is kept. Raises `NotFound`."""
+    with database.begin() as session:
         account = session.get(Account, name)
         if account is None:
-            raise NotFound(f"there is no account {name!r}", field="name", hint="see `chromatrace portal accounts`")
+            raise NotFound(
+                f"account {name!r} does not exist",
+                field="name",
+                hint="list the accounts: `chromatrace portal accounts`",
+            )
         session.delete(account)
-        session.execute(delete(Login).where(Login.account == name))
+        session.execute(delete(PortalSession).where(PortalSession.account == name))
 
 
-def check_password(store: Store, name: str, password: str) -> Account:
-    """The account, where name and password hold together; `LoginRefused`, always the same, where not."""
-    with store.begin() as session:
+def check_password(database: PortalDatabase, name: str, password: str) -> Account:
+    """Return the account if name and password match. Raises `LoginFailedError`, the same for every mismatch."""
+    with database.begin() as session:
         account = session.get(Account, name)
-    hashed = account.password_hash if account else _nobody()
+    hashed = account.password_hash if account else _decoy_hash()
     try:
         _hasher.verify(hashed, password[:_MAX_PASSWORD])
     except (VerificationError, InvalidHashError):
         account = None
     if account is None:
-        raise LoginRefused(
-            "the name or the password is wrong", hint="check both; your administrator can make the account anew"
+        raise LoginFailedError(
+            "wrong account name or password", hint="check both; an administrator can recreate the account"
         )
     if _hasher.check_needs_rehash(account.password_hash):
-        with store.begin() as session:
+        with database.begin() as session:
             session.merge(account).password_hash = _hasher.hash(password)
     return account
 
 
-def refuse_demonstration_accounts(store: Store) -> None:
-    """For production: raises `InsecureConfiguration` where an account is a demonstration's or its key is published."""
+def reject_demonstration_accounts(database: PortalDatabase) -> None:
+    """Raise `InsecureConfigurationError` if an account was created for a demonstration or its key is published."""
     published = dev_addresses()
-    for account in list_accounts(store):
+    for account in list_accounts(database):
         if account.demonstration or account.address in published:
-            raise InsecureConfiguration(
-                f"account {account.name!r} was made for a demonstration",
+            raise InsecureConfigurationError(
+                f"account {account.name!r} is a demonstration account, which is not allowed in production",
                 field="database_url",
                 hint=f"remove it: `chromatrace portal remove-account {account.name}`",
             )
@@ -131,7 +134,7 @@ def refuse_demonstration_accounts(store: Store) -> None:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise InvalidInput(
-            f"an account's name has 3 to 64 of a-z, 0-9, '.', '_', '@', '-', got {name!r}",
+            f"{name!r} is not a valid account name; use 3 to 64 of a-z, 0-9, '.', '_', '@', '-'",
             field="name",
             hint="for example store-12@example-glass",
         )
@@ -140,7 +143,7 @@ def _check_name(name: str) -> None:
 def _check_password(password: str) -> None:
     if not MIN_PASSWORD <= len(password) <= _MAX_PASSWORD:
         raise InvalidInput(
-            f"a password has {MIN_PASSWORD} to {_MAX_PASSWORD} characters, got {len(password)}",
+            f"the password has {len(password)} characters; expected {MIN_PASSWORD} to {_MAX_PASSWORD}",
             field="password",
-            hint="a few unrelated words make a good one",
+            hint="use several unrelated words",
         )

@@ -1,4 +1,4 @@
-"""What a running portal does beside answering: it brings accepted writes onto the chain, and records captures there."""
+"""Background tasks of a running portal: send accepted transactions and record captured documents on the chain."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.epcis.capture import Captures
-from app.portal import Portal
+from app.api.epcis.capture import CaptureStore
+from app.context import Portal
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import ChromaTraceError
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 2.0
+INTERVAL_S = 2.0
 
 
-def run(app: Flask, stop: threading.Event, every_s: float = EVERY_S) -> None:
-    """Works until `stop` is set. Whatever fails is logged once and tried again."""
-    here: Portal = app.extensions["portal"]
-    captures = Captures(here.store, DocumentStore(here.config.documents))
-    told: dict[str, str] = {}
-    chores: dict[str, Callable[[], None]] = {
-        "outbox": lambda: _carry(here),
-        "captures": lambda: _record(here, captures),
+def run(app: Flask, stop: threading.Event, interval_s: float = INTERVAL_S) -> None:
+    """Run the tasks until `stop` is set. A repeated error is logged once; failed tasks are retried."""
+    portal: Portal = app.extensions["portal"]
+    captures = CaptureStore(portal.database, DocumentStore(portal.config.documents))
+    logged: dict[str, str] = {}
+    tasks: dict[str, Callable[[], None]] = {
+        "outbox": lambda: _send(portal),
+        "captures": lambda: _record(portal, captures),
     }
     while True:
-        for name, chore in chores.items():
+        for name, task in tasks.items():
             try:
-                chore()
+                task()
             except (ChromaTraceError, SQLAlchemyError) as error:
-                if told.get(name) != str(error):
-                    log.warning("%s: %s; it is tried again", name, error)
-                    told[name] = str(error)
+                if logged.get(name) != str(error):
+                    log.warning("%s: %s; retrying", name, error)
+                    logged[name] = str(error)
             else:
-                told.pop(name, None)
-        if stop.wait(every_s):
+                logged.pop(name, None)
+        if stop.wait(interval_s):
             return
 
 
-def _carry(here: Portal) -> None:
-    if here.recorder is not None:
-        here.recorder.resume()
-    here.chain.carry()
+def _send(portal: Portal) -> None:
+    if portal.recorder is not None:
+        portal.recorder.resume()
+    portal.chain.carry()
 
 
-def _record(here: Portal, captures: Captures) -> None:
-    if here.recorder is not None:
-        captures.record(here.recorder)
+def _record(portal: Portal, captures: CaptureStore) -> None:
+    if portal.recorder is not None:
+        captures.record(portal.recorder)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.config import PortalConfig
+from app.settings import PortalSettings
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, json_option, prompt_password
 from chromatrace.cli.settings import settings_options
@@ -17,21 +17,24 @@ from chromatrace.services.ports import held_port, url_at
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import resolve
 
+if TYPE_CHECKING:
+    from app.store.database import PortalDatabase
+
 
 @click.group()
 def portal() -> None:
     """Serve the web portal and manage its accounts.
 
     \b
-    Example: an account, then the portal on all networks behind one TLS proxy
+    Example: create an account, then serve the portal behind a TLS proxy on the same host
       chromatrace portal add-account store-12@example-windows
       chromatrace --base-url https://trace.example.com --manifest 7357.json \\
-        portal serve --host 0.0.0.0 --production --trusted-proxies 1
+        portal serve --production --trusted-proxies 127.0.0.1
     """
 
 
 @portal.command()
-@settings_options(PortalConfig, omit=["account_password"])
+@settings_options(PortalSettings, omit=["account_password"])
 @click.pass_obj
 def serve(workspace: Workspace, /, **options: Any) -> None:
     """Serve the portal and follow the chain until Ctrl-C.
@@ -57,7 +60,7 @@ def serve(workspace: Workspace, /, **options: Any) -> None:
 @click.argument("name")
 @click.option("--wallet", help="Address of a wallet that signs instead of a key kept here.")
 @click.option("--demonstration", is_flag=True, hidden=True, help="Mark the account: production rejects it.")
-@settings_options(PortalConfig, only=["database_url", "keys_folder", "account_password"])
+@settings_options(PortalSettings, only=["database_url", "keys_folder", "account_password"])
 @json_option
 @click.pass_obj
 def add_account(
@@ -76,49 +79,51 @@ def add_account(
     password = config.account_password or prompt_password(
         "Password", "CHROMATRACE_PORTAL_ACCOUNT_PASSWORD", confirm=True
     )
-    with opened_store(config) as store:
-        account = create_account(store, config.keys, name, password, wallet_address=wallet, demonstration=demonstration)
+    with opened_database(config) as database:
+        account = create_account(
+            database, config.keys, name, password, wallet_address=wallet, demonstration=demonstration
+        )
     funded = fund_if_empty(workspace, account.address)
     emit(as_json, {"account": account.name, "operator": account.address, "has_gas": funded})
 
 
 @portal.command()
-@settings_options(PortalConfig, only=["database_url"])
+@settings_options(PortalSettings, only=["database_url"])
 @json_option
 @click.pass_obj
 def accounts(workspace: Workspace, /, as_json: bool, **options: Any) -> None:
     """List accounts."""
     from app.accounts import list_accounts
 
-    with opened_store(portal_config(workspace, options)) as store:
-        rows = [{"name": account.name, "operator": account.address} for account in list_accounts(store)]
+    with opened_database(portal_config(workspace, options)) as database:
+        rows = [{"name": account.name, "operator": account.address} for account in list_accounts(database)]
     emit(as_json, {"accounts": rows})
 
 
 @portal.command("remove-account")
 @click.argument("name")
-@settings_options(PortalConfig, only=["database_url"])
+@settings_options(PortalSettings, only=["database_url"])
 @json_option
 @click.pass_obj
 def remove_account(workspace: Workspace, /, name: str, as_json: bool, **options: Any) -> None:
     """Remove an account and end its sessions."""
     from app.accounts import remove_account as remove
 
-    with opened_store(portal_config(workspace, options)) as store:
-        remove(store, name)
+    with opened_database(portal_config(workspace, options)) as database:
+        remove(database, name)
     emit(as_json, {"removed": name})
 
 
 def portal_values(workspace: Workspace, options: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the portal's settings: options, environment, settings file."""
-    resolved = resolve(PortalConfig, options, file=workspace.settings.config)
+    resolved = resolve(PortalSettings, options, file=workspace.settings.config)
     return {name: found.value for name, found in resolved.items()}
 
 
-def portal_config(workspace: Workspace, options: dict[str, Any] | None = None) -> PortalConfig:
+def portal_config(workspace: Workspace, options: dict[str, Any] | None = None) -> PortalSettings:
     """Return the portal's configuration for this workspace and these options of the command line."""
     settings = workspace.settings
-    return PortalConfig(
+    return PortalSettings(
         data_folder=workspace.data,
         rpc_url=settings.rpc_url,
         manifest_path=settings.manifest_path(workspace.chain_id),
@@ -131,57 +136,40 @@ def portal_config(workspace: Workspace, options: dict[str, Any] | None = None) -
 
 
 @contextmanager
-def opened_store(config: PortalConfig) -> Iterator[Any]:
+def opened_database(config: PortalSettings) -> Iterator[PortalDatabase]:
     """Open the portal's own database."""
-    from app.store.database import Store
+    from app.store.database import PortalDatabase
 
-    store = Store(config.portal_database)
+    database = PortalDatabase(config.portal_database)
     try:
-        yield store
+        yield database
     finally:
-        store.close()
+        database.close()
 
 
 @contextmanager
-def serving(workspace: Workspace, config: PortalConfig) -> Iterator[None]:
+def serving(workspace: Workspace, config: PortalSettings) -> Iterator[None]:
     """Serve the portal, deliver its outbox and follow the chain while the block lasts."""
-    from waitress.server import create_server
-
     from app import background, create_app
+    from app.server import serve_http
     from chromatrace.index import Follower
     from chromatrace.services.records import plant_of
 
     signer = workspace.signer if config.capture_department else None
     app = create_app(config, workspace.spool, signer, plant_of(workspace.settings.plant).record_kinds)
-    server = create_server(
-        app,
-        host=config.host,
-        port=config.port,
-        threads=config.threads,
-        ident="ChromaTrace",
-        max_request_body_size=config.max_file_bytes,
-    )
+    config.require_proxy()
     stop = threading.Event()
-
-    def answer() -> None:
-        try:
-            server.run()
-        except OSError:  # closing its socket is how waitress is stopped from another thread
-            if not stop.is_set():
-                raise
-
     follow = Follower(workspace.index, workspace.rpc, workspace.manifest).run
     threads = [
-        threading.Thread(target=answer, name="portal", daemon=True),
         threading.Thread(target=follow, args=(stop,), name="follower", daemon=True),
         threading.Thread(target=background.run, args=(app, stop), name="outbox", daemon=True),
     ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        server.close()
+    with serve_http(app, config):
         for thread in threads:
-            thread.join(timeout=10)
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+    for thread in threads:
+        thread.join(timeout=10)

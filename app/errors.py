@@ -1,16 +1,16 @@
-"""The portal's own refusals, and how any refusal is answered.
+"""The portal's errors and the HTTP status of every error.
 
 ChromaTraceError
 ├── NotAuthorised
-│   ├── LoginRefused          wrong name or password, or a wallet signature that does not hold; never says which
-│   ├── LoginNeeded           nobody is logged in
-│   ├── RightsEnded           the chain no longer authorises this operator: logged out
-│   └── RightMissing          logged in, but without the role or grant that this page needs
+│   ├── LoginFailedError            wrong name, password or wallet signature; never says which
+│   ├── LoginRequiredError          the request has no valid session or credentials
+│   ├── RightsRevokedError          the chain does not authorise this operator; the operator is logged out
+│   └── InsufficientRightsError     the operator lacks the role or grant that the page needs
 ├── Unavailable
-│   └── RightsUnknown         the chain does not answer, so nobody has any rights
-└── InvalidInput
-    ├── InsecureConfiguration production settings that we refuse to start with
-    └── TooMany               a rate limit
+│   └── RightsUnavailableError      the chain does not respond, so rights cannot be checked
+├── InvalidInput
+│   └── InsecureConfigurationError  a setting that is not allowed in production
+└── RateLimitError                  a rate limit is exceeded
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from chromatrace.domain.errors import (
 )
 
 
-class LoginRefused(NotAuthorised):
-    """The credentials do not hold. The message never says which part, nor whether the account exists."""
+class LoginFailedError(NotAuthorised):
+    """The credentials are wrong. The message never says which part is wrong or whether the account exists."""
 
 
-class LoginNeeded(NotAuthorised):
-    """Nobody is logged in."""
+class LoginRequiredError(NotAuthorised):
+    """The request has no valid session or credentials."""
 
 
-class RightsEnded(NotAuthorised):
-    """The chain does not, or no longer, authorise this operator."""
+class RightsRevokedError(NotAuthorised):
+    """The chain does not authorise this operator."""
 
 
-class RightMissing(NotAuthorised):
-    """Logged in, without the role or the grant that this needs."""
+class InsufficientRightsError(NotAuthorised):
+    """The operator lacks the role or grant that the request needs."""
 
 
-class RightsUnknown(Unavailable):
-    """The chain does not answer: rights cannot be read, so there are none."""
+class RightsUnavailableError(Unavailable):
+    """The chain does not respond, so rights cannot be checked and are denied."""
 
 
-class InsecureConfiguration(InvalidInput):
-    """A setting with which production must not start."""
+class InsecureConfigurationError(InvalidInput):
+    """A setting that is not allowed in production."""
 
 
-class TooMany(InvalidInput):
-    """A rate limit is reached; nothing was done."""
+class RateLimitError(ChromaTraceError):
+    """A rate limit is exceeded; the request had no effect."""
 
 
 _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
-    (TooMany, 429),
-    (LoginNeeded, 401),
-    (LoginRefused, 401),
-    (RightsEnded, 401),
+    (RateLimitError, 429),
+    (LoginRequiredError, 401),
+    (LoginFailedError, 401),
+    (RightsRevokedError, 401),
     (NotAuthorised, 403),
     (NotFound, 404),
     (Conflict, 409),
@@ -68,6 +68,6 @@ _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
 )
 
 
-def status_of(error: ChromaTraceError) -> int:
-    """The HTTP status that a refusal is answered with; 409 for one that only the chain's contracts know."""
+def http_status(error: ChromaTraceError) -> int:
+    """Return the HTTP status of an error. Contract errors without a more specific class are conflicts (409)."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 409)

@@ -1,4 +1,4 @@
-"""Puts a portal worker together."""
+"""Build a portal worker."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, console, consumer, epcis, franchisee, inspector, records
-from app.accounts import refuse_demonstration_accounts
-from app.answers import register_error_handlers
-from app.config import PortalConfig
-from app.facts.batch import BatchReader
-from app.facts.window import ReadingsSource
-from app.logins import Logins
-from app.portal import Portal, close_snapshot
+from app import api, console, consumer, franchisee, inspector
+from app.accounts import reject_demonstration_accounts
+from app.context import Portal, close_snapshot
+from app.presenters.batch import BatchLoader
+from app.presenters.reading_window import ReadingsSource
+from app.proxies import ReverseProxyMiddleware
+from app.responses import register_error_handlers
 from app.rights import CONSOLE_ROLES
-from app.secret import secret_key
-from app.security import add_headers, build_limiter, cookie_settings, csrf
-from app.services import ChainPort, Key, Manifest
-from app.store.database import Store
+from app.secret_key import load_secret_key
+from app.security import add_headers, build_limiter, csrf, flask_settings
+from app.services import ChainService, Key, Manifest
+from app.sessions import SessionStore
+from app.settings import PortalSettings
+from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
+from app.template_filters import register_filters
 from app.wallet import WalletLogins
-from app.words import register_filters
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
@@ -33,51 +33,51 @@ from chromatrace.records.catalogue import Catalogue
 
 
 def create_app(
-    config: PortalConfig,
+    config: PortalSettings,
     readings: ReadingsSource | None = None,
     signer: Key | None = None,
     kinds: Iterable[RecordKind] = (),
 ) -> Flask:
-    """One worker of the portal, a WSGI application. Several may run beside each other on the same databases.
+    """Build one worker of the portal, a WSGI application. Several workers may share the same databases.
 
-    readings  where plots of reading windows come from (`Spool`); without it the page names the windows and draws none
-    signer    who records captured EPCIS documents, where `capture_department` is set
-    kinds     records of the plant's departments; without them no records are served
-    Raises `InsecureConfiguration` in production, `NotFound` without a manifest. The chain need not answer yet.
+    readings  the store to plot reading windows from (`Spool`); without it pages have no plots
+    signer    the key that records captured EPCIS documents; required by `capture_department`
+    kinds     the record kinds of the plant's departments; without them no records are served
+    Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. The chain need not respond.
     """
     if config.capture_department is not None and signer is None:
         raise InvalidInput(
-            "recording captures needs a key that signs without a password being asked for",
+            "recording captured documents needs a signing key",
             field="capture_department",
-            hint="name the keystore of an operator with the role gateway, a member of that department",
+            hint="name the keystore of an operator with the role gateway who is a member of that department",
         )
     manifest = Manifest.load(config.manifest_path)
-    config.refuse_dev_chain(manifest.chain_id)
-    secret = secret_key(config.data_folder)
-    store = Store(config.portal_database)
+    config.reject_dev_chain(manifest.chain_id)
+    secret = load_secret_key(config.data_folder)
+    database = PortalDatabase(config.portal_database)
     if config.production:
-        refuse_demonstration_accounts(store)
+        reject_demonstration_accounts(database)
 
     app = Flask(__name__)
-    app.config.update(cookie_settings(config), SECRET_KEY=secret)
-    if config.trusted_proxies:
-        hops = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.config.update(flask_settings(config), SECRET_KEY=secret)
+    app.wsgi_app = ReverseProxyMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, config.proxy_networks, config.base_url
+    )
     index = Index(config.index_database)
-    limiter = build_limiter(app, store)
-    chain = ChainPort(config.rpc_url, manifest, config.outbox)
+    limiter = build_limiter(app, database)
+    chain = ChainService(config.rpc_url, manifest, config.outbox)
     recorder = None
     if signer is not None and config.capture_department is not None:
         recorder = chain.recorder(signer, config.capture_department)
     app.extensions["portal"] = Portal(
         config=config,
-        store=store,
+        database=database,
         index=index,
-        batches=BatchReader(DocumentStore(config.documents), readings, config.plot_tags),
+        batches=BatchLoader(DocumentStore(config.documents), readings, config.plot_tags),
         chain=chain,
-        logins=Logins(store, config.session_hours * 3600, config.session_idle_minutes * 60),
-        wallets=WalletLogins(store, config.base_url, config.domain, manifest.chain_id),
-        scans=ScanLog(store, secret),
+        sessions=SessionStore(database, config.session_hours * 3600, config.session_idle_minutes * 60),
+        wallets=WalletLogins(database, config.base_url, config.domain, manifest.chain_id),
+        scans=ScanLog(database, secret),
         limiter=limiter,
         recorder=recorder,
         kinds=Catalogue(kinds).kinds,
@@ -87,17 +87,17 @@ def create_app(
     add_headers(app, config)
     register_error_handlers(app)
     register_filters(app)
-    app.context_processor(lambda: _context(config))
+    app.context_processor(lambda: _template_globals(config))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for package in (consumer, franchisee, console, inspector, api, records, epcis):
+    for package in (consumer, franchisee, console, inspector, api):
         package.register(app, limiter, config)
     return app
 
 
-def _context(config: PortalConfig) -> dict[str, Any]:
+def _template_globals(config: PortalSettings) -> dict[str, Any]:
     return {
         "portal_title": config.title,
         "explorer_tx_url": config.explorer_tx_url,
         "console_roles": CONSOLE_ROLES,
-        "reading_role": Role.INSPECTOR,
+        "inspector_role": Role.INSPECTOR,
     }

@@ -1,4 +1,4 @@
-"""Addresses of codes: the public one that a QR code holds, and the local ones that pages link to."""
+"""URLs of batches and units: the public URI in a QR code, and the local paths that pages link to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chromatrace.identity.digital_link import DigitalLink, uri_for_batch, uri_fo
 
 
 def raw_target() -> str:
-    """The path and query as they came, percent-encoding and all: a lot may hold an encoded slash."""
+    """Return path and query as received. Percent-encoding matters: a lot may contain an encoded slash."""
     raw = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     if not raw:
         query = request.query_string.decode("latin-1")
@@ -21,26 +21,26 @@ def raw_target() -> str:
 
 
 def public_uri(base_url: str, key: BatchKey, serial: Serial | None) -> str:
-    """What the code of a batch or unit holds."""
+    """Return the URI in the QR code of a batch or unit."""
     return uri_for_unit(base_url, key, serial) if serial else uri_for_batch(base_url, key)
 
 
 def page_path(key: BatchKey, serial: Serial | None = None) -> str:
-    """The page of a code on this site."""
+    """Return the path of the page of a batch or unit."""
     return urlsplit(public_uri("https://example.org", key, serial)).path
 
 
-def qr_path(key: BatchKey, serial: Serial | None, kind: str) -> str:
-    """The image of a code on this site; `kind` is `svg` or `png`."""
+def qr_path(key: BatchKey, serial: Serial | None, extension: str) -> str:
+    """Return the path of a QR code image; `extension` is `svg` or `png`."""
     parts = [str(key.gtin), str(key.lot), *([str(serial)] if serial else [])]
-    return "/qr/" + "/".join(quote(part, safe="") for part in parts) + f".{kind}"
+    return "/qr/" + "/".join(quote(part, safe="") for part in parts) + f".{extension}"
 
 
-def document_path(key: BatchKey, which: str) -> str:
-    """A published document; `which` is `content`, `first` or `final`."""
-    return f"/documents/{key.gtin}/{quote(str(key.lot), safe='')}/{which}"
+def document_path(key: BatchKey, name: str) -> str:
+    """Return the path of a published document; `name` is `content`, `first` or `final`."""
+    return f"/documents/{key.gtin}/{quote(str(key.lot), safe='')}/{name}"
 
 
 def same_host(link: DigitalLink, base_url: str) -> bool:
-    """Whether a scanned code names this portal."""
+    """Return whether a scanned code has the host of this portal."""
     return urlsplit(link.base).netloc.lower() == urlsplit(base_url).netloc.lower()

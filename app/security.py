@@ -1,4 +1,4 @@
-"""Headers of every answer, CSRF, rate limits, cookie flags."""
+"""Security headers, CSRF protection, rate limits and cookie flags."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
-from app.config import PortalConfig
+from app.settings import PortalSettings
 from app.store import rate_counts  # noqa: F401 - registers the storage scheme `portal`
-from app.store.database import Store
+from app.store.database import PortalDatabase
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -41,8 +41,8 @@ _CAMERA_ONLY = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()
 csrf = CSRFProtect()
 
 
-def cookie_settings(config: PortalConfig) -> dict[str, object]:
-    """Flask's settings for the one cookie: unreadable to scripts, bound to this host where there is TLS."""
+def flask_settings(config: PortalSettings) -> dict[str, object]:
+    """Return Flask's settings for the cookie, CSRF tokens and request sizes."""
     return {
         "SESSION_COOKIE_NAME": "__Host-chromatrace" if config.secure else "chromatrace",
         "SESSION_COOKIE_SECURE": config.secure,
@@ -55,21 +55,21 @@ def cookie_settings(config: PortalConfig) -> dict[str, object]:
     }
 
 
-def build_limiter(app: Flask, store: Store) -> Limiter:
-    """A limiter that counts in portal.db; the routes name their own limits."""
+def build_limiter(app: Flask, database: PortalDatabase) -> Limiter:
+    """Return a limiter that counts in the portal database. Each route sets its own limit."""
     return Limiter(
         get_remote_address,
         app=app,
         storage_uri="portal://",
-        storage_options={"store": store},  # type: ignore[dict-item]
+        storage_options={"database": database},  # type: ignore[dict-item]
         strategy="fixed-window",
         headers_enabled=True,
         default_limits=[],
     )
 
 
-def add_headers(app: Flask, config: PortalConfig) -> None:
-    """Sets the headers on every answer, errors too."""
+def add_headers(app: Flask, config: PortalSettings) -> None:
+    """Set the security headers on every response, including errors."""
 
     @app.after_request
     def headers(response: Response) -> Response:
@@ -83,13 +83,13 @@ def add_headers(app: Flask, config: PortalConfig) -> None:
             response.headers.setdefault("Cache-Control", "no-store")
         response.headers.pop("Server", None)
         if response.status_code == 308:
-            # The router's own redirects repeat the Host header, which anyone may have made up.
+            # The router's redirects repeat the Host header, which the client controls.
             response.headers["Location"] = response.headers["Location"].removeprefix(request.host_url.rstrip("/"))
         return response
 
 
 def limit_views(app: Flask, limiter: Limiter, limits: dict[str, str], *, methods: list[str] | None = None) -> None:
-    """Puts rate limits on views that are registered already: endpoint to limit, per address."""
+    """Set rate limits per client address on registered views: endpoint to limit."""
     for endpoint, rate in limits.items():
         view: Any = app.view_functions[endpoint]
         app.view_functions[endpoint] = limiter.limit(rate, methods=methods)(view)

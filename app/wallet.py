@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete
 
-from app.errors import LoginRefused
+from app.errors import LoginFailedError
 from app.sign_in_message import InvalidSignInMessage, SignInMessage
-from app.store.database import Store
-from app.store.models import Nonce
+from app.store.database import PortalDatabase
+from app.store.models import LoginNonce
 
 VALID_S = 300
 """Seconds for which a message is valid."""
 
-_STATEMENT = "Log in to the traceability portal. This costs nothing and moves nothing."
+_STATEMENT = "Log in to the traceability portal. Signing is free and does not send a transaction."
 _LETTERS = string.ascii_letters + string.digits
 
 
-def _error(detail: str) -> LoginRefused:
-    return LoginRefused(f"wallet signature rejected: {detail}", field="signature", hint="start over")
+def _error(detail: str) -> LoginFailedError:
+    return LoginFailedError(f"wallet signature rejected: {detail}", field="signature", hint="start again")
 
 
 def _timestamp(time: datetime) -> str:
@@ -31,8 +31,8 @@ def _timestamp(time: datetime) -> str:
 class WalletLogins:
     """Issues messages and accepts them signed, for one portal and one chain. Each nonce is valid once."""
 
-    def __init__(self, store: Store, base_url: str, domain: str, chain_id: int) -> None:
-        self._store = store
+    def __init__(self, database: PortalDatabase, base_url: str, domain: str, chain_id: int) -> None:
+        self._database = database
         self._uri = f"{base_url}/login"
         self._domain = domain
         self._chain_id = chain_id
@@ -53,17 +53,17 @@ class WalletLogins:
                 expiration_time=_timestamp(until),
             )
         except InvalidSignInMessage as error:
-            raise _error(f"{address!r} is not an address with its EIP-55 checksum") from error
-        with self._store.begin() as session:
-            session.execute(delete(Nonce).where(Nonce.expires_at < now.timestamp()))
-            session.add(Nonce(value=nonce, expires_at=int(until.timestamp())))
+            raise _error(f"{address!r} has no valid EIP-55 checksum") from error
+        with self._database.begin() as session:
+            session.execute(delete(LoginNonce).where(LoginNonce.expires_at < now.timestamp()))
+            session.add(LoginNonce(value=nonce, expires_at=int(until.timestamp())))
         return str(message)
 
     def accept(self, text: str, signature: str, now: datetime) -> str:
-        """Return the address that logged in. An attempt uses up the nonce of its message, even if it fails.
+        """Return the address that logged in. Every attempt consumes the nonce of its message, even a failed one.
 
-        Raises `LoginRefused` for another domain, URI or chain, a nonce that is unknown or used, a message out of its
-        times, or a signature by another key.
+        Raises `LoginFailedError` for another domain, URI or chain, an unknown or used nonce, an expired message, or a
+        signature by another key.
         """
         try:
             message = SignInMessage.parse(text)
@@ -75,8 +75,10 @@ class WalletLogins:
         return message.address
 
     def _use_nonce(self, nonce: str, now: datetime) -> None:
-        with self._store.begin() as session:
-            deleted = session.execute(delete(Nonce).where(Nonce.value == nonce, Nonce.expires_at >= now.timestamp()))
+        with self._database.begin() as session:
+            deleted = session.execute(
+                delete(LoginNonce).where(LoginNonce.value == nonce, LoginNonce.expires_at >= now.timestamp())
+            )
         if deleted.rowcount != 1:  # type: ignore[attr-defined]
             raise InvalidSignInMessage("its nonce is unknown, used or expired")
 

@@ -1,8 +1,8 @@
 """Inspection by consensus on chain: inspections per second and gas of each, in rounds of three.
 
-Everything that a round takes: request, draw, commit, reveal, decision, learning, each inspection signed by its
-inspector. Twenty rounds go into each transaction, through the product's outbox; the inspectors' answers are computed
-and signed within the time. Anvil on the same machine makes a block every quarter of a second.
+A round consists of request, draw, commit, reveal, decision and learning; each answer is signed by its inspector. Each
+transaction contains twenty rounds and goes through the outbox. The time includes computing and signing the answers.
+Anvil on the same machine makes a block every quarter of a second.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _PANEL = OrganisationId(1)
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """Waves of eighty rounds, one after the other, since an inspector sits in one round at a time."""
+    """Run waves of eighty rounds one after the other, because an inspector sits in one round at a time."""
     with deployed_chain(block_time_s=_BLOCK_TIME_S) as (_, chain):
         progress(f"{_INSPECTORS} inspectors on one panel")
         signers = _panel(chain)
         progress(f"{_WAVES} waves of {_LANES} rounds")
-        _wave(chain, signers, 0)  # lanes and inspectors that have had rounds before, as almost all have
+        _wave(chain, signers, 0)  # first rounds cost more gas
         start = time.perf_counter()
         gas = sum(_wave(chain, signers, wave) for wave in range(1, _WAVES + 1))
         seconds = time.perf_counter() - start
@@ -91,11 +91,11 @@ def _send(chain: Chain, call: Callable[[Sequence[T]], Call], items: Sequence[T])
 
 
 def _all(chain: Chain, batch: Sequence[Call]) -> int:
-    """Sends all and waits for their blocks; their gas."""
+    """Send all calls, wait for their inclusion and return their gas."""
     outcomes = chain.send_many(batch, check=False)
-    refused = [outcome for outcome in outcomes if not isinstance(outcome, Receipt) or outcome.block_number is None]
-    if refused:
-        raise RuntimeError(f"{len(refused)} calls were refused, the first: {refused[0]}")
+    failed = [outcome for outcome in outcomes if not isinstance(outcome, Receipt) or outcome.block_number is None]
+    if failed:
+        raise RuntimeError(f"{len(failed)} calls failed; the first: {failed[0]}")
     return sum(outcome.gas_used or 0 for outcome in outcomes if isinstance(outcome, Receipt))
 
 

@@ -1,8 +1,8 @@
-"""Gas of named scenarios, each beside an EAS attestation of the same payload on the same chain.
+"""Gas of named scenarios, next to an EAS attestation of the same payload on the same chain.
 
 The rival is the Ethereum Attestation Service, deployed from its npm package as published (`bench/eas`). Measured on
-Anvil under Prague rules; gas does not depend on the machine. Steady state: the account, the channel and the inspector's
-nonce lane have been used before; a first use costs up to 17,100 more per slot.
+Anvil with the Prague rules; gas does not depend on the machine. The account, the channel and the inspector's nonce lane
+have been used before; a first use costs up to 17,100 gas more per slot.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _MANY = 100
 
 @contextmanager
 def deployed_chain(**node_options: Any) -> Iterator[tuple[DevNode, Chain]]:
-    """A fresh Anvil with the contracts deployed by the product's script; the signer acts for Example Glass.
+    """Yield a new Anvil with the contracts deployed, and a chain whose signer acts for Example Glass.
 
-    `node_options` go to `DevNode`.
+    `node_options`: see `DevNode`.
     """
     with tempfile.TemporaryDirectory() as folder, DevNode(**node_options) as node:
         path = Path(folder) / f"{node.chain_id}.json"
@@ -65,13 +65,13 @@ def deployed_chain(**node_options: Any) -> Iterator[tuple[DevNode, Chain]]:
 
 
 def registration(lot: str) -> calls.Registration:
-    """A batch of a thousand panes with serials and content, no inputs."""
+    """Return a batch of a thousand panes with serials and content, without inputs."""
     digest = hashlib.sha256(lot.encode()).digest()
     return calls.Registration(BatchKey.parse(GTIN, lot), 1000, digest, serial_root=digest)
 
 
 class Rival:
-    """EAS with one schema for each payload. Gas of `attest` and `multiAttest`."""
+    """EAS with one schema per payload; measures the gas of `attest` and `multiAttest`."""
 
     def __init__(self, rpc: RpcClient, sender: str) -> None:
         self._rpc, self._sender = rpc, sender
@@ -87,14 +87,14 @@ class Rival:
         return receipt["contractAddress"], ContractAbi(name, artifact["abi"])
 
     def _send(self, fields: dict[str, str]) -> dict[str, Any]:
-        sent = self._rpc.call("eth_sendTransaction", {"from": self._sender, "gas": hex(1 << 24), **fields})
+        tx_hash = self._rpc.call("eth_sendTransaction", {"from": self._sender, "gas": hex(1 << 24), **fields})
         while True:
-            receipt: dict[str, Any] | None = self._rpc.call("eth_getTransactionReceipt", sent)
+            receipt: dict[str, Any] | None = self._rpc.call("eth_getTransactionReceipt", tx_hash)
             if receipt is not None:
                 break
             time.sleep(0.01)
         if receipt["status"] != "0x1":
-            raise RuntimeError(f"the rival's transaction failed: {receipt}")
+            raise RuntimeError(f"a transaction of EAS failed: {receipt}")
         return receipt
 
     def _schema(self, types: str) -> bytes:
@@ -105,9 +105,9 @@ class Rival:
         return self._schemas[types]
 
     def gas(self, types: str, payloads: Sequence[Sequence[Any]]) -> float:
-        """Gas of attesting each payload, in one call."""
+        """Return the gas per payload of attesting all payloads in one call."""
         schema = self._schema(types)
-        self._attest(schema, types, payloads[:1])  # the account has attested before
+        self._attest(schema, types, payloads[:1])  # a first attestation of an account costs more
         return self._attest(schema, types, payloads) / len(payloads)
 
     def _attest(self, schema: bytes, types: str, payloads: Sequence[Sequence[Any]]) -> int:
@@ -131,7 +131,7 @@ ANCHOR = "bytes32 channel,uint64 size,bytes32 root,uint64 firstTimeNs,uint64 las
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """Deploys both, sends each scenario once, reads the receipts."""
+    """Deploy both, send each scenario once and read the receipts."""
     if not ARTIFACTS.exists():
         progress("installing the rival (once)")
         subprocess.run(
@@ -160,7 +160,7 @@ def _registering(chain: Chain, rival: Rival) -> list[Figure]:
     structs = [lot.as_struct() for lot in lots]
     return [
         _figure("register a batch alone", alone, 95_000, rival.gas(REGISTRATION, structs[:1])),
-        # The rival's hundred would not fit under the 2^24 gas of one transaction.
+        # A hundred attestations exceed the 2^24 gas of one transaction.
         _figure("register a batch, in a call of 100", many, 60_000, rival.gas(REGISTRATION, structs[:50])),
     ]
 
@@ -172,8 +172,18 @@ def _inspecting(chain: Chain, rival: Rival) -> Figure:
         batch = chain.submit(calls.register_batch(registration(lot))).event("BatchRegistered").args["batch"]
         digest = hashlib.sha256(lot.encode()).digest()
         inspection = Inspection(
-            *(batch, Stage.FIRST, Verdict.PASS, 1, 10, 0, digest, digest),
-            *(now, chain.sender, number, now + 3600),
+            batch=batch,
+            stage=Stage.FIRST,
+            verdict=Verdict.PASS,
+            revision=1,
+            sample_size=10,
+            defects=0,
+            instrument=digest,
+            evidence=digest,
+            inspected_at=now,
+            inspector=chain.sender,
+            nonce=number,
+            deadline=now + 3600,
         )
         assert chain.signer is not None
         signature = sign_inspection(inspection, chain.signer, chain.manifest.chain_id, ledger)

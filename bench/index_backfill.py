@@ -1,7 +1,7 @@
-"""Backfill of the index: registrations on a real chain into SQLite, beside a web3.py loop that does the same.
+"""Backfill of the index: registrations on a real chain into SQLite, next to a web3.py loop.
 
-Every event is a `BatchRegistered` with one input, the largest that the contracts have; for each the index writes the
-raw log, the batch and its genealogy. The rival asks web3.py for the logs, lets it decode them, and writes one row.
+Every event is a `BatchRegistered` with one input, the largest event of the contracts. For each, the index writes the
+raw log, the batch and its genealogy. The rival reads and decodes the logs with web3.py and writes one row each.
 """
 
 from __future__ import annotations
@@ -36,34 +36,34 @@ _FOR_EVER = 2**64 - 1
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """Both by turns and each at its best, so that a busy moment of the machine does not decide."""
+    """Measure both in turns and return the best of each, because other load disturbs single runs."""
     with tempfile.TemporaryDirectory() as folder, DevNode() as node:
         progress("deploying")
         manifest = deploy(node, Path(folder))
         rpc = node.rpc(120.0)
         registered = register(rpc, manifest, EVENTS, progress)
         progress("following")
-        ours, theirs = [], []
+        rates, rival_rates = [], []
         for turn in range(ROUNDS):
             progress("following")
-            ours.append(follow(node.url, manifest, Path(folder) / f"index{turn}.db", registered))
+            rates.append(follow(node.url, manifest, Path(folder) / f"index{turn}.db", registered))
             progress("the same through web3.py")
-            theirs.append(web3_loop(node.url, manifest, Path(folder) / f"rival{turn}.db"))
+            rival_rates.append(web3_loop(node.url, manifest, Path(folder) / f"rival{turn}.db"))
     return [
         Figure(
             "index backfill into SQLite",
-            max(ours),
+            max(rates),
             "events/s",
             "higher",
             bar=20_000,
             rival="web3.py get_logs and process_log into SQLite",
-            rival_value=max(theirs),
+            rival_value=max(rival_rates),
         )
     ]
 
 
 def follow(url: str, manifest: Manifest, path: Path, registered: int) -> float:
-    """Events a second from an empty database to the chain's head."""
+    """Return events per second from an empty database to the chain's head."""
     index = Index(path)
     index.migrate()
     started = time.perf_counter()
@@ -72,7 +72,7 @@ def follow(url: str, manifest: Manifest, path: Path, registered: int) -> float:
     with index.snapshot() as snapshot:
         counts = snapshot.count_batches()
     if sum(counts.values()) != registered or done.events < registered:
-        raise RuntimeError(f"{registered} batches were registered, the index has {counts}")
+        raise RuntimeError(f"expected {registered} batches, the index has {counts}")
     index.close()
     return done.events / seconds
 
@@ -85,7 +85,7 @@ def deploy(node: DevNode, folder: Path) -> Manifest:
 
 
 def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[[str], None]) -> int:
-    """Registers `count` batches, each made of the first one; returns how many there are then."""
+    """Register `count` batches, each made of the first one; return their number."""
     registrar, producer = rpc.call("eth_accounts")[:2]
 
     def send(sender: str, name: str, function: str, *args: object, gas: int = 1_000_000) -> str:
@@ -98,13 +98,13 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
         while (receipt := rpc.call("eth_getTransactionReceipt", tx_hash)) is None:
             time.sleep(0.001)
         if receipt["status"] != "0x1":
-            raise RuntimeError(f"{tx_hash} was refused, {int(receipt['gasUsed'], 16)} gas")
+            raise RuntimeError(f"{tx_hash} failed with {int(receipt['gasUsed'], 16)} gas")
 
     included(send(registrar, "Consortium", "registerOrganisation", 1, _GLN, 127, _FOR_EVER, "Example Glass"))
     included(send(registrar, "Consortium", "appointOperator", producer, 1, 127, _FOR_EVER))
     first = BatchKey.parse(_GTIN, "L000000")
     included(send(producer, "BatchRegistry", "registerMany", [_registration(0, [])]))
-    # Several calls to a block: the node hashes its whole state anew for each block.
+    # Several calls per block: the node hashes its whole state for each block.
     rpc.call("evm_setAutomine", False)
     for start in range(1, count, PER_BLOCK):
         calls = []
@@ -125,7 +125,7 @@ def _registration(number: int, inputs: list[tuple[bytes, int]]) -> tuple[object,
 
 
 def web3_loop(url: str, manifest: Manifest, path: Path) -> float:
-    """Events a second of the usual loop over the first `RIVAL_EVENTS` events."""
+    """Return events per second of the usual loop over the first `RIVAL_EVENTS` events."""
     chain = Web3(HTTPProvider(url, request_kwargs={"timeout": 120}))
     abi = json.loads((FOLDER / "BatchRegistry.json").read_text(encoding="utf-8"))
     registry = chain.eth.contract(address=Web3.to_checksum_address(manifest.address("BatchRegistry")), abi=abi)

@@ -1,9 +1,9 @@
-"""Batch registrations per second, from Python values to included in a block, through the product's own durable outbox.
+"""Batch registrations per second, from Python values to inclusion in a block, through the durable outbox.
 
-Each is encoded, signed, stored, sent and seen in its block; a second also tries each by eth_call first, as is the
-default. Anvil on the same machine makes a block every quarter of a second; its block gas limit is out of the way, as it
-would not be on a public chain. The rival is what a web3.py user writes: build, sign and send each with a local nonce,
-then wait for the receipts; it stores nothing and tries nothing. BPDMS published about 250 writes a second.
+Each registration is encoded, signed, stored, sent and found in its block. A second figure adds the default trial by
+`eth_call`. Anvil on the same machine makes a block every quarter of a second, with a block gas limit that never limits.
+The rival is the usual web3.py loop: build, sign and send each transaction with a local nonce, then wait for the
+receipts; it stores nothing and tries nothing. BPDMS published about 250 writes per second.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _BULK_GAS = 7_000_000
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """Ours one by one and in bulk on one chain, the rival on another of the same settings; the best round of each."""
+    """Measure single and bulk registrations, and the rival on another chain; return the best round of each."""
     with deployed_chain(block_time_s=_BLOCK_TIME_S) as (_, chain):
         single = tried = bulk = 0.0
         for number in range(_ROUNDS):
             progress(f"round {number + 1} of {_ROUNDS}: {_SINGLE:,} registrations, one per transaction")
-            single = max(single, _timed(chain, _alone(f"S{number}", _SINGLE), _SINGLE, check=False))
+            single = max(single, _timed(chain, _single_calls(f"S{number}", _SINGLE), _SINGLE, check=False))
             progress(f"{_SINGLE:,} registrations, each tried first")
-            tried = max(tried, _timed(chain, _alone(f"T{number}", _SINGLE), _SINGLE))
+            tried = max(tried, _timed(chain, _single_calls(f"T{number}", _SINGLE), _SINGLE))
             progress(f"{_BULK:,} registrations, {_PER_CALL} per transaction")
-            bulk = max(bulk, _timed(chain, _together(f"M{number}"), _BULK))
+            bulk = max(bulk, _timed(chain, _bulk_calls(f"M{number}"), _BULK))
     with deployed_chain(block_time_s=_BLOCK_TIME_S) as (_, chain):
         rival = 0.0
         for number in range(_ROUNDS):
@@ -58,12 +58,12 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
     ]
 
 
-def _alone(name: str, count: int) -> list[Call]:
+def _single_calls(name: str, count: int) -> list[Call]:
     lots = [registration(f"{name}-{number}") for number in range(count)]
     return [calls.register_batch(lot).with_gas(_GAS) for lot in lots]
 
 
-def _together(name: str) -> list[Call]:
+def _bulk_calls(name: str) -> list[Call]:
     lots = [registration(f"{name}-{number}") for number in range(_BULK)]
     batches = (calls.register_batches(lots[start : start + _PER_CALL]) for start in range(0, _BULK, _PER_CALL))
     return [call.with_gas(_BULK_GAS) for call in batches]
@@ -73,9 +73,9 @@ def _timed(chain: Chain, batch: list[Call], registrations: int, *, check: bool =
     start = time.perf_counter()
     outcomes = chain.send_many(batch, check=check)
     seconds = time.perf_counter() - start
-    refused = [outcome for outcome in outcomes if not isinstance(outcome, Receipt) or outcome.block_number is None]
-    if refused:
-        raise RuntimeError(f"{len(refused)} calls were refused, the first: {refused[0]}")
+    failed = [outcome for outcome in outcomes if not isinstance(outcome, Receipt) or outcome.block_number is None]
+    if failed:
+        raise RuntimeError(f"{len(failed)} calls failed; the first: {failed[0]}")
     return registrations / seconds
 
 

@@ -13,12 +13,13 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from web3.exceptions import Web3RPCError
 
+from chromatrace.chain.calls import Call
+from chromatrace.chain.reads import Read
 from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.ethereum.abi import contract
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import KeystoreError, RpcError, SignerMissingError
@@ -36,6 +37,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NETWORK = "chromatrace"
 _ATTEMPTS = 5
 """Attempts to send. A request can fail if the node mines during it and prunes the state of the previous block."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,15 +63,14 @@ class Connection:
         """Return the code at an address, empty if there is none."""
         return bytes.fromhex(self.rpc.call("eth_getCode", address, "latest")[2:])
 
-    def read(self, name: str, address: str, function: str, *args: Any) -> Any:
-        """Return the result of a view of a deployed contract."""
-        abi = contract(name)
-        data = "0x" + abi.encode_call(function, *args).hex()
-        return abi.decode_result(function, bytes_of(self.rpc.call("eth_call", {"to": address, "data": data}, "latest")))
+    def read(self, address: str, read: Read[T]) -> T:
+        """Return the result of a view of the contract at `address`."""
+        fields = {"to": address, "data": "0x" + read.encode().hex()}
+        return read.decode(bytes_of(self.rpc.call("eth_call", fields, "latest")))
 
-    def write(self, name: str, address: str, function: str, *args: Any) -> Any:
-        """Simulate a call, send it and wait for its block. Raises the contract error if the simulation reverts."""
-        data = "0x" + contract(name).encode_call(function, *args).hex()
+    def write(self, address: str, call: Call) -> Any:
+        """Simulate a call of the contract at `address`, send it and wait for its block. Raises `ContractError`."""
+        data = "0x" + call.encode().hex()
         try:
             self.rpc.call("eth_call", {"from": str(self.sender), "to": address, "data": data}, "latest")
         except RpcError as error:

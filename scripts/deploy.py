@@ -25,25 +25,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
 
+from chromatrace.chain import calls, reads
+from chromatrace.chain.reads import Read
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.errors import WrongDeploymentError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.storage.files import deliver
 from scripts.connection import ROOT, Connection, open_connection, print_error, settings
+from scripts.export_abi import CONTRACTS
 
 TWO_DAYS_S = 172_800
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
     keccak(name) for name in (b"REGISTRAR", b"VERDICT_LEDGER", b"CUSTODY_LEDGER", b"CONSENSUS")
-)
-CONTRACTS = (
-    "Consortium",
-    "RouteVerifier",
-    "BatchRegistry",
-    "InspectionLedger",
-    "QualityConsensus",
-    "CustodyLedger",
-    "ProcessLedger",
 )
 REFERENCES = (
     ("RouteVerifier", "consortium", "Consortium"),
@@ -188,9 +182,9 @@ def _grant_roles(connection: Connection, manifest: dict[str, Any], admin: str | 
     consortium = manifest["contracts"]["Consortium"]["address"]
     manifest["admin"] = admin or manifest["admin"]
     for role, holder in _roles(manifest):
-        connection.write("Consortium", consortium, "grantRole", role, holder)
+        connection.write(consortium, calls.grant_role(role, holder))
     if manifest["admin"] != str(connection.sender):
-        connection.write("Consortium", consortium, "beginDefaultAdminTransfer", admin)
+        connection.write(consortium, calls.begin_admin_transfer(manifest["admin"]))
         print(f"{admin} becomes default admin when it calls acceptDefaultAdminTransfer()", file=sys.stderr)
 
 
@@ -206,15 +200,14 @@ def _verify(connection: Connection, manifest: dict[str, Any]) -> None:
     Manifest.parse(manifest).verify(connection.rpc)
     addresses = {name: entry["address"] for name, entry in manifest["contracts"].items()}
     for name, view, target in REFERENCES:
-        actual = to_checksum_address(connection.read(name, addresses[name], view))
+        actual = connection.read(addresses[name], Read(name, view, (), str))
         if actual != addresses[target]:
             raise WrongDeploymentError(f"{name}.{view}() is {actual}, not {target} {addresses[target]}", field=name)
     consortium = addresses["Consortium"]
     for role, holder in list(_roles(manifest))[1:]:
-        if not connection.read("Consortium", consortium, "hasRole", role, holder):
+        if not connection.read(consortium, reads.has_role(role, holder)):
             raise WrongDeploymentError(f"{holder} lacks the role 0x{role.hex()} in Consortium", field="Consortium")
-    default_admin = connection.read("Consortium", consortium, "defaultAdmin")
-    if int(default_admin, 16) == 0:
+    if int(connection.read(consortium, reads.default_admin()), 16) == 0:
         raise WrongDeploymentError("Consortium has no default admin", field="Consortium")
 
 

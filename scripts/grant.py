@@ -18,16 +18,20 @@ import sys
 from collections.abc import Sequence
 from enum import IntFlag
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from chromatrace.chain import calls, reads
+from chromatrace.chain.calls import Call
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
-from chromatrace.domain.identifiers import Gln, Gtin
+from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
 from chromatrace.ethereum.manifest import Manifest
 from scripts.connection import Connection, open_connection, print_error, settings
 from scripts.deploy import manifest_folder
+
+Mask = TypeVar("Mask", bound=IntFlag)
 
 
 class Consortium:
@@ -39,51 +43,52 @@ class Consortium:
         self._connection = connection
         self._address = manifest.address("Consortium")
 
-    def organisation(self, gln: str) -> int:
+    def organisation(self, gln: str) -> OrganisationId:
         """Return the number of the organisation with this GLN. Raises `NotFound`."""
-        number = self._connection.read("Consortium", self._address, "organisationOfGln", int(Gln(gln)))
+        number = self._connection.read(self._address, reads.organisation_of_gln(Gln(gln)))
         if number == 0:
             raise NotFound(
                 f"no organisation has the GLN {gln}",
                 field="gln",
                 hint="register it first with the command organisation",
             )
-        return int(number)
+        return number
 
-    def write(self, function: str, *args: Any) -> str:
+    def submit(self, call: Call) -> str:
         """Send a call and return the hash of its transaction."""
-        return str(self._connection.write("Consortium", self._address, function, *args).txid)
+        return str(self._connection.write(self._address, call).txid)
 
 
-def _mask(text: str, kind: type[IntFlag], field: str) -> int:
-    mask = 0
+def _mask(text: str, kind: type[Mask], field: str) -> Mask:
+    mask = kind(0)
     for name in filter(None, text.split(",")):
         if name.upper() not in kind.__members__:
             known = ", ".join(member.lower() for member in kind.__members__)
             raise InvalidInput(f"{name!r} is not one of {known}", field=field)
         mask |= kind[name.upper()]
-    return int(mask)
+    return mask
 
 
 def _organisation(consortium: Consortium, args: argparse.Namespace) -> dict[str, Any]:
     roles = _mask(args.roles, Role, "roles")
     kind = OrganisationKind[args.kind.upper()]
-    tx = consortium.write("registerOrganisation", int(kind), int(Gln(args.gln)), roles, args.valid_until, args.name)
+    tx = consortium.submit(calls.register_organisation(kind, Gln(args.gln), roles, args.name, args.valid_until))
     return {"organisation": consortium.organisation(args.gln), "tx": tx}
 
 
 def _operator(consortium: Consortium, args: argparse.Namespace) -> dict[str, Any]:
     number = consortium.organisation(args.organisation)
     roles = _mask(args.roles, Role, "roles")
-    tx = consortium.write("appointOperator", args.account, number, roles, args.valid_until)
+    tx = consortium.submit(calls.appoint_operator(args.account, number, roles, args.valid_until))
     return {"organisation": number, "operator": args.account, "tx": tx}
 
 
 def _scopes(consortium: Consortium, args: argparse.Namespace) -> dict[str, Any]:
     number = consortium.organisation(args.reader)
-    lines = [int(Gtin(line)) for line in args.gtins.split(",") if line] or [0]
-    tx = consortium.write("grantReadScopes", number, lines, _mask(args.scopes, Scope, "scopes"), args.valid_until)
-    return {"reader": number, "gtins": lines, "tx": tx}
+    gtins = [Gtin(gtin) for gtin in args.gtins.split(",") if gtin]
+    scopes = _mask(args.scopes, Scope, "scopes")
+    tx = consortium.submit(calls.grant_read_scopes(number, gtins, scopes, args.valid_until))
+    return {"reader": number, "gtins": [int(gtin) for gtin in gtins] or [0], "tx": tx}
 
 
 def _parser() -> argparse.ArgumentParser:

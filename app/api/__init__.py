@@ -1,61 +1,15 @@
-"""The public facts as JSON. Every refusal has one shape: `error`, `message` and, where known, `field` and `hint`."""
+"""The HTTP APIs: public JSON (`public`), department records (`records`) and EPCIS 2.0 (`epcis`)."""
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import unquote
-
-from flask import Blueprint, Flask, jsonify
+from flask import Flask
 from flask_limiter import Limiter
 
-from app import openapi
-from app.config import PortalConfig
-from app.consumer.pages import batch_json
-from app.links import raw_target
-from app.portal import now_s, party, portal, snapshot
-from app.security import limit_views
-from chromatrace.domain.errors import NotFound
-from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
-
-PREFIX = "/api/v1"
+from app.api import epcis, public, records
+from app.settings import PortalSettings
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
-    """Adds the routes, with their limit."""
-    blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
-    blueprint.add_url_rule("/batches/<gtin>/<path:rest>", "batch", batch)
-    blueprint.add_url_rule("/organisations", "organisations", organisations)
-    blueprint.add_url_rule("/organisations/<int:number>", "organisation", organisation)
-    blueprint.add_url_rule("/openapi.json", "openapi", openapi_document)
-    app.register_blueprint(blueprint)
-    limited = ("api.openapi", "api.batch", "api.organisations", "api.organisation")
-    limit_views(app, limiter, dict.fromkeys(limited, config.api_limit))
-
-
-def openapi_document() -> Any:
-    """The JSON interfaces, as an OpenAPI document."""
-    here = portal()
-    return jsonify(openapi.document(here.config.base_url, here.config.title, here.kinds))
-
-
-def batch(gtin: str, rest: str) -> Any:
-    """A batch (`…/<gtin>/<lot>`) or a unit of it (`…/<gtin>/<lot>/<serial>`): what its page says."""
-    parts = raw_target().partition("?")[0].removeprefix(f"{PREFIX}/batches/").split("/")
-    _, lot, *serials = [unquote(part) for part in parts]
-    if len(serials) > 1:
-        raise NotFound("this address leads to no batch", field="path", hint="/batches/<gtin>/<lot>[/<serial>]")
-    key = BatchKey(Gtin(gtin), Lot(lot))
-    serial = Serial(serials[0]) if serials else None
-    return batch_json(key, serial, portal().batches.facts(snapshot(), key, serial, now_s()))
-
-
-def organisations() -> Any:
-    """Every organisation of the consortium."""
-    return jsonify({"organisations": [party(view.id).as_dict() for view in snapshot().organisations()]})
-
-
-def organisation(number: int) -> Any:
-    """One organisation, by its number on the chain."""
-    if snapshot().organisation(number) is None:
-        raise NotFound(f"there is no organisation {number}", field="organisation")
-    return jsonify(party(number).as_dict())
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
+    """Add the routes and their rate limits."""
+    for package in (public, records, epcis):
+        package.register(app, limiter, config)

@@ -1,74 +1,81 @@
-"""For the consortium's own operators: operations at a glance, goods by any key, recalls."""
+"""The operations console: status overview, search, genealogy, recalls and orders."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Flask, render_template
 from flask_limiter import Limiter
 
-from app.config import PortalConfig
-from app.console import goods, recalls
-from app.facts.consensus import panel_facts
-from app.facts.parties import Party
-from app.franchisee.overview import row_of
-from app.portal import operator, party, portal, snapshot
+from app.console import genealogy, recalls, search
+from app.context import current_operator, current_portal, current_snapshot, lookup_organisation
+from app.franchisee.overview import batch_row
+from app.presenters.consensus import present_panel
+from app.presenters.organisations import OrganisationSummary
 from app.rights import CONSOLE_ROLES
 from app.security import limit_views
+from app.settings import PortalSettings
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.views import AnchorView, ChannelView
 
 _NEWEST = 25
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
-    """Adds the routes; each needs a role of `CONSOLE_ROLES`."""
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
+    """Add the routes. Each needs a role of `CONSOLE_ROLES`."""
     blueprint = Blueprint("console", __name__)
-    blueprint.before_request(lambda: operator().need(CONSOLE_ROLES, "the operations console"))
+    blueprint.before_request(lambda: current_operator().require(CONSOLE_ROLES, "the operations console"))
     blueprint.add_url_rule("/console/", "overview", overview)
     blueprint.add_url_rule("/console/consensus", "consensus", consensus)
-    blueprint.add_url_rule("/console/find", "find", goods.find)
-    blueprint.add_url_rule("/console/trace/<batch_id>", "trace", goods.trace)
-    blueprint.add_url_rule("/console/impact/<batch_id>", "impact", goods.impact)
+    blueprint.add_url_rule("/console/find", "find", search.find)
+    blueprint.add_url_rule("/console/trace/<batch_id>", "trace", genealogy.trace)
+    blueprint.add_url_rule("/console/impact/<batch_id>", "impact", genealogy.impact)
     blueprint.add_url_rule("/console/recall/<batch_id>", "recall", recalls.recall, methods=["GET", "POST"])
-    blueprint.add_url_rule("/console/orders/<path:contract>", "order", goods.order)
+    blueprint.add_url_rule("/console/orders/<path:contract>", "order", search.order)
     app.register_blueprint(blueprint)
-    app.add_url_rule("/graph.css", "graph_css", goods.style)
-    # A password is asked for again: it must not be guessed there.
+    app.add_url_rule("/graph.css", "graph_css", genealogy.graph_style)
+    # The recall form checks a password, so guessing must be limited here too.
     limit_views(app, limiter, {"console.recall": config.login_limit}, methods=["POST"])
 
 
 def overview() -> str:
-    """Index health, batches by state, the newest batches, channels with their last anchors, organisations."""
-    here = portal()
-    organisations = [party(view.id) for view in snapshot().organisations()]
+    """Show index health, batches by state, the newest batches, channels with their last anchors, and organisations."""
+    portal = current_portal()
+    organisations = [lookup_organisation(view.id) for view in current_snapshot().organisations()]
     return render_template(
         "console/overview.html",
-        head=snapshot().head(),
-        most_lag=here.config.max_index_lag_blocks,
-        counts=snapshot().count_batches(),
-        recalled=len(snapshot().batches(recalled=True, limit=1000)),
-        rows=[row_of(view) for view in snapshot().batches(limit=_NEWEST)],
+        head=current_snapshot().head(),
+        max_lag=portal.config.max_index_lag_blocks,
+        counts=current_snapshot().count_batches(),
+        recalled=len(current_snapshot().batches(recalled=True, limit=1000)),
+        rows=[batch_row(view) for view in current_snapshot().batches(limit=_NEWEST)],
         channels=_channels(organisations),
         organisations=organisations,
     )
 
 
 def consensus() -> str:
-    """Panels, how their inspectors' capabilities moved, and the newest rounds with their dissent."""
+    """Show the panels, the capabilities of their inspectors, and the newest rounds with their dissent."""
     panels = [
-        panel_facts(view, party(view.panel).name, snapshot().rounds(view.panel, limit=_NEWEST))
-        for view in snapshot().panels()
+        present_panel(
+            view,
+            lookup_organisation(view.panel).name,
+            current_snapshot().rounds(view.panel, limit=_NEWEST),
+        )
+        for view in current_snapshot().panels()
     ]
     lots = {}
     for panel in panels:
-        for facts in panel.rounds:
-            batch = snapshot().batch(BatchId(facts.view.subject))
-            lots[facts.subject] = f"lot {batch.key.lot}" if batch else None
+        for shown_round in panel.rounds:
+            batch = current_snapshot().batch(BatchId(shown_round.view.subject))
+            lots[shown_round.subject] = f"lot {batch.key.lot}" if batch else None
     return render_template("console/consensus.html", panels=panels, lots=lots)
 
 
-def _channels(organisations: list[Party]) -> list[tuple[Party, ChannelView, AnchorView | None]]:
+def _channels(
+    organisations: list[OrganisationSummary],
+) -> list[tuple[OrganisationSummary, ChannelView, AnchorView | None]]:
+    snapshot = current_snapshot()
     return [
-        (party, channel, next(iter(snapshot().anchors(channel.id, limit=1)), None))
-        for party in organisations
-        for channel in snapshot().channels_of(party.id)
+        (organisation, channel, next(iter(snapshot.anchors(channel.id, limit=1)), None))
+        for organisation in organisations
+        for channel in snapshot.channels_of(organisation.id)
     ]

@@ -1,8 +1,8 @@
-"""Recalling a batch and all that was made of it: seen first, confirmed, sent, and followed batch by batch."""
+"""Recall a batch and its descendants: show the impact, confirm, send, and follow each batch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -10,11 +10,18 @@ from typing import Any
 
 from flask import redirect, render_template, request, url_for
 
-from app.answers import wants_json
-from app.console.goods import MAX_TRACED, TraceRow, batch_of
-from app.errors import LoginRefused, status_of
-from app.facts.parties import Party
-from app.portal import keystore_of, now_s, operator, party, portal, snapshot
+from app.console.genealogy import MAX_TRACED, TraceRow, load_batch
+from app.context import (
+    account_keystore,
+    current_operator,
+    current_portal,
+    current_snapshot,
+    lookup_organisation,
+    now_s,
+)
+from app.errors import LoginFailedError, http_status
+from app.presenters.organisations import OrganisationSummary
+from app.responses import wants_json
 from app.services import MAX_REASON
 from app.store.actions import recalls_of, remember_recalls, settle
 from app.store.models import Action
@@ -25,12 +32,12 @@ from chromatrace.index.views import BatchView
 from chromatrace.services.recall import PlannedRecall, plan_recall
 from chromatrace.services.trace import RecallImpact, recall_impact
 
-_ASKED = 200
-"""Transactions that one page asks the chain about; the index tells of those that went well."""
+_MAX_LOOKUPS = 200
+"""Pending transactions that one page looks up on the chain. Successful ones also appear in the index."""
 
 
-class Standing(StrEnum):
-    """How far the recall of one batch is."""
+class RecallState(StrEnum):
+    """State of the recall of one batch. `OTHERS`: only another organisation may recall it."""
 
     RECALLED = "recalled"
     PENDING = "pending"
@@ -41,17 +48,22 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecallRow:
-    """One batch of a recall. `maker` may recall it where the operator's organisation may not."""
+    """One batch of a recall."""
 
-    goods: TraceRow
-    standing: Standing
-    maker: Party
+    trace: TraceRow
+    state: RecallState
+    producer: OrganisationSummary
     action: Action | None
+
+    @property
+    def batch(self) -> BatchView:
+        """The batch itself."""
+        return self.trace.traced.batch
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
-    """A recall as it stands: what was reached, and what this operator is still to send."""
+class RecallOverview:
+    """The state of a recall, and what this operator can send."""
 
     impact: RecallImpact
     rows: tuple[RecallRow, ...]
@@ -64,145 +76,150 @@ class Recall:
 
     @property
     def origin(self) -> BatchView:
-        """The batch that it begins with."""
+        """The batch that the recall starts with."""
         return self.impact.genealogy.origin
 
     @property
     def to_send(self) -> list[RecallRow]:
-        """The batches that this operator may recall and nobody has."""
+        """The batches that this operator may recall and that are not recalled or pending."""
         planned = {step.batch for step in self.plan.steps}
-        return [row for row in self.rows if row.goods.traced.batch.batch_id in planned]
+        return [row for row in self.rows if row.batch.batch_id in planned]
 
     @property
     def units(self) -> int:
-        """Units in the batches to send."""
-        return sum(row.goods.traced.batch.quantity for row in self.to_send)
+        """The number of units in the batches to send."""
+        return sum(row.batch.quantity for row in self.to_send)
 
     @property
     def holders(self) -> list[str]:
-        """Who holds the batches to send, by name."""
-        return sorted({row.goods.traced.holder.name for row in self.to_send})
+        """The names of the holders of the batches to send."""
+        return sorted({row.trace.traced.holder.name for row in self.to_send})
 
     @property
-    def seen(self) -> str:
-        """What the operator confirms: changes with the batches to send."""
+    def fingerprint(self) -> str:
+        """A hash of the batches to send. The form returns it, so that the operator confirms what was shown."""
         return sha256(b"".join(sorted(step.batch for step in self.plan.steps))).hexdigest()[:32]
 
-    def count(self, *standings: Standing) -> int:
-        """How many batches stand so."""
-        return sum(row.standing in standings for row in self.rows)
+    def count(self, *states: RecallState) -> int:
+        """Return the number of batches in these states."""
+        return sum(row.state in states for row in self.rows)
 
 
 def recall(batch_id: str) -> Any:
-    """The recall of a batch with its descendants; a POST with `reason`, `password`, `confirmed`, `seen` sends it."""
-    operator().need(Role.SUPERVISOR, "recalling a batch")
-    found = _recall(batch_id)
+    """Show the recall of a batch with its descendants. A POST sends it.
+
+    Form fields: `reason`, `password`, `confirmed`, and `shown`, the fingerprint from the page.
+    """
+    current_operator().require(Role.SUPERVISOR, "recalling a batch")
+    overview = _load(batch_id)
     if request.method == "GET":
-        return _state(found) if wants_json() else _page(found)
+        return _as_json(overview) if wants_json() else _page(overview)
     try:
-        _send(found)
+        _send(overview)
     except Unavailable:
         raise
     except ChromaTraceError as error:
-        return _page(found, error), 401 if isinstance(error, LoginRefused) else status_of(error)
+        return _page(overview, error), 401 if isinstance(error, LoginFailedError) else http_status(error)
     return redirect(url_for("console.recall", batch_id=batch_id), 303)
 
 
-def _send(found: Recall) -> None:
-    here, who, form = portal(), operator(), request.form
-    if not found.plan.steps:
-        raise Conflict("nothing is left here for you to recall", field="batch_id")
-    if form.get("seen") != found.seen:
+def _send(overview: RecallOverview) -> None:
+    portal, operator, form = current_portal(), current_operator(), request.form
+    if not overview.plan.steps:
+        raise Conflict("there are no more batches for you to recall", field="batch_id")
+    if form.get("shown") != overview.fingerprint:
         raise Conflict(
-            "other batches are to be recalled than you were shown",
-            field="seen",
-            hint="look at them again, then confirm",
+            "the batches to recall have changed since the page was loaded",
+            field="shown",
+            hint="check the batches again, then confirm",
         )
     if form.get("confirmed") != "yes":
-        raise InvalidInput("the recall is not confirmed", field="confirmed", hint="a recall is for ever: confirm it")
+        raise InvalidInput(
+            "the recall is not confirmed", field="confirmed", hint="a recall is irreversible: confirm it"
+        )
     password = form.get("password", "")
-    keystore = keystore_of(who, password)
-    sent = here.chain.recall(found.planned, form.get("reason", ""), keystore, password)
-    remember_recalls(here.store, sent, who.address, now_s())
+    keystore = account_keystore(operator, password)
+    sent = portal.chain.recall(overview.planned, form.get("reason", ""), keystore, password)
+    remember_recalls(portal.database, sent, operator.address, now_s())
 
 
-def _recall(batch_id: str) -> Recall:
-    here, who = portal(), operator()
-    impact = recall_impact(snapshot(), here.batches.documents, batch_of(batch_id), max_batches=MAX_TRACED)
+def _load(batch_id: str) -> RecallOverview:
+    snapshot, documents = current_snapshot(), current_portal().batches.documents
+    impact = recall_impact(snapshot, documents, load_batch(batch_id), max_batches=MAX_TRACED)
     traced_batches = impact.genealogy.batches
     views = [traced.batch for traced in traced_batches]
-    actions = _followed(views)
-    pending = {view.batch_id for view in views if _state_of(actions, view) == "pending"}
-    planned = plan_recall(snapshot(), views, who.organisation, pending)
+    actions = _update_actions(views)
+    pending = {
+        view.batch_id
+        for view in views
+        if (action := actions.get(view.batch_id)) is not None and action.state == "pending"
+    }
+    planned = plan_recall(snapshot, views, current_operator().organisation, pending)
     rows = tuple(
         RecallRow(
             TraceRow.of(traced),
-            _standing(traced.batch, actions.get(traced.batch.batch_id), planned.plan),
-            party(traced.batch.producer),
+            _state(traced.batch, actions.get(traced.batch.batch_id), planned.plan),
+            lookup_organisation(traced.batch.producer),
             actions.get(traced.batch.batch_id),
         )
         for traced in traced_batches
     )
-    return Recall(impact, rows, planned)
+    return RecallOverview(impact, rows, planned)
 
 
-def _state_of(actions: Mapping[bytes, Action], view: BatchView) -> str | None:
-    action = actions.get(view.batch_id)
-    return action.state if action else None
-
-
-def _standing(view: BatchView, action: Action | None, plan: RecallPlan) -> Standing:
+def _state(view: BatchView, action: Action | None, plan: RecallPlan) -> RecallState:
     if view.recalled:
-        return Standing.RECALLED
+        return RecallState.RECALLED
     if action is not None and action.state in ("pending", "failed"):
-        return Standing(action.state)
-    return Standing.OTHERS if view.batch_id in plan.not_entitled else Standing.OPEN
+        return RecallState(action.state)
+    return RecallState.OTHERS if view.batch_id in plan.not_entitled else RecallState.OPEN
 
 
-def _followed(views: Sequence[BatchView]) -> dict[bytes, Action]:
-    """What was sent from here, settled by what index and chain say of it now."""
-    here, asked = portal(), 0
-    known = recalls_of(here.store, [view.batch_id for view in views])
+def _update_actions(views: Sequence[BatchView]) -> dict[bytes, Action]:
+    """Return the recalls sent by the portal, updated from the index and the chain."""
+    portal, lookups = current_portal(), 0
+    batches = [view.batch_id for view in views]
+    actions = recalls_of(portal.database, batches)
     for view in views:
-        action = known.get(view.batch_id)
+        action = actions.get(view.batch_id)
         if action is None or action.state != "pending":
             continue
         if view.recalled:
-            settle(here.store, action.tx_hash, "done")
-        elif asked < _ASKED:
-            asked += 1
+            settle(portal.database, action.tx_hash, "done")
+        elif lookups < _MAX_LOOKUPS:
+            lookups += 1
             try:
-                outcome = here.chain.outcome(action.tx_hash)
+                outcome = portal.chain.outcome(action.tx_hash)
             except Unavailable:
-                asked = _ASKED
+                lookups = _MAX_LOOKUPS
                 continue
             if outcome.succeeded is False:
-                settle(here.store, action.tx_hash, "failed", outcome.message)
-    return recalls_of(here.store, [view.batch_id for view in views])
+                settle(portal.database, action.tx_hash, "failed", outcome.message)
+    return recalls_of(portal.database, batches)
 
 
-def _page(found: Recall, error: ChromaTraceError | None = None) -> str:
+def _page(overview: RecallOverview, error: ChromaTraceError | None = None) -> str:
     return render_template(
         "console/recall.html",
-        recall=found,
-        batch=found.origin,
-        Standing=Standing,
-        by_wallet=operator().account is None,
-        most_reason=MAX_REASON,
+        recall=overview,
+        batch=overview.origin,
+        RecallState=RecallState,
+        wallet_session=current_operator().account is None,
+        max_reason=MAX_REASON,
         error=error,
         reason=request.form.get("reason", ""),
     )
 
 
-def _state(found: Recall) -> dict[str, Any]:
+def _as_json(overview: RecallOverview) -> dict[str, Any]:
     batches = [
         {
-            "gtin": str(row.goods.traced.batch.gtin),
-            "lot": str(row.goods.traced.batch.lot),
-            "state": row.standing.value,
+            "gtin": str(row.batch.gtin),
+            "lot": str(row.batch.lot),
+            "state": row.state.value,
             "transaction": row.action and row.action.tx_hash,
             "message": row.action and row.action.message,
         }
-        for row in found.rows
+        for row in overview.rows
     ]
-    return {"batches": batches, "truncated": found.impact.genealogy.truncated}
+    return {"batches": batches, "truncated": overview.impact.genealogy.truncated}

@@ -1,28 +1,28 @@
-"""What anyone sees without logging in: the page of a code, scanning, codes and published documents."""
+"""Public pages: batches and units, scanning, QR code images and published documents."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Flask
 from flask_limiter import Limiter
 
-from app.config import PortalConfig
-from app.consumer import codes, pages, resolver, scanning
+from app.consumer import downloads, pages, resolver, scanning
 from app.security import limit_views
+from app.settings import PortalSettings
 from chromatrace.identity.resolver import DESCRIPTION_PATH
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
-    """Adds the routes, with their limits."""
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
+    """Add the routes and their rate limits."""
     blueprint = Blueprint("consumer", __name__)
     blueprint.add_url_rule("/", "home", pages.home)
     blueprint.add_url_rule("/lookup", "lookup", pages.lookup)
-    blueprint.add_url_rule("/01/<path:rest>", "code", pages.code)
+    blueprint.add_url_rule("/01/<path:rest>", "code", pages.digital_link)
     blueprint.add_url_rule("/scan", "scan", scanning.scan, methods=["GET", "POST"])
-    blueprint.add_url_rule("/qr/<gtin>/<path:rest>", "qr", codes.qr)
-    blueprint.add_url_rule("/documents/<gtin>/<path:rest>", "document", codes.document)
+    blueprint.add_url_rule("/qr/<gtin>/<path:rest>", "qr", downloads.qr_image)
+    blueprint.add_url_rule("/documents/<gtin>/<path:rest>", "document", downloads.document)
     blueprint.add_url_rule(DESCRIPTION_PATH, "resolver", resolver.describe)
     blueprint.add_url_rule("/healthz", "health", pages.health)
     app.register_blueprint(blueprint)
-    pages_limited = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document", "consumer.health")
-    limit_views(app, limiter, dict.fromkeys(pages_limited, config.page_limit))
+    endpoints = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document", "consumer.health")
+    limit_views(app, limiter, dict.fromkeys(endpoints, config.page_limit))
     limit_views(app, limiter, {"consumer.scan": config.scan_limit}, methods=["POST"])

@@ -1,22 +1,22 @@
-"""What an organisation's operator sees: its batches and offers, accepting and refusing, label sheets."""
+"""The workspace of an organisation's operators: login, offers, batches and label sheets."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Flask, request
 from flask_limiter import Limiter
 
-from app.config import PortalConfig
+from app.context import current_operator
 from app.franchisee import labels, login, offers, overview
-from app.portal import operator
 from app.security import limit_views
+from app.settings import PortalSettings
 
-_OPEN = frozenset({"franchisee.login", "franchisee.logout", "franchisee.wallet_challenge", "franchisee.wallet_login"})
+_PUBLIC = frozenset({"franchisee.login", "franchisee.logout", "franchisee.wallet_challenge", "franchisee.wallet_login"})
 
 
-def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
-    """Adds the routes; all but logging in and out need an operator whom the chain authorises in that very request."""
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
+    """Add the routes. All except login and logout need an operator whom the chain authorises for the request."""
     blueprint = Blueprint("franchisee", __name__)
-    blueprint.before_request(_authorise)
+    blueprint.before_request(_require_operator)
     blueprint.add_url_rule("/login", "login", login.login, methods=["GET", "POST"])
     blueprint.add_url_rule("/logout", "logout", login.logout, methods=["POST"])
     blueprint.add_url_rule("/login/wallet/challenge", "wallet_challenge", login.wallet_challenge, methods=["POST"])
@@ -25,20 +25,19 @@ def register(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
     blueprint.add_url_rule("/partners/batches/<group>", "batches", overview.batches)
     blueprint.add_url_rule("/partners/offers/<batch_id>", "offer", offers.offer)
     blueprint.add_url_rule("/partners/offers/<batch_id>/accept", "accept", offers.accept, methods=["POST"])
-    blueprint.add_url_rule("/partners/offers/<batch_id>/refuse", "refuse", offers.refuse, methods=["POST"])
+    blueprint.add_url_rule("/partners/offers/<batch_id>/reject", "reject", offers.reject, methods=["POST"])
     blueprint.add_url_rule("/partners/offers/<batch_id>/call", "wallet_call", offers.wallet_call, methods=["POST"])
     blueprint.add_url_rule("/partners/offers/<batch_id>/watch", "watch", offers.watch, methods=["POST"])
     blueprint.add_url_rule("/partners/labels/<batch_id>", "labels", labels.labels)
     blueprint.add_url_rule("/partners/labels/<batch_id>.pdf", "label_sheet", labels.label_sheet_pdf)
     app.register_blueprint(blueprint)
-    attempts = ("franchisee.login", "franchisee.wallet_challenge", "franchisee.wallet_login")
-    limit_views(app, limiter, dict.fromkeys(attempts, config.login_limit), methods=["POST"])
-    # A password is asked for again with each action: it must not be guessed there instead.
-    actions = ("franchisee.accept", "franchisee.refuse")
-    limit_views(app, limiter, dict.fromkeys(actions, config.login_limit), methods=["POST"])
+    # Every view that checks a password is limited, so that passwords cannot be guessed through any of them.
+    attempts = ("login", "wallet_challenge", "wallet_login", "accept", "reject")
+    limits = {f"franchisee.{name}": config.login_limit for name in attempts}
+    limit_views(app, limiter, limits, methods=["POST"])
     login.limit_by_account(app, limiter, config)
 
 
-def _authorise() -> None:
-    if request.endpoint not in _OPEN:
-        operator()
+def _require_operator() -> None:
+    if request.endpoint not in _PUBLIC:
+        current_operator()

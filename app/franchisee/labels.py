@@ -1,4 +1,4 @@
-"""Label sheets of the producer's own batches."""
+"""Label sheets for batches of the operator's organisation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 from flask import Response, render_template, request
 
-from app.franchisee.overview import row_of
-from app.portal import operator, portal, snapshot
+from app.context import current_operator, current_portal, current_snapshot
+from app.franchisee.overview import batch_row
 from chromatrace.documents.content import BatchContent
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
@@ -17,50 +17,52 @@ from chromatrace.identity.labels import label_sheet
 from chromatrace.index.views import BatchView
 
 MAX_LABELS = 600
-"""Labels in one request, so that nobody waits long; a longer run is made in several."""
+"""Labels per request; limits the response time."""
 
 _BATCH_ID = re.compile(r"[0-9a-f]{64}")
 
 
 def labels(batch_id: str) -> str:
-    """The form: which serials to print."""
-    view, content, serials = _find(batch_id)
+    """Show the form that selects the serials."""
+    view, content, serials = _load(batch_id)
     return render_template(
         "franchisee/labels.html",
-        batch=row_of(view),
+        batch=batch_row(view),
         batch_hex=batch_id,
         product=content.product.name,
         serials=serials,
-        most=min(MAX_LABELS, serials.count),
+        maximum=min(MAX_LABELS, serials.count),
     )
 
 
 def label_sheet_pdf(batch_id: str) -> Response:
-    """An A4 PDF of `count` labels from serial number `first`."""
-    view, content, serials = _find(batch_id)
+    """Return an A4 PDF of `count` labels, starting with serial number `first`."""
+    view, content, serials = _load(batch_id)
     first = request.args.get("first", serials.first, type=int)
     count = request.args.get("count", min(MAX_LABELS, serials.count), type=int)
     if not 1 <= count <= MAX_LABELS:
-        raise InvalidInput(f"1 to {MAX_LABELS} labels at once, got {count}", field="count", hint="print several runs")
-    chosen = serials.slice(first, count)
-    sheet = label_sheet(portal().config.base_url, view.key, chosen, title=content.product.name)
-    name = f"labels-{view.gtin}-{chosen.first}.pdf"
+        raise InvalidInput(
+            f"count is {count}; it must be 1 to {MAX_LABELS}", field="count", hint="print several smaller sheets"
+        )
+    selected = serials.slice(first, count)
+    sheet = label_sheet(current_portal().config.base_url, view.key, selected, title=content.product.name)
+    name = f"labels-{view.gtin}-{selected.first}.pdf"
     return Response(
         sheet, mimetype="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
 
 
-def _find(batch_id: str) -> tuple[BatchView, BatchContent, SerialRange]:
-    who, here = operator(), portal()
-    who.need(Role.PRODUCER, "printing labels")
-    view = snapshot().batch(BatchId(bytes.fromhex(batch_id))) if _BATCH_ID.fullmatch(batch_id) else None
-    if view is None or view.producer != who.organisation:
-        raise NotFound("your organisation has made no such batch", field="batch")
-    content = here.batches.content(view).value
+def _load(batch_id: str) -> tuple[BatchView, BatchContent, SerialRange]:
+    operator, portal = current_operator(), current_portal()
+    operator.require(Role.PRODUCER, "printing labels")
+    view = current_snapshot().batch(BatchId(bytes.fromhex(batch_id))) if _BATCH_ID.fullmatch(batch_id) else None
+    if view is None or view.producer != operator.organisation:
+        raise NotFound("your organisation has not registered this batch", field="batch")
+    content = portal.batches.content(view).value
     if content is None or content.serials is None:
         raise NotFound(
-            "the serials of this batch are not known here",
+            "the serials of this batch are not available here",
             field="serials",
-            hint="its content document is missing, or its units carry no serials",
+            hint="its content document is missing, or its units have no serials",
         )
     return view, content, content.serials

@@ -1,4 +1,4 @@
-"""Logging in, by password or by wallet, and out."""
+"""Login by password or wallet, and logout."""
 
 from __future__ import annotations
 
@@ -8,63 +8,63 @@ from flask import Flask, flash, jsonify, redirect, render_template, request, url
 from flask_limiter import Limiter
 
 from app.accounts import check_password
-from app.answers import local_path
-from app.config import PortalConfig
-from app.errors import LoginRefused, RightsEnded
-from app.logins import Visitor
-from app.portal import authorise, now_s, portal
+from app.context import authorise, current_portal, now_s
+from app.errors import LoginFailedError, RightsRevokedError
+from app.responses import local_path
+from app.sessions import SessionUser
+from app.settings import PortalSettings
 from app.wallet import utc_now
 
 
-def limit_by_account(app: Flask, limiter: Limiter, config: PortalConfig) -> None:
-    """A second limit, by the name that is tried: many addresses guess no faster than one."""
+def limit_by_account(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
+    """Also limit login attempts per account name, against guessing from many addresses."""
     view: Any = app.view_functions["franchisee.login"]
-    limited = limiter.limit(config.account_limit, key_func=_account_tried, methods=["POST"])
+    limited = limiter.limit(config.account_limit, key_func=_account_key, methods=["POST"])
     app.view_functions["franchisee.login"] = limited(view)
 
 
-def _account_tried() -> str:
+def _account_key() -> str:
     return "account:" + request.form.get("name", "").strip().lower()[:64]
 
 
 def login() -> Any:
-    """The form; with `name` and `password` posted, logs in an operator whom the chain authorises."""
+    """Show the form; with posted `name` and `password`, log in an operator whom the chain authorises."""
     target = local_path(request.values.get("next")) or url_for("franchisee.overview")
     if request.method == "GET":
-        if portal().logins.current(now_s()) is not None:
+        if current_portal().sessions.current(now_s()) is not None:
             return redirect(target, 303)
         return render_template("franchisee/login.html", target=target)
     name = request.form.get("name", "").strip().lower()
     try:
-        account = check_password(portal().store, name, request.form.get("password", ""))
-        _begin(Visitor(account.address, account.name))
-    except (LoginRefused, RightsEnded) as error:
+        account = check_password(current_portal().database, name, request.form.get("password", ""))
+        _start_session(SessionUser(account.address, account.name))
+    except (LoginFailedError, RightsRevokedError) as error:
         return render_template("franchisee/login.html", target=target, error=error, name=name), 401
     return redirect(target, 303)
 
 
 def logout() -> Any:
-    """Ends the session, here and in the database."""
-    portal().logins.end()
+    """End the session."""
+    current_portal().sessions.end()
     flash("You are logged out.", "plain")
     return redirect(url_for("franchisee.login"), 303)
 
 
 def wallet_challenge() -> Any:
-    """The EIP-4361 message that the wallet at `address` is to sign."""
-    return jsonify({"message": portal().wallets.challenge(request.form.get("address", ""), utc_now())})
+    """Return the EIP-4361 message for the wallet at `address` to sign."""
+    return jsonify({"message": current_portal().wallets.challenge(request.form.get("address", ""), utc_now())})
 
 
 def wallet_login() -> Any:
-    """Logs in whoever signed `message`, where the chain authorises that address."""
-    signed = request.form.get("message", ""), request.form.get("signature", "")
-    address = portal().wallets.accept(*signed, utc_now())
-    _begin(Visitor(address, None))
+    """Log in the signer of `message` if the chain authorises that address."""
+    message, signature = request.form.get("message", ""), request.form.get("signature", "")
+    address = current_portal().wallets.accept(message, signature, utc_now())
+    _start_session(SessionUser(address, None))
     return jsonify({"location": local_path(request.form.get("next")) or url_for("franchisee.overview")})
 
 
-def _begin(visitor: Visitor) -> None:
-    """Rights first: without them there is no session at all."""
-    here = portal()
-    authorise(here, visitor.address)
-    here.logins.start(visitor, now_s())
+def _start_session(user: SessionUser) -> None:
+    """Check the rights first: an operator without rights gets no session."""
+    portal = current_portal()
+    authorise(portal, user.address)
+    portal.sessions.start(user, now_s())

@@ -1,4 +1,4 @@
-"""One offer: seeing it, accepting or refusing it, and waiting until the index has the answer."""
+"""One offer: show it, accept or reject it, and follow the transaction until it is in the index."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from typing import Any
 
 from flask import jsonify, redirect, render_template, request, url_for
 
-from app.answers import wants_json
-from app.errors import LoginRefused, status_of
-from app.franchisee.overview import row_of
-from app.portal import keystore_of, now_s, operator, party, portal, readable, snapshot
+from app.context import (
+    account_keystore,
+    current_operator,
+    current_portal,
+    current_snapshot,
+    lookup_organisation,
+    now_s,
+    readable_lines,
+)
+from app.errors import LoginFailedError, http_status
+from app.franchisee.overview import batch_row
+from app.responses import wants_json
 from app.rights import CUSTODY_ROLES, OFFER_SCOPES
-from app.services import Outcome
+from app.services import TransactionOutcome
 from app.store.actions import latest_action, remember, settle
 from app.store.models import Action
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, NotFound, Unavailable
@@ -24,147 +32,149 @@ _TX_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 def offer(batch_id: str) -> Any:
-    """The newest offer of this batch to the operator's organisation, and how the own answer to it fares."""
-    view, found = _find(batch_id)
+    """Show the newest offer of a batch to the operator's organisation, and the state of the operator's answer."""
+    view, batch_offer = _load(batch_id)
     if wants_json():
-        return jsonify(_state(found, _followed(view)))
-    return _page(view, found)
+        return jsonify(_state(batch_offer, _follow(view)))
+    return _page(view, batch_offer)
 
 
 def accept(batch_id: str) -> Any:
-    """Accepts, signed by the account's key, which the posted `password` unlocks for this one transaction."""
-    return _act(batch_id, "accept")
+    """Accept the offer, signed with the account's key, which the posted `password` unlocks."""
+    return _answer(batch_id, "accept")
 
 
-def refuse(batch_id: str) -> Any:
-    """Refuses with a posted `reason`, signed in the same way."""
-    return _act(batch_id, "refuse")
+def reject(batch_id: str) -> Any:
+    """Reject the offer with a posted `reason`, signed in the same way."""
+    return _answer(batch_id, "reject")
 
 
-def _act(batch_id: str, kind: str) -> Any:
-    view, found = _find(batch_id)
+def _answer(batch_id: str, kind: str) -> Any:
+    view, batch_offer = _load(batch_id)
     try:
-        _need_open(found)
-        tx_hash = _send(view, found, kind)
+        _require_open(batch_offer)
+        tx_hash = _send(view, batch_offer, kind)
     except Unavailable:
         raise
     except ChromaTraceError as error:
-        status = 401 if isinstance(error, LoginRefused) else status_of(error)
-        return _page(view, found, error=error, tried=kind), status
-    remember(portal().store, tx_hash, operator().address, view.batch_id, kind, now_s())
+        status = 401 if isinstance(error, LoginFailedError) else http_status(error)
+        return _page(view, batch_offer, error=error), status
+    remember(current_portal().database, tx_hash, current_operator().address, view.batch_id, kind, now_s())
     return redirect(url_for("franchisee.offer", batch_id=batch_id), 303)
 
 
-def _send(view: BatchView, found: OfferView, kind: str) -> str:
-    here, who = portal(), operator()
+def _send(view: BatchView, batch_offer: OfferView, kind: str) -> str:
+    portal, operator = current_portal(), current_operator()
     password = request.form.get("password", "")
-    keystore = keystore_of(who, password)
-    offer_name = f"{found.offered.tx_hash.hex()}/{found.offered.log_index}"
+    keystore = account_keystore(operator, password)
+    offer_name = f"{batch_offer.offered.tx_hash.hex()}/{batch_offer.offered.log_index}"
     if kind == "accept":
-        return here.chain.accept(view.batch_id, keystore, password, offer_name)
-    return here.chain.refuse(view.batch_id, request.form.get("reason", ""), keystore, password, offer_name)
+        return portal.chain.accept(view.batch_id, keystore, password, offer_name)
+    return portal.chain.reject(view.batch_id, request.form.get("reason", ""), keystore, password, offer_name)
 
 
 def wallet_call(batch_id: str) -> Any:
-    """What a wallet is to sign: `kind` is `accept` or `refuse`, the latter with a `reason`."""
-    view, found = _find(batch_id)
-    _need_open(found)
-    chain = portal().chain
+    """Return the transaction for a wallet to sign: `kind` is `accept`, or `reject` with a `reason`."""
+    view, batch_offer = _load(batch_id)
+    _require_open(batch_offer)
+    chain = current_portal().chain
     if request.form.get("kind") == "accept":
         call = chain.wallet_accept(view.batch_id)
     else:
-        call = chain.wallet_refuse(view.batch_id, request.form.get("reason", ""))
-    return jsonify({"to": call.to, "data": call.data, "chainId": hex(call.chain_id), "from": operator().address})
+        call = chain.wallet_reject(view.batch_id, request.form.get("reason", ""))
+    sender = current_operator().address
+    return jsonify({"to": call.to, "data": call.data, "chainId": hex(call.chain_id), "from": sender})
 
 
 def watch(batch_id: str) -> Any:
-    """Takes note of `tx_hash`, which the operator's wallet has sent; only a transaction of theirs to our contract."""
-    view, _ = _find(batch_id)
+    """Follow `tx_hash`, which the operator's wallet sent to the custody contract."""
+    view, _ = _load(batch_id)
     tx_hash, kind = request.form.get("tx_hash", ""), request.form.get("kind", "")
     if not _TX_HASH.fullmatch(tx_hash):
-        raise InvalidInput("a transaction hash is 0x and 64 hex digits", field="tx_hash")
-    if kind not in ("accept", "refuse"):
-        raise InvalidInput("accept or refuse is needed", field="kind")
-    if not portal().chain.is_ours(tx_hash, operator().address):
+        raise InvalidInput("invalid transaction hash; expected 0x and 64 hex digits", field="tx_hash")
+    if kind not in ("accept", "reject"):
+        raise InvalidInput("kind must be accept or reject", field="kind")
+    portal, operator = current_portal(), current_operator()
+    if not portal.chain.is_custody_transaction(tx_hash, operator.address):
         raise InvalidInput(
-            "the chain knows no such transaction of yours to the custody contract",
+            "the chain has no such transaction from you to the custody contract",
             field="tx_hash",
-            hint="is the wallet on another network?",
+            hint="check that the wallet is on the consortium's network",
         )
-    remember(portal().store, tx_hash, operator().address, view.batch_id, kind, now_s())
+    remember(portal.database, tx_hash, operator.address, view.batch_id, kind, now_s())
     return jsonify({"location": url_for("franchisee.offer", batch_id=batch_id)})
 
 
-def _find(batch_id: str) -> tuple[BatchView, OfferView]:
-    """The batch and its newest offer to us. What the grants do not allow to be seen does not exist here."""
-    nothing = NotFound("there is no such offer to your organisation", field="offer", hint="see the list of offers")
+def _load(batch_id: str) -> tuple[BatchView, OfferView]:
+    """Return the batch and its newest offer. Raises `NotFound` also if the grants do not allow reading the batch."""
+    not_found = NotFound("your organisation has no such offer", field="offer", hint="see the list of offers")
     if not _BATCH_ID.fullmatch(batch_id):
-        raise nothing
-    who = operator()
-    view = snapshot().batch(BatchId(bytes.fromhex(batch_id)))
-    if view is None or not readable()(view.producer, view.gtin, OFFER_SCOPES):
-        raise nothing
-    ours = [item for item in snapshot().offers(view.batch_id) if item.to_organisation == who.organisation]
-    if not ours:
-        raise nothing
-    return view, ours[-1]
+        raise not_found
+    operator = current_operator()
+    view = current_snapshot().batch(BatchId(bytes.fromhex(batch_id)))
+    if view is None or not readable_lines()(view.producer, view.gtin, OFFER_SCOPES):
+        raise not_found
+    offers = [
+        item for item in current_snapshot().offers(view.batch_id) if item.to_organisation == operator.organisation
+    ]
+    if not offers:
+        raise not_found
+    return view, offers[-1]
 
 
-def _need_open(found: OfferView) -> None:
-    operator().need(CUSTODY_ROLES, "answering an offer")
-    if found.state is not OfferState.OPEN:
-        raise Conflict(f"this offer is {found.state.value} already", field="offer")
-    if not found.open_at(now_s()):
-        raise Conflict("this offer has expired", field="offer", hint="ask for a new one")
+def _require_open(batch_offer: OfferView) -> None:
+    current_operator().require(CUSTODY_ROLES, "answering an offer")
+    if batch_offer.state is not OfferState.OPEN:
+        raise Conflict(f"this offer is already {batch_offer.state.value}", field="offer")
+    if not batch_offer.open_at(now_s()):
+        raise Conflict("this offer has expired", field="offer", hint="ask for a new offer")
 
 
-def _followed(view: BatchView) -> Action | None:
-    """The operator's newest action on the batch, settled by what index and chain say of it now."""
-    here = portal()
-    action = latest_action(here.store, view.batch_id, operator().address)
+def _follow(view: BatchView) -> Action | None:
+    """Return the operator's newest action on the batch, updated from the index and the chain."""
+    portal, address = current_portal(), current_operator().address
+    action = latest_action(portal.database, view.batch_id, address)
     if action is None or action.state != "pending":
         return action
-    if snapshot().transaction(bytes.fromhex(action.tx_hash[2:])) is not None:
-        settle(here.store, action.tx_hash, "done")
+    if current_snapshot().transaction(bytes.fromhex(action.tx_hash[2:])) is not None:
+        settle(portal.database, action.tx_hash, "done")
     else:
         try:
-            outcome = here.chain.outcome(action.tx_hash)
+            outcome = portal.chain.outcome(action.tx_hash)
         except Unavailable:
-            outcome = Outcome(included=False, succeeded=None, message=None)
+            outcome = TransactionOutcome(included=False, succeeded=None, message=None)
         if outcome.succeeded is False:
-            settle(here.store, action.tx_hash, "failed", outcome.message)
-    return latest_action(here.store, view.batch_id, operator().address)
+            settle(portal.database, action.tx_hash, "failed", outcome.message)
+    return latest_action(portal.database, view.batch_id, address)
 
 
-def _page(view: BatchView, found: OfferView, error: ChromaTraceError | None = None, tried: str = "") -> str:
-    who, now = operator(), now_s()
-    action = _followed(view)
+def _page(view: BatchView, batch_offer: OfferView, error: ChromaTraceError | None = None) -> str:
+    operator, now = current_operator(), now_s()
+    action = _follow(view)
     if action is not None and action.state == "done":
-        view, found = _find(view.batch_id.hex())
+        view, batch_offer = _load(view.batch_id.hex())
     pending = action is not None and action.state == "pending"
     return render_template(
         "franchisee/offer.html",
-        batch=row_of(view),
+        batch=batch_row(view),
         batch_hex=view.batch_id.hex(),
-        offer=found,
-        giver=party(found.from_organisation),
-        open=found.open_at(now) and not pending,
-        expired=found.state is OfferState.OPEN and not found.open_at(now),
-        may_answer=who.has(CUSTODY_ROLES),
-        by_wallet=who.account is None,
-        operator=who,
+        offer=batch_offer,
+        giver=lookup_organisation(batch_offer.from_organisation),
+        open=batch_offer.open_at(now) and not pending,
+        expired=batch_offer.state is OfferState.OPEN and not batch_offer.open_at(now),
+        may_answer=operator.has(CUSTODY_ROLES),
+        wallet_session=operator.account is None,
         action=action,
         pending=pending,
         error=error,
-        tried=tried,
         reason=request.form.get("reason", ""),
     )
 
 
-def _state(found: OfferView, action: Action | None) -> dict[str, object]:
+def _state(batch_offer: OfferView, action: Action | None) -> dict[str, object]:
     return {
-        "offer": found.state.value,
-        "valid_until": found.valid_until,
+        "offer": batch_offer.state.value,
+        "valid_until": batch_offer.valid_until,
         "action": action
         and {"kind": action.kind, "state": action.state, "tx_hash": action.tx_hash, "message": action.message},
     }

@@ -1,12 +1,19 @@
-"""The one command port: every question of rights to the chain, and every write, goes through here.
+"""All access of the portal to the chain: rights and transactions.
 
-No other package of the portal imports `chromatrace.chain`. A key is unlocked by its owner's password for one action and
-forgotten with it; the portal never holds an unlocked one.
+No other package of the portal imports `chromatrace.chain`. A key is unlocked with its owner's password for one request
+and not kept.
 """
 
 from app.services.captures import CaptureRecorder
+from app.services.chain import (
+    MAX_REASON,
+    ChainService,
+    Key,
+    TransactionOutcome,
+    WalletCall,
+    normalise_reason,
+)
 from app.services.keys import adopt_keystore, dev_addresses, new_keystore
-from app.services.port import MAX_REASON, ChainPort, Key, Outcome, WalletCall, checked_reason
 from app.services.records import RecordWriter
 from chromatrace.ethereum.errors import ContractError
 from chromatrace.ethereum.manifest import Manifest
@@ -14,15 +21,15 @@ from chromatrace.ethereum.manifest import Manifest
 __all__ = [
     "MAX_REASON",
     "CaptureRecorder",
-    "ChainPort",
+    "ChainService",
     "ContractError",
     "Key",
     "Manifest",
-    "Outcome",
     "RecordWriter",
+    "TransactionOutcome",
     "WalletCall",
     "adopt_keystore",
-    "checked_reason",
     "dev_addresses",
     "new_keystore",
+    "normalise_reason",
 ]

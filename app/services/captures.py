@@ -1,4 +1,4 @@
-"""Department records on the chain, appended by the portal itself for captured documents."""
+"""Department records that the portal appends for captured EPCIS documents."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CAPTURE_SCHEMA = "chromatrace.record/epcis.capture/1"
 
 
 class CaptureRecorder:
-    """Appends a department record for each captured EPCIS document: its digest is the SHA-256 of the document's bytes.
+    """Appends a department record for each captured EPCIS document, with the SHA-256 of the document's bytes.
 
-    The record's key is that digest as text, its subjects are the batches (`GTIN/lot`) or product lines that the
-    document names. The outbox takes each document once, however often it is asked to.
+    The record's key is the digest as hex; its subjects are the batches (`GTIN/lot`) or product lines in the document.
+    Each document is sent once, however often the recorder is called.
     """
 
     def __init__(self, chain: Chain, department: str) -> None:
@@ -28,19 +28,19 @@ class CaptureRecorder:
         self._department: DepartmentId | None = None
 
     def __call__(self, digest: bytes, products: Sequence[str]) -> str | None:
-        """The transaction, once a block has it; None while it is under way."""
+        """Return the transaction once a block includes it; None while it is pending."""
         key = f"0x{digest.hex()}"
         record = record_id(CAPTURE_KIND, key)
         entries = [LedgerEntry(record, subject_id(product), None, digest) for product in products or (key,)]
-        call = calls.append_records(self._in(), kind_hash(CAPTURE_SCHEMA), pack(entries))
+        call = calls.append_records(self._department_id(), kind_hash(CAPTURE_SCHEMA), pack(entries))
         receipt = self._chain.submit(call.with_key(f"{CAPTURE_KIND}:{key}"), wait=False)
         return receipt.tx if receipt.state in (CallState.INCLUDED, CallState.FINAL) else None
 
     def resume(self) -> None:
-        """Goes on with what an earlier process left, at a higher fee where it is due."""
+        """Resume transactions of an earlier process, with a higher fee if necessary."""
         self._chain.resume()
 
-    def _in(self) -> DepartmentId:
+    def _department_id(self) -> DepartmentId:
         if self._department is None:
             organisation = self._chain.read(reads.operator(self._chain.sender)).organisation
             department = self._chain.read(reads.department_id(organisation, self._name))
@@ -48,7 +48,7 @@ class CaptureRecorder:
                 raise NotFound(
                     f"organisation {organisation} has no department {self._name!r} on the chain",
                     field="capture_department",
-                    hint=f"an administrator opens it: `chromatrace record open {self._name!r}`",
+                    hint=f"an administrator can open it: `chromatrace record open {self._name!r}`",
                 )
             self._department = department
         return self._department

@@ -1,4 +1,4 @@
-"""Keystores of accounts, and the keys that everybody knows."""
+"""Keystores of accounts, and the addresses of published development keys."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from chromatrace.ethereum.signer import create_keystore
 
 
 def new_keystore(path: Path, password: str) -> str:
-    """Makes an operator key, encrypted under `password`; its address."""
+    """Create an operator key encrypted with `password`. Return its address."""
     return str(create_keystore(path, password).address)
 
 
 def adopt_keystore(path: Path, password: str, private_key: bytes) -> str:
-    """Encrypts an existing key under `password`; its address."""
+    """Encrypt an existing key with `password`. Return its address."""
     return str(create_keystore(path, password, key=private_key).address)
 
 
 def dev_addresses() -> frozenset[str]:
-    """Addresses whose keys are published with the development chains, lower case."""
+    """Return the addresses whose keys are published with the development chains, in lower case."""
     return _PUBLISHED
 
 
+# The first ten addresses of Anvil's mnemonic. A test derives them.
 _PUBLISHED = frozenset(
     {
         "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
@@ -36,4 +37,3 @@ _PUBLISHED = frozenset(
         "0xa0ee7a142d267c1f36714e4a8f75612f20a79720",
     }
 )
-"""The ten first addresses of Anvil's mnemonic; a test derives them anew."""

@@ -1,4 +1,4 @@
-"""Department records on the chain, appended by an operator."""
+"""Append department records to the chain for an operator."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from app.services.port import ChainPort
+from app.services.chain import ChainService
 from chromatrace.chain.calls import append_records
 from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import unpack
@@ -18,46 +18,46 @@ _LABEL = "ProcessLedger.appendRecords"
 
 
 class RecordWriter:
-    """What `chromatrace.records.department_records` asks of the chain. To append, it must be `unlocked` first.
+    """The chain access of `chromatrace.records.department_records`. Call `unlock` before `append`.
 
-    indexed  the block that the index has reached
-    lock     a file by which the portal's workers append one after another
-    A record that was taken here and is not in the index yet is rejected with `RecordPendingError`.
+    indexed_block  returns the block that the index has reached
+    lock           a file that serialises the appends of all workers
+    Raises `RecordPendingError` for a record that was sent and is not in the index yet, also from another worker.
     """
 
-    def __init__(self, port: ChainPort, address: str, indexed: Callable[[], int], lock: Path) -> None:
-        self._port, self._address = port, address
-        self._indexed, self._lock = indexed, lock
-        self._unlocked: tuple[Path, str] | None = None
+    def __init__(self, chain: ChainService, address: str, indexed_block: Callable[[], int], lock: Path) -> None:
+        self._chain, self._address = chain, address
+        self._indexed_block, self._lock = indexed_block, lock
+        self._credentials: tuple[Path, str] | None = None
 
     def unlock(self, keystore: Path, password: str) -> None:
-        """Names the key that signs."""
-        self._unlocked = keystore, password
+        """Set the key that signs."""
+        self._credentials = keystore, password
 
     def may_read(self, department: bytes) -> bool:
-        """Whether the operator may read a department now."""
-        return self._port.may_read_department(self._address, department)
+        """Return whether the operator may now read a department."""
+        return self._chain.may_read_department(self._address, department)
 
     def check(self, department: bytes, kind: bytes, packed: bytes) -> None:
-        """Raises what the contract would refuse the append with."""
-        self._port.simulate_as(self._address, append_records(DepartmentId(department), kind, packed))
-        self._need_new(department, packed)
+        """Raise the contract's error if the append would revert."""
+        self._chain.simulate_as(self._address, append_records(DepartmentId(department), kind, packed))
+        self._require_not_pending(department, packed)
 
     def append(self, department: bytes, kind: bytes, packed: bytes) -> str:
-        """Appends, and returns the transaction's id at once: the outbox has it."""
-        assert self._unlocked is not None
-        call = append_records(DepartmentId(department), kind, packed)
+        """Append records. Return the transaction hash as soon as the transaction is in the outbox."""
+        assert self._credentials is not None
+        call = append_records(DepartmentId(department), kind, packed).with_key(f"record:{sha256(packed).hexdigest()}")
         with ProcessLock(self._lock):
-            self._need_new(department, packed)
-            return self._port.send(*self._unlocked, call.with_key(f"record:{sha256(packed).hexdigest()}"))
+            self._require_not_pending(department, packed)
+            return self._chain.send(*self._credentials, call)
 
-    def _need_new(self, department: bytes, packed: bytes) -> None:
-        """Raises `RecordPendingError` for records of this department that the outbox has and the index has not."""
+    def _require_not_pending(self, department: bytes, packed: bytes) -> None:
+        """Raise `RecordPendingError` for records of this department in the outbox that the index does not have."""
         sent = (
             contract("ProcessLedger").decode_call(data)[1]
-            for data in self._port.calldata_since(_LABEL, self._indexed())
+            for data in self._chain.calldata_since(_LABEL, self._indexed_block())
         )
-        known = {entry.record for args in sent if args["id"] == department for entry in unpack(args["records"])}
-        twice = known & {entry.record for entry in unpack(packed)}
-        if twice:
-            raise RecordPendingError(twice)
+        pending = {entry.record for args in sent if args["id"] == department for entry in unpack(args["records"])}
+        duplicates = pending & {entry.record for entry in unpack(packed)}
+        if duplicates:
+            raise RecordPendingError(duplicates)

@@ -1,5 +1,4 @@
-// Scanning with the camera: an addition to the upload form, which works without this file.
-// Frames are read in the browser where it can (BarcodeDetector), else sent to the server one by one.
+// Scan with the camera. Decodes frames in the browser (BarcodeDetector) if possible, otherwise on the server.
 "use strict";
 
 const camera = document.getElementById("camera");
@@ -11,18 +10,18 @@ const form = document.getElementById("photo-form");
 const token = form.querySelector("[name=csrf_token]").value;
 
 const READ_EVERY_MS = 250;
-const SEND_EVERY_MS = 1800; // within the server's limit of scans per minute
-const LONGEST_SIDE = 1280;
+const SEND_EVERY_MS = 1800; // below the server's rate limit
+const MAX_SIDE_PX = 1280;
 
 let stream = null;
 let timer = null;
 let detector = null;
 
-function say(text) {
+function showStatus(text) {
   status.textContent = text;
 }
 
-function halt() {
+function stopCamera() {
   clearTimeout(timer);
   if (stream) stream.getTracks().forEach((track) => track.stop());
   stream = null;
@@ -31,21 +30,21 @@ function halt() {
   stop.hidden = true;
 }
 
-function open(location) {
-  halt();
-  say("Code found. Opening its page.");
+function openPage(location) {
+  stopCamera();
+  showStatus("Code found. Opening the page.");
   window.location.assign(location);
 }
 
-async function detect() {
+async function detectFrame() {
   const codes = await detector.detect(view);
   if (codes.length === 0) return false;
-  open(`${camera.dataset.lookup}?code=${encodeURIComponent(codes[0].rawValue)}`);
+  openPage(`${camera.dataset.lookup}?code=${encodeURIComponent(codes[0].rawValue)}`);
   return true;
 }
 
-async function send() {
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(view.videoWidth, view.videoHeight));
+async function uploadFrame() {
+  const scale = Math.min(1, MAX_SIDE_PX / Math.max(view.videoWidth, view.videoHeight));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(view.videoWidth * scale);
   canvas.height = Math.round(view.videoHeight * scale);
@@ -53,49 +52,49 @@ async function send() {
   const frame = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
   const body = new FormData();
   body.append("photo", frame, "frame.jpg");
-  const answer = await fetch(camera.dataset.upload, {
+  const response = await fetch(camera.dataset.upload, {
     method: "POST",
     body,
     headers: { Accept: "application/json", "X-CSRFToken": token },
   });
-  const result = await answer.json();
-  if (answer.ok) {
-    open(result.location);
+  const result = await response.json();
+  if (response.ok) {
+    openPage(result.location);
     return true;
   }
-  if (answer.status === 429) say("Too many tries. Waiting a moment.");
-  else if (result.error !== "NoCodeFoundError") say(result.message);
+  if (response.status === 429) showStatus("Too many requests. Please wait.");
+  else if (result.error !== "NoCodeFoundError") showStatus(result.message);
   return false;
 }
 
-async function look() {
+async function scanFrame() {
   if (!stream) return;
   let found = false;
   if (view.videoWidth > 0) {
     try {
-      found = await (detector ? detect() : send());
-    } catch (problem) {
-      if (detector) detector = null; // this browser has the detector in name only: send frames instead
-      else say("The server could not be reached. Still trying.");
+      found = await (detector ? detectFrame() : uploadFrame());
+    } catch (error) {
+      if (detector) detector = null; // the detector is not functional: upload frames instead
+      else showStatus("The server did not respond. Retrying.");
     }
   }
-  if (!found && stream) timer = setTimeout(look, detector ? READ_EVERY_MS : SEND_EVERY_MS);
+  if (!found && stream) timer = setTimeout(scanFrame, detector ? READ_EVERY_MS : SEND_EVERY_MS);
 }
 
-async function begin() {
-  say("Asking for the camera.");
+async function startCamera() {
+  showStatus("Requesting access to the camera.");
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" }, audio: false });
-  } catch (problem) {
-    say("The camera cannot be used here. Choose a picture below instead.");
+  } catch (error) {
+    showStatus("The camera is not available. Upload a photo instead.");
     return;
   }
   view.srcObject = stream;
   await view.play();
   start.hidden = true;
   stop.hidden = false;
-  say("Hold the code inside the frame.");
-  look();
+  showStatus("Point the camera at the code.");
+  scanFrame();
 }
 
 if (navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
@@ -105,9 +104,9 @@ if (navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
       if (formats.includes("qr_code")) detector = new window.BarcodeDetector({ formats: ["qr_code"] });
     });
   }
-  start.addEventListener("click", begin);
+  start.addEventListener("click", startCamera);
   stop.addEventListener("click", () => {
-    halt();
-    say("");
+    stopCamera();
+    showStatus("");
   });
 }

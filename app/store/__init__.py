@@ -1,5 +1,5 @@
-"""The portal's own tables: accounts, logins, nonces, scans, actions, rate limits. Never rights: those are on chain."""
+"""The portal's own tables: accounts, sessions, nonces, scans, sent transactions and rate limits."""
 
-from app.store.database import Store
+from app.store.database import PortalDatabase
 
-__all__ = ["Store"]
+__all__ = ["PortalDatabase"]

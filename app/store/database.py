@@ -1,4 +1,4 @@
-"""One database of the portal: its engine, and a session for each unit of work."""
+"""The portal's database: the engine, the schema, and a session for each unit of work."""
 
 from __future__ import annotations
 
@@ -6,62 +6,81 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.store.models import Base
-from chromatrace.domain.errors import Unavailable
+from app.store.models import PortalBase
+from chromatrace.domain.errors import InvalidInput, Unavailable
+
+_SCHEMA_LOCK = 0x63_74_70_6F_72_74_61_6C
+"""PostgreSQL advisory lock ("ctportal"): `CREATE TABLE IF NOT EXISTS` fails if two connections run it at once."""
 
 
-class Store:
-    """The portal's tables at `url`. SQLite or PostgreSQL; many workers may share one."""
+class PortalDatabase:
+    """The portal's tables in SQLite or PostgreSQL. Several workers may share one database."""
 
     def __init__(self, url: str) -> None:
-        self.engine: Engine = create_engine(url, pool_pre_ping=True)
-        if make_url(url).get_backend_name() == "sqlite":
-            event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_immediately)
+        self.engine = _engine(url)
+        self.is_postgresql = self.engine.dialect.name == "postgresql"
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        with self._told():
-            Base.metadata.create_all(self.engine)
+        with self._typed_errors(), self.engine.begin() as connection:
+            if self.is_postgresql:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+            PortalBase.metadata.create_all(connection)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
-        """A session that commits at the end and rolls back on any error."""
-        with self._told(), self._sessions.begin() as session:
+        """Open a session that commits at the end and rolls back on any error. Raises `Unavailable`."""
+        with self._typed_errors(), self._sessions.begin() as session:
             yield session
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """The driver's errors as a refusal, where they are not our own mistakes."""
+    def _typed_errors(self) -> Iterator[None]:
+        """Raise driver errors that are caused by the environment as `Unavailable`."""
         try:
             yield
         except DatabaseError as error:
-            # The plain error is SQLite's for a file that is no database; locked and full ones are operational.
+            # SQLite raises a plain DatabaseError for a damaged file; locked and full databases are operational errors.
             if type(error) is not DatabaseError and not isinstance(error, OperationalError):
                 raise
             raise Unavailable(
                 f"{self.engine.url.render_as_string()}: {str(error.orig).strip().splitlines()[0]}",
                 field="database_url",
-                hint="is the database running, is its disk full, does another process hold it? A damaged one is put "
-                "back from a copy",
+                hint="check that the database is running, that its disk has space and that no other process locks it; "
+                "restore a damaged database from a backup",
             ) from error
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Close all connections."""
         self.engine.dispose()
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """WAL and a patient lock: workers write beside each other. BEGIN is ours, see below."""
-    connection.isolation_level = None
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InvalidInput(f"{url!r} is not a valid database URL", field="database_url") from error
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite":
+        raise InvalidInput(
+            f"unsupported database {parsed.get_backend_name()!r}", field="database_url", hint="use SQLite or PostgreSQL"
+        )
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_immediately)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    """Use WAL and a long lock timeout, so that workers can write concurrently."""
+    connection.isolation_level = None  # `_begin_immediately` begins transactions
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA busy_timeout=30000")
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _begin_immediately(connection: Any) -> None:
-    """A read that turns into a write would fail at once under a deferred BEGIN when another worker wrote between."""
+    """Take the write lock at the start: upgrading a deferred transaction fails if another worker wrote meanwhile."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")

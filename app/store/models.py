@@ -1,19 +1,20 @@
-"""The tables of portal.db. Times are Unix seconds, addresses lower-case hex with 0x."""
+"""The tables of the portal database. Times are Unix seconds; addresses are lower-case hex with 0x."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-_RowId = BigInteger().with_variant(Integer, "sqlite")
+# SQLite generates keys for INTEGER columns only.
+RowId = BigInteger().with_variant(Integer, "sqlite")
 
 
-class Base(DeclarativeBase):
-    """All tables of the portal."""
+class PortalBase(DeclarativeBase):
+    """Base of all tables of the portal."""
 
 
-class Account(Base):
-    """An enterprise account: a name and password, and the operator address that acts on chain."""
+class Account(PortalBase):
+    """An account: a name, a password, and the operator address that signs on the chain."""
 
     __tablename__ = "accounts"
 
@@ -21,15 +22,15 @@ class Account(Base):
     password_hash: Mapped[str] = mapped_column(String(200))
     address: Mapped[str] = mapped_column(String(42), index=True)
     keystore: Mapped[str | None] = mapped_column(String(200))
-    """File name in the keys folder; none where the owner signs with a wallet."""
+    """File name in the keys folder; null if a wallet signs."""
     demonstration: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class Login(Base):
-    """A session. The cookie has the token, this row its SHA-256 alone."""
+class PortalSession(PortalBase):
+    """A session. The cookie has the token; this row has only its SHA-256."""
 
-    __tablename__ = "logins"
+    __tablename__ = "sessions"
 
     token_digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     address: Mapped[str] = mapped_column(String(42), index=True)
@@ -38,8 +39,8 @@ class Login(Base):
     seen_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class Nonce(Base):
-    """An EIP-4361 nonce that was given out and not yet used."""
+class LoginNonce(PortalBase):
+    """An issued and unused EIP-4361 nonce."""
 
     __tablename__ = "nonces"
 
@@ -47,23 +48,23 @@ class Nonce(Base):
     expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
-class Scan(Base):
-    """One opening of a code's page. Who opened it is a keyed digest that changes every day."""
+class CodeScan(PortalBase):
+    """One view of the page of a code. The viewer is a keyed digest that changes every day."""
 
     __tablename__ = "scans"
     __table_args__ = (Index("ix_scans_code", "gtin", "lot", "serial", "scanned_at"),)
 
-    id: Mapped[int] = mapped_column(_RowId, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     gtin: Mapped[str] = mapped_column(String(14))
     lot: Mapped[str] = mapped_column(String(20))
     serial: Mapped[str] = mapped_column(String(20), default="")
-    """Empty for the code of a whole batch."""
+    """Empty for the code of a batch."""
     viewer: Mapped[bytes] = mapped_column(LargeBinary(16))
     scanned_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class Action(Base):
-    """Something sent to the chain from here, kept until the index has it."""
+class Action(PortalBase):
+    """A transaction that an operator sent through the portal, kept until it is in the index."""
 
     __tablename__ = "actions"
 
@@ -71,15 +72,15 @@ class Action(Base):
     address: Mapped[str] = mapped_column(String(42), index=True)
     batch_id: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
     kind: Mapped[str] = mapped_column(String(16))
-    """`accept`, `refuse` or `recall`."""
+    """`accept`, `reject` or `recall`."""
     state: Mapped[str] = mapped_column(String(16), default="pending")
     """`pending`, `done` or `failed`."""
     message: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[int] = mapped_column(BigInteger)
 
 
-class RateCount(Base):
-    """How often a limited thing was done in the present window."""
+class RateCount(PortalBase):
+    """The count of a rate-limited action in the current window."""
 
     __tablename__ = "rate_counts"
 

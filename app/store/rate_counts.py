@@ -1,4 +1,4 @@
-"""Rate limits in portal.db, so that several workers count together (a storage of the `limits` package)."""
+"""Rate-limit counters in the portal database, shared by all workers (a storage backend of the `limits` package)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import time
 from typing import ClassVar
 
 from limits.storage import Storage
-from sqlalchemy import delete, select
+from sqlalchemy import case, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store.database import Store
+from app.store.database import PortalDatabase
 from app.store.models import RateCount
 
 
 class SqlRateStorage(Storage):
-    """Fixed-window counters. Registered under the scheme `portal`; `store` is given by `flask-limiter`'s options."""
+    """Fixed-window counters, registered for the URI scheme `portal`. The option `database` is a `PortalDatabase`."""
 
     STORAGE_SCHEME: ClassVar[list[str] | None] = ["portal"]  # type: ignore[misc]
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: object) -> None:
         super().__init__(uri, wrap_exceptions)
-        store = options["store"]
-        assert isinstance(store, Store)
-        self._store = store
+        database = options["database"]
+        assert isinstance(database, PortalDatabase)
+        self._database = database
 
     @property
     def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
@@ -30,34 +31,48 @@ class SqlRateStorage(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         now = int(time.time())
-        with self._store.begin() as session:
-            session.execute(delete(RateCount).where(RateCount.expires_at <= now))
-            row = session.get(RateCount, key, with_for_update=True)
-            if row is None:
-                row = RateCount(key=key, count=0, expires_at=now + expiry)
-                session.add(row)
-            row.count += amount
-            return row.count
+        insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
+        fresh = insert(RateCount).values(key=key, count=amount, expires_at=now + expiry)
+        expired = RateCount.expires_at <= now
+        # One statement, so that concurrent first requests cannot both insert.
+        upsert = fresh.on_conflict_do_update(
+            index_elements=[RateCount.key],
+            set_={
+                "count": case((expired, amount), else_=RateCount.count + amount),
+                "expires_at": case((expired, now + expiry), else_=RateCount.expires_at),
+            },
+        ).returning(RateCount.count)
+        with self._database.begin() as session:
+            count = session.scalars(upsert).one()
+        if count == amount:
+            self._delete_expired(now)
+        return count
+
+    def _delete_expired(self, now: int) -> None:
+        # In a transaction of its own and without waiting for locks: two workers must not wait for each other.
+        expired = select(RateCount.key).where(RateCount.expires_at <= now).with_for_update(skip_locked=True)
+        with self._database.begin() as session:
+            session.execute(delete(RateCount).where(RateCount.key.in_(expired)))
 
     def get(self, key: str) -> int:
-        with self._store.begin() as session:
+        with self._database.begin() as session:
             row = session.get(RateCount, key)
             return row.count if row is not None and row.expires_at > time.time() else 0
 
     def get_expiry(self, key: str) -> float:
-        with self._store.begin() as session:
+        with self._database.begin() as session:
             expires_at = session.scalar(select(RateCount.expires_at).where(RateCount.key == key))
             return float(expires_at) if expires_at is not None else time.time()
 
     def check(self) -> bool:
-        with self._store.begin() as session:
+        with self._database.begin() as session:
             session.execute(select(1))
         return True
 
     def reset(self) -> int | None:
-        with self._store.begin() as session:
+        with self._database.begin() as session:
             return int(session.execute(delete(RateCount)).rowcount)  # type: ignore[attr-defined]
 
     def clear(self, key: str) -> None:
-        with self._store.begin() as session:
+        with self._database.begin() as session:
             session.execute(delete(RateCount).where(RateCount.key == key))

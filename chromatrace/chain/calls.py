@@ -290,6 +290,16 @@ def grant_read_scopes(reader: OrganisationId, gtins: Sequence[Gtin], scopes: Sco
     return Call("Consortium", "grantReadScopes", (reader, numbers, scopes, valid_until))
 
 
+def grant_role(role: bytes, account: str) -> Call:
+    """Give an account a role of OpenZeppelin's access control, such as `REGISTRAR`."""
+    return Call("Consortium", "grantRole", (role, account))
+
+
+def begin_admin_transfer(account: str) -> Call:
+    """Begin the transfer of the default administrator; the account must accept it."""
+    return Call("Consortium", "beginDefaultAdminTransfer", (account,))
+
+
 # RouteVerifier
 
 

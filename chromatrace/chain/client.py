@@ -24,7 +24,7 @@ from chromatrace.chain.outbox_entries import CallState, Draft, OutboxEntry
 from chromatrace.chain.reads import Read
 from chromatrace.chain.transaction_sender import DeliveryPolicy, TransactionSender
 from chromatrace.domain.errors import Unavailable
-from chromatrace.ethereum.abi import DecodedEvent, decode_log
+from chromatrace.ethereum.abi import Event, decode_log
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.contract_errors import decode_revert
 from chromatrace.ethereum.errors import (
@@ -63,14 +63,14 @@ class Receipt:
     block_number: int | None
     block_hash: bytes | None
     gas_used: int | None
-    events: tuple[DecodedEvent, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @property
     def tx(self) -> str:
         """The transaction hash as 0x-prefixed text."""
         return "0x" + self.tx_hash.hex()
 
-    def event(self, name: str) -> DecodedEvent:
+    def event(self, name: str) -> Event:
         """Return the first event of this name. Raises `KeyError`."""
         for event in self.events:
             if event.name == name:
@@ -342,7 +342,7 @@ def _outcome(entry: OutboxEntry) -> Receipt | ContractError:
     return _failure(entry) if entry.state is CallState.FAILED else _receipt(entry)
 
 
-def _receipt(entry: OutboxEntry, events: tuple[DecodedEvent, ...] = ()) -> Receipt:
+def _receipt(entry: OutboxEntry, events: tuple[Event, ...] = ()) -> Receipt:
     return Receipt(
         entry.id, entry.state, entry.tx_hash or b"", entry.block_number, entry.block_hash, entry.gas_used, events
     )

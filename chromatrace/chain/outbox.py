@@ -376,7 +376,12 @@ class Outbox(Closing):
                 [
                     (
                         CallState.FAILED if item.error else CallState.INCLUDED,
-                        *(item.tx_hash, item.block_number, item.block_hash, item.gas_used, item.error, item.revert),
+                        item.tx_hash,
+                        item.block_number,
+                        item.block_hash,
+                        item.gas_used,
+                        item.error,
+                        item.revert,
                         item.call,
                     )
                     for item in inclusions

@@ -107,6 +107,16 @@ def may_read(account: str, owner: OrganisationId, gtin: Gtin, scopes: Scope) -> 
     return Read("Consortium", "mayRead", (account, owner, int(gtin), scopes), bool)
 
 
+def has_role(role: bytes, account: str) -> Read[bool]:
+    """Return whether an account has a role of OpenZeppelin's access control."""
+    return Read("Consortium", "hasRole", (role, account), bool)
+
+
+def default_admin() -> Read[str]:
+    """Return the default administrator; zero while there is none."""
+    return Read("Consortium", "defaultAdmin", (), str)
+
+
 # BatchRegistry
 
 

@@ -130,7 +130,8 @@ class TransactionSender:
         if needed > context.balance_wei:
             raise preflight.insufficient_funds(
                 f"{self._sender} has {context.balance_wei / 10**18:g} ether; gas may cost {needed / 10**18:g} ether",
-                *(self._sender, self._chain_id),
+                self._sender,
+                self._chain_id,
             )
         floor = context.nonce
         if self._outbox.expected_nonce(self._sender) is None:
@@ -147,8 +148,14 @@ class TransactionSender:
             raise SignerMissingError(f"the key of {self._sender} is not available", field="signer")
         raw = self._signer.sign_transaction(
             Transaction(
-                *(self._chain_id, nonce, fees.priority_fee_wei, fees.max_fee_wei, gas),
-                *(recipient, 0, data),
+                chain_id=self._chain_id,
+                nonce=nonce,
+                max_priority_fee_wei=fees.priority_fee_wei,
+                max_fee_wei=fees.max_fee_wei,
+                gas=gas,
+                to=recipient,
+                value_wei=0,
+                data=data,
             )
         )
         return SignedTransaction(keccak(raw), raw, fees.max_fee_wei, fees.priority_fee_wei)

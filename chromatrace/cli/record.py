@@ -154,7 +154,7 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
     P-1:2;P-2:1.
     """
     from chromatrace.records.bulk import rows
-    from chromatrace.records.importing import ImportReport, append_rows, check_rows, sift_repeats
+    from chromatrace.records.importing import ImportReport, append_rows, check_rows, withdraw_repeats
     from chromatrace.services.records import open_records, readers_of
 
     records = open_records(workspace)
@@ -167,20 +167,20 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
     with progress("appending", total=len(accepted), hidden=as_json) as show:
         append_rows(records, accepted, entitled, batch, report, show)
     workspace.catch_up(workspace.index)
-    sift_repeats(records, accepted, report)
+    withdraw_repeats(records, accepted, report)
 
     def human() -> None:
-        print_line(f"{report.taken:,} records added in {len(report.transactions):,} transactions")
-        for line, error in report.refusals[:_MAX_SHOWN]:
+        print_line(f"{report.appended:,} records added in {len(report.transactions):,} transactions")
+        for line, error in report.errors[:_MAX_SHOWN]:
             print_note(error.message, mark=f"line {line}, {error.field or '/'}:", style="yellow")
-        if report.refusals:
-            known = f", {report.known:,} of them already recorded" if report.known else ""
-            print_note(f"{len(report.refusals):,} rejected{known}")
+        if report.errors:
+            existing = f", {report.existing:,} of them already recorded" if report.existing else ""
+            print_note(f"{len(report.errors):,} rejected{existing}")
         if report.stopped is not None:
-            print_note(f"{report.left:,} rows remain: {report.stopped}; run the command again")
+            print_note(f"{report.remaining:,} rows remain: {report.stopped}; run the command again")
 
     emit(as_json, report.as_dict(), human)
-    if report.refusals or report.stopped is not None:
+    if report.errors or report.stopped is not None:
         raise SystemExit(1)
 
 

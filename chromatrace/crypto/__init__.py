@@ -1,1 +1,1 @@
-"""Signatures and payloads: EIP-712 today. Imports only `domain` of ours."""
+"""BLS12-381 signatures, route proofs, EIP-712 payloads and station keys."""

@@ -87,7 +87,7 @@ class _Keystore(_Object, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What a keystore shows without its password."""
+    """The public part of a keystore."""
 
     path: Path
     name: str

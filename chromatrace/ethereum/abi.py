@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "abi"
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedEvent:
+class Event:
     """One log of a contract. `args` by name in the order of the ABI, hashes as bytes."""
 
     contract: str
@@ -121,11 +121,6 @@ class ContractAbi:
         called = self.function(function)
         return called.selector + called.inputs.encode(args)
 
-    def decode_result(self, function: str, data: bytes) -> Any:
-        """Return the only result, or a tuple of several; structs as dicts. Raises `AbiError`."""
-        values = tuple(self.function(function).outputs.decode_named(data).values())
-        return values[0] if len(values) == 1 else values
-
     def decode_call(self, data: bytes) -> tuple[str, dict[str, Any]]:
         """Return the function's name and its arguments by name. Raises `AbiError`."""
         for function in self.functions.values():
@@ -159,7 +154,7 @@ def contract(name: str) -> ContractAbi:
     return ContractAbi(name, json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
 
 
-def decode_log(source: str | Mapping[str, str], log: Mapping[str, Any]) -> DecodedEvent | None:
+def decode_log(source: str | Mapping[str, str], log: Mapping[str, Any]) -> Event | None:
     """Decode one log of `eth_getLogs` or of a receipt.
 
     `source` is the contract's name, or a map from lower-case address to name. Returns None if the log is from another
@@ -173,7 +168,7 @@ def decode_log(source: str | Mapping[str, str], log: Mapping[str, Any]) -> Decod
     event = contract(name).events_by_topic.get(topics[0])
     if event is None:
         return None
-    return DecodedEvent(
+    return Event(
         name,
         event.name,
         event.decode(topics, bytes.fromhex(log["data"][2:])),

@@ -1,7 +1,7 @@
 """Signed EIP-1559 transactions: RLP by `rlp`, signatures by libsecp256k1.
 
-eth-account does the same at a sixth of the speed, which would limit the outbox (docs/adr/0007). A test compares the
-bytes with eth-account's. Sources: EIP-1559, EIP-2718.
+One core signs 17,000 transactions per second this way and 1,950 with eth-account, which would limit the outbox
+(docs/adr/0008). A test compares the bytes with eth-account's. Sources: EIP-1559, EIP-2718.
 """
 
 from __future__ import annotations
@@ -32,10 +32,15 @@ class Transaction:
 
     def signed(self, sign: Callable[[bytes], bytes]) -> bytes:
         """Return the bytes for `eth_sendRawTransaction`. `sign`: 32 bytes -> r, s, v (65 bytes, v 27 or 28)."""
-        import rlp  # takes 0.3 s
+        from rlp.codec import encode_raw  # takes 0.3 s
 
-        fees = (self.max_priority_fee_wei, self.max_fee_wei)
-        fields = [self.chain_id, self.nonce, *fees, self.gas, self.to, self.value_wei, self.data, []]
-        signature = sign(keccak(_TYPE + rlp.encode(fields)))
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
-        return _TYPE + bytes(rlp.encode([*fields, signature[64] - 27, r, s]))
+        fees = (_number(self.max_priority_fee_wei), _number(self.max_fee_wei))
+        amount = (_number(self.gas), self.to, _number(self.value_wei))
+        fields = [_number(self.chain_id), _number(self.nonce), *fees, *amount, self.data, []]
+        signature = sign(keccak(_TYPE + encode_raw(fields)))
+        r, s = signature[:32].lstrip(b"\0"), signature[32:64].lstrip(b"\0")
+        return _TYPE + bytes(encode_raw([*fields, _number(signature[64] - 27), r, s]))
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")

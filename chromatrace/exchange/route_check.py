@@ -16,6 +16,7 @@ from chromatrace.crypto.route.link import Component
 from chromatrace.crypto.route.verify import verify_aggregate
 from chromatrace.crypto.step import NO_CHANNEL, StepRecord, Verifier, step_message
 from chromatrace.domain.errors import IntegrityError
+from chromatrace.domain.identifiers import ZERO_BYTES32
 from chromatrace.domain.rights import RouteKind
 from chromatrace.exchange.bundle import CitedRoute, CitedStep
 from chromatrace.exchange.events import ProvenEvent
@@ -27,7 +28,7 @@ from chromatrace.exchange.slot import enum_member
 def check_route(proven: ProvenHistory) -> VerificationFinding:
     """Return a finding about the batch's designed route, with one part for each check and station."""
     route, cited = proven.registered().args["route"], proven.bundle.route
-    if route == bytes(32):
+    if route == ZERO_BYTES32:
         if cited is not None:
             raise IntegrityError("the bundle has route signatures, but the batch has no designed route", field="route")
         return holds("the batch has no designed route")

@@ -205,7 +205,7 @@ def _draw_label(
 
 def _draw_code(canvas: Canvas, code: QrCode, left: float, top: float, module: float) -> None:
     canvas.saveState()
-    # One module is the unit and y points down, so that the corners of the outline are integers.
+    # With one module as the unit and y downwards, the corners of the outline are integers.
     canvas.transform(module, 0, 0, -module, left, top)
     canvas.setFillGray(_BLACK)
     path = canvas.beginPath()

@@ -12,7 +12,7 @@ import numpy as np
 
 from chromatrace.plant.errors import InvalidRecording
 from chromatrace.plant.records import DEFAULT_NAMESPACE, Station, Tag
-from chromatrace.plant.sources import GOOD, Step
+from chromatrace.plant.sources import GOOD, TagSample
 
 _COLUMN = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")
 _RANGE = re.compile(r"(?P<before>.*?)\((?P<first>\d{1,6})\.\.(?P<last>\d{1,6})\)", re.ASCII)
@@ -65,11 +65,11 @@ class Recording:
     def period_s(self) -> float:
         return self._step_ns / 1e9
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[TagSample]:
         """Yield the rows from the first."""
         qualities = [GOOD] * len(self.tags)
         for index, row in enumerate(self._rows):
-            yield Step(self._start_ns + index * self._step_ns, row.tolist(), qualities)
+            yield TagSample(self._start_ns + index * self._step_ns, row.tolist(), qualities)
 
 
 def expand_columns(text: str) -> list[RecordedColumn]:

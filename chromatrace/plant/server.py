@@ -19,7 +19,7 @@ from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.history import ValueHistory
 from chromatrace.plant.overflow import OverflowMarkingSubscriptions
 from chromatrace.plant.security import Security
-from chromatrace.plant.sources import Source, Step
+from chromatrace.plant.sources import Source, TagSample
 
 APPLICATION_URI = "urn:chromatrace:plant:server"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,7 +95,7 @@ class PlantServer:
         await self._write_status(self._nodes.finished, ua.Variant(True))
         _logger.info("%s: %d steps written, no more will come", source.name, self._steps)
 
-    async def write(self, step: Step) -> None:
+    async def write(self, step: TagSample) -> None:
         """Writes one instant to nodes and history."""
         time = _EPOCH + timedelta(microseconds=step.source_time_ns // 1000)
         for node_id, value, quality in zip(self._nodes.tags, step.values, step.qualities, strict=True):

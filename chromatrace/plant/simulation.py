@@ -11,7 +11,7 @@ from chromatrace.domain.reading import Reading
 from chromatrace.plant.faults import Fault
 from chromatrace.plant.models import build_model
 from chromatrace.plant.records import DEFAULT_NAMESPACE, Plant, Station, Tag
-from chromatrace.plant.sources import GOOD, UNCERTAIN_RANGE_EXCEEDED, Step
+from chromatrace.plant.sources import GOOD, UNCERTAIN_RANGE_EXCEEDED, TagSample
 
 _SIGNIFICANT = 6
 
@@ -69,7 +69,7 @@ class Simulation:
     def period_s(self) -> float:
         return self._period_ms / 1000
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[TagSample]:
         """Yield the steps from the start. Each call yields the same steps."""
         model = build_model(self.plant, self._seed, self._faults)
         instruments = _Instruments(self.plant.tags, self._seed)
@@ -79,7 +79,7 @@ class Simulation:
             true_values = model.advance(self.period_s)
             values, qualities = instruments.read([true_values[tag.name] for tag in self.plant.tags])
             time_ns = self._start_ns + step * self._period_ms * 1_000_000
-            yield Step(time_ns, values, qualities, model.runs_completed)
+            yield TagSample(time_ns, values, qualities, model.runs_completed)
 
 
 class _Instruments:

@@ -14,7 +14,7 @@ UNCERTAIN_RANGE_EXCEEDED = 0x40940000
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TagSample:
     """The values of all tags at one time, in the order of the source's tags. `qualities` are OPC UA status codes."""
 
     source_time_ns: int
@@ -46,6 +46,6 @@ class Source(Protocol):
         """Return the interval between steps in simulated seconds."""
         ...
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[TagSample]:
         """Yield the steps from the first. The iterator may be infinite."""
         ...

@@ -7,6 +7,6 @@
     check_sheet       parameters with tolerances, each small, fit or large
     inspection_tasks  tasks that people answer at the portal
 
-Scores, thresholds and capabilities are integers in 1/10,000, so that this package and
-`contracts/libraries/ConsensusRule.sol` agree exactly. `as_ratio` converts them to floats.
+Scores, thresholds and capabilities are integers in 1/10,000. This package and
+`contracts/libraries/ConsensusRule.sol` therefore agree exactly. `as_ratio` converts them to floats.
 """

@@ -57,7 +57,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class ToleranceSheet:
-    """What an inspector measures, and the states that the values give. Raises `CheckSheetError`.
+    """The parameters that an inspector measures, and the states that their values give. Raises `CheckSheetError`.
 
     states  `pass` and `fail`: pass if every parameter fits. `small`, `fit` and `large`: the state of the first
             parameter that does not fit, in the order of the sheet.

@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 
 @dataclass(frozen=True, slots=True)
 class TaskSubject:
-    """What to inspect. `subject` is the id of a batch or workpiece, `states` are the possible answers."""
+    """The object of an inspection. `subject` is the id of a batch or workpiece, `states` are the possible answers."""
 
     subject: str
     step: int
@@ -137,7 +137,7 @@ class InspectionTasks(Closing):
         Raises `InvalidInput` naming the field; `NotFound`; `Conflict` if the task is answered or over, or if `person`
         has answered another task of this round.
         """
-        chosen, measurements = _evaluate(task, values or {}, state)
+        result, measurements = _evaluate(task, values or {}, state)
         maximum = max(task.about.sample_size, 1)
         if not 0 <= defects <= maximum:
             raise InvalidInput(f"expected 0 to {maximum} defects, got {defects}", field="defects")
@@ -159,9 +159,9 @@ class InspectionTasks(Closing):
             self._db.execute(
                 "UPDATE tasks SET state = ?, defects = ?, measurements = ?, answered_by = ?, answered_at = ? "
                 "WHERE round = ? AND inspector = ?",
-                (chosen, defects, _json(measurements), person.lower(), now, task.round, task.inspector.lower()),
+                (result, defects, _json(measurements), person.lower(), now, task.round, task.inspector.lower()),
             )
-        return TaskAnswer(chosen, defects, measurements, person.lower(), now)
+        return TaskAnswer(result, defects, measurements, person.lower(), now)
 
     def _tasks(self, condition: str, *values: object) -> list[InspectionTask]:
         rows = self._db.execute(

@@ -1,4 +1,4 @@
-"""What a plant configures about its rounds: states, numbers of inspectors, and when a group wins."""
+"""The rule of a plant's rounds: states, numbers of inspectors, weighing and threshold."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ class Rule:
 
     def __post_init__(self) -> None:
         _check_states(self.states)
-        least = 1 if self.weighing is Weighing.LOG_ODDS else min_inspectors(len(self.states))
+        lowest = 1 if self.weighing is Weighing.LOG_ODDS else min_inspectors(len(self.states))
         for name, value in (("minimum", self.minimum), ("maximum", self.maximum)):
             if type(value) is not int or value % 2 == 0:
                 raise RuleError(f"expected an odd number, got {value!r}", field=f"/{name}")
-        if self.minimum < least:
+        if self.minimum < lowest:
             raise RuleError(
-                f"minimum is {self.minimum}; {len(self.states)} states need at least {least} inspectors",
+                f"minimum is {self.minimum}; {len(self.states)} states need at least {lowest} inspectors",
                 field="/minimum",
                 hint="use more inspectors than states, rounded up to an odd number",
             )

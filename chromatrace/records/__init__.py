@@ -1,1 +1,1 @@
-"""Records of departments: what they are by a plant's configuration, their documents, and the store that keeps them."""
+"""Department records: kinds from a plant's configuration, documents, and the encrypted store of documents."""

@@ -1,11 +1,11 @@
-"""Where the content store keeps its bytes: a folder, or a bucket of anything that speaks S3.
+"""Storage of the vault's blobs: a folder, or a bucket of an S3-compatible server.
 
     open_blobs("/srv/chromatrace/vault")
     open_blobs("s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1")
 
-Names are relative paths of our own making. What `write` returned for is there, whole, after a crash or a power cut;
-what was broken off was never there. Credentials of S3 come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and
-AWS_SESSION_TOKEN), or from the file that AWS's own tools read; they never stand in the URL.
+Names are relative paths. `write` is atomic and durable: after a crash or power failure, a blob is complete or absent.
+S3 credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), or from the credentials
+file of the AWS tools; the URL must not contain them.
 """
 
 from __future__ import annotations
@@ -26,52 +26,52 @@ if TYPE_CHECKING:
     from minio import Minio
 
 _PART = 16 * 1024 * 1024
-"""Bytes that are in memory while a large object goes to S3; 10,000 parts of it are the largest object."""
+"""Part size of S3 uploads in bytes, held in memory; an object has at most 10,000 parts."""
 _CONNECT_S, _READ_S = 10, 60
 _UNKNOWN_KEY = ("InvalidAccessKeyId", "InvalidToken", "ExpiredToken", "TokenRefreshRequired", "InvalidSecurity")
 
 
 class Blobs(Protocol):
-    """Named bytes. Every method raises `VaultUnavailableError` where the place does not answer."""
+    """A store of named blobs. All methods raise `VaultUnavailableError` if the store does not respond."""
 
-    def write(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Stores the pieces under a name, all or none."""
+    def write(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Store chunks under a name, atomically."""
 
     def read(self, name: str) -> bytes | None:
-        """A small blob; None where there is none."""
+        """Return a small blob, or None if it does not exist."""
 
     def open(self, name: str) -> Any:
-        """A context that gives a `ByteSource` of the blob; None where there is none."""
+        """Return a context with a `ByteSource` of the blob, or None if it does not exist."""
 
     def names(self, prefix: str) -> list[str]:
-        """Every name in the folder `prefix` (which ends with a slash), in order."""
+        """Return the names in the folder `prefix` (with a trailing slash), sorted."""
 
     def delete(self, names: Iterable[str]) -> None:
-        """Removes blobs, in this order; one that is gone already is fine."""
+        """Delete blobs in this order; missing ones are ignored."""
 
 
-def open_blobs(place: Path | str) -> Blobs:
-    """The store at a path or `s3://` URL. Raises `InvalidInput` for another URL."""
-    text = str(place)
+def open_blobs(location: Path | str) -> Blobs:
+    """Open the store at a path or `s3://` URL. Raises `InvalidInput` for another URL."""
+    text = str(location)
     if text.startswith("s3://"):
         return S3Blobs(text)
     if "://" in text:
-        raise InvalidInput(f"a folder or s3://bucket/prefix?endpoint=… is needed, got {text[:80]!r}", field="vault_url")
-    return FolderBlobs(Path(place))
+        raise InvalidInput(f"expected a folder or s3://bucket/prefix?endpoint=…, got {text[:80]!r}", field="vault_url")
+    return FolderBlobs(Path(location))
 
 
 class FolderBlobs:
-    """Files below a folder, which is made when the first one comes. Any number of processes may share it."""
+    """Files below a folder, which is created with the first file. Any number of processes may share it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, name: str, pieces: Iterable[bytes]) -> None:
+    def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """See `Blobs`."""
         path = self.folder / name
         with disk_errors():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(path, pieces)
+            write_whole(path, chunks)
 
     def read(self, name: str) -> bytes | None:
         """See `Blobs`."""
@@ -96,10 +96,10 @@ class FolderBlobs:
         """See `Blobs`."""
         with disk_errors():
             try:
-                found = list(os.scandir(self.folder / prefix))
+                items = list(os.scandir(self.folder / prefix))
             except FileNotFoundError:
                 return []
-        return sorted(prefix + item.name for item in found if not item.name.startswith(UNFINISHED))
+        return sorted(prefix + item.name for item in items if not item.name.startswith(UNFINISHED))
 
     def delete(self, names: Iterable[str]) -> None:
         """See `Blobs`."""
@@ -116,19 +116,19 @@ class S3Blobs:
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         if not parts.hostname or parts.username or set(options) - {"endpoint", "region"} or parts.fragment:
             raise InvalidInput(
-                "s3://bucket/prefix?endpoint=https://host&region=… is needed, without credentials",
+                "expected s3://bucket/prefix?endpoint=https://host&region=… without credentials",
                 field="vault_url",
-                hint="credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead",
             )
         self._bucket = parts.hostname
         self._prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
         self._endpoint = options.get("endpoint", "https://s3.amazonaws.com")
         self._client = _client(self._endpoint, options.get("region"))
 
-    def write(self, name: str, pieces: Iterable[bytes]) -> None:
-        """See `Blobs`. An upload that breaks off is given up on the server's side too."""
+    def write(self, name: str, chunks: Iterable[bytes]) -> None:
+        """See `Blobs`. An interrupted upload is also aborted on the server."""
         with self._errors():
-            stream = cast(BinaryIO, _PieceStream(pieces))
+            stream = cast(BinaryIO, _ChunkStream(chunks))
             self._client.put_object(
                 self._bucket, self._prefix + name, stream, -1, part_size=_PART, num_parallel_uploads=1
             )
@@ -160,8 +160,8 @@ class S3Blobs:
     def names(self, prefix: str) -> list[str]:
         """See `Blobs`."""
         with self._errors():
-            found = self._client.list_objects(self._bucket, prefix=self._prefix + prefix)
-            return sorted(str(item.object_name).removeprefix(self._prefix) for item in found if not item.is_dir)
+            items = self._client.list_objects(self._bucket, prefix=self._prefix + prefix)
+            return sorted(str(item.object_name).removeprefix(self._prefix) for item in items if not item.is_dir)
 
     def delete(self, names: Iterable[str]) -> None:
         """See `Blobs`."""
@@ -177,112 +177,113 @@ class S3Blobs:
         try:
             yield
         except S3Error as error:
-            raise self._refused(str(error.code)) from error
+            raise self._error_of(str(error.code)) from error
         except (MinioException, HTTPError, OSError) as error:
             raise VaultUnavailableError(
-                f"nothing that speaks S3 answers at {self._endpoint}: {error}"[:300],
+                f"no S3-compatible server responded at {self._endpoint}: {error}"[:300],
                 field="vault_url",
-                hint="is the endpoint right, and is its server up?",
+                hint="check the endpoint and that its server is running",
             ) from error
 
-    def _refused(self, code: str) -> VaultUnavailableError:
-        """The server's refusal in our words, naming what to put right."""
-        said = f"({code})"
+    def _error_of(self, code: str) -> VaultUnavailableError:
+        """Return the error for an S3 error code, with the setting to check."""
         if code == "NoSuchBucket":
             return VaultUnavailableError(
-                f"there is no bucket {self._bucket!r} at {self._endpoint} {said}",
+                f"bucket {self._bucket!r} does not exist at {self._endpoint} ({code})",
                 field="vault_url",
-                hint="make the bucket first; it is never made from here",
+                hint="create the bucket first",
             )
         if code in _UNKNOWN_KEY:
             return VaultAccessError(
-                f"{self._endpoint} does not know the access key {said}",
+                f"{self._endpoint} rejected the access key ({code})",
                 field="AWS_ACCESS_KEY_ID",
-                hint="is the key of this server, and not yet withdrawn?",
+                hint="check that the key belongs to this server and is not revoked",
             )
         if code == "SignatureDoesNotMatch":
             return VaultAccessError(
-                f"{self._endpoint} does not take the signature: the secret is not that of the access key {said}",
+                f"{self._endpoint} rejected the signature: the secret key does not match the access key ({code})",
                 field="AWS_SECRET_ACCESS_KEY",
-                hint="is it whole? a region other than the server's has the same effect",
+                hint="check the secret key and the region",
             )
         if code == "RequestTimeTooSkewed":
             return VaultAccessError(
-                f"the clocks here and at {self._endpoint} differ too much {said}", field="clock", hint="set the clock"
+                f"the local clock differs too much from that of {self._endpoint} ({code})",
+                field="clock",
+                hint="set the clock",
             )
         if code in ("AccessDenied", "AllAccessDisabled", "AccountProblem"):
             return VaultAccessError(
-                f"the credentials may not do this in the bucket {self._bucket!r} {said}",
+                f"the credentials lack permissions for bucket {self._bucket!r} ({code})",
                 field="vault_url",
-                hint="they need to list the bucket, and to get, put and delete its objects",
+                hint="allow listing the bucket, and getting, putting and deleting its objects",
             )
         return VaultUnavailableError(
-            f"the bucket {self._bucket!r} at {self._endpoint} does not answer as it should {said}",
+            f"unexpected error from bucket {self._bucket!r} at {self._endpoint} ({code})",
             field="vault_url",
-            hint="the server's log says more",
+            hint="see the server's log",
         )
 
 
 def _client(endpoint: str, region: str | None) -> Minio:
-    """Its library is loaded here, so that a store on disk does not wait for it."""
+    """Create the S3 client. Its library is imported here, because a store on disk does not need it."""
     from minio import Minio
     from minio.credentials.credentials import Credentials
     from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider
     from urllib3 import PoolManager, Retry, Timeout
 
-    where = urlsplit(endpoint)
-    if where.scheme not in ("http", "https") or not where.netloc or where.path.strip("/") or where.query:
-        raise InvalidInput(f"an endpoint such as https://s3.example.com is needed, got {endpoint!r}", field="vault_url")
+    url = urlsplit(endpoint)
+    if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or url.query:
+        raise InvalidInput(f"expected an endpoint such as https://s3.example.com, got {endpoint!r}", field="vault_url")
 
     class _Credentials(ChainedProvider):
-        """Says what is missing where there are none."""
+        """Raises a clear error if there are no credentials."""
 
         def retrieve(self) -> Credentials:
             try:
                 return super().retrieve()
             except ValueError as error:
                 raise VaultAccessError(
-                    "there are no credentials for the bucket",
+                    "no credentials for the bucket",
                     field="AWS_ACCESS_KEY_ID",
                     hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write ~/.aws/credentials",
                 ) from error
 
     retries = Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504])
     return Minio(
-        where.netloc,
-        secure=where.scheme == "https",
+        url.netloc,
+        secure=url.scheme == "https",
         region=region or "us-east-1",
         credentials=_Credentials([EnvAWSProvider(), AWSConfigProvider()]),
         http_client=PoolManager(timeout=Timeout(connect=_CONNECT_S, read=_READ_S), retries=retries, maxsize=10),
     )
 
 
-class _PieceStream:
-    """Pieces as one stream to read from."""
+class _ChunkStream:
+    """Reads chunks as one stream."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._left = b""
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
 
     def read(self, size: int = -1) -> bytes:
-        parts, length = [self._left], len(self._left)
-        for piece in self._pieces if size < 0 or length < size else ():
-            parts.append(piece)
-            length += len(piece)
+        parts, length = [self._rest], len(self._rest)
+        for chunk in self._chunks if size < 0 or length < size else ():
+            parts.append(chunk)
+            length += len(chunk)
             if 0 <= size <= length:
                 break
         joined = b"".join(parts)
         cut = len(joined) if size < 0 else size
-        self._left = joined[cut:]
+        self._rest = joined[cut:]
         return joined[:cut]
 
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Raises `VaultUnavailableError` for what the disk refuses."""
+    """Convert `OSError` to `VaultUnavailableError`."""
     try:
         yield
     except OSError as error:
         raise VaultUnavailableError(
-            f"{error.strerror or error}", field="vault", hint="is the disk full, or are rights missing?"
+            f"{error.strerror or error}", field="vault", hint="check the free disk space and the permissions"
         ) from error

@@ -1,7 +1,7 @@
-"""Rows of a CSV or JSON-lines file as the members of records; a row that cannot be read is said, the rest goes on.
+"""Read the rows of a CSV or JSON-lines file as members of records. An invalid row does not affect the others.
 
-CSV: a header with the names of the fields; an empty cell is an absent field. Lists are separated by `;`, products and
-quantities written as `P-1:2;P-2:1`. JSON lines: one object a line, read strictly.
+CSV: the header has the field names, and an empty cell is an absent field. Lists are separated by `;`; products with
+quantities are written as `P-1:2;P-2:1`. JSON lines: one object per line, parsed strictly.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from chromatrace.domain.record_kinds import FieldType, RecordKind
 from chromatrace.records.document import MAX_DOCUMENT, parse
 from chromatrace.records.errors import InvalidRecordError
 
-_MOST_LINE = MAX_DOCUMENT + 2
+_MAX_LINE = MAX_DOCUMENT + 2
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """A row: its members, or why it is refused. `line` counts from 1, the header included."""
+    """A row: its members, or why it is invalid. `line` counts from 1 and includes the header."""
 
     line: int
     members: dict[str, Any] | None = None
-    refusal: ChromaTraceError | None = None
+    error: ChromaTraceError | None = None
 
 
 def rows(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
-    """The rows of a `.csv` or `.jsonl` file. Raises `InvalidInput` where the file as a whole cannot be read."""
+    """Yield the rows of a `.csv` or `.jsonl` file. Raises `InvalidInput` if the file cannot be read."""
     if path.suffix not in (".csv", ".jsonl", ".ndjson"):
-        raise InvalidInput(f"{path.name} is neither .csv nor .jsonl", field="file")
+        raise InvalidInput(f"{path.name} must be a .csv or .jsonl file", field="file")
     try:
         yield from _csv(path, kind) if path.suffix == ".csv" else _json_lines(path)
     except OSError as error:
@@ -42,32 +42,34 @@ def rows(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
 def _json_lines(path: Path) -> Iterator[ImportRow]:
     with path.open("rb") as file:
         number = 0
-        while line := file.readline(_MOST_LINE):
+        while line := file.readline(_MAX_LINE):
             number += 1
-            while not line.endswith(b"\n") and (rest := file.readline(_MOST_LINE)):
-                # Of a line that is too long whatever it says, no more is kept than shows that.
-                line = line[:_MOST_LINE] + rest[-1:]
+            while not line.endswith(b"\n") and (rest := file.readline(_MAX_LINE)):
+                # Keep no more of an overlong line than needed to reject it.
+                line = line[:_MAX_LINE] + rest[-1:]
             if not line.strip():
                 continue
             try:
                 yield ImportRow(number, parse(line.rstrip(b"\r\n")))
-            except InvalidRecordError as refusal:
-                yield ImportRow(number, refusal=refusal)
+            except InvalidRecordError as error:
+                yield ImportRow(number, error=error)
 
 
 def _csv(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
-    # What is not UTF-8 becomes lone surrogates, which no field of a record takes: its row is refused, not the file.
+    # Bytes that are not UTF-8 become lone surrogates, which no field allows, so only their row is rejected.
     with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = next(reader, [])
         except csv.Error as error:
             raise InvalidInput(f"not CSV: {error}", field="file") from error
-        for place, name in enumerate(header):
-            if kind.field(name) is None or name in header[:place]:
+        for index, name in enumerate(header):
+            if kind.field(name) is None or name in header[:index]:
                 known = ", ".join(field.name for field in kind.fields)
                 raise InvalidInput(
-                    f"column {name!r} is no field of {kind.schema}", field="file", hint=f"there are: {known}"
+                    f"column {name!r} is not a field of {kind.schema}, or a duplicate",
+                    field="file",
+                    hint=f"allowed: {known}",
                 )
         if not header:
             raise InvalidInput("the file has no header", field="file")
@@ -77,20 +79,20 @@ def _csv(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield ImportRow(reader.line_num, refusal=InvalidRecordError(f"not CSV: {error}", field=""))
+                yield ImportRow(reader.line_num, error=InvalidRecordError(f"not CSV: {error}", field=""))
                 continue
             if not cells:
                 continue
             line = reader.line_num
             if len(cells) != len(header):
-                message = f"{len(header)} cells are needed, got {len(cells)}"
-                yield ImportRow(line, refusal=InvalidRecordError(message, field=""))
+                message = f"expected {len(header)} cells, got {len(cells)}"
+                yield ImportRow(line, error=InvalidRecordError(message, field=""))
                 continue
             try:
                 filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
                 yield ImportRow(line, {name: _value(kind, name, cell) for name, cell in filled.items()})
-            except InvalidRecordError as refusal:
-                yield ImportRow(line, refusal=refusal)
+            except InvalidRecordError as error:
+                yield ImportRow(line, error=error)
 
 
 def _value(kind: RecordKind, name: str, cell: str) -> Any:
@@ -110,5 +112,5 @@ def _value(kind: RecordKind, name: str, cell: str) -> Any:
                 pairs = [item.rpartition(":") for item in cell.split(";")]
                 return [{"product_id": product, "quantity": int(quantity)} for product, _, quantity in pairs]
     except (ValueError, KeyError) as error:
-        raise InvalidRecordError(f"{cell[:80]!r} is no value of type {field.type}", field=f"/{name}") from error
+        raise InvalidRecordError(f"{cell[:80]!r} is not a valid {field.type}", field=f"/{name}") from error
     return cell

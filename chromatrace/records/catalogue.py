@@ -1,4 +1,4 @@
-"""The kinds of record that a plant's departments write, found by schema, by short name or by department."""
+"""The record kinds of a plant's departments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chromatrace.records.errors import UnknownSchemaError
 
 
 class Catalogue:
-    """The kinds of one plant; several versions of one kind may stand beside each other.
+    """The record kinds of a plant; a kind may have several versions.
 
-    Raises `InvalidInput` where a kind stands there twice or goes on from one that does not.
+    Raises `InvalidInput` for a duplicate kind or an unknown preceding kind.
     """
 
     def __init__(self, kinds: Iterable[RecordKind]) -> None:
@@ -21,45 +21,45 @@ class Catalogue:
         self._by_schema = {kind.schema: kind for kind in self.kinds}
         self._by_hash = {kind_hash(kind.schema): kind for kind in self.kinds}
         if len(self._by_schema) != len(self.kinds):
-            raise InvalidInput("a kind and version stand there twice", field="record_kinds")
+            raise InvalidInput("duplicate kind and version", field="record_kinds")
         ids = {kind.id for kind in self.kinds}
         for kind in self.kinds:
             for before in kind.preceding:
                 if before.kind not in ids:
-                    raise InvalidInput(f"{kind.id} goes on from {before.kind!r}, which is no kind", field="preceding")
+                    raise InvalidInput(f"{kind.id} refers to the unknown kind {before.kind!r}", field="preceding")
                 if before.match is Match.KEY and any(len(other.key) > 1 for other in self.versions_of(before.kind)):
                     raise InvalidInput(
-                        f"{kind.id} names {before.kind} by one field, but its key has several", field="preceding"
+                        f"{kind.id} refers to {before.kind} by one field, but its key has several", field="preceding"
                     )
 
     @property
     def departments(self) -> tuple[str, ...]:
-        """The departments, in the order of their first kind."""
+        """Departments in the order of their first kind."""
         return tuple(dict.fromkeys(kind.department for kind in self.kinds))
 
     def versions_of(self, kind_id: str) -> tuple[RecordKind, ...]:
-        """All versions of a kind."""
+        """Return all versions of a kind."""
         return tuple(kind for kind in self.kinds if kind.id == kind_id)
 
     def newest(self, kind_id: str) -> RecordKind:
-        """The newest version of `sales.contract-order`. Raises `UnknownSchemaError`."""
-        found = self.versions_of(kind_id)
-        if not found:
+        """Return the newest version of a kind such as `sales.contract-order`. Raises `UnknownSchemaError`."""
+        versions = self.versions_of(kind_id)
+        if not versions:
             raise self._unknown(kind_id, "/schema")
-        return max(found, key=lambda kind: kind.version)
+        return max(versions, key=lambda kind: kind.version)
 
     def by_schema(self, schema: object) -> RecordKind:
-        """The kind with that schema. Raises `UnknownSchemaError`, naming the versions that are known."""
-        found = self._by_schema.get(schema) if isinstance(schema, str) else None
-        if found is None:
+        """Return the kind with this schema. Raises `UnknownSchemaError` naming the known schemas."""
+        kind = self._by_schema.get(schema) if isinstance(schema, str) else None
+        if kind is None:
             raise self._unknown(schema, "/schema")
-        return found
+        return kind
 
     def by_hash(self, kind: bytes) -> RecordKind | None:
-        """The kind whose hash stands on the chain; None for one that this plant does not define."""
+        """Return the kind with this hash on the chain, or None if this plant does not define it."""
         return self._by_hash.get(kind)
 
-    def _unknown(self, named: object, field: str) -> UnknownSchemaError:
+    def _unknown(self, schema: object, field: str) -> UnknownSchemaError:
         known = ", ".join(sorted(self._by_schema)) or "none"
-        shown = repr(named if not isinstance(named, str) else named[:120])
-        return UnknownSchemaError(f"this plant has no kind of record {shown}", field=field, hint=f"there are: {known}")
+        shown = repr(schema if not isinstance(schema, str) else schema[:120])
+        return UnknownSchemaError(f"unknown record kind {shown}", field=field, hint=f"this plant defines: {known}")

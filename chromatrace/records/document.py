@@ -1,16 +1,17 @@
-"""Record documents: checked by their kind, one canonical writing, one digest.
+"""Record documents: validated by their kind, with a canonical form and a digest.
 
     {"schema": "chromatrace.record/sales.contract-order/1", "salt": "0x…", "contract_id": "C-1", …}
 
-`salt`, 16 random bytes, keeps anybody from finding a document by guessing at its digest, which is public. What a
-document's ids on the chain say (`record_id`, `subject_id`) can be guessed: keys are names, not secrets.
+`salt`, 16 random bytes, prevents guessing the document from its public digest. The ids on the chain (`record_id`,
+`subject_id`) can be guessed: keys are names, not secrets.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ from chromatrace.records.errors import InvalidRecordError
 from chromatrace.storage import strict_json
 
 MAX_DOCUMENT = 256 * 1024
-"""Bytes of a record's document; what is larger is a file beside it."""
+"""Maximum size of a document in bytes; larger data is attached as a file."""
 
 _SALT = re.compile(r"0x[0-9a-f]{32}")
 _HEX = re.compile(r"0x([0-9a-f]{2})+")
@@ -33,7 +34,7 @@ _HEX = re.compile(r"0x([0-9a-f]{2})+")
 
 @dataclass(frozen=True, slots=True)
 class RecordDocument:
-    """A checked document. Make one by `new` or `from_bytes`."""
+    """A valid document, created by `new` or `from_bytes`."""
 
     kind: RecordKind
     salt: str
@@ -41,84 +42,88 @@ class RecordDocument:
 
     @classmethod
     def new(cls, kind: RecordKind, value: object, salt: str | None = None) -> Self:
-        """Checks the members of `value` (its `schema` may be left out) and salts it. Raises `InvalidRecordError`."""
+        """Check the members of `value` (`schema` is optional) and add a salt. Raises `InvalidRecordError`."""
         if not isinstance(value, Mapping):
-            raise InvalidRecordError("an object is needed", field="")
+            raise InvalidRecordError("expected an object", field="")
         members = dict(value)
-        named = members.pop("schema", kind.schema)
-        if named != kind.schema:
-            raise InvalidRecordError(f"{kind.schema!r} is needed, got {named!r}", field="/schema")
+        schema = members.pop("schema", kind.schema)
+        if schema != kind.schema:
+            raise InvalidRecordError(f"expected {kind.schema!r}, got {schema!r}", field="/schema")
         salt = members.pop("salt", salt) or "0x" + secrets.token_hex(16)
         if not isinstance(salt, str) or not _SALT.fullmatch(salt):
-            raise InvalidRecordError("0x and 32 lower-case hexadecimal digits are needed", field="/salt")
-        checked = cls(kind, salt, _checked(kind, members))
-        size = len(checked.to_bytes())
+            raise InvalidRecordError("expected 0x and 32 lower-case hexadecimal digits", field="/salt")
+        document = cls(kind, salt, _checked(kind, members))
+        size = len(document.to_bytes())
         if size > MAX_DOCUMENT:
             raise InvalidRecordError(
-                f"a record has at most {MAX_DOCUMENT:,} bytes, got {size:,}", field="", hint="attach it as a file"
+                f"the record has {size:,} bytes; the maximum is {MAX_DOCUMENT:,}",
+                field="",
+                hint="attach large data as a file",
             )
-        return checked
+        return document
 
     @classmethod
     def from_bytes(cls, data: bytes, catalogue: Catalogue) -> Self:
-        """Reads canonical JSON of any kind of the catalogue. Raises `InvalidRecordError`, `UnknownSchemaError`."""
+        """Parse canonical JSON of any kind of the catalogue. Raises `InvalidRecordError`, `UnknownSchemaError`."""
         value = parse(data)
         document = cls.new(catalogue.by_schema(value.get("schema")), value)
         if "salt" not in value:
-            raise InvalidRecordError("this member is missing", field="/salt")
-        with _as_record():
+            raise InvalidRecordError("missing member", field="/salt")
+        with _record_errors():
             strict_json.require_canonical(document.to_bytes(), data)
         return document
 
     def to_bytes(self) -> bytes:
-        """The canonical JSON."""
-        with _as_record():
+        """Return the canonical JSON."""
+        with _record_errors():
             return strict_json.canonical({"schema": self.kind.schema, "salt": self.salt, **self.fields})
 
     @property
     def digest(self) -> bytes:
-        """Its SHA-256, which stands on the chain."""
+        """SHA-256, as recorded on the chain."""
         return digest(self.to_bytes())
 
     @property
     def key(self) -> str:
-        """The key as text: of one field its value, of several their values as a JSON array."""
+        """Key as text: the value of the key field, or the values of several key fields as a JSON array."""
         return key_of([self.fields[name] for name in self.kind.key])
 
     @property
     def record(self) -> RecordId:
-        """Its id on the chain."""
+        """Record id on the chain."""
         return record_id(self.kind.id, self.key)
 
     @property
     def products(self) -> tuple[str, ...]:
-        """The products that it is about, each once."""
+        """Distinct products that the record is about."""
         return tuple(dict.fromkeys(_names(self.fields[self.kind.subject])))
 
     @property
     def subjects(self) -> tuple[SubjectId, ...]:
-        """Their ids on the chain."""
+        """Ids of the products on the chain."""
         return tuple(map(subject_id, self.products))
 
     @property
     def files(self) -> tuple[bytes, ...]:
-        """The digests of the files that it names."""
-        named = [field.name for field in self.kind.fields if field.type is FieldType.FILE]
-        return tuple(bytes.fromhex(self.fields[name][2:]) for name in named if name in self.fields)
+        """Digests of the attached files."""
+        names = [field.name for field in self.kind.fields if field.type is FieldType.FILE]
+        return tuple(bytes.fromhex(self.fields[name][2:]) for name in names if name in self.fields)
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`, read strictly, not yet checked by its kind. Raises `InvalidRecordError`."""
+    """Parse the JSON object in `data` strictly, without checking its kind. Raises `InvalidRecordError`."""
     if len(data) > MAX_DOCUMENT:
         raise InvalidRecordError(
-            f"a record has at most {MAX_DOCUMENT:,} bytes, got {len(data):,}", field="", hint="attach it as a file"
+            f"the record has {len(data):,} bytes; the maximum is {MAX_DOCUMENT:,}",
+            field="",
+            hint="attach large data as a file",
         )
-    with _as_record():
+    with _record_errors():
         return strict_json.parse_any_object(data, any_number=True)
 
 
 def key_of(values: list[Any]) -> str:
-    """The key that these values make."""
+    """Return the key of these values."""
     return str(values[0]) if len(values) == 1 else rfc8785.dumps(values).decode()
 
 
@@ -128,21 +133,21 @@ def _names(value: Any) -> list[str]:
     return [item if isinstance(item, str) else item["product_id"] for item in value]
 
 
-class _as_record:  # noqa: N801 - read as a verb
-    """Turns what `strict_json` refuses into `InvalidRecordError`."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, InvalidInput) and not isinstance(error, InvalidRecordError):
-            raise InvalidRecordError(error.message, field=error.field, hint=error.hint) from error
+@contextmanager
+def _record_errors() -> Iterator[None]:
+    """Convert `InvalidInput` to `InvalidRecordError`."""
+    try:
+        yield
+    except InvalidRecordError:
+        raise
+    except InvalidInput as error:
+        raise InvalidRecordError(error.message, field=error.field, hint=error.hint) from error
 
 
 def _checked(kind: RecordKind, members: dict[str, Any]) -> dict[str, Any]:
     required = [field.name for field in kind.fields if field.required]
     optional = [field.name for field in kind.fields if not field.required]
-    with _as_record():
+    with _record_errors():
         strict_json.members(members, "", required, optional)
         return {
             field.name: _value(field, members[field.name], f"/{field.name}")
@@ -156,21 +161,21 @@ def _value(field: Field, value: Any, pointer: str) -> Any:
         case FieldType.KEY:
             return _key(value, pointer)
         case FieldType.KEYS:
-            found = [_key(item, f"{pointer}/{place}") for place, item in enumerate(_items(value, pointer))]
-            for place, item in enumerate(found):
-                if item in found[:place]:
-                    raise InvalidInput(f"{item!r} stands there twice", field=f"{pointer}/{place}")
-            return found
+            keys = [_key(item, f"{pointer}/{index}") for index, item in enumerate(_items(value, pointer))]
+            for index, key in enumerate(keys):
+                if key in keys[:index]:
+                    raise InvalidInput(f"duplicate key {key!r}", field=f"{pointer}/{index}")
+            return keys
         case FieldType.TEXT:
             return strict_json.text(value, pointer, maximum=field.longest)
         case FieldType.TEXTS:
             return [
-                strict_json.text(item, f"{pointer}/{place}", maximum=field.longest)
-                for place, item in enumerate(_items(value, pointer))
+                strict_json.text(item, f"{pointer}/{index}", maximum=field.longest)
+                for index, item in enumerate(_items(value, pointer))
             ]
         case FieldType.CHOICE:
             if value not in field.choices:
-                raise InvalidInput(f"one of {', '.join(field.choices)} is needed, got {value!r:.80}", field=pointer)
+                raise InvalidInput(f"expected one of {', '.join(field.choices)}, got {value!r:.80}", field=pointer)
             return value
         case FieldType.WHOLE:
             return strict_json.whole(value, pointer)
@@ -178,7 +183,7 @@ def _value(field: Field, value: Any, pointer: str) -> Any:
             return strict_json.number(value, pointer)
         case FieldType.FLAG:
             if not isinstance(value, bool):
-                raise InvalidInput(f"true or false is needed, got {value!r:.80}", field=pointer)
+                raise InvalidInput(f"expected true or false, got {value!r:.80}", field=pointer)
             return value
         case FieldType.TIME:
             return strict_json.time(value, pointer)
@@ -187,28 +192,30 @@ def _value(field: Field, value: Any, pointer: str) -> Any:
         case FieldType.HEX:
             if not isinstance(value, str) or not _HEX.fullmatch(value) or len(value) > 2 + 2 * field.longest:
                 raise InvalidInput(
-                    f"0x and up to {field.longest} bytes in lower-case hexadecimal digits are needed", field=pointer
+                    f"expected 0x and up to {field.longest} bytes in lower-case hexadecimal digits", field=pointer
                 )
             return value
         case FieldType.FILE:
             strict_json.digest(value, pointer)
             return value
         case FieldType.QUANTITIES:
-            return [_line(item, f"{pointer}/{place}") for place, item in enumerate(_items(value, pointer))]
+            return [_line(item, f"{pointer}/{index}") for index, item in enumerate(_items(value, pointer))]
 
 
 def _key(value: object, pointer: str) -> str:
-    found = strict_json.text(value, pointer, maximum=MAX_KEY)
-    if found != found.strip() or "\n" in found:
-        raise InvalidInput(f"a key has no space around it and no line break, got {found!r}", field=pointer)
-    return found
+    key = strict_json.text(value, pointer, maximum=MAX_KEY)
+    if key != key.strip() or "\n" in key:
+        raise InvalidInput(
+            f"a key must not start or end with a space or contain a line break, got {key!r}", field=pointer
+        )
+    return key
 
 
 def _items(value: object, pointer: str) -> list[Any]:
-    found = strict_json.array(value, pointer)
-    if not 1 <= len(found) <= MAX_ITEMS:
-        raise InvalidInput(f"1 to {MAX_ITEMS} items are needed, got {len(found)}", field=pointer)
-    return found
+    items = strict_json.array(value, pointer)
+    if not 1 <= len(items) <= MAX_ITEMS:
+        raise InvalidInput(f"expected 1 to {MAX_ITEMS} items, got {len(items)}", field=pointer)
+    return items
 
 
 def _line(value: object, pointer: str) -> dict[str, Any]:

@@ -1,25 +1,25 @@
-"""What the records of departments refuse.
+"""Errors of department records.
 
 InvalidInput
-├── InvalidRecordError               a document that its kind does not allow; `field` is a JSON pointer
-│   ├── UnknownSchemaError           a kind or version that the plant does not define
-│   └── UnknownPrecedingError        it goes on from a record that is not there
+└── InvalidRecordError              the document does not match its kind; `field` is a JSON pointer
+    ├── UnknownSchemaError          the plant does not define this kind or version
+    └── UnknownPrecedingError       the preceding record does not exist, or is about another product
 Conflict
-└── RecordExistsError                there is a record of that kind and key already
-    ├── RecordPendingError          it was taken, and no block that the index has contains it yet
-    └── RecordRepeatedError          somebody else recorded it at the same moment, and theirs came first
+└── RecordExistsError               a record of this kind and key exists
+    ├── RecordPendingError          the record is submitted, but the index does not have its block yet
+    └── RecordRepeatedError         another writer recorded the same key first at the same time
 NotAuthorised
-├── RecordNotReadableError           the caller may not read this, or it is not there: which of them is not said
-└── KeyMissingError                  no key of this reader opens the document
+├── RecordNotReadableError          the record does not exist, or the caller may not read it; not disclosed which
+└── KeyMissingError                 no key of this reader decrypts the document
 NotFound
-├── ProductNotFoundError               no record that the caller may read is about it
-└── ContentNotFoundError             the content store has no such document
+├── ProductNotFoundError            no record that the caller may read is about this product
+└── ContentNotFoundError            the store does not have this document
 IntegrityError
-├── ContentCorruptError              stored bytes are not those that were put there
-└── RecordMismatchError            an entry on the chain names the document of another record
+├── ContentCorruptError             the stored bytes have changed
+└── RecordMismatchError             an entry on the chain refers to the document of another record
 Unavailable
-└── VaultUnavailableError            the disk or the bucket's server does not answer
-    └── VaultAccessError            the bucket's server does not take our credentials, or not for this
+└── VaultUnavailableError           the disk or the S3 server does not respond
+    └── VaultAccessError            the S3 server rejects the credentials, or they lack permissions
 """
 
 from __future__ import annotations
@@ -31,72 +31,71 @@ from chromatrace.domain.ledger_entries import RecordId
 
 
 class InvalidRecordError(InvalidInput):
-    """A document that its kind does not allow."""
+    """The document does not match its kind."""
 
 
 class UnknownSchemaError(InvalidRecordError):
-    """A kind or version that the plant does not define."""
+    """The plant does not define this kind or version."""
 
 
 class UnknownPrecedingError(InvalidRecordError):
-    """The record before is not there, or is about another product."""
+    """The preceding record does not exist, or is about another product."""
 
 
 class RecordExistsError(Conflict):
-    """A record of that kind and key is there already."""
+    """A record of this kind and key exists."""
 
 
 class RecordPendingError(RecordExistsError):
-    """Records that were taken and are on their way to the chain: `records`."""
+    """Records that are submitted but not indexed yet: `records`."""
 
     def __init__(self, records: Iterable[RecordId], *, field: str = "") -> None:
         super().__init__(
-            "this record is on its way to the chain already",
+            "this record is already pending confirmation",
             field=field,
-            hint="records are never changed; it shows when the index has its block",
+            hint="records cannot be changed; it appears once the index has its block",
         )
         self.records = frozenset(records)
 
 
 class RecordRepeatedError(RecordExistsError):
-    """The record was appended, but another one of that kind and key came to the chain first, and is the record."""
+    """The record was appended after another one of the same kind and key, which is the valid one."""
 
     def __init__(self, key: str, tx: str, *, field: str) -> None:
         super().__init__(
-            f"another {key!r} was recorded at the same moment and came first: that one is the record, "
-            f"this one (transaction {tx}) stands behind it as a repeat and counts nowhere",
+            f"another writer recorded {key!r} first; transaction {tx} is a repeat without effect",
             field=field,
-            hint="`chromatrace record show` tells what is recorded; append what differs under another key",
+            hint="see `chromatrace record show`; append differing data under another key",
         )
 
 
 class RecordNotReadableError(NotAuthorised):
-    """The caller may not read it, or it is not there."""
+    """The record does not exist, or the caller may not read it."""
 
 
 class KeyMissingError(NotAuthorised):
-    """No key of this reader opens the document."""
+    """No key of this reader decrypts the document."""
 
 
 class ProductNotFoundError(NotFound):
-    """No record that the caller may read is about the product."""
+    """No record that the caller may read is about this product."""
 
 
 class ContentNotFoundError(NotFound):
-    """The content store has no such document."""
+    """The store does not have this document."""
 
 
 class ContentCorruptError(IntegrityError):
-    """Stored bytes are not those that were put there."""
+    """The stored bytes have changed."""
 
 
 class RecordMismatchError(IntegrityError):
-    """An entry that names the document of another record; a writer of its department put it there."""
+    """An entry on the chain refers to the document of another record."""
 
 
 class VaultUnavailableError(Unavailable):
-    """The content store's disk or server does not answer as it should; `field` is what to put right."""
+    """The disk or server of the store does not respond; `field` names the setting to check."""
 
 
 class VaultAccessError(VaultUnavailableError):
-    """The bucket's server does not take our credentials, or does not let them do this."""
+    """The S3 server rejects the credentials, or they lack permissions."""

@@ -1,4 +1,4 @@
-"""Many records at once: each row checked against what is recorded and against the rows before it, then appended."""
+"""Import many records at once: check each row against the ledger and the rows before it, then append the valid ones."""
 
 from __future__ import annotations
 
@@ -17,69 +17,72 @@ from chromatrace.records.reader_key import Reader
 
 @dataclass
 class ImportReport:
-    """What became of the rows. `refusals`: line, counted from 1, and why.
+    """Result of an import.
 
-    Records that were there or on their way already are among the refusals, and `known` of them: the same file may be
-    sent again after anything, and nothing is recorded twice. `stopped`: why no more was appended, and `left` rows that
-    were not.
+    appended   number of appended records
+    errors     rejected rows: line, counted from 1, and error. They include records that exist already, so a file can
+               be imported again after an interruption
+    stopped    the error that ended the import early
+    remaining  number of valid rows that were not appended in that case
     """
 
-    taken: int = 0
+    appended: int = 0
     transactions: list[str] = field(default_factory=list)
-    refusals: list[tuple[int, ChromaTraceError]] = field(default_factory=list)
+    errors: list[tuple[int, ChromaTraceError]] = field(default_factory=list)
     stopped: ChromaTraceError | None = None
-    left: int = 0
+    remaining: int = 0
 
     @property
-    def known(self) -> int:
-        """Rows whose record was there or under way already."""
-        return sum(isinstance(refusal, RecordExistsError) for _, refusal in self.refusals)
+    def existing(self) -> int:
+        """Number of rejected rows whose record exists already or is pending."""
+        return sum(isinstance(error, RecordExistsError) for _, error in self.errors)
 
-    def withdraw(self, line: int, refusal: ChromaTraceError) -> None:
-        """Counts a row that was taken as refused."""
-        self.taken -= 1
-        self.refusals.append((line, refusal))
+    def withdraw(self, line: int, error: ChromaTraceError) -> None:
+        """Count an appended row as rejected."""
+        self.appended -= 1
+        self.errors.append((line, error))
 
     def as_dict(self) -> dict[str, Any]:
-        """As the command and the interface tell it."""
-        told: dict[str, Any] = {
-            "taken": self.taken,
-            "refused": len(self.refusals),
-            "known": self.known,
+        """Return the report as JSON, for the command line and the HTTP interface."""
+        report: dict[str, Any] = {
+            "appended": self.appended,
+            "rejected": len(self.errors),
+            "existing": self.existing,
             "transactions": self.transactions,
-            "refusals": [
-                {"line": line, **refusal.as_dict()}
-                for line, refusal in sorted(self.refusals, key=lambda refused: refused[0])
+            "errors": [
+                {"line": line, **error.as_dict()} for line, error in sorted(self.errors, key=lambda item: item[0])
             ],
         }
-        return told if self.stopped is None else told | {"stopped": self.stopped.as_dict(), "left": self.left}
+        if self.stopped is None:
+            return report
+        return report | {"stopped": self.stopped.as_dict(), "remaining": self.remaining}
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRow:
-    """A row that may be appended."""
+    """A valid row."""
 
     line: int
     prepared: PreparedRecord
 
 
 def check_rows(
-    desk: DepartmentRecords,
+    records: DepartmentRecords,
     kind: RecordKind,
     rows: Iterable[ImportRow],
     report: ImportReport,
     progress: Callable[[int], None],
 ) -> list[AcceptedRow]:
-    """The rows that may be appended, in their order; the others are put into `report`. Writes nothing."""
-    pending = PendingLedger(desk.ledger)
+    """Return the valid rows in order, and add the errors of the others to `report`. Writes nothing."""
+    pending = PendingLedger(records.ledger)
     accepted: list[AcceptedRow] = []
     for count, row in enumerate(rows, 1):
         try:
-            if row.refusal is not None:
-                raise row.refusal
-            prepared = desk.prepare(desk.document(kind, row.members, {}), pending)
-        except ChromaTraceError as refusal:
-            report.refusals.append((row.line, refusal))
+            if row.error is not None:
+                raise row.error
+            prepared = records.prepare(records.document(kind, row.members, {}), pending)
+        except ChromaTraceError as error:
+            report.errors.append((row.line, error))
         else:
             pending.add(prepared)
             accepted.append(AcceptedRow(row.line, prepared))
@@ -88,68 +91,69 @@ def check_rows(
 
 
 def append_rows(
-    desk: DepartmentRecords,
+    records: DepartmentRecords,
     accepted: Sequence[AcceptedRow],
     readers: Sequence[Reader],
     size: int,
     report: ImportReport,
     progress: Callable[[int], None],
 ) -> None:
-    """Appends them, at most `size` entries a transaction (and at least one record).
+    """Append valid rows in transactions of at most `size` entries and at least one record.
 
-    What fails on the way ends it: `report.stopped`. Raises where nothing was taken by then.
+    An error ends the import and is stored in `report.stopped`. It is raised if nothing was appended before.
     """
     done = 0
-    for part in _batches(accepted, size):
+    for batch in _batches(accepted, size):
         try:
-            _append(desk, part, readers, report)
+            _append(records, batch, readers, report)
         except ChromaTraceError as error:
-            if not report.taken:
+            if not report.appended:
                 raise
-            report.stopped, report.left = error, len(accepted) - done
+            report.stopped, report.remaining = error, len(accepted) - done
             return
-        done += len(part)
+        done += len(batch)
         progress(done)
 
 
-def sift_repeats(desk: DepartmentRecords, accepted: Sequence[AcceptedRow], report: ImportReport) -> None:
-    """Refuses those rows of a finished import that somebody else recorded first, at the same moment.
+def withdraw_repeats(records: DepartmentRecords, accepted: Sequence[AcceptedRow], report: ImportReport) -> None:
+    """Count the rows of a finished import as rejected that another writer recorded first at the same time.
 
-    The index must have the blocks of all its transactions.
+    The index must have the blocks of all transactions of the import.
     """
     rows = {row.prepared.document.record: row for row in accepted}
     for tx in report.transactions:
-        for record in desk.repeats_in(tx):
-            made = rows[record].prepared.document
-            report.withdraw(rows[record].line, RecordRepeatedError(made.key, tx, field=f"/{made.kind.key[0]}"))
+        for record in records.repeats_in(tx):
+            document = rows[record].prepared.document
+            error = RecordRepeatedError(document.key, tx, field=f"/{document.kind.key[0]}")
+            report.withdraw(rows[record].line, error)
 
 
 def _append(
-    desk: DepartmentRecords, part: Sequence[AcceptedRow], readers: Sequence[Reader], report: ImportReport
+    records: DepartmentRecords, batch: Sequence[AcceptedRow], readers: Sequence[Reader], report: ImportReport
 ) -> None:
-    """All of it but what is under way already, which is refused."""
-    while part:
+    """Append a batch without the records that are pending already, which are rejected."""
+    while batch:
         try:
-            report.transactions.append(desk.add([row.prepared for row in part], readers, {}))
-        except RecordPendingError as refusal:
-            known = [row for row in part if row.prepared.document.record in refusal.records]
-            for row in known:
+            report.transactions.append(records.add([row.prepared for row in batch], readers, {}))
+        except RecordPendingError as error:
+            pending = [row for row in batch if row.prepared.document.record in error.records]
+            for row in pending:
                 field = f"/{row.prepared.document.kind.key[0]}"
-                report.refusals.append((row.line, RecordPendingError([row.prepared.document.record], field=field)))
-            part = [row for row in part if row not in known]
+                report.errors.append((row.line, RecordPendingError([row.prepared.document.record], field=field)))
+            batch = [row for row in batch if row not in pending]
         else:
-            report.taken += len(part)
+            report.appended += len(batch)
             return
 
 
 def _batches(accepted: Sequence[AcceptedRow], size: int) -> Iterator[list[AcceptedRow]]:
-    part: list[AcceptedRow] = []
+    batch: list[AcceptedRow] = []
     entries = 0
     for row in accepted:
-        if part and entries + len(row.prepared.entries) > size:
-            yield part
-            part, entries = [], 0
-        part.append(row)
+        if batch and entries + len(row.prepared.entries) > size:
+            yield batch
+            batch, entries = [], 0
+        batch.append(row)
         entries += len(row.prepared.entries)
-    if part:
-        yield part
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""From a document to its entries on the chain: what it goes on from must be there, and it itself must not."""
+"""Convert a document to ledger entries, after checking that its preceding records exist and the record does not."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from chromatrace.records.errors import RecordExistsError, UnknownPrecedingError
 
 
 class Ledger(Protocol):
-    """What one organisation's departments, by their names, have recorded so far, or are about to.
+    """Recorded and pending records of an organisation's departments, by department name.
 
-    Keys can be guessed, and anybody may append anything to a department of its own: only the department that writes a
-    kind is asked about it.
+    Queries name the department that writes the kind, because keys can be guessed and any organisation may append any
+    record to its own departments.
     """
 
     def subjects_of_record(self, record: RecordId, department: str) -> Sequence[SubjectId]:
-        """The products that a department's record is about; none where it has no such record."""
+        """Return the products of a department's record; empty if there is no such record."""
 
     def latest_record(self, kinds: Sequence[bytes], subject: SubjectId, department: str) -> RecordId | None:
-        """The newest record of these kinds (`kind_hash` of each version) that a department has about a product."""
+        """Return a department's newest record of these kinds (`kind_hash` of each version) about a product."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRecord:
-    """A document that may be appended: one entry for each product that it is about."""
+    """A document that may be appended, with one entry per product."""
 
     document: RecordDocument
     entries: tuple[LedgerEntry, ...]
 
     @property
     def kind(self) -> bytes:
-        """What stands on the chain for its kind."""
+        """Hash of its kind on the chain."""
         return kind_hash(self.document.kind.schema)
 
 
@@ -45,58 +45,56 @@ def prepare(catalogue: Catalogue, document: RecordDocument, ledger: Ledger) -> P
     kind = document.kind
     if ledger.subjects_of_record(document.record, kind.department):
         raise RecordExistsError(
-            f"there is a {kind.title.lower()} {document.key!r} already",
+            f"{kind.title.lower()} {document.key!r} exists already",
             field=f"/{kind.key[0]}",
-            hint="records are never changed: append another one",
+            hint="records cannot be changed; append another one",
         )
-    found = [_found(catalogue, document, before, ledger) for before in kind.preceding]
-    by_key = [record for before, record in zip(kind.preceding, found, strict=True) if before.match is Match.KEY]
-    preceding = next(iter(by_key + found), None)
+    records = [_preceding(catalogue, document, before, ledger) for before in kind.preceding]
+    by_key = [record for before, record in zip(kind.preceding, records, strict=True) if before.match is Match.KEY]
+    preceding = next(iter(by_key + records), None)
     digest = document.digest
     entries = tuple(LedgerEntry(document.record, subject, preceding, digest) for subject in document.subjects)
     return PreparedRecord(document, entries)
 
 
-def _found(catalogue: Catalogue, document: RecordDocument, before: Preceding, ledger: Ledger) -> RecordId:
-    """The (first) record that the field names; each one it names must be there."""
+def _preceding(catalogue: Catalogue, document: RecordDocument, before: Preceding, ledger: Ledger) -> RecordId:
+    """Return the first record that the field refers to, after checking that all of them exist."""
     value = document.fields[before.field]
     several = isinstance(value, list)
-    found: list[RecordId] = []
-    for place, name in enumerate(value if several else [value]):
-        pointer = f"/{before.field}/{place}" if several else f"/{before.field}"
+    records: list[RecordId] = []
+    for index, name in enumerate(value if several else [value]):
+        pointer = f"/{before.field}/{index}" if several else f"/{before.field}"
         newest = catalogue.newest(before.kind)
         title = newest.title.lower()
         if before.match is Match.SUBJECT:
-            found.append(_about(catalogue, newest, name, pointer, ledger))
+            records.append(_latest_about(catalogue, newest, name, pointer, ledger))
             continue
         record = record_id(before.kind, name)
         subjects = ledger.subjects_of_record(record, newest.department)
         if not subjects:
-            raise UnknownPrecedingError(
-                f"unknown preceding key: there is no {title} {name!r}", field=pointer, hint="record that first"
-            )
+            raise UnknownPrecedingError(f"{title} {name!r} does not exist", field=pointer, hint="append it first")
         if not set(subjects) & set(document.subjects):
             raise UnknownPrecedingError(
-                f"the {title} {name!r} is not about {' or '.join(map(repr, document.products[:3]))}", field=pointer
+                f"{title} {name!r} is not about {' or '.join(map(repr, document.products[:3]))}", field=pointer
             )
-        found.append(record)
-    return found[0]
+        records.append(record)
+    return records[0]
 
 
-def _about(catalogue: Catalogue, kind: RecordKind, product: str, pointer: str, ledger: Ledger) -> RecordId:
+def _latest_about(catalogue: Catalogue, kind: RecordKind, product: str, pointer: str, ledger: Ledger) -> RecordId:
     hashes = [kind_hash(version.schema) for version in catalogue.versions_of(kind.id)]
     record = ledger.latest_record(hashes, subject_id(product), kind.department)
     if record is None:
         raise UnknownPrecedingError(
-            f"unknown preceding key: there is no {kind.title.lower()} of product {product!r}",
+            f"product {product!r} has no {kind.title.lower()}",
             field=pointer,
-            hint="record that first",
+            hint="append it first",
         )
     return record
 
 
 class PendingLedger:
-    """A ledger and, on top of it, what was prepared for it: so that a bulk may go on from its own records."""
+    """A ledger with prepared records on top, so that a row of an import can refer to earlier rows."""
 
     def __init__(self, below: Ledger) -> None:
         self._below = below
@@ -104,7 +102,7 @@ class PendingLedger:
         self._latest: dict[tuple[bytes, SubjectId], tuple[int, RecordId]] = {}
 
     def add(self, prepared: PreparedRecord) -> None:
-        """Counts a prepared record as recorded."""
+        """Add a prepared record."""
         document = prepared.document
         self._subjects[document.record] = document.subjects
         for subject in document.subjects:

@@ -1,11 +1,11 @@
-"""A stream of bytes sealed in chunks, so that a file of any size passes through without being in memory.
+"""Authenticated encryption of a stream in chunks, for files of any size in constant memory.
 
     header   "CTV1" ‖ 7 random bytes
     chunk    AES-256-GCM of up to 256 KiB under nonce = 7 random bytes ‖ counter (4 bytes) ‖ last (1 byte: 0 or 1)
 
-The header is authenticated with each chunk. Counter and `last` stand in the nonce (the STREAM construction of Hoang,
-Reyhanitabar, Rogaway and Vizár 2015), so chunks that were changed, swapped, repeated or left out do not open, nor does
-a stream that ends early. The key must be fresh for each stream.
+Each chunk authenticates the header. Counter and `last` are part of the nonce (the STREAM construction of Hoang,
+Reyhanitabar, Rogaway and Vizár 2015), so changed, swapped, repeated or missing chunks and truncated streams are
+rejected. Each stream needs a new key.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _MAX_CHUNKS = 1 << 32
 
 
 class ByteSource(Protocol):
-    """Where bytes come from: a file, or anything that reads like one."""
+    """A readable stream of bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """Return at most `size` bytes; empty at the end."""
 
 
 def seal(source: ByteSource, key: bytes) -> Iterator[bytes]:
-    """The sealed stream, in pieces."""
+    """Yield the encrypted stream in chunks."""
     cipher = AESGCM(key)
     prefix = secrets.token_bytes(_PREFIX)
     header = _MAGIC + prefix
@@ -48,7 +48,7 @@ def seal(source: ByteSource, key: bytes) -> Iterator[bytes]:
         if not following:
             return
         chunk = following
-    raise InvalidInput(f"a document has at most {_MAX_CHUNKS * CHUNK:,} bytes", field="document")
+    raise InvalidInput(f"the document exceeds the maximum of {_MAX_CHUNKS * CHUNK:,} bytes", field="document")
 
 
 def unseal(sealed: BinaryIO, key: bytes) -> Iterator[bytes]:
@@ -56,7 +56,7 @@ def unseal(sealed: BinaryIO, key: bytes) -> Iterator[bytes]:
     cipher = AESGCM(key)
     header = _fill(sealed, len(_MAGIC) + _PREFIX)
     if len(header) != len(_MAGIC) + _PREFIX or not header.startswith(_MAGIC):
-        raise ContentCorruptError("the stored bytes do not begin as a sealed document does", field="digest")
+        raise ContentCorruptError("the stored bytes do not have the header of a sealed document", field="digest")
     prefix = header[len(_MAGIC) :]
     chunk = _fill(sealed, CHUNK + _TAG)
     counter = 0
@@ -66,7 +66,7 @@ def unseal(sealed: BinaryIO, key: bytes) -> Iterator[bytes]:
             yield cipher.decrypt(_nonce(prefix, counter, last=not following), chunk, header)
         except InvalidTag as error:
             raise ContentCorruptError(
-                f"the stored bytes were changed or cut off, at or behind byte {counter * CHUNK:,}",
+                f"the stored bytes have changed or are truncated, at or after byte {counter * CHUNK:,}",
                 field="digest",
                 hint="restore the file from a copy",
             ) from error
@@ -80,13 +80,13 @@ def _nonce(prefix: bytes, counter: int, *, last: bool) -> bytes:
 
 
 def _fill(source: ByteSource, size: int) -> bytes:
-    """`size` bytes, fewer only at the end."""
-    piece = source.read(size)
-    if len(piece) in (0, size):
-        return piece
-    pieces = [piece]
-    missing = size - len(piece)
-    while missing and (piece := source.read(missing)):
-        pieces.append(piece)
-        missing -= len(piece)
-    return b"".join(pieces)
+    """Read `size` bytes, or fewer at the end."""
+    data = source.read(size)
+    if len(data) in (0, size):
+        return data
+    parts = [data]
+    missing = size - len(data)
+    while missing and (data := source.read(missing)):
+        parts.append(data)
+        missing -= len(data)
+    return b"".join(parts)

@@ -1,15 +1,15 @@
-"""The encrypted content store: documents and files by the SHA-256 of their bytes, each under a key of its own.
+"""The vault: encrypted documents and files by the SHA-256 of their plaintext, each with its own key.
 
-For each time that a document was put there are, on disk or in a bucket (see `blobs`):
+Each `put` creates a seal, which consists of these blobs (see `blobs`):
 
-    sealed/<seal>                          the sealed bytes (see `sealing`), under a random name
-    <digest>/<seal>.<reader>.key           the document's key wrapped for one reader (see `reader_key`)
-    <digest>/<seal>.json                   what it is; written last, so a name never stands for half a document
+    sealed/<seal>                          encrypted bytes (see `sealing`), under a random name
+    <digest>/<seal>.<reader>.key           the document's key, wrapped for one reader (see `reader_key`)
+    <digest>/<seal>.json                   manifest; written last, so that a document is complete or absent
 
-Each reader has a file of its own, so granting and revoking need no lock, wherever the bytes lie. Putting the same bytes
-again leaves one seal, with the readers of both.
+Each reader has a separate blob, so granting and revoking need no lock. Putting the same bytes again replaces the seal
+and keeps the readers of both.
 
-A reader who was given a document can keep it: `revoke` takes it from whoever has not read it yet, and nothing more.
+`revoke` only affects readers who have not read the document yet; others may have kept a copy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class SealedContent:
-    """What is stored under a digest: one seal of it. `size` in bytes; `readers` by name, each with its wrapped key."""
+    """One seal of a document. `size` is in bytes; `readers` are sorted by name, each with its wrapped key."""
 
     digest: bytes
     size: int
@@ -48,43 +48,43 @@ class SealedContent:
 
 
 class Vault:
-    """Encrypted documents in a folder, or at an `s3://` URL; any number of processes may share it.
+    """Encrypted documents in a folder or at an `s3://` URL, which any number of processes may share.
 
-    Every method raises `VaultUnavailableError` where the place does not answer.
+    All methods raise `VaultUnavailableError` if the store does not respond.
     """
 
-    def __init__(self, place: Path | str) -> None:
-        self._blobs: Blobs = open_blobs(place)
+    def __init__(self, location: Path | str) -> None:
+        self._blobs: Blobs = open_blobs(location)
 
     def put(self, source: ByteSource, readers: Iterable[Reader]) -> SealedContent:
-        """Stores what `source` has to the end, for these readers (and those who could read the same bytes before).
+        """Store `source` for these readers and the existing readers of the same bytes.
 
-        Reads it once, a chunk at a time. Where it raises, nothing is stored.
+        Reads the source once in chunks. If an error is raised, nothing is stored.
         """
-        wanted = {reader.name: reader for reader in readers}
-        if not wanted:
-            raise InvalidInput("at least one reader is needed", field="reader", hint="nobody could read it again")
+        by_name = {reader.name: reader for reader in readers}
+        if not by_name:
+            raise InvalidInput("expected at least one reader", field="reader")
         key, name = secrets.token_bytes(KEY_SIZE), secrets.token_hex(16)
         plain, sealed = _HashingSource(source), hashlib.sha256()
 
-        def pieces() -> Iterator[bytes]:
-            for piece in seal(plain, key):
-                sealed.update(piece)
-                yield piece
+        def chunks() -> Iterator[bytes]:
+            for chunk in seal(plain, key):
+                sealed.update(chunk)
+                yield chunk
 
-        for reader in wanted.values():
-            reader.wrap(key, bytes(32))  # refuses a key that is none before anything is stored
-        self._blobs.write(_sealed(name), pieces())
+        for reader in by_name.values():
+            reader.wrap(key, bytes(32))  # rejects an invalid public key before anything is stored
+        self._blobs.write(_sealed(name), chunks())
         digest = plain.digest.digest()
-        before = self._seals(digest)
-        for old in before:
+        old_seals = self._seals(digest)
+        for old in old_seals:
             for reader in old.readers:
-                wanted.setdefault(reader.name, reader)
-        entitled = tuple(sorted(wanted.values(), key=lambda reader: reader.name))
-        wrapped = tuple(reader.wrap(key, digest) for reader in entitled)
-        content = SealedContent(digest, plain.size, name, sealed.digest(), entitled, wrapped)
-        for reader, box in zip(entitled, wrapped, strict=True):
-            self._write_key(content, reader, box)
+                by_name.setdefault(reader.name, reader)
+        all_readers = tuple(sorted(by_name.values(), key=lambda reader: reader.name))
+        wrapped = tuple(reader.wrap(key, digest) for reader in all_readers)
+        content = SealedContent(digest, plain.size, name, sealed.digest(), all_readers, wrapped)
+        for reader, wrapped_key in zip(all_readers, wrapped, strict=True):
+            self._write_key(content, reader, wrapped_key)
         value = {
             "schema": SCHEMA,
             "digest": "0x" + digest.hex(),
@@ -93,27 +93,28 @@ class Vault:
             "sealed_digest": "0x" + content.sealed_digest.hex(),
         }
         self._blobs.write(_manifest(digest, name), [json.dumps(value, indent=1).encode()])
-        for old in before:
-            # Whoever is granted the old seal until its manifest is gone is given the new one; later ones try again.
+        for old in old_seals:
+            # A reader granted access to the old seal before its manifest is deleted gets the new one; `grant` retries
+            # after that.
             self._blobs.delete([_manifest(digest, old.seal)])
             keys = self._keys(digest, old.seal)
-            for reader, _ in (_read_reader(one) for one in map(self._blobs.read, keys) if one is not None):
-                if reader.name not in wanted:
+            for reader, _ in (_read_reader(blob) for blob in map(self._blobs.read, keys) if blob is not None):
+                if reader.name not in by_name:
                     self._write_key(content, reader, reader.wrap(key, digest))
             self._blobs.delete([*keys, _sealed(old.seal)])
         return content
 
     def content(self, digest: bytes) -> SealedContent:
-        """What is stored. Raises `ContentNotFoundError`, `ContentCorruptError`."""
-        found = self._seals(digest)
-        if not found:
-            raise ContentNotFoundError(f"no document 0x{digest.hex()} is stored here", field="digest")
-        return found[-1]
+        """Return the metadata of a document. Raises `ContentNotFoundError`, `ContentCorruptError`."""
+        seals = self._seals(digest)
+        if not seals:
+            raise ContentNotFoundError(f"document 0x{digest.hex()} is not in the vault", field="digest")
+        return seals[-1]
 
     def read(self, digest: bytes, reader: ReaderKey) -> Iterator[bytes]:
-        """The document in pieces. Raises `KeyMissingError`, `ContentNotFoundError`, `ContentCorruptError`.
+        """Yield the document in chunks. Raises `KeyMissingError`, `ContentNotFoundError`, `ContentCorruptError`.
 
-        The last piece comes only when the whole is what the digest says; use nothing before then.
+        The last chunk is yielded only if the whole document matches its digest; do not use the data before.
         """
         for _ in range(_TRIES):
             content, key = self._opened(digest, reader)
@@ -123,11 +124,11 @@ class Vault:
                     return
             if self._blobs.read(_manifest(digest, content.seal)) is not None:
                 break
-            # Somebody put the same bytes again meanwhile: their seal stands now.
-        raise _gone(digest)
+            # The seal was replaced by another `put`.
+        raise _missing(digest)
 
     def read_by_any(self, digest: bytes, readers: Sequence[ReaderKey]) -> Iterator[bytes]:
-        """As `read`, by the first of these that may. Raises `KeyMissingError` where none may."""
+        """Like `read`, with the first of these keys that decrypts the document. Raises `KeyMissingError`."""
         for reader in readers:
             try:
                 self._opened(digest, reader)
@@ -135,56 +136,58 @@ class Vault:
                 continue
             return self.read(digest, reader)
         raise KeyMissingError(
-            "no reading key here opens the document", field="as", hint="somebody who may can grant it"
+            "no available key decrypts the document", field="as", hint="ask a reader of the document for access"
         )
 
-    def read_whole(self, digest: bytes, reader: ReaderKey, most: int) -> bytes:
-        """A document of at most `most` bytes."""
-        if self.content(digest).size > most:
-            raise InvalidInput(f"the document has more than {most:,} bytes", field="digest", hint="write it to a file")
+    def read_whole(self, digest: bytes, reader: ReaderKey, max_size: int) -> bytes:
+        """Return a document of at most `max_size` bytes."""
+        if self.content(digest).size > max_size:
+            raise InvalidInput(
+                f"the document has more than {max_size:,} bytes", field="digest", hint="write it to a file"
+            )
         return b"".join(self.read(digest, reader))
 
     def extract(self, digest: bytes, reader: ReaderKey, target: Path) -> int:
-        """Writes the document to `target`, which appears only when it is whole and true; returns its bytes."""
-        pieces = self.read(digest, reader)
+        """Write the document to `target` atomically after checking its digest, and return its size in bytes."""
+        chunks = self.read(digest, reader)
         with disk_errors():
-            return deliver(target, pieces, private=True)
+            return deliver(target, chunks, private=True)
 
     def verify(self, digest: bytes) -> None:
-        """Holds the sealed bytes against what was written; needs no key. Raises `ContentCorruptError`."""
+        """Check the encrypted bytes against their digest, without a key. Raises `ContentCorruptError`."""
         content = self.content(digest)
-        found = hashlib.sha256()
+        hasher = hashlib.sha256()
         with self._blobs.open(_sealed(content.seal)) as sealed:
             if sealed is None:
-                raise _gone(digest)
-            while piece := sealed.read(1 << 20):
-                found.update(piece)
-        if found.digest() != content.sealed_digest:
-            raise ContentCorruptError(f"the sealed bytes of 0x{digest.hex()} were changed", field="digest")
+                raise _missing(digest)
+            while chunk := sealed.read(1 << 20):
+                hasher.update(chunk)
+        if hasher.digest() != content.sealed_digest:
+            raise ContentCorruptError(f"the encrypted bytes of 0x{digest.hex()} have changed", field="digest")
 
     def grant(self, digest: bytes, by: ReaderKey, to: Reader) -> None:
-        """Lets another reader read, by one who can. Raises as `read`."""
+        """Give another reader access, using the key of a reader who has it. Raises as `read`."""
         for _ in range(_TRIES):
             content, key = self._opened(digest, by)
             self._write_key(content, to, to.wrap(key, digest))
             if self._blobs.read(_manifest(digest, content.seal)) is not None:
                 return
-            # Somebody put the same bytes again meanwhile: their seal stands now, without what we have just granted.
+            # The seal was replaced by another `put`; grant access to the new one.
             self._blobs.delete([_key_name(content, to.name)])
-        raise VaultUnavailableError("the document is being replaced all the time", field="digest", hint="try again")
+        raise VaultUnavailableError("the document keeps being replaced", field="digest", hint="try again")
 
     def revoke(self, digest: bytes, name: str) -> None:
-        """Takes a document from a reader who has not read it yet; one who has may keep it.
+        """Remove a reader's access; a reader who has read the document may have kept it.
 
-        Raises `InvalidInput` for one who could not read it, or the last who can.
+        Raises `InvalidInput` if the reader has no access, or is the last one with access.
         """
         content = self.content(digest)
         names = [reader.name for reader in content.readers]
         if name not in names:
-            raise InvalidInput(f"{name!r} may not read this document", field="reader")
+            raise InvalidInput(f"{name!r} has no access to this document", field="reader")
         if len(names) == 1:
-            raise InvalidInput(f"{name!r} is the last who may read this document", field="reader")
-        self._blobs.delete([_key_name(one, name) for one in self._seals(digest)])
+            raise InvalidInput(f"{name!r} is the last reader of this document", field="reader")
+        self._blobs.delete([_key_name(seal, name) for seal in self._seals(digest)])
 
     def __contains__(self, digest: object) -> bool:
         return isinstance(digest, bytes) and len(digest) == 32 and bool(self._manifests(digest))
@@ -193,32 +196,34 @@ class Vault:
         return [name for name in self._blobs.names(_folder(digest)) if name.endswith(".json")]
 
     def _opened(self, digest: bytes, reader: ReaderKey) -> tuple[SealedContent, bytes]:
-        """A seal that this reader opens, and its key."""
+        """Return a seal that this reader can decrypt, and its key."""
         self.content(digest)
-        refusal = KeyMissingError(
-            f"{reader.name!r} may not read this document", field="reader", hint="somebody who may can grant it"
+        error = KeyMissingError(
+            f"{reader.name!r} has no access to this document",
+            field="reader",
+            hint="ask a reader of the document for access",
         )
         for content in reversed(self._seals(digest)):
-            for entitled, wrapped in zip(content.readers, content.wrapped, strict=True):
-                if entitled.name == reader.name:
+            for known, wrapped in zip(content.readers, content.wrapped, strict=True):
+                if known.name == reader.name:
                     try:
                         return content, reader.unwrap(wrapped, digest)
-                    except KeyMissingError as missing:
-                        refusal = missing
-        raise refusal
+                    except KeyMissingError as wrong_key:
+                        error = wrong_key
+        raise error
 
     def _seals(self, digest: bytes) -> list[SealedContent]:
-        """Every seal of a document: one, but while two put it at the same moment."""
+        """Return the seals of a document: usually one, several during concurrent `put` calls."""
         for _ in range(_TRIES):
             names = self._blobs.names(_folder(digest))
-            noted = {name: self._blobs.read(name) for name in names if name.endswith((".json", ".key"))}
-            if None not in noted.values():
+            blobs = {name: self._blobs.read(name) for name in names if name.endswith((".json", ".key"))}
+            if None not in blobs.values():
                 break
-            # Somebody put the same bytes again, or took a reader away, between the list and the reading: a new list.
-        there = {name: value for name, value in noted.items() if value is not None}
+            # A blob was deleted after it was listed; list again.
+        existing = {name: value for name, value in blobs.items() if value is not None}
         return [
-            _parse(digest, name, there[name], [there[key] for key in there if _is_key_of(name, key)])
-            for name in there
+            _parse(digest, name, existing[name], [existing[key] for key in existing if _is_key_of(name, key)])
+            for name in existing
             if name.endswith(".json")
         ]
 
@@ -232,7 +237,7 @@ class Vault:
 
 def _folder(digest: bytes) -> str:
     if len(digest) != 32:
-        raise InvalidInput(f"a digest has 32 bytes, got {len(digest)}", field="digest")
+        raise InvalidInput(f"expected a digest of 32 bytes, got {len(digest)}", field="digest")
     return f"{digest.hex()[:2]}/{digest.hex()[2:]}/"
 
 
@@ -252,22 +257,22 @@ def _sealed(seal: str) -> str:
     return f"sealed/{seal[:2]}/{seal[2:]}"
 
 
-def _checked(digest: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces; the last one only where all of them together are what the digest says."""
-    found, held = hashlib.sha256(), b""
-    for piece in pieces:
-        found.update(piece)
-        if held:
-            yield held
-        held = piece
-    if found.digest() != digest:
-        raise ContentCorruptError(f"the stored document has digest 0x{found.hexdigest()}", field="digest")
-    yield held
+def _checked(digest: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks, the last one only after checking the digest."""
+    hasher, previous = hashlib.sha256(), b""
+    for chunk in chunks:
+        hasher.update(chunk)
+        if previous:
+            yield previous
+        previous = chunk
+    if hasher.digest() != digest:
+        raise ContentCorruptError(f"the stored document has digest 0x{hasher.hexdigest()}", field="digest")
+    yield previous
 
 
-def _gone(digest: bytes) -> ContentCorruptError:
+def _missing(digest: bytes) -> ContentCorruptError:
     return ContentCorruptError(
-        f"the sealed bytes of 0x{digest.hex()} are gone", field="digest", hint="restore the file"
+        f"the encrypted bytes of 0x{digest.hex()} are missing", field="digest", hint="restore the file"
     )
 
 
@@ -277,9 +282,9 @@ def _parse(digest: bytes, name: str, manifest: bytes, keys: Iterable[bytes]) -> 
         value = strict_json.members(value, "", ("digest", "size", "seal", "sealed_digest"))
         seal_name = value["seal"]
         if not isinstance(seal_name, str) or not _SEAL.fullmatch(seal_name):
-            raise InvalidInput("32 hexadecimal digits are needed", field="/seal")
+            raise InvalidInput("expected 32 hexadecimal digits", field="/seal")
         if strict_json.digest(value["digest"], "/digest") != digest or name != _manifest(digest, seal_name):
-            raise InvalidInput("names another document", field="/digest")
+            raise InvalidInput("refers to another document", field="/digest")
         pairs = sorted((_read_reader(key) for key in keys), key=lambda pair: pair[0].name)
         return SealedContent(
             *(digest, strict_json.whole(value["size"], "/size"), seal_name),
@@ -288,7 +293,7 @@ def _parse(digest: bytes, name: str, manifest: bytes, keys: Iterable[bytes]) -> 
         )
     except (InvalidInput, TypeError, ValueError) as error:
         raise ContentCorruptError(
-            f"what is noted beside 0x{digest.hex()} was changed: {error}", field="digest", hint="restore the file"
+            f"the metadata of 0x{digest.hex()} is corrupt: {error}", field="digest", hint="restore the file"
         ) from error
 
 
@@ -298,7 +303,7 @@ def _read_reader(key: bytes) -> tuple[Reader, bytes]:
 
 
 class _HashingSource:
-    """A source that counts and hashes what is read from it."""
+    """A source that counts and hashes the bytes read from it."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
@@ -306,7 +311,7 @@ class _HashingSource:
         self.size = 0
 
     def read(self, size: int, /) -> bytes:
-        piece = self._source.read(size)
-        self.digest.update(piece)
-        self.size += len(piece)
-        return piece
+        data = self._source.read(size)
+        self.digest.update(data)
+        self.size += len(data)
+        return data

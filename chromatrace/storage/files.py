@@ -93,7 +93,7 @@ def _target(path: Path) -> Path | int | None:
 
 @contextmanager
 def _temporary_file(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> Iterator[tuple[Path, int]]:
-    """Write a file beside `path`, flushed to disk; yield it and its size, and remove it at the end."""
+    """Write a file next to `path`, flushed to disk; yield it and its size, and remove it at the end."""
     temporary = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:

@@ -515,8 +515,11 @@ def _plain(type_: Any) -> Any:
     while isinstance(type_, msgspec.inspect.Metadata):
         type_ = type_.type
     if isinstance(type_, msgspec.inspect.UnionType):
-        alternatives = [_plain(each) for each in type_.types]
-        return next((each for each in alternatives if not isinstance(each, msgspec.inspect.NoneType)), type_)
+        alternatives = [_plain(alternative) for alternative in type_.types]
+        return next(
+            (alternative for alternative in alternatives if not isinstance(alternative, msgspec.inspect.NoneType)),
+            type_,
+        )
     return type_
 
 

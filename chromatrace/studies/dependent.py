@@ -43,7 +43,7 @@ def _run(task: tuple[Setup, int]) -> tuple[float, list[tuple[float, float]]]:
 def dependent(
     floor: ShopFloor, runner: Runner, *, rule: Rule | None = None, staff: tuple[Kind, ...] = (Kind.AI,)
 ) -> Study:
-    """Run five workpieces at once on each set, without rework, so that the extra time is that of inspection."""
+    """Run five workpieces at once on each set. There is no rework: the extra time is that of inspection."""
     rule = rule or Rule.confidence(maximum=thresholds(floor)[-1])
     sets = capability_sets(floor.cells, runner.seed)
     kinds = staffing(floor.cells, staff)

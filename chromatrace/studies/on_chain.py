@@ -23,7 +23,7 @@ from chromatrace.chain.client import Chain
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.hashing import keccak
-from chromatrace.domain.identifiers import Gln, LaneId, OrganisationId
+from chromatrace.domain.identifiers import ZERO_BYTES32, Gln, LaneId, OrganisationId, check_digit
 from chromatrace.domain.rights import OrganisationKind, Role, RoundPhase, SeatStatus, Stage
 from chromatrace.ethereum.signer import DevKeyWarning, LocalSigner, dev_signer
 from chromatrace.plant.floor import ShopFloor
@@ -50,7 +50,6 @@ CONTRACT = "QualityConsensus"
 _ROLES = Role.ADMIN | Role.PRODUCER | Role.INSPECTOR
 _SECONDS = 3600
 """Time to commit and to reveal: nobody stalls in a study."""
-_NOTHING = bytes(32)
 _DEFECT_RATE = 0.5
 
 
@@ -166,7 +165,7 @@ class OnChainStudy:
                 if seat.status is not SeatStatus.DRAWN:
                     continue
                 inspector = panel.inspectors[seat.inspector - 1]
-                answer = SealedAnswer(table[seat.inspector - 1], 0, _NOTHING, keccak(current.id + bytes([place])))
+                answer = SealedAnswer(table[seat.inspector - 1], 0, ZERO_BYTES32, keccak(current.id + bytes([place])))
                 digest = answer.digest(current.id, inspector.address)
                 chain_id = self._chain.manifest.chain_id
                 signed = sign_commitment(inspector, current.id, place, digest, chain_id, self._contract)
@@ -236,10 +235,9 @@ class OnChainStudy:
 
 
 def _gln(number: int) -> Gln:
-    """A GLN of the example prefix."""
-    digits = f"952123{number:06d}"
-    check = -sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10
-    return Gln(f"{digits}{check}")
+    """Return a GLN of the example prefix."""
+    body = f"952123{number:06d}"
+    return Gln(body + check_digit(body))
 
 
 def on_chain(

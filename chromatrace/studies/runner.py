@@ -72,7 +72,7 @@ class Runner:
 
 @contextmanager
 def _ignoring_sigint() -> Iterator[None]:
-    """Let processes that are started inside ignore Ctrl-C, so that only the parent handles it, after they have started.
+    """Let processes that are started inside ignore Ctrl-C. Only the parent handles it, after they have started.
 
     The resource tracker must start before: its start unblocks SIGINT.
     """

@@ -22,7 +22,7 @@ from chromatrace.quality.errors import RuleError, UnknownStateError
 PASS, FAIL = 0, 1
 """Indexes of the two states in a rule's `states`."""
 _SMALLEST = 1e-6
-"""Minimum distance of probabilities from 0 and 1, so that the weight of an answer stays finite."""
+"""Minimum distance of probabilities from 0 and 1. It keeps the weight of an answer finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Confusion:
 
     @property
     def log_ratios(self) -> tuple[float, float]:
-        """What the answers "pass" and "fail" add to the evidence for a defect."""
+        """Evidence for a defect that the answers "pass" and "fail" add."""
         false_alarm = min(max(self.false_alarm, _SMALLEST), 1 - _SMALLEST)
         miss = min(max(self.miss, _SMALLEST), 1 - _SMALLEST)
         return math.log(miss / (1 - false_alarm)), math.log((1 - miss) / false_alarm)

@@ -18,7 +18,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     mapping(address => Operator) private _operators;
     mapping(OrgId owner => mapping(OrgId reader => mapping(uint64 gtin => Grant))) private _grants;
 
-    /// @dev Allows the registrar and the administrators of the organisation `id`.
+    /// @dev Allow only the registrar and the administrators of the organisation `id`.
     modifier onlyAdministratorOf(OrgId id) {
         if (!hasRole(ContractRoles.REGISTRAR, msg.sender)) {
             if (_authorise(msg.sender, Roles.ADMIN) != id) revert NotAdministratorOf(msg.sender, id);
@@ -196,7 +196,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
 
     // ------------------------------------------------------------------ internal
 
-    /// @dev Like `_activeRoles`, but reverts with the reason.
+    /// @dev Like `_activeRoles`, but revert with the reason.
     function _authorise(address account, uint16 roles) private view returns (OrgId id) {
         Operator storage operator_ = _operators[account];
         id = operator_.organisation;

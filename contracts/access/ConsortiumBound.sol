@@ -10,7 +10,7 @@ abstract contract ConsortiumBound is IConsortiumBound {
     /// @inheritdoc IConsortiumBound
     IConsortium public immutable override consortium;
 
-    /// @dev Allows accounts with a role of the consortium's access control (`ContractRoles`).
+    /// @dev Allow only accounts with a role of the consortium's access control (`ContractRoles`).
     modifier onlyContractRole(bytes32 role) {
         if (!IAccessControl(address(consortium)).hasRole(role, msg.sender)) {
             revert IAccessControl.AccessControlUnauthorizedAccount(msg.sender, role);

@@ -67,7 +67,7 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
         return _offers[batch];
     }
 
-    /// @dev Requires that `from` holds the batch, that it is released, and that no hold or recall blocks the transfer. A
+    /// @dev Require that `from` holds the batch, that it is released, and that no hold or recall blocks the transfer. A
     /// recalled batch can go to its producer.
     function _requireTransferable(BatchId id, OrgId from, OrgId to) private view {
         IBatchRegistry.Batch memory batch = registry.batch(id);

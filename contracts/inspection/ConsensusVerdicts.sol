@@ -46,7 +46,7 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
         ledger.requireConsensus(panel, rule_.decidesFirst, rule_.decidesFinal);
     }
 
-    /// @dev Checks that the ledger would accept a verdict of this panel on the subject, and stores the batch of the lane.
+    /// @dev Check that the ledger would accept a verdict of this panel on the subject, and store the batch of the lane.
     /// @return externalOnly whether the policy excludes inspectors of the producer
     function _expectVerdict(LaneId lane, Request calldata request, OrgId panel)
         internal

@@ -138,7 +138,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         return _digest(inspection);
     }
 
-    /// @dev Applies the verdict before checking it against the batch, because the same call returns the revision, producer
+    /// @dev Apply the verdict before checking it against the batch, because the same call returns the revision, producer
     /// and quantity to check against. The registry calls no contract but the consortium.
     function _record(Inspection calldata inspection, bytes calldata signature) private {
         if (inspection.verdict == Verdict.None) revert InvalidVerdict();
@@ -197,7 +197,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         else --_policies[stage].byConsensus;
     }
 
-    /// @dev Accepts a signature by the inspector's key, or by the inspector as a contract (ERC-1271). The key is checked
+    /// @dev Accept a signature by the inspector's key, or by the inspector as a contract (ERC-1271). The key is checked
     /// first: checking whether the address has code costs as much as recovering the signer.
     function _checkSignature(Inspection calldata inspection, bytes calldata signature) private view {
         bytes32 digest = _digest(inspection);
@@ -210,7 +210,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         }
     }
 
-    /// @dev Checks independence and sample size.
+    /// @dev Check independence and sample size.
     function _checkPolicy(
         Stage stage,
         address inspector,

@@ -10,7 +10,7 @@ import {ConsensusRule} from "../libraries/ConsensusRule.sol";
 import {Roles} from "../libraries/Rights.sol";
 
 /// @title Panels: the rule, inspectors and capabilities of each organisation
-/// @dev Sets of inspectors are bitmaps by number, so a draw reads four slots regardless of the size of the panel.
+/// @dev Set of inspectors are bitmaps by number, so a draw reads four slots regardless of the size of the panel.
 abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     struct Panel {
         uint16 ruleVersion;
@@ -123,7 +123,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
 
     // ------------------------------------------------------------------ internal
 
-    /// @dev Returns a version of the rule: a round follows the version that applied when it was opened.
+    /// @dev Return a version of the rule: a round follows the version that applied when it was opened.
     function _ruleOf(OrgId panel, uint16 version) internal view returns (Rule storage) {
         return _rules[panel][version];
     }
@@ -131,7 +131,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
     /// @dev Called when a rule is set.
     function _ruleChanged(OrgId panel, Rule calldata rule_) internal virtual;
 
-    /// @dev Reserves the inspector of the first seat, regardless of its capability.
+    /// @dev Reserve the inspector of the first seat, regardless of its capability.
     function _seatFirst(OrgId panel, uint8 number, bool externalOnly) internal {
         uint256 bit = 1 << number;
         uint256 seated = _seated[panel];
@@ -140,7 +140,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         _seated[panel] = seated | bit;
     }
 
-    /// @dev Draws `required` eligible inspectors with equal probability and reserves them.
+    /// @dev Draw `required` eligible inspectors with equal probability and reserve them.
     /// @return numbers drawn numbers, one byte each from the lowest
     /// @return available number of inspectors that could be drawn; if it is less than `required`, none is reserved
     function _drawInspectors(OrgId panel, uint256 required, bool externalOnly, bytes32 seed)
@@ -187,7 +187,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         _updateCapable(panel, number, previous, capability);
     }
 
-    /// @dev Reads the three fields after `account` in the first slot with one load.
+    /// @dev Read the three fields after `account` in the first slot with one load.
     /// @return slot value of the slot
     function _loadStanding(Inspector storage inspector_)
         private
@@ -215,7 +215,7 @@ abstract contract InspectorPanels is IQualityConsensus, ConsortiumBound {
         }
     }
 
-    /// @dev Updates `_capable` by the present rule, even if the round follows an older version.
+    /// @dev Update `_capable` by the present rule, even if the round follows an older version.
     function _updateCapable(OrgId panel, uint256 number, uint256 previous, uint256 capability) private {
         if (previous == capability) return;
         uint256 minimum = _panels[panel].minimumCapability;

@@ -199,7 +199,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         emit SeatsDrawn(_idOf(lane, current.tag), seats, uint8(firstNewSeat), current.seatCount, current.deadline);
     }
 
-    /// @dev Returns the number of seats to draw: `firstWave` at first, later as many as the minimum requires, at least one.
+    /// @dev Return the number of seats to draw: `firstWave` at first, later as many as the minimum requires, at least one.
     function _missingSeats(uint256 count, uint256 seats, Rule storage rule_) private view returns (uint256) {
         uint256 answers = seats.countAnswers();
         uint256 required = answers == 0 ? rule_.firstWave : answers + 1;
@@ -239,7 +239,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         emit AnswersCommitted(id, seats);
     }
 
-    /// @dev Returns the zero address if the signature is malformed; no inspector has that address.
+    /// @dev Return the zero address if the signature is malformed; no inspector has that address.
     function _signerOf(RoundId id, Commitment calldata commitment) private view returns (address signer) {
         bytes32 message = keccak256(abi.encode(COMMITMENT_TYPEHASH, id, commitment.seat, commitment.answer));
         // The other values only describe an error.
@@ -291,7 +291,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
 
     // ------------------------------------------------------------------ internal: decide, lapse
 
-    /// @dev Decides the round by all revealed answers, or requests more seats.
+    /// @dev Decide the round by all revealed answers, or request more seats.
     function _evaluate(LaneId lane, Round memory current, uint256 seats, Rule storage rule_) private {
         OrgId panel = _panelOf(lane);
         (uint256[] memory answers, uint256[] memory seatIndexes) = _answers(panel, current.seatCount, seats);
@@ -328,7 +328,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         }
     }
 
-    /// @dev Returns the answers in the encoding and order of `ConsensusRule.decide`, and the seat of each.
+    /// @dev Return the answers in the encoding and order of `ConsensusRule.decide`, and the seat of each.
     function _answers(OrgId panel, uint256 count, uint256 seats)
         private
         view
@@ -361,7 +361,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         emit MoreSeatsRequested(_idOf(lane, current.tag), current.drawBlock, current.deadline);
     }
 
-    /// @dev Penalises the inspectors whose seats have this status, and marks the seats as stalled.
+    /// @dev Penalise the inspectors whose seats have this status, and mark the seats as stalled.
     function _stall(LaneId lane, Round memory current, uint256 seats, uint256 status, uint256 penalty)
         private
         returns (uint256)

@@ -5,6 +5,7 @@ import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {ChannelId, OrgId} from "./Types.sol";
 
 /// @title Anchors of append-only Merkle logs (RFC 9162) of process data
+/// @notice Each channel is one log of one organisation. Only the latest tree head is stored; all of them are events.
 interface IProcessLedger is IConsortiumBound {
     /// @notice A log and its last anchored tree head.
     /// @param size entries in the log at the last anchor

@@ -9,6 +9,9 @@ type RouteId is bytes32;
 /// @notice Id of a station key: keccak256 of the public key in the 256-byte encoding of EIP-2537.
 type KeyId is bytes32;
 
+// Parameters have the names of views of this interface.
+// slither-disable-start shadowing-local
+
 /// @title Proofs that a subject passed the stations of a route in order
 /// @notice Each station signs its step with BLS12-381. One aggregate signature σ in G1 replaces the signatures of all k
 /// stations. Station i signs the link c_i, which commits to every earlier step:
@@ -24,8 +27,6 @@ type KeyId is bytes32;
 /// these records in this order. It does not show that the work was done or that a station's clock was right.
 /// Requires EIP-2537 (Prague). On other chains every proof reverts with `PrecompileUnavailable`; only `recordUnverified`
 /// works. Limitation: a malformed point makes a precompile consume all gas of the call; simulate before sending.
-// Parameters have the names of views of this interface.
-// slither-disable-start shadowing-local
 interface IRouteVerifier {
     enum RouteKind {
         None,

@@ -231,7 +231,7 @@ library BLS12381 {
         }
     }
 
-    /// @dev Writes DST_prime = DST ‖ size of DST in one byte. Can overwrite up to one word after it with zeros.
+    /// @dev Write DST_prime = DST ‖ size of DST in one byte. Can overwrite up to one word after it with zeros.
     function _writeTag(uint256 to, bytes memory dst) private pure {
         uint256 size = dst.length;
         assembly ("memory-safe") {

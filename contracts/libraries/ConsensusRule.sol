@@ -142,7 +142,7 @@ library ConsensusRule {
         return inspections >= WINDOW ? (capability, 0, 0) : (capability, inspections, wins);
     }
 
-    /// @dev Adds an answer to the accumulator of its group. For noisy-or the accumulator is 1 minus the probability that all
+    /// @dev Add an answer to the accumulator of its group. For noisy-or the accumulator is 1 minus the probability that all
     /// answers are wrong, in 1 / `MISS_UNIT`; otherwise it is the score.
     function _accumulate(Weighing weighing, uint256 accumulator, uint256 capability) private pure returns (uint256) {
         unchecked {

@@ -27,7 +27,7 @@ library GS1 {
     }
 
     /// @notice Return the index of the first character of `lot` outside set 82, or its length if there is none.
-    /// @dev Reads only the first 32 characters; check the length first.
+    /// @dev Read only the first 32 characters; check the length first.
     function firstInvalid(string calldata lot) internal pure returns (uint256 position) {
         bytes32 characters = bytes32(bytes(lot));
         uint256 length = bytes(lot).length;

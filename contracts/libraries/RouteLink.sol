@@ -11,7 +11,7 @@ library RouteLink {
     uint256 internal constant CHAIN_SIZE = 64;
     uint256 internal constant LINK_SIZE = 160;
 
-    /// @dev Allocates the preimage of c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components. The subject is
+    /// @dev Allocate the preimage of c_0: ORIGIN ‖ chain id ‖ this contract ‖ route ‖ subject ‖ components. The subject is
     /// left 0.
     function originScratch(RouteId id, bytes32 components) internal view returns (uint256 scratch) {
         bytes memory fields = abi.encode(ORIGIN, block.chainid, address(this), id, bytes32(0), components);
@@ -20,7 +20,7 @@ library RouteLink {
         }
     }
 
-    /// @dev Writes the subject into the preimage and returns c_0.
+    /// @dev Write the subject into the preimage and return c_0.
     function originOf(uint256 scratch, bytes32 subject) internal pure returns (bytes32 first) {
         assembly ("memory-safe") {
             mstore(add(scratch, 0x80), subject)
@@ -28,7 +28,7 @@ library RouteLink {
         }
     }
 
-    /// @dev Writes the state of a chain: last link ‖ calldata offset of the next message.
+    /// @dev Write the state of a chain: last link ‖ calldata offset of the next message.
     function writeChain(uint256 chain, bytes32 first, bytes32[] calldata messages, uint256 begin) internal pure {
         assembly ("memory-safe") {
             mstore(chain, first)
@@ -36,7 +36,7 @@ library RouteLink {
         }
     }
 
-    /// @dev Writes the preimage of a link: LINK ‖ c_{i-1} ‖ m_i ‖ key id ‖ i. `advance` writes the second and third field.
+    /// @dev Write the preimage of a link: LINK ‖ c_{i-1} ‖ m_i ‖ key id ‖ i. `advance` writes the second and third field.
     function writeLink(uint256 scratch, KeyId key, uint256 step) internal pure {
         bytes32 domain = LINK;
         assembly ("memory-safe") {
@@ -46,7 +46,7 @@ library RouteLink {
         }
     }
 
-    /// @dev Advances a chain by one step and writes the new link to `to`.
+    /// @dev Advance a chain by one step and write the new link to `to`.
     function advance(uint256 chain, uint256 scratch, uint256 to) internal pure {
         assembly ("memory-safe") {
             let message := mload(add(chain, 0x20))

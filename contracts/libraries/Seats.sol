@@ -39,7 +39,7 @@ library Seats {
         }
     }
 
-    /// @dev Counts the seats with this status among the first `count`.
+    /// @dev Count the seats with this status among the first `count`.
     function countStatus(uint256 seats, uint256 count, uint256 status) internal pure returns (uint256) {
         unchecked {
             uint256 different = (seats >> 8) ^ (FIRST_BITS * status);
@@ -49,13 +49,13 @@ library Seats {
         }
     }
 
-    /// @dev Counts the revealed seats.
+    /// @dev Count the revealed seats.
     function countAnswers(uint256 seats) internal pure returns (uint256) {
         uint256 statuses = seats >> 8;
         return _sum(((statuses >> 3) | (statuses >> 2) | ((statuses >> 1) & statuses)) & FIRST_BITS);
     }
 
-    /// @dev Returns the set of inspectors in the first `count` seats, including stalled seats.
+    /// @dev Return the set of inspectors in the first `count` seats, including stalled seats.
     function members(uint256 seats, uint256 count) internal pure returns (uint256 set) {
         unchecked {
             for (; count != 0; --count) {
@@ -65,7 +65,7 @@ library Seats {
         }
     }
 
-    /// @dev Sums numbers that are 0 or 1, one per 12 bits.
+    /// @dev Sum numbers that are 0 or 1, one per 12 bits.
     function _sum(uint256 bits) private pure returns (uint256) {
         unchecked {
             return ((bits * FIRST_BITS) >> 240) & 0xfff;

@@ -32,7 +32,7 @@ contract BLS12381Harness {
         return BLS12381.pairingHolds(_copy(pairs), pairs.length / BLS12381.PAIR_SIZE);
     }
 
-    /// @dev Calls any precompile through the checked call of the library.
+    /// @dev Call any precompile through the checked call of the library.
     function run(address precompile, bytes calldata input, uint256 outputSize)
         external
         view

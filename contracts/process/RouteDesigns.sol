@@ -87,7 +87,7 @@ abstract contract RouteDesigns is StationKeys {
         if (design.kind != kind) revert WrongRouteKind(id, design.kind);
     }
 
-    /// @dev Writes the key of step `i` (from 0) to memory and returns its id.
+    /// @dev Write the key of step `i` (starting at 0) to memory and return its id.
     function _loadKey(address store, uint256 i, uint256 to) internal view returns (KeyId id) {
         CodeStore.read(store, i * BLS12381.G2_SIZE, to, BLS12381.G2_SIZE);
         assembly ("memory-safe") {

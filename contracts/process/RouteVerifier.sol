@@ -175,7 +175,7 @@ contract RouteVerifier is RouteDesigns {
         if (!BLS12381.pairingHolds(pairs, steps + 1)) revert InvalidProof(id, proof.subject);
     }
 
-    /// @dev Computes the links of one chain and writes the pairs of e(σ, g2) = Π e(H(c_i), pk_i). A key is checked after its
+    /// @dev Compute the links of one chain and write the pairs of e(σ, g2) = Π e(H(c_i), pk_i). A key is checked after its
     /// link is hashed: on a blockchain without the precompiles, `PrecompileUnavailable` comes before
     /// `StationKeyIsUnverified`.
     function _writePairs(StoredRoute memory design, uint256 chain, uint256 pair) private view {
@@ -193,7 +193,7 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev Marks each subject as proven, initialises its chain, and writes its signature as the point of its term.
+    /// @dev Mark each subject as proven, initialise its chain, and write its signature as the point of its term.
     function _openChains(
         RouteId id,
         uint256 steps,
@@ -220,7 +220,7 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev Writes the pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i). If a proof is invalid, the equation holds
+    /// @dev Write the pairs of e(Σ r_n σ_n, g2) = Π_i e(Σ_n r_n H(c_{n,i}), pk_i). If a proof is invalid, the equation holds
     /// with probability 2^-128 only. The terms hold the signatures and coefficients at first; the hashes of each step then
     /// replace the signatures.
     function _combine(StoredRoute memory design, Work memory work) private view {
@@ -241,7 +241,7 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev Advances every chain by one step and writes the hash of its link as the point of its term.
+    /// @dev Advance every chain by one step and write the hash of its link as the point of its term.
     function _advanceChains(BLS12381.Hasher memory hasher, uint256 scratch, Work memory work) private view {
         uint256 chain = work.chains;
         uint256 term = work.terms;
@@ -257,7 +257,7 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev Writes the coefficients r_n as the scalars of the terms: 128 bits of keccak256(seed ‖ n). The seed is a hash of
+    /// @dev Write the coefficients r_n as the scalars of the terms: 128 bits of keccak256(seed ‖ n). The seed is a hash of
     /// all inputs.
     function _writeCoefficients(Work memory work) private view {
         (uint256 terms, uint256 count) = (work.terms, work.count);
@@ -271,7 +271,7 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev Compares the last link of a chain with the head of the proof. The pairing check follows.
+    /// @dev Compare the last link of a chain with the head of the proof. The pairing check follows.
     function _checkHead(RouteId id, Proof calldata proof, uint256 chain) private {
         bytes32 head;
         assembly ("memory-safe") {
@@ -297,7 +297,7 @@ contract RouteVerifier is RouteDesigns {
         return false;
     }
 
-    /// @dev Sets the bit of the subject; returns false if it was already set.
+    /// @dev Set the bit of the subject; return false if it was already set.
     function _mark(mapping(uint256 => uint256) storage words, bytes32 subject) private returns (bool) {
         uint256 slot = uint256(subject) >> 8;
         uint256 word = words[slot];

@@ -113,7 +113,7 @@ abstract contract StationKeys is IRouteVerifier, ConsortiumBound, EIP712 {
         if (revokedFrom != 0 && revokedFrom <= block.timestamp) revert StationKeyIsRevoked(id, revokedFrom);
     }
 
-    /// @dev Returns the contract whose code holds a registered key.
+    /// @dev Return the contract whose code holds a registered key.
     function _storeOf(KeyId id) internal view returns (address store) {
         store = _keys[id].store;
         if (store == address(0)) revert UnknownStationKey(id);

@@ -298,7 +298,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         return route != 0 && verifier.requiresProof(RouteId.wrap(route));
     }
 
-    /// @dev Reverts if the policy of the batch's route requires a proof and there is none.
+    /// @dev Revert if the policy of the batch's route requires a proof and there is none.
     function _requireProvenRoute(BatchId id) private view {
         RouteId required = _requiredRoutes[id];
         if (RouteId.unwrap(required) == 0) return;

@@ -1,4 +1,4 @@
-"""One consortium on a real chain for all tests of the portal, a served portal, and a headless browser."""
+"""A consortium on a real chain, a portal, and a headless browser."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS / "browser"))
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE_MS = 120_000
-"""How long a page may take to show what it must."""
+TIMEOUT_MS = 120_000
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -31,7 +30,7 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def world(deploy, tmp_path_factory):
-    """See `portal_world`. Tests may change it, each its own batch."""
+    """Return the consortium of `portal_world`. Each test changes only its own batches."""
     from portal_world import build_world
 
     from chromatrace.chain.dev_node import DevNode
@@ -60,7 +59,7 @@ def client(portal_app):
 
 @dataclass(frozen=True)
 class Served:
-    """A portal that answers at `url`."""
+    """A running portal at `url`."""
 
     url: str
     world: object
@@ -68,9 +67,9 @@ class Served:
 
 @pytest.fixture
 def portal(world):
-    """The portal of `world`, served as it is in production, with a follower beside it.
+    """Serve the portal of `world` with a follower.
 
-    For one test: others look at what the index does not have yet, which no follower may bring in behind their backs.
+    Per test, because other tests need an index that does not change by itself.
     """
     from waitress import create_server
 
@@ -79,7 +78,7 @@ def portal(world):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = create_server(create_app(world.config(url), world.spool), sockets=[listener], threads=4)
-        serving = threading.Thread(target=_answer, args=(server,), daemon=True)
+        serving = threading.Thread(target=_serve, args=(server,), daemon=True)
         stop = threading.Event()
         following = threading.Thread(target=world.follower.run, args=(stop, 0.2))
         serving.start()
@@ -92,40 +91,40 @@ def portal(world):
             server.close()
 
 
-def _answer(server):
-    with contextlib.suppress(OSError):  # closing its socket is how waitress is stopped from another thread
+def _serve(server):
+    with contextlib.suppress(OSError):  # closing its socket stops waitress from another thread
         server.run()
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A headless Chromium; tests that need it are skipped where it is absent.
+    """Start a headless Chromium; skip the test if it is not installed.
 
-    One a module: while it is there an event loop runs in this thread, and tests of other modules want their own.
+    Per module, because its event loop runs in this thread and other modules need their own.
     """
     if CHROMIUM is None:
-        pytest.skip("chromium is absent (apt-get install chromium)")
+        pytest.skip("chromium is not installed (apt-get install chromium)")
     playwright = pytest.importorskip("playwright.sync_api")
-    playwright.expect.set_options(timeout=PATIENCE_MS)
+    playwright.expect.set_options(timeout=TIMEOUT_MS)
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=TIMEOUT_MS)
         yield browser
         browser.close()
 
 
 @pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
 def page(request, chromium, portal):
-    """A page on a phone, with and without JavaScript. What the browser complains of fails the test.
+    """Open a page in phone size, with and without JavaScript. Console errors of the browser fail the test.
 
-    It ends before the portal does, which a page that looks for news would miss.
+    Closed before the portal stops, because pages poll it.
     """
     context = chromium.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=request.param)
     page = context.new_page()
-    complaints = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.set_default_timeout(PATIENCE_MS)
+    console_errors = []
+    page.on("console", lambda message: console_errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: console_errors.append(str(error)))
+    page.set_default_timeout(TIMEOUT_MS)
     yield page
     context.close()
-    # A page that answers 404 on purpose is reported by the browser too.
-    assert [text for text in complaints if "status of 4" not in text] == []
+    # The browser also logs intended 404 responses.
+    assert [text for text in console_errors if "status of 4" not in text] == []

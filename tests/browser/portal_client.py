@@ -1,4 +1,4 @@
-"""Flask's client at the portal of the world: who logs in, and how."""
+"""Log in and load pages with Flask's test client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JSON = {"Accept": "application/json"}
 
 
 def token_of(page):
-    """The token that a form of this page sends."""
+    """Return the CSRF token of a page."""
     return re.search(r'(?:name="csrf_token" value|data-csrf)="([^"]+)"', page.text).group(1)
 
 
@@ -32,5 +32,5 @@ def log_in_by_wallet(client, signer):
 
 
 def batch_page(client, lot, serial=""):
-    """What the page of a batch says to machines."""
+    """Return the page of a batch as JSON."""
     return client.get(f"/01/{GTIN}/10/{lot}{serial}", headers=JSON)

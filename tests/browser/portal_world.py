@@ -1,4 +1,4 @@
-"""A small consortium on a real chain, with its index, documents and readings: what the portal's tests look at.
+"""A small consortium on a real chain, with its index, documents and readings.
 
 Example Glass makes panes, Example Spectroscopy inspects them, Example Windows sells them. Batches:
 
@@ -7,8 +7,8 @@ Example Glass makes panes, Example Spectroscopy inspects them, Example Windows s
     L2410C  on hold                                       L2410F  released, offered, its inspection document altered
     L2410G  released, offered                             L2410H  released
 
-Routes: L2410H followed the designed one, which is proven; L2410D and L2410E are on it; L2410C was released under one
-that asks for no proof and has none; the others have none.
+Routes: L2410H has a proven route; L2410D and L2410E have the same route without a proof; L2410C was released with a
+route that does not require a proof; the others have no route.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from dev_chain import wait_until_mined
 from querying import query
 from route_line import Line, station
 
-from app import PortalConfig
+from app import PortalSettings
 from app.accounts import create_account
-from app.store import Store
+from app.store import PortalDatabase
 from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call
 from chromatrace.chain.client import Chain
@@ -87,7 +87,7 @@ _FIRST_NS = 1_792_000_000_000_000_000
 
 @dataclass
 class World:
-    """The running consortium. `chains` has one signer for each of the actors above."""
+    """The running consortium. `chains` has one signer per actor."""
 
     node: DevNode
     folder: Path
@@ -104,10 +104,10 @@ class World:
     shop_address: str = ""
     maker_account: str = "line@example-glass"
 
-    def config(self, base_url: str, **settings: object) -> PortalConfig:
-        """A portal on this world."""
+    def config(self, base_url: str, **settings: object) -> PortalSettings:
+        """Return the settings of a portal of this consortium."""
         values = {"plot_tags": ("working_pressure", "target_power", "substrate_temperature")} | settings
-        return PortalConfig(
+        return PortalSettings(
             data_folder=self.folder,
             rpc_url=self.node.url,
             manifest_path=self.manifest_path,
@@ -119,12 +119,12 @@ class World:
         return BatchKey.parse(GTIN, lot)
 
     def sync(self) -> None:
-        """Brings the index up to the chain, and all that was sent to it."""
+        """Update the index with all transactions that were sent."""
         wait_until_mined(self.node.rpc())
         self.follower.sync()
 
     def submit(self, actor: int, call: Call) -> None:
-        """Sends a call signed by an actor and waits until a block has it."""
+        """Send a call signed by an actor and wait until a block includes it."""
         self.chains[actor].submit(call)
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class World:
 
 
 def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
-    """Everything above, from contracts that are just deployed."""
+    """Build the consortium from newly deployed contracts."""
     manifest = Manifest.load(manifest_path)
     chains = []
     with warnings.catch_warnings():
@@ -204,7 +204,7 @@ def _organisations(world: World) -> None:
 
 
 def _accounts(world: World) -> None:
-    store = Store(f"sqlite:///{world.folder / 'portal.db'}")
+    store = PortalDatabase(f"sqlite:///{world.folder / 'portal.db'}")
     rpc = world.node.rpc()
     for name, organisation, roles in (
         (world.shop_account, "shop", Role.FRANCHISEE | Role.ADMIN),
@@ -219,7 +219,7 @@ def _accounts(world: World) -> None:
 
 
 def _readings(world: World) -> ReadingWindow:
-    """A sputtering run of twenty minutes, spooled and anchored."""
+    """Store and anchor the readings of a sputtering run of twenty minutes."""
     tags = {
         "working_pressure": ("Pa", lambda t: 1.2 + 0.08 * math.sin(t / 40) + 0.01 * math.sin(t * 3.1)),
         "target_power": ("W", lambda t: 300 * (1 - math.exp(-t / 60)) + 2.5 * math.sin(t / 7)),
@@ -244,7 +244,7 @@ def _readings(world: World) -> ReadingWindow:
 
 
 def _design(world: World, name: str, *, required: bool) -> bytes:
-    """Registers the stations that are new and designs the route; its identifier."""
+    """Register the stations if necessary and design a route. Return its identifier."""
     chain = world.chains[MAKER]
     verifier = Verifier(world.manifest.chain_id, world.manifest.address("RouteVerifier"))
     if not world.routes:
@@ -260,7 +260,7 @@ def _design(world: World, name: str, *, required: bool) -> bytes:
 
 
 def _prove(world: World, name: str, lot: str) -> None:
-    """Every station signs, and the chain checks it."""
+    """Prove the route of a batch on the chain."""
     line = world.routes[name]
     proof, messages = proof_of(line.design, line.trace(bytes(world.key(lot).batch_id)))
     world.chains[MAKER].submit(calls.prove_route(line.design.route, proof, messages))
@@ -291,20 +291,20 @@ def _register(world: World, lot: str, route: bytes) -> None:
 
 
 def _measurements(stage: Stage, passed: bool) -> tuple[Measurement, ...]:
-    least, most = LimitComparison.AT_LEAST, LimitComparison.AT_MOST
+    minimum, maximum = LimitComparison.AT_LEAST, LimitComparison.AT_MOST
     if stage is Stage.FIRST:
         thickness = 382.0 if passed else 268.0
         return (
-            Measurement("film thickness", thickness, "nm", 300.0, least, passed),
-            Measurement("oxygen deficiency x in WO3-x", 0.24, "", 0.35, most, True),
-            Measurement("crystalline share (XRD)", 3.1, "%", 10.0, most, True),
+            Measurement("film thickness", thickness, "nm", 300.0, minimum, passed),
+            Measurement("oxygen deficiency x in WO3-x", 0.24, "", 0.35, maximum, True),
+            Measurement("crystalline share (XRD)", 3.1, "%", 10.0, maximum, True),
         )
     return (
-        Measurement("optical modulation", 63.2, "%", 40.0, least, True, "at 633 nm"),
-        Measurement("coloration efficiency", 41.7, "cm²/C", 30.0, least, True),
-        Measurement("cycling stability", 91.5, "%", 80.0, least, True, "after 1,000 cycles"),
-        Measurement("switching time, colouring", 18.4, "s", 30.0, most, True, "to 90 % of the modulation"),
-        Measurement("optical memory", 6.3, "%/24 h", 10.0, most, True),
+        Measurement("optical modulation", 63.2, "%", 40.0, minimum, True, "at 633 nm"),
+        Measurement("coloration efficiency", 41.7, "cm²/C", 30.0, minimum, True),
+        Measurement("cycling stability", 91.5, "%", 80.0, minimum, True, "after 1,000 cycles"),
+        Measurement("switching time, colouring", 18.4, "s", 30.0, maximum, True, "to 90 % of the modulation"),
+        Measurement("optical memory", 6.3, "%/24 h", 10.0, maximum, True),
     )
 
 
@@ -347,7 +347,7 @@ def _inspect(world: World, lot: str, stage: Stage, verdict: Verdict, window: Rea
 
 
 def _alter_document(world: World, lot: str) -> None:
-    """Somebody improves a result in the stored document after the fact."""
+    """Change a result in the stored document of the final inspection."""
     world.sync()
     final = next(item for item in query(world.index).inspections(world.key(lot).batch_id) if item.stage is Stage.FINAL)
     name = final.evidence.hex()

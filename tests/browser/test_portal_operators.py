@@ -1,4 +1,4 @@
-"""The portal on a real chain, through Flask's client: operators, their rights, offers and wallets."""
+"""Operators, their rights, offers and wallets, on a real chain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
 
 
-def test_what_an_operator_sees_follows_from_grants(client, world):
+def test_grants_determine_visible_batches(client, world):
     assert log_in(client, world.shop_account).status_code == 303
     page = client.get("/partners/").text
     assert "Example Windows" in page
@@ -27,13 +27,13 @@ def test_what_an_operator_sees_follows_from_grants(client, world):
     assert client.get(f"/partners/labels/{batch}").status_code == 403
     assert client.get(f"/partners/offers/{'00' * 32}").status_code == 404
     assert client.get("/partners/offers/nonsense").status_code == 404
-    for refused in (f"/partners/labels/{batch}", "/partners/offers/nonsense"):
-        assert '<a class="button" href="/partners/">To your overview</a>' in client.get(refused).text
+    for path in (f"/partners/labels/{batch}", "/partners/offers/nonsense"):
+        assert '<a class="button" href="/partners/">Go to overview</a>' in client.get(path).text
     assert "Lot L" not in client.get("/partners/batches/held?after=-1").text
     assert client.get(f"/partners/batches/held?after={10**30}").text == client.get("/partners/batches/held").text
 
 
-def test_a_stranger_to_the_grants_sees_nothing(client, world):
+def test_operator_without_grant_sees_nothing(client, world):
     world.submit(
         MAKER,
         calls.offer_custody(world.key("L2410H").batch_id, world.organisations["other"], int(time.time()) + 86_400),
@@ -42,13 +42,13 @@ def test_a_stranger_to_the_grants_sees_nothing(client, world):
     assert log_in_by_wallet(client, world.chains[OTHER_SHOP].signer).status_code == 200
     page = client.get("/partners/").text
     assert "Example Facades" in page
-    assert "1 offer is not shown" in page
+    assert "1 offer is hidden" in page
     assert "L2410" not in page
     for lot in ("L2410G", "L2410H"):
         assert client.get(f"/partners/offers/{world.key(lot).batch_id.hex()}").status_code == 404
 
 
-def test_a_revoked_grant_hides_the_offer_at_the_next_request(client, world):
+def test_revoked_grant_hides_offer_immediately(client, world):
     log_in(client, world.shop_account)
     path = f"/partners/offers/{world.key('L2410G').batch_id.hex()}"
     assert client.get(path).status_code == 200
@@ -62,12 +62,12 @@ def test_a_revoked_grant_hides_the_offer_at_the_next_request(client, world):
     assert client.get(path).status_code == 200
 
 
-def test_the_console_is_for_its_roles(client, world):
+def test_console_requires_role(client, world):
     assert log_in(client, world.maker_account).status_code == 303
     page = client.get("/console/").text
-    assert "Channels and their anchors" in page
+    assert "Log channels and anchors" in page
     assert "1,600" in page
-    assert "No organisation has a panel yet" in client.get("/console/consensus").text
+    assert "No organisation has an inspector panel" in client.get("/console/consensus").text
     world.submit(REGISTRAR, calls.appoint_operator(world.shop_address, 3, Role.FRANCHISEE))
     try:
         other = client.application.test_client()
@@ -79,7 +79,7 @@ def test_the_console_is_for_its_roles(client, world):
         world.submit(REGISTRAR, calls.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
 
 
-def test_labels_are_for_the_producer(client, world):
+def test_labels_require_producer(client, world):
     log_in(client, world.maker_account)
     batch = world.key("L2410G").batch_id.hex()
     assert "000001-000200" in client.get(f"/partners/labels/{batch}").text
@@ -90,87 +90,87 @@ def test_labels_are_for_the_producer(client, world):
     assert client.get(f"/partners/labels/{batch}.pdf?count=100000").status_code == 400
 
 
-def test_a_dismissed_operator_loses_every_session(world, portal_app):
-    phone, desk = portal_app.test_client(), portal_app.test_client()
-    for device in (phone, desk):
+def test_dismissed_operator_loses_all_sessions(world, portal_app):
+    phone, desktop = portal_app.test_client(), portal_app.test_client()
+    for device in (phone, desktop):
         assert log_in(device, world.shop_account).status_code == 303
     world.submit(REGISTRAR, calls.dismiss_operator(world.shop_address))
     try:
-        assert phone.get("/partners/", headers=JSON).json["error"] == "RightsEnded"
+        assert phone.get("/partners/", headers=JSON).json["error"] == "RightsRevokedError"
     finally:
         world.submit(REGISTRAR, calls.appoint_operator(world.shop_address, 3, Role.FRANCHISEE | Role.ADMIN))
-    for device in (phone, desk):
-        assert device.get("/partners/", headers=JSON).json["error"] == "LoginNeeded"
+    for device in (phone, desktop):
+        assert device.get("/partners/", headers=JSON).json["error"] == "LoginRequiredError"
     assert log_in(phone, world.shop_account).status_code == 303
 
 
-def test_a_suspended_organisation_is_named_to_its_operator(world, portal_app):
-    desk = portal_app.test_client()
-    assert log_in(desk, world.shop_account).status_code == 303
+def test_suspended_organisation_is_named(world, portal_app):
+    client = portal_app.test_client()
+    assert log_in(client, world.shop_account).status_code == 303
     world.submit(REGISTRAR, calls.suspend_organisation(3))
     try:
-        page = desk.get("/partners/")
+        page = client.get("/partners/")
         form = log_in(portal_app.test_client(), world.shop_account)
         by_wallet = log_in_by_wallet(portal_app.test_client(), world.chains[SHOP].signer)
     finally:
         world.submit(REGISTRAR, calls.reinstate_organisation(3))
     assert (page.status_code, form.status_code, by_wallet.status_code) == (401, 401, 401)
-    said = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
-    assert said.startswith("The consortium does not authorise this operator: ")
-    assert said.endswith(f"{query(world.index).organisation(3).name} is suspended.")
+    message = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
+    assert message.startswith("The consortium does not authorise this operator: ")
+    assert message.endswith(f"{query(world.index).organisation(3).name} is suspended.")
     for answer in (page.text, form.text, by_wallet.json["message"]):
         assert " is suspended" in answer
         assert "organisation 3" not in answer
 
 
-def test_an_operator_without_rights_cannot_log_in_by_wallet(client, world):
+def test_wallet_login_requires_rights(client, world):
     answer = log_in_by_wallet(client, world.chains[REGISTRAR].signer)
-    assert (answer.status_code, answer.json["error"]) == (401, "RightsEnded")
-    assert client.get("/partners/", headers=JSON).json["error"] == "LoginNeeded"
+    assert (answer.status_code, answer.json["error"]) == (401, "RightsRevokedError")
+    assert client.get("/partners/", headers=JSON).json["error"] == "LoginRequiredError"
 
 
-def test_when_the_chain_goes_away_nobody_has_rights(world, tmp_path):
-    """A session begun while the chain answered is worth nothing while it does not, and something when it is back."""
+def test_unavailable_chain_denies_all_rights(world, tmp_path):
+    """A session is valid again when the chain is available again."""
     config = world.config(BASE, login_limit="100 per minute", account_limit="100 per minute")
     app = create_app(config, world.spool)
     client = app.test_client()
     log_in(client, world.shop_account)
-    away = create_app(replace(config, rpc_url="http://127.0.0.1:9"), world.spool).test_client()
-    away.set_cookie("chromatrace", client.get_cookie("chromatrace").value)
-    answer = away.get("/partners/", headers=JSON)
-    assert (answer.status_code, answer.json["error"]) == (503, "RightsUnknown")
+    offline = create_app(replace(config, rpc_url="http://127.0.0.1:9"), world.spool).test_client()
+    offline.set_cookie("chromatrace", client.get_cookie("chromatrace").value)
+    answer = offline.get("/partners/", headers=JSON)
+    assert (answer.status_code, answer.json["error"]) == (503, "RightsUnavailableError")
     assert client.get("/partners/").status_code == 200
 
 
-def test_another_chain_of_the_same_number_is_not_believed(world):
-    with DevNode() as stranger:
-        config = replace(world.config(BASE), rpc_url=stranger.url, outbox_path=world.folder / "elsewhere.db")
+def test_other_chain_with_same_id_is_rejected(world):
+    with DevNode() as other_chain:
+        config = replace(world.config(BASE), rpc_url=other_chain.url, outbox_path=world.folder / "elsewhere.db")
         client = create_app(config, world.spool).test_client()
         answer = log_in(client, world.shop_account)
         assert answer.status_code == 503
-        assert "not the consortium" in answer.text
+        assert "does not match the consortium" in answer.text
         assert client.get("/healthz").json["status"] == "chain-unavailable"
         assert client.get("/partners/").status_code == 303
 
 
-# -- answering offers
+# -- offers
 
 
-def test_refusing_by_password_is_pending_and_then_done(client, world):
+def test_rejection_is_pending_then_done(client, world):
     key = world.key("L2410F")
     batch = key.batch_id.hex()
     log_in(client, world.shop_account)
     page = client.get(f"/partners/offers/{batch}")
     form = {"csrf_token": token_of(page), "password": PASSWORD, "reason": ""}
-    refused = client.post(f"/partners/offers/{batch}/refuse", data=form)
-    assert refused.status_code == 400
-    assert "3 to 200 characters" in refused.text
+    invalid = client.post(f"/partners/offers/{batch}/reject", data=form)
+    assert invalid.status_code == 400
+    assert "expected 3 to 200" in invalid.text
     form["reason"] = "Two panes arrived cracked."
-    assert client.post(f"/partners/offers/{batch}/refuse", data=form).status_code == 303
+    assert client.post(f"/partners/offers/{batch}/reject", data=form).status_code == 303
     state = client.get(f"/partners/offers/{batch}", headers=JSON).json
     assert (state["offer"], state["action"]["state"]) == ("open", "pending")
     assert state["action"]["tx_hash"] in client.get(f"/partners/offers/{batch}").text
-    again = client.post(f"/partners/offers/{batch}/refuse", data=form)
+    again = client.post(f"/partners/offers/{batch}/reject", data=form)
     assert again.status_code in (303, 409)
     world.sync()
     state = client.get(f"/partners/offers/{batch}", headers=JSON).json
@@ -180,7 +180,7 @@ def test_refusing_by_password_is_pending_and_then_done(client, world):
     assert late.status_code == 409
 
 
-def test_accepting_by_wallet(client, world):
+def test_accept_with_wallet(client, world):
     batch = world.key("L2410G").batch_id.hex()
     assert log_in_by_wallet(client, world.chains[SHOP].signer).status_code == 200
     page = client.get(f"/partners/offers/{batch}")
@@ -203,7 +203,7 @@ def test_accepting_by_wallet(client, world):
     assert batch_page(client, "L2410G").json["custodian"]["name"] == "Example Windows"
 
 
-def test_a_wallet_session_cannot_use_a_password(client, world):
+def test_wallet_session_cannot_use_password(client, world):
     batch = world.key("L2410A").batch_id.hex()
     log_in_by_wallet(client, world.chains[SHOP].signer)
     token = {"X-CSRFToken": token_of(client.get("/partners/"))} | JSON

@@ -1,4 +1,4 @@
-"""The portal on a real chain, through Flask's client: what is told of batches and units."""
+"""Pages and JSON of batches and units, on a real chain."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from portal_world import GTIN, MAKER, STATIONS
 from querying import query
 
 from app import create_app
-from app.facts.parties import Party
-from app.facts.route import route_facts, words_of
+from app.presenters.organisations import OrganisationSummary
+from app.presenters.route import present_route, route_status
 from chromatrace.chain import reads
 from chromatrace.domain.errors import Unavailable
 
@@ -30,7 +30,7 @@ from chromatrace.domain.errors import Unavailable
         ("L2410G", "released"),
     ],
 )
-def test_each_state_has_its_word(client, world, lot, status):
+def test_status_of_each_state(client, world, lot, status):
     answer = batch_page(client, lot)
     assert answer.json["status"] == status
     page = client.get(f"/01/{GTIN}/10/{lot}").text
@@ -39,16 +39,16 @@ def test_each_state_has_its_word(client, world, lot, status):
     assert (answer.json["quantity"], answer.json["standard"]) == (batch.quantity, batch.standard)
 
 
-def test_every_step_names_its_transaction(client, world):
-    steps = batch_page(client, "L2410G").json["timeline"]
+def test_every_timeline_entry_names_its_transaction(client, world):
+    timeline = batch_page(client, "L2410G").json["timeline"]
     rpc = world.node.rpc()
-    for step in steps:
-        receipt = rpc.call("eth_getTransactionReceipt", step["tx_hash"])
-        assert int(receipt["blockNumber"], 16) == step["block_number"]
-        assert receipt["blockHash"] == step["block_hash"]
+    for entry in timeline:
+        receipt = rpc.call("eth_getTransactionReceipt", entry["tx_hash"])
+        assert int(receipt["blockNumber"], 16) == entry["block_number"]
+        assert receipt["blockHash"] == entry["block_hash"]
         block = rpc.call("eth_getBlockByNumber", receipt["blockNumber"], False)
-        assert int(block["timestamp"], 16) == step["block_time"]
-    titles = [step["title"] for step in steps]
+        assert int(block["timestamp"], 16) == entry["block_time"]
+    titles = [entry["title"] for entry in timeline]
     assert "Registered" in titles
     assert "Readings anchored" in titles
     assert "First verdict applied" not in titles
@@ -57,33 +57,33 @@ def test_every_step_names_its_transaction(client, world):
 @pytest.mark.parametrize(
     ("lot", "shown"),
     [("L2410G", [False, False]), ("L2410E", [True]), ("L2410F", [False, True])],
-    ids=["passed", "failed", "its document altered"],
+    ids=["passed", "failed", "document altered"],
 )
-def test_how_it_was_inspected_is_folded_where_nothing_is_amiss(client, lot, shown):
+def test_inspection_details_are_open_only_if_they_need_attention(client, lot, shown):
     page = client.get(f"/01/{GTIN}/10/{lot}").text
-    folds = re.findall(r'<details class="more"( open)?>\s*<summary>How it was inspected', page)
+    folds = re.findall(r'<details class="more"( open)?>\s*<summary>Inspection details', page)
     assert [bool(fold) for fold in folds] == shown
 
 
-def test_a_link_cannot_put_words_of_its_own_onto_a_page(client):
+def test_link_cannot_inject_text_into_page(client):
     path = f"/01/{GTIN}/10/L2410G?code-host="
-    assert "names the site <strong>other.example:8080</strong>" in client.get(f"{path}other.example:8080").text
-    for words in ("call 0800 now", "other.example/verify", "a" * 101, "%3Cb%3E"):
-        assert "names the site" not in client.get(path + words).text
+    assert "belongs to the site <strong>other.example:8080</strong>" in client.get(f"{path}other.example:8080").text
+    for text in ("call 0800 now", "other.example/verify", "a" * 101, "%3Cb%3E"):
+        assert "belongs to the site" not in client.get(path + text).text
 
 
 def _route_part(page):
-    found = re.search(r'<section class="route-part".*?</section>', page, re.DOTALL)
-    return found.group(0) if found else None
+    match = re.search(r'<section class="route-part".*?</section>', page, re.DOTALL)
+    return match.group(0) if match else None
 
 
 @pytest.mark.parametrize("serial", ["", "/21/000042"])
-def test_a_proven_route_is_shown_step_by_step_with_its_transaction(client, world, serial):
+def test_proven_route_lists_steps_and_transaction(client, world, serial):
     route = batch_page(client, "L2410H", serial).json["route"]
     assert (route["state"], route["headline"]) == ("proven-in-order", "Proven in order")
     assert [(step["step"], step["process"]) for step in route["steps"]] == list(enumerate(STATIONS, 1))
     design = world.routes["electrochromic pane"].design
-    assert [step["key"] for step in route["steps"]] == [f"0x{one.key_id.hex()}" for one in design.stations]
+    assert [step["key"] for step in route["steps"]] == [f"0x{station.key_id.hex()}" for station in design.stations]
     chain = world.chains[MAKER]
     assert chain.read(reads.route_is_proven(bytes.fromhex(route["id"][2:]), world.key("L2410H").batch_id))
     receipt = world.node.rpc().call("eth_getTransactionReceipt", route["record"]["tx_hash"])
@@ -94,20 +94,20 @@ def test_a_proven_route_is_shown_step_by_step_with_its_transaction(client, world
     assert route["record"]["tx_hash"] in part
     assert re.findall(r'class="station-step">(\d+)<', part) == [str(n) for n in range(1, len(STATIONS) + 1)]
     assert [part.index(process) for process in STATIONS] == sorted(part.index(process) for process in STATIONS)
-    assert "Each of the 8 stations signed what it did, in the designed order" in part
-    assert "It does not say that the work was done well" in part
+    assert "Each of the 8 stations signed its step, in the designed order" in part
+    assert "It does not show that the work was done well" in part
     assert "genuine" not in part.lower()
 
 
 @pytest.mark.parametrize(
     ("lot", "state", "headline"),
     [
-        ("L2410D", "not-proven-yet", "Not proven yet"),
-        ("L2410E", "breaks-off", "The route breaks off"),
+        ("L2410D", "not-proven-yet", "Not yet proven"),
+        ("L2410E", "incomplete", "Route not completed"),
         ("L2410C", "not-proven", "Not proven"),
     ],
 )
-def test_a_route_that_is_not_proven_is_never_said_to_be(client, lot, state, headline):
+def test_route_without_proof_is_never_shown_as_proven(client, lot, state, headline):
     route = batch_page(client, lot).json["route"]
     assert (route["state"], route["headline"], route["record"]) == (state, headline, None)
     page = client.get(f"/01/{GTIN}/10/{lot}").text
@@ -116,30 +116,32 @@ def test_a_route_that_is_not_proven_is_never_said_to_be(client, lot, state, head
     assert "shade-" not in _route_part(page)
 
 
-def test_a_route_that_nobody_designed_is_said_to_be_unknown(world):
-    """`BatchRegistry` takes none any more; one of an earlier deployment did."""
+def test_route_without_design_is_unknown(world):
+    """Only batches of an earlier deployment have one."""
     with world.index.snapshot() as snapshot:
-        state, _, headline, _ = words_of(snapshot.batch_by_key(world.key("L2410H")), None, None)
+        state, _, headline, _ = route_status(snapshot.batch_by_key(world.key("L2410H")), None, None)
     assert (state, headline) == ("unknown-route", "Unknown route")
 
 
-def test_a_batch_without_a_route_has_no_part_about_one(client):
+def test_batch_without_route_has_no_route_section(client):
     assert batch_page(client, "L2410G").json["route"] is None
     assert _route_part(client.get(f"/01/{GTIN}/10/L2410G").text) is None
 
 
-def test_what_nobody_verified_is_shown_as_recorded(portal_app, world):
-    """As on a chain without the precompiles; this one refuses to record what it can check."""
+def test_unverified_signature_is_shown_as_recorded(portal_app, world):
+    """Simulated, because this chain verifies signatures."""
     with world.index.snapshot() as snapshot:
         batch = snapshot.batch_by_key(world.key("L2410H"))
-        proven = route_facts(snapshot, batch, lambda number: Party(number, "Example Glass", "", "", standing=True))
+        proven = present_route(
+            snapshot, batch, lambda number: OrganisationSummary(number, "Example Glass", "", "", active=True)
+        )
     record = replace(proven.proof, proven=None, recorded=proven.proof.proven)
-    state, tone, headline, explanation = words_of(batch, proven.view, record)
+    state, tone, headline, explanation = route_status(batch, proven.view, record)
     route = replace(proven, proof=record, state=state, tone=tone, headline=headline, explanation=explanation)
     with portal_app.test_request_context():
-        part = render_template("parts/route.html", facts=SimpleNamespace(route=route))
-    assert "Not checked by the chain" in part
-    assert "does not count as a proof" in part
+        part = render_template("parts/route.html", batch=SimpleNamespace(route=route))
+    assert "Not verified by the chain" in part
+    assert "does not prove that the stations signed" in part
     assert f"0x{record.recorded.tx_hash.hex()}" in part
     assert "RouteVerifier.RouteRecordedUnverified" in part
     assert "in the designed order" not in part
@@ -147,7 +149,7 @@ def test_what_nobody_verified_is_shown_as_recorded(portal_app, world):
     assert route.as_dict()["state"] == "recorded-not-verified"
 
 
-def test_published_documents_have_the_digests_on_the_chain(client):
+def test_published_documents_match_their_digests_on_the_chain(client):
     facts = batch_page(client, "L2410G").json
     content = client.get(f"/documents/{GTIN}/L2410G/content").data
     assert hashlib.sha256(content).hexdigest() == facts["document"]["sha256"]
@@ -158,7 +160,7 @@ def test_published_documents_have_the_digests_on_the_chain(client):
     assert client.get(f"/documents/{GTIN}/NOPE/content").status_code == 404
 
 
-def test_an_altered_document_is_called_so_and_not_shown(client):
+def test_altered_document_is_reported_and_hidden(client):
     facts = batch_page(client, "L2410F").json
     first, final = facts["inspections"]
     assert first["document"]["check"] == "matches"
@@ -166,15 +168,15 @@ def test_an_altered_document_is_called_so_and_not_shown(client):
     page = client.get(f"/01/{GTIN}/10/L2410F").text
     assert "it was changed" in page
     assert "83.2" not in page
-    refused = client.get(f"/documents/{GTIN}/L2410F/final", headers=JSON)
-    assert (refused.status_code, refused.json["error"]) == (500, "IntegrityError")
-    assert "/" not in refused.json["message"] + refused.json.get("hint", "")
+    error = client.get(f"/documents/{GTIN}/L2410F/final", headers=JSON)
+    assert (error.status_code, error.json["error"]) == (500, "IntegrityError")
+    assert "/" not in error.json["message"] + error.json.get("hint", "")
 
 
-def test_a_missing_document_is_called_so(world, portal_app, client):
+def test_missing_document_is_reported(world, portal_app, client):
     content = query(world.index).batch_by_key(world.key("L2410E")).content_digest
     path = world.documents.folder / content.hex()[:2] / content.hex()[2:]
-    kept = path.read_bytes()
+    content_bytes = path.read_bytes()
     path.unlink()
     try:
         facts = batch_page(client, "L2410E", "/21/000001").json
@@ -183,10 +185,10 @@ def test_a_missing_document_is_called_so(world, portal_app, client):
         assert facts["unit"]["membership"] == "unchecked"
         assert "not published here" in client.get(f"/01/{GTIN}/10/L2410E").text
     finally:
-        world.documents.put(kept)
+        world.documents.put(content_bytes)
 
 
-def test_the_window_is_covered_by_an_anchor_and_rebuilt(client, world):
+def test_reading_window_is_anchored_and_recomputed(client, world):
     first = batch_page(client, "L2410G").json["inspections"][0]
     window = first["readings"]
     assert (window["coverage"], window["rebuilt_from_readings"]) == ("anchored", True)
@@ -196,14 +198,14 @@ def test_the_window_is_covered_by_an_anchor_and_rebuilt(client, world):
 
 
 class _Broken:
-    """A spool whose file cannot be read."""
+    """A spool that cannot be read."""
 
     def size(self, channel):
         raise Unavailable("no such table")
 
 
 class _Altered:
-    """A spool in which somebody changed one reading."""
+    """A spool with one changed reading."""
 
     def __init__(self, spool):
         self._spool = spool
@@ -216,30 +218,30 @@ class _Altered:
             yield replace(reading, value=9.9) if reading.sequence == 77 else reading
 
 
-def test_a_page_does_without_readings_that_cannot_be_read(world):
+def test_page_omits_unreadable_readings(world):
     client = create_app(world.config(BASE), _Broken()).test_client()
     window = batch_page(client, "L2410H").json["inspections"][0]["readings"]
     assert (window["coverage"], window["rebuilt_from_readings"]) == ("anchored", None)
     assert "plot-line" not in client.get(f"/01/{GTIN}/10/L2410H").text
 
 
-def test_altered_readings_are_called_so_and_not_drawn(world):
+def test_altered_readings_are_reported_and_not_plotted(world):
     client = create_app(world.config(BASE), _Altered(world.spool)).test_client()
     assert batch_page(client, "L2410H").json["inspections"][0]["readings"]["rebuilt_from_readings"] is False
     page = client.get(f"/01/{GTIN}/10/L2410H").text
-    assert "do not give that fingerprint" in page
-    assert "does not match what the chain holds" in page
+    assert "do not match that fingerprint" in page
+    assert "does not match its record on the chain" in page
     assert "plot-line" not in page
 
 
-def test_units_are_checked_under_the_serial_root(client):
+def test_units_are_checked_against_serial_root(client):
     assert batch_page(client, "L2410G", "/21/000200").json["unit"]["membership"] == "member"
     for serial in ("000201", "42", "0000042"):
         answer = batch_page(client, "L2410G", f"/21/{serial}")
         assert (answer.status_code, answer.json["unit"]["membership"]) == (404, "not-a-member")
 
 
-def test_scans_are_counted_for_people_not_for_machines(client):
+def test_scans_are_counted_for_pages_only(client):
     path = f"/01/{GTIN}/10/L2410G/21/000099"
     for number in range(3):
         client.get(path, headers=JSON)
@@ -249,7 +251,7 @@ def test_scans_are_counted_for_people_not_for_machines(client):
     assert re.search(r"4(&nbsp;|\s)scans", client.get(path).text)
 
 
-def test_links_are_resolved(client):
+def test_gs1_links(client):
     page = f"/01/{GTIN}/10/L2410G"
     answer = client.get(f"{page}?linkType=all")
     assert answer.mimetype == "application/linkset+json"
@@ -260,7 +262,7 @@ def test_links_are_resolved(client):
     assert client.get(f"{page}?linkType=gs1:nothing").status_code == 400
 
 
-def test_health_with_everything_running(client, world):
+def test_health_is_ok(client, world):
     world.sync()
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json["status"]) == (200, "ok")

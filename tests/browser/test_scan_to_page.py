@@ -1,4 +1,4 @@
-"""From a printed code to its page, and a franchisee's offer from login to custody, in a real browser."""
+"""Scan a code, and accept an offer, in a real browser."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from chromatrace.identity.digital_link import uri_for_unit
 from chromatrace.identity.qr import encode
 
 
-def _minted(portal, lot, serial):
+def _label(portal, lot, serial):
     uri = uri_for_unit(portal.url, portal.world.key(lot), Serial(serial))
     return {"name": "label.png", "mimeType": "image/png", "buffer": encode(uri).png()}
 
 
 def _scan(page, portal, lot, serial):
     page.goto(f"{portal.url}/scan")
-    page.set_input_files("#photo-file", files=[_minted(portal, lot, serial)])
+    page.set_input_files("#photo-file", files=[_label(portal, lot, serial)])
     page.get_by_role("button", name="Read the code").click()
 
 
-def test_a_scanned_unit_shows_what_is_proven(page, portal):
+def test_scanned_unit_page(page, portal):
     _scan(page, portal, "L2410A", "000042")
     expect(page).to_have_url(f"{portal.url}/01/{GTIN}/10/L2410A/21/000042")
     expect(page.locator("#status")).to_have_text("Released for sale")
     expect(page.get_by_role("heading", level=1)).to_have_text("Electrochromic pane EC-633")
-    for fold in page.locator("summary", has_text="How it was inspected").all():
+    for fold in page.locator("summary", has_text="Inspection details").all():
         fold.click()
     text = page.locator("main").inner_text()
     assert "This unit belongs to the batch" in text
     assert "Optical modulation" in text
     assert "at least 40 %, at 633 nm" in text
-    assert "1,520 readings of line-1 at Example Glass" in text
-    assert "Recomputed here from all 1,600 readings" in text
+    assert "1,520 readings of channel line-1 at Example Glass" in text
+    assert "recomputed the fingerprint from all 1,600 readings" in text
     assert "Example Spectroscopy" in text
     assert re.search(r"Scans of this code\s+(First scan|\d+\sscans)", text)
-    steps = page.locator(".timeline h3").all_inner_texts()
-    assert steps[1:7] == [
+    titles = page.locator(".timeline h3").all_inner_texts()
+    assert titles[1:7] == [
         "Registered",
         "First inspection passed",
         "Assembled",
@@ -57,7 +57,7 @@ def test_a_scanned_unit_shows_what_is_proven(page, portal):
         assert word not in page.content().lower()
 
 
-def test_a_recalled_batch_says_so_first(page, portal):
+def test_recall_is_shown_first(page, portal):
     _scan(page, portal, "L2410B", "000007")
     expect(page.locator("#status")).to_have_text("Recalled")
     expect(page.locator(".hero")).to_have_class(re.compile("hero-alarm"))
@@ -65,15 +65,15 @@ def test_a_recalled_batch_says_so_first(page, portal):
     assert page.locator("#status").bounding_box()["y"] < 250
 
 
-def test_a_serial_that_was_never_made_is_a_clear_warning(page, portal):
+def test_unknown_serial_shows_warning(page, portal):
     _scan(page, portal, "L2410A", "999999")
-    expect(page.get_by_role("alert")).to_contain_text("This serial is not one of this batch")
+    expect(page.get_by_role("alert")).to_contain_text("This serial is not part of this batch")
     assert page.locator("#scans").count() == 0
 
 
-def test_a_picture_without_a_code_says_what_to_do(page, portal):
+def test_invalid_photo_shows_hint(page, portal):
     page.goto(f"{portal.url}/scan")
-    page.set_input_files("#photo-file", files=[{"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"}])
+    page.set_input_files("#photo-file", files=[{"name": "x.png", "mimeType": "image/png", "buffer": b"not an image"}])
     page.get_by_role("button", name="Read the code").click()
     expect(page.get_by_role("alert")).to_contain_text("JPEG, PNG or WebP")
 
@@ -87,24 +87,24 @@ def _log_in(page, portal, account):
 
 
 @pytest.mark.parametrize("page", [True], ids=["with-javascript"], indirect=True)
-def test_a_franchisee_accepts_an_offer_and_sees_it_accepted(page, portal):
+def test_franchisee_accepts_offer(page, portal):
     world = portal.world
     _log_in(page, portal, world.shop_account)
     expect(page.get_by_role("heading", level=1)).to_have_text("Example Windows")
-    page.get_by_role("link", name=re.compile(r"Look at it.*lot L2410A")).click()
+    page.get_by_role("link", name=re.compile(r"View offer.*lot L2410A")).click()
     accept = page.locator("form[data-kind=accept]")
     accept.get_by_label("Your password").fill("not the password")
     accept.get_by_role("button").click()
-    expect(page.get_by_role("alert")).to_contain_text("wrong")
+    expect(page.get_by_role("alert")).to_contain_text("Wrong password")
     accept.get_by_label("Your password").fill(PASSWORD)
     accept.get_by_role("button").click()
     expect(page.get_by_role("heading", name="Accepted", exact=True)).to_be_visible()
     assert world.chains[REGISTRAR].read(reads.batch(world.key("L2410A").batch_id)).custodian == 3
     page.goto(f"{portal.url}/01/{GTIN}/10/L2410A")
-    expect(page.locator(".timeline")).to_contain_text("Example Windows took the batch over from Example Glass.")
+    expect(page.locator(".timeline")).to_contain_text("Example Windows accepted the batch from Example Glass.")
 
 
-def test_suspended_on_the_chain_is_logged_out(page, portal):
+def test_suspended_operator_is_logged_out(page, portal):
     world = portal.world
     _log_in(page, portal, world.shop_account)
     expect(page.get_by_role("heading", level=1)).to_have_text("Example Windows")
@@ -114,6 +114,6 @@ def test_suspended_on_the_chain_is_logged_out(page, portal):
         expect(page.get_by_role("heading", level=1)).to_have_text("You have been logged out")
     finally:
         world.submit(REGISTRAR, calls.reinstate_organisation(world.organisations["shop"]))
-    # Reinstated, the old session stays ended.
+    # The old session stays ended after the reinstatement.
     page.goto(f"{portal.url}/partners/")
     expect(page).to_have_url(re.compile(r"/login\?next="))

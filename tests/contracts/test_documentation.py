@@ -7,18 +7,16 @@ from pathlib import Path
 import pytest
 from brownie import project
 
+from scripts.export_abi import CONTRACTS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
 INTERFACES = sorted((ROOT / "contracts" / "interfaces").glob("I*.sol"))
-CONTRACTS = (
-    "Consortium",
-    "BatchRegistry",
-    "InspectionLedger",
-    "CustodyLedger",
-    "ProcessLedger",
-    "RouteVerifier",
-    "QualityConsensus",
-)
+IMPLEMENTATIONS = [
+    path
+    for path in sorted((ROOT / "contracts").rglob("*.sol"))
+    if path.parent.name not in ("interfaces", "libraries", "mocks")
+]
 UNITS = re.compile(
     r"validUntil|revokedFrom|deadline|schedule|\w*(At|Ns|Seconds|Block)"  # times
     r"|quantity|available|standard|defective|scrap|sum|sampleSize|defects|unitsPerSample"  # units of a batch
@@ -31,6 +29,10 @@ UNITS = re.compile(
 DECLARATION = re.compile(
     r"(?P<doc>(?:^ *///.*\n)*)^ *(?P<kind>event|error|function|struct) (?P<name>\w+)\s*[({](?P<members>[^)}]*)[)}]",
     re.MULTILINE,
+)
+
+PUBLIC_FUNCTION = re.compile(
+    r"(?P<doc>(?:^ *///.*\n)*)^ *function (?P<name>\w+)\([^)]*\)[^{;]*\b(?:external|public)\b", re.MULTILINE
 )
 
 
@@ -65,6 +67,12 @@ def names(kind, contract=None):
 def test_every_event_error_and_function_has_a_notice(path):
     missing = [name for kind, name, doc, _ in declarations(path) if kind != "struct" and "@notice" not in doc]
     assert not missing
+
+
+@pytest.mark.parametrize("path", IMPLEMENTATIONS, ids=lambda path: path.stem)
+def test_every_public_function_inherits_the_documentation_of_its_interface(path):
+    functions = PUBLIC_FUNCTION.finditer(path.read_text(encoding="utf-8"))
+    assert [match["name"] for match in functions if "@inheritdoc" not in match["doc"]] == []
 
 
 @pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.stem)

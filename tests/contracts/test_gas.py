@@ -2,7 +2,7 @@
 
 A test fails if the gas differs by more than 0.5 % or exceeds its limit. If a change is intended:
 
-    CHROMATRACE_UPDATE_GAS=1 brownie test tests/contracts/test_gas.py tests/contracts/test_sizes.py
+    CHROMATRACE_UPDATE_GAS=1 .venv-brownie/bin/brownie test tests/contracts/test_gas.py tests/contracts/test_sizes.py
 
 writes the new figures to gas.json and docs/contracts.md. Review the diff before committing.
 """

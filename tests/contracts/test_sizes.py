@@ -7,16 +7,9 @@ from pathlib import Path
 import pytest
 from brownie import project
 
+from scripts.export_abi import CONTRACTS
+
 RECORDED = Path(__file__).with_name("gas.json")
-CONTRACTS = (
-    "Consortium",
-    "BatchRegistry",
-    "InspectionLedger",
-    "CustodyLedger",
-    "ProcessLedger",
-    "RouteVerifier",
-    "QualityConsensus",
-)
 EIP_170_BYTES = 24_576
 TOLERANCE = 0.005
 

@@ -272,7 +272,7 @@ def _require_plain_cbor(data: bytes) -> None:
 
 
 def _require_encoding(data: bytes, encoding: bytes, hint: str) -> None:
-    """Reject any other encoding of the same content, so that no byte of a file can change unnoticed."""
+    """Reject any other encoding of the same content. No byte of a file can then change unnoticed."""
     if data != encoding:
         pairs = enumerate(zip(data, encoding, strict=False))
         position = next((index for index, (a, b) in pairs if a != b), min(len(data), len(encoding)))

@@ -58,7 +58,7 @@ def components_of(trace: RouteTrace) -> list[tuple[RouteId, bytes]]:
 
 
 def batches(design: RouteDesign, traces: Sequence[RouteTrace]) -> list[Sequence[RouteTrace]]:
-    """Split `traces` so that each `proveRoutes` stays below 2^24 gas, for any subjects."""
+    """Split `traces` into calls of `proveRoutes` below 2^24 gas each, for any subjects."""
     steps = len(design)
     size = (_CALL_GAS - steps * _KEY_GAS) // (_SUBJECT_GAS + steps * _STEP_GAS)
     return [traces[start : start + size] for start in range(0, len(traces), size)]

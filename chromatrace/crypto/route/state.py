@@ -41,7 +41,7 @@ class SignedStep:
 
 @dataclass(frozen=True, slots=True)
 class RouteTrace:
-    """The steps of a subject so far. Every state is kept, so that an error can name the first step that breaks."""
+    """The steps of a subject so far. It keeps every state to identify the first step that breaks."""
 
     route: RouteId
     subject: bytes

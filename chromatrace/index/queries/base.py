@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Row, Select, select
 
+from chromatrace.domain.identifiers import ZERO_BYTES32
 from chromatrace.index.errors import database_errors
 from chromatrace.index.models import POSITION_BITS, BlockRow, EventRow, TransactionRow, block_of
 from chromatrace.index.views import EventRef
@@ -20,8 +21,6 @@ MAX_INTEGER = 2**63 - 1
 T = TypeVar("T")
 Statement: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
-
-ZERO_32 = bytes(32)
 
 
 class Queries:
@@ -69,7 +68,7 @@ def log_index_of(position: int) -> int:
 
 def none_if_zero(value: bytes) -> bytes | None:
     """Return None for the chain's zero word."""
-    return None if value == ZERO_32 else value
+    return None if value == ZERO_BYTES32 else value
 
 
 def first(items: tuple[T, ...]) -> T | None:

@@ -1,7 +1,7 @@
 """How further inspectors are drawn on the shop floor.
 
 `Near` is the study's draw: at random within a radius along the belts, then within wider ones. `Budget` draws at random
-among all inspectors within a maximum trip, so that a group of poor neighbours does not decide alone. `Anywhere` draws
+among all inspectors within a maximum trip; a group of poor neighbours then does not decide alone. `Anywhere` draws
 from the whole floor, as the study does while capabilities are learned.
 """
 

@@ -1,8 +1,8 @@
 """The simulation: one SimPy process per workpiece, one event per stay at a workcell.
 
 A workcell serves in the order of arrival, so its queue is a single time: `free[slot]` is when its next visitor can
-start. A person has one slot, an AI agent two (assembling, inspecting). A drawn inspector is booked from that moment, so
-that it is not drawn twice at the same time.
+start. A person has one slot, an AI agent two (assembling, inspecting). A drawn inspector is booked from that moment and
+therefore not drawn twice at the same time.
 """
 
 from __future__ import annotations

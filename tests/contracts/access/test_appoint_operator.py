@@ -54,7 +54,7 @@ def test_rejects_an_operator_without_the_admin_role(env):
     ) == Revert("MissingRole", operator=env.producer, roles=Role.PRODUCER, required=Role.ADMIN)
 
 
-def test_rejects_an_account_that_is_no_operator(env):
+def test_rejects_an_account_that_is_not_an_operator(env):
     assert revert_of(
         env.consortium.appointOperator, env.stranger, env.plant, 0, FOREVER, sender=env.stranger
     ) == Revert("UnknownOperator", operator=env.stranger)

@@ -38,7 +38,7 @@ def test_rejects_a_suspended_organisation(env):
     )
 
 
-def test_rejects_to_reinstate_an_active_organisation(env):
+def test_rejects_reinstating_an_active_organisation(env):
     assert revert_of(env.consortium.reinstateOrganisation, env.plant, sender=env.registrar) == Revert(
         "OrganisationNotSuspended", organisation=env.plant
     )

@@ -92,7 +92,7 @@ def test_rejects_invalid_enrolments(env):
 
 
 def test_a_panel_holds_255_inspectors(env):
-    """Writes the number of inspectors to storage, because enrolling that many takes ten seconds."""
+    """Write the number of inspectors to storage, because enrolling that many takes ten seconds."""
     panel = Panel(env, size=3)
     panel_slot = next(
         slot

@@ -88,7 +88,7 @@ def test_learning_agrees(env, harness):
 
 
 def test_log_odds_agree(env, harness):
-    """Compares every capability."""
+    """Compare every capability."""
     weights = call(env, harness.logOdds, list(range(UNIT + 1)))
     assert [int(weight) for weight in weights] == [log_odds(capability) for capability in range(UNIT + 1)]
 

@@ -52,7 +52,7 @@ def test_rejects_infinity(env, stations):
     assert revert == Revert("StationKeyAtInfinity")
 
 
-def test_rejects_a_signature_that_is_no_possession(env, stations):
+def test_rejects_the_proof_of_possession_of_another_key(env, stations):
     name, key, _ = stations.key_arguments("station 1")
     other = stations.key_arguments("station 2")[2]
     key_id = station("station 1", stations.verifier).key_id
@@ -75,7 +75,7 @@ def test_rejects_other_roles(env, stations, who):
     assert revert.args["required"] == Role.GATEWAY | Role.ADMIN
 
 
-def test_rejects_strangers(env, stations):
+def test_rejects_an_account_that_is_not_an_operator(env, stations):
     arguments = stations.key_arguments("station 1")
     revert = revert_of(env.routes.registerStationKey, *arguments, sender=env.stranger)
     assert revert == Revert("UnknownOperator", operator=str(env.stranger))

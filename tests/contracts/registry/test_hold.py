@@ -58,7 +58,7 @@ def test_rejects_a_second_hold(env):
     assert revert_of(env.registry.hold, batch, "x", sender=env.official) == Revert("BatchOnHold", batch=batch)
 
 
-def test_rejects_to_release_a_hold_that_does_not_exist(env):
+def test_rejects_releasing_a_hold_that_does_not_exist(env):
     batch = env.register()
     assert revert_of(env.registry.releaseHold, batch, "x", sender=env.supervisor) == Revert(
         "BatchNotOnHold", batch=batch

@@ -27,7 +27,7 @@ def test_one_invalid_batch_reverts_the_call(env):
     )
 
 
-def test_rejects_an_account_that_is_no_operator(env):
+def test_rejects_an_account_that_is_not_an_operator(env):
     assert revert_of(env.registry.registerMany, [], sender=env.stranger) == Revert(
         "UnknownOperator", operator=env.stranger
     )

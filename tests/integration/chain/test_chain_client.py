@@ -42,7 +42,8 @@ def test_batch_is_registered_once(plant, registration):
     assert event.args["batch"] == BATCH
     assert event.args["serialRoot"] == b"\7" * 32
     assert (event.contract, event.tx_hash, event.block_number) == (
-        *("BatchRegistry", receipt.tx_hash),
+        "BatchRegistry",
+        receipt.tx_hash,
         receipt.block_number,
     )
     batch = plant.read(reads.batch(BATCH))
@@ -64,7 +65,8 @@ def test_batch_is_registered_once(plant, registration):
         (calls.recall(BATCH, "cracks"), ContractNotFound, "UnknownBatch"),
         (
             Call("BatchRegistry", "register", ((9521234543214, "L1", 1, bytes(32), bytes(32), bytes(32), []),)),
-            *(ContractInvalidInput, "InvalidGtin"),
+            ContractInvalidInput,
+            "InvalidGtin",
         ),
         (calls.anchor(b"\1" * 32, 1, b"\1" * 32, 1, 2), ContractNotFound, "UnknownChannel"),
         (calls.appoint_operator("0x" + "11" * 20, 77, Role.PRODUCER), ContractNotFound, "UnknownOrganisation"),

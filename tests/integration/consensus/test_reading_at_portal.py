@@ -24,9 +24,9 @@ from inspector_runs import (
     until,
 )
 
-from app import PortalConfig, create_app
+from app import PortalSettings, create_app
 from app.accounts import create_account
-from app.store import Store
+from app.store import PortalDatabase
 from chromatrace.chain import calls
 from chromatrace.domain.rights import Role, SeatStatus
 from chromatrace.ethereum.abi import decode_log
@@ -56,7 +56,7 @@ class Portal:
         return self.running[-1]
 
     def here(self):
-        config = PortalConfig(data_folder=self.data, rpc_url=self.rpc_url, manifest_path=self.manifest)
+        config = PortalSettings(data_folder=self.data, rpc_url=self.rpc_url, manifest_path=self.manifest)
         with closing(Index(config.index_database)) as index:
             index.migrate()
             Follower(index, self.chain.rpc, self.chain.manifest).sync()
@@ -64,7 +64,7 @@ class Portal:
 
     def person(self, name, roles=Role.INSPECTOR):
         """A browser with a session of an operator of the panel's organisation."""
-        with closing(Store(f"sqlite:///{self.data / 'portal.db'}")) as store:
+        with closing(PortalDatabase(f"sqlite:///{self.data / 'portal.db'}")) as store:
             address = create_account(store, self.data / "keys", name, PASSWORD).address
         self.chain.submit(calls.appoint_operator(address, self.panel, roles))
         client = httpx.Client(base_url=self.url, transport=self.transport, timeout=180, follow_redirects=True)
@@ -86,28 +86,30 @@ def token(page):
     return re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
 
 
-def question(client):
-    """The page once it shows an open question, and where the form goes."""
+def open_task(client):
+    """Return the page when it shows an open task, and the URL of its form."""
 
-    def asked():
-        page = client.get("/console/readings")
-        found = re.search(r'action="(/console/readings/[0-9a-f]{64}/0x[0-9a-f]{40})"', page.text)
-        return found and (page, found[1])
+    def load():
+        page = client.get("/console/inspections")
+        match = re.search(r'action="(/console/inspections/[0-9a-f]{64}/0x[0-9a-f]{40})"', page.text)
+        return match and (page, match[1])
 
-    return until(asked)
+    return until(load)
 
 
-def hand_in(client, **values):
-    page, action = question(client)
+def submit(client, **values):
+    page, action = open_task(client)
     return client.post(action, data={"csrf_token": token(page), "defects": "0"} | values)
 
 
 def good_values():
-    """A value that fits for each parameter of the plant's first inspection."""
+    """Return a value within the tolerance of each parameter of the plant's first inspection."""
     sheet = example_plant(SHEET).check_sheet("first").tolerances()
-    fits = [each.low if each.high is None else each.high if each.low is None else (each.low + each.high) / 2
-            for each in sheet.parameters]  # fmt: skip
-    return {f"value-{place}": f"{value:.12g}" for place, value in enumerate(fits)}
+    values = []
+    for parameter in sheet.parameters:
+        low, high = parameter.low, parameter.high
+        values.append(low if high is None else high if low is None else (low + high) / 2)
+    return {f"value-{index}": f"{value:.12g}" for index, value in enumerate(values)}
 
 
 def test_a_person_reads_and_either_side_may_die(chain, panel, start, portal, tmp_path):
@@ -118,28 +120,28 @@ def test_a_person_reads_and_either_side_may_die(chain, panel, start, portal, tmp
         start(account, panel, "--agent", "1")
     opened(chain, panel)
     reader = portal.person("reader@example-glass")
-    page, action = question(reader)
-    assert "Waiting for your reading" in page.text
+    page, action = open_task(reader)
+    assert "<h1>Inspection tasks</h1>" in page.text
     assert "minutes left" in page.text
     for parameter in example_plant(SHEET).check_sheet("first").tolerances().parameters:
         assert f"{parameter.low or parameter.high:.6g}" in page.text
 
-    wrong = hand_in(reader, **good_values() | {"value-0": "seven"})
+    wrong = submit(reader, **good_values() | {"value-0": "seven"})
     assert wrong.status_code == 400
-    assert "a number is needed" in wrong.text
+    assert "is not a valid number" in wrong.text
 
     for victim in (asking, serving):
         victim.send_signal(signal.SIGKILL)
         victim.wait()
     portal.serve()
     reader.base_url = portal.url
-    handed_in = hand_in(reader, **good_values())
-    assert handed_in.status_code == 200
-    assert "Your reading is handed in" in handed_in.text
-    assert "No reading is waited for" in handed_in.text
+    submitted = submit(reader, **good_values())
+    assert submitted.status_code == 200
+    assert "Answer submitted" in submitted.text
+    assert "No open inspection tasks" in submitted.text
     assert round_of(chain, panel).phase == SEATED
 
-    again = reader.post(action, data={"csrf_token": token(handed_in), "state": "fail"} | good_values())
+    again = reader.post(action, data={"csrf_token": token(submitted), "state": "fail"} | good_values())
     assert again.status_code == 409
     start(ACCOUNTS[0], panel, *console)
     until(lambda: round_of(chain, panel).phase == DECIDED)
@@ -171,18 +173,18 @@ def test_one_person_reads_once_in_a_round_and_only_inspectors_read(chain, panel,
     opened(chain, panel)
     first, second = portal.person("first@example-glass"), portal.person("second@example-glass")
     nobody = portal.person("nobody@example-glass", Role.LOGISTICS)
-    assert nobody.get("/console/readings").status_code == 403
-    until(lambda: first.get("/console/readings").text.count('<form method="post" action="/console') == 2)
+    assert nobody.get("/console/inspections").status_code == 403
+    until(lambda: first.get("/console/inspections").text.count('<form method="post" action="/console') == 2)
 
-    unknown = hand_in(first, state="perhaps")
+    unknown = submit(first, state="perhaps")
     assert (unknown.status_code, "pass or fail" in unknown.text) == (400, True)
-    assert hand_in(first, state="fail", defects="9" * 5_000).status_code == 400
-    assert hand_in(first, state="fail").status_code == 200
-    twice = hand_in(first, state="fail")
+    assert submit(first, state="fail", defects="9" * 5_000).status_code == 400
+    assert submit(first, state="fail").status_code == 200
+    twice = submit(first, state="fail")
     assert twice.status_code == 409
     assert "you have already answered a task of this round" in twice.text.lower()
-    assert "<strong>fail</strong>" not in second.get("/console/readings").text, "no reader sees another's reading"
-    assert hand_in(second, state="pass").status_code == 200
+    assert "<strong>fail</strong>" not in second.get("/console/inspections").text, "no reader sees another's reading"
+    assert submit(second, state="pass").status_code == 200
     until(lambda: round_of(chain, panel).phase == DECIDED)
     assert sorted(seat.state for seat in round_of(chain, panel).seats) == [0, 0, 1]
 
@@ -197,7 +199,7 @@ def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start
     log = tmp_path / f"log-{ACCOUNTS[0]}.txt"
     until(lambda: "inspector 1 of panel" in log.read_text())
     opened(chain, panel)
-    _, action = question(reader)
+    _, action = open_task(reader)
     chain.rpc.call("evm_increaseTime", COMMIT_S + 60)
     chain.rpc.call("evm_mine")
     until(lambda: "missed the deadline; the seat is replaced" in log.read_text())

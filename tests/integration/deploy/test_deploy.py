@@ -53,7 +53,7 @@ def read(node, manifest, name, function, *args):
     """What a view of a deployed contract answers."""
     abi = contract(name)
     call = {"to": manifest.address(name), "data": "0x" + abi.encode_call(function, *args).hex()}
-    return abi.decode_result(function, bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:]))
+    return abi.function(function).outputs.decode(bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:]))[0]
 
 
 def block_number(node):

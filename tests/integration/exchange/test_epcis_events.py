@@ -13,16 +13,16 @@ from jsonschema import Draft7Validator, FormatChecker
 from querying import query
 from waitress import create_server
 
-from app import PortalConfig, create_app
-from app.epcis import views
-from app.rights import Operator
+from app import PortalSettings, create_app
+from app.api.epcis import views
+from app.rights import ActingOperator
 from chromatrace.domain.rights import Role
 
 
 def portal(works, base_url):
     settings = works.outer.settings
     return create_app(
-        PortalConfig(
+        PortalSettings(
             data_folder=settings.data,
             rpc_url=settings.rpc_url,
             manifest_path=works.manifest_path,
@@ -128,8 +128,8 @@ def test_query_by_epc(works, ask, exported):
 
 
 def test_captured_events_are_merged_with_chain_events(works, app, ask, exported, monkeypatch):
-    monkeypatch.setattr(views, "operator", lambda: Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
-    monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
+    monkeypatch.setattr(views, "current_operator", lambda: ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
+    monkeypatch.setattr(views, "readable_lines", lambda: lambda *_: False)
     times = [event["recordTime"] for event in exported]
     captured = [
         {
@@ -226,8 +226,8 @@ def test_client_follows_the_code_of_a_unit_to_its_events(works, served, monkeypa
     app, base = served
     query(works.outer.index).head()
     lot = f"{base}/01/09521234543213/10/{works.keys['fresh'].lot}"
-    monkeypatch.setattr(views, "operator", lambda: Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
-    monkeypatch.setattr(views, "readable", lambda: lambda *_: False)
+    monkeypatch.setattr(views, "current_operator", lambda: ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
+    monkeypatch.setattr(views, "readable_lines", lambda: lambda *_: False)
     scanned = [
         {
             "type": "ObjectEvent",

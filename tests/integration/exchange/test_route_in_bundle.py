@@ -210,7 +210,7 @@ class UnverifiedWorks(Works):
 
     def send(self, account, call):
         recorded = {"registerStationKey": "recordStationKey", "proveRoute": "recordUnverified"}
-        return super().send(account, replace(call, function=recorded.get(call.function, call.function)))
+        return super().send(account, dataclasses.replace(call, function=recorded.get(call.function, call.function)))
 
     def make(self):
         self._enrol()

@@ -262,7 +262,7 @@ def test_a_chain_reset_behind_a_running_follower_is_noticed(yard, index):
             follower = Follower(index, node.rpc(), _copy(yard, node))
             follower.sync()
         with DevNode(port, options=["--timestamp", "1700000001"]) as node:
-            with pytest.raises(WrongDeploymentError, match="no contract BatchRegistry exists"):
+            with pytest.raises(WrongDeploymentError, match="no contract Consortium exists"):
                 follower.sync()
             _copy(yard, node)
             with pytest.raises(WrongIndexError, match="the chain was reset"):

@@ -86,7 +86,9 @@ class World:
         """What a view answers."""
         abi = contract(name)
         fields = {"to": self.manifest.address(name), "data": "0x" + abi.encode_call(function, *args).hex()}
-        return abi.decode_result(function, bytes.fromhex(self.rpc.call("eth_call", fields, "latest")[2:]))
+        data = bytes.fromhex(self.rpc.call("eth_call", fields, "latest")[2:])
+        values = tuple(abi.function(function).outputs.decode_named(data).values())
+        return values[0] if len(values) == 1 else values
 
     def now(self):
         """The chain's time, Unix seconds."""

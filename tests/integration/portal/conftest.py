@@ -1,7 +1,8 @@
-"""A consortium with departments on a chain of these tests alone, and the portal as a process of its own."""
+"""A consortium with departments on a chain of its own, and portal processes."""
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -13,7 +14,7 @@ from chromatrace.chain import calls
 sys.path.insert(0, str(Path(__file__).parent))
 
 from dev_chain import wait_until_mined
-from served_portal import Served
+from served_portal import PortalProcess
 
 ROOT = Path(__file__).resolve().parents[3]
 GLN, OTHER_GLN = "9521234000006", "9521234000013"
@@ -23,7 +24,7 @@ PLANT = "engineer-to-order"
 
 
 class Consortium:
-    """Two organisations; the first has the six departments and one for captured documents."""
+    """Two organisations. The first has the plant's six departments and one for captured documents."""
 
     def __init__(self, node, manifest_path):
         from chromatrace.ethereum.manifest import Manifest
@@ -33,7 +34,7 @@ class Consortium:
         self.rpc = node.rpc()
 
     def height(self):
-        """The newest block, with all that was sent."""
+        """Wait for sent transactions and return the newest block number."""
         wait_until_mined(self.rpc)
         return int(self.rpc.call("eth_blockNumber"), 16)
 
@@ -84,13 +85,32 @@ def data(tmp_path):
 
 @pytest.fixture
 def serve(consortium, data):
-    """`serve(*words, options=…)`: a portal on the test's own data folder; ended with the test."""
+    """Return a function that starts a portal on the test's data folder; it stops after the test."""
     started = []
 
-    def start(*words, **more):
-        started.append(Served(consortium, data, *words, **more))
+    def start(*arguments, **options):
+        started.append(PortalProcess(consortium, data, *arguments, **options))
         return started[-1]
 
     yield start
-    for one in started:
-        one.kill()
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Return settings of a portal with an empty index and without a chain."""
+    from app import PortalSettings
+    from chromatrace.index import Index
+
+    names = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
+    contracts = {
+        name: {"address": f"0x{number:040x}", "tx": f"0x{number:064x}", "block": 1, "code_hash": f"0x{number:064x}"}
+        for number, name in enumerate(names, start=1)
+    }
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"chain_id": 31337, "block": 1, "contracts": contracts}))
+    index = Index(f"sqlite:///{tmp_path / 'index.db'}")
+    index.migrate()
+    index.close()
+    return PortalSettings(data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest)

@@ -1,8 +1,10 @@
-"""Requests made up from the OpenAPI document, right and wrong ones, against a real portal (`make api-test`).
+"""Valid and invalid requests generated from the OpenAPI document, against a real portal (`make api-test`).
 
-Not collected with the other tests: schemathesis needs an environment of its own. CHROMATRACE_SCHEMATHESIS names its
-program, CHROMATRACE_API_SEED the seed (the same one makes up the same requests), CHROMATRACE_API_EXAMPLES how many
-requests are made up for each operation.
+Not collected with the other tests: schemathesis needs an environment of its own. Variables:
+
+CHROMATRACE_SCHEMATHESIS  path of the program
+CHROMATRACE_API_SEED      seed of the generated requests
+CHROMATRACE_API_EXAMPLES  requests per operation
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ sys.path.insert(0, str(ROOT / "tests" / "unit" / "records"))
 from contract_order import CONTRACT
 
 import app.accounts
-from app import PortalConfig, create_app, openapi
-from app.store import Store
+from app import PortalSettings, create_app
+from app.api import openapi
+from app.store import PortalDatabase
 from chromatrace.chain import calls
 from chromatrace.documents.content import BatchContent, ProductDescription
 from chromatrace.documents.store import DocumentStore
@@ -42,11 +45,11 @@ EXAMPLES = os.environ.get("CHROMATRACE_API_EXAMPLES", "40")
 SEED = os.environ.get("CHROMATRACE_API_SEED", "1")
 ACCOUNT = "sales@example-gears"
 NOT_CHECKED = "positive_data_acceptance,object_level_authorization"
-"""A document may be right by its schema and wrong by what is recorded; rights are other tests' matter."""
+"""A document may match its schema and still refer to missing records. Other tests check rights."""
 
 
 def goods(consortium, folder):
-    """The batch that the document has as its example, with its document and serials."""
+    """Register the example batch of the OpenAPI document, with its content document and serials."""
     key, serials = BatchKey.parse(openapi.EXAMPLE_GTIN, openapi.EXAMPLE_LOT), SerialRange(1, 200, 6)
     product = ProductDescription("Example gear", "A gear wheel of these tests.")
     content = BatchContent(
@@ -57,7 +60,7 @@ def goods(consortium, folder):
 
 
 def record(url):
-    """The record that the document has as its example, once the index has it."""
+    """Add the example record of the OpenAPI document and wait until the index has it."""
     with httpx.Client(base_url=f"{url}/api/v1", auth=(ACCOUNT, PASSWORD), timeout=60) as client:
         added = client.post("/records", json=CONTRACT)
         assert added.status_code == 202, added.text
@@ -68,19 +71,19 @@ def record(url):
             time.sleep(0.1)
 
 
-def test_the_portal_keeps_to_its_document(consortium, tmp_path, monkeypatch):
+def test_portal_conforms_to_its_openapi_document(consortium, tmp_path, monkeypatch):
     from waitress import create_server
 
-    # Each of thousands of requests brings name and password: hashed as cheaply as can be, or nothing else is done.
+    # Each of thousands of requests authenticates with a password, so hashing must be cheap.
     monkeypatch.setattr(app.accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     monkeypatch.setattr(
         app.accounts,
         "new_keystore",
         lambda path, password: create_keystore(path, password, work_factor=2).address,
     )
-    store = Store(f"sqlite:///{tmp_path / 'portal.db'}")
-    account = app.accounts.create_account(store, tmp_path / "keys", ACCOUNT, PASSWORD)
-    store.close()
+    database = PortalDatabase(f"sqlite:///{tmp_path / 'portal.db'}")
+    account = app.accounts.create_account(database, tmp_path / "keys", ACCOUNT, PASSWORD)
+    database.close()
     consortium.registrar.submit(calls.appoint_operator(account.address, 1, 127, 2**64 - 1))
     consortium.rpc.call("anvil_setBalance", account.address, hex(10**20))
     for name, number in consortium.departments.items():
@@ -88,19 +91,19 @@ def test_the_portal_keeps_to_its_document(consortium, tmp_path, monkeypatch):
         KeyRing(tmp_path / "keys" / "readers").make(name)
     goods(consortium, tmp_path)
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")
-    often = "1000000 per minute"
-    limits = dict.fromkeys(("api_limit", "page_limit", "login_limit", "account_limit"), often)
-    config = PortalConfig(tmp_path, consortium.node.url, consortium.manifest_path, **limits)
+    high_limit = "1000000 per minute"
+    limits = dict.fromkeys(("api_limit", "page_limit", "login_limit", "account_limit"), high_limit)
+    config = PortalSettings(tmp_path, consortium.node.url, consortium.manifest_path, **limits)
     portal = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
     server = create_server(portal, host="127.0.0.1", port=0, threads=4)
     stop = threading.Event()
     follower = Follower(index, consortium.rpc, consortium.manifest)
     follower.sync()
-    beside = [
+    threads = [
         threading.Thread(target=server.run, daemon=True),
         threading.Thread(target=follower.run, args=(stop, 0.2), daemon=True),
     ]
-    for thread in beside:
+    for thread in threads:
         thread.start()
     url = f"http://127.0.0.1:{server.effective_port}"
     command = [PROGRAM, "run", f"{url}/api/v1/openapi.json", "--url", url, "--auth", f"{ACCOUNT}:{PASSWORD}"]
@@ -111,7 +114,7 @@ def test_the_portal_keeps_to_its_document(consortium, tmp_path, monkeypatch):
         done = subprocess.run(command, check=False, cwd=tmp_path)
     finally:
         stop.set()
-        beside[1].join(timeout=10)
+        threads[1].join(timeout=10)
         server.close()
         index.close()
-    assert done.returncode == 0, "see above; CHROMATRACE_API_SEED makes up the same requests again"
+    assert done.returncode == 0, "see the output above; use the same CHROMATRACE_API_SEED to reproduce it"

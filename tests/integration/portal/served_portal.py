@@ -1,4 +1,4 @@
-"""The portal as a process of its own."""
+"""The portal as a process."""
 
 from __future__ import annotations
 
@@ -13,34 +13,32 @@ import httpx
 PASSWORD = "seven grey panes of glass"
 
 
-class Served:
+class PortalProcess:
     """`chromatrace portal serve` as a process, on a data folder."""
 
-    def __init__(self, consortium, data, *words, options=(), **environment):
+    def __init__(self, consortium, data, *arguments, options=(), **environment):
         self.log = data / f"portal-{time.monotonic_ns()}.log"
         base = ("--rpc-url", consortium.node.url, "--data", data, "--manifest", consortium.manifest_path, *options)
         with self.log.open("wb") as log:
             self.process = fork_server.command_line().start(
-                *base, "portal", "serve", "--port", 0, *words, stdout=log, stderr=log, env=os.environ | environment
+                *base, "portal", "serve", "--port", 0, *arguments, stdout=log, stderr=log, env=os.environ | environment
             )
-        self.url = self._wait(lambda: re.search(r"portal at (http://[\d.:]+)", self.log.read_text())).group(1)
+        self.url = self.wait(lambda: re.search(r"portal at (http://[\d.:]+)", self.log.read_text())).group(1)
 
-    def _wait(self, asked, seconds=180):
+    def wait(self, condition, seconds=180):
         deadline = time.monotonic() + seconds
-        while not (answer := asked()):
+        while not (result := condition()):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
-        return answer
-
-    wait = _wait
+        return result
 
     def client(self, account=None, password=PASSWORD):
         auth = None if account is None else (account, password)
         return httpx.Client(base_url=self.url, auth=auth, timeout=180)
 
     def kill(self):
-        """As a power cut would."""
+        """Kill the process with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 

@@ -1,4 +1,4 @@
-"""Tables of records over HTTP, on a real chain: good rows taken, others told by line and field, nothing twice."""
+"""Import of record tables over HTTP, on a real chain."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ from served_portal import PASSWORD
 CSV, LINES = "text/csv", "application/x-ndjson"
 SCHEMA = CONTRACT["schema"]
 PRODUCTS = [{"product_id": "I-1", "quantity": 2}, {"product_id": "I-2", "quantity": 1}]
-"""Nobody else's: other tests look at the products of theirs."""
 SALES, DESIGN = "import-sales@g", "import-design@g"
 
 
 @dataclass
 class Importer:
-    """A portal's worker on the consortium's chain, and what it has written."""
+    """A portal worker on the consortium's chain."""
 
     app: object
     index: object
@@ -40,20 +39,20 @@ class Importer:
     data: Path
     addresses: dict[str, str]
 
-    def send(self, body, kind=CSV, who=SALES, schema=SCHEMA, **more):
+    def send(self, body, kind=CSV, who=SALES, schema=SCHEMA, **parameters):
         auth = None if who is None else (who, PASSWORD)
         data = body.read_bytes() if isinstance(body, Path) else body
-        query = {"schema": schema} | more
+        query = {"schema": schema} | parameters
         return self.app.test_client().post(
             "/api/v1/records/import", query_string=query, data=data, content_type=kind, auth=auth
         )
 
     def written(self):
-        """The chain's height, and how many documents the store has."""
+        """Return the block number and the number of stored documents."""
         return self.consortium.height(), sum(path.suffix == ".json" for path in (self.data / "vault").rglob("*"))
 
     def count(self, key):
-        """How often the chain has a record of that contract: entries are two, one for each product."""
+        """Return the number of records of a contract on the chain. Each has two entries, one per product."""
         from chromatrace.domain.ledger_entries import record_id
 
         wait_until_mined(self.consortium.rpc)
@@ -64,28 +63,28 @@ class Importer:
 @pytest.fixture(scope="module")
 def importer(consortium, tmp_path_factory):
     import app.accounts
-    from app import PortalConfig, create_app
-    from app.store import Store
+    from app import PortalSettings, create_app
+    from app.store import PortalDatabase
     from chromatrace.index import Follower, Index
     from chromatrace.plant import example_plant
     from chromatrace.records.reader_key import KeyRing
 
     data = tmp_path_factory.mktemp("importer")
-    store, addresses = Store(f"sqlite:///{data / 'portal.db'}"), {}
+    database, addresses = PortalDatabase(f"sqlite:///{data / 'portal.db'}"), {}
     for name, department in ((SALES, "Sales"), (DESIGN, "Product design")):
-        address = app.accounts.create_account(store, data / "keys", name, PASSWORD).address
+        address = app.accounts.create_account(database, data / "keys", name, PASSWORD).address
         consortium.registrar.submit(calls.appoint_operator(address, 1, 4, 2**64 - 1))
         consortium.rpc.call("anvil_setBalance", address, hex(10**18))
         consortium.maker.submit(calls.set_member(consortium.departments[department], address, 3))
         KeyRing(data / "keys" / "readers").make(department)
         addresses[name] = address
-    store.close()
+    database.close()
     index = Index(f"sqlite:///{data / 'index.db'}")
     follower = Follower(index, consortium.rpc, consortium.manifest)
     follower.sync()
-    config = PortalConfig(data, consortium.node.url, consortium.manifest_path, api_limit="10000 per minute")
-    made = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
-    yield Importer(made, index, follower, consortium, data, addresses)
+    config = PortalSettings(data, consortium.node.url, consortium.manifest_path, api_limit="10000 per minute")
+    application = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
+    yield Importer(application, index, follower, consortium, data, addresses)
     index.close()
 
 
@@ -103,30 +102,30 @@ def as_csv(*rows):
     writer = csv.writer(text)
     writer.writerow(("contract_id", "name", "customer", "products"))
     for row in rows:
-        products = ";".join(f"{one['product_id']}:{one['quantity']}" for one in row["products"])
+        products = ";".join(f"{product['product_id']}:{product['quantity']}" for product in row["products"])
         writer.writerow((row["contract_id"], row["name"], row["customer"], products))
     return text.getvalue().encode()
 
 
-def refusals(answer):
-    return [(one["line"], one["error"], one["field"]) for one in answer.json["refusals"]]
+def row_errors(answer):
+    return [(error["line"], error["error"], error["field"]) for error in answer.json["errors"]]
 
 
-def test_a_csv_file_with_good_and_refused_rows(importer, tmp_path):
+def test_csv_with_valid_and_invalid_rows(importer, tmp_path):
     path = tmp_path / "orders.csv"
-    good = as_csv(contract("csv-1"), contract("csv-2", name='Gears, "two"\nand a half'))
-    bad = as_csv(
+    valid = as_csv(contract("csv-1"), contract("csv-2", name='Gears, "two"\nand a half'))
+    invalid = as_csv(
         contract("csv-3", customer="x" * 201),
         contract("k" * 61),
         contract("csv-1"),
         contract("csv-4", products=[{"product_id": "I-1", "quantity": 0}]),
     ).partition(b"\r\n")[2]
-    more = b"csv-5,n,c\r\ncsv-6,caf\xe9,c,I-1:1\r\ncsv-7,n,c,I-1:many\r\ncsv-8,n,c,I-1:1;I-2:2\r\n"
-    path.write_bytes(b"\xef\xbb\xbf" + good + bad + more)
+    malformed = b"csv-5,n,c\r\ncsv-6,caf\xe9,c,I-1:1\r\ncsv-7,n,c,I-1:many\r\ncsv-8,n,c,I-1:1;I-2:2\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + valid + invalid + malformed)
     before = importer.written()
     answer = importer.send(path)
     assert answer.status_code == 202, answer.text
-    assert refusals(answer) == [
+    assert row_errors(answer) == [
         (5, "InvalidRecordError", "/customer"),
         (6, "InvalidRecordError", "/contract_id"),
         (7, "RecordExistsError", "/contract_id"),
@@ -135,12 +134,12 @@ def test_a_csv_file_with_good_and_refused_rows(importer, tmp_path):
         (10, "InvalidRecordError", "/name"),
         (11, "InvalidRecordError", "/products"),
     ]
-    assert (answer.json["taken"], answer.json["refused"], answer.json["known"]) == (3, 7, 1)
-    assert importer.written() == (before[0] + 1, before[1] + 3), "one transaction, and a document for each row taken"
+    assert (answer.json["appended"], answer.json["rejected"], answer.json["existing"]) == (3, 7, 1)
+    assert importer.written() == (before[0] + 1, before[1] + 3), "one transaction, and one document per accepted row"
     assert [importer.count(key) for key in ("csv-1", "csv-2", "csv-3", "csv-8")] == [1, 1, 0, 1]
 
 
-def test_json_lines_with_good_and_refused_rows(importer, tmp_path):
+def test_json_lines_with_valid_and_invalid_rows(importer, tmp_path):
     path = tmp_path / "orders.jsonl"
     rows = [
         contract("line-1"),
@@ -158,21 +157,21 @@ def test_json_lines_with_good_and_refused_rows(importer, tmp_path):
     path.write_bytes(as_lines(*rows).rstrip(b"\n"))
     answer = importer.send(path, LINES)
     assert answer.status_code == 202, answer.text
-    assert refusals(answer) == [
+    assert row_errors(answer) == [
         (3, "InvalidRecordError", "/schema"),
         (4, "InvalidRecordError", ""),
         (5, "InvalidRecordError", ""),
         (6, "InvalidRecordError", "/unit price"),
         (7, "InvalidRecordError", "/customer"),
-        (8, "InvalidRecordError", "…/contract_id"),
+        (8, "InvalidRecordError", "/contract_id"),
         (9, "InvalidRecordError", ""),
         (10, "InvalidRecordError", ""),
     ]
-    assert answer.json["taken"] == 2
+    assert answer.json["appended"] == 2
     assert [importer.count(f"line-{number}") for number in range(1, 10)] == [1, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
-def test_rows_that_go_on_from_nothing_are_refused(importer):
+def test_rows_without_preceding_record_are_rejected(importer):
     before = importer.written()
     design = {
         "product_id": "I-1", "drawing_id": "imp-D1", "drawing_file": "0x" + "ab" * 32,
@@ -181,7 +180,7 @@ def test_rows_that_go_on_from_nothing_are_refused(importer):
     lines = as_lines(design, {name: value for name, value in design.items() if name != "contract_id"})
     answer = importer.send(lines, LINES, DESIGN, "chromatrace.record/product-design.design/1")
     assert answer.status_code == 202
-    assert [(one["line"], one["field"]) for one in answer.json["refusals"]] == [
+    assert [(error["line"], error["field"]) for error in answer.json["errors"]] == [
         (1, "/drawing_file"),
         (2, "/contract_id"),
     ]
@@ -197,7 +196,7 @@ def test_rows_that_go_on_from_nothing_are_refused(importer):
 @pytest.mark.parametrize(
     ("changes", "status", "error", "field"),
     [
-        ({"who": None}, 401, "LoginNeeded", None),
+        ({"who": None}, 401, "LoginRequiredError", None),
         ({"who": DESIGN}, 403, "NotMember", "signer"),
         ({"kind": "application/json"}, 400, "InvalidInput", "Content-Type"),
         ({"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchemaError", "/schema"),
@@ -212,36 +211,36 @@ def test_rows_that_go_on_from_nothing_are_refused(importer):
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_what_is_refused_as_a_whole_writes_nothing(importer, changes, status, error, field):
+def test_rejected_request_writes_nothing(importer, changes, status, error, field):
     before = importer.written()
     answer = importer.send(**{"body": as_csv(contract("never"))} | changes)
     assert (answer.status_code, answer.json["error"], answer.json.get("field")) == (status, error, field)
     assert importer.written() == before
 
 
-def test_a_table_over_the_limit(importer, monkeypatch):
-    monkeypatch.setattr("app.records.views.MAX_IMPORT", 1_000)
+def test_oversized_table_is_rejected(importer, monkeypatch):
+    monkeypatch.setattr("app.api.records.views.MAX_IMPORT", 1_000)
     before = importer.written()
     answer = importer.send(as_csv(*(contract(f"limit-{number}") for number in range(40))))
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
     assert importer.written() == before
 
 
-def test_a_line_without_an_end_is_not_read_into_memory(importer):
+def test_overlong_line_is_rejected(importer):
     answer = importer.send(as_lines(b'{"name": "' + b"x" * 5_000_000 + b'"}\n', contract("after-it")), LINES)
-    assert (refusals(answer), answer.json["taken"]) == ([(1, "InvalidRecordError", "")], 1)
+    assert (row_errors(answer), answer.json["appended"]) == ([(1, "InvalidRecordError", "")], 1)
 
 
-def test_the_same_file_again_records_nothing_twice(importer):
-    """At once, when only the outbox knows of it; in another order and with a row more; and when the index has it."""
+def test_repeated_file_is_recorded_once(importer):
+    """While pending; in another order with an additional row; and after the index has it."""
     rows = [contract(f"again-{number}") for number in range(4)]
     first = importer.send(as_csv(*rows))
-    assert (first.status_code, first.json["taken"]) == (202, 4)
+    assert (first.status_code, first.json["appended"]) == (202, 4)
     second = importer.send(as_csv(*rows))
-    assert (second.status_code, second.json["taken"], second.json["known"]) == (202, 0, 4)
-    assert refusals(second) == [(line, "RecordPendingError", "/contract_id") for line in (2, 3, 4, 5)]
+    assert (second.status_code, second.json["appended"], second.json["existing"]) == (202, 0, 4)
+    assert row_errors(second) == [(line, "RecordPendingError", "/contract_id") for line in (2, 3, 4, 5)]
     third = importer.send(as_csv(rows[2], contract("again-4"), rows[0]))
-    assert (third.json["taken"], refusals(third)) == (
+    assert (third.json["appended"], row_errors(third)) == (
         1,
         [(line, "RecordPendingError", "/contract_id") for line in (2, 4)],
     )
@@ -250,34 +249,34 @@ def test_the_same_file_again_records_nothing_twice(importer):
     wait_until_mined(importer.consortium.rpc)
     importer.follower.sync()
     fourth = importer.send(as_csv(*rows))
-    assert (fourth.json["taken"], fourth.json["known"]) == (0, 4)
+    assert (fourth.json["appended"], fourth.json["existing"]) == (0, 4)
     assert [importer.count(f"again-{number}") for number in range(5)] == [1] * 5
 
 
-def test_the_same_file_at_the_same_moment_records_nothing_twice(importer):
+def test_concurrent_imports_record_once(importer):
     body = as_csv(*(contract(f"moment-{number}") for number in range(5)))
-    with ThreadPoolExecutor(3) as together:
-        answers = list(together.map(lambda _: importer.send(body), range(3)))
+    with ThreadPoolExecutor(3) as executor:
+        answers = list(executor.map(lambda _: importer.send(body), range(3)))
     assert {answer.status_code for answer in answers} == {202}
-    assert sum(answer.json["taken"] for answer in answers) == 5
-    assert sum(answer.json["known"] for answer in answers) == 10
+    assert sum(answer.json["appended"] for answer in answers) == 5
+    assert sum(answer.json["existing"] for answer in answers) == 10
     assert [importer.count(f"moment-{number}") for number in range(5)] == [1] * 5
 
 
-def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch):
-    """The account runs out of money for gas on the way; the same file goes on from there."""
+def test_interrupted_import_reports_progress_and_resumes(importer, monkeypatch):
+    """The account runs out of funds during the import; importing the same file again continues."""
     from app.services import RecordWriter
 
     rpc, address, append = importer.consortium.rpc, importer.addresses[SALES], RecordWriter.append
 
-    def paid(*arguments):
-        """What a row costs is gone before the next one is signed."""
+    def append_and_mine(*arguments):
+        """Wait until the cost of a row is deducted from the balance."""
         sent = append(*arguments)
         wait_until_mined(rpc)
         return sent
 
-    monkeypatch.setattr(RecordWriter, "append", paid)
-    monkeypatch.setattr("app.records.views.BATCH", 1)
+    monkeypatch.setattr(RecordWriter, "append", append_and_mine)
+    monkeypatch.setattr("app.api.records.views.ROWS_PER_TRANSACTION", 1)
     probe = importer.send(as_csv(contract("broken-probe"))).json["transactions"][0]
     sent = rpc.call("eth_getTransactionByHash", probe)
     rpc.call("anvil_setBalance", address, hex(int(sent["gas"], 16) * int(sent["maxFeePerGas"], 16) * 2))
@@ -285,9 +284,9 @@ def test_an_import_that_is_broken_off_says_how_far_it_came(importer, monkeypatch
     answer = importer.send(body)
     rpc.call("anvil_setBalance", address, hex(10**18))
     assert answer.status_code == 202, answer.text
-    taken = answer.json["taken"]
+    taken = answer.json["appended"]
     assert 0 < taken < 12
-    assert (answer.json["stopped"]["error"], answer.json["left"]) == ("InsufficientFundsError", 12 - taken)
+    assert (answer.json["stopped"]["error"], answer.json["remaining"]) == ("InsufficientFundsError", 12 - taken)
     rest = importer.send(body)
-    assert (rest.json["taken"], rest.json["known"]) == (12 - taken, taken)
+    assert (rest.json["appended"], rest.json["existing"]) == (12 - taken, taken)
     assert [importer.count(f"broken-{number}") for number in range(12)] == [1] * 12

@@ -1,4 +1,4 @@
-"""Department records over HTTP, on a real chain: the portal is a process, callers have a name and a password."""
+"""Department records over HTTP, on a real chain and with a portal process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records"))
 
 from contract_order import CONTRACT, story
-from served_portal import PASSWORD, Served
+from served_portal import PASSWORD, PortalProcess
 
 SALES, DESIGN, BOSS, RIVAL, ADMIN = ("sales@g", "design@g", "boss@g", "rival@r", "admin@g")
 BOTH, READ = 3, 1
@@ -34,15 +34,15 @@ PEOPLE = {
 
 @pytest.fixture(scope="module")
 def shop(consortium, tmp_path_factory):
-    """A served portal with an account for each of `PEOPLE`, and the reading keys of two departments."""
+    """Start a portal with an account for each of `PEOPLE` and the reader keys of two departments."""
     from app.accounts import create_account
-    from app.store import Store
+    from app.store import PortalDatabase
     from chromatrace.records.reader_key import KeyRing
 
     data = tmp_path_factory.mktemp("shop")
-    store, addresses = Store(f"sqlite:///{data / 'portal.db'}"), {}
+    database, addresses = PortalDatabase(f"sqlite:///{data / 'portal.db'}"), {}
     for name, (organisation, roles, department) in PEOPLE.items():
-        account = create_account(store, data / "keys", name, PASSWORD)
+        account = create_account(database, data / "keys", name, PASSWORD)
         addresses[name] = account.address
         consortium.registrar.submit(calls.appoint_operator(account.address, organisation, roles, 2**64 - 1))
         consortium.rpc.call("anvil_setBalance", account.address, hex(10**18))
@@ -50,15 +50,15 @@ def shop(consortium, tmp_path_factory):
             number = consortium.departments[department]
             consortium.maker.submit(calls.set_member(number, account.address, BOTH))
             KeyRing(data / "keys" / "readers").make(department)
-    store.close()
-    with Served(consortium, data, options=("--plant", "engineer-to-order")) as portal:
+    database.close()
+    with PortalProcess(consortium, data, options=("--plant", "engineer-to-order")) as portal:
         portal.data, portal.addresses = data, addresses
-        portal.ended = lambda: _ended(consortium, data)
+        portal.state = lambda: _state(consortium, data)
         yield portal
 
 
-def _ended(consortium, data):
-    """What must be the same before and after a refusal: the chain's height, and every file of the store."""
+def _state(consortium, data):
+    """Return the block number and all stored files, which an error must not change."""
     files = {str(path) for path in (data / "vault").rglob("*") if path.is_file()}
     return consortium.height(), files
 
@@ -67,9 +67,9 @@ def add(client, value, **query):
     return client.post("/api/v1/records", json=value, params=query)
 
 
-def indexed(portal, client, tail):
-    """The answer to GET `tail` once the index has it."""
-    return portal.wait(lambda: (found := client.get(f"/api/v1/records{tail}")).status_code == 200 and found)
+def indexed(portal, client, path):
+    """Return the response to GET `path` when the index has the record."""
+    return portal.wait(lambda: (response := client.get(f"/api/v1/records{path}")).status_code == 200 and response)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def order(shop):
         return answer.json()
 
 
-def test_a_record_is_added_and_shown(shop, consortium, order):
+def test_record_is_added_and_shown(shop, consortium, order):
     receipt = consortium.rpc.call("eth_getTransactionReceipt", order["transaction"])
     assert int(receipt["status"], 16) == 1
     with shop.client(SALES) as sales:
@@ -92,13 +92,13 @@ def test_a_record_is_added_and_shown(shop, consortium, order):
         assert shown["document"] == CONTRACT
         assert (shown["transaction"], shown["department"]) == (order["transaction"], "Sales")
         by_key = sales.get("/api/v1/records", params={"schema": order["schema"], "key": "C-2026-001"}).json()
-        assert [one["record"] for one in by_key["records"]] == [order["record"]]
+        assert [entry["record"] for entry in by_key["records"]] == [order["record"]]
         again = add(sales, CONTRACT)
         assert (again.status_code, again.json()["field"]) == (409, "/contract_id")
 
 
-def test_the_console_names_an_orders_products(shop, order):
-    """Only their hashes are on the chain; the portal has a key that opens the contract."""
+def test_console_shows_product_names_of_order(shop, order):
+    """The chain has only hashes of the names; the portal has a key for the contract."""
     with httpx.Client(base_url=shop.url, follow_redirects=True, timeout=180) as boss:
         token = re.search(r'name="csrf_token" value="([^"]+)"', boss.get("/login").text).group(1)
         boss.post("/login", data={"name": BOSS, "password": PASSWORD, "csrf_token": token})
@@ -106,19 +106,19 @@ def test_the_console_names_an_orders_products(shop, order):
     assert [name for name in ("P-1", "P-2") if f">{name}</a></h2>" in page] == ["P-1", "P-2"]
 
 
-def test_a_supervisor_sees_it_by_its_product_and_pages(shop, order):
+def test_supervisor_lists_records_of_product_in_pages(shop, order):
     with shop.client(BOSS) as boss:
-        found = boss.get("/api/v1/records", params={"product": "P-1", "perPage": 1})
-        assert [one["record"] for one in found.json()["records"]] == [order["record"]]
-        assert "Link" not in found.headers
-        many = boss.get("/api/v1/records", params={"product": "P-1", "perPage": "0000000000019999"})
-        assert (many.status_code, many.json()["field"]) == (400, "perPage")
+        listed = boss.get("/api/v1/records", params={"product": "P-1", "perPage": 1})
+        assert [entry["record"] for entry in listed.json()["records"]] == [order["record"]]
+        assert "Link" not in listed.headers
+        invalid = boss.get("/api/v1/records", params={"product": "P-1", "perPage": "0000000000019999"})
+        assert (invalid.status_code, invalid.json()["field"]) == (400, "perPage")
         missing = boss.get("/api/v1/records", params={"product": "P-404"})
         assert (missing.status_code, missing.json()["error"]) == (404, "ProductNotFoundError")
 
 
 @pytest.mark.parametrize("product", ["P-1", "P-404"])
-def test_others_do_not_learn_what_there_is(shop, order, product):
+def test_other_organisations_learn_nothing(shop, order, product):
     with shop.client(RIVAL) as rival:
         found = rival.get("/api/v1/records", params={"product": product})
         assert (found.status_code, found.json()["error"], found.json()["message"]) == (
@@ -130,14 +130,14 @@ def test_others_do_not_learn_what_there_is(shop, order, product):
         assert hidden.status_code == absent.status_code == 403
 
 
-def test_a_large_file_streams_in_and_out(shop, order, tmp_path):
-    pieces = [hashlib.sha256(bytes([number])).digest() * 32_768 for number in range(24)]
-    whole = b"".join(pieces)
+def test_large_file_is_streamed(shop, order, tmp_path):
+    chunks = [hashlib.sha256(bytes([number])).digest() * 32_768 for number in range(24)]
+    whole = b"".join(chunks)
     design = story("P-1")[0]
     binary = {"Content-Type": "application/octet-stream"}
     with shop.client(DESIGN) as client:
         stored = client.post(
-            "/api/v1/records/files", params={"schema": design["schema"]}, content=iter(pieces), headers=binary
+            "/api/v1/records/files", params={"schema": design["schema"]}, content=iter(chunks), headers=binary
         )
         assert stored.status_code == 201, stored.text
         assert stored.json() == {"file": "0x" + hashlib.sha256(whole).hexdigest(), "size": len(whole)}
@@ -146,13 +146,13 @@ def test_a_large_file_streams_in_and_out(shop, order, tmp_path):
         path = f"/api/v1/records/{record}/files/drawing_file"
         assert client.get(path).content == whole
         assert client.get(path.replace("drawing_file", "no_file")).status_code == 404
-        _spoil(shop.data / "vault", len(whole))
+        _corrupt(shop.data / "vault", len(whole))
         with pytest.raises(httpx.RemoteProtocolError):
             client.get(path)
 
 
-def _spoil(vault, size):
-    """Changes a byte near the end of the one sealed file of that size."""
+def _corrupt(vault, size):
+    """Change a byte near the end of the only sealed file of that size."""
     (sealed,) = (path for path in (vault / "sealed").rglob("*") if path.is_file() and path.stat().st_size > size)
     data = bytearray(sealed.read_bytes())
     data[-100] ^= 1
@@ -167,32 +167,32 @@ def test_grant_and_revoke(shop, order):
     path = f"/api/v1/records/{order['record']}/readers"
     digest, vault = bytes.fromhex(order["digest"][2:]), Vault(shop.data / "vault")
     with shop.client(DESIGN) as design:
-        refused = design.post(path, json={"reader": str(auditor.reader)})
-        assert (refused.status_code, refused.json()["error"]) == (403, "RecordNotReadableError")
+        denied = design.post(path, json={"reader": str(auditor.reader)})
+        assert (denied.status_code, denied.json()["error"]) == (403, "RecordNotReadableError")
     with shop.client(SALES) as sales:
         assert sales.post(path, json={"reader": str(auditor.reader)}).json() == {"readers": ["Auditor", "Sales"]}
         assert json.loads(vault.read_whole(digest, auditor, 10_000))["customer"] == CONTRACT["customer"]
         assert sales.delete(f"{path}/Auditor").json() == {"readers": ["Sales"]}
         last = sales.delete(f"{path}/Sales")
         assert (last.status_code, last.json()["field"]) == (400, "reader")
-        bad = sales.post(path, json={"reader": "Auditor=x25519:0"})
-        assert (bad.status_code, bad.json()["field"]) == (400, "/reader")
+        invalid = sales.post(path, json={"reader": "Auditor=x25519:0"})
+        assert (invalid.status_code, invalid.json()["field"]) == (400, "/reader")
 
 
-def test_rows_are_imported_and_refused_ones_told(shop, order):
+def test_import_reports_rejected_rows(shop, order):
     lines = [json.dumps(CONTRACT | {"contract_id": f"C-r{number}"}) for number in range(3)]
     body = "\n".join([*lines, "{", json.dumps(CONTRACT), json.dumps(CONTRACT | {"contract_id": "C-r9", "name": 1})])
     with shop.client(SALES) as sales:
-        said = sales.post(
+        response = sales.post(
             "/api/v1/records/import",
             params={"schema": CONTRACT["schema"]},
             content=body.encode(),
             headers={"Content-Type": "application/x-ndjson"},
         )
-        assert said.status_code == 202, said.text
-        found = said.json()
-        assert (found["taken"], found["refused"], len(found["transactions"])) == (3, 3, 1)
-        assert [(one["line"], one["field"]) for one in found["refusals"]] == [
+        assert response.status_code == 202, response.text
+        report = response.json()
+        assert (report["appended"], report["rejected"], len(report["transactions"])) == (3, 3, 1)
+        assert [(error["line"], error["field"]) for error in report["errors"]] == [
             (4, ""),
             (5, "/contract_id"),
             (6, "/name"),
@@ -208,7 +208,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize(
     ("who", "value", "status", "error", "field"),
     [
-        (None, NEW, 401, "LoginNeeded", None),
+        (None, NEW, 401, "LoginRequiredError", None),
         (DESIGN, NEW, 403, "NotMember", "signer"),
         (ADMIN, NEW, 403, "MissingRole", "operator"),
         (RIVAL, NEW, 404, "NotFound", "/schema"),
@@ -235,7 +235,7 @@ JSON = {"Content-Type": "application/json"}
             "",
         ),
         (SALES, json.dumps(NEW).encode() + b" " * 300_000, 400, "InvalidRecordError", ""),
-        (SALES, b'{"a":1,"a":2}', 400, "InvalidRecordError", "…/a"),
+        (SALES, b'{"a":1,"a":2}', 400, "InvalidRecordError", "/a"),
         (SALES, b"", 400, "InvalidRecordError", ""),
         (
             DESIGN,
@@ -262,31 +262,31 @@ JSON = {"Content-Type": "application/json"}
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_bad_input_is_told_by_a_pointer_and_nothing_is_written(shop, order, who, value, status, error, field):
-    before = shop.ended()
+def test_invalid_input_reports_pointer_and_writes_nothing(shop, order, who, value, status, error, field):
+    before = shop.state()
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     with shop.client(who) as client:
         answer = client.post("/api/v1/records", content=body, headers=JSON)
-    said = answer.json()
-    assert (answer.status_code, said["error"], said.get("field")) == (status, error, field), answer.text
+    problem = answer.json()
+    assert (answer.status_code, problem["error"], problem.get("field")) == (status, error, field), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert (said["status"], said["detail"]) == (status, said["message"])
-    assert shop.ended() == before
+    assert (problem["status"], problem["detail"]) == (status, problem["message"])
+    assert shop.state() == before
 
 
-def test_a_session_alone_does_not_sign_and_wrong_passwords_are_counted(shop):
+def test_wrong_passwords_are_rate_limited(shop):
     with shop.client(BOSS, "wrong wrong wrong") as guessing:
         codes = [guessing.get("/api/v1/record-kinds").status_code for _ in range(12)]
     assert codes == [401] * 10 + [429] * 2
 
 
-def test_a_file_that_is_too_large_is_refused(consortium, shop):
-    from app import PortalConfig, create_app
+def test_oversized_file_is_rejected(consortium, shop):
+    from app import PortalSettings, create_app
     from chromatrace.plant import example_plant
 
-    config = PortalConfig(shop.data, consortium.node.url, consortium.manifest_path, max_file_bytes=1_000)
+    config = PortalSettings(shop.data, consortium.node.url, consortium.manifest_path, max_file_bytes=1_000)
     app = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
-    before = shop.ended()
+    before = shop.state()
     answer = app.test_client().post(
         "/api/v1/records/files",
         query_string={"schema": story()[0]["schema"]},
@@ -295,18 +295,18 @@ def test_a_file_that_is_too_large_is_refused(consortium, shop):
         auth=(DESIGN, PASSWORD),
     )
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
-    assert shop.ended() == before
+    assert shop.state() == before
 
 
-def test_kinds_are_told_to_operators(shop):
+def test_record_kinds_require_operator(shop):
     with shop.client(SALES) as sales:
-        found = {one["schema"]: one for one in sales.get("/api/v1/record-kinds").json()["kinds"]}
-    assert found[CONTRACT["schema"]]["jsonSchema"]["properties"]["contract_id"]["maxLength"] == 60
+        kinds = {kind["schema"]: kind for kind in sales.get("/api/v1/record-kinds").json()["kinds"]}
+    assert kinds[CONTRACT["schema"]]["jsonSchema"]["properties"]["contract_id"]["maxLength"] == 60
     assert httpx.get(f"{shop.url}/api/v1/record-kinds").status_code == 401
 
 
 def append(consortium, account, department, key, **fees):
-    """Sends the entry of a contract order past the portal, in the name of a development account."""
+    """Append the entry of a contract order directly, from a development account."""
     from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, record_id, subject_id
     from chromatrace.ethereum.abi import contract
 
@@ -322,7 +322,7 @@ def order_of(key):
     return CONTRACT | {"contract_id": key, "products": [{"product_id": "P-8", "quantity": 1}]}
 
 
-def test_nobody_blocks_a_record_by_guessing_its_key(shop, consortium, tmp_path):
+def test_guessed_key_does_not_block_record(shop, consortium, tmp_path):
     rival = consortium.chain(2, tmp_path / "rival.db")
     opened = rival.submit(calls.open_department("Sales")).event("DepartmentOpened").args["department"]
     with shop.client(SALES) as sales:
@@ -343,8 +343,8 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, consortium, tmp_path):
         assert (other["organisation"], other["document"]) == (2, None)
 
 
-def test_a_record_that_only_repeated_another_is_told_as_that(shop, consortium):
-    """Somebody's own tool appends the same at the same moment, and the block has it first."""
+def test_repeated_record_is_reported(shop, consortium):
+    """Another tool appends the same record first, in the same block."""
     rpc, sales_department = consortium.rpc, consortium.departments["Sales"]
     consortium.maker.submit(calls.set_member(sales_department, consortium.maker.sender, BOTH))
     with shop.client(SALES) as sales:
@@ -363,8 +363,8 @@ def test_a_record_that_only_repeated_another_is_told_as_that(shop, consortium):
         finally:
             rpc.call("evm_setAutomine", True)
         indexed(shop, sales, f"/{made.json()['record']}")
-        told = sales.get(f"/api/v1/records{tail}")
-        assert (told.status_code, told.json()["error"], told.json()["field"]) == (
+        repeated = sales.get(f"/api/v1/records{tail}")
+        assert (repeated.status_code, repeated.json()["error"], repeated.json()["field"]) == (
             409,
             "RecordRepeatedError",
             "transaction",
@@ -378,6 +378,6 @@ def test_a_record_that_only_repeated_another_is_told_as_that(shop, consortium):
         assert (wrong.status_code, wrong.json()["field"]) == (400, "transaction")
 
 
-def test_what_make_api_test_runs_can_be_loaded():
-    """It is not collected here; what it takes from these tests has to be there all the same."""
-    assert importlib.import_module("schema_driven").test_the_portal_keeps_to_its_document
+def test_schema_driven_test_can_be_imported():
+    """`make api-test` runs it; this checks only its imports."""
+    assert importlib.import_module("schema_driven").test_portal_conforms_to_its_openapi_document

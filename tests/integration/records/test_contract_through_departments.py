@@ -52,7 +52,7 @@ def test_a_member_sees_its_own_department(shop, done):
 @pytest.mark.parametrize("who", [STRANGER, RIVAL, ADMINISTRATOR])
 def test_others_do_not_learn_whether_there_is_such_a_product(shop, done, who, product):
     said = shop.run(who, "record", "list", product, status=1)
-    assert (said["error"], said["message"]) == ("RecordNotReadableError", "not authorised")
+    assert (said["error"], said["message"]) == ("RecordNotReadableError", "not authorised to read any department")
 
 
 def test_no_such_product(shop, done):
@@ -106,7 +106,7 @@ NEW = CONTRACT | {"contract_id": "C-new"}
         (SALES, json.dumps(NEW).encode("utf-16"), "InvalidRecordError", ""),
         (SALES, json.dumps(NEW | {"name": "café"}, ensure_ascii=False).encode("latin-1"), "InvalidRecordError", ""),
         (SALES, json.dumps(NEW).encode() + b" " * 300_000, "InvalidRecordError", ""),
-        (SALES, b'{"a":1,"a":2}', "InvalidRecordError", "…/a"),
+        (SALES, b'{"a":1,"a":2}', "InvalidRecordError", "/a"),
         (SALES, CONTRACT, "RecordExistsError", "/contract_id"),
         (DESIGN, {k: v for k, v in story()[0].items() if k != "contract_id"}, "InvalidRecordError", "/contract_id"),
         (
@@ -139,15 +139,15 @@ def test_bulk_import_takes_what_is_right_and_reports_the_rest(shop, done):
     table.write_text("\n".join([header, *good, *bad]) + "\n")
     words = ["record", "import", table, "--kind", "discrete-processing.component", "--batch", "50"]
     said = shop.run(PROCESSING, *words, status=1)
-    assert (said["taken"], said["refused"], len(said["transactions"])) == (120, 4, 3)
-    assert [(one["line"], one["error"], one["field"]) for one in said["refusals"]] == [
+    assert (said["appended"], said["rejected"], len(said["transactions"])) == (120, 4, 3)
+    assert [(one["line"], one["error"], one["field"]) for one in said["errors"]] == [
         (122, "RecordExistsError", "/component_id"),
         (123, "UnknownPrecedingError", "/work_order_id"),
         (124, "InvalidRecordError", "/route_signature"),
         (125, "InvalidRecordError", ""),
     ]
     again = shop.run(PROCESSING, *words, status=1)
-    assert (again["taken"], again["refused"]) == (0, 124)
+    assert (again["appended"], again["rejected"]) == (0, 124)
 
 
 def test_json_lines_are_imported_too(shop, done):
@@ -155,7 +155,7 @@ def test_json_lines_are_imported_too(shop, done):
     orders = [CONTRACT | {"contract_id": f"C-j{number}"} for number in range(3)]
     lines.write_text("\n".join([*map(json.dumps, orders), "{", '{"a":1,"a":2}']))
     said = shop.run(SALES, "record", "import", lines, "--kind", "sales.contract-order", status=1)
-    assert (said["taken"], said["refused"]) == (3, 2)
+    assert (said["appended"], said["rejected"]) == (3, 2)
 
 
 class Tool:
@@ -212,10 +212,10 @@ def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
     taken, told = ended[first], ended[second]
     assert taken[0] == 0
     assert told[0] == 1
-    refusals = told[1].get("refusals", [told[1]])
+    refusals = told[1].get("errors", [told[1]])
     assert [(one["error"], one["field"]) for one in refusals] == [("RecordRepeatedError", "/contract_id")]
-    if "taken" in told[1]:
-        assert (told[1]["taken"], told[1]["refused"]) == (1, 1)
+    if "appended" in told[1]:
+        assert (told[1]["appended"], told[1]["rejected"]) == (1, 1)
     shown, _ = tools[first].run("record", "show", "sales.contract-order", key).communicate(timeout=300)
     assert {one["digest"] for one in json.loads(shown)["repeats"]} == {
         "0x" + entry.digest.hex() for entry in entries if entry.repeat
@@ -232,7 +232,7 @@ def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done
     Follower(index, rpc, manifest).sync()
     kept = Index(f"sqlite:///{shop.folder / 'data' / 'index.db'}")
     Follower(kept, rpc, manifest).sync()
-    assert kept.digest() == query(index).digest()
+    assert query(kept).digest() == query(index).digest()
     chain = Chain(rpc, manifest)
     for view in query(index).departments():
         held = chain.read(reads.department(view.id))

@@ -49,7 +49,7 @@ def test_nobody_blocks_a_record_by_guessing_its_key(shop, done):
     table = shop.folder / "guessed.jsonl"
     table.write_text(json.dumps(CONTRACT | {"contract_id": key}))
     again = shop.run(SALES, "record", "import", table, "--kind", order.id, status=1)
-    assert [one["error"] for one in again["refusals"]] == ["RecordExistsError"]
+    assert [one["error"] for one in again["errors"]] == ["RecordExistsError"]
     shop.add(DESIGN, drawn, *attached)
     assert shop.run(SALES, "record", "order", key)["ordered_at"] == shown["entry"]["appended"]["block_time"]
     (product,) = shop.run(SUPERVISOR, "record", "order", key)["products"]

@@ -1,4 +1,4 @@
-"""A portal whose chain does not answer and whose index is empty: everything that needs neither must work on it."""
+"""A portal whose chain does not respond and whose index is empty."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import pytest
 
 
 @pytest.fixture
-def store(tmp_path):
-    """An empty portal.db."""
-    from app.store import Store
+def database(tmp_path):
+    """Return an empty portal database."""
+    from app.store import PortalDatabase
 
-    store = Store(f"sqlite:///{tmp_path / 'portal.db'}")
-    yield store
-    store.close()
+    database = PortalDatabase(f"sqlite:///{tmp_path / 'portal.db'}")
+    yield database
+    database.close()
 
 
 @pytest.fixture
 def config(tmp_path):
-    """A portal of chain 31337 with nothing behind it."""
-    from app import PortalConfig
+    """Return the configuration of that portal, for chain 31337."""
+    from app import PortalSettings
     from chromatrace.index import Index
 
     names = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
@@ -33,12 +33,12 @@ def config(tmp_path):
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")
     index.migrate()
     index.close()
-    return PortalConfig(data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest)
+    return PortalSettings(data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest)
 
 
 @pytest.fixture
 def client(config):
-    """A client of that portal."""
+    """Return a test client of that portal."""
     from app import create_app
 
     return create_app(config).test_client()

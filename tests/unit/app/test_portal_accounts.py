@@ -1,4 +1,4 @@
-"""Accounts: made, checked, refused."""
+"""Accounts: creation, password checks, removal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from eth_account import Account
 
 from app.accounts import check_password, create_account, list_accounts, remove_account
-from app.errors import LoginRefused
-from app.services import checked_reason, dev_addresses
+from app.errors import LoginFailedError
+from app.services import dev_addresses, normalise_reason
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer, keystore_signer
 
@@ -17,73 +17,73 @@ PASSWORD = "seven grey panes of glass"
 WALLET = "0x" + "ab" * 20
 
 
-def test_an_account_gets_a_key_that_its_password_opens(store, tmp_path):
-    account = create_account(store, tmp_path / "keys", "shop@example", PASSWORD, private_key=b"\7" * 32)
+def test_password_unlocks_account_key(database, tmp_path):
+    account = create_account(database, tmp_path / "keys", "shop@example", PASSWORD, private_key=b"\7" * 32)
     signer = keystore_signer(tmp_path / "keys" / account.keystore, PASSWORD)
     assert signer.address.lower() == account.address
     assert signer.address == Account.from_key(b"\7" * 32).address
     assert PASSWORD not in account.password_hash
     assert account.password_hash.startswith("$argon2id$")
-    assert check_password(store, "shop@example", PASSWORD).address == account.address
+    assert check_password(database, "shop@example", PASSWORD).address == account.address
 
 
-def test_wrong_password_and_unknown_account_are_answered_alike(store, tmp_path):
-    create_account(store, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
-    answers = []
+def test_wrong_password_and_unknown_account_raise_the_same_error(database, tmp_path):
+    create_account(database, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
+    errors = []
     for name, password in (("shop@example", "wrong password here"), ("nobody@example", PASSWORD)):
-        with pytest.raises(LoginRefused) as refused:
-            check_password(store, name, password)
-        answers.append(refused.value.as_dict())
-    assert answers[0] == answers[1]
+        with pytest.raises(LoginFailedError) as raised:
+            check_password(database, name, password)
+        errors.append(raised.value.as_dict())
+    assert errors[0] == errors[1]
 
 
 @pytest.mark.parametrize("name", ["", "ab", "Shop", "shop 12", "../shop", "-shop", "shop/12", "x" * 65])
-def test_a_bad_name_is_refused_before_any_file_is_written(store, tmp_path, name):
-    with pytest.raises(InvalidInput) as refused:
-        create_account(store, tmp_path / "keys", name, PASSWORD)
-    assert refused.value.field == "name"
+def test_invalid_name_is_rejected_before_writing_files(database, tmp_path, name):
+    with pytest.raises(InvalidInput) as raised:
+        create_account(database, tmp_path / "keys", name, PASSWORD)
+    assert raised.value.field == "name"
     assert not (tmp_path / "keys").exists()
 
 
 @pytest.mark.parametrize("password", ["", "too short", "x" * 257])
-def test_a_bad_password_is_refused(store, tmp_path, password):
-    with pytest.raises(InvalidInput) as refused:
-        create_account(store, tmp_path / "keys", "shop@example", password)
-    assert refused.value.field == "password"
+def test_invalid_password_is_rejected(database, tmp_path, password):
+    with pytest.raises(InvalidInput) as raised:
+        create_account(database, tmp_path / "keys", "shop@example", password)
+    assert raised.value.field == "password"
 
 
-@pytest.mark.parametrize("more", [{}, {"private_key": b"\7" * 32}])
-def test_a_wallets_address_is_checked(store, tmp_path, more):
-    address = WALLET if more else "0x12"
-    with pytest.raises(InvalidInput) as refused:
-        create_account(store, tmp_path, "shop@example", PASSWORD, wallet_address=address, **more)
-    assert refused.value.field == "wallet_address"
+@pytest.mark.parametrize("options", [{}, {"private_key": b"\7" * 32}])
+def test_wallet_address_is_validated(database, tmp_path, options):
+    address = WALLET if options else "0x12"
+    with pytest.raises(InvalidInput) as raised:
+        create_account(database, tmp_path, "shop@example", PASSWORD, wallet_address=address, **options)
+    assert raised.value.field == "wallet_address"
 
 
-def test_a_name_is_taken_once_and_can_be_removed(store, tmp_path):
-    create_account(store, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
+def test_names_are_unique_and_accounts_can_be_removed(database, tmp_path):
+    create_account(database, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
     with pytest.raises(Conflict):
-        create_account(store, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
-    assert [account.name for account in list_accounts(store)] == ["shop@example"]
-    remove_account(store, "shop@example")
-    with pytest.raises(LoginRefused):
-        check_password(store, "shop@example", PASSWORD)
+        create_account(database, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
+    assert [account.name for account in list_accounts(database)] == ["shop@example"]
+    remove_account(database, "shop@example")
+    with pytest.raises(LoginFailedError):
+        check_password(database, "shop@example", PASSWORD)
     with pytest.raises(NotFound):
-        remove_account(store, "shop@example")
+        remove_account(database, "shop@example")
 
 
-def test_the_published_addresses_are_those_of_the_development_chains():
+def test_published_addresses_match_development_chains():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DevKeyWarning)
         assert dev_addresses() == {dev_signer(number, 31337).address.lower() for number in range(10)}
 
 
 @pytest.mark.parametrize("reason", ["", "  x ", "y" * 201])
-def test_a_reason_is_short_and_not_empty(reason):
-    with pytest.raises(InvalidInput) as refused:
-        checked_reason(reason)
-    assert refused.value.field == "reason"
+def test_reason_length_is_limited(reason):
+    with pytest.raises(InvalidInput) as raised:
+        normalise_reason(reason)
+    assert raised.value.field == "reason"
 
 
-def test_a_reason_is_one_line():
-    assert checked_reason("  broken\n edge ") == "broken edge"
+def test_reason_is_normalised_to_one_line():
+    assert normalise_reason("  broken\n edge ") == "broken edge"

@@ -1,4 +1,4 @@
-"""docs/portal.md lists every route."""
+"""docs/portal.md and the OpenAPI document list exactly the existing routes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def test_every_route_is_documented(config):
     methods = defaultdict(set)
     for rule in create_app(config).url_map.iter_rules():
         methods[rule.rule] |= rule.methods - {"HEAD", "OPTIONS"}
-    served = {rule: ", ".join(sorted(found)) for rule, found in methods.items()}
+    served = {rule: ", ".join(sorted(names)) for rule, names in methods.items()}
     assert {route: cells[0] for route, cells in _table("Routes").items()} == served
 
 
-def test_every_json_route_stands_in_the_openapi_document(config):
+def test_every_json_route_is_in_openapi_document(config):
     app = create_app(config)
     described = app.test_client().get("/api/v1/openapi.json").json
     served = set()
@@ -37,8 +37,8 @@ def test_every_json_route_stands_in_the_openapi_document(config):
         "/api/v1/batches/{gtin}/{lot}": "/api/v1/batches/<gtin>/<path:rest>",
     }
     converters = {"number": "int:number", "record": "record:record", "epc": "path:epc", "captureID": "identifier"}
-    told = set()
+    documented = set()
     for path, operations in described["paths"].items():
-        plain = renamed.get(path, re.sub(r"{(\w+)}", lambda found: f"<{converters.get(found[1], found[1])}>", path))
-        told |= {(plain, method.upper()) for method in operations if plain is not None}
-    assert told == served
+        plain = renamed.get(path, re.sub(r"{(\w+)}", lambda match: f"<{converters.get(match[1], match[1])}>", path))
+        documented |= {(plain, method.upper()) for method in operations if plain is not None}
+    assert documented == served

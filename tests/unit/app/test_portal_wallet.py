@@ -9,7 +9,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from app.errors import LoginRefused
+from app.errors import LoginFailedError
 from app.wallet import VALID_S, WalletLogins
 
 KEY = Account.from_key(b"\7" * 32)
@@ -17,8 +17,8 @@ NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def wallets(store):
-    return WalletLogins(store, "https://trace.example", "trace.example", 8453)
+def wallets(database):
+    return WalletLogins(database, "https://trace.example", "trace.example", 8453)
 
 
 def _sign(text, key=KEY):
@@ -35,15 +35,15 @@ def test_a_signed_challenge_returns_its_address(wallets):
 def test_a_challenge_works_once(wallets):
     text = wallets.challenge(KEY.address, NOW)
     wallets.accept(text, _sign(text), NOW)
-    with pytest.raises(LoginRefused, match="nonce"):
+    with pytest.raises(LoginFailedError, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
 
 
 def test_a_failed_attempt_uses_up_the_nonce(wallets):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginRefused, match="it is signed by"):
+    with pytest.raises(LoginFailedError, match="it is signed by"):
         wallets.accept(text, _sign(text, Account.from_key(b"\x08" * 32)), NOW)
-    with pytest.raises(LoginRefused, match="nonce"):
+    with pytest.raises(LoginFailedError, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
 
 
@@ -58,20 +58,20 @@ def test_a_failed_attempt_uses_up_the_nonce(wallets):
 )
 def test_a_message_for_another_site_or_chain_is_rejected(wallets, old, new, reason):
     text = wallets.challenge(KEY.address, NOW).replace(old, new)
-    with pytest.raises(LoginRefused, match=reason):
+    with pytest.raises(LoginFailedError, match=reason):
         wallets.accept(text, _sign(text), NOW)
 
 
 def test_an_expired_message_is_rejected(wallets):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginRefused, match="expired"):
+    with pytest.raises(LoginFailedError, match="expired"):
         wallets.accept(text, _sign(text), NOW + timedelta(seconds=VALID_S + 1))
 
 
 def test_a_message_without_expiration_time_is_rejected(wallets):
     text = wallets.challenge(KEY.address, NOW)
     text = "\n".join(line for line in text.splitlines() if not line.startswith("Expiration Time"))
-    with pytest.raises(LoginRefused, match="expire"):
+    with pytest.raises(LoginFailedError, match="expire"):
         wallets.accept(text, _sign(text), NOW)
 
 
@@ -79,20 +79,20 @@ def test_an_unknown_nonce_is_rejected(wallets):
     text = wallets.challenge(KEY.address, NOW)
     nonce = next(line for line in text.splitlines() if line.startswith("Nonce: "))
     text = text.replace(nonce, "Nonce: aaaaaaaaaaaaaaaaaaaa")
-    with pytest.raises(LoginRefused, match="nonce"):
+    with pytest.raises(LoginFailedError, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
 
 
 @pytest.mark.parametrize("address", ["", "0x12", KEY.address.lower(), "not an address"])
 def test_a_challenge_needs_a_checksummed_address(wallets, address):
-    with pytest.raises(LoginRefused, match="EIP-55"):
+    with pytest.raises(LoginFailedError, match="EIP-55"):
         wallets.challenge(address, NOW)
 
 
 @pytest.mark.parametrize("signature", ["", "0x", "0x00", "zz", "0x" + "00" * 65, "0x" + "ff" * 65])
 def test_a_malformed_signature_is_rejected(wallets, signature):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginRefused):
+    with pytest.raises(LoginFailedError):
         wallets.accept(text, signature, NOW)
 
 
@@ -101,12 +101,12 @@ def test_a_malformed_signature_is_rejected(wallets, signature):
     [
         lambda text: text + "\nNot Before: 2026-11-22T05:00:00Z",
         lambda text: text + "\nResources:\n- https://trace.example/a",
-        lambda text: text.replace("This costs nothing", "This transfers everything"),
+        lambda text: text.replace("Signing is free", "This transfers everything"),
     ],
 )
 def test_a_message_that_was_not_issued_is_rejected(wallets, change):
     text = change(wallets.challenge(KEY.address, NOW))
-    with pytest.raises(LoginRefused, match=r"statement|that was issued"):
+    with pytest.raises(LoginFailedError, match=r"statement|that was issued"):
         wallets.accept(text, _sign(text), NOW)
 
 
@@ -115,7 +115,7 @@ def test_a_message_that_was_not_issued_is_rejected(wallets, change):
     [
         lambda _: "a" * 100_000,
         lambda text: text + "\nResources:" + "\n- https://trace.example/a" * 5_000 + " ",
-        lambda text: text.replace("This costs", "a" * 100_000 + "\n"),
+        lambda text: text.replace("Signing is", "a" * 100_000 + "\n"),
         lambda text: text.replace("trace.example wants", "a" * 100_000 + "/ wants"),
         lambda text: text.replace("/login", "/a:@" * 25_000 + " "),
         lambda text: text.replace("URI: https://", "URI: https://" + "a:" * 50_000 + " "),
@@ -124,6 +124,6 @@ def test_a_message_that_was_not_issued_is_rejected(wallets, change):
 def test_long_invalid_messages_are_rejected_in_linear_time(wallets, change):
     text = change(wallets.challenge(KEY.address, NOW))
     started = time.process_time()
-    with pytest.raises(LoginRefused, match="not an EIP-4361 message"):
+    with pytest.raises(LoginFailedError, match="not an EIP-4361 message"):
         wallets.accept(text, "0x", NOW)
     assert time.process_time() - started < 0.5

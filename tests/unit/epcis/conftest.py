@@ -1,4 +1,4 @@
-"""A portal with its database and documents, and operators without a chain."""
+"""A portal without a chain, whose operator and grants the tests set."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from app import PortalConfig, create_app
-from app.rights import Operator
+from app import PortalSettings, create_app
+from app.rights import ActingOperator
 from chromatrace.domain.rights import Role
 from chromatrace.index import Index
 
@@ -24,7 +24,7 @@ def config(tmp_path):
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")
     index.migrate()
     index.close()
-    return PortalConfig(
+    return PortalSettings(
         data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest, api_limit="100000 per minute"
     )
 
@@ -35,32 +35,29 @@ def app(config):
 
 
 @pytest.fixture
-def acting(monkeypatch):
-    """Return `acting(organisation)`, which sets the organisation of the caller (None: not logged in).
-
-    The portal reads rights from the chain; here, `grants` replaces them.
-    """
-    from app.epcis import views
-    from app.errors import LoginNeeded
+def log_in(monkeypatch):
+    """Return a function that sets the caller's organisation (None: not logged in); its `grants` may be read."""
+    from app.api.epcis import views
+    from app.errors import LoginRequiredError
 
     grants = set()
 
-    def act_as(organisation, roles=Role.LOGISTICS):
+    def log_in(organisation, roles=Role.LOGISTICS):
         def operator():
             if organisation is None:
-                raise LoginNeeded("this page is for operators of the consortium")
-            return Operator("0x" + "ab" * 20, None, organisation, roles)
+                raise LoginRequiredError("this page is for operators of the consortium")
+            return ActingOperator("0x" + "ab" * 20, None, organisation, roles)
 
-        monkeypatch.setattr(views, "operator", operator)
+        monkeypatch.setattr(views, "current_operator", operator)
         monkeypatch.setattr(
-            views, "readable", lambda: lambda owner, gtin, scopes: (organisation, owner, str(gtin)) in grants
+            views, "readable_lines", lambda: lambda owner, gtin, scopes: (organisation, owner, str(gtin)) in grants
         )
 
-    act_as.grants = grants
-    act_as(None)
-    return act_as
+    log_in.grants = grants
+    log_in(None)
+    return log_in
 
 
 @pytest.fixture
-def client(app, acting):
+def client(app, log_in):
     return app.test_client()

@@ -1,4 +1,4 @@
-"""Test the capture and query interface: atomicity, idempotency, access and paging."""
+"""EPCIS capture and query: atomic, idempotent, unchanged events, access by grants."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from app.epcis.capture import Captures
-from app.epcis.question import microseconds
-from app.store import Store
+from app.api.epcis.capture import CaptureStore
+from app.store import PortalDatabase
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.rights import Role
+from chromatrace.epcis.query import microseconds
 
 BATCH = "https://id.gs1.org/01/09521234543213/10/L1"
 
@@ -47,13 +47,11 @@ def document(*events):
 
 def post(client, value, query="", **headers):
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    all_headers = {"Content-Type": "application/json"} | {
-        name.replace("_", "-"): text for name, text in headers.items()
-    }
-    return client.post(f"/epcis/v2/capture{query}", data=data, headers=all_headers)
+    sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): text for name, text in headers.items()}
+    return client.post(f"/epcis/v2/capture{query}", data=data, headers=sent)
 
 
-def listed(client, path="/epcis/v2/events", **query):
+def query_events(client, path="/epcis/v2/events", **query):
     answer = client.get(path, query_string=query)
     assert answer.status_code == 200, answer.json
     return answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
@@ -61,7 +59,7 @@ def listed(client, path="/epcis/v2/events", **query):
 
 @pytest.fixture
 def stored(config):
-    """Return a function that counts the events and captures in the database, and the documents."""
+    """Return the numbers of events and captures in the database, and of documents in the folder."""
     import sqlite3
 
     def count():
@@ -72,8 +70,8 @@ def stored(config):
     return count
 
 
-def test_capture_and_query(client, acting, config):
-    acting(1)
+def test_document_is_captured_and_returned(client, log_in, config):
+    log_in(1)
     answer = post(client, document(event(1), event(2)))
     assert answer.status_code == 202
     assert answer.headers["GS1-EPCIS-Version"] == "2.0.0"
@@ -81,46 +79,46 @@ def test_capture_and_query(client, acting, config):
     assert job.json == answer.json
     assert (job.json["success"], job.json["running"], job.json["eventsTaken"]) == (True, False, 2)
     assert job.json["transaction"] is None
-    assert listed(client) == [event(1), event(2)]
-    stored_document = DocumentStore(config.documents).get(bytes.fromhex(job.json["documentDigest"][2:]))
-    assert json.loads(stored_document) == document(event(1), event(2))
+    assert query_events(client) == [event(1), event(2)]
+    content = DocumentStore(config.documents).get(bytes.fromhex(job.json["documentDigest"][2:]))
+    assert json.loads(content) == document(event(1), event(2))
 
 
-def test_gs1_examples_are_returned_unchanged(client, acting, vectors_dir):
-    acting(1)
+def test_gs1_examples_are_returned_unchanged(client, log_in, vectors_dir):
+    log_in(1)
     expected = []
     for path in sorted((vectors_dir / "epcis" / "examples").iterdir()):
         assert post(client, path.read_bytes()).status_code == 202
         expected += json.loads(path.read_bytes())["epcisBody"]["eventList"]
     assert len(expected) == 6
-    events = listed(client)
-    by_id = {event["eventID"]: event for event in events}
-    assert [by_id[event["eventID"]] for event in expected] == expected
+    events = query_events(client)
+    by_id = {entry["eventID"]: entry for entry in events}
+    assert [by_id[entry["eventID"]] for entry in expected] == expected
     assert len(events) == len(expected)
     epc = "urn:epc:id:sgtin:4012345.011111.9876"
-    assert [event["bizStep"] for event in listed(client, f"/epcis/v2/epcs/{epc}/events")] == ["inspecting"]
+    assert [entry["bizStep"] for entry in query_events(client, f"/epcis/v2/epcs/{epc}/events")] == ["inspecting"]
 
 
-def test_repeated_event_is_ignored(client, acting, stored):
-    acting(1)
+def test_repeated_event_is_stored_once(client, log_in, stored):
+    log_in(1)
     assert post(client, document(event(1))).json["eventsTaken"] == 1
     again = post(client, document(dict(reversed(event(1).items())), event(2))).json
     assert (again["eventsTaken"], again["eventsKnown"]) == (1, 1)
-    without_id = event(3)
-    del without_id["eventID"]
-    assert post(client, document(without_id, without_id)).json["eventsKnown"] == 1
+    nameless = event(3)
+    del nameless["eventID"]
+    assert post(client, document(nameless, nameless)).json["eventsKnown"] == 1
     assert stored()[:2] == (3, 3)
 
 
-def test_event_id_conflict_needs_an_error_declaration(client, acting, stored):
-    acting(1)
+def test_different_event_with_same_id_is_rejected_without_error_declaration(client, log_in, stored):
+    log_in(1)
     post(client, document(event(1)))
     answer = post(client, document(event(2), event(1, bizStep="shipping")))
     assert (answer.status_code, answer.json["field"]) == (409, "/epcisBody/eventList/1/eventID")
     assert stored()[:2] == (1, 1)
     declared = event(1, errorDeclaration={"declarationTime": "2026-11-22T10:00:00Z", "reason": "incorrect_data"})
     assert post(client, document(declared)).status_code == 202
-    acting(2)
+    log_in(2)
     assert post(client, document(event(1, bizStep="shipping"))).status_code == 202
 
 
@@ -146,16 +144,16 @@ BAD = event(2, quantityList=[{"epcClass": BATCH, "uom": "kg"}])
         (b"\xff", None),
     ],
 )
-def test_invalid_document_is_rejected_without_writing(client, acting, stored, data, pointer):
-    acting(1)
+def test_invalid_document_reports_pointer_and_stores_nothing(client, log_in, stored, data, pointer):
+    log_in(1)
     answer = post(client, data)
     assert (answer.status_code, answer.json.get("field", "")) == (400, pointer or "")
     assert {"error", "message"} <= set(answer.json)
     assert stored()[:2] == (0, 0)
 
 
-def test_proceed_captures_the_valid_events(client, acting):
-    acting(1)
+def test_proceed_stores_valid_events_and_reports_others(client, log_in):
+    log_in(1)
     post(client, document(event(3)))
     mixed = document(event(1), BAD, event(3, bizStep="shipping"))
     job = post(client, mixed, GS1_Capture_Error_Behaviour="proceed").json
@@ -165,62 +163,62 @@ def test_proceed_captures_the_valid_events(client, acting):
 
 
 @pytest.mark.parametrize("content_type", ["text/xml", "application/xml", "text/plain", "multipart/form-data", ""])
-def test_other_content_types_are_rejected(client, acting, stored, content_type):
-    acting(1)
+def test_other_content_types_are_rejected(client, log_in, stored, content_type):
+    log_in(1)
     answer = post(client, document(event(1)), Content_Type=content_type)
     assert (answer.status_code, answer.json["field"]) == (400, "Content-Type")
     assert stored()[0] == 0
 
 
-def test_json_ld_and_version_headers(client, acting):
-    acting(1)
+def test_json_ld_is_accepted_and_other_version_rejected(client, log_in):
+    log_in(1)
     assert post(client, document(event(1)), Content_Type="application/ld+json; charset=utf-8").status_code == 202
     assert post(client, document(event(2)), GS1_EPCIS_Version="1.2").json["field"] == "GS1-EPCIS-Version"
     assert post(client, document(event(2)), GS1_EPCIS_Version="2.0.0").status_code == 202
 
 
-def test_too_large_document_is_rejected(client, acting, stored):
-    acting(1)
+def test_oversized_document_is_rejected(client, log_in, stored):
+    log_in(1)
     answer = post(client, b" " * (9 * 1024 * 1024))
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
     assert stored() == (0, 0, 0)
 
 
-def test_capture_needs_a_login_and_a_role(client, acting, stored):
+def test_capture_requires_login_and_role(client, log_in, stored):
     answer = post(client, document(event(1)))
-    assert (answer.status_code, answer.json["error"]) == (401, "LoginNeeded")
-    acting(1, Role.ADMIN)
+    assert (answer.status_code, answer.json["error"]) == (401, "LoginRequiredError")
+    log_in(1, Role.ADMIN)
     assert (post(client, document(event(1))).status_code, stored()) == (403, (0, 0, 0))
 
 
-def test_job_is_visible_to_its_organisation_only(client, acting):
-    acting(1)
+def test_job_is_visible_to_its_organisation_only(client, log_in):
+    log_in(1)
     location = post(client, document(event(1))).headers["Location"]
-    acting(2)
+    log_in(2)
     assert client.get(location).status_code == 404
-    acting(None)
+    log_in(None)
     assert client.get(location).status_code == 401
 
 
-def test_events_are_visible_to_authorised_organisations_only(client, acting):
-    acting(1)
+def test_events_require_grant_unless_public(client, log_in):
+    log_in(1)
     post(client, document(event(1)))
     post(client, document(event(2)), "?visibility=public")
     post(client, document(event(3, quantityList=[{"epcClass": "urn:epc:class:lgtin:9521234.054321.L1"}])))
     post(client, document(event(4, quantityList=[{"epcClass": "https://example.org/whatever"}])))
-    assert listed(client) == listed(client, MATCH_anyEPC="") != []
-    assert len(listed(client)) == 4
-    acting(None)
-    assert [event["eventID"] for event in listed(client)] == [event(2)["eventID"]]
-    acting(2)
-    assert [event["eventID"] for event in listed(client)] == [event(2)["eventID"]]
-    acting.grants.add((2, 1, "09521234543213"))
-    assert len(listed(client)) == 3
+    assert query_events(client) == query_events(client, MATCH_anyEPC="") != []
+    assert len(query_events(client)) == 4
+    log_in(None)
+    assert [entry["eventID"] for entry in query_events(client)] == [event(2)["eventID"]]
+    log_in(2)
+    assert [entry["eventID"] for entry in query_events(client)] == [event(2)["eventID"]]
+    log_in.grants.add((2, 1, "09521234543213"))
+    assert len(query_events(client)) == 3
     assert post(client, document(event(5)), "?visibility=all").json["field"] == "visibility"
 
 
-def test_query_parameters(client, acting):
-    acting(1)
+def test_query_parameters(client, log_in):
+    log_in(1)
     other = "https://id.gs1.org/01/09521234543213/10/L2"
     post(
         client,
@@ -231,17 +229,17 @@ def test_query_parameters(client, acting):
         ),
     )
 
-    def query(path="/epcis/v2/events", **query):
-        return [int(event["eventID"][-1]) for event in listed(client, path, **query)]
+    def numbers(path="/epcis/v2/events", **query):
+        return [int(entry["eventID"][-1]) for entry in query_events(client, path, **query)]
 
-    assert query() == [1, 2, 3]
-    assert query(EQ_bizStep="shipping") == [2]
-    assert query(EQ_bizStep="shipping,receiving") == [1, 2]
-    assert query(MATCH_anyEPC=other) == [2]
-    assert query(MATCH_anyEPC=f"{other},{BATCH}") == [1, 2, 3]
-    assert query(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
-    assert query(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
-    assert query(eventType="AggregationEvent") == []
+    assert numbers() == [1, 2, 3]
+    assert numbers(EQ_bizStep="shipping") == [2]
+    assert numbers(EQ_bizStep="shipping,receiving") == [1, 2]
+    assert numbers(MATCH_anyEPC=other) == [2]
+    assert numbers(MATCH_anyEPC=f"{other},{BATCH}") == [1, 2, 3]
+    assert numbers(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
+    assert numbers(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
+    assert numbers(eventType="AggregationEvent") == []
     for invalid in (
         {"eventType": "Event"},
         {"EQ_bizStep": "a,,b"},
@@ -249,11 +247,11 @@ def test_query_parameters(client, acting):
         {"MATCH_anyEPC": BATCH, "MATCH_anyEPCClass": BATCH},
         {"MATCH_anyEPC": "x" * 8_001},
     ):
-        response = client.get("/epcis/v2/events", query_string=invalid)
-        assert (response.status_code, response.json["field"]) == (400, next(iter(invalid)))
-    assert query("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
-    assert query(f"/epcis/v2/epcs/{other}/events") == [2]
-    for invalid in (
+        answer = client.get("/epcis/v2/events", query_string=invalid)
+        assert (answer.status_code, answer.json["field"]) == (400, next(iter(invalid)))
+    assert numbers("/epcis/v2/epcs/https:%2F%2Fid.gs1.org%2F01%2F09521234543213%2F10%2FL2/events") == [2]
+    assert numbers(f"/epcis/v2/epcs/{other}/events") == [2]
+    for query in (
         {"perPage": "0"},
         {"perPage": "x"},
         {"perPage": "0000000019999"},
@@ -261,12 +259,12 @@ def test_query_parameters(client, acting):
         {"nextPageToken": "?"},
         {"order": "1"},
     ):
-        response = client.get("/epcis/v2/events", query_string=invalid)
-        assert (response.status_code, response.json["field"]) == (400, next(iter(invalid)))
+        answer = client.get("/epcis/v2/events", query_string=query)
+        assert (answer.status_code, answer.json["field"]) == (400, next(iter(query)))
 
 
-def test_pages_have_no_gaps_or_repetitions(client, acting):
-    acting(1)
+def test_pages_have_no_gap_or_repetition(client, log_in):
+    log_in(1)
     same_time = [event(number, eventTime="2026-03-31T14:00:00Z") for number in range(20)]
     post(client, document(*same_time, *[event(number) for number in range(20, 45)]))
     link, events = "/epcis/v2/events?perPage=7&EQ_bizStep=receiving", []
@@ -276,93 +274,93 @@ def test_pages_have_no_gaps_or_repetitions(client, acting):
         assert 0 < len(page) <= 7
         events += page
         link = answer.headers.get("Link", "<>").split(">")[0][1:]
-    assert sorted(event["eventID"] for event in events) == [event(number)["eventID"] for number in range(45)]
+    assert sorted(entry["eventID"] for entry in events) == [event(number)["eventID"] for number in range(45)]
 
 
-def test_query_result_is_valid_by_the_schema(client, acting, vectors_dir):
+def test_query_response_is_valid_by_gs1_schema(client, log_in, vectors_dir):
     from jsonschema import Draft7Validator, FormatChecker
 
-    acting(1)
+    log_in(1)
     post(client, document(event(1)))
     schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
     Draft7Validator(schema, format_checker=FormatChecker()).validate(client.get("/epcis/v2/events").json)
 
 
-def test_digests_stay_pending_until_recorded(client, acting, config):
-    """The recorder receives each digest until it returns a transaction; after an error, the digest stays pending."""
-    acting(1)
+def test_digests_are_passed_to_recorder_until_recorded(client, log_in, config):
+    """An error of the recorder leaves the digest unrecorded."""
+    log_in(1)
     other = event(2, quantityList=[], epcList=["urn:epc:id:sgtin:4012345.011111.9876", f"{BATCH}/21/7"])
-    jobs = [post(client, document(captured)).json for captured in (event(1), other, event(1))]
-    store = Store(config.portal_database)
-    captures = Captures(store, DocumentStore(config.documents))
+    jobs = [post(client, document(entry)).json for entry in (event(1), other, event(1))]
+    database = PortalDatabase(config.portal_database)
+    captures = CaptureStore(database, DocumentStore(config.documents))
     sent = []
 
     def recorder(digest, products):
-        if len(sent) == 1 and not recorder.online:
-            raise RuntimeError("the chain does not respond")
+        if len(sent) == 1 and not recorder.available:
+            raise RuntimeError("no chain")
         sent.append((digest, products))
         return "0x" + digest.hex() if recorder.included else None
 
     recorder.included = True
 
-    recorder.online = False
+    recorder.available = False
     with pytest.raises(RuntimeError):
         captures.record(recorder)
-    recorder.online, recorder.included = True, False
+    recorder.available, recorder.included = True, False
     assert captures.record(recorder) == 0
     recorder.included = True
     assert captures.record(recorder) == 1
     assert captures.record(recorder) == 0
     first, second = (bytes.fromhex(job["documentDigest"][2:]) for job in jobs[:2])
     assert jobs[2]["documentDigest"] == jobs[0]["documentDigest"]
-    products = {first: ["09521234543213/L1"], second: ["04012345111118", "09521234543213/L1"]}
+    subjects = {first: ["09521234543213/L1"], second: ["04012345111118", "09521234543213/L1"]}
     assert len(sent) == 3
-    assert dict(sent) == products
+    assert dict(sent) == subjects
     job = client.get(f"/epcis/v2/capture/{jobs[0]['captureID']}").json
     assert job["transaction"] == job["documentDigest"]
-    store.close()
+    database.close()
 
 
 _KILLED = """
 import os, sys, json
 from pathlib import Path
-from app.epcis import capture
-from app.rights import Operator
-from app.store import Store
+from app.api.epcis import capture
+from app.rights import ActingOperator
+from app.store import PortalDatabase
 from chromatrace.domain.rights import Role
 from chromatrace.documents.store import DocumentStore
 data = Path(sys.argv[1])
 add = capture._add
-def add_or_die(session, job, context, event, at, *, public):
-    if at.endswith("/2"):
+def dying(session, job, context, event, pointer, *, public):
+    if pointer.endswith("/2"):
         os.kill(os.getpid(), 9)
-    return add(session, job, context, event, at, public=public)
+    return add(session, job, context, event, pointer, public=public)
 if sys.argv[2] == "die":
-    capture._add = add_or_die
-captures = capture.Captures(Store(f"sqlite:///{data / 'portal.db'}"), DocumentStore(data / "documents"))
-operator = Operator("0x" + "ab" * 20, None, 1, Role.LOGISTICS)
-print(captures.take(sys.stdin.buffer.read(), operator, capture.Terms(), 0).id, flush=True)
+    capture._add = dying
+captures = capture.CaptureStore(PortalDatabase(f"sqlite:///{data / 'portal.db'}"), DocumentStore(data / "documents"))
+operator = ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS)
+print(captures.capture(sys.stdin.buffer.read(), operator, capture.CaptureOptions(), 0).id, flush=True)
 os.kill(os.getpid(), 9)
 """
 
 
-def test_capture_is_atomic_under_kill(client, acting, config, stored):
-    acting(1)
+def test_killed_process_stores_all_events_or_none(client, log_in, config, stored):
+    log_in(1)
     data = json.dumps(document(event(1), event(2), event(3))).encode()
     for mode, expected in (("die", (0, 0)), ("live", (3, 1))):
         command = [sys.executable, "-c", _KILLED, str(config.data_folder), mode]
         done = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
         assert done.returncode == -9
         assert stored()[:2] == expected
-    assert len(listed(client)) == 3
+    assert len(query_events(client)) == 3
 
 
-def test_capture_does_not_change_its_input(client, acting):
-    acting(1)
-    value = document(event(1))
-    before = copy.deepcopy(value)
-    post(client, value)
-    assert value == before
+def test_capture_does_not_modify_document(client, log_in):
+    log_in(1)
+    original = document(event(1))
+    before = copy.deepcopy(original)
+    post(client, original)
+    assert original == before
 
 
 @pytest.mark.parametrize(
@@ -375,5 +373,5 @@ def test_capture_does_not_change_its_input(client, acting):
         ("2026-03-31T14:05:00-02:30", 1_774_974_900_000_000),
     ],
 )
-def test_times_are_exact_microseconds(time, expected):
+def test_microseconds_of_rfc3339_times(time, expected):
     assert microseconds(time) == expected

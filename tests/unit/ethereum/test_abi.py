@@ -33,6 +33,10 @@ def test_every_custom_error_has_a_message(name, arguments):
     assert used <= set(arguments)
 
 
+def test_every_message_has_a_custom_error():
+    assert set(MESSAGES) == {name for name, _ in ALL_ERRORS}
+
+
 def test_call_data_equals_eth_abi():
     kind = "(uint64,string,uint32,bytes32,bytes32,bytes32,(bytes32,uint32)[])"
     expected = function_signature_to_4byte_selector(f"register({kind})") + abi_encode([kind], [REGISTRATION])
@@ -77,11 +81,22 @@ def log_of(address="0x" + "ab" * 20, topics=None):
 def test_log_is_decoded_to_an_event():
     event = abi.decode_log({"0x" + "ab" * 20: "BatchRegistry"}, log_of())
     assert (event.contract, event.name, event.block_number, event.tx_index, event.log_index) == (
-        *("BatchRegistry", "BatchRegistered"),
-        *(16, 1, 2),
+        "BatchRegistry",
+        "BatchRegistered",
+        16,
+        1,
+        2,
     )
     assert list(event.args) == [
-        *("batch", "producer", "gtin", "lot", "quantity", "serialRoot", "contentDigest", "route", "inputs")
+        "batch",
+        "producer",
+        "gtin",
+        "lot",
+        "quantity",
+        "serialRoot",
+        "contentDigest",
+        "route",
+        "inputs",
     ]
     assert event.args["batch"] == BATCH
     assert event.args["inputs"] == [{"batch": b"\2" * 32, "quantity": 3}]
@@ -104,28 +119,42 @@ def revert(signature, *args):
     [
         (
             revert("QuantityMismatch(uint32,uint256)", 100, 99),
-            *(ContractInvalidInput, InvalidInput, "QuantityMismatch", {"quantity": 100, "sum": 99}),
+            ContractInvalidInput,
+            InvalidInput,
+            "QuantityMismatch",
+            {"quantity": 100, "sum": 99},
             "add up to 99; the batch has 100 units",
         ),
         (
             revert("WrongState(bytes32,uint8)", BATCH, 6),
-            *(ContractConflict, Conflict, "WrongState", {"batch": BATCH, "state": 6}),
+            ContractConflict,
+            Conflict,
+            "WrongState",
+            {"batch": BATCH, "state": 6},
             "not valid in state graded",
         ),
         (
             revert("UnknownBatch(bytes32)", BATCH),
-            *(ContractNotFound, NotFound, "UnknownBatch", {"batch": BATCH}),
+            ContractNotFound,
+            NotFound,
+            "UnknownBatch",
+            {"batch": BATCH},
             f"batch 0x{BATCH[:5].hex()}… does not exist",
         ),
         (
             revert("MissingRole(address,uint16,uint16)", "0x" + "00" * 20, 5, 2),
-            *(ContractNotAuthorised, NotAuthorised, "MissingRole"),
+            ContractNotAuthorised,
+            NotAuthorised,
+            "MissingRole",
             {"operator": "0x" + "00" * 20, "roles": 5, "required": 2},
             "has the roles admin+gateway; one of producer is required",
         ),
         (
             revert("InspectionExpired(uint64)", 1_700_000_000),
-            *(ContractConflict, Conflict, "InspectionExpired", {"deadline": 1_700_000_000}),
+            ContractConflict,
+            Conflict,
+            "InspectionExpired",
+            {"deadline": 1_700_000_000},
             "2023-11-14 22:13:20 UTC",
         ),
         (revert("Error(string)", "no"), ContractConflict, Conflict, "Error", {"message": "no"}, "reverted: no"),
@@ -134,7 +163,10 @@ def revert(signature, *args):
         (b"\1\2\3\4", ContractConflict, Conflict, "UnknownError", {"data": b"\1\2\3\4"}, "0x01020304"),
         (
             revert("WrongState(bytes32,uint8)", BATCH, 6)[:40],
-            *(ContractConflict, Conflict, "Undecodable", {"data": revert("WrongState(bytes32,uint8)", BATCH, 6)[:40]}),
+            ContractConflict,
+            Conflict,
+            "Undecodable",
+            {"data": revert("WrongState(bytes32,uint8)", BATCH, 6)[:40]},
             "malformed",
         ),
     ],

@@ -59,7 +59,7 @@ def imports(path):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             names.add(node.module.partition(".")[0])
-    return names - {"chromatrace", "app", *sys.stdlib_module_names}
+    return names - {"chromatrace", "app", "_typeshed", *sys.stdlib_module_names}
 
 
 def test_every_import_is_a_declared_dependency():

@@ -1,4 +1,4 @@
-"""The engineer-to-order shop's kinds, and a contract that goes through all six departments."""
+"""Fixtures of the records tests: the engineer-to-order record kinds and an S3 server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class S3Server:
     _USER = "vault"
 
     def __init__(self):
-        os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "0"  # moto reads it when it is imported: check every request
+        os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "0"  # read by moto on import: check every request
         from moto.backends import get_backend
         from moto.server import ThreadedMotoServer
 

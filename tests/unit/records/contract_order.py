@@ -1,4 +1,4 @@
-"""BPDMS's worked example: one contract for two products, taken through the six departments."""
+"""The worked example of BPDMS: a contract for two products that passes through six departments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTRACT = {
 
 
 def story(product="P-1"):
-    """The documents of one product, in the order of the departments, behind `CONTRACT`."""
+    """Return the documents of a product that follow `CONTRACT`, in the order of the departments."""
     number = product[-1]
     drawing, order = f"D-{number}", f"W-{number}"
     components = [f"K-{number}1", f"K-{number}2"]

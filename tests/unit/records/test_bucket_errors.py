@@ -1,4 +1,4 @@
-"""Errors of an S3 server name the setting to correct."""
+"""Test that errors of an S3 server name the setting to correct."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOCUMENT = b"a drawing of a gear unit"
 
 def at(port, bucket="vault", **options):
     return Vault(
-        f"s3://{bucket}/refusals?endpoint=http://127.0.0.1:{port}"
+        f"s3://{bucket}/errors?endpoint=http://127.0.0.1:{port}"
         + "".join(f"&{name}={value}" for name, value in options.items())
     )
 
@@ -28,7 +28,7 @@ def put(vault):
 
 
 def operations(vault):
-    """Every operation of the store."""
+    """Return all operations of the vault."""
     return [
         lambda: put(vault),
         lambda: vault.content(bytes(32)),
@@ -54,12 +54,12 @@ def test_valid_credentials(s3_server):
 
 def test_wrong_secret(s3_server, monkeypatch):
     monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "wrong")
-    assert_error(at(s3_server.port), "AWS_SECRET_ACCESS_KEY", r"does not take the signature.*SignatureDoesNotMatch")
+    assert_error(at(s3_server.port), "AWS_SECRET_ACCESS_KEY", r"rejected the signature.*SignatureDoesNotMatch")
 
 
 def test_unknown_access_key(s3_server, monkeypatch):
     monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", "UNKNOWN")
-    assert_error(at(s3_server.port), "AWS_ACCESS_KEY_ID", r"does not know the access key.*InvalidAccessKeyId")
+    assert_error(at(s3_server.port), "AWS_ACCESS_KEY_ID", r"rejected the access key.*InvalidAccessKeyId")
 
 
 def test_no_credentials(s3_server, monkeypatch, tmp_path):
@@ -73,7 +73,7 @@ def test_no_credentials(s3_server, monkeypatch, tmp_path):
 def test_credentials_without_permission(s3_server):
     vault = at(s3_server.port)
     digest = put(vault)
-    message = r"may not do this in the bucket 'vault'.*AccessDenied"
+    message = r"lack permissions for bucket 'vault'.*AccessDenied"
     with s3_server.denied("s3:PutObject"), pytest.raises(VaultAccessError, match=message) as raised:
         vault.put(io.BytesIO(b"another"), [SALES.reader])
     assert raised.value.field == "vault_url"
@@ -82,15 +82,18 @@ def test_credentials_without_permission(s3_server):
 
 def test_unknown_bucket(s3_server):
     assert_error(
-        at(s3_server.port, "elsewhere"), "vault_url", r"no bucket 'elsewhere'.*NoSuchBucket", VaultUnavailableError
+        at(s3_server.port, "elsewhere"),
+        "vault_url",
+        r"bucket 'elsewhere' does not exist.*NoSuchBucket",
+        VaultUnavailableError,
     )
 
 
 def test_no_server_at_the_endpoint(s3_server):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))  # bound and not listening: connections are rejected
+        probe.bind(("127.0.0.1", 0))  # bound but not listening, so connections are rejected
         port = probe.getsockname()[1]
-        message = f"nothing that speaks S3 answers at http://127.0.0.1:{port}"
+        message = f"no S3-compatible server responded at http://127.0.0.1:{port}"
         with pytest.raises(VaultUnavailableError, match=message) as raised:
             put(at(port))
     assert raised.value.field == "vault_url"
@@ -104,8 +107,8 @@ def test_altered_or_removed_object(s3_server, change):
     name = f"sealed/{seal[:2]}/{seal[2:]}"
     blobs = vault._blobs
     if change == "altered":
-        kept = blobs.read(name)
-        blobs.write(name, [kept[:-1] + bytes([kept[-1] ^ 1])])
+        data = blobs.read(name)
+        blobs.write(name, [data[:-1] + bytes([data[-1] ^ 1])])
     else:
         blobs.delete([name])
     for operation in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):

@@ -1,4 +1,4 @@
-"""Record documents: canonical, salted, and refused with a JSON pointer."""
+"""Test record documents: canonical form, salts, and errors with JSON pointers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chromatrace.records.preparation import PendingLedger, prepare
 WORK_ORDER = story()[1]
 
 
-class Empty:
+class EmptyLedger:
     """A ledger without records."""
 
     def subjects_of_record(self, record, department):
@@ -34,36 +34,35 @@ def document(catalogue, value):
     return RecordDocument.new(catalogue.by_schema(value["schema"]), value)
 
 
-def refused(catalogue, value, error=InvalidRecordError):
+def error_field(catalogue, value, error=InvalidRecordError):
     with pytest.raises(error) as raised:
         document(catalogue, value)
     assert type(raised.value) is error
     return raised.value.field
 
 
-def test_a_document_is_read_as_it_was_written(catalogue):
-    made = document(catalogue, CONTRACT)
-    data = made.to_bytes()
-    again = RecordDocument.from_bytes(data, catalogue)
-    assert again == made
-    assert made.digest == hashlib.sha256(data).digest()
-    assert json.loads(data) == CONTRACT | {"salt": made.salt}
-    assert made.products == ("P-1", "P-2")
-    assert made.record == record_id("sales.contract-order", "C-2026-001")
+def test_document_round_trip(catalogue):
+    contract = document(catalogue, CONTRACT)
+    data = contract.to_bytes()
+    assert RecordDocument.from_bytes(data, catalogue) == contract
+    assert contract.digest == hashlib.sha256(data).digest()
+    assert json.loads(data) == CONTRACT | {"salt": contract.salt}
+    assert contract.products == ("P-1", "P-2")
+    assert contract.record == record_id("sales.contract-order", "C-2026-001")
 
 
-def test_the_same_fields_have_another_digest_each_time(catalogue):
+def test_salt_changes_the_digest(catalogue):
     assert document(catalogue, CONTRACT).digest != document(catalogue, CONTRACT).digest
 
 
 @pytest.mark.parametrize("change", [b" ", b"\n"])
-def test_what_is_not_canonical_is_refused(catalogue, change):
-    with pytest.raises(InvalidRecordError) as refusal:
+def test_non_canonical_document_is_rejected(catalogue, change):
+    with pytest.raises(InvalidRecordError) as error:
         RecordDocument.from_bytes(document(catalogue, CONTRACT).to_bytes() + change, catalogue)
-    assert refusal.value.field == ""
+    assert error.value.field == ""
 
 
-MISTAKES = [
+INVALID = [
     ({"customer": 7}, "/customer"),
     ({"customer": ""}, "/customer"),
     ({"customer": "x" * 201}, "/customer"),
@@ -86,9 +85,9 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("change", "field"), MISTAKES)
-def test_a_mistake_is_named_by_its_pointer(catalogue, change, field):
-    assert refused(catalogue, CONTRACT | change) == field
+@pytest.mark.parametrize(("change", "field"), INVALID)
+def test_invalid_member_is_named_by_its_pointer(catalogue, change, field):
+    assert error_field(catalogue, CONTRACT | change) == field
 
 
 @pytest.mark.parametrize(
@@ -100,28 +99,28 @@ def test_a_mistake_is_named_by_its_pointer(catalogue, change, field):
         ("kind", ["processing"]),
     ],
 )
-def test_times_and_choices_are_checked(catalogue, field, wrong):
-    assert refused(catalogue, WORK_ORDER | {field: wrong}) == f"/{field}"
+def test_invalid_times_and_choices_are_rejected(catalogue, field, wrong):
+    assert error_field(catalogue, WORK_ORDER | {field: wrong}) == f"/{field}"
 
 
 @pytest.mark.parametrize("name", ["0xAB", "0x0", "0x", "ab", "0x" + "00" * 513])
-def test_signatures_are_bounded_hexadecimal(catalogue, name):
-    assert refused(catalogue, story()[2] | {"route_signature": name}) == "/route_signature"
+def test_invalid_signatures_are_rejected(catalogue, name):
+    assert error_field(catalogue, story()[2] | {"route_signature": name}) == "/route_signature"
 
 
-def test_component_ids_stand_there_once(catalogue):
-    assert refused(catalogue, story()[4] | {"component_ids": ["K", "K"]}) == "/component_ids/1"
+def test_duplicate_component_ids_are_rejected(catalogue):
+    assert error_field(catalogue, story()[4] | {"component_ids": ["K", "K"]}) == "/component_ids/1"
 
 
-def test_a_missing_field_is_named(catalogue):
+def test_missing_field_is_named(catalogue):
     for name in CONTRACT.keys() - {"schema"}:
-        assert refused(catalogue, {key: value for key, value in CONTRACT.items() if key != name}) == f"/{name}"
+        assert error_field(catalogue, {key: value for key, value in CONTRACT.items() if key != name}) == f"/{name}"
 
 
 @pytest.mark.parametrize(
     "schema", ["chromatrace.record/sales.contract-order/2", "chromatrace.record/sales.order/1", "", 7, None]
 )
-def test_an_unknown_schema_is_refused(catalogue, schema):
+def test_unknown_schema_is_rejected(catalogue, schema):
     with pytest.raises(UnknownSchemaError) as raised:
         catalogue.by_schema(schema)
     assert raised.value.field == "/schema"
@@ -132,13 +131,13 @@ def test_an_unknown_schema_is_refused(catalogue, schema):
     "data",
     [b"", b"[]", b"\xff", b'{"a":1,"a":2}', b'{"a":NaN}', b"[" * 100_000, b'{"a":"' + b"x" * MAX_DOCUMENT + b'"}'],
 )
-def test_what_is_no_json_object_is_refused(data):
+def test_invalid_json_is_rejected(data):
     with pytest.raises(InvalidRecordError):
         parse(data)
 
 
-def test_the_worked_example_goes_through(catalogue):
-    ledger = PendingLedger(Empty())
+def test_worked_example_is_accepted(catalogue):
+    ledger = PendingLedger(EmptyLedger())
     prepared = []
     for value in [CONTRACT, *story("P-1"), *story("P-2")]:
         prepared.append(prepare(catalogue, document(catalogue, value), ledger))
@@ -154,7 +153,7 @@ def test_the_worked_example_goes_through(catalogue):
 
 
 @pytest.mark.parametrize(
-    ("place", "change", "field"),
+    ("index", "change", "field"),
     [
         (0, {"contract_id": "C-9"}, "/contract_id"),
         (1, {"drawing_id": "D-9"}, "/drawing_id"),
@@ -164,23 +163,23 @@ def test_the_worked_example_goes_through(catalogue):
         (5, {"product_id": "P-2"}, "/product_id"),
     ],
 )
-def test_an_unknown_preceding_key_is_named(catalogue, place, change, field):
-    ledger = PendingLedger(Empty())
+def test_unknown_preceding_key_is_named(catalogue, index, change, field):
+    ledger = PendingLedger(EmptyLedger())
     for value in [CONTRACT, *story()]:
         ledger.add(prepare(catalogue, document(catalogue, value), ledger))
     fresh = {"drawing_id": "D-7", "work_order_id": "W-7", "completion_time": "2026-05-01T00:00:00Z"}
-    value = story()[place]
+    value = story()[index]
     own = catalogue.by_schema(value["schema"]).key[0]
     value |= {name: new for name, new in fresh.items() if name == own} | change
     if own == "product_id":
-        value["completion_time" if place == 4 else "time"] = "2026-05-01T00:00:00Z"
+        value["completion_time" if index == 4 else "time"] = "2026-05-01T00:00:00Z"
     with pytest.raises(UnknownPrecedingError) as raised:
         prepare(catalogue, document(catalogue, value), ledger)
     assert raised.value.field == field
 
 
-def test_a_record_is_taken_once(catalogue):
-    ledger = PendingLedger(Empty())
+def test_existing_record_is_rejected(catalogue):
+    ledger = PendingLedger(EmptyLedger())
     ledger.add(prepare(catalogue, document(catalogue, CONTRACT), ledger))
     with pytest.raises(RecordExistsError) as raised:
         prepare(catalogue, document(catalogue, CONTRACT), ledger)
@@ -188,19 +187,19 @@ def test_a_record_is_taken_once(catalogue):
 
 
 @pytest.mark.parametrize("plant", example_plants())
-def test_every_plants_kinds_are_a_catalogue_with_json_schemas(plant):
+def test_record_kinds_of_all_plants_have_json_schemas(plant):
     kinds = Catalogue(example_plant(plant).record_kinds)
     for kind in kinds.kinds:
         jsonschema.Draft202012Validator.check_schema(kind.json_schema())
     assert len(kinds.departments) >= 3
 
 
-def test_the_json_schema_says_what_the_check_says(catalogue):
+def test_json_schema_agrees_with_the_validation(catalogue):
     schema = catalogue.by_schema(CONTRACT["schema"]).json_schema()
     validator = jsonschema.Draft202012Validator(schema)
     assert validator.is_valid(CONTRACT)
-    for change, field in MISTAKES:
-        # JSON Schema has no word for control characters, spaces around a key, or 1.0 not being whole.
+    for change, field in INVALID:
+        # JSON Schema cannot express control characters, spaces around a key, or that 1.0 is not an integer.
         if field in ("/a~1b~0c",) or change in ({"customer": "tab\t"}, {"contract_id": " C"}, {"customer": "\ud800"}):
             continue
         if change == {"products": [{"product_id": "P", "quantity": 1.0}]}:
@@ -208,7 +207,7 @@ def test_the_json_schema_says_what_the_check_says(catalogue):
         assert not validator.is_valid(CONTRACT | change), change
 
 
-def test_entries_pack_and_unpack():
+def test_entries_round_trip():
     entries = [LedgerEntry(b"r" * 20, b"s" * 20, before, b"d" * 32) for before in (None, b"p" * 20)]
     assert unpack(pack(entries)) == entries
     assert len(pack(entries)) == 2 * 92
@@ -217,6 +216,6 @@ def test_entries_pack_and_unpack():
     assert len(chained(bytes(27), b"k" * 32, entries)) == 27
 
 
-def test_ids_do_not_run_into_each_other():
+def test_ids_are_unambiguous():
     assert record_id("ab", "c") != record_id("a", "bc")
     assert record_id("a", "b") != subject_id("b")

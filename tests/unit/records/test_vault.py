@@ -1,4 +1,4 @@
-"""The encrypted content store: who can read, what was changed, and how little memory it takes."""
+"""Test the vault: access, corruption, concurrency and memory use."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ DOCUMENT = b"a drawing of a gear unit"
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def place(request, tmp_path):
-    """Where a store is: on disk, and on an S3 server."""
+def location(request, tmp_path):
+    """Return the location of a vault: on disk, and on an S3 server."""
     return tmp_path / "vault" if request.param == "folder" else request.getfixturevalue("bucket")()
 
 
 @pytest.fixture
-def vault(place):
-    return Vault(place)
+def vault(location):
+    return Vault(location)
 
 
 @pytest.fixture
-def blobs(place):
-    return open_blobs(place)
+def blobs(location):
+    return open_blobs(location)
 
 
 def stored(vault, document=DOCUMENT, readers=(SALES,)):
@@ -48,18 +48,18 @@ def sealed_name(vault, digest):
     return f"sealed/{seal[:2]}/{seal[2:]}"
 
 
-def everything(blobs, digest):
-    """The names of all that is stored, by the layout that `vault` documents."""
+def all_blobs(blobs, digest):
+    """Return the names of all blobs, by the layout documented in `vault`."""
     names = blobs.names(f"{digest.hex()[:2]}/{digest.hex()[2:]}/")
     if isinstance(blobs, FolderBlobs):
         return names + [str(path) for path in blobs.folder.glob("sealed/*/*")]
     prefix = blobs._prefix + "sealed/"
-    found = blobs._client.list_objects("vault", prefix=prefix, recursive=True)
-    return names + [item.object_name.removeprefix(blobs._prefix) for item in found]
+    items = blobs._client.list_objects("vault", prefix=prefix, recursive=True)
+    return names + [item.object_name.removeprefix(blobs._prefix) for item in items]
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
-def test_what_is_put_is_read(vault, size):
+def test_put_and_read(vault, size):
     document = bytes(range(251)) * (size // 251 + 1)
     digest = stored(vault, document[:size])
     assert digest == hashlib.sha256(document[:size]).digest()
@@ -68,17 +68,17 @@ def test_what_is_put_is_read(vault, size):
     vault.verify(digest)
 
 
-def test_nothing_lies_there_in_the_clear(vault, blobs):
-    names = everything(blobs, stored(vault))
+def test_blobs_are_encrypted(vault, blobs):
+    names = all_blobs(blobs, stored(vault))
     assert len(names) == 3
     assert all(DOCUMENT not in blobs.read(name) for name in names)
 
 
-def test_others_cannot_read(vault):
+def test_other_readers_cannot_read(vault):
     digest = stored(vault)
-    with pytest.raises(KeyMissingError) as refused:
+    with pytest.raises(KeyMissingError) as error:
         list(vault.read(digest, DESIGN))
-    assert refused.value.field == "reader"
+    assert error.value.field == "reader"
     with pytest.raises(KeyMissingError):
         list(vault.read(digest, ReaderKey.generate("Sales")))
 
@@ -99,61 +99,61 @@ def test_grant_and_revoke(vault):
     assert b"".join(vault.read(digest, SALES)) == DOCUMENT
 
 
-def test_a_wrapped_key_opens_nothing_under_another_name_or_document(vault):
+def test_wrapped_key_is_bound_to_reader_and_document(vault):
     digest = stored(vault)
     (wrapped,) = vault.content(digest).wrapped
     with pytest.raises(KeyMissingError):
-        ReaderKey("Somebody", SALES.private).unwrap(wrapped, digest)
+        ReaderKey("Other", SALES.private).unwrap(wrapped, digest)
     with pytest.raises(KeyMissingError):
         SALES.unwrap(wrapped, bytes(32))
 
 
-def test_put_again_keeps_the_readers_and_one_seal(vault, blobs):
+def test_repeated_put_keeps_readers_and_one_seal(vault, blobs):
     digest = stored(vault)
     assert stored(vault, readers=(DESIGN,)) == digest
     assert b"".join(vault.read(digest, SALES)) == b"".join(vault.read(digest, DESIGN)) == DOCUMENT
-    assert [name.rpartition(".")[2] for name in everything(blobs, digest)[:3]] == ["key", "key", "json"]
-    assert len(everything(blobs, digest)) == 4
+    assert [name.rpartition(".")[2] for name in all_blobs(blobs, digest)[:3]] == ["key", "key", "json"]
+    assert len(all_blobs(blobs, digest)) == 4
 
 
-def test_readers_granted_at_the_same_moment_all_read(place):
+def test_concurrent_grants(location):
     readers = [ReaderKey.generate(f"Reader {number}") for number in range(8)]
-    digest = stored(Vault(place))
-    with ThreadPoolExecutor(4) as together:
-        list(together.map(lambda key: Vault(place).grant(digest, SALES, key.reader), readers))
+    digest = stored(Vault(location))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda key: Vault(location).grant(digest, SALES, key.reader), readers))
     for key in readers:
-        assert b"".join(Vault(place).read(digest, key)) == DOCUMENT
+        assert b"".join(Vault(location).read(digest, key)) == DOCUMENT
 
 
-def test_a_reader_granted_while_the_bytes_are_put_again_reads(place):
-    digest = stored(Vault(place))
-    with ThreadPoolExecutor(2) as together:
-        again = together.submit(lambda: [stored(Vault(place)) for _ in range(5)])
-        Vault(place).grant(digest, SALES, DESIGN.reader)
-        again.result()
-    assert b"".join(Vault(place).read(digest, DESIGN)) == DOCUMENT
+def test_grant_during_repeated_put(location):
+    digest = stored(Vault(location))
+    with ThreadPoolExecutor(2) as pool:
+        puts = pool.submit(lambda: [stored(Vault(location)) for _ in range(5)])
+        Vault(location).grant(digest, SALES, DESIGN.reader)
+        puts.result()
+    assert b"".join(Vault(location).read(digest, DESIGN)) == DOCUMENT
 
 
-def test_bytes_put_again_between_list_and_reading_are_read(place):
-    vault = Vault(place)
+def test_read_during_repeated_put(location):
+    vault = Vault(location)
     digest, names, lists = stored(vault), vault._blobs.names, []
 
-    def then_put_again(prefix):
+    def list_then_put(prefix):
         lists.append(names(prefix))
         if len(lists) == 1:
-            stored(Vault(place))
+            stored(Vault(location))
         return lists[-1]
 
-    vault._blobs.names = then_put_again
+    vault._blobs.names = list_then_put
     assert b"".join(vault.read(digest, SALES)) == DOCUMENT
     assert lists[0] != lists[1]
 
 
-@pytest.mark.parametrize("at", [0, 5, 11, 300_000, -1])
-def test_a_changed_byte_is_detected(vault, blobs, at):
+@pytest.mark.parametrize("position", [0, 5, 11, 300_000, -1])
+def test_changed_byte_is_detected(vault, blobs, position):
     digest = stored(vault, bytes(600_000))
     data = bytearray(blobs.read(sealed_name(vault, digest)))
-    data[at] ^= 1
+    data[position] ^= 1
     blobs.write(sealed_name(vault, digest), [bytes(data)])
     with pytest.raises(ContentCorruptError):
         list(vault.read(digest, SALES))
@@ -161,15 +161,15 @@ def test_a_changed_byte_is_detected(vault, blobs, at):
         vault.verify(digest)
 
 
-def test_bytes_that_are_gone_are_told(vault, blobs):
+def test_missing_bytes_are_reported(vault, blobs):
     digest = stored(vault)
     blobs.delete([sealed_name(vault, digest)])
-    for asking in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):
-        with pytest.raises(ContentCorruptError, match="gone"):
-            asking()
+    for operation in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):
+        with pytest.raises(ContentCorruptError, match="missing"):
+            operation()
 
 
-def pieces_of(document):
+def chunks_of(document):
     key = bytes(32)
     header, *chunks = seal(io.BytesIO(document), key)
     return key, header, chunks
@@ -178,21 +178,21 @@ def pieces_of(document):
 @pytest.mark.parametrize(
     "order", [[0, 1], [1, 0, 2], [0, 0, 1, 2], [0, 2], [2], [], [0, 1, 2, 2]], ids=lambda order: str(order)
 )
-def test_chunks_cut_off_swapped_repeated_or_dropped_do_not_open(order):
-    key, header, chunks = pieces_of(b"".join(bytes([number]) * CHUNK for number in range(3)))
+def test_truncated_swapped_repeated_or_missing_chunks_are_rejected(order):
+    key, header, chunks = chunks_of(b"".join(bytes([number]) * CHUNK for number in range(3)))
     assert len(chunks) == 3
     with pytest.raises(ContentCorruptError):
-        list(unseal(io.BytesIO(header + b"".join(chunks[place] for place in order)), key))
+        list(unseal(io.BytesIO(header + b"".join(chunks[index] for index in order)), key))
 
 
-def test_chunks_of_another_document_do_not_open():
-    key, header, chunks = pieces_of(bytes(2 * CHUNK))
-    _, _, others = pieces_of(bytes(2 * CHUNK))
+def test_chunks_of_another_document_are_rejected():
+    key, header, chunks = chunks_of(bytes(2 * CHUNK))
+    _, _, other_chunks = chunks_of(bytes(2 * CHUNK))
     with pytest.raises(ContentCorruptError):
-        list(unseal(io.BytesIO(header + chunks[0] + others[1]), key))
+        list(unseal(io.BytesIO(header + chunks[0] + other_chunks[1]), key))
 
 
-def test_another_document_under_the_name_is_detected(vault, blobs):
+def test_swapped_document_is_detected(vault, blobs):
     digest, other = stored(vault), stored(vault, b"another")
     key = SALES.unwrap(vault.content(other).wrapped[0], other)
     folder = f"{digest.hex()[:2]}/{digest.hex()[2:]}/"
@@ -204,18 +204,18 @@ def test_another_document_under_the_name_is_detected(vault, blobs):
         list(vault.read(digest, SALES))
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"{}", b"\xff", b'{"schema":"chromatrace.vault/1"}'])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"schema":"chromatrace.vault/1"}'])
 @pytest.mark.parametrize("ending", [".json", ".key"])
-def test_changed_notes_are_detected(vault, blobs, ending, spoilt):
+def test_changed_metadata_is_detected(vault, blobs, ending, content):
     digest = stored(vault)
-    (name,) = (name for name in everything(blobs, digest) if name.endswith(ending))
-    blobs.write(name, [spoilt])
+    (name,) = (name for name in all_blobs(blobs, digest) if name.endswith(ending))
+    blobs.write(name, [content])
     with pytest.raises(ContentCorruptError):
         vault.content(digest)
 
 
-def test_a_file_appears_only_when_it_is_true(vault, blobs, tmp_path):
-    digest, target = stored(vault, bytes(600_000)), tmp_path / "here"
+def test_extract_is_atomic(vault, blobs, tmp_path):
+    digest, target = stored(vault, bytes(600_000)), tmp_path / "target"
     target.mkdir()
     assert vault.extract(digest, SALES, target / "out") == 600_000
     name = sealed_name(vault, digest)
@@ -225,57 +225,57 @@ def test_a_file_appears_only_when_it_is_true(vault, blobs, tmp_path):
     assert [item.name for item in target.iterdir()] == ["out"]
 
 
-def test_an_unknown_document(vault):
+def test_unknown_document_is_reported(vault):
     with pytest.raises(ContentNotFoundError):
         list(vault.read(bytes(32), SALES))
 
 
-def test_a_failing_source_leaves_nothing(vault, blobs):
-    class Failing:
-        left = 40
+def test_failing_source_leaves_nothing(vault, blobs):
+    class FailingSource:
+        remaining = 40
 
         def read(self, size):
-            self.left -= 1
-            if not self.left:
+            self.remaining -= 1
+            if not self.remaining:
                 raise OSError("unplugged")
             return bytes(size)
 
     with pytest.raises(VaultUnavailableError, match="unplugged"):
-        vault.put(Failing(), [SALES.reader])
-    assert everything(blobs, bytes(32)) == []
+        vault.put(FailingSource(), [SALES.reader])
+    assert all_blobs(blobs, bytes(32)) == []
 
 
-def test_a_reader_without_a_usable_key_leaves_nothing(vault, blobs):
+def test_reader_with_invalid_key_leaves_nothing(vault, blobs):
     with pytest.raises(InvalidInput):
-        vault.put(io.BytesIO(DOCUMENT), [SALES.reader, Reader("Nobody", bytes(32))])
-    assert everything(blobs, hashlib.sha256(DOCUMENT).digest()) == []
+        vault.put(io.BytesIO(DOCUMENT), [SALES.reader, Reader("Invalid", bytes(32))])
+    assert all_blobs(blobs, hashlib.sha256(DOCUMENT).digest()) == []
 
 
 @pytest.mark.parametrize(
     "url", ["s3://", "s3://key:secret@vault", "s3://vault?endpoint=vault", "s3://vault?key=1", "https://vault"]
 )
-def test_a_place_that_is_none(url):
-    with pytest.raises(InvalidInput) as refused:
+def test_invalid_url_is_rejected(url):
+    with pytest.raises(InvalidInput) as error:
         Vault(url)
-    assert refused.value.field == "vault_url"
+    assert error.value.field == "vault_url"
 
 
-def test_a_bucket_that_is_not_there_is_told(bucket):
-    away = Vault(bucket().replace("s3://vault/", "s3://elsewhere/"))
-    for asking in (lambda: stored(away), lambda: away.content(bytes(32)), lambda: bytes(32) in away):
-        with pytest.raises(VaultUnavailableError) as refused:
-            asking()
-        assert refused.value.field == "vault_url"
+def test_missing_bucket_is_reported(bucket):
+    vault = Vault(bucket().replace("s3://vault/", "s3://elsewhere/"))
+    for operation in (lambda: stored(vault), lambda: vault.content(bytes(32)), lambda: bytes(32) in vault):
+        with pytest.raises(VaultUnavailableError) as error:
+            operation()
+        assert error.value.field == "vault_url"
 
 
 @pytest.mark.parametrize("text", ["Sales", "=x25519:" + "0" * 64, "Sales=x25519:0", "a\nb=x25519:" + "1" * 64])
-def test_a_reader_that_is_none(text):
-    with pytest.raises(InvalidInput) as refused:
+def test_invalid_reader_is_rejected(text):
+    with pytest.raises(InvalidInput) as error:
         Reader.parse(text)
-    assert refused.value.field == "reader"
+    assert error.value.field == "reader"
 
 
-def test_a_public_key_of_low_order_is_refused():
+def test_public_key_of_low_order_is_rejected():
     with pytest.raises(InvalidInput):
         Reader("Sales", bytes(32)).wrap(bytes(32), bytes(32))
 
@@ -298,10 +298,10 @@ from chromatrace.records.reader_key import ReaderKey
 from chromatrace.records.vault import Vault
 
 class Zeros:
-    left = 150_000_000
+    remaining = 150_000_000
     def read(self, size):
-        size = min(size, self.left)
-        self.left -= size
+        size = min(size, self.remaining)
+        self.remaining -= size
         return bytes(size)
 
 key, vault = ReaderKey.generate("Sales"), Vault(sys.argv[1])
@@ -313,11 +313,16 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-@pytest.mark.parametrize(("where", "most_kib"), [("folder", 16 * 1024), ("bucket", 64 * 1024)])
-def test_a_large_document_passes_through_little_memory(request, tmp_path, where, most_kib):
-    place = str(tmp_path) if where == "folder" else request.getfixturevalue("bucket")()
+@pytest.mark.parametrize(("kind", "max_kib"), [("folder", 16 * 1024), ("bucket", 64 * 1024)])
+def test_large_document_needs_little_memory(request, tmp_path, kind, max_kib):
+    location = str(tmp_path) if kind == "folder" else request.getfixturevalue("bucket")()
     done = subprocess.run(
-        [sys.executable, "-c", LARGE, place], capture_output=True, text=True, check=False, timeout=240, env=os.environ
+        [sys.executable, "-c", LARGE, location],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        env=os.environ,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < most_kib, "KiB more at its peak than before"
+    assert int(done.stdout) < max_kib, "increase of peak memory in KiB"

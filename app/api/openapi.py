@@ -1,0 +1,362 @@
+"""The OpenAPI 3.1 document of the HTTP APIs. A test compares it with the routes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chromatrace import __version__
+from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.epcis.query import MAX_LIST
+from chromatrace.epcis.vocabulary import EVENT_TYPES
+
+Json = dict[str, Any]
+
+EXAMPLE_GTIN, EXAMPLE_LOT = "09521234543213", "L2410A"
+EXAMPLE_RECORD = "0x835725856059e9fbe6123d449b3033886f5a4979"
+"""The record of the contract order `C-2026-001`."""
+
+_OBJECT: Json = {"type": "object"}
+_HASH: Json = {"type": "string", "pattern": "^0x[0-9a-f]{64}$"}
+_RECORD_ID: Json = {"type": "string", "pattern": "^0x[0-9a-f]{40}$"}
+_GTIN: Json = {"type": "string", "pattern": "^[0-9]{14}$"}
+_NAME: Json = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[^\\x00-\\x1f\\x7f/]+$"}
+_TEXT: Json = {"type": "string", "minLength": 1, "maxLength": 300, "pattern": "^[^\\x00-\\x1f]+$"}
+_LIST: Json = {
+    "type": "string",
+    "maxLength": MAX_LIST,
+    "pattern": "^([^\\x00-\\x1f\\x7f,]+(,[^\\x00-\\x1f\\x7f,]+)*)?$",
+    "description": "Comma-separated list",
+}
+_TYPES = "|".join(sorted(EVENT_TYPES))
+_READER: Json = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9 ]{0,40}=x25519:[0-9a-f]{64}$"}
+_TIME: Json = {"type": "string", "format": "date-time"}
+_PROBLEM: Json = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "error", "message"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "error": {"type": "string", "description": "Class of the error"},
+        "message": {"type": "string"},
+        "field": {
+            "type": "string",
+            "description": "The invalid parameter, header or, as a JSON pointer, member of the body",
+        },
+        "hint": {"type": "string"},
+    },
+}
+_ERROR: Json = {
+    "type": "object",
+    "required": ["error", "message"],
+    "properties": {name: {"type": "string"} for name in ("error", "message", "field", "hint")},
+}
+_ENTRY: Json = {
+    "type": "object",
+    "required": ["record", "department", "digest", "transaction", "block", "time", "subject", "number"],
+    "properties": {
+        "record": _RECORD_ID,
+        "schema": {"type": ["string", "null"]},
+        "title": {"type": ["string", "null"]},
+        "department": {"type": ["string", "null"]},
+        "organisation": {
+            "type": ["integer", "null"],
+            "description": "Number of the organisation that owns the department",
+        },
+        "number": {"type": "integer"},
+        "subject": _RECORD_ID,
+        "preceding": {"anyOf": [_RECORD_ID, {"type": "null"}]},
+        "digest": _HASH,
+        "by": {"type": "string"},
+        "transaction": _HASH,
+        "block": {"type": "integer"},
+        "time": {"type": "integer", "description": "Time of the block in Unix seconds"},
+        "repeat": {
+            "type": "boolean",
+            "description": "The department already had this record; this entry has no effect",
+        },
+        "document": {"type": ["object", "null"]},
+        "repeats": {"type": "array", "items": _HASH, "description": "Transactions that only repeated this record"},
+    },
+}
+_JOB: Json = {
+    "type": "object",
+    "required": ["captureID", "running", "success", "errors", "documentDigest", "transaction"],
+    "properties": {
+        "captureID": {"type": "string", "format": "uuid"},
+        "createdAt": _TIME,
+        "finishedAt": _TIME,
+        "running": {"type": "boolean"},
+        "success": {"type": "boolean"},
+        "captureErrorBehaviour": {"enum": ["rollback", "proceed"]},
+        "errors": {"type": "array", "items": _OBJECT},
+        "eventsTaken": {"type": "integer"},
+        "eventsKnown": {"type": "integer"},
+        "documentDigest": _HASH,
+        "transaction": {"anyOf": [_HASH, {"type": "null"}]},
+    },
+}
+_REPORT: Json = {
+    "type": "object",
+    "required": ["appended", "rejected", "existing", "transactions", "errors"],
+    "properties": {
+        "appended": {"type": "integer"},
+        "rejected": {"type": "integer"},
+        "existing": {"type": "integer", "description": "Rejected rows whose record exists or is pending"},
+        "transactions": {"type": "array", "items": _HASH},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["line", "error", "message"],
+                "properties": {
+                    "line": {"type": "integer", "minimum": 1},
+                    "error": {"type": "string"},
+                    "message": {"type": "string"},
+                    "field": {"type": "string", "description": "JSON pointer into the row"},
+                },
+            },
+        },
+        "stopped": {"$ref": "#/components/schemas/Error"},
+        "remaining": {"type": "integer", "description": "Rows that were not appended after an error"},
+    },
+}
+_EVENTS: Json = {
+    "type": "object",
+    "required": ["@context", "type", "schemaVersion", "creationDate", "epcisBody"],
+    "properties": {"type": {"const": "EPCISQueryDocument"}, "schemaVersion": {"const": "2.0"}},
+}
+
+
+def document(base_url: str, title: str, kinds: Sequence[RecordKind]) -> Json:
+    """Return the document. `kinds` are the schemas of the records."""
+    schemas = {f"{kind.id}.{kind.version}": _without_ids(kind.json_schema()) for kind in kinds}
+    record = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in schemas]} if schemas else _OBJECT
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"{title}: batches, records and events",
+            "version": __version__,
+            "description": "Errors are RFC 9457 problem documents. Authenticate with an account's name and password.",
+        },
+        "servers": [{"url": base_url}],
+        "paths": _public() | _records(record) | _epcis(),
+        "components": {
+            "schemas": {"Problem": _PROBLEM, "Error": _ERROR, **schemas},
+            "securitySchemes": {"account": {"type": "http", "scheme": "basic"}},
+        },
+    }
+
+
+def _without_ids(schema: Json) -> Json:
+    return {name: value for name, value in schema.items() if name not in ("$schema", "$id")}
+
+
+def _operation(summary: str, *parameters: Json, account: bool = True, **more: Any) -> Json:
+    """Return an operation. `success` maps status to schema, `body` maps media type to schema."""
+    success: dict[str, Json] = more.get("success", {"200": _OBJECT})
+    media_type: str = more.get("media_type", "application/json")
+    responses: Json = {
+        status: {"description": "Success", "content": {media_type: {"schema": schema}}}
+        for status, schema in success.items()
+    }
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    errors = ["400", "404", "429", "503"]
+    errors += ["401", "403"] if account else []
+    errors += ["409", "413"] if "body" in more else more.get("errors", [])
+    for response in responses.values():
+        if "links" in more:
+            response["links"] = more["links"]
+    responses |= {status: {"description": "Error", "content": problem} for status in sorted(errors)}
+    operation: Json = {"summary": summary, "parameters": list(parameters), "responses": responses}
+    if "body" in more:
+        content = {media: {"schema": schema} for media, schema in more["body"].items()}
+        operation["requestBody"] = {"required": True, "content": content}
+    if account:
+        operation["security"] = [{"account": []}]
+    return operation
+
+
+def _links(parameter: str, member: str, *paths: str) -> Json:
+    """Return links from `member` of a response to `paths`."""
+    parameters = {parameter: f"$response.body#/{member}"}
+    return {
+        path.rpartition("/")[2].strip("{}"): {
+            "operationRef": f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/get",
+            "parameters": parameters,
+        }
+        for path in paths
+    }
+
+
+def _query(name: str, schema: Json, *, required: bool = False, example: object = None) -> Json:
+    parameter = {"name": name, "in": "query", "required": required, "schema": schema}
+    return parameter if example is None else parameter | {"example": example}
+
+
+def _path(name: str, schema: Json, example: object = None) -> Json:
+    parameter = {"name": name, "in": "path", "required": True, "schema": schema}
+    return parameter if example is None else parameter | {"example": example}
+
+
+def _public() -> Json:
+    lot: Json = {"type": "string", "minLength": 1, "maxLength": 20, "pattern": "^[A-Za-z0-9_.-]+$"}
+    batch = _path("gtin", _GTIN, EXAMPLE_GTIN), _path("lot", lot, EXAMPLE_LOT)
+    content = "identity, status, inspections, custody and route"
+    of_batch = _operation(f"Get a batch: {content}", *batch, account=False)
+    of_unit = _operation(f"Get a unit: {content}", *batch, _path("serial", lot, "000007"), account=False)
+    for operation in (of_batch, of_unit):
+        # The response for an unregistered code is not a problem document.
+        operation["responses"]["404"]["content"] |= {"application/json": {}}
+    return {
+        "/api/v1/batches/{gtin}/{lot}": {"get": of_batch},
+        "/api/v1/batches/{gtin}/{lot}/{serial}": {"get": of_unit},
+        "/api/v1/organisations": {"get": _operation("List the organisations of the consortium", account=False)},
+        "/api/v1/organisations/{number}": {
+            "get": _operation(
+                "Get an organisation by its number on the chain",
+                _path("number", {"type": "integer", "minimum": 1, "maximum": 2**32}, 1),
+                account=False,
+            )
+        },
+        "/api/v1/openapi.json": {"get": _operation("Get this document", account=False)},
+        "/healthz": {
+            "get": _operation(
+                "Get the index lag and whether the chain responds", account=False, success={"200": _OBJECT}
+            )
+        },
+        "/.well-known/gs1resolver": {"get": _operation("Get the GS1 resolver description", account=False)},
+    }
+
+
+def _records(record: Json) -> Json:
+    schema, reader = _query("schema", _TEXT, required=True), _query("reader", {"type": "array", "items": _READER})
+    page = _query("perPage", {"type": "integer", "minimum": 1, "maximum": 1000})
+    after = _query("nextPageToken", {"type": "integer", "minimum": 0, "maximum": 10**9})
+    record_id, name = _path("record", _RECORD_ID, EXAMPLE_RECORD), _path("name", _NAME)
+    appended = _query("transaction", _HASH)
+    added = {
+        "type": "object",
+        "required": ["transaction", "schema", "key", "record", "digest"],
+        "properties": {"transaction": _HASH, "record": _RECORD_ID, "digest": _HASH},
+    }
+    stored = {
+        "type": "object",
+        "required": ["file", "size"],
+        "properties": {"file": _HASH, "size": {"type": "integer"}},
+    }
+    listed = {"type": "object", "required": ["records"], "properties": {"records": {"type": "array", "items": _ENTRY}}}
+    readers = {
+        "type": "object",
+        "required": ["readers"],
+        "properties": {"readers": {"type": "array", "items": {"type": "string"}}},
+    }
+    granted = {
+        "type": "object",
+        "required": ["reader"],
+        "properties": {"reader": _READER},
+        "additionalProperties": False,
+    }
+    binary: Json = {"type": "string", "format": "binary"}
+    return {
+        "/api/v1/record-kinds": {"get": _operation("List the record kinds of the plant's departments")},
+        "/api/v1/records": {
+            "get": _operation(
+                "List the records of a product, of a transaction, or of a schema and key",
+                *(_query("product", _TEXT, example="P-1"), _query("schema", _TEXT), _query("key", _TEXT)),
+                *(appended, page, after),
+                success={"200": listed},
+            ),
+            "post": _operation(
+                "Add a record",
+                reader,
+                body={"application/json": record},
+                success={"202": added},
+                links=_links("record", "record", "/api/v1/records/{record}"),
+            ),
+        },
+        "/api/v1/records/import": {
+            "post": _operation(
+                "Add a record for each row of a table",
+                *(schema, reader),
+                body={"text/csv": {"type": "string"}, "application/x-ndjson": {"type": "string"}},
+                success={"202": _REPORT},
+            )
+        },
+        "/api/v1/records/files": {
+            "post": _operation(
+                "Store a file for a record to refer to",
+                *(schema, reader),
+                body={"application/octet-stream": binary},
+                success={"201": stored},
+            )
+        },
+        "/api/v1/records/{record}": {
+            "get": _operation(
+                "Get a record: preferably the organisation's own, or the one of a transaction (409 if a repeat)",
+                *(record_id, appended),
+                success={"200": _ENTRY},
+                errors=["409"],
+            )
+        },
+        "/api/v1/records/{record}/files/{name}": {
+            "get": _operation(
+                "Get a file of a record",
+                record_id,
+                name,
+                media_type="application/octet-stream",
+                success={"200": binary},
+            )
+        },
+        "/api/v1/records/{record}/readers": {
+            "post": _operation(
+                "Grant a reader access", record_id, body={"application/json": granted}, success={"200": readers}
+            )
+        },
+        "/api/v1/records/{record}/readers/{name}": {
+            "delete": _operation("Revoke a reader's access", record_id, name, success={"200": readers})
+        },
+    }
+
+
+def _epcis() -> Json:
+    version = {"name": "GS1-EPCIS-Version", "in": "header", "schema": {"enum": ["2.0", "2.0.0"]}}
+    behaviour = {"name": "GS1-Capture-Error-Behaviour", "in": "header", "schema": {"enum": ["rollback", "proceed"]}}
+    query = [
+        version,
+        *(_query(name, _LIST) for name in ("MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep")),
+        _query("eventType", {"type": "string", "pattern": f"^(({_TYPES})(,({_TYPES}))*)?$"}),
+        *(_query(name, _TIME) for name in ("GE_eventTime", "LT_eventTime")),
+        _query("perPage", {"type": "integer", "minimum": 1, "maximum": 1000}),
+        _query("nextPageToken", {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}),
+    ]
+    captured = {
+        "type": "object",
+        "required": ["@context", "type", "schemaVersion", "creationDate", "epcisBody"],
+        "properties": {"type": {"const": "EPCISDocument"}, "schemaVersion": {"const": "2.0"}, "creationDate": _TIME},
+    }
+    epc = _path("epc", {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[A-Za-z0-9:._-]+$"})
+    return {
+        "/epcis/v2/capture": {
+            "post": _operation(
+                "Capture an EPCIS 2.0 document",
+                *(version, behaviour, _query("visibility", {"enum": ["partners", "public"]})),
+                body={"application/json": captured, "application/ld+json": captured},
+                success={"202": _JOB},
+                links=_links("captureID", "captureID", "/epcis/v2/capture/{captureID}"),
+            )
+        },
+        "/epcis/v2/capture/{captureID}": {
+            "get": _operation("Get a capture job", _path("captureID", {"type": "string"}), success={"200": _JOB})
+        },
+        "/epcis/v2/events": {
+            "get": _operation("List chain events and captured events", *query, account=False, success={"200": _EVENTS})
+        },
+        "/epcis/v2/epcs/{epc}/events": {
+            "get": _operation(
+                "List the events of a product identifier", epc, *query, account=False, success={"200": _EVENTS}
+            )
+        },
+    }

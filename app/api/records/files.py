@@ -1,0 +1,58 @@
+"""Files of records. Streamed in both directions and encrypted at rest; never held in memory as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from app.api.records.request_context import (
+    held_keys,
+    open_for_writing,
+    open_records,
+    requested_readers,
+    require_parameters,
+)
+from app.api.records.views import load_record
+from app.context import current_operator, current_portal
+from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.records.errors import KeyMissingError
+
+_MEDIA_TYPE = "application/octet-stream"
+
+
+def upload() -> Any:
+    """Store the body for the readers of the schema's department. Return 201 and the digest that a record refers to."""
+    require_parameters("schema", "reader")
+    current_operator()
+    if request.mimetype != _MEDIA_TYPE:
+        raise InvalidInput(f"expected {_MEDIA_TYPE}, got {request.mimetype or 'none'}", field="Content-Type")
+    request.max_content_length = current_portal().config.max_file_bytes
+    records, kind = open_for_writing(request.args.get("schema"), "schema")
+    content = records.store(request.stream, requested_readers(kind.department))
+    response = jsonify({"file": f"0x{content.digest.hex()}", "size": content.size})
+    response.status_code = 201
+    return response
+
+
+def download(record: str, name: str) -> Any:
+    """Return a record's file if the caller may read the department and the portal has its key.
+
+    The bytes are verified while they are sent; the response ends early if they were changed.
+    """
+    require_parameters()
+    records, _ = open_records()
+    _, document = load_record(records, record)
+    if document is None:
+        raise KeyMissingError("the portal has no key for this document", field="record")
+    if document.kind.field(name) is None or name not in document.fields:
+        raise NotFound("the record has no such file", field="name")
+    size, chunks = records.file(document, name, held_keys(current_portal(), document.kind.department))
+    return Response(_started(chunks), mimetype=_MEDIA_TYPE, headers={"Content-Length": str(size)})
+
+
+def _started(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Read the first chunk now, so that a file that cannot be decrypted is an error response."""
+    return chain([next(chunks, b"")], chunks)

@@ -1,0 +1,53 @@
+"""QR code images and published documents."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from flask import Response
+
+from app.context import current_portal, current_snapshot
+from app.links import public_uri, raw_target
+from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
+from chromatrace.domain.rights import Stage
+from chromatrace.identity.qr import encode
+
+_STAGES = {"first": Stage.FIRST, "final": Stage.FINAL}
+
+
+def qr_image(gtin: str, rest: str) -> Response:
+    """Return the QR code of a batch (`/qr/<gtin>/<lot>.svg`) or a unit (`/qr/<gtin>/<lot>/<serial>.png`)."""
+    *parts, file_name = _segments("/qr/")
+    name, _, extension = file_name.rpartition(".")
+    if extension not in ("svg", "png") or len(parts) not in (1, 2):
+        raise NotFound("no image has this address", field="path", hint="use /qr/<gtin>/<lot>.svg or .png")
+    lot, *serial = [*parts[1:], name]
+    key = BatchKey(Gtin(gtin), Lot(lot))
+    code = encode(public_uri(current_portal().config.base_url, key, Serial(serial[0]) if serial else None))
+    image, mimetype = (code.svg(), "image/svg+xml") if extension == "svg" else (code.png(), "image/png")
+    return Response(image, mimetype=mimetype, headers={"Cache-Control": "public, max-age=86400"})
+
+
+def document(gtin: str, rest: str) -> Response:
+    """Return the bytes of a document whose SHA-256 is on the chain.
+
+    The last path segment is `content`, or `first` or `final` for the inspection evidence in force.
+    """
+    _, lot, name = (*_segments("/documents/"), "", "")[:3]
+    snapshot, documents = current_snapshot(), current_portal().batches.documents
+    view = snapshot.batch_by_key(BatchKey(Gtin(gtin), Lot(lot)))
+    digest = view.content_digest if view is not None and name == "content" else None
+    if view is not None and name in _STAGES:
+        in_force = (inspection for inspection in snapshot.inspections(view.batch_id) if not inspection.superseded)
+        digest = next((inspection.evidence for inspection in in_force if inspection.stage is _STAGES[name]), None)
+    if digest is None:
+        raise NotFound("the chain records no such document", field="path", hint="use content, first or final")
+    headers = {"Content-Disposition": f'inline; filename="{digest.hex()}.json"'}
+    return Response(documents.get(digest), mimetype="application/json", headers=headers)
+
+
+def _segments(prefix: str) -> list[str]:
+    """Return the decoded path segments after `prefix`. An encoded slash does not split a lot."""
+    path = raw_target().partition("?")[0]
+    return [unquote(part) for part in path.removeprefix(prefix).split("/")]

@@ -1,0 +1,160 @@
+"""The components of a portal worker, and the operator of the current request."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from flask import current_app, g
+from flask_limiter import Limiter
+
+from app.accounts import check_password
+from app.basic_auth import basic_credentials
+from app.errors import InsufficientRightsError, LoginFailedError, LoginRequiredError, RightsRevokedError
+from app.presenters.batch import BatchLoader
+from app.presenters.organisations import OrganisationSummary, organisation_summary
+from app.rights import ActingOperator, ReadableProductLines
+from app.services import CaptureRecorder, ChainService, ContractError
+from app.sessions import SessionStore, SessionUser
+from app.settings import PortalSettings
+from app.store.database import PortalDatabase
+from app.store.scans import ScanLog
+from app.wallet import WalletLogins
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.index import Index, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """The components of one worker, built by `create_app`."""
+
+    config: PortalSettings
+    database: PortalDatabase
+    index: Index
+    batches: BatchLoader
+    chain: ChainService
+    sessions: SessionStore
+    wallets: WalletLogins
+    scans: ScanLog
+    limiter: Limiter
+    recorder: CaptureRecorder | None
+    kinds: tuple[RecordKind, ...]
+
+
+def current_portal() -> Portal:
+    """Return the portal of the current request."""
+    return cast(Portal, current_app.extensions["portal"])
+
+
+def now_s() -> int:
+    """Return the current time in Unix seconds."""
+    return int(time.time())
+
+
+def current_snapshot() -> Snapshot:
+    """Return the index snapshot of the current request, so that everything on a page is of the same block."""
+    if "index_snapshot" not in g:
+        stack = ExitStack()
+        g.index_snapshot = stack.enter_context(current_portal().index.snapshot())
+        g.index_stack = stack
+    return cast(Snapshot, g.index_snapshot)
+
+
+def close_snapshot(error: BaseException | None = None) -> None:
+    """Close the snapshot of the current request, if it opened one."""
+    stack = g.pop("index_stack", None)
+    if stack is not None:
+        stack.close()
+
+
+def lookup_organisation(number: int) -> OrganisationSummary:
+    """Return the organisation with the consortium's `number`."""
+    return organisation_summary(number, current_snapshot().organisation(number), now_s())
+
+
+def current_operator() -> ActingOperator:
+    """Return the operator of the current request, as authorised by the chain.
+
+    Raises `LoginRequiredError`; `RightsRevokedError`, after ending all of the operator's sessions; and
+    `RightsUnavailableError`.
+    """
+    cached = g.get("operator")
+    if isinstance(cached, ActingOperator):
+        return cached
+    portal = current_portal()
+    user = _authenticated_user()
+    if user is None:
+        raise LoginRequiredError("this page is for operators of the consortium", hint="log in to see it")
+    try:
+        organisation = authorise(portal, user.address)
+    except RightsRevokedError:
+        portal.sessions.end_all(user.address)
+        raise
+    operator = ActingOperator(user.address, user.account, organisation, portal.chain.roles_of(user.address))
+    g.operator = operator
+    return operator
+
+
+def authorise(portal: Portal, address: str) -> int:
+    """Return the organisation that `address` may act for now.
+
+    Raises `RightsRevokedError`, with the organisation's name, and `RightsUnavailableError`.
+    """
+    try:
+        return portal.chain.authorise(address)
+    except RightsRevokedError as error:
+        raise _with_name(error) from error
+
+
+def _with_name(error: RightsRevokedError) -> RightsRevokedError:
+    """Replace the organisation's number in the message by its name."""
+    cause = error.__cause__
+    number = cause.args_by_name.get("organisation") if isinstance(cause, ContractError) else None
+    organisation = current_snapshot().organisation(number) if isinstance(number, int) else None
+    if organisation is None:
+        return error
+    message = error.message.replace(f"organisation {number}", organisation.name)
+    return RightsRevokedError(message, field=error.field, hint=error.hint)
+
+
+def account_keystore(operator: ActingOperator, password: str) -> Path:
+    """Return the keystore that the operator signs with, after checking the account's password.
+
+    Raises `LoginFailedError` if the password is wrong, `InvalidInput` if the account has no key here, and
+    `InsufficientRightsError` if the account's key changed during the session.
+    """
+    portal = current_portal()
+    if operator.account is None:
+        raise InvalidInput("this is a wallet session", field="password", hint="sign with the wallet")
+    try:
+        account = check_password(portal.database, operator.account, password)
+    except LoginFailedError as error:
+        raise LoginFailedError(
+            "wrong password", field="password", hint="nothing was sent; enter the password of your account"
+        ) from error
+    if account.keystore is None:
+        raise InvalidInput(
+            "this account has no key here", field="password", hint="log in with the wallet that holds its key"
+        )
+    if account.address.lower() != operator.address.lower():
+        raise InsufficientRightsError("the account's key changed after you logged in", hint="log out and log in again")
+    return portal.config.keys / account.keystore
+
+
+def _authenticated_user() -> SessionUser | None:
+    portal = current_portal()
+    credentials = basic_credentials(portal.database, portal.limiter, portal.config)
+    if credentials is not None:
+        return SessionUser(credentials.account.address, credentials.account.name)
+    return portal.sessions.current(now_s())
+
+
+def readable_lines() -> ReadableProductLines:
+    """Return the product lines that the operator of the current request may read."""
+    if "readable_lines" not in g:
+        g.readable_lines = ReadableProductLines(current_portal().chain, current_operator())
+    return cast(ReadableProductLines, g.readable_lines)
