@@ -39,12 +39,12 @@ def test_a_rejected_registration_leaves_no_document(site, document, tmp_path):
     registered = json.loads(site("batch", "register", path, "--json", data=data, account=2).stdout)
     assert [f"0x{digest.hex()}" for digest in stored.digests()] == [registered["content_digest"]]
     twice = site("batch", "register", path, data=tmp_path / "2", account=2, status=1)
-    assert "batch 09521234543213/R-1 exists already" in twice.stderr
+    assert "batch 09521234543213/R-1 already exists" in twice.stderr
     early = site("batch", "assemble", "09521234543213", "R-1", account=2, status=1)
-    assert "batch 09521234543213/R-1 is registered; this step does not follow" in early.stderr
+    assert "this step is not valid in state registered of batch 09521234543213/R-1" in early.stderr
     words = ("--input", "09521234543213/R-1=101")
     assert (
-        "of input 09521234543213/R-1 cannot go in"
+        "units of input 09521234543213/R-1 are requested"
         in site("batch", "register", document("R-4"), *words, account=2, status=1).stderr
     )
     assert list(DocumentStore(tmp_path / "2" / "documents").digests()) == []
@@ -59,13 +59,13 @@ def test_a_route_that_is_not_designed_is_an_error(site, document, route):
 def test_a_gln_is_registered_once(site):
     words = ("--kind", "franchisee", "--roles", "franchisee")
     again = site("org", "register", "9521234500001", "Example Impostor", *words, status=1)
-    assert "GLN 9521234500001 belongs to organisation 1 already" in again.stderr
+    assert "GLN 9521234500001 already belongs to organisation 1" in again.stderr
 
 
 def test_the_permitted_roles_of_an_organisation_can_be_changed(site):
     address = site.node.rpc().call("eth_accounts")[7]
     appoint = ("org", "appoint", address, "9521234510000", "--roles", "inspector")
-    assert "the registrar can permit more" in site(*appoint, status=1).stderr
+    assert "ask the registrar to permit more roles" in site(*appoint, status=1).stderr
     site("org", "change", "9521234510000", "--roles", "producer,gateway,admin,inspector")
     site(*appoint)
 

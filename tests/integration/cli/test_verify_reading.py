@@ -70,7 +70,7 @@ def test_a_channel_name_must_be_unambiguous(site, copied):
     from chromatrace.settings import Settings
 
     with Workspace(Settings(rpc_url=site.node.url, data=copied, manifest=site.manifest)) as workspace:
-        with pytest.raises(NotFound, match="no channel 'other'") as unknown:
+        with pytest.raises(NotFound, match="channel 'other' does not exist") as unknown:
             channel_named(workspace.reader, "other")
         assert unknown.value.field == "channel"
         with pytest.raises(NotFound):
@@ -84,7 +84,7 @@ def test_a_channel_name_must_be_unambiguous(site, copied):
     site("ingest", "file", table, *site.ingest, data=other)
     site("log", "anchor", data=other, account=3)
     with Workspace(Settings(rpc_url=site.node.url, data=copied, manifest=site.manifest)) as workspace:
-        with pytest.raises(InvalidInput, match="the organisations 1, 2 have a channel") as several:
+        with pytest.raises(InvalidInput, match="organisations 1, 2 each have a channel") as several:
             channel_named(workspace.reader, "line")
         assert several.value.field == "organisation"
         assert channel_named(workspace.reader, "line", 2).organisation == 2
