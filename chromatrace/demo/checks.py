@@ -124,7 +124,9 @@ def _codes(printed: Printed) -> str:
 
 def _pages(story: Story, printed: Printed) -> str:
     wanted = {
-        printed.unit_uris[0]: ["000042", "optical modulation", "proven in order", "inspectors drawn by the contract"],
+        printed.unit_uris[0]: [
+            *("000042", "optical modulation", "proven in order", "inspectors selected by the contract"),
+        ],
         printed.uris["C"]: ["recycled"],
         printed.uris["D"]: ["recalled"],
         printed.uris["A"].replace(str(story.keys["A"].lot), "NO-SUCH-LOT"): ["unknown"],
