@@ -126,7 +126,7 @@ class HeadStore:
             recorded = self.at(head.channel, head.size)
         if recorded != head:
             raise HeadConflictError(
-                f"{head.channel!r} already has "
+                f"channel {head.channel!r} already has "
                 + ("a larger head" if recorded is None else f"the head {recorded.root.hex()} of size {head.size}"),
                 field="size",
                 hint="read the last head again",
