@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from app.context import current_operator, current_portal, current_snapshot
@@ -26,30 +26,37 @@ _MAX_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
+class TraceNote:
+    """A problem of a traced batch, and its severity."""
+
+    text: str
+    tone: StatusTone
+
+
+@dataclass(frozen=True, slots=True)
 class TraceRow:
-    """A table row of a traced batch. `note` names a problem, or is empty; `tone` is its severity."""
+    """A table row of a traced batch."""
 
     traced: TracedBatch
     link: str
     state: str
-    note: str
-    tone: StatusTone
+    notes: tuple[TraceNote, ...]
 
     @classmethod
     def of(cls, traced: TracedBatch) -> TraceRow:
         """Return the row of a traced batch."""
         batch, step = traced.batch, traced.step
-        note, tone = "", StatusTone.CLEAR
-        if step.overused:
-            note, tone = f"{step.used:,} of {batch.quantity:,} units used", StatusTone.ALARM
-        elif batch.recalled:
-            note, tone = "recalled", StatusTone.ALARM
+        notes = []
+        if batch.recalled:
+            notes.append(TraceNote("recalled", StatusTone.ALARM))
         elif batch.on_hold:
-            note, tone = "on hold", StatusTone.CAUTION
-        return cls(traced, page_path(batch.key), batch.state.name.lower().replace("_", " "), note, tone)
+            notes.append(TraceNote("on hold", StatusTone.CAUTION))
+        if step.overused:
+            notes.append(TraceNote(f"{step.used:,} of {batch.quantity:,} units used", StatusTone.ALARM))
+        return cls(traced, page_path(batch.key), batch.state.name.lower().replace("_", " "), tuple(notes))
 
 
-def trace(batch_id: str) -> Any:
+def trace(batch_id: str) -> ResponseReturnValue:
     """Show a batch's genealogy in both directions."""
     documents = current_portal().batches.documents
     genealogy = trace_batch(current_snapshot(), documents, load_batch(batch_id), max_batches=MAX_TRACED)
@@ -68,7 +75,7 @@ def trace(batch_id: str) -> Any:
     )
 
 
-def impact(batch_id: str) -> Any:
+def impact(batch_id: str) -> ResponseReturnValue:
     """Show what a recall of the batch would affect, as a page or with `?format=csv` as CSV."""
     documents = current_portal().batches.documents
     impact = recall_impact(current_snapshot(), documents, load_batch(batch_id), max_batches=MAX_TRACED)

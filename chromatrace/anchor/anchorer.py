@@ -68,7 +68,7 @@ class Anchorer(Closing):
         self._every_s = every_s
         self._clock = clock
         self._lock = threading.RLock()
-        # A separate lock, so that a proof does not wait while a head is published.
+        # A separate lock, because a proof must not wait for the publication of a head.
         self._logs_lock = threading.Lock()
         self._logs: dict[str, MerkleLog] = {}
         self._waiting_since: dict[str, float] = {}

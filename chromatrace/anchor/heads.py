@@ -117,7 +117,7 @@ class HeadStore:
     def record(self, head: TreeHead) -> None:
         """Store `head` durably. Raises `HeadConflictError` unless its size is above that of the last head."""
         with self._typed_errors(), self._lock:
-            # A single statement, so that only one of two concurrent processes can record a head of this size.
+            # As a single statement, it succeeds in only one of two concurrent processes.
             self._db.execute(
                 "INSERT INTO head (channel, size, root, first_time_ns, last_time_ns) SELECT ?, ?, ?, ?, ?"
                 " WHERE NOT EXISTS (SELECT 1 FROM head WHERE channel = ? AND size >= ?)",

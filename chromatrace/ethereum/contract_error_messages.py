@@ -214,7 +214,7 @@ MESSAGES: dict[str, Message] = {
     "ReceiverIsCustodian": Message(_CONFLICT, "organisation {to} already holds the batch", "to"),
     # ProcessLedger
     "ChannelAlreadyOpen": Message(_CONFLICT, "channel {channel} is already open", "channel"),
-    "InvalidChannelName": Message(_INVALID, "the channel name is empty or too long", "name"),
+    "InvalidChannelName": Message(_INVALID, "the channel name has {length} bytes; it must have 1 to 64", "name"),
     "UnknownChannel": Message(_MISSING, "channel {channel} does not exist", "channel", "open it first"),
     "NotChannelOwner": Message(
         _DENIED, "channel {channel} belongs to organisation {organisation}; the signer acts for {caller}", "signer"
@@ -282,12 +282,10 @@ MESSAGES: dict[str, Message] = {
         _CONFLICT, "this chain can verify station key {key}; register it instead of recording it", "key"
     ),
     "StationKeyIsRevoked": Message(_CONFLICT, "station key {key} is revoked from {revokedFrom}", "key"),
-    "RevocationInThePast": Message(
-        _INVALID, "{revokedFrom} is in the past; a revocation must start in the future", "revoked_from"
-    ),
-    "InvalidRouteName": Message(_INVALID, "the route name has {length} bytes; it is empty or too long", "name"),
+    "RevocationInThePast": Message(_INVALID, "a revocation cannot start in the past ({revokedFrom})", "revoked_from"),
+    "InvalidRouteName": Message(_INVALID, "the name has {length} bytes; it must have 1 to 64", "name"),
     "InvalidProcessName": Message(
-        _INVALID, "the process name of step {step} has {length} bytes; it is empty or too long", "processes"
+        _INVALID, "the process name of step {step} has {length} bytes; it must have 1 to 64", "processes"
     ),
     "InvalidRouteKind": Message(_INVALID, "the kind of a route must be processing or assembly", "kind"),
     "InvalidStepCount": Message(_INVALID, "the route has {steps} steps; it must have 1 to {maximum}", "steps"),
@@ -330,7 +328,7 @@ MESSAGES: dict[str, Message] = {
         "register --unverified` and `chromatrace route prove --record-unverified`",
     ),
     "PrecompileCallFailed": Message(_INVALID, "a point is malformed: precompile {precompile} rejected it", "signature"),
-    "InvalidDomainTag": Message(_INVALID, "the domain tag of {size} bytes is too long"),
+    "InvalidDomainTag": Message(_INVALID, "the domain tag has {size} bytes; it must have 1 to 255"),
     "WriteFailed": Message(_CONFLICT, "{size} bytes could not be stored as code"),
     # QualityConsensus
     "VerdictByConsensusOnly": Message(
@@ -391,7 +389,9 @@ MESSAGES: dict[str, Message] = {
     "UnknownState": Message(_INVALID, "the rule has no state {state}", "state"),
     "AnswerMismatch": Message(_INVALID, "seat {seat} in lane {lane} committed to another answer", "answer"),
     "NoPendingVerdict": Message(_MISSING, "{batch} has no pending {stage} verdict", "batch"),
-    "InsufficientGas": Message(_INVALID, "the verdict requires {required} gas", "gas"),
+    "InsufficientGas": Message(
+        _INVALID, "the transaction must leave {required} gas for the verdict", "gas", "raise the gas limit"
+    ),
     # OpenZeppelin
     "AccessControlUnauthorizedAccount": Message(_DENIED, "{account} lacks the role {neededRole}", "signer"),
     "AccessControlBadConfirmation": Message(_DENIED, "only the holder of a role can renounce it", "signer"),
@@ -409,9 +409,4 @@ MESSAGES: dict[str, Message] = {
     "SafeCastOverflowedUintDowncast": Message(_INVALID, "{value} does not fit into {bits} bits"),
     "InvalidShortString": Message(_INVALID, "a stored short string is invalid"),
     "StringTooLong": Message(_INVALID, "the text {str} is too long"),
-    "StringsInsufficientHexLength": Message(_INVALID, "{value} does not fit into {length} bytes"),
-    "ECDSAInvalidSignature": Message(_INVALID, "the signature is malformed", "signature"),
-    "ECDSAInvalidSignatureLength": Message(_INVALID, "the signature has {length} bytes; it must have 65", "signature"),
-    "ECDSAInvalidSignatureS": Message(_INVALID, "the signature's s is in the upper half of the order", "signature"),
-    "ReentrancyGuardReentrantCall": Message(_CONFLICT, "the contract was called again during its own call"),
 }

@@ -66,7 +66,7 @@ class ProvenEvent:
 def decode_receipt_log(contract: str, log: ReceiptLog, position: tuple[int, int, int]) -> ProvenEvent | None:
     """Decode a log of `contract`. Return None if bundles do not cite its event. Raises `ProofError`."""
     event = abi_of(contract).events_by_topic.get(log.topics[0]) if log.topics else None
-    if event is None or event.name not in CITED_EVENTS[contract]:
+    if event is None or event.name not in CITED_EVENTS.get(contract, ()):
         return None
     try:
         return ProvenEvent(contract, event.name, event.decode(log.topics, log.data), position)

@@ -94,7 +94,7 @@ def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_pa
     assert start.command(8, *log_odds, "--error", "0.5").wait(300) == 1
     assert start.command(8, "set-rule", "--error", "0.05").wait(300) == 1
     refusals = (tmp_path / "log-8.txt").read_text()
-    assert "more than 0 and less than 1/2" in refusals
+    assert "above 0 and below 1/2" in refusals
     assert "an error rate is for log-odds" in refusals
 
 

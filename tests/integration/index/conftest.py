@@ -1,4 +1,4 @@
-"""A chain that may be reorganised at will, and databases of both kinds."""
+"""A chain that tests can reorganise, and databases of both kinds."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from world import World
 
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory, deploy):
-    """A chain of one module's own, with the contracts and a consortium on it; it only ever grows or reorganises.
+    """A chain per module, with the contracts and a consortium.
 
-    Not of the session: Anvil forgets the states of old blocks, and could not be rolled back far on a long chain.
+    Not per session: Anvil discards the states of old blocks, so a long chain cannot be rolled back far.
     """
     with DevNode(history=True) as node:
         path = deploy(node, tmp_path_factory.mktemp("yard"))
@@ -36,8 +36,8 @@ def yard(tmp_path_factory, deploy):
 
 
 @pytest.fixture(autouse=True)
-def _as_before(request):
-    """What a test did to its module's chain is undone: the shorter the chain, the sooner the next test has read it."""
+def _revert(request):
+    """Undo what a test did to its module's chain: a short chain is indexed faster by the next test."""
     if "yard" not in request.fixturenames:
         yield
         return
@@ -45,7 +45,7 @@ def _as_before(request):
     height = int(world.rpc.call("eth_blockNumber"), 16)
     mark, known = world.rpc.call("evm_snapshot"), world.memory()
     yield
-    assert int(world.rpc.call("eth_blockNumber"), 16) >= height, "rolled back to before the test: Anvil has no way back"
+    assert int(world.rpc.call("eth_blockNumber"), 16) >= height, "blocks from before the test are lost"
     assert revert(world.rpc, mark)
     world.remember(known)
 
@@ -65,13 +65,13 @@ def cluster():
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request):
-    """The kind of the test's database."""
+    """The kind of database of the test."""
     return request.param
 
 
 @pytest.fixture
 def empty_database_url(database, request, tmp_path):
-    """A database without anything in it."""
+    """The URL of an empty database."""
     if database == "sqlite":
         return f"sqlite:///{tmp_path / 'empty.db'}"
     return request.getfixturevalue("cluster").new_database()
@@ -79,7 +79,7 @@ def empty_database_url(database, request, tmp_path):
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory):
-    """An SQLite file with the tables of the index, to be copied: making them takes longer than most tests."""
+    """An SQLite file with the tables of the index, to be copied: creating them takes longer than most tests."""
     path = tmp_path_factory.mktemp("migrated") / "index.db"
     with closing(Index(path)) as index:
         index.migrate()
@@ -88,7 +88,7 @@ def migrated(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def migrated_in_postgresql(cluster):
-    """The URL of its like in PostgreSQL."""
+    """The URL of the same in PostgreSQL."""
     url = cluster.new_database()
     with closing(Index(url)) as index:
         index.migrate()
@@ -97,7 +97,7 @@ def migrated_in_postgresql(cluster):
 
 @pytest.fixture
 def database_url(database, request, tmp_path):
-    """A database with the tables of the index and nothing in them."""
+    """The URL of a database with the empty tables of the index."""
     if database == "sqlite":
         return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated'), tmp_path / 'index.db')}"
     template = request.getfixturevalue("migrated_in_postgresql")
@@ -106,7 +106,7 @@ def database_url(database, request, tmp_path):
 
 @pytest.fixture
 def empty_index(empty_database_url):
-    """An index on a database without anything in it, tables included."""
+    """An index in an empty database without tables."""
     opened = Index(empty_database_url)
     yield opened
     opened.close()
@@ -114,7 +114,7 @@ def empty_index(empty_database_url):
 
 @pytest.fixture
 def index(database_url):
-    """An index with nothing in it."""
+    """An index with empty tables."""
     opened = Index(database_url)
     yield opened
     opened.close()
@@ -122,13 +122,13 @@ def index(database_url):
 
 @pytest.fixture
 def follower(index, yard):
-    """The follower of the yard."""
+    """A follower of the yard's chain."""
     return Follower(index, yard.rpc, yard.manifest)
 
 
 @pytest.fixture
 def rebuilt_digest(yard, migrated):
-    """The digest of an index built from nothing, now."""
+    """A function that builds an index from the start and returns its digest."""
 
     def build(**options):
         fresh = Index("sqlite://")

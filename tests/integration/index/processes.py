@@ -1,4 +1,4 @@
-"""Real follower processes, to be killed."""
+"""Follower and reader processes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _processes.set_forkserver_preload(["chromatrace.index", "alembic.command", "psyc
 
 
 def start_follower(database_url, rpc_url, manifest_path, *, blocks_at_once=None):
-    """A process that follows until it is killed, just before its first look at the chain. Few `blocks_at_once` make
-    many small transactions."""
+    """Return a process that follows until it is killed, and has not read the chain yet.
+
+    Few `blocks_at_once` make many small transactions.
+    """
     ready = _processes.Event()
     process = _processes.Process(
         target=_follow, args=(database_url, rpc_url, manifest_path, blocks_at_once, ready), daemon=True
@@ -36,52 +38,52 @@ def start_follower(database_url, rpc_url, manifest_path, *, blocks_at_once=None)
 
 
 class Reader:
-    """A process that asks without a pause; `asked` counts how often it began to. `end` gives the digests that it saw by
-    the block of their cursor, and how often it asked; whatever went wrong there is raised here."""
+    """A process that queries continuously; `rounds` counts the rounds that it started."""
 
     def __init__(self, database_url):
-        self._told, tells = _processes.Pipe(duplex=False)
+        self._results, results = _processes.Pipe(duplex=False)
         self._stop, ready = _processes.Event(), _processes.Event()
-        self.asked = _processes.Value("Q", 0)
-        arguments = (database_url, self._stop, ready, tells, self.asked)
-        self.process = _processes.Process(target=_ask, args=arguments, daemon=True)
+        self.rounds = _processes.Value("Q", 0)
+        arguments = (database_url, self._stop, ready, results, self.rounds)
+        self.process = _processes.Process(target=_query, args=arguments, daemon=True)
         self.process.start()
         assert ready.wait(180.0)
 
     def end(self):
+        """Return the digests by block of their cursor, and the number of rounds. Raises the process's error."""
         self._stop.set()
-        assert self._told.poll(180.0)
-        seen = self._told.recv()
+        assert self._results.poll(180.0)
+        seen = self._results.recv()
         self.process.join()
         if isinstance(seen, Exception):
             raise seen
         return seen
 
 
-def _ask(database_url, stop, ready, tells, asked):
+def _query(database_url, stop, ready, results, rounds):
     seen = {}
     try:
         index = Index(database_url)
         while not stop.is_set():
             ready.set()
-            asked.value += 1
+            rounds.value += 1
             with index.snapshot() as snapshot:
                 head, digest = snapshot.head(), snapshot.digest()
-                _assert_whole(snapshot, head)
+                _assert_complete(snapshot, head)
                 for batch in snapshot.batches(limit=3):
                     assert snapshot.trace(batch.batch_id, Direction.BACK) is not None
                     assert snapshot.timeline(batch.batch_id)
                 snapshot.find("P-1", (), [department.id for department in snapshot.departments()])
                 snapshot.panels()
-            assert seen.setdefault((head.indexed_block, head.indexed_hash), digest) == digest, "two states at one block"
-    except Exception as error:  # noqa: BLE001 - told to the test, which raises it
-        tells.send(error)
+            assert seen.setdefault((head.indexed_block, head.indexed_hash), digest) == digest, "content differs"
+    except Exception as error:  # noqa: BLE001 - raised by the test
+        results.send(error)
     else:
-        tells.send((seen, asked.value))
+        results.send((seen, rounds.value))
 
 
-def _assert_whole(snapshot, head):
-    """Every table tells what the events up to the cursor amount to."""
+def _assert_complete(snapshot, head):
+    """Check every table against the events up to the cursor."""
     events = snapshot.events(limit=10_000)
     assert all(event.block_number <= head.indexed_block for event in events)
     assert all(event.block_hash == head.indexed_hash for event in events if event.block_number == head.indexed_block)
@@ -97,30 +99,32 @@ def _assert_whole(snapshot, head):
     assert sum(one.phase == "decided" for one in rounds) == names["RoundDecided"]
 
 
-def start_reading(rpc_url, manifest_path, *, asked):
-    """A process that reads through a process of its own, stopped in the middle (or before it `asked` for anything);
-    and that one's number."""
-    told, tells = _processes.Pipe(duplex=False)
-    process = _processes.Process(target=_read, args=(rpc_url, manifest_path, asked, tells), daemon=True)
+def start_backfill(rpc_url, manifest_path, *, requested):
+    """Start a process with a backfill whose own process is running; with `requested`, it has received its request.
+
+    Return the process, and the process id of the backfill's process.
+    """
+    receiver, sender = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=_backfill, args=(rpc_url, manifest_path, requested, sender), daemon=True)
     process.start()
-    assert told.poll(180.0)
-    return process, told.recv()
+    assert receiver.poll(180.0)
+    return process, receiver.recv()
 
 
-def _read(rpc_url, manifest_path, asked, tells):
+def _backfill(rpc_url, manifest_path, requested, sender):
     manifest = Manifest.load(manifest_path)
-    source = ChainReader(RpcClient(rpc_url), manifest.names_by_address, max_span=1)
-    reading = Backfill(source, source.header(manifest.block - 1), source.header("latest").number)
-    reading.start_process()
-    select.select([reading._process._popen.stdout], [], [], 180.0)
-    if asked:
-        next(iter(reading))
-    tells.send(reading._process._popen.pid)
+    reader = ChainReader(RpcClient(rpc_url), manifest.names_by_address, max_span=1)
+    backfill = Backfill(reader, reader.header(manifest.block - 1), reader.header("latest").number)
+    backfill.start_process()
+    select.select([backfill._process._popen.stdout], [], [], 180.0)
+    if requested:
+        next(iter(backfill))
+    sender.send(backfill._process._popen.pid)
     threading.Event().wait()
 
 
 def _follow(database_url, rpc_url, manifest_path, blocks_at_once, ready):
-    module._ACCELERATED_EVENTS = 10  # so that indexes are put off in a backfill as small as a test's
+    module._ACCELERATED_EVENTS = 10  # a test's backfill is small
     follower = Follower(Index(database_url), RpcClient(rpc_url), Manifest.load(manifest_path))
     if blocks_at_once:
         follower._reader = ChainReader(follower._rpc, follower._manifest.names_by_address, blocks_at_once)

@@ -128,11 +128,11 @@ def test_rebuild_gives_the_identical_database(run, family):
 def test_rebuild_reports_a_database_that_differed_from_the_chain(run, family):
     from sqlalchemy import update
 
-    from chromatrace.index.models import BatchListItem
+    from chromatrace.index.models import BatchRow
 
     run("index", "sync")
     with Index(run.data / "index.db").engine.begin() as connection:
-        connection.execute(update(BatchListItem).values(quantity=BatchListItem.quantity + 1))
+        connection.execute(update(BatchRow).values(quantity=BatchRow.quantity + 1))
     done = run("index", "rebuild", "--json", status=1)
     assert facts(done)["identical"] is False
     assert "was not what the chain says" in done.stderr.replace("\n", " ")

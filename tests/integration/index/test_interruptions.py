@@ -1,4 +1,4 @@
-"""Followers that are killed, that are two, that lose their chain or meet another one."""
+"""Followers that are killed, concurrent, or lose their chain or meet another one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from chromatrace.index.writer import ChainStatus, IndexWriter
 from chromatrace.services.ports import held_port
 
 KILLS = int(os.environ.get("CHROMATRACE_KILLS", "50"))
-"""On each of the two databases."""
+"""Number of kills for each kind of database."""
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def head(world):
 
 
 def wait_for(condition, timeout_s=180.0):
-    """Until the condition holds; fails the test where it never does."""
+    """Wait until the condition holds, and fail after the timeout."""
     deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
+        assert time.monotonic() < deadline, "timeout"
         time.sleep(0.02)
 
 
-def test_killed_at_random_points_it_goes_on_and_loses_nothing(
+def test_a_follower_killed_at_random_points_continues_without_loss(
     yard, empty_index, empty_database_url, manifest_path, rebuilt_digest
 ):
     index = empty_index
@@ -68,18 +68,18 @@ def test_killed_at_random_points_it_goes_on_and_loses_nothing(
         try:
             reached.append(query(index).head().indexed_block)
         except IndexUnavailableError:
-            assert reached == [-1] * len(reached), "the tables were there already"
+            assert reached == [-1] * len(reached), "the tables existed before"
             reached.append(-1)
         if len(set(reached)) < 3:
-            longest_s *= 1.5  # a machine too busy to get anywhere in that time
-    assert len(set(reached)) > 2, "no kill fell into the work"
+            longest_s *= 1.5  # the machine is busy; allow more progress
+    assert len(set(reached)) > 2, "no kill interrupted the work"
     assert Follower(index, yard.rpc, yard.manifest).sync().indexed_block == head(yard)
     assert query(index).digest() == rebuilt_digest()
     assert absent_indexes(index) == set()
 
 
 def absent_indexes(index):
-    """Names of the secondary indexes that the database lacks."""
+    """Return the names of the secondary indexes that the database lacks."""
     wanted = {one.name for table in IndexTable.metadata.tables.values() for one in table.indexes}
     sqlite = index.engine.dialect.name == "sqlite"
     names = "SELECT name FROM sqlite_master" if sqlite else "SELECT indexname FROM pg_indexes"
@@ -87,7 +87,7 @@ def absent_indexes(index):
         return wanted - set(connection.scalars(text(names)))
 
 
-def test_indexes_put_off_in_a_backfill_are_there_after_it_and_after_a_kill(yard, index, monkeypatch, rebuilt_digest):
+def test_indexes_dropped_for_a_backfill_exist_after_it_and_after_a_kill(yard, index, monkeypatch, rebuilt_digest):
     yard.live(30)
     monkeypatch.setattr("chromatrace.index.follower._ACCELERATED_EVENTS", 3)
     absent = []
@@ -95,7 +95,7 @@ def test_indexes_put_off_in_a_backfill_are_there_after_it_and_after_a_kill(yard,
     follower._reader = ChainReader(yard.rpc, yard.manifest.names_by_address, max_span=1)
     follower.sync(lambda progress: absent.append(len(absent_indexes(index))))
     if index.engine.dialect.name == "sqlite":
-        assert max(absent) > 5, "nothing was put off"
+        assert max(absent) > 5, "no index was dropped"
     assert absent_indexes(index) == set()
     assert query(index).digest() == rebuilt_digest()
     IndexWriter(index.engine).drop_secondary_indexes()
@@ -103,9 +103,7 @@ def test_indexes_put_off_in_a_backfill_are_there_after_it_and_after_a_kill(yard,
     assert absent_indexes(index) == set()
 
 
-def test_two_followers_beside_each_other_do_no_harm(
-    yard, empty_index, empty_database_url, manifest_path, rebuilt_digest
-):
+def test_two_concurrent_followers_do_no_harm(yard, empty_index, empty_database_url, manifest_path, rebuilt_digest):
     index = empty_index
     pair = [start_follower(empty_database_url, yard.rpc.url, manifest_path, blocks_at_once=2) for _ in range(2)]
     try:
@@ -113,7 +111,7 @@ def test_two_followers_beside_each_other_do_no_harm(
             yard.live(5)
             yard.rpc.call("anvil_rollback", 3)
         yard.live(3)
-        # By its hash too: a block of before the last rollback may have the same number.
+        # Compare hashes: a block from before the last rollback may have the same number.
         wait_for(lambda: _indexed(index) == _newest(yard.rpc))
         assert all(process.is_alive() for process in pair)
     finally:
@@ -124,7 +122,7 @@ def test_two_followers_beside_each_other_do_no_harm(
 
 
 def _indexed(index):
-    """Number and hash of the block that the index has reached; None where it has no tables yet."""
+    """Return number and hash of the last indexed block, or None if there are no tables yet."""
     try:
         view = query(index).head()
     except IndexUnavailableError:
@@ -133,12 +131,12 @@ def _indexed(index):
 
 
 def _newest(rpc):
-    """The same of the chain."""
+    """Return number and hash of the newest block."""
     block = rpc.call("eth_getBlockByNumber", "latest", False)
     return int(block["number"], 16), bytes.fromhex(block["hash"][2:])
 
 
-def test_a_second_follower_waits_and_then_says_so(index, follower, yard):
+def test_a_second_follower_waits_and_then_fails(index, follower, yard):
     impatient = Follower(Index(index.engine.url.render_as_string(False)), yard.rpc, yard.manifest, lock_timeout_s=0.2)
     busy = pytest.raises(FollowerBusyError, match="another follower is running")
     with writer_lock(index.engine, timeout_s=1.0), busy:
@@ -146,8 +144,8 @@ def test_a_second_follower_waits_and_then_says_so(index, follower, yard):
     impatient.sync()
 
 
-def test_a_cursor_that_somebody_else_moved_is_refused(yard, index, follower):
-    """The second line of defence, should a lock not hold (a network file system)."""
+def test_a_cursor_moved_by_another_follower_is_an_error(yard, index, follower):
+    """This protects the index if the lock fails, as on some network file systems."""
     yard.live(3)
     follower.sync()
     store = IndexWriter(index.engine)
@@ -161,7 +159,7 @@ def test_a_cursor_that_somebody_else_moved_is_refused(yard, index, follower):
     assert query(index).digest() == digest
 
 
-def test_rebuild_gives_the_same_and_is_the_same_on_both_databases(yard, index, follower, rebuilt_digest):
+def test_rebuild_gives_the_same_index_on_both_databases(yard, index, follower, rebuilt_digest):
     yard.live(30)
     follower.sync()
     digest = query(index).digest()
@@ -171,46 +169,46 @@ def test_rebuild_gives_the_same_and_is_the_same_on_both_databases(yard, index, f
     assert seen[-1].indexed_block == head(yard)
 
 
-def test_a_node_with_few_results_at_once_is_read_in_smaller_ranges(yard, index, rebuilt_digest):
+def test_a_node_with_a_result_limit_is_read_in_smaller_ranges(yard, index, rebuilt_digest):
     yard.live(30)
 
-    class Stingy(RpcClient):
-        refusals = 0
+    class LimitedClient(RpcClient):
+        rejections = 0
 
         def call(self, method, *params):
             answer = super().call(method, *params)
             if method == "eth_getLogs" and len(answer) > 5:
-                type(self).refusals += 1
+                type(self).rejections += 1
                 raise RpcError(method, -32005, "query returned more than 5 results")
             return answer
 
-    Follower(index, Stingy(yard.rpc.url), yard.manifest).sync()
-    assert Stingy.refusals > 0
+    Follower(index, LimitedClient(yard.rpc.url), yard.manifest).sync()
+    assert LimitedClient.rejections > 0
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_an_error_that_no_smaller_range_mends_is_told(yard, index):
-    class Broken(RpcClient):
+def test_an_error_that_persists_in_smaller_ranges_is_raised(yard, index):
+    class BrokenClient(RpcClient):
         def call(self, method, *params):
             if method == "eth_getLogs":
                 raise RpcError(method, -32601, "the method does not exist")
             return super().call(method, *params)
 
     with pytest.raises(RpcError, match="the method does not exist"):
-        Follower(index, Broken(yard.rpc.url), yard.manifest).sync()
+        Follower(index, BrokenClient(yard.rpc.url), yard.manifest).sync()
 
 
-def test_no_chain_at_the_url(yard, index):
-    nobody = RpcClient("http://127.0.0.1:9", timeout_s=1)
+def test_an_unreachable_chain_is_an_error(yard, index):
+    unreachable = RpcClient("http://127.0.0.1:9", timeout_s=1)
     with pytest.raises(ChainUnavailableError, match="no node responded"):
-        Follower(index, nobody, yard.manifest).sync()
+        Follower(index, unreachable, yard.manifest).sync()
 
 
-def test_a_chain_that_goes_away_is_waited_for(yard, index, tmp_path):
-    """`run` keeps its trouble in sight and goes on when the chain is back."""
+def test_run_continues_when_the_chain_is_back(yard, index, tmp_path):
+    """Meanwhile, `last_error` has the error."""
     state = tmp_path / "chain"
     with (
-        held_port("127.0.0.1", 0) as port,  # which the node has again after its restart
+        held_port("127.0.0.1", 0) as port,  # the node uses it again after its restart
         DevNode(port, state_path=state, history=True) as node,
     ):
         copy = _copy(yard, node)
@@ -232,7 +230,7 @@ def test_a_chain_that_goes_away_is_waited_for(yard, index, tmp_path):
 
 
 def _copy(yard, node):
-    """The yard's contracts on another node; returns their manifest."""
+    """Copy the yard's contracts to another node, and return their manifest."""
     rpc = node.rpc()
     for name, entry in yard.manifest.contracts.items():
         code = yard.rpc.call("eth_getCode", entry.address, "latest")
@@ -242,21 +240,21 @@ def _copy(yard, node):
     return yard.manifest
 
 
-def test_a_chain_that_was_reset_is_refused_and_nothing_mixed(yard, index, follower):
+def test_a_reset_chain_is_rejected_and_leaves_the_index_unchanged(yard, index, follower):
     yard.live(5)
     follower.sync()
     digest = query(index).digest()
     with DevNode(options=["--timestamp", "1700000000"]) as node:
         manifest = _copy(yard, node)
-        with pytest.raises(WrongIndexError, match="the chain was reset") as refused:
+        with pytest.raises(WrongIndexError, match="the chain was reset") as raised:
             Follower(index, node.rpc(), manifest).sync()
-        assert refused.value.field == "database_url"
+        assert raised.value.field == "database_url"
         assert query(index).digest() == digest
         done = Follower(index, node.rpc(), manifest).rebuild()
         assert (done.events, done.indexed_block) == (0, 1)
 
 
-def test_a_chain_reset_behind_a_running_follower_is_noticed(yard, index):
+def test_a_reset_under_a_running_follower_is_detected(yard, index):
     with held_port("127.0.0.1", 0) as port:
         with DevNode(port, options=["--timestamp", "1700000000"]) as node:
             follower = Follower(index, node.rpc(), _copy(yard, node))
@@ -269,7 +267,7 @@ def test_a_chain_reset_behind_a_running_follower_is_noticed(yard, index):
                 follower.sync()
 
 
-def test_another_deployment_is_refused(yard, index, follower, tmp_path):
+def test_another_deployment_is_rejected(yard, index, follower, tmp_path):
     follower.sync()
     contracts = dict(yard.manifest.contracts)
     consortium = contracts["Consortium"]
@@ -282,20 +280,20 @@ def test_another_deployment_is_refused(yard, index, follower, tmp_path):
         Follower(index, yard.rpc, other).sync()
 
 
-def test_a_manifest_of_another_chain_is_refused(yard, index):
+def test_a_manifest_of_another_chain_is_rejected(yard, index):
     other = replace(yard.manifest, chain_id=yard.manifest.chain_id + 1)
     with pytest.raises(WrongDeploymentError, match="the manifest is for"):
         Follower(index, yard.rpc, other).sync()
     assert query(index).head().indexed_block == -1
 
 
-def test_confirmations_are_checked(yard, index):
-    with pytest.raises(InvalidInput) as refused:
+def test_negative_confirmations_are_rejected(yard, index):
+    with pytest.raises(InvalidInput) as raised:
         Follower(index, yard.rpc, yard.manifest, confirmations=-1)
-    assert refused.value.field == "confirmations"
+    assert raised.value.field == "confirmations"
 
 
-def test_health_says_how_far_behind(yard, index):
+def test_head_reports_the_lag(yard, index):
     follower = Follower(index, yard.rpc, yard.manifest, confirmations=3)
     yard.rpc.call("evm_increaseTime", 100)
     yard.rpc.call("anvil_mine", hex(1))

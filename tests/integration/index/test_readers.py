@@ -1,4 +1,4 @@
-"""Many readers beside one writer, on both databases: what they see is always the whole of one block."""
+"""Many readers and one writer, on both databases: readers always see complete blocks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ READERS = 3
 ROUNDS = int(os.environ.get("CHROMATRACE_READER_ROUNDS", "5"))
 
 
-def test_readers_see_the_whole_of_one_block_whatever_the_writer_does(yard, index, database_url, follower):
-    """Three processes ask while a fourth follows a chain that grows and is rolled back. Whoever saw a block saw the
-    same, and where the chain still has the block, what an index built only up to there says."""
+def test_readers_see_complete_blocks_during_writes(yard, index, database_url, follower):
+    """Three processes query while a fourth follows a chain that grows and is rolled back.
+
+    All readers see the same content at the same block. If the chain still has the block, it is the content of an index
+    built up to there.
+    """
     yard.random.seed(23)
     yard.judging = 1
     yard.live(25)
@@ -26,30 +29,32 @@ def test_readers_see_the_whole_of_one_block_whatever_the_writer_does(yard, index
     readers = [Reader(database_url) for _ in range(READERS)]
     writer = start_follower(database_url, yard.rpc.url, yard.manifest_path)
 
-    def all_saw_the_head():
-        """Waits for the writer, and until each reader has asked once more from beginning to end."""
+    def wait_for_readers():
+        """Wait for the writer, and until each reader has completed another round."""
         wait_for(lambda: query(index).head().indexed_hash == hash_at(yard, head(yard)))
-        for asked, reader in [(reader.asked.value, reader) for reader in readers]:
-            wait_for(lambda asked=asked, reader=reader: reader.asked.value > asked + 1 or not reader.process.is_alive())
+        for rounds, reader in [(reader.rounds.value, reader) for reader in readers]:
+            wait_for(
+                lambda rounds=rounds, reader=reader: reader.rounds.value > rounds + 1 or not reader.process.is_alive()
+            )
 
     try:
         for _ in range(ROUNDS):
             yard.live(10)
-            all_saw_the_head()
+            wait_for_readers()
             yard.rpc.call("anvil_rollback", yard.random.randint(1, 12))
             yard.live(3)
-        all_saw_the_head()
-        answers = [reader.end() for reader in readers]
+        wait_for_readers()
+        results = [reader.end() for reader in readers]
     finally:
         for process in (writer, *(reader.process for reader in readers)):
             process.kill()
             process.join()
     digests = {}
-    for seen, asked in answers:
-        assert asked >= len(seen) > 3
+    for seen, rounds in results:
+        assert rounds >= len(seen) > 3
         for block, digest in seen.items():
             assert digests.setdefault(block, digest) == digest
-    assert any(hash_at(yard, number) != block_hash for number, block_hash in digests), "none saw a block taken back"
+    assert any(hash_at(yard, number) != block_hash for number, block_hash in digests), "no block was undone"
     remaining = [block for block in digests if hash_at(yard, block[0]) == block[1]]
     for number, block_hash in yard.random.sample(sorted(remaining), min(3, len(remaining))):
         fresh = Index("sqlite://")
@@ -58,13 +63,13 @@ def test_readers_see_the_whole_of_one_block_whatever_the_writer_does(yard, index
 
 
 def hash_at(world, number):
-    """The hash of a block; None where the chain ends before it."""
+    """Return the hash of a block, or None if the chain does not have it."""
     block = world.rpc.call("eth_getBlockByNumber", hex(number), False)
     return block and bytes.fromhex(block["hash"][2:])
 
 
-def test_following_live_each_block_is_a_transaction_of_its_own(yard, index, follower):
-    """With the cursor in it, however many blocks came between two looks."""
+def test_near_the_head_each_block_is_one_transaction(yard, index, follower):
+    """Each transaction moves the cursor, however many blocks arrived since the last poll."""
     before = follower.sync().indexed_block
     commits, seen = [], []
 
@@ -72,15 +77,15 @@ def test_following_live_each_block_is_a_transaction_of_its_own(yard, index, foll
         if connection.get_execution_options().get("index_writer"):
             commits.append(connection)
 
-    def told(done):
+    def report(done):
         digest = query(index).digest()
         seen.append((done.indexed_block, query(index).head().indexed_hash, digest))
 
     event.listen(index.engine, "commit", committed)
     yard.live(20)
-    # Not every act makes a block. One may come while it follows: what it reached counts.
-    blocks = range(before + 1, follower.sync(told).indexed_block + 1)
-    assert len(blocks) > 4, "too little to tell apart"
+    # Not every act makes a block, and another block may arrive during the sync.
+    blocks = range(before + 1, follower.sync(report).indexed_block + 1)
+    assert len(blocks) > 4, "too few blocks for this test"
     assert len(commits) == len(blocks)
     assert [(number, block_hash) for number, block_hash, _ in seen] == [(n, hash_at(yard, n)) for n in blocks]
     for number, _, digest in seen[::5]:
@@ -89,7 +94,7 @@ def test_following_live_each_block_is_a_transaction_of_its_own(yard, index, foll
         assert query(fresh).digest() == digest
 
 
-def test_far_behind_a_transaction_takes_a_run_of_blocks(yard, index, follower):
+def test_far_behind_a_transaction_takes_a_range_of_blocks(yard, index, follower):
     follower.sync()
     yard.live(2)
     yard.rpc.call("anvil_mine", hex(2 * WINDOW))

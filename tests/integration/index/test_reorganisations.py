@@ -1,4 +1,4 @@
-"""Whatever the chain takes back, the index is afterwards what a rebuild would be."""
+"""After any reorganisation, the index equals a rebuilt one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def head(world):
 
 
 @pytest.mark.parametrize("depth", [1, 2, 7, 64])
-def test_blocks_rolled_back_and_others_mined(yard, index, follower, rebuilt_digest, depth):
+def test_blocks_replaced_by_others(yard, index, follower, rebuilt_digest, depth):
     yard.live(30 + depth)
     follower.sync()
     before = head(yard)
@@ -31,7 +31,7 @@ def test_blocks_rolled_back_and_others_mined(yard, index, follower, rebuilt_dige
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_blocks_rolled_back_and_nothing_mined(yard, index, follower, rebuilt_digest):
+def test_blocks_removed(yard, index, follower, rebuilt_digest):
     yard.live(20)
     follower.sync()
     yard.rpc.call("anvil_rollback", 9)
@@ -40,7 +40,7 @@ def test_blocks_rolled_back_and_nothing_mined(yard, index, follower, rebuilt_dig
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_a_chain_of_the_same_length_in_place_of_the_old_one(yard, index, follower, rebuilt_digest):
+def test_a_fork_of_the_same_length(yard, index, follower, rebuilt_digest):
     yard.live(30)
     follower.sync()
     old = query(index).digest()
@@ -50,7 +50,7 @@ def test_a_chain_of_the_same_length_in_place_of_the_old_one(yard, index, followe
     assert query(index).digest() == rebuilt_digest() != old
 
 
-def test_a_reverted_snapshot_and_another_life(yard, index, follower, rebuilt_digest):
+def test_a_fork_from_an_earlier_snapshot(yard, index, follower, rebuilt_digest):
     yard.live(20)
     mark = yard.rpc.call("evm_snapshot")
     yard.live(25)
@@ -61,7 +61,7 @@ def test_a_reverted_snapshot_and_another_life(yard, index, follower, rebuilt_dig
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_deeper_than_the_window_of_recent_blocks(yard, index, follower, rebuilt_digest):
+def test_a_fork_below_the_recent_blocks(yard, index, follower, rebuilt_digest):
     yard.live(10)
     low = head(yard)
     yard.rpc.call("anvil_mine", hex(WINDOW + 40))
@@ -74,8 +74,8 @@ def test_deeper_than_the_window_of_recent_blocks(yard, index, follower, rebuilt_
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_back_to_the_deployment(yard, index, follower, rebuilt_digest):
-    """Nothing of what was indexed is left but the deployment's own events."""
+def test_rollback_to_the_deployment(yard, index, follower, rebuilt_digest):
+    """Only the events of the deployment remain."""
     mark = yard.rpc.call("evm_snapshot")
     yard.live(5)
     follower.sync()
@@ -87,7 +87,7 @@ def test_back_to_the_deployment(yard, index, follower, rebuilt_digest):
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_proofs_that_the_chain_takes_back(yard, index, follower, rebuilt_digest):
+def test_undone_proofs(yard, index, follower, rebuilt_digest):
     batch, line = yard.register(), yard.design(2)
     assert yard.prove(line, batch)
     kept = head(yard)
@@ -110,7 +110,7 @@ def test_proofs_that_the_chain_takes_back(yard, index, follower, rebuilt_digest)
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_many_in_a_row(yard, index, follower, rebuilt_digest):
+def test_many_reorganisations_in_sequence(yard, index, follower, rebuilt_digest):
     yard.random.seed(11)
     yard.live(20)
     for _ in range(8):
@@ -122,11 +122,11 @@ def test_many_in_a_row(yard, index, follower, rebuilt_digest):
         assert query(index).digest() == rebuilt_digest()
 
 
-def test_reorganisation_between_two_answers_of_the_node(yard, index, rebuilt_digest):
+def test_reorganisation_between_two_responses(yard, index, rebuilt_digest):
     yard.live(40)
 
     class Unsteady(RpcClient):
-        """The node reorganises just after it gave its first logs."""
+        """The node reorganises right after its first response with logs."""
 
         turned = 0
 
@@ -143,8 +143,8 @@ def test_reorganisation_between_two_answers_of_the_node(yard, index, rebuilt_dig
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_a_node_that_keeps_logs_back_is_asked_again_by_hash(yard, index, rebuilt_digest):
-    """As if the range had been answered by a node of another fork."""
+def test_missing_logs_are_requested_by_block_hash(yard, index, rebuilt_digest):
+    """The range query is answered as by a node on another fork."""
     yard.live(20)
     last = index_of_last_event(yard)
 
@@ -170,7 +170,7 @@ def index_of_last_event(world):
     return logs[-1]["blockNumber"]
 
 
-def test_confirmations_keep_a_distance_and_undo_nothing_shallow(yard, index, rebuilt_digest):
+def test_with_confirmations_shallow_reorganisations_undo_nothing(yard, index, rebuilt_digest):
     follower = Follower(index, yard.rpc, yard.manifest, confirmations=5)
     yard.live(30)
     assert follower.sync().indexed_block == head(yard) - 5
@@ -186,7 +186,7 @@ def test_confirmations_keep_a_distance_and_undo_nothing_shallow(yard, index, reb
     assert query(index).digest() == rebuilt_digest(confirmations=5)
 
 
-def test_only_final_blocks(yard, index):
+def test_only_finalized_blocks(yard, index):
     follower = Follower(index, yard.rpc, yard.manifest, finalized=True)
     yard.live(5)
     follower.sync()

@@ -1,4 +1,4 @@
-"""The index says what the contracts say, from their events alone."""
+"""The index, built from events alone, equals the state of the contracts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chromatrace.index.views import ComponentView, OfferState, RouteProofState
 
 @pytest.fixture(scope="module")
 def lively(yard):
-    """The yard after some more life, some of which the contracts refused."""
+    """The yard after many more random acts."""
     yard.random.seed(7)
     yard.judging = 1
     yard.live(250)
@@ -32,7 +32,7 @@ def open_offer(index, batch):
     return next((offer for offer in query(index).offers(batch) if offer.state is OfferState.OPEN), None)
 
 
-def test_every_state_on_the_chain_follows_from_events(lively, index, follower):
+def test_batches_and_offers_equal_the_contracts(lively, index, follower):
     follower.sync()
     batches = query(index).batches(limit=1000)
     assert len(batches) == sum(query(index).count_batches().values()) > 20
@@ -66,7 +66,7 @@ def test_every_state_on_the_chain_follows_from_events(lively, index, follower):
         assert (held["from"], held["to"], held["validUntil"]) == found
 
 
-def test_every_right_on_the_chain_follows_from_events(lively, index, follower):
+def test_organisations_operators_and_grants_equal_the_contract(lively, index, follower):
     follower.sync()
     views = query(index).organisations()
     assert len(views) == lively.read("Consortium", "organisationCount")
@@ -98,7 +98,7 @@ def test_every_right_on_the_chain_follows_from_events(lively, index, follower):
         assert stored == {"scopes": grant.scopes, "validUntil": grant.valid_until}
 
 
-def test_channels_and_anchors_are_those_of_the_ledger(lively, index, follower):
+def test_channels_and_anchors_equal_the_contract(lively, index, follower):
     follower.sync()
     channels = query(index).channels_of(lively.organisations[0])
     assert channels
@@ -120,7 +120,7 @@ def test_channels_and_anchors_are_those_of_the_ledger(lively, index, follower):
     assert any(query(index).anchors(view.id) for view in channels)
 
 
-def test_timeline_is_the_chains_own_logs_of_the_batch(lively, index, follower):
+def test_timeline_equals_the_logs_of_the_batch(lively, index, follower):
     follower.sync()
     batch = query(index).batches(custodian=lively.organisations[0])[0].batch_id
     logs = lively.rpc.call(
@@ -141,7 +141,7 @@ def test_timeline_is_the_chains_own_logs_of_the_batch(lively, index, follower):
         assert contract(event.contract).events[event.name].topic.hex() == log["topics"][0][2:]
 
 
-def test_a_transaction_is_found_with_its_events_once_it_is_indexed(yard, index, follower):
+def test_a_transaction_has_its_events_when_it_is_indexed(yard, index, follower):
     follower.sync()
     data = contract("ProcessLedger").encode_call("openChannel", f"line of {yard.now()} {yard.random.random()}")
     fields = {"from": yard.accounts[1], "to": yard.manifest.address("ProcessLedger"), "data": "0x" + data.hex()}
@@ -154,7 +154,7 @@ def test_a_transaction_is_found_with_its_events_once_it_is_indexed(yard, index, 
     assert found.block_hash == found.events[0].block_hash
 
 
-def test_an_offer_ends_in_every_way(yard, index, follower):
+def test_every_outcome_of_an_offer(yard, index, follower):
     batch = yard.release()
     shop, maker = yard.organisations[3], yard.organisations[0]
     ledger = "CustodyLedger"
@@ -173,8 +173,8 @@ def test_an_offer_ends_in_every_way(yard, index, follower):
     assert yard.send(4, ledger, "accept", batch)
     follower.sync()
     offers = query(index).offers(batch)
-    ends = [OfferState.REPLACED, OfferState.REJECTED, OfferState.WITHDRAWN, OfferState.ACCEPTED]
-    assert [offer.state for offer in offers] == ends
+    outcomes = [OfferState.REPLACED, OfferState.REJECTED, OfferState.WITHDRAWN, OfferState.ACCEPTED]
+    assert [offer.state for offer in offers] == outcomes
     assert offers[1].reason == "crate is\N{REPLACEMENT CHARACTER}broken"
     assert query(index).operator(offers[1].closed_by).organisation == shop
     assert offers[3].closed.tx_hash == query(index).batch(batch).changed.tx_hash
@@ -183,15 +183,15 @@ def test_an_offer_ends_in_every_way(yard, index, follower):
     assert set(query(index).offers_to(shop, None)) >= set(offers)
 
 
-def test_routes_and_their_proofs_are_those_of_the_verifier(yard, index, follower, rebuilt_digest):
+def test_routes_and_proofs_equal_the_contract(yard, index, follower, rebuilt_digest):
     part, product = yard.register(), yard.register()
     line, assembly = yard.design(3), yard.design(2, RouteKind.ASSEMBLY)
     assert yard.prove(line, part)
     assert yard.prove(assembly, product, [(line.design.route, part)])
     assert yard.revoke("station 1")
     follower.sync()
-    for made in (line, assembly):
-        view = query(index).route(made.design.route)
+    for signed in (line, assembly):
+        view = query(index).route(signed.design.route)
         stored = yard.read("RouteVerifier", "route", view.id)
         assert stored == {
             "owner": view.organisation,
@@ -207,9 +207,9 @@ def test_routes_and_their_proofs_are_those_of_the_verifier(yard, index, follower
     assert query(index).route(line.design.route).steps[0].revoked_from is not None
     assert query(index).proof_of(product, assembly.design.route).components == (ComponentView(line.design.route, part),)
     for subject in (part, product):
-        for made in (line, assembly):
-            proof = query(index).proof_of(subject, made.design.route)
-            proven = yard.read("RouteVerifier", "isProven", made.design.route, subject)
+        for signed in (line, assembly):
+            proof = query(index).proof_of(subject, signed.design.route)
+            proven = yard.read("RouteVerifier", "isProven", signed.design.route, subject)
             assert (proof is not None and proof.state is RouteProofState.PROVEN) == proven
         filters = {"fromBlock": "0x0", "address": yard.manifest.address("RouteVerifier")}
         logs = yard.rpc.call("eth_getLogs", filters | {"topics": [None, None, "0x" + subject.hex()]})
@@ -220,7 +220,7 @@ def test_routes_and_their_proofs_are_those_of_the_verifier(yard, index, follower
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_departments_and_their_records_are_those_of_the_ledger(lively, index, follower):
+def test_departments_and_records_equal_the_contract(lively, index, follower):
     follower.sync()
     departments = query(index).departments(lively.organisations[0])
     everything = [record for number in range(5) for record in query(index).records_of(subject_id(f"P-{number}"))]
@@ -235,7 +235,7 @@ def test_departments_and_their_records_are_those_of_the_ledger(lively, index, fo
     assert any(record.preceding for record in everything)
 
 
-def test_panels_and_their_rounds_are_those_of_the_contract(lively, index, follower):
+def test_panels_and_rounds_equal_the_contract(lively, index, follower):
     follower.sync()
     (panel,) = [one for one in query(index).panels() if one.panel == lively.organisations[0]]
     for inspector in panel.inspectors:

@@ -1,7 +1,7 @@
-"""A small consortium at work on the real contracts: every kind of event, in random but repeatable order.
+"""A small consortium on the real contracts: every kind of event, in random but reproducible order.
 
-Transactions go out unsigned to the development node's own accounts; what the contracts refuse leaves no event, and is
-part of the game.
+Transactions are sent unsigned from the development node's accounts. Some acts are invalid; the contracts reject them,
+and they leave no event.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ PANEL_ACCOUNTS = (6, 7, 8)
 
 
 def gln(number):
-    """The number-th made-up location."""
+    """Return a synthetic location number."""
     body = f"952000{number:06d}"
     return Gln(body + check_digit(body))
 
 
 class World:
-    """A deployment with its people. `organisations`: the numbers of maker, supplier, laboratory, shop, authority."""
+    """A deployment and a consortium. `organisations`: numbers of maker, supplier, laboratory, shop and authority."""
 
     def __init__(self, rpc, manifest, seed=0):
         self.rpc, self.manifest = rpc, manifest
@@ -51,14 +51,14 @@ class World:
         self.departments = []
         self.lanes = 0
         self.judging = 0
-        """The panel's share of the acts. A round is many blocks, and Anvil cannot be rolled back over very many."""
+        """Weight of panel rounds among the acts. A round takes many blocks, which limits the depth of rollbacks."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevKeyWarning)
             self.inspector = dev_signer(LABORATORY, manifest.chain_id)
             self.panel = [dev_signer(account, manifest.chain_id) for account in PANEL_ACCOUNTS]
 
     def memory(self):
-        """What it knows of its chain, for `remember` when the chain is as it is now again."""
+        """Return its knowledge of the chain, for `remember` after the chain is reverted to this state."""
         names = ("batches", "sizes", "channels", "released", "departments", "lanes", "judging")
         return {name: copy(getattr(self, name)) for name in names}
 
@@ -67,7 +67,7 @@ class World:
         vars(self).update(known)
 
     def send(self, account, name, function, *args, wait=True):
-        """Sends; returns whether the contract took it (None without `wait`)."""
+        """Send a transaction, and return whether it succeeded (None without `wait`)."""
         fields = {
             "from": self.accounts[account],
             "to": self.manifest.address(name),
@@ -76,14 +76,14 @@ class World:
         }
         tx_hash = self.rpc.call("eth_sendTransaction", fields)
         while wait:
-            # Anvil answers before its block is done.
+            # Anvil responds before the block is complete.
             receipt = self.rpc.call("eth_getTransactionReceipt", tx_hash)
             if receipt is not None:
                 return receipt["status"] == "0x1"
         return None
 
     def read(self, name, function, *args):
-        """What a view answers."""
+        """Call a view function."""
         abi = contract(name)
         fields = {"to": self.manifest.address(name), "data": "0x" + abi.encode_call(function, *args).hex()}
         data = bytes.fromhex(self.rpc.call("eth_call", fields, "latest")[2:])
@@ -91,11 +91,11 @@ class World:
         return values[0] if len(values) == 1 else values
 
     def now(self):
-        """The chain's time, Unix seconds."""
+        """Return the chain's time, Unix seconds."""
         return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def found(self):
-        """Registers the organisations and their operators, each account one of its own."""
+        """Register the organisations, with one operator account each."""
         kinds = [
             OrganisationKind.MANUFACTURER,
             OrganisationKind.SUPPLIER,
@@ -132,7 +132,7 @@ class World:
     # -- single acts
 
     def register(self, account=MAKER, inputs=(), quantity=None, many=1):
-        """Registers batches; returns the identifier of the first. Inputs: one unit of each, or (batch, units)."""
+        """Register batches, and return the first identifier. Inputs: batches (one unit) or pairs (batch, units)."""
         registrations, keys = [], []
         for _ in range(many):
             keys.append(BatchKey.parse(str(self.random.choice(GTINS)), f"L{self.random.getrandbits(40):010X}"))
@@ -153,7 +153,7 @@ class World:
         return keys[0].batch_id
 
     def inspect(self, batch, stage=Stage.FIRST, verdict=Verdict.PASS, sample=None):
-        """Records a signed inspection with the right revision."""
+        """Record a signed inspection with the correct revision."""
         stored = self.read("BatchRegistry", "batch", batch)
         revision = 1 + stored["firstRevision" if stage is Stage.FIRST else "finalRevision"]
         inspection = Inspection(
@@ -175,7 +175,7 @@ class World:
         return self.send(SHOP, "InspectionLedger", "record", inspection.as_struct(), signature)
 
     def release(self, account=MAKER, inputs=()):
-        """A batch through both inspections to release in both channels; returns its identifier."""
+        """Inspect a new batch twice, release it to both sales channels, and return its identifier."""
         batch = self.register(account, inputs, quantity=10)
         assert self.inspect(batch)
         assert self.send(account, "BatchRegistry", "assemble", batch)
@@ -188,8 +188,7 @@ class World:
     # -- records and rounds
 
     def record(self):
-        """A department appends some records about one of few products, each after the one before; or a member's rights
-        change."""
+        """Append a chain of records about a random product, or change a member's rights."""
         dice, department = self.random, self.random.choice(self.departments)
         if dice.random() < 0.2:
             member, rights = self.accounts[9], dice.choice([DepartmentRight(0), DepartmentRight.READ])
@@ -202,7 +201,7 @@ class World:
         return self.send(MAKER, "ProcessLedger", "appendRecords", department, kind_hash("example/1"), pack(entries))
 
     def judge(self, subject):
-        """A round of the maker's panel about a subject, to its outcome; returns whether there is one."""
+        """Run a round of the maker's panel about a subject, and return whether it was decided."""
         contract, panel = "QualityConsensus", self.organisations[0]
         self.lanes += 1
         lane = lane_id(panel, self.lanes)
@@ -211,7 +210,7 @@ class World:
         for _ in range(self.read(contract, "drawDelay")):
             self.rpc.call("evm_mine")
         if not self.send(MAKER, contract, "draw", [lane]):
-            self._close_desks()
+            self._close_lanes()
             return False
         round_id, _, seats = self.read(contract, "round", lane)
         sealed, opened = [], []
@@ -227,8 +226,8 @@ class World:
             assert self.send(MAKER, contract, "reveal", [(lane, answers)])
         return True
 
-    def _close_desks(self):
-        """Frees inspectors who still sit in rounds that a reorganisation left without their answers."""
+    def _close_lanes(self):
+        """Close rounds that a reorganisation left without their answers, which frees their inspectors."""
         self.rpc.call("evm_increaseTime", 1_000)
         for number in range(1, self.lanes + 1):
             self.send(MAKER, "QualityConsensus", "close", lane_id(self.organisations[0], number))
@@ -236,7 +235,7 @@ class World:
     # -- routes
 
     def design(self, steps=2, kind=RouteKind.PROCESSING):
-        """A route of the maker's over stations that it registers where they are new."""
+        """Design a route of the maker, registering new stations."""
         assert self.organisations[0] == PLANT
         verifier = Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))
         line = Line.of(steps, Profile.EVM, verifier, f"route {self.random.getrandbits(40):010x}", kind)
@@ -249,7 +248,7 @@ class World:
         return line
 
     def prove(self, line, subject, parts=()):
-        """Lets every station sign, and the chain check it; `parts` are (route, subject) of proven components."""
+        """Prove a route with the signatures of all stations; `parts`: (route, subject) of proven components."""
         trace = line.trace(bytes(subject), [Component(*part) for part in parts])
         proof, messages = proof_of(line.design, trace)
         if parts:
@@ -258,7 +257,7 @@ class World:
         return self.send(MAKER, "RouteVerifier", "proveRoute", line.design.route, proof, messages)
 
     def revoke(self, name):
-        """Revokes a station's key from a second in the far future, always earlier than the last time."""
+        """Revoke a station's key from a second in the far future, earlier at each call."""
         moment = FOREVER - int(self.rpc.call("eth_blockNumber"), 16)
         key = station(name, Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))).key_id
         return self.send(MAKER, "RouteVerifier", "revokeStationKey", key, moment)
@@ -266,12 +265,12 @@ class World:
     # -- random life
 
     def live(self, acts):
-        """So many random acts; some are refused."""
+        """Perform random acts, some of them invalid."""
         for _ in range(acts):
             self.act()
 
     def act(self):
-        """One random act."""
+        """Perform one random act."""
         dice = self.random
         batch = dice.choice(self.batches[-15:]) if self.batches else self.register()
         acts = {
@@ -322,7 +321,7 @@ class World:
         return self.organisations.index(organisation) + 1 if organisation in self.organisations else MAKER
 
     def _further(self, batch):
-        """The next step of the batch's life, whatever it is."""
+        """Take the next step of a batch's life cycle."""
         stored = self.read("BatchRegistry", "batch", batch)
         account = self._operator_of(stored["producer"])
         quantity = stored["quantity"]

@@ -1,4 +1,4 @@
-"""Pictures of genealogies: cards do not overlap, arrows go forward, everything is said in words."""
+"""Drawings: cards do not overlap, arrows go forward, and text repeats what colours show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def graph(edges, count=None):
     count = count or 1 + max(max(edge) for edge in edges)
     nodes = tuple(Card(str(number), f"L{number}", ("100 units", "released")) for number in range(count))
-    return Graph("A family", nodes, tuple(Arrow(str(a), str(b), f"{a}{b}") for a, b in edges))
+    return Graph("A genealogy", nodes, tuple(Arrow(str(a), str(b), f"{a}{b}") for a, b in edges))
 
 
 def random_edges(seed):
@@ -27,19 +27,19 @@ def random_edges(seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_cards_keep_apart_and_every_arrow_goes_forward(seed):
+def test_cards_do_not_overlap_and_arrows_go_forward(seed):
     edges, size = random_edges(seed)
-    placed = layout(graph(edges, size))
-    corners = placed.corners
+    placement = layout(graph(edges, size))
+    corners = placement.corners
     for a in range(size):
         assert corners[a][0] >= 0
         assert corners[a][1] >= -1e-6
-        assert corners[a][0] + CARD_WIDTH <= placed.width
-        assert corners[a][1] + CARD_HEIGHT <= placed.height + 1e-6
+        assert corners[a][0] + CARD_WIDTH <= placement.width
+        assert corners[a][1] + CARD_HEIGHT <= placement.height + 1e-6
         for b in range(a):
             apart_x = abs(corners[a][0] - corners[b][0]) >= CARD_WIDTH
             assert apart_x or abs(corners[a][1] - corners[b][1]) >= CARD_HEIGHT
-    for (a, b), path in zip(edges, placed.paths, strict=True):
+    for (a, b), path in zip(edges, placement.paths, strict=True):
         assert corners[a][0] < corners[b][0]
         assert path[0][0] == corners[a][0] + CARD_WIDTH
         assert path[-1][0] == corners[b][0]
@@ -47,35 +47,35 @@ def test_cards_keep_apart_and_every_arrow_goes_forward(seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_no_arrow_runs_through_a_card(seed):
-    """Between layers there are no cards; within one an arrow passes at a point of its own."""
+def test_no_arrow_crosses_a_card(seed):
+    """Within a layer, arrows pass through waypoints."""
     edges, size = random_edges(seed)
-    placed = layout(graph(edges, size))
-    for path in placed.paths:
+    placement = layout(graph(edges, size))
+    for path in placement.paths:
         for x, y in path[1:-1]:
-            for left, top in placed.corners:
+            for left, top in placement.corners:
                 assert not (left <= x <= left + CARD_WIDTH and top < y < top + CARD_HEIGHT)
 
 
 def test_a_ladder_has_no_crossings():
-    placed = layout(graph([(0, 4), (1, 3), (2, 5), (3, 6), (4, 7), (5, 8)]))
-    heights = {number: placed.corners[number][1] for number in range(9)}
-    assert [heights[a] for a in (4, 3, 5)] == [heights[a] for a in (0, 1, 2)], "each level with what it is made of"
+    placement = layout(graph([(0, 4), (1, 3), (2, 5), (3, 6), (4, 7), (5, 8)]))
+    heights = {number: placement.corners[number][1] for number in range(9)}
+    assert [heights[a] for a in (4, 3, 5)] == [heights[a] for a in (0, 1, 2)], "each card is level with its input"
 
 
-def test_a_cycle_is_drawn_and_ends():
-    placed = layout(graph([(0, 1), (1, 2), (2, 0)]))
-    assert len(placed.paths) == 3
+def test_a_cycle_is_drawn():
+    placement = layout(graph([(0, 1), (1, 2), (2, 0)]))
+    assert len(placement.paths) == 3
 
 
 @pytest.mark.parametrize("standalone", [True, False])
-def test_the_picture_says_everything_in_words(standalone):
+def test_the_drawing_contains_all_text(standalone):
     nodes = (
         Card("a", "L<1>", ("x" * 99,), CardTone.ALARM, link="/01/x"),
         Card("b", "L&2", ("100 units", "recalled · Example Glass"), selected=True),
     )
-    made = svg(Graph("Genealogy of L1", nodes, (Arrow("a", "b", "1,000"),), "Truncated."), standalone=standalone)
-    root = ET.fromstring(made)
+    drawing = svg(Graph("Genealogy of L1", nodes, (Arrow("a", "b", "1,000"),), "Truncated."), standalone=standalone)
+    root = ET.fromstring(drawing)
     texts = [text.text for text in root.iter(f"{SVG}text")]
     assert texts == ["1,000", "L<1>", "x" * 29 + "…", "L&2", "100 units", "recalled · Example Glass", "Truncated."]
     titles = [title.text for title in root.iter(f"{SVG}title")]
@@ -84,7 +84,7 @@ def test_the_picture_says_everything_in_words(standalone):
     links = [link.get("href") for link in root.iter(f"{SVG}a")]
     assert links == ([] if standalone else ["/01/x"])
     assert (root.find(f"{SVG}style") is not None) is standalone
-    assert "style=" not in made, "a page's content security policy refuses inline styles"
+    assert "style=" not in drawing, "the content security policy of the pages rejects inline styles"
 
 
 def test_an_empty_graph_and_a_single_card():

@@ -33,6 +33,10 @@ def test_every_custom_error_has_a_message(name, arguments):
     assert used <= set(arguments)
 
 
+def test_every_message_has_a_custom_error():
+    assert set(MESSAGES) == {name for name, _ in ALL_ERRORS}
+
+
 def test_call_data_equals_eth_abi():
     kind = "(uint64,string,uint32,bytes32,bytes32,bytes32,(bytes32,uint32)[])"
     expected = function_signature_to_4byte_selector(f"register({kind})") + abi_encode([kind], [REGISTRATION])

@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import what they share."""
+"""Make the modules of this folder importable by its tests."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The compiled decoder against `chain.abi`'s, and both against eth-abi."""
+"""Bulk decoding of events, compared with the decoding of single events and with eth-abi."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def random_value(kind, chance):
 
 
 def log_of(name, event, values):
-    """Topics and data of a log, encoded by eth-abi from the ABI file."""
+    """Return topics and data of a log, encoded by eth-abi from the ABI file."""
     entries = json.loads((FOLDER / f"{name}.json").read_text())
     inputs = next(entry["inputs"] for entry in entries if entry["type"] == "event" and entry["name"] == event.name)
     topics, plain = [event.topic], []
@@ -51,19 +51,19 @@ def log_of(name, event, values):
 
 def types_of(name, event):
     entries = json.loads((FOLDER / f"{name}.json").read_text())
-    found = next(entry for entry in entries if entry["type"] == "event" and entry["name"] == event.name)
-    return [type_of(part) for part in found["inputs"]]
+    declared = next(entry for entry in entries if entry["type"] == "event" and entry["name"] == event.name)
+    return [type_of(part) for part in declared["inputs"]]
 
 
 def type_of(part):
-    """A parameter's type, a struct's as eth-abi writes it."""
+    """Return the type of a parameter, with structs in the notation of eth-abi."""
     if not part["type"].startswith("tuple"):
         return part["type"]
     return f"({','.join(map(type_of, part['components']))}){part['type'].removeprefix('tuple')}"
 
 
 def plain_value(value):
-    """As eth-abi takes it: structs without their names, addresses in small letters."""
+    """Convert to eth-abi's form: structs without names, addresses in lower case."""
     if isinstance(value, dict):
         return tuple(map(plain_value, value.values()))
     if isinstance(value, list):
@@ -72,39 +72,39 @@ def plain_value(value):
 
 
 @pytest.mark.parametrize(("name", "event"), EVENTS, ids=[f"{name}.{event.name}" for name, event in EVENTS])
-def test_every_event_decodes_as_the_readable_twin_says(name, event):
+def test_bulk_decoding_equals_single_decoding(name, event):
     chance = random.Random(event.name)
     for _ in range(10):
         values = [random_value(kind, chance) for kind in types_of(name, event)]
         topics, data = log_of(name, event, values)
         expected = event.decode([topics[at : at + 32] for at in range(0, len(topics), 32)], data)
-        found_name, found = decode_event(name, topics, data)
-        assert (found_name, found) == (event.name, expected)
-        assert list(found) == list(event.names)
-        assert list(map(plain_value, found.values())) == values
+        decoded_name, arguments = decode_event(name, topics, data)
+        assert (decoded_name, arguments) == (event.name, expected)
+        assert list(arguments) == list(event.names)
+        assert list(map(plain_value, arguments.values())) == values
 
 
-def test_a_log_that_is_too_short_is_refused():
+def test_log_with_missing_data_is_rejected():
     event = contract("BatchRegistry").events["BatchGraded"]
     topics, data = log_of("BatchRegistry", event, [b"\1" * 32, 1, 2, 3, "0x" + "00" * 20])
     with pytest.raises(AbiError):
         decode_event("BatchRegistry", topics, data[:-1])
 
 
-def test_text_that_is_not_unicode_is_no_obstacle():
+def test_invalid_unicode_is_replaced():
     event = contract("BatchRegistry").events["BatchHeld"]
     topics, data = log_of("BatchRegistry", event, [b"\1" * 32, "0x" + "00" * 20, "abcd"])
     _, args = decode_event("BatchRegistry", topics, data.replace(b"abcd", b"a\xff\xfed"))
     assert args["reason"] == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}d"
 
 
-def test_every_event_that_is_about_something_is_in_the_abi():
+def test_every_projected_event_is_in_the_abi():
     known = {(kind.contract, kind.name) for kind in event_kinds().values()}
     assert set(EVENT_ENTITIES) <= known
 
 
-def test_every_event_of_ours_is_about_something():
-    """A new event must say what it is about, or be named here as one that the projections do not need."""
+def test_every_event_of_our_contracts_is_projected():
+    """A new event must be assigned to an entity, or be listed here as unused."""
     inherited = {"RoleGranted", "RoleRevoked", "RoleAdminChanged", "EIP712DomainChanged"}
     silent = {kind.name for kind in event_kinds().values() if not kind.entity}
     unused = {"PolicyChanged", "MemberSet"}

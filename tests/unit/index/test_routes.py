@@ -1,4 +1,4 @@
-"""Station keys, routes and proofs from their events, undone and done otherwise, without a chain."""
+"""Station keys, routes and proofs from their events; undoing gives the same index as a rebuild."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from querying import query
 from synthetic import (
     ACCOUNT,
     ZERO,
-    Ledger,
+    SyntheticChain,
     assembled,
     batch_id,
     designed,
@@ -35,13 +35,15 @@ def revoked(number, moment):
 
 
 def line():
-    """Two stations, a route of processing over both and one of assembly over the second."""
-    return Ledger().block(station(1), station(2, organisation=2), designed(1), designed(2, [2], kind=2, required=False))
+    """Return a chain with two stations, a processing route over both, and an assembly route over the second."""
+    return SyntheticChain().block(
+        station(1), station(2, organisation=2), designed(1), designed(2, [2], kind=2, required=False)
+    )
 
 
-def test_a_route_has_its_stations_in_the_designed_order():
-    ledger = line().block(designed(3, [2, 1, 2]))
-    route = query(ledger.index).route(route_id(3))
+def test_a_route_has_its_stations_in_designed_order():
+    chain = line().block(designed(3, [2, 1, 2]))
+    route = query(chain.index).route(route_id(3))
     assert [(step.step, step.process, step.station, step.organisation) for step in route.steps] == [
         (1, "process 1", "station 2", 2),
         (2, "process 2", "station 1", 1),
@@ -50,80 +52,83 @@ def test_a_route_has_its_stations_in_the_designed_order():
     assert (route.name, route.version, route.kind, route.requires_proof) == ("route 3", 1, RouteKind.PROCESSING, True)
     assert route.designed_by.lower() == ACCOUNT
     assert route.designed.block_number == 2
-    assembly = query(ledger.index).route(route_id(2))
+    assembly = query(chain.index).route(route_id(2))
     assert (assembly.kind, assembly.requires_proof) == (RouteKind.ASSEMBLY, False)
-    assert query(ledger.index).route(ZERO) is None
+    assert query(chain.index).route(ZERO) is None
 
 
-def test_a_revoked_key_says_since_when():
-    ledger = line().block(revoked(1, LATE))
-    ledger.block(revoked(1, 1_800_000_000))
-    assert [step.revoked_from for step in query(ledger.index).route(route_id(1)).steps] == [1_800_000_000, None]
-    ledger.undo(2)
-    assert [step.revoked_from for step in query(ledger.index).route(route_id(1)).steps] == [LATE, None]
+def test_a_revoked_key_has_its_revocation_time():
+    chain = line().block(revoked(1, LATE))
+    chain.block(revoked(1, 1_800_000_000))
+    assert [step.revoked_from for step in query(chain.index).route(route_id(1)).steps] == [1_800_000_000, None]
+    chain.undo(2)
+    assert [step.revoked_from for step in query(chain.index).route(route_id(1)).steps] == [LATE, None]
 
 
-def test_a_key_that_nobody_registered_cannot_be_revoked():
-    with pytest.raises(InconsistentEventsError) as refused:
+def test_an_unregistered_key_cannot_be_revoked():
+    with pytest.raises(InconsistentEventsError) as raised:
         line().block(revoked(9, 1))
-    assert refused.value.field == "station key"
+    assert raised.value.field == "station key"
 
 
-def test_a_key_that_the_chain_could_not_check_says_so_until_it_is_verified():
-    ledger = Ledger().block(station(1), unverified(1), station(2), designed(1))
-    assert [step.verified for step in query(ledger.index).route(route_id(1)).steps] == [False, True]
-    ledger.block(verified(1, organisation=7))
-    assert [(step.verified, step.organisation) for step in query(ledger.index).route(route_id(1)).steps] == [
+def test_a_key_is_unverified_until_the_chain_verifies_it():
+    chain = SyntheticChain().block(station(1), unverified(1), station(2), designed(1))
+    assert [step.verified for step in query(chain.index).route(route_id(1)).steps] == [False, True]
+    chain.block(verified(1, organisation=7))
+    assert [(step.verified, step.organisation) for step in query(chain.index).route(route_id(1)).steps] == [
         (True, 7),
         (True, 1),
     ]
-    ledger.undo(1)
-    assert [(step.verified, step.organisation) for step in query(ledger.index).route(route_id(1)).steps] == [
+    chain.undo(1)
+    assert [(step.verified, step.organisation) for step in query(chain.index).route(route_id(1)).steps] == [
         (False, 1),
         (True, 1),
     ]
 
 
-def test_a_proof_is_of_one_subject_under_one_route():
-    ledger = line().block(registered(1)).block(proven(1, batch_id(1)))
-    proof = query(ledger.index).proof_of(batch_id(1), route_id(1))
+def test_a_proof_belongs_to_one_subject_and_route():
+    chain = line().block(registered(1)).block(proven(1, batch_id(1)))
+    proof = query(chain.index).proof_of(batch_id(1), route_id(1))
     assert (proof.state, proof.head, proof.components) == (RouteProofState.PROVEN, b"\x11" * 32, ())
     assert (proof.proven.block_number, proof.recorded) == (3, None)
-    assert query(ledger.index).proof_of(batch_id(1), route_id(2)) is None
-    assert query(ledger.index).proof_of(batch_id(2), route_id(1)) is None
+    assert query(chain.index).proof_of(batch_id(1), route_id(2)) is None
+    assert query(chain.index).proof_of(batch_id(2), route_id(1)) is None
 
 
-def test_what_was_recorded_unverified_is_no_proof_until_one_comes():
-    ledger = line().block(recorded(1, batch_id(1)))
-    before = query(ledger.index).proof_of(batch_id(1), route_id(1))
+def test_an_unverified_record_is_no_proof_until_a_proof_follows():
+    chain = line().block(recorded(1, batch_id(1)))
+    before = query(chain.index).proof_of(batch_id(1), route_id(1))
     assert (before.state, before.proven, before.head) == (RouteProofState.RECORDED, None, b"\x22" * 32)
-    ledger.block(proven(1, batch_id(1)))
-    after = query(ledger.index).proof_of(batch_id(1), route_id(1))
+    chain.block(proven(1, batch_id(1)))
+    after = query(chain.index).proof_of(batch_id(1), route_id(1))
     assert (after.state, after.head, after.recorded) == (RouteProofState.PROVEN, b"\x11" * 32, before.recorded)
-    ledger.undo(2)
-    assert query(ledger.index).proof_of(batch_id(1), route_id(1)) == before
-    ledger.undo(1)
-    assert query(ledger.index).proof_of(batch_id(1), route_id(1)) is None
+    chain.undo(2)
+    assert query(chain.index).proof_of(batch_id(1), route_id(1)) == before
+    chain.undo(1)
+    assert query(chain.index).proof_of(batch_id(1), route_id(1)) is None
 
 
-def test_an_assembly_names_its_parts_and_takes_only_its_own_along():
-    ledger = line()
+def test_an_assembly_has_its_components_and_undo_deletes_only_its_own():
+    chain = line()
     for product in (1, 2):
         parts = [(1, batch_id(10 * product + number)) for number in range(2)]
-        ledger.block(assembled(2, batch_id(product), parts), proven(2, batch_id(product)))
-    found = query(ledger.index).proof_of(batch_id(2), route_id(2)).components
-    assert [(part.route, part.subject) for part in found] == [(route_id(1), batch_id(20)), (route_id(1), batch_id(21))]
-    ledger.undo(2)
-    assert query(ledger.index).proof_of(batch_id(2), route_id(2)) is None
-    assert len(query(ledger.index).proof_of(batch_id(1), route_id(2)).components) == 2
+        chain.block(assembled(2, batch_id(product), parts), proven(2, batch_id(product)))
+    components = query(chain.index).proof_of(batch_id(2), route_id(2)).components
+    assert [(part.route, part.subject) for part in components] == [
+        (route_id(1), batch_id(20)),
+        (route_id(1), batch_id(21)),
+    ]
+    chain.undo(2)
+    assert query(chain.index).proof_of(batch_id(2), route_id(2)) is None
+    assert len(query(chain.index).proof_of(batch_id(1), route_id(2)).components) == 2
 
 
-def test_the_timeline_of_a_batch_has_its_proofs_in_their_place():
-    ledger = line().block(registered(1), registered(2))
-    ledger.block(recorded(2, batch_id(1)), proven(1, batch_id(2)))
-    ledger.block(assembled(2, batch_id(1), [(1, batch_id(2))]), proven(2, batch_id(1)))
-    ledger.block(("BatchRegistry", "BatchHeld", [batch_id(1), ACCOUNT, ""]))
-    assert [event.name for event in query(ledger.index).timeline(batch_id(1))] == [
+def test_the_timeline_of_a_batch_includes_its_proofs_in_order():
+    chain = line().block(registered(1), registered(2))
+    chain.block(recorded(2, batch_id(1)), proven(1, batch_id(2)))
+    chain.block(assembled(2, batch_id(1), [(1, batch_id(2))]), proven(2, batch_id(1)))
+    chain.block(("BatchRegistry", "BatchHeld", [batch_id(1), ACCOUNT, ""]))
+    assert [event.name for event in query(chain.index).timeline(batch_id(1))] == [
         "BatchRegistered",
         "RouteRecordedUnverified",
         "AssemblyProven",
@@ -133,7 +138,7 @@ def test_the_timeline_of_a_batch_has_its_proofs_in_their_place():
 
 
 def life(chance, done):
-    """One random event that may follow `done`, which holds the names and keys of the events before it."""
+    """Return a random event that may follow; `done` contains what happened before, see `once`."""
     choices = [station(chance.randint(1, 4)), designed(chance.randint(1, 3), chance.choices((1, 2), k=3))]
     subject, number = batch_id(chance.randint(1, 3)), chance.randint(1, 3)
     choices += [proven(number, subject, chance.randbytes(32)), recorded(number, subject, chance.randbytes(32))]
@@ -147,19 +152,19 @@ def life(chance, done):
 
 
 def once(event):
-    """What the contract lets happen once."""
+    """Return the part of an event that the contract allows only once."""
     _, name, values = event
     return (name, values[0], values[1] if "Proven" in name or "Recorded" in name else None)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_undone_and_done_otherwise_is_as_never_done(seed):
+def test_undone_events_leave_no_trace(seed):
     chance = random.Random(seed)
-    history, ledger = [], Ledger()
+    history, chain = [], SyntheticChain()
     for fork in range(8):
         keep = chance.randint(0, len(history))
         if keep < len(history):
-            ledger.undo(keep, history[keep - 1][1] if keep else 0)
+            chain.undo(keep, history[keep - 1][1] if keep else 0)
             history = history[:keep]
         for _ in range(chance.randint(1, 5)):
             done = {once(event) for events, _ in history for event in events}
@@ -168,8 +173,8 @@ def test_undone_and_done_otherwise_is_as_never_done(seed):
                 events.append(life(chance, done))
                 done.add(once(events[-1]))
             history.append((events, fork))
-            ledger.block(*events, fork=fork)
-    fresh = Ledger()
+            chain.block(*events, fork=fork)
+    fresh = SyntheticChain()
     for events, made_in in history:
         fresh.block(*events, fork=made_in)
-    assert query(ledger.index).digest() == query(fresh.index).digest()
+    assert query(chain.index).digest() == query(fresh.index).digest()

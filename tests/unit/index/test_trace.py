@@ -1,4 +1,4 @@
-"""Genealogy against networkx, on random graphs."""
+"""Genealogies, compared with networkx on random graphs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import networkx
 import pytest
 from querying import query
 from sqlalchemy import insert
-from synthetic import Ledger, batch_id, registered
+from synthetic import SyntheticChain, batch_id, registered
 
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId
@@ -21,32 +21,36 @@ def trace(index, number, direction, **limits):
 
 
 def genealogy(seed):
-    """A random genealogy in an index and, each edge from a batch to an input with its units, as networkx has it; with
-    every third seed some cycles, which no chain of ours can hold but a database somebody wrote to can."""
+    """Return a random genealogy as an index and as a graph with an edge from each batch to each input.
+
+    Every third seed adds cycles, which the contracts do not allow but a modified database may contain.
+    """
     chance = random.Random(seed)
-    ledger, graph = Ledger(), networkx.DiGraph()
+    chain, graph = SyntheticChain(), networkx.DiGraph()
     for number in range(chance.randint(5, 40)):
         graph.add_node(number)
-        for made_of in chance.sample(range(number), min(number, chance.randrange(4))):
-            graph.add_edge(number, made_of, units=chance.randint(1, 60))
-    ledger.blocks([[registered(number, [(one, at["units"]) for one, at in graph[number].items()])] for number in graph])
-    for made_of, batch in [] if seed % 3 else chance.sample(sorted(graph.edges), 3):
-        row = {"position": 10**12, "number": 100 * batch + made_of, "quantity": chance.randint(1, 60)}
-        graph.add_edge(batch, made_of, units=row["quantity"])
-        with ledger.index.engine.begin() as connection:
-            connection.execute(insert(BatchInputRow).values(batch=batch_id(batch), input=batch_id(made_of), **row))
-    return ledger.index, graph, chance
+        for used in chance.sample(range(number), min(number, chance.randrange(4))):
+            graph.add_edge(number, used, units=chance.randint(1, 60))
+    chain.blocks(
+        [[registered(number, [(used, edge["units"]) for used, edge in graph[number].items()])] for number in graph]
+    )
+    for used, batch in [] if seed % 3 else chance.sample(sorted(graph.edges), 3):
+        row = {"position": 10**12, "number": 100 * batch + used, "quantity": chance.randint(1, 60)}
+        graph.add_edge(batch, used, units=row["quantity"])
+        with chain.index.engine.begin() as connection:
+            connection.execute(insert(BatchInputRow).values(batch=batch_id(batch), input=batch_id(used), **row))
+    return chain.index, graph, chance
 
 
 def numbers_of(view, graph):
-    """The depths of a trace by the batches' numbers, in its order."""
+    """Return number -> depth of the traced batches, in the order of the trace."""
     numbers = {batch_id(number): number for number in graph}
     return {numbers[step.batch.batch_id]: step.depth for step in view.steps}
 
 
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("seed", range(6))
-def test_random_genealogies_are_what_networkx_finds(seed, direction):
+def test_traces_equal_those_of_networkx(seed, direction):
     index, graph, _ = genealogy(seed)
     reach = networkx.descendants if direction is Direction.BACK else networkx.ancestors
     towards = graph if direction is Direction.BACK else graph.reverse()
@@ -67,7 +71,7 @@ def test_random_genealogies_are_what_networkx_finds(seed, direction):
 
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("seed", range(6))
-def test_limits_on_random_genealogies_cut_nothing_nearer_and_tell_where(seed, direction):
+def test_limits_keep_the_nearest_batches_and_name_the_open_ends(seed, direction):
     index, graph, chance = genealogy(seed)
     towards = graph if direction is Direction.BACK else graph.reverse()
     limits = [(chance.randrange(4), 10_000), (None, chance.randint(1, 12)), (2, chance.randint(1, 12))]
@@ -76,43 +80,43 @@ def test_limits_on_random_genealogies_cut_nothing_nearer_and_tell_where(seed, di
         for depth, batches in limits:
             view = trace(index, origin, direction, max_depth=depth, max_batches=batches)
             kept = numbers_of(view, graph)
-            near = {one: far for one, far in distances.items() if depth is None or far <= depth}
+            near = {number: far for number, far in distances.items() if depth is None or far <= depth}
             assert len(kept) == min(batches, len(near))
             assert kept.items() <= near.items()
-            assert {one for one, far in near.items() if far < max(kept.values())} <= set(kept)
+            assert {number for number, far in near.items() if far < max(kept.values())} <= set(kept)
             assert set(view.links) == links_among(graph, kept)
-            ends = {one for one in kept if not set(towards[one]) <= set(kept)}
-            assert set(view.open_ends) == {batch_id(one) for one in ends}
+            ends = {number for number in kept if not set(towards[number]) <= set(kept)}
+            assert set(view.open_ends) == {batch_id(number) for number in ends}
             assert view.truncated is bool(ends)
 
 
 def links_among(graph, numbers):
-    """Every link that has both its ends among these batches."""
+    """Return the links with both ends among these batches."""
     edges = graph.subgraph(numbers).edges(data="units")
-    return {Link(batch_id(batch), batch_id(made_of), units) for batch, made_of, units in edges}
+    return {Link(batch_id(batch), batch_id(used), units) for batch, used, units in edges}
 
 
 def diamond():
-    """0 goes into 1 and 2, both into 3, that into 4."""
-    ledger = Ledger()
-    ledger.blocks([[registered(0)], [registered(1, [0])], [registered(2, [0])], [registered(3, [1, 2])]])
-    return ledger.block(registered(4, [3]))
+    """Return a chain where 0 is used in 1 and 2, both in 3, and 3 in 4."""
+    chain = SyntheticChain()
+    chain.blocks([[registered(0)], [registered(1, [0])], [registered(2, [0])], [registered(3, [1, 2])]])
+    return chain.block(registered(4, [3]))
 
 
-def test_a_limit_on_depth_is_told():
+def test_a_depth_limit_truncates():
     view = trace(diamond().index, 4, Direction.BACK, max_depth=2)
     assert [step.depth for step in view.steps] == [0, 1, 2, 2]
     assert view.truncated
     assert set(view.open_ends) == {batch_id(1), batch_id(2)}
 
 
-def test_a_limit_on_depth_that_cuts_nothing_is_not_told():
+def test_a_depth_limit_that_is_not_exceeded_does_not_truncate():
     view = trace(diamond().index, 4, Direction.BACK, max_depth=3)
     assert len(view.steps) == 5
     assert not view.truncated
 
 
-def test_a_limit_on_batches_is_told():
+def test_a_batch_limit_truncates():
     view = trace(diamond().index, 0, Direction.FORWARD, max_batches=3)
     assert len(view.steps) == 3
     assert view.truncated
@@ -121,26 +125,26 @@ def test_a_limit_on_batches_is_told():
         assert {link.batch, link.input} <= {step.batch.batch_id for step in view.steps}
 
 
-def test_a_cycle_ends():
-    """No chain of ours can hold one; a database somebody wrote to can."""
-    ledger = diamond()
-    with ledger.index.engine.begin() as connection:
+def test_a_trace_ends_at_a_cycle():
+    """The contracts do not allow a cycle, but a modified database may contain one."""
+    chain = diamond()
+    with chain.index.engine.begin() as connection:
         connection.execute(
             insert(BatchInputRow).values(position=0, number=0, batch=batch_id(0), input=batch_id(4), quantity=1)
         )
     for direction in Direction:
-        view = trace(ledger.index, 2, direction)
+        view = trace(chain.index, 2, direction)
         assert len(view.steps) == 5
         assert Link(BatchId(batch_id(0)), BatchId(batch_id(4)), 1) in view.links
         assert not view.truncated
 
 
-def test_a_batch_that_does_not_exist():
+def test_an_unregistered_batch_has_no_trace():
     for direction in Direction:
         assert trace(diamond().index, 99, direction) is None
 
 
-def test_inputs_and_uses_in_order():
+def test_inputs_and_uses_are_in_order():
     index = diamond().index
     assert query(index).inputs_of(batch_id(3)) == (Input(batch_id(1), 1), Input(batch_id(2), 1))
     assert query(index).used_in(batch_id(0)) == (batch_id(1), batch_id(2))

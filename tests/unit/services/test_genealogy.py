@@ -7,7 +7,7 @@ import io
 import xml.etree.ElementTree as ET
 
 import pytest
-from synthetic import GTIN, Ledger, batch_id, registered
+from synthetic import GTIN, SyntheticChain, batch_id, registered
 
 from chromatrace.documents.content import BatchContent, ProductDescription, SuppliedMaterial
 from chromatrace.documents.store import DocumentStore
@@ -31,9 +31,9 @@ def documents(tmp_path):
 @pytest.fixture
 def snapshot():
     """0 goes into 1 and 2, both go into 3, and 3 into 4. Organisation 1 makes them, 7 holds 4; 9 is an authority."""
-    ledger = Ledger()
-    ledger.blocks([[registered(0)], [registered(1, [0])], [registered(2, [(0, 120)])], [registered(3, [1, 2])]])
-    ledger.block(registered(4, [3], producer=2))
+    chain = SyntheticChain()
+    chain.blocks([[registered(0)], [registered(1, [0])], [registered(2, [(0, 120)])], [registered(3, [1, 2])]])
+    chain.block(registered(4, [3], producer=2))
     organisations = [
         ("Consortium", "OrganisationRegistered", [number, kind, gln, 127, 2**64 - 1, name])
         for number, kind, gln, name in (
@@ -41,13 +41,13 @@ def snapshot():
             (9, OrganisationKind.AUTHORITY, 9520001000003, "Example Authority"),
         )
     ]
-    ledger.block(
+    chain.block(
         *organisations,
         (REGISTRY, "CustodyTransferred", [batch_id(4), 1, 7]),
         (REGISTRY, "BatchRecalled", [batch_id(1), batch_id(1), ACCOUNT, "glass"]),
         (REGISTRY, "BatchGraded", [batch_id(3), 60, 0, 40, ACCOUNT]),
     )
-    with ledger.index.snapshot() as snapshot:
+    with chain.index.snapshot() as snapshot:
         yield snapshot
 
 

@@ -38,14 +38,15 @@ class Batch:
 
 def test_finds_batches_by_unit_serial(tmp_path):
     store = DocumentStore(tmp_path)
-    made = []
+    batches = []
     for lot, serials in (("A", SerialRange(1, 100, 6)), ("B", SerialRange(50, 100, 6)), ("C", None)):
         key = BatchKey.parse(GTIN, lot)
         content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", serials)
-        made.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
+        batches.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
     missing = Batch(b"\7" * 32)
-    found = {
-        serial: batches_with_serial(serial, [*made, missing], store) for serial in ("000001", "000060", "000150", "60")
+    results = {
+        serial: batches_with_serial(serial, [*batches, missing], store)
+        for serial in ("000001", "000060", "000150", "60")
     }
-    assert found == {"000001": made[:1], "000060": made[:2], "000150": [], "60": []}
-    assert batches_with_serial("no serial", made, store) == []
+    assert results == {"000001": batches[:1], "000060": batches[:2], "000150": [], "60": []}
+    assert batches_with_serial("no serial", batches, store) == []

@@ -1,4 +1,4 @@
-"""Undoing, rebuilding and refusing, block by block, without a chain."""
+"""Appending and undoing blocks, digests, migrations and errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from querying import query
 from sqlalchemy import select, text, update
-from synthetic import ACCOUNT, GTIN, ZERO, Ledger, batch_id, header, registered
+from synthetic import ACCOUNT, GTIN, ZERO, SyntheticChain, batch_id, header, registered
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Gtin
@@ -26,23 +26,23 @@ REGISTRY, LEDGER = "BatchRegistry", "CustodyLedger"
 
 
 def life(chance, known):
-    """One random event that may follow; `known` are the numbers of the registered batches, and is added to."""
+    """Return a random event that may follow; `known`: numbers of the registered batches, extended by a new one."""
     if not known or chance.random() < 0.2:
         number = chance.getrandbits(30)
-        made_of = chance.sample(sorted(known), min(len(known), chance.randrange(3)))
+        inputs = chance.sample(sorted(known), min(len(known), chance.randrange(3)))
         known.add(number)
-        return registered(number, made_of)
+        return registered(number, inputs)
     batch = batch_id(chance.choice(sorted(known)))
-    organisation, words = chance.randint(1, 3), chance.choice(["", "why\0not"])
+    organisation, reason = chance.randint(1, 3), chance.choice(["", "why\0not"])
     channel = chance.randint(1, 2).to_bytes(32, "big")
     return chance.choice(
         [
             (REGISTRY, "VerdictApplied", [batch, chance.randrange(2), chance.randint(1, 2), 1, chance.randint(1, 8)]),
             (REGISTRY, "BatchGraded", [batch, 50, 0, 50, ACCOUNT]),
             (REGISTRY, "BatchReleased", [batch, chance.randrange(2), ACCOUNT]),
-            (REGISTRY, "BatchHeld", [batch, ACCOUNT, words]),
-            (REGISTRY, "BatchHoldReleased", [batch, ACCOUNT, words]),
-            (REGISTRY, "BatchRecalled", [batch, batch, ACCOUNT, words]),
+            (REGISTRY, "BatchHeld", [batch, ACCOUNT, reason]),
+            (REGISTRY, "BatchHoldReleased", [batch, ACCOUNT, reason]),
+            (REGISTRY, "BatchRecalled", [batch, batch, ACCOUNT, reason]),
             (REGISTRY, "CustodyTransferred", [batch, 1, organisation]),
             (LEDGER, "CustodyOffered", [batch, 1, organisation, ACCOUNT, 2**64 - 1]),
             ("Consortium", "ReadScopesGranted", [organisation, 2, int(GTIN), chance.randrange(32), 2**64 - 1]),
@@ -54,13 +54,13 @@ def life(chance, known):
 
 
 @pytest.mark.parametrize("seed", range(15))
-def test_undone_and_done_otherwise_is_as_never_done(seed):
+def test_undone_events_leave_no_trace(seed):
     chance = random.Random(seed)
-    history, ledger, fork = [], Ledger(), 0
+    history, chain, fork = [], SyntheticChain(), 0
     for _ in range(6):
         keep = chance.randint(0, len(history))
         if keep < len(history):
-            ledger.undo(keep, history[keep - 1][1] if keep else 0)
+            chain.undo(keep, history[keep - 1][1] if keep else 0)
             history = history[:keep]
             fork += 1
         known = {int(event[2][3][1:]) for events, _ in history for event in events if event[1] == "BatchRegistered"}
@@ -75,115 +75,115 @@ def test_undone_and_done_otherwise_is_as_never_done(seed):
                 opened.add(event[2][0])
                 events.append(event)
             history.append((events, fork))
-            ledger.block(*events, fork=fork)
-    fresh = Ledger()
+            chain.block(*events, fork=fork)
+    fresh = SyntheticChain()
     for events, made_in in history:
         fresh.block(*events, fork=made_in)
-    assert query(ledger.index).digest() == query(fresh.index).digest()
+    assert query(chain.index).digest() == query(fresh.index).digest()
 
 
-def test_one_transaction_or_many_make_the_same():
+def test_one_transaction_or_many_give_the_same_index():
     chance, known = random.Random(3), set()
     blocks = [[life(chance, known) for _ in range(3)] for _ in range(30)]
     blocks = [[event for event in events if event[1] != "ChannelOpened"] for events in blocks]
-    together, apart = Ledger(), Ledger()
+    together, apart = SyntheticChain(), SyntheticChain()
     together.blocks(blocks)
     for events in blocks:
         apart.block(*events)
     assert query(together.index).digest() == query(apart.index).digest()
 
 
-def test_undo_counts_events_and_forgets_whole_entities():
-    ledger = Ledger().block(registered(1)).block(registered(2), registered(3, [1]))
-    assert ledger.undo(1) == 2
-    assert [view.batch_id for view in query(ledger.index).batches()] == [batch_id(1)]
-    assert query(ledger.index).used_in(batch_id(1)) == ()
-    assert query(ledger.index).transaction(header(2).hash) is None
+def test_undo_counts_events_and_deletes_their_entities():
+    chain = SyntheticChain().block(registered(1)).block(registered(2), registered(3, [1]))
+    assert chain.undo(1) == 2
+    assert [view.batch_id for view in query(chain.index).batches()] == [batch_id(1)]
+    assert query(chain.index).used_in(batch_id(1)) == ()
+    assert query(chain.index).transaction(header(2).hash) is None
 
 
-def test_every_content_table_counts_in_the_digest():
-    ledger = Ledger().block(registered(1))
-    before = query(ledger.index).digest()
+def test_every_chain_table_is_part_of_the_digest():
+    chain = SyntheticChain().block(registered(1))
+    before = query(chain.index).digest()
     assert {table.name for table in chain_tables()} == set(IndexTable.metadata.tables) - {
         "deployment",
         "cursor",
         "recent_blocks",
     }
-    with ledger.index.engine.begin() as connection:
+    with chain.index.engine.begin() as connection:
         connection.execute(update(BlockRow).values(time=BlockRow.time + 1))
-    assert query(ledger.index).digest() != before
+    assert query(chain.index).digest() != before
 
 
-def test_the_digest_does_not_depend_on_when_one_looked():
-    ledger = Ledger().block(registered(1))
-    before = query(ledger.index).digest()
-    ledger.store.record_status(ledger.at, ChainStatus(header(500), 3))
-    assert query(ledger.index).digest() == before
-    assert query(ledger.index).head().lag_blocks == 499
+def test_the_digest_does_not_depend_on_the_chain_status():
+    chain = SyntheticChain().block(registered(1))
+    before = query(chain.index).digest()
+    chain.writer.record_status(chain.at, ChainStatus(header(500), 3))
+    assert query(chain.index).digest() == before
+    assert query(chain.index).head().lag_blocks == 499
 
 
-def test_a_failing_verdict_after_its_stage_holds_by_the_event_that_says_so():
-    """`BatchRegistry.applyVerdict` emits both: nothing is held that no event holds."""
-    ledger = Ledger().block(registered(1))
+def test_a_batch_is_held_only_by_a_hold_event():
+    """`BatchRegistry.applyVerdict` emits `BatchHeld` next to `VerdictApplied` if a late verdict fails."""
+    chain = SyntheticChain().block(registered(1))
     verdict = (REGISTRY, "VerdictApplied", [batch_id(1), Stage.FINAL, Verdict.FAIL, 2, BatchState.RELEASED])
-    ledger.block(verdict)
-    assert not query(ledger.index).batch(batch_id(1)).on_hold
-    ledger.block(verdict, (REGISTRY, "BatchHeld", [batch_id(1), ACCOUNT, "too late"]))
-    assert (query(ledger.index).batch(batch_id(1)).on_hold, query(ledger.index).batch(batch_id(1)).hold_reason) == (
+    chain.block(verdict)
+    assert not query(chain.index).batch(batch_id(1)).on_hold
+    chain.block(verdict, (REGISTRY, "BatchHeld", [batch_id(1), ACCOUNT, "too late"]))
+    assert (query(chain.index).batch(batch_id(1)).on_hold, query(chain.index).batch(batch_id(1)).hold_reason) == (
         True,
         "too late",
     )
 
 
-def test_an_event_about_something_that_no_event_made_is_refused():
-    ledger = Ledger()
-    before = query(ledger.index).digest()
-    with pytest.raises(InconsistentEventsError) as refused:
-        ledger.block(registered(2), (REGISTRY, "BatchAssembled", [batch_id(1), ACCOUNT]))
-    assert refused.value.field == "batch"
-    assert "BatchAssembled" in refused.value.message
-    assert query(ledger.index).digest() == before
+def test_an_event_about_an_unknown_entity_is_rejected():
+    chain = SyntheticChain()
+    before = query(chain.index).digest()
+    with pytest.raises(InconsistentEventsError) as raised:
+        chain.block(registered(2), (REGISTRY, "BatchAssembled", [batch_id(1), ACCOUNT]))
+    assert raised.value.field == "batch"
+    assert "BatchAssembled" in raised.value.message
+    assert query(chain.index).digest() == before
 
 
-def test_pages_of_batches():
-    ledger = Ledger()
-    ledger.blocks([[registered(number, producer=1 + number % 2)] for number in range(25)])
+def test_batches_are_paged():
+    chain = SyntheticChain()
+    chain.blocks([[registered(number, producer=1 + number % 2)] for number in range(25)])
     seen, after = [], None
-    while page := query(ledger.index).batches(producer=2, limit=5, after=after):
+    while page := query(chain.index).batches(producer=2, limit=5, after=after):
         seen += [str(view.lot) for view in page]
         after = page[-1].cursor
     assert seen == [f"L{number}" for number in range(23, 0, -2)]
-    assert len(query(ledger.index).batches(gtin=Gtin(GTIN), limit=100)) == 25
-    assert query(ledger.index).batches(gtin=Gtin("09521234000013")) == ()
-    assert query(ledger.index).batches(state=BatchState.RELEASED) == ()
-    assert query(ledger.index).batch_by_key(seen_key := query(ledger.index).batches()[0].key).key == seen_key
+    assert len(query(chain.index).batches(gtin=Gtin(GTIN), limit=100)) == 25
+    assert query(chain.index).batches(gtin=Gtin("09521234000013")) == ()
+    assert query(chain.index).batches(state=BatchState.RELEASED) == ()
+    assert query(chain.index).batch_by_key(seen_key := query(chain.index).batches()[0].key).key == seen_key
 
 
 @pytest.mark.parametrize("value", [0, 1, 2**63 - 1, 2**63, 2**64 - 1])
-def test_unsigned_numbers_come_back(value):
+def test_unsigned_integers_are_stored_without_loss(value):
     assert to_unsigned(to_signed(value)) == value
     assert -(2**63) <= to_signed(value) < 2**63
-    ledger = Ledger().block(("Consortium", "ReadScopesGranted", [1, 2, 0, 1, value]))
-    (grant,) = query(ledger.index).grants_to(2)
+    chain = SyntheticChain().block(("Consortium", "ReadScopesGranted", [1, 2, 0, 1, value]))
+    (grant,) = query(chain.index).grants_to(2)
     assert (grant.valid_until, grant.gtin) == (value, None)
-    with ledger.index.engine.connect() as connection:
+    with chain.index.engine.connect() as connection:
         assert connection.scalar(select(GrantRow.valid_until)) == value
 
 
-def test_a_leaf_under_an_anchor_of_enormous_size():
+def test_anchors_with_sizes_beyond_signed_integers():
     channel = b"\5" * 32
-    ledger = Ledger().block(("ProcessLedger", "ChannelOpened", [channel, 1, "line", ACCOUNT]))
+    chain = SyntheticChain().block(("ProcessLedger", "ChannelOpened", [channel, 1, "line", ACCOUNT]))
     for size in (10, 2**64 - 1):
-        ledger.block(("ProcessLedger", "LogAnchored", [channel, size, b"\1" * 32, 1, 2, ACCOUNT]))
-    covering = query(ledger.index).anchor_covering
+        chain.block(("ProcessLedger", "LogAnchored", [channel, size, b"\1" * 32, 1, 2, ACCOUNT]))
+    covering = query(chain.index).anchor_covering
     assert covering(channel, 9).size == 10
     assert covering(channel, 10).size == covering(channel, 2**62).size == 2**64 - 1
     assert covering(channel, -1) is None
     assert covering(ZERO, 0) is None
-    assert [anchor.size for anchor in query(ledger.index).anchors(channel, limit=1)] == [2**64 - 1]
+    assert [anchor.size for anchor in query(chain.index).anchors(channel, limit=1)] == [2**64 - 1]
 
 
-def test_the_migrations_make_what_the_models_say(tmp_path):
+def test_migrations_create_the_tables_of_the_models(tmp_path):
     index = Index(tmp_path / "index.db")
     index.migrate()
     with index.engine.connect() as connection:
@@ -193,7 +193,7 @@ def test_the_migrations_make_what_the_models_say(tmp_path):
     assert ScriptDirectory.from_config(config).get_current_head() == schema.REVISION
 
 
-def test_a_database_of_a_newer_software_is_refused(tmp_path):
+def test_a_newer_schema_is_rejected(tmp_path):
     index = Index(tmp_path / "index.db")
     index.migrate()
     with index.engine.begin() as connection:
@@ -202,27 +202,27 @@ def test_a_database_of_a_newer_software_is_refused(tmp_path):
         index.migrate()
 
 
-def test_a_database_without_an_index_says_so(tmp_path):
-    with pytest.raises(IndexUnavailableError, match="contains no index") as refused:
+def test_a_database_without_an_index_is_an_error(tmp_path):
+    with pytest.raises(IndexUnavailableError, match="contains no index") as raised:
         query(Index(tmp_path / "index.db")).batches()
-    assert refused.value.field == "database_url"
+    assert raised.value.field == "database_url"
 
 
-def test_a_database_that_cannot_be_reached_says_so(tmp_path):
+def test_an_unreachable_database_is_an_error(tmp_path):
     with pytest.raises(IndexUnavailableError):
         query(Index(f"sqlite:///{tmp_path / 'nowhere' / 'index.db'}")).head()
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "://"])
-def test_a_url_of_another_kind_is_refused(url):
-    with pytest.raises(InvalidInput) as refused:
+def test_unsupported_urls_are_rejected(url):
+    with pytest.raises(InvalidInput) as raised:
         Index(url)
-    assert refused.value.field == "database_url"
+    assert raised.value.field == "database_url"
 
 
-def test_events_are_paged_in_the_order_of_the_chain():
-    ledger = Ledger().block(registered(1), registered(2)).block(registered(3))
-    first = query(ledger.index).events(limit=2)
+def test_events_are_paged_in_chain_order():
+    chain = SyntheticChain().block(registered(1), registered(2)).block(registered(3))
+    first = query(chain.index).events(limit=2)
     assert [event.args["lot"] for event in first] == ["L1", "L2"]
-    rest = query(ledger.index).events(after=(first[-1].block_number, first[-1].log_index))
+    rest = query(chain.index).events(after=(first[-1].block_number, first[-1].log_index))
     assert [event.args["lot"] for event in rest] == ["L3"]
