@@ -1,4 +1,4 @@
-"""Every command that writes a file: a disk that is full, and a kill, leave what was there; a stream is taken too."""
+"""Commands that write a file keep the old file if the disk is full or they are killed; they can write to a stream."""
 
 import errno
 import json
@@ -63,7 +63,7 @@ def opened(descriptor):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_full_disk_leaves_what_was_there(ready, tmp_path, monkeypatch, name):
+def test_a_full_disk_keeps_the_old_file(ready, tmp_path, monkeypatch, name):
     path, real = tmp_path / name, os.fsync
     path.write_bytes(b"before")
 
@@ -74,16 +74,16 @@ def test_a_full_disk_leaves_what_was_there(ready, tmp_path, monkeypatch, name):
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        refused = CliRunner().invoke(main, ready(name, path))
-    assert (refused.exit_code, list(tmp_path.iterdir()), path.read_bytes()) == (1, [path], b"before"), refused.output
-    assert refused.stdout == ""
-    assert f"refused {path}: No space left on device" in refused.stderr
+        failed = CliRunner().invoke(main, ready(name, path))
+    assert (failed.exit_code, list(tmp_path.iterdir()), path.read_bytes()) == (1, [path], b"before"), failed.output
+    assert failed.stdout == ""
+    assert f"error: {path}: No space left on device" in failed.stderr
     done = CliRunner().invoke(main, ready(name, path))
     assert (done.exit_code, path.read_bytes() != b"before") == (0, True), done.output
 
 
 @pytest.mark.parametrize("name", ["a.bundle.json", "a.pdf", "trace.csv"])
-def test_a_kill_leaves_what_was_there(ready, tmp_path, name):
+def test_a_kill_keeps_the_old_file(ready, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"before")
     words = ready(name, path)

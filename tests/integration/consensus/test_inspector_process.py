@@ -93,49 +93,49 @@ def test_a_rule_by_log_odds_is_set_by_its_error_rate(chain, panel, start, tmp_pa
     assert (version, rule[4], rule[5], rule[1]) == (2, 3, 29_444, 1)
     assert start.command(8, *log_odds, "--error", "0.5").wait(300) == 1
     assert start.command(8, "set-rule", "--error", "0.05").wait(300) == 1
-    refusals = (tmp_path / "log-8.txt").read_text()
-    assert "above 0 and below 1/2" in refusals
-    assert "an error rate is for log-odds" in refusals
+    errors = (tmp_path / "log-8.txt").read_text()
+    assert "above 0 and below 1/2" in errors
+    assert "--error requires --weighing log-odds" in errors
 
 
-def test_a_person_at_the_terminal_answers(chain, panel, start, tmp_path):
-    """A terminal as people have one: prompts, a slip of the hand, the answer."""
+def test_a_person_answers_at_the_terminal(chain, panel, start, tmp_path):
+    """A prompt, an invalid answer, and a valid one."""
     evidence = tmp_path / "protocol.txt"
     evidence.write_text("the pane is scratched")
-    ours, theirs = pty.openpty()
-    start(ACCOUNTS[0], panel, "--ask", terminal=theirs)
+    terminal, child = pty.openpty()
+    start(ACCOUNTS[0], panel, "--ask", terminal=child)
     for account in ACCOUNTS[1:]:
         start(account, panel, "--agent", "1")
     opened(chain, panel)
     shown, decoder = "", codecs.getincrementaldecoder("utf-8")()
 
-    def reads(words):
+    def read_until(text):
         nonlocal shown
-        while words not in shown:
-            assert select.select([ours], [], [], 300)[0], shown
-            shown += decoder.decode(os.read(ours, 4096))
-        shown = shown.split(words, 1)[1]
+        while text not in shown:
+            assert select.select([terminal], [], [], 300)[0], shown
+            shown += decoder.decode(os.read(terminal, 4096))
+        shown = shown.split(text, 1)[1]
 
-    reads(f"first inspection of 0x{SUBJECT.hex()}, step 1")
-    reads("what is it (pass, fail):")
-    os.write(ours, b"broken\n")
-    reads("'broken' is not one of")
-    reads("what is it (pass, fail):")
-    os.write(ours, b"fail\n")
-    reads("evidence document:")
-    os.write(ours, f"{evidence}\n".encode())
-    reads("committed")
+    read_until(f"first inspection of 0x{SUBJECT.hex()}, step 1")
+    read_until("answer (pass, fail):")
+    os.write(terminal, b"broken\n")
+    read_until("'broken' is not one of")
+    read_until("answer (pass, fail):")
+    os.write(terminal, b"fail\n")
+    read_until("evidence document:")
+    os.write(terminal, f"{evidence}\n".encode())
+    read_until("committed")
     until(lambda: round_of(chain, panel).phase == DECIDED)
     assert sorted((seat.inspector, seat.state) for seat in round_of(chain, panel).seats) == [(1, 1), (2, 0), (3, 0)]
     with closing(sqlite3.connect(tmp_path / f"inspector-{ACCOUNTS[0]}" / "answers.db")) as kept:
         (digest,) = kept.execute("SELECT evidence FROM answers").fetchone()
     assert digest == sha256(evidence.read_bytes()).digest()
-    os.close(ours)
-    os.close(theirs)
+    os.close(terminal)
+    os.close(child)
 
 
 @pytest.mark.parametrize("wrong", [(), ("--sheet", "electrochromic", "--agent", "1"), ("--ask", "--agent", "1")])
 def test_exactly_one_source_of_answers(chain, panel, start, tmp_path, wrong):
     assert start(ACCOUNTS[0], panel, *wrong).wait(300) == 1
-    refusal = (tmp_path / f"log-{ACCOUNTS[0]}.txt").read_text()
-    assert ("filled in at the portal" if "--sheet" in wrong else "exactly one source") in refusal
+    error = (tmp_path / f"log-{ACCOUNTS[0]}.txt").read_text()
+    assert ("--sheet requires --console" if "--sheet" in wrong else "expected one source of answers") in error

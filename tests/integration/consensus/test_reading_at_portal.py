@@ -202,7 +202,7 @@ def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start
     _, action = open_task(reader)
     chain.rpc.call("evm_increaseTime", COMMIT_S + 60)
     chain.rpc.call("evm_mine")
-    until(lambda: "not answered in time; the seat stalls and is replaced" in log.read_text())
+    until(lambda: "missed the deadline; the seat is replaced" in log.read_text())
     until(lambda: round_of(chain, panel).phase in (REQUESTED, LAPSED))
     assert any(seat.status == SeatStatus.STALLED for seat in round_of(chain, panel).seats)
     later = SimpleNamespace(time=lambda: time.time() + COMMIT_S + 60)

@@ -50,10 +50,12 @@ def run(script, node, folder, *arguments, **environment):
 
 
 def read(node, manifest, name, function, *args):
-    """What a view of a deployed contract answers."""
+    """Return the result of a view, structs as dicts; a tuple of several results."""
     abi = contract(name)
     call = {"to": manifest.address(name), "data": "0x" + abi.encode_call(function, *args).hex()}
-    return abi.function(function).outputs.decode(bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:]))[0]
+    data = bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:])
+    values = tuple(abi.function(function).outputs.decode_named(data).values())
+    return values[0] if len(values) == 1 else values
 
 
 def block_number(node):
