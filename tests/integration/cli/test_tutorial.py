@@ -49,7 +49,9 @@ def stack(tmp_path_factory):
         (folder / name).write_text(content, encoding="utf-8")
     start = [sys.executable, "-m", "chromatrace", "chain", "start", "--port", "0", "--chain-port", "0"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
-    with subprocess.Popen(start, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        start, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         try:
             lines = [process.stdout.readline() for _ in range(2)]
             chain, portal = (re.search(r"http://127\.0\.0\.1:\d+", line)[0] for line in lines)
