@@ -54,7 +54,7 @@ _DEFECT_RATE = 0.5
 
 
 @dataclass
-class Panel:
+class StudyPanel:
     """One organisation's inspectors, and the twin's account of what they have learned."""
 
     organisation: OrganisationId
@@ -93,7 +93,7 @@ class OnChainStudy:
         self.panels = [self._panel(place, each, workpieces, seed) for place, each in enumerate(chosen, 1)]
         self._contract = chain.manifest.address(CONTRACT)
 
-    def _panel(self, place: int, inputs: CapabilitySet, workpieces: int, seed: int) -> Panel:
+    def _panel(self, place: int, inputs: CapabilitySet, workpieces: int, seed: int) -> StudyPanel:
         chain, cells = self._chain, self._floor.cells
         organisation = OrganisationId(place)
         line = f"Example Line {place}"
@@ -114,7 +114,7 @@ class OnChainStudy:
         pairs = zip(inspectors, standings, strict=True)
         self._all(acting, [calls.enrol_inspector(who.address, one.capability) for who, one in pairs])
         steps = ask(self._floor, inputs.capabilities, Anywhere(), workpieces * cells, _DEFECT_RATE, seed)
-        return Panel(organisation, inputs, acting, inspectors, steps, standings, Score(rounds=len(steps)))
+        return StudyPanel(organisation, inputs, acting, inspectors, steps, standings, Score(rounds=len(steps)))
 
     @staticmethod
     def _all(chain: Chain, calls: Sequence[Call]) -> None:
@@ -155,7 +155,7 @@ class OnChainStudy:
             self._answer(waiting, number)
             waiting = self._undecided(waiting, number)
 
-    def _answer(self, panels: list[Panel], number: int) -> None:
+    def _answer(self, panels: list[StudyPanel], number: int) -> None:
         """All seats that were just drawn answer: sealed first, then open."""
         commitments, answers = [], []
         for panel, current in zip(panels, self._rounds(panels), strict=True):
@@ -176,7 +176,7 @@ class OnChainStudy:
         self._send(self._chain, calls.commit_answers(commitments))
         self._send(self._chain, calls.reveal_answers(answers))
 
-    def _undecided(self, panels: list[Panel], number: int) -> list[Panel]:
+    def _undecided(self, panels: list[StudyPanel], number: int) -> list[StudyPanel]:
         """Those that need more seats; the others are held against the twin."""
         left = []
         for panel, current in zip(panels, self._rounds(panels), strict=True):
@@ -208,7 +208,7 @@ class OnChainStudy:
             panel.score.wrong += failed != defective
         return left
 
-    def pure(self, panel: Panel) -> Score:
+    def pure(self, panel: StudyPanel) -> Score:
         """What the pure model makes of the same steps, with the same inspectors first, and nothing learned."""
         steps = []
         for asked, drawn in zip(panel.steps, panel.drawn, strict=True):
@@ -218,7 +218,7 @@ class OnChainStudy:
         true = [in_units(value) for value in panel.inputs.capabilities]
         return decide_all(steps, partial(Tally, self._rule), true, self._floor)
 
-    def _rounds(self, panels: list[Panel]) -> list[reads.RoundState]:
+    def _rounds(self, panels: list[StudyPanel]) -> list[reads.RoundState]:
         return self._chain.read_many([reads.round_in(panel.lane) for panel in panels])
 
     def _check_learned(self) -> None:
@@ -290,7 +290,7 @@ def _findings(cost: Row) -> tuple[StudyFinding, ...]:
     )
 
 
-def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> tuple[StudyFinding, ...]:
+def _comparison(panels: Sequence[StudyPanel], pure: Sequence[Score], rule: Rule) -> tuple[StudyFinding, ...]:
     """Beside the pure model. A vote by numbers does not look at capabilities, so that nothing may differ there."""
     count, scores = len(panels), [panel.score for panel in panels]
     f1, f1_pure = (sum(each.f1 for each in of) / count for of in (scores, pure))
