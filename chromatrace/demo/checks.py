@@ -24,7 +24,7 @@ from chromatrace.services.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a check; `message` says what was checked or why it failed."""
+    """The result of a check; `message` describes the result or the error."""
 
     name: str
     held: bool

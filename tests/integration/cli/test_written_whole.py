@@ -45,7 +45,7 @@ STREAMS = [name for name, words in COMMANDS.items() if words[0] != "qr"]
 
 @pytest.fixture(scope="module")
 def ready(site):
-    """The site with a registered lot; takes a command's words and says how it is called."""
+    """Register a lot; return a function from the name of a file to the command that writes it."""
     (site.folder / "content.json").write_text(json.dumps(CONTENT))
     (site.folder / "evidence.json").write_text(json.dumps(EVIDENCE))
     site("batch", "register", site.folder / "content.json", account=2)

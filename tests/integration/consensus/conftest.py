@@ -1,4 +1,4 @@
-"""A panel of three on the deployed contracts, and inspectors as processes of their own."""
+"""A panel of three on the deployed contracts, and inspectors as processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chromatrace.quality.rules import Rule
 def panel(chain):
     """Three inspectors on the panel of Example Glass; the chain's signer is its producer and administrator.
 
-    The chain's clock is ten minutes behind ours, as that of a development chain is that was turned back.
+    The chain's clock is ten minutes behind the local clock, as after a revert of a development chain.
     """
     chain.rpc.call("evm_setTime", int(time.time()) - 600)
     everything = Role((1 << 7) - 1)
@@ -44,7 +44,7 @@ def panel(chain):
 
 @pytest.fixture
 def manifest(chain, tmp_path):
-    """The deployment's manifest as a file."""
+    """Return the deployment manifest as a file."""
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps(_manifest_of(chain)), encoding="utf-8")
     return path
@@ -52,7 +52,7 @@ def manifest(chain, tmp_path):
 
 @pytest.fixture
 def start(isolated, manifest, tmp_path):
-    """Starts `chromatrace inspection run` for a dev account; whatever runs at the end is killed."""
+    """Return a function that starts `chromatrace inspection run` for a development account."""
     running = []
 
     def begin(account, panel, *answers, terminal=None):

@@ -23,12 +23,12 @@ def dev_address(account, chain):
 
 
 def until(condition, seconds=300):
-    """Waits for a condition; what it last said where it never held."""
+    """Wait for a condition and return its value."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "timeout"
         time.sleep(0.05)
-    return found
+    return value
 
 
 def round_of(chain, panel):

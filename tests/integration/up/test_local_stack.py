@@ -1,4 +1,4 @@
-"""`chromatrace chain start` on one data folder, again and again, with the commands of the README on it."""
+"""`chromatrace chain start`, several times on one data folder, with the commands of the README."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Stack:
         with self.log.open("wb") as log:
             self.process = fork_server.command_line().start(*words, stdout=log, stderr=log, env=kept)
         deadline = time.monotonic() + START_S
-        while not (told := re.search(r"chain  (\S+)\s+portal (\S+)", self.log.read_text())):
+        while not (match := re.search(r"chain  (\S+)\s+portal (\S+)", self.log.read_text())):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
-        self.rpc_url, self.url = told.groups()
+        self.rpc_url, self.url = match.groups()
 
     def run(self, *words):
-        """One command of ours on its data folder; what it printed."""
+        """Run a command on the data folder and return its output."""
         environment = {"CHROMATRACE_DATA": str(self.data), "CHROMATRACE_RPC_URL": self.rpc_url}
         done = CliRunner().invoke(main, list(words), env=environment)
         assert done.exit_code == 0, (words, done.output)
@@ -49,20 +49,20 @@ class Stack:
         return self
 
     def __exit__(self, *_):
-        """Ctrl-C, as far as it has not ended yet."""
+        """Send Ctrl-C if the process is still running."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(180) in (0, -signal.SIGKILL), self.log.read_text()
 
 
 def recorded_commands():
-    """The command lines of the README's section on recorded data."""
+    """Return the command lines of the README's section on recorded data."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Recorded data")[1]
     return [shlex.split(line)[1:] for line in section.split("```")[1].splitlines() if line]
 
 
 @pytest.mark.filterwarnings("ignore::chromatrace.ethereum.signer.DevKeyWarning")
-def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
-    """Three starts: ended by Ctrl-C, killed, ended again. The README's commands run in the first, as they stand."""
+def test_every_later_start_continues_the_chain(tmp_path, monkeypatch):
+    """Three starts: the first runs the commands of the README and ends by Ctrl-C, the second is killed."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "d01_te.dat").write_text(
         "".join(" ".join(f"{row}.{column}" for column in range(52)) + "\n" for row in range(3))
@@ -72,8 +72,8 @@ def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
 
     with Stack(data) as stack:
         for words in recorded_commands():
-            said = stack.run(*words)
-        assert "156" in said, "each of 3 × 52 readings is shown to be anchored"
+            output = stack.run(*words)
+        assert "156" in output, "each of the 3 × 52 readings is verified"
         monkeypatch.setenv("CHROMATRACE_PORTAL_ACCOUNT_PASSWORD", "seven grey panes of glass")
         operator = json.loads(stack.run("portal", "add-account", "shop@example", "--json"))["operator"]
         stack.run("key", "fund", operator, "--ether", "0.5")
@@ -96,6 +96,6 @@ def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
         stack.process.kill()
 
     with Stack(data) as stack:
-        found = json.loads(stack.run("org", "list", "--json"))["organisations"]
-        assert [one["name"] for one in found] == ["Example Plant", "Example Windows"]
+        organisations = json.loads(stack.run("org", "list", "--json"))["organisations"]
+        assert [organisation["name"] for organisation in organisations] == ["Example Plant", "Example Windows"]
         assert "156" in stack.run(*recorded_commands()[-1])
