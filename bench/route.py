@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.gas import deployed_chain
-from bench.route_rivals import (
+from bench.route_baselines import (
     BPDMS,
     BPDMS_FIRST_S,
     BPDMS_FURTHER_S,
@@ -58,12 +58,12 @@ from chromatrace.domain.rights import RouteKind
 ROOT = Path(__file__).resolve().parent.parent
 PLOT = ROOT / "docs" / "figures" / "route-time.svg"
 STATIONS = (1, 2, 5, 10, 20, 50)
-SIGN_BAR_MS = {Profile.EVM: 1.5, Profile.PAPER: 3.0}
-SIGN_BAR_SINGLES = {Profile.EVM: 1.5, Profile.PAPER: None}
+SIGN_TARGET_MS = {Profile.EVM: 1.5, Profile.PAPER: 3.0}
+SIGN_TARGET_SINGLES = {Profile.EVM: 1.5, Profile.PAPER: None}
 """Target for a machine on which pyblst verifies a signature in 1 ms, as a ratio, which is the same on every machine."""
-VERIFY_BAR_MS = {Profile.EVM: 1.2, Profile.PAPER: 2.4}
+VERIFY_TARGET_MS = {Profile.EVM: 1.2, Profile.PAPER: 2.4}
 """Per station plus one: pyblst's time, and twice that for values of GT, which the paper's link hashes."""
-GAS_BAR, GAS_BAR_MANY = 540_000, 24_000
+GAS_TARGET, GAS_TARGET_MANY = 540_000, 24_000
 STEPS, SUBJECTS = 8, 64
 ROUNDS, MEAN_OF_S = 60, 0.02
 
@@ -194,7 +194,7 @@ def signing_figures(
     name = f"{route}: one further station"
     pairs = zip(rounds[f"{profile} further"], rounds["single"], strict=True)
     singles = statistics.median(further_ms / single_ms for further_ms, single_ms in pairs)
-    in_singles, bar = f"{name}, in single verifications by pyblst on this machine", SIGN_BAR_SINGLES[profile]
+    in_singles, target = f"{name}, in single verifications by pyblst on this machine", SIGN_TARGET_SINGLES[profile]
     first_ms = took[f"{profile} first"]
     return [
         Figure(
@@ -202,11 +202,11 @@ def signing_figures(
             station_ms,
             "ms CPU",
             "lower",
-            SIGN_BAR_MS[profile],
+            SIGN_TARGET_MS[profile],
             "py_ecc",
             py_ecc_ms,
         ),
-        Figure(in_singles, singles, "×", "lower", bar),
+        Figure(in_singles, singles, "×", "lower", target),
         Figure(f"{name}, compared with BPDMS", station_ms, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FURTHER_S),
         Figure(f"{route}: the first station signs", first_ms, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FIRST_S),
     ]
@@ -214,10 +214,10 @@ def signing_figures(
 
 def verifying_figure(profile: Profile, steps: int, took: Mapping[str, float], py_ecc_ms: float) -> Figure:
     """Return the figure of verifying a route; compared with py_ecc for one station only, because py_ecc is slow."""
-    rival = ("py_ecc", py_ecc_ms) if steps == 1 else ("ECDSA x k, coincurve", took[f"ecdsa {steps}"])
+    baseline = ("py_ecc", py_ecc_ms) if steps == 1 else ("ECDSA x k, coincurve", took[f"ecdsa {steps}"])
     name = f"route, {profile} link: verify {steps} station{'s' if steps > 1 else ''}"
-    bar = VERIFY_BAR_MS[profile] * (steps + 1)
-    return Figure(name, took[f"{profile} verify {steps}"], "ms CPU", "lower", bar, *rival)
+    target = VERIFY_TARGET_MS[profile] * (steps + 1)
+    return Figure(name, took[f"{profile} verify {steps}"], "ms CPU", "lower", target, *baseline)
 
 
 def plot(took: Mapping[str, float], py_ecc: Mapping[int, float]) -> None:
@@ -271,19 +271,19 @@ def gas_figures(progress: Progress) -> list[Figure]:
         apart = [line.trace(digest(f"batch {n}")) for n in range(SUBJECTS)]
         many = _gas(chain, calls.prove_routes(route, *proofs_of(line.design, shared)))
         unrelated = _gas(chain, calls.prove_routes(route, *proofs_of(line.design, apart)))
-        rival = ecdsa_gas(chain, STEPS)
+        baseline = ecdsa_gas(chain, STEPS)
     per = SUBJECTS * STEPS
-    rival_name = "ECDSA x k: less gas, k signatures more data"
+    baseline_name = "ECDSA x k: less gas, k signatures more data"
     return [
-        Figure(f"route: gas of proveRoute, {STEPS} steps", single, "gas", "lower", GAS_BAR, rival_name, rival),
+        Figure(f"route: gas of proveRoute, {STEPS} steps", single, "gas", "lower", GAS_TARGET, baseline_name, baseline),
         Figure(
             f"route: gas of proveRoutes, {SUBJECTS} units of a batch x {STEPS} steps, per subject and step",
             many / per,
             "gas",
             "lower",
-            GAS_BAR_MANY,
-            rival_name,
-            rival / STEPS,
+            GAS_TARGET_MANY,
+            baseline_name,
+            baseline / STEPS,
         ),
         Figure(
             f"route: gas of proveRoutes, {SUBJECTS} unrelated batches x {STEPS} steps, per subject and step",
@@ -291,10 +291,10 @@ def gas_figures(progress: Progress) -> list[Figure]:
             "gas",
             "lower",
             None,
-            rival_name,
-            rival / STEPS,
+            baseline_name,
+            baseline / STEPS,
         ),
-        Figure(f"route: signature to keep, {STEPS} steps", 48, "bytes", "lower", None, "ECDSA x k", 65 * STEPS),
+        Figure(f"route: size of the signature, {STEPS} steps", 48, "bytes", "lower", None, "ECDSA x k", 65 * STEPS),
     ]
 
 

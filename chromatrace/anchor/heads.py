@@ -63,7 +63,7 @@ class Publisher(Protocol):
         """
 
 
-class SpooledReading(Protocol):
+class IndexedReading(Protocol):
     """A reading with its index in the channel, from 0."""
 
     @property
@@ -82,7 +82,7 @@ class ReadingSource(Protocol):
 
     def fields(self, channel: str, start: int = 0, stop: int | None = None) -> Iterable[tuple[Any, ...]]: ...
 
-    def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> SpooledReading | None: ...
+    def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> IndexedReading | None: ...
 
     def time_range(self, channel: str, start: int, stop: int) -> tuple[int, int]: ...
 
@@ -126,7 +126,7 @@ class HeadStore:
             recorded = self.at(head.channel, head.size)
         if recorded != head:
             raise HeadConflictError(
-                f"{head.channel!r} already has "
+                f"channel {head.channel!r} already has "
                 + ("a larger head" if recorded is None else f"the head {recorded.root.hex()} of size {head.size}"),
                 field="size",
                 hint="read the last head again",

@@ -1,4 +1,4 @@
-"""A chain with two producers, and a spool with an anchored head."""
+"""A chain with two producers, and a spool with anchored heads."""
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +11,7 @@ ROWS = 12
 
 @pytest.fixture(scope="session")
 def site(deploy, tmp_path_factory):
-    """Return a function that runs commands on a chain with two producers and a spool with an anchored head."""
+    """Start a chain with two producers and a spool with anchored heads; return a function that runs a command."""
     folder = tmp_path_factory.mktemp("site")
     with DevNode() as node:
         manifest = deploy(node, folder)

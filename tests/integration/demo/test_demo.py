@@ -1,4 +1,4 @@
-"""The demonstration, run as a user runs it, and its results checked from outside."""
+"""The demonstration as a user runs it, and its results."""
 
 import json
 import os
@@ -30,22 +30,22 @@ from chromatrace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCEPT_EVERYTHING = "0x600160005260206000f3"
-"""Code that answers every call with 1."""
+"""Contract code that returns 1 for every call."""
 
 
 def chromatrace(*arguments, data=None, **environment):
     """Run a command; return exit status, standard output and standard error."""
     command = [sys.executable, "-m", "chromatrace.cli", *(("--data", str(data)) if data else ()), *arguments]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
-    done = subprocess.run(
-        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=900, check=False
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
+    result = subprocess.run(
+        command, cwd=ROOT, env=inherited | environment, capture_output=True, text=True, timeout=900, check=False
     )
-    return done.returncode, done.stdout, done.stderr
+    return result.returncode, result.stdout, result.stderr
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """The output of `chromatrace demo --once --json`."""
+    """Return the output of `chromatrace demo --once --json`."""
     folder = tmp_path_factory.mktemp("demo")
     status, output, errors = chromatrace("demo", "--once", "--json", data=folder)
     assert status == 0, errors
@@ -81,8 +81,8 @@ def test_a_bundle_is_verified_without_the_chain(report):
     bundle = report["batches"]["A"]["bundle"]
     status, output, _ = chromatrace("verify", bundle, "--json")
     assert status == 0
-    found = json.loads(output)
-    assert (found["status"], found["failed"]) == ("not checked", 0)
+    verification = json.loads(output)
+    assert (verification["status"], verification["failed"]) == ("not checked", 0)
 
 
 def test_a_bundle_is_invalid_for_another_block_hash(report):
@@ -114,28 +114,28 @@ def test_a_changed_reading_changes_the_root(report, tmp_path):
     assert roots[0] != roots[1]
 
 
-def test_a_folder_that_is_not_the_demonstrations_is_not_emptied(tmp_path):
-    precious = tmp_path / "demo" / "precious"
-    precious.parent.mkdir()
-    precious.write_text("keep me")
+def test_a_folder_with_foreign_files_is_not_emptied(tmp_path):
+    foreign = tmp_path / "demo" / "foreign"
+    foreign.parent.mkdir()
+    foreign.write_text("content")
     status, output, _ = chromatrace("demo", "--once", "--json", data=tmp_path)
     assert status == 1
     assert json.loads(output)["error"] == "Conflict"
-    assert precious.read_text() == "keep me"
+    assert foreign.read_text() == "content"
 
 
-# ------------------------------------------------------------------ --tamper
-# The lots are report of the readings of the whole demonstration, on another chain, up to the point of the fault. A
-# rejected fault changes nothing, so one chain serves all faults.
+# -- --tamper
+# The lots are made from the readings of the demonstration, on another chain, up to the point of the fault. A rejected
+# fault changes nothing, so one chain serves all faults.
 
 
 @pytest.fixture(scope="module")
 def staged(report, tmp_path_factory):
-    """A chain and the story: lot A is proven and released, lot B is graded and signed by all its stations."""
+    """Return a chain and its story: lot A is proven and released, lot B is graded and signed by all its stations."""
     folder = tmp_path_factory.mktemp("tamper")
     with ExitStack() as stack:
-        outer = stack.enter_context(Workspace(Settings(data=folder)))
-        local = stack.enter_context(local_chain(outer, 0, None))
+        workspace = stack.enter_context(Workspace(Settings(data=folder)))
+        local = stack.enter_context(local_chain(workspace, 0, None))
         cast = Cast(local)
         cast.enrol()
         route = design_route(cast)
@@ -156,7 +156,10 @@ def staged(report, tmp_path_factory):
 
 @pytest.fixture
 def demonstrate(staged, monkeypatch):
-    """Run `chromatrace demo --once --json --tamper KIND` from that point; return exit status and report."""
+    """Return a function that runs `chromatrace demo --once --json --tamper KIND` from that point.
+
+    It returns the exit status and the report.
+    """
     local, story = staged
 
     def from_fault_on(_local, _stack, _stages, _host, kind):
@@ -167,8 +170,8 @@ def demonstrate(staged, monkeypatch):
     monkeypatch.setattr(run, "run", from_fault_on)
 
     def command(kind):
-        done = CliRunner().invoke(demo, ["--once", "--json", "--tamper", kind], obj=local)
-        return done.exit_code, json.loads(done.stdout)
+        result = CliRunner().invoke(demo, ["--once", "--json", "--tamper", kind], obj=local)
+        return result.exit_code, json.loads(result.stdout)
 
     return command
 
@@ -209,7 +212,7 @@ UNSIGNED = "the station's signature on its link is invalid"
         ),
     ],
 )
-def test_every_guard_rejects_every_fault(demonstrate, kind, fault, offline, contract, stronger):
+def test_every_check_rejects_every_fault(demonstrate, kind, fault, offline, contract, stronger):
     status, report = demonstrate(kind)
     assert (status, report["failed"], report["tamper"]["fault"]) == (0, 0, fault)
     guards = {guard["by"]: guard["said"] for guard in report["tamper"]["caught"]}
@@ -237,15 +240,15 @@ def test_a_fault_that_the_offline_check_accepts_is_reported(demonstrate, monkeyp
 
 
 def test_a_fault_that_the_contract_accepts_is_reported(staged, demonstrate):
-    """A verifier that accepts everything: the lot is released, and the command fails."""
+    """With a verifier that accepts everything, the lot is released, and the command fails."""
     local, story = staged
     verifier = local.manifest.address("RouteVerifier")
-    honest = local.rpc.call("eth_getCode", verifier, "latest")
+    original_code = local.rpc.call("eth_getCode", verifier, "latest")
     local.rpc.call("anvil_setCode", verifier, ACCEPT_EVERYTHING)
     try:
         status, report = demonstrate("swap")
     finally:
-        local.rpc.call("anvil_setCode", verifier, honest)
+        local.rpc.call("anvil_setCode", verifier, original_code)
     assert (status, report["failed"]) == (1, 1)
     accepted = [guard["by"] for guard in report["tamper"]["caught"] if guard["said"] is None]
     assert accepted == ["RouteVerifier", f"RouteVerifier{tamper.STRONGER}", "BatchRegistry"]

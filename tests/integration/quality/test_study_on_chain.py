@@ -39,6 +39,6 @@ def test_the_simulation_decides_the_same_answers(simulate, study):
     if study[0] == "majority":
         assert (row["f1_pure"], row["inspections_pure"]) == (row["f1"], row["inspections_of_a_step"])
     else:
-        # The contract continues to learn, so a round may take an answer more or less.
+        # The contract continues to learn, so a round may take one answer more or fewer.
         assert row["inspections_pure"] == pytest.approx(row["inspections_of_a_step"], abs=0.5)
     assert facts["findings"][-1]["agrees"] or study[0] == "confidence"

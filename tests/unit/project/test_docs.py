@@ -11,7 +11,7 @@ from chromatrace.cli import main
 from chromatrace.cli.settings import settings_page
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -30,7 +30,7 @@ def commands(page):
     """Yield the arguments of every command of a page, in code blocks and in the text."""
     text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = [part for block in blocks for line in block.splitlines() for part in line.split("; ")]
+    lines = [part for block in blocks for line in block.splitlines() for part in line.removeprefix("$ ").split("; ")]
     inline = re.findall(r"`(chromatrace [^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     for line in [*lines, *inline]:
         parts = shlex.split(re.sub(r"[\[\]]", " ", line), comments=True) if line.startswith("chromatrace ") else []
@@ -65,7 +65,7 @@ def test_every_command_and_option_exists(page):
 def test_commands_are_found():
     found_commands = [arguments for page in PAGES for arguments in commands(page)]
     assert len(found_commands) > 60
-    assert ["--dev-account", "2", "log", "anchor"] in found_commands
+    assert ["--dev-account", "1", "log", "anchor"] in found_commands
 
 
 def test_the_settings_page_is_generated_from_the_declarations():

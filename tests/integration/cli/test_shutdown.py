@@ -1,4 +1,4 @@
-"""Long-running commands on a real chain: they announce that they run, and exit with status 0 on a signal."""
+"""Long-running commands on a real chain exit with status 0 on a signal."""
 
 import signal
 import time
