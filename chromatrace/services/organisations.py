@@ -38,7 +38,7 @@ def own_organisation(workspace: Workspace) -> OrganisationId | None:
 
 
 def may_read_department(workspace: Workspace) -> Callable[[bytes], bool]:
-    """Return a function that tells whether the signer may read a department now; without a signer, always False."""
+    """Return a predicate: may the signer read a department now? Without a signer, it returns False."""
     if not workspace.has_signer:
         return lambda department: False
     chain = workspace.chain

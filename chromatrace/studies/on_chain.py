@@ -1,9 +1,9 @@
 """Studies through the real `QualityConsensus` contract: the contract draws, weighs, decides and learns.
 
-One panel per set of capability, an inspector of it per workcell. All panels go in step: for every wave of answers one
-transaction draws the seats of all, one takes all sealed answers, one opens them. What an inspector answers comes from
-the same table as in the simulation; who is asked is the contract's draw. The pure model then decides the same steps
-with the same inspectors in the same order.
+There is one panel per set of capabilities, with one inspector per workcell. All panels advance together: for each wave
+of answers, one transaction draws all seats, one commits all answers and one reveals them. The answers come from the same
+table as in the simulation, and the contract draws the inspectors. The pure model then decides the same steps with the
+same inspectors in the same order.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 CONTRACT = "QualityConsensus"
 _ROLES = Role.ADMIN | Role.PRODUCER | Role.INSPECTOR
 _SECONDS = 3600
-"""Time to commit and to reveal: nobody stalls in a study."""
+"""Time to commit and to reveal, in seconds. No inspector stalls in a study."""
 _DEFECT_RATE = 0.5
 
 
@@ -123,7 +123,7 @@ class OnChainStudy:
             chain.submit(call)
 
     def run(self, progress: Progress) -> Row:
-        """Inspects every step of every panel; what it cost. Raises `IntegrityError` where contract and twin differ."""
+        """Inspect every step of every panel; return the cost. Raises `IntegrityError` if contract and model differ."""
         begun = time.perf_counter()
         count = len(self.panels[0].steps)
         for number in range(count):
@@ -209,7 +209,7 @@ class OnChainStudy:
         return left
 
     def pure(self, panel: Panel) -> Score:
-        """What the pure model makes of the same steps, with the same inspectors first, and nothing learned."""
+        """Return the results of the pure model for the same steps and first inspectors, without learning."""
         steps = []
         for asked, drawn in zip(panel.steps, panel.drawn, strict=True):
             said = dict(asked.answers)
@@ -243,7 +243,7 @@ def _gln(number: int) -> Gln:
 def on_chain(
     floor: ShopFloor, runner: Runner, name: str, rule: Rule, *, known: bool, workpieces: int, sets: int
 ) -> Study:
-    """A fresh Anvil, one run of the first `sets` sets; nothing of it is kept. `known` as in `OnChainStudy`."""
+    """Run the first `sets` sets on a fresh Anvil and discard the chain. `known`: see `OnChainStudy`."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", DevKeyWarning)
         with (
@@ -291,13 +291,13 @@ def _findings(cost: Row) -> tuple[StudyFinding, ...]:
 
 
 def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> tuple[StudyFinding, ...]:
-    """Beside the pure model. A vote by numbers does not look at capabilities, so that nothing may differ there."""
+    """Compare with the pure model. Majority does not use capabilities, so its results must be equal."""
     count, scores = len(panels), [panel.score for panel in panels]
-    f1, f1_pure = (sum(each.f1 for each in of) / count for of in (scores, pure))
-    answers, answers_pure = (sum(each.per_round for each in of) / count for of in (scores, pure))
+    f1, f1_pure = (sum(score.f1 for score in group) / count for group in (scores, pure))
+    answers, answers_pure = (sum(score.per_round for score in group) / count for group in (scores, pure))
     same = all(
-        (ours.true_fail, ours.wrong, ours.answers) == (each.true_fail, each.wrong, each.answers)
-        for ours, each in zip(scores, pure, strict=True)
+        (own.true_fail, own.wrong, own.answers) == (expected.true_fail, expected.wrong, expected.answers)
+        for own, expected in zip(scores, pure, strict=True)
     )
     if rule.weighing is Weighing.MAJORITY and not same:
         raise IntegrityError("the contract and the pure model differ on the same answers")
