@@ -1,7 +1,7 @@
 """Studies through the real `QualityConsensus` contract: the contract draws, weighs, decides and learns.
 
 There is one panel per set of capabilities, with one inspector per workcell. All panels advance together: for each wave
-of answers, one transaction draws all seats, one commits all answers and one reveals them. The answers come from the same
+of answers, one transaction draws all seats, one commits and one reveals all answers. The answers come from the same
 table as in the simulation, and the contract draws the inspectors. The pure model then decides the same steps with the
 same inspectors in the same order.
 """
