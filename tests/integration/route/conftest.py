@@ -23,7 +23,7 @@ def rig(anvil, deployment, tmp_path_factory):
 
 @pytest.fixture
 def workspace_settings(rig, tmp_path):
-    """Settings of the command line, for the chain of `rig` and the test's own folder."""
+    """Return settings of the command line for the chain of `rig` and the test's own folder."""
     deployed = rig.chain.manifest
     contracts = {
         name: {"address": entry.address, "block": entry.block, "code_hash": "0x" + entry.code_hash.hex()}
@@ -36,7 +36,7 @@ def workspace_settings(rig, tmp_path):
 
 @pytest.fixture
 def run(workspace_settings, tmp_path, monkeypatch):
-    """Run a command and return its JSON. Raises the command's error."""
+    """Return a function that runs a command and returns its JSON, or raises the command's error."""
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "a station's password")
     monkeypatch.chdir(tmp_path)
 
