@@ -1,9 +1,9 @@
 """Department records: gas of a bulk append, accounting time, and a trace among a million.
 
-Accounting: a document checked against the index, sealed, appended, and found in the index, one after the other, on
-Anvil, which mines at once. BPDMS published 0.39-0.49 s for it and 0.32-0.40 s for a query, on its own machines: stand
-them beside ours, not against. The trace is the index's answer for one product in six departments; the rights check on
-the chain, one call a department, is measured apart.
+Accounting: check a document against the index, seal it, append it, and wait until the index has it, one document at a
+time, on Anvil, which mines at once. BPDMS published 0.39-0.49 s for this and 0.32-0.40 s for a query, on other
+machines: these are for orientation only. The trace is a query for one product in six departments. The check of rights
+on the chain, one call per department, is measured separately.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _TRACES = 2_000
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """The chain's figures on a fresh Anvil, the trace on an index of synthetic logs."""
+    """Measure the chain's figures on a new Anvil chain, and the trace on an index of synthetic logs."""
     with deployed_chain() as (_, chain), tempfile.TemporaryDirectory() as folder:
         progress(f"{_BULK} records in one transaction")
         sales = _department(chain, "Sales")
@@ -73,7 +73,7 @@ def _department(chain: Chain, name: str) -> DepartmentId:
 
 
 def _entry(number: int) -> LedgerEntry:
-    """Without a zero byte to speak of: as dear as records are."""
+    """Return an entry with hardly any zero byte, which costs as much gas as a real one."""
     return LedgerEntry(
         record_id("k", str(number)), subject_id(str(number)), record_id("before", str(number)), os.urandom(32)
     )
@@ -124,7 +124,7 @@ def _rights(chain: Chain, department: DepartmentId) -> float:
 
 
 def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
-    """Milliseconds, median and 99th percentile, of one product's records in all departments."""
+    """Return median and 99th percentile, in ms, of the query for a product's records in all departments."""
     chance = random.Random(1)
     products = [subject_id(str(number)) for number in range(_MILLION // _DEPARTMENTS)]
     with tempfile.TemporaryDirectory() as folder:
@@ -137,45 +137,44 @@ def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
         for product in chance.sample(products[: _MILLION // _BATCH // _DEPARTMENTS * _BATCH], _TRACES):
             start = time.perf_counter()
             with index.snapshot() as snapshot:
-                found = snapshot.records_of(product, departments)
+                records = snapshot.records_of(product, departments)
             seconds.append(time.perf_counter() - start)
-            assert len({record.department for record in found}) == _DEPARTMENTS
+            assert len({record.department for record in records}) == _DEPARTMENTS
         index.close()
     return 1_000 * statistics.median(seconds), 1_000 * statistics.quantiles(seconds, n=100)[98]
 
 
 def _fill(index: Index, products: list[Any]) -> list[bytes]:
-    """Every product once in each of six departments, a thousand records an event, an event a block."""
+    """Append one record of every product in each department: 1,000 records per event, one event per block."""
     departments = [bytes([number + 1]) * 32 for number in range(_DEPARTMENTS)]
-    abi, kind, account = contract("ProcessLedger"), bytes(31) + b"\1", bytes(12) + b"\xa1" * 20
-    events = abi.events
-    store, at = IndexWriter(index.engine), HeaderSummary(0, bytes(32), bytes(32), 1_700_000_000)
-    store.begin(IndexedDeployment(31337, bytes(32), bytes(32), 1), at, ChainStatus(at, 0))
-    logs = [
-        (events["DepartmentOpened"].topic + one + (1).to_bytes(32, "big") + account, _dynamic(b"Dep"))
-        for one in departments
+    events, kind, account = contract("ProcessLedger").events, bytes(31) + b"\1", bytes(12) + b"\xa1" * 20
+    writer, at = IndexWriter(index.engine), HeaderSummary(0, bytes(32), bytes(32), 1_700_000_000)
+    writer.begin(IndexedDeployment(31337, bytes(32), bytes(32), 1), at, ChainStatus(at, 0))
+    encoded = [
+        (events["DepartmentOpened"].topic + department + (1).to_bytes(32, "big") + account, _dynamic(b"Dep"))
+        for department in departments
     ]
     for start in range(0, len(products) - _BATCH + 1, _BATCH):
-        for one in departments:
+        for department in departments:
             packed = b"".join(os.urandom(20) + product + os.urandom(52) for product in products[start : start + _BATCH])
-            topics = events["RecordsAppended"].topic + one + start.to_bytes(32, "big") + account
-            logs.append((topics, kind + bytes(32) + _dynamic(packed, 96)))
-    for first in range(0, len(logs), 20):
-        part = logs[first : first + 20]
+            topics = events["RecordsAppended"].topic + department + start.to_bytes(32, "big") + account
+            encoded.append((topics, kind + bytes(32) + _dynamic(packed, 96)))
+    for first in range(0, len(encoded), 20):
+        part = encoded[first : first + 20]
         end = HeaderSummary(at.number + len(part), os.urandom(32), bytes(32), at.time + len(part))
-        found, placed = LogRange(at.number + 1, end), []
+        logs, positioned = LogRange(at.number + 1, end), []
         for number, (topics, data) in enumerate(part, at.number + 1):
-            place = position(number, 0)
-            placed.append((place, place, "ProcessLedger", topics, data))
-            found.transactions[place] = os.urandom(32)
-            found.blocks[number] = os.urandom(32), at.time
-        found.rows, found.arguments = decode_logs(placed)
-        store.append(at, found, ChainStatus(end, 0))
+            first_log = position(number, 0)
+            positioned.append((first_log, first_log, "ProcessLedger", topics, data))
+            logs.transactions[first_log] = os.urandom(32)
+            logs.blocks[number] = os.urandom(32), at.time
+        logs.rows, logs.arguments = decode_logs(positioned)
+        writer.append(at, logs, ChainStatus(end, 0))
         at = end
     return departments
 
 
 def _dynamic(value: bytes, offset: int = 32) -> bytes:
-    """A dynamic value behind its offset, as ABI data has it."""
+    """Return a dynamic ABI value, preceded by its offset."""
     padding = bytes(-len(value) % 32)
     return offset.to_bytes(32, "big") + len(value).to_bytes(32, "big") + value + padding
