@@ -58,7 +58,7 @@ def serve(workspace: Workspace, /, **options: Any) -> None:
 
 @portal.command("add-account")
 @click.argument("name")
-@click.option("--wallet", help="Address of a wallet that signs instead of a key kept here.")
+@click.option("--wallet", help="Address of a wallet that signs instead of a keystore.")
 @click.option("--demonstration", is_flag=True, hidden=True, help="Mark the account: production rejects it.")
 @settings_options(PortalSettings, only=["database_url", "keys_folder", "account_password"])
 @json_option
@@ -117,7 +117,7 @@ def remove_account(workspace: Workspace, /, name: str, as_json: bool, **options:
 def portal_values(workspace: Workspace, options: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the portal's settings: options, environment, settings file."""
     resolved = resolve(PortalSettings, options, file=workspace.settings.config)
-    return {name: found.value for name, found in resolved.items()}
+    return {name: setting.value for name, setting in resolved.items()}
 
 
 def portal_config(workspace: Workspace, options: dict[str, Any] | None = None) -> PortalSettings:

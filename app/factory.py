@@ -53,7 +53,7 @@ def create_app(
         )
     manifest = Manifest.load(config.manifest_path)
     config.reject_dev_chain(manifest.chain_id)
-    secret = load_secret_key(config.data_folder)
+    secret = config.secret_key.encode() if config.secret_key else load_secret_key(config.data_folder)
     database = PortalDatabase(config.portal_database)
     if config.production:
         reject_demonstration_accounts(database)

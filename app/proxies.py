@@ -1,7 +1,8 @@
 """The client address behind reverse proxies, and the public origin.
 
-This is the only place that interprets forwarding headers. Werkzeug's `ProxyFix` trusts a number of proxies whoever
-connects, and waitress trusts a single address; this trusts addresses and networks, at any number of hops.
+This is the only place that interprets forwarding headers. Werkzeug's `ProxyFix` counts proxies and also trusts
+clients that connect directly, and waitress trusts a single address. This trusts addresses and networks, at any number
+of hops.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -66,7 +67,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected_error_response)
 
 
-def error_response(error: ChromaTraceError) -> Any:
+def error_response(error: ChromaTraceError) -> ResponseReturnValue:
     """Return the response to an error of the project."""
     if isinstance(error, LoginRequiredError) and request.method == "GET" and not wants_json():
         return redirect(f"{url_for('franchisee.login')}?next={quote(request.full_path.rstrip('?'))}", 303)
@@ -84,7 +85,7 @@ def _without_internals(error: ChromaTraceError) -> ChromaTraceError:
     return Unavailable("the records are temporarily unavailable", hint="try again in a minute")
 
 
-def _http_error_response(error: HTTPException) -> Any:
+def _http_error_response(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, RateLimitExceeded):
         reported: ChromaTraceError = RateLimitError("too many requests from your address", hint="try again in a minute")
     elif isinstance(error, CSRFError):
@@ -103,7 +104,7 @@ def _http_message(error: HTTPException) -> str:
     return messages.get(error.code or 0, (error.description or error.name).rstrip(".").lower())
 
 
-def _unexpected_error_response(error: Exception) -> Any:
+def _unexpected_error_response(error: Exception) -> ResponseReturnValue:
     """Log the traceback and return a generic message."""
     current_app.logger.exception("unexpected error", exc_info=error)
     return _respond(ChromaTraceError("an unexpected error occurred", hint="it was logged; try again later"), 500)

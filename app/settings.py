@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.proxies import Network
 
 MAX_PLOTS = 4
+MIN_SECRET = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,13 @@ class PortalSettings:
         "SQL database of accounts, sessions, scans and rate limits (SQLAlchemy URL).",
         default_text="SQLite (portal.db) in the data folder",
         metavar="URL",
+    )
+    secret_key: str | None = setting(
+        None,
+        "Key that signs cookies and forms, at least 32 characters; must be the same for all portals of a database.",
+        secret=True,
+        default_text="secret_key in the data folder, generated at the first start",
+        metavar="TEXT|@FILE",
     )
     documents_folder: Path | None = setting(
         None,
@@ -131,6 +139,12 @@ class PortalSettings:
         for declaration in declarations(PortalSettings):
             self._check(declaration)
         _ = self.proxy_networks
+        if self.secret_key is not None and len(self.secret_key) < MIN_SECRET:
+            raise InsecureConfigurationError(
+                f"the secret key has {len(self.secret_key)} characters; at least {MIN_SECRET} are required",
+                field="secret_key",
+                hint="generate one: `openssl rand -hex 32`",
+            )
         if self.production and origin.scheme != "https":
             raise InsecureConfigurationError(
                 f"{self.base_url!r} is not https, which production requires",

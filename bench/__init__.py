@@ -1,1 +1,1 @@
-"""Figures, one file each, every one beside its rival in the same run. `python -m bench --help`."""
+"""Benchmarks, one module each. Run them with `python -m bench --help`."""

@@ -1,4 +1,4 @@
-"""One measured figure and the rival that it was measured beside."""
+"""A measured figure with its target and its baseline."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`bar` is the value to reach (None: none set); `ratio` is value / rival_value, measured in the same run."""
+    """A measured value, its target if it has one, and the value of a baseline measured in the same run.
+
+    `ratio` is value / baseline_value.
+    """
 
     name: str
     value: float
     unit: str
     better: Literal["lower", "higher"]
-    bar: float | None = None
-    rival: str | None = None
-    rival_value: float | None = None
+    target: float | None = None
+    baseline: str | None = None
+    baseline_value: float | None = None
 
     @property
     def ratio(self) -> float | None:
-        return self.value / self.rival_value if self.rival_value else None
+        return self.value / self.baseline_value if self.baseline_value else None
 
     @property
     def reached(self) -> bool | None:
-        """Whether the bar is reached; None where none is set."""
-        if self.bar is None:
+        """Whether the value reaches the target; None without a target."""
+        if self.target is None:
             return None
-        return self.value <= self.bar if self.better == "lower" else self.value >= self.bar
+        return self.value <= self.target if self.better == "lower" else self.value >= self.target
 
     def as_dict(self) -> dict[str, Any]:
-        """The shape of an entry of `bench/results/latest.json`."""
+        """Return the entry of `bench/results/latest.json`."""
         return asdict(self) | {"ratio": self.ratio}

@@ -1,6 +1,6 @@
 """Gas of named scenarios, next to an EAS attestation of the same payload on the same chain.
 
-The rival is the Ethereum Attestation Service, deployed from its npm package as published (`bench/eas`). Measured on
+The baseline is the Ethereum Attestation Service, deployed from its npm package as published (`bench/eas`). Measured on
 Anvil with the Prague rules; gas does not depend on the machine. The account, the channel and the inspector's nonce lane
 have been used before; a first use costs up to 17,100 gas more per slot.
 """
@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EAS = ROOT / "bench" / "eas"
 ARTIFACTS = EAS / "node_modules" / "@ethereum-attestation-service" / "eas-contracts" / "artifacts" / "contracts"
 GTIN = "09521234543213"
-EVERY_ROLE = Role((1 << 7) - 1)
+ALL_ROLES = Role((1 << 7) - 1)
 _MANY = 100
 
 
@@ -59,8 +59,8 @@ def deployed_chain(**node_options: Any) -> Iterator[tuple[DevNode, Chain]]:
             warnings.simplefilter("ignore", DevKeyWarning)
             chain = Chain(node.rpc(60), manifest, outbox, dev_signer(0, node.chain_id))
             gln = Gln("9521234000013")
-            chain.submit(calls.register_organisation(OrganisationKind.MANUFACTURER, gln, EVERY_ROLE, "Example Glass"))
-            chain.submit(calls.appoint_operator(chain.sender, OrganisationId(1), EVERY_ROLE))
+            chain.submit(calls.register_organisation(OrganisationKind.MANUFACTURER, gln, ALL_ROLES, "Example Glass"))
+            chain.submit(calls.appoint_operator(chain.sender, OrganisationId(1), ALL_ROLES))
             yield node, chain
 
 
@@ -70,7 +70,7 @@ def registration(lot: str) -> calls.Registration:
     return calls.Registration(BatchKey.parse(GTIN, lot), 1000, digest, serial_root=digest)
 
 
-class Rival:
+class EasBaseline:
     """EAS with one schema per payload; measures the gas of `attest` and `multiAttest`."""
 
     def __init__(self, rpc: RpcClient, sender: str) -> None:
@@ -133,14 +133,14 @@ ANCHOR = "bytes32 channel,uint64 size,bytes32 root,uint64 firstTimeNs,uint64 las
 def run(progress: Callable[[str], None]) -> list[Figure]:
     """Deploy both, send each scenario once and read the receipts."""
     if not ARTIFACTS.exists():
-        progress("installing the rival (once)")
+        progress("installing the baseline (once)")
         subprocess.run(
             ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=EAS, check=True, stdout=sys.stderr
         )
     with deployed_chain() as (_, chain):
         progress("deployed")
-        rival = Rival(chain.rpc, chain.sender)
-        return [*_registering(chain, rival), _inspecting(chain, rival), _anchoring(chain, rival)]
+        baseline = EasBaseline(chain.rpc, chain.sender)
+        return [*_registering(chain, baseline), _inspecting(chain, baseline), _anchoring(chain, baseline)]
 
 
 def _gas(chain: Chain, call: Call) -> int:
@@ -149,23 +149,23 @@ def _gas(chain: Chain, call: Call) -> int:
     return gas
 
 
-def _figure(name: str, gas: float, bar: float, rival: float) -> Figure:
-    return Figure(f"gas: {name}", round(gas), "gas", "lower", bar, "EAS attestation, same payload", round(rival))
+def _figure(name: str, gas: float, target: float, baseline: float) -> Figure:
+    return Figure(f"gas: {name}", round(gas), "gas", "lower", target, "EAS attestation, same payload", round(baseline))
 
 
-def _registering(chain: Chain, rival: Rival) -> list[Figure]:
+def _registering(chain: Chain, baseline: EasBaseline) -> list[Figure]:
     alone = _gas(chain, calls.register_batch(registration("L2410A")))
     lots = [registration(f"L2410B{number:03d}") for number in range(_MANY)]
     many = _gas(chain, calls.register_batches(lots)) / _MANY
     structs = [lot.as_struct() for lot in lots]
     return [
-        _figure("register a batch alone", alone, 95_000, rival.gas(REGISTRATION, structs[:1])),
+        _figure("register a batch alone", alone, 95_000, baseline.gas(REGISTRATION, structs[:1])),
         # A hundred attestations exceed the 2^24 gas of one transaction.
-        _figure("register a batch, in a call of 100", many, 60_000, rival.gas(REGISTRATION, structs[:50])),
+        _figure("register a batch, in a call of 100", many, 60_000, baseline.gas(REGISTRATION, structs[:50])),
     ]
 
 
-def _inspecting(chain: Chain, rival: Rival) -> Figure:
+def _inspecting(chain: Chain, baseline: EasBaseline) -> Figure:
     ledger, now = chain.manifest.address("InspectionLedger"), _now(chain)
     gas = 0
     for number, lot in enumerate(("L2411A", "L2411B")):
@@ -188,16 +188,16 @@ def _inspecting(chain: Chain, rival: Rival) -> Figure:
         assert chain.signer is not None
         signature = sign_inspection(inspection, chain.signer, chain.manifest.chain_id, ledger)
         gas = _gas(chain, calls.record_inspection(inspection, signature))
-    return _figure("record a signed inspection", gas, 70_000, rival.gas(INSPECTION, [inspection.as_struct()[:10]]))
+    return _figure("record a signed inspection", gas, 70_000, baseline.gas(INSPECTION, [inspection.as_struct()[:10]]))
 
 
-def _anchoring(chain: Chain, rival: Rival) -> Figure:
+def _anchoring(chain: Chain, baseline: EasBaseline) -> Figure:
     channel = chain.submit(calls.open_channel("line-1")).event("ChannelOpened").args["channel"]
     gas = 0
     for number in (1, 2):
         payload = (channel, number * 1000, bytes([number]) * 32, _now(chain) * 10**9, _now(chain) * 10**9 + 1)
         gas = _gas(chain, calls.anchor(*payload))
-    return _figure("anchor a log head", gas, 45_000, rival.gas(ANCHOR, [payload]))
+    return _figure("anchor a log head", gas, 45_000, baseline.gas(ANCHOR, [payload]))
 
 
 def _now(chain: Chain) -> int:

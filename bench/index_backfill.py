@@ -1,7 +1,7 @@
 """Backfill of the index: registrations on a real chain into SQLite, next to a web3.py loop.
 
 Every event is a `BatchRegistered` with one input, the largest event of the contracts. For each, the index writes the
-raw log, the batch and its genealogy. The rival reads and decodes the logs with web3.py and writes one row each.
+raw log, the batch and its genealogy. The baseline reads and decodes the logs with web3.py and writes one row each.
 """
 
 from __future__ import annotations
@@ -26,38 +26,37 @@ from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index import Follower, Index
 
 EVENTS = int(os.environ.get("CHROMATRACE_BENCH_EVENTS", "200000"))
-RIVAL_EVENTS = 5_000
+BASELINE_EVENTS = 5_000
 ROUNDS = 3
 PER_CALL = 200
 PER_BLOCK = 1_000
 _GTIN = "09521234543213"
 _GLN = 9520000000004
-_FOR_EVER = 2**64 - 1
+_NO_EXPIRY = 2**64 - 1
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """Measure both in turns and return the best of each, because other load disturbs single runs."""
+    """Measure in alternating rounds and return the best of each, because other load disturbs single runs."""
     with tempfile.TemporaryDirectory() as folder, DevNode() as node:
         progress("deploying")
         manifest = deploy(node, Path(folder))
         rpc = node.rpc(120.0)
         registered = register(rpc, manifest, EVENTS, progress)
-        progress("following")
-        rates, rival_rates = [], []
+        rates, baseline_rates = [], []
         for turn in range(ROUNDS):
             progress("following")
             rates.append(follow(node.url, manifest, Path(folder) / f"index{turn}.db", registered))
             progress("the same through web3.py")
-            rival_rates.append(web3_loop(node.url, manifest, Path(folder) / f"rival{turn}.db"))
+            baseline_rates.append(web3_loop(node.url, manifest, Path(folder) / f"baseline{turn}.db"))
     return [
         Figure(
             "index backfill into SQLite",
             max(rates),
             "events/s",
             "higher",
-            bar=20_000,
-            rival="web3.py get_logs and process_log into SQLite",
-            rival_value=max(rival_rates),
+            target=20_000,
+            baseline="web3.py get_logs and process_log into SQLite",
+            baseline_value=max(baseline_rates),
         )
     ]
 
@@ -100,8 +99,8 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
         if receipt["status"] != "0x1":
             raise RuntimeError(f"{tx_hash} failed with {int(receipt['gasUsed'], 16)} gas")
 
-    included(send(registrar, "Consortium", "registerOrganisation", 1, _GLN, 127, _FOR_EVER, "Example Glass"))
-    included(send(registrar, "Consortium", "appointOperator", producer, 1, 127, _FOR_EVER))
+    included(send(registrar, "Consortium", "registerOrganisation", 1, _GLN, 127, _NO_EXPIRY, "Example Glass"))
+    included(send(registrar, "Consortium", "appointOperator", producer, 1, 127, _NO_EXPIRY))
     first = BatchKey.parse(_GTIN, "L000000")
     included(send(producer, "BatchRegistry", "registerMany", [_registration(0, [])]))
     # Several calls per block: the node hashes its whole state for each block.
@@ -125,7 +124,7 @@ def _registration(number: int, inputs: list[tuple[bytes, int]]) -> tuple[object,
 
 
 def web3_loop(url: str, manifest: Manifest, path: Path) -> float:
-    """Return events per second of the usual loop over the first `RIVAL_EVENTS` events."""
+    """Return events per second of the usual loop over the first `BASELINE_EVENTS` events."""
     chain = Web3(HTTPProvider(url, request_kwargs={"timeout": 120}))
     abi = json.loads((FOLDER / "BatchRegistry.json").read_text(encoding="utf-8"))
     registry = chain.eth.contract(address=Web3.to_checksum_address(manifest.address("BatchRegistry")), abi=abi)
@@ -141,7 +140,7 @@ def web3_loop(url: str, manifest: Manifest, path: Path) -> float:
             database.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", row)
             events += 1
         database.commit()
-        if events >= RIVAL_EVENTS:
+        if events >= BASELINE_EVENTS:
             break
     seconds = time.perf_counter() - started
     database.close()

@@ -1,8 +1,8 @@
-"""Readings from a recorded file to an anchor on a chain, each second, and the memory that ten million of them take.
+"""Readings per second from a recorded file to an anchor on a chain, and the peak memory for ten million readings.
 
-Ours: one fresh process takes the file into a spool (`ingest_file`), another hashes what is there and anchors a head for
-every million in `ProcessLedger` on Anvil (`Anchorer`), as a gateway's two services do. The clock runs from before they
-start to the receipt of the last anchor; memory is that of both. The rival is what one would write first: `plain_loop`.
+One process ingests the file into a spool (`ingest_file`). Another hashes the readings and anchors a tree head per
+million in `ProcessLedger` on Anvil (`Anchorer`). The time runs from before both start to the receipt of the last
+anchor. The memory is the sum of both. The baseline is a straightforward program: `plain_loop`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ from chromatrace.anchor import Anchorer, Publisher, TreeHead
 from chromatrace.ingest.files import ingest_file, layout_for
 from chromatrace.ingest.spool import Spool
 
+# Functions that use the chain import it, so the ingesting process does not load it, as in production.
+
 READINGS = 10_000_000
-RIVAL_READINGS = 100_000
+BASELINE_READINGS = 100_000
 COLUMNS = 52
 ANCHOR_EVERY = 1_000_000
-BAR_PER_S = 50_000
-BAR_MB = 300
+TARGET_PER_S = 50_000
+TARGET_MB = 300
 CHANNEL, START, STEP_S = "line", "2026-01-01T00:00:00Z", 1
 EXAMPLE_GLN = "9521234500001"
 START_NS = 1_767_225_600 * 10**9
@@ -46,69 +48,74 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(progress: Progress) -> list[Figure]:
-    """One run of ten million readings, the rival beside it on the first hundred thousand of the same file."""
+    """Measure ten million readings, and the baseline with the first hundred thousand of the same file."""
+    from chromatrace.chain.deployment import deploy_contracts
+    from chromatrace.chain.dev_node import DevNode
+
     with tempfile.TemporaryDirectory(prefix="chromatrace-bench-") as name:
         folder = Path(name)
         recorded = folder / "line.dat"
         progress(f"writing a table of {READINGS:,} readings, {COLUMNS} columns")
         write_table(recorded, READINGS)
-        rival = plain_loop(recorded, folder / "plain.db", RIVAL_READINGS)
-        progress(f"the plain loop takes {rival:,.0f} readings/s")
-        with ledger(folder, progress) as options:
-            ours = _in_fresh_process(recorded, folder, options, progress)
-        rival = max(rival, plain_loop(recorded, folder / "plain again.db", RIVAL_READINGS))
-    where = "anchored on Anvil" if options else "head computed (no chain here)"
+        baseline = plain_loop(recorded, folder / "plain.db", BASELINE_READINGS)
+        progress(f"the plain loop takes {baseline:,.0f} readings/s")
+        with DevNode() as node:
+            progress("deploying the contracts on Anvil")
+            manifest = folder / f"{node.chain_id}.json"
+            deploy_contracts(node.url, manifest)
+            command = _command(recorded, folder, "--rpc", node.url, "--manifest", str(manifest))
+            result = _in_fresh_process(command, progress)
+        baseline = max(baseline, plain_loop(recorded, folder / "plain again.db", BASELINE_READINGS))
     return [
         Figure(
-            f"readings from file to spooled, hashed and {where}",
-            ours["readings"] / ours["seconds"],
+            "readings: ingested from a file, hashed and anchored on Anvil",
+            result["readings"] / result["seconds"],
             "readings/s",
             "higher",
-            BAR_PER_S,
+            TARGET_PER_S,
             "plain loop: csv, one INSERT per reading, cbor2, tree in a list",
-            rival,
+            baseline,
         ),
-        Figure("resident memory at 10 million readings, peak", ours["peak_mb"], "MB", "lower", BAR_MB),
+        Figure("readings: peak resident memory for 10 million", result["peak_mb"], "MB", "lower", TARGET_MB),
     ]
 
 
 def write_table(path: Path, readings: int) -> None:
-    """A table like the recorded process: `COLUMNS` numbers a row, drifting; the last row may pass `readings`."""
-    chooser = random.Random(52)
-    base = [10 ** chooser.uniform(-1, 3.5) for _ in range(COLUMNS)]
+    """Write at least `readings` drifting numbers, `COLUMNS` per row, in the format of the recorded process."""
+    generator = random.Random(52)
+    base = [10 ** generator.uniform(-1, 3.5) for _ in range(COLUMNS)]
     template = "   %.7e" * COLUMNS + "\n"
     with path.open("w", encoding="ascii") as file:
         for _ in range(-(-readings // COLUMNS)):
-            drift = chooser.random()
-            file.write(template % tuple([value * (1 + drift * chooser.random()) for value in base]))
+            drift = generator.random()
+            file.write(template % tuple([value * (1 + drift * generator.random()) for value in base]))
 
 
-def _in_fresh_process(recorded: Path, folder: Path, options: list[str], progress: Progress) -> dict[str, float]:
-    command = _command(recorded, folder, *options)
+def _in_fresh_process(command: list[str], progress: Progress) -> dict[str, float]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         result: dict[str, float] = {}
         for line in process.stdout or ():
             result = json.loads(line)
             progress(
                 f"{result['readings']:,} readings, {result['readings'] / result['seconds']:,.0f}/s, "
-                f"{result['peak_mb']:.0f} MB at most"
+                f"peak {result['peak_mb']:.0f} MB"
             )
     if process.returncode != 0 or result.get("readings", 0) < READINGS:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode} and {result}")
+        raise RuntimeError(f"{' '.join(command)} exited with status {process.returncode}; last report: {result}")
     return result
 
 
 def _ingest(recorded: Path, folder: Path) -> None:
-    """File to spool; prints what was taken and the memory that it took."""
+    """Ingest the file into the spool; print the counts and the peak memory as JSON."""
     layout = layout_for(recorded, columns=f"X(1..{COLUMNS})", start=START, step=f"{STEP_S}s")
     with Spool(folder / "spool.db") as spool:
         result = ingest_file(spool, CHANNEL, recorded, layout)
-    print(json.dumps({"taken": result.stored, "refused": result.rejected_count, "peak_mb": peak_mb()}))
+    print(json.dumps({"stored": result.stored, "rejected": result.rejected_count, "peak_mb": peak_mb()}))
 
 
 def _anchor(recorded: Path, folder: Path, publisher: Publisher) -> None:
-    """Spool to anchors, while another process reads the file; prints a line of JSON for each anchor."""
-    began = time.perf_counter()
+    """Anchor the spool while another process fills it; print a line of JSON for each anchor."""
+    start = time.perf_counter()
     with (
         subprocess.Popen(_command(recorded, folder, "--ingest"), cwd=ROOT, stdout=subprocess.PIPE, text=True) as ingest,
         Spool(folder / "spool.db") as spool,
@@ -116,23 +123,22 @@ def _anchor(recorded: Path, folder: Path, publisher: Publisher) -> None:
     ):
         ingest_mb = 0.0
 
-        def tell(heads: list[TreeHead]) -> None:
-            seconds = time.perf_counter() - began
+        def report(heads: list[TreeHead]) -> None:
+            seconds = time.perf_counter() - start
             for head in heads:
                 state = {"readings": head.size, "seconds": seconds, "peak_mb": peak_mb() + ingest_mb}
                 print(json.dumps(state), flush=True)
 
         while ingest.poll() is None:
-            # Nothing is there to be read once it has ended: what it says of itself then counts.
             ingest_mb = max(ingest_mb, _peak_of(ingest.pid))
-            tell(anchorer.poll())
+            report(anchorer.poll())
             time.sleep(0.01)
-        done = json.loads(ingest.stdout.read() if ingest.stdout else "")
+        result = json.loads(ingest.stdout.read() if ingest.stdout else "")
         last = anchorer.anchor(CHANNEL) or anchorer.heads.last_published(CHANNEL)
-        if done["refused"] or last is None or last.size != done["taken"]:
-            raise RuntimeError(f"not everything was anchored: {done}, {last}")
-        ingest_mb = done["peak_mb"]
-        tell([last])
+        if result["rejected"] or last is None or last.size != result["stored"]:
+            raise RuntimeError(f"not all readings were anchored: {result}, last head {last}")
+        ingest_mb = result["peak_mb"]
+        report([last])
 
 
 def _command(recorded: Path, folder: Path, *options: str) -> list[str]:
@@ -140,7 +146,7 @@ def _command(recorded: Path, folder: Path, *options: str) -> list[str]:
 
 
 def peak_mb() -> float:
-    """The most memory that this process has had resident, MB (10^6 bytes)."""
+    """Return the peak resident memory of this process in MB (10^6 bytes)."""
     return _peak_of(os.getpid())
 
 
@@ -153,10 +159,13 @@ def _peak_of(process: int) -> float:
 
 
 def plain_loop(recorded: Path, database: Path, readings: int) -> float:
-    """Readings a second of the obvious program: read with csv, insert and encode one by one, commit every row of the
-    table, keep the leaf hashes in a list, compute the root from it."""
+    """Return the readings per second of a straightforward program.
+
+    It reads with csv, inserts and encodes readings one by one, commits each row of the file, and computes the root from
+    a list of leaf hashes.
+    """
     rows = readings // COLUMNS
-    began = time.perf_counter()
+    start = time.perf_counter()
     db = sqlite3.connect(database)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(
@@ -175,7 +184,7 @@ def plain_loop(recorded: Path, database: Path, readings: int) -> float:
             db.commit()
     _plain_root(leaves)
     db.close()
-    return rows * COLUMNS / (time.perf_counter() - began)
+    return rows * COLUMNS / (time.perf_counter() - start)
 
 
 def _plain_root(leaves: list[bytes]) -> bytes:
@@ -186,27 +195,7 @@ def _plain_root(leaves: list[bytes]) -> bytes:
 
 
 @contextmanager
-def ledger(folder: Path, progress: Progress) -> Iterator[list[str]]:
-    """The contracts deployed on a fresh Anvil: the worker's options for them, none where there is no chain package."""
-    try:
-        from chromatrace.chain.deployment import deploy_contracts
-        from chromatrace.chain.dev_node import DevNode
-    except ImportError:
-        progress("chromatrace.chain is absent: heads are handed to a list")
-        yield []
-        return
-    with DevNode() as node:
-        progress("deploying the contracts on Anvil")
-        manifest = folder / f"{node.chain_id}.json"
-        deploy_contracts(node.url, manifest)
-        yield ["--rpc", node.url, "--manifest", str(manifest)]
-
-
-@contextmanager
-def _publisher(folder: Path, rpc: str | None, manifest: Path | None) -> Iterator[Publisher]:
-    if rpc is None or manifest is None:
-        yield _Listed()
-        return
+def _publisher(folder: Path, rpc: str, manifest: Path) -> Iterator[Publisher]:
     from chromatrace.chain import calls, reads
     from chromatrace.chain.client import Chain
     from chromatrace.chain.outbox import Outbox
@@ -229,19 +218,9 @@ def _publisher(folder: Path, rpc: str | None, manifest: Path | None) -> Iterator
         yield ChainPublisher(chain)
 
 
-class _Listed:
-    """Where there is no chain."""
-
-    def __init__(self) -> None:
-        self.heads: list[TreeHead] = []
-
-    def publish(self, head: TreeHead) -> None:
-        self.heads.append(head)
-
-
 def main() -> None:
-    """One of the two fresh processes."""
-    parser = argparse.ArgumentParser(prog="python -m bench.readings", description="One measured run.")
+    """Run one of the two measured processes."""
+    parser = argparse.ArgumentParser(prog="python -m bench.readings", description="Run a measured process.")
     parser.add_argument("recorded", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--ingest", action="store_true")

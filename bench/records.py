@@ -1,9 +1,9 @@
-"""Department records: gas of a bulk append, accounting time, and a trace among a million.
+"""Department records: gas of a bulk append, time of accounting, and time of a trace among a million records.
 
-Accounting: check a document against the index, seal it, append it, and wait until the index has it, one document at a
-time, on Anvil, which mines at once. BPDMS published 0.39-0.49 s for this and 0.32-0.40 s for a query, on other
-machines: these are for orientation only. The trace is a query for one product in six departments. The check of rights
-on the chain, one call per department, is measured separately.
+Accounting checks a document against the index, encrypts it, appends its record and waits until the index has it, on
+Anvil with automatic mining. BPDMS published 0.39 to 0.49 s for accounting and 0.32 to 0.40 s for a query, measured on
+other machines, so the ratios are only an indication. A trace queries the index for one product in six departments. The
+check of rights on the chain, one call per department, is a separate figure.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _TRACES = 2_000
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """Measure the chain's figures on a new Anvil chain, and the trace on an index of synthetic logs."""
+    """Measure on a new Anvil; measure the trace on an index of synthetic logs."""
     with deployed_chain() as (_, chain), tempfile.TemporaryDirectory() as folder:
         progress(f"{_BULK} records in one transaction")
         sales = _department(chain, "Sales")
@@ -73,7 +73,7 @@ def _department(chain: Chain, name: str) -> DepartmentId:
 
 
 def _entry(number: int) -> LedgerEntry:
-    """Return an entry with hardly any zero byte, which costs as much gas as a real one."""
+    """Return a record with hashes in every field, as real records have; zero bytes would cost less gas."""
     return LedgerEntry(
         record_id("k", str(number)), subject_id(str(number)), record_id("before", str(number)), os.urandom(32)
     )
@@ -93,7 +93,7 @@ def _accounting(chain: Chain, folder: Path) -> float:
     index = Index(folder / "index.db")
     follower = Follower(index, chain.rpc, chain.manifest)
     follower.sync()
-    desk = DepartmentRecords(catalogue, index, ChainWriter(chain), Vault(folder / "vault"), 1)
+    records = DepartmentRecords(catalogue, index, ChainWriter(chain), Vault(folder / "vault"), 1)
     seconds = []
     for number in range(_SINGLE):
         order = {
@@ -103,9 +103,9 @@ def _accounting(chain: Chain, folder: Path) -> float:
             "products": [{"product_id": f"P-{number}", "quantity": 1}],
         }
         start = time.perf_counter()
-        prepared = desk.prepare(desk.document(kind, order, {}))
-        desk.add([prepared], [key.reader], {})
-        while not desk.ledger.subjects_of_record(prepared.document.record, kind.department):
+        prepared = records.prepare(records.document(kind, order, {}))
+        records.add([prepared], [key.reader], {})
+        while not records.ledger.subjects_of_record(prepared.document.record, kind.department):
             follower.sync()
         seconds.append(time.perf_counter() - start)
     index.close()
@@ -124,8 +124,8 @@ def _rights(chain: Chain, department: DepartmentId) -> float:
 
 
 def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
-    """Return median and 99th percentile, in ms, of the query for a product's records in all departments."""
-    chance = random.Random(1)
+    """Return the median and the 99th percentile of a product's trace in all departments, in milliseconds."""
+    generator = random.Random(1)
     products = [subject_id(str(number)) for number in range(_MILLION // _DEPARTMENTS)]
     with tempfile.TemporaryDirectory() as folder:
         index = Index(Path(folder) / "index.db")
@@ -134,7 +134,7 @@ def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
         analyse(index.engine)
         progress(f"{_TRACES:,} traces")
         seconds = []
-        for product in chance.sample(products[: _MILLION // _BATCH // _DEPARTMENTS * _BATCH], _TRACES):
+        for product in generator.sample(products[: _MILLION // _BATCH // _DEPARTMENTS * _BATCH], _TRACES):
             start = time.perf_counter()
             with index.snapshot() as snapshot:
                 records = snapshot.records_of(product, departments)
@@ -145,12 +145,13 @@ def _traces(progress: Callable[[str], None]) -> tuple[float, float]:
 
 
 def _fill(index: Index, products: list[Any]) -> list[bytes]:
-    """Append one record of every product in each department: 1,000 records per event, one event per block."""
+    """Index one record per product in each of six departments: 1,000 records per event, one event per block."""
     departments = [bytes([number + 1]) * 32 for number in range(_DEPARTMENTS)]
-    events, kind, account = contract("ProcessLedger").events, bytes(31) + b"\1", bytes(12) + b"\xa1" * 20
-    writer, at = IndexWriter(index.engine), HeaderSummary(0, bytes(32), bytes(32), 1_700_000_000)
-    writer.begin(IndexedDeployment(31337, bytes(32), bytes(32), 1), at, ChainStatus(at, 0))
-    encoded = [
+    abi, kind, account = contract("ProcessLedger"), bytes(31) + b"\1", bytes(12) + b"\xa1" * 20
+    events = abi.events
+    writer, head = IndexWriter(index.engine), HeaderSummary(0, bytes(32), bytes(32), 1_700_000_000)
+    writer.begin(IndexedDeployment(31337, bytes(32), bytes(32), 1), head, ChainStatus(head, 0))
+    logs = [
         (events["DepartmentOpened"].topic + department + (1).to_bytes(32, "big") + account, _dynamic(b"Dep"))
         for department in departments
     ]
@@ -158,23 +159,23 @@ def _fill(index: Index, products: list[Any]) -> list[bytes]:
         for department in departments:
             packed = b"".join(os.urandom(20) + product + os.urandom(52) for product in products[start : start + _BATCH])
             topics = events["RecordsAppended"].topic + department + start.to_bytes(32, "big") + account
-            encoded.append((topics, kind + bytes(32) + _dynamic(packed, 96)))
-    for first in range(0, len(encoded), 20):
-        part = encoded[first : first + 20]
-        end = HeaderSummary(at.number + len(part), os.urandom(32), bytes(32), at.time + len(part))
-        logs, positioned = LogRange(at.number + 1, end), []
-        for number, (topics, data) in enumerate(part, at.number + 1):
-            first_log = position(number, 0)
-            positioned.append((first_log, first_log, "ProcessLedger", topics, data))
-            logs.transactions[first_log] = os.urandom(32)
-            logs.blocks[number] = os.urandom(32), at.time
-        logs.rows, logs.arguments = decode_logs(positioned)
-        writer.append(at, logs, ChainStatus(end, 0))
-        at = end
+            logs.append((topics, kind + bytes(32) + _dynamic(packed, 96)))
+    for first in range(0, len(logs), 20):
+        chunk = logs[first : first + 20]
+        end = HeaderSummary(head.number + len(chunk), os.urandom(32), bytes(32), head.time + len(chunk))
+        log_range, positioned = LogRange(head.number + 1, end), []
+        for number, (topics, data) in enumerate(chunk, head.number + 1):
+            at = position(number, 0)
+            positioned.append((at, at, "ProcessLedger", topics, data))
+            log_range.transactions[at] = os.urandom(32)
+            log_range.blocks[number] = os.urandom(32), head.time
+        log_range.rows, log_range.arguments = decode_logs(positioned)
+        writer.append(head, log_range, ChainStatus(end, 0))
+        head = end
     return departments
 
 
 def _dynamic(value: bytes, offset: int = 32) -> bytes:
-    """Return a dynamic ABI value, preceded by its offset."""
+    """ABI-encode a dynamic value with its offset."""
     padding = bytes(-len(value) % 32)
     return offset.to_bytes(32, "big") + len(value).to_bytes(32, "big") + value + padding

@@ -1,4 +1,4 @@
-"""Writes the figures as JSON and as the table of `bench/README.md`."""
+"""Write the figures as JSON and as the table in `bench/README.md`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 from bench.figure import Figure
 
-HERE = Path(__file__).parent
-LATEST = HERE / "results" / "latest.json"
-README = HERE / "README.md"
+FOLDER = Path(__file__).parent
+LATEST = FOLDER / "results" / "latest.json"
+README = FOLDER / "README.md"
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describe this machine."""
     cpu = platform.processor() or "unknown"
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
@@ -29,31 +29,31 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_times() -> tuple[int, int]:
-    """Ticks that the hypervisor gave to others while this machine wanted them, and all ticks (proc(5), /proc/stat)."""
+    """Return the ticks stolen by the hypervisor and all ticks (proc(5), /proc/stat)."""
     ticks = [int(text) for text in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
     return ticks[7], sum(ticks)
 
 
 def stolen_percent(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """Share of the machine's time that others had between two `cpu_times`: a rate measured meanwhile is too low."""
+    """Return the percentage of stolen CPU time between two `cpu_times`. Stolen time lowers the measured rates."""
     return round(100 * (after[0] - before[0]) / max(1, after[1] - before[1]), 1)
 
 
 def _commit() -> str:
-    """The commit that was measured; "-dirty" where the tree differs from it in more than what benchmarks write."""
-    written = [f":!{path}" for path in ("bench/results", "bench/README.md", "docs/figures")]
+    """Return the measured commit, with "-dirty" if files other than the benchmarks' output have changes."""
+    output = [f":!{path}" for path in ("bench/results", "bench/README.md", "docs/figures")]
     head = _git("rev-parse", "--short", "HEAD")
-    return head + "-dirty" * bool(head and _git("status", "--porcelain", "-uno", "--", ".", *written)) or "unknown"
+    return head + "-dirty" * bool(head and _git("status", "--porcelain", "-uno", "--", ".", *output)) or "unknown"
 
 
-def _git(*words: str) -> str:
-    return subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout.strip()
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def write(figures: list[Figure], stolen: dict[str, float], *, replace_all: bool) -> None:
-    """Writes `figures`; with `replace_all` false, figures of other names stay as they are.
+    """Write `figures`. Keep the other figures of the last run unless `replace_all` is true.
 
-    stolen  percent of the machine's time that others had while each benchmark ran
+    stolen  percentage of stolen CPU time, by benchmark
     """
     kept: list[dict[str, Any]] = []
     if not replace_all and LATEST.exists():
@@ -73,12 +73,12 @@ def write(figures: list[Figure], stolen: dict[str, float], *, replace_all: bool)
     text = README.read_text(encoding="utf-8")
     head, rest = text.split(BEGIN)
     _, tail = rest.split(END)
-    others = ", ".join(f"{name} {share:g} %" for name, share in sorted(stolen.items()))
-    place = (
+    percentages = ", ".join(f"{name} {share:g} %" for name, share in sorted(stolen.items()))
+    conditions = (
         f"Measured on {machine()['cpu']}, {os.cpu_count()} cores, commit {document['commit']}, {today}. "
-        f"Time of the machine that its host gave to others meanwhile: {others}."
+        f"CPU time stolen by the host: {percentages}."
     )
-    README.write_text(f"{head}{BEGIN}\n{place}\n\n{table(all_figures)}\n{END}{tail}", encoding="utf-8")
+    README.write_text(f"{head}{BEGIN}\n{conditions}\n\n{table(all_figures)}\n{END}{tail}", encoding="utf-8")
 
 
 def _number(value: float | None) -> str:
@@ -88,16 +88,18 @@ def _number(value: float | None) -> str:
 
 
 def table(figures: list[Figure]) -> str:
-    """The figures as a Markdown table."""
+    """Return the figures as a Markdown table."""
     rows = [
-        "| figure | value | unit | bar | reached | rival | rival's value | ratio |",
+        "| figure | value | unit | target | reached | baseline | baseline's value | ratio |",
         "|---|--:|---|--:|---|---|--:|--:|",
     ]
     for figure in figures:
-        bar = "-" if figure.bar is None else f"{'≤' if figure.better == 'lower' else '≥'} {_number(figure.bar)}"
+        target = (
+            "-" if figure.target is None else f"{'≤' if figure.better == 'lower' else '≥'} {_number(figure.target)}"
+        )
         reached = {None: "-", True: "yes", False: "**no**"}[figure.reached]
         rows.append(
-            f"| {figure.name} | {_number(figure.value)} | {figure.unit} | {bar} | {reached} | {figure.rival or '-'} "
-            f"| {_number(figure.rival_value)} | {_number(figure.ratio)} |"
+            f"| {figure.name} | {_number(figure.value)} | {figure.unit} | {target} | {reached} "
+            f"| {figure.baseline or '-'} | {_number(figure.baseline_value)} | {_number(figure.ratio)} |"
         )
     return "\n".join(rows)

@@ -1,12 +1,11 @@
 """Route signatures: CPU time of signing and verifying, gas of proving, and the plot docs/figures/route-time.svg.
 
-CPU times are the best of sixty means, each over enough runs for a fiftieth of a second, everything measured by turns:
-a neighbour on the same core makes a run slower, nothing makes it faster. The ratio to a single verification is the
-median of the rounds' ratios. A station's time is that of reading the state
-it was handed from bytes, checking it, and signing the 32-byte message; hashing the step record to that message
-(EIP-712, eth-account) is another 0.3 to 0.6 ms. Rivals in the same run: py_ecc, and a secp256k1 signature of each
-station by coincurve, which is faster and costs less gas, and leaves k signatures of 65 bytes to keep instead of one of
-48. BPDMS's figures are as published.
+A CPU time is the best of sixty means, each over enough runs for 20 ms. Measurements alternate: other load on the core
+can only make a run slower. The ratio to a single verification is the median of the rounds' ratios. A station's time
+includes decoding and checking the state from the station before, and signing the 32-byte message; hashing the step
+record to that message (EIP-712, eth-account) takes another 0.3 to 0.6 ms. Baselines in the same run: py_ecc, and one
+secp256k1 signature per station by coincurve, which is faster and costs less gas but needs k signatures of 65 bytes
+instead of one of 48. BPDMS's figures are as published.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.gas import deployed_chain
-from bench.route_rivals import (
+from bench.route_baselines import (
     BPDMS,
     BPDMS_FIRST_S,
     BPDMS_FURTHER_S,
@@ -59,12 +58,12 @@ from chromatrace.domain.rights import RouteKind
 ROOT = Path(__file__).resolve().parent.parent
 PLOT = ROOT / "docs" / "figures" / "route-time.svg"
 STATIONS = (1, 2, 5, 10, 20, 50)
-SIGN_BAR_MS = {Profile.EVM: 1.5, Profile.PAPER: 3.0}
-SIGN_BAR_SINGLES = {Profile.EVM: 1.5, Profile.PAPER: None}
-"""The bar of a machine on which pyblst verifies one signature in 1 ms, as a ratio, which no machine changes."""
-VERIFY_BAR_MS = {Profile.EVM: 1.2, Profile.PAPER: 2.4}
-"""Per station and one more: pyblst, and twice that for values of GT, which the paper's link hashes."""
-GAS_BAR, GAS_BAR_MANY = 540_000, 24_000
+SIGN_TARGET_MS = {Profile.EVM: 1.5, Profile.PAPER: 3.0}
+SIGN_TARGET_SINGLES = {Profile.EVM: 1.5, Profile.PAPER: None}
+"""Target for a machine on which pyblst verifies a signature in 1 ms, as a ratio, which is the same on every machine."""
+VERIFY_TARGET_MS = {Profile.EVM: 1.2, Profile.PAPER: 2.4}
+"""Per station plus one: pyblst's time, and twice that for values of GT, which the paper's link hashes."""
+GAS_TARGET, GAS_TARGET_MANY = 540_000, 24_000
 STEPS, SUBJECTS = 8, 64
 ROUNDS, MEAN_OF_S = 60, 0.02
 
@@ -72,30 +71,30 @@ Progress = Callable[[str], None]
 
 
 def rounds_ms(works: Mapping[str, Work], progress: Progress) -> dict[str, list[float]]:
-    """CPU milliseconds of each of `works` in each of `ROUNDS` rounds, all works by turns.
+    """Return the CPU milliseconds of each work in each of `ROUNDS` rounds.
 
-    By turns, so that a minute in which the host has less to give falls on all of them alike.
+    The works alternate: a minute of less host capacity affects all of them.
     """
-    times: dict[str, int] = {}
+    repetitions: dict[str, int] = {}
     for name, work in works.items():
         work()
-        begun = time.process_time()
+        start = time.process_time()
         work()
-        times[name] = max(1, int(MEAN_OF_S / max(time.process_time() - begun, 1e-6)))
-    found: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(ROUNDS):
-        progress(f"signing and verifying, round {turn + 1} of {ROUNDS}")
+        repetitions[name] = max(1, int(MEAN_OF_S / max(time.process_time() - start, 1e-6)))
+    rounds: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(ROUNDS):
+        progress(f"signing and verifying, round {number + 1} of {ROUNDS}")
         for name, work in works.items():
-            begun = time.process_time()
-            for _ in range(times[name]):
+            start = time.process_time()
+            for _ in range(repetitions[name]):
                 work()
-            found[name].append(1000 * (time.process_time() - begun) / times[name])
-    return found
+            rounds[name].append(1000 * (time.process_time() - start) / repetitions[name])
+    return rounds
 
 
 @dataclass(frozen=True)
 class Line:
-    """A design with the secrets of its stations."""
+    """A design with the secret keys of its stations."""
 
     design: RouteDesign
     secrets: tuple[SecretKey, ...]
@@ -120,51 +119,51 @@ class Line:
         return RouteTrace(trace.route, subject, (), tuple(steps))
 
 
-def handed_over(state: SignedState) -> Callable[[], SignedState]:
-    """Reading a state from its bytes, as the next station does."""
+def decode(state: SignedState) -> Callable[[], SignedState]:
+    """Return a function that decodes a state from its bytes, as the next station does."""
     aggregate, signature, signer = state.aggregate.data, state.signature.data, state.signer.data
     return lambda: SignedState(Signature(aggregate), state.link, Signature(signature), StationKey(signer))
 
 
 def further(profile: Profile) -> Work:
-    """Signing one further station, the fifth."""
+    """Return the signing of one further station, the fifth."""
     line = Line.of(5, profile)
     trace = line.trace(digest("batch"))
-    first, read = origin(line.design, trace.subject), handed_over(trace.steps[3].state)
+    first, read = origin(line.design, trace.subject), decode(trace.steps[3].state)
     return lambda: sign_step(line.design, read(), 5, first, trace.messages[4], line.secrets[4])
 
 
 def single_verification() -> Work:
-    """One signature verified by pyblst: what the speed of a machine is told by."""
+    """Return the verification of one signature by pyblst, as a measure of the machine's speed."""
     secret = SecretKey(1 + int.from_bytes(digest("key 0"), "big") % (ORDER - 1))
     signature = secret.sign(digest("message"))
     return lambda: verify(secret.public_key, digest("message"), signature)
 
 
 def first(profile: Profile) -> Work:
-    """Signing the first station."""
+    """Return the signing of the first station."""
     line = Line.of(1, profile)
     start = origin(line.design, digest("batch"))
     return lambda: sign_step(line.design, None, 1, start, digest("record"), line.secrets[0])
 
 
 def all_signing(profile: Profile, steps: int) -> Work:
-    """All stations signing one subject."""
+    """Return the signing of one subject by all stations."""
     line = Line.of(steps, profile)
     return lambda: line.trace(digest("batch"))
 
 
 def verification(profile: Profile, steps: int) -> Work:
-    """Verifying a route of `steps` stations, from the bytes of the last state."""
+    """Return the verification of a route of `steps` stations, from the bytes of the last state."""
     line = Line.of(steps, profile)
     trace = line.trace(digest("batch"))
     assert trace.state is not None
-    read = handed_over(trace.state)
+    read = decode(trace.state)
     return lambda: verify_state(line.design, trace.subject, trace.messages, read())
 
 
 def cpu_figures(progress: Progress) -> list[Figure]:
-    """Times of one machine."""
+    """Measure the times on this machine."""
     progress("py_ecc signs and verifies")
     py_ecc = PyEcc()
     slow_sign, slow_verify = py_ecc.sign_ms(), {steps: py_ecc.verify_ms(steps) for steps in PY_ECC_STATIONS}
@@ -179,7 +178,7 @@ def cpu_figures(progress: Progress) -> list[Figure]:
         works |= {f"{profile} verify {steps}": verification(profile, steps) for steps in (*STATIONS, STEPS)}
         works |= {f"{profile} all {steps}": all_signing(profile, steps) for steps in STATIONS}
     rounds = rounds_ms(works, progress)
-    took = {name: min(found) for name, found in rounds.items()}
+    took = {name: min(times) for name, times in rounds.items()}
     figures = [figure for profile in Profile for figure in signing_figures(profile, rounds, took, slow_sign)]
     figures += [verifying_figure(profile, k, took, slow_verify[1]) for profile in Profile for k in (1, STEPS, 50)]
     progress("plot")
@@ -190,31 +189,39 @@ def cpu_figures(progress: Progress) -> list[Figure]:
 def signing_figures(
     profile: Profile, rounds: Mapping[str, Sequence[float]], took: Mapping[str, float], py_ecc_ms: float
 ) -> list[Figure]:
-    """What one station takes; `took` is the best of `rounds`."""
-    route, one = f"route, {profile} link", took[f"{profile} further"]
+    """Return the figures of one station; `took` has the best of `rounds`."""
+    route, station_ms = f"route, {profile} link", took[f"{profile} further"]
     name = f"{route}: one further station"
-    beside = zip(rounds[f"{profile} further"], rounds["single"], strict=True)
-    singles = statistics.median(further_ms / single_ms for further_ms, single_ms in beside)
-    in_singles, bar = f"{name}, in single verifications by pyblst on this machine", SIGN_BAR_SINGLES[profile]
+    pairs = zip(rounds[f"{profile} further"], rounds["single"], strict=True)
+    singles = statistics.median(further_ms / single_ms for further_ms, single_ms in pairs)
+    in_singles, target = f"{name}, in single verifications by pyblst on this machine", SIGN_TARGET_SINGLES[profile]
     first_ms = took[f"{profile} first"]
     return [
-        Figure(f"{name} signs, its check included", one, "ms CPU", "lower", SIGN_BAR_MS[profile], "py_ecc", py_ecc_ms),
-        Figure(in_singles, singles, "×", "lower", bar),
-        Figure(f"{name}, beside BPDMS", one, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FURTHER_S),
+        Figure(
+            f"{name} signs, including its check",
+            station_ms,
+            "ms CPU",
+            "lower",
+            SIGN_TARGET_MS[profile],
+            "py_ecc",
+            py_ecc_ms,
+        ),
+        Figure(in_singles, singles, "×", "lower", target),
+        Figure(f"{name}, compared with BPDMS", station_ms, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FURTHER_S),
         Figure(f"{route}: the first station signs", first_ms, "ms CPU", "lower", None, BPDMS, 1000 * BPDMS_FIRST_S),
     ]
 
 
 def verifying_figure(profile: Profile, steps: int, took: Mapping[str, float], py_ecc_ms: float) -> Figure:
-    """Verifying a route; beside py_ecc for one station, which it takes long enough for."""
-    rival = ("py_ecc", py_ecc_ms) if steps == 1 else ("ECDSA x k, coincurve", took[f"ecdsa {steps}"])
+    """Return the figure of verifying a route; compared with py_ecc for one station only, because py_ecc is slow."""
+    baseline = ("py_ecc", py_ecc_ms) if steps == 1 else ("ECDSA x k, coincurve", took[f"ecdsa {steps}"])
     name = f"route, {profile} link: verify {steps} station{'s' if steps > 1 else ''}"
-    bar = VERIFY_BAR_MS[profile] * (steps + 1)
-    return Figure(name, took[f"{profile} verify {steps}"], "ms CPU", "lower", bar, *rival)
+    target = VERIFY_TARGET_MS[profile] * (steps + 1)
+    return Figure(name, took[f"{profile} verify {steps}"], "ms CPU", "lower", target, *baseline)
 
 
 def plot(took: Mapping[str, float], py_ecc: Mapping[int, float]) -> None:
-    """Time against stations: all stations signing, and one verification."""
+    """Plot time against stations: all stations signing, and one verification."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -223,8 +230,8 @@ def plot(took: Mapping[str, float], py_ecc: Mapping[int, float]) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7.5, 4.8))
 
-    def line(what: str, style: str, colour: str, label: str) -> None:
-        axes.plot(STATIONS, [took[f"{what} {k}"] for k in STATIONS], style, color=colour, label=label)
+    def line(work: str, style: str, colour: str, label: str) -> None:
+        axes.plot(STATIONS, [took[f"{work} {k}"] for k in STATIONS], style, color=colour, label=label)
 
     for profile, colour in ((Profile.EVM, "tab:blue"), (Profile.PAPER, "tab:orange")):
         line(f"{profile} all", "o-", colour, f"{profile}: sign all")
@@ -245,7 +252,7 @@ def plot(took: Mapping[str, float], py_ecc: Mapping[int, float]) -> None:
 
 
 def gas_figures(progress: Progress) -> list[Figure]:
-    """Gas on Anvil under Prague rules; the same on every machine."""
+    """Return the gas on Anvil under Prague rules, the same on every machine."""
     with deployed_chain() as (_, chain):
         progress("stations and route onto the chain")
         verifier = Verifier(chain.manifest.chain_id, chain.manifest.address("RouteVerifier"))
@@ -253,30 +260,30 @@ def gas_figures(progress: Progress) -> list[Figure]:
         for station in line.design.stations:
             words = key_words(station.key), signature_words(station.possession)
             chain.submit(calls.register_station_key(station.process, *words))
-        keys, processes = zip(*((one.key_id, one.process) for one in line.design.stations), strict=True)
-        made = chain.submit(calls.design_route("pane", RouteKind.PROCESSING, False, keys, processes))
-        if designed_route(chain, made.event("RouteDesigned").args["route"]) != line.design:
+        keys, processes = zip(*((station.key_id, station.process) for station in line.design.stations), strict=True)
+        receipt = chain.submit(calls.design_route("pane", RouteKind.PROCESSING, False, keys, processes))
+        if designed_route(chain, receipt.event("RouteDesigned").args["route"]) != line.design:
             raise RuntimeError("the chain has another design")
         progress(f"{SUBJECTS} x {STEPS} on the chain")
         route = line.design.route
-        one = _gas(chain, calls.prove_route(route, *proof_of(line.design, line.trace(digest("batch")))))
+        single = _gas(chain, calls.prove_route(route, *proof_of(line.design, line.trace(digest("batch")))))
         shared = [line.trace(subject_of(digest("units"), n)) for n in range(SUBJECTS)]
         apart = [line.trace(digest(f"batch {n}")) for n in range(SUBJECTS)]
         many = _gas(chain, calls.prove_routes(route, *proofs_of(line.design, shared)))
         unrelated = _gas(chain, calls.prove_routes(route, *proofs_of(line.design, apart)))
-        rival = ecdsa_gas(chain, STEPS)
+        baseline = ecdsa_gas(chain, STEPS)
     per = SUBJECTS * STEPS
-    rival_name = "ECDSA x k: less gas, k signatures more data"
+    baseline_name = "ECDSA x k: less gas, k signatures more data"
     return [
-        Figure(f"route: gas of proveRoute, {STEPS} steps", one, "gas", "lower", GAS_BAR, rival_name, rival),
+        Figure(f"route: gas of proveRoute, {STEPS} steps", single, "gas", "lower", GAS_TARGET, baseline_name, baseline),
         Figure(
             f"route: gas of proveRoutes, {SUBJECTS} units of a batch x {STEPS} steps, per subject and step",
             many / per,
             "gas",
             "lower",
-            GAS_BAR_MANY,
-            rival_name,
-            rival / STEPS,
+            GAS_TARGET_MANY,
+            baseline_name,
+            baseline / STEPS,
         ),
         Figure(
             f"route: gas of proveRoutes, {SUBJECTS} unrelated batches x {STEPS} steps, per subject and step",
@@ -284,10 +291,10 @@ def gas_figures(progress: Progress) -> list[Figure]:
             "gas",
             "lower",
             None,
-            rival_name,
-            rival / STEPS,
+            baseline_name,
+            baseline / STEPS,
         ),
-        Figure(f"route: signature to keep, {STEPS} steps", 48, "bytes", "lower", None, "ECDSA x k", 65 * STEPS),
+        Figure(f"route: size of the signature, {STEPS} steps", 48, "bytes", "lower", None, "ECDSA x k", 65 * STEPS),
     ]
 
 
@@ -296,5 +303,5 @@ def _gas(chain: Chain, call: calls.Call) -> int:
 
 
 def run(progress: Progress) -> list[Figure]:
-    """All figures of route signatures."""
+    """Return all figures of route signatures."""
     return cpu_figures(progress) + gas_figures(progress)

@@ -1,4 +1,4 @@
-"""A small line of stations for the route tests: honest traces, and every attack on one, the same off and on chain."""
+"""A line of stations for the route tests: valid traces, and the attacks on them, off chain and on chain."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def digest(text: str) -> bytes:
 
 @cache
 def secret(name: str) -> SecretKey:
-    """The same key for the same name in every run."""
+    """Return the key of a name, the same in every run."""
     return SecretKey(1 + int.from_bytes(digest(name), "big") % (ORDER - 1))
 
 
@@ -89,15 +89,14 @@ class Line:
 
 
 def relinked(line: Line, claim: Claim) -> Claim:
-    """The claim with the head, and its signer, that the verifier computes from what is claimed: no comparison of heads
-    refuses it any more, only the pairing can."""
+    """Return the claim with the head and signer that the verifier computes from it. Only the pairing can detect it."""
     head = rebuild(line.design, origin(line.design, claim.subject), claim.messages).values[-1]
     state = replace(claim.state, link=head, signer=line.design.stations[-1].key)
     return replace(claim, state=state)
 
 
 def forge(line: Line, subject: bytes, messages: Sequence[bytes], signers: Sequence[str]) -> list[SignedState]:
-    """States of a chain that `signers` made, in whatever order and number, as if the design named them."""
+    """Return the states of a chain by any `signers`, as if the design named them."""
     profile, states = line.design.profile, []
     link, aggregate = origin(line.design, subject), None
     for step, (message, name) in enumerate(zip(messages, signers, strict=True), 1):
@@ -111,7 +110,7 @@ def forge(line: Line, subject: bytes, messages: Sequence[bytes], signers: Sequen
 
 @dataclass(frozen=True)
 class Claim:
-    """What a prover puts before a verifier."""
+    """The claim of a prover."""
 
     subject: bytes
     messages: tuple[bytes, ...]
@@ -120,12 +119,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Attack:
-    """A claim against `Line.of(5)` that must be refused: off chain for `reason`, on chain by the error `refusal`."""
+    """An invalid claim on `Line.of(5)`: `reason` off chain, `contract_error` on chain (None: not detectable there)."""
 
     name: str
     build: Callable[[Line, RouteTrace], Claim]
     reason: Break
-    refusal: str | None
+    contract_error: str | None
 
 
 def _claim(trace: RouteTrace, **changes: object) -> Claim:
@@ -133,7 +132,7 @@ def _claim(trace: RouteTrace, **changes: object) -> Claim:
 
 
 def _forged(order: Sequence[int], foreign: str | None = None) -> Callable[[Line, RouteTrace], Claim]:
-    """Steps signed in another order or number: each station with the message that is its own."""
+    """Sign the steps in another order or number, each station with its own message."""
 
     def build(line: Line, trace: RouteTrace) -> Claim:
         names = [foreign if n == 0 else line.names[n - 1] for n in order]
@@ -148,9 +147,9 @@ def _head_given(build: Callable[[Line, RouteTrace], Claim]) -> Callable[[Line, R
 
 
 def _colluding(signers: Sequence[int], made_up: int | None = None) -> Callable[[Line, RouteTrace], Claim]:
-    """The strongest forger: `signers`, of whom 0 is a stranger, sign the very links that the verifier computes.
+    """Let `signers` (0: a foreign station) sign the links that the verifier computes, the strongest forgery.
 
-    made_up  number of the step whose message the forger made up, and that all sign the links of
+    made_up  number of a step with an invented message, whose links all stations sign
     """
 
     def build(line: Line, trace: RouteTrace) -> Claim:
@@ -184,7 +183,7 @@ def _truncated(line: Line, trace: RouteTrace) -> Claim:
 
 
 def _truncated_full_length(line: Line, trace: RouteTrace) -> Claim:
-    """The aggregate of the prefix, given out for the whole."""
+    """Claim that the aggregate of the prefix covers the whole route."""
     return _claim(trace, state=replace(trace.state, aggregate=trace.steps[-2].state.aggregate))
 
 
@@ -216,7 +215,7 @@ def _foreign_signer(line: Line, trace: RouteTrace) -> Claim:
 
 
 def _missing_station(line: Line, trace: RouteTrace) -> Claim:
-    """All messages in order, but station 3 never signed: its share of the aggregate is missing."""
+    """Claim all messages in order without station 3's signature in the aggregate."""
     aggregate = trace.state.aggregate - trace.steps[2].state.signature
     return _claim(trace, state=replace(trace.state, aggregate=aggregate))
 
@@ -257,18 +256,19 @@ _PLAIN = (
     Attack("replayed from another chain", _signed_for(_under(_other_chain)), Break.LINK, "HeadMismatch"),
     Attack("replayed from another verifier", _signed_for(_under(_other_verifier)), Break.LINK, "HeadMismatch"),
     Attack("junk link", _junk_link, Break.LINK, "HeadMismatch"),
-    # The contract takes no s: it is σ minus the signatures before it, and no station follows that could build on it.
+    # s is not an input of the contract: it equals σ minus the earlier signatures, and no later station depends on it.
     Attack("junk signature", _junk_signature, Break.SIGNATURE, None),
     Attack("junk aggregate", _junk_aggregate, Break.AGGREGATE, "InvalidProof"),
     Attack("foreign signer of the last state", _foreign_signer, Break.STATION, None),
 )
 
 _HEAD_GIVEN = tuple(
-    Attack(f"{one.name}, the expected head given", _head_given(one.build), Break.SIGNATURE, "InvalidProof")
-    for one in _PLAIN
-    if one.refusal == "HeadMismatch" and one.build is not _junk_link  # of which the expected head is the honest one
+    Attack(f"{attack.name}, the expected head given", _head_given(attack.build), Break.SIGNATURE, "InvalidProof")
+    for attack in _PLAIN
+    # The expected head of a junk link is the valid one.
+    if attack.contract_error == "HeadMismatch" and attack.build is not _junk_link
 )
-"""The same by a forger who computes the links and the head as the contract expects them: the pairing refuses them."""
+"""The same attacks with the links and the head that the contract expects: the pairing detects them."""
 
 _COLLUDING = (
     Attack("stations swapped, on the expected links", _colluding([1, 3, 2, 4, 5]), Break.AGGREGATE, "InvalidProof"),
@@ -283,16 +283,16 @@ _COLLUDING = (
     ),
     Attack("last step made up by the one before", _colluding([1, 2, 3, 4, 4], 5), Break.SIGNATURE, "InvalidProof"),
 )
-"""Every other station is in it, and signs whatever is computed for it."""
+"""All other stations collude and sign what is computed for them."""
 
 ATTACKS = _PLAIN + _HEAD_GIVEN + _COLLUDING
 
 INFINITY = b"\xc0" + bytes(47)
-"""A signature at infinity, as blst has it."""
+"""A signature at infinity, as encoded by blst."""
 
 
-def tampered(signature: Signature, place: int, value: int) -> bytes:
-    """The bytes of a signature with one changed."""
+def tampered(signature: Signature, index: int, value: int) -> bytes:
+    """Return the bytes of a signature with one changed."""
     data = bytearray(signature.data)
-    data[place] = value
+    data[index] = value
     return bytes(data)

@@ -1,4 +1,4 @@
-"""Verification of the `evm` profile once more, on py_ecc and apart from the package: slow, plain, independent."""
+"""An independent, slow verification of the `evm` profile on py_ecc, without the package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _key_bytes(key):
 
 
 def links(chain_id, verifier, route, subject, components, messages, keys):
-    """c_1 to c_k. verifier: address as text; components: 32 bytes; keys: 96 bytes each."""
+    """Return c_1 to c_k. The verifier is an address as text, components are 32 bytes, a key has 96 bytes."""
     words = (
         keccak(b"ChromaTrace route origin/1"),
         chain_id.to_bytes(32, "big"),
@@ -34,17 +34,17 @@ def links(chain_id, verifier, route, subject, components, messages, keys):
         subject,
         components,
     )
-    link, found = keccak(b"".join(words)), []
+    link, computed = keccak(b"".join(words)), []
     for step, (message, key) in enumerate(zip(messages, keys, strict=True), 1):
         link = keccak(
             keccak(b"ChromaTrace route link/1") + link + message + keccak(_key_bytes(key)) + step.to_bytes(32, "big")
         )
-        found.append(link)
-    return found
+        computed.append(link)
+    return computed
 
 
 def holds(chain_id, verifier, route, subject, components, messages, keys, aggregate):
-    """Whether the 48 bytes `aggregate` are the signatures of `keys` on the chain of `messages`."""
+    """Return whether the 48 bytes `aggregate` are the signatures of `keys` on the chain of `messages`."""
     if not keys or len(keys) != len(messages):
         return False
     if is_inf(decompress_G1(int.from_bytes(aggregate, "big"))):
@@ -55,7 +55,7 @@ def holds(chain_id, verifier, route, subject, components, messages, keys, aggreg
     return final_exponentiate(product) == FQ12.one()
 
 
-# Claims on one route share most of their pairings; 0.4 s each.
+# Cached, because claims on one route share most of their pairings, which take 0.4 s each.
 
 
 @cache

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
 from flask import Blueprint, Flask, jsonify
+from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 
 from app.api import openapi
@@ -32,13 +32,13 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     limit_views(app, limiter, dict.fromkeys(endpoints, config.api_limit))
 
 
-def openapi_document() -> Any:
+def openapi_document() -> ResponseReturnValue:
     """Return the OpenAPI document."""
     portal = current_portal()
     return jsonify(openapi.document(portal.config.base_url, portal.config.title, portal.kinds))
 
 
-def batch(gtin: str, rest: str) -> Any:
+def batch(gtin: str, rest: str) -> ResponseReturnValue:
     """Return a batch (`…/<gtin>/<lot>`) or a unit (`…/<gtin>/<lot>/<serial>`)."""
     parts = raw_target().partition("?")[0].removeprefix(f"{PREFIX}/batches/").split("/")
     _, lot, *serials = [unquote(part) for part in parts]
@@ -49,13 +49,13 @@ def batch(gtin: str, rest: str) -> Any:
     return batch_json(key, serial, current_portal().batches.load(current_snapshot(), key, serial, now_s()))
 
 
-def organisations() -> Any:
+def organisations() -> ResponseReturnValue:
     """Return all organisations of the consortium."""
     summaries = [lookup_organisation(view.id) for view in current_snapshot().organisations()]
     return jsonify({"organisations": [summary.as_dict() for summary in summaries]})
 
 
-def organisation(number: int) -> Any:
+def organisation(number: int) -> ResponseReturnValue:
     """Return one organisation by its number on the chain."""
     if current_snapshot().organisation(number) is None:
         raise NotFound(f"organisation {number} does not exist", field="organisation")

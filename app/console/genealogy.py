@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from app.context import current_operator, current_portal, current_snapshot
@@ -56,7 +56,7 @@ class TraceRow:
         return cls(traced, page_path(batch.key), batch.state.name.lower().replace("_", " "), tuple(notes))
 
 
-def trace(batch_id: str) -> Any:
+def trace(batch_id: str) -> ResponseReturnValue:
     """Show a batch's genealogy in both directions."""
     documents = current_portal().batches.documents
     genealogy = trace_batch(current_snapshot(), documents, load_batch(batch_id), max_batches=MAX_TRACED)
@@ -75,7 +75,7 @@ def trace(batch_id: str) -> Any:
     )
 
 
-def impact(batch_id: str) -> Any:
+def impact(batch_id: str) -> ResponseReturnValue:
     """Show what a recall of the batch would affect, as a page or with `?format=csv` as CSV."""
     documents = current_portal().batches.documents
     impact = recall_impact(current_snapshot(), documents, load_batch(batch_id), max_batches=MAX_TRACED)

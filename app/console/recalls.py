@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from app.console.genealogy import MAX_TRACED, TraceRow, load_batch
 from app.context import (
@@ -105,7 +106,7 @@ class RecallOverview:
         return sum(row.state in states for row in self.rows)
 
 
-def recall(batch_id: str) -> Any:
+def recall(batch_id: str) -> ResponseReturnValue:
     """Show the recall of a batch with its descendants. A POST sends it.
 
     Form fields: `reason`, `password`, `confirmed`, and `shown`, the fingerprint from the page.

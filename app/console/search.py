@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from app.api.records.request_context import department_of, held_keys, open_records
 from app.context import current_operator, current_portal, current_snapshot, now_s
@@ -16,7 +16,7 @@ from chromatrace.index.views import RecordView
 from chromatrace.services import search
 
 
-def find() -> Any:
+def find() -> ResponseReturnValue:
     """Show everything that matches the query `q`."""
     portal = current_portal()
     query = request.args.get("q", "").strip()
@@ -36,7 +36,7 @@ def find() -> Any:
     ), (200 if result else 404)
 
 
-def order(contract: str) -> Any:
+def order(contract: str) -> ResponseReturnValue:
     """Show the progress of a contract: the next step of each product and its expected completion."""
     status = search.order_status(
         current_snapshot(),

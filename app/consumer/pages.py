@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from flask import Response, jsonify, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from app.consumer import resolver
 from app.context import current_portal, current_snapshot, now_s
@@ -29,7 +29,7 @@ def home() -> str:
     return render_template("consumer/home.html")
 
 
-def lookup() -> Any:
+def lookup() -> ResponseReturnValue:
     """Redirect to the page of a typed code (`gtin`, `lot`, `serial`) or of one that the browser decoded (`code`)."""
     code = request.args.get("code")
     if code:
@@ -52,7 +52,7 @@ def page_of(link: DigitalLink) -> str:
     return f"{path}?code-host={link.base.partition('://')[2].partition('/')[0]}"
 
 
-def digital_link(rest: str) -> Any:
+def digital_link(rest: str) -> ResponseReturnValue:
     """Show the page at a GS1 Digital Link path: a product, a batch or a unit."""
     portal = current_portal()
     link = DigitalLink.parse(portal.config.base_url + raw_target())
@@ -91,7 +91,7 @@ def digital_link(rest: str) -> Any:
     return response
 
 
-def _product(link: DigitalLink) -> Any:
+def _product(link: DigitalLink) -> ResponseReturnValue:
     gtin = link.gtin
     assert gtin is not None
     portal = current_portal()
@@ -107,7 +107,7 @@ def _product(link: DigitalLink) -> Any:
     return response
 
 
-def batch_json(key: BatchKey, serial: Serial | None, batch: BatchPresenter | None) -> Any:
+def batch_json(key: BatchKey, serial: Serial | None, batch: BatchPresenter | None) -> ResponseReturnValue:
     """Return a batch or unit as JSON, with status 404 if it is not registered or has no such serial."""
     portal = current_portal()
     uri = public_uri(portal.config.base_url, key, serial)
@@ -123,7 +123,7 @@ def batch_json(key: BatchKey, serial: Serial | None, batch: BatchPresenter | Non
     return jsonify(members), 200 if valid else 404
 
 
-def health() -> Any:
+def health() -> ResponseReturnValue:
     """Return the index lag and whether the chain responds: status 200 if healthy, otherwise 503."""
     portal = current_portal()
     head = current_snapshot().head()
@@ -158,7 +158,7 @@ def _code_host() -> str:
     return match.group() if match else ""
 
 
-def _vary(answer: Any) -> Response:
+def _vary(answer: ResponseReturnValue) -> Response:
     response = make_response(answer)
     response.vary.add("Accept")
     return response

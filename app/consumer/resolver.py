@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from flask import Response, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
 
 from app.context import current_portal
 from chromatrace.domain.errors import NotFound
@@ -25,7 +25,9 @@ def describe() -> Response:
     return jsonify(resolver.description(config.base_url, config.title))
 
 
-def resolve(link: DigitalLink, name: str, targets_of: Callable[[DigitalLink], Sequence[LinkTarget]]) -> Any | None:
+def resolve(
+    link: DigitalLink, name: str, targets_of: Callable[[DigitalLink], Sequence[LinkTarget]]
+) -> ResponseReturnValue | None:
     """Answer a request for links. Return None if the request is for the page.
 
     `targets_of` returns the links of an item on this site. Raises `NotFound`.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from app.consumer.pages import page_of
 from app.errors import http_status
@@ -14,7 +13,7 @@ from chromatrace.identity.errors import NoCodeFoundError
 from chromatrace.identity.scan import read_link
 
 
-def scan() -> Any:
+def scan() -> ResponseReturnValue:
     """Show the scan page; with a posted `photo`, redirect to the page of the code in it. Photos are not stored."""
     if request.method == "GET":
         return render_template("consumer/scan.html")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, flash, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 
 from app.accounts import check_password
@@ -27,7 +28,7 @@ def _account_key() -> str:
     return "account:" + request.form.get("name", "").strip().lower()[:64]
 
 
-def login() -> Any:
+def login() -> ResponseReturnValue:
     """Show the form; with posted `name` and `password`, log in an operator whom the chain authorises."""
     target = local_path(request.values.get("next")) or url_for("franchisee.overview")
     if request.method == "GET":
@@ -43,19 +44,19 @@ def login() -> Any:
     return redirect(target, 303)
 
 
-def logout() -> Any:
+def logout() -> ResponseReturnValue:
     """End the session."""
     current_portal().sessions.end()
     flash("You are logged out.", "plain")
     return redirect(url_for("franchisee.login"), 303)
 
 
-def wallet_challenge() -> Any:
+def wallet_challenge() -> ResponseReturnValue:
     """Return the EIP-4361 message for the wallet at `address` to sign."""
     return jsonify({"message": current_portal().wallets.challenge(request.form.get("address", ""), utc_now())})
 
 
-def wallet_login() -> Any:
+def wallet_login() -> ResponseReturnValue:
     """Log in the signer of `message` if the chain authorises that address."""
     message, signature = request.form.get("message", ""), request.form.get("signature", "")
     address = current_portal().wallets.accept(message, signature, utc_now())

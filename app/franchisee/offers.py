@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from flask import jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from app.context import (
     account_keystore,
@@ -31,7 +31,7 @@ _BATCH_ID = re.compile(r"[0-9a-f]{64}")
 _TX_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
-def offer(batch_id: str) -> Any:
+def offer(batch_id: str) -> ResponseReturnValue:
     """Show the newest offer of a batch to the operator's organisation, and the state of the operator's answer."""
     view, batch_offer = _load(batch_id)
     if wants_json():
@@ -39,17 +39,17 @@ def offer(batch_id: str) -> Any:
     return _page(view, batch_offer)
 
 
-def accept(batch_id: str) -> Any:
+def accept(batch_id: str) -> ResponseReturnValue:
     """Accept the offer, signed with the account's key, which the posted `password` unlocks."""
     return _answer(batch_id, "accept")
 
 
-def reject(batch_id: str) -> Any:
+def reject(batch_id: str) -> ResponseReturnValue:
     """Reject the offer with a posted `reason`, signed in the same way."""
     return _answer(batch_id, "reject")
 
 
-def _answer(batch_id: str, kind: str) -> Any:
+def _answer(batch_id: str, kind: str) -> ResponseReturnValue:
     view, batch_offer = _load(batch_id)
     try:
         _require_open(batch_offer)
@@ -73,7 +73,7 @@ def _send(view: BatchView, batch_offer: OfferView, kind: str) -> str:
     return portal.chain.reject(view.batch_id, request.form.get("reason", ""), keystore, password, offer_name)
 
 
-def wallet_call(batch_id: str) -> Any:
+def wallet_call(batch_id: str) -> ResponseReturnValue:
     """Return the transaction for a wallet to sign: `kind` is `accept`, or `reject` with a `reason`."""
     view, batch_offer = _load(batch_id)
     _require_open(batch_offer)
@@ -86,7 +86,7 @@ def wallet_call(batch_id: str) -> Any:
     return jsonify({"to": call.to, "data": call.data, "chainId": hex(call.chain_id), "from": sender})
 
 
-def watch(batch_id: str) -> Any:
+def watch(batch_id: str) -> ResponseReturnValue:
     """Follow `tx_hash`, which the operator's wallet sent to the custody contract."""
     view, _ = _load(batch_id)
     tx_hash, kind = request.form.get("tx_hash", ""), request.form.get("kind", "")

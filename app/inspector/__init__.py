@@ -7,9 +7,9 @@ salt of a sealed answer, and it neither signs nor sends it. Only the person who 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 
 from app.context import current_operator, current_portal, current_snapshot, lookup_organisation, now_s
@@ -42,7 +42,7 @@ def tasks() -> str:
     return _page()
 
 
-def submit(round_id: str, inspector: str) -> Any:
+def submit(round_id: str, inspector: str) -> ResponseReturnValue:
     """Submit the answer of one seat: `value-<n>` for each parameter of the check sheet, or `state`; and `defects`."""
     operator = current_operator()
     try:

@@ -46,7 +46,7 @@ class ProgressStage:
 UNKNOWN_BATCH = BatchStatus(
     "unknown",
     StatusTone.UNKNOWN,
-    "Not registered",
+    "Unknown batch",
     "No member of this consortium has registered a batch with this GTIN and lot. The code may be mistyped or false.",
 )
 

@@ -1,7 +1,7 @@
 """All access of the portal to the chain: rights and transactions.
 
 No other package of the portal imports `chromatrace.chain`. A key is unlocked with its owner's password for one request
-and not kept.
+and then discarded.
 """
 
 from app.services.captures import CaptureRecorder

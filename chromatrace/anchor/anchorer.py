@@ -21,7 +21,7 @@ from pathlib import Path
 
 from chromatrace.anchor.errors import HeadConflictError, NotAnchoredError, ReadingNotFoundError, SpoolMismatchError
 from chromatrace.anchor.heads import HeadStore, Publisher, ReadingSource, TreeHead
-from chromatrace.anchor.proof import ReadingProof
+from chromatrace.anchor.proof import PlainHex, ReadingProof
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound, Unavailable
 from chromatrace.merkle.entry import encode_fields, encode_reading
 from chromatrace.merkle.errors import LogConflictError
@@ -68,7 +68,7 @@ class Anchorer(Closing):
         self._every_s = every_s
         self._clock = clock
         self._lock = threading.RLock()
-        # A separate lock, so that a proof does not wait while a head is published.
+        # A separate lock, because a proof must not wait for the publication of a head.
         self._logs_lock = threading.Lock()
         self._logs: dict[str, MerkleLog] = {}
         self._waiting_since: dict[str, float] = {}
@@ -242,5 +242,5 @@ class Anchorer(Closing):
                 field="source_time_ns",
                 hint="restore the spool from a backup",
             )
-        path = tuple(log.inclusion_proof(spooled.index, head.size))
-        return ReadingProof(channel, spooled.index, head.size, head.root, entry, path)
+        path = tuple(map(PlainHex, log.inclusion_proof(spooled.index, head.size)))
+        return ReadingProof(channel, spooled.index, head.size, PlainHex(head.root), PlainHex(entry), path)

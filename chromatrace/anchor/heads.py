@@ -63,7 +63,7 @@ class Publisher(Protocol):
         """
 
 
-class SpooledReading(Protocol):
+class IndexedReading(Protocol):
     """A reading with its index in the channel, from 0."""
 
     @property
@@ -82,7 +82,7 @@ class ReadingSource(Protocol):
 
     def fields(self, channel: str, start: int = 0, stop: int | None = None) -> Iterable[tuple[Any, ...]]: ...
 
-    def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> SpooledReading | None: ...
+    def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> IndexedReading | None: ...
 
     def time_range(self, channel: str, start: int, stop: int) -> tuple[int, int]: ...
 
@@ -117,7 +117,7 @@ class HeadStore:
     def record(self, head: TreeHead) -> None:
         """Store `head` durably. Raises `HeadConflictError` unless its size is above that of the last head."""
         with self._typed_errors(), self._lock:
-            # A single statement, so that only one of two concurrent processes can record a head of this size.
+            # As a single statement, it succeeds in only one of two concurrent processes.
             self._db.execute(
                 "INSERT INTO head (channel, size, root, first_time_ns, last_time_ns) SELECT ?, ?, ?, ?, ?"
                 " WHERE NOT EXISTS (SELECT 1 FROM head WHERE channel = ? AND size >= ?)",
@@ -126,7 +126,7 @@ class HeadStore:
             recorded = self.at(head.channel, head.size)
         if recorded != head:
             raise HeadConflictError(
-                f"{head.channel!r} already has "
+                f"channel {head.channel!r} already has "
                 + ("a larger head" if recorded is None else f"the head {recorded.root.hex()} of size {head.size}"),
                 field="size",
                 hint="read the last head again",

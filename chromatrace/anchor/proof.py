@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import re
+from typing import Any, Self
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 from chromatrace.merkle.entry import decode_reading
 from chromatrace.merkle.proofs import leaf_hash, verify_inclusion
+from chromatrace.storage.strict_json import JsonObject, Whole, convert, to_builtins
 
 SCHEMA = "chromatrace.reading-proof/1"
+_HEX = re.compile(r"([0-9a-f]{2})*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingProof:
+class PlainHex(bytes):
+    """Bytes written as lower-case hexadecimal digits without a prefix."""
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Decode the JSON value. Raises `InvalidInput`."""
+        if not isinstance(value, str) or not _HEX.fullmatch(value):
+            raise InvalidInput("expected lower-case hexadecimal digits without a prefix")
+        return cls(bytes.fromhex(value))
+
+    def to_json(self) -> str:
+        """Return the JSON value."""
+        return self.hex()
+
+
+class ReadingProof(JsonObject, frozen=True, tag_field="schema", tag=SCHEMA):
     """Proof that `entry` is leaf `index` of the log of `channel`, whose root at `size` is `root`.
 
     The proof holds only relative to `root`. The verifier must find that root, with its channel and size, on the chain.
     """
 
     channel: str
-    index: int
-    size: int
-    root: bytes
-    entry: bytes
-    path: tuple[bytes, ...]
+    index: Whole
+    size: Whole
+    root: PlainHex
+    entry: PlainHex
+    path: tuple[PlainHex, ...]
 
     def verify(self) -> Reading:
         """Check the proof against its root and return the reading.
@@ -37,54 +53,11 @@ class ReadingProof:
         return reading
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the proof as JSON, with bytes in hexadecimal without a prefix."""
-        return {
-            "schema": SCHEMA,
-            "channel": self.channel,
-            "index": self.index,
-            "size": self.size,
-            "root": self.root.hex(),
-            "entry": self.entry.hex(),
-            "path": [node.hex() for node in self.path],
-        }
+        """Return the proof as JSON."""
+        document: dict[str, Any] = to_builtins(self)
+        return document
 
     @classmethod
-    def from_dict(cls, document: object) -> ReadingProof:
-        """Parse the output of `as_dict`. Raises `InvalidInput` naming the field."""
-        if not isinstance(document, dict):
-            raise InvalidInput("expected a JSON object", field="proof")
-        if document.get("schema") != SCHEMA:
-            raise InvalidInput(f"expected {SCHEMA!r}, got {document.get('schema')!r}", field="schema")
-        names = {"schema", "channel", "index", "size", "root", "entry", "path"}
-        if wrong := names ^ document.keys():
-            raise InvalidInput("missing or unknown field", field=str(sorted(map(str, wrong))[0]))
-        path = document["path"]
-        if not isinstance(path, list):
-            raise InvalidInput("expected an array", field="path")
-        if not isinstance(document["channel"], str):
-            raise InvalidInput("expected text", field="channel")
-        return cls(
-            document["channel"],
-            _number(document["index"], "index"),
-            _number(document["size"], "size"),
-            _bytes(document["root"], "root"),
-            _bytes(document["entry"], "entry"),
-            tuple(_bytes(node, f"path[{position}]") for position, node in enumerate(path)),
-        )
-
-
-def _number(value: object, field: str) -> int:
-    if type(value) is not int or value < 0:
-        raise InvalidInput(f"expected a whole number of at least 0, got {value!r}", field=field)
-    return value
-
-
-def _bytes(value: object, field: str) -> bytes:
-    if isinstance(value, str):
-        try:
-            data = bytes.fromhex(value)
-        except ValueError:
-            data = None
-        if data is not None and data.hex() == value:
-            return data
-    raise InvalidInput(f"expected lower-case hexadecimal digits without a prefix, got {value!r}", field=field)
+    def from_dict(cls, document: object) -> Self:
+        """Parse the output of `as_dict`. Raises `InvalidInput` with a JSON pointer."""
+        return convert(document, cls)

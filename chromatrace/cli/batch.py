@@ -135,9 +135,10 @@ def _state(view: Any) -> str:
 @json_option
 @click.pass_obj
 def find(workspace: Workspace, key: str, as_json: bool) -> None:
-    """Find batches and records by KEY: contract, order, drawing, component, serial, lot, product ID or scanned code.
+    """Find batches and records by any KEY.
 
-    Records are shown only from departments that the signer may read; use --keystore to sign.
+    KEY is a contract, order, drawing, component, serial, lot, product ID or scanned code. Records are shown only from
+    departments that the signer may read; use --keystore to sign.
     """
     from chromatrace.services import search
     from chromatrace.services.records import plant_of

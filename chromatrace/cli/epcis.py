@@ -77,7 +77,10 @@ def export(
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @json_option
 def validate(path: Path, as_json: bool) -> None:
-    """Check the EPCIS document FILE as the portal's capture interface does; errors have a JSON pointer."""
+    """Check an EPCIS document as the portal's capture interface does.
+
+    Errors name the invalid member by a JSON pointer.
+    """
     from chromatrace.epcis.document import read_document
 
     data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()

@@ -80,7 +80,9 @@ def fund_address(workspace: Workspace, address: str, ether: float, as_json: bool
 @json_option
 @click.pass_obj
 def reader(workspace: Workspace, name: str, as_json: bool) -> None:
-    """Create the key with which the department or organisation NAME reads records, and print its public part.
+    """Create the reading key of the department or organisation NAME.
+
+    The command prints the public part, to which others grant access.
 
     The private key is in keys/readers of the data folder, encrypted if the setting reader_password is set.
     """

@@ -321,10 +321,11 @@ def grant(
 @json_option
 @click.pass_obj
 def order(workspace: Workspace, contract: str, organisation: int | None, as_json: bool) -> None:
-    """Show the progress of the sales contract CONTRACT: next step, station and expected completion of each product.
+    """Show the progress of the sales contract CONTRACT.
 
-    The estimate adds the median duration of each remaining step, over the last 50 products that completed it, to the
-    time of the product's last record. If no product has completed a step, there is no estimate.
+    For each product: next step, station and expected completion. The estimate adds the median duration of each
+    remaining step, over the last 50 products that completed it, to the time of the product's last record. If no
+    product has completed a step, there is no estimate.
     """
     from chromatrace.services.organisations import may_read_department, own_organisation
     from chromatrace.services.records import catalogue_of

@@ -149,7 +149,7 @@ def _cell(value: Any) -> str:
     "--threshold", default=3, show_default=True, type=click.IntRange(1), help="Number of inspectors that decide."
 )
 def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold: int) -> Study:
-    """Measure time and F1 of seven scenarios: checkpoints, then consensus of people and AI agents (Fig. 6)."""
+    """Compare checkpoints and consensus of people and AI agents in seven scenarios (figure 6)."""
     from chromatrace.quality.rules import Rule
     from chromatrace.studies.scenarios import scenarios as study
 
@@ -184,7 +184,7 @@ def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]]
 )
 @on_chain_options(5)
 def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: int, on_chain: bool, sets: int) -> Study:
-    """Measure F1 and time of majority consensus at thresholds 3 to 17, on twenty sets (Fig. 9).
+    """Measure F1 and time of majority consensus at thresholds 3 to 17, on twenty sets (figure 9).
 
     With --on-chain, the contract and the model decide the same answers at one threshold. Use few --workpieces: the
     chain processes about 40 answers per second.
@@ -214,7 +214,7 @@ confidence_threshold = click.option(
 def confidence(
     floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int, on_chain: bool, sets: int
 ) -> Study:
-    """Find the majority threshold that confidence consensus equals by F1 and by time, on twenty sets (Fig. 10).
+    """Find the majority threshold equal to confidence consensus by F1 and by time (figure 10).
 
     With --on-chain, the contract and the model decide the same answers. The contract's inspectors start with their
     true capabilities and continue to learn; the model uses the true capabilities.
@@ -236,7 +236,7 @@ def confidence(
 def learning(
     floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int, on_chain: bool, sets: int
 ) -> Study:
-    """Measure the error of learned capabilities, workpiece by workpiece (Fig. 11).
+    """Measure the error of learned capabilities, workpiece by workpiece (figure 11).
 
     With --on-chain, the contract draws, decides and learns, and every result is compared with the rule in Python. Use
     few --workpieces: the chain processes about 40 answers per second.
@@ -262,7 +262,7 @@ def learning(
     help="Who works at the workcells.",
 )
 def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str) -> Study:
-    """Compare time and F1 of inspection during production with inspection after each step (Fig. 12)."""
+    """Compare time and F1 of inspection during production with inspection after each step (figure 12)."""
     from chromatrace.quality.rules import Rule
     from chromatrace.studies.dependent import dependent as study
     from chromatrace.studies.shopfloor.agents import Kind

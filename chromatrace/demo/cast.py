@@ -1,4 +1,4 @@
-"""The consortium of the demonstration: fictional organisations, and the dev accounts that act for them."""
+"""The consortium of the demonstration: fictional organisations and the development accounts of their operators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PANE = Gtin("09521234543213")
 
 
 class Actor(IntEnum):
-    """Which dev account acts; the number is its place in Anvil's public mnemonic."""
+    """An operator; the value is the index of its account in Anvil's public mnemonic."""
 
     REGISTRAR = 0
     PLANT = 1
@@ -28,7 +28,7 @@ class Actor(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One organisation, what its operators may be given, and who they are."""
+    """An organisation: the roles that it may give, and its operators."""
 
     name: str
     kind: OrganisationKind
@@ -66,7 +66,7 @@ MEMBERS = (MAKER, LABORATORY, FRANCHISEE)
 
 
 class Cast:
-    """The members on the chain. `numbers` has each organisation's number by GLN."""
+    """The members on the chain. `numbers` contains the number of each organisation by GLN."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -79,13 +79,13 @@ class Cast:
             }
 
     def acting(self, actor: Actor) -> Workspace:
-        """The workspace as one actor: the same chain, spool, index and documents, another key."""
+        """Return a workspace that signs with the key of an actor."""
         if actor not in self._acting:
             self._acting[actor] = self._workspace.acting_as(self.signers[actor])
         return self._acting[actor]
 
     def enrol(self) -> list[str]:
-        """Registers the members, appoints their operators, grants the franchisee its reading; the transactions."""
+        """Register the members, appoint their operators, grant the franchisee read access; return the transactions."""
         registrar = self.acting(Actor.REGISTRAR).chain
         transactions = []
         for member in MEMBERS:
@@ -104,7 +104,7 @@ class Cast:
         return [*transactions, granted.tx]
 
     def appoint_account(self, address: str, member: Member, roles: Role) -> str:
-        """Lets the portal account with this operator address act for a member, with gas; the transaction."""
+        """Appoint the operator of a portal account, with gas, and return the transaction."""
         self._workspace.rpc.call("anvil_setBalance", address, hex(10**18))
         registrar = self.acting(Actor.REGISTRAR).chain
         number = self.numbers[member.gln]

@@ -1,4 +1,4 @@
-"""What leaves the demonstration's plant: QR codes, a label sheet, proof bundles."""
+"""QR codes, label sheet and proof bundles of the demonstration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Printed:
 
 
 def mint(workspace: Workspace, story: Story) -> Printed:
-    """Writes a code for each lot and for some units, a label sheet for lot A, and a bundle for each lot."""
+    """Write a code for each lot and for some units, a label sheet for lot A, and a bundle for each lot."""
     folder = workspace.data / "codes"
     folder.mkdir()
     base = workspace.settings.code_url

@@ -1,4 +1,4 @@
-"""The demonstration's two inspections: what the simulated instruments show of the films that the readings made."""
+"""The inspections of the demonstration: simulated instruments measure the films that the readings describe."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ INSTRUMENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One inspection: the document that is hashed, and how many sampled units were out of limits."""
+class SampleInspection:
+    """An inspection: its evidence document, and the number of sampled units out of limits."""
 
     evidence: InspectionEvidence
     defects: int
 
 
-def examine(stage: Stage, key: BatchKey, run: Run, serials: SerialRange, seed: int, at: datetime) -> Found:
-    """Samples one unit per hundred (at least one), from the middle of the lot."""
+def examine(stage: Stage, key: BatchKey, run: Run, serials: SerialRange, seed: int, at: datetime) -> SampleInspection:
+    """Inspect a sample from the middle of the lot: one unit per hundred, at least one."""
     plant = example_plant("electrochromic")
     sheet = plant.check_sheet(stage.name.lower())
     size = sheet.sample_size(serials.count)
@@ -47,4 +47,4 @@ def examine(stage: Stage, key: BatchKey, run: Run, serials: SerialRange, seed: i
         measurements=result.measurements,
         readings=run.window,
     )
-    return Found(evidence, result.defects)
+    return SampleInspection(evidence, result.defects)

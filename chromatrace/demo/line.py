@@ -1,4 +1,4 @@
-"""The demonstration's line: a simulated plant behind a real OPC UA server, its readings spooled and anchored."""
+"""The line of the demonstration: a simulated plant behind an OPC UA server, its readings spooled and anchored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chromatrace.services.workspace import Workspace
 
 CHANNEL = "sputtering-line"
 SAMPLE_PERIOD_S = 30
-LONGEST_S = 120.0
+TIMEOUT_S = 120.0
 
 Progress = Callable[[str], AbstractContextManager[Callable[[float], None]]]
 """Shows the progress of a task: takes its description, yields a callable for the amount done."""
@@ -27,16 +27,16 @@ Progress = Callable[[str], AbstractContextManager[Callable[[float], None]]]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the line: its readings and where they stand in the anchored log."""
+    """A run of the line: its readings and their window in the anchored log."""
 
     readings: tuple[Reading, ...]
     window: ReadingWindow
-    taken: int
+    stored: int
     replayed: int
 
     @property
     def ended(self) -> datetime:
-        """Source time of its last reading."""
+        """Source time of the last reading."""
         return datetime.fromtimestamp(self.window.last_time_ns / 1e9, UTC)
 
 
@@ -50,9 +50,8 @@ def run_line(
     start: datetime,
     faults: tuple[str, ...] = (),
 ) -> Run:
-    """Runs the plant once from `start` (simulated time), takes its readings over OPC UA, and anchors them."""
-    # Between two runs the simulated line is off and its server gone, so that its history never reaches back to the run
-    # before; the gateway rightly reports it, tag by tag.
+    """Run the plant once from `start` (simulated time), store its readings over OPC UA, and anchor them."""
+    # The server of a run has no history of the run before; the gateway would report the gap for each tag.
     logging.getLogger("chromatrace.ingest.opcua").setLevel(logging.CRITICAL)
     logging.getLogger("asyncua").setLevel(logging.ERROR)
     first = workspace.spool.size(CHANNEL) if CHANNEL in workspace.spool.names() else 0
@@ -66,24 +65,24 @@ def run_line(
         settings = OpcUaSettings(plant.url, CHANNEL, since_ns=0, once=True)
         with (
             BackgroundGateway(settings, workspace.spool) as gateway,
-            progress(f"taking readings of run {seed}") as show,
+            progress(f"reading run {seed}") as show,
         ):
             waited = 0.0
             while not gateway.wait(0.2):
                 show(gateway.statistics.stored)
                 waited += 0.2
-                if waited > LONGEST_S:
-                    raise Unavailable(f"the plant did not finish within {LONGEST_S:g} s", field="plant")
+                if waited > TIMEOUT_S:
+                    raise Unavailable(f"the plant did not finish within {TIMEOUT_S:g} s", field="plant")
         statistics = gateway.statistics
     return anchored_run(workspace, anchorer, owner, first, statistics.stored, statistics.replayed)
 
 
-def anchored_run(workspace: Workspace, anchorer: Anchorer, owner: Gln, first: int, taken: int, replayed: int) -> Run:
-    """Anchors what the spool has; the run is its readings from leaf `first` on."""
+def anchored_run(workspace: Workspace, anchorer: Anchorer, owner: Gln, first: int, stored: int, replayed: int) -> Run:
+    """Anchor the spool and return the run of its readings from leaf `first` on."""
     anchorer.extend(CHANNEL)
     head = anchorer.anchor(CHANNEL)
     if head is None:
-        raise Unavailable("the plant gave no reading", field="plant")
+        raise Unavailable("the plant sent no readings", field="plant")
     readings = tuple(workspace.spool.entries(CHANNEL, first, head.size))
     window = ReadingWindow(
         channel=CHANNEL,
@@ -95,4 +94,4 @@ def anchored_run(workspace: Workspace, anchorer: Anchorer, owner: Gln, first: in
         first_time_ns=min(reading.source_time_ns for reading in readings),
         last_time_ns=max(reading.source_time_ns for reading in readings),
     )
-    return Run(readings, window, taken, replayed)
+    return Run(readings, window, stored, replayed)

@@ -1,7 +1,7 @@
-"""The demonstration's panel: five inspectors, each a process with its own key, one of them poor.
+"""The inspection panel of the demonstration: five inspectors, each a process with its own key.
 
-They decide the first inspection of every lot, under seal from each other. The poor one is always wrong, and its
-capability falls on the chain with every lot.
+They decide the first inspection of every lot with sealed answers. One inspector is always wrong; the chain reduces its
+capability with every lot.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from chromatrace.services.workspace import Workspace
 
 _ACCOUNTS = range(10, 15)
 POOR = 5
-"""The number of the inspector that is always wrong."""
+"""Number of the inspector that is always wrong."""
 _ACCURACIES = (1.0, 1.0, 1.0, 1.0, 0.0)
 _WAIT_S = 300.0
 
 
 class Panel:
-    """The panel on the chain and its processes, which end with `stack`."""
+    """The panel on the chain, and its processes, which `stack` ends."""
 
     def __init__(self, workspace: Workspace, cast: Cast, stack: ExitStack, instrument: Instrument) -> None:
         self._workspace, self._cast, self._stack = workspace, cast, stack
@@ -53,8 +53,8 @@ class Panel:
                 warnings.simplefilter("ignore", DevKeyWarning)
                 address = dev_signer(account, workspace.chain_id).address
             workspace.rpc.call("anvil_setBalance", address, hex(10**18))
-            sent = registrar.submit(calls.appoint_operator(address, laboratory, Role.INSPECTOR))
-            self.transactions += [sent.tx, plant.submit(calls.enrol_inspector(address, 1_000, digest)).tx]
+            appointed = registrar.submit(calls.appoint_operator(address, laboratory, Role.INSPECTOR))
+            self.transactions += [appointed.tx, plant.submit(calls.enrol_inspector(address, 1_000, digest)).tx]
         for account, accuracy in zip(_ACCOUNTS, _ACCURACIES, strict=True):
             self._start(account, accuracy)
 
@@ -69,8 +69,8 @@ class Panel:
         command = processes.command_line(self._workspace, words, data=folder)
         self._stack.enter_context(processes.running(command, folder / "log.txt"))
 
-    def inspect(self, evidence: InspectionEvidence, defects: int, place: int) -> bool:
-        """A round about a lot's first inspection; whether it passed. The verdict is on the chain when this returns."""
+    def inspect(self, evidence: InspectionEvidence, defects: int, lane: int) -> bool:
+        """Hold a round about the first inspection of a lot and return whether the lot passed."""
         batch = evidence.key.batch_id
         digest = self._workspace.documents.put(evidence.to_bytes())
         self._facts[f"0x{bytes(batch).hex()}"] = {
@@ -82,29 +82,31 @@ class Panel:
         draft.write_bytes(orjson.dumps(self._facts))
         draft.replace(self._truth)
         chain = self._cast.acting(Actor.PLANT).chain
-        first = 1 + place % (POOR - 1)
-        request = calls.RoundRequest(place, batch, 0, Stage.FIRST, first, len(evidence.sample))
+        first = 1 + lane % (POOR - 1)
+        request = calls.RoundRequest(lane, batch, 0, Stage.FIRST, first, len(evidence.sample))
         self.transactions.append(chain.submit(calls.open_rounds([request])).tx)
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            current = chain.read(reads.round_in(lane_id(self.number, place)))
+            current = chain.read(reads.round_in(lane_id(self.number, lane)))
             if current.phase is RoundPhase.DECIDED:
                 return current.state == 0
             time.sleep(0.05)
         raise ChromaTraceError(
             f"the inspectors of lot {evidence.lot} did not decide within {_WAIT_S:g} s",
             field="inspectors",
-            hint=f"their logs are in {self._workspace.data / 'inspectors'}",
+            hint=f"see their logs in {self._workspace.data / 'inspectors'}",
         )
 
     def check(self) -> str:
-        """That the poor inspector's capability fell while the others' rose."""
+        """Check that the capability of the wrong inspector fell and those of the others rose."""
         chain = self._workspace.reader
-        found = [chain.read(reads.inspector(self.number, number)).capability for number in range(1, POOR + 1)]
-        if not found[-1] < 1_000 < min(found[:-1]):
-            raise IntegrityError(f"capabilities are {found}", field="inspectors")
+        capabilities = [chain.read(reads.inspector(self.number, number)).capability for number in range(1, POOR + 1)]
+        if not capabilities[-1] < 1_000 < min(capabilities[:-1]):
+            raise IntegrityError(f"capabilities are {capabilities}", field="inspectors")
         with self._workspace.index.snapshot() as snapshot:
-            shown = snapshot.panels()[0].inspectors[POOR - 1].capabilities
-        if round(shown[-1] * 10_000) != found[-1]:
-            raise IntegrityError(f"the index has {shown[-1]}, the chain {found[-1]}", field="inspectors")
-        return f"{len(self._facts)} rounds decided; the poor inspector fell from 0.10 to {found[-1] / 10_000:.2f}"
+            indexed = snapshot.panels()[0].inspectors[POOR - 1].capabilities
+        if round(indexed[-1] * 10_000) != capabilities[-1]:
+            raise IntegrityError(f"the index has {indexed[-1]}, the chain {capabilities[-1]}", field="inspectors")
+        return (
+            f"{len(self._facts)} rounds decided; the poor inspector fell from 0.10 to {capabilities[-1] / 10_000:.2f}"
+        )

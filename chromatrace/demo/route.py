@@ -1,4 +1,4 @@
-"""The demonstration's designed route: every station signs what it did, and the chain proves the order."""
+"""The designed route of the demonstration: every station signs its step, and the chain verifies the order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAME = "electrochromic pane"
 
 @dataclass(slots=True)
 class SignedRoute:
-    """The design, the stations' secret keys in its order, and each lot's trace by letter."""
+    """The design, the secret keys of its stations in order, and the traces of the lots by letter."""
 
     design: RouteDesign
     secrets: tuple[SecretKey, ...]
@@ -39,11 +39,11 @@ class SignedRoute:
     transactions: list[str] = field(default_factory=list)
 
     def begin(self, letter: str, key: BatchKey) -> None:
-        """Opens the trace of a lot."""
+        """Begin the trace of a lot."""
         self.traces[letter] = begin(self.design, bytes(key.batch_id))
 
     def sign(self, letter: str, done: datetime, digest: bytes, channel: bytes = NO_CHANNEL, log_size: int = 0) -> None:
-        """The next station checks what it was handed, signs its record and hands on."""
+        """Verify the trace and sign its next step as that step's station."""
         trace = self.traces[letter]
         step = len(trace.steps) + 1
         record = StepRecord(
@@ -59,13 +59,13 @@ class SignedRoute:
         self.traces[letter] = sign_record(self.design, trace, record, self.secrets[step - 1])
 
     def prove(self, letter: str, chain: Chain) -> str:
-        """Proves the lot's route on the chain; the transaction."""
+        """Prove the route of a lot on the chain and return the transaction."""
         proof, messages = proof_of(self.design, self.traces[letter])
         return chain.submit(calls.prove_route(self.design.route, proof, messages)).tx
 
 
 def design_route(cast: Cast) -> SignedRoute:
-    """Makes a key for each station of the line, registers them, and designs the route that release will ask for."""
+    """Create and register a key for each station of the line, and design the route that the release requires."""
     plant = example_plant("electrochromic")
     chain = cast.acting(Actor.PLANT).chain
     owner = cast.numbers[MAKER.gln]

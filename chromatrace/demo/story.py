@@ -1,9 +1,9 @@
-"""What happens in the demonstration: four lots of panes, each with another fate.
+"""The story of the demonstration: four lots of panes.
 
-A  passes both inspections, is released, offered and accepted: the franchisee has it
-B  the same, but its offer still waits for the franchisee
-C  made while the cooling water failed: stopped at first inspection and recycled
-D  released and delivered, then recalled by a supervisor
+A  passes both inspections, is released and accepted by the franchisee
+B  is released; its offer to the franchisee is open
+C  is made during a failure of the cooling water, fails first inspection and is recycled
+D  is released and accepted, then recalled by a supervisor
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call, Registration
 from chromatrace.chain.client import Receipt
 from chromatrace.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
-from chromatrace.demo.inspections import Found, examine
+from chromatrace.demo.inspections import SampleInspection, examine
 from chromatrace.demo.line import CHANNEL, Progress, Run, run_line
 from chromatrace.demo.panel import Panel
 from chromatrace.demo.route import SignedRoute
@@ -41,10 +41,11 @@ GLASS = Gtin("09521234500025")
 
 @dataclass(slots=True)
 class Story:
-    """What was made: batches by letter, every transaction in order.
+    """The state of the story: batches, runs and inspections by letter, and all transactions in order.
 
-    tamper, fault, guards  the kind of fault to put into lot B's proof (None: none), its description, and the result
-                           of each guard
+    tamper  kind of the fault to put into the route proof of lot B; None: no fault
+    fault   description of that fault
+    guards  result of each guard that met the fault
     """
 
     cast: Cast
@@ -55,7 +56,7 @@ class Story:
     guards: list[Guard] = field(default_factory=list)
     keys: dict[str, BatchKey] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
-    found: dict[str, list[Found]] = field(default_factory=dict)
+    inspections: dict[str, list[SampleInspection]] = field(default_factory=dict)
     transactions: list[str] = field(default_factory=list)
 
     def _send(self, actor: Actor, call: Call) -> Receipt:
@@ -64,11 +65,11 @@ class Story:
         return receipt
 
     def buy_materials(self, now: datetime) -> list[Input]:
-        """Registers what goods-in took: a tungsten target and a pack of coated glass, each with its supplier's lot.
+        """Register a tungsten target and a pack of coated glass with their supplier lots.
 
-        Returns what of it goes into one lot of panes.
+        Returns the inputs of one lot of panes.
         """
-        parts = []
+        inputs = []
         for gtin, name, supplier, lot, count, used in (
             (TARGET, "Tungsten target 99.99 %", "Example Metals", "W-2291", 4, 1),
             (GLASS, "FTO glass 300 × 300 mm", "Example Glass", "G-7741", 500, QUANTITY),
@@ -82,11 +83,11 @@ class Story:
                 materials=(SuppliedMaterial(name, supplier, lot),),
             )
             self._register(content, [])
-            parts.append(Input(content.key.batch_id, used))
-        return parts
+            inputs.append(Input(content.key.batch_id, used))
+        return inputs
 
     def make(self, letter: str, run: Run, inputs: list[Input]) -> BatchKey:
-        """Registers the lot that `run` coated, with its serials and what it is made of."""
+        """Register the lot that `run` coated, with its serials and inputs; sign its first route steps."""
         lot = f"L{run.ended:%y%m}{letter}"
         content = BatchContent(
             gtin=PANE,
@@ -100,19 +101,19 @@ class Story:
             serials=SERIALS,
         )
         self._register(content, inputs)
-        self.keys[letter], self.runs[letter], self.found[letter] = content.key, run, []
+        self.keys[letter], self.runs[letter], self.inspections[letter] = content.key, run, []
         self.route.begin(letter, content.key)
-        self.route.sign(letter, run.ended - timedelta(hours=1), digest(b"".join(one.batch for one in inputs)))
+        self.route.sign(letter, run.ended - timedelta(hours=1), digest(b"".join(used.batch for used in inputs)))
         self._sign_run(letter, run.ended)
         return content.key
 
     def now(self) -> datetime:
-        """The chain's present: what is inspected, assembled and packed has the time of the blocks around it."""
+        """Return the time of the newest block, which dates inspections, assembly and grading."""
         head = self.cast.acting(Actor.PLANT).rpc.call("eth_getBlockByNumber", "latest", False)
         return datetime.fromtimestamp(int(head["timestamp"], 16), UTC)
 
     def _sign_run(self, letter: str, done: datetime) -> None:
-        """The sputtering stations bind their step to the log of readings that were taken while it ran."""
+        """Sign a sputtering step over the log of the readings taken during the run."""
         run = self.runs[letter]
         plant = self.cast.acting(Actor.PLANT)
         owner = self.cast.numbers[MAKER.gln]
@@ -127,25 +128,30 @@ class Story:
         registration = Registration(content.key, content.quantity, stored, root, route, tuple(inputs))
         self._send(Actor.PLANT, calls.register_batch(registration))
 
-    def inspect(self, letter: str, found: Found) -> bool:
-        """The laboratory signs, the plant submits; whether it passed. The panel decides first inspections."""
-        if found.evidence.stage is Stage.FIRST:
-            passed = self.panel.inspect(found.evidence, found.defects, "ABCD".index(letter))
+    def inspect(self, letter: str, inspection: SampleInspection) -> bool:
+        """Record an inspection and return whether the lot passed.
+
+        The panel decides first inspections; the laboratory signs final ones.
+        """
+        evidence = inspection.evidence
+        if evidence.stage is Stage.FIRST:
+            passed = self.panel.inspect(evidence, inspection.defects, "ABCD".index(letter))
         else:
-            passed = self._sign(found)
-        self.found[letter].append(found)
-        self.route.sign(letter, datetime.fromisoformat(found.evidence.inspected_at), found.evidence.digest)
+            passed = self._sign(inspection)
+        self.inspections[letter].append(inspection)
+        self.route.sign(letter, datetime.fromisoformat(evidence.inspected_at), evidence.digest)
         return passed
 
-    def _sign(self, found: Found) -> bool:
+    def _sign(self, inspection: SampleInspection) -> bool:
+        evidence = inspection.evidence
         inspector = self.cast.acting(Actor.INSPECTOR)
-        verdict = Verdict.PASS if found.evidence.passed else Verdict.FAIL
-        signed, signature = sign(inspector, found.evidence, verdict, len(found.evidence.sample), found.defects)
+        verdict = Verdict.PASS if evidence.passed else Verdict.FAIL
+        signed, signature = sign(inspector, evidence, verdict, len(evidence.sample), inspection.defects)
         self._send(Actor.PLANT, calls.record_inspection(signed, signature))
-        return found.evidence.passed
+        return evidence.passed
 
-    def take_through(self, letter: str, seed: int) -> bool:
-        """Inspections, assembly, grading, proof of its route and release; False where it was stopped on the way."""
+    def process(self, letter: str, seed: int) -> bool:
+        """Inspect, assemble, grade, prove and release a lot; return False if it was stopped before its release."""
         key, run = self.keys[letter], self.runs[letter]
         if not self.inspect(letter, examine(Stage.FIRST, key, run, SERIALS, seed, self.now())):
             self._send(Actor.PLANT, calls.recycle(key.batch_id))
@@ -160,7 +166,7 @@ class Story:
         graded = digest(f"graded {standard} {defective} {SCRAP}".encode())
         self.route.sign(letter, self.now(), graded)
         if self.tamper is not None and letter == VICTIM:
-            self.put_fault(self.tamper)
+            self.inject_fault(self.tamper)
             return False
         self.transactions.append(self.route.prove(letter, self.cast.acting(Actor.PLANT).chain))
         if passed:
@@ -168,13 +174,13 @@ class Story:
         self._send(Actor.PLANT, calls.release(key.batch_id, SalesChannel.DEFECTIVE))
         return True
 
-    def put_fault(self, kind: str) -> None:
-        """Tampers with what the victim's stations signed, and takes it to everyone who could catch it."""
+    def inject_fault(self, kind: str) -> None:
+        """Tamper with the trace of the victim lot and submit it to each guard."""
         self.fault, trace = tampered(kind, self.route)
         self.guards = attempt(kind, trace, self.route, self.keys[VICTIM], self.cast.acting(Actor.PLANT).chain)
 
     def ship(self, letter: str, *, accept: bool) -> None:
-        """Offers the lot to the franchisee, who accepts it or leaves the offer open."""
+        """Offer the lot to the franchisee, who accepts it or leaves the offer open."""
         batch = self.keys[letter].batch_id
         until = int(time.time()) + 14 * 86_400
         self._send(Actor.PLANT, calls.offer_custody(batch, self.cast.numbers[FRANCHISEE.gln], until))
@@ -182,20 +188,20 @@ class Story:
             self._send(Actor.FRANCHISEE, calls.accept_custody(batch))
 
     def recall(self, letter: str, reason: str) -> None:
-        """The plant's supervisor recalls the lot."""
+        """Recall the lot as the plant's supervisor."""
         self._send(Actor.SUPERVISOR, calls.recall(self.keys[letter].batch_id, reason))
 
 
 def run_all(workspace: Workspace, story: Story, progress: Progress) -> None:
-    """The four runs of the line, a shift of simulated time that is over now, and what becomes of their lots."""
+    """Run the line four times, in simulated time that ends now, and process the four lots."""
     now = datetime.now(UTC).replace(microsecond=0)
     inputs = story.buy_materials(now - timedelta(hours=10))
     anchorer = story.cast.acting(Actor.GATEWAY).anchorer()
-    for place, letter in enumerate("ABCD"):
-        start = now - timedelta(hours=8 - 2 * place)
+    for index, letter in enumerate("ABCD"):
+        start = now - timedelta(hours=8 - 2 * index)
         faults = (COOLING_LOSS,) if letter == "C" else ()
-        run = run_line(workspace, anchorer, MAKER.gln, progress, seed=place + 1, start=start, faults=faults)
+        run = run_line(workspace, anchorer, MAKER.gln, progress, seed=index + 1, start=start, faults=faults)
         story.make(letter, run, inputs)
-        if story.take_through(letter, seed=place + 1) and letter in "ABD":
+        if story.process(letter, seed=index + 1) and letter in "ABD":
             story.ship(letter, accept=letter in "AD")
-    story.recall("D", "Edge seal of this lot may leak: please return the panes to your dealer.")
+    story.recall("D", "The edge seal of this lot may leak. Please return the panes to your dealer.")

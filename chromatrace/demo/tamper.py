@@ -1,8 +1,7 @@
-"""`chromatrace demo --tamper`: one fault put into a lot's route proof, and who catches it.
+"""`chromatrace demo --tamper`: a fault in a lot's route proof, and the guards that reject it.
 
-Twice: as it is put in, where a comparison of links or their number stops it; and by a forger who makes good what can be
-made good without a station's key (records dropped, links, head and aggregate computed anew, as the contract expects
-them), where nothing but the signatures can.
+Each fault is tried twice: as it is, which a comparison of the links rejects; and with everything recomputed that needs
+no station's key (links, head and aggregate; records dropped), which only the signatures can reject.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ SWAPPED = (2, 3)
 DROPPED = 3
 FORGED = 2
 STRONGER = ", links and head recomputed"
-"""After a guard's name: what it says of the stronger forger."""
+"""Suffix of a guard's name for the recomputed fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One guard that the fault met: what it said, or None where it let the fault pass."""
+    """A guard that met the fault: its error message, or None if it accepted the fault."""
 
     name: str
     message: str | None
 
 
 def tampered(kind: str, route: SignedRoute) -> tuple[str, RouteTrace]:
-    """What was done, and the victim's trace after it."""
+    """Return the description of a fault and the victim's trace with it."""
     trace = route.traces[VICTIM]
     steps = list(trace.steps)
     if kind == "swap":
@@ -47,7 +46,7 @@ def tampered(kind: str, route: SignedRoute) -> tuple[str, RouteTrace]:
         return f"steps {SWAPPED[0]} and {SWAPPED[1]} swapped", replace(trace, steps=tuple(steps))
     if kind == "drop":
         del steps[DROPPED - 1]
-        return f"step {DROPPED} left out", replace(trace, steps=tuple(steps))
+        return f"step {DROPPED} dropped", replace(trace, steps=tuple(steps))
     if kind == "forge":
         step = steps[FORGED - 1]
         if step.record is None:
@@ -55,15 +54,15 @@ def tampered(kind: str, route: SignedRoute) -> tuple[str, RouteTrace]:
         record = replace(step.record, digest=bytes(31) + b"\x01")
         message = step_message(record, route.design.verifier)
         steps[FORGED - 1] = replace(step, record=record, message=message)
-        return f"the readings of step {FORGED} replaced by others", replace(trace, steps=tuple(steps))
+        return f"readings of step {FORGED} replaced", replace(trace, steps=tuple(steps))
     donor = route.traces[DONOR]
-    return f"the proof of lot {DONOR} used for lot {VICTIM}", replace(donor, subject=trace.subject)
+    return f"proof of lot {DONOR} used for lot {VICTIM}", replace(donor, subject=trace.subject)
 
 
 def recomputed(kind: str, route: SignedRoute, trace: RouteTrace) -> RouteTrace:
-    """The tampered trace with all made good that needs no station's key.
+    """Return the tampered trace with everything recomputed that needs no station's key.
 
-    A step left out is there again, its record dropped, signed by a key of the forger's own.
+    A dropped step is inserted again without its record, signed with a new key.
     """
     steps = list(trace.steps)
     if kind == "drop":
@@ -72,42 +71,42 @@ def recomputed(kind: str, route: SignedRoute, trace: RouteTrace) -> RouteTrace:
         steps.insert(DROPPED - 1, replace(missing, state=forged))
     messages = [step.message for step in steps]
     links = rebuild(route.design, origin(route.design, trace.subject, trace.components), messages).values
-    made: list[SignedStep] = []
+    signed: list[SignedStep] = []
     for step, link, station in zip(steps, links, route.design.stations, strict=True):
         signature = step.state.signature
-        aggregate = made[-1].state.aggregate + signature if made else signature
-        made.append(SignedStep(step.message, SignedState(aggregate, link, signature, station.key)))
-    return replace(trace, steps=tuple(made))
+        aggregate = signed[-1].state.aggregate + signature if signed else signature
+        signed.append(SignedStep(step.message, SignedState(aggregate, link, signature, station.key)))
+    return replace(trace, steps=tuple(signed))
 
 
 def attempt(kind: str, trace: RouteTrace, route: SignedRoute, key: BatchKey, chain: Chain) -> list[Guard]:
-    """Takes the tampered trace to each guard in turn: the offline check, the verifier contract, the release.
+    """Submit the tampered trace to the offline check, the verifier contract and the release of the lot.
 
-    To the first two again with everything recomputed (`STRONGER`).
+    The first two also get the recomputed trace (`STRONGER`).
     """
-    found = []
-    for version, which in ((trace, ""), (recomputed(kind, route, trace), STRONGER)):
-        found.append(Guard(f"offline check{which}", _offline(version, route)))
+    guards = []
+    for version, suffix in ((trace, ""), (recomputed(kind, route, trace), STRONGER)):
+        guards.append(Guard(f"offline check{suffix}", _offline_error(version, route)))
         state = version.steps[-1].state
         proof = ProofStruct(version.subject, state.link, signature_words(state.aggregate))
-        said = _refused(chain, calls.prove_route(route.design.route, proof, version.messages))
-        found.append(Guard(f"RouteVerifier{which}", said))
-    said = _refused(chain, calls.release(key.batch_id, SalesChannel.STANDARD))
-    found.append(Guard("BatchRegistry", said))
-    return found
+        error = _contract_error(chain, calls.prove_route(route.design.route, proof, version.messages))
+        guards.append(Guard(f"RouteVerifier{suffix}", error))
+    error = _contract_error(chain, calls.release(key.batch_id, SalesChannel.STANDARD))
+    guards.append(Guard("BatchRegistry", error))
+    return guards
 
 
-def _offline(trace: RouteTrace, route: SignedRoute) -> str | None:
-    explained = explain(route.design, trace)
-    if explained.error is None:
+def _offline_error(trace: RouteTrace, route: SignedRoute) -> str | None:
+    explanation = explain(route.design, trace)
+    if explanation.error is None:
         return None
-    broken = next((finding for finding in explained.steps if finding.reason is not None), None)
-    return f"step {broken.step} ({broken.process}): {broken.message}" if broken else str(explained.error)
+    invalid = next((step for step in explanation.steps if step.reason is not None), None)
+    return f"step {invalid.step} ({invalid.process}): {invalid.message}" if invalid else str(explanation.error)
 
 
-def _refused(chain: Chain, call: calls.Call) -> str | None:
+def _contract_error(chain: Chain, call: calls.Call) -> str | None:
     try:
         chain.submit(call)
-    except ContractError as refusal:
-        return f"{refusal.name}: {refusal.message}"
+    except ContractError as error:
+        return f"{error.name}: {error.message}"
     return None

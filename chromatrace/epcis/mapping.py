@@ -15,7 +15,7 @@ from chromatrace.epcis.vocabulary import UNIT_CODES
 from chromatrace.identity.digital_link import DigitalLink, uri_for_batch
 
 EVENT_IDS = uuid.UUID("5d0c7f0e-3b0c-5a8e-9b61-0f3f6f2b7c11")
-"""Namespace of event ids, so that a chain event has the same id in every export."""
+"""Namespace of event ids: a chain event has the same id in every export."""
 
 Json = dict[str, Any]
 

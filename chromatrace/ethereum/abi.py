@@ -134,7 +134,7 @@ def _hash(name: str, inputs: Parameters) -> bytes:
 
 
 def _as_topic(parameter: AbiParameter) -> AbiParameter:
-    """A topic holds the hash of a value of dynamic type instead of the value."""
+    """Return the parameter of a topic, which holds the hash of a value of dynamic type."""
     kind = parameter["type"]
     dynamic = kind in ("string", "bytes") or kind.endswith("]") or kind == "tuple"
     return {"name": parameter["name"], "type": "bytes32" if dynamic else kind}

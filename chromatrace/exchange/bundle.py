@@ -10,7 +10,7 @@
     documents    canonical JSON texts whose SHA-256 is on the chain
     inspections  [{stage, revision, nonce, deadline, signature}]: signed members that the event does not contain
     readings     [{channel, entry, index, size, path}]: readings under an anchored root
-    route        {signature, steps: [{message, record}]} or null: what the stations of the designed route signed
+    route        {signature, steps: [{message, record}]} or null: the signed steps of the designed route
     unit         proof that the serial belongs to the batch, or null
 
 Bytes are 0x and lower-case hexadecimal digits. Nonces and deadlines may exceed 2^53 and are strings of digits. The

@@ -61,7 +61,7 @@ def collect(
     """Return the bundle of a batch or unit, with the batch's state in the newest block.
 
     contracts     20-byte addresses by name
-    transactions  hashes of the transactions whose events are to be proven
+    transactions  hashes of the transactions whose events the bundle proves
     route         id of the designed route that the batch was registered with, if any
     trace         the stations' trace, for the records that they signed; the chain has only their hashes
 

@@ -40,7 +40,7 @@ class VerificationFinding:
 
     @property
     def outcome(self) -> FindingStatus:
-        """Status including all findings below, so that a failing part is never hidden."""
+        """Status including all findings below; a failing part is never hidden."""
         if self.failures:
             return FindingStatus.FAILS
         return FindingStatus.WARNING if self.status is FindingStatus.HOLDS and self.warnings else self.status

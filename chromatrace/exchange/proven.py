@@ -12,7 +12,7 @@ from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import ChannelId
 from chromatrace.exchange.blocks import BlockHeader, decode_header, decode_receipt, verify_receipt
 from chromatrace.exchange.bundle import Bundle
-from chromatrace.exchange.events import ProvenEvent, decode_receipt_log
+from chromatrace.exchange.events import CITED_EVENTS, ProvenEvent, decode_receipt_log
 
 
 class ProvenHistory:
@@ -38,7 +38,7 @@ class ProvenHistory:
 
     def read_events(self) -> None:
         """Decode the events in chain order. Raises `ProofError`, and `IntegrityError` for a reverted transaction."""
-        names = {bytes(address): name for name, address in self.bundle.contracts.items()}
+        names = {bytes(self.bundle.contracts[name]): name for name in CITED_EVENTS}
         events = []
         for cited in self.bundle.receipts:
             encoded = verify_receipt(self.header(cited.block).receipts_root, cited.index, cited.proof)

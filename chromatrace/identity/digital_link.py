@@ -25,7 +25,7 @@ from chromatrace.identity.application_identifiers import (
 from chromatrace.identity.errors import DigitalLinkError
 
 GS1_RESOLVER = "https://id.gs1.org"
-"""Default resolver of a link, and the stem of the canonical form."""
+"""Default resolver of a link."""
 
 MAX_LENGTH = 2_000
 
@@ -134,20 +134,6 @@ class DigitalLink:
             _quoted(name) if value is None else f"{_quoted(name)}={_quoted(value)}" for name, value in self.parameters
         ]
         return self.base + path + ("?" + "&".join(query) if query else "")
-
-    @property
-    def canonical_uri(self) -> str:
-        """Canonical form: the host of GS1, attributes sorted by AI, no other parameters."""
-        return DigitalLink(GS1_RESOLVER, self.path, tuple(sorted(self.attributes)), allow_unknown_ais=True).uri
-
-    def element_string(self, separator: str = "\x1d") -> str:
-        """Return the data as a GS1 element string with a leading FNC1; `separator` represents FNC1."""
-        text, open_ended = "", True
-        for ai, value in self.elements():
-            text += (separator if open_ended else "") + ai + value
-            known = APPLICATION_IDENTIFIERS.get(ai)
-            open_ended = known is None or not known.predefined_length
-        return text
 
     def bracketed(self) -> str:
         """Return the human-readable form, such as "(01)09521234543213(10)L2410A"."""

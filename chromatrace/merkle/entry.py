@@ -6,7 +6,7 @@ An entry is the array
 
 of definite length: version 1, three text strings, an unsigned integer, a boolean, three unsigned integers, a float.
 Integers and lengths have their shortest form. The value is a float in the shortest of half, single and double
-precision that represents it exactly. The fields that rarely change come first, so that their encoding can be cached.
+precision that represents it exactly. The fields that rarely change come first; their encoding is cached.
 """
 
 from __future__ import annotations

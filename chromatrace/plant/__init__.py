@@ -7,12 +7,11 @@ server.
 from __future__ import annotations
 
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
-from chromatrace.plant.errors import InvalidPlant, PlantError
+from chromatrace.plant.errors import PlantError
 from chromatrace.plant.records import CheckSheet, Plant, Station, Tag
 
 __all__ = [
     "CheckSheet",
-    "InvalidPlant",
     "Plant",
     "PlantError",
     "Station",

@@ -10,7 +10,7 @@ from chromatrace.documents.evidence import LimitComparison
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.plant.devices import check_device
-from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.errors import PlantError
 from chromatrace.plant.models import check_model
 from chromatrace.plant.record_kinds import check_record_kinds, read_record_kind
 from chromatrace.plant.records import (
@@ -25,7 +25,7 @@ from chromatrace.plant.records import (
     Tag,
 )
 from chromatrace.plant.shop_floor import read_shop_floor
-from chromatrace.plant.table import Table
+from chromatrace.plant.table import TomlTable
 
 SCHEMA = "chromatrace.plant/1"
 _FOLDER = Path(__file__).parent / "plants"
@@ -37,32 +37,32 @@ def example_plants() -> tuple[str, ...]:
 
 
 def example_plant(name: str) -> Plant:
-    """Return a plant that ships with the package. Raises `InvalidPlant` for an unknown name."""
+    """Return a plant that ships with the package. Raises `PlantError` for an unknown name."""
     if name not in example_plants():
-        raise InvalidPlant(
+        raise PlantError(
             f"unknown example plant {name!r}", field="plant", hint=f"available: {', '.join(example_plants())}"
         )
     return load_plant(_FOLDER / f"{name}.toml")
 
 
 def load_plant(path: Path) -> Plant:
-    """Read a configuration file. Raises `InvalidPlant`, which names the field or the line of a syntax error."""
+    """Read a configuration file. Raises `PlantError`, which names the field or the line of a syntax error."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InvalidPlant(f"{path} cannot be read: {error.strerror}", field="plant") from error
+        raise PlantError(f"{path} cannot be read: {error.strerror}", field="plant") from error
     except UnicodeDecodeError as error:
-        raise InvalidPlant(f"{path} is not UTF-8 text", field="plant") from error
+        raise PlantError(f"{path} is not UTF-8 text", field="plant") from error
     return parse_plant(text)
 
 
 def parse_plant(text: str) -> Plant:
-    """Parse and validate the text of a configuration file. Raises `InvalidPlant`."""
+    """Parse and validate the text of a configuration file. Raises `PlantError`."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidPlant(f"not valid TOML: {error}", field="plant") from error
-    top = Table(content)
+        raise PlantError(f"not valid TOML: {error}", field="plant") from error
+    top = TomlTable(content)
     top.choice("schema", (SCHEMA,))
     stations = tuple(_station(table) for table in top.tables("stations", required=True))
     known = _unique("stations", "id", (station.id for station in stations))
@@ -94,12 +94,12 @@ def parse_plant(text: str) -> Plant:
     return plant
 
 
-def _model(table: Table) -> ProcessModel:
+def _model(table: TomlTable) -> ProcessModel:
     """Return the model's kind and its unread parameters, which the model validates."""
     return ProcessModel(table.text("kind"), table.rest())
 
 
-def _station(table: Table) -> Station:
+def _station(table: TomlTable) -> Station:
     station = Station(
         id=table.text("id", maximum=60),
         name=table.text("name", maximum=120),
@@ -111,7 +111,7 @@ def _station(table: Table) -> Station:
     return station
 
 
-def _tag(table: Table, stations: frozenset[str]) -> Tag:
+def _tag(table: TomlTable, stations: frozenset[str]) -> Tag:
     low = table.number("low")
     tag = Tag(
         name=table.text("name", maximum=120),
@@ -128,20 +128,20 @@ def _tag(table: Table, stations: frozenset[str]) -> Tag:
     for name in ("limit_low", "limit_high", "nominal"):
         value = getattr(tag, name)
         if value is not None and not tag.low <= value <= tag.high:
-            raise InvalidPlant(
+            raise PlantError(
                 f"{value:g} is outside the instrument's range {tag.low:g} to {tag.high:g}", field=table.path(name)
             )
     if tag.limit_low is not None and tag.limit_high is not None and tag.limit_low >= tag.limit_high:
-        raise InvalidPlant("must be below limit_high", field=table.path("limit_low"))
+        raise PlantError("must be below limit_high", field=table.path("limit_low"))
     table.finish()
     return tag
 
 
-def _product(table: Table, stations: frozenset[str]) -> Product:
+def _product(table: TomlTable, stations: frozenset[str]) -> Product:
     try:
         gtin = Gtin(table.text("gtin"))
     except InvalidInput as error:
-        raise InvalidPlant(error.message, field=table.path("gtin"), hint=error.hint) from error
+        raise PlantError(error.message, field=table.path("gtin"), hint=error.hint) from error
     product = Product(
         gtin=gtin,
         name=table.text("name"),
@@ -152,7 +152,7 @@ def _product(table: Table, stations: frozenset[str]) -> Product:
     return product
 
 
-def _material(table: Table, stations: frozenset[str]) -> Material:
+def _material(table: TomlTable, stations: frozenset[str]) -> Material:
     material = Material(
         name=table.text("name"),
         station=_known(table, "station", stations),
@@ -163,7 +163,7 @@ def _material(table: Table, stations: frozenset[str]) -> Material:
     return material
 
 
-def _check_sheet(table: Table, stations: frozenset[str]) -> CheckSheet:
+def _check_sheet(table: TomlTable, stations: frozenset[str]) -> CheckSheet:
     sheet = CheckSheet(
         id=table.text("id"),
         station=_known(table, "station", stations),
@@ -174,12 +174,12 @@ def _check_sheet(table: Table, stations: frozenset[str]) -> CheckSheet:
         checks=tuple(_check(item) for item in table.tables("checks", required=True)),
     )
     if len(sheet.states) < 2:
-        raise InvalidPlant("expected at least two states", field=table.path("states"))
+        raise PlantError("expected at least two states", field=table.path("states"))
     table.finish()
     return sheet
 
 
-def _check(table: Table) -> Check:
+def _check(table: TomlTable) -> Check:
     check = Check(
         quantity=table.text("quantity"),
         unit=table.text("unit", ""),
@@ -192,18 +192,18 @@ def _check(table: Table) -> Check:
     return check
 
 
-def _known(table: Table, name: str, stations: frozenset[str]) -> str:
+def _known(table: TomlTable, name: str, stations: frozenset[str]) -> str:
     value = table.text(name)
     if value not in stations:
-        raise InvalidPlant(f"unknown station {value!r}", field=table.path(name))
+        raise PlantError(f"unknown station {value!r}", field=table.path(name))
     return value
 
 
-def _all_known(table: Table, name: str, stations: frozenset[str]) -> tuple[str, ...]:
+def _all_known(table: TomlTable, name: str, stations: frozenset[str]) -> tuple[str, ...]:
     values = table.texts(name)
     for position, value in enumerate(values):
         if value not in stations:
-            raise InvalidPlant(f"unknown station {value!r}", field=f"{table.path(name)}[{position}]")
+            raise PlantError(f"unknown station {value!r}", field=f"{table.path(name)}[{position}]")
     return values
 
 
@@ -211,7 +211,7 @@ def _unique(array: str, field: str, values: Iterable[str]) -> frozenset[str]:
     seen: set[str] = set()
     for position, value in enumerate(values):
         if value in seen:
-            raise InvalidPlant(f"duplicate {field} {value!r}", field=f"{array}[{position}].{field}")
+            raise PlantError(f"duplicate {field} {value!r}", field=f"{array}[{position}].{field}")
         seen.add(value)
     return frozenset(seen)
 
@@ -222,10 +222,10 @@ def _check_preconditions(stations: tuple[Station, ...], known: frozenset[str]) -
     for position, station in enumerate(stations):
         for index, before in enumerate(station.after):
             if before not in known:
-                raise InvalidPlant(f"unknown station {before!r}", field=f"stations[{position}].after[{index}]")
+                raise PlantError(f"unknown station {before!r}", field=f"stations[{position}].after[{index}]")
     while len(done) < len(stations):
         ready = [station.id for station in stations if station.id not in done and done.issuperset(station.after)]
         if not ready:
             position = next(index for index, station in enumerate(stations) if station.id not in done)
-            raise InvalidPlant("the preconditions form a cycle", field=f"stations[{position}].after")
+            raise PlantError("the preconditions form a cycle", field=f"stations[{position}].after")
         done.update(ready)

@@ -1,15 +1,14 @@
-"""What the plant refuses.
+"""Errors of the plant.
 
-ChromaTraceError
-├── InvalidInput
-│   └── PlantError
-│       ├── InvalidPlant       a plant configuration is wrong; `field` is its path, such as `tags[3].unit`
-│       ├── ShopFloorError     steps, belts or times that no workpiece could pass
-│       ├── InvalidFault       a fault that cannot be injected
-│       ├── InvalidRecording   a recorded table cannot be replayed
-│       └── NoProcessHistory   an inspection was asked for a film that the readings do not show
-└── NotAuthorised
-    └── InsecureEndpoint       an anonymous or unencrypted server was asked for beyond the loopback interface
+InvalidInput
+├── PlantError               an invalid configuration; `field` is its path, such as `tags[3].unit`
+├── PlantSecurityError       missing or unusable users or certificates of the server
+├── ShopFloorError           steps, belts or times that no workpiece could pass
+├── FaultError               a fault that cannot be injected
+├── RecordingError           a recorded table that cannot be replayed
+└── MissingHistoryError      the readings do not contain the production of the film to inspect
+NotAuthorised
+└── InsecureEndpointError    an anonymous or unencrypted server beyond the loopback interface
 """
 
 from __future__ import annotations
@@ -18,28 +17,28 @@ from chromatrace.domain.errors import InvalidInput, NotAuthorised
 
 
 class PlantError(InvalidInput):
-    """The plant cannot do what was asked."""
+    """An invalid configuration; `field` is its path."""
 
 
-class InvalidPlant(PlantError):
-    """A plant configuration is wrong; `field` is the path of the mistake in it."""
+class PlantSecurityError(InvalidInput):
+    """Missing or unusable users or certificates of the server."""
 
 
-class ShopFloorError(PlantError):
-    """Steps, belts or times of a shop floor that no workpiece could pass; `field` is the path of the mistake."""
+class ShopFloorError(InvalidInput):
+    """Steps, belts or times of a shop floor that no workpiece could pass; `field` is its path."""
 
 
-class InvalidFault(PlantError):
+class FaultError(InvalidInput):
     """A fault that cannot be injected."""
 
 
-class InvalidRecording(PlantError):
+class RecordingError(InvalidInput):
     """A recorded table that cannot be replayed."""
 
 
-class NoProcessHistory(PlantError):
-    """The readings do not show the making of the film that is to be inspected."""
+class MissingHistoryError(InvalidInput):
+    """The readings do not contain the production of the film to inspect."""
 
 
-class InsecureEndpoint(NotAuthorised):
-    """An anonymous or unencrypted server was asked for beyond the loopback interface."""
+class InsecureEndpointError(NotAuthorised):
+    """An anonymous or unencrypted server beyond the loopback interface."""

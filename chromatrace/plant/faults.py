@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from chromatrace.plant.errors import InvalidFault
+from chromatrace.plant.errors import FaultError
 
 FaultKind = Literal["leak", "flow_stuck", "arc", "cooling_loss"]
 FAULT_KINDS: tuple[FaultKind, ...] = ("leak", "flow_stuck", "arc", "cooling_loss")
@@ -21,7 +21,7 @@ class Fault:
     """A fault at a station. It starts `start_s` after the start of the simulation and lasts `duration_s`.
 
     Times are in simulated seconds. `severity` scales the fault: 0 has no effect, 1 is noticeable for an operator.
-    Raises `InvalidFault`.
+    Raises `FaultError`.
     """
 
     kind: FaultKind
@@ -32,10 +32,10 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:
-            raise InvalidFault(f"{self.kind!r} is not one of {', '.join(FAULT_KINDS)}", field="kind")
+            raise FaultError(f"{self.kind!r} is not one of {', '.join(FAULT_KINDS)}", field="kind")
         for name in ("start_s", "duration_s", "severity"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise InvalidFault(f"{getattr(self, name)!r} is not a finite number of at least 0", field=name)
+                raise FaultError(f"{getattr(self, name)!r} is not a finite number of at least 0", field=name)
 
     def active(self, elapsed_s: float) -> bool:
         """Return whether the fault is active at that simulated time."""
@@ -46,7 +46,7 @@ def parse_fault(text: str) -> Fault:
     """Parse `kind@station:start+duration[xseverity]`, for example `leak@201:900+300x0.5` (simulated seconds)."""
     match = _SYNTAX.fullmatch(text)
     if match is None:
-        raise InvalidFault(
+        raise FaultError(
             f"{text!r} is not a valid fault",
             field="fault",
             hint="write kind@station:start+duration, for example leak@201:900+300",
@@ -54,5 +54,5 @@ def parse_fault(text: str) -> Fault:
     try:
         start_s, duration_s, severity = float(match["start"]), float(match["duration"]), float(match["sev"] or 1)
     except ValueError as error:
-        raise InvalidFault(f"{text!r}: {error}", field="fault") from error
+        raise FaultError(f"{text!r}: {error}", field="fault") from error
     return Fault(cast(FaultKind, match["kind"]), match["station"], start_s, duration_s, severity)

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
-from chromatrace.plant.errors import NoProcessHistory
+from chromatrace.plant.errors import MissingHistoryError
 
 _DEPOSITING_NM_MIN = 0.5
 _REQUIRED = (
@@ -59,10 +59,10 @@ def films(station: str, readings: Iterable[Reading]) -> list[Film]:
 
 
 def latest_film(station: str, readings: Iterable[Reading]) -> Film:
-    """Return the last finished film. Raises `NoProcessHistory`."""
+    """Return the last finished film. Raises `MissingHistoryError`."""
     finished = [film for film in films(station, readings) if film.finished]
     if not finished:
-        raise NoProcessHistory(
+        raise MissingHistoryError(
             f"the readings contain no finished film of station {station}",
             field="readings",
             hint="pass the readings of a complete run, with the tags "

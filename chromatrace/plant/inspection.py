@@ -80,7 +80,7 @@ def inspect(
     """Inspect the units `serials` of the last films in `readings`. The result is deterministic for a seed.
 
     `disturb` multiplies the instrument value of a quantity, to simulate a measurement error such as a dirty lens.
-    Raises `NotFound` (stage), `NoProcessHistory`, `InvalidInput` (serials).
+    Raises `NotFound` (stage), `MissingHistoryError`, `InvalidInput` (serials).
     """
     if not serials:
         raise InvalidInput("expected at least one unit", field="serials")

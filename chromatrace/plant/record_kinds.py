@@ -7,17 +7,17 @@ from typing import TypeVar
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import MAX_TEXT, Field, FieldType, Match, Preceding, RecordKind
-from chromatrace.plant.errors import InvalidPlant
-from chromatrace.plant.table import Table
+from chromatrace.plant.errors import PlantError
+from chromatrace.plant.table import TomlTable
 
 _Result = TypeVar("_Result")
 
 
-def read_record_kind(table: Table, departments: dict[str, str]) -> RecordKind:
-    """Read one record kind. `departments` maps station ids to department names. Raises `InvalidPlant`."""
+def read_record_kind(table: TomlTable, departments: dict[str, str]) -> RecordKind:
+    """Read one record kind. `departments` maps station ids to department names. Raises `PlantError`."""
     station = table.text("station")
     if station not in departments:
-        raise InvalidPlant(f"unknown station {station!r}", field=table.path("station"))
+        raise PlantError(f"unknown station {station!r}", field=table.path("station"))
     kind_id, version = table.text("id"), table.integer("version", 1, at_least=1)
     title = table.text("title")
     department = table.text("department", departments[station], maximum=64)
@@ -32,21 +32,21 @@ def read_record_kind(table: Table, departments: dict[str, str]) -> RecordKind:
 
 
 def check_record_kinds(kinds: Iterable[RecordKind]) -> None:
-    """Check that schemas are unique and that every preceding kind exists. Raises `InvalidPlant`."""
+    """Check that schemas are unique and that every preceding kind exists. Raises `PlantError`."""
     kinds = list(kinds)
     ids = {kind.id for kind in kinds}
     schemas: set[str] = set()
     for position, kind in enumerate(kinds):
         if kind.schema in schemas:
-            raise InvalidPlant(f"duplicate schema {kind.schema!r}", field=f"record_kinds[{position}].id")
+            raise PlantError(f"duplicate schema {kind.schema!r}", field=f"record_kinds[{position}].id")
         schemas.add(kind.schema)
         for index, preceding in enumerate(kind.preceding):
             if preceding.kind not in ids:
                 path = f"record_kinds[{position}].preceding[{index}].kind"
-                raise InvalidPlant(f"unknown record kind {preceding.kind!r}", field=path)
+                raise PlantError(f"unknown record kind {preceding.kind!r}", field=path)
 
 
-def _field(table: Table) -> Field:
+def _field(table: TomlTable) -> Field:
     name = table.text("name", maximum=40)
     kind = FieldType(table.choice("type", tuple(FieldType)))
     title, required = table.text("title", "", maximum=120), table.boolean("required", True)
@@ -55,7 +55,7 @@ def _field(table: Table) -> Field:
     return _create(table, lambda: Field(name, kind, title, required, longest, choices))
 
 
-def _preceding(table: Table) -> Preceding:
+def _preceding(table: TomlTable) -> Preceding:
     preceding = Preceding(
         table.text("field", maximum=40), table.text("kind"), Match(table.choice("match", tuple(Match), Match.KEY))
     )
@@ -63,8 +63,8 @@ def _preceding(table: Table) -> Preceding:
     return preceding
 
 
-def _create(table: Table, factory: Callable[[], _Result]) -> _Result:
+def _create(table: TomlTable, factory: Callable[[], _Result]) -> _Result:
     try:
         return factory()
     except InvalidInput as error:
-        raise InvalidPlant(error.message, field=table.path(error.field or ""), hint=error.hint) from error
+        raise PlantError(error.message, field=table.path(error.field or ""), hint=error.hint) from error

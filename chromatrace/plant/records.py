@@ -1,4 +1,4 @@
-"""A plant as frozen records: what a configuration file says, and nothing about any one product in code."""
+"""A plant's configuration as frozen records. No code depends on a particular product."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_NAMESPACE = "urn:chromatrace:plant"
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A place where a step is done. `after` names the stations that must be done before; `department` may be empty."""
+    """A station of the plant. `after` names the stations that must be done before it; `department` may be empty."""
 
     id: str
     name: str
@@ -33,7 +33,7 @@ class Tag:
 
     `low` and `high` are the range of the instrument (OPC UA EURange), `limit_low` and `limit_high` the limits of the
     process (None: no limit on that side), all in `unit` (UCUM). `noise` is the standard deviation of the instrument, in
-    `unit`; `nominal` the value of a quantity that no process model gives.
+    `unit`; `nominal` is the value of a quantity without a process model.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What the plant makes. `route` is the order of its stations."""
+    """A product of the plant. `route` is the order of its stations."""
 
     gtin: Gtin
     name: str
@@ -60,7 +60,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What goes in at a station."""
+    """An input of a station."""
 
     name: str
     station: str
@@ -72,7 +72,7 @@ class Material:
 class Check:
     """One line of a check sheet: `quantity comparison limit`. A range is two lines.
 
-    `criterion` says what the value depends on where there is no single definition.
+    `criterion` states what the value depends on, if it has no single definition.
     """
 
     quantity: str
@@ -83,16 +83,18 @@ class Check:
     criterion: str | None = None
 
     def measured(self, value: float) -> Measurement:
-        """A value beside its limit."""
+        """Return the measurement of a value."""
         passed = self.comparison.holds(value, self.limit)
         return Measurement(self.quantity, value, self.unit, self.limit, self.comparison, passed, self.criterion)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckSheet:
-    """How a station inspects. `sample_one_per`: one unit for so many; `states`: the possible results of the sheet.
+    """How a station inspects.
 
-    Where `ordered`, each check must pass before the next is measured.
+    sample_one_per  sample one unit of this many
+    states          possible results of the sheet
+    ordered         each check must pass before the next is measured
     """
 
     id: str
@@ -104,13 +106,13 @@ class CheckSheet:
     checks: tuple[Check, ...]
 
     def sample_size(self, quantity: int) -> int:
-        """How many units to sample of a batch of `quantity`: at least one."""
+        """Return the number of units to sample of a batch of `quantity`, at least one."""
         return max(1, -(-quantity // self.sample_one_per))
 
     def tolerances(self) -> ToleranceSheet:
-        """The sheet as the consensus reads it: each quantity small, fit or large, together one state.
+        """Return the sheet for a consensus round, which gives one state for all quantities.
 
-        Raises `CheckSheetError` where the states are neither pass and fail nor small, fit and large.
+        Raises `CheckSheetError` unless the states are pass and fail, or small, fit and large.
         """
         lines = ((check.quantity, check.unit, check.comparison, check.limit) for check in self.checks)
         return ToleranceSheet.from_limits(lines, self.states)
@@ -118,7 +120,7 @@ class CheckSheet:
 
 @dataclass(frozen=True, slots=True)
 class ProcessModel:
-    """Which process model gives the values (`kind`) and its parameters, checked by that model."""
+    """The process model that computes the values (`kind`), and its parameters, which that model checks."""
 
     kind: str
     parameters: Mapping[str, Any]
@@ -126,9 +128,10 @@ class ProcessModel:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A whole plant. `device`: which model gives the properties of what is made, for simulated inspections.
+    """A whole plant.
 
-    `shop_floor`: workcells and belts, where the plant describes them for simulation.
+    device      model of the products' properties, for simulated inspections
+    shop_floor  workcells and belts, if the plant describes them for simulation
     """
 
     name: str
@@ -146,27 +149,27 @@ class Plant:
     shop_floor: ShopFloor | None = None
 
     def station(self, station_id: str) -> Station:
-        """Raises `NotFound`."""
+        """Return a station by id. Raises `NotFound`."""
         for station in self.stations:
             if station.id == station_id:
                 return station
         raise NotFound(f"{self.name} has no station {station_id!r}", field="station")
 
     def tag(self, name: str) -> Tag:
-        """Raises `NotFound`."""
+        """Return a tag by name. Raises `NotFound`."""
         for tag in self.tags:
             if tag.name == name:
                 return tag
         raise NotFound(f"{self.name} has no tag {name!r}", field="tag")
 
     def tags_of(self, station_id: str) -> tuple[Tag, ...]:
-        """The tags of one station, in the order of the configuration."""
+        """Return the tags of one station, in the order of the configuration."""
         return tuple(tag for tag in self.tags if tag.station == station_id)
 
     def check_sheet(self, stage: str) -> CheckSheet:
-        """The check sheet of a stage. Raises `NotFound`."""
+        """Return the check sheet of a stage. Raises `NotFound`."""
         for sheet in self.check_sheets:
             if sheet.stage == stage:
                 return sheet
         known = ", ".join(sheet.stage for sheet in self.check_sheets) or "none"
-        raise NotFound(f"{self.name} has no check sheet for {stage!r}", field="stage", hint=f"there are: {known}")
+        raise NotFound(f"{self.name} has no check sheet for {stage!r}", field="stage", hint=f"known stages: {known}")

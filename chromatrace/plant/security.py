@@ -24,7 +24,7 @@ from asyncua.crypto.permission_rules import User, UserRole
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from chromatrace.plant.errors import InsecureEndpoint, PlantError
+from chromatrace.plant.errors import InsecureEndpointError, PlantSecurityError
 
 _logger = logging.getLogger(__name__)
 
@@ -42,10 +42,10 @@ class Security:
     users: Path | None = None
 
     def check(self, endpoint: str) -> None:
-        """Raise `InsecureEndpoint` for an unencrypted server outside the loopback interface; warn on loopback."""
+        """Raise `InsecureEndpointError` for an unencrypted server outside the loopback interface; warn on loopback."""
         host = urlparse(endpoint).hostname or ""
         if self.certificates is None and not is_loopback(host):
-            raise InsecureEndpoint(
+            raise InsecureEndpointError(
                 f"an unencrypted server at {host} can be read and spoofed by anyone on the network",
                 field="endpoint",
                 hint="set a certificate folder and users, or listen on 127.0.0.1",
@@ -71,7 +71,7 @@ class Security:
             )
         users = _read_users(self.users) if self.users is not None else {}
         if self.certificates is not None and not users and not trusted:
-            raise PlantError(
+            raise PlantSecurityError(
                 "no client can connect: there are no users and no trusted certificates",
                 field="users",
                 hint=f"set a users file, or copy client certificates to {self.certificates / 'trusted'}",
@@ -123,11 +123,11 @@ def _read_users(path: Path) -> dict[str, str]:
     try:
         users = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise PlantError(f"{path} cannot be read: {error}", field="users") from error
+        raise PlantSecurityError(f"{path} cannot be read: {error}", field="users") from error
     if not isinstance(users, dict) or not all(
         isinstance(value, str) and value.startswith("$argon2id$") for value in users.values()
     ):
-        raise PlantError(
+        raise PlantSecurityError(
             f"{path} is not a JSON object that maps names to argon2id hashes",
             field="users",
             hint='create a hash with: python -c "import argon2,getpass; '

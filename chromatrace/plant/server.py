@@ -45,7 +45,7 @@ async def serve(
     history          number of values kept for each variable
     ready            called with the URL once clients can connect
 
-    Raises `InsecureEndpoint`, `InvalidInput` (endpoint, time_factor), and `Unavailable` if the port is in use.
+    Raises `InsecureEndpointError`, `InvalidInput` (endpoint, time_factor), and `Unavailable` if the port is in use.
     """
     if time_factor is not None and not 0 < time_factor < float("inf"):
         raise InvalidInput(f"{time_factor} is not a finite number above 0", field="time_factor")

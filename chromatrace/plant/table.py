@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.errors import PlantError
 
 _REQUIRED = object()
 
 
-class Table:
-    """A table of a configuration file. Each getter raises `InvalidPlant` with the path of the field."""
+class TomlTable:
+    """A table of a configuration file. Each getter raises `PlantError` with the path of the field."""
 
     def __init__(self, content: Mapping[str, Any], path: str = "") -> None:
         self._content = content
@@ -29,14 +29,14 @@ class Table:
         if value is default:
             return str(value)
         if not isinstance(value, str) or not 1 <= len(value) <= maximum:
-            raise InvalidPlant(f"expected a string of 1 to {maximum} characters, got {value!r}", field=self.path(name))
+            raise PlantError(f"expected a string of 1 to {maximum} characters, got {value!r}", field=self.path(name))
         return value
 
     def choice(self, name: str, choices: tuple[str, ...], default: Any = _REQUIRED) -> str:
         """Return one of `choices`."""
         value = self.text(name, default)
         if value not in choices:
-            raise InvalidPlant(f"{value!r} is not one of {', '.join(choices)}", field=self.path(name))
+            raise PlantError(f"{value!r} is not one of {', '.join(choices)}", field=self.path(name))
         return value
 
     def texts(self, name: str, default: Any = _REQUIRED) -> tuple[str, ...]:
@@ -45,10 +45,10 @@ class Table:
         if value is default:
             return tuple(value)
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-            raise InvalidPlant(f"expected a list of non-empty strings, got {value!r}", field=self.path(name))
+            raise PlantError(f"expected a list of non-empty strings, got {value!r}", field=self.path(name))
         for position, item in enumerate(value):
             if item in value[:position]:
-                raise InvalidPlant(f"duplicate item {item!r}", field=f"{self.path(name)}[{position}]")
+                raise PlantError(f"duplicate item {item!r}", field=f"{self.path(name)}[{position}]")
         return tuple(value)
 
     def number(
@@ -59,11 +59,11 @@ class Table:
         if value is default:
             return float(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise InvalidPlant(f"expected a number, got {value!r}", field=self.path(name))
+            raise PlantError(f"expected a number, got {value!r}", field=self.path(name))
         if at_least is not None and value < at_least:
-            raise InvalidPlant(f"{value:g} is too small; it must be at least {at_least:g}", field=self.path(name))
+            raise PlantError(f"{value:g} is too small; it must be at least {at_least:g}", field=self.path(name))
         if above is not None and value <= above:
-            raise InvalidPlant(f"{value:g} is too small; it must be above {above:g}", field=self.path(name))
+            raise PlantError(f"{value:g} is too small; it must be above {above:g}", field=self.path(name))
         return float(value)
 
     def span(self, name: str) -> tuple[float, float]:
@@ -75,7 +75,7 @@ class Table:
             and all(type(item) in (int, float) for item in value)
             and 0 < value[0] <= value[1] < math.inf
         ):
-            raise InvalidPlant(f"expected two numbers [low, high] above 0, got {value!r}", field=self.path(name))
+            raise PlantError(f"expected two numbers [low, high] above 0, got {value!r}", field=self.path(name))
         return float(value[0]), float(value[1])
 
     def optional_number(self, name: str) -> float | None:
@@ -86,34 +86,34 @@ class Table:
         """Return an integer."""
         value = self._get(name, default)
         if type(value) is not int or value < at_least:
-            raise InvalidPlant(f"expected an integer of at least {at_least}, got {value!r}", field=self.path(name))
+            raise PlantError(f"expected an integer of at least {at_least}, got {value!r}", field=self.path(name))
         return value
 
     def boolean(self, name: str, default: bool) -> bool:
         """Return a boolean."""
         value = self._get(name, default)
         if not isinstance(value, bool):
-            raise InvalidPlant(f"expected true or false, got {value!r}", field=self.path(name))
+            raise PlantError(f"expected true or false, got {value!r}", field=self.path(name))
         return value
 
-    def table(self, name: str, default: Any = _REQUIRED) -> Table:
+    def table(self, name: str, default: Any = _REQUIRED) -> TomlTable:
         """Return a nested table."""
         value = self._get(name, default)
         if not isinstance(value, Mapping):
-            raise InvalidPlant(f"expected a table, got {value!r}", field=self.path(name))
-        return Table(value, self.path(name))
+            raise PlantError(f"expected a table, got {value!r}", field=self.path(name))
+        return TomlTable(value, self.path(name))
 
-    def tables(self, name: str, *, required: bool = False) -> Iterator[Table]:
+    def tables(self, name: str, *, required: bool = False) -> Iterator[TomlTable]:
         """Yield the tables of an array of tables."""
         value = self._get(name, _REQUIRED if required else [])
         if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-            raise InvalidPlant("expected an array of tables", field=self.path(name), hint=f"write it as [[{name}]]")
+            raise PlantError("expected an array of tables", field=self.path(name), hint=f"write it as [[{name}]]")
         if required and not value:
-            raise InvalidPlant("expected at least one table", field=self.path(name))
+            raise PlantError("expected at least one table", field=self.path(name))
         for position, item in enumerate(value):
-            yield Table(item, f"{self.path(name)}[{position}]")
+            yield TomlTable(item, f"{self.path(name)}[{position}]")
 
-    def named_tables(self) -> Iterator[tuple[str, Table]]:
+    def named_tables(self) -> Iterator[tuple[str, TomlTable]]:
         """Yield every field of this table. Each one must be a table."""
         for name in self._content:
             yield name, self.table(name)
@@ -127,12 +127,12 @@ class Table:
         for name in self._content:
             if name not in self._read:
                 known = ", ".join(sorted(self._read))
-                raise InvalidPlant("unknown field", field=self.path(name), hint=f"known fields: {known}")
+                raise PlantError("unknown field", field=self.path(name), hint=f"known fields: {known}")
 
     def _get(self, name: str, default: Any) -> Any:
         self._read.add(name)
         if name in self._content:
             return self._content[name]
         if default is _REQUIRED:
-            raise InvalidPlant("missing field", field=self.path(name))
+            raise PlantError("missing field", field=self.path(name))
         return default

@@ -94,7 +94,7 @@ def _latest_about(catalogue: Catalogue, kind: RecordKind, product: str, pointer:
 
 
 class PendingLedger:
-    """A ledger with prepared records on top, so that a row of an import can refer to earlier rows."""
+    """A ledger with prepared records on top: rows of an import can refer to earlier rows."""
 
     def __init__(self, below: Ledger) -> None:
         self._below = below

@@ -4,7 +4,7 @@ Each `put` creates a seal, which consists of these blobs (see `blobs`):
 
     sealed/<seal>                          encrypted bytes (see `sealing`), under a random name
     <digest>/<seal>.<reader>.key           the document's key, wrapped for one reader (see `reader_key`)
-    <digest>/<seal>.json                   manifest; written last, so that a document is complete or absent
+    <digest>/<seal>.json                   manifest; written last: a document is complete or absent
 
 Each reader has a separate blob, so granting and revoking need no lock. Putting the same bytes again replaces the seal
 and keeps the readers of both.

@@ -22,7 +22,7 @@ _START_S = 60.0
 _STOP_S = 60.0
 
 
-class CommandFailed(ChromaTraceError):
+class CommandError(ChromaTraceError):
     """A command that ran as a process ended with an error."""
 
 
@@ -43,13 +43,13 @@ def _environment(**values: str) -> dict[str, str]:
 
 
 def run_command(workspace: Workspace, *words: str, **environment: str) -> dict[str, object]:
-    """Run a command to its end and return the JSON object that it prints; raises `CommandFailed`."""
+    """Run a command to its end and return the JSON object that it prints; raises `CommandError`."""
     ended = subprocess.run(  # noqa: S603 - a command of ChromaTrace
         command_line(workspace, [*words, "--json"]), capture_output=True, env=_environment(**environment), check=False
     )
     if ended.returncode:
         output = (ended.stdout + ended.stderr).decode(errors="replace").strip()
-        raise CommandFailed(f"`chromatrace {' '.join(words)}` failed: {output}", field=words[0])
+        raise CommandError(f"`chromatrace {' '.join(words)}` failed: {output}", field=words[0])
     report: dict[str, object] = orjson.loads(ended.stdout)
     return report
 

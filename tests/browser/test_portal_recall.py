@@ -304,17 +304,17 @@ def test_command_line_resumes_interrupted_recall(shop, tmp_path, monkeypatch):
         monkeypatch.setattr("sys.argv", ["chromatrace", *lot])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevKeyWarning)
-            said = CliRunner().invoke(main, lot)
-        return said.exit_code, json.loads(said.stdout)
+            result = CliRunner().invoke(main, lot)
+        return result.exit_code, json.loads(result.stdout)
 
     assert recall()[1]["recalled"] == [f"(01){GTIN}(10)R8"]
-    status, said = recall("--descendants")
-    assert (status, sorted(said["recalled"])) == (0, [f"(01){GTIN}(10)R8{letter}" for letter in "BCD"])
-    assert (said["not_entitled"], len(said["transactions"])) == ([], 3)
+    status, report = recall("--descendants")
+    assert (status, sorted(report["recalled"])) == (0, [f"(01){GTIN}(10)R8{letter}" for letter in "BCD"])
+    assert (report["not_entitled"], len(report["transactions"])) == ([], 3)
     assert shop.recalled("R8", "R8B", "R8C", "R8D") == [True] * 4
     assert recall("--descendants") == (0, {"recalled": [], "not_entitled": [], "transactions": []})
-    status, said = recall()
-    assert (status, said["error"]) == (1, "BatchIsRecalled")
+    status, report = recall()
+    assert (status, report["error"]) == (1, "BatchIsRecalled")
 
 
 def test_wallet_session_shows_alternatives(shop):

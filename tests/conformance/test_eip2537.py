@@ -114,10 +114,10 @@ def test_negated_generator(vectors_dir, harness):
 
 def test_linear_combination_is_addition(vectors_dir, harness):
     case = next(case for case in vectors(vectors_dir, "add_G1_bls.json") if case["Name"] == "bls_g1add_g1+p1")
-    data, one = bytes.fromhex(case["Input"]), (1).to_bytes(32, "big")
-    assert harness.linear_combination(data[:128] + one + data[128:] + one) == bytes.fromhex(case["Expected"])
+    data, scalar = bytes.fromhex(case["Input"]), (1).to_bytes(32, "big")
+    assert harness.linear_combination(data[:128] + scalar + data[128:] + scalar) == bytes.fromhex(case["Expected"])
     minus = (ORDER - 1).to_bytes(32, "big")
-    assert harness.linear_combination(data[:128] + one + data[:128] + minus) == bytes(128)
+    assert harness.linear_combination(data[:128] + scalar + data[:128] + minus) == bytes(128)
 
 
 def test_missing_precompiles_are_distinguished_from_rejections(cancun):

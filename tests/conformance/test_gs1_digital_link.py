@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chromatrace.identity.application_identifiers import APPLICATION_IDENTIFIERS
 from chromatrace.identity.digital_link import GS1_RESOLVER, DigitalLink
 from chromatrace.identity.errors import DigitalLinkError
 
@@ -17,6 +18,15 @@ MODES = {
 
 # The engine's test enables its undocumented option for short names for this case only; the vectors do not say so.
 SHORT_NAMES = "https://a/gtin/12312312312333/ser/ABC123"
+
+
+def element_string(link):
+    """Return the data as a GS1 element string, with ^ for FNC1 as in the vectors."""
+    text, open_ended = "", True
+    for ai, value in link.elements():
+        text += ("^" if open_ended else "") + ai + value
+        open_ended = ai not in APPLICATION_IDENTIFIERS or not APPLICATION_IDENTIFIERS[ai].predefined_length
+    return text
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +45,7 @@ def test_parse(vectors, number):
     case = vectors["parse"][number]
     options = MODES[case["mode"]] | {"allow_short_names": case["uri"] == SHORT_NAMES}
     if case["ok"]:
-        assert DigitalLink.parse(case["uri"], **options).element_string("^") == case["expect"]
+        assert element_string(DigitalLink.parse(case["uri"], **options)) == case["expect"]
     else:
         with pytest.raises(DigitalLinkError) as error:
             DigitalLink.parse(case["uri"], **options)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
+from flask.typing import ResponseReturnValue
 
 from app.api.epcis.capture import CaptureOptions, CaptureStore
 from app.api.epcis.captured_events import MayRead, captured_events
@@ -34,7 +35,7 @@ CAPTURE_ROLES = Role.PRODUCER | Role.LOGISTICS | Role.INSPECTOR | Role.FRANCHISE
 READ_SCOPES = Scope.LOGISTICS
 
 
-def capture() -> Any:
+def capture() -> ResponseReturnValue:
     """Capture an EPCIS document. Return 202 and the job; an error has no effect."""
     _check_version()
     operator = current_operator()
@@ -57,7 +58,7 @@ def capture() -> Any:
     return response
 
 
-def job(identifier: str) -> Any:
+def job(identifier: str) -> ResponseReturnValue:
     """Return a job of the operator's organisation."""
     operator = current_operator()
     capture_job = _captures().find(identifier)
@@ -66,12 +67,12 @@ def job(identifier: str) -> Any:
     return jsonify(_job_json(capture_job))
 
 
-def events() -> Any:
+def events() -> ResponseReturnValue:
     """Return chain events and captured events that match the query parameters."""
     return _query(EventQuery.parse(request.args))
 
 
-def events_of(epc: str) -> Any:
+def events_of(epc: str) -> ResponseReturnValue:
     """Return the events that name `epc` (percent-encoded, or a plain URN)."""
     return _query(EventQuery.parse(request.args, epc))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
 
 from flask import Response, jsonify, request
+from flask.typing import ResponseReturnValue
 
 from app.api.records.request_context import (
     held_keys,
@@ -23,7 +23,7 @@ from chromatrace.records.errors import KeyMissingError
 _MEDIA_TYPE = "application/octet-stream"
 
 
-def upload() -> Any:
+def upload() -> ResponseReturnValue:
     """Store the body for the readers of the schema's department. Return 201 and the digest that a record refers to."""
     require_parameters("schema", "reader")
     current_operator()
@@ -37,7 +37,7 @@ def upload() -> Any:
     return response
 
 
-def download(record: str, name: str) -> Any:
+def download(record: str, name: str) -> ResponseReturnValue:
     """Return a record's file if the caller may read the department and the portal has its key.
 
     The bytes are verified while they are sent; the response ends early if they were changed.

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import jsonify, request
+from flask.typing import ResponseReturnValue
 
 from app.api.records.request_context import (
     department_of,
@@ -41,14 +42,14 @@ MAX_IMPORT = 64 * 1024 * 1024
 _EXTENSIONS = {"text/csv": ".csv", "application/x-ndjson": ".jsonl"}
 
 
-def kinds() -> Any:
+def kinds() -> ResponseReturnValue:
     """Return the record kinds of the plant's departments with their JSON Schemas."""
     require_parameters()
     records, _ = open_records()
     return jsonify({"kinds": [_kind_json(kind) for kind in records.catalogue.kinds]})
 
 
-def add() -> Any:
+def add() -> ResponseReturnValue:
     """Add the record in the body. Return 202 and the transaction; an error has no effect."""
     require_parameters("reader")
     current_operator()
@@ -76,7 +77,7 @@ def add() -> Any:
     return response
 
 
-def import_rows() -> Any:
+def import_rows() -> ResponseReturnValue:
     """Add a record for each row of a CSV or JSON-lines body. The response reports the rejected rows."""
     require_parameters("schema", "reader")
     current_operator()
@@ -96,7 +97,7 @@ def import_rows() -> Any:
     return response
 
 
-def list_() -> Any:
+def list_() -> ResponseReturnValue:
     """Return the records about `product` in the departments that the caller may read, oldest first, in pages.
 
     Alternatives: `transaction` selects the records that it appended, each marked if it is a repeat; `schema` and `key`
@@ -119,7 +120,7 @@ def list_() -> Any:
     return response
 
 
-def show(record: str) -> Any:
+def show(record: str) -> ResponseReturnValue:
     """Return a record and its document. `document` is null if the portal has no key for it.
 
     `transaction` selects the record that it appended. Raises `RecordRepeatedError` if that was only a repeat.
@@ -132,7 +133,7 @@ def show(record: str) -> Any:
     return jsonify(_entry_json(records, entry) | {"document": fields, "repeats": list(dict.fromkeys(repeats))})
 
 
-def grant(record: str) -> Any:
+def grant(record: str) -> ResponseReturnValue:
     """Let the reader in `{"reader": "NAME=x25519:…"}` read the document and its files.
 
     The caller must be allowed to append to the department.
@@ -150,14 +151,14 @@ def grant(record: str) -> Any:
     return _change_readers(record, [reader], [])
 
 
-def revoke(record: str, name: str) -> Any:
+def revoke(record: str, name: str) -> ResponseReturnValue:
     """Revoke a reader's access. A reader who has already read the document may have kept a copy."""
     require_parameters()
     current_operator()
     return _change_readers(record, [], [name])
 
 
-def _change_readers(record: str, added: list[Reader], removed: list[str]) -> Any:
+def _change_readers(record: str, added: list[Reader], removed: list[str]) -> ResponseReturnValue:
     records, writer = open_records()
     unlock(writer)
     entry = records.find(parse_record_id(record))

@@ -9,7 +9,7 @@ import numpy as np
 
 from chromatrace.domain.errors import NotFound
 from chromatrace.plant.devices.electrochromic import ElectrochromicStack
-from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.errors import PlantError
 from chromatrace.plant.films import Film
 from chromatrace.plant.records import Plant
 
@@ -33,11 +33,11 @@ class Device(Protocol):
 
 
 def check_device(plant: Plant) -> None:
-    """Check the device's parameters and the quantities of the check sheets. Raises `InvalidPlant`."""
+    """Check the device's parameters and the quantities of the check sheets. Raises `PlantError`."""
     if plant.device is None:
         return
     if plant.device.kind not in _KINDS:
-        raise InvalidPlant(f"{plant.device.kind!r} is not one of {', '.join(_KINDS)}", field="device.kind")
+        raise PlantError(f"{plant.device.kind!r} is not one of {', '.join(_KINDS)}", field="device.kind")
     _KINDS[plant.device.kind](plant)
 
 

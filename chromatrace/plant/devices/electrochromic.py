@@ -19,10 +19,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.errors import PlantError
 from chromatrace.plant.films import Film
 from chromatrace.plant.records import Plant
-from chromatrace.plant.table import Table
+from chromatrace.plant.table import TomlTable
 
 FIRST = ("crystalline share", "W5+ share", "film thickness", "grain size")
 FINAL = ("optical modulation", "coloration efficiency", "cycling stability", "switching time", "optical memory")
@@ -56,10 +56,10 @@ _Part = TypeVar("_Part", _Layer, _Stack)
 
 
 class ElectrochromicStack:
-    """The `Device` of an electrochromic window. Raises `InvalidPlant`, which names the field."""
+    """The `Device` of an electrochromic window. Raises `PlantError`, which names the field."""
 
     def __init__(self, plant: Plant) -> None:
-        table = Table({} if plant.device is None else plant.device.parameters, "device")
+        table = TomlTable({} if plant.device is None else plant.device.parameters, "device")
         self._working_station = table.text("working_station")
         self._counter_station = table.text("counter_station")
         self._working = _numbers(table, "working", _Layer)
@@ -72,12 +72,12 @@ class ElectrochromicStack:
         known = {station.id for station in plant.stations}
         for name in ("working_station", "counter_station"):
             if getattr(self, f"_{name}") not in known:
-                raise InvalidPlant(f"unknown station {getattr(self, f'_{name}')!r}", field=f"device.{name}")
+                raise PlantError(f"unknown station {getattr(self, f'_{name}')!r}", field=f"device.{name}")
         for position, sheet in enumerate(plant.check_sheets):
             measurable = {"first": FIRST, "final": FINAL}.get(sheet.stage, ())
             for line, check in enumerate(sheet.checks):
                 if check.quantity not in measurable:
-                    raise InvalidPlant(
+                    raise PlantError(
                         f"{check.quantity!r} cannot be measured at stage {sheet.stage!r}",
                         field=f"check_sheets[{position}].checks[{line}].quantity",
                         hint=f"measurable: {', '.join(measurable) or 'nothing'}",
@@ -170,7 +170,7 @@ def _spread(random: np.random.Generator) -> float:
     return 1 + _UNIT_SPREAD * float(random.standard_normal())
 
 
-def _numbers(table: Table, name: str, record: type[_Part]) -> _Part:
+def _numbers(table: TomlTable, name: str, record: type[_Part]) -> _Part:
     part = table.table(name)
     values = {item.name: part.number(item.name, above=0) for item in fields(record)}
     part.finish()

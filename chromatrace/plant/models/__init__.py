@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from chromatrace.plant.errors import InvalidPlant
+from chromatrace.plant.errors import PlantError
 from chromatrace.plant.faults import Fault
 from chromatrace.plant.models import nominal, sputtering
 from chromatrace.plant.records import Plant
@@ -32,12 +32,12 @@ _BUILDERS: dict[str, Callable[[Plant, int, Sequence[Fault]], Model]] = {
 
 
 def check_model(plant: Plant) -> None:
-    """Check the model's parameters against the tags. Raises `InvalidPlant`, which names the field."""
+    """Check the model's parameters against the tags. Raises `PlantError`, which names the field."""
     if plant.model.kind not in _CHECKS:
-        raise InvalidPlant(f"{plant.model.kind!r} is not one of {', '.join(_CHECKS)}", field="model.kind")
+        raise PlantError(f"{plant.model.kind!r} is not one of {', '.join(_CHECKS)}", field="model.kind")
     _CHECKS[plant.model.kind](plant)
 
 
 def build_model(plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> Model:
-    """Return the model of a plant. Raises `InvalidFault` if the plant does not support a fault."""
+    """Return the model of a plant. Raises `FaultError` if the plant does not support a fault."""
     return _BUILDERS[plant.model.kind](plant, seed, faults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from chromatrace.plant.table import Table
+from chromatrace.plant.table import TomlTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ class Chamber:
     recipe: Recipe
 
 
-def read_chamber(station: str, table: Table) -> Chamber:
-    """Read the parameters of a chamber. Raises `InvalidPlant`, which names the field."""
+def read_chamber(station: str, table: TomlTable) -> Chamber:
+    """Read the parameters of a chamber. Raises `PlantError`, which names the field."""
     chamber = Chamber(
         station=station,
         film=table.text("film", maximum=60),
@@ -107,7 +107,7 @@ def read_chamber(station: str, table: Table) -> Chamber:
     return chamber
 
 
-def _positive(table: Table, name: str, record: type[_Part]) -> _Part:
+def _positive(table: TomlTable, name: str, record: type[_Part]) -> _Part:
     """Read a record of numbers of at least 0."""
     part = table.table(name)
     values = {field.name: part.number(field.name, at_least=0) for field in fields(record)}

@@ -11,23 +11,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chromatrace.plant.errors import InvalidFault, InvalidPlant
+from chromatrace.plant.errors import FaultError, PlantError
 from chromatrace.plant.faults import Fault
 from chromatrace.plant.records import Plant
-from chromatrace.plant.table import Table
+from chromatrace.plant.table import TomlTable
 
 _SPREAD = 0.1
 
 
 def check(plant: Plant) -> None:
-    """Check the parameters and that each tag has a nominal value. Raises `InvalidPlant`."""
-    table = Table(plant.model.parameters, "model")
+    """Check the parameters and that each tag has a nominal value. Raises `PlantError`."""
+    table = TomlTable(plant.model.parameters, "model")
     table.number("correlation_s", 60.0, above=0)
     table.number("run_s", 600.0, above=0)
     table.finish()
     for position, tag in enumerate(plant.tags):
         if tag.nominal is None:
-            raise InvalidPlant("missing field; the model 'nominal' requires it", field=f"tags[{position}].nominal")
+            raise PlantError("missing field; the model 'nominal' requires it", field=f"tags[{position}].nominal")
 
 
 class NominalModel:
@@ -35,8 +35,8 @@ class NominalModel:
 
     def __init__(self, plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> None:
         if faults:
-            raise InvalidFault(f"the process model of {plant.name} does not support faults", field="fault")
-        table = Table(plant.model.parameters, "model")
+            raise FaultError(f"the process model of {plant.name} does not support faults", field="fault")
+        table = TomlTable(plant.model.parameters, "model")
         self._correlation_s = table.number("correlation_s", 60.0)
         self._run_s = table.number("run_s", 600.0)
         self._tags = plant.tags

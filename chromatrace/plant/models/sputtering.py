@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from chromatrace.plant.errors import InvalidFault, InvalidPlant
+from chromatrace.plant.errors import FaultError, PlantError
 from chromatrace.plant.faults import Fault
 from chromatrace.plant.models.chamber_parameters import Chamber, read_chamber
 from chromatrace.plant.records import Plant
-from chromatrace.plant.table import Table
+from chromatrace.plant.table import TomlTable
 
 QUANTITIES = (
     "base_pressure",
@@ -63,15 +63,15 @@ _ROOM_C = 22.0
 
 
 def check(plant: Plant) -> None:
-    """Check that each chamber has a station and each tag is a quantity of a chamber. Raises `InvalidPlant`."""
+    """Check that each chamber has a station and each tag is a quantity of a chamber. Raises `PlantError`."""
     chambers = _read_chambers(plant)
     for station in chambers:
         if station not in {known.id for known in plant.stations}:
-            raise InvalidPlant(f"unknown station {station!r}", field=f"model.chambers.{station}")
+            raise PlantError(f"unknown station {station!r}", field=f"model.chambers.{station}")
     for position, tag in enumerate(plant.tags):
         station, _, quantity = tag.name.rpartition(".")
         if station != tag.station or station not in chambers or quantity not in QUANTITIES:
-            raise InvalidPlant(
+            raise PlantError(
                 f"{tag.name!r} is not a quantity of a chamber at station {tag.station}",
                 field=f"tags[{position}].name",
                 hint=f"write <station>.<quantity> with one of the quantities {', '.join(QUANTITIES)}",
@@ -79,11 +79,11 @@ def check(plant: Plant) -> None:
 
 
 def _read_chambers(plant: Plant) -> dict[str, Chamber]:
-    table = Table(plant.model.parameters, "model")
+    table = TomlTable(plant.model.parameters, "model")
     chambers = {station: read_chamber(station, part) for station, part in table.table("chambers").named_tables()}
     table.finish()
     if not chambers:
-        raise InvalidPlant("expected at least one chamber", field="model.chambers")
+        raise PlantError("expected at least one chamber", field="model.chambers")
     return chambers
 
 
@@ -94,7 +94,7 @@ class SputteringModel:
         chambers = _read_chambers(plant)
         for fault in faults:
             if fault.station not in chambers:
-                raise InvalidFault(
+                raise FaultError(
                     f"{fault.station} is not a sputtering chamber",
                     field="station",
                     hint=f"chambers: {', '.join(chambers)}",

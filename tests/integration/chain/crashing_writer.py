@@ -16,7 +16,7 @@ from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import dev_signer
 
-MOMENTS = ("queued", "signed", "handed over", "sent", "included")
+MOMENTS = ("queued", "signed", "broadcast", "sent", "included")
 
 
 def die(*_):
@@ -56,7 +56,7 @@ def main(url, manifest, outbox, moment, key):
         die()
     elif moment == "signed":
         dying_after(Outbox, "sign")
-    elif moment == "handed over":
+    elif moment == "broadcast":
         dying_after_sending()
     elif moment == "sent":
         dying_after(Outbox, "mark_sent")

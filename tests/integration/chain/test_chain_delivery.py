@@ -1,4 +1,4 @@
-"""What was taken reaches the chain once: crashes, two writers, fees, reorganisations, restarts."""
+"""Stored calls reach the chain once: crashes, two writers, fees, reorganisations, restarts."""
 
 import json
 import subprocess
@@ -13,6 +13,7 @@ from chromatrace.chain import calls, reads
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.outbox_entries import CallState
 from chromatrace.chain.transaction_sender import DeliveryPolicy
+from chromatrace.ethereum.abi import decode_log
 from chromatrace.ethereum.errors import (
     ChainRollbackError,
     ChainUnavailableError,
@@ -30,7 +31,7 @@ GWEI = 10**9
 
 @pytest.fixture
 def manifest_file(deployment, tmp_path):
-    """The deployment's manifest as a file for another process."""
+    """Write the deployment's manifest to a file for another process."""
     contracts = {
         name: {"address": entry.address, "block": entry.block, "code_hash": "0x" + entry.code_hash.hex()}
         for name, entry in deployment.contracts.items()
@@ -40,8 +41,8 @@ def manifest_file(deployment, tmp_path):
     return path
 
 
-def start(script, node, manifest_file, outbox, *arguments):
-    command = [sys.executable, str(HERE / script), node.url, str(manifest_file), str(outbox), *arguments]
+def start(script, rpc_url, manifest_file, outbox, *arguments):
+    command = [sys.executable, str(HERE / script), rpc_url, str(manifest_file), str(outbox), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -49,12 +50,10 @@ def nonce(chain, block="latest"):
     return int(chain.rpc.call("eth_getTransactionCount", chain.sender, block), 16)
 
 
-def opened(chain):
-    """How often each channel was opened, by its name, as the chain has it."""
+def opened_channels(chain):
+    """Return how often each channel was opened on the chain, by its name."""
     address = chain.manifest.address("ProcessLedger")
     logs = chain.rpc.call("eth_getLogs", {"address": address, "fromBlock": "0x0", "toBlock": "latest"})
-    from chromatrace.ethereum.abi import decode_log
-
     names = [decode_log("ProcessLedger", log).args["name"] for log in logs]
     return {name: names.count(name) for name in names}
 
@@ -62,8 +61,13 @@ def opened(chain):
 @pytest.mark.parametrize(
     ("moment", "mining"),
     [
-        *[("queued", True), ("signed", True), ("handed over", True), ("handed over", False)],
-        *[("sent", True), ("sent", False), ("included", True)],
+        ("queued", True),
+        ("signed", True),
+        ("broadcast", True),
+        ("broadcast", False),
+        ("sent", True),
+        ("sent", False),
+        ("included", True),
     ],
 )
 def test_killed_writer_sends_once(plant, manifest_file, moment, mining):
@@ -71,44 +75,39 @@ def test_killed_writer_sends_once(plant, manifest_file, moment, mining):
     try:
         before = nonce(plant)
         outbox = plant.outbox.path
-        died = start("crashing_writer.py", _node(plant), manifest_file, outbox, moment, "line-1")
-        _, errors = died.communicate(timeout=300)
-        assert died.returncode == -9, errors
+        writer = start("crashing_writer.py", plant.rpc.url, manifest_file, outbox, moment, "line-1")
+        _, errors = writer.communicate(timeout=300)
+        assert writer.returncode == -9, errors
         state = plant.outbox.by_key("line-1").state
-        assert state == {"handed over": CallState.SIGNED}.get(moment, CallState(moment.replace("handed over", "sent")))
+        assert state == {"broadcast": CallState.SIGNED}.get(moment, CallState(moment.replace("broadcast", "sent")))
         plant.resume()
         if not mining:
             plant.rpc.call("evm_mine")
         receipt = plant.submit(calls.open_channel("line-1").with_key("line-1"))
         assert receipt.event("ChannelOpened").args["name"] == "line-1"
         assert nonce(plant) == nonce(plant, "pending") == before + 1
-        assert opened(plant) == {"line-1": 1}
+        assert opened_channels(plant) == {"line-1": 1}
     finally:
         plant.rpc.call("evm_setAutomine", True)
-
-
-class _node:  # noqa: N801 - stands for a node where only its URL is needed
-    def __init__(self, chain):
-        self.url = chain.rpc.url
 
 
 def test_two_writers_with_one_key_send_each_call_once(plant, manifest_file):
     before = nonce(plant)
     writers = [
-        start("busy_writer.py", _node(plant), manifest_file, plant.outbox.path, name, "100") for name in ("a", "b")
+        start("busy_writer.py", plant.rpc.url, manifest_file, plant.outbox.path, name, "100") for name in ("a", "b")
     ]
     for writer in writers:
         _, errors = writer.communicate(timeout=300)
         assert writer.returncode == 0, errors
     assert nonce(plant) == before + 200
-    assert opened(plant) == {f"{name}-{number}": 1 for name in ("a", "b") for number in range(100)}
+    assert opened_channels(plant) == {f"{name}-{number}": 1 for name in ("a", "b") for number in range(100)}
     counts = plant.outbox.counts()
     assert counts[CallState.QUEUED] == counts[CallState.SIGNED] == counts[CallState.SENT] == 0
     assert counts[CallState.FAILED] == 0
 
 
 def impatient(chain, **changes):
-    """The same chain, raising fees after two blocks."""
+    """Return the same chain with a policy that raises fees after two blocks."""
     policy = DeliveryPolicy(**{"bump_after_s": 0.0, "bump_after_blocks": 2, **changes})
     return type(chain)(chain.rpc, chain.manifest, chain.outbox, chain.signer, policy)
 
@@ -132,7 +131,7 @@ def test_fee_below_the_base_fee_is_raised(plant, held):
     receipt = chain.receipt(first.call)
     assert receipt.tx_hash == attempts[1].tx_hash != first.tx_hash
     assert nonce(chain) == before + 1
-    assert opened(chain) == {"line-1": 1}
+    assert opened_channels(chain) == {"line-1": 1}
 
 
 def test_fee_ceiling_is_never_exceeded(plant, held):
@@ -150,9 +149,9 @@ def test_fee_ceiling_is_never_exceeded(plant, held):
 
 def test_call_of_a_lost_block_is_sent_again(plant):
     receipt = plant.submit(calls.open_channel("line-1"))
-    assert opened(plant) == {"line-1": 1}
+    assert opened_channels(plant) == {"line-1": 1}
     plant.rpc.call("anvil_rollback", 1)
-    assert opened(plant) == {}
+    assert opened_channels(plant) == {}
     plant.rpc.call("anvil_dropAllTransactions")
     plant.resume()
     again = plant.submit(calls.open_channel("line-2"))
@@ -160,7 +159,7 @@ def test_call_of_a_lost_block_is_sent_again(plant):
     assert fresh.tx_hash == receipt.tx_hash
     assert fresh.block_hash != receipt.block_hash
     assert again.block_number
-    assert opened(plant) == {"line-1": 1, "line-2": 1}
+    assert opened_channels(plant) == {"line-1": 1, "line-2": 1}
 
 
 def test_calls_become_final_after_confirmations(plant):
@@ -176,11 +175,11 @@ def test_calls_become_final_after_confirmations(plant):
 
 def test_rolled_back_chain_is_rejected(plant, chain_on, anvil, tmp_path):
     chain = chain_on(anvil, plant.manifest, tmp_path / "final.db", confirmations=0)
-    mark = chain.rpc.call("evm_snapshot")
+    snapshot = chain.rpc.call("evm_snapshot")
     chain.submit(calls.open_channel("line-1"))
     chain.resume()
     assert chain.outbox.counts()[CallState.FINAL] == 1
-    revert(chain.rpc, mark)
+    revert(chain.rpc, snapshot)
     with pytest.raises(ChainRollbackError) as raised:
         chain.submit(calls.open_channel("line-2"))
     assert raised.value.field == "outbox"
@@ -199,13 +198,13 @@ def test_nonce_used_by_another_transaction_is_replaced(plant, held):
     )
     held()
     patient.resume()
-    assert nonce(plant) == before + 1, "the receipt might only be late"
+    assert nonce(plant) == before + 1, "the receipt may still come"
     plant.resume()
     held()
     plant.resume()
     assert plant.receipt(first.call).event("ChannelOpened").args["name"] == "line-1"
     assert nonce(plant) == before + 2
-    assert opened(plant) == {"line-1": 1}
+    assert opened_channels(plant) == {"line-1": 1}
 
 
 def test_transaction_lost_by_the_node_is_sent_again(plant, held):

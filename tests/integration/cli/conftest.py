@@ -1,4 +1,4 @@
-"""A chain with two producers, and a spool with an anchored head: what commands are held against."""
+"""A chain with two producers, and a spool with anchored heads."""
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +11,7 @@ ROWS = 12
 
 @pytest.fixture(scope="session")
 def site(deploy, tmp_path_factory):
-    """A chain of these tests alone with two producers, a spool with two anchored heads, and a command that runs."""
+    """Start a chain with two producers and a spool with anchored heads; return a function that runs a command."""
     folder = tmp_path_factory.mktemp("site")
     with DevNode() as node:
         manifest = deploy(node, folder)

@@ -1,4 +1,4 @@
-"""`chromatrace log verify` believes the node, not the databases that somebody else may have written."""
+"""`chromatrace log verify` trusts the node, not the local databases, which can be forged."""
 
 import json
 import shutil
@@ -18,18 +18,18 @@ READINGS = 24
 
 @pytest.fixture
 def copied(site, tmp_path):
-    """A copy of the data folder, to forge in."""
+    """Return a copy of the data folder, to be forged."""
     shutil.copytree(site.folder / "data", tmp_path / "data")
     return tmp_path / "data"
 
 
-def test_every_reading_lies_under_a_root_on_the_chain(site):
-    said = json.loads(site("log", "verify", "--channel", "line", "--all", "--json").stdout)
-    assert (said["verified"], said["readings"], said["under_a_root_on_the_chain"]) == (True, READINGS, READINGS)
-    assert said["organisation"] == 1
+def test_every_reading_is_verified(site):
+    report = json.loads(site("log", "verify", "--channel", "line", "--all", "--json").stdout)
+    assert (report["verified"], report["readings"], report["under_a_root_on_the_chain"]) == (True, READINGS, READINGS)
+    assert report["organisation"] == 1
 
 
-def test_an_index_that_was_forged_to_fit_a_forged_spool_convinces_nobody(site, copied):
+def test_a_forged_spool_with_a_forged_index_is_detected(site, copied):
     site("index", "sync", data=copied)
     with sqlite3.connect(copied / "spool.db") as spool:
         spool.execute("DROP TRIGGER reading_unchanged")
@@ -37,46 +37,46 @@ def test_an_index_that_was_forged_to_fit_a_forged_spool_convinces_nobody(site, c
     spool.close()
     assert changed
     with Spool(copied / "spool.db") as spool:
-        forged = root(leaf_hash(encode_reading(one)) for one in spool.entries("line"))
+        forged = root(leaf_hash(encode_reading(reading)) for reading in spool.entries("line"))
     with sqlite3.connect(copied / "index.db") as index:
         assert index.execute("UPDATE anchors SET root = ?", (forged,)).rowcount == 1
     index.close()
-    refused = site("log", "verify", "--channel", "line", "--all", data=copied, status=1)
-    assert "are not those anchored in block" in refused.stderr
+    result = site("log", "verify", "--channel", "line", "--all", data=copied, status=1)
+    assert "differ from those anchored in block" in result.stderr
 
 
-def test_readings_that_no_root_covers_fail_the_check(site, copied, tmp_path):
+def test_readings_that_are_not_anchored_fail_the_check(site, copied, tmp_path):
     more = tmp_path / "more.dat"
     more.write_text("1 2\n")
     words = [word if word != "2026-01-01T00:00:00Z" else "2026-02-01T00:00:00Z" for word in site.ingest]
     site("ingest", "file", more, *words, data=copied)
-    said = site("log", "verify", "--channel", "line", "--all", data=copied, status=1)
-    assert "2 readings are under no root on the chain yet: `chromatrace log anchor`" in said.stderr
+    report = site("log", "verify", "--channel", "line", "--all", data=copied, status=1)
+    assert "2 readings are not anchored yet; run `chromatrace log anchor`" in report.stderr
 
 
-def test_a_proof_is_held_against_the_node(site, copied, tmp_path):
-    one = ("--source", "table", "--tag", "a", "--time-ns", 1_767_225_603_000_000_000)
+def test_a_proof_is_verified_against_the_node(site, copied, tmp_path):
+    reading = ("--source", "table", "--tag", "a", "--time-ns", 1_767_225_603_000_000_000)
     proof = tmp_path / "proof.json"
-    site("log", "verify", "--channel", "line", *one, "--write", proof, data=copied)
-    said = json.loads(site("log", "verify", "--proof", proof, "--json", data=tmp_path / "empty").stdout)
-    assert (said["verified"], said["organisation"], said["leaf"]) == (True, 1, 6)
+    site("log", "verify", "--channel", "line", *reading, "--write", proof, data=copied)
+    report = json.loads(site("log", "verify", "--proof", proof, "--json", data=tmp_path / "empty").stdout)
+    assert (report["verified"], report["organisation"], report["leaf"]) == (True, 1, 6)
     document = json.loads(proof.read_bytes())
     proof.write_text(json.dumps(document | {"size": document["size"] - 1}))
-    assert "refused" in site("log", "verify", "--proof", proof, data=tmp_path / "empty", status=1).stderr
+    assert "error" in site("log", "verify", "--proof", proof, data=tmp_path / "empty", status=1).stderr
 
 
-def test_a_channel_is_found_by_its_name_or_the_question_is_refused(site, copied):
+def test_a_channel_name_must_be_unambiguous(site, copied):
     from chromatrace.services.workspace import Workspace
     from chromatrace.settings import Settings
 
     with Workspace(Settings(rpc_url=site.node.url, data=copied, manifest=site.manifest)) as workspace:
-        with pytest.raises(NotFound, match="no channel 'other'") as unknown:
+        with pytest.raises(NotFound, match="channel 'other' does not exist") as unknown:
             channel_named(workspace.reader, "other")
         assert unknown.value.field == "channel"
         with pytest.raises(NotFound):
             channel_named(workspace.reader, "line", 2)
         assert [found.size for found in anchors_of(workspace.reader, channel_named(workspace.reader, "line"))] == [24]
-    # The same name at another organisation: which one is meant must be said.
+    # Another organisation has a channel of the same name.
     mark = site.node.rpc().call("evm_snapshot")
     other = copied / "other"
     table = copied / "table.dat"
@@ -84,7 +84,7 @@ def test_a_channel_is_found_by_its_name_or_the_question_is_refused(site, copied)
     site("ingest", "file", table, *site.ingest, data=other)
     site("log", "anchor", data=other, account=3)
     with Workspace(Settings(rpc_url=site.node.url, data=copied, manifest=site.manifest)) as workspace:
-        with pytest.raises(InvalidInput, match="the organisations 1, 2 have a channel") as several:
+        with pytest.raises(InvalidInput, match="organisations 1, 2 each have a channel") as several:
             channel_named(workspace.reader, "line")
         assert several.value.field == "organisation"
         assert channel_named(workspace.reader, "line", 2).organisation == 2

@@ -1,4 +1,4 @@
-"""A panel of three on the deployed contracts, and inspectors as processes of their own."""
+"""A panel of three inspectors on the deployed contracts, and inspector processes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from chromatrace.quality.rules import Rule
 
 @pytest.fixture
 def panel(chain):
-    """Three inspectors on the panel of Example Glass; the chain's signer is its producer and administrator.
+    """Create a panel of Example Glass with three inspectors, and return the organisation's number.
 
-    The chain's clock is ten minutes behind ours, as that of a development chain is that was turned back.
+    The chain's signer is producer and administrator. The chain's clock is ten minutes slow, as on a development chain
+    that was reverted.
     """
     chain.rpc.call("evm_setTime", int(time.time()) - 600)
-    everything = Role((1 << 7) - 1)
+    all_roles = Role((1 << 7) - 1)
     registered = chain.submit(
-        calls.register_organisation(OrganisationKind.MANUFACTURER, Gln("9521234000013"), everything, "Example Glass")
+        calls.register_organisation(OrganisationKind.MANUFACTURER, Gln("9521234000013"), all_roles, "Example Glass")
     )
     number = registered.event("OrganisationRegistered").args["organisation"]
-    chain.submit(calls.appoint_operator(chain.sender, number, everything))
+    chain.submit(calls.appoint_operator(chain.sender, number, all_roles))
     rule = Rule.majority(2, maximum=3)
     chain.submit(calls.set_rule(rule, first_wave=3, commit_s=COMMIT_S))
     for account in ACCOUNTS:
@@ -44,7 +45,7 @@ def panel(chain):
 
 @pytest.fixture
 def manifest(chain, tmp_path):
-    """The deployment's manifest as a file."""
+    """Write the deployment's manifest to a file and return its path."""
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps(_manifest_of(chain)), encoding="utf-8")
     return path
@@ -52,7 +53,10 @@ def manifest(chain, tmp_path):
 
 @pytest.fixture
 def start(isolated, manifest, tmp_path):
-    """Starts `chromatrace inspection run` for a dev account; whatever runs at the end is killed."""
+    """Return a function that starts `chromatrace inspection run` for a development account.
+
+    Processes that still run after the test are killed.
+    """
     running = []
 
     def begin(account, panel, *answers, terminal=None):
@@ -64,8 +68,8 @@ def start(isolated, manifest, tmp_path):
         base = ("--data", folder, "--rpc-url", isolated.url, "--manifest", manifest, "--dev-account", account)
         with (tmp_path / f"log-{account}.txt").open("ab") as log:
             out = log if terminal is None else terminal
-            words = (*base, "inspection", *arguments)
-            running.append(fork_server.command_line().start(*words, stdin=terminal, stdout=out, stderr=out))
+            command_line = (*base, "inspection", *arguments)
+            running.append(fork_server.command_line().start(*command_line, stdin=terminal, stdout=out, stderr=out))
         return running[-1]
 
     begin.command = command

@@ -1,4 +1,4 @@
-"""Helpers of the tests that run inspectors as processes."""
+"""Helpers of the tests that run inspector processes."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def dev_address(account, chain):
 
 
 def until(condition, seconds=300):
-    """Waits for a condition; what it last said where it never held."""
+    """Wait until `condition()` is true and return its value."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)
-    return found
+    return value
 
 
 def round_of(chain, panel):
     return chain.read(reads.round_in(lane_id(panel, 0)))
 
 
-def opened(chain, panel):
+def open_round(chain, panel):
     chain.submit(calls.open_rounds([(0, SUBJECT, 1, 0, 1, 1)]))

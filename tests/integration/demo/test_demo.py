@@ -1,4 +1,4 @@
-"""The main job, run as a user runs it, and its products looked at from outside."""
+"""The demonstration as a user runs it, and its results."""
 
 import json
 import os
@@ -30,76 +30,76 @@ from chromatrace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCEPT_EVERYTHING = "0x600160005260206000f3"
-"""Code that answers every call with 1."""
+"""Contract code that returns 1 for every call."""
 
 
 def chromatrace(*arguments, data=None, **environment):
-    """Runs the command; returns (exit status, standard output, standard error)."""
+    """Run a command; return exit status, standard output and standard error."""
     command = [sys.executable, "-m", "chromatrace.cli", *(("--data", str(data)) if data else ()), *arguments]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
-    done = subprocess.run(
-        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=900, check=False
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
+    result = subprocess.run(
+        command, cwd=ROOT, env=inherited | environment, capture_output=True, text=True, timeout=900, check=False
     )
-    return done.returncode, done.stdout, done.stderr
+    return result.returncode, result.stdout, result.stderr
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """What `chromatrace demo --once --json` printed."""
+def report(tmp_path_factory):
+    """Return the output of `chromatrace demo --once --json`."""
     folder = tmp_path_factory.mktemp("demo")
     status, output, errors = chromatrace("demo", "--once", "--json", data=folder)
     assert status == 0, errors
     return json.loads(output)
 
 
-def test_every_check_of_its_own_held(made):
-    assert made["failed"] == 0
-    assert [check["check"] for check in made["checks"] if not check["held"]] == []
-    assert {check["check"] for check in made["checks"]} >= {
+def test_every_check_passes(report):
+    assert report["failed"] == 0
+    assert [check["check"] for check in report["checks"] if not check["held"]] == []
+    assert {check["check"] for check in report["checks"]} >= {
         *("readings", "states", "consensus", "routes", "times", "codes", "pages", "bundles")
     }
 
 
-def test_it_says_what_it_made(made):
-    assert set(made["addresses"]) >= {
+def test_the_report_is_complete(report):
+    assert set(report["addresses"]) >= {
         "Consortium",
         "BatchRegistry",
         "InspectionLedger",
         "CustodyLedger",
         "ProcessLedger",
     }
-    assert made["counts"]["readings"] == sum(batch["readings"] for batch in made["batches"].values()) > 5_000
-    assert made["counts"]["transactions"] == len(set(made["transactions"]))
-    assert [batch["state"] for batch in made["batches"].values()] == ["released", "released", "recycled", "released"]
-    assert [batch["recalled"] for batch in made["batches"].values()] == [False, False, False, True]
-    assert all(Path(code).is_file() for code in made["codes"])
-    assert Path(made["labels"]).read_bytes().startswith(b"%PDF")
-    assert set(made["seconds"]) == {"deploy", "consortium", "line", "identify", "index", "check"}
+    assert report["counts"]["readings"] == sum(batch["readings"] for batch in report["batches"].values()) > 5_000
+    assert report["counts"]["transactions"] == len(set(report["transactions"]))
+    assert [batch["state"] for batch in report["batches"].values()] == ["released", "released", "recycled", "released"]
+    assert [batch["recalled"] for batch in report["batches"].values()] == [False, False, False, True]
+    assert all(Path(code).is_file() for code in report["codes"])
+    assert Path(report["labels"]).read_bytes().startswith(b"%PDF")
+    assert set(report["seconds"]) == {"deploy", "consortium", "line", "identify", "index", "check"}
 
 
-def test_a_bundle_can_be_checked_with_the_chain_gone(made):
-    bundle = made["batches"]["A"]["bundle"]
+def test_a_bundle_is_verified_without_the_chain(report):
+    bundle = report["batches"]["A"]["bundle"]
     status, output, _ = chromatrace("verify", bundle, "--json")
     assert status == 0
-    found = json.loads(output)
-    assert (found["status"], found["failed"]) == ("not checked", 0)
+    verification = json.loads(output)
+    assert (verification["status"], verification["failed"]) == ("not checked", 0)
 
 
-def test_a_bundle_does_not_hold_against_another_block_hash(made):
-    bundle = made["batches"]["A"]["bundle"]
+def test_a_bundle_is_invalid_for_another_block_hash(report):
+    bundle = report["batches"]["A"]["bundle"]
     status, output, _ = chromatrace("verify", bundle, "--block-hash", "0x" + "11" * 32, "--json")
     assert status == 1
     assert json.loads(output)["failed"] > 0
 
 
-def test_a_recall_is_read_out_of_the_state(made):
-    status, output, _ = chromatrace("verify", made["batches"]["D"]["bundle"], "--json")
+def test_a_bundle_shows_the_recall(report):
+    status, output, _ = chromatrace("verify", report["batches"]["D"]["bundle"], "--json")
     assert status == 0
     assert "RECALLED" in output
 
 
-def test_a_changed_reading_no_longer_verifies(made, tmp_path):
-    spool = Path(made["labels"]).parent.parent / "spool.db"
+def test_a_changed_reading_changes_the_root(report, tmp_path):
+    spool = Path(report["labels"]).parent.parent / "spool.db"
     copy = tmp_path / "spool.db"
     with sqlite3.connect(spool) as source, sqlite3.connect(copy) as target:
         source.backup(target)
@@ -110,32 +110,32 @@ def test_a_changed_reading_no_longer_verifies(made, tmp_path):
     from chromatrace.merkle.proofs import leaf_hash, root
 
     with Spool(spool) as before, Spool(copy) as after:
-        roots = [root(map(leaf_hash, encode_fields(one.fields("sputtering-line")))) for one in (before, after)]
+        roots = [root(map(leaf_hash, encode_fields(store.fields("sputtering-line")))) for store in (before, after)]
     assert roots[0] != roots[1]
 
 
-def test_the_folder_of_somebody_else_is_not_emptied(tmp_path):
-    precious = tmp_path / "demo" / "precious"
-    precious.parent.mkdir()
-    precious.write_text("keep me")
+def test_a_folder_with_foreign_files_is_not_emptied(tmp_path):
+    foreign = tmp_path / "demo" / "foreign"
+    foreign.parent.mkdir()
+    foreign.write_text("content")
     status, output, _ = chromatrace("demo", "--once", "--json", data=tmp_path)
     assert status == 1
     assert json.loads(output)["error"] == "Conflict"
-    assert precious.read_text() == "keep me"
+    assert foreign.read_text() == "content"
 
 
-# ------------------------------------------------------------------ --tamper
-# The lots are made of the readings that the whole demonstration took, on a chain of their own, up to where a fault is
-# put in. Whoever refuses changes nothing, so that one stage serves all faults.
+# -- --tamper
+# The lots are made from the readings of the demonstration, on another chain, up to the point of the fault. A rejected
+# fault changes nothing, so one chain serves all faults.
 
 
 @pytest.fixture(scope="module")
-def staged(made, tmp_path_factory):
-    """The chain and the story, lot A proven and released, lot B signed by all its stations and graded."""
+def staged(report, tmp_path_factory):
+    """Return a chain and its story: lot A is proven and released, lot B is graded and signed by all its stations."""
     folder = tmp_path_factory.mktemp("tamper")
     with ExitStack() as stack:
-        outer = stack.enter_context(Workspace(Settings(data=folder)))
-        local = stack.enter_context(local_chain(outer, 0, None))
+        workspace = stack.enter_context(Workspace(Settings(data=folder)))
+        local = stack.enter_context(local_chain(workspace, 0, None))
         cast = Cast(local)
         cast.enrol()
         route = design_route(cast)
@@ -143,32 +143,35 @@ def staged(made, tmp_path_factory):
         story = Story(cast, route, panel, "swap")
         inputs = story.buy_materials(datetime.now(UTC) - timedelta(hours=10))
         anchorer = cast.acting(Actor.GATEWAY).anchorer()
-        recorded = stack.enter_context(Spool(Path(made["labels"]).parent.parent / "spool.db"))
+        recorded = stack.enter_context(Spool(Path(report["labels"]).parent.parent / "spool.db"))
         for letter in "AB":
             first = local.spool.size(CHANNEL) if CHANNEL in local.spool.names() else 0
-            count = made["batches"][letter]["readings"]
+            count = report["batches"][letter]["readings"]
             local.spool.append(CHANNEL, list(recorded.entries(CHANNEL, first, first + count)))
             line_run = anchored_run(local, anchorer, MAKER.gln, first, count, 0)
             story.make(letter, line_run, inputs)
-            assert story.take_through(letter, seed=1) == (letter == "A")
+            assert story.process(letter, seed=1) == (letter == "A")
         yield local, story
 
 
 @pytest.fixture
 def demonstrate(staged, monkeypatch):
-    """Runs `chromatrace demo --once --json --tamper KIND` from the stage on: its exit status and what it printed."""
+    """Return a function that runs `chromatrace demo --once --json --tamper KIND` from that point.
+
+    It returns the exit status and the report.
+    """
     local, story = staged
 
-    def from_stage_on(_local, _stack, _stages, _host, kind):
-        story.put_fault(kind)
+    def from_fault_on(_local, _stack, _stages, _host, kind):
+        story.inject_fault(kind)
         return run.verdict(story, [checks.checked("routes", lambda: checks.routes(local, story))])
 
     monkeypatch.setattr(run, "prepare", lambda *_, **__: local)
-    monkeypatch.setattr(run, "run", from_stage_on)
+    monkeypatch.setattr(run, "run", from_fault_on)
 
     def command(kind):
-        done = CliRunner().invoke(demo, ["--once", "--json", "--tamper", kind], obj=local)
-        return done.exit_code, json.loads(done.stdout)
+        result = CliRunner().invoke(demo, ["--once", "--json", "--tamper", kind], obj=local)
+        return result.exit_code, json.loads(result.stdout)
 
     return command
 
@@ -188,31 +191,31 @@ UNSIGNED = "the station's signature on its link is invalid"
         ),
         (
             "drop",
-            "step 3 left out",
+            "step 3 dropped",
             "step 3 (202 First inspection): the step record is of step 4",
             "WrongStepCount",
             "step 3 (202 First inspection)",
         ),
         (
             "forge",
-            "the readings of step 2 replaced by others",
+            "readings of step 2 replaced",
             "step 2 (201 Sputtering): the link does not follow from the steps before it",
             "HeadMismatch",
             "step 2 (201 Sputtering)",
         ),
         (
             "replay",
-            "the proof of lot A used for lot B",
+            "proof of lot A used for lot B",
             "step 1 (101 Materials): the step record is of another route or subject",
             "HeadMismatch",
             "step 1 (101 Materials)",
         ),
     ],
 )
-def test_every_fault_is_caught_by_everyone(demonstrate, kind, fault, offline, contract, stronger):
-    status, made = demonstrate(kind)
-    assert (status, made["failed"], made["tamper"]["fault"]) == (0, 0, fault)
-    guards = {guard["by"]: guard["said"] for guard in made["tamper"]["caught"]}
+def test_every_check_rejects_every_fault(demonstrate, kind, fault, offline, contract, stronger):
+    status, report = demonstrate(kind)
+    assert (status, report["failed"], report["tamper"]["fault"]) == (0, 0, fault)
+    guards = {guard["by"]: guard["said"] for guard in report["tamper"]["caught"]}
     assert list(guards) == [
         "offline check",
         "RouteVerifier",
@@ -223,31 +226,31 @@ def test_every_fault_is_caught_by_everyone(demonstrate, kind, fault, offline, co
     assert guards["offline check"].startswith(offline)
     assert guards["RouteVerifier"].startswith(contract)
     assert guards[f"offline check{tamper.STRONGER}"] == f"{stronger}: {UNSIGNED}"
-    assert guards[f"RouteVerifier{tamper.STRONGER}"].startswith("InvalidProof"), "the pairing, and nothing before it"
+    assert guards[f"RouteVerifier{tamper.STRONGER}"].startswith("InvalidProof"), "rejected by the pairing"
     assert guards["BatchRegistry"].startswith("RouteNotProven")
 
 
-def test_a_fault_that_the_offline_check_lets_pass_is_told(demonstrate, monkeypatch):
+def test_a_fault_that_the_offline_check_accepts_is_reported(demonstrate, monkeypatch):
     monkeypatch.setattr(tamper, "explain", lambda *_: Explanation(True, (), None))
-    status, made = demonstrate("forge")
-    assert (status, made["failed"]) == (1, 1)
-    passed = [guard["by"] for guard in made["tamper"]["caught"] if guard["said"] is None]
-    assert passed == ["offline check", f"offline check{tamper.STRONGER}"]
-    assert made["checks"][0]["said"] == "offline check: the readings of step 2 replaced by others: it got through"
+    status, report = demonstrate("forge")
+    assert (status, report["failed"]) == (1, 1)
+    accepted = [guard["by"] for guard in report["tamper"]["caught"] if guard["said"] is None]
+    assert accepted == ["offline check", f"offline check{tamper.STRONGER}"]
+    assert report["checks"][0]["said"] == "offline check: accepted: readings of step 2 replaced"
 
 
-def test_a_fault_that_gets_through_on_the_chain_is_told(staged, demonstrate):
-    """A verifier that accepts whatever it is given: the lot is even released, and the command says so."""
+def test_a_fault_that_the_contract_accepts_is_reported(staged, demonstrate):
+    """With a verifier that accepts everything, the lot is released, and the command fails."""
     local, story = staged
     verifier = local.manifest.address("RouteVerifier")
-    honest = local.rpc.call("eth_getCode", verifier, "latest")
+    original_code = local.rpc.call("eth_getCode", verifier, "latest")
     local.rpc.call("anvil_setCode", verifier, ACCEPT_EVERYTHING)
     try:
-        status, made = demonstrate("swap")
+        status, report = demonstrate("swap")
     finally:
-        local.rpc.call("anvil_setCode", verifier, honest)
-    assert (status, made["failed"]) == (1, 1)
-    passed = [guard["by"] for guard in made["tamper"]["caught"] if guard["said"] is None]
-    assert passed == ["RouteVerifier", f"RouteVerifier{tamper.STRONGER}", "BatchRegistry"]
+        local.rpc.call("anvil_setCode", verifier, original_code)
+    assert (status, report["failed"]) == (1, 1)
+    accepted = [guard["by"] for guard in report["tamper"]["caught"] if guard["said"] is None]
+    assert accepted == ["RouteVerifier", f"RouteVerifier{tamper.STRONGER}", "BatchRegistry"]
     stored = local.reader.read(reads.batch(story.keys["B"].batch_id))
     assert stored.state is BatchState.RELEASED

@@ -1,4 +1,4 @@
-"""`scripts/deploy.py` and `scripts/grant.py` as they are run: own processes, real chains."""
+"""`scripts/deploy.py` and `scripts/grant.py` as processes, on real chains."""
 
 from __future__ import annotations
 
@@ -37,23 +37,25 @@ PASSWORD = "only for this test"
 
 
 def run(script, node, folder, *arguments, **environment):
-    """Runs one of the scripts with `--json`; its exit status and its answer."""
+    """Run a script with `--json`; return its exit status and its output."""
     chain = () if node is None else ("--rpc", node.url)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CHROMATRACE_")}
     tools = f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}"
-    own = {"PATH": tools, "SOLCX_BINARY_PATH": str(ROOT / ".solcx")}
-    status, said, errors = fork_server.script(script).run(
-        *arguments, "--json", *chain, "--manifest-dir", folder, env=clean | own | environment
+    paths = {"PATH": tools, "SOLCX_BINARY_PATH": str(ROOT / ".solcx")}
+    status, output, errors = fork_server.script(script).run(
+        *arguments, "--json", *chain, "--manifest-dir", folder, env=clean | paths | environment
     )
-    assert said, errors
-    return status, json.loads(said)
+    assert output, errors
+    return status, json.loads(output)
 
 
 def read(node, manifest, name, function, *args):
-    """What a view of a deployed contract answers."""
+    """Return the result of a view, structs as dicts; a tuple of several results."""
     abi = contract(name)
     call = {"to": manifest.address(name), "data": "0x" + abi.encode_call(function, *args).hex()}
-    return abi.function(function).outputs.decode(bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:]))[0]
+    data = bytes.fromhex(node.rpc().call("eth_call", call, "latest")[2:])
+    values = tuple(abi.function(function).outputs.decode_named(data).values())
+    return values[0] if len(values) == 1 else values
 
 
 def block_number(node):
@@ -66,7 +68,7 @@ def anvil_node():
         yield running
 
 
-def test_deploys_wires_and_is_idempotent(anvil_node, tmp_path):
+def test_deployment_grants_roles_and_is_idempotent(anvil_node, tmp_path):
     status, answer = run("deploy", anvil_node, tmp_path)
     assert (status, answer["deployed"]) == (0, True)
     path = tmp_path / f"{anvil_node.chain_id}.json"
@@ -90,7 +92,7 @@ def test_deploys_wires_and_is_idempotent(anvil_node, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_dev_chain_that_was_started_afresh_is_deployed_to_again(anvil_node, tmp_path):
+def test_contracts_are_deployed_again_to_a_new_development_chain(anvil_node, tmp_path):
     run("deploy", anvil_node, tmp_path)
     with DevNode() as fresh:
         fresh.rpc().call("anvil_mine", "0x5")
@@ -101,7 +103,7 @@ def test_a_dev_chain_that_was_started_afresh_is_deployed_to_again(anvil_node, tm
         manifest.verify(fresh.rpc())
 
 
-def test_policies_and_admin_come_from_the_arguments(anvil_node, tmp_path):
+def test_policies_and_admin_are_set_by_options(anvil_node, tmp_path):
     admin = Account.create().address
     status, _ = run(
         "deploy",
@@ -121,7 +123,7 @@ def test_policies_and_admin_come_from_the_arguments(anvil_node, tmp_path):
     assert list(read(anvil_node, manifest, "InspectionLedger", "policy", 1).values()) == [0, False]
 
 
-def test_a_missing_role_is_found(anvil_node, tmp_path):
+def test_a_missing_role_is_reported(anvil_node, tmp_path):
     run("deploy", anvil_node, tmp_path)
     manifest = Manifest.load(tmp_path / "31337.json")
     ledger = manifest.address("CustodyLedger")
@@ -134,7 +136,7 @@ def test_a_missing_role_is_found(anvil_node, tmp_path):
     assert answer["message"] == f"{ledger} lacks the role 0x{CUSTODY_LEDGER.hex()} in Consortium"
 
 
-def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path):
+def test_other_chains_require_a_keystore_and_are_deployed_to_once(tmp_path):
     keystore, key = tmp_path / "deployer.json", Account.create()
     keystore.write_text(json.dumps(Account.encrypt(key.key, PASSWORD, kdf="pbkdf2", iterations=1000)))
     with_key = ("--keystore", keystore)
@@ -163,7 +165,7 @@ def test_another_chain_wants_a_keystore_and_is_never_deployed_to_twice(tmp_path)
     assert (folder / "4242.json").read_bytes() == written
 
 
-def test_no_chain(tmp_path):
+def test_an_unreachable_chain_is_an_error(tmp_path):
     status, answer = run("deploy", None, tmp_path, "--rpc", "http://127.0.0.1:1")
     assert (status, answer["error"], answer["field"]) == (1, "ChainUnavailableError", "rpc_url")
     status, answer = run("deploy", None, tmp_path)
@@ -204,37 +206,35 @@ def test_grants(anvil_node, tmp_path):
     assert granted["scopes"] == 0b101
 
 
-def command(monkeypatch, *words):
-    """One `chromatrace … --json`; its exit status and its answer."""
-    words = [*map(str, words), "--json"]
-    monkeypatch.setattr("sys.argv", ["chromatrace", *words])
-    done = CliRunner().invoke(main, words)
-    return done.exit_code, json.loads(done.stdout)
+def command(monkeypatch, *arguments):
+    """Run `chromatrace … --json`; return its exit status and its output."""
+    arguments = [*map(str, arguments), "--json"]
+    monkeypatch.setattr("sys.argv", ["chromatrace", *arguments])
+    result = CliRunner().invoke(main, arguments)
+    return result.exit_code, json.loads(result.stdout)
 
 
-def test_the_command_writes_the_manifest_that_is_named_and_the_next_one_finds_it(monkeypatch, anvil_node, tmp_path):
-    base = ("--rpc-url", anvil_node.url, "--data", tmp_path / "data", "--manifest", tmp_path / "ours.json")
+def test_the_command_writes_the_manifest_to_the_given_path(monkeypatch, anvil_node, tmp_path):
+    base = ("--rpc-url", anvil_node.url, "--data", tmp_path / "data", "--manifest", tmp_path / "manifest.json")
     status, answer = command(monkeypatch, *base, "chain", "deploy")
-    assert (status, answer["deployed"], answer["path"]) == (0, True, str(tmp_path / "ours.json"))
-    assert [found.name for found in tmp_path.glob("*.json")] == ["ours.json"]
+    assert (status, answer["deployed"], answer["path"]) == (0, True, str(tmp_path / "manifest.json"))
+    assert [path.name for path in tmp_path.glob("*.json")] == ["manifest.json"]
     status, answer = command(monkeypatch, *base, "chain", "status")
     assert (status, set(answer["contracts"])) == (0, NAMES)
 
 
-def test_a_refusal_of_the_script_is_told_as_every_other(monkeypatch, tmp_path):
+def test_an_error_of_the_script_is_an_error_of_the_command(monkeypatch, tmp_path):
     with DevNode(chain_id=4242) as real:
         base = ("--rpc-url", real.url, "--data", tmp_path, "--manifest", tmp_path / "4242.json")
         status, answer = command(monkeypatch, *base, "chain", "deploy")
-        gift = command(monkeypatch, *base, "key", "fund", "0x" + "ab" * 20)
-    assert (gift[0], gift[1]["error"], gift[1]["message"].split(":")[0]) == (
-        *(1, "InvalidInput"),
-        "chain 4242 is not a development chain",
-    )
+        fund_status, fund_answer = command(monkeypatch, *base, "key", "fund", "0x" + "ab" * 20)
+    assert (fund_status, fund_answer["error"]) == (1, "InvalidInput")
+    assert fund_answer["message"].split(":")[0] == "chain 4242 is not a development chain"
     assert (status, answer["error"], answer["field"]) == (1, "SignerMissingError", "keystore")
     assert answer["message"] == "chain 4242 is not a development chain; an encrypted keystore is required"
     assert answer["hint"].startswith("use --keystore FILE")
 
 
-def test_the_manifest_is_in_the_data_folder_unless_it_is_named(tmp_path):
+def test_the_manifest_is_in_the_data_folder_by_default(tmp_path):
     assert Settings(data=tmp_path).manifest_path(31337) == tmp_path / "deployments" / "31337.json"
     assert Settings(data=tmp_path, manifest=Path("x.json")).manifest_path(31337) == Path("x.json")

@@ -188,18 +188,18 @@ def test_code_links_to_its_events(works, app, follow, exported, link_type):
     path = lot.removeprefix(works.outer.settings.code_url)
     expected = [event for event in exported if lot in json.dumps(event)]
     assert len(expected) == 2
-    location, found = follow(path, link_type)
-    assert found[: len(expected)] == expected
+    location, events = follow(path, link_type)
+    assert events[: len(expected)] == expected
     links = app.test_client().get(f"{path}?linkType=all").json["linkset"][0]
     assert links["https://gs1.org/voc/epcis"] == [
-        {"href": location, "title": "Its events in EPCIS 2.0", "type": "application/json"}
+        {"href": location, "title": "EPCIS 2.0 events", "type": "application/json"}
     ]
     line_path = path.partition("/10/")[0]
     line = app.test_client().get(line_path, headers={"Accept": "application/linkset+json"})
     assert line.mimetype == "application/linkset+json"
-    location, found = follow(line_path, link_type)
+    location, events = follow(line_path, link_type)
     assert line.json["linkset"][0]["https://gs1.org/voc/epcis"][0]["href"] == location
-    assert [event for event in expected if event not in found] == []
+    assert [event for event in expected if event not in events] == []
     assert 'rel="linkset"' in app.test_client().get(line_path).headers["Link"]
 
 

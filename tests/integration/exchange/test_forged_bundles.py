@@ -30,8 +30,8 @@ from chromatrace.exchange.verifier import verify
 )
 def test_withheld_event_is_detected(prove, name, event, differing):
     proof = prove(name)
-    found = failing(proof, receipts=without(proof.bundle.receipts, receipt_of(proof, event)))
-    assert f"the events in the bundle do not lead to this state (different: {differing})" in found
+    failures = failing(proof, receipts=without(proof.bundle.receipts, receipt_of(proof, event)))
+    assert f"the events in the bundle do not lead to this state (different: {differing})" in failures
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_withheld_event_is_detected(prove, name, event, differing):
 )
 def test_withheld_step_is_detected(prove, event, problem):
     proof = prove("released")
-    found = failing(proof, receipts=without(proof.bundle.receipts, receipt_of(proof, event)))
-    assert any(problem in text for text in found)
+    failures = failing(proof, receipts=without(proof.bundle.receipts, receipt_of(proof, event)))
+    assert any(problem in text for text in failures)
 
 
 def test_recall_cannot_be_hidden_by_an_older_state(works, prove):
@@ -89,14 +89,14 @@ def test_batch_is_not_proven_without_its_state(prove):
 
 def test_state_of_another_batch_is_rejected(prove):
     proof = prove("recalled")
-    found = failing(proof, state=prove("released").bundle.state)
-    assert found
+    failures = failing(proof, state=prove("released").bundle.state)
+    assert failures
 
 
 def test_bundle_cannot_be_used_for_another_batch(prove):
     proof = prove("released")
-    found = failing(proof, subject=Subject("09521234543213", "P-other", None))
-    assert any("the registration of" in text for text in found)
+    failures = failing(proof, subject=Subject("09521234543213", "P-other", None))
+    assert any("the registration of" in text for text in failures)
 
 
 def test_unreferenced_documents_are_rejected(prove):
@@ -123,9 +123,9 @@ def test_changed_signature_is_rejected(prove, member):
     signed = proof.bundle.inspections[0]
     value = getattr(signed, member)
     changed = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
-    found = failing(proof, inspections=(replace(signed, **{member: changed}),))
-    assert len(found) == 1
-    assert "is signed by" in found[0] or "not a point on the curve" in found[0]
+    failures = failing(proof, inspections=(replace(signed, **{member: changed}),))
+    assert len(failures) == 1
+    assert "is signed by" in failures[0] or "not a point on the curve" in failures[0]
 
 
 def test_malleable_signature_is_rejected(prove):
@@ -141,8 +141,8 @@ def test_malleable_signature_is_rejected(prove):
 def test_unreferenced_signature_is_rejected(prove):
     proof = prove("failed")
     stray = replace(proof.bundle.inspections[0], revision=2)
-    found = failing(proof, inspections=(*proof.bundle.inspections, stray))
-    assert found == ["signature 2 belongs to no inspection of this batch"]
+    failures = failing(proof, inspections=(*proof.bundle.inspections, stray))
+    assert failures == ["signature 2 belongs to no inspection of this batch"]
 
 
 def test_missing_signature_is_reported(prove):
@@ -168,9 +168,9 @@ def test_reading_outside_the_window_is_rejected(works, prove):
     entry = encode_reading(next(iter(works.outer.spool.entries("coater 1", 30, 31))))
     path = tuple(works.outer.proofs.log("coater 1").inclusion_proof(30, size))
     stray = replace(proof.bundle.readings[0], entry=entry, index=30, path=path)
-    found = failing(proof, readings=(stray,))
-    assert len(found) == 1
-    assert "not in any window that an inspection of this batch names" in found[0]
+    failures = failing(proof, readings=(stray,))
+    assert len(failures) == 1
+    assert "not in any window that an inspection of this batch names" in failures[0]
     result = verify(replace(proof.bundle, readings=(stray,), documents=()), *proof.terms)
     assert any("does not show that it belongs to this batch" in text for text in texts(result.unchecked))
 
@@ -205,9 +205,9 @@ def test_forged_chain_needs_a_trusted_hash(prove):
     receipts = tuple(
         replace(cited, index=0, proof=tuple(nodes)) if cited == event else cited for cited in proof.bundle.receipts
     )
-    found = failing(proof, headers=tuple(headers), receipts=receipts)
-    assert any("do not lead to a trusted block hash" in text for text in found)
-    assert any("(different: on hold)" in text for text in found)
+    failures = failing(proof, headers=tuple(headers), receipts=receipts)
+    assert any("do not lead to a trusted block hash" in text for text in failures)
+    assert any("(different: on hold)" in text for text in failures)
 
 
 def test_reverted_transaction_proves_nothing(works):

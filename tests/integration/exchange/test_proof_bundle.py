@@ -1,4 +1,4 @@
-"""Test bundles of real batches on a real chain: what they prove, and their warnings."""
+"""Test bundles of real batches on a real chain: proven facts and warnings."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ def test_older_block_hash_does_not_cover_newer_blocks(prove):
 def test_wrong_manifest_is_reported(prove, name):
     proof = prove("released")
     trusted = proof.contracts | {name: b"\x11" * 20}
-    found = texts(verify(proof.bundle, [proof.trusted], trusted, proof.chain_id).failures)
-    assert found == [f"{name} is not at 0x{proof.contracts[name].hex()} in the trusted deployment"]
+    failures = texts(verify(proof.bundle, [proof.trusted], trusted, proof.chain_id).failures)
+    assert failures == [f"{name} is not at 0x{proof.contracts[name].hex()} in the trusted deployment"]
     del trusted[name]
     assert len(verify(proof.bundle, [proof.trusted], trusted, proof.chain_id).failures) == 1
 
@@ -134,9 +134,9 @@ def test_wrong_manifest_is_reported(prove, name):
 def test_bundle_for_another_chain_is_rejected(prove):
     proof = prove("released")
     assert "expected 1" in texts(verify(proof.bundle, [proof.trusted], proof.contracts, 1).failures)[0]
-    found = texts(verify(replace(proof.bundle, chain_id=1), [proof.trusted], proof.contracts).failures)
-    assert len(found) == 3  # both inspectors' signatures and the stations' keys are for chain 31337
-    assert [("is signed by" in text, "proof of possession" in text) for text in found] == [
+    failures = texts(verify(replace(proof.bundle, chain_id=1), [proof.trusted], proof.contracts).failures)
+    assert len(failures) == 3  # both inspectors' signatures and the stations' keys are for chain 31337
+    assert [("is signed by" in text, "proof of possession" in text) for text in failures] == [
         (True, False),
         (True, False),
         (False, True),
@@ -168,8 +168,8 @@ def test_verify_command(works, prove, tmp_path):
     assert run("verify", good, *given, "--strict").exit_code == 0
     given = ("--rpc", works.outer.settings.rpc_url, "--manifest", works.manifest_path)
     done = run("verify", recalled, *given, "--json")
-    found = orjson.loads(done.output)
-    assert (done.exit_code, found["failed"], found["counts"]["warning"]) == (0, 0, 2)
+    report = orjson.loads(done.output)
+    assert (done.exit_code, report["failed"], report["counts"]["warning"]) == (0, 0, 2)
     assert run("verify", recalled, *given, "--strict").exit_code == 1
     assert run("verify", bad, *given).exit_code == 1
     done = run("verify", good)

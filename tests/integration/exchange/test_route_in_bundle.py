@@ -73,10 +73,10 @@ def with_steps(proof, *order, **changes):
 @pytest.mark.parametrize(
     ("order", "problem"),
     [
-        ((1, 0, 2), "the aggregate is not the signatures of all stations on this chain"),
-        ((0, 1), "2 steps are given, the design has 3"),
-        ((0, 1, 1, 2), "4 steps are given, the design has 3"),
-        ((0, 1, 1), "the aggregate is not the signatures of all stations on this chain"),
+        ((1, 0, 2), "the aggregate is not the product of all stations' signatures on this chain"),
+        ((0, 1), "expected 3 steps, as in the design, got 2"),
+        ((0, 1, 1, 2), "expected 3 steps, as in the design, got 4"),
+        ((0, 1, 1), "the aggregate is not the product of all stations' signatures on this chain"),
     ],
 )
 def test_reordered_or_missing_steps_are_rejected(prove, order, problem):
@@ -122,9 +122,9 @@ def test_changed_byte_of_the_route_is_rejected(prove):
 def test_withheld_route_events_are_detected(prove, name):
     proof = prove("released")
     for withheld in receipts_with(proof.bundle, name):
-        found = failing(proof, receipts=without(proof.bundle.receipts, withheld))
-        assert len(found) == 1
-        assert "is not in the bundle" in found[0] or "does not belong to an event of this batch" in found[0]
+        failures = failing(proof, receipts=without(proof.bundle.receipts, withheld))
+        assert len(failures) == 1
+        assert "is not in the bundle" in failures[0] or "does not belong to an event of this batch" in failures[0]
 
 
 def test_bundle_without_route_proof_is_reported(prove):
@@ -202,7 +202,7 @@ def test_command_reads_the_records_from_a_trace(works, tmp_path):
     assert all(step.record for step in Bundle.from_bytes(bundle.read_bytes()).route.steps)
     done = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments, other)])
     assert done.exit_code == 1
-    assert done.output.startswith("refused trace: ")
+    assert done.output.startswith("error: trace: ")
 
 
 class UnverifiedWorks(Works):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from route_line import Line, secret
@@ -65,9 +64,7 @@ class Works:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DevKeyWarning)
                 signer = dev_signer(account, self.outer.chain_id)
-            other = Workspace(replace(self.outer.settings, dev_account=account))
-            other.share(self.outer, signer)
-            self._acting[account] = other
+            self._acting[account] = self.outer.acting_as(signer)
         return self._acting[account]
 
     def send(self, account, call):

@@ -19,7 +19,7 @@ from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSett
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant import example_plant
 from chromatrace.plant.endpoints import LOCAL_ENDPOINT
-from chromatrace.plant.errors import InsecureEndpoint, PlantError
+from chromatrace.plant.errors import InsecureEndpointError, PlantSecurityError
 from chromatrace.plant.inspection import inspect
 from chromatrace.plant.process import PlantProcess
 from chromatrace.plant.security import Security
@@ -151,7 +151,7 @@ def test_port_in_use_is_named(finished):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "plant.example"])
 def test_unencrypted_server_outside_loopback_is_rejected(host):
-    with pytest.raises(InsecureEndpoint) as error:
+    with pytest.raises(InsecureEndpointError) as error:
         Security().check(f"opc.tcp://{host}:4840/plant")
     assert error.value.field == "endpoint"
 
@@ -226,5 +226,5 @@ def test_unencrypted_connection_is_rejected(guarded):
 
 def test_certificate_folder_without_users_is_rejected(tmp_path):
     source = Simulation(example_plant("engineer-to-order"), seed=1, start_ns=START_NS)
-    with pytest.raises(PlantError, match="no client can connect"):
+    with pytest.raises(PlantSecurityError, match="no client can connect"):
         asyncio.run(serve(source, LOCAL_ENDPOINT, security=Security(certificates=tmp_path / "own")))

@@ -48,7 +48,7 @@ NOT_CHECKED = "positive_data_acceptance,object_level_authorization"
 """A document may match its schema and still refer to missing records. Other tests check rights."""
 
 
-def goods(consortium, folder):
+def example_batch(consortium, folder):
     """Register the example batch of the OpenAPI document, with its content document and serials."""
     key, serials = BatchKey.parse(openapi.EXAMPLE_GTIN, openapi.EXAMPLE_LOT), SerialRange(1, 200, 6)
     product = ProductDescription("Example gear", "A gear wheel of these tests.")
@@ -89,7 +89,7 @@ def test_portal_conforms_to_its_openapi_document(consortium, tmp_path, monkeypat
     for name, number in consortium.departments.items():
         consortium.maker.submit(calls.set_member(number, account.address, 3))
         KeyRing(tmp_path / "keys" / "readers").make(name)
-    goods(consortium, tmp_path)
+    example_batch(consortium, tmp_path)
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")
     high_limit = "1000000 per minute"
     limits = dict.fromkeys(("api_limit", "page_limit", "login_limit", "account_limit"), high_limit)

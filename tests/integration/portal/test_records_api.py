@@ -120,8 +120,8 @@ def test_supervisor_lists_records_of_product_in_pages(shop, order):
 @pytest.mark.parametrize("product", ["P-1", "P-404"])
 def test_other_organisations_learn_nothing(shop, order, product):
     with shop.client(RIVAL) as rival:
-        found = rival.get("/api/v1/records", params={"product": product})
-        assert (found.status_code, found.json()["error"], found.json()["message"]) == (
+        denied = rival.get("/api/v1/records", params={"product": product})
+        assert (denied.status_code, denied.json()["error"], denied.json()["message"]) == (
             *(403, "RecordNotReadableError", "not authorised"),
         )
         hidden = rival.get(f"/api/v1/records/{order['record']}")

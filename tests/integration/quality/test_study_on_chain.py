@@ -1,4 +1,4 @@
-"""A study's inspections through the contract on Anvil, held against the twin."""
+"""Inspections of a study through the contract on Anvil, compared with the rule in Python."""
 
 import json
 import sys
@@ -11,12 +11,12 @@ from chromatrace.cli import main
 
 @pytest.fixture
 def simulate(monkeypatch):
-    def run(*words):
-        arguments = ["simulate", *words, "--on-chain", "--workpieces", "1", "--json"]
+    def run(*study):
+        arguments = ["simulate", *study, "--on-chain", "--workpieces", "1", "--json"]
         monkeypatch.setattr(sys, "argv", ["chromatrace", *arguments])
-        done = CliRunner().invoke(main, arguments)
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout[done.stdout.index("{") :])
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout[result.stdout.index("{") :])
 
     return run
 
@@ -39,6 +39,6 @@ def test_the_simulation_decides_the_same_answers(simulate, study):
     if study[0] == "majority":
         assert (row["f1_pure"], row["inspections_pure"]) == (row["f1"], row["inspections_of_a_step"])
     else:
-        # The contract learns meanwhile, so that a round may take one answer more or less.
+        # The contract continues to learn, so a round may take one answer more or fewer.
         assert row["inspections_pure"] == pytest.approx(row["inspections_of_a_step"], abs=0.5)
     assert facts["findings"][-1]["agrees"] or study[0] == "confidence"

@@ -1,4 +1,4 @@
-"""The shop with its departments, and one contract that has gone through them."""
+"""A plant with six departments on a chain, and a contract that has passed through them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def shop(deploy, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("records")
     with DevNode() as node:
-        made = Shop(node, deploy(node, folder), folder)
-        appoint(made)
-        yield made
+        shop = Shop(node, deploy(node, folder), folder)
+        appoint(shop)
+        yield shop
 
 
 @pytest.fixture(scope="module")
 def done(shop):
-    """The transactions of the contract and both its products, in the order of the departments."""
+    """Return the transactions of the contract and both its products, in the order of the departments."""
     from department_shop import through_the_departments
 
     return through_the_departments(shop)

@@ -1,4 +1,4 @@
-"""An engineer-to-order shop with six departments on a chain, worked on by the command line."""
+"""An engineer-to-order plant with six departments on a chain, operated by the command line."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ from chromatrace.records.catalogue import Catalogue
 GLN, OTHER_GLN = (body + check_digit(body) for body in ("952123400000", "952123400001"))
 REGISTRAR, ADMINISTRATOR = 0, 1
 SALES, DESIGN, PRODUCTION, PROCESSING, ASSEMBLY, QUALITY = range(2, 8)
-SUPERVISOR, STRANGER, RIVAL = 8, 9, 10
+SUPERVISOR, OUTSIDER, COMPETITOR = 8, 9, 10
 CATALOGUE = Catalogue(example_plant("engineer-to-order").record_kinds)
 DEPARTMENTS = dict(zip(CATALOGUE.departments, (SALES, DESIGN, PRODUCTION, PROCESSING, ASSEMBLY, QUALITY), strict=True))
 
 
 class Shop:
-    """A deployment with the six departments, each with one operator and its reading key in the one data folder."""
+    """A deployment with six departments, each with an operator and a reader key in the shared data folder."""
 
     def __init__(self, node, manifest, folder):
         self.node, self.manifest, self.folder = node, manifest, folder
 
-    def run(self, account, *words, status=0):
-        """Runs the command as a dev account, and gives what it printed."""
+    def run(self, account, *arguments, status=0):
+        """Run the command as a dev account and return its JSON output."""
         options = ["--rpc-url", self.node.url, "--manifest", str(self.manifest), "--data", str(self.folder / "data")]
         signer = [] if account is None else ["--dev-account", str(account)]
-        arguments = [*options, *signer, *map(str, words), "--json"]
-        before, sys.argv = sys.argv, ["chromatrace", *arguments]
+        command = [*options, *signer, *map(str, arguments), "--json"]
+        before, sys.argv = sys.argv, ["chromatrace", *command]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DevKeyWarning)
-                answer = CliRunner().invoke(main, arguments)
+                answer = CliRunner().invoke(main, command)
         finally:
             sys.argv = before
         assert answer.exit_code == status, answer.output
         return json.loads(answer.stdout)
 
-    def refused(self, account, *words):
-        """The refusal: its name and field."""
-        said = self.run(account, *words, status=1)
-        return said["error"], said.get("field")
+    def error(self, account, *arguments):
+        """Return name and field of the error."""
+        report = self.run(account, *arguments, status=1)
+        return report["error"], report.get("field")
 
     def write(self, value):
-        """A file with a document."""
+        """Write a document to a file and return its path."""
         path = self.folder / "document.json"
         path.write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode())
         return path
 
-    def add(self, account, value, *words):
-        return self.run(account, "record", "add", self.write(value), *words)
+    def add(self, account, value, *arguments):
+        return self.run(account, "record", "add", self.write(value), *arguments)
 
     def stored(self):
-        """Every file of the content store."""
+        """Return all files of the vault."""
         return {path for path in (self.folder / "data" / "vault").rglob("*") if path.is_file() and path.name != ".lock"}
 
     def blocks(self):
@@ -77,13 +77,13 @@ def address(account):
 
 
 def appoint(shop):
-    """The plant with its people and departments, and a rival of it."""
+    """Register the plant, its operators and departments, and a competing organisation."""
     roles = "admin,gateway,supervisor"
     for gln, name in ((GLN, "Example Gears"), (OTHER_GLN, "Example Rival")):
         shop.run(REGISTRAR, "org", "register", gln, name, "--kind", "manufacturer", "--roles", roles)
     shop.run(REGISTRAR, "org", "appoint", address(ADMINISTRATOR), GLN, "--roles", "admin")
     shop.run(REGISTRAR, "org", "appoint", address(SUPERVISOR), GLN, "--roles", "supervisor")
-    shop.run(REGISTRAR, "org", "appoint", address(RIVAL), OTHER_GLN, "--roles", roles)
+    shop.run(REGISTRAR, "org", "appoint", address(COMPETITOR), OTHER_GLN, "--roles", roles)
     opened = shop.run(ADMINISTRATOR, "record", "open")
     assert list(opened["departments"]) == list(DEPARTMENTS)
     for department, account in DEPARTMENTS.items():
@@ -93,13 +93,13 @@ def appoint(shop):
 
 
 def through_the_departments(shop):
-    """The transactions of the contract and both its products, in the order of the departments."""
+    """Append the contract and all documents of both products; return the transactions in order."""
     drawing = shop.folder / "drawing.step"
     drawing.write_bytes(b"ISO-10303-21;" * 50_000)
     transactions = [shop.add(SALES, CONTRACT)["tx"]]
     for product in ("P-1", "P-2"):
         for value in story(product):
             department = CATALOGUE.by_schema(value["schema"]).department
-            words = ["--attach", f"drawing_file={drawing}"] if "drawing_file" in value else []
-            transactions.append(shop.add(DEPARTMENTS[department], value, *words)["tx"])
+            arguments = ["--attach", f"drawing_file={drawing}"] if "drawing_file" in value else []
+            transactions.append(shop.add(DEPARTMENTS[department], value, *arguments)["tx"])
     return transactions

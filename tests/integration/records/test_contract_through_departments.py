@@ -1,4 +1,4 @@
-"""BPDMS's worked example on a real chain, by the command line: one contract, six departments, and who sees what."""
+"""Test the worked example of BPDMS on a real chain by the command line: one contract, six departments, access."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from contract_order import CONTRACT, story
 from department_shop import (
     ADMINISTRATOR,
+    COMPETITOR,
     DESIGN,
+    OUTSIDER,
     PROCESSING,
     PRODUCTION,
     QUALITY,
-    RIVAL,
     SALES,
-    STRANGER,
     SUPERVISOR,
     address,
 )
@@ -31,43 +31,43 @@ from chromatrace.ethereum.manifest import Manifest
 from chromatrace.index import Follower, Index
 
 
-def test_a_supervisor_traces_the_product_across_all_departments(shop, done):
-    found = shop.run(SUPERVISOR, "record", "list", "P-1")["records"]
-    assert [one["department"] for one in found] == [
+def test_supervisor_traces_a_product_across_all_departments(shop, done):
+    records = shop.run(SUPERVISOR, "record", "list", "P-1")["records"]
+    assert [record["department"] for record in records] == [
         *("Sales", "Product design", "Production management"),
         *("Discrete processing", "Discrete processing", "Assembly line", "Quality inspection"),
     ]
-    assert [one["entry"]["appended"]["tx_hash"] for one in found] == done[:7]
-    assert found[0]["key"] == "C-2026-001"
-    for earlier, later in pairwise(found[:4]):
+    assert [record["entry"]["appended"]["tx_hash"] for record in records] == done[:7]
+    assert records[0]["key"] == "C-2026-001"
+    for earlier, later in pairwise(records[:4]):
         assert later["entry"]["preceding"] == earlier["entry"]["record"]
 
 
-def test_a_member_sees_its_own_department(shop, done):
-    found = shop.run(DESIGN, "record", "list", "P-2")["records"]
-    assert [one["department"] for one in found] == ["Product design"]
+def test_member_sees_its_own_department(shop, done):
+    records = shop.run(DESIGN, "record", "list", "P-2")["records"]
+    assert [record["department"] for record in records] == ["Product design"]
 
 
 @pytest.mark.parametrize("product", ["P-1", "P-404"])
-@pytest.mark.parametrize("who", [STRANGER, RIVAL, ADMINISTRATOR])
-def test_others_do_not_learn_whether_there_is_such_a_product(shop, done, who, product):
-    said = shop.run(who, "record", "list", product, status=1)
-    assert (said["error"], said["message"]) == ("RecordNotReadableError", "not authorised to read any department")
+@pytest.mark.parametrize("account", [OUTSIDER, COMPETITOR, ADMINISTRATOR])
+def test_others_do_not_learn_whether_a_product_exists(shop, done, account, product):
+    report = shop.run(account, "record", "list", product, status=1)
+    assert (report["error"], report["message"]) == ("RecordNotReadableError", "not authorised to read any department")
 
 
-def test_no_such_product(shop, done):
-    for who in (SUPERVISOR, DESIGN):
-        assert shop.refused(who, "record", "list", "P-404") == ("ProductNotFoundError", "product")
+def test_unknown_product_is_reported(shop, done):
+    for account in (SUPERVISOR, DESIGN):
+        assert shop.error(account, "record", "list", "P-404") == ("ProductNotFoundError", "product")
 
 
-def test_a_record_is_shown_with_its_file(shop, done, tmp_path):
+def test_show_with_file(shop, done, tmp_path):
     target = tmp_path / "drawing"
     shown = shop.run(DESIGN, "record", "show", "product-design.design", "D-1", "--save", f"drawing_file={target}")
     assert shown["fields"]["contract_id"] == "C-2026-001"
     assert target.read_bytes() == (shop.folder / "drawing.step").read_bytes()
 
 
-def test_hidden_and_absent_records_are_refused_alike(shop, done):
+def test_hidden_and_absent_records_give_the_same_error(shop, done):
     hidden = shop.run(DESIGN, "record", "show", "sales.contract-order", "C-2026-001", status=1)
     absent = shop.run(DESIGN, "record", "show", "sales.contract-order", "C-404", status=1)
     assert hidden == absent
@@ -75,26 +75,26 @@ def test_hidden_and_absent_records_are_refused_alike(shop, done):
 
 
 def test_grant_and_revoke(shop, done):
-    reader = shop.run(STRANGER, "key", "reader", "Auditor")["reader"]
-    words = ["record", "show", "sales.contract-order", "C-2026-001", "--as", "Auditor"]
-    assert shop.refused(SUPERVISOR, *words) == ("KeyMissingError", "as")
+    reader = shop.run(OUTSIDER, "key", "reader", "Auditor")["reader"]
+    arguments = ["record", "show", "sales.contract-order", "C-2026-001", "--as", "Auditor"]
+    assert shop.error(SUPERVISOR, *arguments) == ("KeyMissingError", "as")
     granted = shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--to", reader)
     assert granted["readers"] == ["Auditor", "Sales"]
-    assert shop.run(SUPERVISOR, *words)["fields"]["customer"] == "Example Windows"
+    assert shop.run(SUPERVISOR, *arguments)["fields"]["customer"] == "Example Windows"
     shop.run(SALES, "record", "grant", "sales.contract-order", "C-2026-001", "--revoke", "Auditor")
-    assert shop.refused(SUPERVISOR, *words) == ("KeyMissingError", "as")
+    assert shop.error(SUPERVISOR, *arguments) == ("KeyMissingError", "as")
 
 
 NEW = CONTRACT | {"contract_id": "C-new"}
 
 
 @pytest.mark.parametrize(
-    ("who", "value", "error", "field"),
+    ("account", "value", "error", "field"),
     [
         (None, NEW, "InvalidInput", "keystore"),
         (DESIGN, NEW, "NotMember", "signer"),
-        (STRANGER, NEW, "UnknownOperator", "operator"),
-        (RIVAL, NEW, "NotFound", "department"),
+        (OUTSIDER, NEW, "UnknownOperator", "operator"),
+        (COMPETITOR, NEW, "NotFound", "department"),
         (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, "UnknownSchemaError", "/schema"),
         (SALES, NEW | {"customer": 7}, "InvalidRecordError", "/customer"),
         (SALES, NEW | {"customer": "x" * 201}, "InvalidRecordError", "/customer"),
@@ -125,41 +125,41 @@ NEW = CONTRACT | {"contract_id": "C-new"}
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_bad_input_is_refused_and_nothing_written(shop, done, who, value, error, field):
+def test_invalid_input_is_rejected_without_writing(shop, done, account, value, error, field):
     before = shop.blocks(), shop.stored()
-    assert shop.refused(who, "record", "add", shop.write(value)) == (error, field)
+    assert shop.error(account, "record", "add", shop.write(value)) == (error, field)
     assert (shop.blocks(), shop.stored()) == before
 
 
-def test_bulk_import_takes_what_is_right_and_reports_the_rest(shop, done):
+def test_import_appends_valid_rows_and_reports_the_others(shop, done):
     table = shop.folder / "components.csv"
     header = "component_id,line_id,workers,processing_route,route_signature,work_order_id,product_id"
-    good = [f"K-b{number},L-1,worker 1;worker 2,mill,0x{'0a' * 48},W-1,P-1" for number in range(120)]
-    bad = ["K-b1,L-1,w,mill,0xaa,W-1,P-1", "K-x,L-1,w,mill,0xaa,W-404,P-1", "K-y,L-1,w,mill,AA,W-1,P-1", "K-z,L-1"]
-    table.write_text("\n".join([header, *good, *bad]) + "\n")
-    words = ["record", "import", table, "--kind", "discrete-processing.component", "--batch", "50"]
-    said = shop.run(PROCESSING, *words, status=1)
-    assert (said["appended"], said["rejected"], len(said["transactions"])) == (120, 4, 3)
-    assert [(one["line"], one["error"], one["field"]) for one in said["errors"]] == [
+    valid = [f"K-b{number},L-1,worker 1;worker 2,mill,0x{'0a' * 48},W-1,P-1" for number in range(120)]
+    invalid = ["K-b1,L-1,w,mill,0xaa,W-1,P-1", "K-x,L-1,w,mill,0xaa,W-404,P-1", "K-y,L-1,w,mill,AA,W-1,P-1", "K-z,L-1"]
+    table.write_text("\n".join([header, *valid, *invalid]) + "\n")
+    arguments = ["record", "import", table, "--kind", "discrete-processing.component", "--batch", "50"]
+    report = shop.run(PROCESSING, *arguments, status=1)
+    assert (report["appended"], report["rejected"], len(report["transactions"])) == (120, 4, 3)
+    assert [(error["line"], error["error"], error["field"]) for error in report["errors"]] == [
         (122, "RecordExistsError", "/component_id"),
         (123, "UnknownPrecedingError", "/work_order_id"),
         (124, "InvalidRecordError", "/route_signature"),
         (125, "InvalidRecordError", ""),
     ]
-    again = shop.run(PROCESSING, *words, status=1)
+    again = shop.run(PROCESSING, *arguments, status=1)
     assert (again["appended"], again["rejected"]) == (0, 124)
 
 
-def test_json_lines_are_imported_too(shop, done):
+def test_import_of_json_lines(shop, done):
     lines = shop.folder / "orders.jsonl"
     orders = [CONTRACT | {"contract_id": f"C-j{number}"} for number in range(3)]
     lines.write_text("\n".join([*map(json.dumps, orders), "{", '{"a":1,"a":2}']))
-    said = shop.run(SALES, "record", "import", lines, "--kind", "sales.contract-order", status=1)
-    assert (said["appended"], said["rejected"]) == (3, 2)
+    report = shop.run(SALES, "record", "import", lines, "--kind", "sales.contract-order", status=1)
+    assert (report["appended"], report["rejected"]) == (3, 2)
 
 
 class Tool:
-    """A process with a data folder of its own, and so with an outbox, an index and a content store of its own."""
+    """A process with its own data folder, and therefore its own outbox, index and vault."""
 
     def __init__(self, shop, account, key, *, by_import):
         self.folder = shop.folder / f"tool-{account}-{key}"
@@ -167,24 +167,27 @@ class Tool:
         self._command = [sys.executable, "-m", "chromatrace.cli", "--rpc-url", shop.node.url]
         self._command += ["--manifest", str(shop.manifest), "--data", str(self.folder), "--dev-account", str(account)]
         self.run("key", "reader", "Sales").communicate()
-        values = [CONTRACT | {"contract_id": one} for one in ([key, f"{key}-{account}"] if by_import else [key])]
+        values = [
+            CONTRACT | {"contract_id": contract_id}
+            for contract_id in ([key, f"{key}-{account}"] if by_import else [key])
+        ]
         path = self.folder / "values.jsonl"
         path.write_text("\n".join(map(json.dumps, values)))
         import_ = ["import", path, "--kind", "sales.contract-order"]
         self.process = self.run("record", *(import_ if by_import else ["add", path]))
 
-    def run(self, *words):
-        return subprocess.Popen([*self._command, *map(str, words), "--json"], stdout=subprocess.PIPE, text=True)
+    def run(self, *arguments):
+        return subprocess.Popen([*self._command, *map(str, arguments), "--json"], stdout=subprocess.PIPE, text=True)
 
     def end(self):
-        """Exit status, and what it said."""
-        said = json.loads(self.process.communicate(timeout=300)[0])
-        return self.process.returncode, said
+        """Return exit status and output."""
+        report = json.loads(self.process.communicate(timeout=300)[0])
+        return self.process.returncode, report
 
 
 @pytest.mark.parametrize("by_import", [False, True], ids=["two additions", "an addition and an import"])
-def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
-    """Neither can see the other's: one block takes both. The first is the record, the other is told that it is not."""
+def test_two_tools_append_the_same_record_at_the_same_time(shop, done, by_import):
+    """One block includes both entries. The first is the record; the other tool reports an error."""
     shop.run(ADMINISTRATOR, "record", "member", "Sales", address(QUALITY))
     rpc, key = shop.node.rpc(), f"C-both-{by_import}"
     record = record_id("sales.contract-order", key)
@@ -209,34 +212,38 @@ def test_two_tools_record_the_same_at_the_same_moment(shop, done, by_import):
         entry.subject for entry in entries if not entry.repeat
     }
     first, second = (0, 1) if entries[0].by == address(SALES) else (1, 0)
-    taken, told = ended[first], ended[second]
-    assert taken[0] == 0
-    assert told[0] == 1
-    refusals = told[1].get("errors", [told[1]])
-    assert [(one["error"], one["field"]) for one in refusals] == [("RecordRepeatedError", "/contract_id")]
-    if "appended" in told[1]:
-        assert (told[1]["appended"], told[1]["rejected"]) == (1, 1)
+    appended, repeated = ended[first], ended[second]
+    assert appended[0] == 0
+    assert repeated[0] == 1
+    errors = repeated[1].get("errors", [repeated[1]])
+    assert [(error["error"], error["field"]) for error in errors] == [("RecordRepeatedError", "/contract_id")]
+    if "appended" in repeated[1]:
+        assert (repeated[1]["appended"], repeated[1]["rejected"]) == (1, 1)
     shown, _ = tools[first].run("record", "show", "sales.contract-order", key).communicate(timeout=300)
-    assert {one["digest"] for one in json.loads(shown)["repeats"]} == {
+    assert {entry["digest"] for entry in json.loads(shown)["repeats"]} == {
         "0x" + entry.digest.hex() for entry in entries if entry.repeat
     }
     listed = shop.run(SALES, "record", "list", "P-1")["records"]
-    assert sum(one["entry"]["repeat"] for one in listed if one["entry"]["record"] == "0x" + record.hex()) == 1
+    assert sum(item["entry"]["repeat"] for item in listed if item["entry"]["record"] == "0x" + record.hex()) == 1
     again = shop.run(SALES, "record", "add", shop.write(CONTRACT | {"contract_id": key}), status=1)
     assert again["error"] == "RecordExistsError"
 
 
-def test_the_index_is_what_a_rebuild_makes_and_what_the_contract_says(shop, done):
+def test_index_matches_a_rebuild_and_the_contract(shop, done):
     index, manifest = Index("sqlite://"), Manifest.load(shop.manifest)
     rpc = shop.node.rpc()
     Follower(index, rpc, manifest).sync()
-    kept = Index(f"sqlite:///{shop.folder / 'data' / 'index.db'}")
-    Follower(kept, rpc, manifest).sync()
-    assert query(kept).digest() == query(index).digest()
+    stored = Index(f"sqlite:///{shop.folder / 'data' / 'index.db'}")
+    Follower(stored, rpc, manifest).sync()
+    assert query(stored).digest() == query(index).digest()
     chain = Chain(rpc, manifest)
     for view in query(index).departments():
-        held = chain.read(reads.department(view.id))
-        assert (held.organisation, held.count, held.head) == (view.organisation, view.count, view.head)
+        department = chain.read(reads.department(view.id))
+        assert (department.organisation, department.count, department.head) == (
+            view.organisation,
+            view.count,
+            view.head,
+        )
         assert view.count > 0
 
 
@@ -262,19 +269,19 @@ LINES = {
 
 
 @pytest.mark.parametrize(("plant", "administrator", "writer"), [("electrochromic", 1, 2), ("desktop-computer", 10, 10)])
-def test_other_lines_record_by_configuration_alone(shop, done, plant, administrator, writer):
-    """The six departments and these lines differ in a configuration file; the code is the same."""
-    which = ["--plant", plant]
+def test_other_plants_need_configuration_only(shop, done, plant, administrator, writer):
+    """These plants differ from the six departments in a configuration file only."""
+    options = ["--plant", plant]
     shop.node.rpc().call("anvil_setBalance", address(writer), hex(10**18))
-    for department in shop.run(administrator, *which, "record", "open")["departments"]:
+    for department in shop.run(administrator, *options, "record", "open")["departments"]:
         shop.run(administrator, "record", "member", department, address(writer))
         if not (shop.folder / "data" / "keys" / "readers" / f"{department.lower()}.pem").exists():
             shop.run(writer, "key", "reader", department)
     records = LINES[plant]
-    transactions = [shop.run(writer, *which, "record", "add", shop.write(value))["tx"] for value in records]
+    transactions = [shop.run(writer, *options, "record", "add", shop.write(value))["tx"] for value in records]
     product = records[1]["product_id"]
-    found = shop.run(writer, *which, "record", "list", product)["records"]
-    assert [one["entry"]["appended"]["tx_hash"] for one in found] == transactions
-    assert [one["schema"] for one in found] == [value["schema"] for value in records]
-    again = shop.run(writer, *which, "record", "add", shop.write(records[0]), status=1)
+    listed = shop.run(writer, *options, "record", "list", product)["records"]
+    assert [record["entry"]["appended"]["tx_hash"] for record in listed] == transactions
+    assert [record["schema"] for record in listed] == [value["schema"] for value in records]
+    again = shop.run(writer, *options, "record", "add", shop.write(records[0]), status=1)
     assert again["error"] == "RecordExistsError"

@@ -1,4 +1,4 @@
-"""Stations registered and routes designed on a real deployment; calls simulated or sent by Example Glass's operator."""
+"""Stations and routes on a real deployment, used by Example Glass's operator."""
 
 import warnings
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ GAS = hex(2**24)
 
 @dataclass
 class Rig:
-    """The chain as the routes' tests use it."""
+    """A chain with registered stations and designed routes."""
 
     chain: Chain
     verifier: Verifier
@@ -30,16 +30,16 @@ class Rig:
     designed: dict = field(default_factory=dict)
 
     def line(self, steps, kind=RouteKind.PROCESSING, name=None, required=False):
-        """A designed route, its stations registered; the same one when asked for again."""
+        """Return a designed route with registered stations, the same one for the same name."""
         names = tuple(f"station {n}" for n in range(1, steps + 1)) if isinstance(steps, int) else tuple(steps)
         name = name or f"{kind.name.lower()} of {len(names)}"
         if name not in self.designed:
-            for known in dict.fromkeys(names):
-                self.register(known)
+            for station_name in dict.fromkeys(names):
+                self.register(station_name)
             line = Line.of(names, Profile.EVM, self.verifier, name, kind)
             keys, processes = (
-                [one.key_id for one in line.design.stations],
-                [one.process for one in line.design.stations],
+                [entry.key_id for entry in line.design.stations],
+                [entry.process for entry in line.design.stations],
             )
             receipt = self.chain.submit(calls.design_route(name, kind, required, keys, processes))
             assert receipt.event("RouteDesigned").args["route"] == line.design.route
@@ -49,37 +49,32 @@ class Rig:
     def register(self, name):
         if name in self.registered:
             return
-        one = station(name, self.verifier)
-        words = key_words(one.key), signature_words(one.possession)
+        entry = station(name, self.verifier)
+        words = key_words(entry.key), signature_words(entry.possession)
         self.chain.submit(calls.register_station_key(name, *words))
         self.registered.add(name)
 
-    def call(self, function, *args):
-        """Simulates a call with EIP-7825's gas; raises the decoded refusal."""
-        data = contract("RouteVerifier").encode_call(function, *args)
-        return self.outcomes([data])[0]
-
     def error(self, function, *args):
-        """The refusal of a simulated call, or None where it passes."""
-        return self.call(function, *args)
+        """Simulate a call with EIP-7825's gas; return its `ContractError`, or None."""
+        return self.errors([contract("RouteVerifier").encode_call(function, *args)])[0]
 
-    def outcomes(self, payloads):
-        """What many simulated calls refuse: a `ContractError` each, or None."""
+    def errors(self, payloads):
+        """Simulate many calls; return the `ContractError` of each, or None."""
         fields = {"from": self.chain.sender, "to": self.verifier.address, "gas": GAS}
         requests = [("eth_call", [fields | {"data": "0x" + data.hex()}, "latest"]) for data in payloads]
-        answers = self.chain.rpc.batch_outcomes(requests)
-        return [decode_revert(answer.data) if isinstance(answer, Exception) else None for answer in answers]
+        results = self.chain.rpc.batch_outcomes(requests)
+        return [decode_revert(result.data) if isinstance(result, Exception) else None for result in results]
 
 
 def proof(claim: Claim):
-    """The arguments of `proveRoute` after the route, unchecked."""
+    """Return the arguments of `proveRoute` after the route, unchecked."""
     state = claim.state
     return (claim.subject, state.link, signature_words(state.aggregate)), list(claim.messages)
 
 
 @contextmanager
 def consortium_on(node, manifest, folder):
-    """The deployed chain with Example Glass and its operator."""
+    """Yield the deployed chain with Example Glass and its operator."""
     rpc = node.rpc(timeout_s=120)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DevKeyWarning)

@@ -1,4 +1,4 @@
-"""Every attack of the design on the contract; off chain: tests/unit/crypto/test_attacks.py."""
+"""All attacks on a route proof, on chain. Off chain: tests/unit/crypto/test_attacks.py."""
 
 from dataclasses import replace
 
@@ -74,41 +74,43 @@ def test_a_valid_proof_is_stored_as_a_bit_and_an_event(rig, line, trace):
 def test_an_attack_reverts(rig, line, trace, attack):
     assert rig.error("proveRoute", line.design.route, *proof(claim_of(trace))) is None
     error = rig.error("proveRoute", line.design.route, *proof(attack.build(line, trace)))
-    if attack.refusal is None:
-        assert error is None, "the contract takes neither s nor its signer: nothing to tamper with"
+    if attack.contract_error is None:
+        assert error is None, "s and its signer are not inputs of the contract"
         return
-    assert error.name == attack.refusal
+    assert error.name == attack.contract_error
     args = error.args_by_name
     assert args["route"] == line.design.route
-    if attack.refusal == "WrongStepCount":
+    if attack.contract_error == "WrongStepCount":
         assert args["expected"] == 5
         assert args["count"] == len(attack.build(line, trace).messages)
     else:
         assert args["subject"] == attack.build(line, trace).subject
 
 
-@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.refusal], ids=lambda attack: attack.name)
+@pytest.mark.parametrize(
+    "attack", [attack for attack in ATTACKS if attack.contract_error], ids=lambda attack: attack.name
+)
 def test_an_attack_among_valid_proofs_reverts(rig, line, trace, attack):
-    """One wrong proof among others cannot hide behind them."""
+    """The whole call reverts."""
     honest = [claim_of(line.trace(digest(f"batch {n}"))) for n in range(2)]
     claims = [honest[0], attack.build(line, trace), honest[1]]
     proofs = [proof(claim)[0] for claim in claims]
     messages = [message for claim in claims for message in claim.messages]
     error = rig.error("proveRoutes", line.design.route, proofs, messages)
-    expected = "InvalidProofSet" if attack.refusal == "InvalidProof" else attack.refusal
+    expected = "InvalidProofSet" if attack.contract_error == "InvalidProof" else attack.contract_error
     assert error.name == expected
 
 
 def test_every_ordering_message_and_replay_attack_reaches_the_pairing():
-    """A forger computes the head as the contract does, so that what compares heads is no guard by itself."""
-    stopped_before = {attack.name for attack in ATTACKS if attack.refusal == "HeadMismatch"} - {"junk link"}
-    reaching = {attack.name for attack in ATTACKS if attack.refusal == "InvalidProof"}
-    assert len(stopped_before) == 11
-    assert {f"{name}, the expected head given" for name in stopped_before} <= reaching
+    """A forger can compute the head as the contract does, so comparing heads is not sufficient."""
+    by_head = {attack.name for attack in ATTACKS if attack.contract_error == "HeadMismatch"} - {"junk link"}
+    by_pairing = {attack.name for attack in ATTACKS if attack.contract_error == "InvalidProof"}
+    assert len(by_head) == 11
+    assert {f"{name}, the expected head given" for name in by_head} <= by_pairing
 
 
 def test_errors_that_cancel_in_a_plain_sum_are_detected(rig, line):
-    """σ_1 + d and σ_2 - d have the right sum; the coefficients tell them apart."""
+    """σ_1 + d and σ_2 - d have the correct sum, but not with random coefficients."""
     first, second = (claim_of(line.trace(digest(f"batch {n}"))) for n in (1, 2))
     d = secret("junk").sign(b"junk")
     tampered = [
@@ -145,7 +147,7 @@ def test_points_off_the_curve_or_outside_the_subgroup_revert(rig, line, trace):
     (subject, head, signature), messages = proof(claim_of(trace))
     off_curve = bytearray(b"".join(signature))
     off_curve[127] ^= 1
-    # x = 4 is on the curve, and not in the subgroup (of the published vectors for G1ADD).
+    # x = 4 is on the curve but not in the subgroup (published vectors for G1ADD).
     outside = (
         bytes(63)
         + b"\4"
@@ -188,15 +190,15 @@ def test_an_assembly_names_proven_components(rig, line):
     assert rig.error("proveAssembly", assembly.design.route, *args, named[::-1]).name == "HeadMismatch"
     assert rig.error("proveAssembly", assembly.design.route, *args, named[:1]).name == "HeadMismatch"
     for other in (components[::-1], components[:1]):
-        # The head is given as the contract computes it for them: only the pairing knows what was signed.
+        # The head is the one that the contract computes; only the pairing detects the difference.
         head = rebuild(assembly.design, origin(assembly.design, trace.subject, other), trace.messages).values[-1]
         (_, _, signature), messages = args
         claimed = (trace.subject, head, signature), messages, [(part.route, part.subject) for part in other]
         assert rig.error("proveAssembly", assembly.design.route, *claimed).name == "InvalidProof"
     receipt = rig.chain.submit(calls.prove_assembly(assembly.design.route, *args, named))
-    told = receipt.event("AssemblyProven").args
-    assert told["subject"] == trace.subject
-    assert [(part["route"], part["subject"]) for part in told["components"]] == named
+    event = receipt.event("AssemblyProven").args
+    assert event["subject"] == trace.subject
+    assert [(part["route"], part["subject"]) for part in event["components"]] == named
     assert rig.chain.read(reads.route_is_proven(assembly.design.route, trace.subject))
 
 
@@ -223,7 +225,7 @@ def test_registration_checks_the_key(rig):
 
 
 def test_a_rogue_key_cannot_be_registered(rig):
-    """pk' = pk_rogue - pk_victim: its possession can be proven by nobody, with whatever keys are known."""
+    """The possession of pk' = pk_rogue - pk_victim cannot be proven with any known key."""
     from py_arkworks_bls12381 import G2Point
 
     rig.register("station 1")
@@ -243,8 +245,10 @@ def test_a_revoked_key_proves_nothing(rig):
     now = int(rig.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
     assert rig.error("revokeStationKey", key, now - 100).name == "RevocationInThePast"
     rig.chain.submit(calls.revoke_station_key(key, now + 1_000))
-    assert rig.error("proveRoute", route, *proof_of(line.design, after)) is None, "not yet"
-    assert rig.error("revokeStationKey", key, now + 2_000).name == "StationKeyIsRevoked", "never put off"
+    assert rig.error("proveRoute", route, *proof_of(line.design, after)) is None, "before the revocation"
+    assert rig.error("revokeStationKey", key, now + 2_000).name == "StationKeyIsRevoked", (
+        "a revocation cannot be postponed"
+    )
     rig.chain.rpc.call("evm_setNextBlockTimestamp", now + 1_000)
     rig.chain.rpc.call("evm_mine")
     for function, args in (
@@ -254,40 +258,40 @@ def test_a_revoked_key_proves_nothing(rig):
         error = rig.error(function, route, *args)
         assert (error.name, error.args_by_name) == ("StationKeyIsRevoked", {"key": key, "revokedFrom": now + 1_000})
     assert rig.error("designRoute", "later", 1, False, [key], ["x"]).name == "StationKeyIsRevoked"
-    assert rig.chain.read(reads.route_is_proven(route, before.subject)), "what was proven stands"
+    assert rig.chain.read(reads.route_is_proven(route, before.subject)), "earlier proofs remain valid"
 
 
 def test_unverified_records_revert_if_the_chain_can_verify(rig, line, trace):
     error = rig.error("recordUnverified", line.design.route, *proof(claim_of(trace)))
     assert error.name == "VerificationAvailable"
     key = secret("a new station")
-    words_of = key_words(key.public_key), signature_words(prove_possession(key, PLANT, rig.verifier))
-    assert rig.error("recordStationKey", "new", *words_of).name == "KeyVerificationAvailable"
+    key_arguments = key_words(key.public_key), signature_words(prove_possession(key, PLANT, rig.verifier))
+    assert rig.error("recordStationKey", "new", *key_arguments).name == "KeyVerificationAvailable"
     assert rig.chain.read(Read("RouteVerifier", "canVerify", (), bool))
 
 
 def test_an_unverified_key_proves_nothing_on_a_chain_that_can_verify(rig):
-    """A chain that gained EIP-2537 after the key was recorded; the mark is put into the contract's storage here."""
+    """A chain that gained EIP-2537 after the key was recorded; the test sets the mark in the contract's storage."""
     line = rig.line(("station 1", "recorded station"), name="recorded")
     trace = line.trace(digest("recorded"))
-    one = station("recorded station", rig.verifier)
-    # Recording a key puts it in doubt, as its revocation does, however far off.
-    rig.chain.submit(calls.revoke_station_key(one.key_id, 2**40))
-    rpc, at = rig.chain.rpc, rig.verifier.address
+    entry = station("recorded station", rig.verifier)
+    # A revocation, however far in the future, makes the contract read the mark of the key.
+    rig.chain.submit(calls.revoke_station_key(entry.key_id, 2**40))
+    rpc, address = rig.chain.rpc, rig.verifier.address
     for slot in range(32):
-        place = "0x" + keccak(one.key_id + slot.to_bytes(32, "big")).hex()
-        before = rpc.call("eth_getStorageAt", at, place, "latest")
-        rpc.call("anvil_setStorageAt", at, place, "0x" + "00" * 31 + "01")
-        if rig.chain.read(reads.station_key_is_unverified(one.key_id)):
+        slot_key = "0x" + keccak(entry.key_id + slot.to_bytes(32, "big")).hex()
+        before = rpc.call("eth_getStorageAt", address, slot_key, "latest")
+        rpc.call("anvil_setStorageAt", address, slot_key, "0x" + "00" * 31 + "01")
+        if rig.chain.read(reads.station_key_is_unverified(entry.key_id)):
             break
-        rpc.call("anvil_setStorageAt", at, place, before)
+        rpc.call("anvil_setStorageAt", address, slot_key, before)
     for function, args in (
         ("proveRoute", proof_of(line.design, trace)),
         ("proveRoutes", proofs_of(line.design, [trace])),
     ):
         error = rig.error(function, line.design.route, *args)
-        assert (error.name, error.args_by_name) == ("StationKeyIsUnverified", {"key": one.key_id})
-    checked = key_words(one.key), signature_words(one.possession)
+        assert (error.name, error.args_by_name) == ("StationKeyIsUnverified", {"key": entry.key_id})
+    checked = key_words(entry.key), signature_words(entry.possession)
     rig.chain.submit(calls.register_station_key("recorded station", *checked))
     assert rig.error("proveRoute", line.design.route, *proof_of(line.design, trace)) is None
 

@@ -67,7 +67,7 @@ def test_from_keys_to_proof(run, tmp_path):
     assert (len(many["subjects"]), len(many["txs"])) == (3, 1)
 
 
-def test_a_fault_is_caught_and_named(run, tmp_path):
+def test_a_fault_is_detected_and_named(run, tmp_path):
     names = ["a", "b"]
     for name in names:
         run(station, "create", name)
@@ -111,12 +111,12 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
     run(route, *sign, "--subject", DIGEST, *words)
     check = ("verify", "window.json", "window.cbor")
     in_order = [word for n in range(2) for word in ("--part", "film.json", f"pane{n}.cbor")]
-    with pytest.raises(InvalidInput, match="its 2 components are not checked") as error:
+    with pytest.raises(InvalidInput, match="the 2 components were not checked") as error:
         run(route, *check)
     assert error.value.field == "part"
     alone = run(route, *check, "--without-parts")
     assert (alone["proven"], alone["components"], alone["components_checked"]) == (True, 2, 0)
-    assert "its 2 components: components not checked" in alone["not_checked"]
+    assert "components: the 2 components were not checked" in alone["not_checked"]
     whole = run(route, *check, *in_order)
     assert whole["components_checked"] == 2
     assert not any("components" in text for text in whole["not_checked"])
@@ -125,7 +125,7 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
     assert error.value.field == "part"
     explained = run(route, "explain", "window.json", "window.cbor")
     assert [part["proven_on_chain"] for part in explained["components"]] == [None, None]
-    assert "its 2 components: components not checked" in explained["not_checked"]
+    assert "components: the 2 components were not checked" in explained["not_checked"]
     for wrong in (in_order[3:] + in_order[:3], in_order[:3]):
         with pytest.raises(RouteProofError) as error:
             run(route, *check, *wrong)
@@ -138,44 +138,44 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
     run(route, "prove", "film.json", "pane0.cbor")
     half = run(route, *explain)
     assert [part["proven_on_chain"] for part in half["components"]] == [True, False]
-    assert half["not_checked"] == ["components 2: not proven on the chain"]
+    assert half["not_checked"] == ["components: 2 not proven on the chain"]
     run(route, "prove", "film.json", "pane1.cbor")
     assert run(route, *explain)["not_checked"] == []
     assert run(route, *prove)["subjects"] == [DIGEST]
 
 
-def test_people_read_the_chain_step_by_step(run, workspace_settings, tmp_path):
+def test_explain_prints_every_step(run, workspace_settings, tmp_path):
     for name in ("a", "b"):
         run(station, "create", name)
         run(station, "register", name)
-    run(route, "design", "told", "--step", "one=a", "--step", "two=b", "--out", "design.json")
+    run(route, "design", "printed", "--step", "one=a", "--step", "two=b", "--out", "design.json")
     signed(run, ["a", "b"], "lot.json", "--subject", DIGEST)
 
-    def told(group, *words):
+    def printed(group, *words):
         with Workspace(workspace_settings) as workspace:
             return CliRunner().invoke(group, words, obj=workspace).stdout.splitlines()
 
-    lines = told(route, "explain", "design.json", "lot.json")
-    assert [line.split()[:3] for line in lines[1:5:2]] == [["1", "one", "holds"], ["2", "two", "holds"]]
-    assert all(line.strip() == f"done on {DIGEST[:18]}…, which belongs to no log" for line in lines[2:5:2])
+    lines = printed(route, "explain", "design.json", "lot.json")
+    assert [line.split()[:3] for line in lines[1:5:2]] == [["1", "one", "valid"], ["2", "two", "valid"]]
+    assert all(line.strip() == f"digest {DIGEST[:18]}…, not of a log" for line in lines[2:5:2])
     assert lines[5:] == [
         "proven in order: all 2 stations signed",
-        "NOT CHECKED: whether the design is the chain's: `route fetch`, or `route explain --chain`",
+        "NOT CHECKED: design: use `route fetch` or `route explain --chain` to compare it with the chain",
     ]
     text = (tmp_path / "lot.json").read_text()
     document = json.loads(text)
     document["steps"][0]["link"] = DIGEST
     (tmp_path / "lot.json").write_text(json.dumps(document, indent=1) + "\n")
-    lines = told(route, "explain", "design.json", "lot.json")
-    assert "BREAKS   the link does not follow from the steps before it" in lines[1]
-    assert lines[2].endswith("not looked at: the chain is broken before it")
+    lines = printed(route, "explain", "design.json", "lot.json")
+    assert "INVALID  the link does not follow from the steps before it" in lines[1]
+    assert lines[2].endswith("not checked: an earlier step is invalid")
     assert lines[3].startswith("NOT PROVEN: step 1 (one): ")
-    listed = told(station, "list", "--chain")
+    listed = printed(station, "list", "--chain")
     assert [line.split()[0] for line in listed] == ["a", "b"]
     assert all(line.endswith(f"organisation {PLANT}") for line in listed)
 
 
-def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkeypatch):
+def test_invalid_files_and_passwords(run, tmp_path, monkeypatch):
     run(station, "create", "a")
     run(station, "register", "a")
     run(route, "design", "strict", "--step", "one=a", "--out", "design.json")
@@ -210,7 +210,7 @@ def test_files_and_passwords_that_do_not_serve_are_refused(run, tmp_path, monkey
     assert error.value.field == "password"
 
 
-def test_who_acts_for_nobody_registers_no_station(run, workspace_settings):
+def test_a_station_requires_an_organisation(run, workspace_settings):
     run(station, "create", "a")
     with Workspace(replace(workspace_settings, dev_account=9)) as workspace:
         answer = CliRunner().invoke(station, ["register", "a"], obj=workspace)
@@ -218,7 +218,7 @@ def test_who_acts_for_nobody_registers_no_station(run, workspace_settings):
     assert answer.exception.field == "signer"
 
 
-def test_refusals_name_the_field(run):
+def test_errors_name_the_field(run):
     for arguments, error, field in (
         (("design", "x", "--step", "nothing", "--out", "d.json"), InvalidInput, "step 1"),
         (("design", "x", "--step", f"p={DIGEST}", "--out", "d.json"), NotFound, "key"),
@@ -246,7 +246,7 @@ def test_refusals_name_the_field(run):
     assert error.value.name == "UnknownStationKey"
 
 
-def test_a_revoked_station_is_listed_so(run):
+def test_a_revoked_station_is_listed_as_revoked(run):
     run(station, "create", "leaving")
     run(station, "register", "leaving")
     begin = run(station, "revoke", "leaving", "--from", str(2**33))["revoked_from"]

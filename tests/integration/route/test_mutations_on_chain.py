@@ -26,7 +26,7 @@ MUTATIONS = int(os.environ.get("CHROMATRACE_MUTATIONS", "10000"))
 BATCH = 250
 SELECTOR = 4
 KEY_AND_POSSESSION = (36, 36 + 256 + 128)
-"""In the calldata of a registration; its name is no input of the proof."""
+"""Range in the calldata of a registration; the name is not covered by the proof of possession."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def line(rig):
     return rig.line(2)
 
 
-def one(rig, line):
+def single(rig, line):
     return "proveRoute", (line.design.route, *proof_of(line.design, line.trace(digest("mutated batch"))))
 
 
@@ -58,7 +58,7 @@ def registration(rig, line):
 
 
 CASES = [
-    (one, 0.5, {"UnknownRoute", "HeadMismatch", "PrecompileCallFailed"}),
+    (single, 0.5, {"UnknownRoute", "HeadMismatch", "PrecompileCallFailed"}),
     (many, 0.2, {"UnknownRoute", "HeadMismatch", "PrecompileCallFailed"}),
     (assembly, 0.2, {"UnknownRoute", "ComponentNotProven", "HeadMismatch", "PrecompileCallFailed"}),
     (registration, 0.1, {"PrecompileCallFailed"}),
@@ -71,16 +71,16 @@ def test_every_mutation_of_the_calldata_reverts(rig, line, build, share, expecte
     function, arguments = build(rig, line)
     valid = contract("RouteVerifier").encode_call(function, *arguments)
     begin, end = KEY_AND_POSSESSION if build is registration else (SELECTOR, len(valid))
-    assert rig.outcomes([valid]) == [None]
-    chance, names, left = random.Random(2537), set(), int(MUTATIONS * share)
-    while left:
+    assert rig.errors([valid]) == [None]
+    chance, names, remaining = random.Random(2537), set(), int(MUTATIONS * share)
+    while remaining:
         mutants = []
-        for _ in range(min(BATCH, left)):
+        for _ in range(min(BATCH, remaining)):
             mutant = bytearray(valid)
             mutant[chance.randrange(begin, end)] ^= chance.randrange(1, 256)
             mutants.append(bytes(mutant))
-        left -= len(mutants)
-        for mutant, error in zip(mutants, rig.outcomes(mutants), strict=True):
-            assert error is not None, f"passed, {left} left: {mutant.hex()}"
+        remaining -= len(mutants)
+        for mutant, error in zip(mutants, rig.errors(mutants), strict=True):
+            assert error is not None, f"passed, {remaining} remaining: {mutant.hex()}"
             names.add(error.name)
     assert expected <= names

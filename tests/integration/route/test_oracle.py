@@ -1,6 +1,6 @@
 """The package, the contract and an independent verification on py_ecc agree on random routes of 1 to 12 steps.
 
-CHROMATRACE_ORACLE_ROUNDS sets how many routes of each length; one by default.
+CHROMATRACE_ORACLE_ROUNDS sets the number of routes of each length; the default is one.
 """
 
 import os
@@ -24,10 +24,10 @@ ROUNDS = int(os.environ.get("CHROMATRACE_ORACLE_ROUNDS", "1"))
 @pytest.mark.parametrize("steps", range(1, 13))
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_package_contract_and_oracle_agree(rig, steps, number):
-    """A random route, which may pass a station more than once, and wrong claims on it.
+    """All three judge a valid claim on a random route, which may repeat a station, and two invalid ones.
 
-    Wrong claims come with the head that the verifiers expect, so that all three judge by the pairing. They share most
-    pairings with the right one: of a long route the last message is changed, of all in further rounds any.
+    Invalid claims have the head that the verifiers expect and are detected by the pairing. In the first round, a long
+    route has its last message changed, and shares most pairings with the valid claim.
     """
     chance = random.Random(f"{number} {steps}")
     names = [f"station {chance.randint(1, STATIONS)}" for _ in range(steps)]
@@ -35,8 +35,8 @@ def test_package_contract_and_oracle_agree(rig, steps, number):
     trace = line.trace(digest(f"random {chance.random()}"))
     honest = Claim(trace.subject, trace.messages, trace.state)
     messages = list(trace.messages)
-    place = chance.randrange(steps) if steps <= SMALL or number else steps - 1
-    messages[place] = digest(f"other {chance.random()}")
+    index = chance.randrange(steps) if steps <= SMALL or number else steps - 1
+    messages[index] = digest(f"other {chance.random()}")
     junk = replace(trace.state, aggregate=trace.state.aggregate + secret("junk").sign(b"junk"))
     changed = relinked(line, replace(honest, messages=tuple(messages)))
     for claim in (honest, replace(honest, state=junk), changed):
@@ -47,10 +47,10 @@ def test_package_contract_and_oracle_agree(rig, steps, number):
 def test_package_and_oracle_compute_the_same_links(rig):
     line = rig.line(12)
     trace = line.trace(digest("links"))
-    found = route_oracle.links(
-        *_context(line, trace.subject), trace.messages, [one.key.data for one in line.design.stations]
+    links = route_oracle.links(
+        *_context(line, trace.subject), trace.messages, [station.key.data for station in line.design.stations]
     )
-    assert found == [step.state.link for step in trace.steps]
+    assert links == [step.state.link for step in trace.steps]
 
 
 def _fast(line, claim):
@@ -68,7 +68,7 @@ def _contract(rig, line, claim):
 
 
 def _oracle(line, claim):
-    keys = [one.key.data for one in line.design.stations]
+    keys = [station.key.data for station in line.design.stations]
     return route_oracle.holds(*_context(line, claim.subject), claim.messages, keys, claim.state.aggregate.data)
 
 

@@ -1,4 +1,4 @@
-"""A step is bound to the readings taken while it ran, and `verify` and `explain` say what nobody has looked at."""
+"""A step is bound to its readings; `verify` and `explain` report what is unchecked."""
 
 import json
 
@@ -21,7 +21,7 @@ START = 1_767_225_600_000_000_000
 
 @pytest.fixture
 def spooled(workspace_settings):
-    """Spools readings of a channel in the data folder: so many, from number `first` on."""
+    """Return a function that spools `count` readings of a channel, from number `first`."""
 
     def spool(channel, first, count):
         workspace_settings.data.mkdir(exist_ok=True)
@@ -39,43 +39,43 @@ def spooled(workspace_settings):
 
 @pytest.fixture
 def designed(run):
-    """Designs a route of two stations, a and b, once by name; returns its id."""
+    """Return a function that designs a route of stations a and b by name and returns its id."""
 
     def design(name):
-        for one in ("a", "b"):
-            run(station, "create", one)
-            run(station, "register", one)
+        for station_name in ("a", "b"):
+            run(station, "create", station_name)
+            run(station, "register", station_name)
         return run(route, "design", name, "--step", "one=a", "--step", "two=b", "--out", "design.json")["route"]
 
     return design
 
 
 @pytest.fixture
-def told(workspace_settings):
-    """Runs `route …` for people: exit status and lines."""
+def printed(workspace_settings):
+    """Return a function that runs `route …` without --json and returns exit status and lines."""
 
-    def command(*words):
+    def command(*arguments):
         with Workspace(workspace_settings) as workspace:
-            answer = CliRunner().invoke(route, words, obj=workspace)
-        return answer.exit_code, answer.stdout.splitlines()
+            result = CliRunner().invoke(route, arguments, obj=workspace)
+        return result.exit_code, result.stdout.splitlines()
 
     return command
 
 
-def test_a_step_is_bound_to_the_readings_of_its_time(run, told, designed, spooled):
+def test_a_step_is_bound_to_the_readings_of_its_time(run, printed, designed, spooled):
     designed("bound")
     sign = ("sign", "design.json", "lot.json", "--station")
     spooled("bound line", 0, 5)
     first = run(route, *sign, "a", "--subject", DIGEST, "--log", "bound line")
     spooled("bound line", 5, 3)
     second = run(route, *sign, "b", "--log", "bound line", "--log-of", str(PLANT))
-    assert [(one["channel"], one["log_size"]) for one in (first, second)] == [
+    assert [(step["channel"], step["log_size"]) for step in (first, second)] == [
         ("0x" + channel_id(PLANT, "bound line").hex(), size) for size in (5, 8)
     ]
 
     offline = run(route, "explain", "design.json", "lot.json")
     assert [step["head"] for step in offline["steps"]] == ["not checked"] * 2
-    assert any("log's head of step 1, 2" in text for text in offline["not_checked"])
+    assert any("log head of step 1, 2" in text for text in offline["not_checked"])
     before = run(route, "explain", "design.json", "lot.json", "--chain")
     assert [step["head"] for step in before["steps"]] == ["not anchored"] * 2
 
@@ -87,13 +87,13 @@ def test_a_step_is_bound_to_the_readings_of_its_time(run, told, designed, spoole
     assert (after["not_checked"], after["proven_on_chain"]) == ([], False)
     run(route, "prove", "design.json", "lot.json")
     assert run(route, "explain", "design.json", "lot.json", "--chain")["proven_on_chain"]
-    status, lines = told("explain", "design.json", "lot.json", "--chain")
+    status, lines = printed("explain", "design.json", "lot.json", "--chain")
     assert status == 0
-    assert "done on the first 5 readings of the log" in lines[2]
+    assert "first 5 readings of log" in lines[2]
     assert ": anchored in block" in lines[2]
 
 
-def test_another_root_than_the_anchored_one_is_reported(run, told, designed, spooled):
+def test_another_root_than_the_anchored_one_is_reported(run, printed, designed, spooled):
     designed("lying")
     spooled("lying line", 0, 4)
     run(log, "anchor")
@@ -101,18 +101,18 @@ def test_another_root_than_the_anchored_one_is_reported(run, told, designed, spo
     channel = "0x" + channel_id(PLANT, "lying line").hex()
     run(route, *sign, "a", "--subject", DIGEST, "--channel", channel, "--log-size", "4")
     run(route, *sign, "b", "--channel", channel)
-    found = run(route, "explain", "design.json", "lot.json", "--chain", status=1)
-    assert [step["head"] for step in found["steps"]] == ["another root is anchored", "no head"]
-    status, lines = told("explain", "design.json", "lot.json", "--chain")
+    report = run(route, "explain", "design.json", "lot.json", "--chain", status=1)
+    assert [step["head"] for step in report["steps"]] == ["another root is anchored", "no head"]
+    status, lines = printed("explain", "design.json", "lot.json", "--chain")
     assert status == 1
-    assert any(line.startswith("CONTRADICTED: step 1 names a root that is not the one in block") for line in lines)
+    assert any(line.startswith("CONTRADICTED: the root of step 1 differs from the one in block") for line in lines)
 
 
 def test_a_step_has_one_source_of_evidence(run, designed, spooled):
     designed("one thing")
     sign = ("sign", "design.json", "lot.json", "--station", "a", "--subject", DIGEST)
     spooled("one line", 0, 1)
-    for words, error, field in (
+    for arguments, kind, field in (
         ((), InvalidInput, "log"),
         (("--log", "one line", "--digest", DIGEST), InvalidInput, "log"),
         (("--log", "one line", "--log-size", "1"), InvalidInput, "log"),
@@ -121,13 +121,13 @@ def test_a_step_has_one_source_of_evidence(run, designed, spooled):
         (("--digest", DIGEST, "--log-size", "1"), InvalidInput, "channel"),
         (("--log", "another line"), NotFound, "channel"),
     ):
-        with pytest.raises(error) as error:
-            run(route, *sign, *words)
+        with pytest.raises(kind) as error:
+            run(route, *sign, *arguments)
         assert error.value.field == field
 
 
 def test_a_design_that_differs_from_the_chain_is_rejected(run, designed, tmp_path):
-    """A route's id names owner, name and version, not its keys: whoever has the file can put others in."""
+    """A route's id contains owner, name and version, not its keys; a file can contain other keys."""
     designed("exchanged")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
     run(route, *sign, "a", "--subject", DIGEST)
@@ -136,12 +136,12 @@ def test_a_design_that_differs_from_the_chain_is_rejected(run, designed, tmp_pat
     document["stations"].reverse()
     (tmp_path / "design.json").write_text(json.dumps(document, indent=1) + "\n")
     assert not run(route, "explain", "design.json", "lot.json", status=1)["proven"]
-    with pytest.raises(Exception, match="not the route that stands on the chain") as error:
+    with pytest.raises(Exception, match="differs from the route with this id on the chain") as error:
         run(route, "explain", "design.json", "lot.json", "--chain")
     assert error.value.field == "design"
 
 
-def test_a_missing_record_is_reported(run, told, designed, tmp_path):
+def test_a_missing_record_is_reported(run, printed, designed, tmp_path):
     designed("silent")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
     run(route, *sign, "a", "--subject", DIGEST)
@@ -149,27 +149,30 @@ def test_a_missing_record_is_reported(run, told, designed, tmp_path):
     document = json.loads((tmp_path / "lot.json").read_text())
     document["steps"][1]["record"] = None
     (tmp_path / "lot.json").write_text(json.dumps(document, indent=1) + "\n")
-    absent = "what was done at step 2: record absent, only its hash was signed and is here"
+    absent = "content of step 2: the record is absent, only its hash is signed"
     for command in ("verify", "explain"):
-        found = run(route, command, "design.json", "lot.json")
-        assert (found["proven"], found["records_absent"]) == (True, [2])
-        assert absent in found["not_checked"]
-        status, lines = told(command, "design.json", "lot.json")
+        report = run(route, command, "design.json", "lot.json")
+        assert (report["proven"], report["records_absent"]) == (True, [2])
+        assert absent in report["not_checked"]
+        status, lines = printed(command, "design.json", "lot.json")
         assert status == 0
         assert f"NOT CHECKED: {absent}" in lines
     steps = run(route, "explain", "design.json", "lot.json", "--chain")["steps"]
     assert [(step["record"], step["head"]) for step in steps] == [("present", "no head"), ("absent", "unknown")]
-    assert any("RECORD ABSENT" in line for line in told("explain", "design.json", "lot.json")[1])
+    assert any("RECORD ABSENT" in line for line in printed("explain", "design.json", "lot.json")[1])
 
 
 def test_an_edited_file_is_rejected_with_a_hint(run, designed, tmp_path):
-    made = designed("edited")
+    route_id = designed("edited")
     run(route, "sign", "design.json", "lot.json", "--digest", DIGEST, "--station", "a", "--subject", DIGEST)
     whole = {name: (tmp_path / name).read_bytes() for name in ("design.json", "lot.json")}
-    for name, remedy in (("design.json", f"chromatrace route fetch {made}"), ("lot.json", "the station that wrote it")):
+    for name, hint in (
+        ("design.json", f"chromatrace route fetch {route_id}"),
+        ("lot.json", "the station that wrote it"),
+    ):
         (tmp_path / name).write_bytes(whole[name].replace(b"\n ", b"\n  ", 1))
         with pytest.raises(InvalidInput) as error:
             run(route, "explain", "design.json", "lot.json")
         assert error.value.message.startswith(f"{name}: the file was edited or reformatted from byte 3")
-        assert remedy in error.value.hint
+        assert hint in error.value.hint
         (tmp_path / name).write_bytes(whole[name])

@@ -1,4 +1,4 @@
-"""A chain without EIP-2537: no key and no proof passes, and what is recorded is marked as verified by nobody."""
+"""A chain without EIP-2537: keys and proofs revert; recorded ones are marked as unverified."""
 
 import pytest
 from querying import query
@@ -31,16 +31,16 @@ MAP_FP_TO_G1 = "0x0000000000000000000000000000000000000010"
 
 
 class RecordingRig(Rig):
-    """Stations' keys are recorded, unverified."""
+    """Records station keys as unverified."""
 
     def register(self, name):
-        one = station(name, self.verifier)
-        self.chain.submit(calls.record_station_key(name, *words(one)))
+        entry = station(name, self.verifier)
+        self.chain.submit(calls.record_station_key(name, *words(entry)))
         self.registered.add(name)
 
 
-def words(one):
-    return key_words(one.key), signature_words(one.possession)
+def words(entry):
+    return key_words(entry.key), signature_words(entry.possession)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def trace(line):
     return line.trace(SUBJECT)
 
 
-def refused(rig, function, *args):
+def error_of(rig, function, *args):
     with pytest.raises(ContractError) as error:
         rig.chain.simulate(Call("RouteVerifier", function, tuple(args)))
     return error.value
@@ -75,11 +75,11 @@ def test_proofs_and_keys_cannot_be_verified(rig, line, trace):
         ("proveRoute", proof_of(line.design, trace), MAP_FP_TO_G1),
         ("proveRoutes", proofs_of(line.design, [trace]), G1MSM),
     ):
-        found = refused(rig, function, line.design.route, *args)
-        assert (found.name, found.args_by_name) == ("PrecompileUnavailable", {"precompile": precompile})
+        error = error_of(rig, function, line.design.route, *args)
+        assert (error.name, error.args_by_name) == ("PrecompileUnavailable", {"precompile": precompile})
     new = station("new station", rig.verifier)
-    found = refused(rig, "registerStationKey", "new station", *words(new))
-    assert (found.name, found.args_by_name) == ("PrecompileUnavailable", {"precompile": MAP_FP_TO_G1})
+    error = error_of(rig, "registerStationKey", "new station", *words(new))
+    assert (error.name, error.args_by_name) == ("PrecompileUnavailable", {"precompile": MAP_FP_TO_G1})
 
 
 def test_the_hint_names_the_option_to_record(rig, line, trace):
@@ -93,32 +93,32 @@ def test_the_hint_names_the_option_to_record(rig, line, trace):
         ("proveRoute", (route, *proof_of(line.design, trace)), prove),
         ("proveRoutes", (route, *proofs_of(line.design, [trace])), prove),
     ):
-        assert option in refused(rig, function, *args).hint
+        assert option in error_of(rig, function, *args).hint
 
 
 def test_keys_are_recorded_as_unverified(rig, line):
-    for one in line.design.stations:
-        assert rig.chain.read(reads.station_key_is_unverified(one.key_id))
+    for entry in line.design.stations:
+        assert rig.chain.read(reads.station_key_is_unverified(entry.key_id))
     again = station("station 1", rig.verifier)
-    assert refused(rig, "recordStationKey", "again", *words(again)).name == "StationKeyAlreadyRegistered"
+    assert error_of(rig, "recordStationKey", "again", *words(again)).name == "StationKeyAlreadyRegistered"
 
 
 def test_a_recorded_signature_is_not_a_proof(rig, line, trace):
     route = line.design.route
     receipt = rig.chain.submit(calls.record_unverified(route, *proof_of(line.design, trace)))
-    told = receipt.event("RouteRecordedUnverified").args
-    assert (told["route"], told["subject"], told["head"]) == (route, SUBJECT, trace.state.link)
-    assert tuple(told["signature"]) == signature_words(trace.state.aggregate)
+    event = receipt.event("RouteRecordedUnverified").args
+    assert (event["route"], event["subject"], event["head"]) == (route, SUBJECT, trace.state.link)
+    assert tuple(event["signature"]) == signature_words(trace.state.aggregate)
     assert rig.chain.read(Read("RouteVerifier", "isRecordedUnverified", (route, SUBJECT), bool))
     assert not rig.chain.read(reads.route_is_proven(route, SUBJECT))
-    assert refused(rig, "recordUnverified", route, *proof_of(line.design, trace)).name == "AlreadyRecorded"
+    assert error_of(rig, "recordUnverified", route, *proof_of(line.design, trace)).name == "AlreadyRecorded"
     claim = Claim(SUBJECT, trace.messages[:1], trace.state)
-    assert refused(rig, "recordUnverified", route, *proof(claim)).name == "WrongStepCount"
-    assert refused(rig, "recordUnverified", digest("no route"), *proof(claim)).name == "UnknownRoute"
+    assert error_of(rig, "recordUnverified", route, *proof(claim)).name == "WrongStepCount"
+    assert error_of(rig, "recordUnverified", digest("no route"), *proof(claim)).name == "UnknownRoute"
 
 
 def test_another_organisation_cannot_record_for_the_route(rig, line):
-    """Where nothing is checked, junk of a stranger would stand in the way of the stations' signature."""
+    """Without verification, a foreign invalid signature would block that of the stations."""
     trace = line.trace(digest("another batch"))
     rival, roles = 2, Role.ADMIN | Role.PRODUCER | Role.GATEWAY
     with pytest.warns(DevKeyWarning):
@@ -130,30 +130,28 @@ def test_another_organisation_cannot_record_for_the_route(rig, line):
     call = {"from": stranger, "to": rig.verifier.address, "data": "0x" + data.hex()}
     with pytest.raises(RpcError) as error:
         rig.chain.rpc.call("eth_call", call, "latest")
-    found = decode_revert(error.value.data)
-    assert (found.name, found.args_by_name) == (
+    revert = decode_revert(error.value.data)
+    assert (revert.name, revert.args_by_name) == (
         "NotRouteOwner",
         {"route": line.design.route, "owner": PLANT, "caller": rival},
     )
 
 
 def test_no_output_calls_a_recorded_route_proven(run, rig, workspace_settings):
-    """The whole way at the command line, the index and the portal: recorded, marked, and said to be unchecked."""
+    """Command line, index and portal show recorded keys and signatures as unchecked."""
     for name in ("s201", "s202"):
         run(station_commands, "create", name)
         with pytest.raises(ContractError) as error:
             run(station_commands, "register", name)
         assert error.value.name == "PrecompileUnavailable"
         assert not run(station_commands, "register", name, "--unverified")["verified"]
-    assert [one["verified"] for one in run(station_commands, "list", "--chain")["stations"]] == [False, False]
+    assert [entry["verified"] for entry in run(station_commands, "list", "--chain")["stations"]] == [False, False]
     steps = ("--step", "sputtering=s201", "--step", "inspection=s202", "--requires-proof")
     route = run(route_commands, "design", "unchecked", *steps, "--out", "design.json")["route"]
     sign = ("sign", "design.json", "lot.json", "--digest", "0x" + SUBJECT.hex(), "--station")
     run(route_commands, *sign, "s201", "--batch", f"{KEY.gtin}/{KEY.lot}")
     run(route_commands, *sign, "s202")
-    assert run(route_commands, "verify", "design.json", "lot.json")["proven"], (
-        "off chain it is checked, by whoever asks"
-    )
+    assert run(route_commands, "verify", "design.json", "lot.json")["proven"], "verified off chain"
     with pytest.raises(ContractError) as error:
         run(route_commands, "prove", "design.json", "lot.json")
     assert error.value.name == "PrecompileUnavailable"
@@ -170,8 +168,8 @@ def test_no_output_calls_a_recorded_route_proven(run, rig, workspace_settings):
         client = create_app(portal_config(workspace), workspace.spool).test_client()
         page = client.get(f"/01/{KEY.gtin}/10/{KEY.lot}").text
         facts = client.get(f"/api/v1/batches/{KEY.gtin}/{KEY.lot}").json["route"]
-    assert "Not checked by the chain" in page
-    assert page.count("key not checked by the chain") == 2
+    assert "Not verified by the chain" in page
+    assert page.count("key not verified by the chain") == 2
     assert "proven in order" not in page.lower()
     assert (facts["state"], [step["key_checked_by_chain"] for step in facts["steps"]]) == (
         "recorded-not-verified",

@@ -1,4 +1,4 @@
-"""`chromatrace chain start` on one data folder, again and again, with the commands of the README on it."""
+"""`chromatrace chain start`, started several times on one data folder, with the commands of the README."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ START_S = 300
 
 
 class Stack:
-    """`chromatrace chain start` as a process, on any free ports."""
+    """`chromatrace chain start` as a process, on free ports."""
 
     def __init__(self, data):
-        self.data, self.log = data, data / f"up-{time.monotonic_ns()}.log"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
-        words = ("--data", data, "chain", "start", "--port", 0, "--chain-port", 0)
+        self.data, self.log = data, data / f"start-{time.monotonic_ns()}.log"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHROMATRACE_")}
+        arguments = ("--data", data, "chain", "start", "--port", 0, "--chain-port", 0)
         with self.log.open("wb") as log:
-            self.process = fork_server.command_line().start(*words, stdout=log, stderr=log, env=kept)
+            self.process = fork_server.command_line().start(*arguments, stdout=log, stderr=log, env=inherited)
         deadline = time.monotonic() + START_S
-        while not (told := re.search(r"chain  (\S+)\s+portal (\S+)", self.log.read_text())):
+        while not (urls := re.search(r"chain  (\S+)\s+portal (\S+)", self.log.read_text())):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
-        self.rpc_url, self.url = told.groups()
+        self.rpc_url, self.url = urls.groups()
 
-    def run(self, *words):
-        """One command of ours on its data folder; what it printed."""
+    def run(self, *arguments):
+        """Run a command on the same data folder and return its output."""
         environment = {"CHROMATRACE_DATA": str(self.data), "CHROMATRACE_RPC_URL": self.rpc_url}
-        done = CliRunner().invoke(main, list(words), env=environment)
-        assert done.exit_code == 0, (words, done.output)
-        return done.stdout
+        result = CliRunner().invoke(main, list(arguments), env=environment)
+        assert result.exit_code == 0, (arguments, result.output)
+        return result.stdout
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        """Ctrl-C, as far as it has not ended yet."""
+        """Interrupt the process unless it has ended."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(180) in (0, -signal.SIGKILL), self.log.read_text()
 
 
 def recorded_commands():
-    """The command lines of the README's section on recorded data."""
+    """Return the arguments of the commands in the README's section on recorded data."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Recorded data")[1]
     return [shlex.split(line)[1:] for line in section.split("```")[1].splitlines() if line]
 
 
 @pytest.mark.filterwarnings("ignore::chromatrace.ethereum.signer.DevKeyWarning")
-def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
-    """Three starts: ended by Ctrl-C, killed, ended again. The README's commands run in the first, as they stand."""
+def test_state_survives_restarts(tmp_path, monkeypatch):
+    """Start three times: the first is interrupted, the second killed. The README's commands run in the first."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "d01_te.dat").write_text(
         "".join(" ".join(f"{row}.{column}" for column in range(52)) + "\n" for row in range(3))
@@ -71,9 +71,9 @@ def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
     data.mkdir(mode=0o700)
 
     with Stack(data) as stack:
-        for words in recorded_commands():
-            said = stack.run(*words)
-        assert "156" in said, "each of 3 × 52 readings is shown to be anchored"
+        for arguments in recorded_commands():
+            output = stack.run(*arguments)
+        assert "156" in output, "all 3 × 52 readings are anchored"
         monkeypatch.setenv("CHROMATRACE_PORTAL_ACCOUNT_PASSWORD", "seven grey panes of glass")
         operator = json.loads(stack.run("portal", "add-account", "shop@example", "--json"))["operator"]
         stack.run("key", "fund", operator, "--ether", "0.5")
@@ -96,6 +96,6 @@ def test_what_was_written_is_there_at_every_later_start(tmp_path, monkeypatch):
         stack.process.kill()
 
     with Stack(data) as stack:
-        found = json.loads(stack.run("org", "list", "--json"))["organisations"]
-        assert [one["name"] for one in found] == ["Example Plant", "Example Windows"]
+        organisations = json.loads(stack.run("org", "list", "--json"))["organisations"]
+        assert [organisation["name"] for organisation in organisations] == ["Example Plant", "Example Windows"]
         assert "156" in stack.run(*recorded_commands()[-1])

@@ -35,18 +35,18 @@ def test_changed_proof_is_rejected(proof):
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
-        ({"schema": "other/1"}, "schema"),
-        ({"more": 1}, "more"),
-        ({"channel": 1}, "channel"),
-        ({"index": "2"}, "index"),
-        ({"index": True}, "index"),
-        ({"size": -1}, "size"),
-        ({"root": "0xAB"}, "root"),
-        ({"root": "AB"}, "root"),
-        ({"root": "a b"}, "root"),
-        ({"entry": None}, "entry"),
-        ({"path": "00"}, "path"),
-        ({"path": ["00", 5]}, "path[1]"),
+        ({"schema": "other/1"}, "/schema"),
+        ({"more": 1}, "/more"),
+        ({"channel": 1}, "/channel"),
+        ({"index": "2"}, "/index"),
+        ({"index": True}, "/index"),
+        ({"size": -1}, "/size"),
+        ({"root": "0xAB"}, "/root"),
+        ({"root": "AB"}, "/root"),
+        ({"root": "a b"}, "/root"),
+        ({"entry": None}, "/entry"),
+        ({"path": "00"}, "/path"),
+        ({"path": ["00", 5]}, "/path/1"),
     ],
 )
 def test_invalid_documents_are_rejected(proof, changed, field):
@@ -59,4 +59,4 @@ def test_invalid_documents_are_rejected(proof, changed, field):
 def test_non_objects_are_rejected(document):
     with pytest.raises(InvalidInput) as error:
         ReadingProof.from_dict(document)
-    assert error.value.field == "proof"
+    assert error.value.field == ""

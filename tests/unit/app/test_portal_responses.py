@@ -80,7 +80,7 @@ def test_public_pages_set_no_cookie(client):
 def test_unregistered_batch_is_not_found(client):
     answer = client.get(f"/01/{GTIN}/10/NOPE")
     assert answer.status_code == 404
-    assert "Not registered" in answer.text
+    assert "Unknown batch" in answer.text
     as_json = client.get(f"/01/{GTIN}/10/NOPE?format=json")
     assert (as_json.status_code, as_json.json["status"]) == (404, "unknown")
     assert client.get(f"/01/{GTIN}/10/NOPE", headers={"Accept": "application/json"}).json["lot"] == "NOPE"

@@ -106,3 +106,17 @@ def test_short_secret_key_is_rejected(tmp_path):
     path.write_bytes(b"short")
     with pytest.raises(InsecureConfigurationError, match="5 bytes"):
         load_secret_key(tmp_path)
+
+
+def test_portals_with_the_same_secret_key_share_sessions(config, tmp_path):
+    shared = replace(config, secret_key="a key that all of the portals share")
+    first, second = (create_app(shared).config["SECRET_KEY"] for _ in range(2))
+    assert first == second == b"a key that all of the portals share"
+    assert not (tmp_path / "secret_key").exists()
+    assert "that all of the portals" not in repr(shared)
+
+
+def test_short_secret_setting_is_rejected(config):
+    with pytest.raises(InsecureConfigurationError) as raised:
+        replace(config, secret_key="x" * 31)
+    assert raised.value.field == "secret_key"

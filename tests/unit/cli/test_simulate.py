@@ -70,7 +70,7 @@ def test_an_invalid_shop_floor_is_an_error(invoke, tmp_path, old, new, field, wo
     done = invoke("simulate", "scenarios", *COMMON, "--plant", str(plant), "--json")
     assert done.exit_code == 1
     error = json.loads(done.stdout)
-    assert error["error"] == "InvalidPlant"
+    assert error["error"] == "PlantError"
     assert error["field"] == field
     assert words in error["message"]
 

@@ -53,7 +53,9 @@ def test_an_attack_is_detected(line, trace, attack):
     assert error.value.reason is attack.reason
 
 
-@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.refusal], ids=lambda attack: attack.name)
+@pytest.mark.parametrize(
+    "attack", [attack for attack in ATTACKS if attack.contract_error], ids=lambda attack: attack.name
+)
 def test_an_attack_is_detected_without_the_states(line, trace, attack):
     """A contract and a proof bundle have the messages, one aggregate and the claimed head."""
     claim = attack.build(line, trace)

@@ -98,7 +98,7 @@ def test_every_changed_byte_of_an_aggregate_proof_is_detected(profile):
     for part, data in enumerate(parts):
         for index in range(len(data)):
             subject, first, second, aggregate = (
-                mutated(data, index, chance) if number == part else one for number, one in enumerate(parts)
+                mutated(data, index, chance) if number == part else value for number, value in enumerate(parts)
             )
             with pytest.raises(ChromaTraceError):
                 verify_aggregate(line.design, subject, (first, second), Signature(aggregate))

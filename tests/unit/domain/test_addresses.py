@@ -14,8 +14,8 @@ def test_checksums_equal_those_of_another_library():
     for raw in (bytes(20), b"\xff" * 20, *(chance.randbytes(20) for _ in range(200))):
         text = checksummed(raw)
         assert text == to_checksum_address(raw)
-        for one in (text, text.lower(), "0x" + text[2:].upper(), text.swapcase().replace("X", "x", 1)):
-            assert is_address(one) == is_their_address(one)
+        for address in (text, text.lower(), "0x" + text[2:].upper(), text.swapcase().replace("X", "x", 1)):
+            assert is_address(address) == is_their_address(address)
 
 
 @pytest.mark.parametrize(

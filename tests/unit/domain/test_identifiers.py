@@ -21,9 +21,9 @@ def test_correct_check_digits_are_accepted(kind, text):
 
 
 @given(st.text("0123456789", min_size=13, max_size=13), st.integers(0, 13), st.integers(1, 9))
-def test_any_single_wrong_digit_is_detected(body, place, shift):
+def test_any_single_wrong_digit_is_detected(body, index, shift):
     good = body + check_digit(body)
-    bad = good[:place] + str((int(good[place]) + shift) % 10) + good[place + 1 :]
+    bad = good[:index] + str((int(good[index]) + shift) % 10) + good[index + 1 :]
     assert Gtin(good).value == good
     with pytest.raises(InvalidInput) as error:
         Gtin(bad)

@@ -65,7 +65,19 @@ def test_call_returns_the_result(node, rpc):
     assert "p%40ss" not in rpc.url
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:99999", "x", "", "ftp://127.0.0.1", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1",
+        "http://127.0.0.1:99999",
+        "x",
+        "",
+        "127.0.0.1:8545",
+        "ws://127.0.0.1",
+        "http://",
+        "http://host:port",
+    ],
+)
 def test_malformed_url_is_rejected(url):
     with pytest.raises(InvalidInput) as raised:
         RpcClient(url)
@@ -143,25 +155,18 @@ def test_unreachable_node_is_unavailable():
     assert "chromatrace chain start" in raised.value.hint
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:8545", "ws://127.0.0.1", "http://", "http://host:port"])
-def test_url_without_http_is_rejected(url):
-    with pytest.raises(InvalidInput) as raised:
-        RpcClient(url)
-    assert raised.value.field == "rpc_url"
-
-
-@pytest.mark.parametrize("made_up", ["x", None, 7, "0x", "", {}, "0x" + "1" * 65])
+@pytest.mark.parametrize("result", ["x", None, 7, "0x", "", {}, "0x" + "1" * 65])
 @pytest.mark.parametrize("method", ["eth_chainId", "eth_getTransactionCount", "eth_estimateGas"])
-def test_result_that_is_not_a_quantity_is_rejected(node, rpc, method, made_up):
-    node.replies = [lambda body: {"id": body["id"], "result": made_up}]
+def test_result_that_is_not_a_quantity_is_rejected(node, rpc, method, result):
+    node.replies = [lambda body: {"id": body["id"], "result": result}]
     with pytest.raises(ChainUnavailableError) as raised:
         rpc.call(method)
     assert (raised.value.field, method in raised.value.message) == ("rpc_url", True)
 
 
-@pytest.mark.parametrize("made_up", [None, "0x1", "0xzz", []])
-def test_result_that_is_not_data_is_rejected(node, rpc, made_up):
-    node.replies = [lambda body: [{"id": item["id"], "result": made_up} for item in body]]
+@pytest.mark.parametrize("result", [None, "0x1", "0xzz", []])
+def test_result_that_is_not_data_is_rejected(node, rpc, result):
+    node.replies = [lambda body: [{"id": item["id"], "result": result} for item in body]]
     with pytest.raises(ChainUnavailableError):
         rpc.batch([("eth_call", [{}, "latest"])])
 

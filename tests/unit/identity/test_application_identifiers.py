@@ -71,7 +71,7 @@ def test_predefined_lengths():
     without = {code for code, ai in APPLICATION_IDENTIFIERS.items() if ai.predefined_length}
     assert {"00", "01", "02", "11", "17", "20", "3103", "3690", "414"} <= without
     assert not {"10", "21", "22", "253", "37", "3922", "8003", "8017"} & without
-    # An AI without separator must have a fixed length, so that its end is known.
+    # Without a separator, only a fixed length determines where the value ends.
     for ai in without:
         assert all(
             part.minimum == part.maximum and not part.optional for part in APPLICATION_IDENTIFIERS[ai].components

@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 
 from chromatrace.domain.errors import NotFound
-from chromatrace.plant import InvalidPlant, example_plant, example_plants, load_plant
+from chromatrace.plant import PlantError, example_plant, example_plants, load_plant
 from chromatrace.plant.configuration import parse_plant
 
 
@@ -61,7 +61,7 @@ RECORD_MISTAKES = [
 
 @pytest.mark.parametrize(("right", "wrong", "field"), RECORD_MISTAKES)
 def test_invalid_record_kind_names_the_field(right, wrong, field):
-    with pytest.raises(InvalidPlant) as error:
+    with pytest.raises(PlantError) as error:
         parse_plant(text_of("engineer-to-order").replace(right, wrong, 1))
     assert error.value.field == field
 
@@ -111,7 +111,7 @@ ELECTROCHROMIC_MISTAKES = [
 def test_invalid_configuration_names_the_field(right, wrong, field):
     text = text_of("electrochromic")
     assert right in text
-    with pytest.raises(InvalidPlant) as error:
+    with pytest.raises(PlantError) as error:
         parse_plant(text.replace(right, wrong, 1))
     assert error.value.field == field
 
@@ -119,13 +119,13 @@ def test_invalid_configuration_names_the_field(right, wrong, field):
 def test_duplicate_tag_is_named():
     text = text_of("engineer-to-order")
     copy = text[text.rindex("[[tags]]") :]
-    with pytest.raises(InvalidPlant, match="duplicate") as error:
+    with pytest.raises(PlantError, match="duplicate") as error:
         parse_plant(f"{text}\n{copy}")
     assert error.value.field == "tags[3].name"
 
 
 def test_nominal_model_requires_nominal_values():
-    with pytest.raises(InvalidPlant) as error:
+    with pytest.raises(PlantError) as error:
         parse_plant(text_of("desktop-computer").replace("nominal = 65\n", "", 1))
     assert error.value.field == "tags[0].nominal"
 
@@ -133,14 +133,14 @@ def test_nominal_model_requires_nominal_values():
 def test_syntax_error_names_the_line(tmp_path):
     path = tmp_path / "plant.toml"
     path.write_text('schema = "chromatrace.plant/1"\nname = \n')
-    with pytest.raises(InvalidPlant, match="line 2"):
+    with pytest.raises(PlantError, match="line 2"):
         load_plant(path)
-    with pytest.raises(InvalidPlant, match="cannot be read"):
+    with pytest.raises(PlantError, match="cannot be read"):
         load_plant(tmp_path / "absent.toml")
 
 
 def test_unknown_name_lists_the_known_names():
-    with pytest.raises(InvalidPlant, match="desktop-computer, electrochromic, engineer-to-order"):
+    with pytest.raises(PlantError, match="desktop-computer, electrochromic, engineer-to-order"):
         example_plant("bakery")
     with pytest.raises(NotFound, match="first, final"):
         example_plant("electrochromic").check_sheet("second")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chromatrace.ingest.layout import parse_columns
-from chromatrace.plant.errors import InvalidRecording
+from chromatrace.plant.errors import RecordingError
 from chromatrace.plant.recording import Recording, expand_columns
 
 START_NS = 1_700_000_000 * 10**9
@@ -51,12 +51,12 @@ def test_rows_are_steps(tmp_path):
     ],
 )
 def test_invalid_recording_is_rejected(tmp_path, text, columns, options, field):
-    with pytest.raises(InvalidRecording) as error:
+    with pytest.raises(RecordingError) as error:
         recording(tmp_path, text, columns, **options)
     assert error.value.field == field
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(InvalidRecording, match="cannot be read") as error:
+    with pytest.raises(RecordingError, match="cannot be read") as error:
         Recording(tmp_path / "absent", expand_columns("a"), step_s=1, start_ns=START_NS)
     assert error.value.field == "path"

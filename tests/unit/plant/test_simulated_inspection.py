@@ -7,7 +7,7 @@ import pytest
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.plant import example_plant
 from chromatrace.plant.devices.electrochromic import consistency
-from chromatrace.plant.errors import NoProcessHistory
+from chromatrace.plant.errors import MissingHistoryError
 from chromatrace.plant.faults import parse_fault
 from chromatrace.plant.films import films
 from chromatrace.plant.inspection import TOLERANCE, inspect
@@ -104,7 +104,7 @@ def test_unfinished_film_is_not_inspected(plant, good):
     end = films("201", good)[0].ended_ns
     partial = [reading for reading in good if reading.source_time_ns <= end]
     assert [film.finished for film in films("201", partial)] == [False]
-    with pytest.raises(NoProcessHistory, match="no finished film of station 201"):
+    with pytest.raises(MissingHistoryError, match="no finished film of station 201"):
         inspect(plant, "first", partial, SERIALS)
 
 
@@ -114,7 +114,7 @@ def test_invalid_inspection_is_rejected(plant, good):
     with pytest.raises(InvalidInput) as error:
         inspect(plant, "first", good, [])
     assert error.value.field == "serials"
-    with pytest.raises(NoProcessHistory):
+    with pytest.raises(MissingHistoryError):
         inspect(plant, "first", [], SERIALS)
     with pytest.raises(NotFound, match="no device model"):
         inspect(example_plant("desktop-computer"), "final", good, SERIALS)

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.plant import InvalidPlant, example_plant
-from chromatrace.plant.errors import InvalidFault
+from chromatrace.plant import PlantError, example_plant
+from chromatrace.plant.errors import FaultError
 from chromatrace.plant.faults import Fault, parse_fault
 from chromatrace.plant.models import build_model
 from chromatrace.plant.models.chamber_parameters import read_chamber
 from chromatrace.plant.models.sputtering import ARC_VOLTAGE_V, ChamberRun, deposition_rate
 from chromatrace.plant.simulation import Simulation, simulate
 from chromatrace.plant.sources import UNCERTAIN_RANGE_EXCEEDED
-from chromatrace.plant.table import Table
+from chromatrace.plant.table import TomlTable
 
 START_NS = 1_700_000_000 * 10**9
 
@@ -29,7 +29,7 @@ def plant():
 
 @pytest.fixture(scope="module")
 def chamber(plant):
-    return read_chamber("201", Table(plant.model.parameters["chambers"]["201"]))
+    return read_chamber("201", TomlTable(plant.model.parameters["chambers"]["201"]))
 
 
 def series(plant, *, seed=1, faults=(), runs=1):
@@ -187,16 +187,16 @@ def test_cooling_loss_heats_water_and_substrate(plant, undisturbed):
     [("leak", "fault"), ("flood@201:0+1", "kind"), ("leak@201:1.2.3+1", "fault"), ("leak@201:-1+1", "fault")],
 )
 def test_invalid_fault_is_rejected(text, field):
-    with pytest.raises(InvalidFault) as error:
+    with pytest.raises(FaultError) as error:
         parse_fault(text)
     assert error.value.field == field
 
 
 def test_fault_at_an_unknown_machine_is_rejected(plant):
-    with pytest.raises(InvalidFault) as error:
+    with pytest.raises(FaultError) as error:
         Simulation(plant, seed=1, start_ns=START_NS, faults=[Fault("leak", "404", 0, 1)])
     assert error.value.field == "station"
-    with pytest.raises(InvalidFault):
+    with pytest.raises(FaultError):
         Simulation(example_plant("desktop-computer"), seed=1, start_ns=START_NS, faults=fault("arc@1:0+1"))
 
 
@@ -222,6 +222,6 @@ def test_model_without_chambers_is_rejected(plant):
     from chromatrace.plant.models import check_model
 
     empty = dataclasses.replace(plant.model, parameters={"chambers": {}})
-    with pytest.raises(InvalidPlant) as error:
+    with pytest.raises(PlantError) as error:
         check_model(dataclasses.replace(plant, model=empty))
     assert error.value.field == "model.chambers"

@@ -1,4 +1,4 @@
-"""The table in docs/architecture.md, held by import-linter's contracts in pyproject.toml."""
+"""The layers of docs/architecture.md, enforced by import-linter (pyproject.toml)."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_the_packages_import_only_what_they_may():
+def test_packages_import_only_lower_layers():
     linter = Path(sys.executable).parent / "lint-imports"
-    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    result = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout

@@ -1,4 +1,4 @@
-"""What must not stand in the tree."""
+"""Text that must not be in the repository, and the requirement files."""
 
 import re
 import subprocess
@@ -18,15 +18,15 @@ def texts():
 
 
 @pytest.mark.parametrize(
-    ("what", "pattern"),
+    ("content", "pattern"),
     [
         ("a registry host", r"registry\.npmjs\.org|pypi\.org/simple|files\.pythonhosted\.org|deb\.debian\.org"),
         ("a private key file", r"-----BEGIN (EC |RSA |)PRIVATE KEY-----"),
     ],
 )
-def test_does_not_stand_in_the_tree(what, pattern):
+def test_no_file_contains_it(content, pattern):
     own = str(Path(__file__).relative_to(ROOT))
-    assert [name for name, text in texts() if name != own and re.search(pattern, text)] == [], what
+    assert [name for name, text in texts() if name != own and re.search(pattern, text)] == [], content
 
 
 @pytest.mark.parametrize("source", sorted(ROOT.glob("requirements*.in")), ids=lambda source: source.stem)
@@ -40,6 +40,6 @@ def test_every_requirement_is_pinned_and_hashed(source):
 
 
 def test_the_packages_of_the_design_card_are_required():
-    chosen = "".join((ROOT / f"requirements{name}.in").read_text(encoding="utf-8") for name in ("", "-brownie"))
+    requirements = "".join((ROOT / f"requirements{name}.in").read_text(encoding="utf-8") for name in ("", "-brownie"))
     for package in ("web3", "py-solc-x", "eth-brownie", "eth-account", "qrcode", "flask", "pytest"):
-        assert re.search(rf"^{package}\b", chosen, re.MULTILINE), package
+        assert re.search(rf"^{package}\b", requirements, re.MULTILINE), package

@@ -68,15 +68,15 @@ def test_alternating_staff_is_nine_people_and_eight_agents():
 
 def test_a_seed_repeats_the_twenty_different_sets():
     sets = capability_sets(17, 1)
-    assert [each.number for each in sets] == list(range(1, 21))
-    assert len({each.capabilities for each in sets}) == 20
+    assert [inputs.number for inputs in sets] == list(range(1, 21))
+    assert len({inputs.capabilities for inputs in sets}) == 20
     assert sets == capability_sets(17, 1)
     assert sets != capability_sets(17, 2)
-    assert all(0 <= value <= 1 for each in sets for value in each.capabilities)
+    assert all(0 <= value <= 1 for inputs in sets for value in inputs.capabilities)
 
 
 def test_the_sets_have_the_capabilities_of_their_names():
-    sets = {each.name: each.capabilities for each in capability_sets(17, 1)}
+    sets = {inputs.name: inputs.capabilities for inputs in capability_sets(17, 1)}
     assert min(sets["all good"]) >= 0.8
     assert max(sets["all poor"]) <= 0.2
     assert min(sets["mixed"]) < 0.3 < 0.7 < max(sets["mixed"])

@@ -62,9 +62,9 @@ def test_independent_answers_keep_the_chosen_error_rates():
     for number in range(4000):
         defective, opened, outcome = bool(number % 2), rule(), None
         while outcome is None:
-            each = random.choice(confusions)
-            error = random.random() < (each.miss if defective else each.false_alarm)
-            outcome = opened.add(FAIL if defective != error else PASS, each.log_ratios)
+            confusion = random.choice(confusions)
+            error = random.random() < (confusion.miss if defective else confusion.false_alarm)
+            outcome = opened.add(FAIL if defective != error else PASS, confusion.log_ratios)
         wrong[defective] += (outcome == FAIL) != defective
     assert wrong[False] / 2000 < 0.06
     assert wrong[True] / 2000 < 0.06
@@ -104,12 +104,12 @@ def test_invalid_confusions_are_rejected():
     assert error.value.field == "/miss"
 
 
-def asked(confusions, rate, count, each, seed):
+def asked(confusions, rate, count, answers_per_step, seed):
     random, rounds = Random(seed), []
     for _ in range(count):
         defective = random.random() < rate
         answers = []
-        for inspector in random.sample(range(len(confusions)), each):
+        for inspector in random.sample(range(len(confusions)), answers_per_step):
             wrong = random.random() < (confusions[inspector].miss if defective else confusions[inspector].false_alarm)
             answers.append((inspector, FAIL if defective != wrong else PASS))
         rounds.append(answers)

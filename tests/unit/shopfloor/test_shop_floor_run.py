@@ -23,14 +23,14 @@ SEEDS = range(3)
 
 
 def by_workpiece(activities):
-    found = defaultdict(list)
+    by_workpiece = defaultdict(list)
     for activity in activities:
-        found[activity.workpiece].append(activity)
-    return found
+        by_workpiece[activity.workpiece].append(activity)
+    return by_workpiece
 
 
 def overlapping(activities):
-    ordered = sorted(activities, key=lambda each: (each.start_s, each.end_s))
+    ordered = sorted(activities, key=lambda activity: (activity.start_s, activity.end_s))
     return [(a, b) for a, b in pairwise(ordered) if b.start_s < a.end_s - 1e-9]
 
 
@@ -39,7 +39,7 @@ def test_every_workpiece_is_finished_or_scrapped(setup, order, way):
     for seed in SEEDS:
         result = simulate(setup(order=order, inspection=way), seed, record=True)
         assert result.finished + result.scrapped == 5
-        assert result.makespan_s == pytest.approx(max(each.end_s for each in result.activities))
+        assert result.makespan_s == pytest.approx(max(activity.end_s for activity in result.activities))
         if way is InspectionMode.NONE:
             assert (result.finished, result.answers, result.decided) == (5, 0, 0)
 
@@ -50,21 +50,21 @@ def test_preconditions_are_met(setup, floor, order, way):
         result = simulate(setup(order=order, inspection=way), seed, record=True)
         for activities in by_workpiece(result.activities).values():
             first_end = {}
-            for each in sorted(activities, key=lambda activity: activity.start_s):
-                if each.kind == "assembly" and each.step not in first_end:
-                    needed = {n for n in range(17) if floor.before[each.step] >> n & 1}
-                    assert all(first_end[step] <= each.start_s + 1e-9 for step in needed)
-                    first_end[each.step] = each.end_s
+            for activity in sorted(activities, key=lambda activity: activity.start_s):
+                if activity.kind == "assembly" and activity.step not in first_end:
+                    needed = {n for n in range(17) if floor.before[activity.step] >> n & 1}
+                    assert all(first_end[step] <= activity.start_s + 1e-9 for step in needed)
+                    first_end[activity.step] = activity.end_s
 
 
 def test_step_by_step_a_step_begins_after_its_preconditions_are_accepted(setup, floor):
     for seed in SEEDS:
         result = simulate(setup(order=Order.PARALLEL), seed, record=True)
         for activities in by_workpiece(result.activities).values():
-            last_end = {each.step: each.end_s for each in activities}
+            last_end = {activity.step: activity.end_s for activity in activities}
             begins = {}
-            for each in activities:
-                begins.setdefault(each.step, each.start_s)
+            for activity in activities:
+                begins.setdefault(activity.step, activity.start_s)
             for step, begin in begins.items():
                 needed = [n for n in range(17) if floor.before[step] >> n & 1]
                 assert all(last_end[n] <= begin + 1e-9 for n in needed)
@@ -75,7 +75,7 @@ def test_a_human_does_not_assemble_and_inspect_at_the_same_time(setup, order, wa
     for seed in SEEDS:
         result = simulate(setup(order=order, inspection=way, kinds=(Kind.HUMAN,) * 17), seed, record=True)
         for cell in range(17):
-            assert overlapping([each for each in result.activities if each.cell == cell]) == []
+            assert overlapping([activity for activity in result.activities if activity.cell == cell]) == []
 
 
 @every_way
@@ -84,13 +84,13 @@ def test_an_agent_does_one_assembly_and_one_inspection_at_a_time(setup, order, w
         result = simulate(setup(order=order, inspection=way, kinds=(Kind.AI,) * 17), seed, record=True)
         for cell in range(17):
             for kind in ("assembly", "inspection"):
-                mine = [each for each in result.activities if each.cell == cell and each.kind == kind]
-                assert overlapping(mine) == []
+                own = [activity for activity in result.activities if activity.cell == cell and activity.kind == kind]
+                assert overlapping(own) == []
 
 
 def test_an_agent_assembles_and_inspects_at_the_same_time(setup):
     activities = simulate(setup(kinds=(Kind.AI,) * 17), 1, record=True).activities
-    assert any(overlapping([each for each in activities if each.cell == cell]) for cell in range(17))
+    assert any(overlapping([activity for activity in activities if activity.cell == cell]) for cell in range(17))
 
 
 @pytest.mark.parametrize("way", [InspectionMode.NONE, InspectionMode.CONVENTIONAL, InspectionMode.PHYSICAL])
@@ -98,9 +98,9 @@ def test_a_workpiece_is_at_one_workcell_and_travels_between(setup, floor, way):
     for seed in SEEDS:
         result = simulate(setup(inspection=way), seed, record=True)
         for activities in by_workpiece(result.activities).values():
-            ordered = sorted(activities, key=lambda each: each.start_s)
-            for one, two in pairwise(ordered):
-                assert two.start_s >= one.end_s + floor.travel_s[one.cell][two.cell] - 1e-6
+            ordered = sorted(activities, key=lambda activity: activity.start_s)
+            for earlier, later in pairwise(ordered):
+                assert later.start_s >= earlier.end_s + floor.travel_s[earlier.cell][later.cell] - 1e-6
 
 
 def test_a_virtual_inspection_needs_no_trip(setup):
@@ -111,32 +111,32 @@ def test_a_virtual_inspection_needs_no_trip(setup):
 
 @every_way
 def test_the_same_seed_gives_the_same_run(setup, order, way):
-    chosen = setup(order=order, inspection=way)
-    assert simulate(chosen, 7, record=True) == simulate(chosen, 7, record=True)
-    assert simulate(chosen, 7) != simulate(chosen, 8)
+    parameters = setup(order=order, inspection=way)
+    assert simulate(parameters, 7, record=True) == simulate(parameters, 7, record=True)
+    assert simulate(parameters, 7) != simulate(parameters, 8)
 
 
 @pytest.mark.parametrize("rule", [Rule.majority(3), Rule.majority(9), Rule.confidence(), Rule.noisy_or(0.95)])
 @pytest.mark.parametrize("way", [InspectionMode.PHYSICAL, InspectionMode.VIRTUAL, InspectionMode.OVERLAPPED])
 def test_every_outcome_follows_from_the_rule(setup, rule, way):
-    chosen = setup(rule=rule, inspection=way)
-    result = simulate(chosen, 3, record=True)
+    parameters = setup(rule=rule, inspection=way)
+    result = simulate(parameters, 3, record=True)
     assert len(result.rounds) == result.decided >= 17 * 5
-    assert sum(len(each.answers) for each in result.rounds) <= result.answers
-    for each in result.rounds:
-        answers = [Answer(i, rule.states[state], in_units(chosen.capabilities[i])) for i, state in each.answers]
-        assert each.answers[0][0] == each.step
-        assert decide(rule, answers).state == rule.states[each.outcome]
+    assert sum(len(decided.answers) for decided in result.rounds) <= result.answers
+    for decided in result.rounds:
+        answers = [Answer(i, rule.states[state], in_units(parameters.capabilities[i])) for i, state in decided.answers]
+        assert decided.answers[0][0] == decided.step
+        assert decide(rule, answers).state == rule.states[decided.outcome]
         assert decide(rule, answers[:-1]) is None
 
 
 def test_the_counts_equal_those_of_the_rounds(setup):
     result = simulate(setup(), 4, record=True)
-    found = [(each.defective, each.outcome == FAIL) for each in result.rounds]
-    assert found.count((True, True)) == result.true_fail
-    assert found.count((True, False)) == result.missed
-    assert found.count((False, True)) == result.false_fail
-    assert found.count((False, False)) == result.true_pass
+    outcomes = [(decided.defective, decided.outcome == FAIL) for decided in result.rounds]
+    assert outcomes.count((True, True)) == result.true_fail
+    assert outcomes.count((True, False)) == result.missed
+    assert outcomes.count((False, True)) == result.false_fail
+    assert outcomes.count((False, False)) == result.true_pass
     precision = result.true_fail / (result.true_fail + result.false_fail)
     recall = result.true_fail / (result.true_fail + result.missed)
     assert result.f1 == pytest.approx(2 * precision * recall / (precision + recall))
@@ -152,32 +152,32 @@ def test_perfect_inspectors_detect_every_defect(setup):
 def test_a_workpiece_is_scrapped_after_the_rework_limit(setup):
     result = simulate(setup(capabilities=(1.0,) * 17, defect_rate=1.0, rework_limit=2), 1, record=True)
     assert (result.finished, result.scrapped, result.reworked) == (0, 5, 10)
-    assert sum(each.kind == "assembly" for each in result.activities) == 15
+    assert sum(activity.kind == "assembly" for activity in result.activities) == 15
 
 
 @pytest.mark.parametrize("way", list(InspectionMode))
 def test_without_rework_each_step_is_done_once(setup, way):
     result = simulate(setup(inspection=way, rework_limit=0, defect_rate=0.5), 1, record=True)
-    assert sum(each.kind == "assembly" for each in result.activities) == 17 * 5
+    assert sum(activity.kind == "assembly" for activity in result.activities) == 17 * 5
     assert (result.finished, result.reworked) == (5, 0)
 
 
 def test_conventional_inspection_reworks_at_checkpoints_and_uses_the_own_inspector(setup, floor):
     result = simulate(setup(inspection=InspectionMode.CONVENTIONAL, defect_rate=0.5), 1, record=True)
     times = defaultdict(int)
-    for each in result.activities:
-        assert each.cell == each.step
-        times[each.workpiece, each.step] += each.kind == "assembly"
+    for activity in result.activities:
+        assert activity.cell == activity.step
+        times[activity.workpiece, activity.step] += activity.kind == "assembly"
     again = {step for (_, step), count in times.items() if count > 1}
     assert again
     assert again <= floor.checkpoints
-    assert all(len(each.answers) == 1 for each in result.rounds)
+    assert all(len(decided.answers) == 1 for decided in result.rounds)
 
 
 def test_the_next_workcells_continue_overlapped_rounds(setup):
     result = simulate(setup(inspection=InspectionMode.OVERLAPPED, rework_limit=0), 1, record=True)
-    steps = [each for each in result.rounds if each.step == 4]
-    assert all([inspector for inspector, _ in each.answers][:3] == [4, 5, 6] for each in steps)
+    steps = [decided for decided in result.rounds if decided.step == 4]
+    assert all([inspector for inspector, _ in decided.answers][:3] == [4, 5, 6] for decided in steps)
     step_by_step = simulate(setup(rework_limit=0), 1)
     assert result.makespan_s < step_by_step.makespan_s
 
@@ -191,27 +191,27 @@ def test_one_after_another_there_is_no_waiting(setup):
 
 
 def test_learned_capabilities_follow_the_learning_rule(setup):
-    chosen = setup(learn=True, together=False, draw=Anywhere(), rule=Rule.confidence(), workpieces=3)
-    result = simulate(chosen, 5, record=True)
-    standings = [InspectorRecord()] * 17
-    for each in result.rounds:
-        for inspector, state in each.answers:
-            standings[inspector] = learned(standings[inspector], state == each.outcome)
-    assert result.learned[-1] == tuple(standing.capability for standing in standings)
+    parameters = setup(learn=True, together=False, draw=Anywhere(), rule=Rule.confidence(), workpieces=3)
+    result = simulate(parameters, 5, record=True)
+    records = [InspectorRecord()] * 17
+    for decided in result.rounds:
+        for inspector, state in decided.answers:
+            records[inspector] = learned(records[inspector], state == decided.outcome)
+    assert result.learned[-1] == tuple(standing.capability for standing in records)
     assert len(result.learned) == 3
 
 
 def test_the_first_learned_rounds_need_many_inspectors(setup):
-    chosen = setup(learn=True, together=False, draw=Anywhere(), rule=Rule.confidence(), rework_limit=0)
-    first = simulate(chosen, 1, record=True).rounds[0]
+    parameters = setup(learn=True, together=False, draw=Anywhere(), rule=Rule.confidence(), rework_limit=0)
+    first = simulate(parameters, 1, record=True).rounds[0]
     assert len(first.answers) >= 9
 
 
 def test_only_sufficiently_capable_inspectors_are_drawn(setup):
     rule = Rule.majority(2, maximum=3, minimum_capability=4_000)
-    chosen = setup(rule=rule)
-    for each in simulate(chosen, 1, record=True).rounds:
-        assert all(chosen.capabilities[inspector] >= 0.4 for inspector, _ in each.answers[1:])
+    parameters = setup(rule=rule)
+    for decided in simulate(parameters, 1, record=True).rounds:
+        assert all(parameters.capabilities[inspector] >= 0.4 for inspector, _ in decided.answers[1:])
 
 
 def test_too_few_capable_inspectors_are_rejected(setup):

@@ -80,9 +80,9 @@ def test_quantiles_of_students_t(freedom, quantile_of_table):
 
 def test_means_and_quantiles():
     values = [1.0, 2.0, 3.0, 4.0]
-    found = mean(values)
-    assert found.value == 2.5
-    assert found.half_width == pytest.approx(student_quantile(3) * statistics.stdev(values) / 2)
+    result = mean(values)
+    assert result.value == 2.5
+    assert result.half_width == pytest.approx(student_quantile(3) * statistics.stdev(values) / 2)
     assert quantile(values, 0.5) == 2.5
     assert (quantile(values, 0), quantile(values, 1)) == (1, 4)
 
@@ -90,9 +90,9 @@ def test_means_and_quantiles():
 def test_all_rules_use_the_same_answers(floor):
     capabilities = [0.5] * 17
     rounds = ask(floor, capabilities, Near(), 34, 0.5, 1)
-    assert [each.answers[0][0] for each in rounds] == list(range(17)) * 2
-    for each in rounds:
-        assert sorted(inspector for inspector, _ in each.answers) == list(range(17))
+    assert [step.answers[0][0] for step in rounds] == list(range(17)) * 2
+    for step in rounds:
+        assert sorted(inspector for inspector, _ in step.answers) == list(range(17))
     assert rounds == ask(floor, capabilities, Near(), 34, 0.5, 1)
 
 

@@ -8,18 +8,15 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 import pytest
+from msgspec import Meta
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.storage.strict_json import (
-    Date,
     Digest,
     Digits,
     Hex,
     JsonObject,
-    Length,
     Positive,
-    Text,
-    Timestamp,
     Whole,
     convert,
     decode,
@@ -35,7 +32,7 @@ class Colour(StrEnum):
 
 
 class Part(JsonObject, frozen=True):
-    name: Annotated[Text, Length(1, 5)]
+    name: Annotated[str, Meta(min_length=1, max_length=5, pattern="^[a-z]*$")]
     count: Positive = 1
     weight: float | None = None
 
@@ -49,11 +46,9 @@ class Sheet(JsonObject, frozen=True, tag_field="schema", tag="sheet/1"):
     root: Digest
     data: Hex = Hex(b"")
     nonce: Digits = Digits(0)
-    at: Timestamp = Timestamp("2026-03-31T14:05:00Z")
-    day: Date = Date("2026-03-31")
     colour: Colour = Colour.RED
     kind: Literal["small", "large"] = "small"
-    parts: Annotated[tuple[Part, ...], Length(0, 2)] = ()
+    parts: Annotated[tuple[Part, ...], Meta(max_length=2)] = ()
     names: dict[str, int] | None = None
     pair: tuple[int, str] | None = None
 
@@ -95,14 +90,12 @@ def test_an_encoded_object_decodes_to_the_same_object():
         ({"data": 1}, "/data", "expected 0x and lower-case hexadecimal digits, got 1"),
         ({"nonce": 1}, "/nonce", "expected an integer as a string of digits, got 1"),
         ({"nonce": "01"}, "/nonce", 'expected an integer as a string of digits, got "01"'),
-        ({"at": "now"}, "/at", 'expected an RFC 3339 time such as 2026-03-31T14:05:00Z, got "now"'),
-        ({"day": "2026-02-30"}, "/day", "2026-02-30 is not a valid date: day is out of range for month"),
         ({"colour": "green"}, "/colour", 'expected red or blue, got "green"'),
         ({"kind": "medium"}, "/kind", 'expected large or small, got "medium"'),
         ({"parts": {}}, "/parts", "expected an array, got an object"),
         ({"parts": [{"name": "a"}] * 3}, "/parts", "expected at most 2 items, got 3"),
         ({"parts": [{"name": ""}]}, "/parts/0/name", "expected at least 1 character, got 0"),
-        ({"parts": [{"name": "a\u0007"}]}, "/parts/0/name", "contains a control character"),
+        ({"parts": [{"name": "A"}]}, "/parts/0/name", "does not match ^[a-z]*$"),
         ({"parts": [{"name": "a"}, {"name": "b", "/x": 1}]}, "/parts/1/~1x", "unknown member"),
         ({"parts": [{"name": "a", "weight": "1"}]}, "/parts/0/weight", "expected a number or null, got a string"),
         ({"parts": [{"name": "bad"}]}, "/parts/0/name", "this part is bad"),

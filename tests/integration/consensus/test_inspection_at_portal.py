@@ -1,4 +1,4 @@
-"""A person at the portal reads for an inspector's process: real chain, real processes, real portal."""
+"""Inspection tasks that a person answers at the portal: real chain, inspector processes and portal."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from inspector_runs import (
     LAPSED,
     REQUESTED,
     SEATED,
-    opened,
+    open_round,
     round_of,
     until,
 )
@@ -38,7 +38,7 @@ SHEET = "electrochromic"
 
 
 class Portal:
-    """The portal of one data folder: as a process, or in this one where nothing dies. `url` is the newest one's."""
+    """The portal of a data folder, started as a process or in this process; `url` is that of the last start."""
 
     def __init__(self, chain, panel, node_url, manifest, data):
         self.chain, self.panel, self.manifest, self.data = chain, panel, manifest, data
@@ -46,24 +46,24 @@ class Portal:
         self.running = []
         data.mkdir()
 
-    def serve(self):
+    def start_process(self):
         log = self.data / f"log-{len(self.running)}.txt"
-        words = ("--data", self.data, "--rpc-url", self.rpc_url, "--manifest", self.manifest)
+        options = ("--data", self.data, "--rpc-url", self.rpc_url, "--manifest", self.manifest)
         with log.open("wb") as out:
-            started = fork_server.command_line().start(*words, "portal", "serve", "--port", 0, stdout=out, stderr=out)
-            self.running.append(started)
+            process = fork_server.command_line().start(*options, "portal", "serve", "--port", 0, stdout=out, stderr=out)
+        self.running.append(process)
         self.url = until(lambda: re.search(r"portal at (http://[\d.:]+)", log.read_text()))[1]
-        return self.running[-1]
+        return process
 
-    def here(self):
+    def start_in_process(self):
         config = PortalSettings(data_folder=self.data, rpc_url=self.rpc_url, manifest_path=self.manifest)
         with closing(Index(config.index_database)) as index:
             index.migrate()
             Follower(index, self.chain.rpc, self.chain.manifest).sync()
         self.transport = httpx.WSGITransport(app=create_app(config))
 
-    def person(self, name, roles=Role.INSPECTOR):
-        """A browser with a session of an operator of the panel's organisation."""
+    def log_in(self, name, roles=Role.INSPECTOR):
+        """Create an operator of the panel's organisation and return a client with its session."""
         with closing(PortalDatabase(f"sqlite:///{self.data / 'portal.db'}")) as store:
             address = create_account(store, self.data / "keys", name, PASSWORD).address
         self.chain.submit(calls.appoint_operator(address, self.panel, roles))
@@ -75,9 +75,9 @@ class Portal:
 
 @pytest.fixture
 def portal(chain, isolated, panel, manifest, tmp_path):
-    made = Portal(chain, panel, isolated.url, manifest, tmp_path / "portal")
-    yield made
-    for process in made.running:
+    portal = Portal(chain, panel, isolated.url, manifest, tmp_path / "portal")
+    yield portal
+    for process in portal.running:
         process.kill()
         process.wait(60)
 
@@ -112,47 +112,47 @@ def good_values():
     return {f"value-{index}": f"{value:.12g}" for index, value in enumerate(values)}
 
 
-def test_a_person_reads_and_either_side_may_die(chain, panel, start, portal, tmp_path):
-    serving = portal.serve()
+def test_an_answer_survives_crashes_of_inspector_and_portal(chain, panel, start, portal, tmp_path):
+    portal_process = portal.start_process()
     console = ("--console", str(portal.data), "--sheet", SHEET)
-    asking = start(ACCOUNTS[0], panel, *console)
+    inspector_process = start(ACCOUNTS[0], panel, *console)
     for account in ACCOUNTS[1:]:
         start(account, panel, "--agent", "1")
-    opened(chain, panel)
-    reader = portal.person("reader@example-glass")
-    page, action = open_task(reader)
+    open_round(chain, panel)
+    client = portal.log_in("inspector@example-glass")
+    page, action = open_task(client)
     assert "<h1>Inspection tasks</h1>" in page.text
     assert "minutes left" in page.text
     for parameter in example_plant(SHEET).check_sheet("first").tolerances().parameters:
         assert f"{parameter.low or parameter.high:.6g}" in page.text
 
-    wrong = submit(reader, **good_values() | {"value-0": "seven"})
-    assert wrong.status_code == 400
-    assert "is not a valid number" in wrong.text
+    invalid = submit(client, **good_values() | {"value-0": "seven"})
+    assert invalid.status_code == 400
+    assert "is not a valid number" in invalid.text
 
-    for victim in (asking, serving):
-        victim.send_signal(signal.SIGKILL)
-        victim.wait()
-    portal.serve()
-    reader.base_url = portal.url
-    submitted = submit(reader, **good_values())
+    for process in (inspector_process, portal_process):
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    portal.start_process()
+    client.base_url = portal.url
+    submitted = submit(client, **good_values())
     assert submitted.status_code == 200
     assert "Answer submitted" in submitted.text
     assert "No open inspection tasks" in submitted.text
     assert round_of(chain, panel).phase == SEATED
 
-    again = reader.post(action, data={"csrf_token": token(submitted), "state": "fail"} | good_values())
-    assert again.status_code == 409
+    second = client.post(action, data={"csrf_token": token(submitted), "state": "fail"} | good_values())
+    assert second.status_code == 409
     start(ACCOUNTS[0], panel, *console)
     until(lambda: round_of(chain, panel).phase == DECIDED)
-    own = round_of(chain, panel).seats[0]
-    assert (own.inspector, own.state) == (1, 0)
+    seat = round_of(chain, panel).seats[0]
+    assert (seat.inspector, seat.state) == (1, 0)
 
     documents = tmp_path / f"inspector-{ACCOUNTS[0]}" / "documents"
     (document,) = [path for path in documents.rglob("*") if path.is_file()]
     evidence = json.loads(document.read_bytes())
     assert evidence["answer"]["state"] == "pass"
-    assert {each["size"] for each in evidence["answer"]["measurements"].values()} == {"fit"}
+    assert {measurement["size"] for measurement in evidence["answer"]["measurements"].values()} == {"fit"}
     revealed = [event.args for event in events(chain, "AnswerRevealed") if event.args["seat"] == 0]
     assert revealed[-1]["evidence"] == hashlib.sha256(document.read_bytes()).digest()
     assert not any(name in document.read_text() for name in ("salt", "signature"))
@@ -160,53 +160,53 @@ def test_a_person_reads_and_either_side_may_die(chain, panel, start, portal, tmp
 
 def events(chain, name):
     query = {"address": chain.manifest.address(CONTRACT), "fromBlock": "0x0", "toBlock": "latest"}
-    found = [decode_log(CONTRACT, log) for log in chain.rpc.call("eth_getLogs", query)]
-    return [event for event in found if event is not None and event.name == name]
+    decoded = [decode_log(CONTRACT, log) for log in chain.rpc.call("eth_getLogs", query)]
+    return [event for event in decoded if event is not None and event.name == name]
 
 
-def test_one_person_reads_once_in_a_round_and_only_inspectors_read(chain, panel, start, portal):
-    """Without a check sheet the person says the state."""
-    portal.here()
+def test_a_person_answers_once_per_round_and_must_be_an_inspector(chain, panel, start, portal):
+    """Without a check sheet, the person enters the state."""
+    portal.start_in_process()
     for account in ACCOUNTS[:2]:
         start(account, panel, "--console", str(portal.data))
     start(ACCOUNTS[2], panel, "--agent", "1")
-    opened(chain, panel)
-    first, second = portal.person("first@example-glass"), portal.person("second@example-glass")
-    nobody = portal.person("nobody@example-glass", Role.LOGISTICS)
-    assert nobody.get("/console/inspections").status_code == 403
+    open_round(chain, panel)
+    first, second = portal.log_in("first@example-glass"), portal.log_in("second@example-glass")
+    carrier = portal.log_in("carrier@example-glass", Role.LOGISTICS)
+    assert carrier.get("/console/inspections").status_code == 403
     until(lambda: first.get("/console/inspections").text.count('<form method="post" action="/console') == 2)
 
     unknown = submit(first, state="perhaps")
     assert (unknown.status_code, "pass or fail" in unknown.text) == (400, True)
     assert submit(first, state="fail", defects="9" * 5_000).status_code == 400
     assert submit(first, state="fail").status_code == 200
-    twice = submit(first, state="fail")
-    assert twice.status_code == 409
-    assert "you have already answered a task of this round" in twice.text.lower()
-    assert "<strong>fail</strong>" not in second.get("/console/inspections").text, "no reader sees another's reading"
+    repeated = submit(first, state="fail")
+    assert repeated.status_code == 409
+    assert "you have already answered a task of this round" in repeated.text.lower()
+    assert "<strong>fail</strong>" not in second.get("/console/inspections").text, "answers of others are hidden"
     assert submit(second, state="pass").status_code == 200
     until(lambda: round_of(chain, panel).phase == DECIDED)
     assert sorted(seat.state for seat in round_of(chain, panel).seats) == [0, 0, 1]
 
 
-def test_nobody_answers_and_the_round_replaces_the_inspector(chain, panel, start, portal, tmp_path, monkeypatch):
-    """The time to answer passes at once, on the chain first."""
-    portal.here()
+def test_an_inspector_that_misses_the_deadline_is_replaced(chain, panel, start, portal, tmp_path, monkeypatch):
+    """The clocks of the chain and then of the portal move past the deadline."""
+    portal.start_in_process()
     console = ("--console", str(portal.data))
     start(ACCOUNTS[0], panel, *console)
     start(ACCOUNTS[1], panel, "--agent", "1")
-    reader = portal.person("reader@example-glass")
+    client = portal.log_in("inspector@example-glass")
     log = tmp_path / f"log-{ACCOUNTS[0]}.txt"
     until(lambda: "inspector 1 of panel" in log.read_text())
-    opened(chain, panel)
-    _, action = open_task(reader)
+    open_round(chain, panel)
+    _, action = open_task(client)
     chain.rpc.call("evm_increaseTime", COMMIT_S + 60)
     chain.rpc.call("evm_mine")
-    until(lambda: "not answered in time; the seat stalls and is replaced" in log.read_text())
+    until(lambda: "missed the deadline; the seat is replaced" in log.read_text())
     until(lambda: round_of(chain, panel).phase in (REQUESTED, LAPSED))
     assert any(seat.status == SeatStatus.STALLED for seat in round_of(chain, panel).seats)
     later = SimpleNamespace(time=lambda: time.time() + COMMIT_S + 60)
     monkeypatch.setattr("chromatrace.quality.inspection_tasks.time", later)
-    late = reader.post(action, data={"csrf_token": token(reader.get("/partners/")), "state": "pass", "defects": "0"})
+    late = client.post(action, data={"csrf_token": token(client.get("/partners/")), "state": "pass", "defects": "0"})
     assert late.status_code == 409
     assert "the deadline has passed" in late.text.lower()

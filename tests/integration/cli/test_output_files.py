@@ -1,4 +1,4 @@
-"""Every command that writes a file: a disk that is full, and a kill, leave what was there; a stream is taken too."""
+"""Output files: a command that fails or is killed keeps the old file; the output can be a pipe."""
 
 import errno
 import json
@@ -45,71 +45,71 @@ STREAMS = [name for name, words in COMMANDS.items() if words[0] != "qr"]
 
 @pytest.fixture(scope="module")
 def ready(site):
-    """The site with a registered lot; takes a command's words and says how it is called."""
+    """Register a lot; return a function that gives the arguments of a command of `COMMANDS` for an output path."""
     (site.folder / "content.json").write_text(json.dumps(CONTENT))
     (site.folder / "evidence.json").write_text(json.dumps(EVIDENCE))
     site("batch", "register", site.folder / "content.json", account=2)
     base = ("--rpc-url", site.node.url, "--manifest", site.manifest, "--data", site.folder / "data", "--dev-account", 2)
 
-    def words(name, path):
-        given = [site.folder / "evidence.json" if word == "EVIDENCE" else word for word in COMMANDS[name]]
-        return [str(word) for word in (*base, *given, path)]
+    def arguments(name, path):
+        command = [site.folder / "evidence.json" if word == "EVIDENCE" else word for word in COMMANDS[name]]
+        return [str(word) for word in (*base, *command, path)]
 
-    return words
+    return arguments
 
 
-def opened(descriptor):
+def path_of(descriptor):
     return str(Path(f"/proc/self/fd/{descriptor}").readlink())
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_full_disk_leaves_what_was_there(ready, tmp_path, monkeypatch, name):
-    path, real = tmp_path / name, os.fsync
+def test_a_full_disk_keeps_the_old_file(ready, tmp_path, monkeypatch, name):
+    path, fsync = tmp_path / name, os.fsync
     path.write_bytes(b"before")
 
     def full(descriptor):
-        if str(tmp_path) in opened(descriptor):
+        if str(tmp_path) in path_of(descriptor):
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(descriptor)
+        fsync(descriptor)
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        refused = CliRunner().invoke(main, ready(name, path))
-    assert (refused.exit_code, list(tmp_path.iterdir()), path.read_bytes()) == (1, [path], b"before"), refused.output
-    assert refused.stdout == ""
-    assert f"refused {path}: No space left on device" in refused.stderr
-    done = CliRunner().invoke(main, ready(name, path))
-    assert (done.exit_code, path.read_bytes() != b"before") == (0, True), done.output
+        failed = CliRunner().invoke(main, ready(name, path))
+    assert (failed.exit_code, list(tmp_path.iterdir()), path.read_bytes()) == (1, [path], b"before"), failed.output
+    assert failed.stdout == ""
+    assert f"error: {path}: No space left on device" in failed.stderr
+    result = CliRunner().invoke(main, ready(name, path))
+    assert (result.exit_code, path.read_bytes() != b"before") == (0, True), result.output
 
 
 @pytest.mark.parametrize("name", ["a.bundle.json", "a.pdf", "trace.csv"])
-def test_a_kill_leaves_what_was_there(ready, tmp_path, name):
+def test_a_kill_keeps_the_old_file(ready, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"before")
-    words = ready(name, path)
+    arguments = ready(name, path)
     child = os.fork()
     if not child:
-        real = os.fsync
-        os.fsync = lambda one: os.kill(os.getpid(), signal.SIGKILL) if str(tmp_path) in opened(one) else real(one)
-        CliRunner().invoke(main, words)
+        fsync = os.fsync
+        os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL) if str(tmp_path) in path_of(fd) else fsync(fd)
+        CliRunner().invoke(main, arguments)
         os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert path.read_bytes() == b"before"
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_a_pipe_takes_it(ready, name):
-    reads, writes = os.pipe()
-    with os.fdopen(reads, "rb") as told, ThreadPoolExecutor(1) as beside:
-        whole = beside.submit(told.read)  # a pipe holds some pages, and perhaps one
-        done = CliRunner().invoke(main, ready(name, f"/dev/fd/{writes}"))
-        os.close(writes)
-        assert (done.exit_code, len(whole.result()) > 30) == (0, True), done.output
+def test_the_output_can_be_a_pipe(ready, name):
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as stream, ThreadPoolExecutor(1) as executor:
+        content = executor.submit(stream.read)  # concurrently, because the buffer of a pipe is small
+        result = CliRunner().invoke(main, ready(name, f"/dev/fd/{writer}"))
+        os.close(writer)
+        assert (result.exit_code, len(content.result()) > 30) == (0, True), result.output
 
 
-def test_an_export_is_told_of_as_json(ready, tmp_path):
-    done = CliRunner().invoke(main, [*ready("epcis.json", tmp_path / "a"), "--json"])
-    told = json.loads(done.stdout)
-    assert told == {"file": str(tmp_path / "a"), "events": told["events"], "bytes": (tmp_path / "a").stat().st_size}
-    assert told["events"] >= 1
+def test_an_export_reports_its_file_as_json(ready, tmp_path):
+    path = tmp_path / "a"
+    report = json.loads(CliRunner().invoke(main, [*ready("epcis.json", path), "--json"]).stdout)
+    assert report == {"file": str(path), "events": report["events"], "bytes": path.stat().st_size}
+    assert report["events"] >= 1
     assert "EPCISDocument" in CliRunner().invoke(main, ready("epcis.json", "-")).stdout

@@ -1,4 +1,4 @@
-"""What route signatures are measured against: py_ecc, a secp256k1 signature of each station, BPDMS as published."""
+"""Baselines of route signatures: py_ecc, one secp256k1 signature per station, and BPDMS as published."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Work = Callable[[], object]
 
 
 def digest(text: str) -> bytes:
-    """32 bytes that stand for something."""
+    """Return 32 bytes that represent `text`."""
     return sha256(text.encode()).digest()
 
 
 def ecdsa_verification(steps: int) -> Work:
-    """Verifying one secp256k1 signature of each station."""
+    """Return the verification of one secp256k1 signature per station."""
     keys = [PrivateKey(digest(f"ecdsa {n}")) for n in range(steps)]
     signed = [
         (key.public_key.format(), key.sign(digest(str(n)), hasher=None), digest(str(n))) for n, key in enumerate(keys)
@@ -39,13 +39,13 @@ def ecdsa_verification(steps: int) -> Work:
 
     def work() -> None:
         if not all(PublicKey(key).verify(signature, message, hasher=None) for key, signature, message in signed):
-            raise RuntimeError("a signature of the rival does not hold")
+            raise RuntimeError("a signature of the baseline is invalid")
 
     return work
 
 
 class PyEcc:
-    """The same with py_ecc: one run each, it is slow enough."""
+    """The same with py_ecc, one run each, because it is slow."""
 
     def __init__(self) -> None:
         hashing: Any = import_module("py_ecc.bls.hash_to_curve")
@@ -55,18 +55,18 @@ class PyEcc:
         self._keys = [self._curve.multiply(self._curve.G2, secret) for secret in self._secrets]
 
     def sign_ms(self) -> float:
-        """Check of the signature before, signature, sum."""
+        """Return the time of checking the previous signature, signing and adding."""
         previous = self._curve.multiply(self._hash(digest("0")), self._secrets[0])
 
         def work() -> None:
             if not self._holds([(digest("0"), self._keys[0])], previous):
-                raise RuntimeError("py_ecc refuses its own signature")
+                raise RuntimeError("py_ecc rejects its own signature")
             self._curve.add(previous, self._curve.multiply(self._hash(digest("1")), self._secrets[1]))
 
         return self._once_ms(work)
 
     def verify_ms(self, steps: int) -> float:
-        """Product of the pairings of `steps` stations."""
+        """Return the time of the pairing product of `steps` stations."""
         aggregate = None
         signed = [(digest(str(n)), self._keys[n]) for n in range(steps)]
         for (message, _), secret in zip(signed, self._secrets, strict=False):
@@ -75,7 +75,7 @@ class PyEcc:
 
         def work() -> None:
             if not self._holds(signed, aggregate):
-                raise RuntimeError("py_ecc refuses its own aggregate")
+                raise RuntimeError("py_ecc rejects its own aggregate")
 
         return self._once_ms(work)
 
@@ -87,13 +87,13 @@ class PyEcc:
 
     @staticmethod
     def _once_ms(work: Callable[[], object]) -> float:
-        begun = time.process_time()
+        start = time.process_time()
         work()
-        return 1000 * (time.process_time() - begun)
+        return 1000 * (time.process_time() - start)
 
 
 def ecdsa_gas(chain: Chain, steps: int) -> int:
-    """Gas of the same route proven by one secp256k1 signature of each station (`contracts/mocks/EcdsaRoute.sol`)."""
+    """Return the gas of the same route with one secp256k1 signature per station (`contracts/mocks/EcdsaRoute.sol`)."""
     built = json.loads((BUILT / "EcdsaRoute.json").read_text(encoding="utf-8"))
     abi = ContractAbi("EcdsaRoute", built["abi"])
     consortium = bytes.fromhex(chain.manifest.address("Consortium")[2:]).rjust(32, b"\0")
@@ -119,10 +119,9 @@ def ecdsa_gas(chain: Chain, steps: int) -> int:
 
 def _transact(chain: Chain, fields: dict[str, str]) -> dict[str, Any]:
     sent = chain.rpc.call("eth_sendTransaction", {"from": chain.sender, "gas": hex(3_000_000), **fields})
-    receipt = None
+    receipt: dict[str, Any] | None = None
     while receipt is None:
         receipt = chain.rpc.call("eth_getTransactionReceipt", sent)
     if receipt["status"] != "0x1":
-        raise RuntimeError(f"the rival's transaction failed: {receipt}")
-    found: dict[str, Any] = receipt
-    return found
+        raise RuntimeError(f"the baseline's transaction failed: {receipt}")
+    return receipt
