@@ -273,7 +273,7 @@ class RoundState:
 
 @dataclass(frozen=True, slots=True)
 class InspectorState:
-    """What a panel has learned of an inspector; `capability` in 1/10,000."""
+    """The learned state of an inspector in a panel; `capability` in 1/10,000."""
 
     capability: int
     inspections: int
