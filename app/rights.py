@@ -1,4 +1,4 @@
-"""What the current operator may do and see. Rights are read from the chain on every request and never stored."""
+"""Rights of the current operator. They are read from the chain on every request and never stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Station keys and designed routes, read from the contract's events: what a proof is verified against."""
+"""Station keys and designed routes, read from the contract's events, for the verification of proofs."""
 
 from __future__ import annotations
 

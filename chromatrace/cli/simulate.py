@@ -259,7 +259,7 @@ def learning(
     default="ai",
     show_default=True,
     type=click.Choice(["ai", "human", "mixed"]),
-    help="Who works at the workcells.",
+    help="Staff of the workcells.",
 )
 def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str) -> Study:
     """Compare time and F1 of inspection during production with inspection after each step (figure 12)."""

@@ -38,7 +38,7 @@ def own_organisation(workspace: Workspace) -> OrganisationId | None:
 
 
 def may_read_department(workspace: Workspace) -> Callable[[bytes], bool]:
-    """Return a function that tells whether the signer may read a department now; without a signer, always False."""
+    """Return a function that checks whether the signer may read a department now; False without a signer."""
     if not workspace.has_signer:
         return lambda department: False
     chain = workspace.chain

@@ -122,7 +122,7 @@ def test_other_organisations_learn_nothing(shop, order, product):
     with shop.client(COMPETITOR) as competitor:
         denied = competitor.get("/api/v1/records", params={"product": product})
         assert (denied.status_code, denied.json()["error"], denied.json()["message"]) == (
-            *(403, "RecordNotReadableError", "not authorised"),
+            *(403, "RecordNotReadableError", "not authorised to read any department"),
         )
         hidden = competitor.get(f"/api/v1/records/{order['record']}")
         absent = competitor.get(f"/api/v1/records/0x{'77' * 20}")
