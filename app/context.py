@@ -56,7 +56,7 @@ def now_s() -> int:
 
 
 def current_snapshot() -> Snapshot:
-    """Return the index snapshot of the current request, so that everything on a page is of the same block."""
+    """Return the index snapshot of the current request. Everything on a page is as of the same block."""
     if "index_snapshot" not in g:
         stack = ExitStack()
         g.index_snapshot = stack.enter_context(current_portal().index.snapshot())
@@ -138,7 +138,9 @@ def account_keystore(operator: ActingOperator, password: str) -> Path:
         ) from error
     if account.keystore is None:
         raise InvalidInput(
-            "this account has no key here", field="password", hint="log in with the wallet that holds its key"
+            "the portal has no keystore for this account",
+            field="password",
+            hint="log in with the wallet that holds its key",
         )
     if account.address.lower() != operator.address.lower():
         raise InsufficientRightsError("the account's key changed after you logged in", hint="log out and log in again")

@@ -43,13 +43,13 @@ def create_app(
     readings  the store to plot reading windows from (`Spool`); without it pages have no plots
     signer    the key that records captured EPCIS documents; required by `capture_department`
     kinds     the record kinds of the plant's departments; without them no records are served
-    Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. The chain need not respond.
+    Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. The chain may be down.
     """
     if config.capture_department is not None and signer is None:
         raise InvalidInput(
-            "recording captured documents needs a signing key",
+            "recording captured documents requires a signing key",
             field="capture_department",
-            hint="name the keystore of an operator with the role gateway who is a member of that department",
+            hint="configure the keystore of an operator that has the role gateway and is a member of the department",
         )
     manifest = Manifest.load(config.manifest_path)
     config.reject_dev_chain(manifest.chain_id)

@@ -1,4 +1,4 @@
-"""What the current operator may do and see. Rights are read from the chain on every request and never stored."""
+"""The rights of the current operator. They are read from the chain on every request and never stored."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ActingOperator:
             raise InsufficientRightsError(
                 f"{action} requires the role {names}",
                 field="role",
-                hint="an administrator of your organisation assigns roles on the chain",
+                hint="ask an administrator of your organisation to assign the role",
             )
 
 

@@ -98,7 +98,7 @@ class RecallOverview:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the batches to send. The form returns it, so that the operator confirms what was shown."""
+        """A hash of the batches to send. The form returns it: the operator must confirm the batches that were shown."""
         return sha256(b"".join(sorted(step.batch for step in self.plan.steps))).hexdigest()[:32]
 
     def count(self, *states: RecallState) -> int:
@@ -136,7 +136,7 @@ def _send(overview: RecallOverview) -> None:
         )
     if form.get("confirmed") != "yes":
         raise InvalidInput(
-            "the recall is not confirmed", field="confirmed", hint="a recall is irreversible: confirm it"
+            "the recall is not confirmed", field="confirmed", hint="confirm it; a recall is irreversible"
         )
     password = form.get("password", "")
     keystore = account_keystore(operator, password)

@@ -60,7 +60,7 @@ _MESSAGES = {
 class ReadingWindowPresenter:
     """One window of readings.
 
-    `recomputed` tells whether the root recomputed from the stored readings matches; None if it was not recomputed.
+    `recomputed` is true if the root recomputed from the stored readings matches; None if it was not recomputed.
     """
 
     window: ReadingWindow

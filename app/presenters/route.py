@@ -23,7 +23,7 @@ _ENDED = (BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED)
 
 
 class RouteState(StrEnum):
-    """What the chain shows about a route. Only `PROVEN` is a proof."""
+    """The evidence on the chain for a route. Only `PROVEN` is a proof."""
 
     PROVEN = "proven-in-order"
     RECORDED = "recorded-not-verified"
@@ -78,7 +78,7 @@ class RoutePresenter:
 
     @property
     def limits(self) -> str | None:
-        """What the proof does not show; None if there is no proof."""
+        """The limits of the proof; None if there is no proof."""
         return LIMITS if self.state is RouteState.PROVEN else None
 
     @property
@@ -166,8 +166,8 @@ def _proof_text(view: RouteView, proof: RouteProofView) -> str:
     count = len(view.steps)
     signers = f"Each of the {count} stations" if count > 1 else "The only station"
     text = (
-        f"{signers} signed its step, in the designed order. The signatures are combined into one of 48 bytes, which "
-        "the contract verified on the chain."
+        f"{signers} signed its step, in the designed order. The signatures are combined into one signature of 48 "
+        "bytes, which the contract verified on the chain."
     )
     if view.kind is RouteKind.ASSEMBLY:
         parts = len(proof.components)

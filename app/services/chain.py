@@ -139,7 +139,7 @@ class ChainService:
     # -- writes
 
     def accept(self, batch: BatchId, keystore: Path, password: str, offer: str) -> str:
-        """Accept an offer. Return the transaction hash. `offer` identifies the offer, so that it is answered once."""
+        """Accept an offer. Return the transaction hash. `offer` identifies the offer, so it is answered only once."""
         return self.send(keystore, password, accept_custody(batch).with_key(f"accept:{offer}"))
 
     def reject(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:
@@ -161,7 +161,7 @@ class ChainService:
     def recall(self, recall: PlannedRecall, reason: str, keystore: Path, password: str) -> dict[BatchId, str]:
         """Recall batches in the order of the plan, one transaction each. Return the transaction hashes.
 
-        All are signed at once with nonces in that order, so that each is executed after its parent. Raises the
+        All are signed at once with nonces in that order, so each is executed after its parent. Raises the
         contract's error for the first recall before anything is signed, and `InsufficientFundsError`.
         """
         calls = recall_calls(recall, normalise_reason(reason))

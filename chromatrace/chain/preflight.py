@@ -1,4 +1,4 @@
-"""Trials of calls before they get a nonce: what a contract would reject is rejected first, as a typed error."""
+"""Simulate calls before they get a nonce. A call that a contract would reject raises a typed error."""
 
 from __future__ import annotations
 

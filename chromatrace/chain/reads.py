@@ -273,7 +273,7 @@ class RoundState:
 
 @dataclass(frozen=True, slots=True)
 class InspectorState:
-    """What a panel has learned of an inspector; `capability` in 1/10,000."""
+    """A panel's record of an inspector; `capability` in 1/10,000."""
 
     capability: int
     inspections: int

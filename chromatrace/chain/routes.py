@@ -1,4 +1,4 @@
-"""Station keys and designed routes, read from the contract's events: what a proof is verified against."""
+"""Read station keys and designed routes, against which proofs are verified, from the contract's events."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ finalized_option = click.option("--finalized", is_flag=True, help="Index finaliz
 def index() -> None:
     """Synchronise the SQL index with the chain.
 
-    The index contains the chain's events only; it can be deleted and rebuilt at any time. Commands synchronise it
-    themselves when they need it.
+    The index contains only events of the chain; it can be deleted and rebuilt at any time. Commands that need
+    it synchronise it first.
 
     \b
     Example: follow the chain with two confirmations, and check the lag from a monitor
@@ -62,7 +62,7 @@ def sync(workspace: Workspace, confirmations: int, finalized: bool, watch: bool,
 def rebuild(workspace: Workspace, confirmations: int, finalized: bool, as_json: bool) -> None:
     """Delete the content of the index and rebuild it from the chain.
 
-    `identical` tells whether the digest is the same as before; it is null if the chain has new blocks. Exit status 1
+    `identical` is true if the digest is unchanged, and null if the chain has new blocks. Exit status 1
     if the content changed.
     """
     from chromatrace.index import Follower

@@ -24,7 +24,7 @@ from chromatrace.services.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a check; `message` says what was checked or why it failed."""
+    """The result of a check; `message` is the checked fact or the reason of the failure."""
 
     name: str
     held: bool
@@ -80,7 +80,7 @@ def routes(workspace: Workspace, story: Story) -> str:
     """Check that the expected routes are proven and that every guard rejected the fault."""
     for guard in story.guards:
         if guard.message is None:
-            raise IntegrityError(f"accepted: {story.fault}", field=guard.name)
+            raise IntegrityError(f"accepted the fault: {story.fault}", field=guard.name)
     proven = {}
     for letter, trace in story.route.traces.items():
         proven[letter] = workspace.reader.read(reads.route_is_proven(story.route.design.route, trace.subject))

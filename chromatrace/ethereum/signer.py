@@ -80,7 +80,7 @@ class DevSigner(LocalSigner):
 
 
 def dev_signer(index: int, chain_id: int) -> DevSigner:
-    """Return key `index` of Anvil's mnemonic, and warn. Raises `KeystoreError` if the chain is no development chain."""
+    """Return key `index` of Anvil's mnemonic, and warn. Raises `KeystoreError` on any other chain."""
     _require_dev_chain(chain_id)
     warnings.warn(
         f"INSECURE: signing with development key {index}, which is public (chain {chain_id})",
@@ -128,7 +128,7 @@ def create_keystore(
         write_once(path, json.dumps(content).encode())
     except FileExistsError as error:
         raise Conflict(
-            f"{path} exists", field="keystore", hint="keys are never overwritten; choose another file"
+            f"{path} already exists", field="keystore", hint="keys are never overwritten; choose another file"
         ) from error
     return signer
 

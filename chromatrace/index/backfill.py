@@ -26,7 +26,7 @@ from chromatrace.storage.closing import Closing
 _PACKAGES = Path(__file__).resolve().parents[2]
 _READY = b"r"
 _BLOCKS_WHILE_STARTING = 4
-"""Blocks per range while the process starts; short ranges, so that it can take over soon."""
+"""Blocks per range while the process starts. Short ranges let it take over early."""
 
 
 class Backfill(Closing):

@@ -63,4 +63,4 @@ def _advisory_lock(engine: Engine, timeout_s: float) -> Iterator[None]:
 
 def _busy(process_id: int | None) -> FollowerBusyError:
     process = f" (pid {process_id})" if process_id is not None else ""
-    return FollowerBusyError(f"another follower is running{process}", hint="stop it first, or let it do the work")
+    return FollowerBusyError(f"another follower is running{process}", hint="stop it first")

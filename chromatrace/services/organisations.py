@@ -24,7 +24,9 @@ def signer_organisation(workspace: Workspace) -> OrganisationId:
     organisation = chain.read(reads.operator(chain.sender)).organisation
     if not organisation:
         raise NotAuthorised(
-            f"{chain.sender} is not an operator of an organisation", field="signer", hint="`chromatrace org appoint`"
+            f"{chain.sender} is not an operator of an organisation",
+            field="signer",
+            hint="appoint it with `chromatrace org appoint`",
         )
     return organisation
 
@@ -38,7 +40,7 @@ def own_organisation(workspace: Workspace) -> OrganisationId | None:
 
 
 def may_read_department(workspace: Workspace) -> Callable[[bytes], bool]:
-    """Return a function that tells whether the signer may read a department now; without a signer, always False."""
+    """Return a predicate: whether the signer may read a department now. Without a signer, it is always False."""
     if not workspace.has_signer:
         return lambda department: False
     chain = workspace.chain

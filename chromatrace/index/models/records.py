@@ -21,7 +21,7 @@ class DepartmentRow(ChainTable):
 class RecordBatchRow(ChainTable):
     """The records that one event appended, numbered in their department from `first` on.
 
-    Each event is an entity of its own, so that undoing a block reprojects no earlier records.
+    Each event is an entity of its own, so undoing a block reprojects no earlier records.
     """
 
     __tablename__ = "record_batches"

@@ -66,7 +66,7 @@ class EntityProjection(ABC):
         """Return the row after the event; `state` is the row before it, or None."""
 
     def creates(self, event: EventRecord) -> bool:
-        """Whether the event is always the first of its entity, so that no row needs to be loaded."""
+        """Whether the event is always the first of its entity; then no row needs to be loaded."""
         return False
 
     def apply(self, events: Sequence[EventRecord]) -> None:

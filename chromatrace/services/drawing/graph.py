@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class CardTone(StrEnum):
-    """Colour of a card. The text of the card always says the same."""
+    """Colour of a card. The text of the card always contains the same information."""
 
     PLAIN = "plain"
     GOOD = "good"
@@ -40,7 +40,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Cards and arrows. `note`: what the drawing leaves out, or empty."""
+    """Cards and arrows. `note`: the omitted part, or empty."""
 
     title: str
     cards: tuple[Card, ...]

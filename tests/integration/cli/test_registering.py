@@ -1,4 +1,4 @@
-"""Organisations, policies and batches from the command line: what the chain refuses leaves nothing behind."""
+"""Organisations, policies and batches from the command line: a rejected call leaves no files behind."""
 
 import json
 import re

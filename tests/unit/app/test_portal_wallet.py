@@ -41,7 +41,7 @@ def test_a_challenge_works_once(wallets):
 
 def test_a_failed_attempt_uses_up_the_nonce(wallets):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginFailedError, match="it is signed by"):
+    with pytest.raises(LoginFailedError, match="the message is signed by"):
         wallets.accept(text, _sign(text, Account.from_key(b"\x08" * 32)), NOW)
     with pytest.raises(LoginFailedError, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
@@ -50,9 +50,9 @@ def test_a_failed_attempt_uses_up_the_nonce(wallets):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("trace.example wants", "evil.example wants", "its domain is evil.example; it must be trace.example"),
+        ("trace.example wants", "evil.example wants", "the domain is evil.example; it must be trace.example"),
         ("URI: https://trace.example/login", "URI: https://evil.example/login", "evil.example"),
-        ("Chain ID: 8453", "Chain ID: 1", "its chain is 1; it must be 8453"),
+        ("Chain ID: 8453", "Chain ID: 1", "the chain is 1; it must be 8453"),
         ("Version: 1", "Version: 2", "EIP-4361"),
     ],
 )
