@@ -29,7 +29,7 @@ _hasher = PasswordHasher()
 
 @cache
 def _decoy_hash() -> str:
-    """Return a hash to verify if the account does not exist; both cases must take the same time."""
+    """Return a hash to verify if the account does not exist, so both cases take the same time."""
     return _hasher.hash("no account has this password")
 
 

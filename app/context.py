@@ -56,7 +56,7 @@ def now_s() -> int:
 
 
 def current_snapshot() -> Snapshot:
-    """Return the index snapshot of the current request. Everything on a page is as of the same block."""
+    """Return the index snapshot of the current request, so everything on a page is of the same block."""
     if "index_snapshot" not in g:
         stack = ExitStack()
         g.index_snapshot = stack.enter_context(current_portal().index.snapshot())

@@ -2,7 +2,7 @@
 
 ChromaTraceError
 ├── NotAuthorised
-│   ├── LoginFailedError            wrong name, password or wallet signature; the message does not reveal which
+│   ├── LoginFailedError            wrong name, password or wallet signature; the message does not say which
 │   ├── LoginRequiredError          the request has no valid session or credentials
 │   ├── RightsRevokedError          the chain does not authorise this operator; the operator is logged out
 │   └── InsufficientRightsError     the operator lacks the role or grant that the page needs
@@ -27,7 +27,7 @@ from chromatrace.domain.errors import (
 
 
 class LoginFailedError(NotAuthorised):
-    """The credentials are wrong. The message does not reveal which part is wrong or whether the account exists."""
+    """The credentials are wrong. The message does not reveal which part is wrong."""
 
 
 class LoginRequiredError(NotAuthorised):

@@ -43,7 +43,7 @@ def create_app(
     readings  the store to plot reading windows from (`Spool`); without it pages have no plots
     signer    the key that records captured EPCIS documents; required by `capture_department`
     kinds     the record kinds of the plant's departments; without them no records are served
-    Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. The chain may be down.
+    Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. Does not contact the chain.
     """
     if config.capture_department is not None and signer is None:
         raise InvalidInput(

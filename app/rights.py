@@ -1,4 +1,4 @@
-"""The rights of the current operator. They are read from the chain on every request and never stored."""
+"""Rights of the current operator. They are read from the chain on every request and never stored."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ PATTERNS = {
     r"(?<!there\s)(is|are) no (?!longer|more|less|other|further|such|one|need)\w+": "is not a",
     r"is needed, got": "expected x, got y",
     r"is to be|are to be": "must",
-    r"(?-i:we|We|us|our|Our|ours)": "name the actor",
+    r"(?-i:we|We|our|Our|ours)": "name the actor",
     r"(says|said|told|tells)": "reports, contains, states; message",
     r"speaks?": "supports",
     r"lets? (it|us|them|me)": "allows",

@@ -98,7 +98,7 @@ class RecallOverview:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the batches to send. The form returns it: the operator must confirm the batches that were shown."""
+        """A hash of the batches to send. The form returns it, so the operator confirms what was shown."""
         return sha256(b"".join(sorted(step.batch for step in self.plan.steps))).hexdigest()[:32]
 
     def count(self, *states: RecallState) -> int:

@@ -1,4 +1,4 @@
-"""Line plots of readings as points of an SVG polyline, drawn on the server; pages need no script."""
+"""Line plots of readings as points of an SVG polyline, drawn on the server so pages need no script."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _plot(tag: str, series: list[Reading]) -> LinePlot:
 
 
 def _downsample(series: Sequence[Reading]) -> Sequence[Reading]:
-    """Return at most `_MAX_POINTS` readings: the minimum and maximum of each interval, to keep every excursion."""
+    """Return at most `_MAX_POINTS` readings: the minimum and maximum of each interval, so no excursion is lost."""
     if len(series) <= _MAX_POINTS:
         return series
     interval = -(-len(series) // (_MAX_POINTS // 2 - 1))

@@ -60,7 +60,7 @@ _MESSAGES = {
 class ReadingWindowPresenter:
     """One window of readings.
 
-    `recomputed` is true if the root recomputed from the stored readings matches; None if it was not recomputed.
+    `recomputed`: whether the root recomputed from the stored readings matches; None if it was not recomputed.
     """
 
     window: ReadingWindow

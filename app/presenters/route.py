@@ -23,7 +23,7 @@ _ENDED = (BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED)
 
 
 class RouteState(StrEnum):
-    """The evidence on the chain for a route. Only `PROVEN` is a proof."""
+    """State of a route on the chain. Only `PROVEN` is a proof."""
 
     PROVEN = "proven-in-order"
     RECORDED = "recorded-not-verified"
@@ -37,7 +37,7 @@ class RouteState(StrEnum):
 class StationPresenter:
     """One step as designed.
 
-    `organisation` owns the station, `revoked_from` is the time from which its key is revoked, and `verified` tells
+    `organisation` owns the station, `revoked_from` is the time from which its key is revoked, and `verified` is
     whether the chain checked the key.
     """
 
@@ -78,7 +78,7 @@ class RoutePresenter:
 
     @property
     def limits(self) -> str | None:
-        """The limits of the proof; None if there is no proof."""
+        """Return what the proof does not cover, or None if there is no proof."""
         return LIMITS if self.state is RouteState.PROVEN else None
 
     @property

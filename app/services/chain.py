@@ -139,7 +139,7 @@ class ChainService:
     # -- writes
 
     def accept(self, batch: BatchId, keystore: Path, password: str, offer: str) -> str:
-        """Accept an offer. Return the transaction hash. `offer` identifies the offer, so it is answered only once."""
+        """Accept an offer. Return the transaction hash. `offer` identifies the offer, so it is answered once."""
         return self.send(keystore, password, accept_custody(batch).with_key(f"accept:{offer}"))
 
     def reject(self, batch: BatchId, reason: str, keystore: Path, password: str, offer: str) -> str:

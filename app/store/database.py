@@ -74,7 +74,7 @@ def _engine(url: str) -> Engine:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    """Use WAL and a long lock timeout for concurrent writes by several workers."""
+    """Use WAL and a long lock timeout, so workers can write concurrently."""
     connection.isolation_level = None  # `_begin_immediately` begins transactions
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA busy_timeout=30000")

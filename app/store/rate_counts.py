@@ -34,7 +34,7 @@ class SqlRateStorage(Storage):
         insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         fresh = insert(RateCount).values(key=key, count=amount, expires_at=now + expiry)
         expired = RateCount.expires_at <= now
-        # One statement: concurrent first requests must not both insert.
+        # One statement, so concurrent first requests cannot both insert.
         upsert = fresh.on_conflict_do_update(
             index_elements=[RateCount.key],
             set_={

@@ -129,7 +129,7 @@ class DevNode:
         descriptor, name = tempfile.mkstemp(prefix="chromatrace-anvil-", suffix=".log")
         self._log = Path(name)
         with os.fdopen(descriptor, "wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed command
                 ends_with_starter(self._command()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

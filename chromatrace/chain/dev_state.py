@@ -16,7 +16,7 @@ _WAIT_S = 15.0
 def lock_state(state: Path) -> ProcessLock:
     """Lock the chain in `state` for one node. Raises `Conflict` naming the process that runs it.
 
-    The node inherits the lock's descriptor, so the lock lasts until both the starting process and the node have ended.
+    The node inherits the lock's descriptor, so the lock lasts until both its starter and the node have ended.
     """
     try:
         return ProcessLock(state.with_name(state.name + ".lock"), _WAIT_S)

@@ -1,4 +1,4 @@
-"""Simulate calls before they get a nonce. A call that a contract would reject raises a typed error."""
+"""Simulate calls before they get a nonce. A call that the contract would reject raises a typed error."""
 
 from __future__ import annotations
 

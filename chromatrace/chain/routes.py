@@ -1,4 +1,4 @@
-"""Read station keys and designed routes, against which proofs are verified, from the contract's events."""
+"""Station keys and designed routes, read from the contract's events, for the verification of proofs."""
 
 from __future__ import annotations
 

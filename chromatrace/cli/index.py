@@ -62,7 +62,7 @@ def sync(workspace: Workspace, confirmations: int, finalized: bool, watch: bool,
 def rebuild(workspace: Workspace, confirmations: int, finalized: bool, as_json: bool) -> None:
     """Delete the content of the index and rebuild it from the chain.
 
-    `identical` is true if the digest is unchanged, and null if the chain has new blocks. Exit status 1
+    `identical` is true if the digest is the same as before, and null if the chain has new blocks. Exit status 1
     if the content changed.
     """
     from chromatrace.index import Follower

@@ -24,7 +24,7 @@ from chromatrace.services.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a check; `message` is the checked fact or the reason of the failure."""
+    """The result of a check; `message` describes the check or the reason for the failure."""
 
     name: str
     held: bool

@@ -54,7 +54,7 @@ def _compiled(event: EventAbi) -> Decoder:
         try:
             values = head_of_topics.unpack(topics) + head_of_data.unpack_from(data)
         except struct.error:
-            return general(topics, data)  # too short: raises an error
+            return general(topics, data)  # too short: raises a typed error
         args = dict(zip(event.names, in_order(values), strict=True))
         for name, convert in converters:
             args[name] = convert(args[name], data)

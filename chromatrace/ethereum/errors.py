@@ -96,7 +96,7 @@ class ContractInvalidInput(ContractError, InvalidInput):
 
 
 class ContractNotFound(ContractError, NotFound):
-    """An entity that the call names does not exist on the chain."""
+    """An object that the call names does not exist on the chain."""
 
 
 class WrongDeploymentError(IntegrityError):

@@ -80,7 +80,7 @@ class DevSigner(LocalSigner):
 
 
 def dev_signer(index: int, chain_id: int) -> DevSigner:
-    """Return key `index` of Anvil's mnemonic, and warn. Raises `KeystoreError` on any other chain."""
+    """Return key `index` of Anvil's mnemonic, and warn. Raises `KeystoreError` on other chains."""
     _require_dev_chain(chain_id)
     warnings.warn(
         f"INSECURE: signing with development key {index}, which is public (chain {chain_id})",

@@ -26,7 +26,7 @@ from chromatrace.storage.closing import Closing
 _PACKAGES = Path(__file__).resolve().parents[2]
 _READY = b"r"
 _BLOCKS_WHILE_STARTING = 4
-"""Blocks per range while the process starts. Short ranges let it take over early."""
+"""Blocks per range while the process starts; short ranges, so it can take over soon."""
 
 
 class Backfill(Closing):
@@ -92,7 +92,7 @@ class _ReaderProcess:
         """Return the next range, or None if the process has ended."""
         logs: LogRange
         try:
-            logs, events = pickle.load(self._output)  # noqa: S301 - written by our own process
+            logs, events = pickle.load(self._output)  # noqa: S301 - written by the child process
             logs.rows, logs.arguments = marshal.loads(events)  # noqa: S302
         except (EOFError, pickle.UnpicklingError):
             return None
@@ -131,7 +131,7 @@ def serve() -> None:
 def _serve(requests: BinaryIO, output: BinaryIO) -> None:
     output.write(_READY)
     output.flush()
-    reader, after, target = pickle.load(requests)  # noqa: S301 - written by our own parent
+    reader, after, target = pickle.load(requests)  # noqa: S301 - written by the parent process
     threading.Thread(target=_end_with_parent, args=(requests,), daemon=True).start()
     for logs in Backfill(reader, after, target):
         # Both sides run the same interpreter; marshal takes half the time of pickle for plain values.

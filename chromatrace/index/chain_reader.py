@@ -1,4 +1,4 @@
-"""Read block headers and the logs of our contracts from a node, consistently.
+"""Read block headers and the logs of the deployment from a node, consistently.
 
 A node may reorganise between two requests. Therefore the blocks of the logs must belong to a chain of headers that was
 canonical before and after reading them. If a block's bloom filter announces logs that the node did not return, they
@@ -44,7 +44,7 @@ class HeaderSummary:
 
 @dataclass(slots=True)
 class LogRange:
-    """The logs of our contracts in the blocks `start` to `end.number`, in chain order.
+    """The logs of the contracts in the blocks `start` to `end.number`, in chain order.
 
     rows, arguments  see `decoding.decode_logs`
     blocks           blocks with logs: number -> (hash, time)

@@ -42,7 +42,7 @@ class InconsistentEventsError(IntegrityError):
 
 @contextmanager
 def database_errors(engine: Engine) -> Iterator[None]:
-    """Translate driver errors to `IndexUnavailableError`; errors in our own SQL pass unchanged."""
+    """Translate driver errors to `IndexUnavailableError`; SQL errors pass unchanged."""
     try:
         yield
     except DatabaseError as error:

@@ -1,7 +1,7 @@
 """Set the overflow bit if the queue of a monitored item overflows.
 
 asyncua 2.1 drops the oldest value silently. OPC UA Part 4 (5.13.1.5 and 7.39) requires the overflow bit on the value
-after the loss, which prompts a client to read the lost values from the history.
+after the loss. A client then reads the lost values from the history.
 """
 
 from __future__ import annotations

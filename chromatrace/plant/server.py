@@ -96,7 +96,7 @@ class PlantServer:
         _logger.info("%s: %d steps written, no more will come", source.name, self._steps)
 
     async def write(self, step: TagSample) -> None:
-        """Writes one instant to nodes and history."""
+        """Write one time step to the nodes and the history."""
         time = _EPOCH + timedelta(microseconds=step.source_time_ns // 1000)
         for node_id, value, quality in zip(self._nodes.tags, step.values, step.qualities, strict=True):
             data = ua.DataValue(

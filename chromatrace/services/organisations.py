@@ -40,7 +40,7 @@ def own_organisation(workspace: Workspace) -> OrganisationId | None:
 
 
 def may_read_department(workspace: Workspace) -> Callable[[bytes], bool]:
-    """Return a predicate: whether the signer may read a department now. Without a signer, it is always False."""
+    """Return a function that checks whether the signer may read a department now; False without a signer."""
     if not workspace.has_signer:
         return lambda department: False
     chain = workspace.chain

@@ -1,7 +1,7 @@
 """Trace a batch, and assess the impact of its recall, with the names of products and holders.
 
-Quantities are in units. The chain records how many units of an input were used, not which ones. A recall therefore
-affects every unit of every batch made from the recalled one.
+Quantities are in units. The chain records how many units of an input were used, not which ones. Therefore a recall
+affects every unit of every batch made of the recalled one.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Genealogy:
 
 @dataclass(frozen=True, slots=True)
 class HolderImpact:
-    """The batches affected by a recall that one organisation holds. `recalled`: batches already recalled."""
+    """The affected batches that one organisation holds. `recalled`: batches already recalled."""
 
     holder: Holder
     batches: int

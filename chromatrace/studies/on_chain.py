@@ -1,9 +1,9 @@
-"""Studies through the real `QualityConsensus` contract: the contract draws, weighs, decides and learns.
+"""Studies that run through the `QualityConsensus` contract, which draws, weighs, decides and learns.
 
-One panel per set of capability, an inspector of it per workcell. All panels go in step: for every wave of answers one
-transaction draws the seats of all, one takes all sealed answers, one opens them. What an inspector answers comes from
-the same table as in the simulation; who is asked is the contract's draw. The pure model then decides the same steps
-with the same inspectors in the same order.
+There is one panel per capability set, with one inspector per workcell. For every wave of answers of all panels, one
+transaction draws the seats, one commits the sealed answers and one reveals them. The answers are those of the
+simulation; the contract selects the inspectors. The Python model then decides the same steps with the same inspectors
+in the same order.
 """
 
 from __future__ import annotations
@@ -49,39 +49,40 @@ if TYPE_CHECKING:
 CONTRACT = "QualityConsensus"
 _ROLES = Role.ADMIN | Role.PRODUCER | Role.INSPECTOR
 _SECONDS = 3600
-"""Time to commit and to reveal: nobody stalls in a study."""
+"""Seconds to commit and to reveal; every inspector answers in a study."""
 _DEFECT_RATE = 0.5
 
 
 @dataclass
-class Panel:
-    """One organisation's inspectors, and the twin's account of what they have learned."""
+class StudyPanel:
+    """The inspectors of one organisation, and the model's record of what they learned."""
 
     organisation: OrganisationId
     inputs: CapabilitySet
     chain: Chain
     inspectors: list[LocalSigner]
     steps: list[InspectedStep]
-    standings: list[InspectorRecord] = field(default_factory=list)
+    records: list[InspectorRecord] = field(default_factory=list)
     score: Score = field(default_factory=Score)
     drawn: list[list[int]] = field(default_factory=list)
 
     @property
     def lane(self) -> LaneId:
-        """Its rounds are held one after the other."""
+        """The only lane: the rounds of a panel follow one another."""
         return lane_id(self.organisation, 0)
 
     @property
     def error(self) -> float:
         """Mean square error of the learned capabilities."""
-        pairs = zip(self.standings, self.inputs.capabilities, strict=True)
-        return sum((as_ratio(standing.capability) - true) ** 2 for standing, true in pairs) / len(self.standings)
+        pairs = zip(self.records, self.inputs.capabilities, strict=True)
+        return sum((as_ratio(record.capability) - true) ** 2 for record, true in pairs) / len(self.records)
 
 
 class OnChainStudy:
-    """A fresh deployment, its panels, and a rule. `chain` acts as the registrar.
+    """A new deployment with its panels and a rule.
 
-    `known`: inspectors are enrolled with their true capabilities, as far as a contract holds them, else as beginners.
+    chain  signs as the registrar
+    known  enrol inspectors with their true capabilities, rounded to the contract's unit; otherwise as beginners
     """
 
     def __init__(
@@ -89,47 +90,52 @@ class OnChainStudy:
     ) -> None:
         self._chain, self._floor, self._rule, self._known = chain, floor, rule, known
         self._gas = self._transactions = 0
-        chosen = capability_sets(floor.cells, seed)[:sets]
-        self.panels = [self._panel(place, each, workpieces, seed) for place, each in enumerate(chosen, 1)]
+        inputs = capability_sets(floor.cells, seed)[:sets]
+        self.panels = [self._panel(number, chosen, workpieces, seed) for number, chosen in enumerate(inputs, 1)]
         self._contract = chain.manifest.address(CONTRACT)
 
-    def _panel(self, place: int, inputs: CapabilitySet, workpieces: int, seed: int) -> Panel:
+    def _panel(self, number: int, inputs: CapabilitySet, workpieces: int, seed: int) -> StudyPanel:
         chain, cells = self._chain, self._floor.cells
-        organisation = OrganisationId(place)
-        line = f"Example Line {place}"
-        chain.submit(calls.register_organisation(OrganisationKind.MANUFACTURER, _gln(place), _ROLES, line))
+        organisation = OrganisationId(number)
+        line = f"Example Line {number}"
+        chain.submit(calls.register_organisation(OrganisationKind.MANUFACTURER, _gln(number), _ROLES, line))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevKeyWarning)
-            administrator = dev_signer(place, chain.manifest.chain_id)
+            administrator = dev_signer(number, chain.manifest.chain_id)
         chain.rpc.call("anvil_setBalance", administrator.address, hex(10**24))
-        inspectors = [LocalSigner(keccak(f"inspector {place}/{cell}".encode())) for cell in range(cells)]
+        inspectors = [LocalSigner(keccak(f"inspector {number}/{cell}".encode())) for cell in range(cells)]
         chain.submit(calls.appoint_operator(administrator.address, organisation, _ROLES))
-        self._all(chain, [calls.appoint_operator(each.address, organisation, Role.INSPECTOR) for each in inspectors])
+        self._all(
+            chain, [calls.appoint_operator(signer.address, organisation, Role.INSPECTOR) for signer in inspectors]
+        )
         acting = chain.with_signer(administrator)
         set_rule = calls.set_rule(
             self._rule, first_wave=self._rule.minimum, stall_penalty=0, commit_s=_SECONDS, reveal_s=_SECONDS
         )
         acting.submit(set_rule)
-        standings = [enrolled(in_units(true)) if self._known else InspectorRecord() for true in inputs.capabilities]
-        pairs = zip(inspectors, standings, strict=True)
-        self._all(acting, [calls.enrol_inspector(who.address, one.capability) for who, one in pairs])
+        records = [enrolled(in_units(true)) if self._known else InspectorRecord() for true in inputs.capabilities]
+        pairs = zip(inspectors, records, strict=True)
+        self._all(acting, [calls.enrol_inspector(signer.address, record.capability) for signer, record in pairs])
         steps = ask(self._floor, inputs.capabilities, Anywhere(), workpieces * cells, _DEFECT_RATE, seed)
-        return Panel(organisation, inputs, acting, inspectors, steps, standings, Score(rounds=len(steps)))
+        return StudyPanel(organisation, inputs, acting, inspectors, steps, records, Score(rounds=len(steps)))
 
     @staticmethod
     def _all(chain: Chain, calls: Sequence[Call]) -> None:
-        """One after the other in their order: an inspector's number is the order of its enrolment."""
+        """Submit calls in order: inspectors are numbered in the order of their enrolment."""
         for call in calls:
             chain.submit(call)
 
     def run(self, progress: Progress) -> Row:
-        """Inspects every step of every panel; what it cost. Raises `IntegrityError` where contract and twin differ."""
-        begun = time.perf_counter()
+        """Inspect every step of every panel and return the cost.
+
+        Raises `IntegrityError` if the contract and the model differ.
+        """
+        start = time.perf_counter()
         count = len(self.panels[0].steps)
         for number in range(count):
             self._inspect(number)
             progress(number + 1, count)
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - start
         self._check_learned()
         inspections = sum(panel.score.answers for panel in self.panels)
         return {
@@ -142,7 +148,7 @@ class OnChainStudy:
         }
 
     def _inspect(self, number: int) -> None:
-        """One step of every panel, until all are decided."""
+        """Inspect one step of every panel until all are decided."""
         for panel in self.panels:
             own = panel.steps[number].answers[0][0] + 1
             subject = keccak(f"{panel.organisation}/{number}".encode())
@@ -155,78 +161,78 @@ class OnChainStudy:
             self._answer(waiting, number)
             waiting = self._undecided(waiting, number)
 
-    def _answer(self, panels: list[Panel], number: int) -> None:
-        """All seats that were just drawn answer: sealed first, then open."""
+    def _answer(self, panels: list[StudyPanel], number: int) -> None:
+        """Commit and then reveal the answers of all drawn seats."""
         commitments, answers = [], []
         for panel, current in zip(panels, self._rounds(panels), strict=True):
             table = dict(panel.steps[number].answers)
-            sealed, opened = [], []
-            for place, seat in enumerate(current.seats):
+            sealed, revealed = [], []
+            for index, seat in enumerate(current.seats):
                 if seat.status is not SeatStatus.DRAWN:
                     continue
                 inspector = panel.inspectors[seat.inspector - 1]
-                answer = SealedAnswer(table[seat.inspector - 1], 0, ZERO_BYTES32, keccak(current.id + bytes([place])))
+                answer = SealedAnswer(table[seat.inspector - 1], 0, ZERO_BYTES32, keccak(current.id + bytes([index])))
                 digest = answer.digest(current.id, inspector.address)
                 chain_id = self._chain.manifest.chain_id
-                signed = sign_commitment(inspector, current.id, place, digest, chain_id, self._contract)
-                sealed.append(calls.Commitment(place, digest, *signed))
-                opened.append((place, answer))
+                signed = sign_commitment(inspector, current.id, index, digest, chain_id, self._contract)
+                sealed.append(calls.Commitment(index, digest, *signed))
+                revealed.append((index, answer))
             commitments.append((panel.lane, sealed))
-            answers.append((panel.lane, opened))
+            answers.append((panel.lane, revealed))
         self._send(self._chain, calls.commit_answers(commitments))
         self._send(self._chain, calls.reveal_answers(answers))
 
-    def _undecided(self, panels: list[Panel], number: int) -> list[Panel]:
-        """Those that need more seats; the others are held against the twin."""
-        left = []
+    def _undecided(self, panels: list[StudyPanel], number: int) -> list[StudyPanel]:
+        """Return the panels that need more seats; compare the others with the model."""
+        undecided = []
         for panel, current in zip(panels, self._rounds(panels), strict=True):
             answers = [
                 Answer(
                     seat.inspector - 1,
                     self._rule.states[seat.state],
-                    panel.standings[seat.inspector - 1].capability,
+                    panel.records[seat.inspector - 1].capability,
                 )
                 for seat in current.seats
             ]
             outcome = decide(self._rule, answers)
             if current.phase is RoundPhase.REQUESTED:
-                left.append(panel)
+                undecided.append(panel)
             if (outcome is None) != (current.phase is RoundPhase.REQUESTED):
-                raise IntegrityError(f"the contract and the twin differ on whether step {number} is decided")
+                raise IntegrityError(f"the contract and the model differ on whether step {number} is decided")
             if outcome is None:
                 continue
             if self._rule.states[current.state] != outcome.state or current.recorder != outcome.recorder + 1:
-                raise IntegrityError(f"the contract and the twin differ on step {number}")
+                raise IntegrityError(f"the contract and the model differ on step {number}")
             for answer in answers:
                 won = answer.state == outcome.state
                 if len(answers) >= MIN_ANSWERS:
-                    panel.standings[answer.inspector] = learned(panel.standings[answer.inspector], won)
+                    panel.records[answer.inspector] = learned(panel.records[answer.inspector], won)
             panel.drawn.append([answer.inspector for answer in answers])
             failed, defective = current.state == FAIL, panel.steps[number].defective
             panel.score.answers += len(answers)
             panel.score.true_fail += failed and defective
             panel.score.wrong += failed != defective
-        return left
+        return undecided
 
-    def pure(self, panel: Panel) -> Score:
-        """What the pure model makes of the same steps, with the same inspectors first, and nothing learned."""
+    def pure(self, panel: StudyPanel) -> Score:
+        """Return the score of the model for the same steps, with the same inspectors first and without learning."""
         steps = []
-        for asked, drawn in zip(panel.steps, panel.drawn, strict=True):
-            said = dict(asked.answers)
-            order = drawn + [each for each in said if each not in drawn]
-            steps.append(InspectedStep(asked.defective, tuple((each, said[each]) for each in order)))
+        for inspected, drawn in zip(panel.steps, panel.drawn, strict=True):
+            answers = dict(inspected.answers)
+            order = drawn + [inspector for inspector in answers if inspector not in drawn]
+            steps.append(InspectedStep(inspected.defective, tuple((number, answers[number]) for number in order)))
         true = [in_units(value) for value in panel.inputs.capabilities]
         return decide_all(steps, partial(Tally, self._rule), true, self._floor)
 
-    def _rounds(self, panels: list[Panel]) -> list[reads.RoundState]:
+    def _rounds(self, panels: list[StudyPanel]) -> list[reads.RoundState]:
         return self._chain.read_many([reads.round_in(panel.lane) for panel in panels])
 
     def _check_learned(self) -> None:
         for panel in self.panels:
             inspectors = [reads.inspector(panel.organisation, number + 1) for number in range(len(panel.inspectors))]
-            for inspector, standing in zip(self._chain.read_many(inspectors), panel.standings, strict=True):
-                if InspectorRecord(inspector.capability, inspector.inspections, inspector.wins) != standing:
-                    raise IntegrityError(f"the contract and the twin learned differently on set {panel.inputs.number}")
+            for inspector, record in zip(self._chain.read_many(inspectors), panel.records, strict=True):
+                if InspectorRecord(inspector.capability, inspector.inspections, inspector.wins) != record:
+                    raise IntegrityError(f"the contract and the model learned differently on set {panel.inputs.number}")
 
     def _send(self, chain: Chain, call: Call) -> None:
         receipt = chain.submit(call)
@@ -243,7 +249,7 @@ def _gln(number: int) -> Gln:
 def on_chain(
     floor: ShopFloor, runner: Runner, name: str, rule: Rule, *, known: bool, workpieces: int, sets: int
 ) -> Study:
-    """A fresh Anvil, one run of the first `sets` sets; nothing of it is kept. `known` as in `OnChainStudy`."""
+    """Run the first `sets` capability sets once on a new Anvil, which is discarded; `known` as in `OnChainStudy`."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", DevKeyWarning)
         with (
@@ -260,9 +266,9 @@ def on_chain(
             "f1": panel.score.f1,
             "inspections_of_a_step": panel.score.per_round,
         }
-        | ({"f1_pure": pure[place].f1, "inspections_pure": pure[place].per_round} if known else {})
+        | ({"f1_pure": pure[index].f1, "inspections_pure": pure[index].per_round} if known else {})
         | {"mean_square_error": panel.error}
-        for place, panel in enumerate(study.panels)
+        for index, panel in enumerate(study.panels)
     )
     return Study(
         name=f"{name}-on-chain",
@@ -278,34 +284,34 @@ def on_chain(
 def _findings(cost: Row) -> tuple[StudyFinding, ...]:
     return (
         StudyFinding(
-            "the contract decides and learns as the twin does",
+            "the contract decides and learns as the model does",
             f"{cost['rounds']} rounds, {cost['inspections']:,} inspections in {cost['transactions']} transactions",
             True,
         ),
         StudyFinding(
             "cost of one answer at a time",
-            f"{cost['gas_per_inspection']:,} gas an inspection, {cost['inspections_per_s']} inspections a second",
+            f"{cost['gas_per_inspection']:,} gas per inspection, {cost['inspections_per_s']} inspections per second",
             True,
         ),
     )
 
 
-def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> tuple[StudyFinding, ...]:
-    """Beside the pure model. A vote by numbers does not look at capabilities, so that nothing may differ there."""
+def _comparison(panels: Sequence[StudyPanel], pure: Sequence[Score], rule: Rule) -> tuple[StudyFinding, ...]:
+    """Compare with the model. Majority consensus ignores capabilities, so its results must be equal."""
     count, scores = len(panels), [panel.score for panel in panels]
-    f1, f1_pure = (sum(each.f1 for each in of) / count for of in (scores, pure))
-    answers, answers_pure = (sum(each.per_round for each in of) / count for of in (scores, pure))
+    f1, f1_pure = (sum(score.f1 for score in group) / count for group in (scores, pure))
+    answers, answers_pure = (sum(score.per_round for score in group) / count for group in (scores, pure))
     same = all(
-        (ours.true_fail, ours.wrong, ours.answers) == (each.true_fail, each.wrong, each.answers)
-        for ours, each in zip(scores, pure, strict=True)
+        (left.true_fail, left.wrong, left.answers) == (right.true_fail, right.wrong, right.answers)
+        for left, right in zip(scores, pure, strict=True)
     )
     if rule.weighing is Weighing.MAJORITY and not same:
-        raise IntegrityError("the contract and the pure model differ on the same answers")
+        raise IntegrityError("the contract and the model differ on the same answers")
     return (
         StudyFinding(
-            "the same as the pure model on the same answers"
-            + ("" if rule.weighing is Weighing.MAJORITY else ", which learns nothing meanwhile"),
-            f"F1 {f1:.3f} and {f1_pure:.3f}, {answers:.2f} and {answers_pure:.2f} inspections of a step",
+            "the same as the model on the same answers"
+            + ("" if rule.weighing is Weighing.MAJORITY else ", which does not learn"),
+            f"F1 {f1:.3f} and {f1_pure:.3f}, {answers:.2f} and {answers_pure:.2f} inspections per step",
             same,
         ),
     )
@@ -313,7 +319,7 @@ def _comparison(panels: Sequence[Panel], pure: Sequence[Score], rule: Rule) -> t
 
 def _draw(rows: tuple[Row, ...], value: str, figure: Figure) -> None:
     axes = figure.subplots()
-    places = list(range(len(rows)))
-    axes.bar(places, [row[value] for row in rows], color="#9db8d2", width=0.6)
-    axes.set_xticks(places, [row["set"] for row in rows], rotation=45, ha="right", fontsize=7)
+    positions = list(range(len(rows)))
+    axes.bar(positions, [row[value] for row in rows], color="#9db8d2", width=0.6)
+    axes.set_xticks(positions, [row["set"] for row in rows], rotation=45, ha="right", fontsize=7)
     axes.set_ylabel("F1" if value == "f1" else "mean square error of the capabilities")

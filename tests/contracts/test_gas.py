@@ -43,7 +43,7 @@ def register_hundred(env):
 
 
 def inspection(env):
-    """The nonce key of the inspector has been used before."""
+    """Measure an inspection whose nonce key has been used before."""
     env.inspect(env.register("L0"))
     return env.inspect(env.register("L2410A"))
 
@@ -123,7 +123,7 @@ def anchor_first(env):
 
 
 def anchor(env):
-    """The channel has been anchored before."""
+    """Measure an anchor of a channel that has been anchored before."""
     anchor_first(env)
     return _anchor(env, 2000)
 
@@ -154,7 +154,7 @@ def append_record_first(env):
 
 
 def append_record(env):
-    """The department already has records."""
+    """Measure records of a department that already has records."""
     department = _department(env)
     _append(env, department, 1)
     return _append(env, department, 1)
@@ -260,7 +260,7 @@ def recorded():
 
 
 def _rewrite_table(gas):
-    """The table is at the end of the page."""
+    """Check that the table is at the end of the page."""
     page = PAGE.read_text(encoding="utf-8")
     head, rule = page[: page.rindex("|---|---|")], "|---|---|\n"
     rows = "".join(f"| `{name}` | {used:,} |\n" for name, used in gas.items())

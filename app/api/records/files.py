@@ -54,5 +54,5 @@ def download(record: str, name: str) -> ResponseReturnValue:
 
 
 def _started(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Read the first chunk before the response starts: a file that cannot be decrypted must give an error response."""
+    """Read the first chunk now, so a file that cannot be decrypted is an error response."""
     return chain([next(chunks, b"")], chunks)

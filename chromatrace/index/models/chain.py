@@ -1,4 +1,4 @@
-"""State of the follower; blocks, transactions and events of our contracts."""
+"""State of the follower; blocks, transactions and events of the deployment."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RecentBlockRow(FollowerTable):
 
 
 class BlockRow(ChainTable):
-    """A block with events of our contracts."""
+    """A block with events of the deployment."""
 
     __tablename__ = "blocks"
     number: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
@@ -53,7 +53,7 @@ class BlockRow(ChainTable):
 
 
 class TransactionRow(ChainTable):
-    """A transaction with events of our contracts."""
+    """A transaction with events of the deployment."""
 
     __tablename__ = "transactions"
     position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
@@ -61,7 +61,7 @@ class TransactionRow(ChainTable):
 
 
 class EventRow(ChainTable):
-    """A log of our contracts.
+    """A log of the deployment.
 
     `entity` and `entity_key` identify the entity that it changes, see `entities`; both are empty if it changes none.
     `name` is empty if the ABIs do not define the event.

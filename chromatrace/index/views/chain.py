@@ -28,7 +28,7 @@ class EventView(EventRef):
 
 @dataclass(frozen=True, slots=True)
 class TransactionView:
-    """A transaction and its events of our contracts."""
+    """A transaction and its events of the deployment."""
 
     tx_hash: bytes
     block_number: int

@@ -12,7 +12,7 @@ from chromatrace.index.views.records import RecordView
 
 @dataclass(frozen=True, slots=True)
 class KeyMatches:
-    """The entities that a key identifies.
+    """A product or record that a key identifies.
 
     batches     batches with this lot, GTIN or identifier
     kinds       kinds of the records with this key

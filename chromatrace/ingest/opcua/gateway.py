@@ -65,7 +65,7 @@ class OpcUaGateway:
                 self.statistics.connected = False
             if self.statistics.connects > connects:
                 pause_s, unavailable_since = self.settings.backoff_s[0], time.monotonic()
-            # Jitter prevents many gateways from reconnecting to a restarted server at the same time.
+            # Jitter, so many gateways do not reconnect to a restarted server at the same time.
             jittered_s = pause_s * random.uniform(0.5, 1.0)  # noqa: S311
             await _wait(stop, min(jittered_s, self._remaining_s(unavailable_since)))
             pause_s = min(2 * pause_s, maximum_pause_s)

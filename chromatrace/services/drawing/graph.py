@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class CardTone(StrEnum):
-    """Colour of a card. The text of the card always contains the same information."""
+    """Colour of a card. The text of the card gives the same information."""
 
     PLAIN = "plain"
     GOOD = "good"
@@ -40,7 +40,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Cards and arrows. `note`: the omitted part, or empty."""
+    """Cards and arrows. `note` names omitted parts, or is empty."""
 
     title: str
     cards: tuple[Card, ...]

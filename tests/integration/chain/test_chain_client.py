@@ -140,7 +140,7 @@ def test_outcomes_of_many_calls_in_one_block(plant, registration):
         until = time.monotonic() + 120
         while plant.resume() and time.monotonic() < until:
             time.sleep(0.1)
-            # Mine the transactions that the node had not yet added to its pool when it produced the block.
+            # Transactions that a busy node had not yet added to its pool when it built the block.
             plant.rpc.call("evm_mine")
     finally:
         plant.rpc.call("evm_setAutomine", True)

@@ -1,4 +1,4 @@
-"""Organisations, policies and batches from the command line: a rejected call leaves no files behind."""
+"""Organisations, policies and batches from the command line: a rejected call leaves no data."""
 
 import json
 import re

@@ -24,7 +24,7 @@ from world import World
 
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory, deploy):
-    """A chain per module, with the contracts and a consortium.
+    """Start a chain per module, with the contracts and a consortium.
 
     Not per session: Anvil discards the states of old blocks, so a long chain cannot be rolled back far.
     """
@@ -52,7 +52,7 @@ def _revert(request):
 
 @pytest.fixture(scope="session")
 def cluster():
-    """A PostgreSQL cluster."""
+    """Start a PostgreSQL cluster."""
     folder = programs()
     if folder is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
@@ -65,13 +65,13 @@ def cluster():
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request):
-    """The kind of database of the test."""
+    """Return the kind of database of the test."""
     return request.param
 
 
 @pytest.fixture
 def empty_database_url(database, request, tmp_path):
-    """The URL of an empty database."""
+    """Return the URL of an empty database."""
     if database == "sqlite":
         return f"sqlite:///{tmp_path / 'empty.db'}"
     return request.getfixturevalue("cluster").new_database()
@@ -79,7 +79,7 @@ def empty_database_url(database, request, tmp_path):
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory):
-    """An SQLite file with the tables of the index, to be copied: creating them takes longer than most tests."""
+    """Create an SQLite file with the tables of the index. Tests copy it because creating it is slow."""
     path = tmp_path_factory.mktemp("migrated") / "index.db"
     with closing(Index(path)) as index:
         index.migrate()
@@ -88,7 +88,7 @@ def migrated(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def migrated_in_postgresql(cluster):
-    """The URL of the same in PostgreSQL."""
+    """Return the URL of the same in PostgreSQL."""
     url = cluster.new_database()
     with closing(Index(url)) as index:
         index.migrate()
@@ -97,7 +97,7 @@ def migrated_in_postgresql(cluster):
 
 @pytest.fixture
 def database_url(database, request, tmp_path):
-    """The URL of a database with the empty tables of the index."""
+    """Return the URL of a database with the empty tables of the index."""
     if database == "sqlite":
         return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated'), tmp_path / 'index.db')}"
     template = request.getfixturevalue("migrated_in_postgresql")
@@ -106,7 +106,7 @@ def database_url(database, request, tmp_path):
 
 @pytest.fixture
 def empty_index(empty_database_url):
-    """An index in an empty database without tables."""
+    """Open an index in an empty database without tables."""
     opened = Index(empty_database_url)
     yield opened
     opened.close()
@@ -114,7 +114,7 @@ def empty_index(empty_database_url):
 
 @pytest.fixture
 def index(database_url):
-    """An index with empty tables."""
+    """Open an index with empty tables."""
     opened = Index(database_url)
     yield opened
     opened.close()
@@ -122,13 +122,13 @@ def index(database_url):
 
 @pytest.fixture
 def follower(index, yard):
-    """A follower of the yard's chain."""
+    """Return a follower of the yard's chain."""
     return Follower(index, yard.rpc, yard.manifest)
 
 
 @pytest.fixture
 def rebuilt_digest(yard, migrated):
-    """A function that builds an index from the start and returns its digest."""
+    """Return a function that builds an index from the start and returns its digest."""
 
     def build(**options):
         fresh = Index("sqlite://")

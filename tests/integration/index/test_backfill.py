@@ -19,14 +19,14 @@ from chromatrace.index.chain_reader import ChainReader, ReorganisedError
 
 @pytest.fixture
 def reader(yard):
-    """A reader with two blocks per request; the chain has some history."""
+    """Return a reader with two blocks per request, on a chain with some history."""
     yard.live(30)
     return ChainReader(yard.rpc, yard.manifest.names_by_address, max_span=2)
 
 
 @pytest.fixture
 def bounds(yard, reader):
-    """The block before the first one, and the number of the last one."""
+    """Return the block before the first one, and the number of the last one."""
     return reader.header(yard.manifest.block - 1), int(yard.rpc.call("eth_blockNumber"), 16)
 
 

@@ -18,7 +18,7 @@ from chromatrace.index.views import ComponentView, OfferState, RouteProofState
 
 @pytest.fixture(scope="module")
 def lively(yard):
-    """The yard after many more random acts."""
+    """Run many more random acts in the yard."""
     yard.random.seed(7)
     yard.judging = 1
     yard.live(250)

@@ -98,7 +98,7 @@ def test_each_reading_is_stored_once_across_a_cut(recording, cut):
     assert statistics.reconnects == 1
     assert statistics.stored == READINGS
     assert statistics.conflicting == statistics.rejected == statistics.gaps_unfilled == 0
-    # The missed readings come from the history and are marked as replayed; the earlier ones are not.
+    # Missed readings come from the history and are marked as replayed; earlier ones are not.
     assert sum(reading.replayed for reading in readings) == statistics.replayed > 0
     assert not any(reading.replayed for reading in readings[:at_cut])
     assert [reading.sequence for reading in readings] == list(range(READINGS))
@@ -142,7 +142,7 @@ def test_gateway_resumes_after_an_earlier_one(beginning, tmp_path):
         between = spool.size("tep")
         assert 0 < between < len(wanted)
     with served(beginning, "max") as plant, Spool(tmp_path / "spool.db") as spool:
-        # The spool determines where to continue.
+        # The content of the spool determines where to resume.
         with BackgroundGateway(OpcUaSettings(plant.url, "tep", once=True), spool) as second:
             assert second.wait(600)
         assert stored(spool, "tep") == wanted

@@ -122,7 +122,7 @@ def test_other_organisations_learn_nothing(shop, order, product):
     with shop.client(RIVAL) as rival:
         denied = rival.get("/api/v1/records", params={"product": product})
         assert (denied.status_code, denied.json()["error"], denied.json()["message"]) == (
-            *(403, "RecordNotReadableError", "not authorised"),
+            *(403, "RecordNotReadableError", "not authorised to read any department"),
         )
         hidden = rival.get(f"/api/v1/records/{order['record']}")
         absent = rival.get(f"/api/v1/records/0x{'77' * 20}")

@@ -23,7 +23,7 @@ def rig(anvil, deployment, tmp_path_factory):
 
 @pytest.fixture
 def workspace_settings(rig, tmp_path):
-    """Settings of the command line, for the chain of `rig` and the test's own folder."""
+    """Return settings of the command line for the chain of `rig` and the test's own folder."""
     deployed = rig.chain.manifest
     contracts = {
         name: {"address": entry.address, "block": entry.block, "code_hash": "0x" + entry.code_hash.hex()}

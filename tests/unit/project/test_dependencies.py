@@ -42,7 +42,7 @@ def required(requirements, extras=("",)):
 
 
 def closure(requirements):
-    """The names of `requirements` and of everything that they require."""
+    """Return the names of `requirements` and of all their requirements."""
     pending, seen = list(required(requirements)), set()
     while pending:
         name, extras = pending.pop()

@@ -20,7 +20,7 @@ ALL = [declaration for owner in sections().values() for declaration in declarati
 
 
 def sample(declaration):
-    """A value that is not the default, as text and as Python value."""
+    """Return a value other than the default, as text and as Python value."""
     if declaration.python_type is bool:
         return "true", True
     if declaration.python_type is int:

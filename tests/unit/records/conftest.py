@@ -45,7 +45,7 @@ class S3Server:
 
     @contextlib.contextmanager
     def denied(self, action):
-        """The account may not perform `action`."""
+        """Deny `action` to the account."""
         self._set_policy("deny", "Deny", action)
         yield
         self._iam.delete_user_policy(self._USER, "deny")
@@ -68,7 +68,7 @@ def _s3_server():
 
 @pytest.fixture
 def s3_server(_s3_server, monkeypatch):
-    """The S3 server; its account is set in the environment."""
+    """Start an S3 server and set its account in the environment."""
     monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", _s3_server.access_key)
     monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", _s3_server.secret)
     monkeypatch.delitem(os.environ, "AWS_SESSION_TOKEN", raising=False)

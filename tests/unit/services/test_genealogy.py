@@ -70,7 +70,7 @@ def test_trace_in_both_directions_names_products_and_supplier_lots(snapshot, doc
     content = BatchContent(
         key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", None, (material,)
     )
-    # The synthetic batches all have the same content digest; the document belongs to L1 only.
+    # The synthetic batches all have the same content digest, so the document belongs to L1 only.
     documents.get = lambda digest: content.to_bytes()
     genealogy = trace(snapshot, documents, snapshot.batch(batch_id(1)))
     assert [(traced.direction, str(traced.batch.lot)) for traced in genealogy.batches] == [
