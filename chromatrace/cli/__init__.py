@@ -115,7 +115,7 @@ class RootGroup(click.Group):
 def main(ctx: click.Context, /, **options: Any) -> None:
     """Trace goods from a machine reading to a scanned QR code, on any EVM chain.
 
-    Settings such as --rpc-url go before the command; `chromatrace settings` lists them.
+    Settings (--rpc-url, …) go before the command; see `chromatrace settings`.
     """
     ctx.obj = ctx.with_resource(Workspace(Settings.load(options), ask_password=prompt_password, notify=print_warning))
 

@@ -71,7 +71,7 @@ def test_an_expired_message_is_rejected(wallets):
 def test_a_message_without_expiration_time_is_rejected(wallets):
     text = wallets.challenge(KEY.address, NOW)
     text = "\n".join(line for line in text.splitlines() if not line.startswith("Expiration Time"))
-    with pytest.raises(LoginFailedError, match="expire"):
+    with pytest.raises(LoginFailedError, match="has no expiration time"):
         wallets.accept(text, _sign(text), NOW)
 
 
@@ -106,7 +106,7 @@ def test_a_malformed_signature_is_rejected(wallets, signature):
 )
 def test_a_message_that_was_not_issued_is_rejected(wallets, change):
     text = change(wallets.challenge(KEY.address, NOW))
-    with pytest.raises(LoginFailedError, match=r"statement|that was issued"):
+    with pytest.raises(LoginFailedError, match=r"statement|the issued message does not have"):
         wallets.accept(text, _sign(text), NOW)
 
 
