@@ -249,11 +249,11 @@ def _design(world: World, name: str, *, required: bool) -> bytes:
     verifier = Verifier(world.manifest.chain_id, world.manifest.address("RouteVerifier"))
     if not world.routes:
         for process in STATIONS:
-            one = station(process, verifier, world.organisations["maker"])
-            words = key_words(one.key), signature_words(one.possession)
+            registered = station(process, verifier, world.organisations["maker"])
+            words = key_words(registered.key), signature_words(registered.possession)
             chain.submit(calls.register_station_key(process, *words))
     line = Line.of(STATIONS, Profile.EVM, verifier, name)
-    keys = [one.key_id for one in line.design.stations]
+    keys = [known.key_id for known in line.design.stations]
     chain.submit(calls.design_route(name, RouteKind.PROCESSING, required, keys, list(STATIONS)))
     world.routes[name] = line
     return line.design.route

@@ -61,8 +61,8 @@ def test_every_timeline_entry_names_its_transaction(client, world):
 )
 def test_inspection_details_are_open_only_if_they_need_attention(client, lot, shown):
     page = client.get(f"/01/{GTIN}/10/{lot}").text
-    folds = re.findall(r'<details class="more"( open)?>\s*<summary>Inspection details', page)
-    assert [bool(fold) for fold in folds] == shown
+    details = re.findall(r'<details class="more"( open)?>\s*<summary>Inspection details', page)
+    assert [bool(is_open) for is_open in details] == shown
 
 
 def test_link_cannot_inject_text_into_page(client):

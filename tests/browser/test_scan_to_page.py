@@ -30,8 +30,8 @@ def test_scanned_unit_page(page, portal):
     expect(page).to_have_url(f"{portal.url}/01/{GTIN}/10/L2410A/21/000042")
     expect(page.locator("#status")).to_have_text("Released for sale")
     expect(page.get_by_role("heading", level=1)).to_have_text("Electrochromic pane EC-633")
-    for fold in page.locator("summary", has_text="Inspection details").all():
-        fold.click()
+    for summary in page.locator("summary", has_text="Inspection details").all():
+        summary.click()
     text = page.locator("main").inner_text()
     assert "This unit belongs to the batch" in text
     assert "Optical modulation" in text

@@ -1,6 +1,6 @@
-"""The same made-up examples in every run, however busy the machine.
+"""Settings of hypothesis: the same examples in every run, without time limits.
 
-`CHROMATRACE_EXPLORE=1` lets hypothesis make up new ones, with which a run may fail that the next one would not.
+With `CHROMATRACE_EXPLORE=1`, hypothesis generates new examples in each run.
 """
 
 import os

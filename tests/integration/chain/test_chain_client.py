@@ -120,7 +120,7 @@ def test_send_many_returns_outcomes_in_order(plant, registration):
     outcomes = plant.send_many(batch, progress=seen.append)
     assert isinstance(outcomes[7], ContractError)
     assert outcomes[7].name == "UnknownBatch"
-    assert all(outcome.block_number for place, outcome in enumerate(outcomes) if place != 7)
+    assert all(outcome.block_number for position, outcome in enumerate(outcomes) if position != 7)
     assert nonce(plant) == before + 349
     assert seen[-1] == 349
     ids = [BatchKey.parse("09521234543213", f"L{number}").batch_id for number in (0, 299, 300, 349)]
@@ -140,7 +140,7 @@ def test_outcomes_of_many_calls_in_one_block(plant, registration):
         until = time.monotonic() + 120
         while plant.resume() and time.monotonic() < until:
             time.sleep(0.1)
-            # Transactions that a busy node had not yet added to its pool when it built the block.
+            # Transactions that a busy node had not yet added to its pool.
             plant.rpc.call("evm_mine")
     finally:
         plant.rpc.call("evm_setAutomine", True)
@@ -152,7 +152,7 @@ def test_outcomes_of_many_calls_in_one_block(plant, registration):
     assert raised.value.name == "BatchAlreadyRegistered"
     included = [e for e in plant.outbox.entries(sender, CallState.INCLUDED) if e.gas == 200_000]
     assert len(included) == 119
-    # A node that counts the nonces before it shows the block is asked again, for receipts where few are left.
+    # Receipts are requested only for the last few calls, so others have no gas.
     assert any(entry.gas_used is None for entry in included)
     for entry in included[::17]:
         receipt = plant.rpc.call("eth_getTransactionReceipt", "0x" + entry.tx_hash.hex())

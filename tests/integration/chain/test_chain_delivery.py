@@ -25,7 +25,7 @@ from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import LocalSigner
 from chromatrace.services.ports import held_port
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 GWEI = 10**9
 
 
@@ -42,7 +42,7 @@ def manifest_file(deployment, tmp_path):
 
 
 def start(script, rpc_url, manifest_file, outbox, *arguments):
-    command = [sys.executable, str(HERE / script), rpc_url, str(manifest_file), str(outbox), *arguments]
+    command = [sys.executable, str(FOLDER / script), rpc_url, str(manifest_file), str(outbox), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -75,7 +75,7 @@ def test_a_channel_name_must_be_unambiguous(site, copied):
         assert unknown.value.field == "channel"
         with pytest.raises(NotFound):
             channel_named(workspace.reader, "line", 2)
-        assert [found.size for found in anchors_of(workspace.reader, channel_named(workspace.reader, "line"))] == [24]
+        assert [anchor.size for anchor in anchors_of(workspace.reader, channel_named(workspace.reader, "line"))] == [24]
     # Another organisation has a channel of the same name.
     mark = site.node.rpc().call("evm_snapshot")
     other = copied / "other"

@@ -23,31 +23,31 @@ from world import World
 
 
 @pytest.fixture(scope="module")
-def yard(tmp_path_factory, deploy):
-    """Start a chain per module, with the contracts and a consortium.
+def world(tmp_path_factory, deploy):
+    """Start a chain with the contracts and a consortium for a module.
 
-    Not per session: Anvil discards the states of old blocks, so a long chain cannot be rolled back far.
+    The scope is not the session: Anvil discards the states of old blocks, so a long chain cannot be rolled back far.
     """
     with DevNode(history=True) as node:
-        path = deploy(node, tmp_path_factory.mktemp("yard"))
-        world = World(node.rpc(), Manifest.load(path)).found()
+        path = deploy(node, tmp_path_factory.mktemp("world"))
+        world = World(node.rpc(), Manifest.load(path)).register_organisations()
         world.manifest_path = path
         yield world
 
 
 @pytest.fixture(autouse=True)
 def _revert(request):
-    """Undo what a test did to its module's chain: a short chain is indexed faster by the next test."""
-    if "yard" not in request.fixturenames:
+    """Revert the module's chain after each test, because a short chain is indexed faster."""
+    if "world" not in request.fixturenames:
         yield
         return
-    world = request.getfixturevalue("yard")
+    world = request.getfixturevalue("world")
     height = int(world.rpc.call("eth_blockNumber"), 16)
-    mark, known = world.rpc.call("evm_snapshot"), world.memory()
+    chain_snapshot, world_snapshot = world.rpc.call("evm_snapshot"), world.snapshot()
     yield
     assert int(world.rpc.call("eth_blockNumber"), 16) >= height, "blocks from before the test are lost"
-    assert revert(world.rpc, mark)
-    world.remember(known)
+    assert revert(world.rpc, chain_snapshot)
+    world.restore(world_snapshot)
 
 
 @pytest.fixture(scope="session")
@@ -56,16 +56,16 @@ def cluster():
     folder = programs()
     if folder is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    running = Cluster(folder)
+    cluster = Cluster(folder)
     try:
-        yield running.start()
+        yield cluster.start()
     finally:
-        running.stop()
+        cluster.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request):
-    """Return the kind of database of the test."""
+    """Return the kind of database."""
     return request.param
 
 
@@ -79,7 +79,7 @@ def empty_database_url(database, request, tmp_path):
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory):
-    """Create an SQLite file with the tables of the index. Tests copy it because creating it is slow."""
+    """Return an SQLite file with the tables of the index. Tests copy it, because creating the tables is slow."""
     path = tmp_path_factory.mktemp("migrated") / "index.db"
     with closing(Index(path)) as index:
         index.migrate()
@@ -88,7 +88,7 @@ def migrated(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def migrated_in_postgresql(cluster):
-    """Return the URL of the same in PostgreSQL."""
+    """Return the URL of a PostgreSQL database with the tables of the index, used as a template."""
     url = cluster.new_database()
     with closing(Index(url)) as index:
         index.migrate()
@@ -97,7 +97,7 @@ def migrated_in_postgresql(cluster):
 
 @pytest.fixture
 def database_url(database, request, tmp_path):
-    """Return the URL of a database with the empty tables of the index."""
+    """Return the URL of a database with empty tables of the index."""
     if database == "sqlite":
         return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated'), tmp_path / 'index.db')}"
     template = request.getfixturevalue("migrated_in_postgresql")
@@ -106,35 +106,33 @@ def database_url(database, request, tmp_path):
 
 @pytest.fixture
 def empty_index(empty_database_url):
-    """Open an index in an empty database without tables."""
-    opened = Index(empty_database_url)
-    yield opened
-    opened.close()
+    """Return an index in a database without tables."""
+    with closing(Index(empty_database_url)) as index:
+        yield index
 
 
 @pytest.fixture
 def index(database_url):
-    """Open an index with empty tables."""
-    opened = Index(database_url)
-    yield opened
-    opened.close()
+    """Return an index with empty tables."""
+    with closing(Index(database_url)) as index:
+        yield index
 
 
 @pytest.fixture
-def follower(index, yard):
-    """Return a follower of the yard's chain."""
-    return Follower(index, yard.rpc, yard.manifest)
+def follower(index, world):
+    """Return a follower of the chain."""
+    return Follower(index, world.rpc, world.manifest)
 
 
 @pytest.fixture
-def rebuilt_digest(yard, migrated):
-    """Return a function that builds an index from the start and returns its digest."""
+def rebuilt_digest(world, migrated):
+    """Return a function that builds an index from the first block and returns its digest."""
 
     def build(**options):
         fresh = Index("sqlite://")
         with closing(sqlite3.connect(migrated)) as tables, closing(fresh.engine.raw_connection()) as memory:
             tables.backup(memory.driver_connection)
-        Follower(fresh, yard.rpc, yard.manifest, **options).sync()
+        Follower(fresh, world.rpc, world.manifest, **options).sync()
         return query(fresh).digest()
 
     return build

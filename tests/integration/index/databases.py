@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster for tests: in a temporary folder, on a Unix socket."""
+"""A PostgreSQL cluster for tests, in a temporary folder and on a Unix socket."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def programs():
 
 
 class Cluster:
-    """A cluster. PostgreSQL does not run as root; if the tests do, it runs as the user `postgres`."""
+    """A PostgreSQL cluster. It runs as the user `postgres` if the tests run as root, which PostgreSQL rejects."""
 
     def __init__(self, bin_folder):
         self.bin = bin_folder
-        # Not in TMPDIR: a socket's path has at most 107 bytes, options are separated by spaces, and the user `postgres`
+        # Not TMPDIR: the path of a socket is limited to 107 bytes, spaces separate options, and the user `postgres`
         # needs access.
-        where = "/tmp" if os.access("/tmp", os.W_OK) else None
-        self.folder = Path(tempfile.mkdtemp(prefix="chromatrace-pg-", dir=where))
+        parent = "/tmp" if os.access("/tmp", os.W_OK) else None
+        self.folder = Path(tempfile.mkdtemp(prefix="chromatrace-pg-", dir=parent))
         self.count = 0
         self.as_user = []
         if os.geteuid() == 0:
@@ -40,7 +40,7 @@ class Cluster:
         data, socket = self.folder / "data", self.folder
         self._run("initdb", "-D", data, "-U", "index", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=60"
-        options += " -c dynamic_shared_memory_type=mmap"  # in its folder: an immediate stop leaves nothing in /dev/shm
+        options += " -c dynamic_shared_memory_type=mmap"  # an immediate stop would leave files in /dev/shm
         self._run("pg_ctl", "-D", data, "-o", options, "-l", socket / "log", "-w", "-t", "300", "start")
         return self
 

@@ -24,9 +24,9 @@ _processes.set_forkserver_preload(["chromatrace.index", "alembic.command", "psyc
 
 
 def start_follower(database_url, rpc_url, manifest_path, *, blocks_at_once=None):
-    """Return a process that follows until it is killed, and has not read the chain yet.
+    """Start a follower that runs until it is killed; return its process before it reads the chain.
 
-    Few `blocks_at_once` make many small transactions.
+    A small `blocks_at_once` makes many small transactions.
     """
     ready = _processes.Event()
     process = _processes.Process(
@@ -53,15 +53,15 @@ class Reader:
         """Return the digests by block of their cursor, and the number of rounds. Raises the process's error."""
         self._stop.set()
         assert self._results.poll(180.0)
-        seen = self._results.recv()
+        observed = self._results.recv()
         self.process.join()
-        if isinstance(seen, Exception):
-            raise seen
-        return seen
+        if isinstance(observed, Exception):
+            raise observed
+        return observed
 
 
 def _query(database_url, stop, ready, results, rounds):
-    seen = {}
+    observed = {}
     try:
         index = Index(database_url)
         while not stop.is_set():
@@ -75,11 +75,11 @@ def _query(database_url, stop, ready, results, rounds):
                     assert snapshot.timeline(batch.batch_id)
                 snapshot.find("P-1", (), [department.id for department in snapshot.departments()])
                 snapshot.panels()
-            assert seen.setdefault((head.indexed_block, head.indexed_hash), digest) == digest, "content differs"
+            assert observed.setdefault((head.indexed_block, head.indexed_hash), digest) == digest, "content differs"
     except Exception as error:  # noqa: BLE001 - raised by the test
         results.send(error)
     else:
-        results.send((seen, rounds.value))
+        results.send((observed, rounds.value))
 
 
 def _assert_complete(snapshot, head):
@@ -94,15 +94,15 @@ def _assert_complete(snapshot, head):
     appended = sum(len(unpack(event.args["records"])) for event in events if event.name == "RecordsAppended")
     assert sum(department.count for department in departments) == appended
     assert snapshot._connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(RecordRow)) == appended
-    rounds = [one for panel in panels for one in snapshot.rounds(panel.panel, limit=10_000)]
+    rounds = [round_ for panel in panels for round_ in snapshot.rounds(panel.panel, limit=10_000)]
     assert len(rounds) == names["RoundOpened"]
-    assert sum(one.phase == "decided" for one in rounds) == names["RoundDecided"]
+    assert sum(round_.phase == "decided" for round_ in rounds) == names["RoundDecided"]
 
 
 def start_backfill(rpc_url, manifest_path, *, requested):
-    """Start a process with a backfill whose own process is running; with `requested`, it has received its request.
+    """Start a process with a backfill; return it and the process id of the backfill's own process.
 
-    Return the process, and the process id of the backfill's process.
+    requested  whether that process has received its request
     """
     receiver, sender = _processes.Pipe(duplex=False)
     process = _processes.Process(target=_backfill, args=(rpc_url, manifest_path, requested, sender), daemon=True)

@@ -18,16 +18,16 @@ from chromatrace.index.chain_reader import ChainReader, ReorganisedError
 
 
 @pytest.fixture
-def reader(yard):
+def reader(world):
     """Return a reader with two blocks per request, on a chain with some history."""
-    yard.live(30)
-    return ChainReader(yard.rpc, yard.manifest.names_by_address, max_span=2)
+    world.act_randomly(30)
+    return ChainReader(world.rpc, world.manifest.names_by_address, max_span=2)
 
 
 @pytest.fixture
-def bounds(yard, reader):
-    """Return the block before the first one, and the number of the last one."""
-    return reader.header(yard.manifest.block - 1), int(yard.rpc.call("eth_blockNumber"), 16)
+def bounds(world, reader):
+    """Return the block before the deployment, and the number of the last block."""
+    return reader.header(world.manifest.block - 1), int(world.rpc.call("eth_blockNumber"), 16)
 
 
 def backfill_with_process(reader, bounds):
@@ -43,7 +43,7 @@ def fail(*arguments):
 
 
 def alive(pid):
-    """Whether the process is running (a zombie is not)."""
+    """Return whether the process is running and not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -73,16 +73,16 @@ def test_the_parent_continues_if_the_process_dies(reader, bounds):
     assert rows == expected
 
 
-def test_the_parent_reports_a_reorganisation_met_by_the_process(yard, reader, bounds):
+def test_the_parent_reports_a_reorganisation_met_by_the_process(world, reader, bounds):
     last = bounds[1]
     with backfill_with_process(reader, (reader.header(last - 4), last)) as backfill:
-        yard.rpc.call("anvil_reorg", 8, [])
+        world.rpc.call("anvil_reorg", 8, [])
         with pytest.raises(ReorganisedError):
             list(backfill)
         assert backfill._process._requested
 
 
-def test_a_backfill_with_a_process_gives_the_same_index(yard, index, reader, monkeypatch, rebuilt_digest):
+def test_a_backfill_with_a_process_gives_the_same_index(world, index, reader, monkeypatch, rebuilt_digest):
     """The process takes over in the middle, when it is ready."""
     monkeypatch.setattr("chromatrace.index.follower._ACCELERATED_EVENTS", 3)
     taken_over = []
@@ -95,7 +95,7 @@ def test_a_backfill_with_a_process_gives_the_same_index(yard, index, reader, mon
 
     start_process = Backfill.start_process
     monkeypatch.setattr(Backfill, "start_process", start_and_wait)
-    follower = Follower(index, yard.rpc, yard.manifest)
+    follower = Follower(index, world.rpc, world.manifest)
     follower._reader = reader
     follower.sync()
     assert taken_over[0]._requested
@@ -104,8 +104,8 @@ def test_a_backfill_with_a_process_gives_the_same_index(yard, index, reader, mon
 
 
 @pytest.mark.parametrize("requested", [False, True])
-def test_a_killed_parent_leaves_no_process_behind(yard, requested):
-    parent, pid = start_backfill(yard.rpc.url, yard.manifest_path, requested=requested)
+def test_a_killed_parent_leaves_no_process_behind(world, requested):
+    parent, pid = start_backfill(world.rpc.url, world.manifest_path, requested=requested)
     assert alive(pid)
     os.kill(parent.pid, signal.SIGKILL)
     parent.join()

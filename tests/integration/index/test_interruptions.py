@@ -1,4 +1,4 @@
-"""Followers that are killed, concurrent, or lose their chain or meet another one."""
+"""Killed and concurrent followers, unreachable chains and other chains."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ KILLS = int(os.environ.get("CHROMATRACE_KILLS", "50"))
 
 
 @pytest.fixture
-def manifest_path(yard):
-    return yard.manifest_path
+def manifest_path(world):
+    return world.manifest_path
 
 
 def head(world):
@@ -48,19 +48,19 @@ def wait_for(condition, timeout_s=180.0):
 
 
 def test_a_follower_killed_at_random_points_continues_without_loss(
-    yard, empty_index, empty_database_url, manifest_path, rebuilt_digest
+    world, empty_index, empty_database_url, manifest_path, rebuilt_digest
 ):
     index = empty_index
-    chance = random.Random(5)
-    yard.live(40)
+    rng = random.Random(5)
+    world.act_randomly(40)
     reached, longest_s = [-1], 0.25
     for number in range(KILLS):
-        process = start_follower(empty_database_url, yard.rpc.url, manifest_path, blocks_at_once=1)
+        process = start_follower(empty_database_url, world.rpc.url, manifest_path, blocks_at_once=1)
         try:
-            time.sleep(chance.uniform(0.0, longest_s))
+            time.sleep(rng.uniform(0.0, longest_s))
             if number % 3 == 2:
-                yard.rpc.call("anvil_rollback", chance.randint(1, 12))
-                yard.live(16)
+                world.rpc.call("anvil_rollback", rng.randint(1, 12))
+                world.act_randomly(16)
         finally:
             os.kill(process.pid, signal.SIGKILL)
         process.join()
@@ -73,46 +73,48 @@ def test_a_follower_killed_at_random_points_continues_without_loss(
         if len(set(reached)) < 3:
             longest_s *= 1.5  # the machine is busy; allow more progress
     assert len(set(reached)) > 2, "no kill interrupted the work"
-    assert Follower(index, yard.rpc, yard.manifest).sync().indexed_block == head(yard)
+    assert Follower(index, world.rpc, world.manifest).sync().indexed_block == head(world)
     assert query(index).digest() == rebuilt_digest()
     assert absent_indexes(index) == set()
 
 
 def absent_indexes(index):
     """Return the names of the secondary indexes that the database lacks."""
-    wanted = {one.name for table in IndexTable.metadata.tables.values() for one in table.indexes}
+    expected = {index.name for table in IndexTable.metadata.tables.values() for index in table.indexes}
     sqlite = index.engine.dialect.name == "sqlite"
     names = "SELECT name FROM sqlite_master" if sqlite else "SELECT indexname FROM pg_indexes"
     with index.engine.connect() as connection:
-        return wanted - set(connection.scalars(text(names)))
+        return expected - set(connection.scalars(text(names)))
 
 
-def test_indexes_dropped_for_a_backfill_exist_after_it_and_after_a_kill(yard, index, monkeypatch, rebuilt_digest):
-    yard.live(30)
+def test_indexes_dropped_for_a_backfill_exist_after_it_and_after_a_kill(world, index, monkeypatch, rebuilt_digest):
+    world.act_randomly(30)
     monkeypatch.setattr("chromatrace.index.follower._ACCELERATED_EVENTS", 3)
     absent = []
-    follower = Follower(index, yard.rpc, yard.manifest)
-    follower._reader = ChainReader(yard.rpc, yard.manifest.names_by_address, max_span=1)
+    follower = Follower(index, world.rpc, world.manifest)
+    follower._reader = ChainReader(world.rpc, world.manifest.names_by_address, max_span=1)
     follower.sync(lambda progress: absent.append(len(absent_indexes(index))))
     if index.engine.dialect.name == "sqlite":
         assert max(absent) > 5, "no index was dropped"
     assert absent_indexes(index) == set()
     assert query(index).digest() == rebuilt_digest()
     IndexWriter(index.engine).drop_secondary_indexes()
-    Follower(index, yard.rpc, yard.manifest).sync()
+    Follower(index, world.rpc, world.manifest).sync()
     assert absent_indexes(index) == set()
 
 
-def test_two_concurrent_followers_do_no_harm(yard, empty_index, empty_database_url, manifest_path, rebuilt_digest):
+def test_concurrent_followers_give_the_same_index(
+    world, empty_index, empty_database_url, manifest_path, rebuilt_digest
+):
     index = empty_index
-    pair = [start_follower(empty_database_url, yard.rpc.url, manifest_path, blocks_at_once=2) for _ in range(2)]
+    pair = [start_follower(empty_database_url, world.rpc.url, manifest_path, blocks_at_once=2) for _ in range(2)]
     try:
         for _ in range(6):
-            yard.live(5)
-            yard.rpc.call("anvil_rollback", 3)
-        yard.live(3)
+            world.act_randomly(5)
+            world.rpc.call("anvil_rollback", 3)
+        world.act_randomly(3)
         # Compare hashes: a block from before the last rollback may have the same number.
-        wait_for(lambda: _indexed(index) == _newest(yard.rpc))
+        wait_for(lambda: _indexed(index) == _newest(world.rpc))
         assert all(process.is_alive() for process in pair)
     finally:
         for process in pair:
@@ -136,17 +138,17 @@ def _newest(rpc):
     return int(block["number"], 16), bytes.fromhex(block["hash"][2:])
 
 
-def test_a_second_follower_waits_and_then_fails(index, follower, yard):
-    impatient = Follower(Index(index.engine.url.render_as_string(False)), yard.rpc, yard.manifest, lock_timeout_s=0.2)
+def test_a_second_follower_waits_and_then_fails(index, follower, world):
+    impatient = Follower(Index(index.engine.url.render_as_string(False)), world.rpc, world.manifest, lock_timeout_s=0.2)
     busy = pytest.raises(FollowerBusyError, match="another follower is running")
     with writer_lock(index.engine, timeout_s=1.0), busy:
         impatient.sync()
     impatient.sync()
 
 
-def test_a_cursor_moved_by_another_follower_is_an_error(yard, index, follower):
-    """This protects the index if the lock fails, as on some network file systems."""
-    yard.live(3)
+def test_a_cursor_moved_by_another_follower_is_an_error(world, index, follower):
+    """The check protects the index on file systems without reliable locks."""
+    world.act_randomly(3)
     follower.sync()
     store = IndexWriter(index.engine)
     cursor = store.cursor()
@@ -159,18 +161,18 @@ def test_a_cursor_moved_by_another_follower_is_an_error(yard, index, follower):
     assert query(index).digest() == digest
 
 
-def test_rebuild_gives_the_same_index_on_both_databases(yard, index, follower, rebuilt_digest):
-    yard.live(30)
+def test_rebuild_gives_the_same_index_on_both_databases(world, index, follower, rebuilt_digest):
+    world.act_randomly(30)
     follower.sync()
     digest = query(index).digest()
-    seen = []
-    follower.rebuild(seen.append)
+    observed = []
+    follower.rebuild(observed.append)
     assert query(index).digest() == digest == rebuilt_digest()
-    assert seen[-1].indexed_block == head(yard)
+    assert observed[-1].indexed_block == head(world)
 
 
-def test_a_node_with_a_result_limit_is_read_in_smaller_ranges(yard, index, rebuilt_digest):
-    yard.live(30)
+def test_a_node_with_a_result_limit_is_read_in_smaller_ranges(world, index, rebuilt_digest):
+    world.act_randomly(30)
 
     class LimitedClient(RpcClient):
         rejections = 0
@@ -182,12 +184,12 @@ def test_a_node_with_a_result_limit_is_read_in_smaller_ranges(yard, index, rebui
                 raise RpcError(method, -32005, "query returned more than 5 results")
             return answer
 
-    Follower(index, LimitedClient(yard.rpc.url), yard.manifest).sync()
+    Follower(index, LimitedClient(world.rpc.url), world.manifest).sync()
     assert LimitedClient.rejections > 0
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_an_error_that_persists_in_smaller_ranges_is_raised(yard, index):
+def test_an_error_that_persists_in_smaller_ranges_is_raised(world, index):
     class BrokenClient(RpcClient):
         def call(self, method, *params):
             if method == "eth_getLogs":
@@ -195,23 +197,23 @@ def test_an_error_that_persists_in_smaller_ranges_is_raised(yard, index):
             return super().call(method, *params)
 
     with pytest.raises(RpcError, match="the method does not exist"):
-        Follower(index, BrokenClient(yard.rpc.url), yard.manifest).sync()
+        Follower(index, BrokenClient(world.rpc.url), world.manifest).sync()
 
 
-def test_an_unreachable_chain_is_an_error(yard, index):
+def test_an_unreachable_chain_is_an_error(world, index):
     unreachable = RpcClient("http://127.0.0.1:9", timeout_s=1)
     with pytest.raises(ChainUnavailableError, match="no node responded"):
-        Follower(index, unreachable, yard.manifest).sync()
+        Follower(index, unreachable, world.manifest).sync()
 
 
-def test_run_continues_when_the_chain_is_back(yard, index, tmp_path):
-    """Meanwhile, `last_error` has the error."""
+def test_run_continues_when_the_chain_is_back(world, index, tmp_path):
+    """Until then, `last_error` contains the error."""
     state = tmp_path / "chain"
     with (
         held_port("127.0.0.1", 0) as port,  # the node uses it again after its restart
         DevNode(port, state_path=state, history=True) as node,
     ):
-        copy = _copy(yard, node)
+        copy = _copy(world, node)
         follower = Follower(index, node.rpc(), copy)
         stop = threading.Event()
         runner = threading.Thread(target=follower.run, args=(stop, 0.02))
@@ -229,82 +231,82 @@ def test_run_continues_when_the_chain_is_back(yard, index, tmp_path):
             runner.join()
 
 
-def _copy(yard, node):
-    """Copy the yard's contracts to another node, and return their manifest."""
+def _copy(world, node):
+    """Copy the world's contracts to another node, and return their manifest."""
     rpc = node.rpc()
-    for name, entry in yard.manifest.contracts.items():
-        code = yard.rpc.call("eth_getCode", entry.address, "latest")
+    for name, entry in world.manifest.contracts.items():
+        code = world.rpc.call("eth_getCode", entry.address, "latest")
         rpc.call("anvil_setCode", entry.address, code)
         assert rpc.call("eth_getCode", entry.address, "latest") == code, name
     rpc.call("evm_mine")
-    return yard.manifest
+    return world.manifest
 
 
-def test_a_reset_chain_is_rejected_and_leaves_the_index_unchanged(yard, index, follower):
-    yard.live(5)
+def test_a_reset_chain_is_rejected_and_leaves_the_index_unchanged(world, index, follower):
+    world.act_randomly(5)
     follower.sync()
     digest = query(index).digest()
     with DevNode(options=["--timestamp", "1700000000"]) as node:
-        manifest = _copy(yard, node)
+        manifest = _copy(world, node)
         with pytest.raises(WrongIndexError, match="the chain was reset") as raised:
             Follower(index, node.rpc(), manifest).sync()
         assert raised.value.field == "database_url"
         assert query(index).digest() == digest
-        done = Follower(index, node.rpc(), manifest).rebuild()
-        assert (done.events, done.indexed_block) == (0, 1)
+        result = Follower(index, node.rpc(), manifest).rebuild()
+        assert (result.events, result.indexed_block) == (0, 1)
 
 
-def test_a_reset_under_a_running_follower_is_detected(yard, index):
+def test_a_reset_under_a_running_follower_is_detected(world, index):
     with held_port("127.0.0.1", 0) as port:
         with DevNode(port, options=["--timestamp", "1700000000"]) as node:
-            follower = Follower(index, node.rpc(), _copy(yard, node))
+            follower = Follower(index, node.rpc(), _copy(world, node))
             follower.sync()
         with DevNode(port, options=["--timestamp", "1700000001"]) as node:
             with pytest.raises(WrongDeploymentError, match="no contract Consortium exists"):
                 follower.sync()
-            _copy(yard, node)
+            _copy(world, node)
             with pytest.raises(WrongIndexError, match="the chain was reset"):
                 follower.sync()
 
 
-def test_another_deployment_is_rejected(yard, index, follower, tmp_path):
+def test_another_deployment_is_rejected(world, index, follower, tmp_path):
     follower.sync()
-    contracts = dict(yard.manifest.contracts)
+    contracts = dict(world.manifest.contracts)
     consortium = contracts["Consortium"]
     elsewhere = "0x00000000000000000000000000000000000000AA"
-    code = yard.rpc.call("eth_getCode", consortium.address, "latest")
-    yard.rpc.call("anvil_setCode", elsewhere, code)
+    code = world.rpc.call("eth_getCode", consortium.address, "latest")
+    world.rpc.call("anvil_setCode", elsewhere, code)
     contracts["Consortium"] = replace(consortium, address=elsewhere)
-    other = replace(yard.manifest, contracts=contracts)
+    other = replace(world.manifest, contracts=contracts)
     with pytest.raises(WrongIndexError, match="another deployment on the same chain"):
-        Follower(index, yard.rpc, other).sync()
+        Follower(index, world.rpc, other).sync()
 
 
-def test_a_manifest_of_another_chain_is_rejected(yard, index):
-    other = replace(yard.manifest, chain_id=yard.manifest.chain_id + 1)
+def test_a_manifest_of_another_chain_is_rejected(world, index):
+    other = replace(world.manifest, chain_id=world.manifest.chain_id + 1)
     with pytest.raises(WrongDeploymentError, match="the manifest is for"):
-        Follower(index, yard.rpc, other).sync()
+        Follower(index, world.rpc, other).sync()
     assert query(index).head().indexed_block == -1
 
 
-def test_negative_confirmations_are_rejected(yard, index):
+def test_negative_confirmations_are_rejected(world, index):
     with pytest.raises(InvalidInput) as raised:
-        Follower(index, yard.rpc, yard.manifest, confirmations=-1)
+        Follower(index, world.rpc, world.manifest, confirmations=-1)
     assert raised.value.field == "confirmations"
 
 
-def test_head_reports_the_lag(yard, index):
-    follower = Follower(index, yard.rpc, yard.manifest, confirmations=3)
-    yard.rpc.call("evm_increaseTime", 100)
-    yard.rpc.call("anvil_mine", hex(1))
-    yard.rpc.call("evm_increaseTime", 50)
-    yard.rpc.call("anvil_mine", hex(3))
+def test_head_reports_the_lag(world, index):
+    follower = Follower(index, world.rpc, world.manifest, confirmations=3)
+    world.rpc.call("evm_increaseTime", 100)
+    world.rpc.call("anvil_mine", hex(1))
+    world.rpc.call("evm_increaseTime", 50)
+    world.rpc.call("anvil_mine", hex(3))
     follower.sync()
     view = query(index).head()
-    assert (view.chain_id, view.lag_blocks, view.chain_head) == (31337, 3, head(yard))
+    assert (view.chain_id, view.lag_blocks, view.chain_head) == (31337, 3, head(world))
     times = [
-        int(yard.rpc.call("eth_getBlockByNumber", hex(number), False)["timestamp"], 16)
-        for number in (head(yard) - 3, head(yard))
+        int(world.rpc.call("eth_getBlockByNumber", hex(number), False)["timestamp"], 16)
+        for number in (head(world) - 3, head(world))
     ]
     assert view.lag_s == times[1] - times[0] >= 50
     assert abs(view.checked_at - time.time()) < 600

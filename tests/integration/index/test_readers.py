@@ -16,22 +16,22 @@ READERS = 3
 ROUNDS = int(os.environ.get("CHROMATRACE_READER_ROUNDS", "5"))
 
 
-def test_readers_see_complete_blocks_during_writes(yard, index, database_url, follower):
+def test_readers_see_complete_blocks_during_writes(world, index, database_url, follower):
     """Three processes query while a fourth follows a chain that grows and is rolled back.
 
     All readers see the same content at the same block. If the chain still has the block, it is the content of an index
     built up to there.
     """
-    yard.random.seed(23)
-    yard.judging = 1
-    yard.live(25)
+    world.random.seed(23)
+    world.round_weight = 1
+    world.act_randomly(25)
     follower.sync()
     readers = [Reader(database_url) for _ in range(READERS)]
-    writer = start_follower(database_url, yard.rpc.url, yard.manifest_path)
+    writer = start_follower(database_url, world.rpc.url, world.manifest_path)
 
     def wait_for_readers():
         """Wait for the writer, and until each reader has completed another round."""
-        wait_for(lambda: query(index).head().indexed_hash == hash_at(yard, head(yard)))
+        wait_for(lambda: query(index).head().indexed_hash == hash_at(world, head(world)))
         for rounds, reader in [(reader.rounds.value, reader) for reader in readers]:
             wait_for(
                 lambda rounds=rounds, reader=reader: reader.rounds.value > rounds + 1 or not reader.process.is_alive()
@@ -39,10 +39,10 @@ def test_readers_see_complete_blocks_during_writes(yard, index, database_url, fo
 
     try:
         for _ in range(ROUNDS):
-            yard.live(10)
+            world.act_randomly(10)
             wait_for_readers()
-            yard.rpc.call("anvil_rollback", yard.random.randint(1, 12))
-            yard.live(3)
+            world.rpc.call("anvil_rollback", world.random.randint(1, 12))
+            world.act_randomly(3)
         wait_for_readers()
         results = [reader.end() for reader in readers]
     finally:
@@ -50,15 +50,15 @@ def test_readers_see_complete_blocks_during_writes(yard, index, database_url, fo
             process.kill()
             process.join()
     digests = {}
-    for seen, rounds in results:
-        assert rounds >= len(seen) > 3
-        for block, digest in seen.items():
+    for observed, rounds in results:
+        assert rounds >= len(observed) > 3
+        for block, digest in observed.items():
             assert digests.setdefault(block, digest) == digest
-    assert any(hash_at(yard, number) != block_hash for number, block_hash in digests), "no block was undone"
-    remaining = [block for block in digests if hash_at(yard, block[0]) == block[1]]
-    for number, block_hash in yard.random.sample(sorted(remaining), min(3, len(remaining))):
+    assert any(hash_at(world, number) != block_hash for number, block_hash in digests), "no block was undone"
+    remaining = [block for block in digests if hash_at(world, block[0]) == block[1]]
+    for number, block_hash in world.random.sample(sorted(remaining), min(3, len(remaining))):
         fresh = Index("sqlite://")
-        Follower(fresh, yard.rpc, yard.manifest, confirmations=head(yard) - number).sync()
+        Follower(fresh, world.rpc, world.manifest, confirmations=head(world) - number).sync()
         assert query(fresh).digest() == digests[number, block_hash]
 
 
@@ -68,37 +68,37 @@ def hash_at(world, number):
     return block and bytes.fromhex(block["hash"][2:])
 
 
-def test_near_the_head_each_block_is_one_transaction(yard, index, follower):
+def test_near_the_head_each_block_is_one_transaction(world, index, follower):
     """Each transaction moves the cursor, however many blocks arrived since the last poll."""
     before = follower.sync().indexed_block
-    commits, seen = [], []
+    commits, observed = [], []
 
     def committed(connection):
         if connection.get_execution_options().get("index_writer"):
             commits.append(connection)
 
-    def report(done):
+    def report(result):
         digest = query(index).digest()
-        seen.append((done.indexed_block, query(index).head().indexed_hash, digest))
+        observed.append((result.indexed_block, query(index).head().indexed_hash, digest))
 
     event.listen(index.engine, "commit", committed)
-    yard.live(20)
+    world.act_randomly(20)
     # Not every act makes a block, and another block may arrive during the sync.
     blocks = range(before + 1, follower.sync(report).indexed_block + 1)
     assert len(blocks) > 4, "too few blocks for this test"
     assert len(commits) == len(blocks)
-    assert [(number, block_hash) for number, block_hash, _ in seen] == [(n, hash_at(yard, n)) for n in blocks]
-    for number, _, digest in seen[::5]:
+    assert [(number, block_hash) for number, block_hash, _ in observed] == [(n, hash_at(world, n)) for n in blocks]
+    for number, _, digest in observed[::5]:
         fresh = Index("sqlite://")
-        Follower(fresh, yard.rpc, yard.manifest, confirmations=head(yard) - number).sync()
+        Follower(fresh, world.rpc, world.manifest, confirmations=head(world) - number).sync()
         assert query(fresh).digest() == digest
 
 
-def test_far_behind_a_transaction_takes_a_range_of_blocks(yard, index, follower):
+def test_far_behind_a_transaction_takes_a_range_of_blocks(world, index, follower):
     follower.sync()
-    yard.live(2)
-    yard.rpc.call("anvil_mine", hex(2 * WINDOW))
-    seen = []
-    follower.sync(seen.append)
-    assert seen[-1].indexed_block == head(yard)
-    assert len(seen) < WINDOW
+    world.act_randomly(2)
+    world.rpc.call("anvil_mine", hex(2 * WINDOW))
+    observed = []
+    follower.sync(observed.append)
+    assert observed[-1].indexed_block == head(world)
+    assert len(observed) < WINDOW

@@ -17,14 +17,14 @@ from chromatrace.index.views import ComponentView, OfferState, RouteProofState
 
 
 @pytest.fixture(scope="module")
-def lively(yard):
-    """Run many more random acts in the yard."""
-    yard.random.seed(7)
-    yard.judging = 1
-    yard.live(250)
-    batch = yard.release()
-    yard.send(1, "CustodyLedger", "offer", batch, yard.organisations[3], 2**64 - 1)
-    return yard
+def busy_world(world):
+    """Perform many random acts and leave an offer open."""
+    world.random.seed(7)
+    world.round_weight = 1
+    world.act_randomly(250)
+    batch = world.release()
+    world.send(1, "CustodyLedger", "offer", batch, world.organisations[3], 2**64 - 1)
+    return world
 
 
 def open_offer(index, batch):
@@ -32,12 +32,12 @@ def open_offer(index, batch):
     return next((offer for offer in query(index).offers(batch) if offer.state is OfferState.OPEN), None)
 
 
-def test_batches_and_offers_equal_the_contracts(lively, index, follower):
+def test_batches_and_offers_equal_the_contracts(busy_world, index, follower):
     follower.sync()
     batches = query(index).batches(limit=1000)
     assert len(batches) == sum(query(index).count_batches().values()) > 20
     for view in batches:
-        stored = lively.read("BatchRegistry", "batch", view.batch_id)
+        stored = busy_world.read("BatchRegistry", "batch", view.batch_id)
         assert stored == {
             "state": view.state,
             "onHold": view.on_hold,
@@ -55,23 +55,22 @@ def test_batches_and_offers_equal_the_contracts(lively, index, follower):
             "scrap": view.scrap,
         }
         zero = bytes(32)
-        inputs = encode(
-            ["(bytes32,uint32)[]"], [[(one.batch, one.quantity) for one in query(index).inputs_of(view.batch_id)]]
-        )
+        pairs = [(input_.batch, input_.quantity) for input_ in query(index).inputs_of(view.batch_id)]
+        inputs = encode(["(bytes32,uint32)[]"], [pairs])
         parts = (view.serial_root or zero) + view.content_digest + (view.route or zero) + keccak(inputs)
-        assert lively.read("BatchRegistry", "commitmentOf", view.batch_id) == keccak(parts)
+        assert busy_world.read("BatchRegistry", "commitmentOf", view.batch_id) == keccak(parts)
         offer = open_offer(index, view.batch_id)
-        held = lively.read("CustodyLedger", "offerOf", view.batch_id)
-        found = (offer.from_organisation, offer.to_organisation, offer.valid_until) if offer else (0, 0, 0)
-        assert (held["from"], held["to"], held["validUntil"]) == found
+        stored = busy_world.read("CustodyLedger", "offerOf", view.batch_id)
+        expected = (offer.from_organisation, offer.to_organisation, offer.valid_until) if offer else (0, 0, 0)
+        assert (stored["from"], stored["to"], stored["validUntil"]) == expected
 
 
-def test_organisations_operators_and_grants_equal_the_contract(lively, index, follower):
+def test_organisations_operators_and_grants_equal_the_contract(busy_world, index, follower):
     follower.sync()
     views = query(index).organisations()
-    assert len(views) == lively.read("Consortium", "organisationCount")
+    assert len(views) == busy_world.read("Consortium", "organisationCount")
     for view in views:
-        stored = lively.read("Consortium", "organisation", view.id)
+        stored = busy_world.read("Consortium", "organisation", view.id)
         assert stored == {
             "kind": view.kind,
             "active": view.active,
@@ -80,10 +79,10 @@ def test_organisations_operators_and_grants_equal_the_contract(lively, index, fo
             "gln": int(view.gln),
         }
         assert query(index).organisation_of_gln(view.gln) == view
-    operators = [operator for address in lively.accounts if (operator := query(index).operator(address))]
+    operators = [operator for address in busy_world.accounts if (operator := query(index).operator(address))]
     assert len(operators) >= 5
     for operator in operators:
-        assert lively.read("Consortium", "operator", operator.address) == {
+        assert busy_world.read("Consortium", "operator", operator.address) == {
             "organisation": operator.organisation,
             "active": operator.active,
             "roles": operator.roles,
@@ -94,16 +93,16 @@ def test_organisations_operators_and_grants_equal_the_contract(lively, index, fo
     assert grants
     for grant in grants:
         line = int(grant.gtin) if grant.gtin else 0
-        stored = lively.read("Consortium", "grantOf", grant.owner, grant.reader, line)
+        stored = busy_world.read("Consortium", "grantOf", grant.owner, grant.reader, line)
         assert stored == {"scopes": grant.scopes, "validUntil": grant.valid_until}
 
 
-def test_channels_and_anchors_equal_the_contract(lively, index, follower):
+def test_channels_and_anchors_equal_the_contract(busy_world, index, follower):
     follower.sync()
-    channels = query(index).channels_of(lively.organisations[0])
+    channels = query(index).channels_of(busy_world.organisations[0])
     assert channels
     for view in channels:
-        stored = lively.read("ProcessLedger", "channel", view.id)
+        stored = busy_world.read("ProcessLedger", "channel", view.id)
         anchored_at = view.anchored.block_time if view.anchored else 0
         assert (stored["size"], stored["root"], stored["anchoredAt"]) == (
             view.size,
@@ -120,10 +119,10 @@ def test_channels_and_anchors_equal_the_contract(lively, index, follower):
     assert any(query(index).anchors(view.id) for view in channels)
 
 
-def test_timeline_equals_the_logs_of_the_batch(lively, index, follower):
+def test_timeline_equals_the_logs_of_the_batch(busy_world, index, follower):
     follower.sync()
-    batch = query(index).batches(custodian=lively.organisations[0])[0].batch_id
-    logs = lively.rpc.call(
+    batch = query(index).batches(custodian=busy_world.organisations[0])[0].batch_id
+    logs = busy_world.rpc.call(
         "eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "topics": [None, "0x" + batch.hex()]}
     )
     events = query(index).timeline(batch)
@@ -135,42 +134,42 @@ def test_timeline_equals_the_logs_of_the_batch(lively, index, follower):
     for event, log in zip(events, logs, strict=True):
         assert "0x" + event.tx_hash.hex() == log["transactionHash"]
         assert "0x" + event.block_hash.hex() == log["blockHash"]
-        assert log["address"] == lively.manifest.address(event.contract).lower()
-        block = lively.rpc.call("eth_getBlockByHash", log["blockHash"], False)
+        assert log["address"] == busy_world.manifest.address(event.contract).lower()
+        block = busy_world.rpc.call("eth_getBlockByHash", log["blockHash"], False)
         assert int(block["timestamp"], 16) == event.block_time
         assert contract(event.contract).events[event.name].topic.hex() == log["topics"][0][2:]
 
 
-def test_a_transaction_has_its_events_when_it_is_indexed(yard, index, follower):
+def test_a_transaction_has_its_events_when_it_is_indexed(world, index, follower):
     follower.sync()
-    data = contract("ProcessLedger").encode_call("openChannel", f"line of {yard.now()} {yard.random.random()}")
-    fields = {"from": yard.accounts[1], "to": yard.manifest.address("ProcessLedger"), "data": "0x" + data.hex()}
-    tx_hash = bytes.fromhex(yard.rpc.call("eth_sendTransaction", fields)[2:])
+    data = contract("ProcessLedger").encode_call("openChannel", f"line of {world.now()} {world.random.random()}")
+    fields = {"from": world.accounts[1], "to": world.manifest.address("ProcessLedger"), "data": "0x" + data.hex()}
+    tx_hash = bytes.fromhex(world.rpc.call("eth_sendTransaction", fields)[2:])
     assert query(index).transaction(tx_hash) is None
-    wait_for(lambda: yard.rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex()))
+    wait_for(lambda: world.rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex()))
     follower.sync()
-    found = query(index).transaction(tx_hash)
-    assert [event.name for event in found.events] == ["ChannelOpened"]
-    assert found.block_hash == found.events[0].block_hash
+    transaction = query(index).transaction(tx_hash)
+    assert [event.name for event in transaction.events] == ["ChannelOpened"]
+    assert transaction.block_hash == transaction.events[0].block_hash
 
 
-def test_every_outcome_of_an_offer(yard, index, follower):
-    batch = yard.release()
-    shop, maker = yard.organisations[3], yard.organisations[0]
+def test_every_outcome_of_an_offer(world, index, follower):
+    batch = world.release()
+    shop, maker = world.organisations[3], world.organisations[0]
     ledger = "CustodyLedger"
-    assert yard.send(1, ledger, "offer", batch, shop, yard.now() + 300)
-    yard.rpc.call("evm_increaseTime", 400)
-    assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
-    assert yard.send(4, ledger, "reject", batch, "crate is\0broken")
-    assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
-    assert yard.send(1, ledger, "withdraw", batch)
+    assert world.send(1, ledger, "offer", batch, shop, world.now() + 300)
+    world.rpc.call("evm_increaseTime", 400)
+    assert world.send(1, ledger, "offer", batch, shop, 2**64 - 1)
+    assert world.send(4, ledger, "reject", batch, "crate is\0broken")
+    assert world.send(1, ledger, "offer", batch, shop, 2**64 - 1)
+    assert world.send(1, ledger, "withdraw", batch)
     follower.sync()
     assert open_offer(index, batch) is None
-    assert yard.send(1, ledger, "offer", batch, shop, 2**64 - 1)
+    assert world.send(1, ledger, "offer", batch, shop, 2**64 - 1)
     follower.sync()
     assert open_offer(index, batch) in query(index).offers_to(shop)
     assert query(index).batch(batch).custodian == maker
-    assert yard.send(4, ledger, "accept", batch)
+    assert world.send(4, ledger, "accept", batch)
     follower.sync()
     offers = query(index).offers(batch)
     outcomes = [OfferState.REPLACED, OfferState.REJECTED, OfferState.WITHDRAWN, OfferState.ACCEPTED]
@@ -183,16 +182,16 @@ def test_every_outcome_of_an_offer(yard, index, follower):
     assert set(query(index).offers_to(shop, None)) >= set(offers)
 
 
-def test_routes_and_proofs_equal_the_contract(yard, index, follower, rebuilt_digest):
-    part, product = yard.register(), yard.register()
-    line, assembly = yard.design(3), yard.design(2, RouteKind.ASSEMBLY)
-    assert yard.prove(line, part)
-    assert yard.prove(assembly, product, [(line.design.route, part)])
-    assert yard.revoke("station 1")
+def test_routes_and_proofs_equal_the_contract(world, index, follower, rebuilt_digest):
+    part, product = world.register(), world.register()
+    line, assembly = world.design(3), world.design(2, RouteKind.ASSEMBLY)
+    assert world.prove(line, part)
+    assert world.prove(assembly, product, [(line.design.route, part)])
+    assert world.revoke("station 1")
     follower.sync()
     for signed in (line, assembly):
         view = query(index).route(signed.design.route)
-        stored = yard.read("RouteVerifier", "route", view.id)
+        stored = world.read("RouteVerifier", "route", view.id)
         assert stored == {
             "owner": view.organisation,
             "kind": view.kind,
@@ -200,19 +199,19 @@ def test_routes_and_proofs_equal_the_contract(yard, index, follower, rebuilt_dig
             "steps": len(view.steps),
             "version": view.version,
         }
-        assert list(yard.read("RouteVerifier", "keysOf", view.id)) == [step.key for step in view.steps]
+        assert list(world.read("RouteVerifier", "keysOf", view.id)) == [step.key for step in view.steps]
         for step in view.steps:
-            stored = yard.read("RouteVerifier", "stationKey", step.key)
+            stored = world.read("RouteVerifier", "stationKey", step.key)
             assert stored == {"owner": step.organisation, "revokedFrom": step.revoked_from or 0}
     assert query(index).route(line.design.route).steps[0].revoked_from is not None
     assert query(index).proof_of(product, assembly.design.route).components == (ComponentView(line.design.route, part),)
     for subject in (part, product):
         for signed in (line, assembly):
             proof = query(index).proof_of(subject, signed.design.route)
-            proven = yard.read("RouteVerifier", "isProven", signed.design.route, subject)
+            proven = world.read("RouteVerifier", "isProven", signed.design.route, subject)
             assert (proof is not None and proof.state is RouteProofState.PROVEN) == proven
-        filters = {"fromBlock": "0x0", "address": yard.manifest.address("RouteVerifier")}
-        logs = yard.rpc.call("eth_getLogs", filters | {"topics": [None, None, "0x" + subject.hex()]})
+        filters = {"fromBlock": "0x0", "address": world.manifest.address("RouteVerifier")}
+        logs = world.rpc.call("eth_getLogs", filters | {"topics": [None, None, "0x" + subject.hex()]})
         own = [event for event in query(index).timeline(subject) if event.contract == "RouteVerifier"]
         assert [(event.block_number, event.log_index) for event in own] == [
             (int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in logs
@@ -220,38 +219,38 @@ def test_routes_and_proofs_equal_the_contract(yard, index, follower, rebuilt_dig
     assert query(index).digest() == rebuilt_digest()
 
 
-def test_departments_and_records_equal_the_contract(lively, index, follower):
+def test_departments_and_records_equal_the_contract(busy_world, index, follower):
     follower.sync()
-    departments = query(index).departments(lively.organisations[0])
-    everything = [record for number in range(5) for record in query(index).records_of(subject_id(f"P-{number}"))]
-    assert {view.id for view in departments} == set(lively.departments)
+    departments = query(index).departments(busy_world.organisations[0])
+    all_records = [record for number in range(5) for record in query(index).records_of(subject_id(f"P-{number}"))]
+    assert {view.id for view in departments} == set(busy_world.departments)
     for view in departments:
-        stored = lively.read("ProcessLedger", "department", view.id)
+        stored = busy_world.read("ProcessLedger", "department", view.id)
         assert (stored["organisation"], stored["count"], stored["head"]) == (view.organisation, view.count, view.head)
-        records = [record for record in everything if record.department == view.id]
+        records = [record for record in all_records if record.department == view.id]
         assert sorted(record.number for record in records) == list(range(view.count)) != []
         for record in records:
             assert record in query(index).record(record.record)
-    assert any(record.preceding for record in everything)
+    assert any(record.preceding for record in all_records)
 
 
-def test_panels_and_rounds_equal_the_contract(lively, index, follower):
+def test_panels_and_rounds_equal_the_contract(busy_world, index, follower):
     follower.sync()
-    (panel,) = [one for one in query(index).panels() if one.panel == lively.organisations[0]]
+    (panel,) = [view for view in query(index).panels() if view.panel == busy_world.organisations[0]]
     for inspector in panel.inspectors:
-        stored = lively.read("QualityConsensus", "inspector", panel.panel, inspector.number)
+        stored = busy_world.read("QualityConsensus", "inspector", panel.panel, inspector.number)
         assert (stored["account"], stored["active"]) == (inspector.account, inspector.active)
         assert stored["capability"] == round(inspector.capability * 10_000)
-    rounds = {one.id: one for one in query(index).rounds(panel.panel, limit=1000)}
-    assert "decided" in {one.phase for one in rounds.values()}
-    for lane in range(1, lively.lanes + 1):
-        round_id, state, seats = lively.read("QualityConsensus", "round", lane_id(panel.panel, lane))
+    rounds = {view.id: view for view in query(index).rounds(panel.panel, limit=1000)}
+    assert "decided" in {view.phase for view in rounds.values()}
+    for lane in range(1, busy_world.lanes + 1):
+        round_id, state, seats = busy_world.read("QualityConsensus", "round", lane_id(panel.panel, lane))
         if round_id in rounds:
-            told = rounds.pop(round_id)
-            assert [seat.inspector for seat in told.seats] == [seat["inspector"] for seat in seats]
-            assert (told.phase == "decided") is (state["phase"] == DECIDED)
-            if told.state is not None:
-                recorder = told.seats[told.recorder].inspector
-                assert (told.state, recorder) == (state["state"], state["recorder"])
-            assert told in query(index).rounds_about(told.subject)
+            view = rounds.pop(round_id)
+            assert [seat.inspector for seat in view.seats] == [seat["inspector"] for seat in seats]
+            assert (view.phase == "decided") is (state["phase"] == DECIDED)
+            if view.state is not None:
+                recorder = view.seats[view.recorder].inspector
+                assert (view.state, recorder) == (state["state"], state["recorder"])
+            assert view in query(index).rounds_about(view.subject)
     assert rounds == {}

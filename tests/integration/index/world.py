@@ -1,7 +1,6 @@
-"""A small consortium on the real contracts: every kind of event, in random but reproducible order.
+"""A small consortium on the real contracts that emits every kind of event, in random but reproducible order.
 
-Transactions are sent unsigned from the development node's accounts. Some acts are invalid; the contracts reject them,
-and they leave no event.
+The development node signs the transactions. Some acts are invalid: the contracts revert, and no event is emitted.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def gln(number):
 
 
 class World:
-    """A deployment and a consortium. `organisations`: numbers of maker, supplier, laboratory, shop and authority."""
+    """A deployment and a consortium. `organisations`: ids of maker, supplier, laboratory, shop and authority."""
 
     def __init__(self, rpc, manifest, seed=0):
         self.rpc, self.manifest = rpc, manifest
@@ -50,21 +49,21 @@ class World:
         self.released = []
         self.departments = []
         self.lanes = 0
-        self.judging = 0
+        self.round_weight = 0
         """Weight of panel rounds among the acts. A round takes many blocks, which limits the depth of rollbacks."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevKeyWarning)
             self.inspector = dev_signer(LABORATORY, manifest.chain_id)
             self.panel = [dev_signer(account, manifest.chain_id) for account in PANEL_ACCOUNTS]
 
-    def memory(self):
-        """Return its knowledge of the chain, for `remember` after the chain is reverted to this state."""
-        names = ("batches", "sizes", "channels", "released", "departments", "lanes", "judging")
+    def snapshot(self):
+        """Return what the object knows about the chain, for `restore` after the chain is reverted."""
+        names = ("batches", "sizes", "channels", "released", "departments", "lanes", "round_weight")
         return {name: copy(getattr(self, name)) for name in names}
 
-    def remember(self, known):
-        """See `memory`."""
-        vars(self).update(known)
+    def restore(self, snapshot):
+        """Restore a snapshot."""
+        vars(self).update(snapshot)
 
     def send(self, account, name, function, *args, wait=True):
         """Send a transaction, and return whether it succeeded (None without `wait`)."""
@@ -91,10 +90,10 @@ class World:
         return values[0] if len(values) == 1 else values
 
     def now(self):
-        """Return the chain's time, Unix seconds."""
+        """Return the chain's time in Unix seconds."""
         return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
-    def found(self):
+    def register_organisations(self):
         """Register the organisations, with one operator account each."""
         kinds = [
             OrganisationKind.MANUFACTURER,
@@ -103,18 +102,14 @@ class World:
             OrganisationKind.FRANCHISEE,
             OrganisationKind.AUTHORITY,
         ]
-        every = int(sum(Role))
+        roles = int(sum(Role))
         first = self.read("Consortium", "organisationCount") + 1
-        for place, kind in enumerate(kinds):
-            name = f"Example {kind.name.title()} {place}"
-            taken = self.send(
-                REGISTRAR, "Consortium", "registerOrganisation", kind, int(gln(first + place)), every, FOREVER, name
-            )
-            assert taken
-            operator = self.accounts[place + 1]
-            assert self.send(REGISTRAR, "Consortium", "appointOperator", operator, first + place, every, FOREVER), (
-                "appointment"
-            )
+        for index, kind in enumerate(kinds):
+            name, number = f"Example {kind.name.title()} {index}", first + index
+            organisation = kind, int(gln(number)), roles, FOREVER, name
+            assert self.send(REGISTRAR, "Consortium", "registerOrganisation", *organisation)
+            operator = self.accounts[index + 1], number, roles, FOREVER
+            assert self.send(REGISTRAR, "Consortium", "appointOperator", *operator)
         self.organisations = list(range(first, first + len(kinds)))
         for name in ("Example purchasing", "Example tooling"):
             assert self.send(MAKER, "ProcessLedger", "openDepartment", name)
@@ -189,18 +184,18 @@ class World:
 
     def record(self):
         """Append a chain of records about a random product, or change a member's rights."""
-        dice, department = self.random, self.random.choice(self.departments)
-        if dice.random() < 0.2:
-            member, rights = self.accounts[9], dice.choice([DepartmentRight(0), DepartmentRight.READ])
+        rng, department = self.random, self.random.choice(self.departments)
+        if rng.random() < 0.2:
+            member, rights = self.accounts[9], rng.choice([DepartmentRight(0), DepartmentRight.READ])
             return self.send(MAKER, "ProcessLedger", "setMember", department, member, int(rights))
-        subject, entries = subject_id(f"P-{dice.randrange(5)}"), []
-        for _ in range(dice.randint(1, 4)):
+        subject, entries = subject_id(f"P-{rng.randrange(5)}"), []
+        for _ in range(rng.randint(1, 4)):
             before = entries[-1].record if entries else None
-            record = record_id("example", f"{dice.getrandbits(64):x}")
-            entries.append(LedgerEntry(record, subject, before, dice.randbytes(32)))
+            record = record_id("example", f"{rng.getrandbits(64):x}")
+            entries.append(LedgerEntry(record, subject, before, rng.randbytes(32)))
         return self.send(MAKER, "ProcessLedger", "appendRecords", department, kind_hash("example/1"), pack(entries))
 
-    def judge(self, subject):
+    def run_round(self, subject):
         """Run a round of the maker's panel about a subject, and return whether it was decided."""
         contract, panel = "QualityConsensus", self.organisations[0]
         self.lanes += 1
@@ -213,17 +208,17 @@ class World:
             self._close_lanes()
             return False
         round_id, _, seats = self.read(contract, "round", lane)
-        sealed, opened = [], []
-        for place, seat in enumerate(seats):
+        commitments, answers = [], []
+        for index, seat in enumerate(seats):
             signer = self.panel[seat["inspector"] - 1]
             answer = SealedAnswer(self.random.randrange(2), 0, self.random.randbytes(32), self.random.randbytes(32))
             digest = answer.digest(round_id, signer.address)
             target = self.manifest.chain_id, self.manifest.address(contract)
-            sealed.append((place, digest, *sign_commitment(signer, round_id, place, digest, *target)))
-            opened.append((place, answer.state, answer.defects, answer.evidence, answer.salt))
-        assert self.send(MAKER, contract, "commit", [(lane, sealed)])
-        for answers in (opened[:1], opened[1:]):
-            assert self.send(MAKER, contract, "reveal", [(lane, answers)])
+            commitments.append((index, digest, *sign_commitment(signer, round_id, index, digest, *target)))
+            answers.append((index, answer.state, answer.defects, answer.evidence, answer.salt))
+        assert self.send(MAKER, contract, "commit", [(lane, commitments)])
+        for part in (answers[:1], answers[1:]):
+            assert self.send(MAKER, contract, "reveal", [(lane, part)])
         return True
 
     def _close_lanes(self):
@@ -239,11 +234,12 @@ class World:
         assert self.organisations[0] == PLANT
         verifier = Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))
         line = Line.of(steps, Profile.EVM, verifier, f"route {self.random.getrandbits(40):010x}", kind)
-        for name, one in zip(line.names, line.design.stations, strict=True):
-            if not self.read("RouteVerifier", "stationKey", one.key_id)["owner"]:
-                words = key_words(one.key), signature_words(one.possession)
+        stations = line.design.stations
+        for name, station_ in zip(line.names, stations, strict=True):
+            if not self.read("RouteVerifier", "stationKey", station_.key_id)["owner"]:
+                words = key_words(station_.key), signature_words(station_.possession)
                 assert self.send(MAKER, "RouteVerifier", "registerStationKey", name, *words)
-        keys, processes = [one.key_id for one in line.design.stations], [one.process for one in line.design.stations]
+        keys, processes = [known.key_id for known in stations], [known.process for known in stations]
         assert self.send(MAKER, "RouteVerifier", "designRoute", line.design.name, kind, True, keys, processes)
         return line
 
@@ -257,25 +253,25 @@ class World:
         return self.send(MAKER, "RouteVerifier", "proveRoute", line.design.route, proof, messages)
 
     def revoke(self, name):
-        """Revoke a station's key from a second in the far future, earlier at each call."""
+        """Revoke a station's key from a time in the far future, earlier at each call."""
         moment = FOREVER - int(self.rpc.call("eth_blockNumber"), 16)
         key = station(name, Verifier(self.manifest.chain_id, self.manifest.address("RouteVerifier"))).key_id
         return self.send(MAKER, "RouteVerifier", "revokeStationKey", key, moment)
 
-    # -- random life
+    # -- random acts
 
-    def live(self, acts):
+    def act_randomly(self, count):
         """Perform random acts, some of them invalid."""
-        for _ in range(acts):
+        for _ in range(count):
             self.act()
 
     def act(self):
         """Perform one random act."""
-        dice = self.random
-        batch = dice.choice(self.batches[-15:]) if self.batches else self.register()
+        rng = self.random
+        batch = rng.choice(self.batches[-15:]) if self.batches else self.register()
         acts = {
             "register": 3,
-            "further": 8,
+            "advance": 8,
             "inspect": 1,
             "supervise": 1,
             "custody": 3,
@@ -283,33 +279,34 @@ class World:
             "rights": 1,
             "policy": 1,
             "record": 2,
-            "judge": self.judging,
+            "round": self.round_weight,
         }
-        match dice.choices(list(acts), list(acts.values()))[0]:
+        match rng.choices(list(acts), list(acts.values()))[0]:
             case "register":
-                account = dice.choice([MAKER, MAKER, SUPPLIER])
-                made_of = [one for one in self.batches[-15:] if dice.random() < 0.3 and self._usable(one, account)]
-                self.register(account, made_of, many=dice.randint(1, 3))
-            case "further":
-                self._further(batch)
+                account = rng.choice([MAKER, MAKER, SUPPLIER])
+                recent = self.batches[-15:]
+                inputs = [used for used in recent if rng.random() < 0.3 and self._usable(used, account)]
+                self.register(account, inputs, many=rng.randint(1, 3))
+            case "advance":
+                self._advance(batch)
             case "inspect":
-                self.inspect(batch, dice.choice(list(Stage)), dice.choice([Verdict.PASS, Verdict.FAIL]))
+                self.inspect(batch, rng.choice(list(Stage)), rng.choice([Verdict.PASS, Verdict.FAIL]))
             case "supervise":
-                act = dice.choice(["hold", "releaseHold", "releaseHold", "recall"])
-                self.send(AUTHORITY, "BatchRegistry", act, batch, dice.choice(["", "glass", "nul\0 Grüße"]))
+                act = rng.choice(["hold", "releaseHold", "releaseHold", "recall"])
+                self.send(AUTHORITY, "BatchRegistry", act, batch, rng.choice(["", "glass", "nul\0 Grüße"]))
             case "custody":
-                self._custody(dice.choice(self.released or [batch]))
+                self._custody(rng.choice(self.released or [batch]))
             case "anchor":
                 self._anchor()
             case "rights":
                 self._change_rights()
             case "record":
                 self.record()
-            case "judge":
-                self.judge(batch)
+            case "round":
+                self.run_round(batch)
             case "policy":
-                units, alone = dice.randrange(200), dice.random() < 0.5
-                self.send(REGISTRAR, "InspectionLedger", "setPolicy", dice.choice(list(Stage)), units, alone)
+                units, alone = rng.randrange(200), rng.random() < 0.5
+                self.send(REGISTRAR, "InspectionLedger", "setPolicy", rng.choice(list(Stage)), units, alone)
 
     def _usable(self, batch, account):
         stored = self.read("BatchRegistry", "batch", batch)
@@ -320,8 +317,8 @@ class World:
     def _operator_of(self, organisation):
         return self.organisations.index(organisation) + 1 if organisation in self.organisations else MAKER
 
-    def _further(self, batch):
-        """Take the next step of a batch's life cycle."""
+    def _advance(self, batch):
+        """Move a batch to the next state of its life cycle."""
         stored = self.read("BatchRegistry", "batch", batch)
         account = self._operator_of(stored["producer"])
         quantity = stored["quantity"]
@@ -365,23 +362,23 @@ class World:
         self.send(MAKER, "ProcessLedger", "anchor", self.random.choice(self.channels), self.sizes, root, *times)
 
     def _change_rights(self):
-        dice = self.random
-        match dice.randrange(4):
+        rng = self.random
+        match rng.randrange(4):
             case 0:
-                lines = [int(line) for line in dice.sample(GTINS, 2)] + [0]
-                reader, scopes = dice.choice(self.organisations), dice.randrange(32)
+                lines = [int(line) for line in rng.sample(GTINS, 2)] + [0]
+                reader, scopes = rng.choice(self.organisations), rng.randrange(32)
                 self.send(MAKER, "Consortium", "grantReadScopes", reader, lines, scopes, FOREVER)
             case 1:
                 account = self.accounts[9]
-                if dice.random() < 0.5:
+                if rng.random() < 0.5:
                     self.send(REGISTRAR, "Consortium", "dismissOperator", account)
                 else:
-                    to, until = dice.choice(self.organisations), self.now() + dice.randrange(10_000)
-                    self.send(REGISTRAR, "Consortium", "appointOperator", account, to, dice.randrange(128), until)
+                    to, until = rng.choice(self.organisations), self.now() + rng.randrange(10_000)
+                    self.send(REGISTRAR, "Consortium", "appointOperator", account, to, rng.randrange(128), until)
             case 2:
                 number = self.organisations[4]
                 self.send(REGISTRAR, "Consortium", "suspendOrganisation", number)
-                if dice.random() < 0.8:
+                if rng.random() < 0.8:
                     self.send(REGISTRAR, "Consortium", "reinstateOrganisation", number)
             case 3:
                 self.send(REGISTRAR, "Consortium", "changeOrganisation", self.organisations[2], 127, FOREVER)

@@ -274,7 +274,7 @@ def test_gateway_reconnects_to_a_restarted_server(spool, caplog):
 def test_killed_gateway_resumes_without_loss(tmp_path, data_dir):
     """Kill the gateway with SIGKILL and start another one on the same spool.
 
-    The first plant runs for 20 s so the kill happens before its end. The second one has already finished.
+    The first plant runs for 20 s, longer than the gateway. The second plant has already finished its run.
     """
     rows = 100
     table = tmp_path / "table.dat"

@@ -36,10 +36,10 @@ def beginning(recording, tmp_path_factory):
     return path
 
 
-def served(recording, time_factor, *others):
+def served(recording, time_factor, *options):
     return PlantProcess(
         *("--recording", str(recording), "--columns", COLUMNS, "--step", "180", "--start", START),
-        *("--time-factor", time_factor, *others),
+        *("--time-factor", time_factor, *options),
     )
 
 
@@ -56,15 +56,15 @@ def expected(recording):
 def stored(spool, channel):
     """Return readings by identity. Fails on duplicates."""
     readings = list(spool.entries(channel))
-    found = {(reading.source, reading.tag, reading.source_time_ns): reading.value for reading in readings}
-    assert len(found) == len(readings)
-    return found
+    values = {(reading.source, reading.tag, reading.source_time_ns): reading.value for reading in readings}
+    assert len(values) == len(readings)
+    return values
 
 
-def wait_until(condition, what, seconds=120):
+def wait_until(condition, event, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"{what} did not happen in {seconds} s"
+        assert time.monotonic() < end, f"{event} did not happen in {seconds} s"
         time.sleep(0.02)
 
 
@@ -90,15 +90,15 @@ def cut(recording, tmp_path_factory):
 
 def test_each_reading_is_stored_once_across_a_cut(recording, cut):
     spool, statistics, at_cut = cut
-    wanted = expected(recording)
-    assert len(wanted) == READINGS
-    assert stored(spool, "tep") == wanted
+    values = expected(recording)
+    assert len(values) == READINGS
+    assert stored(spool, "tep") == values
     readings = list(spool.entries("tep"))
     assert 0 < at_cut < READINGS
     assert statistics.reconnects == 1
     assert statistics.stored == READINGS
     assert statistics.conflicting == statistics.rejected == statistics.gaps_unfilled == 0
-    # Missed readings come from the history and are marked as replayed; earlier ones are not.
+    # Readings from the history are marked as replayed; those before the cut are not.
     assert sum(reading.replayed for reading in readings) == statistics.replayed > 0
     assert not any(reading.replayed for reading in readings[:at_cut])
     assert [reading.sequence for reading in readings] == list(range(READINGS))
@@ -111,9 +111,9 @@ def test_file_reader_returns_the_same_readings(recording, cut):
     ingest_file(spool, "file", recording, table)
     assert len(stored(spool, "file")) == READINGS
     assert stored(spool, "tep") == stored(spool, "file")
-    # The same readings are the same also to the spool: from the file into the other channel nothing is taken.
-    again = ingest_file(spool, "tep", recording, table)
-    assert (again.stored, again.duplicates, again.conflicting) == (0, READINGS, 0)
+    # The spool recognises the readings of the file as duplicates.
+    second = ingest_file(spool, "tep", recording, table)
+    assert (second.stored, second.duplicates, second.conflicting) == (0, READINGS, 0)
 
 
 def test_values_before_the_start_are_read_from_history(beginning, tmp_path):
@@ -122,13 +122,13 @@ def test_values_before_the_start_are_read_from_history(beginning, tmp_path):
             assert gateway.wait(600)
         assert stored(spool, "opcua") == expected(beginning)
         table = Table(parse_columns(COLUMNS), START_NS, STEP_NS)
-        again = ingest_file(spool, "opcua", beginning, table)
-        assert (again.stored, again.duplicates, again.conflicting) == (0, FEW_ROWS * len(TAGS), 0)
+        second = ingest_file(spool, "opcua", beginning, table)
+        assert (second.stored, second.duplicates, second.conflicting) == (0, FEW_ROWS * len(TAGS), 0)
 
 
 def test_gateway_resumes_after_an_earlier_one(beginning, tmp_path):
     """The first gateway stops early in the 20 s run; the second reads the rest from the history."""
-    wanted = expected(beginning)
+    values = expected(beginning)
     with (
         served(beginning, "900", "--wait-for-client") as plant,
         CuttingProxy(plant.url) as proxy,
@@ -139,25 +139,23 @@ def test_gateway_resumes_after_an_earlier_one(beginning, tmp_path):
             proxy.cut_after(10_000)
             assert proxy.has_cut.wait(120)
             wait_until(lambda: first.statistics.failed_attempts > 0, "a rejected connection")
-        between = spool.size("tep")
-        assert 0 < between < len(wanted)
+        stored_by_first = spool.size("tep")
+        assert 0 < stored_by_first < len(values)
     with served(beginning, "max") as plant, Spool(tmp_path / "spool.db") as spool:
-        # The content of the spool determines where to resume.
         with BackgroundGateway(OpcUaSettings(plant.url, "tep", once=True), spool) as second:
             assert second.wait(600)
-        assert stored(spool, "tep") == wanted
-        assert second.statistics.stored == len(wanted) - between
-        assert [reading.sequence for reading in spool.entries("tep")] == list(range(len(wanted)))
+        assert stored(spool, "tep") == values
+        assert second.statistics.stored == len(values) - stored_by_first
+        assert [reading.sequence for reading in spool.entries("tep")] == list(range(len(values)))
 
 
 def test_queue_overflow_on_the_server_is_filled_from_history(beginning, tmp_path):
     """With a queue of one value published once a second, nearly all values come from the history."""
     settings = {"since_ns": 0, "once": True, "queue_size": 1, "publishing_interval_ms": 1000.0}
-    wanted = expected(beginning)
     with served(beginning, "6000", "--wait-for-client") as plant, Spool(tmp_path / "spool.db") as spool:
         with BackgroundGateway(OpcUaSettings(plant.url, "tep", **settings), spool) as gateway:
             assert gateway.wait(600)
-        assert stored(spool, "tep") == wanted
+        assert stored(spool, "tep") == expected(beginning)
         assert gateway.statistics.overflows > 0
         assert gateway.statistics.gaps_unfilled == gateway.statistics.conflicting == 0
         assert all(reading.quality == 0 for reading in spool.entries("tep"))

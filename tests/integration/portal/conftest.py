@@ -19,7 +19,7 @@ from served_portal import PortalProcess
 ROOT = Path(__file__).resolve().parents[3]
 GLN, OTHER_GLN = "9521234000006", "9521234000013"
 FOREVER = 2**64 - 1
-REGISTRAR, MAKER, RIVAL = 0, 1, 2
+REGISTRAR, MAKER, COMPETITOR = 0, 1, 2
 PLANT = "engineer-to-order"
 
 
@@ -57,23 +57,24 @@ def consortium(deploy, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("consortium")
     with DevNode(history=True) as node:
-        made = Consortium(node, deploy(node, folder))
-        registrar, maker = made.chain(REGISTRAR, folder / "registrar.db"), made.chain(MAKER, folder / "maker.db")
+        consortium = Consortium(node, deploy(node, folder))
+        registrar = consortium.chain(REGISTRAR, folder / "registrar.db")
+        maker = consortium.chain(MAKER, folder / "maker.db")
         roles = int(sum(Role))
         for number, (gln, name, account) in enumerate(
-            [(GLN, "Example Gears", MAKER), (OTHER_GLN, "Example Rival", RIVAL)], start=1
+            [(GLN, "Example Gears", MAKER), (OTHER_GLN, "Example Competitor", COMPETITOR)], start=1
         ):
             kind = OrganisationKind.MANUFACTURER
             registrar.submit(calls.register_organisation(kind, int(gln), roles, name, FOREVER))
-            address = made.chain(account, folder / "unused.db").sender
+            address = consortium.chain(account, folder / "unused.db").sender
             registrar.submit(calls.appoint_operator(address, number, roles, FOREVER))
-        made.departments = {}
+        consortium.departments = {}
         for name in (*Catalogue(example_plant(PLANT).record_kinds).departments, "EPCIS"):
             opened = maker.submit(calls.open_department(name)).event("DepartmentOpened")
-            made.departments[name] = opened.args["department"]
-        maker.submit(calls.set_member(made.departments["EPCIS"], maker.sender, 3))
-        made.registrar, made.maker = registrar, maker
-        yield made
+            consortium.departments[name] = opened.args["department"]
+        maker.submit(calls.set_member(consortium.departments["EPCIS"], maker.sender, 3))
+        consortium.registrar, consortium.maker = registrar, maker
+        yield consortium
 
 
 @pytest.fixture

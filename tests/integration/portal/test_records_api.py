@@ -20,14 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records")
 from contract_order import CONTRACT, story
 from served_portal import PASSWORD, PortalProcess
 
-SALES, DESIGN, BOSS, RIVAL, ADMIN = ("sales@g", "design@g", "boss@g", "rival@r", "admin@g")
+SALES, DESIGN, SUPERVISOR_NAME, COMPETITOR, ADMIN = ("sales@g", "design@g", "supervisor@g", "competitor@c", "admin@g")
 BOTH, READ = 3, 1
 GATEWAY, SUPERVISOR, ADMINISTRATOR = 4, 64, 1
 PEOPLE = {
     SALES: (1, GATEWAY, "Sales"),
     DESIGN: (1, GATEWAY, "Product design"),
-    BOSS: (1, SUPERVISOR, None),
-    RIVAL: (2, GATEWAY | SUPERVISOR, None),
+    SUPERVISOR_NAME: (1, SUPERVISOR, None),
+    COMPETITOR: (2, GATEWAY | SUPERVISOR, None),
     ADMIN: (1, ADMINISTRATOR, None),
 }
 
@@ -99,33 +99,33 @@ def test_record_is_added_and_shown(shop, consortium, order):
 
 def test_console_shows_product_names_of_order(shop, order):
     """The chain has only hashes of the names; the portal has a key for the contract."""
-    with httpx.Client(base_url=shop.url, follow_redirects=True, timeout=180) as boss:
-        token = re.search(r'name="csrf_token" value="([^"]+)"', boss.get("/login").text).group(1)
-        boss.post("/login", data={"name": BOSS, "password": PASSWORD, "csrf_token": token})
-        page = boss.get("/console/orders/C-2026-001").text
+    with httpx.Client(base_url=shop.url, follow_redirects=True, timeout=180) as supervisor:
+        token = re.search(r'name="csrf_token" value="([^"]+)"', supervisor.get("/login").text).group(1)
+        supervisor.post("/login", data={"name": SUPERVISOR_NAME, "password": PASSWORD, "csrf_token": token})
+        page = supervisor.get("/console/orders/C-2026-001").text
     assert [name for name in ("P-1", "P-2") if f">{name}</a></h2>" in page] == ["P-1", "P-2"]
 
 
 def test_supervisor_lists_records_of_product_in_pages(shop, order):
-    with shop.client(BOSS) as boss:
-        listed = boss.get("/api/v1/records", params={"product": "P-1", "perPage": 1})
+    with shop.client(SUPERVISOR_NAME) as supervisor:
+        listed = supervisor.get("/api/v1/records", params={"product": "P-1", "perPage": 1})
         assert [entry["record"] for entry in listed.json()["records"]] == [order["record"]]
         assert "Link" not in listed.headers
-        invalid = boss.get("/api/v1/records", params={"product": "P-1", "perPage": "0000000000019999"})
+        invalid = supervisor.get("/api/v1/records", params={"product": "P-1", "perPage": "0000000000019999"})
         assert (invalid.status_code, invalid.json()["field"]) == (400, "perPage")
-        missing = boss.get("/api/v1/records", params={"product": "P-404"})
+        missing = supervisor.get("/api/v1/records", params={"product": "P-404"})
         assert (missing.status_code, missing.json()["error"]) == (404, "ProductNotFoundError")
 
 
 @pytest.mark.parametrize("product", ["P-1", "P-404"])
 def test_other_organisations_learn_nothing(shop, order, product):
-    with shop.client(RIVAL) as rival:
-        denied = rival.get("/api/v1/records", params={"product": product})
+    with shop.client(COMPETITOR) as competitor:
+        denied = competitor.get("/api/v1/records", params={"product": product})
         assert (denied.status_code, denied.json()["error"], denied.json()["message"]) == (
             *(403, "RecordNotReadableError", "not authorised to read any department"),
         )
-        hidden = rival.get(f"/api/v1/records/{order['record']}")
-        absent = rival.get(f"/api/v1/records/0x{'77' * 20}")
+        hidden = competitor.get(f"/api/v1/records/{order['record']}")
+        absent = competitor.get(f"/api/v1/records/0x{'77' * 20}")
         assert hidden.json() == absent.json()
         assert hidden.status_code == absent.status_code == 403
 
@@ -211,7 +211,7 @@ JSON = {"Content-Type": "application/json"}
         (None, NEW, 401, "LoginRequiredError", None),
         (DESIGN, NEW, 403, "NotMember", "signer"),
         (ADMIN, NEW, 403, "MissingRole", "operator"),
-        (RIVAL, NEW, 404, "NotFound", "/schema"),
+        (COMPETITOR, NEW, 404, "NotFound", "/schema"),
         (SALES, NEW | {"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchemaError", "/schema"),
         (SALES, {"contract_id": "C-new"}, 400, "UnknownSchemaError", "/schema"),
         (SALES, NEW | {"customer": 7}, 400, "InvalidRecordError", "/customer"),
@@ -275,7 +275,7 @@ def test_invalid_input_reports_pointer_and_writes_nothing(shop, order, who, valu
 
 
 def test_wrong_passwords_are_rate_limited(shop):
-    with shop.client(BOSS, "wrong wrong wrong") as guessing:
+    with shop.client(SUPERVISOR_NAME, "wrong wrong wrong") as guessing:
         codes = [guessing.get("/api/v1/record-kinds").status_code for _ in range(12)]
     assert codes == [401] * 10 + [429] * 2
 
@@ -323,23 +323,23 @@ def order_of(key):
 
 
 def test_guessed_key_does_not_block_record(shop, consortium, tmp_path):
-    rival = consortium.chain(2, tmp_path / "rival.db")
-    opened = rival.submit(calls.open_department("Sales")).event("DepartmentOpened").args["department"]
+    competitor = consortium.chain(2, tmp_path / "competitor.db")
+    department = competitor.submit(calls.open_department("Sales")).event("DepartmentOpened").args["department"]
     with shop.client(SALES) as sales:
-        for member, rights in ((rival.sender, BOTH), (shop.addresses[SALES], READ)):
-            rival.submit(calls.set_member(opened, member, rights))
-        theirs = append(consortium, 2, opened, "C-guessed")
-        indexed(shop, sales, f"?transaction={theirs}")
+        for member, rights in ((competitor.sender, BOTH), (shop.addresses[SALES], READ)):
+            competitor.submit(calls.set_member(department, member, rights))
+        foreign = append(consortium, 2, department, "C-guessed")
+        indexed(shop, sales, f"?transaction={foreign}")
         answer = add(sales, order_of("C-guessed"))
         assert answer.status_code == 202, answer.text
-        made = answer.json()
+        added = answer.json()
         shown = indexed(shop, sales, answer.headers["Location"].removeprefix("/api/v1/records")).json()
-        assert (shown["transaction"], shown["organisation"], shown["repeats"]) == (made["transaction"], 1, [])
+        assert (shown["transaction"], shown["organisation"], shown["repeats"]) == (added["transaction"], 1, [])
         assert shown["document"] == order_of("C-guessed")
-        assert sales.get(f"/api/v1/records/{made['record']}").json() == shown
-        by_key = sales.get("/api/v1/records", params={"schema": made["schema"], "key": "C-guessed"}).json()
-        assert [one["transaction"] for one in by_key["records"]] == [made["transaction"]]
-        other = sales.get(f"/api/v1/records/{made['record']}", params={"transaction": theirs}).json()
+        assert sales.get(f"/api/v1/records/{added['record']}").json() == shown
+        by_key = sales.get("/api/v1/records", params={"schema": added["schema"], "key": "C-guessed"}).json()
+        assert [record["transaction"] for record in by_key["records"]] == [added["transaction"]]
+        other = sales.get(f"/api/v1/records/{added['record']}", params={"transaction": foreign}).json()
         assert (other["organisation"], other["document"]) == (2, None)
 
 
@@ -353,25 +353,25 @@ def test_repeated_record_is_reported(shop, consortium):
             first = append(
                 consortium, 1, sales_department, "C-twice", maxPriorityFeePerGas=hex(10**11), maxFeePerGas=hex(10**12)
             )
-            made = add(sales, order_of("C-twice"))
-            assert made.status_code == 202, made.text
-            tail = made.headers["Location"].removeprefix("/api/v1/records")
-            early = sales.get(f"/api/v1/records{tail}")
+            answer = add(sales, order_of("C-twice"))
+            assert answer.status_code == 202, answer.text
+            added, path = answer.json(), answer.headers["Location"].removeprefix("/api/v1/records")
+            early = sales.get(f"/api/v1/records{path}")
             assert (early.status_code, early.json()["error"]) == (403, "RecordNotReadableError")
             shop.wait(lambda: int(rpc.call("txpool_status")["pending"], 16) == 2)
             rpc.call("evm_mine")
         finally:
             rpc.call("evm_setAutomine", True)
-        indexed(shop, sales, f"/{made.json()['record']}")
-        repeated = sales.get(f"/api/v1/records{tail}")
+        indexed(shop, sales, f"/{added['record']}")
+        repeated = sales.get(f"/api/v1/records{path}")
         assert (repeated.status_code, repeated.json()["error"], repeated.json()["field"]) == (
             409,
             "RecordRepeatedError",
             "transaction",
         )
-        shown = sales.get(f"/api/v1/records/{made.json()['record']}").json()
-        assert (shown["transaction"], shown["repeats"]) == (first, [made.json()["transaction"]])
-        for transaction, repeat in ((first, False), (made.json()["transaction"], True)):
+        shown = sales.get(f"/api/v1/records/{added['record']}").json()
+        assert (shown["transaction"], shown["repeats"]) == (first, [added["transaction"]])
+        for transaction, repeat in ((first, False), (added["transaction"], True)):
             (entry,) = sales.get("/api/v1/records", params={"transaction": transaction}).json()["records"]
             assert entry["repeat"] is repeat
         wrong = sales.get("/api/v1/records", params={"transaction": "0xAB"})

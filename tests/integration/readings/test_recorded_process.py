@@ -13,7 +13,7 @@ COLUMNS = "XMEAS(1..41),XMV(1..11)"
 START, STEP = 1_767_225_600_000_000_000, 180 * 10**9
 
 
-class Board:
+class ListPublisher:
     def __init__(self):
         self.heads = []
 
@@ -26,18 +26,18 @@ def recorded(data_dir):
     return data_dir / "tep" / "d01_te.dat"
 
 
-def test_all_readings_are_stored_once_and_proved(recorded, tmp_path):
-    board = Board()
+def test_all_readings_are_stored_once_and_proven(recorded, tmp_path):
+    publisher = ListPublisher()
     layout = layout_for(recorded, columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
-    with Spool(tmp_path / "spool.db") as spool, Anchorer(spool, board, tmp_path / "log.db") as anchorer:
+    with Spool(tmp_path / "spool.db") as spool, Anchorer(spool, publisher, tmp_path / "log.db") as anchorer:
         first = ingest_file(spool, "tep", recorded, layout)
         assert (first.stored, first.duplicates, first.rejected_count, first.lines) == (READINGS, 0, 0, 960)
         anchorer.anchor("tep")
-        again = ingest_file(spool, "tep", recorded, layout)
-        assert (again.stored, again.duplicates, again.rejected_count) == (0, READINGS, 0)
+        second = ingest_file(spool, "tep", recorded, layout)
+        assert (second.stored, second.duplicates, second.rejected_count) == (0, READINGS, 0)
         assert anchorer.anchor("tep") is None
 
-        # The file, read here by other means, is what was stored.
+        # Parse the file independently of the code under test.
         cells = [[float(cell) for cell in line.split()] for line in recorded.read_text(encoding="ascii").splitlines()]
         tags = [f"XMEAS({n})" for n in range(1, 42)] + [f"XMV({n})" for n in range(1, 12)]
         expected = [
@@ -48,7 +48,7 @@ def test_all_readings_are_stored_once_and_proved(recorded, tmp_path):
         stored = list(spool.entries("tep"))
         assert [(reading.tag, reading.source_time_ns, reading.value) for reading in stored] == expected
 
-        (head,) = board.heads
+        (head,) = publisher.heads
         assert (head.size, head.first_time_ns, head.last_time_ns) == (READINGS, START, START + 959 * STEP)
         assert head.root == root(leaf_hash(encode_reading(reading)) for reading in stored)
         for index, reading in enumerate(stored):

@@ -24,8 +24,8 @@ def shop(deploy, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def done(shop):
+def transactions(shop):
     """Return the transactions of the contract and both its products, in the order of the departments."""
-    from department_shop import through_the_departments
+    from department_shop import append_contract
 
-    return through_the_departments(shop)
+    return append_contract(shop)

@@ -30,7 +30,7 @@ class Shop:
         self.node, self.manifest, self.folder = node, manifest, folder
 
     def run(self, account, *arguments, status=0):
-        """Run the command as a dev account and return its JSON output."""
+        """Run a command with a development account and return its JSON output."""
         options = ["--rpc-url", self.node.url, "--manifest", str(self.manifest), "--data", str(self.folder / "data")]
         signer = [] if account is None else ["--dev-account", str(account)]
         command = [*options, *signer, *map(str, arguments), "--json"]
@@ -38,11 +38,11 @@ class Shop:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DevKeyWarning)
-                answer = CliRunner().invoke(main, command)
+                result = CliRunner().invoke(main, command)
         finally:
             sys.argv = before
-        assert answer.exit_code == status, answer.output
-        return json.loads(answer.stdout)
+        assert result.exit_code == status, result.output
+        return json.loads(result.stdout)
 
     def error(self, account, *arguments):
         """Return name and field of the error."""
@@ -79,7 +79,7 @@ def address(account):
 def appoint(shop):
     """Register the plant, its operators and departments, and a competing organisation."""
     roles = "admin,gateway,supervisor"
-    for gln, name in ((GLN, "Example Gears"), (OTHER_GLN, "Example Rival")):
+    for gln, name in ((GLN, "Example Gears"), (OTHER_GLN, "Example Competitor")):
         shop.run(REGISTRAR, "org", "register", gln, name, "--kind", "manufacturer", "--roles", roles)
     shop.run(REGISTRAR, "org", "appoint", address(ADMINISTRATOR), GLN, "--roles", "admin")
     shop.run(REGISTRAR, "org", "appoint", address(SUPERVISOR), GLN, "--roles", "supervisor")
@@ -92,7 +92,7 @@ def appoint(shop):
         shop.run(account, "key", "reader", department)
 
 
-def through_the_departments(shop):
+def append_contract(shop):
     """Append the contract and all documents of both products; return the transactions in order."""
     drawing = shop.folder / "drawing.step"
     drawing.write_bytes(b"ISO-10303-21;" * 50_000)

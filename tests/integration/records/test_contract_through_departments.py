@@ -31,50 +31,50 @@ from chromatrace.ethereum.manifest import Manifest
 from chromatrace.index import Follower, Index
 
 
-def test_supervisor_traces_a_product_across_all_departments(shop, done):
+def test_supervisor_traces_a_product_across_all_departments(shop, transactions):
     records = shop.run(SUPERVISOR, "record", "list", "P-1")["records"]
     assert [record["department"] for record in records] == [
         *("Sales", "Product design", "Production management"),
         *("Discrete processing", "Discrete processing", "Assembly line", "Quality inspection"),
     ]
-    assert [record["entry"]["appended"]["tx_hash"] for record in records] == done[:7]
+    assert [record["entry"]["appended"]["tx_hash"] for record in records] == transactions[:7]
     assert records[0]["key"] == "C-2026-001"
     for earlier, later in pairwise(records[:4]):
         assert later["entry"]["preceding"] == earlier["entry"]["record"]
 
 
-def test_member_sees_its_own_department(shop, done):
+def test_member_sees_its_own_department(shop, transactions):
     records = shop.run(DESIGN, "record", "list", "P-2")["records"]
     assert [record["department"] for record in records] == ["Product design"]
 
 
 @pytest.mark.parametrize("product", ["P-1", "P-404"])
 @pytest.mark.parametrize("account", [OUTSIDER, COMPETITOR, ADMINISTRATOR])
-def test_others_do_not_learn_whether_a_product_exists(shop, done, account, product):
+def test_others_do_not_learn_whether_a_product_exists(shop, transactions, account, product):
     report = shop.run(account, "record", "list", product, status=1)
     assert (report["error"], report["message"]) == ("RecordNotReadableError", "not authorised to read any department")
 
 
-def test_unknown_product_is_reported(shop, done):
+def test_unknown_product_is_reported(shop, transactions):
     for account in (SUPERVISOR, DESIGN):
         assert shop.error(account, "record", "list", "P-404") == ("ProductNotFoundError", "product")
 
 
-def test_show_with_file(shop, done, tmp_path):
+def test_show_with_file(shop, transactions, tmp_path):
     target = tmp_path / "drawing"
     shown = shop.run(DESIGN, "record", "show", "product-design.design", "D-1", "--save", f"drawing_file={target}")
     assert shown["fields"]["contract_id"] == "C-2026-001"
     assert target.read_bytes() == (shop.folder / "drawing.step").read_bytes()
 
 
-def test_hidden_and_absent_records_give_the_same_error(shop, done):
+def test_hidden_and_absent_records_give_the_same_error(shop, transactions):
     hidden = shop.run(DESIGN, "record", "show", "sales.contract-order", "C-2026-001", status=1)
     absent = shop.run(DESIGN, "record", "show", "sales.contract-order", "C-404", status=1)
     assert hidden == absent
     assert hidden["error"] == "RecordNotReadableError"
 
 
-def test_grant_and_revoke(shop, done):
+def test_grant_and_revoke(shop, transactions):
     reader = shop.run(OUTSIDER, "key", "reader", "Auditor")["reader"]
     arguments = ["record", "show", "sales.contract-order", "C-2026-001", "--as", "Auditor"]
     assert shop.error(SUPERVISOR, *arguments) == ("KeyMissingError", "as")
@@ -125,13 +125,13 @@ NEW = CONTRACT | {"contract_id": "C-new"}
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_invalid_input_is_rejected_without_writing(shop, done, account, value, error, field):
+def test_invalid_input_is_rejected_without_writing(shop, transactions, account, value, error, field):
     before = shop.blocks(), shop.stored()
     assert shop.error(account, "record", "add", shop.write(value)) == (error, field)
     assert (shop.blocks(), shop.stored()) == before
 
 
-def test_import_appends_valid_rows_and_reports_the_others(shop, done):
+def test_import_appends_valid_rows_and_reports_the_others(shop, transactions):
     table = shop.folder / "components.csv"
     header = "component_id,line_id,workers,processing_route,route_signature,work_order_id,product_id"
     valid = [f"K-b{number},L-1,worker 1;worker 2,mill,0x{'0a' * 48},W-1,P-1" for number in range(120)]
@@ -150,7 +150,7 @@ def test_import_appends_valid_rows_and_reports_the_others(shop, done):
     assert (again["appended"], again["rejected"]) == (0, 124)
 
 
-def test_import_of_json_lines(shop, done):
+def test_import_of_json_lines(shop, transactions):
     lines = shop.folder / "orders.jsonl"
     orders = [CONTRACT | {"contract_id": f"C-j{number}"} for number in range(3)]
     lines.write_text("\n".join([*map(json.dumps, orders), "{", '{"a":1,"a":2}']))
@@ -186,7 +186,7 @@ class Tool:
 
 
 @pytest.mark.parametrize("by_import", [False, True], ids=["two additions", "an addition and an import"])
-def test_two_tools_append_the_same_record_at_the_same_time(shop, done, by_import):
+def test_two_tools_append_the_same_record_at_the_same_time(shop, transactions, by_import):
     """One block includes both entries. The first is the record; the other tool reports an error."""
     shop.run(ADMINISTRATOR, "record", "member", "Sales", address(QUALITY))
     rpc, key = shop.node.rpc(), f"C-both-{by_import}"
@@ -229,7 +229,7 @@ def test_two_tools_append_the_same_record_at_the_same_time(shop, done, by_import
     assert again["error"] == "RecordExistsError"
 
 
-def test_index_matches_a_rebuild_and_the_contract(shop, done):
+def test_index_matches_a_rebuild_and_the_contract(shop, transactions):
     index, manifest = Index("sqlite://"), Manifest.load(shop.manifest)
     rpc = shop.node.rpc()
     Follower(index, rpc, manifest).sync()
@@ -269,7 +269,7 @@ LINES = {
 
 
 @pytest.mark.parametrize(("plant", "administrator", "writer"), [("electrochromic", 1, 2), ("desktop-computer", 10, 10)])
-def test_other_plants_need_configuration_only(shop, done, plant, administrator, writer):
+def test_other_plants_need_configuration_only(shop, transactions, plant, administrator, writer):
     """These plants differ from the six departments in a configuration file only."""
     options = ["--plant", plant]
     shop.node.rpc().call("anvil_setBalance", address(writer), hex(10**18))
@@ -278,10 +278,10 @@ def test_other_plants_need_configuration_only(shop, done, plant, administrator, 
         if not (shop.folder / "data" / "keys" / "readers" / f"{department.lower()}.pem").exists():
             shop.run(writer, "key", "reader", department)
     records = LINES[plant]
-    transactions = [shop.run(writer, *options, "record", "add", shop.write(value))["tx"] for value in records]
+    appended = [shop.run(writer, *options, "record", "add", shop.write(value))["tx"] for value in records]
     product = records[1]["product_id"]
     listed = shop.run(writer, *options, "record", "list", product)["records"]
-    assert [record["entry"]["appended"]["tx_hash"] for record in listed] == transactions
+    assert [record["entry"]["appended"]["tx_hash"] for record in listed] == appended
     assert [record["schema"] for record in listed] == [value["schema"] for value in records]
     again = shop.run(writer, *options, "record", "add", shop.write(records[0]), status=1)
     assert again["error"] == "RecordExistsError"

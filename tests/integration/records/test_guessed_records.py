@@ -25,7 +25,7 @@ def guess(shop, account, department, kind, key, product):
     return chain.submit(calls.append_records(department, kind_hash(kind.schema), entry.to_bytes())).tx
 
 
-def test_guessed_key_does_not_block_a_record(shop, done):
+def test_guessed_key_does_not_block_a_record(shop, transactions):
     """A competitor with a readable department and a colleague in another department append the key first."""
     order, key = CATALOGUE.newest("sales.contract-order"), "C-guessed"
     competitors = shop.run(COMPETITOR, "record", "open", "Sales")["departments"]["Sales"]
@@ -65,7 +65,7 @@ def test_guessed_key_does_not_block_a_record(shop, done):
     assert [(item["organisation"], item["entry"]["appended"]["tx_hash"]) for item in listed] == [(2, foreign), (1, own)]
 
 
-def test_entry_with_the_document_of_another_record_is_rejected(shop, done):
+def test_entry_with_the_document_of_another_record_is_rejected(shop, transactions):
     kind = CATALOGUE.newest("sales.contract-order")
     known = shop.run(SALES, "record", "show", kind.id, "C-2026-001")["entry"]
     chain = Chain(shop.node.rpc(), Manifest.load(shop.manifest), Outbox(shop.folder / "swap.db"), dev(SALES))

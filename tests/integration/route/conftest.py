@@ -36,7 +36,7 @@ def workspace_settings(rig, tmp_path):
 
 @pytest.fixture
 def run(workspace_settings, tmp_path, monkeypatch):
-    """Run a command and return its JSON. Raises the command's error."""
+    """Return a function that runs a command and returns its JSON, or raises the command's error."""
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "a station's password")
     monkeypatch.chdir(tmp_path)
 

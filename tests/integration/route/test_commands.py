@@ -1,4 +1,4 @@
-"""`chromatrace route` on a real chain: from the station keys to the proof, with faults."""
+"""`chromatrace route` on a real chain, from the station keys to the proof."""
 
 import json
 import stat
@@ -27,26 +27,26 @@ def signed(run, names, trace, *subject):
         assert (facts["step"], facts["of"]) == (number + 1, len(names))
 
 
-def test_from_keys_to_proof(run, tmp_path):
+def test_a_route_is_designed_signed_and_proven(run, tmp_path):
     names = ["s201", "s202", "s303"]
     keys = []
     for name in names:
-        made = run(station, "create", name)
+        created = run(station, "create", name)
         assert stat.S_IMODE((tmp_path / "data" / "keys" / "stations" / f"{name}.json").stat().st_mode) == 0o600
         registered = run(station, "register", name)
-        assert (registered["key"], registered["organisation"]) == (made["key"], PLANT)
-        keys.append(made["key"])
+        assert (registered["key"], registered["organisation"]) == (created["key"], PLANT)
+        keys.append(created["key"])
     run(station, "create", "spare")
     listed = run(station, "list", "--chain")["stations"]
-    assert (listed.pop()["organisation"], {one["verified"] for one in listed}) == (None, {True})
-    assert [(one["station"], one["key"], one["organisation"]) for one in listed] == [
+    assert (listed.pop()["organisation"], {entry["verified"] for entry in listed}) == (None, {True})
+    assert [(entry["station"], entry["key"], entry["organisation"]) for entry in listed] == [
         (name, key, PLANT) for name, key in zip(names, keys, strict=True)
     ]
 
     steps = [f"sputtering={names[0]}", f"inspection={names[1]}", f"packing={keys[2]}"]
     arguments = [word for step in steps for word in ("--step", step)]
     designed = run(route, "design", "commands", *arguments, "--requires-proof", "--out", "design.json")
-    assert [one["key"] for one in designed["stations"]] == keys
+    assert [entry["key"] for entry in designed["stations"]] == keys
     fetched = run(route, "fetch", designed["route"], "--out", "fetched.json")
     assert (tmp_path / "fetched.json").read_bytes() == (tmp_path / "design.json").read_bytes()
     assert fetched["route"] == designed["route"]
@@ -56,7 +56,7 @@ def test_from_keys_to_proof(run, tmp_path):
     assert run(route, "verify", "design.json", "lot.cbor")["subject"] == batch
     explained = run(route, "explain", "design.json", "lot.cbor")
     assert explained["proven"]
-    assert [one["holds"] for one in explained["steps"]] == [True] * 3
+    assert [step["holds"] for step in explained["steps"]] == [True] * 3
     proven = run(route, "prove", "design.json", "lot.cbor")
     assert proven["subjects"] == [batch]
     assert len(proven["txs"]) == 1
@@ -67,7 +67,7 @@ def test_from_keys_to_proof(run, tmp_path):
     assert (len(many["subjects"]), len(many["txs"])) == (3, 1)
 
 
-def test_a_fault_is_detected_and_named(run, tmp_path):
+def test_a_fault_is_detected_and_its_step_is_named(run, tmp_path):
     names = ["a", "b"]
     for name in names:
         run(station, "create", name)
@@ -85,8 +85,8 @@ def test_a_fault_is_detected_and_named(run, tmp_path):
     document = json.loads((tmp_path / "lot.json").read_text())
     document["steps"][0]["record"]["digest"] = "0x" + digest("other").hex()
     (tmp_path / "lot.json").write_text(json.dumps(document, indent=1) + "\n")
-    found = run(route, "explain", "design.json", "lot.json", status=1)
-    assert (found["proven"], found["breaks_at"], found["reason"]) == (False, 1, "record")
+    explanation = run(route, "explain", "design.json", "lot.json", status=1)
+    assert (explanation["proven"], explanation["breaks_at"], explanation["reason"]) == (False, 1, "record")
     for command in ("verify", "prove"):
         with pytest.raises(ChromaTraceError) as error:
             run(route, command, "design.json", "lot.json")
@@ -175,7 +175,7 @@ def test_explain_prints_every_step(run, workspace_settings, tmp_path):
     assert all(line.endswith(f"organisation {PLANT}") for line in listed)
 
 
-def test_invalid_files_and_passwords(run, tmp_path, monkeypatch):
+def test_invalid_files_and_passwords_are_rejected(run, tmp_path, monkeypatch):
     run(station, "create", "a")
     run(station, "register", "a")
     run(route, "design", "strict", "--step", "one=a", "--out", "design.json")
@@ -183,7 +183,7 @@ def test_invalid_files_and_passwords(run, tmp_path, monkeypatch):
     good = (tmp_path / "lot.json").read_bytes()
     for junk in (
         b"",
-        b"no file of ours",
+        b"not a route file",
         b"[" * 100_000,
         b'{"schema": ' * 100_000,
         good[:-2],
@@ -213,16 +213,16 @@ def test_invalid_files_and_passwords(run, tmp_path, monkeypatch):
 def test_a_station_requires_an_organisation(run, workspace_settings):
     run(station, "create", "a")
     with Workspace(replace(workspace_settings, dev_account=9)) as workspace:
-        answer = CliRunner().invoke(station, ["register", "a"], obj=workspace)
-    assert isinstance(answer.exception, NotAuthorised)
-    assert answer.exception.field == "signer"
+        result = CliRunner().invoke(station, ["register", "a"], obj=workspace)
+    assert isinstance(result.exception, NotAuthorised)
+    assert result.exception.field == "signer"
 
 
 def test_errors_name_the_field(run):
     for arguments, error, field in (
         (("design", "x", "--step", "nothing", "--out", "d.json"), InvalidInput, "step 1"),
         (("design", "x", "--step", f"p={DIGEST}", "--out", "d.json"), NotFound, "key"),
-        (("design", "x", "--step", "p=nobody", "--out", "d.json"), NotFound, "keystore"),
+        (("design", "x", "--step", "p=absent", "--out", "d.json"), NotFound, "keystore"),
         (("fetch", DIGEST, "--out", "d.json"), NotFound, "route"),
         (("fetch", "0x00", "--out", "d.json"), InvalidInput, "route"),
         (("verify", "none.json", "none.json"), NotFound, "design"),
@@ -239,7 +239,7 @@ def test_errors_name_the_field(run):
         assert error.value.field == "station"
     for command in ("register", "revoke"):
         with pytest.raises(NotFound) as error:
-            run(station, command, "nobody")
+            run(station, command, "absent")
         assert error.value.field == "keystore"
     with pytest.raises(ContractError) as error:
         run(station, "revoke", DIGEST)
@@ -250,4 +250,4 @@ def test_a_revoked_station_is_listed_as_revoked(run):
     run(station, "create", "leaving")
     run(station, "register", "leaving")
     begin = run(station, "revoke", "leaving", "--from", str(2**33))["revoked_from"]
-    assert [one["revoked_from"] for one in run(station, "list", "--chain")["stations"]] == [begin]
+    assert [entry["revoked_from"] for entry in run(station, "list", "--chain")["stations"]] == [begin]

@@ -1,4 +1,4 @@
-"""A step is bound to its readings; `verify` and `explain` report what is unchecked."""
+"""Steps refer to their readings; `verify` and `explain` report what they did not check."""
 
 import json
 
@@ -39,7 +39,7 @@ def spooled(workspace_settings):
 
 @pytest.fixture
 def designed(run):
-    """Return a function that designs a route of stations a and b by name and returns its id."""
+    """Return a function that designs a route with this name over the stations a and b, and returns its id."""
 
     def design(name):
         for station_name in ("a", "b"):
@@ -52,7 +52,7 @@ def designed(run):
 
 @pytest.fixture
 def printed(workspace_settings):
-    """Return a function that runs `route …` without --json and returns exit status and lines."""
+    """Return a function that runs `route …` without --json and returns exit status and output lines."""
 
     def command(*arguments):
         with Workspace(workspace_settings) as workspace:
@@ -94,11 +94,11 @@ def test_a_step_is_bound_to_the_readings_of_its_time(run, printed, designed, spo
 
 
 def test_another_root_than_the_anchored_one_is_reported(run, printed, designed, spooled):
-    designed("lying")
-    spooled("lying line", 0, 4)
+    designed("contradicted")
+    spooled("contradicted line", 0, 4)
     run(log, "anchor")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
-    channel = "0x" + channel_id(PLANT, "lying line").hex()
+    channel = "0x" + channel_id(PLANT, "contradicted line").hex()
     run(route, *sign, "a", "--subject", DIGEST, "--channel", channel, "--log-size", "4")
     run(route, *sign, "b", "--channel", channel)
     report = run(route, "explain", "design.json", "lot.json", "--chain", status=1)
@@ -109,14 +109,14 @@ def test_another_root_than_the_anchored_one_is_reported(run, printed, designed, 
 
 
 def test_a_step_has_one_source_of_evidence(run, designed, spooled):
-    designed("one thing")
+    designed("evidence")
     sign = ("sign", "design.json", "lot.json", "--station", "a", "--subject", DIGEST)
-    spooled("one line", 0, 1)
+    spooled("evidence line", 0, 1)
     for arguments, kind, field in (
         ((), InvalidInput, "log"),
-        (("--log", "one line", "--digest", DIGEST), InvalidInput, "log"),
-        (("--log", "one line", "--log-size", "1"), InvalidInput, "log"),
-        (("--log", "one line", "--channel", DIGEST), InvalidInput, "log"),
+        (("--log", "evidence line", "--digest", DIGEST), InvalidInput, "log"),
+        (("--log", "evidence line", "--log-size", "1"), InvalidInput, "log"),
+        (("--log", "evidence line", "--channel", DIGEST), InvalidInput, "log"),
         (("--digest", DIGEST, "--log-of", "1"), InvalidInput, "log-of"),
         (("--digest", DIGEST, "--log-size", "1"), InvalidInput, "channel"),
         (("--log", "another line"), NotFound, "channel"),
@@ -142,7 +142,7 @@ def test_a_design_that_differs_from_the_chain_is_rejected(run, designed, tmp_pat
 
 
 def test_a_missing_record_is_reported(run, printed, designed, tmp_path):
-    designed("silent")
+    designed("absent")
     sign = ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
     run(route, *sign, "a", "--subject", DIGEST)
     run(route, *sign, "b")

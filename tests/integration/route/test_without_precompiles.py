@@ -120,12 +120,12 @@ def test_a_recorded_signature_is_not_a_proof(rig, line, trace):
 def test_another_organisation_cannot_record_for_the_route(rig, line):
     """Without verification, a foreign invalid signature would block that of the stations."""
     trace = line.trace(digest("another batch"))
-    rival, roles = 2, Role.ADMIN | Role.PRODUCER | Role.GATEWAY
+    competitor, roles = 2, Role.ADMIN | Role.PRODUCER | Role.GATEWAY
     with pytest.warns(DevKeyWarning):
         stranger = dev_signer(1, rig.verifier.chain_id).address
     kind = OrganisationKind.MANUFACTURER
-    rig.chain.submit(calls.register_organisation(kind, Gln("9521234000020"), roles, "Example Rival"))
-    rig.chain.submit(calls.appoint_operator(stranger, rival, roles))
+    rig.chain.submit(calls.register_organisation(kind, Gln("9521234000020"), roles, "Example Competitor"))
+    rig.chain.submit(calls.appoint_operator(stranger, competitor, roles))
     data = contract("RouteVerifier").encode_call("recordUnverified", line.design.route, *proof_of(line.design, trace))
     call = {"from": stranger, "to": rig.verifier.address, "data": "0x" + data.hex()}
     with pytest.raises(RpcError) as error:
@@ -133,7 +133,7 @@ def test_another_organisation_cannot_record_for_the_route(rig, line):
     revert = decode_revert(error.value.data)
     assert (revert.name, revert.args_by_name) == (
         "NotRouteOwner",
-        {"route": line.design.route, "owner": PLANT, "caller": rival},
+        {"route": line.design.route, "owner": PLANT, "caller": competitor},
     )
 
 

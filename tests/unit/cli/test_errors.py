@@ -172,7 +172,7 @@ def test_a_label_sheet_must_be_a_pdf(monkeypatch, unreachable, tmp_path):
     assert error_of(monkeypatch, *unreachable, *words)["field"] == "output"
 
 
-def test_columns_with_an_open_bracket_are_error_of(monkeypatch, unreachable, tmp_path):
+def test_columns_with_an_open_bracket_are_an_error(monkeypatch, unreachable, tmp_path):
     table = tmp_path / "table.dat"
     table.write_text("1 2\n")
     words = ["ingest", "file", str(table), "--channel", "c", "--columns", "XMEAS(1..41", "--json"]

@@ -1,4 +1,4 @@
-"""The inspection's typed data without a chain; `tests/integration/chain` holds the digest against the contract."""
+"""The typed data of inspections. `tests/integration/chain` compares the digest with the contract's."""
 
 from dataclasses import replace
 

@@ -195,24 +195,25 @@ def test_an_unreadable_order_is_not_found(plant):
 
 
 def test_records_of_other_owners_do_not_affect_an_order():
-    """Records of a rival's departments, and records of a kind that an own department does not write."""
+    """Test records of a competitor's departments, and records of a kind that the own department does not append."""
     plant = new_plant()
     before = status(plant, "C-2")
-    rivals = {kind: bytes([0x80 + number]) * 32 for number, kind in enumerate(KINDS)}
-    opened = [("ProcessLedger", "DepartmentOpened", [key, 2, kind.department, ACCOUNT]) for kind, key in rivals.items()]
-    plant.chain.block(*opened)
+    foreign = {kind: bytes([0x80 + number]) * 32 for number, kind in enumerate(KINDS)}
+    plant.chain.block(
+        *(("ProcessLedger", "DepartmentOpened", [key, 2, kind.department, ACCOUNT]) for kind, key in foreign.items())
+    )
 
     def forge(department, kind, key, product, first=0):
         entry = LedgerEntry(record_id(kind.id, key), subject_id(product), None, b"\6" * 32)
         values = [department, first, ACCOUNT, kind_hash(kind.schema), b"\5" * 27, pack([entry])]
         plant.chain.block(("ProcessLedger", "RecordsAppended", values))
 
-    for kind, department in rivals.items():
+    for kind, department in foreign.items():
         forge(department, kind, "C-2" if kind is ORDER else f"forged {kind.station}", "P-2")
     design = DEPARTMENTS[DESIGN.department]
     forge(design, CHECK, "forged", "P-2", first=plant.counts[DESIGN.department])
-    readable = [*ALL, *rivals.values()]
+    readable = [*ALL, *foreign.values()]
     result = query(plant.index).order_status("C-2", KINDS, readable, before.expected, 1)
     assert (result.ordered, result.products) == (before.ordered, before.products)
-    theirs = query(plant.index).order_status("C-2", KINDS, readable, before.expected, 2)
-    assert [product.complete for product in theirs.products] == [True]
+    competitors = query(plant.index).order_status("C-2", KINDS, readable, before.expected, 2)
+    assert [product.complete for product in competitors.products] == [True]

@@ -23,14 +23,14 @@ def plant():
     return example_plant("electrochromic")
 
 
-def made(plant, *faults, runs=1):
+def simulated(plant, *faults, runs=1):
     parsed = [parse_fault(fault) for fault in faults]
     return list(simulate(plant, seed=3, start_ns=START_NS, runs=runs, faults=parsed))
 
 
 @pytest.fixture(scope="module")
 def good(plant):
-    return made(plant)
+    return simulated(plant)
 
 
 def test_good_run_passes_both_inspections(plant, good):
@@ -56,7 +56,7 @@ def test_final_inspection_measures_in_the_designed_order(plant, good):
     ],
 )
 def test_fault_in_the_readings_fails_the_inspection(plant, fault, stage, failing):
-    result = inspect(plant, stage, made(plant, fault), SERIALS)
+    result = inspect(plant, stage, simulated(plant, fault), SERIALS)
     assert result.verdict == "fail"
     assert result.defects == len(SERIALS)
     assert failing in [m.quantity for m in result.measurements if not m.passed]
@@ -67,7 +67,7 @@ def test_fault_in_the_readings_fails_the_inspection(plant, fault, stage, failing
 
 
 def test_film_that_does_not_colour_is_a_defect(plant):
-    assert inspect(plant, "final", made(plant, "flow_stuck@201:0+9000"), SERIALS).verdict == "fail"
+    assert inspect(plant, "final", simulated(plant, "flow_stuck@201:0+9000"), SERIALS).verdict == "fail"
 
 
 @pytest.mark.parametrize("quantity", ["charge density", "coloration efficiency", "coloured transmittance"])
@@ -90,12 +90,12 @@ def test_measurements_are_deterministic_for_a_seed(plant, good):
 
 
 def test_films_do_not_depend_on_the_order_of_readings(plant):
-    readings = made(plant, runs=2)
-    found = films("201", readings)
-    assert [film.finished for film in found] == [True, True]
-    assert found == films("201", reversed(readings))
-    assert found[0].ended_ns < found[1].started_ns
-    for film in found:
+    readings = simulated(plant, runs=2)
+    in_order = films("201", readings)
+    assert [film.finished for film in in_order] == [True, True]
+    assert in_order == films("201", reversed(readings))
+    assert in_order[0].ended_ns < in_order[1].started_ns
+    for film in in_order:
         assert 370 < film.thickness_nm < 390
         assert film.oxygen_pa == pytest.approx(0.27, abs=0.02)
 

@@ -34,10 +34,10 @@ def chamber(plant):
 
 def series(plant, *, seed=1, faults=(), runs=1):
     """Return the values of one simulated run, by tag."""
-    found = defaultdict(list)
+    values = defaultdict(list)
     for reading in simulate(plant, seed=seed, start_ns=START_NS, runs=runs, faults=faults):
-        found[reading.tag].append(reading.value)
-    return {tag: np.array(values) for tag, values in found.items()}
+        values[reading.tag].append(reading.value)
+    return {tag: np.array(values[tag]) for tag in values}
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,8 @@ def test_pump_down_reaches_the_base_pressure(undisturbed):
 
 def test_value_outside_the_range_is_uncertain(plant):
     first = next(Simulation(plant, seed=1, start_ns=START_NS).steps())
-    place = [tag.name for tag in plant.tags].index("201.working_pressure")
-    assert first.qualities[place] == UNCERTAIN_RANGE_EXCEEDED
+    position = [tag.name for tag in plant.tags].index("201.working_pressure")
+    assert first.qualities[position] == UNCERTAIN_RANGE_EXCEEDED
     assert first.source_time_ns == START_NS + 10 * 10**9
 
 

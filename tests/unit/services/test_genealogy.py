@@ -30,7 +30,10 @@ def documents(tmp_path):
 
 @pytest.fixture
 def snapshot():
-    """0 goes into 1 and 2, both go into 3, and 3 into 4. Organisation 1 makes them, 7 holds 4; 9 is an authority."""
+    """Yield a snapshot: batch 0 is used in 1 and 2, both in 3, and 3 in 4.
+
+    Organisation 1 is the producer, 7 holds batch 4, 9 is an authority.
+    """
     chain = SyntheticChain()
     chain.blocks([[registered(0)], [registered(1, [0])], [registered(2, [(0, 120)])], [registered(3, [1, 2])]])
     chain.block(registered(4, [3], producer=2))
@@ -70,7 +73,7 @@ def test_trace_in_both_directions_names_products_and_supplier_lots(snapshot, doc
     content = BatchContent(
         key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", None, (material,)
     )
-    # The synthetic batches all have the same content digest, so the document belongs to L1 only.
+    # All synthetic batches have the same content digest; the document is only that of L1.
     documents.get = lambda digest: content.to_bytes()
     genealogy = trace(snapshot, documents, snapshot.batch(batch_id(1)))
     assert [(traced.direction, str(traced.batch.lot)) for traced in genealogy.batches] == [

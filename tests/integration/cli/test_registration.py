@@ -1,4 +1,4 @@
-"""Organisations, policies and batches from the command line: a rejected call leaves no data."""
+"""Commands that register organisations, policies and batches."""
 
 import json
 import re
@@ -20,7 +20,7 @@ CONTENT = {
 
 @pytest.fixture
 def document(tmp_path):
-    """`document(lot)`: the file of a batch."""
+    """Return a function that writes the document of a lot to a file and returns its path."""
 
     def write(lot):
         path = tmp_path / f"{lot}.json"

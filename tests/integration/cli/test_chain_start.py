@@ -1,14 +1,12 @@
-"""`chromatrace chain start`, started several times on one data folder, with the commands of the README."""
+"""`chromatrace chain start`, started several times on one data folder."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shlex
 import signal
 import time
-from pathlib import Path
 
 import fork_server
 import httpx
@@ -18,8 +16,19 @@ from click.testing import CliRunner
 from chromatrace.cli import main
 from chromatrace.ethereum.rpc import RpcClient
 
-ROOT = Path(__file__).resolve().parents[3]
 START_S = 300
+GLN = "9521234500001"
+GATEWAY = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+"""Development account 2."""
+COLUMNS = ("--columns", "XMEAS(1..41),XMV(1..11)")
+RECORDING = (
+    ("--dev-account", "0", "org", "register", GLN, "Example Plant", "--kind", "manufacturer", "--roles", "gateway"),
+    ("--dev-account", "0", "org", "appoint", GATEWAY, GLN, "--roles", "gateway"),
+    ("ingest", "file", "table.dat", "--channel", "tep", *COLUMNS, "--start", "2026-01-01T00:00:00Z", "--step", "180s"),
+    ("--dev-account", "2", "log", "anchor"),
+    ("log", "verify", "--channel", "tep", "--all"),
+)
+"""Commands that store, anchor and verify a table of readings."""
 
 
 class Stack:
@@ -54,24 +63,18 @@ class Stack:
         assert self.process.wait(180) in (0, -signal.SIGKILL), self.log.read_text()
 
 
-def recorded_commands():
-    """Return the arguments of the commands in the README's section on recorded data."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Recorded data")[1]
-    return [shlex.split(line)[1:] for line in section.split("```")[1].splitlines() if line]
-
-
 @pytest.mark.filterwarnings("ignore::chromatrace.ethereum.signer.DevKeyWarning")
 def test_state_survives_restarts(tmp_path, monkeypatch):
-    """Start three times: the first is interrupted, the second killed. The README's commands run in the first."""
+    """Start three times: the first is interrupted, the second killed."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "d01_te.dat").write_text(
+    (tmp_path / "table.dat").write_text(
         "".join(" ".join(f"{row}.{column}" for column in range(52)) + "\n" for row in range(3))
     )
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
 
     with Stack(data) as stack:
-        for arguments in recorded_commands():
+        for arguments in RECORDING:
             output = stack.run(*arguments)
         assert "156" in output, "all 3 × 52 readings are anchored"
         monkeypatch.setenv("CHROMATRACE_PORTAL_ACCOUNT_PASSWORD", "seven grey panes of glass")
@@ -98,4 +101,4 @@ def test_state_survives_restarts(tmp_path, monkeypatch):
     with Stack(data) as stack:
         organisations = json.loads(stack.run("org", "list", "--json"))["organisations"]
         assert [organisation["name"] for organisation in organisations] == ["Example Plant", "Example Windows"]
-        assert "156" in stack.run(*recorded_commands()[-1])
+        assert "156" in stack.run(*RECORDING[-1])
