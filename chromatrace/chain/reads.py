@@ -21,6 +21,7 @@ from chromatrace.domain.identifiers import (
     StationKeyId,
 )
 from chromatrace.domain.rights import BatchState, OrganisationKind, Role, RoundPhase, Scope, SeatStatus, Verdict
+from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.ethereum import abi
 
 T = TypeVar("T")
@@ -118,26 +119,6 @@ def default_admin() -> Read[str]:
 
 
 # BatchRegistry
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBatch:
-    """`IBatchRegistry.Batch`. `channels` is a mask of released sales channels; quantities are in units."""
-
-    state: BatchState
-    on_hold: bool
-    recalled: bool
-    channels: int
-    first_verdict: Verdict
-    final_verdict: Verdict
-    first_revision: int
-    final_revision: int
-    producer: OrganisationId
-    custodian: OrganisationId
-    quantity: int
-    standard: int
-    defective: int
-    scrap: int
 
 
 def batch(batch: BatchId) -> Read[StoredBatch]:

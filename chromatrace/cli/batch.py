@@ -17,6 +17,7 @@ from chromatrace.cli.options import (
     parse_input,
     read_json,
     reason_option,
+    submit_call,
 )
 from chromatrace.cli.output import emit, err, json_option, print_line
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -95,9 +96,8 @@ def _designed_route(workspace: Workspace, route: str | None) -> bytes:
 @batch_argument
 @json_option
 @click.pass_obj
-def show(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
+def show(workspace: Workspace, key: BatchKey, as_json: bool) -> None:
     """Show a batch and its events."""
-    key = BatchKey.parse(gtin, lot)
     with workspace.index.snapshot() as snapshot:
         view = snapshot.registered_batch(key)
         events = snapshot.timeline(view.batch_id)
@@ -193,20 +193,18 @@ batch.add_command(impact)
 @batch_argument
 @json_option
 @click.pass_obj
-def assemble(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
+def assemble(workspace: Workspace, key: BatchKey, as_json: bool) -> None:
     """Record that the devices of a batch are assembled, after it passed first inspection."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.assemble(key.batch_id))
+    submit_call(workspace, as_json, calls.assemble(key.batch_id), key)
 
 
 @batch.command()
 @batch_argument
 @json_option
 @click.pass_obj
-def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
+def recycle(workspace: Workspace, key: BatchKey, as_json: bool) -> None:
     """Close a batch that failed first inspection; its material is recycled."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.recycle(key.batch_id))
+    submit_call(workspace, as_json, calls.recycle(key.batch_id), key)
 
 
 @batch.command()
@@ -216,10 +214,9 @@ def recycle(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @click.option("--scrap", required=True, type=click.IntRange(0), help="Units that are not sold.")
 @json_option
 @click.pass_obj
-def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: int, scrap: int, as_json: bool) -> None:
+def grade(workspace: Workspace, key: BatchKey, standard: int, defective: int, scrap: int, as_json: bool) -> None:
     """Split a batch after final inspection; the three numbers must add up to its quantity."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.grade(key.batch_id, standard, defective, scrap))
+    submit_call(workspace, as_json, calls.grade(key.batch_id, standard, defective, scrap), key)
 
 
 @batch.command()
@@ -232,10 +229,9 @@ def grade(workspace: Workspace, gtin: str, lot: str, standard: int, defective: i
 )
 @json_option
 @click.pass_obj
-def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bool) -> None:
+def release(workspace: Workspace, key: BatchKey, channel: str, as_json: bool) -> None:
     """Release the graded units of one sales channel."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.release(key.batch_id, SalesChannel[channel.upper()]))
+    submit_call(workspace, as_json, calls.release(key.batch_id, SalesChannel[channel.upper()]), key)
 
 
 @batch.command()
@@ -243,10 +239,9 @@ def release(workspace: Workspace, gtin: str, lot: str, channel: str, as_json: bo
 @reason_option
 @json_option
 @click.pass_obj
-def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
+def hold(workspace: Workspace, key: BatchKey, reason: str, as_json: bool) -> None:
     """Put a batch on hold."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.hold(key.batch_id, reason))
+    submit_call(workspace, as_json, calls.hold(key.batch_id, reason), key)
 
 
 @batch.command("release-hold")
@@ -254,10 +249,9 @@ def hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) 
 @reason_option
 @json_option
 @click.pass_obj
-def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
+def release_hold(workspace: Workspace, key: BatchKey, reason: str, as_json: bool) -> None:
     """End the hold of a batch."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.release_hold(key.batch_id, reason))
+    submit_call(workspace, as_json, calls.release_hold(key.batch_id, reason), key)
 
 
 @batch.command()
@@ -266,7 +260,7 @@ def release_hold(workspace: Workspace, gtin: str, lot: str, reason: str, as_json
 @click.option("--descendants", is_flag=True, help="Also recall every batch made of it, in all generations.")
 @json_option
 @click.pass_obj
-def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: bool, as_json: bool) -> None:
+def recall(workspace: Workspace, key: BatchKey, reason: str, descendants: bool, as_json: bool) -> None:
     """Recall a batch (irreversible). Safe to re-run after an interruption.
 
     With --descendants, each descendant takes one transaction. Batches that only a supervisor of another organisation
@@ -275,7 +269,7 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
     from chromatrace.index.views import Direction
     from chromatrace.services.recall import plan_recall
 
-    key, chain = BatchKey.parse(gtin, lot), workspace.chain
+    chain = workspace.chain
     if not descendants:
         with batches_named(key):
             receipt = chain.submit(calls.recall(key.batch_id, reason))
@@ -320,8 +314,7 @@ def recall(workspace: Workspace, gtin: str, lot: str, reason: str, descendants: 
 @click.pass_obj
 def prove(
     workspace: Workspace,
-    gtin: str,
-    lot: str,
+    key: BatchKey,
     serial: str | None,
     trace_path: Path | None,
     output: Path | None,
@@ -335,7 +328,6 @@ def prove(
     from chromatrace.cli.route import load_trace
     from chromatrace.services.bundle import build_bundle
 
-    key = BatchKey.parse(gtin, lot)
     signed = load_trace(trace_path) if trace_path is not None else None
     if signed is not None and signed.subject != bytes(key.batch_id):
         raise InvalidInput(f"{trace_path} is the trace of another batch, or of a unit", field="trace")
@@ -352,9 +344,3 @@ def prove(
         "readings": len(bundle.readings),
     }
     emit(as_json, facts)
-
-
-def _submit(workspace: Workspace, as_json: bool, key: BatchKey, call: calls.Call) -> None:
-    with batches_named(key):
-        receipt = workspace.chain.submit(call)
-    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})

@@ -50,8 +50,7 @@ limit_option = click.option(
 @click.pass_obj
 def trace(
     workspace: Workspace,
-    gtin: str,
-    lot: str,
+    key: BatchKey,
     direction: str,
     depth: int | None,
     max_batches: int,
@@ -66,7 +65,6 @@ def trace(
     from chromatrace.index.views import Direction
     from chromatrace.services import trace as service
 
-    key = BatchKey.parse(gtin, lot)
     directions = tuple(Direction) if direction == "both" else (Direction(direction),)
     with workspace.index.snapshot() as snapshot:
         batch = snapshot.registered_batch(key)
@@ -113,7 +111,7 @@ def trace(
 @json_option
 @click.pass_obj
 def impact(
-    workspace: Workspace, gtin: str, lot: str, max_batches: int, svg: Path | None, table: Path | None, as_json: bool
+    workspace: Workspace, key: BatchKey, max_batches: int, svg: Path | None, table: Path | None, as_json: bool
 ) -> None:
     """Show what a recall of a batch would affect: batches, units and holders. Recalls nothing.
 
@@ -122,7 +120,6 @@ def impact(
     from chromatrace.index.views import Direction
     from chromatrace.services.trace import recall_impact
 
-    key = BatchKey.parse(gtin, lot)
     with workspace.index.snapshot() as snapshot:
         batch = snapshot.registered_batch(key)
         impact = recall_impact(snapshot, workspace.documents, batch, max_batches=max_batches)

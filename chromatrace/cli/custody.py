@@ -7,8 +7,8 @@ import time
 import click
 
 from chromatrace.chain import calls
-from chromatrace.cli.options import FiniteRange, batch_argument, batches_named, reason_option
-from chromatrace.cli.output import emit, json_option
+from chromatrace.cli.options import FiniteRange, batch_argument, reason_option, submit_call
+from chromatrace.cli.output import json_option
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.services.organisations import organisation_number
 from chromatrace.services.workspace import Workspace
@@ -37,20 +37,19 @@ def custody() -> None:
 )
 @json_option
 @click.pass_obj
-def offer(workspace: Workspace, gtin: str, lot: str, gln: str, days: float, as_json: bool) -> None:
+def offer(workspace: Workspace, key: BatchKey, gln: str, days: float, as_json: bool) -> None:
     """Offer a batch in your custody to another organisation."""
-    key, until = BatchKey.parse(gtin, lot), int(time.time() + days * 86_400)
-    _submit(workspace, as_json, key, calls.offer_custody(key.batch_id, organisation_number(workspace, gln), until))
+    until = int(time.time() + days * 86_400)
+    submit_call(workspace, as_json, calls.offer_custody(key.batch_id, organisation_number(workspace, gln), until), key)
 
 
 @custody.command()
 @batch_argument
 @json_option
 @click.pass_obj
-def accept(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
+def accept(workspace: Workspace, key: BatchKey, as_json: bool) -> None:
     """Accept a batch that is offered to your organisation."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.accept_custody(key.batch_id))
+    submit_call(workspace, as_json, calls.accept_custody(key.batch_id), key)
 
 
 @custody.command()
@@ -58,23 +57,15 @@ def accept(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
 @reason_option
 @json_option
 @click.pass_obj
-def reject(workspace: Workspace, gtin: str, lot: str, reason: str, as_json: bool) -> None:
+def reject(workspace: Workspace, key: BatchKey, reason: str, as_json: bool) -> None:
     """Reject a batch that is offered to your organisation; its custody does not change."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.reject_custody(key.batch_id, reason))
+    submit_call(workspace, as_json, calls.reject_custody(key.batch_id, reason), key)
 
 
 @custody.command()
 @batch_argument
 @json_option
 @click.pass_obj
-def withdraw(workspace: Workspace, gtin: str, lot: str, as_json: bool) -> None:
+def withdraw(workspace: Workspace, key: BatchKey, as_json: bool) -> None:
     """Withdraw an offer of your organisation."""
-    key = BatchKey.parse(gtin, lot)
-    _submit(workspace, as_json, key, calls.withdraw_offer(key.batch_id))
-
-
-def _submit(workspace: Workspace, as_json: bool, key: BatchKey, call: calls.Call) -> None:
-    with batches_named(key):
-        receipt = workspace.chain.submit(call)
-    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
+    submit_call(workspace, as_json, calls.withdraw_offer(key.batch_id), key)

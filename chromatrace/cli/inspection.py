@@ -10,7 +10,7 @@ import click
 
 from chromatrace.chain import calls, reads
 from chromatrace.cli.interrupts import stopped_by_signal
-from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32, read_json
+from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32, read_json, submit_call
 from chromatrace.cli.output import dump, emit, json_option, print_note
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
@@ -126,8 +126,7 @@ def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
 @click.pass_obj
 def set_policy(workspace: Workspace, stage: str, units_per_sample: int, independent: bool, as_json: bool) -> None:
     """Set the sample size of a STAGE and who may inspect. Requires the registrar's key."""
-    receipt = workspace.chain.submit(calls.set_policy(Stage[stage.upper()], units_per_sample, independent))
-    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
+    submit_call(workspace, as_json, calls.set_policy(Stage[stage.upper()], units_per_sample, independent))
 
 
 @inspection.command("set-rule")

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntFlag
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
+from chromatrace.cli.output import emit
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import Role, Scope
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from chromatrace.chain.calls import Call
+    from chromatrace.services.workspace import Workspace
 
 
-def batch_argument(command: Command) -> Command:
-    """Add the arguments GTIN and LOT, passed as `gtin` and `lot`."""
-    return click.argument("gtin")(click.argument("lot")(command))
+def batch_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the arguments GTIN and LOT, passed as the `BatchKey` `key`."""
+
+    @functools.wraps(command)
+    def with_key(*args: Any, gtin: str, lot: str, **options: Any) -> None:
+        command(*args, key=BatchKey.parse(gtin, lot), **options)
+
+    return click.argument("gtin")(click.argument("lot")(with_key))
 
 
 reason_option = click.option("--reason", required=True, help="Reason, recorded on the chain and readable by anyone.")
@@ -88,6 +97,13 @@ def batches_named(*keys: BatchKey) -> Iterator[None]:
             identifier = render("batch", bytes(key.batch_id), "bytes32")
             error.message = error.message.replace(identifier, f"{key.gtin}/{key.lot}")
         raise
+
+
+def submit_call(workspace: Workspace, as_json: bool, call: Call, *keys: BatchKey) -> None:
+    """Send a call and print its transaction and block. Errors name the batches `keys` by GTIN and lot."""
+    with batches_named(*keys):
+        receipt = workspace.chain.submit(call)
+    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
 
 
 class FiniteRange(click.FloatRange):

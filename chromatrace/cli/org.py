@@ -7,7 +7,7 @@ import time
 import click
 
 from chromatrace.chain import calls
-from chromatrace.cli.options import ROLES, SCOPES
+from chromatrace.cli.options import ROLES, SCOPES, submit_call
 from chromatrace.cli.output import emit, format_time, json_option, print_line
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
@@ -81,7 +81,7 @@ def register(
 def change(workspace: Workspace, gln: str, roles: Role, valid_until: int, as_json: bool) -> None:
     """Change the permitted roles and the validity of an organisation. Requires the registrar's key."""
     number = organisation_number(workspace, gln)
-    _submit(workspace, as_json, calls.change_organisation(number, roles, valid_until))
+    submit_call(workspace, as_json, calls.change_organisation(number, roles, valid_until))
 
 
 @org.command()
@@ -90,7 +90,7 @@ def change(workspace: Workspace, gln: str, roles: Role, valid_until: int, as_jso
 @click.pass_obj
 def suspend(workspace: Workspace, gln: str, as_json: bool) -> None:
     """Suspend all rights of all operators of an organisation, immediately. Requires the registrar's key."""
-    _submit(workspace, as_json, calls.suspend_organisation(organisation_number(workspace, gln)))
+    submit_call(workspace, as_json, calls.suspend_organisation(organisation_number(workspace, gln)))
 
 
 @org.command()
@@ -99,7 +99,7 @@ def suspend(workspace: Workspace, gln: str, as_json: bool) -> None:
 @click.pass_obj
 def reinstate(workspace: Workspace, gln: str, as_json: bool) -> None:
     """End the suspension of an organisation. Requires the registrar's key."""
-    _submit(workspace, as_json, calls.reinstate_organisation(organisation_number(workspace, gln)))
+    submit_call(workspace, as_json, calls.reinstate_organisation(organisation_number(workspace, gln)))
 
 
 @org.command()
@@ -129,7 +129,7 @@ def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_un
 @click.pass_obj
 def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:
     """Remove all roles of the address OPERATOR."""
-    _submit(workspace, as_json, calls.dismiss_operator(operator))
+    submit_call(workspace, as_json, calls.dismiss_operator(operator))
 
 
 @org.command()
@@ -145,9 +145,4 @@ def grant(
     """Grant another organisation read access to your products. Requires your administrator's key."""
     number = organisation_number(workspace, reader_gln)
     call = calls.grant_read_scopes(number, [Gtin(gtin) for gtin in gtins], scopes, valid_until)
-    _submit(workspace, as_json, call)
-
-
-def _submit(workspace: Workspace, as_json: bool, call: calls.Call) -> None:
-    receipt = workspace.chain.submit(call)
-    emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
+    submit_call(workspace, as_json, call)

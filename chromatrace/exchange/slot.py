@@ -8,12 +8,13 @@ firstRevision, finalRevision, one byte each; producer, custodian, quantity, stan
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import TypeVar
 
 from chromatrace.domain.errors import IntegrityError
+from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.exchange.events import ProvenEvent
 
 BATCHES_SLOT = 0
@@ -22,49 +23,25 @@ BATCHES_SLOT = 0
 Member = TypeVar("Member", bound=IntEnum)
 
 
-@dataclass(slots=True)
-class BatchSlot:
-    """The members of `IBatchRegistry.Batch`."""
-
-    state: BatchState
-    on_hold: bool
-    recalled: bool
-    channels: int
-    first_verdict: Verdict
-    final_verdict: Verdict
-    first_revision: int
-    final_revision: int
-    producer: int
-    custodian: int
-    quantity: int
-    standard: int
-    defective: int
-    scrap: int
-
-    def differences(self, other: BatchSlot) -> list[str]:
-        """Return the names of the members that differ."""
-        other_members = asdict(other)
-        return [name for name, value in asdict(self).items() if other_members[name] != value]
-
-
-def unpack(packed: int) -> BatchSlot:
+def unpack(packed: int) -> StoredBatch:
     """Unpack a storage slot. Raises `IntegrityError` if it is not a batch."""
     raw = packed.to_bytes(32, "little")
     if raw[1] > 1 or raw[2] > 1 or raw[3] > 3:
         raise IntegrityError("the storage slot does not have the layout of a batch", field="state")
-    words = [int.from_bytes(raw[start : start + 4], "little") for start in range(8, 32, 4)]
+    producer, custodian, *units = (int.from_bytes(raw[start : start + 4], "little") for start in range(8, 32, 4))
+    parties = (OrganisationId(producer), OrganisationId(custodian))
     verdicts = (enum_member(Verdict, raw[4]), enum_member(Verdict, raw[5]))
-    return BatchSlot(
-        enum_member(BatchState, raw[0]), bool(raw[1]), bool(raw[2]), raw[3], *verdicts, raw[6], raw[7], *words
+    return StoredBatch(
+        enum_member(BatchState, raw[0]), bool(raw[1]), bool(raw[2]), raw[3], *verdicts, raw[6], raw[7], *parties, *units
     )
 
 
-def replay(events: Iterable[ProvenEvent]) -> BatchSlot:
+def replay(events: Iterable[ProvenEvent]) -> StoredBatch:
     """Return the slot that results from `events`, which belong to one batch and are in chain order.
 
     Raises `IntegrityError` if an event is not valid in its state.
     """
-    slot: BatchSlot | None = None
+    slot: StoredBatch | None = None
     offer: tuple[int, int] | None = None
     for event in events:
         if event.contract == "CustodyLedger":
@@ -89,9 +66,9 @@ def _next_offer(offer: tuple[int, int] | None, event: ProvenEvent) -> tuple[int,
     return None
 
 
-def _registered(event: ProvenEvent) -> BatchSlot:
+def _registered(event: ProvenEvent) -> StoredBatch:
     producer, quantity, none = event.args["producer"], event.args["quantity"], Verdict.NONE
-    return BatchSlot(BatchState.REGISTERED, False, False, 0, none, none, 0, 0, producer, producer, quantity, 0, 0, 0)
+    return StoredBatch(BatchState.REGISTERED, False, False, 0, none, none, 0, 0, producer, producer, quantity, 0, 0, 0)
 
 
 _VALID_STATES = {
@@ -104,7 +81,7 @@ _VALID_STATES = {
 """States in which the contract emits these events."""
 
 
-def _apply(slot: BatchSlot, event: ProvenEvent) -> BatchSlot:
+def _apply(slot: StoredBatch, event: ProvenEvent) -> StoredBatch:
     args = event.args
     if slot.state not in _VALID_STATES.get(event.name, (slot.state,)):
         raise IntegrityError(f"{event.name} is not valid in state {slot.state.name.lower()}", field="receipts")
@@ -135,7 +112,7 @@ def _apply(slot: BatchSlot, event: ProvenEvent) -> BatchSlot:
     return slot
 
 
-def _apply_verdict(slot: BatchSlot, event: ProvenEvent) -> None:
+def _apply_verdict(slot: StoredBatch, event: ProvenEvent) -> None:
     verdict, revision = enum_member(Verdict, event.args["verdict"]), event.args["revision"]
     if enum_member(Stage, event.args["stage"]) is Stage.FIRST:
         expected = slot.first_revision + 1

@@ -22,6 +22,7 @@ from chromatrace.documents.content import BatchContent, digest
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
 from chromatrace.domain.hashing import keccak
 from chromatrace.domain.rights import BatchState
+from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.exchange.blocks import BlockHeader, verify_storage
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.events import ProvenEvent
@@ -30,7 +31,7 @@ from chromatrace.exchange.inspection_check import check_inspections
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_readings
 from chromatrace.exchange.route_check import check_route
-from chromatrace.exchange.slot import BATCHES_SLOT, BatchSlot, replay, unpack
+from chromatrace.exchange.slot import BATCHES_SLOT, replay, unpack
 from chromatrace.exchange.units import serial_root, verify_unit
 
 
@@ -153,7 +154,7 @@ class _Verification:
             finding.parts.append(unchecked(text))
         return finding
 
-    def _completeness(self, stored: BatchSlot) -> VerificationFinding:
+    def _completeness(self, stored: StoredBatch) -> VerificationFinding:
         differing = replay(self.proven.of_batch()).differences(stored)
         if differing:
             names = ", ".join(name.replace("_", " ") for name in differing)
@@ -230,7 +231,7 @@ class _Verification:
         return holds("every document and signature in the bundle belongs to an event", parts)
 
 
-def _flags(stored: BatchSlot) -> list[VerificationFinding]:
+def _flags(stored: StoredBatch) -> list[VerificationFinding]:
     texts = []
     if stored.recalled:
         texts.append("this batch is RECALLED: do not use or sell it")

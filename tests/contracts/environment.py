@@ -35,8 +35,8 @@ from chromatrace.domain.rights import (
     Stage,
     Verdict,
 )
+from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.ethereum.rpc import RpcClient
-from chromatrace.exchange.slot import BatchSlot
 
 GTIN = "09521234543213"
 ADMIN_DELAY_S = 3600
@@ -201,9 +201,9 @@ class ContractEnvironment:
         self.send(self.registry.register, registration, sender=sender or self.producer)
         return batch_id(lot)
 
-    def batch(self, batch: bytes) -> BatchSlot:
+    def batch(self, batch: bytes) -> StoredBatch:
         values = self.read(self.registry.batch, batch)
-        return BatchSlot(BatchState(values[0]), *values[1:4], Verdict(values[4]), Verdict(values[5]), *values[6:])
+        return StoredBatch(BatchState(values[0]), *values[1:4], Verdict(values[4]), Verdict(values[5]), *values[6:])
 
     def batch_in_state(
         self, state: BatchState, lot: str = "L1", quantity: int = 250, graded: tuple = (240, 8, 2)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
-from chromatrace.exchange.slot import BatchSlot
+from chromatrace.domain.stored_batch import StoredBatch
 
 S = BatchState
 UNUSABLE_AS_INPUT = {S.STOPPED, S.RECYCLED, S.SCRAPPED}
@@ -25,7 +25,7 @@ class ReferenceModel:
     """
 
     authority: int
-    batches: dict[bytes, BatchSlot] = field(default_factory=dict)
+    batches: dict[bytes, StoredBatch] = field(default_factory=dict)
     inputs: dict[bytes, tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
     offers: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     suspended: set[int] = field(default_factory=set)
@@ -50,7 +50,7 @@ class ReferenceModel:
             if input_id in [other for other, _ in inputs[:index]]:
                 return "DuplicateInput"
         none = Verdict.NONE
-        self.batches[batch] = BatchSlot(S.REGISTERED, False, False, 0, none, none, 0, 0, by, by, quantity, 0, 0, 0)
+        self.batches[batch] = StoredBatch(S.REGISTERED, False, False, 0, none, none, 0, 0, by, by, quantity, 0, 0, 0)
         self.inputs[batch] = inputs
         return None
 

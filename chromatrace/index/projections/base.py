@@ -39,12 +39,14 @@ class EntityProjection(ABC):
     model        the main table
     part_tables  tables with further rows of an entity, and their columns with its key
     key_columns  columns of the main table with the key; by default its primary key
+    created_by   event that is always the first of its entity, so that no row needs to be loaded
     """
 
     entity: ClassVar[str]
     model: ClassVar[type[IndexTable]]
     part_tables: ClassVar[tuple[tuple[type[IndexTable], tuple[str, ...]], ...]] = ()
     key_columns: ClassVar[tuple[str, ...]] = ()
+    created_by: ClassVar[str | None] = None
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -65,10 +67,6 @@ class EntityProjection(ABC):
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         """Return the row after the event; `state` is the row before it, or None."""
 
-    def creates(self, event: EventRecord) -> bool:
-        """Whether the event is always the first of its entity, so no row needs to be loaded."""
-        return False
-
     def apply(self, events: Sequence[EventRecord]) -> None:
         """Apply events in order, loading the rows that are not in memory yet."""
         keys = [self.key_of(event.entity_key) for event in events]
@@ -76,7 +74,7 @@ class EntityProjection(ABC):
         created: set[Key] = set()
         missing: dict[Key, None] = {}
         for key, event in zip(keys, events, strict=True):
-            if self.creates(event):
+            if event.name == self.created_by:
                 created.add(key)
             elif key not in created and key not in states:
                 missing[key] = None

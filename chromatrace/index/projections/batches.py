@@ -35,6 +35,7 @@ class BatchProjection(EntityProjection):
     """Batches."""
 
     entity, model, key_columns = entities.BATCH, BatchRow, ("id",)
+    created_by = "BatchRegistered"
     part_tables = ((BatchInputRow, ("batch",)), (InspectionRow, ("batch",)), (OfferRow, ("batch",)))
 
     def __init__(self, connection: Connection) -> None:
@@ -57,11 +58,8 @@ class BatchProjection(EntityProjection):
             "CustodyOfferWithdrawn": self._closing(OfferState.WITHDRAWN),
         }
 
-    def creates(self, event: EventRecord) -> bool:
-        return event.name == "BatchRegistered"
-
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
-        if event.name == "BatchRegistered":
+        if event.name == self.created_by:
             return self._registered(key[0], event)
         state = existing(state, event)
         self._rules[event.name](state, event)

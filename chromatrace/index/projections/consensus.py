@@ -62,13 +62,11 @@ class RoundProjection(EntityProjection):
     """Rounds with their seats: inspector, answer, evidence and new capability."""
 
     entity, model = entities.ROUND, RoundRow
-
-    def creates(self, event: EventRecord) -> bool:
-        return event.name == "RoundOpened"
+    created_by = "RoundOpened"
 
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
-        if event.name == "RoundOpened":
+        if event.name == self.created_by:
             return {
                 "id": key[0],
                 **{name: args[name] for name in ("panel", "subject", "step", "stage", "lane", "rule")},

@@ -94,14 +94,12 @@ class ChannelProjection(EntityProjection):
     """Log channels and their anchors."""
 
     entity, model = entities.CHANNEL, ChannelRow
+    created_by = "ChannelOpened"
     part_tables = ((AnchorRow, ("channel",)),)
-
-    def creates(self, event: EventRecord) -> bool:
-        return event.name == "ChannelOpened"
 
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
-        if event.name == "ChannelOpened":
+        if event.name == self.created_by:
             return {
                 "id": key[0],
                 "organisation": args["organisation"],

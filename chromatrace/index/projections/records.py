@@ -25,9 +25,7 @@ class DepartmentProjection(EntityProjection):
     """Departments. One event creates a department, and none changes it."""
 
     entity, model = entities.DEPARTMENT, DepartmentRow
-
-    def creates(self, event: EventRecord) -> bool:
-        return True
+    created_by = "DepartmentOpened"
 
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
@@ -43,6 +41,7 @@ class RecordsProjection(EntityProjection):
     """Appended records; each event is an entity of its own."""
 
     entity, model = entities.RECORDS, RecordBatchRow
+    created_by = "RecordsAppended"
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
@@ -50,9 +49,6 @@ class RecordsProjection(EntityProjection):
 
     def key_of(self, entity_key: bytes) -> Key:
         return entity_key[:32], to_number(entity_key[32:])
-
-    def creates(self, event: EventRecord) -> bool:
-        return True
 
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args

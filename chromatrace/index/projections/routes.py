@@ -23,13 +23,11 @@ class StationKeyProjection(EntityProjection):
     """
 
     entity, model = entities.STATION_KEY, StationKeyRow
-
-    def creates(self, event: EventRecord) -> bool:
-        return event.name == "StationKeyRegistered"
+    created_by = "StationKeyRegistered"
 
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
-        if event.name == "StationKeyRegistered":
+        if event.name == self.created_by:
             return {
                 "id": key[0],
                 "organisation": args["organisation"],
@@ -56,10 +54,8 @@ class RouteProjection(EntityProjection):
     """Designed routes and their steps. One event creates a route, and none changes it."""
 
     entity, model = entities.ROUTE, RouteRow
+    created_by = "RouteDesigned"
     part_tables = ((RouteStepRow, ("route",)),)
-
-    def creates(self, event: EventRecord) -> bool:
-        return True
 
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args

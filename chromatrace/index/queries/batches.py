@@ -47,7 +47,7 @@ class BatchQueries(Queries):
         limit: int = 50,
         after: int | None = None,
     ) -> tuple[BatchView, ...]:
-        """Return the batches that meet all conditions, newest registration at most `limit` and at most 1,000.
+        """Return the batches that meet all conditions, newest registration first: at most `limit`, and at most 1,000.
 
         For the next page, pass the last batch's `cursor` as `after`.
         """

@@ -7,14 +7,14 @@ from eth_utils import keccak
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import BatchState, Role, Verdict
-from chromatrace.exchange.slot import BatchSlot
+from chromatrace.domain.stored_batch import StoredBatch
 
 
 def test_registers_a_batch(env):
     tx = env.registry.register(env.registration("L2410A", 100), {"from": env.producer})
     batch = batch_id("L2410A")
     assert bytes(tx.return_value) == batch == bytes(env.registry.batchIdOf(int(GTIN), "L2410A"))
-    assert env.batch(batch) == BatchSlot(
+    assert env.batch(batch) == StoredBatch(
         state=BatchState.REGISTERED,
         on_hold=False,
         recalled=False,

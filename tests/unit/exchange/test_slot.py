@@ -6,13 +6,14 @@ import pytest
 
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.rights import BatchState, Verdict
+from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.exchange.events import ProvenEvent
-from chromatrace.exchange.slot import BatchSlot, replay, unpack
+from chromatrace.exchange.slot import replay, unpack
 
 
 def test_members_are_unpacked_from_the_contract_layout():
     raw = bytes([8, 1, 1, 3, 1, 2, 4, 5]) + b"".join(n.to_bytes(4, "little") for n in (6, 7, 100, 90, 8, 2))
-    assert unpack(int.from_bytes(raw, "little")) == BatchSlot(
+    assert unpack(int.from_bytes(raw, "little")) == StoredBatch(
         BatchState.RELEASED, True, True, 3, Verdict.PASS, Verdict.FAIL, 4, 5, 6, 7, 100, 90, 8, 2
     )
 
