@@ -68,8 +68,8 @@ def add_account(
 ) -> None:
     """Create an account for an operator of the consortium.
 
-    The password is the setting portal.account_password, or is asked for twice. The new operator address has no rights
-    until an administrator of its organisation runs `chromatrace org appoint`. It needs currency for gas: on a
+    The password is the setting portal.account_password; without it, the command prompts. The new operator address has
+    no rights until an administrator of its organisation runs `chromatrace org appoint`. It needs ether for gas: on a
     development chain it receives 1 ether.
     """
     from app.accounts import create_account

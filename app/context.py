@@ -138,7 +138,9 @@ def account_keystore(operator: ActingOperator, password: str) -> Path:
         ) from error
     if account.keystore is None:
         raise InvalidInput(
-            "this account has no key here", field="password", hint="log in with the wallet that holds its key"
+            "the portal has no keystore for this account",
+            field="password",
+            hint="log in with the wallet that holds its key",
         )
     if account.address.lower() != operator.address.lower():
         raise InsufficientRightsError("the account's key changed after you logged in", hint="log out and log in again")

@@ -47,9 +47,9 @@ def create_app(
     """
     if config.capture_department is not None and signer is None:
         raise InvalidInput(
-            "recording captured documents needs a signing key",
+            "recording captured documents requires a signing key",
             field="capture_department",
-            hint="name the keystore of an operator with the role gateway who is a member of that department",
+            hint="configure the keystore of an operator that has the role gateway and is a member of the department",
         )
     manifest = Manifest.load(config.manifest_path)
     config.reject_dev_chain(manifest.chain_id)

@@ -100,14 +100,14 @@ def _http_error_response(error: HTTPException) -> ResponseReturnValue:
 
 
 def _http_message(error: HTTPException) -> str:
-    messages = {404: "no page has this address", 413: "the upload exceeds the size limit"}
+    messages = {404: "no page exists at this address", 413: "the upload exceeds the size limit"}
     return messages.get(error.code or 0, (error.description or error.name).rstrip(".").lower())
 
 
 def _unexpected_error_response(error: Exception) -> ResponseReturnValue:
     """Log the traceback and return a generic message."""
     current_app.logger.exception("unexpected error", exc_info=error)
-    return _respond(ChromaTraceError("an unexpected error occurred", hint="it was logged; try again later"), 500)
+    return _respond(ChromaTraceError("an unexpected error occurred", hint="the error was logged; try again later"), 500)
 
 
 def _respond(error: ChromaTraceError, status: int, kind: str | None = None) -> Response:

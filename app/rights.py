@@ -49,7 +49,7 @@ class ActingOperator:
             raise InsufficientRightsError(
                 f"{action} requires the role {names}",
                 field="role",
-                hint="an administrator of your organisation assigns roles on the chain",
+                hint="ask an administrator of your organisation to assign the role",
             )
 
 

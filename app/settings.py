@@ -31,7 +31,7 @@ class PortalSettings:
     base_url         public origin, without a path
     index_url        SQLAlchemy URL of the index; default `<data>/index.db`
     vault            encrypted documents of records; default `<data>/vault`
-    reader_password  of the reading keys in `<keys>/readers`
+    reader_password  of the reader keys in `<keys>/readers`
     """
 
     SECTION: ClassVar[str] = "portal"
@@ -117,7 +117,7 @@ class PortalSettings:
     api_limit: str = setting("120 per minute", "Rate limit of API requests per address.", metavar="RATE")
     page_limit: str = setting("240 per minute", "Rate limit of pages per address.", metavar="RATE")
     max_index_lag_blocks: int = setting(
-        50, "Lag of the index, in blocks, above which /healthz answers 503.", minimum=0, metavar="N"
+        50, "Lag of the index, in blocks, above which /healthz returns 503.", minimum=0, metavar="N"
     )
 
     def __post_init__(self) -> None:
@@ -135,7 +135,7 @@ class PortalSettings:
                 f"{self.explorer_tx_url!r} is not an https URL that contains {{tx}}", field="explorer_tx_url"
             )
         if len(self.plot_tags) > MAX_PLOTS:
-            raise InvalidInput(f"{len(self.plot_tags)} tags; the maximum is {MAX_PLOTS}", field="plot_tags")
+            raise InvalidInput(f"got {len(self.plot_tags)} tags; the maximum is {MAX_PLOTS}", field="plot_tags")
         for declaration in declarations(PortalSettings):
             self._check(declaration)
         _ = self.proxy_networks

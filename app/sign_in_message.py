@@ -110,9 +110,9 @@ class SignInMessage:
         from eth_utils.exceptions import ValidationError
 
         if self.expiration_time is not None and now >= datetime.fromisoformat(self.expiration_time):
-            raise InvalidSignInMessage(f"it expired at {self.expiration_time}")
+            raise InvalidSignInMessage(f"the message expired at {self.expiration_time}")
         if self.not_before is not None and now < datetime.fromisoformat(self.not_before):
-            raise InvalidSignInMessage(f"it is not valid before {self.not_before}")
+            raise InvalidSignInMessage(f"the message is not valid before {self.not_before}")
         if not _SIGNATURE.fullmatch(signature):
             raise InvalidSignInMessage("the signature is not 65 bytes in hexadecimal")
         try:
@@ -120,7 +120,7 @@ class SignInMessage:
         except (ValueError, BadSignature, ValidationError) as error:
             raise InvalidSignInMessage(f"the signature is invalid: {error}") from error
         if signer != self.address:
-            raise InvalidSignInMessage(f"it is signed by {signer}, not by {self.address}")
+            raise InvalidSignInMessage(f"the message is signed by {signer}, not by {self.address}")
 
 
 def _match(text: str) -> re.Match[str]:
@@ -129,7 +129,7 @@ def _match(text: str) -> re.Match[str]:
         raise InvalidSignInMessage("the text is not an EIP-4361 message")
     address, host = match["address"], match["ip"]
     if checksummed(bytes.fromhex(address[2:])) != address:
-        raise InvalidSignInMessage(f"{address} does not have its EIP-55 checksum")
+        raise InvalidSignInMessage(f"{address} does not have a valid EIP-55 checksum")
     try:
         if host is not None:
             IPv6Address(host)

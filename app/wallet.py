@@ -80,7 +80,7 @@ class WalletLogins:
                 delete(LoginNonce).where(LoginNonce.value == nonce, LoginNonce.expires_at >= now.timestamp())
             )
         if deleted.rowcount != 1:  # type: ignore[attr-defined]
-            raise InvalidSignInMessage("its nonce is unknown, used or expired")
+            raise InvalidSignInMessage("the nonce is unknown, used or expired")
 
     def _check_fields(self, message: SignInMessage) -> None:
         for name, value, expected in (
@@ -90,11 +90,11 @@ class WalletLogins:
             ("statement", message.statement, _STATEMENT),
         ):
             if value != expected:
-                raise InvalidSignInMessage(f"its {name} is {value}; it must be {expected}")
+                raise InvalidSignInMessage(f"the {name} is {value}; it must be {expected}")
         if message.expiration_time is None:
-            raise InvalidSignInMessage("it does not expire")
+            raise InvalidSignInMessage("the message has no expiration time")
         if any((message.scheme, message.not_before, message.request_id, message.resources is not None)):
-            raise InvalidSignInMessage("it has other fields than the message that was issued")
+            raise InvalidSignInMessage("the message has fields that the issued message does not have")
 
 
 def utc_now() -> datetime:

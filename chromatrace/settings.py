@@ -302,7 +302,7 @@ class Settings:
         None, "Password of the station keys.", secret=True, default_text="prompt", metavar="TEXT|@FILE"
     )
     reader_password: str | None = setting(
-        None, "Password of the reading keys in keys/readers, if they are encrypted.", secret=True, metavar="TEXT|@FILE"
+        None, "Password of the reader keys in keys/readers, if they are encrypted.", secret=True, metavar="TEXT|@FILE"
     )
     opcua_password: str | None = setting(
         None, "Password of the OPC UA user.", secret=True, default_text="prompt", metavar="TEXT|@FILE"

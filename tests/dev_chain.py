@@ -70,7 +70,7 @@ def _wait_until_idle(rpc):
     """Wait until the node has no unread request and no pending transaction; return True."""
     deadline = time.monotonic() + 180
     while _has_unread_requests(rpc) or rpc.call("txpool_status")["pending"] != "0x0":
-        assert time.monotonic() < deadline, "a transaction is not included; check that the node makes blocks"
+        assert time.monotonic() < deadline, "a transaction is not included; check that the node produces blocks"
         time.sleep(0.005)
     return True
 

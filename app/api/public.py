@@ -43,7 +43,7 @@ def batch(gtin: str, rest: str) -> ResponseReturnValue:
     parts = raw_target().partition("?")[0].removeprefix(f"{PREFIX}/batches/").split("/")
     _, lot, *serials = [unquote(part) for part in parts]
     if len(serials) > 1:
-        raise NotFound("no batch has this address", field="path", hint="use /batches/<gtin>/<lot>[/<serial>]")
+        raise NotFound("this path does not identify a batch", field="path", hint="use /batches/<gtin>/<lot>[/<serial>]")
     key = BatchKey(Gtin(gtin), Lot(lot))
     serial = Serial(serials[0]) if serials else None
     return batch_json(key, serial, current_portal().batches.load(current_snapshot(), key, serial, now_s()))

@@ -136,7 +136,7 @@ def _send(overview: RecallOverview) -> None:
         )
     if form.get("confirmed") != "yes":
         raise InvalidInput(
-            "the recall is not confirmed", field="confirmed", hint="a recall is irreversible: confirm it"
+            "the recall is not confirmed", field="confirmed", hint="confirm it; a recall is irreversible"
         )
     password = form.get("password", "")
     keystore = account_keystore(operator, password)

@@ -21,7 +21,7 @@ def qr_image(gtin: str, rest: str) -> Response:
     *parts, file_name = _segments("/qr/")
     name, _, extension = file_name.rpartition(".")
     if extension not in ("svg", "png") or len(parts) not in (1, 2):
-        raise NotFound("no image has this address", field="path", hint="use /qr/<gtin>/<lot>.svg or .png")
+        raise NotFound("this path does not identify an image", field="path", hint="use /qr/<gtin>/<lot>.svg or .png")
     lot, *serial = [*parts[1:], name]
     key = BatchKey(Gtin(gtin), Lot(lot))
     code = encode(public_uri(current_portal().config.base_url, key, Serial(serial[0]) if serial else None))
@@ -42,7 +42,7 @@ def document(gtin: str, rest: str) -> Response:
         in_force = (inspection for inspection in snapshot.inspections(view.batch_id) if not inspection.superseded)
         digest = next((inspection.evidence for inspection in in_force if inspection.stage is _STAGES[name]), None)
     if digest is None:
-        raise NotFound("the chain records no such document", field="path", hint="use content, first or final")
+        raise NotFound("no such document is recorded on the chain", field="path", hint="use content, first or final")
     headers = {"Content-Disposition": f'inline; filename="{digest.hex()}.json"'}
     return Response(documents.get(digest), mimetype="application/json", headers=headers)
 

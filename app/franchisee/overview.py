@@ -81,7 +81,7 @@ def _unindexed(recalls: list[Action]) -> list[Action]:
 def batches(group: str) -> str:
     """Show all batches of one group, page by page."""
     if group not in GROUPS:
-        raise NotFound(f"list {group!r} does not exist", field="group", hint=f"one of {', '.join(GROUPS)}")
+        raise NotFound(f"unknown list {group!r}", field="group", hint=f"one of {', '.join(GROUPS)}")
     rows = _group(group, _PAGE, request.args.get("after", type=int))
     return render_template(
         "franchisee/batches.html",

@@ -166,8 +166,8 @@ def _proof_text(view: RouteView, proof: RouteProofView) -> str:
     count = len(view.steps)
     signers = f"Each of the {count} stations" if count > 1 else "The only station"
     text = (
-        f"{signers} signed its step, in the designed order. The signatures are combined into one of 48 bytes, which "
-        "the contract verified on the chain."
+        f"{signers} signed its step, in the designed order. The signatures are combined into one signature of 48 "
+        "bytes, which the contract verified on the chain."
     )
     if view.kind is RouteKind.ASSEMBLY:
         parts = len(proof.components)

@@ -57,9 +57,9 @@ class Anchorer(Closing):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if every_count < 1:
-            raise InvalidInput(f"must be at least 1, got {every_count}", field="every_count")
+            raise InvalidInput(f"expected at least 1, got {every_count}", field="every_count")
         if not every_s > 0:
-            raise InvalidInput(f"must be greater than 0, got {every_s}", field="every_s")
+            raise InvalidInput(f"expected a number greater than 0, got {every_s}", field="every_s")
         self.heads = HeadStore(path)
         self._spool = spool
         self._publisher = publisher

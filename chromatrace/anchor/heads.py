@@ -43,7 +43,7 @@ class TreeHead:
 
     def __post_init__(self) -> None:
         if self.size <= 0:
-            raise InvalidInput(f"size must be at least 1, got {self.size}", field="size")
+            raise InvalidInput(f"expected at least 1, got {self.size}", field="size")
         if len(self.root) != 32:
             raise InvalidInput(f"expected 32 bytes, got {len(self.root)}", field="root")
         if not 0 < self.first_time_ns <= self.last_time_ns:

@@ -50,7 +50,7 @@ _BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The present state of a call.
+    """The current state of a call.
 
     The block is None until the call is included; until then a fee bump changes `tx_hash`.
 
@@ -169,7 +169,7 @@ class Chain:
             raise WrongDeploymentError(
                 f"no contract {read.contract} exists at {self.manifest.address(read.contract)}",
                 field=f"manifest.contracts.{read.contract}.address",
-                hint="the chain was restarted empty: deploy again, or start it with its saved state",
+                hint="if the chain was restarted empty, deploy again or start it with its saved state",
             )
         return read.decode(bytes_of(answer))
 
@@ -288,7 +288,7 @@ class Chain:
             raise InclusionTimeoutError(
                 f"signed and stored, but not sent: {error.message}",
                 field="rpc_url",
-                hint="it is sent when the node answers again; do not repeat it without its key",
+                hint="it will be sent when the node responds; repeat the call only with the same idempotency key",
             ) from error
 
     def queue(self, calls: Iterable[Call]) -> list[int]:
@@ -315,7 +315,7 @@ class Chain:
         return sum(len(self._watchers[sender].poll()) for sender in senders)
 
     def receipt(self, call: int) -> Receipt:
-        """Return the present state of a call by its id. Raises its `ContractError` if it failed."""
+        """Return the current state of a call by its id. Raises its `ContractError` if it failed."""
         return self._receipt(self._outbox.get(call))
 
     @property
@@ -352,5 +352,5 @@ def _failure(entry: OutboxEntry) -> ContractError:
     if entry.revert:
         return decode_revert(entry.revert)
     if entry.gas_used is not None and entry.gas_used == entry.gas:
-        return ContractConflict("OutOfGas", {"gas": entry.gas}, f"{entry.label} ran out of its {entry.gas:,} gas")
+        return ContractConflict("OutOfGas", {"gas": entry.gas}, f"{entry.label} ran out of gas (limit {entry.gas:,})")
     return ContractConflict("Failed", {}, f"{entry.label}: {entry.error or 'failed on the chain'}")

@@ -125,7 +125,7 @@ class Outbox(Closing):
                 f"outbox {self.path} belongs to chain {known_id} with genesis 0x{known_genesis.hex()}; "
                 f"the node serves chain {chain_id} with genesis 0x{genesis.hex()}",
                 field="outbox",
-                hint="the chain was restarted empty: start it with its saved state, or move this outbox file away",
+                hint="if the chain was restarted empty, start it with its saved state or move this outbox file away",
             )
 
     def get(self, call: int) -> OutboxEntry:
@@ -321,7 +321,7 @@ class Outbox(Closing):
                 raise OutboxFullError(
                     f"the outbox holds its maximum of {self.limit} unfinished calls",
                     field="outbox",
-                    hint="check that the chain makes blocks and that the fee ceiling is high enough",
+                    hint="check that the chain produces blocks and that the fee ceiling is high enough",
                 )
             entry = OutboxEntry(last_id, draft.key, draft.label, sender, draft.recipient, draft.data, draft.gas)
             rows.append((entry.id, entry.key, entry.label, sender, entry.recipient, entry.data, entry.gas, now))

@@ -77,8 +77,8 @@ class DeliveryPolicy:
 class TransactionSender:
     """Delivers one sender's calls. Its state is in the outbox, so any number of senders may work at once.
 
-    `signer`: the sender's key, or its address. Without the key, signed calls are sent and watched; what needs the key
-    (a higher fee, a new nonce) waits.
+    `signer`: the sender's key, or its address. Without the key, signed calls are sent and watched; actions that
+    need the key (a higher fee, a new nonce) wait.
     """
 
     def __init__(
@@ -118,9 +118,9 @@ class TransactionSender:
             if context.nonce >= expected:
                 return context
         raise ChainRollbackError(
-            f"the chain has {context.nonce} transactions of {self._sender}; {expected} were final before",
+            f"the chain has {context.nonce} transactions from {self._sender}; {expected} were final earlier",
             field="outbox",
-            hint="the chain was restarted from an older state: restore it, or move this outbox file away",
+            hint="if the chain was restarted from an older state, restore the newer one or move this outbox file away",
         )
 
     def sign(self, items: Sequence[Draft | int], gas: Sequence[int], context: FeeContext) -> list[OutboxEntry]:
@@ -414,7 +414,7 @@ class TransactionSender:
                 raise InclusionTimeoutError(
                     f"{count_now} calls are not included after {limit_s:g} s{reason}",
                     field="outbox",
-                    hint="they stay in the outbox and are sent again; check that the chain makes blocks",
+                    hint="they stay in the outbox and are sent again; check that the chain produces blocks",
                 )
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

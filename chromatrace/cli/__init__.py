@@ -18,7 +18,7 @@ from chromatrace.settings import Settings
 COMMANDS = {
     "Start": {
         "demo": "Run the full demonstration; no setup required.",
-        "simulate": "Run the studies of inspection by consensus.",
+        "simulate": "Simulate inspection by consensus.",
         "verify": "Check a proof bundle offline.",
     },
     "Chain and organisations": {
@@ -29,7 +29,7 @@ COMMANDS = {
     },
     "Production line": {
         "plant": "Serve a simulated or recorded plant over OPC UA.",
-        "ingest": "Store readings of machines and files in the spool.",
+        "ingest": "Store readings from machines and files in the spool.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
     },
     "Products": {
@@ -51,7 +51,7 @@ OPTIONS = [
     ("--data DIR", "Data folder. Default: .chromatrace."),
     ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
     ("--version", "Show the version."),
-    ("-h, --help", "Show help, also of each command."),
+    ("-h, --help", "Show this help; also available for every command."),
 ]
 """The options that `--help` shows; every setting is also an option."""
 
@@ -115,7 +115,7 @@ class RootGroup(click.Group):
 def main(ctx: click.Context, /, **options: Any) -> None:
     """Trace goods from a machine reading to a scanned QR code, on any EVM chain.
 
-    Settings such as --rpc-url go before the command: `chromatrace settings`.
+    Settings (--rpc-url, …) go before the command; see `chromatrace settings`.
     """
     ctx.obj = ctx.with_resource(Workspace(Settings.load(options), ask_password=prompt_password, notify=print_warning))
 

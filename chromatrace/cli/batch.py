@@ -35,7 +35,7 @@ def batch() -> None:
     A batch is identified by its GTIN-14 and lot.
 
     \b
-    Example: register a lot made of 100 units of another one, look at it, trace it
+    Example: register a lot that uses 100 units of another lot, show it, trace it
       chromatrace --dev-account 1 batch register lot.json --input 09521234500025/G-7741=100
       chromatrace batch show 09521234543213 L2601A
       chromatrace batch trace 09521234543213 L2601A --svg trace.svg
@@ -49,7 +49,7 @@ def batch() -> None:
     "inputs",
     multiple=True,
     metavar="GTIN/LOT=UNITS",
-    help="Batch that this batch is made of, and the number of units used; may be repeated.",
+    help="Batch that this batch is made from, and the number of units used; may be repeated.",
 )
 @click.option("--route", help="Id of the designed route: 0x and 64 hexadecimal digits.")
 @json_option
@@ -88,7 +88,11 @@ def _designed_route(workspace: Workspace, route: str | None) -> bytes:
         return ZERO_BYTES32
     identifier = RouteId(parse_bytes32(route, "route"))
     if not workspace.reader.read(reads.route(identifier)).steps:
-        raise NotFound(f"no route {route} is designed on this chain", field="route", hint="`chromatrace route design`")
+        raise NotFound(
+            f"route {route} does not exist on this chain",
+            field="route",
+            hint="design it with `chromatrace route design`",
+        )
     return identifier
 
 
@@ -135,10 +139,10 @@ def _state(view: Any) -> str:
 @json_option
 @click.pass_obj
 def find(workspace: Workspace, key: str, as_json: bool) -> None:
-    """Find batches and records by any KEY.
+    """Find batches and records by KEY.
 
     KEY is a contract, order, drawing, component, serial, lot, product ID or scanned code. Records are shown only from
-    departments that the signer may read; use --keystore to sign.
+    departments that the signer may read; the signer is set with --keystore.
     """
     from chromatrace.services import search
     from chromatrace.services.records import plant_of
@@ -148,7 +152,9 @@ def find(workspace: Workspace, key: str, as_json: bool) -> None:
         result = search.find(snapshot, workspace.documents, key, kinds, may_read_department(workspace))
     if not result:
         raise NotFound(
-            f"nothing found for {key!r}", field="key", hint="records are found only with a signer that may read them"
+            f"no results for {key!r}",
+            field="key",
+            hint="records are shown only with the key of an operator that may read them",
         )
     matches = result.matches
     truncated = matches.truncated or not result.all_batches_searched
@@ -177,7 +183,7 @@ def find(workspace: Workspace, key: str, as_json: bool) -> None:
             print_line(f"{key} is the key of: {', '.join(facts['is'])}")
         for record in result.records:
             block, title = record.entry.appended.block_number, record.title or "unknown kind"
-            mark = "  REPEAT, does not count" if record.entry.repeat else ""
+            mark = "  REPEAT, no effect" if record.entry.repeat else ""
             print_line(f"block {block:>6}  {record.department.name:<24} {title:<16}{mark}")
         if truncated:
             err().print("truncated: there are more results, or older batches were not searched", style="yellow")
@@ -257,7 +263,7 @@ def release_hold(workspace: Workspace, key: BatchKey, reason: str, as_json: bool
 @batch.command()
 @batch_argument
 @reason_option
-@click.option("--descendants", is_flag=True, help="Also recall every batch made of it, in all generations.")
+@click.option("--descendants", is_flag=True, help="Also recall all descendants of the batch.")
 @json_option
 @click.pass_obj
 def recall(workspace: Workspace, key: BatchKey, reason: str, descendants: bool, as_json: bool) -> None:

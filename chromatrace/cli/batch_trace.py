@@ -40,7 +40,7 @@ limit_option = click.option(
     type=click.Choice(["back", "forward", "both"]),
     default="both",
     show_default=True,
-    help="back: inputs; forward: batches made of it.",
+    help="back: inputs; forward: batches made from it.",
 )
 @click.option("--depth", type=click.IntRange(0), help="Maximum number of generations to follow.")
 @limit_option
@@ -58,7 +58,7 @@ def trace(
     table: Path | None,
     as_json: bool,
 ) -> None:
-    """Trace a batch back to its supplier lots and forward to its present holders, with quantities.
+    """Trace a batch back to its supplier lots and forward to its current holders, with quantities.
 
     A batch is flagged if more of its units were used than it has: the chain limits each use, not their sum.
     """
@@ -113,7 +113,7 @@ def trace(
 def impact(
     workspace: Workspace, key: BatchKey, max_batches: int, svg: Path | None, table: Path | None, as_json: bool
 ) -> None:
-    """Show what a recall of a batch would affect: batches, units and holders. Recalls nothing.
+    """Show what a recall of a batch would affect: batches, units and holders. Changes nothing.
 
     To recall them, run `chromatrace batch recall GTIN LOT --reason … --descendants`.
     """

@@ -16,7 +16,7 @@ def chain() -> None:
     """Run a development chain; deploy and inspect the contracts.
 
     \b
-    Example: deploy to a chain of your own and look at the result
+    Example: deploy to your own chain and show the result
       chromatrace key create deployer.json
       chromatrace --rpc-url https://chain.example --keystore deployer.json chain deploy
       chromatrace --rpc-url https://chain.example chain status
@@ -26,14 +26,18 @@ def chain() -> None:
 @chain.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Listen address of the portal.")
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port of the portal; 0: any free."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of the portal; 0: any free port.",
 )
 @click.option(
     "--chain-port",
     default=8545,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="Port of the chain; 0: any free.",
+    help="Port of the chain; 0: any free port.",
 )
 @click.pass_obj
 def start(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
@@ -43,8 +47,8 @@ def start(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     its contracts; with another --chain-port they also need --rpc-url. For development only: the keys of this chain
     are public.
 
-    Anvil writes the chain when it ends: on Ctrl-C and, on Linux, also if this command is killed. If Anvil itself is
-    killed, everything since the start is lost; the index follows the shorter chain.
+    Anvil saves the chain when it exits: on Ctrl-C and, on Linux, also if this command is killed. If Anvil itself is
+    killed, all blocks since the start are lost and the index rolls back to the shorter chain.
     """
     from chromatrace.services import processes
     from chromatrace.services.local_chain import local_chain

@@ -33,7 +33,7 @@ def custody() -> None:
     default=14.0,
     show_default=True,
     type=FiniteRange(0.01, 3_653),
-    help="Days in which the receiver can accept the offer.",
+    help="Days until the offer expires.",
 )
 @json_option
 @click.pass_obj

@@ -19,12 +19,16 @@ from chromatrace.services.workspace import Workspace
     "--host", default="127.0.0.1", show_default=True, help="Listen address of the portal; 0.0.0.0 for a phone."
 )
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port of the portal; 0: any free."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of the portal; 0: any free port.",
 )
 @click.option(
     "--tamper",
     type=click.Choice(["swap", "drop", "forge", "replay"]),
-    help="Put this fault into lot B's route proof and show which guards catch it, first as it is, then with links and "
+    help="Inject this fault into lot B's route proof and show which guards reject it, first as is, then with links and "
     "head recomputed. Exit status 1 if a guard accepts it.",
 )
 @json_option
@@ -39,7 +43,7 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
        One lot fails and is recycled, one is recalled.
     4. Create QR codes and proof bundles, check everything, and serve the portal until Ctrl-C.
 
-    All files are in the folder demo of the data folder, which is emptied at each start. Exit status 1 if a check fails.
+    All files are in the subfolder demo of the data folder; each start empties it. Exit status 1 if a check fails.
     """
     from chromatrace.demo.run import Stages, prepare, run
 

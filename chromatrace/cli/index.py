@@ -22,8 +22,8 @@ finalized_option = click.option("--finalized", is_flag=True, help="Index finaliz
 def index() -> None:
     """Synchronise the SQL index with the chain.
 
-    The index contains the chain's events only; it can be deleted and rebuilt at any time. Commands synchronise it
-    themselves when they need it.
+    The index contains only events of the chain; it can be deleted and rebuilt at any time. Commands that need
+    it synchronise it first.
 
     \b
     Example: follow the chain with two confirmations, and check the lag from a monitor

@@ -1,4 +1,4 @@
-"""`chromatrace ingest`: readings of machines and files."""
+"""`chromatrace ingest`: readings from machines and files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_SHOWN = 20
 
 @click.group()
 def ingest() -> None:
-    """Store readings of machines and files in the spool.
+    """Store readings from machines and files in the spool.
 
     Each reading is stored durably and exactly once. `chromatrace log anchor` then records the log on the chain.
 
@@ -119,9 +119,9 @@ def file(
     "give_up_s",
     type=FiniteRange(0, min_open=True),
     metavar="SECONDS",
-    help="Exit with an error after the server was unreachable for this time. Default: 30 with --once, else never.",
+    help="Exit with an error if the server is unreachable for this long. Default: 30 with --once, else never.",
 )
-@click.option("--user", help="User name; the password is the setting opcua_password, or is asked for.")
+@click.option("--user", help="User name. The password is the setting opcua_password; without it, the command prompts.")
 @click.option(
     "--certificate", type=click.Path(path_type=Path, exists=True), help="Client certificate; enables encryption."
 )

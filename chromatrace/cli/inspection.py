@@ -53,7 +53,7 @@ def inspection() -> None:
     default=24.0,
     type=FiniteRange(0.01, 87_660),
     show_default=True,
-    help="Hours in which the signature can be submitted, at most ten years.",
+    help="Hours until the signature expires, at most ten years.",
 )
 @click.option(
     "-o",
@@ -116,7 +116,9 @@ def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
 
 @inspection.command("set-policy")
 @click.argument("stage", type=STAGES)
-@click.option("--units-per-sample", required=True, type=click.IntRange(1), help="Measure one unit of this many.")
+@click.option(
+    "--units-per-sample", required=True, type=click.IntRange(1), help="Sample one out of this number of units."
+)
 @click.option(
     "--independent/--own",
     required=True,
@@ -176,7 +178,9 @@ def set_policy(workspace: Workspace, stage: str, units_per_sample: int, independ
     help="Capability deducted for missing the deadline.",
 )
 @click.option("--commit-seconds", default=3600, show_default=True, help="Seconds to commit an answer.")
-@click.option("--reveal-seconds", default=600, show_default=True, help="Seconds to reveal the answers after that.")
+@click.option(
+    "--reveal-seconds", default=600, show_default=True, help="Seconds to reveal the answers after the commit phase."
+)
 @click.option(
     "--decides",
     type=click.Choice(["none", "first", "final", "both"]),
@@ -205,7 +209,9 @@ def set_rule(
     """Set the consensus rule of your organisation's panel for new rounds. Requires your administrator's key."""
     if error is not None:
         if threshold is not None or weighing != "log-odds":
-            raise InvalidInput("--error requires --weighing log-odds and excludes --threshold", field="error")
+            raise InvalidInput(
+                "--error requires --weighing log-odds and cannot be combined with --threshold", field="error"
+            )
         threshold = Rule.log_odds(error).threshold / UNIT
     rule = Rule.from_json(
         {
@@ -270,7 +276,7 @@ def retire(workspace: Workspace, number: int, as_json: bool) -> None:
     default=0,
     show_default=True,
     type=click.IntRange(0, 255),
-    help="Number of the inspector on the first seat; 0: drawn by the contract.",
+    help="Number of the inspector in the first seat; 0: drawn by the contract.",
 )
 @click.option(
     "--lane", default=0, show_default=True, type=click.IntRange(0, MAX_POSITION), help="Free lane of the panel."
@@ -343,12 +349,12 @@ def rounds(workspace: Workspace, as_json: bool) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --agent: JSON file of the right answer for each subject.",
 )
-@click.option("--ask", is_flag=True, help="Ask at this terminal.")
+@click.option("--ask", is_flag=True, help="Prompt for the answers at this terminal.")
 @click.option(
     "--console",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="FOLDER",
-    help="Ask on the inspection form of the portal with this data folder.",
+    help="Show the questions on the inspection form of the portal that uses this data folder.",
 )
 @click.option(
     "--sheet", metavar="PLANT", help="With --console: plant, by name or file, whose check sheets are filled in."
@@ -377,10 +383,10 @@ def run(
 
     Each inspector needs its own key and data folder, and one source of answers: --program, --folder, --agent, --ask or
     --console. A question is {"round", "subject", "step", "stage", "sample_size", "states", "deadline"}. An answer is
-    {"state", "evidence", "defects"}; the evidence is 0x and the SHA-256 of the document. The process can be killed and
-    started again at any time.
+    {"state", "evidence", "defects"}; the evidence is 0x and the SHA-256 of the document. The process can be
+    restarted at any time.
 
-    With --console, operators of the inspector's organisation that have the role inspector answer at the portal, each
+    With --console, operators of the inspector's organisation that have the role inspector answer on the portal, each
     once per round. Their answers are stored as evidence in the documents of the data folder.
     """
     from chromatrace.inspector.adapters import agent_adapter, console_adapter, folder_adapter, program_adapter
@@ -390,7 +396,11 @@ def run(
 
     sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
     if len(sources) != 1:
-        raise InvalidInput(f"expected one source of answers, got {len(sources)}", field="program", hint="see --help")
+        raise InvalidInput(
+            f"expected one source of answers, got {len(sources)}",
+            field="program",
+            hint="give one of --program, --folder, --agent, --ask and --console",
+        )
     if sheet is not None and console is None:
         raise InvalidInput("--sheet requires --console", field="sheet")
     signer = workspace.signer

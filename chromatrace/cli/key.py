@@ -15,7 +15,7 @@ from chromatrace.services.workspace import Workspace
 def key() -> None:
     """Create and show the keys of operators and readers.
 
-    Stations have keys of their own: `chromatrace route station`.
+    For the keys of stations, see `chromatrace route station`.
 
     \b
     Example: a key for a new operator, then the rights that the chain gives it
@@ -31,7 +31,7 @@ def key() -> None:
 def create(workspace: Workspace, path: Path, as_json: bool) -> None:
     """Create the key of an operator and store it at PATH, encrypted (mode 0600).
 
-    The password is the setting key_password, or is asked for twice. It cannot be recovered.
+    The password is the setting key_password; without it, the command prompts. A lost password cannot be recovered.
     """
     from chromatrace.ethereum.signer import create_keystore
 
@@ -80,9 +80,9 @@ def fund_address(workspace: Workspace, address: str, ether: float, as_json: bool
 @json_option
 @click.pass_obj
 def reader(workspace: Workspace, name: str, as_json: bool) -> None:
-    """Create the reading key of the department or organisation NAME.
+    """Create the reader key of the department or organisation NAME.
 
-    The command prints the public part, to which others grant access.
+    The command prints the public key, which others need to grant access.
 
     The private key is in keys/readers of the data folder, encrypted if the setting reader_password is set.
     """

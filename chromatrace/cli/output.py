@@ -134,7 +134,11 @@ def prompt_password(label: str, variable: str, *, confirm: bool = False) -> str:
         except click.Abort:
             if sys.stdin.isatty():
                 raise
-    raise InvalidInput(f"no password, and no terminal to ask for one ({label})", field=variable, hint=f"set {variable}")
+    raise InvalidInput(
+        f"a password is required, and there is no terminal to prompt for it ({label})",
+        field=variable,
+        hint=f"set {variable}",
+    )
 
 
 def print_warning(text: str) -> None:

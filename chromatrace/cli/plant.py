@@ -55,14 +55,16 @@ def list_(as_json: bool) -> None:
     show_default=True,
     help=f"Plant to simulate: {', '.join(example_plants())}, or a TOML file.",
 )
-@click.option("--recording", type=click.Path(path_type=Path), help="Replay this table of numbers instead of a plant.")
+@click.option(
+    "--recording", type=click.Path(path_type=Path), help="Replay this table of numbers instead of simulating a plant."
+)
 @click.option("--columns", help="Tags of the recording's columns, for example XMEAS(1..41),XMV(1..11).")
 @click.option("--step", type=float, help="Interval between the rows of the recording, in seconds.")
 @click.option("--name", help="Source name of the recording. Default: the file name without extension.")
 @click.option("--start", help="Start of the simulated time (RFC 3339). Default: now.")
 @click.option("--time-factor", default="1", show_default=True, help="Simulated seconds per second, or max.")
-@click.option("--wait-for-client", is_flag=True, help="Start when a client has subscribed.")
-@click.option("--runs", type=click.IntRange(min=1), help="End when every machine has finished this number of runs.")
+@click.option("--wait-for-client", is_flag=True, help="Start after a client has subscribed.")
+@click.option("--runs", type=click.IntRange(min=1), help="Exit after every machine has finished this number of runs.")
 @click.option("--sample-period", type=float, help="Sample period in simulated seconds. Default: the plant's value.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the simulation.")
 @click.option(
@@ -72,7 +74,7 @@ def list_(as_json: bool) -> None:
     metavar="KIND@STATION:START+DURATION[xSEVERITY]",
     help="Inject a fault, for example leak@201:900+300 (simulated seconds); may be repeated.",
 )
-@click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint; port 0: any free.")
+@click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint; port 0: any free port.")
 @click.option(
     "--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
 )

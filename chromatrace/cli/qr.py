@@ -17,7 +17,7 @@ from chromatrace.storage.files import deliver
 ahead_option = click.option(
     "--ahead",
     is_flag=True,
-    help="Accept a lot that is not registered yet; do not ask the chain. A scan finds nothing until it is registered.",
+    help="Do not check that the lot is registered. Its codes lead to no data until it is.",
 )
 
 

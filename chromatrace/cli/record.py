@@ -30,8 +30,8 @@ _MAX_SHOWN = 100
 def record() -> None:
     """Add, share and list the records of departments.
 
-    Departments and kinds of record are those of the plant: the setting plant. The chain has the digest of each record;
-    the document is encrypted for its readers and stored off the chain.
+    The setting plant selects the plant that defines the departments and record kinds. The chain has the digest of each
+    record; the document is encrypted for its readers and stored off the chain.
 
     \b
     Example: open the departments, let an operator write, add a record and list it
@@ -60,7 +60,7 @@ def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool
     for name in departments:
         if name not in defined and not beyond_plant:
             raise InvalidInput(
-                f"the plant has no department {name!r}", field="departments", hint=f"it has: {', '.join(defined)}"
+                f"the plant has no department {name!r}", field="departments", hint=f"available: {', '.join(defined)}"
             )
     opened = {}
     for name in departments or defined:
@@ -77,7 +77,7 @@ def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool
     type=click.Choice(["none", "read", "append", "both"]),
     default="both",
     show_default=True,
-    help="New rights of the member, instead of the present ones; none removes the member.",
+    help="New rights of the member; they replace the current ones. none removes the member.",
 )
 @json_option
 @click.pass_obj
@@ -187,7 +187,7 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
 @record.command()
 @click.argument("kind")
 @click.argument("record_key")
-@click.option("--as", "names", multiple=True, help="Reading key to use; may be repeated. Default: the department's.")
+@click.option("--as", "names", multiple=True, help="Reader key to use; may be repeated. Default: the department's.")
 @click.option("--save", multiple=True, metavar="FIELD=PATH", help="Save the file that a field of the record names.")
 @organisation_option
 @json_option
@@ -203,7 +203,7 @@ def show(
 ) -> None:
     """Show the record of KIND (such as sales.contract-order) with the key RECORD_KEY, and its document.
 
-    If your organisation has no such record, show the first one that another organisation lets you read.
+    If your organisation has no such record, show the first one that another organisation shares with you.
     """
     from chromatrace.records.errors import KeyMissingError
     from chromatrace.services.records import open_records, reading_key, vault_of
@@ -215,7 +215,7 @@ def show(
     document = records.read(entry, keys)
     if document is None:
         raise KeyMissingError(
-            "none of the reading keys opens the document", field="as", hint="ask a reader to grant you access"
+            "none of the reader keys decrypts the document", field="as", hint="ask a reader to grant you access"
         )
     for field, target in (parse_pair(text, "save", "FIELD=PATH") for text in save):
         digest = document.fields.get(field)
@@ -228,7 +228,7 @@ def show(
         {"entry": entry, "schema": document.kind.schema, "fields": dict(document.fields), "repeats": list(repeats)},
     )
     if repeats:
-        print_note(f"recorded {len(repeats)} more times; repeats do not count", mark="repeats:", style="yellow")
+        print_note(f"recorded {len(repeats)} more times; repeats have no effect", mark="repeats:", style="yellow")
 
 
 @record.command("list")
@@ -238,7 +238,8 @@ def show(
 def list_(workspace: Workspace, product: str, as_json: bool) -> None:
     """List the records about PRODUCT of every department that you may read, oldest first.
 
-    A member reads its departments, a supervisor all of them. Records that a reading key here opens show their key.
+    A member may read its departments, a supervisor all departments. The key of a record is shown if a reader key in
+    the data folder decrypts it.
     """
     from chromatrace.services.records import open_records
 
@@ -261,7 +262,7 @@ def list_(workspace: Workspace, product: str, as_json: bool) -> None:
         for fact in facts:
             entry = fact["entry"]
             about = fact["key"] or f"record 0x{entry.record.hex()}"
-            mark = "  REPEAT, does not count" if entry.repeat else ""
+            mark = "  REPEAT, no effect" if entry.repeat else ""
             owner = f"{fact['department']} of {fact['organisation']}" if several else fact["department"]
             block = f"block {entry.appended.block_number:>6}  {owner:<24}"
             print_line(f"{block} {fact['title']:<16} {about}{mark}")
@@ -270,7 +271,7 @@ def list_(workspace: Workspace, product: str, as_json: bool) -> None:
 
 
 def _description(workspace: Workspace, records: DepartmentRecords, entry: Any) -> dict[str, Any]:
-    """Return schema, title and key of an entry, as far as a reading key here opens it."""
+    """Return the schema, title and key of an entry, if a reader key decrypts it."""
     from chromatrace.records.errors import ContentNotFoundError, KeyMissingError, RecordMismatchError
     from chromatrace.services.records import reading_key
 
@@ -289,7 +290,7 @@ def _description(workspace: Workspace, records: DepartmentRecords, entry: Any) -
 @click.argument("record_key")
 @click.option("--to", "readers", multiple=True, metavar="NAME=x25519:…", help="New reader; may be repeated.")
 @click.option("--revoke", multiple=True, metavar="NAME", help="Reader to remove; may be repeated.")
-@click.option("--as", "name", help="Reading key to use. Default: the department's.")
+@click.option("--as", "name", help="Reader key to use. Default: the department's.")
 @json_option
 @click.pass_obj
 def grant(

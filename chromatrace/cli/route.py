@@ -87,7 +87,7 @@ def design(
     from chromatrace.services import routes
 
     if out.exists():
-        raise Conflict(f"{out} exists", field="out", hint="choose another file")
+        raise Conflict(f"{out} already exists", field="out", hint="choose another file")
     parsed = []
     for number, step in enumerate(steps, 1):
         process, name_or_id = parse_pair(step, f"step {number}", "PROCESS=STATION")
@@ -192,14 +192,14 @@ def _step_digest(workspace: Workspace, at: RouteStation, options: dict[str, Any]
 
     log, digest, channel, size = (options[name] for name in ("log", "digest", "channel", "log_size"))
     if (log is None) == (digest is None):
-        raise InvalidInput("expected either --log or --digest", field="log", hint="--log CHANNEL or --digest 0x…")
+        raise InvalidInput("expected either --log or --digest", field="log", hint="give --log CHANNEL or --digest 0x…")
     if log is None:
         if options["log_of"] is not None:
             raise InvalidInput("--log-of requires --log", field="log-of", hint="with --digest, use --channel 0x…")
         channel_id = NO_CHANNEL if channel is None else parse_bytes32(channel, "channel")
         return StepDigest(channel_id, size or 0, parse_bytes32(digest, "digest"))
     if channel is not None or size is not None:
-        raise InvalidInput("--log excludes --channel and --log-size", field="log")
+        raise InvalidInput("--log cannot be combined with --channel or --log-size", field="log")
     return head_digest(workspace, log, options["log_of"] or at.organisation)
 
 
@@ -210,7 +210,7 @@ def _subject(options: dict[str, Any]) -> bytes:
         raise InvalidInput(
             "the first step requires either --batch or --subject",
             field="batch",
-            hint="--batch GTIN/LOT or --subject 0x…",
+            hint="give --batch GTIN/LOT or --subject 0x…",
         )
     if options["subject"] is not None:
         return parse_bytes32(options["subject"], "subject")
@@ -254,7 +254,7 @@ def verify(
     loaded = [(load_design(part_design), load_trace(part_trace)) for part_design, part_trace in parts]
     if loaded:
         if without_parts:
-            raise InvalidInput("--part and --without-parts exclude each other", field="part")
+            raise InvalidInput("--part and --without-parts are mutually exclusive", field="part")
         verify_assembly(designed, trace, loaded)
     else:
         verify_trace(designed, trace)

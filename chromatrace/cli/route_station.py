@@ -39,7 +39,7 @@ def key_id_of(workspace: Workspace, name: str) -> StationKeyId:
 def create(workspace: Workspace, name: str, as_json: bool) -> None:
     """Create the BLS key of the station NAME and store it encrypted (EIP-2335, mode 0600).
 
-    The password is the setting station_password, or is asked for twice. It cannot be recovered.
+    The password is the setting station_password; without it, the command prompts. A lost password cannot be recovered.
     """
     from chromatrace.services.stations import PASSWORD_VARIABLE, create_station, key_path
 

@@ -103,7 +103,7 @@ def settings_page() -> str:
     parts = [
         "# Settings",
         "",
-        "Generated from the declarations by `make docs`; do not edit. `chromatrace settings` shows the present values.",
+        "Generated from the declarations by `make docs`; do not edit. `chromatrace settings` shows the current values.",
         "",
         "An option overrides the environment, which overrides the settings file, which overrides the default. The file",
         "is TOML: `--config FILE`, `CHROMATRACE_CONFIG`, or `chromatrace.toml` in the data folder. Relative paths in",

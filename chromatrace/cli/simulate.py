@@ -27,7 +27,7 @@ MAX_COUNT = 1_000_000
 
 @click.group()
 def simulate() -> None:
-    """Run the studies of inspection by consensus.
+    """Simulate inspection by consensus.
 
     Each study repeats a published experiment, or extends it, on a simulated shop floor. It prints means with 95 %
     confidence intervals and compares them with the published findings. The same seed gives the same numbers.
@@ -164,7 +164,7 @@ def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]]
             click.option("--sets", default=5, show_default=True, type=click.IntRange(1, 20),
                          help="With --on-chain: number of sets."),
             click.option("--on-chain", is_flag=True,
-                         help="Run once through the QualityConsensus contract on a new Anvil."),
+                         help="Run once with the QualityConsensus contract, on a new Anvil chain."),
             click.option("--workpieces", default=default_workpieces, show_default=True,
                          type=click.IntRange(1, MAX_COUNT), help="Number of workpieces per run."),
         ):  # fmt: skip
@@ -186,8 +186,8 @@ def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]]
 def majority(floor: ShopFloor, runner: Runner, *, threshold: int, workpieces: int, on_chain: bool, sets: int) -> Study:
     """Measure F1 and time of majority consensus at thresholds 3 to 17, on twenty sets (figure 9).
 
-    With --on-chain, the contract and the model decide the same answers at one threshold. Use few --workpieces: the
-    chain processes about 40 answers per second.
+    With --on-chain, the contract and the Python model evaluate the same answers at one threshold. Use few --workpieces:
+    the chain processes about 40 answers per second.
     """
     from chromatrace.studies.majority import majority as study
 
@@ -214,10 +214,10 @@ confidence_threshold = click.option(
 def confidence(
     floor: ShopFloor, runner: Runner, *, threshold: float, workpieces: int, on_chain: bool, sets: int
 ) -> Study:
-    """Find the majority threshold equal to confidence consensus by F1 and by time (figure 10).
+    """Find the majority thresholds that match confidence consensus in F1 and in time (figure 10).
 
-    With --on-chain, the contract and the model decide the same answers. The contract's inspectors start with their
-    true capabilities and continue to learn; the model uses the true capabilities.
+    With --on-chain, the contract and the Python model evaluate the same answers. The contract's inspectors start with
+    their true capabilities and continue to learn; the model uses the true capabilities.
     """
     from chromatrace.studies.confidence import confidence as study
 
@@ -238,7 +238,7 @@ def learning(
 ) -> Study:
     """Measure the error of learned capabilities, workpiece by workpiece (figure 11).
 
-    With --on-chain, the contract draws, decides and learns, and every result is compared with the rule in Python. Use
+    With --on-chain, the contract draws, decides and learns, and every result is compared with the Python model. Use
     few --workpieces: the chain processes about 40 answers per second.
     """
     if on_chain:
@@ -294,7 +294,7 @@ def sequential(floor: ShopFloor, runner: Runner, *, workpieces: int, defect_rate
     "--defect-rate", default=0.5, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect."
 )
 def neighbours(floor: ShopFloor, runner: Runner, *, defect_rate: float) -> Study:
-    """Compare asking the nearest inspectors first with a random draw, if three neighbours are poor."""
+    """Compare a nearest-first draw with a random draw if three neighbours are poor inspectors."""
     from chromatrace.studies.neighbours import neighbours as study
 
     return study(floor, runner, defect_rate=defect_rate)

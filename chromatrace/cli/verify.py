@@ -40,8 +40,8 @@ def verify(
 ) -> None:
     """Check a proof bundle offline.
 
-    FILE is checked against block hashes that you trust. The result is a tree: ✓ valid, ! valid, but a warning about
-    the product, ✗ invalid, ? not checked. Exit status 1 if anything is invalid. Blocks are checked only with
+    FILE is checked against block hashes that you trust. The result is a tree: ✓ valid, ! valid, with a warning
+    about the product, ✗ invalid, ? not checked. Exit status 1 if anything is invalid. Blocks are checked only with
     --block-hash or --rpc, and contracts only with --manifest; otherwise the result is NOT PROVEN.
 
     \b

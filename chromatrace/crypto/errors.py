@@ -42,7 +42,7 @@ class Break(StrEnum):
     """Why a chain breaks."""
 
     ORIGIN = "origin"
-    """It began for another route, subject, chain, verifier or kit of components."""
+    """It began for another route, subject, chain, verifier or set of components."""
     COUNT = "count"
     """It has fewer or more steps than the design."""
     RECORD = "record"

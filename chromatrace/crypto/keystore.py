@@ -117,7 +117,7 @@ def save_key(path: Path, secret: SecretKey, password: str, name: str) -> StoredK
         write_once(path, f"{json.dumps(keystore, indent=1)}\n".encode())
     except FileExistsError as error:
         raise Conflict(
-            f"{path} exists", field="keystore", hint="choose another name; keys are never overwritten"
+            f"{path} already exists", field="keystore", hint="choose another name; keys are never overwritten"
         ) from error
     return StoredKey(path, name, secret.public_key)
 
@@ -141,7 +141,7 @@ def open_key(path: Path, password: str) -> SecretKey:
         raise KeyPasswordError(f"wrong password for {path}, or the file is damaged", field="password")
     secret = SecretKey.from_bytes(_cipher(derived, nonce, encrypted))
     if secret.public_key.data != _bytes(keystore.pubkey):
-        raise InvalidInput(f"{path}: the public key is not that of the secret key", field="/pubkey")
+        raise InvalidInput(f"{path}: the public key does not match the secret key", field="/pubkey")
     return secret
 
 

@@ -46,7 +46,7 @@ class Verifier:
 
     def __post_init__(self) -> None:
         if type(self.chain_id) is not int or not 0 < self.chain_id < 1 << 256:
-            raise InvalidInput(f"expected a chain id from 1, got {self.chain_id!r}", field="chain_id")
+            raise InvalidInput(f"expected a chain id of at least 1, got {self.chain_id!r}", field="chain_id")
         if not is_address(self.address):
             raise InvalidInput(f"expected an address, got {self.address!r}", field="verifier")
         object.__setattr__(self, "address", checksummed(bytes.fromhex(self.address[2:])))

@@ -80,7 +80,7 @@ def routes(workspace: Workspace, story: Story) -> str:
     """Check that the expected routes are proven and that every guard rejected the fault."""
     for guard in story.guards:
         if guard.message is None:
-            raise IntegrityError(f"accepted: {story.fault}", field=guard.name)
+            raise IntegrityError(f"accepted the fault: {story.fault}", field=guard.name)
     proven = {}
     for letter, trace in story.route.traces.items():
         proven[letter] = workspace.reader.read(reads.route_is_proven(story.route.design.route, trace.subject))

@@ -88,7 +88,7 @@ class Reading:
                 f"expected an OPC UA status code from 0 to 2^32 - 1, got {self.quality!r}", field="quality"
             )
         if type(self.sequence) is not int or not 0 <= self.sequence < 2**63:
-            raise InvalidInput(f"expected a whole number from 0, got {self.sequence!r}", field="sequence")
+            raise InvalidInput(f"expected a whole number of at least 0, got {self.sequence!r}", field="sequence")
         if type(self.replayed) is not bool:
             raise InvalidInput(f"expected true or false, got {self.replayed!r}", field="replayed")
 

@@ -40,7 +40,7 @@ def check_envelope(value: object) -> None:
     if not value["schemaVersion"].startswith("2."):
         raise InvalidInput(f"expected version 2.0, got {value['schemaVersion']!r}", field="/schemaVersion")
     if vocabulary.CONTEXT not in _context_uris(value["@context"]):
-        raise InvalidInput("the context of GS1 is missing", field="/@context", hint=f"add {vocabulary.CONTEXT}")
+        raise InvalidInput("the GS1 context is missing", field="/@context", hint=f"add {vocabulary.CONTEXT}")
     events = value["epcisBody"]["eventList"]
     if len(events) > MAX_EVENTS:
         raise InvalidInput(f"the document has {len(events):,} events; the maximum is {MAX_EVENTS:,}", field=_LIST)

@@ -134,7 +134,7 @@ def _object(members: Mapping[str, Check], required: Collection[str] = (), *, ext
                 raise InvalidInput("unknown member", field=pointer)
             elif not _URI.fullmatch(name):
                 hint = "extensions need a prefix that @context declares, such as example:field"
-                raise InvalidInput("not a member of EPCIS", field=pointer, hint=hint)
+                raise InvalidInput("EPCIS 2.0 does not define this member", field=pointer, hint=hint)
 
     return check
 

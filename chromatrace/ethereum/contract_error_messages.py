@@ -341,7 +341,7 @@ MESSAGES: dict[str, Message] = {
         _CONFLICT, "panel {panel} has no rule", "panel", "ask an administrator of the organisation to set it"
     ),
     "CapabilityOutOfRange": Message(
-        _INVALID, "the capability is {capability}; it must be at most 10,000 (1/10,000)", "capability"
+        _INVALID, "the capability is {capability}; it must be at most 10,000 (in units of 1/10,000)", "capability"
     ),
     "AlreadyEnrolled": Message(_CONFLICT, "{account} is already inspector {inspector} of this panel", "account"),
     "PanelFull": Message(_CONFLICT, "panel {panel} has the maximum of 255 inspectors", "panel"),

@@ -116,7 +116,7 @@ class Manifest:
                 raise WrongDeploymentError(
                     f"no contract {name} exists at {entry.address} on the chain at {rpc.url}",
                     field=f"manifest.contracts.{name}.address",
-                    hint="the chain was restarted empty: deploy again, or start it with its saved state",
+                    hint="if the chain was restarted empty, deploy again or start it with its saved state",
                 )
             if keccak(deployed_code) != entry.code_hash:
                 raise WrongDeploymentError(

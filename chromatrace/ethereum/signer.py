@@ -126,7 +126,7 @@ def create_keystore(
         write_once(path, json.dumps(content).encode())
     except FileExistsError as error:
         raise Conflict(
-            f"{path} exists", field="keystore", hint="keys are never overwritten; choose another file"
+            f"{path} already exists", field="keystore", hint="keys are never overwritten; choose another file"
         ) from error
     return signer
 

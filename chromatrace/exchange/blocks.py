@@ -153,7 +153,7 @@ def prove_receipt(receipts: Sequence[Mapping[str, Any]], index: int, root: bytes
     entries = {rlp.encode(_minimal(number)): encode_receipt(receipt) for number, receipt in enumerate(receipts)}
     actual_root, nodes = trie.prove(entries, rlp.encode(_minimal(index)))
     if actual_root != root:
-        raise ProofError("the receipts from the node do not have the block's receipts root", field="receipts")
+        raise ProofError("the receipts from the node do not match the block's receipts root", field="receipts")
     return nodes
 
 

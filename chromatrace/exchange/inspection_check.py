@@ -151,7 +151,7 @@ def _instrument(evidence: InspectionEvidence, recorded: bytes) -> VerificationFi
     text = f"{instrument.name}, serial {instrument.serial}, calibrated on {instrument.calibrated_on}"
     if sha256(canonical(instrument.as_json())).digest() == recorded:
         return holds(f"measured with {text}")
-    return unchecked(f"the recorded digest 0x{recorded.hex()} is not that of the instrument {text}")
+    return unchecked(f"the recorded digest 0x{recorded.hex()} does not match the instrument {text}")
 
 
 def _sample(proven: ProvenHistory, evidence: InspectionEvidence, size: int) -> list[VerificationFinding]:

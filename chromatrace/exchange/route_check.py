@@ -37,7 +37,7 @@ def check_route(proven: ProvenHistory) -> VerificationFinding:
     if recorded is None:
         if cited is not None:
             raise IntegrityError("the route signature does not belong to an event of this batch", field="route")
-        return unchecked("the bundle contains no event that the batch passed its stations in order")
+        return unchecked("no event in the bundle shows that the batch passed its stations in order")
     design = _design(proven, route)
     if proof is not None:
         when = proven.when(proof.block)
@@ -97,7 +97,7 @@ def _station(
         cited.completed_at,
     )
     if step_message(record, design.verifier) != step.message:
-        raise IntegrityError(f"the record of step {number} is not what the station signed", field="route")
+        raise IntegrityError(f"the record of step {number} differs from what the station signed", field="route")
     finding.parts.append(_step_data(proven, record))
     return finding
 
@@ -138,7 +138,7 @@ def _design(proven: ProvenHistory, route: bytes) -> RouteDesign:
     kind = enum_member(RouteKind, args["kind"])
     design = RouteDesign(verifier, args["organisation"], args["name"], args["version"], tuple(stations), kind)
     if design.route != route:
-        raise IntegrityError("the design does not have the route id of the batch", field="receipts")
+        raise IntegrityError("the design does not match the route id of the batch", field="receipts")
     return design
 
 

@@ -189,7 +189,7 @@ class _Verification:
         if content.key != self.bundle.key or content.quantity != args["quantity"]:
             raise IntegrityError("the batch's document is about another batch or quantity", field="documents")
         if (bytes(32) if content.serials is None else serial_root(content.serials)) != args["serialRoot"]:
-            raise IntegrityError("the document's serials do not have the registered serial root", field="documents")
+            raise IntegrityError("the document's serials do not match the registered serial root", field="documents")
         return holds(f"the batch's document is the registered one: {content.product.name}")
 
     def _unit(self) -> VerificationFinding:

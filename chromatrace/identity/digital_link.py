@@ -180,7 +180,7 @@ class DigitalLink:
             raise DigitalLinkError(
                 f"no element at position {position + 1} of {text!r}",
                 field="elements",
-                hint="write for example (01)09521234543213(10)L1",
+                hint="for example (01)09521234543213(10)L1",
             )
         return cls.build(elements, base)
 

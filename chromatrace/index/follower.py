@@ -99,7 +99,7 @@ class Follower:
             except (Unavailable, RpcError) as error:
                 self.last_error = error
                 wait_s = min(max(2 * wait_s, poll_s), _MAX_WAIT_S)
-                log.warning("the index is not updated, next attempt in %.1f s: %s", wait_s, error)
+                log.warning("updating the index failed; retrying in %.1f s: %s", wait_s, error)
             else:
                 self.last_error = None
                 wait_s = poll_s

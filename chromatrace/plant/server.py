@@ -146,7 +146,7 @@ async def running_server(
         await server.start()
     except OSError as error:
         raise Unavailable(
-            f"cannot listen at {endpoint}: {error.strerror}",
+            f"cannot listen on {endpoint}: {error.strerror}",
             field="endpoint",
             hint="another program may use the port",
         ) from error

@@ -89,7 +89,7 @@ class Rule:
 
     def _check_threshold(self) -> None:
         if self.weighing not in list(Weighing):
-            raise RuleError(f"{self.weighing!r} is not a weighing", field="/weighing")
+            raise RuleError(f"{self.weighing!r} is not a valid weighing", field="/weighing")
         if type(self.threshold) is not int or self.threshold < 1:
             raise RuleError(
                 f"threshold is {self.threshold!r}; it must be positive",
@@ -178,7 +178,7 @@ def weighing_by_name(name: object, field: str = "/weighing") -> Weighing:
 def check_capability(value: object, field: str) -> int:
     """Return `value` as an integer from 0 to 10,000. Raises `RuleError`."""
     if type(value) is not int or not 0 <= value <= UNIT:
-        raise RuleError(f"expected a capability from 0 to {UNIT:,} (1/10,000), got {value!r}", field=field)
+        raise RuleError(f"expected a capability from 0 to {UNIT:,} (in units of 1/10,000), got {value!r}", field=field)
     return value
 
 

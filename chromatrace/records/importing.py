@@ -34,7 +34,7 @@ class ImportReport:
 
     @property
     def existing(self) -> int:
-        """Number of rejected rows whose record exists already or is pending."""
+        """Number of rejected rows whose record already exists or is pending."""
         return sum(isinstance(error, RecordExistsError) for _, error in self.errors)
 
     def withdraw(self, line: int, error: ChromaTraceError) -> None:

@@ -45,7 +45,7 @@ def prepare(catalogue: Catalogue, document: RecordDocument, ledger: Ledger) -> P
     kind = document.kind
     if ledger.subjects_of_record(document.record, kind.department):
         raise RecordExistsError(
-            f"{kind.title.lower()} {document.key!r} exists already",
+            f"{kind.title.lower()} {document.key!r} already exists",
             field=f"/{kind.key[0]}",
             hint="records cannot be changed; append another one",
         )

@@ -102,7 +102,7 @@ class ReaderKey:
             write_once(path, pem)
         except FileExistsError as error:
             raise InvalidInput(
-                f"{path} exists already", field="output", hint="keep the old key; a lost key cannot be recovered"
+                f"{path} already exists", field="output", hint="keep the old key; a lost key cannot be recovered"
             ) from error
 
     @classmethod

@@ -35,7 +35,7 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
             raise ChainUnavailableError(
                 f"no block included {transaction} within {_BLOCK_S} s",
                 field="rpc_url",
-                hint="check that the node makes blocks",
+                hint="check that the node produces blocks",
             )
         time.sleep(0.02)
     return transaction

@@ -24,7 +24,9 @@ def signer_organisation(workspace: Workspace) -> OrganisationId:
     organisation = chain.read(reads.operator(chain.sender)).organisation
     if not organisation:
         raise NotAuthorised(
-            f"{chain.sender} is not an operator of an organisation", field="signer", hint="`chromatrace org appoint`"
+            f"{chain.sender} is not an operator of an organisation",
+            field="signer",
+            hint="appoint it with `chromatrace org appoint`",
         )
     return organisation
 

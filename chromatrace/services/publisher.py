@@ -44,4 +44,6 @@ class ReadOnlyPublisher:
 
     def publish(self, head: TreeHead) -> None:
         """Raise `NotAuthorised`."""
-        raise NotAuthorised("this command needs a signing key", field="keystore", hint="use `chromatrace log anchor`")
+        raise NotAuthorised(
+            "publishing a head requires a signing key", field="keystore", hint="use `chromatrace log anchor`"
+        )

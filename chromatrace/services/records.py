@@ -1,4 +1,4 @@
-"""Department records of a workspace: plant, index, chain, content store and reading keys."""
+"""Department records of a workspace: plant, index, chain, content store and reader keys."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def vault_of(workspace: Workspace) -> Vault:
 
 
 def key_ring(workspace: Workspace) -> KeyRing:
-    """Return the reading keys of the data folder."""
+    """Return the reader keys of the data folder."""
     return KeyRing(workspace.data / "keys" / "readers", workspace.settings.reader_password)
 
 

@@ -123,7 +123,7 @@ class Workspace:
         raise InvalidInput(
             "this command needs a signing key",
             field="keystore",
-            hint="give --keystore FILE (`chromatrace key create` makes one), or --dev-account N on a development chain",
+            hint="give --keystore FILE (see `chromatrace key create`), or --dev-account N on a development chain",
         )
 
     def key_password(self, path: Path) -> str:

@@ -13,9 +13,9 @@
     unit = decode(data, Unit)               # InvalidInput: "/index: expected a whole number, got a string"
     require_canonical(encode(unit), data)   # one document has one encoding
 
-The reader rejects text that is not UTF-8, duplicate members, NaN and Infinity, numbers that are not written in their
-canonical form, nesting below 1,024 levels and documents above `MAX_BYTES`. `JsonObject` (a frozen `msgspec.Struct`)
-rejects unknown members. `Annotated` constraints, `Literal`, enums, unions, `list`, `tuple`, `dict` and nested objects
+The reader rejects text that is not UTF-8, duplicate members, NaN and Infinity, numbers that are not in canonical form,
+nesting deeper than 1,024 levels and documents above `MAX_BYTES`. `JsonObject` (a frozen `msgspec.Struct`) rejects
+unknown members. `Annotated` constraints, `Literal`, enums, unions, `list`, `tuple`, `dict` and nested objects
 work as in msgspec. `Hex`, `Digest` and `Digits` are scalars that JSON has no type for. Rules within and between members
 go into `JsonObject.check`, which may raise `InvalidInput` with a pointer relative to the object.
 
@@ -110,7 +110,7 @@ class JsonObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InvalidObjectError(InvalidInput, ValueError):
-    """What `JsonObject.check` rejects. A `ValueError`, to which msgspec adds the position in the document."""
+    """An object that `JsonObject.check` rejects. A `ValueError`: msgspec adds the position in the document to it."""
 
 
 def encode(value: object) -> bytes:
@@ -218,7 +218,7 @@ def parse_any_object(data: bytes, *, any_number: bool = False) -> dict[str, Any]
 
 
 def require_shallow(data: bytes) -> None:
-    """Raise `InvalidInput` for JSON that nests below 1,024 levels.
+    """Raise `InvalidInput` for JSON that nests deeper than 1,024 levels.
 
     `json` recurses on the C stack up to the interpreter's recursion limit. Some packages raise that limit, and then a
     hostile document could end the process.

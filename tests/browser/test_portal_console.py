@@ -61,7 +61,7 @@ def test_genealogy_graph(console, glass):
     assert {"L2410D", "W2411A", "W2411B", "EL-0098", "150", "60"} <= set(texts)
     links = {link.get("href") for link in drawn.iter(f"{SVG}a")}
     assert links == {f"/01/{GTIN}/10/{lot}" for lot in ("L2410D", "W2411A", "W2411B")}
-    assert "10 units too many used" in texts
+    assert "10 units overused" in texts
     assert "style=" not in page[page.index("<svg") : page.index("</svg>")]
     assert "Example Polymers" in page
     assert "Truncated" not in page

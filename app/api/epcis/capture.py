@@ -148,7 +148,7 @@ def _add(
     if existing is not None:
         if existing.digest != digest:
             raise Conflict(
-                "a different event with this eventID was captured before",
+                "a different event with this eventID is already captured",
                 field=f"{pointer}/eventID",
                 hint="to correct an event, capture it again with an errorDeclaration, followed by the corrected event",
             )

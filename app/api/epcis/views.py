@@ -46,10 +46,12 @@ def capture() -> ResponseReturnValue:
         )
     behaviour = request.headers.get("GS1-Capture-Error-Behaviour", ROLLBACK)
     if behaviour not in (ROLLBACK, PROCEED):
-        raise InvalidInput(f"expected {ROLLBACK} or {PROCEED}", field="GS1-Capture-Error-Behaviour")
+        raise InvalidInput(
+            f"expected {ROLLBACK} or {PROCEED}, got {behaviour!r:.40}", field="GS1-Capture-Error-Behaviour"
+        )
     visibility = request.args.get("visibility", "partners")
     if visibility not in ("partners", "public"):
-        raise InvalidInput("expected partners or public", field="visibility")
+        raise InvalidInput(f"expected partners or public, got {visibility!r:.40}", field="visibility")
     options = CaptureOptions(behaviour, visibility == "public")
     new_job = _captures().capture(request.get_data(), operator, options, now_s())
     response = jsonify(_job_json(new_job))

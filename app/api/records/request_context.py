@@ -31,7 +31,7 @@ def open_records() -> tuple[DepartmentRecords, RecordWriter]:
     """
     portal, operator = current_portal(), current_operator()
     if not portal.kinds:
-        raise NotFound("this portal serves no department records", field="plant")
+        raise NotFound("this portal does not serve department records", field="plant")
     lock = portal.config.data_folder / "records.lock"
     writer = RecordWriter(portal.chain, operator.address, lambda: current_snapshot().head().indexed_block, lock)
     vault = Vault(portal.config.vault_location)
@@ -64,7 +64,9 @@ def unlock(writer: RecordWriter) -> None:
         )
     account = credentials.account
     if account.keystore is None:
-        raise InvalidInput("this account has no key here", field="Authorization", hint="use an account with a keystore")
+        raise InvalidInput(
+            "the portal has no keystore for this account", field="Authorization", hint="use an account that has one"
+        )
     writer.unlock(current_portal().config.keys / account.keystore, credentials.password)
 
 

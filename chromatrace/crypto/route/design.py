@@ -113,5 +113,5 @@ def possession_holds(key: PublicKey, proof: Signature, organisation: int, verifi
 
 def _checked_organisation(organisation: int, field: str = "organisation") -> int:
     if type(organisation) is not int or not 0 < organisation < 1 << 32:
-        raise InvalidInput(f"expected the number of an organisation, from 1, got {organisation!r}", field=field)
+        raise InvalidInput(f"expected an organisation number of at least 1, got {organisation!r}", field=field)
     return organisation

@@ -33,12 +33,12 @@ def sign_step(
     key = secret.public_key
     if key != station.key:
         raise InvalidInput(
-            f"the key is not that of {station.process!r}, which the design names for step {step}",
+            f"the key is not that of {station.process!r}, the station of step {step} in the design",
             field="secret key",
             hint="sign with that station's key",
         )
     if (state is None) != (step == 1):
-        raise RouteProofError("step 1 needs no earlier state; every later step needs one", Break.COUNT)
+        raise RouteProofError("step 1 takes no previous state; later steps require one", Break.COUNT)
     if state is not None:
         _check_state(state, design.station(step - 1), step - 1)
 

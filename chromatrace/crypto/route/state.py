@@ -53,7 +53,7 @@ class RouteTrace:
         checked_digest(self.subject, "subject")
         fault = component_fault(self.route, self.subject, self.components)
         if fault is not None:
-            raise InvalidInput(fault, field="components", hint="name each component of the kit once")
+            raise InvalidInput(fault, field="components", hint="name each component once")
 
     @property
     def state(self) -> SignedState | None:
@@ -72,7 +72,7 @@ def begin(design: RouteDesign, subject: bytes, components: Sequence[Component] =
         raise InvalidInput(
             "an assembly route needs components; a processing route has none",
             field="components",
-            hint="name the proven components of the kit before the first assembly step",
+            hint="give the proven components with the first step",
         )
     return RouteTrace(design.route, checked_digest(subject, "subject"), tuple(components))
 

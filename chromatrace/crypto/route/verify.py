@@ -71,7 +71,7 @@ def verify_state(
         raise _step_error(Break.STATION, len(design), last.process)
     if state.link != links[-1]:
         raise RouteProofError(
-            "the messages do not lead to the signed link: another subject, route, chain or verifier, or a step that "
+            "the messages do not result in the signed link: the subject, route, chain or verifier differs, or a step "
             "was swapped, dropped, repeated or changed",
             Break.LINK,
         )
@@ -121,7 +121,7 @@ def verify_trace(design: RouteDesign, trace: RouteTrace) -> None:
     if not verify_each(signed, [step.state.signature for step in trace.steps]):
         for number in range(1, len(design) + 1):
             _require_signed(design, trace, number)
-        raise RouteProofError("the stations' signatures are invalid as a whole", Break.SIGNATURE)
+        raise RouteProofError("the aggregate signature of the stations is invalid", Break.SIGNATURE)
 
 
 def verify_assembly(design: RouteDesign, trace: RouteTrace, parts: Sequence[tuple[RouteDesign, RouteTrace]]) -> None:
@@ -132,7 +132,9 @@ def verify_assembly(design: RouteDesign, trace: RouteTrace, parts: Sequence[tupl
     verify_trace(design, trace)
     components = tuple(Component(part_design.route, part_trace.subject) for part_design, part_trace in parts)
     if components != trace.components:
-        raise RouteProofError("the components are not those that the assembly names, in its order", Break.ORIGIN)
+        raise RouteProofError(
+            "the components differ from those of the assembly, or are in a different order", Break.ORIGIN
+        )
     for part_design, part_trace in parts:
         verify_trace(part_design, part_trace)
 

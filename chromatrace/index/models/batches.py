@@ -9,7 +9,7 @@ from chromatrace.index.models.base import WITHOUT_ROWID, ChainTable, RowNumber, 
 
 
 class BatchRow(ChainTable):
-    """The present state of a batch, keyed by the `position` of its registration.
+    """The current state of a batch, keyed by the `position` of its registration.
 
     Identifiers are hashes: a table in their order would need a random page for every new row.
     """

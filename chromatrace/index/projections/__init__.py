@@ -1,4 +1,4 @@
-"""Projections: the present state of each entity, from its events."""
+"""Projections: the current state of each entity, from its events."""
 
 from __future__ import annotations
 

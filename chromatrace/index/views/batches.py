@@ -12,7 +12,7 @@ from chromatrace.index.views.chain import EventRef
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """The present state of a batch. Quantities are in units; `channels` are the sales channels of its release.
+    """The current state of a batch. Quantities are in units; `channels` are the sales channels of its release.
 
     hold_reason    None if it is not on hold
     recall_cause   the recalled batch that it descends from, or itself; None if it is not recalled

@@ -21,7 +21,7 @@ class InspectorView:
 
     @property
     def capability(self) -> float:
-        """The present capability, from 0 to 1."""
+        """The current capability, from 0 to 1."""
         return self.capabilities[-1]
 
 

@@ -1,4 +1,4 @@
-"""Draw the genealogy of a batch: supplier lots, inputs and uses, up to the present holders."""
+"""Draw the genealogy of a batch: supplier lots, inputs and uses, up to the current holders."""
 
 from __future__ import annotations
 
@@ -76,6 +76,6 @@ def _card(item: TracedBatch, link_of: LinkOf | None, *, selected: bool) -> Card:
     second = f"{state} · {item.holder.name}"
     if step.overused:
         excess = step.used - batch.quantity
-        second = f"{excess:,} unit{'s' * (excess != 1)} too many used"
+        second = f"{excess:,} unit{'s' * (excess != 1)} overused"
     link = link_of(batch) if link_of is not None else None
     return Card(_id(batch.batch_id), str(batch.lot), (first, second), tone, selected, link)

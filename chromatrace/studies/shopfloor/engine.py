@@ -319,7 +319,7 @@ class ShopFloorRun:
                 self.weights[inspector] = updated.capability
 
     def _draw(self, position: int, asked: int, now: float) -> int:
-        """Return the next inspector: the present one, a random one of the nearest that are free, or the first free."""
+        """Return the next inspector: the current one, a random one of the nearest free ones, or the first free one."""
         free, slots, minimum = self.free, self.inspection_slot, self.setup.rule.minimum_capability
         if not asked >> position & 1:
             return position

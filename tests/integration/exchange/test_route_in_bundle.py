@@ -93,7 +93,7 @@ def test_other_signature_or_record_is_rejected(works, prove):
     for change in ({"channel": b"\1" * 32}, {"digest": b"\1" * 32}, {"completed_at": 1}):
         steps = (replace(first, record=replace(first.record, **change)), *route.steps[1:])
         assert failing(proof, route=replace(route, steps=steps)) == [
-            "route: the record of step 1 is not what the station signed"
+            "route: the record of step 1 differs from what the station signed"
         ]
 
 
@@ -134,7 +134,7 @@ def test_bundle_without_route_proof_is_reported(prove):
     )
     assert (line.status, line.text) == (
         FindingStatus.UNCHECKED,
-        "the bundle contains no event that the batch passed its stations in order",
+        "no event in the bundle shows that the batch passed its stations in order",
     )
     line, lines = route_findings(proof, route=None)
     assert line.status is FindingStatus.HOLDS

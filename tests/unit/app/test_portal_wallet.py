@@ -41,7 +41,7 @@ def test_a_challenge_works_once(wallets):
 
 def test_a_failed_attempt_uses_up_the_nonce(wallets):
     text = wallets.challenge(KEY.address, NOW)
-    with pytest.raises(LoginFailedError, match="it is signed by"):
+    with pytest.raises(LoginFailedError, match="the message is signed by"):
         wallets.accept(text, _sign(text, Account.from_key(b"\x08" * 32)), NOW)
     with pytest.raises(LoginFailedError, match="nonce"):
         wallets.accept(text, _sign(text), NOW)
@@ -50,9 +50,9 @@ def test_a_failed_attempt_uses_up_the_nonce(wallets):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("trace.example wants", "evil.example wants", "its domain is evil.example; it must be trace.example"),
+        ("trace.example wants", "evil.example wants", "the domain is evil.example; it must be trace.example"),
         ("URI: https://trace.example/login", "URI: https://evil.example/login", "evil.example"),
-        ("Chain ID: 8453", "Chain ID: 1", "its chain is 1; it must be 8453"),
+        ("Chain ID: 8453", "Chain ID: 1", "the chain is 1; it must be 8453"),
         ("Version: 1", "Version: 2", "EIP-4361"),
     ],
 )
@@ -71,7 +71,7 @@ def test_an_expired_message_is_rejected(wallets):
 def test_a_message_without_expiration_time_is_rejected(wallets):
     text = wallets.challenge(KEY.address, NOW)
     text = "\n".join(line for line in text.splitlines() if not line.startswith("Expiration Time"))
-    with pytest.raises(LoginFailedError, match="expire"):
+    with pytest.raises(LoginFailedError, match="has no expiration time"):
         wallets.accept(text, _sign(text), NOW)
 
 
@@ -106,7 +106,7 @@ def test_a_malformed_signature_is_rejected(wallets, signature):
 )
 def test_a_message_that_was_not_issued_is_rejected(wallets, change):
     text = change(wallets.challenge(KEY.address, NOW))
-    with pytest.raises(LoginFailedError, match=r"statement|that was issued"):
+    with pytest.raises(LoginFailedError, match=r"statement|the issued message does not have"):
         wallets.accept(text, _sign(text), NOW)
 
 

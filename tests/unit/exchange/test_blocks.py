@@ -105,7 +105,7 @@ def test_receipt_is_proven_at_its_index_only():
     absent = trie.prove(entries, rlp.encode(150))[1]
     with pytest.raises(ProofError, match="has no receipt 150"):
         verify_receipt(root, 150, absent)
-    with pytest.raises(ProofError, match="do not have the block's receipts root"):
+    with pytest.raises(ProofError, match="do not match the block's receipts root"):
         prove_receipt(RECEIPTS[:-1], 0, root)
 
 

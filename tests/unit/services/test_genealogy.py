@@ -88,7 +88,7 @@ def test_trace_in_both_directions_names_products_and_supplier_lots(snapshot, doc
     assert genealogy.supplier_lots == [(genealogy.origin, material)]
     texts = [text.text for text in ET.fromstring(draw_genealogy(genealogy)).iter("{http://www.w3.org/2000/svg}text")]
     assert {"L0", "L1", "L3", "L4", "F-1"} <= set(texts)
-    assert "21 units too many used" in texts
+    assert "21 units overused" in texts
 
 
 def test_csv_has_every_batch_and_no_formula(snapshot, documents):
