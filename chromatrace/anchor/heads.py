@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +11,7 @@ from typing import Any, Protocol
 from chromatrace.anchor.errors import HeadConflictError, HeadsCorruptError, HeadsUnavailableError
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
+from chromatrace.storage.sqlite import FileErrors, open_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS head (
@@ -21,6 +20,7 @@ CREATE TABLE IF NOT EXISTS head (
     PRIMARY KEY (channel, size)
 ) WITHOUT ROWID
 """
+_ERRORS = FileErrors("path", HeadsUnavailableError, HeadsUnavailableError, HeadsCorruptError)
 _SELECT = "SELECT channel, size, root, first_time_ns, last_time_ns FROM head "
 
 
@@ -97,17 +97,11 @@ class HeadStore:
     def __init__(self, path: Path | str | None = None, *, busy_timeout_s: float = 30.0) -> None:
         self.path = path
         self._lock = threading.RLock()
-        with self._typed_errors():
-            self._db = sqlite3.connect(
-                ":memory:" if path is None else path,
-                timeout=busy_timeout_s,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._db.execute("PRAGMA synchronous = FULL")
-            if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'head'").fetchone():
-                self._db.execute(_SCHEMA)
-            self._db.execute("PRAGMA journal_mode = WAL")
+        self._db = open_file(path, _ERRORS, busy_timeout_s, check_same_thread=False)
+        self._db.execute("PRAGMA synchronous = FULL")
+        if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'head'").fetchone():
+            self._db.execute(_SCHEMA)
+        self._db.execute("PRAGMA journal_mode = WAL")
 
     def close(self) -> None:
         """Close the file."""
@@ -116,7 +110,7 @@ class HeadStore:
 
     def record(self, head: TreeHead) -> None:
         """Store `head` durably. Raises `HeadConflictError` unless its size is above that of the last head."""
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             # As a single statement, it succeeds in only one of two concurrent processes.
             self._db.execute(
                 "INSERT INTO head (channel, size, root, first_time_ns, last_time_ns) SELECT ?, ?, ?, ?, ?"
@@ -134,7 +128,7 @@ class HeadStore:
 
     def mark_published(self, head: TreeHead) -> None:
         """Mark `head` as published."""
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             self._db.execute("UPDATE head SET published = 1 WHERE channel = ? AND size = ?", (head.channel, head.size))
 
     def at(self, channel: str, size: int) -> TreeHead | None:
@@ -165,16 +159,5 @@ class HeadStore:
         return heads[0] if heads else None
 
     def _all(self, condition: str, *values: object) -> list[TreeHead]:
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             return [TreeHead(*row) for row in self._db.execute(_SELECT + condition, values)]
-
-    @contextmanager
-    def _typed_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
-            raise HeadsUnavailableError(
-                f"{self.path}: {error}", hint="free disk space or release the lock, then try again"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise HeadsCorruptError(f"{self.path}: {error}", hint="restore the file from a backup") from error

@@ -30,7 +30,7 @@ from chromatrace.chain.outbox_entries import (
 )
 from chromatrace.ethereum.errors import IdempotencyKeyError, OutboxFullError, WrongDeploymentError
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.sqlite import open_file, transaction
+from chromatrace.storage.sqlite import FileErrors, open_file, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chain (
@@ -95,7 +95,7 @@ class Outbox(Closing):
         self.limit = limit
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._db = open_file(self.path, "outbox", _BUSY_S, check_same_thread=False)
+        self._db = open_file(self.path, FileErrors("outbox"), _BUSY_S, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA foreign_keys = ON")
         with self._transaction():

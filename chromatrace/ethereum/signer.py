@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import warnings
 from functools import cache
@@ -22,7 +21,6 @@ from chromatrace.storage.files import write_once
 
 _MAX_BYTES = 1_000_000
 """Size limit of a keystore file."""
-PASSWORD_VARIABLE = "CHROMATRACE_KEY_PASSWORD"  # noqa: S105 - the name of the variable
 WORK_FACTOR = 1 << 18
 """Scrypt's N in new keystores; opening one takes about a second."""
 
@@ -162,14 +160,3 @@ def keystore_signer(path: str | Path, password: str) -> LocalSigner:
         raise KeystoreError(f"{path} is not a keystore (Web3 Secret Storage)", field="keystore") from error
     except ValueError as error:
         raise KeystoreError(f"wrong password for keystore {path}", field="password") from error
-
-
-def password_from_environment() -> str | None:
-    """Return CHROMATRACE_KEY_PASSWORD; if it is `@FILE`, the file's first line. None if it is unset."""
-    value = os.environ.get(PASSWORD_VARIABLE)
-    if value and value.startswith("@"):
-        try:
-            return Path(value[1:]).read_text(encoding="utf-8").splitlines()[0]
-        except (OSError, IndexError) as error:
-            raise KeystoreError(f"no password in {value[1:]}: {error}", field=PASSWORD_VARIABLE) from error
-    return value or None

@@ -40,7 +40,7 @@ from chromatrace.ingest.records import (
     reading_from_fields,
 )
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.sqlite import transaction
+from chromatrace.storage.sqlite import FileErrors, open_file, transaction
 
 __all__ = ["BATCH", "AppendResult", "ReadingConflict", "Spool", "SpooledReading"]
 
@@ -59,6 +59,13 @@ _CACHE_KIB = 32 * 1024
 _WAL_BYTES = 64 * 1024 * 1024
 """Size of the write-ahead log that triggers a checkpoint. SQLite's default of 4 MB is 20 % slower."""
 
+_ERRORS = FileErrors(
+    "path",
+    SpoolUnavailable,
+    SpoolFull,
+    SpoolCorrupt,
+    {sqlite3.SQLITE_FULL: "free disk space or raise the limit, then send the readings again; none is stored twice"},
+)
 _SCHEMA = f"""
 CREATE TABLE channel (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE series (
@@ -136,16 +143,15 @@ class Spool(Closing):
         self._lock = threading.RLock()
         self._series: dict[str, _Series] = {}
         self._kinds = _Kinds(self._make_kind)
-        with self._typed_errors():
-            self._db = sqlite3.connect(self.path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
-            self._db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_BYTES // _PAGE}")
-            if self._version() != _VERSION:
-                self._create()
-            self._db.execute("PRAGMA journal_mode = WAL")
-            if max_bytes is not None:
-                self._db.execute(f"PRAGMA max_page_count = {max(1, max_bytes // _PAGE)}")
+        self._db = open_file(self.path, _ERRORS, busy_timeout_s, check_same_thread=False)
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_BYTES // _PAGE}")
+        if self._version() != _VERSION:
+            self._create()
+        self._db.execute("PRAGMA journal_mode = WAL")
+        if max_bytes is not None:
+            self._db.execute(f"PRAGMA max_page_count = {max(1, max_bytes // _PAGE)}")
 
     def _version(self) -> int:
         version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -185,7 +191,7 @@ class Spool(Closing):
         listed: list[ReadingConflict] = []
         source = iter(readings)
         while batch := list(islice(source, BATCH)):
-            with self._typed_errors(), self._lock:
+            with self._db.typed_errors(), self._lock:
                 result = self._append_batch(channel, batch, offset)
             offset += len(batch)
             stored += result.stored
@@ -238,12 +244,12 @@ class Spool(Closing):
 
     def names(self) -> list[str]:
         """Return the names of the channels, sorted."""
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             return [name for (name,) in self._db.execute("SELECT name FROM channel ORDER BY name")]
 
     def size(self, channel: str) -> int:
         """Return the number of readings in the channel, or 0 if it does not exist."""
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             channel_id = self._channel_id(channel)
             return self._end(channel_id) - _first(channel_id) if channel_id else 0
 
@@ -261,7 +267,7 @@ class Spool(Closing):
             return
         channel_id = self._channel_id(channel)
         for begin in range(start, stop, BATCH):
-            with self._typed_errors(), self._lock:
+            with self._db.typed_errors(), self._lock:
                 batch = self._db.execute(
                     _SELECT + "WHERE reading.id >= ? AND reading.id < ? ORDER BY reading.id",
                     (_first(channel_id) + begin, _first(channel_id) + min(begin + BATCH, stop)),
@@ -270,7 +276,7 @@ class Spool(Closing):
 
     def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> SpooledReading | None:
         """Return the reading with this identity, or None."""
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             row = self._db.execute(
                 _SELECT_WITH_ID + "JOIN channel ON channel.id = series.channel_id"
                 " WHERE channel.name = ? AND series.source = ? AND series.tag = ? AND reading.source_time_ns = ?",
@@ -280,7 +286,7 @@ class Spool(Closing):
 
     def time_range(self, channel: str, start: int, stop: int) -> tuple[int, int]:
         """Return the earliest and latest source time (Unix ns) of the readings `start` to `stop` (excluded)."""
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             first = _first(self._channel_id(channel))
             earliest, latest = self._db.execute(
                 "SELECT min(source_time_ns), max(source_time_ns) FROM reading WHERE id >= ? AND id < ?",
@@ -292,7 +298,7 @@ class Spool(Closing):
 
     def conflicts(self, channel: str) -> Iterator[tuple[Reading, SpooledReading]]:
         """Yield each rejected conflicting reading and the stored reading that it contradicts, in order of arrival."""
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             first = _first(self._channel_id(channel))
             rows = self._db.execute(
                 f"{_FIELDS.format(from_='conflict')}, reading.id FROM conflict"
@@ -341,7 +347,7 @@ class Spool(Closing):
         return first if last is None else last + 1
 
     def _by_id(self, reading_id: int) -> SpooledReading:
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             return _spooled(self._db.execute(_SELECT_WITH_ID + "WHERE reading.id = ?", (reading_id,)).fetchone())
 
     @contextmanager
@@ -354,22 +360,6 @@ class Spool(Closing):
             self._series.clear()
             self._kinds.clear()
             raise
-
-    @contextmanager
-    def _typed_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-                raise SpoolFull(
-                    f"{self.path} cannot grow: {error}",
-                    hint="free disk space or raise the limit, then send the readings again; none is stored twice",
-                ) from error
-            raise SpoolUnavailable(f"{self.path}: {error}", hint="this batch was not stored; try again") from error
-        except sqlite3.ProgrammingError as error:
-            raise SpoolUnavailable(f"{self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise SpoolCorrupt(f"{self.path}: {error}", field="path", hint="restore it from a backup") from error
 
 
 def _first(channel_id: int) -> int:

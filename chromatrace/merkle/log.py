@@ -14,7 +14,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
@@ -33,12 +32,19 @@ from chromatrace.merkle.proofs import (
     split,
 )
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.sqlite import transaction
+from chromatrace.storage.sqlite import FileErrors, open_file, transaction
 
 TILE_LEVELS = 8
 TILE = 1 << TILE_LEVELS
 CACHED_TILES = 128
 
+_ERRORS = FileErrors(
+    "path",
+    LogUnavailableError,
+    LogUnavailableError,
+    LogCorruptError,
+    dict.fromkeys((sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT), "rebuild the log from the spool"),
+)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS tile (
@@ -78,18 +84,12 @@ class MerkleLog(Closing):
         self._lock = threading.RLock()
         self._seen_size = 0
         self._full_tile = lru_cache(maxsize=CACHED_TILES)(self._expanded_tile)
-        with self._typed_errors():
-            self._db = sqlite3.connect(
-                ":memory:" if path is None else path,
-                timeout=busy_timeout_s,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._id = self._find_id()
-            if self._id is None:
-                self._create()
-            self._db.execute("PRAGMA journal_mode = WAL")
+        self._db = open_file(path, _ERRORS, busy_timeout_s, check_same_thread=False)
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._id = self._find_id()
+        if self._id is None:
+            self._create()
+        self._db.execute("PRAGMA journal_mode = WAL")
 
     def _find_id(self) -> int | None:
         """Return the log id, or None if the file or the log is new. Reads only, so it does not wait for an append."""
@@ -112,7 +112,7 @@ class MerkleLog(Closing):
     @property
     def size(self) -> int:
         """Number of leaves."""
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             size: int = self._db.execute("SELECT size FROM log WHERE id = ?", (self._id,)).fetchone()[0]
         return size
 
@@ -126,7 +126,7 @@ class MerkleLog(Closing):
         Raises `LogConflictError` if `expected_size` is given and the log has another size.
         """
         hashes = iter(leaf_hashes)
-        with self._typed_errors(), self._lock, transaction(self._db):
+        with self._db.typed_errors(), self._lock, transaction(self._db):
             size = self.size
             if expected_size is not None and size != expected_size:
                 raise LogConflictError(
@@ -234,7 +234,7 @@ class MerkleLog(Closing):
         return _expand(self._tile(level, number))
 
     def _tile(self, level: int, number: int) -> bytes:
-        with self._typed_errors(), self._lock:
+        with self._db.typed_errors(), self._lock:
             row = self._db.execute(
                 "SELECT hashes FROM tile WHERE log_id = ? AND level = ? AND number = ?", (self._id, level, number)
             ).fetchone()
@@ -242,19 +242,6 @@ class MerkleLog(Closing):
             raise LogCorruptError(f"log {self.name!r}: tile {number} of level {level} is missing")
         tile: bytes = row[0]
         return tile
-
-    @contextmanager
-    def _typed_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise LogUnavailableError(
-                f"{self.path}: {error}", hint="free disk space or release the lock, then try again"
-            ) from error
-        except sqlite3.ProgrammingError as error:
-            raise LogUnavailableError(f"{self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise LogCorruptError(f"{self.path}: {error}", hint="rebuild the log from the spool") from error
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -162,10 +162,6 @@ class Plant:
                 return tag
         raise NotFound(f"{self.name} has no tag {name!r}", field="tag")
 
-    def tags_of(self, station_id: str) -> tuple[Tag, ...]:
-        """Return the tags of one station, in the order of the configuration."""
-        return tuple(tag for tag in self.tags if tag.station == station_id)
-
     def check_sheet(self, stage: str) -> CheckSheet:
         """Return the check sheet of a stage. Raises `NotFound`."""
         for sheet in self.check_sheets:

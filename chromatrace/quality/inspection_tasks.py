@@ -18,7 +18,7 @@ import orjson
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.quality.check_sheet import Parameter, ToleranceSheet
 from chromatrace.storage.closing import Closing
-from chromatrace.storage.sqlite import open_file, transaction
+from chromatrace.storage.sqlite import FileErrors, open_file, transaction
 
 FILE_NAME = "inspection-tasks.db"
 """Name of the file in the portal's data folder."""
@@ -83,7 +83,7 @@ class InspectionTasks(Closing):
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._db = open_file(path, "inspection_tasks", _BUSY_S)
+        self._db = open_file(path, FileErrors("inspection_tasks"), _BUSY_S)
         path.chmod(0o600)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError, Unavailable
 
@@ -19,43 +19,60 @@ _HINTS = {
     sqlite3.SQLITE_IOERR: "check whether the disk is full or faulty",
 }
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_HINTS |= dict.fromkeys(_DAMAGED, "restore a backup, or move the file away to start with an empty one")
+
+
+class FileErrors(NamedTuple):
+    """The errors of a database file: their classes and field, and hints instead of the usual ones by SQLite code."""
+
+    field: str
+    unavailable: type[Unavailable] = Unavailable
+    full: type[Unavailable] = Unavailable
+    damaged: type[IntegrityError] = IntegrityError
+    hints: Mapping[int, str] = {}
 
 
 class DatabaseFile(sqlite3.Connection):
-    """A connection from `open_file`; `field` is the field of its errors.
+    """A connection from `open_file`.
 
-    Raises `Unavailable` or `IntegrityError` instead of the driver's operational errors. `sqlite3.IntegrityError` (a
-    constraint) and `sqlite3.ProgrammingError` (a mistake in the code) pass unchanged.
+    Raises `errors` instead of the driver's operational errors. `sqlite3.IntegrityError` (a constraint) and
+    `sqlite3.ProgrammingError` (a mistake in the code) pass unchanged.
     """
 
-    path: Path
-    field: str
+    path: Path | str | None
+    errors: FileErrors
+
+    def typed_errors(self) -> AbstractContextManager[None]:
+        """Convert the driver's errors in a block that reads rows of a cursor."""
+        return _typed_errors(self.path, self.errors)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """See `sqlite3.Connection.execute`."""
-        with _typed_errors(self.path, self.field):
+        with self.typed_errors():
             return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
         """See `sqlite3.Connection.executemany`."""
-        with _typed_errors(self.path, self.field):
+        with self.typed_errors():
             return super().executemany(sql, parameters)
 
 
-def open_file(path: Path, field: str, timeout_s: float, *, check_same_thread: bool = True) -> DatabaseFile:
-    """Open or create a database file, in autocommit mode. Raises `Unavailable`, `IntegrityError`.
+def open_file(
+    path: Path | str | None, errors: FileErrors, timeout_s: float, *, check_same_thread: bool = True
+) -> DatabaseFile:
+    """Open or create a database file (None: in memory), in autocommit mode. Raises `errors`.
 
     timeout_s  how long a statement waits for another process's lock
     """
-    with _typed_errors(path, field):
+    with _typed_errors(path, errors):
         database = sqlite3.connect(
-            path,
+            path or ":memory:",
             timeout=timeout_s,
             isolation_level=None,
             check_same_thread=check_same_thread,
             factory=DatabaseFile,
         )
-    database.path, database.field = path, field
+    database.path, database.errors = path, errors
     return database
 
 
@@ -77,18 +94,16 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _typed_errors(path: Path, field: str) -> Iterator[None]:
+def _typed_errors(path: Path | str | None, errors: FileErrors) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+    except sqlite3.IntegrityError:
         raise
     except sqlite3.DatabaseError as error:
-        raise _typed(path, field, error) from error
-
-
-def _typed(path: Path, field: str, error: sqlite3.DatabaseError) -> ChromaTraceError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _DAMAGED:
-        hint = "restore a backup, or move the file away to start with an empty one"
-        return IntegrityError(f"{path}: {error}", field=field, hint=hint)
-    return Unavailable(f"{path}: {error}", field=field, hint=_HINTS.get(code, "try again"))
+        if isinstance(error, sqlite3.ProgrammingError) and "closed" not in str(error):
+            raise
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        kind: type[ChromaTraceError] = errors.full if code == sqlite3.SQLITE_FULL else errors.unavailable
+        kind = errors.damaged if code in _DAMAGED else kind
+        hint = errors.hints.get(code) or _HINTS.get(code, "try again")
+        raise kind(f"{path}: {error}", field=errors.field, hint=hint) from error

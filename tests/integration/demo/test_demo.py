@@ -185,14 +185,14 @@ UNSIGNED = "the station's signature on its link is invalid"
         (
             "swap",
             "steps 2 and 3 swapped",
-            "step 2 (201 Sputtering): the step record is of step 3",
+            "step 2 (201 Sputtering): the step record names step 3",
             "HeadMismatch",
             "step 2 (201 Sputtering)",
         ),
         (
             "drop",
             "step 3 dropped",
-            "step 3 (202 First inspection): the step record is of step 4",
+            "step 3 (202 First inspection): the step record names step 4",
             "WrongStepCount",
             "step 3 (202 First inspection)",
         ),
@@ -206,7 +206,7 @@ UNSIGNED = "the station's signature on its link is invalid"
         (
             "replay",
             "proof of lot A used for lot B",
-            "step 1 (101 Materials): the step record is of another route or subject",
+            "step 1 (101 Materials): the step record names another route or subject",
             "HeadMismatch",
             "step 1 (101 Materials)",
         ),

@@ -10,13 +10,11 @@ from chromatrace.ethereum.errors import KeystoreError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import (
     MNEMONIC,
-    PASSWORD_VARIABLE,
     WORK_FACTOR,
     DevKeyWarning,
     create_keystore,
     dev_signer,
     keystore_signer,
-    password_from_environment,
 )
 from chromatrace.ethereum.transaction import Transaction
 
@@ -112,20 +110,6 @@ def test_digest_signatures_recover_the_signer():
     signature = signer.sign_digest(b"\7" * 32)
     assert signature[64] in (27, 28)
     assert Account._recover_hash(b"\7" * 32, signature=signature) == ANVIL_FIRST
-
-
-def test_password_is_read_from_the_environment_or_a_file(monkeypatch, tmp_path):
-    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
-    assert password_from_environment() is None
-    monkeypatch.setenv(PASSWORD_VARIABLE, "plain")
-    assert password_from_environment() == "plain"
-    secret = tmp_path / "secret"
-    secret.write_text("from a file\n")
-    monkeypatch.setenv(PASSWORD_VARIABLE, f"@{secret}")
-    assert password_from_environment() == "from a file"
-    monkeypatch.setenv(PASSWORD_VARIABLE, f"@{tmp_path / 'absent'}")
-    with pytest.raises(KeystoreError):
-        password_from_environment()
 
 
 @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff\xfe{", b"null", b"[1]", b'{"a": NaN}'])

@@ -190,7 +190,7 @@ def test_size_limit_raises_an_error_and_keeps_whole_batches(tmp_path):
     with Spool(path, max_bytes=600_000) as spool:
         with pytest.raises(SpoolFull) as error:
             spool.append("line", map(reading, range(50_000)))
-        assert "cannot grow" in error.value.message
+        assert "disk is full" in error.value.message
         assert "raise the limit" in error.value.hint
         kept = spool.size("line")
         assert 0 <= kept < 50_000

@@ -83,7 +83,7 @@ def test_voltage_and_rate_have_hysteresis_by_oxygen_flow(chamber):
 def test_run_stays_within_the_process_limits(plant, undisturbed):
     for station, lowest, highest in (("201", 300, 450), ("301", 150, 250)):
         growing = depositing(undisturbed, station)
-        for tag in plant.tags_of(station):
+        for tag in (tag for tag in plant.tags if tag.station == station):
             during = undisturbed[tag.name][growing]
             if tag.limit_high is not None:
                 assert during.max() <= tag.limit_high, tag.name

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from chromatrace.domain.errors import IntegrityError, Unavailable
-from chromatrace.storage.sqlite import open_file, transaction
+from chromatrace.storage.sqlite import FileErrors, open_file, transaction
 
 
 @pytest.fixture
@@ -38,16 +38,16 @@ def test_a_file_that_is_not_a_database_is_an_integrity_error(tmp_path):
     path = tmp_path / "a.db"
     path.write_bytes(b"junk" * 2_000)
     with pytest.raises(IntegrityError) as error:
-        open_file(path, "outbox", 1.0).execute("SELECT 1 FROM t")
+        open_file(path, FileErrors("outbox"), 1.0).execute("SELECT 1 FROM t")
     assert (error.value.field, str(path) in error.value.message) == ("outbox", True)
     with pytest.raises(Unavailable) as error:
-        open_file(tmp_path, "outbox", 1.0)
+        open_file(tmp_path, FileErrors("outbox"), 1.0)
     assert error.value.field == "outbox"
 
 
 def test_a_locked_and_a_full_database_are_unavailable(tmp_path):
     path = tmp_path / "a.db"
-    first, second = open_file(path, "answers", 0.0), open_file(path, "answers", 0.0)
+    first, second = open_file(path, FileErrors("answers"), 0.0), open_file(path, FileErrors("answers"), 0.0)
     first.execute("CREATE TABLE t (a BLOB UNIQUE)")
     first.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable) as error:
