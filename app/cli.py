@@ -13,9 +13,9 @@ from app.settings import PortalSettings
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, json_option, prompt_password
 from chromatrace.cli.settings import settings_options
-from chromatrace.services.ports import held_port, url_at
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import resolve
+from chromatrace.storage.ports import held_port, url_at
 
 if TYPE_CHECKING:
     from app.store.database import PortalDatabase

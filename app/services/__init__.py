@@ -10,7 +10,6 @@ from app.services.chain import (
     ChainService,
     Key,
     TransactionOutcome,
-    WalletCall,
     normalise_reason,
 )
 from app.services.keys import adopt_keystore, dev_addresses, new_keystore
@@ -27,7 +26,6 @@ __all__ = [
     "Manifest",
     "RecordWriter",
     "TransactionOutcome",
-    "WalletCall",
     "adopt_keystore",
     "dev_addresses",
     "new_keystore",

@@ -6,7 +6,7 @@
 """
 
 from chromatrace.anchor.anchorer import Anchorer
-from chromatrace.anchor.heads import HeadStore, Publisher, ReadingSource, TreeHead
+from chromatrace.anchor.heads import HeadStore, Publisher, TreeHead
 from chromatrace.anchor.proof import ReadingProof
 
 __all__ = ["Anchorer", "HeadStore", "Publisher", "ReadingProof", "ReadingSource", "TreeHead"]

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from chromatrace.chain.dev_state import keep_one_genesis, lock_state
-from chromatrace.domain.errors import Conflict, NotFound, Unavailable
+from chromatrace.domain.errors import NotFound, Unavailable
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.storage.lock import ProcessLock
+from chromatrace.storage.ports import held_port
 
 _START_S = 180.0
 _BLOCK_GAS = 10**9
@@ -111,7 +110,7 @@ class DevNode:
         """
         if self.running:
             return
-        with _reserved(0 if self._any_port else self.port) as port:
+        with held_port("127.0.0.1", 0 if self._any_port else self.port, field="chain_port") as port:
             self.port = port
             inherited: tuple[int, ...] = ()
             if self._state_path is not None:
@@ -188,22 +187,3 @@ def _program(name: str) -> str:
     if program is None:
         raise NotFound(f"the program {name!r} is not installed", field="devnode", hint="run `make setup`")
     return program
-
-
-@contextmanager
-def _reserved(port: int) -> Iterator[int]:
-    """Reserve a port (0: any free one) until the node listens on it. Raises `Conflict`.
-
-    SO_REUSEADDR lets the node bind the same port, and ignores connections in TIME_WAIT, but not a listener.
-    """
-    with socket.socket() as reservation:
-        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            reservation.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise Conflict(
-                f"port {port} of 127.0.0.1 is in use",
-                field="chain_port",
-                hint="stop the program that listens there, or choose another port (0: any free port)",
-            ) from error
-        yield int(reservation.getsockname()[1])

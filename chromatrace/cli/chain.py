@@ -52,7 +52,7 @@ def start(workspace: Workspace, host: str, port: int, chain_port: int) -> None:
     """
     from chromatrace.services import processes
     from chromatrace.services.local_chain import local_chain
-    from chromatrace.services.ports import held_port, url_at
+    from chromatrace.storage.ports import held_port, url_at
 
     with ExitStack() as stack:
         port = stack.enter_context(held_port(host, port))

@@ -22,9 +22,9 @@ from chromatrace.domain.errors import Conflict
 from chromatrace.domain.rights import Role, Stage
 from chromatrace.services import processes
 from chromatrace.services.local_chain import local_chain
-from chromatrace.services.ports import held_port, url_at
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.lock import LockedError, ProcessLock
+from chromatrace.storage.ports import held_port, url_at
 
 PASSWORD = "a demonstration only"  # noqa: S105 - printed on the screen, rejected in production
 ACCOUNT = "store-12@example-windows"

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
 from chromatrace.plant.errors import PlantError
-from chromatrace.plant.records import CheckSheet, Plant, Station, Tag
+from chromatrace.plant.records import Plant
 
 __all__ = [
-    "CheckSheet",
     "Plant",
     "PlantError",
-    "Station",
-    "Tag",
     "example_plant",
     "example_plants",
     "load_plant",

@@ -1,1 +1,1 @@
-"""Durable files, locks, SQLite connections and strict JSON."""
+"""Durable files, locks, listen ports, SQLite connections and strict JSON."""

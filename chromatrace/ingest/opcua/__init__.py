@@ -26,7 +26,7 @@ from __future__ import annotations
 from chromatrace.ingest.opcua.background import BackgroundGateway
 from chromatrace.ingest.opcua.gateway import OpcUaGateway
 from chromatrace.ingest.opcua.settings import OpcUaSecurity, OpcUaSettings
-from chromatrace.ingest.opcua.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
+from chromatrace.ingest.opcua.statistics import GatewayStatistics
 
 __all__ = [
     "BackgroundGateway",
@@ -34,6 +34,4 @@ __all__ = [
     "OpcUaGateway",
     "OpcUaSecurity",
     "OpcUaSettings",
-    "RejectedTagValue",
-    "UnfilledGap",
 ]

@@ -23,7 +23,7 @@ from chromatrace.ethereum.errors import (
 )
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import LocalSigner
-from chromatrace.services.ports import held_port
+from chromatrace.storage.ports import held_port
 
 FOLDER = Path(__file__).parent
 GWEI = 10**9

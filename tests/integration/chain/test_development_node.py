@@ -13,7 +13,7 @@ from chromatrace.chain.dev_node import DevNode
 from chromatrace.domain.errors import Conflict, IntegrityError
 from chromatrace.ethereum.errors import ChainUnavailableError
 from chromatrace.ethereum.rpc import RpcClient
-from chromatrace.services.ports import held_port
+from chromatrace.storage.ports import held_port
 
 STARTER = """
 import sys, time
@@ -51,7 +51,7 @@ def test_genesis_block_is_stable_across_restarts(tmp_path):
 def test_port_in_use_is_rejected(anvil):
     before = anvil.rpc().call("eth_blockNumber")
     stranger = DevNode(port=anvil.port)
-    with pytest.raises(Conflict, match=f"port {anvil.port} of 127.0.0.1 is in use") as raised:
+    with pytest.raises(Conflict, match=f"cannot listen on 127.0.0.1 port {anvil.port}") as raised:
         stranger.start()
     assert raised.value.field == "chain_port"
     assert not stranger.running

@@ -24,7 +24,7 @@ from chromatrace.index.errors import FollowerBusyError, IndexUnavailableError, W
 from chromatrace.index.lock import writer_lock
 from chromatrace.index.models import IndexTable
 from chromatrace.index.writer import ChainStatus, IndexWriter
-from chromatrace.services.ports import held_port
+from chromatrace.storage.ports import held_port
 
 KILLS = int(os.environ.get("CHROMATRACE_KILLS", "50"))
 """Number of kills for each kind of database."""

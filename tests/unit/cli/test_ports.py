@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from chromatrace.cli import main
-from chromatrace.services.ports import held_port, url_at
+from chromatrace.storage.ports import held_port, url_at
 
 
 @pytest.fixture

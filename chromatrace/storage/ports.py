@@ -17,11 +17,12 @@ def url_at(host: str, port: int) -> str:
 
 
 @contextmanager
-def held_port(host: str, wanted: int, *, or_another: bool = False) -> Iterator[int]:
+def held_port(host: str, wanted: int, *, or_another: bool = False, field: str = "port") -> Iterator[int]:
     """Reserve a port while the block lasts; a server that sets SO_REUSEADDR, in any process, can listen on it.
 
     wanted      0: any free port
     or_another  take any free port if `wanted` is in use
+    field       the field of the error, and the name of its option
     Raises `Conflict` if the port is in use, `InvalidInput` if `host` is not an address of this machine.
     """
     with ExitStack() as stack:
@@ -43,6 +44,7 @@ def held_port(host: str, wanted: int, *, or_another: bool = False) -> Iterator[i
             return
         raise Conflict(
             f"cannot listen on {host} port {wanted}: {reason}",
-            field="port",
-            hint="stop the process that uses the port, or choose another with --port (0: any free port)",
+            field=field,
+            hint="stop the process that uses the port, or choose another with "
+            f"--{field.replace('_', '-')} (0: any free port)",
         )
