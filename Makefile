@@ -39,13 +39,14 @@ test-contracts: setup ## run the contract tests (Brownie on Anvil)
 test-python: setup ## run the unit, conformance, integration and browser tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
-lint: setup ## check with ruff, mypy, import-linter and solhint; check that the ABIs are current
+lint: setup ## check with ruff, mypy, import-linter, solhint and the prose check; check that the ABIs are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 	$(BIN)/python scripts/export_abi.py --check
+	$(BIN)/python scripts/check_prose.py
 
 prose: setup ## check the language of texts against a list of patterns
 	$(BIN)/python scripts/check_prose.py

@@ -1,6 +1,6 @@
 """The web portal: public batch pages, a workspace for the consortium's organisations, and HTTP APIs.
 
-The portal reads the index (`chromatrace.index`) and the documents, asks the chain for rights on every request, and
+The portal reads the index (`chromatrace.index`) and the documents, reads rights from the chain on every request, and
 writes to the chain only through `app.services`.
 """
 

@@ -124,7 +124,7 @@ def _with_name(error: RightsRevokedError) -> RightsRevokedError:
 def account_keystore(operator: ActingOperator, password: str) -> Path:
     """Return the keystore that the operator signs with, after checking the account's password.
 
-    Raises `LoginFailedError` if the password is wrong, `InvalidInput` if the account has no key here, and
+    Raises `LoginFailedError` if the password is wrong, `InvalidInput` if the portal has no keystore for it, and
     `InsufficientRightsError` if the account's key changed during the session.
     """
     portal = current_portal()

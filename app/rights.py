@@ -54,7 +54,7 @@ class ActingOperator:
 
 
 class ReadableProductLines:
-    """Which product lines an operator may read. The chain is asked at most once per line and request."""
+    """The product lines that an operator may read. The chain is queried at most once per line and request."""
 
     def __init__(self, reader: RightsReader, operator: ActingOperator) -> None:
         self._reader = reader

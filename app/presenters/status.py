@@ -105,7 +105,7 @@ def batch_status(batch: BatchView) -> BatchStatus:
             "recalled",
             StatusTone.ALARM,
             "Recalled",
-            f"This batch has been recalled. Do not use, sell or install it. Ask the seller to take it back.{cause}",
+            f"This batch has been recalled. Do not use, sell or install it. Return it to the seller.{cause}",
             batch.recall_reason,
         )
     if batch.on_hold:

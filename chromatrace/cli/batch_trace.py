@@ -93,7 +93,7 @@ def trace(
 
     def human() -> None:
         for direction in directions:
-            print_line("inputs" if direction is Direction.BACK else "made of it")
+            print_line("inputs" if direction is Direction.BACK else "made from it")
             _print_tree(genealogy, direction)
         for fact in materials:
             print_line(f"supplier lot {fact['supplier_lot']}: {fact['name']}, {fact['supplier']} → {fact['batch']}")

@@ -52,5 +52,5 @@ def stopped_by_signal() -> Iterator[None]:
 
 
 def _by_ctrl_c(error: BaseException) -> bool:
-    """Tell Ctrl-C from the end of the input: click raises `Abort` at a prompt for both."""
+    """Distinguish Ctrl-C from the end of the input: click raises `Abort` at a prompt for both."""
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)

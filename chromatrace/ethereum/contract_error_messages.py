@@ -47,7 +47,9 @@ MESSAGES: dict[str, Message] = {
         "operator",
         "ask an administrator of the organisation to appoint this address",
     ),
-    "OperatorInactive": Message(_DENIED, "operator {operator} was dismissed", "operator"),
+    "OperatorInactive": Message(
+        _DENIED, "operator {operator} was dismissed", "operator", "ask an administrator to appoint it again"
+    ),
     "OperatorExpired": Message(
         _DENIED,
         "the appointment of operator {operator} ended at {validUntil}",
@@ -76,9 +78,11 @@ MESSAGES: dict[str, Message] = {
     ),
     "GlnAlreadyRegistered": Message(_CONFLICT, "GLN {gln} already belongs to organisation {organisation}", "gln"),
     "InvalidGln": Message(_INVALID, "{gln} is not a valid GLN", "gln", "enter 13 digits with a valid check digit"),
-    "InvalidKind": Message(_INVALID, "the kind of the organisation is missing", "kind"),
-    "InvalidOperator": Message(_INVALID, "{operator} cannot be an operator", "operator"),
-    "ExpiryInThePast": Message(_INVALID, "{validUntil} is in the past", "valid_until"),
+    "InvalidKind": Message(_INVALID, "the kind of the organisation is missing", "kind", "give one of the kinds"),
+    "InvalidOperator": Message(_INVALID, "address {operator} cannot be an operator", "operator"),
+    "ExpiryInThePast": Message(
+        _INVALID, "the end of validity {validUntil} is in the past", "valid_until", "give a later time"
+    ),
     "NotAdministratorOf": Message(
         _DENIED,
         "{account} is neither the registrar nor an administrator of organisation {organisation}",
@@ -159,7 +163,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "NotAnInput": Message(_INVALID, "batch {parent} is not an input of batch {child}", "children"),
     "DuplicateInput": Message(_INVALID, "duplicate input {input}", "inputs"),
-    "LengthMismatch": Message(_INVALID, "two parallel lists have different lengths"),
+    "LengthMismatch": Message(_INVALID, "two lists of arguments have different lengths"),
     "RevisionsExhausted": Message(
         _CONFLICT, "batch {batch} has the maximum of 255 verdicts of {stage} inspection", "revision"
     ),
@@ -176,7 +180,7 @@ MESSAGES: dict[str, Message] = {
         _INVALID, "the inspection time {inspectedAt} is later than the chain's time", "inspected_at", "check the clock"
     ),
     "SampleTooSmall": Message(
-        _INVALID, "the sample size is {sampleSize}; it must be at least {required}", "sample_size"
+        _INVALID, "the sample size is {sampleSize}; it must be at least {required}", "sample_size", "measure more units"
     ),
     "SampleTooLarge": Message(
         _INVALID, "the sample size is {sampleSize}; the batch has {quantity} units", "sample_size"
@@ -207,7 +211,7 @@ MESSAGES: dict[str, Message] = {
     "OfferExpired": Message(
         _CONFLICT, "the offer of batch {batch} expired at {validUntil}", "batch", "ask for a new offer"
     ),
-    "NotReleased": Message(_CONFLICT, "batch {batch} is not released", "batch"),
+    "NotReleased": Message(_CONFLICT, "batch {batch} is not released", "batch", "release it first"),
     "BatchBlocked": Message(_CONFLICT, "batch {batch} is blocked (on hold: {onHold}, recalled: {recalled})", "batch"),
     "ReceiverInactive": Message(_CONFLICT, "organisation {to} is unknown, suspended or expired", "to"),
     "SenderInactive": Message(_CONFLICT, "organisation {from} is suspended or expired", "from"),
@@ -240,7 +244,7 @@ MESSAGES: dict[str, Message] = {
         "signer",
     ),
     "UnknownDepartmentRights": Message(_INVALID, "the rights mask {rights} has undefined bits", "rights"),
-    "InvalidMember": Message(_INVALID, "{member} cannot be a member", "member"),
+    "InvalidMember": Message(_INVALID, "address {member} cannot be a member", "member"),
     "MemberOfAnotherOrganisation": Message(
         _INVALID,
         "{member} is an operator of organisation {organisation}, not of {owner}; it may read, but not append",
@@ -360,7 +364,10 @@ MESSAGES: dict[str, Message] = {
     "RoundInProgress": Message(_CONFLICT, "lane {lane} already has a round in progress", "lane", "choose another lane"),
     "WrongPhase": Message(_CONFLICT, "this step is not valid in phase {phase} of the round in lane {lane}", "lane"),
     "DrawTooEarly": Message(
-        _CONFLICT, "the inspectors are drawn with the hash of block {drawBlock}, which does not exist yet", "lane"
+        _CONFLICT,
+        "the inspectors are drawn with the hash of block {drawBlock}, which does not exist yet",
+        "lane",
+        "try again after that block",
     ),
     "NotEnoughInspectors": Message(
         _CONFLICT,
@@ -371,7 +378,9 @@ MESSAGES: dict[str, Message] = {
     "DeadlinePassed": Message(
         _CONFLICT, "the deadline of the round in lane {lane} passed at {deadline}", "lane", "close the round"
     ),
-    "NotOverdue": Message(_CONFLICT, "the round in lane {lane} is not overdue before {deadline}", "lane"),
+    "NotOverdue": Message(
+        _CONFLICT, "the round in lane {lane} is not overdue before {deadline}", "lane", "try again after the deadline"
+    ),
     "UnknownSeat": Message(_MISSING, "the round in lane {lane} has no seat {seat}", "seat"),
     "AlreadyAnswered": Message(_CONFLICT, "seat {seat} in lane {lane} has already answered", "seat"),
     "NotCommitted": Message(_CONFLICT, "seat {seat} in lane {lane} has not committed to an answer", "seat"),
@@ -408,5 +417,5 @@ MESSAGES: dict[str, Message] = {
     ),
     "SafeCastOverflowedUintDowncast": Message(_INVALID, "{value} does not fit into {bits} bits"),
     "InvalidShortString": Message(_INVALID, "a stored short string is invalid"),
-    "StringTooLong": Message(_INVALID, "the text {str} is too long"),
+    "StringTooLong": Message(_INVALID, "the text {str} exceeds 31 bytes"),
 }

@@ -1,4 +1,4 @@
-"""Inspection tasks for people: an inspector's process adds a task, and a person answers it at the portal.
+"""Inspection tasks for people: an inspector's process adds a task, and a person answers it on the portal.
 
 One SQLite file, shared by the inspectors' processes and the portal; committed tasks and answers survive SIGKILL of
 either. A task is answered once, before its deadline, and one person answers at most one task per round. The salt and

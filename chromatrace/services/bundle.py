@@ -19,7 +19,7 @@ from chromatrace.services.workspace import Workspace
 from chromatrace.storage.strict_json import Digest, Hex
 
 READINGS_PER_WINDOW = 8
-"""Readings of each inspection's window in a bundle, evenly spaced; `verify reading` proves any other."""
+"""Readings of each inspection's window in a bundle, evenly spaced; `log verify` proves any other reading."""
 
 
 def build_bundle(

@@ -22,7 +22,7 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
         raise InvalidInput(
             f"chain {workspace.chain_id} is not a development chain",
             field="rpc_url",
-            hint=f"send {address} the currency that its transactions need for gas",
+            hint=f"fund {address} yourself; its transactions need gas",
         )
     unlocked = workspace.rpc.call("eth_accounts")
     if not unlocked:
@@ -48,7 +48,7 @@ def fund_if_empty(workspace: Workspace, address: str) -> bool:
             return True
         fund(workspace, address)
     except Unavailable:
-        workspace.notify(f"{address} has no gas: no chain answers; run `chromatrace key fund {address}` later")
+        workspace.notify(f"{address} has no gas: no node responded; run `chromatrace key fund {address}` later")
     except ChromaTraceError as error:
         workspace.notify(f"{address} has no gas: {error.message}; {error.hint}")
     else:

@@ -33,7 +33,7 @@ class MatchedRecord:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Everything found under a key.
+    """The search results for a key.
 
     batches_with_serial  batches that have a unit with this serial, among the newest `SERIAL_BATCHES`
     all_batches_searched whether every batch was searched for the serial

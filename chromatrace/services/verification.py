@@ -17,7 +17,7 @@ def block_hashes_from(url: str, bundle: Bundle) -> tuple[list[bytes], int]:
     chain_id = int(node.call("eth_chainId"), 16)
     if chain_id != bundle.chain_id:
         raise InvalidInput(
-            f"the node is on chain {chain_id}, the bundle is of chain {bundle.chain_id}",
+            f"the node is on chain {chain_id}, the bundle is for chain {bundle.chain_id}",
             field="rpc",
             hint="use a node of the bundle's chain",
         )

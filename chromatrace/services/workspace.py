@@ -39,11 +39,10 @@ class Workspace:
         ask_password: Callable[[str, str], str] = no_prompt,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        """Open nothing yet.
+        """Store the settings; connections are opened on first use.
 
-        ask_password  returns a password that no setting has; takes a label and the environment variable that would
-                      have had it
-        notify        takes a warning for people
+        ask_password  returns a password that is not configured; takes a label and the name of its environment variable
+        notify        reports a warning to the user
         """
         self.settings = settings
         self.ask_password = ask_password

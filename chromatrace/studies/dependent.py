@@ -65,7 +65,7 @@ def dependent(
     summary = tuple(_summary(way, points, runs, index, len(sets)) for index, way in enumerate(_WAYS))
     return Study(
         name="dependent",
-        title="Manufacturing time (in production times) and F1, by way of inspecting",
+        title="Manufacturing time (in production times) and F1, by mode of inspection",
         parameters={
             "rule": rule.as_json(),
             "staff": [kind.value for kind in staff],

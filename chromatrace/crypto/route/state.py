@@ -67,7 +67,7 @@ class RouteTrace:
 
 
 def begin(design: RouteDesign, subject: bytes, components: Sequence[Component] = ()) -> RouteTrace:
-    """Return an empty trace of a subject. An assembly route needs its components here."""
+    """Return an empty trace of a subject. An assembly route requires its components."""
     if bool(components) != (design.kind is RouteKind.ASSEMBLY):
         raise InvalidInput(
             "an assembly route needs components; a processing route has none",

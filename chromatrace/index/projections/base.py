@@ -39,7 +39,7 @@ class EntityProjection(ABC):
     model        the main table
     part_tables  tables with further rows of an entity, and their columns with its key
     key_columns  columns of the main table with the key; by default its primary key
-    created_by   event that is always the first of its entity, so that no row needs to be loaded
+    created_by   event that is always the first of its entity, so no row needs to be loaded
     """
 
     entity: ClassVar[str]

@@ -1,4 +1,4 @@
-"""Genealogy of a batch: the batches it is made of, or those made of it. Quantities are in units."""
+"""Genealogy of a batch: the batches it is made from, or those made from it. Quantities are in units."""
 
 from __future__ import annotations
 

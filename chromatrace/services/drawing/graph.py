@@ -31,7 +31,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """An arrow from an input to the batch made of it."""
+    """An arrow from an input to the batch made from it."""
 
     source: str
     target: str

@@ -236,7 +236,7 @@ def test_a_fault_that_the_offline_check_accepts_is_reported(demonstrate, monkeyp
     assert (status, report["failed"]) == (1, 1)
     accepted = [guard["by"] for guard in report["tamper"]["caught"] if guard["said"] is None]
     assert accepted == ["offline check", f"offline check{tamper.STRONGER}"]
-    assert report["checks"][0]["said"] == "offline check: accepted: readings of step 2 replaced"
+    assert report["checks"][0]["said"] == "offline check: accepted the fault: readings of step 2 replaced"
 
 
 def test_a_fault_that_the_contract_accepts_is_reported(staged, demonstrate):
