@@ -287,7 +287,7 @@ def test_command_line_resumes_interrupted_recall(shop, tmp_path, monkeypatch):
     shop.register("R8", "R8B", "R8C", "R8D", of={"R8C": ("R8B",), "R8D": ("R8C", "R8")})
     common = ["--rpc-url", shop.world.node.url, "--manifest", str(shop.world.manifest_path), "--data", str(tmp_path)]
 
-    def recall(*words):
+    def recall(*options):
         lot = [
             *common,
             "--dev-account",
@@ -298,7 +298,7 @@ def test_command_line_resumes_interrupted_recall(shop, tmp_path, monkeypatch):
             "R8",
             "--reason",
             REASON,
-            *words,
+            *options,
             "--json",
         ]
         monkeypatch.setattr("sys.argv", ["chromatrace", *lot])

@@ -69,21 +69,21 @@ class Round:
 class Rounds:
     """Rounds with one rule, one per lane, that run through their phases together."""
 
-    def __init__(self, panel: Panel, chance: random.Random, standings: dict[int, InspectorRecord]) -> None:
-        self.panel, self.chance, self.standings = panel, chance, standings
+    def __init__(self, panel: Panel, rng: random.Random, records: dict[int, InspectorRecord]) -> None:
+        self.panel, self.rng, self.records = panel, rng, records
         self.rule, self.first_wave = self._rule()
         self.outcomes: Counter[str] = Counter()
 
     def _rule(self) -> tuple[Rule, int]:
-        chance = self.chance
-        states = tuple(f"state {number}" for number in range(chance.choice([2, 2, 2, 3, 5])))
-        weighing = chance.choice(list(Weighing))
+        rng = self.rng
+        states = tuple(f"state {number}" for number in range(rng.choice([2, 2, 2, 3, 5])))
+        weighing = rng.choice(list(Weighing))
         minimum = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
-        maximum = chance.choice([count for count in (minimum, 3, 5, 7, 9, 17) if count >= minimum])
+        maximum = rng.choice([count for count in (minimum, 3, 5, 7, 9, 17) if count >= minimum])
         highest = Rule(states, minimum, maximum, weighing, 1).highest_score
         within = min(highest, 2 * MAX_LOG_ODDS) if weighing is Weighing.LOG_ODDS else highest // 2
-        rule = Rule(states, minimum, maximum, weighing, chance.randint(1, within))
-        first_wave = chance.choice([minimum, minimum, maximum])
+        rule = Rule(states, minimum, maximum, weighing, rng.randint(1, within))
+        first_wave = rng.choice([minimum, minimum, maximum])
         self.panel.set_rule(
             states=len(states),
             minimum=minimum,
@@ -100,8 +100,8 @@ class Rounds:
         """Run rounds from request to outcome. Return their number, which the size of the panel limits."""
         count = min(MAX_ROUNDS_PER_CALL, limit, INSPECTORS // (self.rule.maximum + 2))
         requests, rounds = [], []
-        for number, first in enumerate(self.chance.sample(range(1, INSPECTORS + 1), count)):
-            own = first if self.chance.random() < 0.5 else 0
+        for number, first in enumerate(self.rng.sample(range(1, INSPECTORS + 1), count)):
+            own = first if self.rng.random() < 0.5 else 0
             requests.append((number, SUBJECT, 1, int(Stage.FIRST), own, 1))
             rounds.append(Round(lane_id(self.panel.env.plant, number), [own] if own else []))
         self.send("open", requests, sender=self.panel.env.producer)
@@ -120,16 +120,16 @@ class Rounds:
             assert drawn[: len(round_.seats)] == round_.seats
             assert len(drawn) == len(set(drawn)) == len(round_.seats) + round_.missing(self.rule, self.first_wave)
             round_.seats = drawn
-            roll, count = self.chance.random(), self.chance.randint(1, len(round_.unanswered))
-            round_.not_committing = set(self.chance.sample(round_.unanswered, count)) if roll < 0.03 else set()
-            round_.not_revealing = set(self.chance.sample(round_.unanswered, count)) if roll > 0.97 else set()
+            roll, count = self.rng.random(), self.rng.randint(1, len(round_.unanswered))
+            round_.not_committing = set(self.rng.sample(round_.unanswered, count)) if roll < 0.03 else set()
+            round_.not_revealing = set(self.rng.sample(round_.unanswered, count)) if roll > 0.97 else set()
 
     def answer(self, rounds: list[Round]) -> None:
         """Commit and reveal except for stalling seats. All rounds share the same deadlines."""
         commitments = []
         for round_ in rounds:
             states = {
-                seat: self.chance.randrange(len(self.rule.states))
+                seat: self.rng.randrange(len(self.rule.states))
                 for seat in round_.unanswered
                 if seat not in round_.not_committing
             }
@@ -157,7 +157,7 @@ class Rounds:
         """Return whether the round is expected to be finished, and compare with the contract."""
         _, current, seats = self.read(round_)
         answers = [
-            Answer(round_.seats[seat], self.rule.states[state], self.standings[round_.seats[seat]].capability)
+            Answer(round_.seats[seat], self.rule.states[state], self.records[round_.seats[seat]].capability)
             for seat, state in sorted(round_.states.items())
         ]
         assert [index for index, seat in enumerate(seats) if seat[1] == REVEALED] == sorted(round_.states)
@@ -170,8 +170,8 @@ class Rounds:
         assert (current[0], self.rule.states[current[6]], current[7]) == (DECIDED, outcome.state, outcome.recorder)
         if len(answers) >= MIN_ANSWERS:
             for answer in answers:
-                standing = self.standings[answer.inspector]
-                self.standings[answer.inspector] = learned(standing, answer.state == outcome.state)
+                record = self.records[answer.inspector]
+                self.records[answer.inspector] = learned(record, answer.state == outcome.state)
         self.outcomes[f"{self.rule.weighing.name} {'by the threshold' if outcome.reached else 'at the maximum'}"] += 1
         return True
 
@@ -180,7 +180,7 @@ class Rounds:
         if not stalling:
             return
         for seat in stalling:
-            self.standings[round_.seats[seat]] = stalled(self.standings[round_.seats[seat]])
+            self.records[round_.seats[seat]] = stalled(self.records[round_.seats[seat]])
         round_.stalled |= stalling
         round_.sealed = {seat: state for seat, state in round_.sealed.items() if seat not in stalling}
         self.send("close", round_.lane)
@@ -202,18 +202,18 @@ class Rounds:
 
 
 def test_random_rounds_agree(env):
-    chance = random.Random(11)
-    starts = {number: chance.randint(3_000, 10_000) for number in range(1, INSPECTORS + 1)}
+    rng = random.Random(11)
+    starts = {number: rng.randint(3_000, 10_000) for number in range(1, INSPECTORS + 1)}
     panel = Panel(env, size=INSPECTORS, capabilities=starts)
-    standings = {number: InspectorRecord(capability) for number, capability in starts.items()}
+    records = {number: InspectorRecord(capability) for number, capability in starts.items()}
     outcomes, done = Counter(), 0
     while done < ROUNDS:
-        rounds = Rounds(panel, chance, standings)
+        rounds = Rounds(panel, rng, records)
         done += rounds.play(ROUNDS - done)
         outcomes += rounds.outcomes
-    for number, standing in standings.items():
+    for number, record in records.items():
         inspector = panel.inspector(number)
-        assert (inspector["capability"], inspector["inspections"], inspector["wins"]) == standing
+        assert (inspector["capability"], inspector["inspections"], inspector["wins"]) == record
     print(f"{done:,} rounds: {dict(outcomes)}")
     assert outcomes["stalled"]
     assert {name.split()[0] for name in outcomes} >= {weighing.name for weighing in Weighing}, "too few rounds"

@@ -30,28 +30,28 @@ def call(env, function, *args):
     return function.decode_output(env.rpc.call("eth_call", fields, "latest"))
 
 
-def random_capability(chance):
-    return chance.choice([0, UNIT, 1_000, 100 * chance.randint(0, 100), chance.randint(0, UNIT)])
+def random_capability(rng):
+    return rng.choice([0, UNIT, 1_000, 100 * rng.randint(0, 100), rng.randint(0, UNIT)])
 
 
-def random_round(chance):
-    states = tuple(f"state {number}" for number in range(chance.randint(2, 12)))
-    weighing = chance.choice(list(Weighing))
+def random_round(rng):
+    states = tuple(f"state {number}" for number in range(rng.randint(2, 12)))
+    weighing = rng.choice(list(Weighing))
     minimum = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
-    maximum = chance.randrange(minimum, 18, 2)
+    maximum = rng.randrange(minimum, 18, 2)
     highest = Rule(states, minimum, maximum, weighing, 1).highest_score
     within = MAX_LOG_ODDS if weighing is Weighing.LOG_ODDS else highest
-    rule = Rule(states, minimum, maximum, weighing, chance.choice([chance.randint(1, within), highest]))
-    count = chance.randint(max(1, minimum - 2), maximum)
-    chosen_states = chance.sample(states, chance.randint(1, len(states)))
-    return rule, [Answer(number, chance.choice(chosen_states), random_capability(chance)) for number in range(count)]
+    rule = Rule(states, minimum, maximum, weighing, rng.choice([rng.randint(1, within), highest]))
+    count = rng.randint(max(1, minimum - 2), maximum)
+    chosen_states = rng.sample(states, rng.randint(1, len(states)))
+    return rule, [Answer(number, rng.choice(chosen_states), random_capability(rng)) for number in range(count)]
 
 
 def test_decisions_agree(env, harness):
-    chance = random.Random(20_26)
+    rng = random.Random(20_26)
     decided = 0
     for _ in range(0, ROUNDS, BATCH):
-        rounds = [random_round(chance) for _ in range(BATCH)]
+        rounds = [random_round(rng) for _ in range(BATCH)]
         cases = [
             (
                 int(rule.weighing),
@@ -75,16 +75,16 @@ def test_decisions_agree(env, harness):
 
 
 def test_learning_agrees(env, harness):
-    chance = random.Random(5)
+    rng = random.Random(5)
     for _ in range(0, ROUNDS, BATCH):
-        starts = [InspectorRecord(random_capability(chance)) for _ in range(BATCH)]
-        results = [[chance.choice([0, 1, 1, 2]) for _ in range(25)] for _ in starts]
+        starts = [InspectorRecord(random_capability(rng)) for _ in range(BATCH)]
+        results = [[rng.choice([0, 1, 1, 2]) for _ in range(25)] for _ in starts]
         ends = call(env, harness.learnMany, starts, results, PENALTY)
-        for standing, sequence, end in zip(starts, results, ends, strict=True):
+        for record, sequence, end in zip(starts, results, ends, strict=True):
             for result in sequence:
-                standing = stalled(standing) if result == 2 else learned(standing, result == 1)
-                assert 0 <= standing.capability <= UNIT
-            assert tuple(end) == standing
+                record = stalled(record) if result == 2 else learned(record, result == 1)
+                assert 0 <= record.capability <= UNIT
+            assert tuple(end) == record
 
 
 def test_log_odds_agree(env, harness):
@@ -94,11 +94,11 @@ def test_log_odds_agree(env, harness):
 
 
 def test_count_and_select(env, harness):
-    chance = random.Random(7)
+    rng = random.Random(7)
     for _ in range(40):
-        numbers = sorted(chance.sample(range(1, 256), chance.choice([1, 2, 17, 200, 255])))
+        numbers = sorted(rng.sample(range(1, 256), rng.choice([1, 2, 17, 200, 255])))
         word = sum(1 << number for number in numbers)
         assert call(env, harness.count, word) == len(numbers)
-        for rank in {0, len(numbers) - 1, chance.randrange(len(numbers))}:
+        for rank in {0, len(numbers) - 1, rng.randrange(len(numbers))}:
             assert call(env, harness.select, word, rank) == numbers[rank]
     assert call(env, harness.count, 0) == 0

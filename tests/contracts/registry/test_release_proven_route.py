@@ -55,17 +55,17 @@ def test_releases_without_proof_if_the_policy_requires_none(env, stations):
 def test_rejects_a_registration_with_a_route_that_is_not_designed(env, stations):
     """Otherwise a batch could use the id of a future route and be released without the proof it requires."""
     line = stations.line(1, required=True)
-    to_come = route_id(env.plant, "pane", 2)
-    early = (*env.registration()[:5], to_come, [])
-    expected = Revert("UnknownRoute", route=to_come)
+    undesigned = route_id(env.plant, "pane", 2)
+    early = (*env.registration()[:5], undesigned, [])
+    expected = Revert("UnknownRoute", route=undesigned)
     assert revert_of(env.registry.register, early, sender=env.producer) == expected
     assert revert_of(env.registry.registerMany, [early], sender=env.producer) == expected
-    assert revert_of(env.routes.requiresProof, to_come, sender=env.producer) == expected
+    assert revert_of(env.routes.requiresProof, undesigned, sender=env.producer) == expected
 
     keys = [station.key_id for station in line.design.stations]
     env.routes.designRoute("pane", RouteKind.PROCESSING, True, keys, ["sputtering"], {"from": env.producer})
     env.registry.register(early, {"from": env.producer})
-    assert bytes(env.registry.requiredRouteOf(batch_id("L1"))) == to_come
+    assert bytes(env.registry.requiredRouteOf(batch_id("L1"))) == undesigned
 
 
 def test_each_batch_of_a_call_follows_its_own_route(env, stations):

@@ -16,11 +16,11 @@ def site(deploy, tmp_path_factory):
     with DevNode() as node:
         manifest = deploy(node, folder)
 
-        def run(*words, data=folder / "data", account=0, status=0):
+        def run(*arguments, data=folder / "data", account=0, status=0):
             base = ["--rpc-url", node.url, "--manifest", manifest, "--data", data, "--dev-account", account]
-            done = CliRunner().invoke(main, [str(word) for word in (*base, *words)])
-            assert done.exit_code == status, done.output + done.stderr
-            return done
+            result = CliRunner().invoke(main, [str(word) for word in (*base, *arguments)])
+            assert result.exit_code == status, result.output + result.stderr
+            return result
 
         run.folder, run.manifest, run.node = folder, manifest, node
         for account, gln in ((2, "9521234500001"), (3, "9521234510000")):

@@ -40,7 +40,7 @@ COMMANDS = {
     "reading.json": ("log", "verify", *READING, "--write"),
     "signed.json": ("inspection", "sign", "EVIDENCE", "--sample-size", "1", "--defects", "0", "-o"),
 }
-STREAMS = [name for name, words in COMMANDS.items() if words[0] != "qr"]
+STREAMS = [name for name, command_words in COMMANDS.items() if command_words[0] != "qr"]
 
 
 @pytest.fixture(scope="module")

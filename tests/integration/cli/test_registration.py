@@ -38,14 +38,14 @@ def test_a_rejected_registration_leaves_no_document(site, document, tmp_path):
     assert list(stored.digests()) == []
     registered = json.loads(site("batch", "register", path, "--json", data=data, account=2).stdout)
     assert [f"0x{digest.hex()}" for digest in stored.digests()] == [registered["content_digest"]]
-    twice = site("batch", "register", path, data=tmp_path / "2", account=2, status=1)
-    assert "batch 09521234543213/R-1 already exists" in twice.stderr
+    repeated = site("batch", "register", path, data=tmp_path / "2", account=2, status=1)
+    assert "batch 09521234543213/R-1 already exists" in repeated.stderr
     early = site("batch", "assemble", "09521234543213", "R-1", account=2, status=1)
     assert "this step is not valid in state registered of batch 09521234543213/R-1" in early.stderr
-    words = ("--input", "09521234543213/R-1=101")
+    options = ("--input", "09521234543213/R-1=101")
     assert (
         "units of input 09521234543213/R-1 are requested"
-        in site("batch", "register", document("R-4"), *words, account=2, status=1).stderr
+        in site("batch", "register", document("R-4"), *options, account=2, status=1).stderr
     )
     assert list(DocumentStore(tmp_path / "2" / "documents").digests()) == []
 
@@ -57,8 +57,8 @@ def test_a_route_that_is_not_designed_is_an_error(site, document, route):
 
 
 def test_a_gln_is_registered_once(site):
-    words = ("--kind", "franchisee", "--roles", "franchisee")
-    again = site("org", "register", "9521234500001", "Example Impostor", *words, status=1)
+    options = ("--kind", "franchisee", "--roles", "franchisee")
+    again = site("org", "register", "9521234500001", "Example Impostor", *options, status=1)
     assert "GLN 9521234500001 already belongs to organisation 1" in again.stderr
 
 
@@ -96,29 +96,29 @@ def test_a_development_key_is_a_warning_and_times_are_readable(site):
 
 def test_codes_of_an_unregistered_lot_require_ahead(site, document, tmp_path):
     code, sheet = tmp_path / "code.svg", tmp_path / "sheet.pdf"
-    words = (
+    commands = (
         ("qr", "code", "09521234543213", "R-9", "-o", code),
         ("qr", "labels", "09521234543213", "R-9", "--count", "2", "-o", sheet),
     )
-    for command in words:
+    for command in commands:
         error = site(*command, status=1).stderr
         assert "no batch 09521234543213/R-9 is registered on this chain" in error
         assert "--ahead" in error
     assert not code.exists()
     assert not sheet.exists()
-    site(*words[0], "--ahead")
+    site(*commands[0], "--ahead")
     ahead = code.read_bytes()
     site("batch", "register", document("R-9"), account=2)
-    for command in words:
+    for command in commands:
         site(*command)
     assert code.read_bytes() == ahead
     assert sheet.stat().st_size > 1000
 
 
 def test_the_policy_of_a_stage_can_be_set(site):
-    words = ("inspection", "set-policy", "final", "--units-per-sample", "50", "--independent")
-    assert "error" in site(*words, account=2, status=1).stderr
-    site(*words)
+    command = ("inspection", "set-policy", "final", "--units-per-sample", "50", "--independent")
+    assert "error" in site(*command, account=2, status=1).stderr
+    site(*command)
 
 
 def test_identifiers_are_text_in_json(site, document):

@@ -11,15 +11,15 @@ TIMEOUT_S = 180
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [("index", "sync", "--watch"), ("log", "anchor", "--watch"), ("portal", "serve", "--port", "0")],
     ids=" ".join,
 )
-def test_a_signal_ends_the_command_with_status_0(site, tmp_path, words, number):
+def test_a_signal_ends_the_command_with_status_0(site, tmp_path, arguments, number):
     output = tmp_path / "output"
     base = ("--rpc-url", site.node.url, "--manifest", site.manifest, "--data", tmp_path, "--dev-account", "2")
     with output.open("wb") as out:
-        process = fork_server.command_line().start(*base, *words, stdout=out, stderr=out)
+        process = fork_server.command_line().start(*base, *arguments, stdout=out, stderr=out)
     deadline = time.monotonic() + TIMEOUT_S
     while "press Ctrl-C to stop" not in output.read_text():
         assert process.poll() is None, output.read_text()

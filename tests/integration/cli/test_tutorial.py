@@ -74,9 +74,15 @@ def test_tutorial(stack):
     assert steps[0][0] == "chromatrace chain start"
     assert pattern(replace(steps[0][1], urls)).fullmatch(started)
     for command, expected in steps[1:]:
-        words = f"{sys.executable} -m {replace(command, urls)}"
+        shell_command = f"{sys.executable} -m {replace(command, urls)}"
         result = subprocess.run(
-            words, shell=True, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            shell_command,
+            shell=True,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert result.returncode == 0, f"{command}\n{result.stdout}"
         assert pattern(replace(expected, urls)).fullmatch(result.stdout), f"{command}\n{result.stdout}"

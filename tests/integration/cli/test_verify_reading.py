@@ -48,8 +48,8 @@ def test_a_forged_spool_with_a_forged_index_is_detected(site, copied):
 def test_readings_that_are_not_anchored_fail_the_check(site, copied, tmp_path):
     more = tmp_path / "more.dat"
     more.write_text("1 2\n")
-    words = [word if word != "2026-01-01T00:00:00Z" else "2026-02-01T00:00:00Z" for word in site.ingest]
-    site("ingest", "file", more, *words, data=copied)
+    arguments = [word if word != "2026-01-01T00:00:00Z" else "2026-02-01T00:00:00Z" for word in site.ingest]
+    site("ingest", "file", more, *arguments, data=copied)
     report = site("log", "verify", "--channel", "line", "--all", data=copied, status=1)
     assert "2 readings are not anchored yet; run `chromatrace log anchor`" in report.stderr
 

@@ -33,8 +33,8 @@ def exported(run, tmp_path, vectors_dir):
 
     def export(*arguments):
         path = tmp_path / "out.jsonld"
-        done = run("export", *arguments, "-o", path)
-        assert done.exit_code == 0, done.output
+        result = run("export", *arguments, "-o", path)
+        assert result.exit_code == 0, result.output
         document = json.loads(path.read_bytes())
         validator.validate(document)
         assert run("validate", path).exit_code == 0

@@ -163,17 +163,17 @@ def test_verify_command(works, prove, tmp_path):
     bad.write_bytes(prove("released").bundle.to_bytes()[:-100])
     given = ("--block-hash", "0x" + prove("released").trusted.hex(), "--manifest", works.manifest_path)
 
-    done = run("verify", good, *given)
-    assert (done.exit_code, done.output.splitlines()[-2]) == (0, "HOLDS.")
+    completed = run("verify", good, *given)
+    assert (completed.exit_code, completed.output.splitlines()[-2]) == (0, "HOLDS.")
     assert run("verify", good, *given, "--strict").exit_code == 0
     given = ("--rpc", works.outer.settings.rpc_url, "--manifest", works.manifest_path)
-    done = run("verify", recalled, *given, "--json")
-    report = orjson.loads(done.output)
-    assert (done.exit_code, report["failed"], report["counts"]["warning"]) == (0, 0, 2)
+    completed = run("verify", recalled, *given, "--json")
+    report = orjson.loads(completed.output)
+    assert (completed.exit_code, report["failed"], report["counts"]["warning"]) == (0, 0, 2)
     assert run("verify", recalled, *given, "--strict").exit_code == 1
     assert run("verify", bad, *given).exit_code == 1
-    done = run("verify", good)
-    assert (done.exit_code, "NOT PROVEN" in done.output) == (0, True)
+    completed = run("verify", good)
+    assert (completed.exit_code, "NOT PROVEN" in completed.output) == (0, True)
     assert run("verify", good, "--strict").exit_code == 1
     assert run("verify", good, "--block-hash", "0x" + "11" * 32).exit_code == 1
     assert run("verify", good, "--block-hash", "0x11").exit_code == 1
@@ -197,8 +197,8 @@ def test_verifier_needs_no_network_or_database(prove, tmp_path):
     path = tmp_path / "bundle.json"
     path.write_bytes(prove("released").bundle.to_bytes())
     command = [sys.executable, "-c", _ALONE, str(path), prove("released").trusted.hex()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.splitlines() == [
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert completed.stdout.splitlines() == [
         "0 []",
         "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.ethereum',"
         " 'chromatrace.exchange', 'chromatrace.merkle', 'chromatrace.storage']",

@@ -197,12 +197,12 @@ def test_command_reads_the_records_from_a_trace(works, tmp_path):
     settings = works.outer.settings
     base = ("--rpc-url", settings.rpc_url, "--data", settings.data, "--manifest", works.manifest_path)
     arguments = ("batch", "prove", "09521234543213", "P-released", "-o", bundle, "--json", "--trace")
-    done = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments, trace)])
-    assert done.exit_code == 0, done.output
+    completed = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments, trace)])
+    assert completed.exit_code == 0, completed.output
     assert all(step.record for step in Bundle.from_bytes(bundle.read_bytes()).route.steps)
-    done = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments, other)])
-    assert done.exit_code == 1
-    assert done.output.startswith("error: trace: ")
+    completed = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments, other)])
+    assert completed.exit_code == 1
+    assert completed.output.startswith("error: trace: ")
 
 
 class UnverifiedWorks(Works):

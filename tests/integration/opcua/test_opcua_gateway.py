@@ -181,9 +181,9 @@ def test_settings_that_do_not_match_the_server_are_rejected(loop, press, spool, 
         async with asyncio.timeout(120):
             await OpcUaGateway(settings(press.url, **others), spool).run(asyncio.Event())
 
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidInput) as raised:
         loop.run(scenario())
-    assert caught.value.field == field
+    assert raised.value.field == field
 
 
 def test_gap_without_history_is_reported(loop, press, spool):

@@ -111,10 +111,10 @@ def test_portal_conforms_to_its_openapi_document(consortium, tmp_path, monkeypat
     command += ["--generation-database", "none", "--continue-on-failure", "--no-color"]
     try:
         record(url)
-        done = subprocess.run(command, check=False, cwd=tmp_path)
+        result = subprocess.run(command, check=False, cwd=tmp_path)
     finally:
         stop.set()
         threads[1].join(timeout=10)
         server.close()
         index.close()
-    assert done.returncode == 0, "see the output above; use the same CHROMATRACE_API_SEED to reproduce it"
+    assert result.returncode == 0, "see the output above; use the same CHROMATRACE_API_SEED to reproduce it"

@@ -39,8 +39,8 @@ class Importer:
     data: Path
     addresses: dict[str, str]
 
-    def send(self, body, kind=CSV, who=SALES, schema=SCHEMA, **parameters):
-        auth = None if who is None else (who, PASSWORD)
+    def send(self, body, kind=CSV, account=SALES, schema=SCHEMA, **parameters):
+        auth = None if account is None else (account, PASSWORD)
         data = body.read_bytes() if isinstance(body, Path) else body
         query = {"schema": schema} | parameters
         return self.app.test_client().post(
@@ -196,8 +196,8 @@ def test_rows_without_preceding_record_are_rejected(importer):
 @pytest.mark.parametrize(
     ("changes", "status", "error", "field"),
     [
-        ({"who": None}, 401, "LoginRequiredError", None),
-        ({"who": DESIGN}, 403, "NotMember", "signer"),
+        ({"account": None}, 401, "LoginRequiredError", None),
+        ({"account": DESIGN}, 403, "NotMember", "signer"),
         ({"kind": "application/json"}, 400, "InvalidInput", "Content-Type"),
         ({"schema": "chromatrace.record/sales.contract-order/2"}, 400, "UnknownSchemaError", "/schema"),
         ({"schema": ""}, 400, "UnknownSchemaError", "/schema"),
@@ -284,9 +284,9 @@ def test_interrupted_import_reports_progress_and_resumes(importer, monkeypatch):
     answer = importer.send(body)
     rpc.call("anvil_setBalance", address, hex(10**18))
     assert answer.status_code == 202, answer.text
-    taken = answer.json["appended"]
-    assert 0 < taken < 12
-    assert (answer.json["stopped"]["error"], answer.json["remaining"]) == ("InsufficientFundsError", 12 - taken)
+    appended = answer.json["appended"]
+    assert 0 < appended < 12
+    assert (answer.json["stopped"]["error"], answer.json["remaining"]) == ("InsufficientFundsError", 12 - appended)
     rest = importer.send(body)
-    assert (rest.json["appended"], rest.json["existing"]) == (12 - taken, taken)
+    assert (rest.json["appended"], rest.json["existing"]) == (12 - appended, appended)
     assert [importer.count(f"broken-{number}") for number in range(12)] == [1] * 12

@@ -59,14 +59,19 @@ def test_contract_and_package_compute_the_same_hashes(rig, line, trace):
 
 
 def test_a_valid_proof_is_stored_as_a_bit_and_an_event(rig, line, trace):
-    subject = digest("an honest batch")
-    honest = line.trace(subject)
-    receipt = rig.chain.submit(calls.prove_route(line.design.route, *proof_of(line.design, honest)))
+    subject = digest("another valid batch")
+    batch_trace = line.trace(subject)
+    receipt = rig.chain.submit(calls.prove_route(line.design.route, *proof_of(line.design, batch_trace)))
     event = receipt.event("RouteProven").args
-    assert event == {"route": line.design.route, "subject": subject, "head": honest.state.link, "by": rig.chain.sender}
+    assert event == {
+        "route": line.design.route,
+        "subject": subject,
+        "head": batch_trace.state.link,
+        "by": rig.chain.sender,
+    }
     assert rig.chain.read(reads.route_is_proven(line.design.route, subject))
     assert not rig.chain.read(reads.route_is_proven(line.design.route, digest("no batch")))
-    again = rig.error("proveRoute", line.design.route, *proof_of(line.design, honest))
+    again = rig.error("proveRoute", line.design.route, *proof_of(line.design, batch_trace))
     assert (again.name, again.args_by_name["subject"]) == ("AlreadyProven", subject)
 
 
@@ -92,8 +97,8 @@ def test_an_attack_reverts(rig, line, trace, attack):
 )
 def test_an_attack_among_valid_proofs_reverts(rig, line, trace, attack):
     """The whole call reverts."""
-    honest = [claim_of(line.trace(digest(f"batch {n}"))) for n in range(2)]
-    claims = [honest[0], attack.build(line, trace), honest[1]]
+    valid_claims = [claim_of(line.trace(digest(f"batch {n}"))) for n in range(2)]
+    claims = [valid_claims[0], attack.build(line, trace), valid_claims[1]]
     proofs = [proof(claim)[0] for claim in claims]
     messages = [message for claim in claims for message in claim.messages]
     error = rig.error("proveRoutes", line.design.route, proofs, messages)

@@ -99,16 +99,16 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
         run(station, "register", name)
     film = run(route, "design", "film", "--step", "coating=film", "--out", "film.json")["route"]
     run(route, "design", "window", "--assembly", "--step", "joining=join", "--out", "window.json")
-    parts, words = ["0x" + digest(f"pane {n}").hex() for n in range(2)], []
+    parts, components = ["0x" + digest(f"pane {n}").hex() for n in range(2)], []
     for n, part in enumerate(parts):
         sign = ("sign", "film.json", f"pane{n}.cbor", "--station", "film", "--digest", DIGEST)
         run(route, *sign, "--subject", part)
-        words += ["--component", f"{film}:{part}"]
+        components += ["--component", f"{film}:{part}"]
     sign = ("sign", "window.json", "window.cbor", "--station", "join", "--digest", DIGEST)
     with pytest.raises(InvalidInput) as error:
         run(route, *sign, "--subject", DIGEST)
     assert error.value.field == "components"
-    run(route, *sign, "--subject", DIGEST, *words)
+    run(route, *sign, "--subject", DIGEST, *components)
     check = ("verify", "window.json", "window.cbor")
     in_order = [word for n in range(2) for word in ("--part", "film.json", f"pane{n}.cbor")]
     with pytest.raises(InvalidInput, match="the 2 components were not checked") as error:
@@ -151,9 +151,9 @@ def test_explain_prints_every_step(run, workspace_settings, tmp_path):
     run(route, "design", "printed", "--step", "one=a", "--step", "two=b", "--out", "design.json")
     signed(run, ["a", "b"], "lot.json", "--subject", DIGEST)
 
-    def printed(group, *words):
+    def printed(group, *arguments):
         with Workspace(workspace_settings) as workspace:
-            return CliRunner().invoke(group, words, obj=workspace).stdout.splitlines()
+            return CliRunner().invoke(group, arguments, obj=workspace).stdout.splitlines()
 
     lines = printed(route, "explain", "design.json", "lot.json")
     assert [line.split()[:3] for line in lines[1:5:2]] == [["1", "one", "valid"], ["2", "two", "valid"]]

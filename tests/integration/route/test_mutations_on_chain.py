@@ -72,12 +72,12 @@ def test_every_mutation_of_the_calldata_reverts(rig, line, build, share, expecte
     valid = contract("RouteVerifier").encode_call(function, *arguments)
     begin, end = KEY_AND_POSSESSION if build is registration else (SELECTOR, len(valid))
     assert rig.errors([valid]) == [None]
-    chance, names, remaining = random.Random(2537), set(), int(MUTATIONS * share)
+    rng, names, remaining = random.Random(2537), set(), int(MUTATIONS * share)
     while remaining:
         mutants = []
         for _ in range(min(BATCH, remaining)):
             mutant = bytearray(valid)
-            mutant[chance.randrange(begin, end)] ^= chance.randrange(1, 256)
+            mutant[rng.randrange(begin, end)] ^= rng.randrange(1, 256)
             mutants.append(bytes(mutant))
         remaining -= len(mutants)
         for mutant, error in zip(mutants, rig.errors(mutants), strict=True):

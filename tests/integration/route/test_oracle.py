@@ -29,19 +29,19 @@ def test_package_contract_and_oracle_agree(rig, steps, number):
     Invalid claims have the head that the verifiers expect and are detected by the pairing. In the first round, a long
     route has its last message changed, and shares most pairings with the valid claim.
     """
-    chance = random.Random(f"{number} {steps}")
-    names = [f"station {chance.randint(1, STATIONS)}" for _ in range(steps)]
+    rng = random.Random(f"{number} {steps}")
+    names = [f"station {rng.randint(1, STATIONS)}" for _ in range(steps)]
     line = rig.line(names, name=f"random {number} {steps}")
-    trace = line.trace(digest(f"random {chance.random()}"))
-    honest = Claim(trace.subject, trace.messages, trace.state)
+    trace = line.trace(digest(f"random {rng.random()}"))
+    valid = Claim(trace.subject, trace.messages, trace.state)
     messages = list(trace.messages)
-    index = chance.randrange(steps) if steps <= SMALL or number else steps - 1
-    messages[index] = digest(f"other {chance.random()}")
-    junk = replace(trace.state, aggregate=trace.state.aggregate + secret("junk").sign(b"junk"))
-    changed = relinked(line, replace(honest, messages=tuple(messages)))
-    for claim in (honest, replace(honest, state=junk), changed):
+    index = rng.randrange(steps) if steps <= SMALL or number else steps - 1
+    messages[index] = digest(f"other {rng.random()}")
+    invalid_state = replace(trace.state, aggregate=trace.state.aggregate + secret("junk").sign(b"junk"))
+    changed = relinked(line, replace(valid, messages=tuple(messages)))
+    for claim in (valid, replace(valid, state=invalid_state), changed):
         verdicts = [_fast(line, claim), _contract(rig, line, claim), _oracle(line, claim)]
-        assert verdicts == [claim is honest] * 3
+        assert verdicts == [claim is valid] * 3
 
 
 def test_package_and_oracle_compute_the_same_links(rig):

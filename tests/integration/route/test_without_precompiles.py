@@ -35,11 +35,11 @@ class RecordingRig(Rig):
 
     def register(self, name):
         entry = station(name, self.verifier)
-        self.chain.submit(calls.record_station_key(name, *words(entry)))
+        self.chain.submit(calls.record_station_key(name, *words_of(entry)))
         self.registered.add(name)
 
 
-def words(entry):
+def words_of(entry):
     return key_words(entry.key), signature_words(entry.possession)
 
 
@@ -78,7 +78,7 @@ def test_proofs_and_keys_cannot_be_verified(rig, line, trace):
         error = error_of(rig, function, line.design.route, *args)
         assert (error.name, error.args_by_name) == ("PrecompileUnavailable", {"precompile": precompile})
     new = station("new station", rig.verifier)
-    error = error_of(rig, "registerStationKey", "new station", *words(new))
+    error = error_of(rig, "registerStationKey", "new station", *words_of(new))
     assert (error.name, error.args_by_name) == ("PrecompileUnavailable", {"precompile": MAP_FP_TO_G1})
 
 
@@ -89,7 +89,7 @@ def test_the_hint_names_the_option_to_record(rig, line, trace):
         "`chromatrace route prove --record-unverified`",
     )
     for function, args, option in (
-        ("registerStationKey", ("new station", *words(new)), register),
+        ("registerStationKey", ("new station", *words_of(new)), register),
         ("proveRoute", (route, *proof_of(line.design, trace)), prove),
         ("proveRoutes", (route, *proofs_of(line.design, [trace])), prove),
     ):
@@ -100,7 +100,7 @@ def test_keys_are_recorded_as_unverified(rig, line):
     for entry in line.design.stations:
         assert rig.chain.read(reads.station_key_is_unverified(entry.key_id))
     again = station("station 1", rig.verifier)
-    assert error_of(rig, "recordStationKey", "again", *words(again)).name == "StationKeyAlreadyRegistered"
+    assert error_of(rig, "recordStationKey", "again", *words_of(again)).name == "StationKeyAlreadyRegistered"
 
 
 def test_a_recorded_signature_is_not_a_proof(rig, line, trace):
@@ -122,12 +122,12 @@ def test_another_organisation_cannot_record_for_the_route(rig, line):
     trace = line.trace(digest("another batch"))
     competitor, roles = 2, Role.ADMIN | Role.PRODUCER | Role.GATEWAY
     with pytest.warns(DevKeyWarning):
-        stranger = dev_signer(1, rig.verifier.chain_id).address
+        competitor_address = dev_signer(1, rig.verifier.chain_id).address
     kind = OrganisationKind.MANUFACTURER
     rig.chain.submit(calls.register_organisation(kind, Gln("9521234000020"), roles, "Example Competitor"))
-    rig.chain.submit(calls.appoint_operator(stranger, competitor, roles))
+    rig.chain.submit(calls.appoint_operator(competitor_address, competitor, roles))
     data = contract("RouteVerifier").encode_call("recordUnverified", line.design.route, *proof_of(line.design, trace))
-    call = {"from": stranger, "to": rig.verifier.address, "data": "0x" + data.hex()}
+    call = {"from": competitor_address, "to": rig.verifier.address, "data": "0x" + data.hex()}
     with pytest.raises(RpcError) as error:
         rig.chain.rpc.call("eth_call", call, "latest")
     revert = decode_revert(error.value.data)

@@ -25,5 +25,5 @@ print([client.get(path).status_code for path in ("/qr/09521234543213/L1.png", "/
 
 def test_portal_runs_without_matplotlib_and_simpy(config):
     command = [sys.executable, "-c", SCRIPT, str(config.data_folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.stdout.splitlines() == ["[200, 200, 200, 404, 200]", "[200, 200, 200]"], done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert result.stdout.splitlines() == ["[200, 200, 200, 404, 200]", "[200, 200, 200]"], result.stderr

@@ -36,13 +36,13 @@ def commands(group, path=()):
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
-        words = (*path, name)
-        if " ".join(words) in SKIPPED:
+        command_line = (*path, name)
+        if " ".join(command_line) in SKIPPED:
             continue
         if isinstance(command, click.Group):
-            yield from commands(command, words)
+            yield from commands(command, command_line)
         else:
-            yield words, command
+            yield command_line, command
 
 
 def filled(command, file, folder):
@@ -70,23 +70,23 @@ def filled(command, file, folder):
 ALL = list(commands(main))
 
 
-def run(monkeypatch, *words):
+def run(monkeypatch, *command_line):
     """Run a command and return its result; fails on any exception other than `SystemExit`."""
-    monkeypatch.setattr("sys.argv", ["chromatrace", *words])
+    monkeypatch.setattr("sys.argv", ["chromatrace", *command_line])
     for name in ("KEY", "PORTAL_ACCOUNT", "STATION"):
         monkeypatch.delenv(f"CHROMATRACE_{name}_PASSWORD", raising=False)
-    result = CliRunner().invoke(main, list(words))
+    result = CliRunner().invoke(main, list(command_line))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code in (0, 1, 2)
-    if "--json" in words and result.exit_code < 2:
+    if "--json" in command_line and result.exit_code < 2:
         json.loads(result.stdout)
     else:
         assert result.stdout or result.stderr
     return result
 
 
-@pytest.mark.parametrize(("words", "command"), ALL, ids=[" ".join(words) for words, _ in ALL])
-def test_a_broken_environment_is_one_error(monkeypatch, tmp_path, words, command):
+@pytest.mark.parametrize(("command_line", "command"), ALL, ids=[" ".join(command_line) for command_line, _ in ALL])
+def test_a_broken_environment_is_one_error(monkeypatch, tmp_path, command_line, command):
     """No chain responds, every database and input file is corrupt, and there is no terminal."""
     data = tmp_path / "data"
     data.mkdir()
@@ -95,25 +95,25 @@ def test_a_broken_environment_is_one_error(monkeypatch, tmp_path, words, command
     junk = tmp_path / "junk.json"
     junk.write_bytes(b"\xff\x00{")
     options = ["--data", str(data), "--rpc-url", "http://127.0.0.1:9", "--dev-account", "1"]
-    run(monkeypatch, *options, *words, *filled(command, junk, tmp_path))
+    run(monkeypatch, *options, *command_line, *filled(command, junk, tmp_path))
 
 
-@pytest.mark.parametrize(("words", "command"), ALL, ids=[" ".join(words) for words, _ in ALL])
-def test_an_argument_that_is_not_utf_8_is_a_usage_error(monkeypatch, tmp_path, words, command):
-    result = run(monkeypatch, "--data", str(tmp_path), *words, *filled(command, tmp_path, tmp_path), "\udcff")
+@pytest.mark.parametrize(("command_line", "command"), ALL, ids=[" ".join(command_line) for command_line, _ in ALL])
+def test_an_argument_that_is_not_utf_8_is_a_usage_error(monkeypatch, tmp_path, command_line, command):
+    result = run(monkeypatch, "--data", str(tmp_path), *command_line, *filled(command, tmp_path, tmp_path), "\udcff")
     assert (result.exit_code, "UTF-8" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
-    ("words", "field"),
+    ("command_line", "field"),
     [
         (["inspection", "enrol", "0x" + "11" * 20, "--instrument", "xyz"], "instrument"),
         (["inspection", "open", "0x" + "zz" * 32], "subject"),
         (["inspection", "open", "0x12"], "subject"),
     ],
 )
-def test_invalid_identifiers(monkeypatch, tmp_path, words, field):
-    result = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *words, "--json")
+def test_invalid_identifiers(monkeypatch, tmp_path, command_line, field):
+    result = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *command_line, "--json")
     assert (result.exit_code, json.loads(result.stdout)["field"]) == (1, field)
 
 
@@ -121,7 +121,7 @@ HUGE = "99999999999999999999999"
 
 
 @pytest.mark.parametrize(
-    "words",
+    "command_line",
     [
         ["index", "sync", f"--confirmations={HUGE}"],
         ["index", "rebuild", f"--confirmations={HUGE}"],
@@ -133,14 +133,14 @@ HUGE = "99999999999999999999999"
         ["plant", "serve", "--seed=-1"],
     ],
 )
-def test_numbers_out_of_range_are_usage_errors(monkeypatch, tmp_path, words):
+def test_numbers_out_of_range_are_usage_errors(monkeypatch, tmp_path, command_line):
     """They are rejected before anything is computed or stored."""
-    result = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *words)
+    result = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *command_line)
     assert (result.exit_code, "is not in the range" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
-    ("words", "field"),
+    ("command_line", "field"),
     [
         (["plant", "serve", "--endpoint", "opc.tcp://127.0.0.1:99999"], "endpoint"),
         (["plant", "serve", "--plant", "none"], "plant"),
@@ -149,10 +149,10 @@ def test_numbers_out_of_range_are_usage_errors(monkeypatch, tmp_path, words):
         (["portal", "serve", "--host", "192.0.2.1"], "host"),
     ],
 )
-def test_an_option_that_prevents_serving_is_named(monkeypatch, tmp_path, words, field):
+def test_an_option_that_prevents_serving_is_named(monkeypatch, tmp_path, command_line, field):
     (tmp_path / "table").write_text("1 2\n3 4\n")
-    words = [str(tmp_path / "table") if word == "TABLE" else word for word in words]
-    result = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *words)
+    command_line = [str(tmp_path / "table") if word == "TABLE" else word for word in command_line]
+    result = run(monkeypatch, "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", *command_line)
     assert (result.exit_code, f"error: {field}: " in result.stderr) == (1, True), result.stderr
 
 
@@ -175,10 +175,10 @@ def test_a_number_must_be_finite(given):
 
 def test_every_number_option_rejects_nan_and_infinity():
     """`click.FLOAT` and `click.FloatRange` accept NaN."""
-    for words, command in commands(main):
+    for command_line, command in commands(main):
         for parameter in command.params:
             if parameter.type is click.FLOAT or isinstance(parameter.type, click.FloatRange):
-                assert isinstance(parameter.type, FiniteRange), (words, parameter.name)
+                assert isinstance(parameter.type, FiniteRange), (command_line, parameter.name)
     assert math.isfinite(FiniteRange().convert("1.5", None, None))
 
 
@@ -199,13 +199,15 @@ def test_a_password_can_come_from_a_file(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("buffered", [False, True])
-@pytest.mark.parametrize("words", [["chain", "status", "--json"], ["--help"], ["--version"]])
-def test_output_that_cannot_be_written(tmp_path, words, buffered):
+@pytest.mark.parametrize("command_line", [["chain", "status", "--json"], ["--help"], ["--version"]])
+def test_output_that_cannot_be_written(tmp_path, command_line, buffered):
     """With --json, errors go to standard output too."""
     command = [sys.executable, "-m", "chromatrace.cli", "--data", str(tmp_path), "--rpc-url", "http://127.0.0.1:9"]
     with Path("/dev/full").open("wb") as full:
         environment = os.environ | {"PYTHONUNBUFFERED": "" if buffered else "1"}
-        ended = subprocess.run([*command, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+        ended = subprocess.run(
+            [*command, *command_line], stdout=full, stderr=subprocess.PIPE, text=True, env=environment
+        )
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert "Exception ignored" not in ended.stderr

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 from chromatrace.cli import main
 
 
-def error_of(monkeypatch, *words):
+def error_of(monkeypatch, *arguments):
     """Return the JSON error of a command that must fail."""
-    monkeypatch.setattr("sys.argv", ["chromatrace", *words])
-    result = CliRunner().invoke(main, list(words))
+    monkeypatch.setattr("sys.argv", ["chromatrace", *arguments])
+    result = CliRunner().invoke(main, list(arguments))
     assert result.exit_code == 1, result.output
     return json.loads(result.stdout)
 
@@ -43,23 +43,23 @@ def test_a_wrong_check_digit(monkeypatch, unreachable, tmp_path):
 
 
 def test_a_lot_over_twenty_characters(monkeypatch, unreachable, tmp_path):
-    words = ["qr", "code", "09521234543213", "L" * 21, "-o", str(tmp_path / "a.svg"), "--json"]
-    error = error_of(monkeypatch, *unreachable, *words)
+    arguments = ["qr", "code", "09521234543213", "L" * 21, "-o", str(tmp_path / "a.svg"), "--json"]
+    error = error_of(monkeypatch, *unreachable, *arguments)
     assert (error["field"], error["message"]) == ("lot", "expected 1 to 20 characters of a lot, got 21")
     assert not (tmp_path / "a.svg").exists()
 
 
 def test_a_file_of_the_wrong_kind(monkeypatch, unreachable, tmp_path):
-    words = ["qr", "code", "09521234543213", "L1", "-o", str(tmp_path / "a.gif"), "--json"]
-    assert error_of(monkeypatch, *unreachable, *words)["field"] == "output"
+    arguments = ["qr", "code", "09521234543213", "L1", "-o", str(tmp_path / "a.gif"), "--json"]
+    assert error_of(monkeypatch, *unreachable, *arguments)["field"] == "output"
 
 
 def test_an_invalid_row_is_reported_and_the_others_are_stored(monkeypatch, unreachable, tmp_path):
     table = tmp_path / "table.dat"
     table.write_text("1 2\n3 oops\n5 6\n")
-    words = [*unreachable, "ingest", "file", str(table), "--channel", "c", "--columns", "a,b"]
-    words += ["--start", "2026-01-01T00:00:00Z", "--step", "1s", "--json"]
-    error = error_of(monkeypatch, *words)
+    arguments = [*unreachable, "ingest", "file", str(table), "--channel", "c", "--columns", "a,b"]
+    arguments += ["--start", "2026-01-01T00:00:00Z", "--step", "1s", "--json"]
+    error = error_of(monkeypatch, *arguments)
     assert (error["taken"], error["refused"]) == (5, 1)
     assert (error["refusals"][0]["line"], error["refusals"][0]["field"]) == (2, "b")
 
@@ -67,8 +67,8 @@ def test_an_invalid_row_is_reported_and_the_others_are_stored(monkeypatch, unrea
 def test_a_table_without_its_start(monkeypatch, unreachable, tmp_path):
     table = tmp_path / "table.dat"
     table.write_text("1 2\n")
-    words = [*unreachable, "ingest", "file", str(table), "--channel", "c", "--columns", "a,b", "--step", "1s", "--json"]
-    assert error_of(monkeypatch, *words)["field"] == "start"
+    options = ("--channel", "c", "--columns", "a,b", "--step", "1s", "--json")
+    assert error_of(monkeypatch, *unreachable, "ingest", "file", str(table), *options)["field"] == "start"
 
 
 def test_a_file_that_is_not_a_bundle(monkeypatch, tmp_path):
@@ -141,8 +141,8 @@ def test_brackets_in_an_argument_are_not_markup(unreachable):
 def test_brackets_in_a_cell_are_not_markup(unreachable, tmp_path):
     table = tmp_path / "table.dat"
     table.write_text("1 a[/b]\n")
-    words = ["ingest", "file", str(table), "--channel", "c", "--columns", "a,b"]
-    result = CliRunner().invoke(main, [*unreachable, *words, "--start", "2026-01-01T00:00:00Z", "--step", "1s"])
+    arguments = ["ingest", "file", str(table), "--channel", "c", "--columns", "a,b"]
+    result = CliRunner().invoke(main, [*unreachable, *arguments, "--start", "2026-01-01T00:00:00Z", "--step", "1s"])
     assert (result.exit_code, "a[/b]" in result.stderr) == (1, True)
 
 
@@ -160,21 +160,21 @@ def test_a_long_url_is_not_wrapped(unreachable):
 
 def test_the_folder_of_a_code_is_created(unreachable, tmp_path):
     output = tmp_path / "new" / "code.svg"
-    words = ["qr", "code", "09521234543213", "L1", "-o", str(output)]
-    rejected = CliRunner().invoke(main, [*unreachable, *words])
+    arguments = ["qr", "code", "09521234543213", "L1", "-o", str(output)]
+    rejected = CliRunner().invoke(main, [*unreachable, *arguments])
     assert (rejected.exit_code, output.parent.exists(), "--ahead" in rejected.stderr) == (1, False, True)
-    result = CliRunner().invoke(main, [*unreachable, *words, "--ahead"])
+    result = CliRunner().invoke(main, [*unreachable, *arguments, "--ahead"])
     assert (result.exit_code, output.exists()) == (0, True)
 
 
 def test_a_label_sheet_must_be_a_pdf(monkeypatch, unreachable, tmp_path):
-    words = ["qr", "labels", "09521234543213", "L1", "--count", "2", "-o", str(tmp_path / "l.txt"), "--json"]
-    assert error_of(monkeypatch, *unreachable, *words)["field"] == "output"
+    arguments = ["qr", "labels", "09521234543213", "L1", "--count", "2", "-o", str(tmp_path / "l.txt"), "--json"]
+    assert error_of(monkeypatch, *unreachable, *arguments)["field"] == "output"
 
 
 def test_columns_with_an_open_bracket_are_an_error(monkeypatch, unreachable, tmp_path):
     table = tmp_path / "table.dat"
     table.write_text("1 2\n")
-    words = ["ingest", "file", str(table), "--channel", "c", "--columns", "XMEAS(1..41", "--json"]
-    error = error_of(monkeypatch, *unreachable, *words, "--start", "2026-01-01T00:00:00Z", "--step", "1s")
+    arguments = ["ingest", "file", str(table), "--channel", "c", "--columns", "XMEAS(1..41", "--json"]
+    error = error_of(monkeypatch, *unreachable, *arguments, "--start", "2026-01-01T00:00:00Z", "--step", "1s")
     assert error["field"] == "columns"

@@ -111,8 +111,8 @@ def test_the_root_help_imports_no_heavy_package():
         "import sys; from chromatrace.cli import main; main(['--help'], standalone_mode=False); "
         "print(sorted({'rich', 'web3', 'flask', 'sqlalchemy', 'coincurve', 'Crypto', 'numpy'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_documents_in_help_texts_are_valid():

@@ -28,8 +28,8 @@ def silent_node():
 def test_a_waiting_command_is_interrupted(silent_node, tmp_path):
     url, connected = silent_node
     with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
-        words = ("--rpc-url", url, "--data", tmp_path, "chain", "status", "--json")
-        process = fork_server.command_line().start(*words, stdout=out, stderr=err)
+        arguments = ("--rpc-url", url, "--data", tmp_path, "chain", "status", "--json")
+        process = fork_server.command_line().start(*arguments, stdout=out, stderr=err)
         with connected():
             process.send_signal(signal.SIGINT)
             assert process.wait(180) == 130
@@ -104,12 +104,12 @@ GATEWAY = ("ingest", "opcua", "opc.tcp://127.0.0.1:9", "--channel", "a")
 
 
 @pytest.mark.parametrize(
-    ("words", "number"),
+    ("arguments", "number"),
     [(PLANT, signal.SIGINT), (GATEWAY, signal.SIGINT), (GATEWAY, signal.SIGTERM)],
 )
-def test_a_long_running_command_shuts_down(tmp_path, words, number):
+def test_a_long_running_command_shuts_down(tmp_path, arguments, number):
     with (tmp_path / "output").open("wb") as output:
-        process = fork_server.command_line().start("--data", tmp_path, *words, stdout=output, stderr=output)
+        process = fork_server.command_line().start("--data", tmp_path, *arguments, stdout=output, stderr=output)
     while not (tmp_path / "output").read_bytes().count(b"\n"):
         assert process.poll() is None
         time.sleep(0.02)
@@ -119,5 +119,5 @@ def test_a_long_running_command_shuts_down(tmp_path, words, number):
 
 
 def test_the_package_is_the_command():
-    done = subprocess.run([sys.executable, "-m", "chromatrace", "--version"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"python -m chromatrace, version {chromatrace.__version__}\n")
+    result = subprocess.run([sys.executable, "-m", "chromatrace", "--version"], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, f"python -m chromatrace, version {chromatrace.__version__}\n")

@@ -24,9 +24,9 @@ def invoke(monkeypatch):
 
 
 def test_scenarios_as_json_with_files(invoke, tmp_path):
-    done = invoke("simulate", "scenarios", *COMMON, "--out", str(tmp_path / "new"), "--figure", "png", "--json")
-    assert done.exit_code == 0, done.output
-    facts = json.loads(done.stdout)
+    result = invoke("simulate", "scenarios", *COMMON, "--out", str(tmp_path / "new"), "--figure", "png", "--json")
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
     assert [row["scenario"] for row in facts["table"]] == [1, 2, 3, 4, 5, 6, 7]
     assert set(facts["table"][0]["f1"]) == {"value", "half_width", "count"}
     assert facts["parameters"]["repetitions"] == 2
@@ -44,14 +44,14 @@ def test_the_same_seed_gives_the_same_result(invoke):
 
 
 def test_the_table_as_text(invoke):
-    done = invoke("simulate", "learning", *COMMON, "--workpieces", "1")
-    assert done.exit_code == 0, done.output
-    assert "all good" in done.output
-    assert "agrees" in done.output
+    result = invoke("simulate", "learning", *COMMON, "--workpieces", "1")
+    assert result.exit_code == 0, result.output
+    assert "all good" in result.output
+    assert "agrees" in result.output
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "field", "words"),
+    ("old", "new", "field", "message"),
     [
         ('  { from = "exit", to = "7", length_m = 1 },\n', "", "shop_floor.belts", "cannot be reached from '13'"),
         ('name = "System board"', 'name = "System board"\nafter = ["17"]', "stations[0].after", "cycle"),
@@ -62,23 +62,23 @@ def test_the_table_as_text(invoke):
         ("diverter_s = 1", "diverters_s = 1", "shop_floor.diverter_s", "missing"),
     ],
 )
-def test_an_invalid_shop_floor_is_an_error(invoke, tmp_path, old, new, field, words):
+def test_an_invalid_shop_floor_is_an_error(invoke, tmp_path, old, new, field, message):
     text = (PLANTS / "desktop-computer.toml").read_text(encoding="utf-8")
     assert old in text
     plant = tmp_path / "plant.toml"
     plant.write_text(text.replace(old, new, 1), encoding="utf-8")
-    done = invoke("simulate", "scenarios", *COMMON, "--plant", str(plant), "--json")
-    assert done.exit_code == 1
-    error = json.loads(done.stdout)
+    result = invoke("simulate", "scenarios", *COMMON, "--plant", str(plant), "--json")
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)
     assert error["error"] == "PlantError"
     assert error["field"] == field
-    assert words in error["message"]
+    assert message in error["message"]
 
 
 def test_a_plant_without_a_shop_floor_is_an_error(invoke):
-    done = invoke("simulate", "majority", "--plant", str(PLANTS / "electrochromic.toml"), "--json")
-    assert done.exit_code == 1
-    assert json.loads(done.stdout)["field"] == "plant"
+    result = invoke("simulate", "majority", "--plant", str(PLANTS / "electrochromic.toml"), "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["field"] == "plant"
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_a_plant_without_a_shop_floor_is_an_error(invoke):
     [(["scenarios", "--threshold", "18"], "/threshold"), (["confidence", "--threshold", "18"], "/threshold")],
 )
 def test_an_unreachable_threshold_is_an_error(invoke, arguments, field):
-    done = invoke("simulate", *arguments, *COMMON, "--json")
-    assert done.exit_code == 1
-    assert json.loads(done.stdout)["field"] == field
+    result = invoke("simulate", *arguments, *COMMON, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["field"] == field
 
 
 @pytest.mark.parametrize("option", [["--repetitions", "1"], ["--defect-rate", "1.5"], ["--figure", "gif"]])

@@ -37,9 +37,9 @@ SHARES = {Profile.EVM: 0.95, Profile.PAPER: 0.05}
 FORMS = {"json": (design_to_json, trace_to_json), "cbor": (design_to_cbor, trace_to_cbor)}
 
 
-def mutated(data, index, chance):
+def mutated(data, index, rng):
     changed = bytearray(data)
-    changed[index] ^= chance.randrange(1, 256)
+    changed[index] ^= rng.randrange(1, 256)
     return bytes(changed)
 
 
@@ -55,30 +55,30 @@ def files_hold(design, trace):
 @pytest.mark.parametrize("profile", list(Profile))
 def test_every_mutation_of_the_files_is_detected(profile):
     """Includes keys, proofs of possession, names, numbers, states, records, and their encoding."""
-    chance, line = random.Random(2026), Line.of(3, profile, kind=RouteKind.ASSEMBLY)
+    rng, line = random.Random(2026), Line.of(3, profile, kind=RouteKind.ASSEMBLY)
     trace = line.trace(SUBJECT, PARTS)
     for form, (write_design, write_trace) in FORMS.items():
         files = [write_design(line.design), write_trace(trace)]
         assert files_hold(*files)
         for number in range(int(MUTATIONS * SHARES[profile] / len(FORMS))):
-            which = chance.randrange(2)
-            index = chance.randrange(len(files[which]))
+            which = rng.randrange(2)
+            index = rng.randrange(len(files[which]))
             changed = files.copy()
-            changed[which] = mutated(files[which], index, chance)
+            changed[which] = mutated(files[which], index, rng)
             assert not files_hold(*changed), f"{form}, file {which}, byte {index}, change {number}"
 
 
 @pytest.mark.parametrize("profile", list(Profile))
 def test_every_changed_byte_of_the_last_state_is_detected(profile):
     """Changes each byte of the 224 that a station hands over, of the subject and of the messages."""
-    chance, line = random.Random(7), Line.of(2, profile)
+    rng, line = random.Random(7), Line.of(2, profile)
     trace = line.trace(SUBJECT)
     state = trace.state
     parts = (SUBJECT, *trace.messages, state.aggregate.data, state.link, state.signature.data, state.signer.data)
     for part, data in enumerate(parts):
         for index in range(len(data)):
             changed = list(parts)
-            changed[part] = mutated(data, index, chance)
+            changed[part] = mutated(data, index, rng)
             with pytest.raises(ChromaTraceError):
                 verify_parts(line.design, *changed)
     verify_parts(line.design, *parts)
@@ -92,13 +92,13 @@ def verify_parts(design, subject, first, second, aggregate, link, signature, sig
 @pytest.mark.parametrize("profile", list(Profile))
 def test_every_changed_byte_of_an_aggregate_proof_is_detected(profile):
     """A contract and a proof bundle have the subject, the messages and one aggregate."""
-    chance, line = random.Random(8), Line.of(2, profile)
+    rng, line = random.Random(8), Line.of(2, profile)
     trace = line.trace(SUBJECT)
     parts = (SUBJECT, *trace.messages, trace.state.aggregate.data)
     for part, data in enumerate(parts):
         for index in range(len(data)):
             subject, first, second, aggregate = (
-                mutated(data, index, chance) if number == part else value for number, value in enumerate(parts)
+                mutated(data, index, rng) if number == part else value for number, value in enumerate(parts)
             )
             with pytest.raises(ChromaTraceError):
                 verify_aggregate(line.design, subject, (first, second), Signature(aggregate))

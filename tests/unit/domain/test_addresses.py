@@ -10,8 +10,8 @@ from chromatrace.domain.addresses import checksummed, is_address
 
 
 def test_checksums_equal_those_of_another_library():
-    chance = random.Random(3)
-    for raw in (bytes(20), b"\xff" * 20, *(chance.randbytes(20) for _ in range(200))):
+    rng = random.Random(3)
+    for raw in (bytes(20), b"\xff" * 20, *(rng.randbytes(20) for _ in range(200))):
         text = checksummed(raw)
         assert text == to_checksum_address(raw)
         for address in (text, text.lower(), "0x" + text[2:].upper(), text.swapcase().replace("X", "x", 1)):

@@ -21,9 +21,9 @@ def graph(edges, count=None):
 
 
 def random_edges(seed):
-    chance = random.Random(seed)
-    size = chance.randint(2, 40)
-    return [(a, b) for b in range(1, size) for a in chance.sample(range(b), min(b, chance.randint(1, 3)))], size
+    rng = random.Random(seed)
+    size = rng.randint(2, 40)
+    return [(a, b) for b in range(1, size) for a in rng.sample(range(b), min(b, rng.randint(1, 3)))], size
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -349,8 +349,8 @@ def test_killed_process_stores_all_events_or_none(client, log_in, config, stored
     data = json.dumps(document(event(1), event(2), event(3))).encode()
     for mode, expected in (("die", (0, 0)), ("live", (3, 1))):
         command = [sys.executable, "-c", _KILLED, str(config.data_folder), mode]
-        done = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
-        assert done.returncode == -9
+        result = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
+        assert result.returncode == -9
         assert stored()[:2] == expected
     assert len(query_events(client)) == 3
 

@@ -16,22 +16,22 @@ from chromatrace.index.entities import EVENT_ENTITIES
 EVENTS = [(name, event) for name in names() for event in contract(name).events.values()]
 
 
-def random_value(kind, chance):
+def random_value(kind, rng):
     if kind.endswith("]"):
         inner, _, length = kind[:-1].rpartition("[")
-        return [random_value(inner, chance) for _ in range(int(length) if length else chance.randrange(4))]
+        return [random_value(inner, rng) for _ in range(int(length) if length else rng.randrange(4))]
     if kind.startswith("("):
-        return tuple(random_value(part, chance) for part in kind[1:-1].split(","))
+        return tuple(random_value(part, rng) for part in kind[1:-1].split(","))
     if kind.startswith("uint"):
         bits = int(kind[4:])
-        return chance.choice([0, 1, 2**bits - 1, chance.getrandbits(bits)])
+        return rng.choice([0, 1, 2**bits - 1, rng.getrandbits(bits)])
     if kind.startswith("bytes") and kind != "bytes":
-        return chance.randbytes(int(kind[5:]))
+        return rng.randbytes(int(kind[5:]))
     values = {
-        "address": lambda: "0x" + chance.randbytes(20).hex(),
-        "bool": lambda: chance.random() < 0.5,
-        "string": lambda: "".join(chance.choice("aZ9 \0ü漢") for _ in range(chance.randrange(70))),
-        "bytes": lambda: chance.randbytes(chance.randrange(70)),
+        "address": lambda: "0x" + rng.randbytes(20).hex(),
+        "bool": lambda: rng.random() < 0.5,
+        "string": lambda: "".join(rng.choice("aZ9 \0ü漢") for _ in range(rng.randrange(70))),
+        "bytes": lambda: rng.randbytes(rng.randrange(70)),
     }
     return values[kind]()
 
@@ -73,9 +73,9 @@ def plain_value(value):
 
 @pytest.mark.parametrize(("name", "event"), EVENTS, ids=[f"{name}.{event.name}" for name, event in EVENTS])
 def test_bulk_decoding_equals_single_decoding(name, event):
-    chance = random.Random(event.name)
+    rng = random.Random(event.name)
     for _ in range(10):
-        values = [random_value(kind, chance) for kind in types_of(name, event)]
+        values = [random_value(kind, rng) for kind in types_of(name, event)]
         topics, data = log_of(name, event, values)
         expected = event.decode([topics[at : at + 32] for at in range(0, len(topics), 32)], data)
         decoded_name, arguments = decode_event(name, topics, data)

@@ -137,18 +137,18 @@ def test_the_timeline_of_a_batch_includes_its_proofs_in_order():
     ]
 
 
-def life(chance, done):
-    """Return a random event that may follow; `done` contains what happened before, see `once`."""
-    choices = [station(chance.randint(1, 4)), designed(chance.randint(1, 3), chance.choices((1, 2), k=3))]
-    subject, number = batch_id(chance.randint(1, 3)), chance.randint(1, 3)
-    choices += [proven(number, subject, chance.randbytes(32)), recorded(number, subject, chance.randbytes(32))]
-    choices += [assembled(number, subject, [(1, batch_id(part)) for part in range(chance.randint(1, 3))])]
-    choices = [event for event in choices if once(event) not in done]
-    known = [number for number in range(1, 5) if once(station(number)) in done]
+def life(rng, past):
+    """Return a random event that may follow; `past` contains the earlier events, see `once`."""
+    choices = [station(rng.randint(1, 4)), designed(rng.randint(1, 3), rng.choices((1, 2), k=3))]
+    subject, number = batch_id(rng.randint(1, 3)), rng.randint(1, 3)
+    choices += [proven(number, subject, rng.randbytes(32)), recorded(number, subject, rng.randbytes(32))]
+    choices += [assembled(number, subject, [(1, batch_id(part)) for part in range(rng.randint(1, 3))])]
+    choices = [event for event in choices if once(event) not in past]
+    known = [number for number in range(1, 5) if once(station(number)) in past]
     if known:
-        marked = [unverified(chance.choice(known)), verified(chance.choice(known), chance.randint(1, 9))]
-        choices += [revoked(chance.choice(known), chance.randint(1, LATE)), *marked]
-    return chance.choice(choices) if choices else registered(chance.getrandbits(30))
+        marked = [unverified(rng.choice(known)), verified(rng.choice(known), rng.randint(1, 9))]
+        choices += [revoked(rng.choice(known), rng.randint(1, LATE)), *marked]
+    return rng.choice(choices) if choices else registered(rng.getrandbits(30))
 
 
 def once(event):
@@ -159,19 +159,19 @@ def once(event):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_undone_events_leave_no_trace(seed):
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     history, chain = [], SyntheticChain()
     for fork in range(8):
-        keep = chance.randint(0, len(history))
+        keep = rng.randint(0, len(history))
         if keep < len(history):
             chain.undo(keep, history[keep - 1][1] if keep else 0)
             history = history[:keep]
-        for _ in range(chance.randint(1, 5)):
-            done = {once(event) for events, _ in history for event in events}
+        for _ in range(rng.randint(1, 5)):
+            past = {once(event) for events, _ in history for event in events}
             events = []
-            for _ in range(chance.randrange(5)):
-                events.append(life(chance, done))
-                done.add(once(events[-1]))
+            for _ in range(rng.randrange(5)):
+                events.append(life(rng, past))
+                past.add(once(events[-1]))
             history.append((events, fork))
             chain.block(*events, fork=fork)
     fresh = SyntheticChain()

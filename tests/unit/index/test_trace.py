@@ -25,21 +25,21 @@ def genealogy(seed):
 
     Every third seed adds cycles, which the contracts do not allow but a modified database may contain.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     chain, graph = SyntheticChain(), networkx.DiGraph()
-    for number in range(chance.randint(5, 40)):
+    for number in range(rng.randint(5, 40)):
         graph.add_node(number)
-        for used in chance.sample(range(number), min(number, chance.randrange(4))):
-            graph.add_edge(number, used, units=chance.randint(1, 60))
+        for used in rng.sample(range(number), min(number, rng.randrange(4))):
+            graph.add_edge(number, used, units=rng.randint(1, 60))
     chain.blocks(
         [[registered(number, [(used, edge["units"]) for used, edge in graph[number].items()])] for number in graph]
     )
-    for used, batch in [] if seed % 3 else chance.sample(sorted(graph.edges), 3):
-        row = {"position": 10**12, "number": 100 * batch + used, "quantity": chance.randint(1, 60)}
+    for used, batch in [] if seed % 3 else rng.sample(sorted(graph.edges), 3):
+        row = {"position": 10**12, "number": 100 * batch + used, "quantity": rng.randint(1, 60)}
         graph.add_edge(batch, used, units=row["quantity"])
         with chain.index.engine.begin() as connection:
             connection.execute(insert(BatchInputRow).values(batch=batch_id(batch), input=batch_id(used), **row))
-    return chain.index, graph, chance
+    return chain.index, graph, rng
 
 
 def numbers_of(view, graph):
@@ -72,10 +72,10 @@ def test_traces_equal_those_of_networkx(seed, direction):
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("seed", range(6))
 def test_limits_keep_the_nearest_batches_and_name_the_open_ends(seed, direction):
-    index, graph, chance = genealogy(seed)
+    index, graph, rng = genealogy(seed)
     towards = graph if direction is Direction.BACK else graph.reverse()
-    limits = [(chance.randrange(4), 10_000), (None, chance.randint(1, 12)), (2, chance.randint(1, 12))]
-    for origin in chance.sample(sorted(graph), 5):
+    limits = [(rng.randrange(4), 10_000), (None, rng.randint(1, 12)), (2, rng.randint(1, 12))]
+    for origin in rng.sample(sorted(graph), 5):
         distances = networkx.single_source_shortest_path_length(towards, origin)
         for depth, batches in limits:
             view = trace(index, origin, direction, max_depth=depth, max_batches=batches)

@@ -25,29 +25,29 @@ from chromatrace.index.writer import ChainStatus
 REGISTRY, LEDGER = "BatchRegistry", "CustodyLedger"
 
 
-def life(chance, known):
+def life(rng, known):
     """Return a random event that may follow; `known`: numbers of the registered batches, extended by a new one."""
-    if not known or chance.random() < 0.2:
-        number = chance.getrandbits(30)
-        inputs = chance.sample(sorted(known), min(len(known), chance.randrange(3)))
+    if not known or rng.random() < 0.2:
+        number = rng.getrandbits(30)
+        inputs = rng.sample(sorted(known), min(len(known), rng.randrange(3)))
         known.add(number)
         return registered(number, inputs)
-    batch = batch_id(chance.choice(sorted(known)))
-    organisation, reason = chance.randint(1, 3), chance.choice(["", "why\0not"])
-    channel = chance.randint(1, 2).to_bytes(32, "big")
-    return chance.choice(
+    batch = batch_id(rng.choice(sorted(known)))
+    organisation, reason = rng.randint(1, 3), rng.choice(["", "why\0not"])
+    channel = rng.randint(1, 2).to_bytes(32, "big")
+    return rng.choice(
         [
-            (REGISTRY, "VerdictApplied", [batch, chance.randrange(2), chance.randint(1, 2), 1, chance.randint(1, 8)]),
+            (REGISTRY, "VerdictApplied", [batch, rng.randrange(2), rng.randint(1, 2), 1, rng.randint(1, 8)]),
             (REGISTRY, "BatchGraded", [batch, 50, 0, 50, ACCOUNT]),
-            (REGISTRY, "BatchReleased", [batch, chance.randrange(2), ACCOUNT]),
+            (REGISTRY, "BatchReleased", [batch, rng.randrange(2), ACCOUNT]),
             (REGISTRY, "BatchHeld", [batch, ACCOUNT, reason]),
             (REGISTRY, "BatchHoldReleased", [batch, ACCOUNT, reason]),
             (REGISTRY, "BatchRecalled", [batch, batch, ACCOUNT, reason]),
             (REGISTRY, "CustodyTransferred", [batch, 1, organisation]),
             (LEDGER, "CustodyOffered", [batch, 1, organisation, ACCOUNT, 2**64 - 1]),
-            ("Consortium", "ReadScopesGranted", [organisation, 2, int(GTIN), chance.randrange(32), 2**64 - 1]),
+            ("Consortium", "ReadScopesGranted", [organisation, 2, int(GTIN), rng.randrange(32), 2**64 - 1]),
             ("Consortium", "OperatorAppointed", [ACCOUNT, organisation, 3, 2**63, ACCOUNT]),
-            ("InspectionLedger", "PolicyChanged", [chance.randrange(2), 100, True]),
+            ("InspectionLedger", "PolicyChanged", [rng.randrange(2), 100, True]),
             ("ProcessLedger", "ChannelOpened", [channel, 1, "line", ACCOUNT]),
         ]
     )
@@ -55,22 +55,22 @@ def life(chance, known):
 
 @pytest.mark.parametrize("seed", range(15))
 def test_undone_events_leave_no_trace(seed):
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     history, chain, fork = [], SyntheticChain(), 0
     for _ in range(6):
-        keep = chance.randint(0, len(history))
+        keep = rng.randint(0, len(history))
         if keep < len(history):
             chain.undo(keep, history[keep - 1][1] if keep else 0)
             history = history[:keep]
             fork += 1
         known = {int(event[2][3][1:]) for events, _ in history for event in events if event[1] == "BatchRegistered"}
         opened = {event[2][0] for events, _ in history for event in events if event[1] == "ChannelOpened"}
-        for _ in range(chance.randint(1, 8)):
+        for _ in range(rng.randint(1, 8)):
             events = []
-            for _ in range(chance.randrange(4)):
-                event = life(chance, known)
+            for _ in range(rng.randrange(4)):
+                event = life(rng, known)
                 if event[1] == "ChannelOpened" and event[2][0] in opened:
-                    size = chance.randint(1, 2**64 - 1)
+                    size = rng.randint(1, 2**64 - 1)
                     event = ("ProcessLedger", "LogAnchored", [event[2][0], size, b"\1" * 32, 0, 2**64 - 1, ACCOUNT])
                 opened.add(event[2][0])
                 events.append(event)
@@ -83,8 +83,8 @@ def test_undone_events_leave_no_trace(seed):
 
 
 def test_one_transaction_or_many_give_the_same_index():
-    chance, known = random.Random(3), set()
-    blocks = [[life(chance, known) for _ in range(3)] for _ in range(30)]
+    rng, known = random.Random(3), set()
+    blocks = [[life(rng, known) for _ in range(3)] for _ in range(30)]
     blocks = [[event for event in events if event[1] != "ChannelOpened"] for events in blocks]
     together, apart = SyntheticChain(), SyntheticChain()
     together.blocks(blocks)

@@ -51,8 +51,8 @@ def depositing(run, station="201"):
 
 def test_rate_rises_as_total_and_oxygen_pressure_fall(chamber):
     def rate(**changed):
-        usual = {"power_w": 300.0, "pressure_pa": 1.0, "target_oxide": 0.5, "erosion": 0.0}
-        return deposition_rate(chamber, **(usual | changed))
+        defaults = {"power_w": 300.0, "pressure_pa": 1.0, "target_oxide": 0.5, "erosion": 0.0}
+        return deposition_rate(chamber, **(defaults | changed))
 
     assert rate(pressure_pa=0.5) > rate() > rate(pressure_pa=3.0)
     assert rate(target_oxide=0.2) > rate() > rate(target_oxide=0.9)

@@ -115,9 +115,9 @@ def test_a_named_file_can_set_the_data_folder(tmp_path):
 def test_a_wrong_file_is_an_error_that_names_key_and_file(tmp_path, content, field, message):
     file = tmp_path / "chromatrace.toml"
     file.write_text(content)
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidInput) as raised:
         resolve_all({"data": tmp_path})
-    assert (caught.value.field, message in caught.value.message, str(file) in caught.value.message) == (
+    assert (raised.value.field, message in raised.value.message, str(file) in raised.value.message) == (
         *(field, True, True),
     )
 

@@ -122,17 +122,17 @@ def test_equal_scores_go_to_more_members_then_to_the_earliest() -> None:
 
 @pytest.mark.parametrize("weighing", list(Weighing))
 def test_the_tally_decides_like_the_rule(weighing: Weighing) -> None:
-    chance = random.Random(int(weighing))
+    rng = random.Random(int(weighing))
     decided = 0
     for _ in range(1_000):
-        states = chance.choice([PASS_FAIL, SIZES, tuple("abcd")])
+        states = rng.choice([PASS_FAIL, SIZES, tuple("abcd")])
         minimum = 1 if weighing is Weighing.LOG_ODDS else min_inspectors(len(states))
-        maximum = chance.randrange(minimum, 18, 2)
+        maximum = rng.randrange(minimum, 18, 2)
         highest = Rule(states, minimum, maximum, weighing, 1).highest_score
-        rule = Rule(states, minimum, maximum, weighing, chance.randint(1, highest))
+        rule = Rule(states, minimum, maximum, weighing, rng.randint(1, highest))
         tally, so_far = Tally(rule), []
         for inspector in range(maximum):
-            answer = Answer(inspector, chance.choice(states), chance.choice([0, 1_000, chance.randint(0, UNIT), UNIT]))
+            answer = Answer(inspector, rng.choice(states), rng.choice([0, 1_000, rng.randint(0, UNIT), UNIT]))
             so_far.append(answer)
             winner = tally.add(states.index(answer.state), answer.capability)
             consensus = decide(rule, so_far)

@@ -33,12 +33,12 @@ def test_a_winner_gains_only_if_its_history_is_more_than_a_hundredth_above() -> 
 
 
 def test_learning_equals_section_4_of_the_study_in_exact_fractions() -> None:
-    chance = random.Random(4)
+    rng = random.Random(4)
     for _ in range(20):
-        record, capability, inspections, wins = enrolled(chance.randint(0, UNIT)), None, 0, 0
+        record, capability, inspections, wins = enrolled(rng.randint(0, UNIT)), None, 0, 0
         capability = Fraction(record.capability, UNIT)
         for _ in range(200):
-            won = chance.random() < 0.6
+            won = rng.random() < 0.6
             record = learned(record, won)
             inspections, wins = inspections + 1, wins + won
             error = Fraction(wins, inspections) - capability

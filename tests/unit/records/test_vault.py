@@ -316,7 +316,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @pytest.mark.parametrize(("kind", "max_kib"), [("folder", 16 * 1024), ("bucket", 64 * 1024)])
 def test_large_document_needs_little_memory(request, tmp_path, kind, max_kib):
     location = str(tmp_path) if kind == "folder" else request.getfixturevalue("bucket")()
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", LARGE, location],
         capture_output=True,
         text=True,
@@ -324,5 +324,5 @@ def test_large_document_needs_little_memory(request, tmp_path, kind, max_kib):
         timeout=240,
         env=os.environ,
     )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < max_kib, "increase of peak memory in KiB"
+    assert completed.returncode == 0, completed.stderr
+    assert int(completed.stdout) < max_kib, "increase of peak memory in KiB"

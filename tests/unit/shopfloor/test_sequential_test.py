@@ -121,9 +121,9 @@ def test_confusions_are_learned_from_answers_alone():
     true = [Confusion(random.uniform(0.02, 0.5), random.uniform(0.02, 0.5)) for _ in range(10)]
     learned = dawid_skene(asked(true, 0.3, 3000, 5, 4), 10)
     assert learned.defect_rate == pytest.approx(0.3, abs=0.03)
-    for have, want in zip(learned.confusions, true, strict=True):
-        assert have.false_alarm == pytest.approx(want.false_alarm, abs=0.06)
-        assert have.miss == pytest.approx(want.miss, abs=0.06)
+    for learned_confusion, true_confusion in zip(learned.confusions, true, strict=True):
+        assert learned_confusion.false_alarm == pytest.approx(true_confusion.false_alarm, abs=0.06)
+        assert learned_confusion.miss == pytest.approx(true_confusion.miss, abs=0.06)
 
 
 def test_an_inspector_without_answers_keeps_the_prior():

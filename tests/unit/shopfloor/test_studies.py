@@ -59,9 +59,9 @@ def test_results_do_not_depend_on_the_number_of_processes(floor):
 
 
 def test_progress_reports_every_task(floor):
-    heard = []
-    scenarios(floor, Runner(2, processes=1, progress=lambda done, total: heard.append((done, total))))
-    assert heard == [(done, 14) for done in range(1, 15)]
+    reports = []
+    scenarios(floor, Runner(2, processes=1, progress=lambda done, total: reports.append((done, total))))
+    assert reports == [(done, 14) for done in range(1, 15)]
 
 
 @pytest.mark.parametrize(("arguments", "field"), [({"repetitions": 1}, "repetitions"), ({"processes": 0}, "processes")])
