@@ -157,7 +157,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "CommitmentMismatch": Message(
         _INVALID,
-        "the parts differ from those that batch {batch} was registered with",
+        "the parts differ from the registration of batch {batch}",
         "parts",
         "read them from its BatchRegistered event",
     ),

@@ -12,7 +12,7 @@ ChromaTraceError
     ├── ContractInvalidInput     also an `InvalidInput`
     └── ContractNotFound         also a `NotFound`
 IntegrityError
-└── WrongDeploymentError    the chain is not that of the manifest or of the outbox
+└── WrongDeploymentError    the chain differs from the chain of the manifest or the outbox
     └── ChainRollbackError  the chain lost transactions that were final
 Conflict
 ├── InsufficientFundsError  the signer cannot pay for gas
@@ -100,7 +100,7 @@ class ContractNotFound(ContractError, NotFound):
 
 
 class WrongDeploymentError(IntegrityError):
-    """The chain is not that of the manifest or of the outbox."""
+    """The chain differs from the chain of the manifest or the outbox."""
 
 
 class ChainRollbackError(WrongDeploymentError):

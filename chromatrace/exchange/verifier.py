@@ -135,8 +135,7 @@ class _Verification:
         header = proven.header(cited.block)
         if header.number != proven.newest.number:
             raise IntegrityError(
-                f"the state is that of block {cited.block}, but the newest block of the bundle is "
-                f"{proven.newest.number}",
+                f"the state is as of block {cited.block}, but the newest block of the bundle is {proven.newest.number}",
                 field="state",
                 hint="events between the two blocks would go unnoticed",
             )

@@ -66,7 +66,7 @@ class Follower:
         self._status_recorded_at = 0.0
 
     def sync(self, progress: ProgressCallback | None = None) -> SyncProgress:
-        """Index all present blocks of the chain, after undoing those that a reorganisation removed.
+        """Index all blocks up to the newest, after undoing those that a reorganisation removed.
 
         If the index is at most `WINDOW` blocks behind, each block is one transaction; otherwise, and in an empty
         database, a transaction takes a range of blocks. `progress` is called after each. An interrupted sync continues

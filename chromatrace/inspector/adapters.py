@@ -153,7 +153,7 @@ def console_adapter(
             raise InvalidInput(
                 f"the check sheet has the states {', '.join(sheet.states)}, the panel {', '.join(question.states)}",
                 field="sheet",
-                hint="set the panel's states to those of the sheet: chromatrace inspection set-rule --state …",
+                hint="give the panel the states of the sheet: `chromatrace inspection set-rule --state …`",
             )
         answer = tasks.add(InspectionTask(question.round, inspector, organisation, question.deadline, about, sheet))
         if answer is None:

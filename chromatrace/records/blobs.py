@@ -207,7 +207,7 @@ class S3Blobs:
             )
         if code == "RequestTimeTooSkewed":
             return VaultAccessError(
-                f"the local clock differs too much from that of {self._endpoint} ({code})",
+                f"the local clock differs too much from the clock of {self._endpoint} ({code})",
                 field="clock",
                 hint="set the clock",
             )

@@ -143,7 +143,7 @@ def test_unverified_signature_is_shown_as_recorded(portal_app, world):
     assert "Not verified by the chain" in part
     assert "does not prove that the stations signed" in part
     assert f"0x{record.recorded.tx_hash.hex()}" in part
-    assert "RouteVerifier.RouteRecordedUnverified" in part
+    assert "RouteVerifier.<wbr>RouteRecordedUnverified" in part
     assert "in the designed order" not in part
     assert "proven in order" not in part.lower()
     assert route.as_dict()["state"] == "recorded-not-verified"

@@ -33,7 +33,7 @@ def sign_step(
     key = secret.public_key
     if key != station.key:
         raise InvalidInput(
-            f"the key is not that of {station.process!r}, the station of step {step} in the design",
+            f"the key does not belong to {station.process!r}, the station of step {step} in the design",
             field="secret key",
             hint="sign with that station's key",
         )
