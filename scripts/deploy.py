@@ -295,7 +295,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> None:
-    """Entry point of `brownie run scripts/deploy.py`."""
+    """Run as `brownie run scripts/deploy.py`."""
     if run([]) != 0:
         raise SystemExit(1)
 

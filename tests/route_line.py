@@ -175,7 +175,7 @@ def _swapped_messages(line: Line, trace: RouteTrace) -> Claim:
 
 
 def _truncated(line: Line, trace: RouteTrace) -> Claim:
-    """σ - s_n is a valid aggregate of the prefix."""
+    """Claim the prefix with σ - s_n, which is its valid aggregate."""
     before = trace.steps[-2].state
     cut = trace.state.aggregate - trace.state.signature
     assert cut == before.aggregate

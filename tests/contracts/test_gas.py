@@ -201,7 +201,7 @@ def _rounds_of_three(env, rounds):
 
 
 def consensus_inspection_of_three_in_twenty_rounds(env):
-    """One third of a round: request, draw, commit, reveal, decision and learning."""
+    """Return one third of the gas of a round: request, draw, commit, reveal, decision and learning."""
     return _Shared(_rounds_of_three(env, 20), count=60)
 
 

@@ -39,7 +39,7 @@ class Rounds(RuleBasedStateMachine):
         if Rounds.snapshot:
             revert(self.env.rpc, Rounds.snapshot)
         Rounds.snapshot = self.env.rpc.call("evm_snapshot")
-        self.standings = {number: InspectorRecord() for number in range(1, SIZE + 1)}
+        self.records = {number: InspectorRecord() for number in range(1, SIZE + 1)}
         self.subject = 0
         self.committed = {number: {} for number in range(LANE_COUNT)}
 
@@ -143,11 +143,11 @@ class Rounds(RuleBasedStateMachine):
         self.panel.close(lane)
         for before, after in zip(state["seats"], self.panel.seats(lane), strict=True):
             if after[1] == STALLED and before[1] != STALLED:
-                self.standings[after[0]] = stalled(self.standings[after[0]])
+                self.records[after[0]] = stalled(self.records[after[0]])
         self._check_decision(number)
 
     def teardown(self):
-        """Every round ends if it is only closed from here on."""
+        """Check that every round ends if it is only closed from now on."""
         for number in range(LANE_COUNT):
             for _ in range(3):
                 self.stall(number)
@@ -159,7 +159,7 @@ class Rounds(RuleBasedStateMachine):
         if state["phase"] != DECIDED:
             return
         answers = [
-            Answer(number, RULE.states[answer], self.standings[number].capability)
+            Answer(number, RULE.states[answer], self.records[number].capability)
             for number, status, answer in state["seats"]
             if status == REVEALED
         ]
@@ -172,7 +172,7 @@ class Rounds(RuleBasedStateMachine):
         assert state["recorder"] == outcome.recorder
         Rounds.decided += 1
         for answer in answers:
-            self.standings[answer.inspector] = learned(self.standings[answer.inspector], answer.state == outcome.state)
+            self.records[answer.inspector] = learned(self.records[answer.inspector], answer.state == outcome.state)
 
     def _busy(self):
         busy = set()
@@ -184,7 +184,7 @@ class Rounds(RuleBasedStateMachine):
 
     @invariant()
     def capabilities_match_the_model(self):
-        for number, standing in self.standings.items():
+        for number, standing in self.records.items():
             inspector = self.panel.inspector(number)
             assert 0 <= inspector["capability"] <= UNIT
             assert (inspector["capability"], inspector["inspections"], inspector["wins"]) == standing

@@ -237,7 +237,7 @@ class Bundled:
 
 @pytest.fixture(scope="module")
 def before_and_after(deploy, tmp_path_factory):
-    """Bundles from a chain with the Shanghai rules (no EIP-2537), and from the same chain with the Prague rules."""
+    """Return bundles from a chain with the Shanghai rules (no EIP-2537), and from it with the Prague rules."""
     folder = tmp_path_factory.mktemp("unchecked")
     node = DevNode(history=True, state_path=folder / "state.json", rules="cancun")
     with node:

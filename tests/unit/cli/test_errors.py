@@ -18,7 +18,7 @@ def error_of(monkeypatch, *arguments):
 
 @pytest.fixture
 def unreachable(tmp_path):
-    """Options of a chain that does not respond, and an empty data folder."""
+    """Return options with a chain that does not respond and an empty data folder."""
     return ["--rpc-url", "http://127.0.0.1:9", "--data", str(tmp_path / "data")]
 
 

@@ -19,7 +19,7 @@ import chromatrace
 
 @pytest.fixture
 def silent_node():
-    """URL of a node that accepts connections and never responds, and a function that waits for the first one."""
+    """Return the URL of a node that never responds, and a function that waits for the first connection."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(180)
         yield f"http://127.0.0.1:{server.getsockname()[1]}", lambda: server.accept()[0]

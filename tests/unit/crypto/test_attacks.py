@@ -82,7 +82,7 @@ def test_a_key_at_infinity_is_rejected():
 
 
 def test_a_rogue_key_has_no_valid_proof_of_possession():
-    """pk' = pk_rogue - pk_victim would make the rogue's signature valid for both; its secret key is unknown."""
+    """With pk' = pk_rogue - pk_victim, a signature of the rogue would be valid for both. The key of pk' is unknown."""
     from py_arkworks_bls12381 import G2Point
 
     rogue, victim = (G2Point.from_compressed_bytes(secret(name).public_key.data) for name in ("rogue", "station 1"))

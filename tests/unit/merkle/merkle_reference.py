@@ -21,7 +21,7 @@ def largest_power_below(n):
 
 
 def reference_root(entries):
-    """MTH(D[n])."""
+    """Return MTH(D[n])."""
     n = len(entries)
     if n == 0:
         return sha256(b"").digest()
@@ -32,7 +32,7 @@ def reference_root(entries):
 
 
 def reference_path(m, entries):
-    """PATH(m, D[n])."""
+    """Return PATH(m, D[n])."""
     n = len(entries)
     if n == 1:
         return []
@@ -43,7 +43,7 @@ def reference_path(m, entries):
 
 
 def reference_consistency(m, entries):
-    """PROOF(m, D[n])."""
+    """Return PROOF(m, D[n])."""
     return _subproof(m, entries, True)
 
 

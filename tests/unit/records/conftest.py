@@ -77,5 +77,5 @@ def s3_server(_s3_server, monkeypatch):
 
 @pytest.fixture
 def bucket(s3_server):
-    """`bucket()` returns the URL of an empty store on the S3 server."""
+    """Return a function that returns the URL of a new, empty store on the S3 server."""
     return lambda: f"s3://vault/{uuid.uuid4().hex}?endpoint=http://127.0.0.1:{s3_server.port}"

@@ -18,7 +18,10 @@ def floor():
 
 @pytest.fixture(scope="session")
 def setup(floor):
-    """Alternating people and AI agents, capabilities from 0 to 1, a majority of 3; any field may be changed."""
+    """Return a function that makes a setup; its arguments replace fields.
+
+    The default has alternating people and AI agents, capabilities from 0 to 1, and a majority of 3.
+    """
     plain = Setup(
         floor,
         staffing(floor.cells, (Kind.HUMAN, Kind.AI)),
