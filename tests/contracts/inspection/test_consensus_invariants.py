@@ -184,10 +184,10 @@ class Rounds(RuleBasedStateMachine):
 
     @invariant()
     def capabilities_match_the_model(self):
-        for number, standing in self.records.items():
+        for number, record in self.records.items():
             inspector = self.panel.inspector(number)
             assert 0 <= inspector["capability"] <= UNIT
-            assert (inspector["capability"], inspector["inspections"], inspector["wins"]) == standing
+            assert (inspector["capability"], inspector["inspections"], inspector["wins"]) == record
 
     @invariant()
     def an_inspector_sits_in_one_round(self):

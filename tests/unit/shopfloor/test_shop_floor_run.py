@@ -197,7 +197,7 @@ def test_learned_capabilities_follow_the_learning_rule(setup):
     for decided in result.rounds:
         for inspector, state in decided.answers:
             records[inspector] = learned(records[inspector], state == decided.outcome)
-    assert result.learned[-1] == tuple(standing.capability for standing in records)
+    assert result.learned[-1] == tuple(inspector.capability for inspector in records)
     assert len(result.learned) == 3
 
 
