@@ -19,28 +19,28 @@ from chromatrace.ethereum.signer import dev_signer
 MOMENTS = ("queued", "signed", "broadcast", "sent", "included")
 
 
-def die(*_):
+def kill_self(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def dying_after(owner, name):
+def kill_after(owner, name):
     """Replace a method by one that kills the process after the original method."""
     method = getattr(owner, name)
 
     def wrapped(self, *args, **kwargs):
         method(self, *args, **kwargs)
-        die()
+        kill_self()
 
     setattr(owner, name, wrapped)
 
 
-def dying_after_sending():
+def kill_after_sending():
     exchange = RpcClient.batch_outcomes
 
     def wrapped(self, requests):
         outcomes = exchange(self, requests)
         if any(method == "eth_sendRawTransaction" for method, _ in requests):
-            die()
+            kill_self()
         return outcomes
 
     RpcClient.batch_outcomes = wrapped
@@ -53,15 +53,15 @@ def main(url, manifest, outbox, moment, key):
     call = calls.open_channel(key).with_key(key)
     if moment == "queued":
         chain.queue([call])
-        die()
+        kill_self()
     elif moment == "signed":
-        dying_after(Outbox, "sign")
+        kill_after(Outbox, "sign")
     elif moment == "broadcast":
-        dying_after_sending()
+        kill_after_sending()
     elif moment == "sent":
-        dying_after(Outbox, "mark_sent")
+        kill_after(Outbox, "mark_sent")
     elif moment == "included":
-        dying_after(Outbox, "mark_included")
+        kill_after(Outbox, "mark_included")
     chain.submit(call)
 
 

@@ -52,7 +52,7 @@ def prove(works):
         if (name, serial) not in proofs:
             bundle = works.bundle(name, serial)
             proofs[name, serial] = Proof(
-                bundle, decode_header(bundle.headers[-1]).hash, contracts, works.outer.chain_id
+                bundle, decode_header(bundle.headers[-1]).hash, contracts, works.workspace.chain_id
             )
         return proofs[name, serial]
 

@@ -20,7 +20,7 @@ from chromatrace.domain.rights import Role
 
 
 def portal(works, base_url):
-    settings = works.outer.settings
+    settings = works.workspace.settings
     return create_app(
         PortalSettings(
             data_folder=settings.data,
@@ -34,7 +34,7 @@ def portal(works, base_url):
 
 @pytest.fixture(scope="module")
 def app(works):
-    return portal(works, works.outer.settings.code_url)
+    return portal(works, works.workspace.settings.code_url)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def _answer(server):
 
 @pytest.fixture
 def ask(works, app, vectors_dir):
-    query(works.outer.index).head()
+    query(works.workspace.index).head()
     schema = json.loads((vectors_dir / "epcis" / "EPCIS-JSON-Schema.json").read_text())
     validator = Draft7Validator(schema, format_checker=FormatChecker())
     client = app.test_client()
@@ -82,14 +82,14 @@ def exported(works):
     from chromatrace.epcis.mapping import events_of
     from chromatrace.services.epcis_export import IndexDirectory
 
-    outer = works.outer
-    with outer.index.snapshot() as snapshot:
-        directory = IndexDirectory(snapshot, outer.documents, outer.chain_id, outer.settings.code_url)
+    workspace = works.workspace
+    with workspace.index.snapshot() as snapshot:
+        directory = IndexDirectory(snapshot, workspace.documents, workspace.chain_id, workspace.settings.code_url)
         return events_of(snapshot.events(limit=10_000), directory)
 
 
 def lot_of(works, name):
-    return f"{works.outer.settings.code_url}/01/09521234543213/10/{works.keys[name].lot}"
+    return f"{works.workspace.settings.code_url}/01/09521234543213/10/{works.keys[name].lot}"
 
 
 def test_query_returns_the_exported_chain_events(works, ask, exported):
@@ -183,9 +183,9 @@ def follow(app, vectors_dir):
 @pytest.mark.parametrize("link_type", ["gs1:epcis", "https://gs1.org/voc/epcis"])
 def test_code_links_to_its_events(works, app, follow, exported, link_type):
     """Follow `?linkType=gs1:epcis` of a lot and of the GTIN; the linkset has the same links."""
-    query(works.outer.index).head()
+    query(works.workspace.index).head()
     lot = lot_of(works, "fresh")
-    path = lot.removeprefix(works.outer.settings.code_url)
+    path = lot.removeprefix(works.workspace.settings.code_url)
     expected = [event for event in exported if lot in json.dumps(event)]
     assert len(expected) == 2
     location, events = follow(path, link_type)
@@ -204,7 +204,7 @@ def test_code_links_to_its_events(works, app, follow, exported, link_type):
 
 
 def test_unregistered_items_have_no_link_to_events(works, app):
-    query(works.outer.index).head()
+    query(works.workspace.index).head()
     client = app.test_client()
     for path in ("/01/09521234543213/10/NOPE", "/01/09521234543220"):
         for link_type in ("gs1:epcis", "all"):
@@ -224,7 +224,7 @@ def fetched(url, **headers):
 def test_client_follows_the_code_of_a_unit_to_its_events(works, served, monkeypatch):
     """Over HTTP: chain events of the lot and captured events of the unit, but none of another unit."""
     app, base = served
-    query(works.outer.index).head()
+    query(works.workspace.index).head()
     lot = f"{base}/01/09521234543213/10/{works.keys['fresh'].lot}"
     monkeypatch.setattr(views, "current_operator", lambda: ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS))
     monkeypatch.setattr(views, "readable_lines", lambda: lambda *_: False)

@@ -17,7 +17,7 @@ BATCHES = ("released", "recalled", "superseded", "held", "failed", "fresh")
 
 @pytest.fixture
 def run(works, tmp_path):
-    settings = works.outer.settings
+    settings = works.workspace.settings
     given = ("--rpc-url", settings.rpc_url, "--data", settings.data, "--manifest", works.manifest_path)
 
     def command(*arguments):

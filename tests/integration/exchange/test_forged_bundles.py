@@ -52,7 +52,7 @@ def test_recall_cannot_be_hidden_by_an_older_state(works, prove):
     """Use the state before the recall, with all current headers."""
     proof = prove("recalled")
     recall = receipt_of(proof, "BatchRecalled")
-    slot = works.outer.rpc.call(
+    slot = works.workspace.rpc.call(
         "eth_getProof",
         "0x" + proof.contracts["BatchRegistry"].hex(),
         ["0x" + slot_of(works.keys["recalled"]).hex()],
@@ -165,8 +165,8 @@ def test_reading_outside_the_window_is_rejected(works, prove):
 
     proof = prove("released")
     size = proof.bundle.readings[0].size
-    entry = encode_reading(next(iter(works.outer.spool.entries("coater 1", 30, 31))))
-    path = tuple(works.outer.proofs.log("coater 1").inclusion_proof(30, size))
+    entry = encode_reading(next(iter(works.workspace.spool.entries("coater 1", 30, 31))))
+    path = tuple(works.workspace.proofs.log("coater 1").inclusion_proof(30, size))
     stray = replace(proof.bundle.readings[0], entry=entry, index=30, path=path)
     failures = failing(proof, readings=(stray,))
     assert len(failures) == 1
@@ -214,15 +214,15 @@ def test_reverted_transaction_proves_nothing(works):
     from chromatrace.exchange.collect import collect
 
     registry = works.manifest.address("BatchRegistry")
-    account = works.outer.rpc.call("eth_accounts")[5]
-    tx = works.outer.rpc.call(
+    account = works.workspace.rpc.call("eth_accounts")[5]
+    tx = works.workspace.rpc.call(
         "eth_sendTransaction", {"from": account, "to": registry, "data": "0x12345678", "gas": "0x100000"}
     )
-    while works.outer.rpc.call("eth_getTransactionReceipt", tx) is None:
+    while works.workspace.rpc.call("eth_getTransactionReceipt", tx) is None:
         pass
     contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in works.manifest.contracts.items()}
     bundle = collect(
-        works.outer.rpc,
+        works.workspace.rpc,
         chain_id=31337,
         contracts=contracts,
         key=works.keys["fresh"],

@@ -166,7 +166,7 @@ def test_verify_command(works, prove, tmp_path):
     completed = run("verify", good, *given)
     assert (completed.exit_code, completed.output.splitlines()[-2]) == (0, "HOLDS.")
     assert run("verify", good, *given, "--strict").exit_code == 0
-    given = ("--rpc", works.outer.settings.rpc_url, "--manifest", works.manifest_path)
+    given = ("--rpc", works.workspace.settings.rpc_url, "--manifest", works.manifest_path)
     completed = run("verify", recalled, *given, "--json")
     report = orjson.loads(completed.output)
     assert (completed.exit_code, report["failed"], report["counts"]["warning"]) == (0, 0, 2)

@@ -10,7 +10,7 @@ from chromatrace.exchange.blocks import decode_header, encode_header, encode_rec
 
 
 def test_headers_and_receipts_of_all_blocks(works):
-    rpc = works.outer.rpc
+    rpc = works.workspace.rpc
     for number in range(int(rpc.call("eth_blockNumber"), 16) + 1):
         block = rpc.call("eth_getBlockByNumber", hex(number), False)
         header = decode_header(encode_header(block))
@@ -23,7 +23,7 @@ def test_headers_and_receipts_of_all_blocks(works):
 @pytest.mark.parametrize("count", [2, 17, 130])
 def test_block_with_many_transactions(works, count):
     """The key of transaction 128 is longer than that of 127, which changes the shape of the trie."""
-    rpc = works.outer.rpc
+    rpc = works.workspace.rpc
     accounts = rpc.call("eth_accounts")
     rpc.call("evm_setAutomine", False)
     try:

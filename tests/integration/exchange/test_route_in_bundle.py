@@ -194,7 +194,7 @@ def test_command_reads_the_records_from_a_trace(works, tmp_path):
     trace, other, bundle = (tmp_path / name for name in ("released.cbor", "other.cbor", "bundle.json"))
     trace.write_bytes(trace_to_cbor(works.traces["released"]))
     other.write_bytes(trace_to_cbor(dataclasses.replace(works.traces["released"], subject=bytes(31) + b"\1")))
-    settings = works.outer.settings
+    settings = works.workspace.settings
     base = ("--rpc-url", settings.rpc_url, "--data", settings.data, "--manifest", works.manifest_path)
     arguments = ("batch", "prove", "09521234543213", "P-released", "-o", bundle, "--json", "--trace")
     completed = CliRunner().invoke(main, [str(argument) for argument in (*base, *arguments, trace)])
@@ -214,7 +214,7 @@ class UnverifiedWorks(Works):
 
     def make(self):
         self._enrol()
-        self._take_readings()
+        self._store_readings()
         self._design()
         self.register("recorded", route=self.line.design.route)
         self.sign("recorded")
@@ -255,8 +255,8 @@ def before_and_after(deploy, tmp_path_factory):
         proof, messages = proof_of(line.design, later.traces["recorded"])
         later.send(MAKER, calls.prove_route(line.design.route, proof, messages))
         after = Bundled.of(later)
-        assert all(step.verified for step in query(later.outer.index).route(line.design.route).steps)
-        assert designed_route(later.outer.reader, line.design.route) == line.design
+        assert all(step.verified for step in query(later.workspace.index).route(line.design.route).steps)
+        assert designed_route(later.workspace.reader, line.design.route) == line.design
         later.close()
     return before, after
 

@@ -48,45 +48,45 @@ class Works:
     """The consortium. `make` creates its batches, `bundle(name)` proves one of them."""
 
     def __init__(self, settings):
-        self.outer = Workspace(settings)
+        self.workspace = Workspace(settings)
         self.manifest_path = settings.manifest
-        self.manifest = self.outer.manifest
+        self.manifest = self.workspace.manifest
         self._acting = {}
         self.keys = {}
         self.numbers = {}
         self.traces = {}
 
     def close(self):
-        self.outer.__exit__()
+        self.workspace.__exit__()
 
     def acting(self, account):
         if account not in self._acting:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DevKeyWarning)
-                signer = dev_signer(account, self.outer.chain_id)
-            self._acting[account] = self.outer.acting_as(signer)
+                signer = dev_signer(account, self.workspace.chain_id)
+            self._acting[account] = self.workspace.acting_as(signer)
         return self._acting[account]
 
     def send(self, account, call):
         return self.acting(account).chain.submit(call)
 
     def bundle(self, name, serial=None):
-        Follower(self.outer.index, self.outer.rpc, self.manifest).sync()
-        return build_bundle(self.outer, self.keys[name], Serial(serial) if serial else None, self.traces.get(name))
+        Follower(self.workspace.index, self.workspace.rpc, self.manifest).sync()
+        return build_bundle(self.workspace, self.keys[name], Serial(serial) if serial else None, self.traces.get(name))
 
     # -- setup
 
     def make(self):
         """Create the batches `released` (with a route), `recalled`, `superseded`, `held`, `failed` and `fresh`."""
         self._enrol()
-        self._take_readings()
+        self._store_readings()
         self._design()
         self.register("released", inputs=["fresh"] if self.register("fresh") else [], route=self.line.design.route)
         self.sign("released")
-        self._to_release("released")
+        self._release("released")
         self._hand_over("released")
         self.register("recalled")
-        self._to_release("recalled")
+        self._release("recalled")
         self.send(MAKER, calls.recall(self.keys["recalled"].batch_id, FORGED_LINE))
         self.register("superseded")
         self.inspect("superseded", Stage.FIRST, Verdict.FAIL)
@@ -104,13 +104,13 @@ class Works:
             address = self.acting(account).signer.address
             self.send(REGISTRAR, calls.appoint_operator(address, self.numbers[account], ALL_ROLES))
 
-    def _take_readings(self):
+    def _store_readings(self):
         start = 1_750_000_000_000_000_000
         readings = [
             Reading("coater", "target power", start + n * 10**9, start + n * 10**9, 300.0 + n / 8, "W", sequence=n)
             for n in range(40)
         ]
-        self.outer.spool.append(CHANNEL, readings)
+        self.workspace.spool.append(CHANNEL, readings)
         anchorer = self.acting(MAKER).anchorer()
         anchorer.extend(CHANNEL)
         head = anchorer.anchor(CHANNEL)
@@ -139,7 +139,7 @@ class Works:
         """Sign as each station; the second step refers to the anchored log of readings."""
         line, subject = line or self.line, bytes(self.keys[name].batch_id)
         owner = self.numbers[MAKER]
-        channel = self.outer.reader.read(reads.channel_id(owner, CHANNEL))
+        channel = self.workspace.reader.read(reads.channel_id(owner, CHANNEL))
         trace = begin(line.design, subject, components)
         for step, station in enumerate(line.names, 1):
             with_log = {"channel": channel, "log_size": self.window.tree_size, "digest": self.window.root}
@@ -154,7 +154,7 @@ class Works:
         key = self.keys[name] = BatchKey.parse(GTIN, f"P-{name}"[:20])
         serials = SerialRange(1, 20, 6)
         content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 20, "2026-03-31T10:00:00Z", serials)
-        digest = self.outer.documents.put(content.to_bytes())
+        digest = self.workspace.documents.put(content.to_bytes())
         used = tuple(Input(self.keys[source].batch_id, 3) for source in inputs)
         return self.send(
             MAKER, calls.register_batch(calls.Registration(key, 20, digest, serial_root(serials), route, used))
@@ -177,7 +177,7 @@ class Works:
         signed, signature = sign(self.acting(INSPECTOR), evidence, verdict, 1, 0 if passes else 1)
         return self.send(SHOP, calls.record_inspection(signed, signature))
 
-    def _to_release(self, name):
+    def _release(self, name):
         batch = self.keys[name].batch_id
         self.inspect(name, Stage.FIRST, Verdict.PASS)
         self.send(MAKER, calls.assemble(batch))

@@ -1,4 +1,4 @@
-"""Errors of trials before a call gets a nonce."""
+"""Errors of simulating a call before it gets a nonce."""
 
 from chromatrace.chain.preflight import insufficient_funds
 
