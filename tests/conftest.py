@@ -97,14 +97,14 @@ def deploy(tmp_path_factory):
     """Return `deploy(node, folder)`, which deploys the contracts on a fresh Anvil and returns the manifest's path.
 
     The contracts are deployed once per test run. Workers load the state of that chain, with all its blocks, into their
-    nodes. With `anew` (for other rules), or if the node has blocks, the contracts are deployed on `node` itself.
+    nodes. With `redeploy` (for other rules), or if the node has blocks, the contracts are deployed on `node` itself.
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     state, manifest = shared / "deployed-chain", shared / "31337.json"
 
-    def onto(node, folder, *, anew=False):
-        if anew or node.rpc().call("eth_blockNumber") != "0x0":
+    def onto(node, folder, *, redeploy=False):
+        if redeploy or node.rpc().call("eth_blockNumber") != "0x0":
             return run_deployment(node, folder)
         with (shared / "deployed-chain.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -241,7 +241,7 @@ def before_and_after(deploy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unchecked")
     node = DevNode(history=True, state_path=folder / "state.json", rules="cancun")
     with node:
-        manifest = deploy(node, folder, anew=True)
+        manifest = deploy(node, folder, redeploy=True)
         works = UnverifiedWorks(Settings(rpc_url=node.url, data=folder / "data", manifest=manifest))
         before = Bundled.of(works.make())
         works.close()
