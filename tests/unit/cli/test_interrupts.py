@@ -59,12 +59,20 @@ def test_a_prompt_is_interrupted(tmp_path, key):
     while b"assword" not in output:
         output += os.read(terminal, 1000)
     if key == b"\x03":
+        wait_until_it_reads(process)
         process.send_signal(signal.SIGINT)
     else:
         os.write(terminal, key)
     assert process.wait(180) == (130 if key == b"\x03" else 1)
     os.close(terminal)
     assert not (tmp_path / "key.json").exists()
+
+
+def wait_until_it_reads(process):
+    """Wait until the process sleeps: Python does not see a signal that comes just before it starts to read."""
+    while (Path("/proc") / str(process.pid) / "stat").read_text().rpartition(")")[2].split()[0] != "S":
+        assert process.poll() is None
+        time.sleep(0.02)
 
 
 RESTORES_CTRL_C = """
