@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.options import FiniteRange
+from chromatrace.cli.options import ADDRESS, FiniteRange
 from chromatrace.cli.output import emit, format_time, json_option, prompt_password
 from chromatrace.domain.rights import Role
 from chromatrace.services.workspace import Workspace
@@ -62,7 +62,7 @@ def show(workspace: Workspace, as_json: bool) -> None:
 
 
 @key.command("fund")
-@click.argument("address")
+@click.argument("address", type=ADDRESS)
 @click.option(
     "--ether", default=1.0, show_default=True, type=FiniteRange(0, 1000, min_open=True), help="Amount to send."
 )
