@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.chain import calls, reads
-from chromatrace.cli.options import organisation_option, parse_pair
+from chromatrace.cli.options import ADDRESS, organisation_option, parse_pair
 from chromatrace.cli.output import emit, format_time, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
@@ -71,7 +71,7 @@ def open_(workspace: Workspace, departments: tuple[str, ...], beyond_plant: bool
 
 @record.command()
 @click.argument("department")
-@click.argument("address")
+@click.argument("address", type=ADDRESS)
 @click.option(
     "--rights",
     type=click.Choice(["none", "read", "append", "both"]),
