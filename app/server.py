@@ -324,31 +324,30 @@ class _Server(TcpWSGIServer):
             super().handle_accept()
             if len(self.active_channels) == before:
                 return
-            if before >= self.max_connections:
-                self._close_oldest(
-                    channel
-                    for channel in self.active_channels.values()
-                    if not (channel.running or channel.total_outbufs_len or _admitted(channel))
-                )
+            channels = self._open()
+            if len(channels) > self.max_connections:
+                idle = [channel for channel in channels if not channel.running and not channel.total_outbufs_len]
+                self._close_oldest([channel for channel in idle if not _admitted(channel)] or channels[-1:])
 
     def maintenance(self, now: float) -> None:
         for channel in list(self.active_channels.values()):
             if channel.expired(now):
-                channel.handle_close()
-        uploads = [
-            channel
-            for channel in self.active_channels.values()
-            if channel.request is not None and not channel.running and not _admitted(channel)
-        ]
+                channel.will_close = True
+        incomplete = [channel for channel in self._open() if channel.request is not None]
+        uploads = [channel for channel in incomplete if not channel.running and not _admitted(channel)]
         pending = sum(channel.request.body_bytes_received for channel in uploads)
         while pending > MAX_PENDING_BYTES:
             oldest = self._close_oldest(uploads)
             uploads.remove(oldest)
             pending -= oldest.request.body_bytes_received
 
+    def _open(self) -> list[_Channel]:
+        return [channel for channel in self.active_channels.values() if not channel.will_close]
+
     def _close_oldest(self, channels: Iterable[_Channel]) -> _Channel:
+        # The loop closes it in its next round: another connection must not get its descriptor in this one.
         oldest = min(channels, key=lambda channel: channel.waiting_since)
-        oldest.handle_close()
+        oldest.will_close = True
         return oldest
 
 

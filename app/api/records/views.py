@@ -84,7 +84,6 @@ def import_rows() -> ResponseReturnValue:
     extension = _EXTENSIONS[_require_type(*_EXTENSIONS)]
     records, kind = open_for_writing(request.args.get("schema"), "schema")
     readers = requested_readers(kind.department)
-    request.max_content_length = MAX_IMPORT
     report = ImportReport()
     with tempfile.TemporaryDirectory(prefix="chromatrace-import-") as folder:
         table = Path(folder) / f"body{extension}"
