@@ -122,7 +122,9 @@ def shown(client, key):
     api = client.get(f"/api/v1/batches/{key.gtin}/{key.lot}").json
     assert api["scopes"] == data["scopes"]
     for name, scope in (("content", "PRODUCT"), ("first", "QUALITY")):
-        status = client.get(f"/documents/{key.gtin}/{key.lot}/{name}", headers={"Accept": "application/json"}).status_code
+        status = client.get(
+            f"/documents/{key.gtin}/{key.lot}/{name}", headers={"Accept": "application/json"}
+        ).status_code
         readable = scope.lower() in data["scopes"] and "documents" in data["scopes"]
         assert (status == 200) == readable
         assert status in (200, 401, 403)
