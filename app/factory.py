@@ -76,7 +76,9 @@ def create_app(
         batches=BatchLoader(DocumentStore(config.documents), readings, config.plot_tags),
         chain=chain,
         sessions=SessionStore(database, config.session_hours * 3600, config.session_idle_minutes * 60),
-        wallets=WalletLogins(database, config.base_url, config.domain, manifest.chain_id),
+        wallets=WalletLogins(
+            database, config.base_url, config.domain, manifest.chain_id, chain.contract_accepts_signature
+        ),
         scans=ScanLog(database, secret),
         limiter=limiter,
         recorder=recorder,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -169,6 +170,31 @@ def test_json_lines_with_valid_and_invalid_rows(importer, tmp_path):
     ]
     assert answer.json["appended"] == 2
     assert [importer.count(f"line-{number}") for number in range(1, 10)] == [1, 0, 0, 0, 0, 0, 0, 0, 1]
+
+
+_opened: list[tuple[str, int]] = []
+_watching = False
+
+
+def _record_opened(event, arguments):
+    if _watching and event == "open" and not isinstance(arguments[0], int):
+        _opened.append((str(arguments[0]), arguments[2] or 0))
+
+
+def test_table_is_not_written_to_disk(importer):
+    """The rows are plain text: a process that is killed must not leave them behind."""
+    global _watching
+    sys.addaudithook(_record_opened)
+    _watching = True
+    try:
+        answer = importer.send(as_csv(*(contract(f"plain-{number}", name="x" * 190) for number in range(40))))
+    finally:
+        _watching = False
+    assert (answer.status_code, answer.json["appended"]) == (202, 40)
+    written = {path for path, flags in _opened if flags & (os.O_WRONLY | os.O_RDWR)}
+    vault = str(importer.data / "vault")
+    assert any(path.startswith(vault) for path in written)
+    assert {Path(path).name for path in written if not path.startswith(vault)} <= {"records.lock"}
 
 
 def test_rows_without_preceding_record_are_rejected(importer):
