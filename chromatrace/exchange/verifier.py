@@ -57,7 +57,7 @@ def verify(
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """State that a trusted node returned: 32-byte block hashes by block number, and the batch's slot in block `number`."""
+    """Data from a trusted node: 32-byte block hashes by block number, and the batch's slot in block `number`."""
 
     number: int
     hashes: Mapping[int, bytes]
