@@ -78,7 +78,7 @@ class BatchPresenter:
         view = self.view
         if view.state not in (BatchState.GRADED, BatchState.RELEASED, BatchState.SCRAPPED):
             return None
-        return f"{view.standard:,} first quality, {view.defective:,} second quality, {view.scrap:,} scrap"
+        return f"{view.standard:,} standard, {view.defective:,} defective, {view.scrap:,} scrap"
 
     def as_dict(self) -> dict[str, object]:
         """Return the members that the JSON API publishes."""
