@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -14,7 +15,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 def private_folder(path: Path) -> Path:
     """Create a folder with its parents, or close an existing one to other users (mode 0700). Return it.
 
-    A folder of another user keeps its mode. Raises `OSError`.
+    A folder of another user and a shared folder such as /tmp (sticky bit) keep their mode. Raises `OSError`.
     """
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     _close(path)
@@ -26,6 +27,14 @@ def private_file(path: Path) -> Path:
     os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600))
     _close(path)
     return path
+
+
+def private_database(path: Path) -> None:
+    """Create an SQLite file, or close an existing one and its journals to other users. Raises `OSError`."""
+    private_file(path)
+    for suffix in ("-wal", "-shm", "-journal"):
+        with contextlib.suppress(FileNotFoundError):
+            _close(path.with_name(path.name + suffix))
 
 
 def read_private(path: Path) -> bytes:
@@ -44,5 +53,5 @@ def read_private(path: Path) -> bytes:
 
 def _close(path: Path) -> None:
     status = path.stat()
-    if status.st_mode & _OTHERS and status.st_uid == os.geteuid():
+    if status.st_mode & _OTHERS and not status.st_mode & stat.S_ISVTX and status.st_uid == os.geteuid():
         path.chmod(stat.S_IMODE(status.st_mode) & ~_OTHERS)

@@ -129,9 +129,10 @@ def printed_text(sheet):
 
 
 def test_a_recalled_or_stopped_lot_gets_no_codes(site, document, tmp_path):
-    site("batch", "register", document("R-withdrawn"), account=2)
-    address = site.node.rpc().call("eth_accounts")[4]
-    site("org", "appoint", address, "9521234500001", "--roles", "supervisor")
+    roles, address = ("--roles", "producer,supervisor"), site.node.rpc().call("eth_accounts")[4]
+    site("org", "register", "9521234530008", "Example Recaller", "--kind", "manufacturer", *roles)
+    site("org", "appoint", address, "9521234530008", *roles)
+    site("batch", "register", document("R-withdrawn"), account=4)
     site("batch", "recall", "09521234543213", "R-withdrawn", "--reason", "leak", account=4)
     lot = ("09521234543213", "R-withdrawn")
     for command in (
