@@ -15,6 +15,7 @@ import click
 import orjson
 
 from chromatrace.cli.output import emit
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
@@ -117,7 +118,7 @@ class FiniteRange(click.FloatRange):
 
 
 class FlagList(click.ParamType[IntFlag]):
-    """Names of a flag enumeration, separated by commas."""
+    """Names of a flag enumeration, separated by commas; `none` for no flag."""
 
     def __init__(self, flags: type[IntFlag]) -> None:
         self.flags = flags
@@ -127,6 +128,8 @@ class FlagList(click.ParamType[IntFlag]):
         if isinstance(value, self.flags):
             return value
         flags = self.flags(0)
+        if value == "none":
+            return flags
         for name in str(value).split(","):
             try:
                 flags |= self.flags[name.strip().upper()]
@@ -135,5 +138,15 @@ class FlagList(click.ParamType[IntFlag]):
         return flags
 
 
+class _Address(click.ParamType[str]):
+    """An address, converted to EIP-55 text."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return parse_address(value, (param and param.name) or self.name)
+
+
+ADDRESS = _Address()
 ROLES = FlagList(Role)
 SCOPES = FlagList(Scope)
