@@ -10,7 +10,7 @@ reading again.
 - Equal values at different times are different readings. All of them are stored.
 
 **Privacy.** A log entry has a salt of 16 bytes: keyed BLAKE2s (RFC 7693) of the channel's secret and the entry's index. The secret
-never leaves the file. Whoever gets a proof of one reading cannot guess its neighbours. A public channel has no salts.
+never leaves the file. A recipient of a proof cannot guess the neighbouring readings. A public channel has no salts.
 
 If the clock of a machine is too coarse to distinguish two samples, they appear as conflicts.
 
