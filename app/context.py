@@ -11,9 +11,9 @@ from typing import cast
 from flask import current_app, g
 from flask_limiter import Limiter
 
-from app.accounts import check_password
 from app.basic_auth import basic_credentials
 from app.errors import InsufficientRightsError, LoginFailedError, LoginRequiredError, RightsRevokedError
+from app.password_logins import PasswordLogins
 from app.presenters.batch import BatchLoader
 from app.presenters.organisations import OrganisationSummary, organisation_summary
 from app.rights import ActingOperator, ReadableProductLines
@@ -39,6 +39,7 @@ class Portal:
     batches: BatchLoader
     chain: ChainService
     sessions: SessionStore
+    logins: PasswordLogins
     wallets: WalletLogins
     scans: ScanLog
     limiter: Limiter
@@ -132,7 +133,7 @@ def account_keystore(operator: ActingOperator, password: str) -> Path:
     if operator.account is None:
         raise InvalidInput("this is a wallet session", field="password", hint="sign with the wallet")
     try:
-        account = check_password(portal.database, operator.account, password)
+        account = portal.logins.verify(operator.account, password)
     except LoginFailedError as error:
         raise LoginFailedError(
             "wrong password", field="password", hint="nothing was sent; enter the password of your account"
@@ -150,7 +151,7 @@ def account_keystore(operator: ActingOperator, password: str) -> Path:
 
 def _authenticated_user() -> SessionUser | None:
     portal = current_portal()
-    credentials = basic_credentials(portal.database, portal.limiter, portal.config)
+    credentials = basic_credentials(portal.logins)
     if credentials is not None:
         return SessionUser(credentials.account.address, credentials.account.name)
     return portal.sessions.current(now_s())

