@@ -7,7 +7,10 @@ ChromaTraceError
 │   ├── RightsRevokedError          the chain does not authorise this operator; the operator is logged out
 │   └── InsufficientRightsError     the operator lacks the role or grant that the page needs
 ├── Unavailable
-│   └── RightsUnavailableError      the chain does not respond, so rights cannot be checked
+│   ├── RightsUnavailableError      the chain does not respond, so rights cannot be checked
+│   ├── KeyUnusableError            the portal cannot open the keystore of an account
+│   └── StorageUnavailableError     the portal's database does not respond or is damaged
+│       └── StorageFullError        the portal's database can be read but not written
 ├── InvalidInput
 │   └── InsecureConfigurationError  a setting that is not allowed in production
 └── RateLimitError                  a rate limit is exceeded
@@ -44,6 +47,18 @@ class InsufficientRightsError(NotAuthorised):
 
 class RightsUnavailableError(Unavailable):
     """The chain does not respond, so rights cannot be checked and are denied."""
+
+
+class KeyUnusableError(Unavailable):
+    """The portal cannot open the keystore of an account."""
+
+
+class StorageUnavailableError(Unavailable):
+    """The portal's database does not respond or is damaged. The message names its URL and is not shown to visitors."""
+
+
+class StorageFullError(StorageUnavailableError):
+    """The portal's database can be read but not written, because its disk is full or it is read-only."""
 
 
 class InsecureConfigurationError(InvalidInput):

@@ -37,16 +37,25 @@ class Cluster:
 
     def start(self):
         """Create and start the cluster."""
-        data, socket = self.folder / "data", self.folder
+        data = self.folder / "data"
         self._run("initdb", "-D", data, "-U", "index", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
-        options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=60"
-        options += " -c dynamic_shared_memory_type=mmap"  # an immediate stop would leave files in /dev/shm
-        self._run("pg_ctl", "-D", data, "-o", options, "-l", socket / "log", "-w", "-t", "300", "start")
+        self.resume()
         return self
+
+    def resume(self):
+        """Start the server."""
+        options = f"-k {self.folder} -c listen_addresses='' -c fsync=off -c max_connections=60"
+        options += " -c dynamic_shared_memory_type=mmap"  # an immediate stop would leave files in /dev/shm
+        log = self.folder / "log"
+        self._run("pg_ctl", "-D", self.folder / "data", "-o", options, "-l", log, "-w", "-t", "300", "start")
+
+    def interrupt(self):
+        """Stop the server at once, as a crash does."""
+        self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop", check=False)
 
     def stop(self):
         """Stop and delete the cluster."""
-        self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop", check=False)
+        self.interrupt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def new_database(self, template=None):
