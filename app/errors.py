@@ -8,6 +8,7 @@ ChromaTraceError
 │   └── InsufficientRightsError     the operator lacks the role or grant that the page needs
 ├── Unavailable
 │   ├── RightsUnavailableError      the chain does not respond, so rights cannot be checked
+│   ├── BusyError                   this worker is busy with other requests of this kind
 │   ├── KeyUnusableError            the portal cannot open the keystore of an account
 │   └── StorageUnavailableError     the portal's database does not respond or is damaged
 │       └── StorageFullError        the portal's database can be read but not written
@@ -59,6 +60,10 @@ class StorageUnavailableError(Unavailable):
 
 class StorageFullError(StorageUnavailableError):
     """The portal's database can be read but not written, because its disk is full or it is read-only."""
+
+
+class BusyError(Unavailable):
+    """This worker is busy with other requests of this kind. A retry in a few seconds may succeed."""
 
 
 class InsecureConfigurationError(InvalidInput):

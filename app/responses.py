@@ -17,12 +17,12 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import (
     InsufficientRightsError,
-    KeyUnusableError,
     LoginFailedError,
     LoginRequiredError,
     RateLimitError,
     RightsRevokedError,
     RightsUnavailableError,
+    StorageUnavailableError,
     http_status,
 )
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError, Unavailable
@@ -48,7 +48,6 @@ _TITLES_BY_STATUS = {
     500: "Internal error",
     503: "Service unavailable",
 }
-_PUBLIC = (RightsUnavailableError, KeyUnusableError)
 _MIN_INTERNAL_NAME = 5
 """Shorter names, such as the path ".", also occur in ordinary messages."""
 _SYSTEM_LIMITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
@@ -87,8 +86,10 @@ def error_response(error: ChromaTraceError) -> ResponseReturnValue:
 
 def _without_internals(error: ChromaTraceError) -> ChromaTraceError:
     """Log and replace errors whose messages contain internal paths or hosts: those of databases, nodes and files."""
-    public = isinstance(error, _PUBLIC) or not isinstance(error, Unavailable | IntegrityError)
-    if public and not any(name in str(error) for name in _internal_names()):
+    own = type(error).__module__.startswith("app.") and not isinstance(error, StorageUnavailableError)
+    if (own or not isinstance(error, Unavailable | IntegrityError)) and not any(
+        name in str(error) for name in _internal_names()
+    ):
         return error
     current_app.logger.warning("request failed: %s", error)
     if isinstance(error, IntegrityError):
