@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.errors import StorageFullError, StorageUnavailableError
 from app.store.models import PortalBase
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.storage.private import private_database
 
 _SCHEMA_LOCK = 0x63_74_70_6F_72_74_61_6C
 """PostgreSQL advisory lock ("ctportal"): `CREATE TABLE IF NOT EXISTS` fails if two connections run it at once."""
@@ -102,6 +104,9 @@ def _engine(url: str) -> Engine:
         raise InvalidInput(
             f"unsupported database {parsed.get_backend_name()!r}", field="database_url", hint="use SQLite or PostgreSQL"
         )
+    if parsed.database not in (None, "", ":memory:"):
+        with suppress(OSError):  # the first statement reports why the file cannot be opened
+            private_database(Path(parsed.database))
     engine = create_engine(parsed, max_overflow=_MAX_CONNECTIONS)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin)

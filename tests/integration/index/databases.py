@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -37,25 +38,24 @@ class Cluster:
 
     def start(self):
         """Create and start the cluster."""
-        data = self.folder / "data"
+        data, socket = self.folder / "data", self.folder
         self._run("initdb", "-D", data, "-U", "index", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
-        self.resume()
+        options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=60"
+        options += " -c dynamic_shared_memory_type=mmap"  # an immediate stop would leave files in /dev/shm
+        self._start = ("pg_ctl", "-D", data, "-o", options, "-l", socket / "log", "-w", "-t", "300", "start")
+        self._run(*self._start)
         return self
 
-    def resume(self):
-        """Start the server."""
-        options = f"-k {self.folder} -c listen_addresses='' -c fsync=off -c max_connections=60"
-        options += " -c dynamic_shared_memory_type=mmap"  # an immediate stop would leave files in /dev/shm
-        log = self.folder / "log"
-        self._run("pg_ctl", "-D", self.folder / "data", "-o", options, "-l", log, "-w", "-t", "300", "start")
-
-    def interrupt(self):
-        """Stop the server at once, as a crash does."""
-        self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop", check=False)
+    @contextmanager
+    def stopped(self):
+        """Stop the server while the block lasts; its connections break."""
+        self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
+        yield
+        self._run(*self._start)
 
     def stop(self):
         """Stop and delete the cluster."""
-        self.interrupt()
+        self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop", check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def new_database(self, template=None):
