@@ -10,9 +10,16 @@ from typing import cast
 
 from flask import current_app, g
 from flask_limiter import Limiter
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.basic_auth import basic_credentials
-from app.errors import InsufficientRightsError, LoginFailedError, LoginRequiredError, RightsRevokedError
+from app.errors import (
+    InsufficientRightsError,
+    LoginFailedError,
+    LoginRequiredError,
+    RightsRevokedError,
+    RightsUnavailableError,
+)
 from app.password_logins import PasswordLogins
 from app.presenters.batch import BatchLoader
 from app.presenters.organisations import OrganisationSummary, organisation_summary
@@ -23,8 +30,10 @@ from app.settings import PortalSettings
 from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
-from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.domain.rights import ALL_SCOPES, Scope
 from chromatrace.index import Index, Snapshot
 from chromatrace.services.rights import Rights
 
@@ -45,6 +54,12 @@ class Portal:
     limiter: Limiter
     recorder: CaptureRecorder | None
     kinds: tuple[RecordKind, ...]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+        self.index.close()
+        self.chain.close()
 
 
 def current_portal() -> Portal:
@@ -70,7 +85,10 @@ def close_snapshot(error: BaseException | None = None) -> None:
     """Close the snapshot of the current request, if it opened one."""
     stack = g.pop("index_stack", None)
     if stack is not None:
-        stack.close()
+        try:
+            stack.close()
+        except (ChromaTraceError, SQLAlchemyError) as closing_error:  # the response is complete
+            current_app.logger.warning("closing a snapshot of the index failed: %s", closing_error)
 
 
 def lookup_organisation(number: int) -> OrganisationSummary:
@@ -155,6 +173,33 @@ def _authenticated_user() -> SessionUser | None:
     if credentials is not None:
         return SessionUser(credentials.account.address, credentials.account.name)
     return portal.sessions.current(now_s())
+
+
+def visible_scopes(owner: int, gtin: Gtin) -> Scope:
+    """Return the scopes of a product line that the visitor may see: published ones, and those of an operator."""
+    published = current_snapshot().published_scopes(owner, gtin, now_s())
+    if published == ALL_SCOPES:
+        return published
+    try:
+        return published | readable_lines().scopes(owner, gtin)
+    except (LoginRequiredError, RightsRevokedError, RightsUnavailableError):
+        return published
+
+
+def require_visible(owner: int, gtin: Gtin, scopes: Scope) -> None:
+    """Raise unless the visitor may see all of `scopes` of a product line.
+
+    Raises `LoginRequiredError` for a visitor, and `InsufficientRightsError` for an operator without a grant.
+    """
+    if scopes in visible_scopes(owner, gtin):
+        return
+    current_operator()
+    names = " and ".join(scope.name.lower() for scope in Scope if scope & scopes and scope.name)
+    raise InsufficientRightsError(
+        f"the producer has not granted your organisation the scope {names} of this product line",
+        field="scope",
+        hint=f"ask {lookup_organisation(owner).name} for access",
+    )
 
 
 def readable_lines() -> ReadableProductLines:
