@@ -10,6 +10,7 @@ from typing import cast
 
 from flask import current_app, g
 from flask_limiter import Limiter
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import check_password
 from app.basic_auth import basic_credentials
@@ -29,7 +30,7 @@ from app.settings import PortalSettings
 from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
-from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
@@ -55,6 +56,12 @@ class Portal:
     recorder: CaptureRecorder | None
     kinds: tuple[RecordKind, ...]
 
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+        self.index.close()
+        self.chain.close()
+
 
 def current_portal() -> Portal:
     """Return the portal of the current request."""
@@ -79,7 +86,10 @@ def close_snapshot(error: BaseException | None = None) -> None:
     """Close the snapshot of the current request, if it opened one."""
     stack = g.pop("index_stack", None)
     if stack is not None:
-        stack.close()
+        try:
+            stack.close()
+        except (ChromaTraceError, SQLAlchemyError) as closing_error:  # the response is complete
+            current_app.logger.warning("closing a snapshot of the index failed: %s", closing_error)
 
 
 def lookup_organisation(number: int) -> OrganisationSummary:

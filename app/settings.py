@@ -32,6 +32,7 @@ class PortalSettings:
     index_url        SQLAlchemy URL of the index; default `<data>/index.db`
     vault            encrypted documents of records; default `<data>/vault`
     reader_password  of the reader keys in `<keys>/readers`
+    label_font       TrueType font of product names on label sheets
     """
 
     SECTION: ClassVar[str] = "portal"
@@ -43,6 +44,7 @@ class PortalSettings:
     index_url: str | None = None
     vault: str | None = None
     reader_password: str | None = field(default=None, repr=False)
+    label_font: Path | None = None
     host: str = setting("127.0.0.1", "Listen address; 0.0.0.0 listens on all networks.", metavar="HOST")
     port: int = setting(8000, "Listen port; 0 takes any free port.", minimum=0, maximum=65535, metavar="PORT")
     threads: int = setting(8, "Requests served at the same time.", minimum=1, maximum=64, metavar="N")

@@ -88,8 +88,8 @@ class RecallOverview:
 
     @property
     def units(self) -> int:
-        """The number of units in the batches to send."""
-        return sum(row.batch.quantity for row in self.to_send)
+        """Units that may still exist of the batches to send, as in the recall impact."""
+        return sum(row.batch.units for row in self.to_send)
 
     @property
     def holders(self) -> list[str]:

@@ -341,8 +341,13 @@ def prove(
 
     If the batch's route is proven, the bundle contains the stations' keys and their signature; with --trace also the
     records that they signed.
+
+    The output lists the blocks whose hashes the reader must get from a trusted source. One hash is enough if the bundle
+    spans at most 2,000 blocks. Otherwise the reader needs one for each gap; without it, the blocks before the gap are
+    not checked.
     """
     from chromatrace.cli.route import load_trace
+    from chromatrace.exchange.collect import required_hashes
     from chromatrace.services.bundle import build_bundle
 
     signed = load_trace(trace_path) if trace_path is not None else None
@@ -359,5 +364,6 @@ def prove(
         "transactions": len(bundle.receipts),
         "documents": len(bundle.documents),
         "readings": len(bundle.readings),
+        "required_hashes": [{"block": number, "hash": value} for number, value in required_hashes(bundle).items()],
     }
     emit(as_json, facts)
