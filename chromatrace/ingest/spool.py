@@ -9,10 +9,11 @@ reading again.
   `conflict`, but not added to the log.
 - Equal values at different times are different readings. All of them are stored.
 
-**Privacy.** A log entry has a salt of 16 bytes: keyed BLAKE2s (RFC 7693) of the channel's secret and the entry's index. The secret
-never leaves the file. A recipient of a proof cannot guess the neighbouring readings. A public channel has no salts.
-
 If the clock of a machine is too coarse to distinguish two samples, they appear as conflicts.
+
+**Privacy.** A log entry has a salt of 16 bytes: keyed BLAKE2s (RFC 7693) of the channel's secret and the entry's index.
+The secret never leaves the file. A recipient of a proof cannot guess the neighbouring readings. A public channel has no
+salts.
 
 **Durability.** The store is one SQLite file (WAL, synchronous FULL). Each batch of up to `BATCH` readings is one
 transaction. After `append` returns, its readings survive a killed process and a power failure. After an error, it is
