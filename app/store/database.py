@@ -15,6 +15,7 @@ from chromatrace.domain.errors import InvalidInput, Unavailable
 
 _SCHEMA_LOCK = 0x63_74_70_6F_72_74_61_6C
 """PostgreSQL advisory lock ("ctportal"): `CREATE TABLE IF NOT EXISTS` fails if two connections run it at once."""
+_READ_ONLY = "portal_read_only"
 
 
 class PortalDatabase:
@@ -24,6 +25,9 @@ class PortalDatabase:
         self.engine = _engine(url)
         self.is_postgresql = self.engine.dialect.name == "postgresql"
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._reading_sessions = sessionmaker(
+            self.engine.execution_options(**{_READ_ONLY: True}), expire_on_commit=False
+        )
         with self._typed_errors(), self.engine.begin() as connection:
             if self.is_postgresql:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
@@ -33,6 +37,12 @@ class PortalDatabase:
     def begin(self) -> Iterator[Session]:
         """Open a session that commits at the end and rolls back on any error. Raises `Unavailable`."""
         with self._typed_errors(), self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that only reads: in SQLite it does not wait for writers. Raises `Unavailable`."""
+        with self._typed_errors(), self._reading_sessions.begin() as session:
             yield session
 
     @contextmanager
@@ -83,4 +93,5 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_immediately(connection: Any) -> None:
     """Take the write lock at the start: upgrading a deferred transaction fails if another worker wrote meanwhile."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
