@@ -15,6 +15,7 @@ from app.errors import InsecureConfigurationError, LoginFailedError
 from app.services import adopt_keystore, dev_addresses, new_keystore
 from app.store.database import PortalDatabase
 from app.store.models import Account, PortalSession
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 
 MIN_PASSWORD = 12
@@ -22,7 +23,6 @@ MIN_PASSWORD = 12
 
 _MAX_PASSWORD = 256
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,62}[a-z0-9]")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 _hasher = PasswordHasher()
 
@@ -51,10 +51,8 @@ def create_account(
     """
     _check_name(name)
     _check_password(password)
-    if wallet_address is not None and not _ADDRESS.fullmatch(wallet_address):
-        raise InvalidInput(
-            f"{wallet_address!r} is not a valid address; expected 0x and 40 hex digits", field="wallet_address"
-        )
+    if wallet_address is not None:
+        wallet_address = parse_address(wallet_address, "wallet_address")
     if wallet_address is not None and private_key is not None:
         raise InvalidInput("a private key and a wallet address are mutually exclusive", field="wallet_address")
     with database.begin() as session:

@@ -11,6 +11,7 @@ import click
 
 from app.settings import PortalSettings
 from chromatrace.cli.interrupts import stop_event
+from chromatrace.cli.options import ADDRESS
 from chromatrace.cli.output import emit, err, json_option, prompt_password
 from chromatrace.cli.settings import settings_options
 from chromatrace.services.workspace import Workspace
@@ -58,7 +59,7 @@ def serve(workspace: Workspace, /, **options: Any) -> None:
 
 @portal.command("add-account")
 @click.argument("name")
-@click.option("--wallet", help="Address of a wallet that signs instead of a keystore.")
+@click.option("--wallet", type=ADDRESS, help="Address of a wallet that signs instead of a keystore.")
 @click.option("--demonstration", is_flag=True, hidden=True, help="Mark the account: production rejects it.")
 @settings_options(PortalSettings, only=["database_url", "keys_folder", "account_password"])
 @json_option

@@ -26,6 +26,7 @@ from app.wallet import WalletLogins
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.index import Index, Snapshot
+from chromatrace.services.rights import Rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +91,22 @@ def current_operator() -> ActingOperator:
     if user is None:
         raise LoginRequiredError("this page is for operators of the consortium", hint="log in to see it")
     try:
-        organisation = authorise(portal, user.address)
+        rights = check_rights(portal, user.address)
     except RightsRevokedError:
         portal.sessions.end_all(user.address)
         raise
-    operator = ActingOperator(user.address, user.account, organisation, portal.chain.roles_of(user.address))
+    operator = ActingOperator(user.address, user.account, rights.organisation, rights.roles)
     g.operator = operator
     return operator
 
 
-def authorise(portal: Portal, address: str) -> int:
-    """Return the organisation that `address` may act for now.
+def check_rights(portal: Portal, address: str) -> Rights:
+    """Return the organisation that `address` may act for now, and its roles; without roles it may only read.
 
     Raises `RightsRevokedError`, with the organisation's name, and `RightsUnavailableError`.
     """
     try:
-        return portal.chain.authorise(address)
+        return portal.chain.rights_of(address)
     except RightsRevokedError as error:
         raise _with_name(error) from error
 

@@ -61,7 +61,6 @@ _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
     (QueryTooLargeError, 413),
     (LoginRequiredError, 401),
     (LoginFailedError, 401),
-    (RightsRevokedError, 401),
     (NotAuthorised, 403),
     (NotFound, 404),
     (Conflict, 409),

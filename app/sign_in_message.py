@@ -6,12 +6,14 @@ docs/adr/0007-sign-in-message.md explains why this is not the `siwe` library.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address
 from typing import Self
 
 from chromatrace.domain.addresses import checksummed
+from chromatrace.domain.hashing import keccak
 
 # RFC 3986, sections 2 and 3.
 _PERCENT = r"%[0-9A-Fa-f]{2}"
@@ -39,7 +41,10 @@ _MESSAGE = re.compile(
 )
 """Every repetition is over disjoint alternatives, so matching takes time linear in the length."""
 
-_SIGNATURE = re.compile("0x[0-9A-Fa-f]{130}")
+_SIGNATURE = re.compile("0x(?:[0-9A-Fa-f]{2}){1,4096}")
+
+ContractSignatureCheck = Callable[[str, bytes, bytes], bool]
+"""Return whether the contract at an address accepts a signature of a digest (ERC-1271)."""
 
 
 class InvalidSignInMessage(ValueError):
@@ -102,25 +107,47 @@ class SignInMessage:
             lines += ["Resources:", *(f"- {resource}" for resource in self.resources)]
         return "\n".join(lines)
 
-    def verify(self, signature: str, now: datetime) -> None:
-        """Raise `InvalidSignInMessage` unless `now` is within the message's times and its address signed it."""
-        from eth_account import Account
-        from eth_account.messages import encode_defunct
-        from eth_keys.exceptions import BadSignature
-        from eth_utils.exceptions import ValidationError
+    def digest(self) -> bytes:
+        """Return the EIP-191 hash that a wallet signs."""
+        text = str(self).encode()
+        return keccak(b"\x19Ethereum Signed Message:\n%d%b" % (len(text), text))
 
+    def verify(self, signature: str, now: datetime, accepted_by_contract: ContractSignatureCheck | None = None) -> None:
+        """Raise `InvalidSignInMessage` unless `now` is within the message's times and its address signed it.
+
+        `accepted_by_contract` is asked if the signature is not one of the address's own key.
+        """
         if self.expiration_time is not None and now >= datetime.fromisoformat(self.expiration_time):
             raise InvalidSignInMessage(f"the message expired at {self.expiration_time}")
         if self.not_before is not None and now < datetime.fromisoformat(self.not_before):
             raise InvalidSignInMessage(f"the message is not valid before {self.not_before}")
         if not _SIGNATURE.fullmatch(signature):
-            raise InvalidSignInMessage("the signature is not 65 bytes in hexadecimal")
-        try:
-            signer = Account.recover_message(encode_defunct(text=str(self)), signature=signature)
-        except (ValueError, BadSignature, ValidationError) as error:
-            raise InvalidSignInMessage(f"the signature is invalid: {error}") from error
-        if signer != self.address:
-            raise InvalidSignInMessage(f"the message is signed by {signer}, not by {self.address}")
+            raise InvalidSignInMessage("the signature is not 0x and hexadecimal digits, 65 bytes for a key")
+        signed = bytes.fromhex(signature[2:])
+        digest = self.digest()
+        signer = _signer(digest, signed)
+        if signer == self.address:
+            return
+        if accepted_by_contract is not None and accepted_by_contract(self.address, digest, signed):
+            return
+        by = f"signed by {signer}" if signer else "not signed by a key"
+        raise InvalidSignInMessage(f"the message is {by}, not by {self.address}, and no contract there accepts it")
+
+
+def _signer(digest: bytes, signature: bytes) -> str | None:
+    """Return the address that signed a digest, None if `signature` is not a signature of a key."""
+    from eth_keys.datatypes import Signature
+    from eth_keys.exceptions import BadSignature
+    from eth_utils.exceptions import ValidationError
+
+    if len(signature) != 65:
+        return None
+    recovery = signature[64] - 27 if signature[64] >= 27 else signature[64]
+    try:
+        key = Signature(signature[:64] + bytes([recovery])).recover_public_key_from_msg_hash(digest)
+    except (ValueError, BadSignature, ValidationError):
+        return None
+    return key.to_checksum_address()
 
 
 def _match(text: str) -> re.Match[str]:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete
 
 from app.errors import LoginFailedError
-from app.sign_in_message import InvalidSignInMessage, SignInMessage
+from app.sign_in_message import ContractSignatureCheck, InvalidSignInMessage, SignInMessage
 from app.store.database import PortalDatabase
 from app.store.models import LoginNonce
+from chromatrace.domain.addresses import parse_address
 
 VALID_S = 300
 """Seconds for which a message is valid."""
@@ -29,31 +30,39 @@ def _timestamp(time: datetime) -> str:
 
 
 class WalletLogins:
-    """Issues messages and accepts them signed, for one portal and one chain. Each nonce is valid once."""
+    """Issues messages and accepts them signed, for one portal and one chain. Each nonce is valid once.
 
-    def __init__(self, database: PortalDatabase, base_url: str, domain: str, chain_id: int) -> None:
+    `accepted_by_contract` asks a contract wallet whether it accepts a signature (ERC-1271).
+    """
+
+    def __init__(
+        self,
+        database: PortalDatabase,
+        base_url: str,
+        domain: str,
+        chain_id: int,
+        accepted_by_contract: ContractSignatureCheck,
+    ) -> None:
         self._database = database
         self._uri = f"{base_url}/login"
         self._domain = domain
         self._chain_id = chain_id
+        self._accepted_by_contract = accepted_by_contract
 
     def challenge(self, address: str, now: datetime) -> str:
-        """Return the message that the owner of `address` (EIP-55) must sign."""
+        """Return the message that the owner of `address` must sign. Raises `InvalidInput` for an invalid address."""
         nonce = "".join(secrets.choice(_LETTERS) for _ in range(20))
         until = now + timedelta(seconds=VALID_S)
-        try:
-            message = SignInMessage(
-                domain=self._domain,
-                address=address,
-                statement=_STATEMENT,
-                uri=self._uri,
-                chain_id=self._chain_id,
-                nonce=nonce,
-                issued_at=_timestamp(now),
-                expiration_time=_timestamp(until),
-            )
-        except InvalidSignInMessage as error:
-            raise _error(f"{address!r} has no valid EIP-55 checksum") from error
+        message = SignInMessage(
+            domain=self._domain,
+            address=parse_address(address),
+            statement=_STATEMENT,
+            uri=self._uri,
+            chain_id=self._chain_id,
+            nonce=nonce,
+            issued_at=_timestamp(now),
+            expiration_time=_timestamp(until),
+        )
         with self._database.begin() as session:
             session.execute(delete(LoginNonce).where(LoginNonce.expires_at < now.timestamp()))
             session.add(LoginNonce(value=nonce, expires_at=int(until.timestamp())))
@@ -63,13 +72,13 @@ class WalletLogins:
         """Return the address that logged in. Every attempt consumes the nonce of its message, even a failed one.
 
         Raises `LoginFailedError` for another domain, URI or chain, an unknown or used nonce, an expired message, or a
-        signature by another key.
+        signature that neither the key nor the contract at the address accepts.
         """
         try:
             message = SignInMessage.parse(text)
             self._use_nonce(message.nonce, now)
             self._check_fields(message)
-            message.verify(signature, now)
+            message.verify(signature, now, self._accepted_by_contract)
         except InvalidSignInMessage as error:
             raise _error(str(error)) from error
         return message.address

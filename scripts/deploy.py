@@ -23,10 +23,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
+from eth_utils import to_checksum_address
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.reads import Read
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.errors import WrongDeploymentError
@@ -223,9 +224,10 @@ def manifest_folder(option: Path | None) -> Path:
 
 
 def _address(text: str) -> str:
-    if not is_hex_address(text) or (text not in (text.lower(), text.upper()) and not is_checksum_address(text)):
-        raise argparse.ArgumentTypeError(f"{text} is not an address")
-    return to_checksum_address(text)
+    try:
+        return parse_address(text)
+    except InvalidInput as error:
+        raise argparse.ArgumentTypeError(error.message) from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
@@ -79,8 +80,9 @@ def _organisation(consortium: Consortium, args: argparse.Namespace) -> dict[str,
 def _operator(consortium: Consortium, args: argparse.Namespace) -> dict[str, Any]:
     number = consortium.organisation(args.organisation)
     roles = _mask(args.roles, Role, "roles")
-    tx = consortium.submit(calls.appoint_operator(args.account, number, roles, args.valid_until))
-    return {"organisation": number, "operator": args.account, "tx": tx}
+    account = parse_address(args.account, "account")
+    tx = consortium.submit(calls.appoint_operator(account, number, roles, args.valid_until))
+    return {"organisation": number, "operator": account, "tx": tx}
 
 
 def _scopes(consortium: Consortium, args: argparse.Namespace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 from flask_limiter import Limiter
 
 from app.consumer import downloads, pages, resolver, scanning
+from app.request_bodies import body_limits
 from app.security import limit_views
 from app.settings import PortalSettings
 from chromatrace.identity.resolver import DESCRIPTION_PATH
@@ -26,3 +27,4 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     endpoints = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document", "consumer.health")
     limit_views(app, limiter, dict.fromkeys(endpoints, config.page_limit))
     limit_views(app, limiter, {"consumer.scan": config.scan_limit}, methods=["POST"])
+    body_limits(app).set("consumer.scan", config.max_upload_bytes, authenticated=False)

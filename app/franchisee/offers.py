@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import jsonify, redirect, render_template, request, url_for
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.context import (
@@ -95,6 +95,11 @@ def watch(batch_id: str) -> ResponseReturnValue:
     if kind not in ("accept", "reject"):
         raise InvalidInput("kind must be accept or reject", field="kind")
     portal, operator = current_portal(), current_operator()
+    location = url_for("franchisee.offer", batch_id=batch_id)
+    if portal.chain.is_contract(operator.address):
+        # A contract wallet returns the hash of its own proposal, or of a transaction that another account sends.
+        flash("Your answer is shown here as soon as a block includes the transaction of your wallet.", "plain")
+        return jsonify({"location": location})
     if not portal.chain.is_custody_transaction(tx_hash, operator.address):
         raise InvalidInput(
             "the chain has no such transaction from you to the custody contract",
@@ -102,7 +107,7 @@ def watch(batch_id: str) -> ResponseReturnValue:
             hint="check that the wallet is on the consortium's network",
         )
     remember(portal.database, tx_hash, operator.address, view.batch_id, kind, now_s())
-    return jsonify({"location": url_for("franchisee.offer", batch_id=batch_id)})
+    return jsonify({"location": location})
 
 
 def _load(batch_id: str) -> tuple[BatchView, OfferView]:

@@ -21,7 +21,6 @@ async function post(url, fields, csrf) {
   return result;
 }
 
-// Browsers have no keccak for EIP-55, so this uses the checksummed form from the wallet; the server checks it.
 async function account() {
   const accounts = await wallet.request({ method: "eth_requestAccounts" });
   if (accounts.length === 0) throw new Error("the wallet has no account");

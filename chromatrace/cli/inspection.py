@@ -10,7 +10,7 @@ import click
 
 from chromatrace.chain import calls, reads
 from chromatrace.cli.interrupts import stopped_by_signal
-from chromatrace.cli.options import FiniteRange, parse_batch, parse_bytes32, read_json, submit_call
+from chromatrace.cli.options import ADDRESS, FiniteRange, parse_batch, parse_bytes32, read_json, submit_call
 from chromatrace.cli.output import dump, emit, json_option, print_note
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
@@ -237,7 +237,7 @@ def set_rule(
 
 
 @inspection.command()
-@click.argument("address")
+@click.argument("address", type=ADDRESS)
 @click.option(
     "--capability", "initial", default=0.1, type=FiniteRange(0, 1), show_default=True, help="Initial capability."
 )

@@ -15,6 +15,7 @@ import click
 import orjson
 
 from chromatrace.cli.output import emit
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
@@ -135,5 +136,15 @@ class FlagList(click.ParamType[IntFlag]):
         return flags
 
 
+class _Address(click.ParamType[str]):
+    """An address, converted to EIP-55 text."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return parse_address(value, (param and param.name) or self.name)
+
+
+ADDRESS = _Address()
 ROLES = FlagList(Role)
 SCOPES = FlagList(Scope)

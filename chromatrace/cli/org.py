@@ -7,7 +7,7 @@ import time
 import click
 
 from chromatrace.chain import calls
-from chromatrace.cli.options import ROLES, SCOPES, submit_call
+from chromatrace.cli.options import ADDRESS, ROLES, SCOPES, submit_call
 from chromatrace.cli.output import emit, format_time, json_option, print_line
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
@@ -103,7 +103,7 @@ def reinstate(workspace: Workspace, gln: str, as_json: bool) -> None:
 
 
 @org.command()
-@click.argument("operator")
+@click.argument("operator", type=ADDRESS)
 @click.argument("gln")
 @click.option("--roles", type=ROLES, required=True, help="All roles of the operator, separated by commas.")
 @until_option
@@ -124,7 +124,7 @@ def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_un
 
 
 @org.command()
-@click.argument("operator")
+@click.argument("operator", type=ADDRESS)
 @json_option
 @click.pass_obj
 def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:

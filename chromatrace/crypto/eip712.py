@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chromatrace.domain.addresses import is_address
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.hashing import keccak
 from chromatrace.domain.rights import Stage, Verdict
@@ -97,8 +97,7 @@ class Inspection:
                 raise InvalidInput(f"expected a whole number below 2^{bits}, got {value!r}", field=name)
         if self.verdict not in (Verdict.PASS, Verdict.FAIL):
             raise InvalidInput(f"expected PASS or FAIL, got {self.verdict!r}", field="verdict")
-        if not is_address(self.inspector):
-            raise InvalidInput(f"expected an address, got {self.inspector!r}", field="inspector")
+        object.__setattr__(self, "inspector", parse_address(self.inspector, "inspector"))
         if self.defects > self.sample_size:
             raise InvalidInput(
                 f"defects is {self.defects}; it must not exceed the sample of {self.sample_size}", field="defects"

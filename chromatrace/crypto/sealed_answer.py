@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from chromatrace.crypto.eip712 import DigestSigner
-from chromatrace.domain.addresses import is_address
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import LaneId, OrganisationId
@@ -92,6 +92,4 @@ def _word(number: int) -> bytes:
 
 
 def _address(text: str) -> bytes:
-    if not is_address(text):
-        raise InvalidInput(f"expected an address, got {text!r}", field="address")
-    return bytes(12) + bytes.fromhex(text[2:])
+    return bytes(12) + bytes.fromhex(parse_address(text)[2:])

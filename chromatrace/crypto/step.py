@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.domain.addresses import checksummed, is_address
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.hashing import keccak
 
@@ -47,9 +47,7 @@ class Verifier:
     def __post_init__(self) -> None:
         if type(self.chain_id) is not int or not 0 < self.chain_id < 1 << 256:
             raise InvalidInput(f"expected a chain id of at least 1, got {self.chain_id!r}", field="chain_id")
-        if not is_address(self.address):
-            raise InvalidInput(f"expected an address, got {self.address!r}", field="verifier")
-        object.__setattr__(self, "address", checksummed(bytes.fromhex(self.address[2:])))
+        object.__setattr__(self, "address", parse_address(self.address, "verifier"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from chromatrace.domain.addresses import checksummed
+from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.codec import bytes_of
@@ -137,13 +137,11 @@ def _deployed(name: str, entry: Any) -> Deployed:
     parent = f"manifest.contracts.{name}"
     if not isinstance(entry, dict):
         raise InvalidInput(f"expected an object, got {entry!r:.60}", field=parent)
-    sizes = {"address": 20, "code_hash": 32}
-    raw: dict[str, bytes] = {}
-    for key, size in sizes.items():
-        try:
-            raw[key] = bytes_of(entry.get(key))
-        except AbiError as error:
-            raise InvalidInput(error.message, field=f"{parent}.{key}") from error
-        if len(raw[key]) != size:
-            raise InvalidInput(f"expected {size} bytes, got {len(raw[key])}", field=f"{parent}.{key}")
-    return Deployed(checksummed(raw["address"]), _number(entry, "block", parent), raw["code_hash"], entry.get("tx"))
+    try:
+        code_hash = bytes_of(entry.get("code_hash"))
+    except AbiError as error:
+        raise InvalidInput(error.message, field=f"{parent}.code_hash") from error
+    if len(code_hash) != 32:
+        raise InvalidInput(f"expected 32 bytes, got {len(code_hash)}", field=f"{parent}.code_hash")
+    address = parse_address(entry.get("address"), f"{parent}.address")
+    return Deployed(address, _number(entry, "block", parent), code_hash, entry.get("tx"))

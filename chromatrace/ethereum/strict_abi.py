@@ -12,9 +12,9 @@ from eth_abi.codec import ABICodec
 from eth_abi.decoding import AddressDecoder, StringDecoder
 from eth_abi.encoding import AddressEncoder, BytesEncoder
 from eth_abi.registry import BaseEquals, registry
-from eth_utils.address import is_checksum_address, is_checksum_formatted_address
 
-from chromatrace.domain.addresses import checksummed
+from chromatrace.domain.addresses import checksummed, parse_address
+from chromatrace.domain.errors import InvalidInput
 
 
 class _ExactBytesEncoder(BytesEncoder):
@@ -33,8 +33,11 @@ class _ChecksumAddressEncoder(AddressEncoder):
     @classmethod
     def validate_value(cls, value: object) -> None:
         super().validate_value(value)  # type: ignore[no-untyped-call]
-        if is_checksum_formatted_address(value) and not is_checksum_address(value):
-            cls.invalidate_value(value, msg="invalid EIP-55 checksum")
+        if isinstance(value, str):
+            try:
+                parse_address(value)
+            except InvalidInput as error:
+                cls.invalidate_value(value, msg=error.message)
 
 
 def _codec() -> ABICodec:

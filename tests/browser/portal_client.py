@@ -21,9 +21,11 @@ def log_in(client, account):
     return client.post("/login", data=form)
 
 
-def log_in_by_wallet(client, signer):
+def log_in_by_wallet(client, signer, address=None):
+    """Log in as `address`, by default the signer's own in lower case, as MetaMask sends it."""
     token = {"X-CSRFToken": token_of(client.get("/login"))} | JSON
-    challenge = client.post("/login/wallet/challenge", data={"address": signer.address}, headers=token)
+    address = address or signer.address.lower()
+    challenge = client.post("/login/wallet/challenge", data={"address": address}, headers=token)
     message = challenge.json["message"]
     text = message.encode()
     digest = keccak(b"\x19Ethereum Signed Message:\n" + str(len(text)).encode() + text)

@@ -114,7 +114,7 @@ def test_suspended_organisation_is_named(world, portal_app):
         by_wallet = log_in_by_wallet(portal_app.test_client(), world.chains[SHOP].signer)
     finally:
         world.submit(REGISTRAR, calls.reinstate_organisation(3))
-    assert (page.status_code, form.status_code, by_wallet.status_code) == (401, 401, 401)
+    assert (page.status_code, form.status_code, by_wallet.status_code) == (403, 403, 403)
     message = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
     assert message.startswith("The consortium does not authorise this operator: ")
     assert message.endswith(f"{query(world.index).organisation(3).name} is suspended.")
@@ -125,7 +125,7 @@ def test_suspended_organisation_is_named(world, portal_app):
 
 def test_wallet_login_requires_rights(client, world):
     answer = log_in_by_wallet(client, world.chains[REGISTRAR].signer)
-    assert (answer.status_code, answer.json["error"]) == (401, "RightsRevokedError")
+    assert (answer.status_code, answer.json["error"]) == (403, "RightsRevokedError")
     assert client.get("/partners/", headers=JSON).json["error"] == "LoginRequiredError"
 
 
@@ -201,6 +201,30 @@ def test_accept_with_wallet(client, world):
     world.sync()
     assert client.get(f"/partners/offers/{batch}", headers=JSON).json["action"]["state"] == "done"
     assert batch_page(client, "L2410G").json["custodian"]["name"] == "Example Windows"
+
+
+def _contract_wallet(owner):
+    """Return the code of a contract that accepts signatures of `owner` (ERC-1271): ecrecover, and a comparison."""
+    return (
+        "0x60043560005260a43560f81c60205260643560405260843560605260206000608060006001"
+        f"5afa5060005173{owner[2:].lower()}14631626ba7e0260e01b60005260206000f3"
+    )
+
+
+def test_contract_wallet_logs_in_with_its_owner_s_signature(world, portal_app):
+    wallet = "0x" + "c0" * 20
+    world.node.rpc().call("anvil_setCode", wallet, _contract_wallet(world.chains[SHOP].sender))
+    world.submit(REGISTRAR, calls.appoint_operator(wallet, 3, Role.FRANCHISEE))
+    client = portal_app.test_client()
+    rejected = log_in_by_wallet(client, world.chains[OTHER_SHOP].signer, wallet)
+    assert (rejected.status_code, rejected.json["error"]) == (401, "LoginFailedError")
+    assert log_in_by_wallet(client, world.chains[SHOP].signer, wallet).status_code == 200
+    path = f"/partners/offers/{world.key('L2410A').batch_id.hex()}"
+    token = {"X-CSRFToken": token_of(client.get(path))} | JSON
+    data = {"kind": "accept", "tx_hash": "0x" + "12" * 32}
+    assert client.post(f"{path}/watch", data=data, headers=token).status_code == 200
+    assert "as soon as a block includes" in client.get(path).text
+    world.submit(REGISTRAR, calls.dismiss_operator(wallet))
 
 
 def test_wallet_session_cannot_use_password(client, world):

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from eth_account import Account
-from eth_account.messages import encode_defunct
+from eth_account.messages import defunct_hash_message, encode_defunct
 
 from app.errors import LoginFailedError
 from app.wallet import VALID_S, WalletLogins
+from chromatrace.domain.errors import InvalidInput
 
 KEY = Account.from_key(b"\7" * 32)
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
@@ -18,7 +19,7 @@ NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 
 @pytest.fixture
 def wallets(database):
-    return WalletLogins(database, "https://trace.example", "trace.example", 8453)
+    return WalletLogins(database, "https://trace.example", "trace.example", 8453, lambda *_: False)
 
 
 def _sign(text, key=KEY):
@@ -83,10 +84,38 @@ def test_an_unknown_nonce_is_rejected(wallets):
         wallets.accept(text, _sign(text), NOW)
 
 
-@pytest.mark.parametrize("address", ["", "0x12", KEY.address.lower(), "not an address"])
-def test_a_challenge_needs_a_checksummed_address(wallets, address):
-    with pytest.raises(LoginFailedError, match="EIP-55"):
+@pytest.mark.parametrize("address", [KEY.address.lower(), "0x" + KEY.address[2:].upper()])
+def test_an_address_without_checksum_logs_in(wallets, address):
+    text = wallets.challenge(address, NOW)
+    assert KEY.address in text
+    assert wallets.accept(text, _sign(text), NOW) == KEY.address
+
+
+@pytest.mark.parametrize("address", ["", "0x12", "not an address", KEY.address.swapcase().replace("X", "x")])
+def test_a_challenge_for_an_invalid_address_is_rejected(wallets, address):
+    with pytest.raises(InvalidInput) as raised:
         wallets.challenge(address, NOW)
+    assert raised.value.field == "address"
+    assert address in raised.value.message
+
+
+def test_a_contract_decides_about_signatures_that_are_not_of_the_address(database):
+    asked = []
+
+    def accepted(address, digest, signature):
+        asked.append((address, digest, signature))
+        return signature == b"\1\2\3"
+
+    wallets = WalletLogins(database, "https://trace.example", "trace.example", 8453, accepted)
+    text = wallets.challenge(KEY.address, NOW)
+    assert wallets.accept(text, "0x010203", NOW) == KEY.address
+    assert asked == [(KEY.address, defunct_hash_message(text=text), b"\1\2\3")]
+    text = wallets.challenge(KEY.address, NOW)
+    with pytest.raises(LoginFailedError, match="no contract there accepts it"):
+        wallets.accept(text, "0x010204", NOW)
+    text = wallets.challenge(KEY.address, NOW)
+    assert wallets.accept(text, _sign(text), NOW) == KEY.address
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("signature", ["", "0x", "0x00", "zz", "0x" + "00" * 65, "0x" + "ff" * 65])

@@ -178,3 +178,21 @@ def test_columns_with_an_open_bracket_are_an_error(monkeypatch, unreachable, tmp
     arguments = ["ingest", "file", str(table), "--channel", "c", "--columns", "XMEAS(1..41", "--json"]
     error = error_of(monkeypatch, *unreachable, *arguments, "--start", "2026-01-01T00:00:00Z", "--step", "1s")
     assert error["field"] == "columns"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["org", "appoint", "ADDRESS", "9521234000006", "--roles", "gateway"],
+        ["org", "dismiss", "ADDRESS"],
+        ["record", "member", "sales", "ADDRESS"],
+        ["inspection", "enrol", "ADDRESS"],
+        ["key", "fund", "ADDRESS"],
+        ["portal", "add-account", "shop@example", "--wallet", "ADDRESS"],
+    ],
+)
+def test_an_address_with_a_wrong_checksum_is_named(monkeypatch, unreachable, command):
+    address = "0x52908400098527886E0F7030069857D2E4169Ee7"
+    error = error_of(monkeypatch, *unreachable, *(address if word == "ADDRESS" else word for word in command), "--json")
+    assert error["error"] == "InvalidInput"
+    assert error["message"] == f"{address} does not have a valid EIP-55 checksum"
