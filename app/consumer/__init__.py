@@ -18,7 +18,7 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/", "home", pages.home)
     blueprint.add_url_rule("/lookup", "lookup", pages.lookup)
     blueprint.add_url_rule("/01/<path:rest>", "code", pages.digital_link)
-    blueprint.add_url_rule("/scan", "scan", scanning.scan, methods=["GET", "POST"])
+    blueprint.add_url_rule("/scan", "scan", scanning.ScanView(config.threads).scan, methods=["GET", "POST"])
     blueprint.add_url_rule("/qr/<gtin>/<path:rest>", "qr", downloads.qr_image)
     blueprint.add_url_rule("/documents/<gtin>/<path:rest>", "document", downloads.document)
     blueprint.add_url_rule(DESCRIPTION_PATH, "resolver", resolver.describe)

@@ -16,7 +16,7 @@ from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.documents.content import BatchContent, ProductDescription
 from chromatrace.documents.store import DocumentStore
-from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
+from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, Lot, check_digit
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
@@ -82,7 +82,7 @@ class Members:
 
     def register(self, account, line, lot, name="Pane", **details):
         """Register a batch of an organisation with a document and return its key."""
-        key = BatchKey.parse(gtin(line), lot)
+        key = BatchKey(gtin(line), Lot(lot))
         content = BatchContent(key.gtin, key.lot, ProductDescription(name, ""), 10, "2026-10-14T06:30:00Z", **details)
         self.submit(account, calls.register_batch(calls.Registration(key, 10, self.documents.put(content.to_bytes()))))
         return key
