@@ -61,13 +61,13 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What one value of a `MATCH_` parameter selects.
+    """The identifiers that one value of a `MATCH_` parameter selects.
 
     keys    first and last key, for identifiers that are not trade items
     gtins   first and last GTIN as numbers; `lot` and `serial` restrict them further
 
-    A class selects everything below it: a GTIN its lots and units, a lot its units. A unit is the same with and without
-    its lot, because an SGTIN has none.
+    A GTIN selects its lots and units, a lot only the lot as a whole. A unit is the same with and without its lot: an
+    SGTIN has none.
     """
 
     keys: tuple[str, str] | None = None

@@ -291,6 +291,7 @@ _CONVERTERS: dict[tuple[str, str], Callable[[_BatchEvent], Json]] = {
 }
 """`VerdictApplied` and `CustodyTransferred` are left out: they repeat `InspectionRecorded` and `CustodyAccepted`."""
 
+
 @dataclass(frozen=True, slots=True)
 class EventForm:
     """The values by which a query selects the EPCIS events of one kind of chain event.

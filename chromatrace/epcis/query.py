@@ -92,7 +92,9 @@ class EventQuery:
         if (epc is not None) + len(matches) > 1:
             # EPCIS 2.0 returns events that match both parameters; only one list is supported.
             raise InvalidInput("use only one parameter that selects products", field=matches[0])
-        selections = [selection for name in matches for item in _list(arguments, name) for selection in select(item, name)]
+        selections = [
+            selection for name in matches for item in _list(arguments, name) for selection in select(item, name)
+        ]
         if epc is not None:
             selections += select(epc, "epc")
         return cls(
@@ -171,9 +173,7 @@ def _terms(arguments: Mapping[str, str], name: str, standard: Standard) -> tuple
 def _one_of(arguments: Mapping[str, str], name: str, known: frozenset[str]) -> tuple[str, ...]:
     items = _list(arguments, name)
     if invalid := sorted(set(items) - known):
-        raise InvalidInput(
-            f"{invalid[0]!r:.80} is not valid", field=name, hint=f"one of {', '.join(sorted(known))}"
-        )
+        raise InvalidInput(f"{invalid[0]!r:.80} is not valid", field=name, hint=f"one of {', '.join(sorted(known))}")
     return items
 
 

@@ -62,7 +62,6 @@ COMPONENTS = _terms(
 )
 
 
-
 class Standard(Enum):
     """A vocabulary of the CBV: its terms, and the prefixes of a term in a web URI and in a URN."""
 

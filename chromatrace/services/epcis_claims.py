@@ -1,4 +1,4 @@
-"""Who may capture EPCIS events about a product: its producer, its present and former custodians and its inspectors."""
+"""Rights to capture EPCIS events about a product: of its producer, its custodians, present and former, and its inspectors."""
 
 from __future__ import annotations
 

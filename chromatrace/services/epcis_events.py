@@ -34,7 +34,9 @@ def chain_events(
     range_ = EventRange(None if after is None else after.number, *map(_seconds, limits))
     page = snapshot.batch_events(kinds, range_, query.per_page + 1, lots if query.selections else None)
     for event, mapped in zip(page, directory.events(page), strict=True):
-        yield LocatedEvent(EventPosition(CHAIN, event.block_time * _MICROSECONDS, event.position), mapped, EXTENDED_CONTEXT)
+        yield LocatedEvent(
+            EventPosition(CHAIN, event.block_time * _MICROSECONDS, event.position), mapped, EXTENDED_CONTEXT
+        )
 
 
 def selected_lots(snapshot: Snapshot, query: EventQuery) -> list[BatchId]:

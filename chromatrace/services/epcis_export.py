@@ -58,7 +58,7 @@ class IndexDirectory:
         The lookups of all events are made together.
         """
         named = [batch for event in events for batch in _batches_of(event)]
-        self._batches |= self._snapshot.batches_by_id(named)
+        self._batches.update(self._snapshot.batches_by_id(named).items())
         superseding = self._snapshot.superseding([event for event in events if event.name == "InspectionRecorded"])
         mapped = []
         for event in events:

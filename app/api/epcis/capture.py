@@ -161,7 +161,6 @@ class CaptureStore:
             recorded += 1
         return recorded
 
-
     def _subjects(self, digest: bytes) -> list[str]:
         """Return the batches and product lines of a captured document."""
         with self._database.begin() as session:

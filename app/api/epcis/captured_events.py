@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.api.epcis.models import CapturedEvent, CapturedEventProduct
 from chromatrace.domain.identifiers import Gtin
@@ -143,22 +143,23 @@ class CapturedEvents:
 def _statement(query: EventQuery) -> Select[CapturedEvent]:
     event = CapturedEvent
     statement = select(event).order_by(event.event_time, event.id)
-    for column, values in (
+    chosen: tuple[tuple[InstrumentedAttribute[Any], tuple[str, ...]], ...] = (
         (event.biz_step, query.biz_steps),
         (event.disposition, query.dispositions),
         (event.action, query.actions),
         (event.kind, query.types),
-    ):
+    )
+    for column, values in chosen:
         if values:
             statement = statement.where(column.in_(values))
-    for column, since, before in (
+    for time, since, before in (
         (event.event_time, query.since, query.before),
         (event.recorded_at, query.recorded_since, query.recorded_before),
     ):
         if since is not None:
-            statement = statement.where(column >= since)
+            statement = statement.where(time >= since)
         if before is not None:
-            statement = statement.where(column < before)
+            statement = statement.where(time < before)
     if query.selections:
         named = select(CapturedEventProduct.event).where(or_(*map(_selected, query.selections)))
         statement = statement.where(event.id.in_(named))
@@ -180,7 +181,7 @@ def _selected(selection: Selection) -> ColumnElement[bool]:
         equal = product.key == first
         return equal if first == last else and_(product.gtin.is_(None), product.key.between(first, last))
     assert selection.gtins is not None
-    conditions = [product.gtin.between(*selection.gtins)]
+    conditions: list[ColumnElement[bool]] = [product.gtin.between(*selection.gtins)]
     if selection.gtins[0] == selection.gtins[1]:
         conditions = [product.gtin == selection.gtins[0]]
     if selection.serial is not None:
@@ -188,5 +189,5 @@ def _selected(selection: Selection) -> ColumnElement[bool]:
         if selection.lot is not None:
             conditions.append(or_(product.lot.is_(None), product.lot == selection.lot))
     elif selection.lot is not None:
-        conditions.append(product.lot == selection.lot)
+        conditions += [product.lot == selection.lot, product.serial.is_(None)]
     return and_(*conditions)

@@ -176,7 +176,9 @@ def _document(page: EventPage) -> dict[str, Any]:
 def _merged_contexts(page: EventPage) -> tuple[list[Any], list[dict[str, Any]]]:
     """Return one context for the page. An event whose context gives a name another meaning keeps its own."""
     parts: list[Any] = list(EXTENDED_CONTEXT)
-    names: dict[str, Any] = {name: meaning for part in parts if isinstance(part, dict) for name, meaning in part.items()}
+    names: dict[str, Any] = {
+        name: meaning for part in parts if isinstance(part, dict) for name, meaning in part.items()
+    }
     events = []
     for event, context in zip(page.events, page.contexts, strict=True):
         own = [part for part in (context if isinstance(context, list) else [context]) if part not in parts]

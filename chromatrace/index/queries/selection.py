@@ -141,5 +141,3 @@ def _conditions(
     if kind.has_inputs is False:
         conditions.append(~exists().where(BatchInputRow.position == EventRow.position))
     return EventRow.position, conditions
-
-
