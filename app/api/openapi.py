@@ -229,9 +229,12 @@ def _public() -> Json:
         "/api/v1/openapi.json": {"get": _operation("Get this document", account=False)},
         "/healthz": {
             "get": _operation(
-                "Get the index lag and whether the chain responds", account=False, success={"200": _OBJECT}
+                "Get the state of databases, chain and follower, and the index lag",
+                account=False,
+                success={"200": _OBJECT},
             )
         },
+        "/readyz": {"get": _operation("Get whether the portal can serve pages", account=False)},
         "/.well-known/gs1resolver": {"get": _operation("Get the GS1 resolver description", account=False)},
     }
 

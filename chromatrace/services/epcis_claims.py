@@ -1,4 +1,4 @@
-"""Rights to capture EPCIS events about a product: of its producer, its custodians, present and former, and its inspectors."""
+"""Rights to capture EPCIS events about a product: of its producer, its inspectors, and present and former custodians."""
 
 from __future__ import annotations
 
