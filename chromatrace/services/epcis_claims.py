@@ -1,4 +1,4 @@
-"""Rights to capture EPCIS events about a product: of its producer, its inspectors, and present and former custodians."""
+"""Rights to capture EPCIS events about a product: of its producer, present and former custodians, and inspectors."""
 
 from __future__ import annotations
 
