@@ -10,9 +10,11 @@ from flask import Flask
 from app import api, console, consumer, franchisee, inspector
 from app.accounts import reject_demonstration_accounts
 from app.context import Portal, close_snapshot
+from app.password_logins import PasswordLogins
 from app.presenters.batch import BatchLoader
 from app.presenters.reading_window import ReadingsSource
 from app.proxies import ReverseProxyMiddleware
+from app.request_bodies import BodyLimits
 from app.responses import register_error_handlers
 from app.rights import CONSOLE_ROLES
 from app.secret_key import load_secret_key
@@ -76,6 +78,7 @@ def create_app(
         batches=BatchLoader(DocumentStore(config.documents), readings, config.plot_tags),
         chain=chain,
         sessions=SessionStore(database, config.session_hours * 3600, config.session_idle_minutes * 60),
+        logins=PasswordLogins(database, limiter.storage, secret, config),
         wallets=WalletLogins(
             database, config.base_url, config.domain, manifest.chain_id, chain.contract_accepts_signature
         ),
@@ -85,6 +88,7 @@ def create_app(
         kinds=Catalogue(kinds).kinds,
     )
     app.teardown_appcontext(close_snapshot)
+    BodyLimits(app)  # before CSRF protection, which reads forms
     csrf.init_app(app)
     add_headers(app, config)
     register_error_handlers(app)

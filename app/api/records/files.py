@@ -14,7 +14,7 @@ from app.api.records.request_context import (
     require_parameters,
 )
 from app.api.records.views import load_record
-from app.context import current_operator, current_portal
+from app.context import current_operator
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.records.errors import KeyMissingError
 
@@ -27,7 +27,6 @@ def upload() -> ResponseReturnValue:
     current_operator()
     if request.mimetype != _MEDIA_TYPE:
         raise InvalidInput(f"expected {_MEDIA_TYPE}, got {request.mimetype or 'none'}", field="Content-Type")
-    request.max_content_length = current_portal().config.max_file_bytes
     records, kind = open_for_writing(request.args.get("schema"), "schema")
     content = records.upload(request.stream, kind)
     response = jsonify({"file": f"0x{content.digest.hex()}", "size": content.size})

@@ -81,7 +81,6 @@ def import_rows() -> ResponseReturnValue:
     table_format = _TABLE_FORMATS[_require_type(*_TABLE_FORMATS)]
     records, kind = open_for_writing(request.args.get("schema"), "schema")
     readers = requested_readers()
-    request.max_content_length = MAX_IMPORT
     report = ImportReport()
     # The body is read in chunks and never stored: its rows are plain text.
     table = io.BufferedReader(cast(io.RawIOBase, request.stream))

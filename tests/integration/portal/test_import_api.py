@@ -23,6 +23,8 @@ from contract_order import CONTRACT
 from dev_chain import wait_until_mined
 from served_portal import PASSWORD
 
+from app.request_bodies import BodyLimit
+
 CSV, LINES = "text/csv", "application/x-ndjson"
 SCHEMA = CONTRACT["schema"]
 PRODUCTS = [{"product_id": "I-1", "quantity": 2}, {"product_id": "I-2", "quantity": 1}]
@@ -247,7 +249,8 @@ def test_rejected_request_writes_nothing(importer, changes, status, error, field
 
 
 def test_oversized_table_is_rejected(importer, monkeypatch):
-    monkeypatch.setattr("app.api.records.views.MAX_IMPORT", 1_000)
+    limits = importer.app.extensions["body_limits"]
+    monkeypatch.setattr(limits, "of", lambda _endpoint: BodyLimit(1_000, authenticated=True))
     before = importer.written()
     answer = importer.send(as_csv(*(contract(f"limit-{number}") for number in range(40))))
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
