@@ -18,6 +18,7 @@ from app.presenters.organisations import OrganisationSummary
 from app.presenters.route import present_route, route_status
 from chromatrace.chain import reads
 from chromatrace.domain.errors import Unavailable
+from chromatrace.merkle.entry import encode_reading
 
 
 @pytest.mark.parametrize(
@@ -216,6 +217,9 @@ class _Altered:
     def entries(self, channel, start, stop):
         for reading in self._spool.entries(channel, start, stop):
             yield replace(reading, value=9.9) if reading.sequence == 77 else reading
+
+    def log_entries(self, channel, start, stop):
+        return map(encode_reading, self.entries(channel, start, stop))
 
 
 def test_page_omits_unreadable_readings(world):
