@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from app.errors import LoginFailedError, RightsRevokedError, RightsUnavailableError
+from app.errors import KeyUnusableError, LoginFailedError, RightsRevokedError, RightsUnavailableError
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
 from chromatrace.chain import reads
@@ -16,10 +16,10 @@ from chromatrace.chain.calls import Call, accept_custody, reject_custody
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.reads import Read
-from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchId, DepartmentId, Gtin, OrganisationId
 from chromatrace.domain.rights import Scope
-from chromatrace.ethereum.codec import bytes_of
+from chromatrace.ethereum import contract_wallets
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
     ChainUnavailableError,
@@ -32,7 +32,6 @@ from chromatrace.ethereum.errors import (
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import Signer, keystore_signer
-from chromatrace.ethereum.strict_abi import CODEC
 from chromatrace.services.recall import PlannedRecall
 from chromatrace.services.rights import Rights, readable_scopes, rights_of
 
@@ -45,12 +44,6 @@ Key = Signer
 
 MAX_REASON = 200
 """Maximum length of a reason recorded on the chain, in characters."""
-
-_IS_VALID_SIGNATURE = bytes.fromhex("1626ba7e")
-"""Selector of `isValidSignature(bytes32,bytes)`, which the function also returns (ERC-1271)."""
-
-_SIGNATURE_GAS = 5_000_000
-"""Gas limit of a signature check: the contract belongs to a visitor who is not yet authenticated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +103,23 @@ class ChainService:
         """Return whether `address` may now read a department's records."""
         return self.read(reads.may_read_department(DepartmentId(department), address))
 
-    def ping(self) -> None:
-        """Raise `RightsUnavailableError` if the chain does not respond."""
-        self.read(reads.organisation_count())
-
     def latest(self) -> tuple[int, int]:
         """Return number and time (Unix seconds) of the newest block. Raises `RightsUnavailableError`."""
-        self.ping()
-        block = self._rpc.call("eth_getBlockByNumber", "latest", False)
+        block = self._block("latest")
         return int(block["number"], 16), int(block["timestamp"], 16)
+
+    def block_hash(self, number: int) -> bytes | None:
+        """Return the hash of a block; None if the node does not have it. Raises `RightsUnavailableError`."""
+        block = self._block(hex(number))
+        return bytes.fromhex(block["hash"].removeprefix("0x")) if block else None
+
+    def _block(self, tag: str) -> dict[str, str]:
+        block = self._ask(lambda _: self._rpc.call("eth_getBlockByNumber", tag, False))
+        if block is None and tag != "latest":
+            return {}
+        if not isinstance(block, dict) or not {"number", "timestamp", "hash"} <= block.keys():
+            raise RightsUnavailableError("the node returned no block", field="chain", hint="try again in a minute")
+        return block
 
     def read(self, read: Read[T]) -> T:
         """Call a view function. Raises `RightsUnavailableError` if the chain or the deployment does not respond."""
@@ -147,22 +148,19 @@ class ChainService:
 
     def is_contract(self, address: str) -> bool:
         """Return whether a contract is at `address`."""
-        return bool(bytes_of(self._rpc.call("eth_getCode", address, "latest")))
+        return contract_wallets.is_contract(self._rpc, address)
 
     def contract_accepts_signature(self, address: str, digest: bytes, signature: bytes) -> bool:
         """Return whether the contract at `address` accepts the signature (ERC-1271); False without a contract.
 
         Raises `RightsUnavailableError`.
         """
-        data = _IS_VALID_SIGNATURE + CODEC.encode(["bytes32", "bytes"], [digest, signature])
-        fields = {"to": address, "data": f"0x{data.hex()}", "gas": hex(_SIGNATURE_GAS)}
         try:
-            answer = self._rpc.batch_outcomes([("eth_call", [fields, "latest"])])[0]
+            return contract_wallets.contract_accepts_signature(self._rpc, address, digest, signature)
         except ChainUnavailableError as error:
             raise RightsUnavailableError(
                 "the chain does not respond, so the signature cannot be checked", field="chain"
             ) from error
-        return not isinstance(answer, RpcError) and bytes_of(answer)[:32] == _IS_VALID_SIGNATURE.ljust(32, b"\0")
 
     # -- writes
 
@@ -231,7 +229,7 @@ class ChainService:
             if error.field == "password":
                 raise LoginFailedError("wrong password", field="password", hint="nothing was sent") from error
             log.warning("cannot open a keystore: %s", error)
-            raise Unavailable(
+            raise KeyUnusableError(
                 "the key of this account is not usable",
                 field="keystore",
                 hint="nothing was sent; contact the operator of this portal",
