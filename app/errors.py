@@ -28,6 +28,7 @@ from chromatrace.domain.errors import (
     NotFound,
     Unavailable,
 )
+from chromatrace.epcis.errors import QueryTooComplexError, QueryTooLargeError
 
 
 class LoginFailedError(NotAuthorised):
@@ -82,6 +83,8 @@ class RateLimitError(ChromaTraceError):
 
 _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
     (RateLimitError, 429),
+    (QueryTooComplexError, 413),
+    (QueryTooLargeError, 413),
     (LoginRequiredError, 401),
     (LoginFailedError, 401),
     (NotAuthorised, 403),

@@ -127,6 +127,12 @@ class PortalSettings:
     )
     scan_limit: str = setting("40 per minute", "Rate limit of scans per address.", metavar="RATE")
     api_limit: str = setting("120 per minute", "Rate limit of API requests per address.", metavar="RATE")
+    capture_limit: int = setting(
+        100_000, "EPCIS events and documents that an organisation may capture within a day.", minimum=1, metavar="N"
+    )
+    query_limit_ms: int = setting(
+        120, "Time that the database may take for an EPCIS query, in milliseconds.", minimum=1, metavar="N"
+    )
     page_limit: str = setting("240 per minute", "Rate limit of pages per address.", metavar="RATE")
     max_index_lag_blocks: int = setting(
         50, "Lag of the index, in blocks, above which /healthz returns 503.", minimum=0, metavar="N"
