@@ -65,7 +65,7 @@ def skeletons(name: str) -> tuple[str, str]:
 
     Both are necessary: `I` resembles `l`, but `i` does not; `TОВАR` and `Товаr` are alike in upper case only.
     """
-    return _letters(_skeleton(name)).casefold(), _letters(_skeleton(name.upper())).casefold()
+    return _letters(_skeleton(name)).casefold(), _letters(_skeleton(name.upper()))
 
 
 def look_alike(one: str, other: str) -> bool:

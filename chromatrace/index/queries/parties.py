@@ -48,11 +48,11 @@ class PartyQueries(Queries):
         )
 
     def grants_to(self, reader: int) -> tuple[GrantView, ...]:
-        """Return the grants to an organisation by owner and GTIN.
+        """Return the grants to an organisation by owner and GTIN, expired ones included, revoked ones not.
 
-        Expired ones are included; revoked ones and the organisation's own choice of what it publishes are not.
+        A grant to itself is its choice of what everyone sees (`published_scopes`).
         """
-        statement = select(GrantRow).where(GrantRow.reader == reader, GrantRow.owner != reader, GrantRow.scopes != 0)
+        statement = select(GrantRow).where(GrantRow.reader == reader, GrantRow.scopes != 0)
         rows, refs = self._rows_with_refs(statement.order_by(GrantRow.owner, GrantRow.gtin), "changed")
         return tuple(
             GrantView(
