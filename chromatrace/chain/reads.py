@@ -242,12 +242,18 @@ class SeatState:
 
 @dataclass(frozen=True, slots=True)
 class RoundState:
-    """The round in a lane. `deadline` in Unix seconds; `state` is an index into the rule's states."""
+    """The round in a lane. `deadline` in Unix seconds; `state` is an index into the rule's states.
+
+    first       number of the inspector in the first seat; 0: drawn
+    draw_block  number of the block whose hash seeds the draw
+    """
 
     id: bytes
     phase: RoundPhase
     state: int
     recorder: int
+    first: int
+    draw_block: int
     deadline: int
     seats: tuple[SeatState, ...]
 
@@ -280,14 +286,25 @@ def round_in(lane: LaneId) -> Read[RoundState]:
     """Return the current or last round in a lane."""
 
     def result(identity: bytes, current: Any, seats: Any) -> RoundState:
-        phase, _, _, _, _, _, state, recorder, _, _, deadline, _, _ = current
+        phase, _, _, _, first, _, state, recorder, _, draw_block, deadline, _, _ = current
         return RoundState(
             identity,
             RoundPhase(phase),
             state,
             recorder,
+            first,
+            draw_block,
             deadline,
             tuple(SeatState(number, SeatStatus(status), answer) for number, status, answer in seats),
         )
 
     return Read("QualityConsensus", "round", (lane,), result)
+
+
+def eligible_inspectors(panel: OrganisationId) -> Read[tuple[int, ...]]:
+    """Return the numbers of the inspectors that can be drawn now."""
+
+    def result(bits: int) -> tuple[int, ...]:
+        return tuple(number for number in range(1, 256) if bits >> number & 1)
+
+    return Read("QualityConsensus", "eligible", (panel,), result)

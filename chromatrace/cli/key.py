@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.options import ADDRESS, FiniteRange
+from chromatrace.cli.options import ADDRESS
 from chromatrace.cli.output import emit, format_time, json_option, prompt_password
+from chromatrace.number_types import FiniteRange
 from chromatrace.services.workspace import Workspace
 
 

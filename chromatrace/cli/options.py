@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.rights import Role, Scope
+from chromatrace.number_types import WholeRange
 
 if TYPE_CHECKING:
     from chromatrace.chain.calls import Call
@@ -39,7 +39,7 @@ def batch_argument(command: Callable[..., None]) -> Callable[..., None]:
 reason_option = click.option("--reason", required=True, help="Reason, recorded on the chain and readable by anyone.")
 organisation_option = click.option(
     "--organisation",
-    type=click.IntRange(1, 2**32 - 1),
+    type=WholeRange(1, 2**32 - 1),
     help="Number of the owning organisation, if several use this name or key. Default: your own.",
 )
 
@@ -105,16 +105,6 @@ def submit_call(workspace: Workspace, as_json: bool, call: Call, *keys: BatchKey
     with batches_named(*keys):
         receipt = workspace.chain.submit(call)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
-
-
-class FiniteRange(click.FloatRange):
-    """A range of finite numbers. NaN passes every comparison in `click.FloatRange`."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = click.FLOAT.convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a finite number", param, ctx)
-        return super().convert(number, param, ctx)
 
 
 class FlagList(click.ParamType[IntFlag]):

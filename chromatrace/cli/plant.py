@@ -17,6 +17,7 @@ import click
 
 from chromatrace.cli.output import emit, json_option, print_line
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.number_types import WholeRange
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.faults import parse_fault
@@ -64,9 +65,9 @@ def list_(as_json: bool) -> None:
 @click.option("--start", help="Start of the simulated time (RFC 3339). Default: now.")
 @click.option("--time-factor", default="1", show_default=True, help="Simulated seconds per second, or max.")
 @click.option("--wait-for-client", is_flag=True, help="Start after a client has subscribed.")
-@click.option("--runs", type=click.IntRange(min=1), help="Exit after every machine has finished this number of runs.")
+@click.option("--runs", type=WholeRange(min=1), help="Exit after every machine has finished this number of runs.")
 @click.option("--sample-period", type=float, help="Sample period in simulated seconds. Default: the plant's value.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the simulation.")
+@click.option("--seed", type=WholeRange(0), default=1, show_default=True, help="Seed of the simulation.")
 @click.option(
     "--fault",
     "faults",
@@ -76,7 +77,7 @@ def list_(as_json: bool) -> None:
 )
 @click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint; port 0: any free port.")
 @click.option(
-    "--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
+    "--history", type=WholeRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
 )
 @click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates; enables encryption.")
 @click.option("--users", type=click.Path(path_type=Path), help="JSON file that maps user names to argon2id hashes.")

@@ -15,6 +15,7 @@ from chromatrace.cli.route_station import key_id_of, station
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
@@ -123,15 +124,15 @@ def fetch(workspace: Workspace, route_id: str, out: Path, as_json: bool) -> None
 @click.option("--log", metavar="CHANNEL", help="Sign the head of all spooled readings of this channel.")
 @click.option(
     "--log-of",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="With --log: number of the organisation that owns the channel. Default: the station's.",
 )
 @click.option("--digest", help="Sign this digest, 0x…: head or entry of a log, or SHA-256 of a document.")
 @click.option("--channel", help="With --digest: id of the log's channel, 0x…. Default: no log.")
-@click.option("--log-size", type=click.IntRange(0), help="With --digest: number of entries under the head.")
-@click.option("--completed-at", type=click.IntRange(0), help="Completion time, Unix seconds. Default: now.")
+@click.option("--log-size", type=WholeRange(0), help="With --digest: number of entries under the head.")
+@click.option("--completed-at", type=WholeRange(0), help="Completion time, Unix seconds. Default: now.")
 @click.option("--batch", help="First step: subject as GTIN/LOT.")
-@click.option("--unit", type=click.IntRange(0), help="First step: number of a unit or component of the batch.")
+@click.option("--unit", type=WholeRange(0), help="First step: number of a unit or component of the batch.")
 @click.option("--subject", help="First step: id of the subject, 0x….")
 @click.option(
     "--component",

@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from chromatrace.cli import main
-from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import print_line, print_note
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.number_types import FiniteRange
 
 SKIPPED = {"demo", "chain start", "plant", "portal serve", "inspection run", "simulate", "ingest opcua"}
 """Long-running commands, and commands that use no data folder."""
