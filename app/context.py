@@ -13,7 +13,13 @@ from flask_limiter import Limiter
 
 from app.accounts import check_password
 from app.basic_auth import basic_credentials
-from app.errors import InsufficientRightsError, LoginFailedError, LoginRequiredError, RightsRevokedError
+from app.errors import (
+    InsufficientRightsError,
+    LoginFailedError,
+    LoginRequiredError,
+    RightsRevokedError,
+    RightsUnavailableError,
+)
 from app.presenters.batch import BatchLoader
 from app.presenters.organisations import OrganisationSummary, organisation_summary
 from app.rights import ActingOperator, ReadableProductLines
@@ -24,8 +30,11 @@ from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
 from app.wallet import WalletLogins
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.domain.rights import ALL_SCOPES, Scope
 from chromatrace.index import Index, Snapshot
+from chromatrace.services.rights import Rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +99,22 @@ def current_operator() -> ActingOperator:
     if user is None:
         raise LoginRequiredError("this page is for operators of the consortium", hint="log in to see it")
     try:
-        organisation = authorise(portal, user.address)
+        rights = check_rights(portal, user.address)
     except RightsRevokedError:
         portal.sessions.end_all(user.address)
         raise
-    operator = ActingOperator(user.address, user.account, organisation, portal.chain.roles_of(user.address))
+    operator = ActingOperator(user.address, user.account, rights.organisation, rights.roles)
     g.operator = operator
     return operator
 
 
-def authorise(portal: Portal, address: str) -> int:
-    """Return the organisation that `address` may act for now.
+def check_rights(portal: Portal, address: str) -> Rights:
+    """Return the organisation that `address` may act for now, and its roles; without roles it may only read.
 
     Raises `RightsRevokedError`, with the organisation's name, and `RightsUnavailableError`.
     """
     try:
-        return portal.chain.authorise(address)
+        return portal.chain.rights_of(address)
     except RightsRevokedError as error:
         raise _with_name(error) from error
 
@@ -153,6 +162,33 @@ def _authenticated_user() -> SessionUser | None:
     if credentials is not None:
         return SessionUser(credentials.account.address, credentials.account.name)
     return portal.sessions.current(now_s())
+
+
+def visible_scopes(owner: int, gtin: Gtin) -> Scope:
+    """Return the scopes of a product line that the visitor may see: published ones, and those of an operator."""
+    published = current_snapshot().published_scopes(owner, gtin, now_s())
+    if published == ALL_SCOPES:
+        return published
+    try:
+        return published | readable_lines().scopes(owner, gtin)
+    except (LoginRequiredError, RightsRevokedError, RightsUnavailableError):
+        return published
+
+
+def require_visible(owner: int, gtin: Gtin, scopes: Scope) -> None:
+    """Raise unless the visitor may see all of `scopes` of a product line.
+
+    Raises `LoginRequiredError` for a visitor, and `InsufficientRightsError` for an operator without a grant.
+    """
+    if scopes in visible_scopes(owner, gtin):
+        return
+    current_operator()
+    names = " and ".join(scope.name.lower() for scope in Scope if scope & scopes and scope.name)
+    raise InsufficientRightsError(
+        f"the producer has not granted your organisation the scope {names} of this product line",
+        field="scope",
+        hint=f"ask {lookup_organisation(owner).name} for access",
+    )
 
 
 def readable_lines() -> ReadableProductLines:

@@ -7,7 +7,8 @@ ChromaTraceError
 │   ├── RightsRevokedError          the chain does not authorise this operator; the operator is logged out
 │   └── InsufficientRightsError     the operator lacks the role or grant that the page needs
 ├── Unavailable
-│   └── RightsUnavailableError      the chain does not respond, so rights cannot be checked
+│   ├── RightsUnavailableError      the chain does not respond, so rights cannot be checked
+│   └── BusyError                   this worker is busy with other requests of this kind
 ├── InvalidInput
 │   └── InsecureConfigurationError  a setting that is not allowed in production
 └── RateLimitError                  a rate limit is exceeded
@@ -46,6 +47,10 @@ class RightsUnavailableError(Unavailable):
     """The chain does not respond, so rights cannot be checked and are denied."""
 
 
+class BusyError(Unavailable):
+    """This worker is busy with other requests of this kind. A retry in a few seconds may succeed."""
+
+
 class InsecureConfigurationError(InvalidInput):
     """A setting that is not allowed in production."""
 
@@ -58,7 +63,6 @@ _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
     (RateLimitError, 429),
     (LoginRequiredError, 401),
     (LoginFailedError, 401),
-    (RightsRevokedError, 401),
     (NotAuthorised, 403),
     (NotFound, 404),
     (Conflict, 409),

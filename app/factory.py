@@ -13,6 +13,7 @@ from app.context import Portal, close_snapshot
 from app.presenters.batch import BatchLoader
 from app.presenters.reading_window import ReadingsSource
 from app.proxies import ReverseProxyMiddleware
+from app.request_bodies import BodyLimits
 from app.responses import register_error_handlers
 from app.rights import CONSOLE_ROLES
 from app.secret_key import load_secret_key
@@ -85,6 +86,7 @@ def create_app(
         kinds=Catalogue(kinds).kinds,
     )
     app.teardown_appcontext(close_snapshot)
+    BodyLimits(app)  # before CSRF protection, which reads forms
     csrf.init_app(app)
     add_headers(app, config)
     register_error_handlers(app)

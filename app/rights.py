@@ -22,8 +22,8 @@ OFFER_SCOPES = Scope.PRODUCT | Scope.LOGISTICS
 class RightsReader(Protocol):
     """A source of rights, such as `app.services.ChainService`."""
 
-    def may_read(self, address: str, owner: int, gtin: Gtin, scopes: Scope) -> bool:
-        """Return whether `address` may now read all of `scopes` of `owner`'s product line.
+    def readable_scopes(self, address: str, owner: int, gtin: Gtin) -> Scope:
+        """Return the scopes of `owner`'s product line that `address` may now read.
 
         Raises `RightsUnavailableError`.
         """
@@ -59,10 +59,14 @@ class ReadableProductLines:
     def __init__(self, reader: RightsReader, operator: ActingOperator) -> None:
         self._reader = reader
         self._operator = operator
-        self._results: dict[tuple[int, Gtin, Scope], bool] = {}
+        self._scopes: dict[tuple[int, Gtin], Scope] = {}
 
     def __call__(self, owner: int, gtin: Gtin, scopes: Scope) -> bool:
-        line = (owner, gtin, scopes)
-        if line not in self._results:
-            self._results[line] = self._reader.may_read(self._operator.address, owner, gtin, scopes)
-        return self._results[line]
+        """Return whether the operator may read all of `scopes`."""
+        return scopes in self.scopes(owner, gtin)
+
+    def scopes(self, owner: int, gtin: Gtin) -> Scope:
+        """Return the scopes that the operator may read."""
+        if (owner, gtin) not in self._scopes:
+            self._scopes[owner, gtin] = self._reader.readable_scopes(self._operator.address, owner, gtin)
+        return self._scopes[owner, gtin]

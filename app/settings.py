@@ -107,7 +107,7 @@ class PortalSettings:
     )
     max_file_bytes: int = setting(1024**3, "Maximum size of a file that a record names.", minimum=1, metavar="BYTES")
     max_upload_bytes: int = setting(
-        8 * 1024**2, "Maximum size of a photo or any other request body.", minimum=1, metavar="BYTES"
+        20 * 1024**2, "Maximum size of a photo or any other request body.", minimum=1, metavar="BYTES"
     )
     session_hours: int = setting(8, "Maximum life of a session, in hours.", minimum=1, metavar="N")
     session_idle_minutes: int = setting(30, "Maximum idle time of a session, in minutes.", minimum=1, metavar="N")

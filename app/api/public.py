@@ -10,7 +10,7 @@ from flask_limiter import Limiter
 
 from app.api import openapi
 from app.consumer.pages import batch_json
-from app.context import current_portal, current_snapshot, lookup_organisation, now_s
+from app.context import current_portal, current_snapshot, lookup_organisation, now_s, visible_scopes
 from app.links import raw_target
 from app.security import limit_views
 from app.settings import PortalSettings
@@ -46,7 +46,9 @@ def batch(gtin: str, rest: str) -> ResponseReturnValue:
         raise NotFound("this path does not identify a batch", field="path", hint="use /batches/<gtin>/<lot>[/<serial>]")
     key = BatchKey(Gtin(gtin), Lot(lot))
     serial = Serial(serials[0]) if serials else None
-    return batch_json(key, serial, current_portal().batches.load(current_snapshot(), key, serial, now_s()))
+    return batch_json(
+        key, serial, current_portal().batches.load(current_snapshot(), key, serial, now_s(), visible_scopes)
+    )
 
 
 def organisations() -> ResponseReturnValue:

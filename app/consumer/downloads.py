@@ -6,11 +6,11 @@ from urllib.parse import unquote
 
 from flask import Response
 
-from app.context import current_portal, current_snapshot
+from app.context import current_portal, current_snapshot, require_visible
 from app.links import public_uri, raw_target
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
-from chromatrace.domain.rights import Stage
+from chromatrace.domain.rights import Scope, Stage
 from chromatrace.identity.qr import encode
 
 _STAGES = {"first": Stage.FIRST, "final": Stage.FINAL}
@@ -43,6 +43,8 @@ def document(gtin: str, rest: str) -> Response:
         digest = next((inspection.evidence for inspection in in_force if inspection.stage is _STAGES[name]), None)
     if digest is None:
         raise NotFound("no such document is recorded on the chain", field="path", hint="use content, first or final")
+    assert view is not None
+    require_visible(view.producer, view.gtin, Scope.DOCUMENTS | (Scope.PRODUCT if name == "content" else Scope.QUALITY))
     headers = {"Content-Disposition": f'inline; filename="{digest.hex()}.json"'}
     return Response(documents.get(digest), mimetype="application/json", headers=headers)
 

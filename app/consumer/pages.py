@@ -8,7 +8,7 @@ from flask import Response, jsonify, make_response, redirect, render_template, r
 from flask.typing import ResponseReturnValue
 
 from app.consumer import resolver
-from app.context import current_portal, current_snapshot, now_s
+from app.context import current_portal, current_snapshot, now_s, visible_scopes
 from app.errors import RightsUnavailableError
 from app.links import document_path, page_path, public_uri, qr_path, raw_target, same_host
 from app.presenters.batch import BatchPresenter
@@ -60,7 +60,7 @@ def digital_link(rest: str) -> ResponseReturnValue:
     if key is None:
         return _vary(_product(link))
     now = now_s()
-    batch = portal.batches.load(current_snapshot(), key, serial, now)
+    batch = portal.batches.load(current_snapshot(), key, serial, now, visible_scopes)
     invalid_serial = batch is not None and batch.unit is not None and batch.unit.invalid
     registered = batch is not None and not invalid_serial
     links = resolver.resolve(

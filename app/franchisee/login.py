@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 
 from app.accounts import check_password
-from app.context import authorise, current_portal, now_s
-from app.errors import LoginFailedError, RightsRevokedError
+from app.context import check_rights, current_portal, now_s
+from app.errors import LoginFailedError, RightsRevokedError, http_status
 from app.responses import local_path
 from app.sessions import SessionUser
 from app.settings import PortalSettings
@@ -40,7 +40,7 @@ def login() -> ResponseReturnValue:
         account = check_password(current_portal().database, name, request.form.get("password", ""))
         _start_session(SessionUser(account.address, account.name))
     except (LoginFailedError, RightsRevokedError) as error:
-        return render_template("franchisee/login.html", target=target, error=error, name=name), 401
+        return render_template("franchisee/login.html", target=target, error=error, name=name), http_status(error)
     return redirect(target, 303)
 
 
@@ -67,5 +67,5 @@ def wallet_login() -> ResponseReturnValue:
 def _start_session(user: SessionUser) -> None:
     """Check the rights first: an operator without rights gets no session."""
     portal = current_portal()
-    authorise(portal, user.address)
+    check_rights(portal, user.address)
     portal.sessions.start(user, now_s())

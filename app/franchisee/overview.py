@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from flask import render_template, request
 
-from app.context import current_operator, current_portal, current_snapshot, lookup_organisation, now_s, readable_lines
+from app.context import (
+    current_operator,
+    current_portal,
+    current_snapshot,
+    lookup_organisation,
+    now_s,
+    readable_lines,
+    visible_scopes,
+)
 from app.links import page_path
 from app.presenters.organisations import OrganisationSummary
 from app.presenters.status import BatchStatus, batch_status
@@ -110,8 +118,8 @@ def _open_offers() -> tuple[list[OfferListItem], int]:
 
 def batch_row(view: BatchView) -> BatchListItem:
     """Return a batch as a list shows it."""
-    loader = current_portal().batches
-    content = loader.content(view).value
+    visible = Scope.PRODUCT in visible_scopes(view.producer, view.gtin)
+    content = current_portal().batches.content(view).value if visible else None
     name = content.product.name if content else f"Batch {view.lot}"
     return BatchListItem(view, name, batch_status(view), lookup_organisation(view.producer))
 

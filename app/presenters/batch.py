@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from app.presenters.consensus import RoundDecision, round_decision
-from app.presenters.documents import CheckedDocument, check_document
+from app.presenters.documents import CheckedDocument, check_document, not_published
 from app.presenters.inspection import InspectionPresenter
 from app.presenters.organisations import OrganisationSummary, ResponsibleOrganisation, organisation_summary
 from app.presenters.reading_window import ReadingsSource, present_window
@@ -15,22 +15,41 @@ from app.presenters.route import RoutePresenter, RouteState, present_route
 from app.presenters.status import BatchStatus, ProgressStage, batch_progress, batch_status
 from app.presenters.timeline import OrganisationLookup, TimelineEntry, batch_timeline
 from app.presenters.units import UnitPresenter, present_unit
-from chromatrace.documents.content import BatchContent, InspectionEvidence
+from chromatrace.documents.content import BatchContent, InspectionEvidence, SuppliedMaterial
 from chromatrace.documents.store import DocumentStore
-from chromatrace.domain.identifiers import BatchKey, Serial
-from chromatrace.domain.rights import BatchState, Stage
+from chromatrace.domain.identifiers import BatchKey, Gtin, Serial
+from chromatrace.domain.rights import BatchState, Scope, Stage, scope_of_event
 from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, HeadView, InspectionView
+
+VisibleScopes = Callable[[int, Gtin], Scope]
+"""The scopes of an organisation's product line that the reader may see."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputBatch:
+    """A batch that another one is made of, and the organisation that registered it."""
+
+    view: BatchView
+    producer: OrganisationSummary
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the members that the JSON API publishes."""
+        return {"gtin": str(self.view.gtin), "lot": str(self.view.lot), "producer": self.producer.as_dict()}
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPresenter:
-    """One batch, or one unit of it, as of block `head.indexed_block`.
+    """One batch, or one unit of it, as of block `head.indexed_block`, in the scopes that its reader may see.
 
-    `inspections` has the inspections in force, first stage first; `superseded` has the earlier revisions.
+    `inspections` has the inspections in force, first stage first; `superseded` has the earlier revisions. Without the
+    scope product, `content` is not published and `input_batches` is empty; without logistics, `custodian` is None;
+    without quality there are no inspections; without process there is no route and no reading window; without
+    documents, `materials` is empty. Producer, status, holds, recalls and the check of the serial are always shown.
     """
 
     view: BatchView
+    scopes: Scope
     status: BatchStatus
     progress: tuple[ProgressStage, ...]
     content: CheckedDocument[BatchContent]
@@ -39,9 +58,9 @@ class BatchPresenter:
     route: RoutePresenter | None
     timeline: tuple[TimelineEntry, ...]
     producer: OrganisationSummary
-    custodian: OrganisationSummary
+    custodian: OrganisationSummary | None
     responsible_organisations: tuple[ResponsibleOrganisation, ...]
-    input_batches: tuple[BatchView, ...]
+    input_batches: tuple[InputBatch, ...]
     unit: UnitPresenter | None
     head: HeadView
 
@@ -54,6 +73,16 @@ class BatchPresenter:
     def name(self) -> str:
         """The product name, or the lot if the document cannot be read."""
         return self.content.value.product.name if self.content.value else f"Batch {self.view.lot}"
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """The names of the scopes that the reader may not see."""
+        return tuple(scope.name.lower() for scope in Scope if scope not in self.scopes and scope.name)
+
+    @property
+    def materials(self) -> tuple[SuppliedMaterial, ...]:
+        """The suppliers' materials named in the document."""
+        return self.content.value.materials if self.content.value and Scope.DOCUMENTS in self.scopes else ()
 
     @property
     def has_mismatch(self) -> bool:
@@ -76,13 +105,18 @@ class BatchPresenter:
     def grading_text(self) -> str | None:
         """The result of grading; None before."""
         view = self.view
-        if view.state not in (BatchState.GRADED, BatchState.RELEASED, BatchState.SCRAPPED):
+        if Scope.QUALITY not in self.scopes or view.state not in (
+            BatchState.GRADED,
+            BatchState.RELEASED,
+            BatchState.SCRAPPED,
+        ):
             return None
         return f"{view.standard:,} first quality, {view.defective:,} second quality, {view.scrap:,} scrap"
 
     def as_dict(self) -> dict[str, object]:
         """Return the members that the JSON API publishes."""
         view, content = self.view, self.content.value
+        product, graded = Scope.PRODUCT in self.scopes, Scope.QUALITY in self.scopes
         return {
             "gtin": str(view.gtin),
             "lot": str(view.lot),
@@ -92,23 +126,24 @@ class BatchPresenter:
             "on_hold": view.on_hold,
             "recalled": view.recalled,
             "released_to": sorted(channel.name.lower() for channel in view.channels),
-            "quantity": view.quantity,
-            "standard": view.standard,
-            "defective": view.defective,
-            "scrap": view.scrap,
+            "scopes": [scope.name.lower() for scope in Scope if scope in self.scopes and scope.name],
+            "quantity": view.quantity if product else None,
+            "standard": view.standard if graded else None,
+            "defective": view.defective if graded else None,
+            "scrap": view.scrap if graded else None,
             "product": content and {"name": content.product.name, "description": content.product.description},
             "made_at": content.made_at if content else None,
             "materials": [
                 {"name": material.name, "supplier": material.supplier, "supplier_lot": material.supplier_lot}
-                for material in (content.materials if content else ())
+                for material in self.materials
             ],
             "document": self.content.as_dict(),
             "serial_root": view.serial_root and f"0x{view.serial_root.hex()}",
             "unit": self.unit.as_dict() if self.unit else None,
             "producer": self.producer.as_dict(),
-            "custodian": self.custodian.as_dict(),
+            "custodian": self.custodian and self.custodian.as_dict(),
             "responsible_organisations": [responsible.as_dict() for responsible in self.responsible_organisations],
-            "made_of": [{"gtin": str(batch.gtin), "lot": str(batch.lot)} for batch in self.input_batches],
+            "made_of": [batch.as_dict() for batch in self.input_batches],
             "inspections": [inspection.as_dict() for inspection in (*self.inspections, *self.superseded)],
             "route": self.route.as_dict() if self.route else None,
             "timeline": [entry.as_dict() for entry in self.timeline],
@@ -134,10 +169,15 @@ class BatchLoader:
         self._readings = readings
         self._plot_tags = plot_tags
 
-    def load(self, snapshot: Snapshot, key: BatchKey, serial: Serial | None, now: int) -> BatchPresenter | None:
-        """Load a batch or, with `serial`, one unit of it. Return None if the batch is not registered."""
+    def load(
+        self, snapshot: Snapshot, key: BatchKey, serial: Serial | None, now: int, visible: VisibleScopes
+    ) -> BatchPresenter | None:
+        """Load a batch or, with `serial`, one unit of it, in the scopes that `visible` returns for its product line.
+
+        Return None if the batch is not registered.
+        """
         view = snapshot.batch_by_key(key)
-        return self._present(snapshot, view, serial, now) if view else None
+        return self._present(snapshot, view, serial, now, visible(view.producer, view.gtin)) if view else None
 
     def content(self, view: BatchView) -> CheckedDocument[BatchContent]:
         """Check the batch's content document against its digest on the chain."""
@@ -145,42 +185,50 @@ class BatchLoader:
             self.documents, view.content_digest, BatchContent.from_bytes, lambda content: content.key == view.key
         )
 
-    def _present(self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int) -> BatchPresenter:
+    def _present(
+        self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int, scopes: Scope
+    ) -> BatchPresenter:
         @cache
         def lookup(number: int) -> OrganisationSummary:
             return organisation_summary(number, snapshot.organisation(number), now)
 
         content = self.content(view)
-        decision_of = self._decisions(snapshot, view)
-        inspections = [
-            self._inspection(snapshot, inspection, view, lookup, now, decision_of)
-            for inspection in snapshot.inspections(view.batch_id)
-        ]
+        inspections = self._inspections(snapshot, view, lookup, now, scopes) if Scope.QUALITY in scopes else []
         in_force = sorted((item for item in inspections if not item.view.superseded), key=lambda item: item.view.stage)
         anchors = {
             item.window.anchor.anchored.tx_hash: (item.window.anchor, item.window.owner)
             for item in in_force
             if item.window and item.window.anchor and item.window.owner
         }
-        route = present_route(snapshot, view, lookup)
-        inputs = snapshot.batches_by_id([batch_input.batch for batch_input in snapshot.inputs_of(view.batch_id)])
-        events = snapshot.timeline(view.batch_id)
+        route = present_route(snapshot, view, lookup) if Scope.PROCESS in scopes else None
+        events = [event for event in snapshot.timeline(view.batch_id) if scope_of_event(event.name) in scopes]
+        custodian = lookup(view.custodian) if Scope.LOGISTICS in scopes else None
         return BatchPresenter(
             view=view,
+            scopes=scopes,
             status=batch_status(view),
             progress=batch_progress(view),
-            content=content,
+            content=content if Scope.PRODUCT in scopes else not_published(content),
             inspections=tuple(in_force),
             superseded=tuple(item for item in inspections if item.view.superseded),
             route=route,
             timeline=batch_timeline(events, anchors.values(), lookup, route.view if route else None),
             producer=lookup(view.producer),
-            custodian=lookup(view.custodian),
-            responsible_organisations=_responsible(lookup(view.producer), lookup(view.custodian), in_force, route),
-            input_batches=tuple(inputs.values()),
+            custodian=custodian,
+            responsible_organisations=_responsible(lookup(view.producer), custodian, in_force, route),
+            input_batches=_inputs(snapshot, view, lookup) if Scope.PRODUCT in scopes else (),
             unit=present_unit(serial, view.serial_root, content) if serial else None,
             head=snapshot.head(),
         )
+
+    def _inspections(
+        self, snapshot: Snapshot, view: BatchView, lookup: OrganisationLookup, now: int, scopes: Scope
+    ) -> list[InspectionPresenter]:
+        decision_of = self._decisions(snapshot, view)
+        return [
+            self._inspection(snapshot, inspection, view, lookup, now, decision_of, scopes)
+            for inspection in snapshot.inspections(view.batch_id)
+        ]
 
     @staticmethod
     def _decisions(snapshot: Snapshot, batch: BatchView) -> Callable[[bytes], RoundDecision | None]:
@@ -197,6 +245,7 @@ class BatchLoader:
         lookup: OrganisationLookup,
         now: int,
         decision_of: Callable[[bytes], RoundDecision | None],
+        scopes: Scope,
     ) -> InspectionPresenter:
         document = check_document(
             self.documents,
@@ -204,16 +253,21 @@ class BatchLoader:
             InspectionEvidence.from_bytes,
             lambda evidence: evidence.key == batch.key and evidence.stage is view.stage,
         )
-        readings = document.value.readings if document.value else None
+        readings = document.value.readings if document.value and Scope.PROCESS in scopes else None
         window = present_window(readings, snapshot, self._readings, self._plot_tags, now) if readings else None
         return InspectionPresenter(
             view, lookup(view.organisation), document, window, decision_of(view.recorded.tx_hash)
         )
 
 
+def _inputs(snapshot: Snapshot, view: BatchView, lookup: OrganisationLookup) -> tuple[InputBatch, ...]:
+    inputs = snapshot.batches_by_id([batch_input.batch for batch_input in snapshot.inputs_of(view.batch_id)])
+    return tuple(InputBatch(batch, lookup(batch.producer)) for batch in inputs.values())
+
+
 def _responsible(
     producer: OrganisationSummary,
-    custodian: OrganisationSummary,
+    custodian: OrganisationSummary | None,
     inspections: Iterable[InspectionPresenter],
     route: RoutePresenter | None,
 ) -> tuple[ResponsibleOrganisation, ...]:
@@ -229,5 +283,6 @@ def _responsible(
     if route and route.state is RouteState.PROVEN:
         for owner in dict.fromkeys(station.organisation for station in route.stations):
             duties.setdefault(owner, []).append("Signed steps of the route")
-    duties.setdefault(custodian, []).append("Holds the batch now")
+    if custodian:
+        duties.setdefault(custodian, []).append("Holds the batch now")
     return tuple(ResponsibleOrganisation(organisation, tuple(texts)) for organisation, texts in duties.items())

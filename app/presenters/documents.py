@@ -21,6 +21,7 @@ class DocumentCheck(StrEnum):
     ALTERED = "altered"
     UNREADABLE = "unreadable"
     WRONG_SUBJECT = "wrong-subject"
+    NOT_PUBLISHED = "not-published"
 
 
 _MESSAGES = {
@@ -32,6 +33,8 @@ _MESSAGES = {
     "It is not shown.",
     DocumentCheck.WRONG_SUBJECT: "The document recorded on the chain is about a different batch or inspection. "
     "It is not shown.",
+    DocumentCheck.NOT_PUBLISHED: "The producer does not publish this document. It is shown to organisations that have "
+    "a grant.",
 }
 
 
@@ -78,3 +81,8 @@ def check_document(
     if not has_subject(value):
         return CheckedDocument(digest, DocumentCheck.WRONG_SUBJECT, None)
     return CheckedDocument(digest, DocumentCheck.MATCHES, value)
+
+
+def not_published(document: CheckedDocument[T]) -> CheckedDocument[T]:
+    """Return a document without its content, for a reader who may not see it."""
+    return CheckedDocument(document.digest, DocumentCheck.NOT_PUBLISHED, None)

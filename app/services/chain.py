@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,7 @@ from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.reads import Read
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.domain.identifiers import BatchId, DepartmentId, Gtin, OrganisationId
-from chromatrace.domain.rights import Role, Scope
+from chromatrace.domain.rights import Scope
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
@@ -33,6 +34,7 @@ from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import Signer, keystore_signer
 from chromatrace.ethereum.strict_abi import CODEC
 from chromatrace.services.recall import PlannedRecall
+from chromatrace.services.rights import Rights, readable_scopes, rights_of
 
 T = TypeVar("T")
 
@@ -43,8 +45,6 @@ Key = Signer
 
 MAX_REASON = 200
 """Maximum length of a reason recorded on the chain, in characters."""
-
-_ALL_ROLES = Role(sum(Role))
 
 _IS_VALID_SIGNATURE = bytes.fromhex("1626ba7e")
 """Selector of `isValidSignature(bytes32,bytes)`, which the function also returns (ERC-1271)."""
@@ -88,13 +88,13 @@ class ChainService:
 
     # -- rights
 
-    def authorise(self, address: str, roles: Role = _ALL_ROLES) -> OrganisationId:
-        """Return the organisation that `address` may act for in one of `roles`, now.
+    def rights_of(self, address: str) -> Rights:
+        """Return the organisation that `address` acts for now, and its roles.
 
         Raises `RightsRevokedError` with the contract's reason, and `RightsUnavailableError`.
         """
         try:
-            return self.read(reads.authorise(address, roles))
+            return self._ask(lambda chain: rights_of(chain, address))
         except ContractError as error:
             raise RightsRevokedError(
                 f"the consortium does not authorise this operator: {error.message}",
@@ -102,13 +102,9 @@ class ChainService:
                 hint=error.hint or "contact an administrator of your organisation",
             ) from error
 
-    def roles_of(self, address: str) -> Role:
-        """Return the operator's roles on the chain. Call `authorise` first: expired operators keep their roles."""
-        return self.read(reads.operator(address)).roles
-
-    def may_read(self, address: str, owner: int, gtin: Gtin, scopes: Scope) -> bool:
-        """Return whether `address` may now read all of `scopes` of `owner`'s product line `gtin`."""
-        return self.read(reads.may_read(address, OrganisationId(owner), gtin, scopes))
+    def readable_scopes(self, address: str, owner: int, gtin: Gtin) -> Scope:
+        """Return the scopes of `owner`'s product line `gtin` that `address` may now read."""
+        return self._ask(lambda chain: readable_scopes(chain, address, OrganisationId(owner), gtin))
 
     def may_read_department(self, address: str, department: bytes) -> bool:
         """Return whether `address` may now read a department's records."""
@@ -126,11 +122,14 @@ class ChainService:
 
     def read(self, read: Read[T]) -> T:
         """Call a view function. Raises `RightsUnavailableError` if the chain or the deployment does not respond."""
+        return self._ask(lambda chain: chain.read(read))
+
+    def _ask(self, question: Callable[[Chain], T]) -> T:
         try:
             if not self._verified:
                 self._manifest.verify(self._rpc)
                 self._verified = True
-            return self._chain.read(read)
+            return question(self._chain)
         except (ChainUnavailableError, RpcError) as error:
             raise RightsUnavailableError(
                 "the chain does not respond, so your rights cannot be checked",

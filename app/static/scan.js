@@ -12,6 +12,7 @@ const token = form.querySelector("[name=csrf_token]").value;
 const READ_EVERY_MS = 250;
 const SEND_EVERY_MS = 1800; // below the server's rate limit
 const MAX_SIDE_PX = 1280;
+const MAX_PHOTO_SIDE_PX = 2400;
 
 let stream = null;
 let timer = null;
@@ -43,13 +44,35 @@ async function detectFrame() {
   return true;
 }
 
-async function uploadFrame() {
-  const scale = Math.min(1, MAX_SIDE_PX / Math.max(view.videoWidth, view.videoHeight));
+// Return the picture as a JPEG whose longer side has at most `maxSide` pixels.
+function scaledJpeg(source, width, height, maxSide) {
+  const scale = Math.min(1, maxSide / Math.max(width, height));
   const canvas = document.createElement("canvas");
-  canvas.width = Math.round(view.videoWidth * scale);
-  canvas.height = Math.round(view.videoHeight * scale);
-  canvas.getContext("2d").drawImage(view, 0, 0, canvas.width, canvas.height);
-  const frame = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  canvas.getContext("2d").drawImage(source, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
+}
+
+// Replace a large photo in the form by a smaller one. A format that the browser cannot decode is sent unchanged, and
+// the server names it.
+async function scalePhoto(input) {
+  const image = new Image();
+  image.src = URL.createObjectURL(input.files[0]);
+  try {
+    await image.decode();
+    if (Math.max(image.naturalWidth, image.naturalHeight) <= MAX_PHOTO_SIDE_PX) return;
+    const photo = await scaledJpeg(image, image.naturalWidth, image.naturalHeight, MAX_PHOTO_SIDE_PX);
+    const files = new DataTransfer();
+    files.items.add(new File([photo], "photo.jpg", { type: "image/jpeg" }));
+    input.files = files.files;
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+}
+
+async function uploadFrame() {
+  const frame = await scaledJpeg(view, view.videoWidth, view.videoHeight, MAX_SIDE_PX);
   const body = new FormData();
   body.append("photo", frame, "frame.jpg");
   const response = await fetch(camera.dataset.upload, {
@@ -96,6 +119,18 @@ async function startCamera() {
   showStatus("Point the camera at the code.");
   scanFrame();
 }
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const button = form.querySelector("button");
+  button.disabled = true;
+  scalePhoto(form.elements.photo)
+    .catch(() => {})
+    .finally(() => {
+      button.disabled = false;
+      form.submit();
+    });
+});
 
 if (navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
   camera.hidden = false;

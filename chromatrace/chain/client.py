@@ -193,10 +193,10 @@ class Chain:
         """
         sender, outbox = self._transaction_sender, self._outbox
         draft = self._draft(call)
-        known = outbox.by_key(call.key) if call.key is not None else None
         context = sender.fee_context()
+        known = outbox.by_key(call.key) if call.key is not None else None
         if known is None or known.state is CallState.FAILED:
-            limit = preflight.needed_gas(self.rpc, self.sender, [draft], context.block_gas_limit)[0]
+            (limit,), context = sender.needed_gas([draft], context, timeout_s)
             if isinstance(limit, ContractError):
                 raise limit
             entry = sender.sign([draft], [limit], context)[0]
@@ -255,7 +255,7 @@ class Chain:
         context = sender.fee_context()
         if not check and all(draft.gas is not None for draft in drafts):
             return _CheckedChunk(drafts, [draft.gas or 0 for draft in drafts], context)
-        limits = preflight.needed_gas(self.rpc, self.sender, drafts, context.block_gas_limit)
+        limits, context = sender.needed_gas(drafts, context)
         return _CheckedChunk(drafts, limits, context)
 
     def _sign_chunk(

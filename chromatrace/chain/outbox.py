@@ -1,9 +1,13 @@
 """The durable outbox: every call on its way to the chain, until it is final.
 
     queued ──> signed ──> sent ──> included ──> final
-      │          ^          ^          │
-      └> failed  │          └──────────┘  its block left the chain (reorganisation): the same bytes are sent again
+      │          ^ ^        └────> failed
+      └> failed  │ └ the chain lost its block (reorganisation, older state): the same bytes are sent again
                  └ replacements keep the nonce (fee bump)
+
+A transaction that fails on the chain uses a nonce too. Until its block is final, a failed call keeps the hash of the
+block and is watched like an included one. A final call is sent again only if the chain was replaced by an older state
+of itself.
 
 A call gets its nonce in the database transaction that stores its signed bytes. Two processes with one key therefore
 never use the same nonce, and after a crash the same bytes are sent again. One file belongs to one chain, identified by
@@ -55,11 +59,14 @@ CREATE TABLE IF NOT EXISTS calls (
     block_hash BLOB,
     gas_used INTEGER,
     error TEXT,
-    revert BLOB
+    revert BLOB,
+    superseded INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS calls_nonce ON calls (sender, nonce) WHERE nonce IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_block ON calls (block_number);
 CREATE INDEX IF NOT EXISTS calls_open ON calls (sender, state) WHERE state NOT IN ('final', 'failed');
+CREATE INDEX IF NOT EXISTS calls_failed ON calls (sender) WHERE state = 'failed' AND block_hash IS NOT NULL;
+CREATE INDEX IF NOT EXISTS calls_final ON calls (block_number) WHERE state = 'final';
 CREATE TABLE IF NOT EXISTS attempts (
     id INTEGER PRIMARY KEY,
     tx_hash BLOB NOT NULL UNIQUE,
@@ -77,6 +84,12 @@ _COLUMNS = (
     "id, key, label, sender, recipient, data, gas, nonce, state, tx_hash, block_number, block_hash, gas_used, "
     "error, revert"
 )
+_SIGNED_AGAIN = (
+    "state = 'signed', block_number = NULL, block_hash = NULL, gas_used = NULL, error = NULL, revert = NULL, "
+    "label = iif(superseded, 'gap filler', label), data = iif(superseded, x'', data), "
+    "recipient = iif(superseded, ?, recipient)"
+)
+"""Changes of a call that the chain lost. If its key belongs to a later call, only its nonce is used again."""
 _BUSY_S = 60.0
 _NEW_ATTEMPT = (
     "INSERT OR IGNORE INTO attempts (tx_hash, call, raw, max_fee_wei, priority_fee_wei, signed_ns) "
@@ -177,10 +190,13 @@ class Outbox(Closing):
         return [row[0] for row in rows]
 
     def senders(self) -> list[str]:
-        """Return the senders that have unfinished calls."""
+        """Return the senders to watch: those with calls that are not final, and that of the newest final call."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT DISTINCT sender FROM calls WHERE state NOT IN ('final', 'failed') ORDER BY sender"
+                "SELECT sender FROM calls WHERE state NOT IN ('final', 'failed') "
+                "UNION SELECT sender FROM calls WHERE state = 'failed' AND block_hash IS NOT NULL "
+                "UNION SELECT sender FROM (SELECT sender, max(block_number) FROM calls WHERE state = 'final') "
+                "WHERE sender IS NOT NULL ORDER BY sender"
             ).fetchall()
         return [row[0] for row in rows]
 
@@ -226,15 +242,24 @@ class Outbox(Closing):
             ).fetchone()
         return None if row[0] is None else int(row[0])
 
-    def included_blocks(self, sender: str) -> dict[tuple[int, bytes], int]:
-        """Return the blocks of calls that are not final: (number, hash) -> number of calls."""
+    def watched_blocks(self, sender: str) -> list[tuple[int, bytes]]:
+        """Return number and hash of the blocks of included and failed calls that are not final."""
         with self._lock:
-            rows = self._db.execute(
-                "SELECT block_number, block_hash, count(*) FROM calls WHERE sender = ? AND state = 'included' "
-                "GROUP BY block_number, block_hash",
-                (sender,),
+            return self._db.execute(
+                "SELECT block_number, block_hash FROM calls WHERE sender = :s AND state = 'included' "
+                "UNION SELECT block_number, block_hash FROM calls "
+                "WHERE sender = :s AND state = 'failed' AND block_hash IS NOT NULL",
+                {"s": sender},
             ).fetchall()
-        return {(number, block_hash): count for number, block_hash, count in rows}
+
+    def final_blocks(self, below: int = 2**63 - 1, limit: int = 1) -> list[tuple[int, bytes]]:
+        """Return number and hash of the newest blocks below `below` with final calls, newest first."""
+        with self._lock:
+            return self._db.execute(
+                "SELECT DISTINCT block_number, block_hash FROM calls "
+                "WHERE state = 'final' AND block_number < ? ORDER BY block_number DESC LIMIT ?",
+                (below, limit),
+            ).fetchall()
 
     def gaps(self, sender: str, chain_nonce: int) -> list[int]:
         """Return the assigned nonces, from the chain's next one on, that no call has any more."""
@@ -348,7 +373,7 @@ class Outbox(Closing):
                 hint="derive the key from the contents of the call",
             )
         if entry.state is CallState.FAILED:
-            self._db.execute("UPDATE calls SET key = NULL WHERE id = ?", (entry.id,))
+            self._db.execute("UPDATE calls SET key = NULL, superseded = 1 WHERE id = ?", (entry.id,))
             return None
         return entry
 
@@ -390,21 +415,46 @@ class Outbox(Closing):
 
     def mark_final(self, sender: str, blocks: Iterable[tuple[int, bytes]]) -> None:
         """Record that the calls in these blocks are final."""
+        values = [(sender, number, block_hash) for number, block_hash in blocks]
         with self._transaction():
-            self._db.executemany(
-                "UPDATE calls SET state = 'final' "
-                "WHERE sender = ? AND state = 'included' AND block_number = ? AND block_hash = ?",
-                [(sender, number, block_hash) for number, block_hash in blocks],
-            )
+            for state, change in (("included", "state = 'final'"), ("failed", "block_hash = NULL")):
+                self._db.executemany(
+                    f"UPDATE calls SET {change} "  # noqa: S608
+                    f"WHERE sender = ? AND state = '{state}' AND block_number = ? AND block_hash = ?",
+                    values,
+                )
 
-    def mark_vanished(self, sender: str, blocks: Iterable[tuple[int, bytes]]) -> None:
-        """Record that these blocks left the chain: their calls are signed again."""
+    def mark_vanished(self, sender: str, blocks: Iterable[tuple[int, bytes]]) -> set[int]:
+        """Record that these blocks left the chain: their calls are signed again. Return the calls."""
         with self._transaction():
-            self._db.executemany(
-                "UPDATE calls SET state = 'signed', block_number = NULL, block_hash = NULL, gas_used = NULL "
-                "WHERE sender = ? AND state = 'included' AND block_number = ? AND block_hash = ?",
-                [(sender, number, block_hash) for number, block_hash in blocks],
-            )
+            calls: set[int] = set()
+            for number, block_hash in blocks:
+                condition = "state IN ('included', 'failed') AND block_number = ? AND block_hash = ?"
+                calls |= self._sign_again(sender, condition, number, block_hash)
+        return calls
+
+    def mark_rolled_back(self, sender: str, nonce: int, after_block: int) -> set[int]:
+        """Record that the chain lost final calls: the sender's from `nonce` on, and all that follow `after_block`.
+
+        They are signed again, like calls that were not final. Return those of the sender.
+        """
+        known = "state IN ('included', 'final', 'failed') AND block_number IS NOT NULL"
+        with self._transaction():
+            rows = self._db.execute(
+                "SELECT DISTINCT sender FROM calls WHERE block_number > ?", (after_block,)
+            ).fetchall()
+            for (other,) in rows:
+                if other != sender:
+                    self._sign_again(other, f"{known} AND block_number > ?", after_block)
+            return self._sign_again(sender, f"{known} AND (nonce >= ? OR block_number > ?)", nonce, after_block)
+
+    def _sign_again(self, sender: str, condition: str, *values: object) -> set[int]:
+        rows = self._db.execute(
+            f"UPDATE calls SET {_SIGNED_AGAIN} WHERE sender = ? AND nonce IS NOT NULL AND {condition} "  # noqa: S608
+            "RETURNING id",
+            (bytes.fromhex(sender[2:]), sender, *values),
+        )
+        return {row[0] for row in rows}
 
     def replace(self, call: int, signed: SignedTransaction) -> None:
         """Add an attempt with a higher fee and the same nonce."""

@@ -6,8 +6,9 @@ one transaction.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chromatrace.chain import preflight
@@ -27,7 +28,6 @@ from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
-    ChainRollbackError,
     ContractError,
     InclusionTimeoutError,
     RpcError,
@@ -37,10 +37,14 @@ from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import DEV_CHAINS, Signer
 from chromatrace.ethereum.transaction import Transaction
 
+_log = logging.getLogger(__name__)
+
 _BATCH = 100
 _NS = 1_000_000_000
 _FILLER_GAS = 21_000
 _SETTLE_EVERY_S = 1.0
+_LAG_S = 2.0
+"""A node may be behind for so long before its state counts as older than the outbox's."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.25
 _IN_FLIGHT_S = 3.0
 """SignedTransaction calls younger than this belong to the process that signed them, which is about to send them."""
@@ -101,27 +105,85 @@ class TransactionSender:
         self._underpriced: set[int] = set()
         self._missing_since: dict[int, float] = {}
         self._settled_s = 0.0
+        self._behind_since_s: float | None = None
+        self._lost: set[int] = set()
 
     def fee_context(self) -> FeeContext:
-        """Read the newest block and the sender's account. Raises `ChainRollbackError`."""
+        """Read the newest block and the sender's account. Calls that the chain lost are sent again first."""
         context = FeeContext.read(self._rpc, self._sender)
         if time.monotonic() - self._settled_s >= _SETTLE_EVERY_S:
-            self.settle(context.block)
+            self.settle(context)
         for pause_s in (0.0, 0.1, 0.5):
-            expected = self._outbox.expected_nonce(self._sender)
-            if expected is None or context.nonce >= expected:
+            if not self._is_behind(context):
                 return context
-            self.settle(context.block)
             # Another process may have seen a newer block meanwhile, or a node behind a load balancer lags.
+            self.settle(context)
             time.sleep(pause_s)
             context = FeeContext.read(self._rpc, self._sender)
-            if context.nonce >= expected:
-                return context
-        raise ChainRollbackError(
-            f"the chain has {context.nonce} transactions from {self._sender}; {expected} were final earlier",
-            field="outbox",
-            hint="if the chain was restarted from an older state, restore the newer one or move this outbox file away",
-        )
+        if self._is_behind(context):
+            self._roll_back(context)
+        return context
+
+    def needed_gas(
+        self, calls: Sequence[Draft | OutboxEntry], context: FeeContext, timeout_s: float | None = None
+    ) -> tuple[list[int | ContractError], FeeContext]:
+        """Return the gas limit of each call, or the error that it meets in the newest block, and the context then.
+
+        If a call meets an error while calls that the chain lost are sent again, wait for these and try it again: it
+        may depend on them. Raises `InclusionTimeoutError`.
+        """
+        limits = preflight.needed_gas(self._rpc, self._sender, calls, context.block_gas_limit)
+        if self._lost and any(isinstance(limit, ContractError) for limit in limits):
+            self.wait(self._lost, timeout_s)
+            self._lost.clear()
+            context = FeeContext.read(self._rpc, self._sender)
+            limits = preflight.needed_gas(self._rpc, self._sender, calls, context.block_gas_limit)
+        return limits, context
+
+    def _is_behind(self, context: FeeContext) -> bool:
+        """Return whether the chain has fewer transactions of the sender than were included earlier."""
+        expected = self._outbox.expected_nonce(self._sender)
+        return expected is not None and context.nonce < expected
+
+    def _roll_back_if_behind(self, context: FeeContext) -> None:
+        """Roll back if the chain has been behind for some time; until then, the node may only lag."""
+        if not self._is_behind(context):
+            self._behind_since_s = None
+        elif self._behind_since_s is None:
+            self._behind_since_s = time.monotonic()
+        elif time.monotonic() - self._behind_since_s >= _LAG_S:
+            self._roll_back(context)
+
+    def _roll_back(self, context: FeeContext) -> None:
+        """Send every call again that the chain lost, including final ones: the node has an older state.
+
+        Raises `WrongDeploymentError` if the node serves another chain.
+        """
+        genesis = self._rpc.call("eth_getBlockByNumber", "0x0", False)
+        if genesis is not None:
+            self._outbox.bind(int(self._rpc.call("eth_chainId"), 16), bytes_of(genesis["hash"]))
+        lost = self._outbox.mark_rolled_back(self._sender, context.nonce, self._newest_present())
+        self._send_lost(lost, context)
+
+    def _send_lost(self, lost: set[int], context: FeeContext) -> None:
+        if not lost:
+            return
+        _log.warning("the chain lost %d transactions of %s; sending them again", len(lost), self._sender)
+        self._lost |= lost
+        if self._signer is not None:
+            self._fill_superseded(lost, context)
+        self.broadcast(lost, context.block)
+
+    def _fill_superseded(self, lost: set[int], context: FeeContext) -> None:
+        """Replace lost calls that were repeated with another nonce by empty transfers: one of the two takes effect."""
+        market = context.fees(self._policy.fee_ceiling_wei)
+        own_address = bytes.fromhex(self._sender[2:])
+        newest = {attempt.call: attempt for attempt in self._outbox.attempts(*lost)}
+        for entry in self._outbox.get_many(sorted(lost)):
+            attempt = newest[entry.id]
+            fees = Fees(attempt.max_fee_wei, attempt.priority_fee_wei).bumped(market, self._policy.fee_ceiling_wei)
+            if entry.recipient == own_address and fees is not None:
+                self._outbox.replace(entry.id, self._signed(entry, attempt.nonce, entry.gas or 0, fees))
 
     def sign(self, items: Sequence[Draft | int], gas: Sequence[int], context: FeeContext) -> list[OutboxEntry]:
         """Assign nonces to drafts or queued calls (by id) and store the signed bytes, in one transaction."""
@@ -218,7 +280,8 @@ class TransactionSender:
             self._raise_fees(newest.values(), context, now)
             self._fill_gaps(context)
         if time.monotonic() - self._settled_s >= _SETTLE_EVERY_S:
-            self.settle(context.block)
+            self.settle(context)
+            self._roll_back_if_behind(context)
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
         return {attempt.call for attempt in self._outbox.open_attempts(self._sender)} | {item.id for item in queued}
 
@@ -299,16 +362,21 @@ class TransactionSender:
             for call, since in missing.items()
             if nonces[call] < settled and now - since >= self._policy.receipt_lag_s
         ]
-        for call in foreign if self._signer is not None else ():
-            self._outbox.withdraw(call, None)
-        if foreign and self._signer is not None:
-            self.deliver(foreign)
+        if self._signer is None:
+            return
+        own_address = bytes.fromhex(self._sender[2:])
+        needed = []
+        for entry in self._outbox.get_many(foreign):
+            filler = entry.recipient == own_address
+            self._outbox.withdraw(entry.id, "another transaction used the nonce" if filler else None)
+            needed += [] if filler else [entry.id]
+        if needed:
+            self.deliver(needed)
 
     def deliver(self, calls: Sequence[int]) -> None:
         """Try, sign and send queued calls. A call that a contract rejects becomes `failed`."""
         entries = [self._outbox.get(call) for call in calls]
-        context = self.fee_context()
-        gas = preflight.needed_gas(self._rpc, self._sender, entries, context.block_gas_limit)
+        gas, context = self.needed_gas(entries, self.fee_context())
         ready: list[tuple[int, int]] = []
         for entry, outcome in zip(entries, gas, strict=True):
             if isinstance(outcome, ContractError):
@@ -351,36 +419,57 @@ class TransactionSender:
             fillers = [item.call for item in self._outbox.open_attempts(self._sender) if item.nonce in gaps]
             self.broadcast(fillers, context.block)
 
-    def settle(self, block: int) -> None:
-        """Compare the blocks of included calls with the chain: deep ones are final, lost ones are sent again."""
+    def settle(self, context: FeeContext) -> None:
+        """Compare the blocks of calls with the chain: deep ones are final; calls that the chain lost are sent again.
+
+        Failed calls are compared too, because their nonce is free again if the chain lost their block.
+        """
         self._settled_s = time.monotonic()
-        blocks = list(self._outbox.included_blocks(self._sender))
-        if not blocks:
-            return
-        answers = self._rpc.batch([("eth_getBlockByNumber", [hex(number), False]) for number, _ in blocks])
         final, vanished = [], []
-        for (number, block_hash), answer in zip(blocks, answers, strict=True):
-            if answer is None or bytes_of(answer["hash"]) != block_hash:
-                vanished.append((number, block_hash))
-            elif number + self._policy.confirmations <= block:
-                final.append((number, block_hash))
+        for block, hash_there in self._hashes_of(self._outbox.watched_blocks(self._sender)):
+            if hash_there != block[1]:
+                vanished.append(block)
+            elif block[0] + self._policy.confirmations <= context.block:
+                final.append(block)
         if final:
             self._outbox.mark_final(self._sender, final)
         if vanished:
-            self._outbox.mark_vanished(self._sender, vanished)
-            signed = self._outbox.entries(self._sender, CallState.SIGNED)
-            self.broadcast([entry.id for entry in signed], block)
+            self._send_lost(self._outbox.mark_vanished(self._sender, vanished), context)
+        for block, hash_there in self._hashes_of(self._outbox.final_blocks()):
+            if hash_there not in (block[1], None):
+                self._roll_back(context)
+
+    def _hashes_of(self, blocks: Sequence[tuple[int, bytes]]) -> Iterator[tuple[tuple[int, bytes], bytes | None]]:
+        """Yield each block (number, hash) and the hash of the chain's block of this number, None if it has none."""
+        for start in range(0, len(blocks), _BATCH):
+            chunk = blocks[start : start + _BATCH]
+            answers = self._rpc.batch([("eth_getBlockByNumber", [hex(number), False]) for number, _ in chunk])
+            for block, answer in zip(chunk, answers, strict=True):
+                yield block, None if answer is None else bytes_of(answer["hash"])
+
+    def _newest_present(self) -> int:
+        """Return the newest block with final calls that the chain still has; -1 if there is none."""
+        below = 2**63 - 1
+        while blocks := self._outbox.final_blocks(below, _BATCH):
+            for block, hash_there in self._hashes_of(blocks):
+                if hash_there == block[1]:
+                    return block[0]
+            below = blocks[-1][0]
+        return -1
 
     def recover(self) -> set[int]:
         """Deliver queued calls, send signed ones and poll sent ones; call this after a start."""
         context = self.fee_context()
-        self.settle(context.block)
+        self.settle(context)
         signed = self._outbox.entries(self._sender, CallState.SIGNED)
         self.broadcast([entry.id for entry in signed], context.block)
+        open_calls = self.poll()
+        self._lost &= open_calls
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
-        if queued and self._signer is not None:
+        if queued and self._signer is not None and not self._lost:
             self.deliver([entry.id for entry in queued])
-        return self.poll()
+            open_calls = self.poll()
+        return open_calls
 
     def wait(
         self, calls: Iterable[int], timeout_s: float | None, progress: Callable[[int], None] | None = None

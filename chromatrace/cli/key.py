@@ -8,6 +8,7 @@ import click
 
 from chromatrace.cli.options import ADDRESS
 from chromatrace.cli.output import emit, format_time, json_option, prompt_password
+from chromatrace.domain.rights import Role
 from chromatrace.number_types import FiniteRange
 from chromatrace.services.workspace import Workspace
 
@@ -45,18 +46,20 @@ def create(workspace: Workspace, path: Path, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(workspace: Workspace, as_json: bool) -> None:
-    """Show the address of the signer, its organisation and its roles."""
+    """Show the address of the signer, its organisation, and the roles that it may use now."""
     from chromatrace.chain import reads
+    from chromatrace.ethereum.errors import ContractError
+    from chromatrace.services.rights import rights_of
 
-    operator = workspace.reader.read(reads.operator(workspace.signer.address))
-    facts = {
-        "address": workspace.signer.address,
-        "organisation": operator.organisation or None,
-        "roles": operator.roles,
-        "active": operator.active,
-        "valid_until": operator.valid_until,
-    }
-    emit(as_json, facts if as_json else facts | {"valid_until": format_time(operator.valid_until)})
+    address = workspace.signer.address
+    operator = workspace.reader.read(reads.operator(address))
+    facts: dict[str, object] = {"address": address, "organisation": operator.organisation or None}
+    try:
+        facts |= {"roles": rights_of(workspace.reader, address).roles, "active": True}
+    except ContractError as error:
+        facts |= {"roles": Role(0), "active": False, "reason": error.message}
+    valid_until = operator.valid_until if as_json else format_time(operator.valid_until)
+    emit(as_json, facts | {"valid_until": valid_until})
 
 
 @key.command("fund")

@@ -108,7 +108,7 @@ def submit_call(workspace: Workspace, as_json: bool, call: Call, *keys: BatchKey
 
 
 class FlagList(click.ParamType[IntFlag]):
-    """Names of a flag enumeration, separated by commas."""
+    """Names of a flag enumeration, separated by commas; `none` for no flag."""
 
     def __init__(self, flags: type[IntFlag]) -> None:
         self.flags = flags
@@ -118,6 +118,8 @@ class FlagList(click.ParamType[IntFlag]):
         if isinstance(value, self.flags):
             return value
         flags = self.flags(0)
+        if value == "none":
+            return flags
         for name in str(value).split(","):
             try:
                 flags |= self.flags[name.strip().upper()]

@@ -11,7 +11,7 @@ from chromatrace.cli.options import ADDRESS, ROLES, SCOPES, submit_call
 from chromatrace.cli.output import emit, format_time, json_option, print_line
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
-from chromatrace.services.organisations import organisation_number
+from chromatrace.services.organisations import organisation_number, signer_organisation
 from chromatrace.services.workspace import Workspace
 
 KINDS = click.Choice([kind.name.lower() for kind in OrganisationKind if kind])
@@ -105,7 +105,9 @@ def reinstate(workspace: Workspace, gln: str, as_json: bool) -> None:
 @org.command()
 @click.argument("operator", type=ADDRESS)
 @click.argument("gln")
-@click.option("--roles", type=ROLES, required=True, help="All roles of the operator, separated by commas.")
+@click.option(
+    "--roles", type=ROLES, required=True, help="All roles of the operator, separated by commas; none: it may only read."
+)
 @until_option
 @json_option
 @click.pass_obj
@@ -134,7 +136,9 @@ def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:
 
 @org.command()
 @click.argument("reader_gln")
-@click.option("--scopes", type=SCOPES, required=True, help="Scopes to grant, separated by commas.")
+@click.option(
+    "--scopes", type=SCOPES, required=True, help="Scopes to grant, separated by commas; none revokes the grant."
+)
 @click.option("--gtin", "gtins", multiple=True, help="Product line; may be repeated. Default: every product.")
 @until_option
 @json_option
@@ -142,7 +146,29 @@ def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:
 def grant(
     workspace: Workspace, reader_gln: str, scopes: Scope, gtins: tuple[str, ...], valid_until: int, as_json: bool
 ) -> None:
-    """Grant another organisation read access to your products. Requires your administrator's key."""
+    """Grant another organisation read access to your products. Requires your administrator's key.
+
+    A grant for one product line never shows another line.
+    """
     number = organisation_number(workspace, reader_gln)
+    call = calls.grant_read_scopes(number, [Gtin(gtin) for gtin in gtins], scopes, valid_until)
+    submit_call(workspace, as_json, call)
+
+
+@org.command()
+@click.option(
+    "--scopes", type=SCOPES, required=True, help="Scopes that everyone may see, separated by commas, or none."
+)
+@click.option("--gtin", "gtins", multiple=True, help="Product line; may be repeated. Default: every other product.")
+@until_option
+@json_option
+@click.pass_obj
+def publish(workspace: Workspace, scopes: Scope, gtins: tuple[str, ...], valid_until: int, as_json: bool) -> None:
+    """Choose what everyone sees of your products on the portal. Requires your administrator's key.
+
+    Before the first choice, everything is public. A choice for a product line replaces the choice for every product.
+    Status, holds and recalls are always public. After the validity ends, nothing else is.
+    """
+    number = signer_organisation(workspace)
     call = calls.grant_read_scopes(number, [Gtin(gtin) for gtin in gtins], scopes, valid_until)
     submit_call(workspace, as_json, call)

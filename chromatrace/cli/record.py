@@ -154,7 +154,7 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
     are already recorded are rejected, so nothing is recorded twice. In CSV, write lists as a;b and quantities as
     P-1:2;P-2:1.
     """
-    from chromatrace.records.bulk import rows
+    from chromatrace.records.bulk import rows_of_file
     from chromatrace.records.importing import ImportReport, append_rows, check_rows, withdraw_repeats
     from chromatrace.services.records import open_records, readers_of
 
@@ -164,7 +164,7 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
     entitled = readers_of(workspace, record_kind.department, readers)
     report = ImportReport()
     with progress(f"checking {path.name}", hidden=as_json) as show:
-        accepted = check_rows(records, record_kind, rows(path, record_kind), report, show)
+        accepted = check_rows(records, record_kind, rows_of_file(path, record_kind), report, show)
     with progress("appending", total=len(accepted), hidden=as_json) as show:
         append_rows(records, accepted, entitled, batch, report, show)
     workspace.catch_up(workspace.index)

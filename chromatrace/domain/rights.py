@@ -30,6 +30,37 @@ class Scope(IntFlag):
     DOCUMENTS = 1 << 4
 
 
+ALL_SCOPES = Scope(sum(Scope))
+"""Everything about a product line."""
+
+_EVENT_SCOPES = {
+    "BatchRegistered": Scope.PRODUCT,
+    "BatchAssembled": Scope.PRODUCT,
+    "BatchReleased": Scope.PRODUCT,
+    "BatchGraded": Scope.QUALITY,
+    "BatchRecycled": Scope.QUALITY,
+    "InspectionRecorded": Scope.QUALITY,
+    "VerdictApplied": Scope.QUALITY,
+    "CustodyOffered": Scope.LOGISTICS,
+    "CustodyAccepted": Scope.LOGISTICS,
+    "CustodyTransferred": Scope.LOGISTICS,
+    "CustodyRejected": Scope.LOGISTICS,
+    "CustodyOfferWithdrawn": Scope.LOGISTICS,
+    "RouteProven": Scope.PROCESS,
+    "RouteRecordedUnverified": Scope.PROCESS,
+    "AssemblyProven": Scope.PROCESS,
+    "LogAnchored": Scope.PROCESS,
+    "BatchHeld": Scope(0),
+    "BatchHoldReleased": Scope(0),
+    "BatchRecalled": Scope(0),
+}
+
+
+def scope_of_event(name: str) -> Scope:
+    """Return the scope of a chain event about a batch; none for holds and recalls, which warn everyone of a danger."""
+    return _EVENT_SCOPES.get(name, Scope.PRODUCT)
+
+
 class OrganisationKind(IntEnum):
     """`IConsortium.OrganisationKind`."""
 

@@ -13,7 +13,6 @@ ChromaTraceError
     └── ContractNotFound         also a `NotFound`
 IntegrityError
 └── WrongDeploymentError    the chain differs from the chain of the manifest or the outbox
-    └── ChainRollbackError  the chain lost transactions that were final
 Conflict
 ├── InsufficientFundsError  the signer cannot pay for gas
 └── IdempotencyKeyError     one idempotency key, two different calls
@@ -101,10 +100,6 @@ class ContractNotFound(ContractError, NotFound):
 
 class WrongDeploymentError(IntegrityError):
     """The chain differs from the chain of the manifest or the outbox."""
-
-
-class ChainRollbackError(WrongDeploymentError):
-    """The chain lost transactions that were final."""
 
 
 class InsufficientFundsError(Conflict):

@@ -1,14 +1,12 @@
-"""Read the Digital Link from an uploaded photo. Uploads are untrusted: sizes are checked before decoding."""
+"""Read the Digital Link from an uploaded photo. A process of its own decodes each photo (`code_reading`)."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
 
-import zxingcpp
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
-
+from chromatrace.identity import errors
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.identity.errors import (
     DigitalLinkError,
@@ -16,19 +14,13 @@ from chromatrace.identity.errors import (
     MultipleCodesError,
     NoCodeFoundError,
     NotADigitalLinkError,
-    NotAnImageError,
 )
 
-MAX_BYTES = 15 * 1024 * 1024
-MAX_PIXELS = 50_000_000
-"""A full-size photo of a current phone; decoded to grey it takes 50 MB."""
+MAX_BYTES = 20 * 1024 * 1024
+"""Maximum size of a photo."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-"""Supported formats; an upload cannot reach other decoders of the image library."""
-
-_WORKING_SIDE_PX = 2_400
-"""Size for the first attempts; a code that fills much of the photo is found at this size."""
-
+_TIMEOUT_S = 30
+_READER = (sys.executable, "-I", "-m", "chromatrace.identity.code_reading")
 _FIELD = "photo"
 
 
@@ -64,29 +56,10 @@ def read_link(photo: bytes) -> DigitalLink:
 
 
 def read_codes(photo: bytes) -> list[str]:
-    """Return the distinct texts of the QR and Data Matrix codes in a photo, in order of position."""
-    return next((texts for attempt in _attempts(_decoded(photo)) if (texts := _texts(attempt))), [])
+    """Return the distinct texts of the QR and Data Matrix codes in a photo, in order of position.
 
-
-def _attempts(image: Image.Image) -> Iterator[Image.Image]:
-    """Yield versions of the picture, fastest and most promising first: scaled, blurred, half size, full size."""
-    scaled = image.copy()
-    scaled.thumbnail((_WORKING_SIDE_PX, _WORKING_SIDE_PX))
-    yield scaled
-    yield scaled.filter(ImageFilter.GaussianBlur(1.5))
-    yield scaled.reduce(2)
-    if scaled.size != image.size:
-        yield image
-
-
-def _texts(image: Image.Image) -> list[str]:
-    formats = zxingcpp.BarcodeFormats((zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.DataMatrix))
-    codes = zxingcpp.read_barcodes(image, formats=formats, text_mode=zxingcpp.TextMode.Plain)
-    return list(dict.fromkeys(code.text for code in codes))
-
-
-def _decoded(photo: bytes) -> Image.Image:
-    """Decode the picture to grey and rotate it upright."""
+    Raises `NotAnImageError` or `ImageTooLargeError`.
+    """
     if len(photo) > MAX_BYTES:
         raise ImageTooLargeError(
             f"the file has {len(photo) / 1e6:.1f} MB; the maximum is {MAX_BYTES / 1e6:.0f} MB",
@@ -94,42 +67,15 @@ def _decoded(photo: bytes) -> Image.Image:
             hint="send a smaller picture",
         )
     try:
-        with warnings.catch_warnings():
-            # MAX_PIXELS is checked below and raises.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(photo), formats=FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageTooLargeError(
-                    f"the picture has {image.width} by {image.height} pixels; the maximum is {MAX_PIXELS:,} pixels",
-                    field=_FIELD,
-                    hint="send a smaller picture",
-                )
-            return ImageOps.exif_transpose(_on_white(image))
-    except Image.DecompressionBombError as error:
+        reader = subprocess.run(_READER, input=photo, capture_output=True, timeout=_TIMEOUT_S, check=True)  # noqa: S603
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise ImageTooLargeError(
-            "the picture is too large to decode", field=_FIELD, hint="send a smaller one"
+            "the picture takes too much time or memory to read", field=_FIELD, hint="send a smaller picture"
         ) from error
-    except UnidentifiedImageError as error:
-        raise NotAnImageError(
-            "the file is not a supported picture" if photo else "the file is empty",
-            field=_FIELD,
-            hint="send a JPEG, PNG or WebP file",
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise NotAnImageError(
-            f"the picture is corrupt: {error}", field=_FIELD, hint="send the complete file again"
-        ) from error
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Convert to grey on a white background."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        with_alpha = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(with_alpha)
-        white.info = image.info
-        return white.convert("L")
-    return image.convert("L")
+    result = json.loads(reader.stdout)
+    if "error" in result:
+        raise getattr(errors, result["error"])(result["message"], field=_FIELD, hint=result["hint"])
+    return list(result["texts"])
 
 
 def _is_link(text: str) -> bool:

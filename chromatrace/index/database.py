@@ -17,6 +17,9 @@ from chromatrace.index.errors import database_errors
 from chromatrace.index.lock import writer_lock
 from chromatrace.index.snapshot import Snapshot
 
+_POSTGRESQL_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
+"""Parameters of libpq: seconds to connect, milliseconds until sent data must be acknowledged."""
+
 
 class Index:
     """An index database. Thread-safe. Query it through `snapshot`.
@@ -68,7 +71,9 @@ def _engine(database_url: str | Path) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_pre_ping=True)
+        # Without limits, a connection to a host that does not respond waits for minutes.
+        limits = {name: value for name, value in _POSTGRESQL_LIMITS.items() if name not in url.query}
+        return create_engine(url, pool_pre_ping=True, connect_args=limits)
     if url.get_backend_name() != "sqlite":
         raise InvalidInput(
             f"{url.get_backend_name()} is not supported", field="database_url", hint="use SQLite or PostgreSQL"

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from chromatrace.domain.errors import Conflict, IntegrityError, Unavailable
 
@@ -45,7 +45,7 @@ def database_errors(engine: Engine) -> Iterator[None]:
     """Translate driver errors to `IndexUnavailableError`; SQL errors pass unchanged."""
     try:
         yield
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         url = engine.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
         if _NO_TABLE.search(reason):
@@ -55,7 +55,7 @@ def database_errors(engine: Engine) -> Iterator[None]:
         if type(error) is DatabaseError:
             # SQLite reports a damaged file, or a file that is not a database, by this class itself.
             hint = "move the file away; the index is rebuilt from the chain"
-        elif isinstance(error, OperationalError):
+        elif isinstance(error, OperationalError | InterfaceError):
             hint = "check that the database is running and reachable, its disk has space, and no other process locks it"
         else:
             raise

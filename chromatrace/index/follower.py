@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.hashing import keccak
-from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
+from chromatrace.ethereum.errors import ChainUnavailableError
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index.backfill import Backfill
@@ -25,7 +26,7 @@ from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter
 log = logging.getLogger(__name__)
 
 _MAX_REORGANISATIONS = 8
-_MAX_WAIT_S = 30.0
+_MAX_WAIT_S = 10.0
 _STATUS_INTERVAL_S = 1.0
 _ACCELERATED_EVENTS = 1_000
 """Number of events from which a backfill uses a separate process and creates the secondary indexes at its end."""
@@ -33,6 +34,22 @@ _ANALYSED_EVENTS = 20_000
 """Number of events from which the planner's statistics are updated."""
 
 ProgressCallback = Callable[[SyncProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerState:
+    """The state of `Follower.run`. Times are in Unix seconds.
+
+    following      `run` is running, and its last round succeeded
+    last_success   when a round last succeeded; None: never
+    failing_since  when the first of the failing rounds ended; None: the last round succeeded
+    last_error     the error of the last round, or None
+    """
+
+    following: bool = False
+    last_success: float | None = None
+    failing_since: float | None = None
+    last_error: Exception | None = None
 
 
 class Follower:
@@ -55,8 +72,8 @@ class Follower:
     ) -> None:
         if confirmations < 0:
             raise InvalidInput(f"confirmations is {confirmations}; it must be at least 0", field="confirmations")
-        self.last_error: ChromaTraceError | None = None
-        """The error of the last round of `run`, or None."""
+        self.state = FollowerState()
+        """The state of `run`, for health checks. Another thread may read it at any time."""
         self._index, self._rpc, self._manifest = index, rpc, manifest
         self._confirmations: int | None = None if finalized else confirmations
         self._lock_timeout_s = lock_timeout_s
@@ -89,21 +106,32 @@ class Follower:
     def run(self, stop: threading.Event, poll_s: float = 0.5) -> None:
         """Follow until `stop` is set, polling for new blocks every `poll_s` seconds.
 
-        While the chain or the database is unavailable, retry at growing intervals of at most 30 s. Other errors, such
-        as another chain, are raised.
+        After any error, also one of another chain or another database, retry at growing intervals of at most 10 s.
+        `state` shows the error until a round succeeds.
         """
         wait_s = poll_s
-        while not stop.is_set():
-            try:
-                self.sync()
-            except (Unavailable, RpcError) as error:
-                self.last_error = error
-                wait_s = min(max(2 * wait_s, poll_s), _MAX_WAIT_S)
+        try:
+            while not stop.is_set():
+                wait_s = self._follow_once(poll_s, wait_s)
+                stop.wait(wait_s)
+        finally:
+            self.state = replace(self.state, following=False)
+
+    def _follow_once(self, poll_s: float, wait_s: float) -> float:
+        """Synchronise, record the outcome in `state`, and return the seconds until the next round."""
+        try:
+            self.sync()
+        except Exception as error:  # the follower must not end; `state` shows the error
+            wait_s = min(max(2 * wait_s, poll_s), _MAX_WAIT_S)
+            if isinstance(error, ChromaTraceError):
                 log.warning("updating the index failed; retrying in %.1f s: %s", wait_s, error)
             else:
-                self.last_error = None
-                wait_s = poll_s
-            stop.wait(wait_s)
+                log.exception("an unexpected error in the follower; retrying in %.1f s", wait_s)
+            since = self.state.failing_since or time.time()
+            self.state = FollowerState(False, self.state.last_success, since, error)
+            return wait_s
+        self.state = FollowerState(True, time.time())
+        return poll_s
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

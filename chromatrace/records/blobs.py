@@ -4,21 +4,27 @@
     open_blobs("s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1")
 
 Names are relative paths. `write` is atomic and durable: after a crash or power failure, a blob is complete or absent.
+An S3 server can confirm an upload that it does not store, so each upload is read back and compared. A server that does
+not respond, or sends a few bytes from time to time, is an error after the deadlines below.
 S3 credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), or from the credentials
 file of the AWS tools; the URL must not contain them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
+from xml.etree.ElementTree import ParseError
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.records.errors import VaultAccessError, VaultUnavailableError
+from chromatrace.records.errors import ContentCorruptError, VaultAccessError, VaultUnavailableError
 from chromatrace.records.sealing import ByteSource
 from chromatrace.storage.files import UNFINISHED, write_whole
 
@@ -27,7 +33,10 @@ if TYPE_CHECKING:
 
 _PART = 16 * 1024 * 1024
 """Part size of S3 uploads in bytes, held in memory; an object has at most 10,000 parts."""
-_CONNECT_S, _READ_S = 10, 60
+_MAX_SMALL = 4 * 1024 * 1024
+"""Maximum size in bytes of a blob that `read` returns."""
+_DOWNLOAD_S, _DOWNLOAD_BYTES_PER_S = 30, 16 * 1024
+"""A download ends with an error after this time, plus the time for its bytes at this minimum rate."""
 _UNKNOWN_KEY = ("InvalidAccessKeyId", "InvalidToken", "ExpiredToken", "TokenRefreshRequired", "InvalidSecurity")
 
 
@@ -38,7 +47,7 @@ class Blobs(Protocol):
         """Store chunks under a name, atomically."""
 
     def read(self, name: str) -> bytes | None:
-        """Return a small blob, or None if it does not exist."""
+        """Return a small blob, or None if it does not exist. Raises `ContentCorruptError` if it is not small."""
 
     def open(self, name: str) -> Any:
         """Return a context with a `ByteSource` of the blob, or None if it does not exist."""
@@ -75,21 +84,22 @@ class FolderBlobs:
 
     def read(self, name: str) -> bytes | None:
         """See `Blobs`."""
-        with disk_errors():
-            try:
-                return (self.folder / name).read_bytes()
-            except FileNotFoundError:
-                return None
+        with self.open(name) as source:
+            return None if source is None else _small(name, source)
 
     @contextmanager
     def open(self, name: str) -> Iterator[ByteSource | None]:
         """See `Blobs`."""
         with disk_errors():
-            path = self.folder / name
-            if not path.exists():
+            try:
+                # Without O_NONBLOCK, opening a named pipe waits for a writer.
+                file = os.fdopen(os.open(self.folder / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+            except FileNotFoundError:
                 yield None
                 return
-            with path.open("rb") as file:
+            with file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise _not_stored_here(name, "is not a regular file")
                 yield file
 
     def names(self, prefix: str) -> list[str]:
@@ -99,7 +109,7 @@ class FolderBlobs:
                 items = list(os.scandir(self.folder / prefix))
             except FileNotFoundError:
                 return []
-        return sorted(prefix + item.name for item in items if not item.name.startswith(UNFINISHED))
+        return sorted(prefix + item.name for item in items if item.is_file() and not item.name.startswith(UNFINISHED))
 
     def delete(self, names: Iterable[str]) -> None:
         """See `Blobs`."""
@@ -127,16 +137,25 @@ class S3Blobs:
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """See `Blobs`. An interrupted upload is also aborted on the server."""
+        stream = _ChunkStream(chunks)
         with self._errors():
-            stream = cast(BinaryIO, _ChunkStream(chunks))
             self._client.put_object(
-                self._bucket, self._prefix + name, stream, -1, part_size=_PART, num_parallel_uploads=1
+                self._bucket, self._prefix + name, cast(BinaryIO, stream), -1, part_size=_PART, num_parallel_uploads=1
+            )
+        with self.open(name) as source:
+            stored = None if source is None else _digest(source)
+        if stored != stream.digest.digest():
+            problem = "has other bytes" if stored else "does not have it"
+            raise VaultUnavailableError(
+                f"{self._endpoint} confirmed the upload of {name}, but {problem}",
+                field="vault_url",
+                hint="see the server's log and its free space, then try again",
             )
 
     def read(self, name: str) -> bytes | None:
         """See `Blobs`."""
         with self.open(name) as source:
-            return None if source is None else b"".join(iter(lambda: source.read(_PART), b""))
+            return None if source is None else _small(name, source)
 
     @contextmanager
     def open(self, name: str) -> Iterator[ByteSource | None]:
@@ -149,13 +168,15 @@ class S3Blobs:
             except S3Error as error:
                 if error.code != "NoSuchKey":
                     raise
-                yield None
-                return
-            try:
-                yield response
-            finally:
-                response.close()
-                response.release_conn()
+                response = None
+        if response is None:
+            yield None
+            return
+        try:
+            yield _Download(self, response)
+        finally:
+            response.close()
+            response.release_conn()
 
     def names(self, prefix: str) -> list[str]:
         """See `Blobs`."""
@@ -171,6 +192,7 @@ class S3Blobs:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
+        """Convert the errors of one request. `ValueError` and `ParseError` are responses that are not S3's XML."""
         from minio.error import MinioException, S3Error
         from urllib3.exceptions import HTTPError
 
@@ -178,7 +200,7 @@ class S3Blobs:
             yield
         except S3Error as error:
             raise self._error_of(str(error.code)) from error
-        except (MinioException, HTTPError, OSError) as error:
+        except (MinioException, HTTPError, OSError, ParseError, ValueError) as error:
             raise VaultUnavailableError(
                 f"no S3-compatible server responded at {self._endpoint}: {error}"[:300],
                 field="vault_url",
@@ -229,7 +251,8 @@ def _client(endpoint: str, region: str | None) -> Minio:
     from minio import Minio
     from minio.credentials.credentials import Credentials
     from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider
-    from urllib3 import PoolManager, Retry, Timeout
+
+    from chromatrace.records.http_deadlines import deadline_pool
 
     url = urlsplit(endpoint)
     if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or url.query:
@@ -248,26 +271,44 @@ def _client(endpoint: str, region: str | None) -> Minio:
                     hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write ~/.aws/credentials",
                 ) from error
 
-    retries = Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504])
     return Minio(
         url.netloc,
         secure=url.scheme == "https",
         region=region or "us-east-1",
         credentials=_Credentials([EnvAWSProvider(), AWSConfigProvider()]),
-        http_client=PoolManager(timeout=Timeout(connect=_CONNECT_S, read=_READ_S), retries=retries, maxsize=10),
+        http_client=deadline_pool(),
     )
 
 
+class _Download:
+    """The body of a response, as a `ByteSource` with a deadline."""
+
+    def __init__(self, blobs: S3Blobs, response: Any) -> None:
+        self._blobs, self._response = blobs, response
+        self._started, self._received = time.monotonic(), 0
+
+    def read(self, size: int, /) -> bytes:
+        with self._blobs._errors():
+            data: bytes = self._response.read1(size)
+            self._received += len(data)
+            waited = time.monotonic() - self._started
+            if waited > _DOWNLOAD_S + self._received / _DOWNLOAD_BYTES_PER_S:
+                raise TimeoutError(f"received {self._received:,} bytes in {waited:.0f} s")
+        return data
+
+
 class _ChunkStream:
-    """Reads chunks as one stream."""
+    """Reads chunks as one stream and hashes them."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = b""
+        self.digest = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
         parts, length = [self._rest], len(self._rest)
         for chunk in self._chunks if size < 0 or length < size else ():
+            self.digest.update(chunk)
             parts.append(chunk)
             length += len(chunk)
             if 0 <= size <= length:
@@ -276,6 +317,27 @@ class _ChunkStream:
         cut = len(joined) if size < 0 else size
         self._rest = joined[cut:]
         return joined[:cut]
+
+
+def _digest(source: ByteSource) -> bytes:
+    digest = hashlib.sha256()
+    while data := source.read(1 << 20):
+        digest.update(data)
+    return digest.digest()
+
+
+def _small(name: str, source: ByteSource) -> bytes:
+    parts, size = [], 0
+    while data := source.read(1 << 16):
+        parts.append(data)
+        size += len(data)
+        if size > _MAX_SMALL:
+            raise _not_stored_here(name, f"has more than {_MAX_SMALL:,} bytes")
+    return b"".join(parts)
+
+
+def _not_stored_here(name: str, problem: str) -> ContentCorruptError:
+    return ContentCorruptError(f"{name} in the vault {problem}", field="vault", hint="remove it")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Read the rows of a CSV or JSON-lines file as members of records. An invalid row does not affect the others.
+"""Read the rows of a CSV or JSON-lines table as members of records. An invalid row does not affect the others.
 
 CSV: the header has the field names, and an empty cell is an absent field. Lists are separated by `;`; products with
 quantities are written as `P-1:2;P-2:1`. JSON lines: one object per line, parsed strictly.
@@ -7,10 +7,12 @@ quantities are written as `P-1:2;P-2:1`. JSON lines: one object per line, parsed
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.record_kinds import FieldType, RecordKind
@@ -18,6 +20,13 @@ from chromatrace.records.document import MAX_DOCUMENT, parse
 from chromatrace.records.errors import InvalidRecordError
 
 _MAX_LINE = MAX_DOCUMENT + 2
+
+
+class TableFormat(Enum):
+    """The formats of a table."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +38,40 @@ class ImportRow:
     error: ChromaTraceError | None = None
 
 
-def rows(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
+def rows_of_file(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
     """Yield the rows of a `.csv` or `.jsonl` file. Raises `InvalidInput` if the file cannot be read."""
     if path.suffix not in (".csv", ".jsonl", ".ndjson"):
         raise InvalidInput(f"{path.name} must be a .csv or .jsonl file", field="file")
     try:
-        yield from _csv(path, kind) if path.suffix == ".csv" else _json_lines(path)
+        with path.open("rb") as file:
+            yield from rows(file, TableFormat.CSV if path.suffix == ".csv" else TableFormat.JSON_LINES, kind)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", field="file") from error
 
 
-def _json_lines(path: Path) -> Iterator[ImportRow]:
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(_MAX_LINE):
-            number += 1
-            while not line.endswith(b"\n") and (rest := file.readline(_MAX_LINE)):
-                # Keep no more of an overlong line than needed to reject it.
-                line = line[:_MAX_LINE] + rest[-1:]
-            if not line.strip():
-                continue
-            try:
-                yield ImportRow(number, parse(line.rstrip(b"\r\n")))
-            except InvalidRecordError as error:
-                yield ImportRow(number, error=error)
+def rows(table: BinaryIO, table_format: TableFormat, kind: RecordKind) -> Iterator[ImportRow]:
+    """Yield the rows of a table, which is read once and never stored. Raises `InvalidInput` for an invalid header."""
+    return _csv(table, kind) if table_format is TableFormat.CSV else _json_lines(table)
 
 
-def _csv(path: Path, kind: RecordKind) -> Iterator[ImportRow]:
+def _json_lines(table: BinaryIO) -> Iterator[ImportRow]:
+    number = 0
+    while line := table.readline(_MAX_LINE):
+        number += 1
+        while not line.endswith(b"\n") and (rest := table.readline(_MAX_LINE)):
+            # Keep no more of an overlong line than needed to reject it.
+            line = line[:_MAX_LINE] + rest[-1:]
+        if not line.strip():
+            continue
+        try:
+            yield ImportRow(number, parse(line.rstrip(b"\r\n")))
+        except InvalidRecordError as error:
+            yield ImportRow(number, error=error)
+
+
+def _csv(table: BinaryIO, kind: RecordKind) -> Iterator[ImportRow]:
     # Bytes that are not UTF-8 become lone surrogates, which no field allows, so only their row is rejected.
-    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+    with io.TextIOWrapper(table, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = next(reader, [])

@@ -49,7 +49,7 @@ class RecordDocument:
         schema = members.pop("schema", kind.schema)
         if schema != kind.schema:
             raise InvalidRecordError(f"expected {kind.schema!r}, got {schema!r}", field="/schema")
-        salt = members.pop("salt", salt) or "0x" + secrets.token_hex(16)
+        salt = members.pop("salt", "0x" + secrets.token_hex(16) if salt is None else salt)
         if not isinstance(salt, str) or not _SALT.fullmatch(salt):
             raise InvalidRecordError("expected 0x and 32 lower-case hexadecimal digits", field="/salt")
         document = cls(kind, salt, _checked(kind, members))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chromatrace.chain import reads
-from chromatrace.domain.errors import NotAuthorised, NotFound
+from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import DepartmentId, Gln, OrganisationId
+from chromatrace.ethereum.errors import ContractError
+from chromatrace.services.rights import rights_of
 from chromatrace.services.workspace import Workspace
 
 
@@ -19,24 +21,18 @@ def organisation_number(workspace: Workspace, gln: str) -> OrganisationId:
 
 
 def signer_organisation(workspace: Workspace) -> OrganisationId:
-    """Return the number of the signer's organisation; raises `NotAuthorised` if the signer has none."""
-    chain = workspace.chain
-    organisation = chain.read(reads.operator(chain.sender)).organisation
-    if not organisation:
-        raise NotAuthorised(
-            f"{chain.sender} is not an operator of an organisation",
-            field="signer",
-            hint="appoint it with `chromatrace org appoint`",
-        )
-    return organisation
+    """Return the number of the signer's organisation. Raises as `rights_of`."""
+    return rights_of(workspace.chain, workspace.chain.sender).organisation
 
 
 def own_organisation(workspace: Workspace) -> OrganisationId | None:
-    """Return the number of the signer's organisation, or None without a signer."""
+    """Return the number of the signer's organisation, or None without a signer that has rights."""
     if not workspace.has_signer:
         return None
-    chain = workspace.chain
-    return chain.read(reads.operator(chain.sender)).organisation
+    try:
+        return signer_organisation(workspace)
+    except ContractError:
+        return None
 
 
 def may_read_department(workspace: Workspace) -> Callable[[bytes], bool]:

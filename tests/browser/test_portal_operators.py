@@ -114,7 +114,7 @@ def test_suspended_organisation_is_named(world, portal_app):
         by_wallet = log_in_by_wallet(portal_app.test_client(), world.chains[SHOP].signer)
     finally:
         world.submit(REGISTRAR, calls.reinstate_organisation(3))
-    assert (page.status_code, form.status_code, by_wallet.status_code) == (401, 401, 401)
+    assert (page.status_code, form.status_code, by_wallet.status_code) == (403, 403, 403)
     message = re.search(r'<p class="lead">(.*?)</p>', page.text).group(1)
     assert message.startswith("The consortium does not authorise this operator: ")
     assert message.endswith(f"{query(world.index).organisation(3).name} is suspended.")
@@ -125,7 +125,7 @@ def test_suspended_organisation_is_named(world, portal_app):
 
 def test_wallet_login_requires_rights(client, world):
     answer = log_in_by_wallet(client, world.chains[REGISTRAR].signer)
-    assert (answer.status_code, answer.json["error"]) == (401, "RightsRevokedError")
+    assert (answer.status_code, answer.json["error"]) == (403, "RightsRevokedError")
     assert client.get("/partners/", headers=JSON).json["error"] == "LoginRequiredError"
 
 

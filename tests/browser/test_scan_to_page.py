@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 from portal_world import GTIN, PASSWORD, REGISTRAR
 
@@ -69,6 +71,32 @@ def test_unknown_serial_shows_warning(page, portal):
     _scan(page, portal, "L2410A", "999999")
     expect(page.get_by_role("alert")).to_contain_text("This serial is not part of this batch")
     assert page.locator("#scans").count() == 0
+
+
+@pytest.mark.parametrize("page", [True], ids=["with-javascript"], indirect=True)
+def test_large_photo_is_scaled_down_before_it_is_sent(page, portal):
+    label = Image.open(io.BytesIO(_label(portal, "L2410A", "000042")["buffer"])).convert("L")
+    photo = Image.effect_noise((5_000, 3_800), 40)
+    photo.paste(label.resize((1_200, 1_200)), (1_500, 1_300))
+    file = io.BytesIO()
+    photo.save(file, "JPEG", quality=90)
+    page.goto(f"{portal.url}/scan")
+    page.set_input_files("#photo-file", files=[{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}])
+    # Keep what the page sends, and send it afterwards.
+    page.evaluate(
+        """() => {
+            window.send = HTMLFormElement.prototype.submit;
+            window.sent = new Promise((done) => {
+                HTMLFormElement.prototype.submit = function () { done(this.elements.photo.files[0]); };
+            });
+        }"""
+    )
+    page.get_by_role("button", name="Read the code").click()
+    assert page.evaluate("window.sent.then((file) => file.size)") < len(file.getvalue()) / 2
+    sides = "window.sent.then(createImageBitmap).then((image) => [image.width, image.height])"
+    assert page.evaluate(sides) == [2400, 1824]
+    page.evaluate("window.send.call(document.getElementById('photo-form'))")
+    expect(page).to_have_url(f"{portal.url}/01/{GTIN}/10/L2410A/21/000042")
 
 
 def test_invalid_photo_shows_hint(page, portal):

@@ -7,6 +7,7 @@ from flask_limiter import Limiter
 from werkzeug.routing import BaseConverter
 
 from app.api.records import files, views
+from app.request_bodies import body_limits
 from app.security import csrf, limit_views
 from app.settings import PortalSettings
 
@@ -40,3 +41,7 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
         csrf.exempt(view)
     names = ("kinds", "add", "list", "import", "upload", "show", "file", "grant", "revoke")
     limit_views(app, limiter, {f"records.{name}": config.api_limit for name in names})
+    body = config.max_upload_bytes
+    sizes = {"add": body, "grant": body, "import": views.MAX_IMPORT, "upload": config.max_file_bytes}
+    for name, maximum in sizes.items():
+        body_limits(app).set(f"records.{name}", maximum, authenticated=True)

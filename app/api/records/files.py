@@ -29,7 +29,6 @@ def upload() -> ResponseReturnValue:
     current_operator()
     if request.mimetype != _MEDIA_TYPE:
         raise InvalidInput(f"expected {_MEDIA_TYPE}, got {request.mimetype or 'none'}", field="Content-Type")
-    request.max_content_length = current_portal().config.max_file_bytes
     records, kind = open_for_writing(request.args.get("schema"), "schema")
     content = records.store(request.stream, requested_readers(kind.department))
     response = jsonify({"file": f"0x{content.digest.hex()}", "size": content.size})

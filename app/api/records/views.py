@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-from typing import Any
+import io
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from flask import jsonify, request
@@ -27,7 +25,7 @@ from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.index.views import RecordView
-from chromatrace.records.bulk import rows
+from chromatrace.records.bulk import TableFormat, rows
 from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument, parse
 from chromatrace.records.errors import ContentNotFoundError, InvalidRecordError, KeyMissingError, RecordPendingError
@@ -39,7 +37,7 @@ MAX_PAGE = 1_000
 ROWS_PER_TRANSACTION = 500
 MAX_IMPORT = 64 * 1024 * 1024
 """Bytes of a table. Import larger tables in parts or with the command line."""
-_EXTENSIONS = {"text/csv": ".csv", "application/x-ndjson": ".jsonl"}
+_TABLE_FORMATS = {"text/csv": TableFormat.CSV, "application/x-ndjson": TableFormat.JSON_LINES}
 
 
 def kinds() -> ResponseReturnValue:
@@ -81,16 +79,13 @@ def import_rows() -> ResponseReturnValue:
     """Add a record for each row of a CSV or JSON-lines body. The response reports the rejected rows."""
     require_parameters("schema", "reader")
     current_operator()
-    extension = _EXTENSIONS[_require_type(*_EXTENSIONS)]
+    table_format = _TABLE_FORMATS[_require_type(*_TABLE_FORMATS)]
     records, kind = open_for_writing(request.args.get("schema"), "schema")
     readers = requested_readers(kind.department)
-    request.max_content_length = MAX_IMPORT
     report = ImportReport()
-    with tempfile.TemporaryDirectory(prefix="chromatrace-import-") as folder:
-        table = Path(folder) / f"body{extension}"
-        with table.open("wb") as file:
-            shutil.copyfileobj(request.stream, file)
-        accepted = check_rows(records, kind, rows(table, kind), report, lambda _: None)
+    # The body is read in chunks and never stored: its rows are plain text.
+    table = io.BufferedReader(cast(io.RawIOBase, request.stream))
+    accepted = check_rows(records, kind, rows(table, table_format, kind), report, lambda _: None)
     append_rows(records, accepted, readers, ROWS_PER_TRANSACTION, report, lambda _: None)
     response = jsonify(report.as_dict())
     response.status_code = 202

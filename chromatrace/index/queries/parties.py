@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.index.models import GrantRow, OperatorRow, OrganisationRow
 from chromatrace.index.queries.base import MAX_INTEGER, Queries, Statement, first
@@ -46,8 +46,11 @@ class PartyQueries(Queries):
         )
 
     def grants_to(self, reader: int) -> tuple[GrantView, ...]:
-        """Return the grants to an organisation by owner and GTIN, expired ones included, revoked ones not."""
-        statement = select(GrantRow).where(GrantRow.reader == reader, GrantRow.scopes != 0)
+        """Return the grants to an organisation by owner and GTIN.
+
+        Expired ones are included; revoked ones and the organisation's own choice of what it publishes are not.
+        """
+        statement = select(GrantRow).where(GrantRow.reader == reader, GrantRow.owner != reader, GrantRow.scopes != 0)
         rows, refs = self._rows_with_refs(statement.order_by(GrantRow.owner, GrantRow.gtin), "changed")
         return tuple(
             GrantView(
@@ -60,6 +63,20 @@ class PartyQueries(Queries):
             )
             for row in rows
         )
+
+    def published_scopes(self, owner: int, gtin: Gtin, unix_s: int) -> Scope:
+        """Return the scopes of a product line that its producer shows to everyone.
+
+        The choice is a grant of the producer to itself (docs/adr/0013): for this line, otherwise for all lines. A
+        producer without a choice shows everything; one whose choice expired shows nothing.
+        """
+        lines = (int(gtin), 0)
+        statement = select(GrantRow).where(GrantRow.owner == owner, GrantRow.reader == owner, GrantRow.gtin.in_(lines))
+        choices = {row.gtin: row for row in self._rows(statement)}
+        choice = next((choices[line] for line in lines if line in choices), None)
+        if choice is None:
+            return ALL_SCOPES
+        return Scope(choice.scopes) if unix_s <= choice.valid_until else Scope(0)
 
     def _organisations(self, statement: Statement) -> tuple[OrganisationView, ...]:
         rows, refs = self._rows_with_refs(statement, "position", "changed")

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from chromatrace.chain.outbox_entries import CallState
 from chromatrace.chain.transaction_sender import DeliveryPolicy
 from chromatrace.ethereum.abi import decode_log
 from chromatrace.ethereum.errors import (
-    ChainRollbackError,
     ChainUnavailableError,
     InclusionTimeoutError,
     InsufficientFundsError,
@@ -173,17 +173,88 @@ def test_calls_become_final_after_confirmations(plant):
     assert plant.receipt(receipt.call).state is CallState.FINAL
 
 
-def test_rolled_back_chain_is_rejected(plant, chain_on, anvil, tmp_path):
+def test_final_calls_that_a_restored_chain_lost_are_sent_again(plant, chain_on, anvil, tmp_path):
     chain = chain_on(anvil, plant.manifest, tmp_path / "final.db", confirmations=0)
     snapshot = chain.rpc.call("evm_snapshot")
+    lost = [chain.submit(calls.open_channel(name)) for name in ("line-1", "line-2")]
+    chain.resume()
+    assert chain.outbox.counts()[CallState.FINAL] == 2
+    revert(chain.rpc, snapshot)
+    chain.submit(calls.open_channel("line-3"))
+    assert opened_channels(chain) == {"line-1": 1, "line-2": 1, "line-3": 1}
+    chain.resume()
+    assert [chain.receipt(receipt.call).tx_hash for receipt in lost] == [receipt.tx_hash for receipt in lost]
+
+
+def test_watcher_without_a_key_sends_lost_final_calls_again(plant, chain_on, anvil, tmp_path):
+    chain = chain_on(anvil, plant.manifest, tmp_path / "final.db", confirmations=0)
     chain.submit(calls.open_channel("line-1"))
     chain.resume()
     assert chain.outbox.counts()[CallState.FINAL] == 1
-    revert(chain.rpc, snapshot)
-    with pytest.raises(ChainRollbackError) as raised:
-        chain.submit(calls.open_channel("line-2"))
-    assert raised.value.field == "outbox"
-    assert chain.outbox.counts()[CallState.FINAL] == sum(chain.outbox.counts().values()) == 1
+    watcher = type(chain)(chain.rpc, chain.manifest, chain.outbox, None, chain.policy)
+    chain.rpc.call("anvil_reorg", 1, [])
+    assert opened_channels(chain) == {}
+    watcher.carry()
+    assert opened_channels(chain) == {"line-1": 1}
+
+
+def failing_call(chain, name="line-1"):
+    """Send two calls that open one channel, in one block; return the call that fails."""
+    twice = [replace(calls.open_channel(name).with_key(key), gas=300_000) for key in (f"{name}/a", f"{name}/b")]
+    receipts = chain.send_many(twice, wait=False, check=False)
+    return receipts[1].call
+
+
+@pytest.mark.parametrize("way", ["reorganised", "reverted"])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_failed_call_of_a_lost_block_does_not_block_the_account(plant, held, way, depth):
+    """The nonce of the failed transaction is free again; it is used by the same bytes."""
+    before = nonce(plant)
+    snapshot = plant.rpc.call("evm_snapshot")
+    call = failing_call(plant)
+    held(depth)
+    plant.resume()
+    failed = plant.outbox.get(call)
+    assert failed.state is CallState.FAILED
+    if way == "reorganised":
+        plant.rpc.call("anvil_reorg", depth, [])
+    else:
+        assert plant.rpc.call("evm_revert", snapshot)
+    plant.rpc.call("anvil_dropAllTransactions")
+    assert nonce(plant) == before
+    again = type(plant)(plant.rpc, plant.manifest, plant.outbox, plant.signer, plant.policy)  # a new process
+    again.resume()
+    later = again.submit(calls.open_channel("line-2"), wait=False)
+    held()
+    again.resume()
+    assert again.receipt(later.call).block_number
+    assert nonce(plant) == before + 3
+    assert again.outbox.get(call).state is CallState.FAILED
+    assert again.outbox.get(call).tx_hash == failed.tx_hash
+    assert opened_channels(plant) == {"line-1": 1, "line-2": 1}
+
+
+def test_failed_call_of_a_lost_block_that_was_repeated_takes_effect_once(plant, held):
+    """Its key belongs to the repetition; its own nonce is filled with an empty transfer."""
+    call = failing_call(plant)
+    held()
+    plant.resume()
+    plant.submit(calls.open_channel("other"), wait=False)
+    other = replace(calls.open_channel("line-1").with_key("line-1/b"), gas=300_000)
+    repeated = plant.send_many([other], wait=False, check=False)[0]
+    assert repeated.call != call
+    held()
+    plant.resume()
+    plant.rpc.call("anvil_reorg", 2, [])
+    plant.rpc.call("anvil_dropAllTransactions")
+    again = type(plant)(plant.rpc, plant.manifest, plant.outbox, plant.signer, plant.policy)
+    again.resume()
+    held()
+    again.resume()
+    filler = again.outbox.get(call)
+    assert (filler.label, filler.state) == ("gap filler", CallState.INCLUDED)
+    assert again.outbox.get(repeated.call).state is CallState.FAILED
+    assert opened_channels(plant) == {"line-1": 1, "other": 1}
 
 
 def test_nonce_used_by_another_transaction_is_replaced(plant, held):

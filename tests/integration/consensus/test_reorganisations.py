@@ -55,9 +55,7 @@ class Panel:
         chain = Chain(self.rpc, self.chain.manifest, outbox, signer, self.chain.policy)
         answer = self.answer
         report = self.messages.append
-        return InspectorProcess(
-            chain, signer, self.number, answer, answers, report, confirmations=self.confirmations
-        )
+        return InspectorProcess(chain, signer, self.number, answer, answers, report, confirmations=self.confirmations)
 
     def answer(self, question):
         self.questions.append(question)
@@ -134,5 +132,3 @@ def test_a_round_is_decided_without_penalties_after_a_reorganisation(inspectors,
         assert inspectors.chain.read(reads.inspector(inspectors.number, number)).capability >= 1_000
     rounds = [question.round for question in inspectors.questions]
     assert all(rounds.count(round_) <= 3 for round_ in rounds), "an inspector measures once for each round"
-
-

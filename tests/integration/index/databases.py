@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -41,8 +42,16 @@ class Cluster:
         self._run("initdb", "-D", data, "-U", "index", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=60"
         options += " -c dynamic_shared_memory_type=mmap"  # an immediate stop would leave files in /dev/shm
-        self._run("pg_ctl", "-D", data, "-o", options, "-l", socket / "log", "-w", "-t", "300", "start")
+        self._start = ("pg_ctl", "-D", data, "-o", options, "-l", socket / "log", "-w", "-t", "300", "start")
+        self._run(*self._start)
         return self
+
+    @contextmanager
+    def stopped(self):
+        """Stop the server while the block lasts; its connections break."""
+        self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
+        yield
+        self._run(*self._start)
 
     def stop(self):
         """Stop and delete the cluster."""

@@ -7,9 +7,11 @@ import random
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from faulty_node import faulty_node
 from processes import start_follower
 from querying import query
 from sqlalchemy import text
@@ -207,28 +209,82 @@ def test_an_unreachable_chain_is_an_error(world, index):
 
 
 def test_run_continues_when_the_chain_is_back(world, index, tmp_path):
-    """Until then, `last_error` contains the error."""
+    """Until then, the state contains the error."""
     state = tmp_path / "chain"
     with (
         held_port("127.0.0.1", 0) as port,  # the node uses it again after its restart
         DevNode(port, state_path=state, history=True) as node,
     ):
         copy = _copy(world, node)
-        follower = Follower(index, node.rpc(), copy)
-        stop = threading.Event()
-        runner = threading.Thread(target=follower.run, args=(stop, 0.02))
-        runner.start()
-        try:
+        with following(index, node.rpc(), copy) as follower:
             wait_for(lambda: _indexed(index) == _newest(node.rpc()))
             node.stop()
-            wait_for(lambda: isinstance(follower.last_error, ChainUnavailableError))
+            wait_for(lambda: isinstance(follower.state.last_error, ChainUnavailableError))
             node.start()
             node.rpc().call("evm_mine")
             wait_for(lambda: _indexed(index) == _newest(node.rpc()))
-            wait_for(lambda: follower.last_error is None)
-        finally:
-            stop.set()
-            runner.join()
+            wait_for(lambda: follower.state.last_error is None)
+
+
+@contextmanager
+def following(index, rpc, manifest):
+    """Run a follower in a thread while the block lasts, and yield it."""
+    follower = Follower(index, rpc, manifest)
+    stop = threading.Event()
+    runner = threading.Thread(target=follower.run, args=(stop, 0.02))
+    runner.start()
+    try:
+        yield follower
+        assert runner.is_alive()
+    finally:
+        stop.set()
+        runner.join()
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+def test_run_continues_when_the_database_is_back(world, index, cluster):
+    with following(index, world.rpc, world.manifest) as follower:
+        wait_for(lambda: follower.state.following)
+        for _ in range(2):
+            with cluster.stopped():
+                world.act_randomly(2)
+                wait_for(lambda: isinstance(follower.state.last_error, IndexUnavailableError))
+                assert not follower.state.following
+            wait_for(lambda: follower.state.following)
+            wait_for(lambda: _indexed(index) == _newest(world.rpc))
+    assert not follower.state.following, "it was stopped"
+
+
+def test_run_continues_after_a_moment_of_an_empty_or_wrong_chain(world, index):
+    """A load balancer sends requests to a node without blocks, then to one of another chain, then to the right one."""
+    world.act_randomly(3)
+    with (
+        DevNode() as other,
+        faulty_node(world.rpc.url) as balancer,
+        following(index, RpcClient(balancer.url), world.manifest) as follower,
+    ):
+        wait_for(lambda: _indexed(index) == _newest(world.rpc))
+        digest = query(index).digest()
+        for blocks in (0, 500):
+            other.rpc().call("anvil_mine", hex(blocks))
+            balancer.target = other.url
+            wait_for(lambda: isinstance(follower.state.last_error, WrongDeploymentError | WrongIndexError))
+            assert query(index).digest() == digest
+            balancer.target = world.rpc.url
+            world.act_randomly(1)
+            wait_for(lambda: _indexed(index) == _newest(world.rpc))
+            wait_for(lambda: follower.state.following)
+            digest = query(index).digest()
+
+
+def test_run_continues_after_an_unexpected_error(world, index, monkeypatch, caplog):
+    monkeypatch.setattr(ChainReader, "header", lambda *_: {}["missing"])
+    with following(index, world.rpc, world.manifest) as follower:
+        wait_for(lambda: isinstance(follower.state.last_error, KeyError))
+        assert follower.state.failing_since is not None
+        monkeypatch.undo()
+        wait_for(lambda: follower.state.following)
+    assert "unexpected" in caplog.text
 
 
 def _copy(world, node):

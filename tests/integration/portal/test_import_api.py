@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "records")
 from contract_order import CONTRACT
 from dev_chain import wait_until_mined
 from served_portal import PASSWORD
+
+from app.request_bodies import BodyLimit
 
 CSV, LINES = "text/csv", "application/x-ndjson"
 SCHEMA = CONTRACT["schema"]
@@ -171,6 +174,31 @@ def test_json_lines_with_valid_and_invalid_rows(importer, tmp_path):
     assert [importer.count(f"line-{number}") for number in range(1, 10)] == [1, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
+_opened: list[tuple[str, int]] = []
+_watching = False
+
+
+def _record_opened(event, arguments):
+    if _watching and event == "open" and not isinstance(arguments[0], int):
+        _opened.append((str(arguments[0]), arguments[2] or 0))
+
+
+def test_table_is_not_written_to_disk(importer):
+    """The rows are plain text: a process that is killed must not leave them behind."""
+    global _watching
+    sys.addaudithook(_record_opened)
+    _watching = True
+    try:
+        answer = importer.send(as_csv(*(contract(f"plain-{number}", name="x" * 190) for number in range(40))))
+    finally:
+        _watching = False
+    assert (answer.status_code, answer.json["appended"]) == (202, 40)
+    written = {path for path, flags in _opened if flags & (os.O_WRONLY | os.O_RDWR)}
+    vault = str(importer.data / "vault")
+    assert any(path.startswith(vault) for path in written)
+    assert {Path(path).name for path in written if not path.startswith(vault)} <= {"records.lock"}
+
+
 def test_rows_without_preceding_record_are_rejected(importer):
     before = importer.written()
     design = {
@@ -219,7 +247,8 @@ def test_rejected_request_writes_nothing(importer, changes, status, error, field
 
 
 def test_oversized_table_is_rejected(importer, monkeypatch):
-    monkeypatch.setattr("app.api.records.views.MAX_IMPORT", 1_000)
+    limits = importer.app.extensions["body_limits"]
+    monkeypatch.setattr(limits, "of", lambda _endpoint: BodyLimit(1_000, authenticated=True))
     before = importer.written()
     answer = importer.send(as_csv(*(contract(f"limit-{number}") for number in range(40))))
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")

@@ -274,6 +274,29 @@ def test_invalid_input_reports_pointer_and_writes_nothing(shop, order, who, valu
     assert shop.state() == before
 
 
+INVALID_PATHS = [
+    "/0x",
+    "/%00",
+    "/%ff",
+    "/\u0660x00",
+    f"/0x{'0' * 40}?transaction=1",
+    "?product=%ff%00",
+    "?schema=x&key=",
+    f"?transaction=0x{'g' * 64}",
+    "?product=P-1&perPage=\u0661",
+    "?product=P-1&nextPageToken=1e3",
+    "?product=P-1&product=P-2&x=1",
+]
+
+
+def test_invalid_parameters_are_client_errors(shop, order):
+    with shop.client(SALES) as sales:
+        answers = {path: sales.get(f"/api/v1/records{path}") for path in INVALID_PATHS}
+    for path, answer in answers.items():
+        assert answer.status_code == 400, (path, answer.text)
+        assert answer.json()["field"], path
+
+
 def test_wrong_passwords_are_rate_limited(shop):
     with shop.client(SUPERVISOR_NAME, "wrong wrong wrong") as guessing:
         codes = [guessing.get("/api/v1/record-kinds").status_code for _ in range(12)]

@@ -114,7 +114,7 @@ def test_states_of_a_call(outbox):
     assert outbox.get(call.id).state is CallState.SENT
     outbox.mark_included([included(call)])
     block = (5, (5).to_bytes(32, "big"))
-    assert outbox.included_blocks(SENDER) == {block: 1}
+    assert outbox.watched_blocks(SENDER) == [block]
     outbox.mark_vanished(SENDER, [block])
     assert outbox.get(call.id).state is CallState.SIGNED
     assert outbox.get(call.id).block_number is None
@@ -123,6 +123,51 @@ def test_states_of_a_call(outbox):
     assert outbox.get(call.id).state is CallState.FINAL
     outbox.mark_vanished(SENDER, [(6, (6).to_bytes(32, "big"))])
     assert outbox.get(call.id).state is CallState.FINAL
+
+
+def test_failed_call_is_watched_until_its_block_is_final(outbox):
+    first, second = sign(outbox, draft(), draft())
+    outbox.mark_included([included(first, 5, "reverted"), included(second, 6, "reverted")])
+    blocks = [(number, number.to_bytes(32, "big")) for number in (5, 6)]
+    assert outbox.watched_blocks(SENDER) == blocks
+    assert outbox.senders() == [SENDER]
+    outbox.mark_final(SENDER, blocks[:1])
+    assert outbox.get(first.id).state is CallState.FAILED
+    assert outbox.watched_blocks(SENDER) == blocks[1:]
+    assert outbox.mark_vanished(SENDER, blocks) == {second.id}
+    again = outbox.get(second.id)
+    assert (again.state, again.nonce, again.error, again.data) == (CallState.SIGNED, 1, None, b"\1")
+    assert outbox.expected_nonce(SENDER) == 1
+
+
+def test_vanished_failed_call_whose_key_was_reused_becomes_a_gap_filler(outbox):
+    first = sign(outbox, draft(key="k"))[0]
+    outbox.mark_included([included(first, error="reverted")])
+    second = sign(outbox, draft(key="k"))[0]
+    assert outbox.mark_vanished(SENDER, [(5, (5).to_bytes(32, "big"))]) == {first.id}
+    filler = outbox.get(first.id)
+    assert (filler.label, filler.recipient.hex(), filler.data) == ("gap filler", SENDER[2:].lower(), b"")
+    assert outbox.by_key("k").id == second.id
+
+
+def test_rolled_back_calls_are_signed_again(outbox):
+    calls = sign(outbox, draft(), draft(), draft())
+    outbox.mark_included([included(calls[0], 5), included(calls[1], 6, "reverted"), included(calls[2], 7)])
+    outbox.mark_final(SENDER, [(number, number.to_bytes(32, "big")) for number in (5, 6, 7)])
+    assert outbox.senders() == [SENDER]
+    assert outbox.final_blocks(limit=9) == [(number, number.to_bytes(32, "big")) for number in (7, 5)]
+    assert outbox.mark_rolled_back(SENDER, 3, after_block=5) == {calls[1].id, calls[2].id}
+    assert outbox.mark_rolled_back(SENDER, 0, after_block=9) == {calls[0].id}
+    assert [entry.nonce for entry in outbox.entries(SENDER, CallState.SIGNED)] == [0, 1, 2]
+
+
+def test_rolled_back_calls_of_other_senders_are_signed_again(outbox):
+    other = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+    mine, theirs = sign(outbox, draft())[0], outbox.sign(other, [draft()], 0, [1], signing)[0]
+    outbox.mark_included([included(mine), included(theirs)])
+    outbox.mark_final(SENDER, [(5, (5).to_bytes(32, "big"))])
+    assert outbox.mark_rolled_back(SENDER, 0, after_block=4) == {mine.id}
+    assert outbox.get(theirs.id).state is CallState.SIGNED
 
 
 def test_replacement_keeps_the_nonce_and_the_first_attempt(outbox):
