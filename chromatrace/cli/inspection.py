@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import click
 from chromatrace.chain import calls
 from chromatrace.cli.interrupts import stopped_by_signal
 from chromatrace.cli.options import ADDRESS, parse_batch, parse_bytes32, read_json, submit_call
-from chromatrace.cli.output import dump, emit, json_option, print_note
+from chromatrace.cli.output import dump, emit, format_time, json_option, print_note
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import OrganisationId
@@ -33,6 +34,8 @@ confirmations_option = click.option(
 )
 STAGES = click.Choice([stage.name.lower() for stage in Stage])
 MAX_POSITION = 65_535
+MAX_PHASE_S = 30 * 86_400
+"""Longest phase that the contract accepts, in seconds."""
 
 
 @click.group()
@@ -189,10 +192,16 @@ def set_policy(workspace: Workspace, stage: str, units_per_sample: int, independ
     show_default=True,
     help="Capability deducted for missing the deadline.",
 )
-@click.option("--commit-seconds", default=3600, show_default=True, help="Seconds to commit an answer.")
 @click.option(
-    "--reveal-seconds", default=600, show_default=True, help="Seconds to reveal the answers after the commit phase."
+    "--commit-seconds", default=3600, show_default=True, type=WholeRange(1, MAX_PHASE_S), help="Seconds to commit."
 )
+@click.option(
+    "--reveal-seconds",
+    type=WholeRange(1, MAX_PHASE_S),
+    help="Seconds to reveal the answers after the commit phase. Default: 600, or longer if the chain needs more time "
+    "until a commitment is final.",
+)
+@confirmations_option
 @click.option(
     "--decides",
     type=click.Choice(["none", "first", "final", "both"]),
@@ -214,11 +223,18 @@ def set_rule(
     minimum_capability: float,
     stall_penalty: float,
     commit_seconds: int,
-    reveal_seconds: int,
+    reveal_seconds: int | None,
+    confirmations: int | None,
     decides: str,
     as_json: bool,
 ) -> None:
-    """Set the consensus rule of your organisation's panel for new rounds. Requires your administrator's key."""
+    """Set the consensus rule of your organisation's panel for new rounds. Requires your administrator's key.
+
+    Inspectors reveal their answers when the last commitment is final. The phases must be long enough for that.
+    """
+    from chromatrace.chain.finality import read_finality
+    from chromatrace.services.rounds import phase_lengths
+
     if error is not None:
         if threshold is not None or weighing != "log-odds":
             raise InvalidInput(
@@ -235,17 +251,20 @@ def set_rule(
             "minimum_capability": minimum_capability,
         }
     )
+    finality = read_finality(workspace.rpc, workspace.chain_id, confirmations)
+    commit_s, reveal_s = phase_lengths(finality, commit_seconds, reveal_seconds)
     call = calls.set_rule(
         rule,
         first_wave=maximum if first_wave is None else first_wave,
         stall_penalty=capability(stall_penalty, "/stall_penalty"),
-        commit_s=commit_seconds,
-        reveal_s=reveal_seconds,
+        commit_s=commit_s,
+        reveal_s=reveal_s,
         decides_first=decides in ("first", "both"),
         decides_final=decides in ("final", "both"),
     )
     receipt = workspace.chain.submit(call)
-    emit(as_json, {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx})
+    facts = {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx}
+    emit(as_json, facts | {"commit_seconds": commit_s, "reveal_seconds": reveal_s})
 
 
 @inspection.command()
@@ -297,11 +316,51 @@ def retire(workspace: Workspace, number: int, as_json: bool) -> None:
 def open_round(
     workspace: Workspace, subject: str, step: int, stage: str, first: int, lane: int, sample_size: int, as_json: bool
 ) -> None:
-    """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 hexadecimal digits of a workpiece."""
+    """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 hexadecimal digits of a workpiece.
+
+    A warning says if too few inspectors can be drawn at present.
+    """
+    from chromatrace.services.rounds import inspectors_missing
+
     identity = parse_bytes32(subject, "subject") if subject.startswith("0x") else bytes(parse_batch(subject).batch_id)
     request = calls.RoundRequest(lane, identity, step, Stage[stage.upper()], first, sample_size)
     receipt = workspace.chain.submit(calls.open_rounds([request]))
-    emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "lane": lane, "tx": receipt.tx})
+    opened = receipt.event("RoundOpened").args
+    facts = {"round": opened["round"], "lane": lane, "tx": receipt.tx}
+    warning = inspectors_missing(workspace.reader, OrganisationId(opened["panel"]), lane)
+    if warning is not None:
+        print_note(f"warning: {warning}")
+        facts["warning"] = warning
+    emit(as_json, facts)
+
+
+@inspection.command()
+@json_option
+@click.pass_obj
+def status(workspace: Workspace, as_json: bool) -> None:
+    """Show the inspectors of this data folder: whether their processes run, and what fails.
+
+    Exits with status 1 if a process has stopped or has a fault.
+    """
+    from chromatrace.quality.inspector_states import FILE_NAME, InspectorStates
+
+    with InspectorStates(workspace.data / FILE_NAME) as file:
+        states = file.states()
+    now = time.time()
+    facts = [
+        {
+            "inspector": state.inspector,
+            "panel": state.panel,
+            "number": state.number,
+            "running": state.running(now),
+            "seen_at": format_time(state.seen_at),
+            "faults": [{"subject": subject, "message": message} for subject, message in state.faults.items()],
+        }
+        for state in states
+    ]
+    emit(as_json, {"inspectors": facts})
+    if any(state.faults or not state.running(now) for state in states):
+        raise click.exceptions.Exit(1)
 
 
 @inspection.command()

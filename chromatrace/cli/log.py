@@ -94,7 +94,7 @@ def status(workspace: Workspace, as_json: bool) -> None:
 @click.option("--channel", help="Channel of the reading in the spool.")
 @click.option("--source", help="Source of the reading.")
 @click.option("--tag", help="Tag of the reading.")
-@click.option("--time-ns", type=int, help="Source time of the reading, in Unix nanoseconds.")
+@click.option("--time-ns", type=WholeRange(0), help="Source time of the reading, in Unix nanoseconds.")
 @click.option("--all", "everything", is_flag=True, help="Verify every reading of --channel.")
 @click.option(
     "--proof", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Verify the reading in a proof file."

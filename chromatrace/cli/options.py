@@ -18,6 +18,7 @@ from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
+from chromatrace.domain.numbers import parse_whole
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.number_types import WholeRange
 
@@ -60,13 +61,13 @@ def parse_bytes32(text: str, field: str) -> bytes:
 def parse_input(text: str) -> Input:
     """Parse GTIN/LOT=UNITS; a lot may itself contain `=`."""
     name, equals, units = text.rpartition("=")
-    if not equals or not units.isdecimal():
+    if not equals or not units:
         raise InvalidInput(
             f"expected GTIN/LOT=UNITS, got {text!r}: the number of units is missing",
             field="input",
             hint="for example 09521234500025/G-7741=100",
         )
-    return Input(parse_batch(name).batch_id, int(units))
+    return Input(parse_batch(name).batch_id, parse_whole(units, "input"))
 
 
 def parse_pair(text: str, option: str, form: str) -> tuple[str, str]:

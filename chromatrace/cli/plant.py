@@ -17,7 +17,8 @@ import click
 
 from chromatrace.cli.output import emit, json_option, print_line
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.number_types import WholeRange
+from chromatrace.domain.numbers import parse_decimal
+from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.faults import parse_fault
@@ -60,13 +61,19 @@ def list_(as_json: bool) -> None:
     "--recording", type=click.Path(path_type=Path), help="Replay this table of numbers instead of simulating a plant."
 )
 @click.option("--columns", help="Tags of the recording's columns, for example XMEAS(1..41),XMV(1..11).")
-@click.option("--step", type=float, help="Interval between the rows of the recording, in seconds.")
+@click.option(
+    "--step", type=FiniteRange(0, min_open=True), help="Interval between the rows of the recording, in seconds."
+)
 @click.option("--name", help="Source name of the recording. Default: the file name without extension.")
 @click.option("--start", help="Start of the simulated time (RFC 3339). Default: now.")
 @click.option("--time-factor", default="1", show_default=True, help="Simulated seconds per second, or max.")
 @click.option("--wait-for-client", is_flag=True, help="Start after a client has subscribed.")
 @click.option("--runs", type=WholeRange(min=1), help="Exit after every machine has finished this number of runs.")
-@click.option("--sample-period", type=float, help="Sample period in simulated seconds. Default: the plant's value.")
+@click.option(
+    "--sample-period",
+    type=FiniteRange(0, min_open=True),
+    help="Sample period in simulated seconds. Default: the plant's value.",
+)
 @click.option("--seed", type=WholeRange(0), default=1, show_default=True, help="Seed of the simulation.")
 @click.option(
     "--fault",
@@ -157,10 +164,7 @@ def _plant(name: str) -> Plant:
 
 
 def _factor(text: str) -> float | None:
-    try:
-        return None if text == "max" else float(text)
-    except ValueError as error:
-        raise InvalidInput(f"expected a number or max, got {text!r}", field="time_factor") from error
+    return None if text == "max" else parse_decimal(text, "time_factor")
 
 
 def _time_ns(text: str | None) -> int:
