@@ -67,7 +67,11 @@ def parse_input(text: str) -> Input:
             field="input",
             hint="for example 09521234500025/G-7741=100",
         )
-    return Input(parse_batch(name).batch_id, parse_whole(units, "input"))
+    try:
+        quantity = parse_whole(units, "input")
+    except InvalidInput as error:
+        raise InvalidInput(f"number of units: {error.message}", field="input", hint=error.hint) from error
+    return Input(parse_batch(name).batch_id, quantity)
 
 
 def parse_pair(text: str, option: str, form: str) -> tuple[str, str]:

@@ -61,9 +61,7 @@ def list_(as_json: bool) -> None:
     "--recording", type=click.Path(path_type=Path), help="Replay this table of numbers instead of simulating a plant."
 )
 @click.option("--columns", help="Tags of the recording's columns, for example XMEAS(1..41),XMV(1..11).")
-@click.option(
-    "--step", type=FiniteRange(0, min_open=True), help="Interval between the rows of the recording, in seconds."
-)
+@click.option("--step", help="Interval between the rows of the recording, in seconds.")
 @click.option("--name", help="Source name of the recording. Default: the file name without extension.")
 @click.option("--start", help="Start of the simulated time (RFC 3339). Default: now.")
 @click.option("--time-factor", default="1", show_default=True, help="Simulated seconds per second, or max.")
@@ -92,7 +90,7 @@ def serve(
     plant_name: str,
     recording: Path | None,
     columns: str | None,
-    step: float | None,
+    step: str | None,
     name: str | None,
     start: str | None,
     time_factor: str,
@@ -121,7 +119,8 @@ def serve(
     if recording is not None:
         if columns is None or step is None:
             raise InvalidInput("a recording requires columns and step", field="columns")
-        source = Recording(recording, expand_columns(columns), step_s=step, start_ns=start_ns, name=name)
+        step_s = parse_decimal(step, "step_s")
+        source = Recording(recording, expand_columns(columns), step_s=step_s, start_ns=start_ns, name=name)
     else:
         source = Simulation(
             _plant(plant_name),
