@@ -151,13 +151,6 @@ class InspectionTasks(Closing):
         Raises `InvalidInput` naming the field; `NotFound`; `Conflict` if the task is answered or over, or if `person`
         has answered another task of this round.
         """
-        result, measurements = _evaluate(task, values or {}, state)
-        check_finding(
-            result == task.about.states[task.about.passing],
-            defects,
-            task.about.sample_size,
-            measured_misfit=any(item["size"] != Size.FIT for item in measurements.values()),
-        )
         now = int(time.time())
         with transaction(self._db):
             known = self.find(task.round, task.inspector)
@@ -177,6 +170,13 @@ class InspectionTasks(Closing):
                     field="round",
                     hint="another person must answer for this seat",
                 )
+            result, measurements = _evaluate(task, values or {}, state)
+            check_finding(
+                result == task.about.states[task.about.passing],
+                defects,
+                task.about.sample_size,
+                measured_misfit=any(item["size"] != Size.FIT for item in measurements.values()),
+            )
             self._db.execute(
                 "UPDATE tasks SET state = ?, defects = ?, measurements = ?, answered_by = ?, answered_at = ? "
                 "WHERE round = ? AND inspector = ?",
