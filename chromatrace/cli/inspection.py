@@ -318,7 +318,7 @@ def open_round(
 ) -> None:
     """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 hexadecimal digits of a workpiece.
 
-    A warning says if too few inspectors can be drawn at present.
+    If too few inspectors can be drawn at present, a warning follows.
     """
     from chromatrace.services.rounds import inspectors_missing
 

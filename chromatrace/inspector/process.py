@@ -86,7 +86,7 @@ class InspectorProcess:
 
     @property
     def faults(self) -> dict[str, str]:
-        """What failed at the last attempt, by purpose. It is tried again at growing intervals."""
+        """Return the error of each purpose that failed at its last attempt. It is tried again at growing intervals."""
         return self._attempts.faults
 
     def poll(self) -> int:

@@ -1,4 +1,4 @@
-"""What the processes of inspectors report about themselves: the time of the last poll, and faults.
+"""States of the processes of inspectors: the time of the last report, and faults.
 
 Each process writes to the file in its own data folder. A process with inspection tasks at a portal also writes to the
 file in the portal's data folder.
@@ -30,7 +30,7 @@ class InspectorState:
     inspector  its account
     number     its number on the panel
     seen_at    time of the last report, Unix seconds
-    faults     what has failed and is still tried, by subject; some faults need a person
+    faults     errors by subject, each still tried again; some need a person
     """
 
     inspector: str
@@ -75,4 +75,7 @@ class InspectorStates(Closing):
             "WHERE :organisation IS NULL OR organisation = :organisation ORDER BY panel, number",
             {"organisation": organisation},
         )
-        return [InspectorState(*row[:5], orjson.loads(row[5])) for row in rows]
+        return [
+            InspectorState(inspector, owner, panel, number, seen_at, orjson.loads(faults))
+            for inspector, owner, panel, number, seen_at, faults in rows
+        ]
