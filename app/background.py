@@ -22,7 +22,7 @@ INTERVAL_S = 2.0
 def run(app: Flask, stop: threading.Event, interval_s: float = INTERVAL_S) -> None:
     """Run the tasks until `stop` is set. A repeated error is logged once; failed tasks are retried."""
     portal: Portal = app.extensions["portal"]
-    captures = CaptureStore(portal.database, DocumentStore(portal.config.documents))
+    captures = CaptureStore(portal.database, DocumentStore(portal.config.documents), portal.config.capture_limit)
     logged: dict[str, str] = {}
     tasks: dict[str, Callable[[], None]] = {
         "outbox": lambda: _send(portal),

@@ -132,6 +132,7 @@ def portal_config(workspace: Workspace, options: dict[str, Any] | None = None) -
         index_url=settings.index_url,
         vault=settings.vault,
         reader_password=settings.reader_password,
+        label_font=settings.label_font,
         **portal_values(workspace, options),
     )
 

@@ -8,7 +8,10 @@ ChromaTraceError
 │   └── InsufficientRightsError     the operator lacks the role or grant that the page needs
 ├── Unavailable
 │   ├── RightsUnavailableError      the chain does not respond, so rights cannot be checked
-│   └── BusyError                   this worker is busy with other requests of this kind
+│   ├── BusyError                   this worker is busy with other requests of this kind
+│   ├── KeyUnusableError            the portal cannot open the keystore of an account
+│   └── StorageUnavailableError     the portal's database does not respond or is damaged
+│       └── StorageFullError        the portal's database can be read but not written
 ├── InvalidInput
 │   └── InsecureConfigurationError  a setting that is not allowed in production
 └── RateLimitError                  a rate limit is exceeded
@@ -25,6 +28,7 @@ from chromatrace.domain.errors import (
     NotFound,
     Unavailable,
 )
+from chromatrace.epcis.errors import QueryTooComplexError, QueryTooLargeError
 
 
 class LoginFailedError(NotAuthorised):
@@ -47,6 +51,18 @@ class RightsUnavailableError(Unavailable):
     """The chain does not respond, so rights cannot be checked and are denied."""
 
 
+class KeyUnusableError(Unavailable):
+    """The portal cannot open the keystore of an account."""
+
+
+class StorageUnavailableError(Unavailable):
+    """The portal's database does not respond or is damaged. The message names its URL and is not shown to visitors."""
+
+
+class StorageFullError(StorageUnavailableError):
+    """The portal's database can be read but not written, because its disk is full or it is read-only."""
+
+
 class BusyError(Unavailable):
     """This worker is busy with other requests of this kind. A retry in a few seconds may succeed."""
 
@@ -56,11 +72,19 @@ class InsecureConfigurationError(InvalidInput):
 
 
 class RateLimitError(ChromaTraceError):
-    """A rate limit is exceeded; the request had no effect."""
+    """A rate limit is exceeded; the request had no effect. `retry_after_s` is the header Retry-After, in seconds."""
+
+    def __init__(
+        self, message: str, *, field: str | None = None, hint: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
     (RateLimitError, 429),
+    (QueryTooComplexError, 413),
+    (QueryTooLargeError, 413),
     (LoginRequiredError, 401),
     (LoginFailedError, 401),
     (NotAuthorised, 403),

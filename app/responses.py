@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from app.errors import (
@@ -19,9 +22,14 @@ from app.errors import (
     RateLimitError,
     RightsRevokedError,
     RightsUnavailableError,
+    StorageUnavailableError,
     http_status,
 )
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError, Unavailable
+from chromatrace.epcis.errors import QueryTooComplexError, QueryTooLargeError
+
+if TYPE_CHECKING:
+    from app.settings import PortalSettings
 
 _TITLES: tuple[tuple[type[ChromaTraceError], str], ...] = (
     (RightsUnavailableError, "Chain unavailable"),
@@ -41,6 +49,9 @@ _TITLES_BY_STATUS = {
     500: "Internal error",
     503: "Service unavailable",
 }
+_MIN_INTERNAL_NAME = 5
+"""Shorter names, such as the path ".", also occur in ordinary messages."""
+_SYSTEM_LIMITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 _WORKSPACE_BLUEPRINTS = ("franchisee", "console", "inspector")
 
 
@@ -75,14 +86,30 @@ def error_response(error: ChromaTraceError) -> ResponseReturnValue:
 
 
 def _without_internals(error: ChromaTraceError) -> ChromaTraceError:
-    """Log and replace errors of databases, nodes and files: their messages contain internal paths and hosts."""
-    internal = isinstance(error, Unavailable | IntegrityError) and not type(error).__module__.startswith("app.")
-    if not internal or type(error) in (Unavailable, IntegrityError):
+    """Log and replace errors whose messages contain internal paths or hosts: those of databases, nodes and files."""
+    own = type(error).__module__.startswith("app.") and not isinstance(error, StorageUnavailableError)
+    if (own or not isinstance(error, Unavailable | IntegrityError)) and not any(
+        name in str(error) for name in _internal_names()
+    ):
         return error
     current_app.logger.warning("request failed: %s", error)
     if isinstance(error, IntegrityError):
         return IntegrityError("the stored data does not match its fingerprint on the chain and is not shown")
-    return Unavailable("the records are temporarily unavailable", hint="try again in a minute")
+    if isinstance(error, Unavailable):
+        return Unavailable("the records are temporarily unavailable", hint="try again in a minute")
+    return ChromaTraceError("the request failed", hint="the error was logged; contact the operator of this portal")
+
+
+def _internal_names() -> set[str]:
+    """Return the paths, URLs and hosts of the configuration, which no response may contain."""
+    if "internal_names" not in current_app.extensions:
+        config: PortalSettings = current_app.extensions["portal"].config
+        paths = (config.data_folder, config.keys, config.documents, config.outbox, config.manifest_path)
+        urls = (config.rpc_url, config.index_database, config.portal_database, config.vault_location)
+        names = {str(path) for path in paths} | {str(path.resolve()) for path in paths} | set(urls)
+        names |= {urlsplit(url).netloc.rpartition("@")[2] for url in urls}
+        current_app.extensions["internal_names"] = {name for name in names if len(name) >= _MIN_INTERNAL_NAME}
+    return cast(set[str], current_app.extensions["internal_names"])
 
 
 def _http_error_response(error: HTTPException) -> ResponseReturnValue:
@@ -105,7 +132,10 @@ def _http_message(error: HTTPException) -> str:
 
 
 def _unexpected_error_response(error: Exception) -> ResponseReturnValue:
-    """Log the traceback and return a generic message."""
+    """Log the error and return a generic message: 503 if a database, the disk or a limit of the system caused it."""
+    environmental = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
+    if environmental or (isinstance(error, OSError) and error.errno in _SYSTEM_LIMITS):
+        return error_response(Unavailable(str(error)))
     current_app.logger.exception("unexpected error", exc_info=error)
     return _respond(ChromaTraceError("an unexpected error occurred", hint="the error was logged; try again later"), 500)
 
@@ -114,7 +144,7 @@ def _respond(error: ChromaTraceError, status: int, kind: str | None = None) -> R
     if wants_json():
         members = error.as_dict()
         members = members | {"error": kind} if kind and type(error) is ChromaTraceError else members
-        response = jsonify(_problem(status) | members | {"detail": error.message})
+        response = jsonify(_problem(status, error) | members | {"detail": error.message})
         response.mimetype = "application/problem+json"
     else:
         page = render_template(
@@ -122,16 +152,26 @@ def _respond(error: ChromaTraceError, status: int, kind: str | None = None) -> R
         )
         response = Response(page, mimetype="text/html")
     response.status_code = status
+    if isinstance(error, RateLimitError) and error.retry_after_s:
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int, error: ChromaTraceError) -> dict[str, Any]:
     """Return the standard members of RFC 9457. EPCIS 2.0 defines problem types of its own."""
     kind = "about:blank"
     if request.path.startswith("/epcis/"):
-        names = {401: "Security", 403: "Security", 404: "NoSuchResource", 413: "CaptureLimitExceeded"}
-        kind = f"epcisException:{names.get(status, 'Validation' if status < 500 else 'Implementation')}Exception"
+        kind = f"epcisException:{_epcis_exception(status, error)}Exception"
     return {"type": kind, "title": HTTPStatus(status).phrase, "status": status}
+
+
+def _epcis_exception(status: int, error: ChromaTraceError) -> str:
+    if isinstance(error, QueryTooComplexError | QueryTooLargeError):
+        return type(error).__name__.removesuffix("Error")
+    names = {401: "Security", 403: "Security", 404: "NoSuchResource", 413: "CaptureLimitExceeded"}
+    if status == 400 and request.method == "GET":
+        return "QueryParameter"
+    return names.get(status, "Validation" if status < 500 else "Implementation")
 
 
 def _title(error: ChromaTraceError, status: int) -> str:

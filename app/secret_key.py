@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.errors import InsecureConfigurationError
 from chromatrace.storage.files import write_once
+from chromatrace.storage.private import private_folder
 
 _BYTES = 32
 
@@ -19,7 +20,7 @@ def load_secret_key(folder: Path) -> bytes:
     Raises `InsecureConfigurationError` if other users may read the file or the key is too short.
     """
     path = folder / "secret_key"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(folder)
     if not path.exists():
         with suppress(FileExistsError):  # another worker generated it
             write_once(path, secrets.token_bytes(_BYTES))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import session as cookie
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
+from app.errors import StorageFullError
 from app.store.database import PortalDatabase
 from app.store.models import PortalSession
 
@@ -38,7 +40,8 @@ class SessionStore:
         cookie.clear()
         token = secrets.token_urlsafe(32)
         with self._database.begin() as session:
-            session.execute(delete(PortalSession).where(PortalSession.created_at < now - self._maximum_s))
+            expired = (PortalSession.created_at < now - self._maximum_s) | (PortalSession.seen_at < now - self._idle_s)
+            session.execute(delete(PortalSession).where(expired))
             session.add(
                 PortalSession(
                     token_digest=_digest(token),
@@ -55,16 +58,15 @@ class SessionStore:
         token = cookie.get(_TOKEN)
         if not isinstance(token, str):
             return None
-        with self._database.begin() as session:
+        with self._database.read() as session:
             row = session.get(PortalSession, _digest(token))
-            if row is None:
-                return None
-            if now - row.created_at > self._maximum_s or now - row.seen_at > self._idle_s:
-                session.delete(row)
-                return None
-            if now - row.seen_at >= _REFRESH_S:
-                row.seen_at = now
-            return SessionUser(row.address, row.account)
+        if row is None or now - row.created_at > self._maximum_s or now - row.seen_at > self._idle_s:
+            return None
+        if now - row.seen_at >= _REFRESH_S:
+            with suppress(StorageFullError), self._database.begin() as session:
+                seen = update(PortalSession).where(PortalSession.token_digest == row.token_digest)
+                session.execute(seen.values(seen_at=now))
+        return SessionUser(row.address, row.account)
 
     def end(self) -> None:
         """End the session of the current request."""

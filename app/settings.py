@@ -32,6 +32,7 @@ class PortalSettings:
     index_url        SQLAlchemy URL of the index; default `<data>/index.db`
     vault            encrypted documents of records; default `<data>/vault`
     reader_password  of the reader keys in `<keys>/readers`
+    label_font       TrueType font of product names on label sheets
     """
 
     SECTION: ClassVar[str] = "portal"
@@ -43,6 +44,7 @@ class PortalSettings:
     index_url: str | None = None
     vault: str | None = None
     reader_password: str | None = field(default=None, repr=False)
+    label_font: Path | None = None
     host: str = setting("127.0.0.1", "Listen address; 0.0.0.0 listens on all networks.", metavar="HOST")
     port: int = setting(8000, "Listen port; 0 takes any free port.", minimum=0, maximum=65535, metavar="PORT")
     threads: int = setting(8, "Requests served at the same time.", minimum=1, maximum=64, metavar="N")
@@ -111,10 +113,26 @@ class PortalSettings:
     )
     session_hours: int = setting(8, "Maximum life of a session, in hours.", minimum=1, metavar="N")
     session_idle_minutes: int = setting(30, "Maximum idle time of a session, in minutes.", minimum=1, metavar="N")
-    login_limit: str = setting("20 per 5 minutes", "Rate limit of logins per address.", metavar="RATE")
-    account_limit: str = setting("10 per 15 minutes", "Rate limit of logins per account name.", metavar="RATE")
+    login_limit: str = setting(
+        "20 per 5 minutes",
+        "Wallet logins per address, and wrong passwords per address after which attempts are delayed, at most by the "
+        "period.",
+        metavar="RATE",
+    )
+    account_limit: str = setting(
+        "5 per 15 minutes",
+        "Wrong passwords for an account from one device or address after which attempts are delayed, at most by the "
+        "period.",
+        metavar="RATE",
+    )
     scan_limit: str = setting("40 per minute", "Rate limit of scans per address.", metavar="RATE")
     api_limit: str = setting("120 per minute", "Rate limit of API requests per address.", metavar="RATE")
+    capture_limit: int = setting(
+        100_000, "EPCIS events and documents that an organisation may capture within a day.", minimum=1, metavar="N"
+    )
+    query_limit_ms: int = setting(
+        120, "Time that the database may take for an EPCIS query, in milliseconds.", minimum=1, metavar="N"
+    )
     page_limit: str = setting("240 per minute", "Rate limit of pages per address.", metavar="RATE")
     max_index_lag_blocks: int = setting(
         50, "Lag of the index, in blocks, above which /healthz returns 503.", minimum=0, metavar="N"

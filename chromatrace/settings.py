@@ -283,6 +283,11 @@ class Settings:
         default_text="http://127.0.0.1:8000; the portal: its listen address",
         metavar="URL",
     )
+    label_font: Path | None = setting(
+        None,
+        "TrueType font (.ttf) of product names on label sheets, for scripts other than Western European.",
+        metavar="FILE",
+    )
     plant: str = setting(
         "engineer-to-order",
         "Plant that defines the kinds of record: the name of a shipped plant, or a configuration file.",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chromatrace import __version__
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.epcis.query import MAX_LIST
-from chromatrace.epcis.vocabulary import EVENT_TYPES
+from chromatrace.epcis.query import MAX_LIST, SOURCES
+from chromatrace.epcis.vocabulary import ACTIONS, EVENT_TYPES
 
 Json = dict[str, Any]
 
@@ -28,8 +28,32 @@ _LIST: Json = {
     "pattern": "^([^\\x00-\\x1f\\x7f,]+(,[^\\x00-\\x1f\\x7f,]+)*)?$",
     "description": "Comma-separated list",
 }
-_TYPES = "|".join(sorted(EVENT_TYPES))
-_READER: Json = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9 ]{0,40}=x25519:[0-9a-f]{64}$"}
+_READER: Json = {
+    "type": "string",
+    "pattern": "^.{1,64}=[1-9][0-9]*/0x[0-9a-f]{64}/ed25519:[0-9a-f]{64}/[0-9a-f]{128}$",
+    "description": "Text that `chromatrace key reader` prints, with a proof of possession of the key",
+}
+_FINGERPRINT: Json = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+_READERS: Json = {
+    "type": "object",
+    "required": ["readers"],
+    "properties": {
+        "readers": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "organisation", "department", "fingerprint", "reader"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "organisation": {"type": "integer"},
+                    "department": {"anyOf": [_HASH, {"type": "null"}]},
+                    "fingerprint": _FINGERPRINT,
+                    "reader": _READER,
+                },
+            },
+        }
+    },
+}
 _TIME: Json = {"type": "string", "format": "date-time"}
 _PROBLEM: Json = {
     "type": "object",
@@ -154,6 +178,12 @@ def _without_ids(schema: Json) -> Json:
     return {name: value for name, value in schema.items() if name not in ("$schema", "$id")}
 
 
+def _list_of(values: Iterable[str]) -> Json:
+    """Return the schema of a comma-separated list of these values."""
+    value = "|".join(sorted(values))
+    return {"type": "string", "pattern": f"^(({value})(,({value}))*)?$"}
+
+
 def _operation(summary: str, *parameters: Json, account: bool = True, **more: Any) -> Json:
     """Return an operation. `success` maps status to schema, `body` maps media type to schema."""
     success: dict[str, Json] = more.get("success", {"200": _OBJECT})
@@ -224,9 +254,12 @@ def _public() -> Json:
         "/api/v1/openapi.json": {"get": _operation("Get this document", account=False)},
         "/healthz": {
             "get": _operation(
-                "Get the index lag and whether the chain responds", account=False, success={"200": _OBJECT}
+                "Get the state of databases, chain and follower, and the index lag",
+                account=False,
+                success={"200": _OBJECT},
             )
         },
+        "/readyz": {"get": _operation("Get whether the portal can serve pages", account=False)},
         "/.well-known/gs1resolver": {"get": _operation("Get the GS1 resolver description", account=False)},
     }
 
@@ -248,15 +281,10 @@ def _records(record: Json) -> Json:
         "properties": {"file": _HASH, "size": {"type": "integer"}},
     }
     listed = {"type": "object", "required": ["records"], "properties": {"records": {"type": "array", "items": _ENTRY}}}
-    readers = {
-        "type": "object",
-        "required": ["readers"],
-        "properties": {"readers": {"type": "array", "items": {"type": "string"}}},
-    }
     granted = {
         "type": "object",
         "required": ["reader"],
-        "properties": {"reader": _READER},
+        "properties": {"reader": _READER, "rotate": {"type": "boolean"}},
         "additionalProperties": False,
     }
     binary: Json = {"type": "string", "format": "binary"}
@@ -288,7 +316,7 @@ def _records(record: Json) -> Json:
         "/api/v1/records/files": {
             "post": _operation(
                 "Store a file for a record to refer to",
-                *(schema, reader),
+                schema,
                 body={"application/octet-stream": binary},
                 success={"201": stored},
             )
@@ -312,11 +340,13 @@ def _records(record: Json) -> Json:
         },
         "/api/v1/records/{record}/readers": {
             "post": _operation(
-                "Grant a reader access", record_id, body={"application/json": granted}, success={"200": readers}
+                "Grant a reader access", record_id, body={"application/json": granted}, success={"200": _READERS}
             )
         },
-        "/api/v1/records/{record}/readers/{name}": {
-            "delete": _operation("Revoke a reader's access", record_id, name, success={"200": readers})
+        "/api/v1/records/{record}/readers/{fingerprint}": {
+            "delete": _operation(
+                "Revoke a reader's access", record_id, _path("fingerprint", _FINGERPRINT), success={"200": _READERS}
+            )
         },
     }
 
@@ -326,9 +356,12 @@ def _epcis() -> Json:
     behaviour = {"name": "GS1-Capture-Error-Behaviour", "in": "header", "schema": {"enum": ["rollback", "proceed"]}}
     query = [
         version,
-        *(_query(name, _LIST) for name in ("MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep")),
-        _query("eventType", {"type": "string", "pattern": f"^(({_TYPES})(,({_TYPES}))*)?$"}),
-        *(_query(name, _TIME) for name in ("GE_eventTime", "LT_eventTime")),
+        *(_query(name, _LIST) for name in ("MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep", "EQ_disposition")),
+        _query("EQ_action", _list_of(ACTIONS)),
+        _query("source", _list_of(SOURCES)),
+        _query("EQ_chromatrace:capturer", {"type": "string", "pattern": "^[0-9]{13}$"}),
+        _query("eventType", _list_of(EVENT_TYPES)),
+        *(_query(name, _TIME) for name in ("GE_eventTime", "LT_eventTime", "GE_recordTime", "LT_recordTime")),
         _query("perPage", {"type": "integer", "minimum": 1, "maximum": 1000}),
         _query("nextPageToken", {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}),
     ]
@@ -352,11 +385,22 @@ def _epcis() -> Json:
             "get": _operation("Get a capture job", _path("captureID", {"type": "string"}), success={"200": _JOB})
         },
         "/epcis/v2/events": {
-            "get": _operation("List chain events and captured events", *query, account=False, success={"200": _EVENTS})
+            "get": _operation(
+                "List chain events and captured events",
+                *query,
+                account=False,
+                success={"200": _EVENTS},
+                errors=["413"],
+            )
         },
         "/epcis/v2/epcs/{epc}/events": {
             "get": _operation(
-                "List the events of a product identifier", epc, *query, account=False, success={"200": _EVENTS}
+                "List the events of a product identifier",
+                epc,
+                *query,
+                account=False,
+                success={"200": _EVENTS},
+                errors=["413"],
             )
         },
     }

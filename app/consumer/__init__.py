@@ -1,11 +1,11 @@
-"""Public pages: batches and units, scanning, QR code images and published documents."""
+"""Public pages: batches and units, scanning, QR code images, published documents and the state of the portal."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Flask
 from flask_limiter import Limiter
 
-from app.consumer import downloads, pages, resolver, scanning
+from app.consumer import downloads, health, pages, resolver, scanning
 from app.request_bodies import body_limits
 from app.security import limit_views
 from app.settings import PortalSettings
@@ -22,9 +22,10 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/qr/<gtin>/<path:rest>", "qr", downloads.qr_image)
     blueprint.add_url_rule("/documents/<gtin>/<path:rest>", "document", downloads.document)
     blueprint.add_url_rule(DESCRIPTION_PATH, "resolver", resolver.describe)
-    blueprint.add_url_rule("/healthz", "health", pages.health)
+    health.register(blueprint)
     app.register_blueprint(blueprint)
-    endpoints = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document", "consumer.health")
+    endpoints = ("consumer.lookup", "consumer.code", "consumer.qr", "consumer.document")
     limit_views(app, limiter, dict.fromkeys(endpoints, config.page_limit))
+    health.limit(app, limiter, config.page_limit)
     limit_views(app, limiter, {"consumer.scan": config.scan_limit}, methods=["POST"])
     body_limits(app).set("consumer.scan", config.max_upload_bytes, authenticated=False)

@@ -1,21 +1,23 @@
-"""The home page, the pages of products, batches and units, the lookup form, and the health check."""
+"""The home page, the pages of products, batches and units, and the lookup form."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from flask import Response, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from app.client_network import client_network
 from app.consumer import resolver
 from app.context import current_portal, current_snapshot, now_s, visible_scopes
-from app.errors import RightsUnavailableError
+from app.errors import StorageFullError
 from app.links import document_path, page_path, public_uri, qr_path, raw_target, same_host
 from app.presenters.batch import BatchPresenter
 from app.presenters.status import UNKNOWN_BATCH
 from app.presenters.units import SerialMembership
 from app.responses import wants_json
-from chromatrace.domain.errors import Unavailable
+from app.store.scans import MANY_CODES
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.identity.errors import DigitalLinkError
@@ -73,11 +75,13 @@ def digital_link(rest: str) -> ResponseReturnValue:
     if batch is None:
         return _vary((render_template("consumer/unknown.html", key=key, serial=serial, status=UNKNOWN_BATCH), 404))
     if request.method == "GET" and not invalid_serial:
-        portal.scans.record(key, serial, f"{request.remote_addr}|{request.user_agent.string}", now)
+        with suppress(StorageFullError):  # the page is more important than the count
+            portal.scans.record(key, serial, client_network(request.remote_addr), now)
     page = render_template(
         "consumer/batch.html",
         batch=batch,
         scans=portal.scans.summary(key, serial),
+        many_codes=MANY_CODES,
         uri=public_uri(portal.config.base_url, key, serial),
         qr_link=qr_path(key, serial, "svg"),
         json_link=f"{page_path(key, serial)}?format=json",
@@ -121,35 +125,6 @@ def batch_json(key: BatchKey, serial: Serial | None, batch: BatchPresenter | Non
     }
     valid = batch.unit is None or batch.unit.membership in (SerialMembership.MEMBER, SerialMembership.UNCHECKED)
     return jsonify(members), 200 if valid else 404
-
-
-def health() -> ResponseReturnValue:
-    """Return the index lag and whether the chain responds: status 200 if healthy, otherwise 503."""
-    portal = current_portal()
-    head = current_snapshot().head()
-    lag, lag_s = head.lag_blocks, head.lag_s
-    try:
-        number, time_s = portal.chain.latest()
-        chain_responds = True
-        if head.indexed_time is not None:
-            # Compare with the chain itself: the follower's last check is stale if the follower stopped.
-            lag, lag_s = max(0, number - head.indexed_block), max(0, time_s - head.indexed_time)
-    except (RightsUnavailableError, Unavailable):
-        chain_responds = False
-    fresh = lag is not None and lag - (head.confirmations or 0) <= portal.config.max_index_lag_blocks
-    status = "ok" if fresh and chain_responds else "lagging" if chain_responds else "chain-unavailable"
-    members = {
-        "status": status,
-        "chain_id": portal.chain.chain_id,
-        "chain_responds": chain_responds,
-        "indexed_block": head.indexed_block,
-        "indexed_time": head.indexed_time,
-        "lag_blocks": lag,
-        "lag_s": lag_s,
-        "confirmations": head.confirmations,
-        "checked_at": head.checked_at,
-    }
-    return jsonify(members), 200 if status == "ok" else 503
 
 
 def _code_host() -> str:

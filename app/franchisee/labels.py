@@ -16,6 +16,7 @@ from chromatrace.domain.rights import Role
 from chromatrace.domain.serials import SerialRange
 from chromatrace.identity.labels import label_sheet
 from chromatrace.index.views import BatchView
+from chromatrace.services.labelling import label_notice
 
 MAX_LABELS = 600
 """Labels per request; limits the response time."""
@@ -33,6 +34,7 @@ def labels(batch_id: str) -> str:
         product=content.product.name,
         serials=serials,
         maximum=min(MAX_LABELS, serials.count),
+        notice=label_notice(view.key, view),
     )
 
 
@@ -45,8 +47,15 @@ def label_sheet_pdf(batch_id: str) -> Response:
         raise InvalidInput(
             f"count is {count}; it must be 1 to {MAX_LABELS}", field="count", hint="print several smaller sheets"
         )
-    selected = serials.slice(first, count)
-    sheet = label_sheet(current_portal().config.base_url, view.key, selected, title=content.product.name)
+    selected, config = serials.slice(first, count), current_portal().config
+    sheet = label_sheet(
+        config.base_url,
+        view.key,
+        selected,
+        title=content.product.name,
+        notice=label_notice(view.key, view),
+        font=config.label_font,
+    )
     name = f"labels-{view.gtin}-{selected.first}.pdf"
     return Response(
         sheet, mimetype="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}"'}

@@ -111,7 +111,7 @@ class BatchPresenter:
             BatchState.SCRAPPED,
         ):
             return None
-        return f"{view.standard:,} first quality, {view.defective:,} second quality, {view.scrap:,} scrap"
+        return f"{view.standard:,} standard, {view.defective:,} defective, {view.scrap:,} scrap"
 
     def as_dict(self) -> dict[str, object]:
         """Return the members that the JSON API publishes."""

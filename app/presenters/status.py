@@ -117,25 +117,30 @@ def batch_status(batch: BatchView) -> BatchStatus:
             batch.hold_reason,
         )
     if batch.state is BatchState.RELEASED:
-        return _released(batch.channels)
+        return _released(batch)
     return _BY_STATE.get(batch.state, UNKNOWN_BATCH)
 
 
-def _released(channels: frozenset[SalesChannel]) -> BatchStatus:
-    released = "Both inspections are on record and the producer released"
+GRADE_NOT_RECORDED = "The grade of a single unit is not recorded."
+"""The chain has the number of units of each grade, not the grade of each unit."""
+
+
+def _released(batch: BatchView) -> BatchStatus:
+    channels = batch.channels
     if channels == {SalesChannel.STANDARD}:
-        explanation = f"{released} the batch as first quality."
-        return BatchStatus("released", StatusTone.CLEAR, "Released for sale", explanation)
-    if channels == {SalesChannel.DEFECTIVE}:
-        explanation = f"{released} the batch as second quality. It has a known defect and is sold at a discount."
-        return BatchStatus("released-defective", StatusTone.CAUTION, "Released as second quality", explanation)
-    return BatchStatus(
-        "released-mixed",
-        StatusTone.CLEAR,
-        "Released for sale",
-        f"{released} part of the batch as first quality and part as second quality, at a discount. "
-        "The label of each unit states its quality.",
-    )
+        released = f"{batch.standard:,} of {batch.quantity:,} units for sale"
+        code, tone, headline = "released", StatusTone.CLEAR, "Released for sale"
+    elif channels == {SalesChannel.DEFECTIVE}:
+        released = f"{batch.defective:,} of {batch.quantity:,} units, which have a known defect, for sale at a discount"
+        code, tone, headline = "released-defective", StatusTone.CAUTION, "Released at a discount"
+    else:
+        released = (
+            f"{batch.standard:,} of {batch.quantity:,} units for sale, and {batch.defective:,} units with a known "
+            "defect at a discount"
+        )
+        code, tone, headline = "released-mixed", StatusTone.CLEAR, "Released for sale"
+    explanation = f"Both inspections are on record. The producer released {released}. {GRADE_NOT_RECORDED}"
+    return BatchStatus(code, tone, headline, explanation)
 
 
 def batch_progress(batch: BatchView) -> tuple[ProgressStage, ...]:

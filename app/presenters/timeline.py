@@ -135,13 +135,16 @@ def _verdict(args: dict[str, Any], _lookup: OrganisationLookup) -> Description:
 
 
 def _graded(args: dict[str, Any], _lookup: OrganisationLookup) -> Description:
-    detail = f"{args['standard']:,} first quality, {args['defective']:,} second quality, {args['scrap']:,} scrap."
+    detail = f"{args['standard']:,} standard, {args['defective']:,} defective, {args['scrap']:,} scrap."
     return "Graded", detail, StatusTone.CLEAR
 
 
 def _released(args: dict[str, Any], _lookup: OrganisationLookup) -> Description:
-    quality = "first" if args["channel"] == SalesChannel.STANDARD else "second"
-    return "Released", f"Released for sale as {quality} quality.", StatusTone.CLEAR
+    standard = args["channel"] == SalesChannel.STANDARD
+    detail = (
+        "The standard units are for sale." if standard else "The units with a known defect are for sale at a discount."
+    )
+    return "Released", detail, StatusTone.CLEAR
 
 
 def _route(event: EventView, route: RouteView | None) -> Description:

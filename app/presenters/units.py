@@ -67,7 +67,12 @@ class UnitPresenter:
 
     def as_dict(self) -> dict[str, object]:
         """Return the members that the JSON API publishes."""
-        return {"serial": str(self.serial), "membership": self.membership.value, "message": self.explanation}
+        return {
+            "serial": str(self.serial),
+            "membership": self.membership.value,
+            "message": self.explanation,
+            "grade": None,  # the chain has the number of units of each grade, not the grade of each unit
+        }
 
 
 def present_unit(serial: Serial, committed_root: bytes | None, content: CheckedDocument[BatchContent]) -> UnitPresenter:

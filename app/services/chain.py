@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from app.errors import LoginFailedError, RightsRevokedError, RightsUnavailableError
+from app.errors import KeyUnusableError, LoginFailedError, RightsRevokedError, RightsUnavailableError
 from app.services.captures import CaptureRecorder
 from app.services.recalls import recall_calls
 from chromatrace.chain import reads
@@ -16,7 +16,7 @@ from chromatrace.chain.calls import Call, accept_custody, reject_custody
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.reads import Read
-from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchId, DepartmentId, Gtin, OrganisationId
 from chromatrace.domain.rights import Scope
 from chromatrace.ethereum.codec import bytes_of
@@ -110,15 +110,23 @@ class ChainService:
         """Return whether `address` may now read a department's records."""
         return self.read(reads.may_read_department(DepartmentId(department), address))
 
-    def ping(self) -> None:
-        """Raise `RightsUnavailableError` if the chain does not respond."""
-        self.read(reads.organisation_count())
-
     def latest(self) -> tuple[int, int]:
         """Return number and time (Unix seconds) of the newest block. Raises `RightsUnavailableError`."""
-        self.ping()
-        block = self._rpc.call("eth_getBlockByNumber", "latest", False)
+        block = self._block("latest")
         return int(block["number"], 16), int(block["timestamp"], 16)
+
+    def block_hash(self, number: int) -> bytes | None:
+        """Return the hash of a block; None if the node does not have it. Raises `RightsUnavailableError`."""
+        block = self._block(hex(number))
+        return bytes.fromhex(block["hash"].removeprefix("0x")) if block else None
+
+    def _block(self, tag: str) -> dict[str, str]:
+        block = self._ask(lambda _: self._rpc.call("eth_getBlockByNumber", tag, False))
+        if block is None and tag != "latest":
+            return {}
+        if not isinstance(block, dict) or not {"number", "timestamp", "hash"} <= block.keys():
+            raise RightsUnavailableError("the node returned no block", field="chain", hint="try again in a minute")
+        return block
 
     def read(self, read: Read[T]) -> T:
         """Call a view function. Raises `RightsUnavailableError` if the chain or the deployment does not respond."""
@@ -231,7 +239,7 @@ class ChainService:
             if error.field == "password":
                 raise LoginFailedError("wrong password", field="password", hint="nothing was sent") from error
             log.warning("cannot open a keystore: %s", error)
-            raise Unavailable(
+            raise KeyUnusableError(
                 "the key of this account is not usable",
                 field="keystore",
                 hint="nothing was sent; contact the operator of this portal",

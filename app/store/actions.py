@@ -37,7 +37,7 @@ def _pending(tx_hash: str, address: str, batch_id: bytes, kind: str, now: int) -
 def recalls_of(database: PortalDatabase, batches: Sequence[BatchId]) -> dict[bytes, Action]:
     """Return the recall of each batch, by any operator: the pending one, otherwise the newest."""
     recalls: dict[bytes, Action] = {}
-    with database.begin() as session:
+    with database.read() as session:
         for start in range(0, len(batches), _CHUNK):
             chunk = select(Action).where(Action.batch_id.in_(batches[start : start + _CHUNK]), Action.kind == RECALL)
             for action in session.scalars(chunk.order_by(Action.created_at)):
@@ -49,14 +49,14 @@ def recalls_of(database: PortalDatabase, batches: Sequence[BatchId]) -> dict[byt
 
 def pending_actions(database: PortalDatabase, address: str) -> list[Action]:
     """Return the operator's pending actions, newest first."""
-    with database.begin() as session:
+    with database.read() as session:
         pending = select(Action).filter_by(address=address.lower(), state="pending").order_by(Action.created_at.desc())
         return list(session.scalars(pending))
 
 
 def latest_action(database: PortalDatabase, batch_id: bytes, address: str) -> Action | None:
     """Return the operator's newest action on a batch in any state."""
-    with database.begin() as session:
+    with database.read() as session:
         actions = select(Action).filter_by(batch_id=batch_id, address=address.lower())
         return session.scalars(actions.order_by(Action.created_at.desc()).limit(1)).first()
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import ClassVar
 
-from limits.storage import Storage
+from limits.storage import MemoryStorage, Storage
 from sqlalchemy import case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.errors import StorageFullError
 from app.store.database import PortalDatabase
 from app.store.models import RateCount
+
+log = logging.getLogger(__name__)
 
 
 class SqlRateStorage(Storage):
@@ -24,12 +28,26 @@ class SqlRateStorage(Storage):
         database = options["database"]
         assert isinstance(database, PortalDatabase)
         self._database = database
+        self._memory = MemoryStorage()
+        """Counts while the database cannot be written."""
+        self._paused = False
 
     @property
     def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
         return SQLAlchemyError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        try:
+            count = self._count(key, expiry, amount)
+        except StorageFullError as error:
+            if not self._paused:
+                log.warning("each worker counts rate limits in its memory until the database can be written: %s", error)
+            self._paused = True
+            return self._memory.incr(key, expiry, amount)
+        self._paused = False
+        return count
+
+    def _count(self, key: str, expiry: int, amount: int) -> int:
         now = int(time.time())
         insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         fresh = insert(RateCount).values(key=key, count=amount, expires_at=now + expiry)
@@ -55,18 +73,18 @@ class SqlRateStorage(Storage):
             session.execute(delete(RateCount).where(RateCount.key.in_(expired)))
 
     def get(self, key: str) -> int:
-        with self._database.begin() as session:
+        with self._database.read() as session:
             row = session.get(RateCount, key)
-            return row.count if row is not None and row.expires_at > time.time() else 0
+        stored = row.count if row is not None and row.expires_at > time.time() else 0
+        return max(stored, self._memory.get(key))
 
     def get_expiry(self, key: str) -> float:
-        with self._database.begin() as session:
+        with self._database.read() as session:
             expires_at = session.scalar(select(RateCount.expires_at).where(RateCount.key == key))
-            return float(expires_at) if expires_at is not None else time.time()
+            return float(expires_at) if expires_at is not None else self._memory.get_expiry(key)
 
     def check(self) -> bool:
-        with self._database.begin() as session:
-            session.execute(select(1))
+        self._database.ping()
         return True
 
     def reset(self) -> int | None:

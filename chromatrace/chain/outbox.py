@@ -34,6 +34,7 @@ from chromatrace.chain.outbox_entries import (
 )
 from chromatrace.ethereum.errors import IdempotencyKeyError, OutboxFullError, WrongDeploymentError
 from chromatrace.storage.closing import Closing
+from chromatrace.storage.private import private_folder
 from chromatrace.storage.sqlite import FileErrors, open_file, transaction
 
 _SCHEMA = """
@@ -106,7 +107,7 @@ class Outbox(Closing):
     def __init__(self, path: str | Path, limit: int = 20_000) -> None:
         self.path = Path(path)
         self.limit = limit
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         self._lock = threading.RLock()
         self._db = open_file(self.path, FileErrors("outbox"), _BUSY_S, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,12 +178,35 @@ def _print_tree(genealogy: Genealogy, direction: Direction) -> None:
         for link in view.links if view.direction is direction else ():
             near, far = (link.batch, link.input) if back else (link.input, link.batch)
             uses.setdefault(far, []).append(f"{link.quantity:,} {'into' if back else 'of'} {lots[near]}")
-    for traced in sorted(traced_batches, key=lambda traced: (traced.step.depth, traced.batch.cursor)):
-        batch, depth = traced.batch, traced.step.depth
+    for depth, traced in _below_their_parents(genealogy, direction):
+        batch = traced.batch
         flags = " RECALLED" * batch.recalled + " on hold" * batch.on_hold
         links = f"  ({', '.join(uses.get(batch.batch_id, [])[:4])})" if depth else ""
-        facts = f"{batch.quantity:,} units, {traced.product or 'no document'}, {traced.holder.name}"
+        facts = f"{batch.units:,} units, {traced.product or 'no document'}, {traced.holder.name}"
         print_line(f"  {'  ' * min(depth, 12)}{batch.key}  {facts}{flags}{links}")
+
+
+def _below_their_parents(genealogy: Genealogy, direction: Direction) -> Iterator[tuple[int, TracedBatch]]:
+    """Yield each batch once with its level: depth first, each below the first of its parents in registration order."""
+    from chromatrace.index.views import Direction
+
+    traced_batches = {traced.batch.batch_id: traced for traced in genealogy.to(direction)}
+    children: dict[BatchId, list[TracedBatch]] = {}
+    for view in genealogy.views:
+        for link in view.links if view.direction is direction else ():
+            near, far = (link.batch, link.input) if direction is Direction.BACK else (link.input, link.batch)
+            if far in traced_batches:  # a limit may have cut it off
+                children.setdefault(near, []).append(traced_batches[far])
+    printed: set[BatchId] = set()
+    waiting = [(0, traced) for traced in traced_batches.values() if not traced.step.depth]
+    while waiting:
+        level, traced = waiting.pop()
+        if traced.batch.batch_id in printed:
+            continue
+        printed.add(traced.batch.batch_id)
+        yield level, traced
+        below = sorted(children.get(traced.batch.batch_id, ()), key=lambda child: -child.batch.cursor)
+        waiting += [(level + 1, child) for child in below]
 
 
 def _warn(truncated: bool, overused: Sequence[TracedBatch]) -> None:

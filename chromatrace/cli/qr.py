@@ -8,8 +8,9 @@ import click
 
 from chromatrace.chain import reads
 from chromatrace.cli.output import emit, json_option, progress
-from chromatrace.domain.errors import InvalidInput, NotFound, Unavailable
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound, Unavailable
 from chromatrace.domain.identifiers import BatchKey, Serial
+from chromatrace.domain.rights import BatchState
 from chromatrace.domain.serials import SerialRange
 from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
@@ -18,7 +19,7 @@ from chromatrace.storage.files import deliver
 ahead_option = click.option(
     "--ahead",
     is_flag=True,
-    help="Do not check that the lot is registered. Its codes lead to no data until it is.",
+    help="Create codes before the lot is registered, or without a chain. They lead to no data until it is registered.",
 )
 
 
@@ -52,7 +53,10 @@ def qr() -> None:
 def code(
     workspace: Workspace, gtin: str, lot: str, serial: str | None, output: Path, ahead: bool, as_json: bool
 ) -> None:
-    """Write the QR code of a registered lot or of a unit of it."""
+    """Write the QR code of a registered lot or of a unit of it.
+
+    A lot that is recalled, stopped, recycled or scrapped gets no codes.
+    """
     from chromatrace.identity.digital_link import uri_for_batch, uri_for_unit
     from chromatrace.identity.qr import encode
 
@@ -61,8 +65,7 @@ def code(
     uri = uri_for_batch(base, key) if serial is None else uri_for_unit(base, key, Serial(serial))
     qr_code = encode(uri)
     _require_suffix(output, ".svg", ".png")
-    if not ahead:
-        _require_registered(workspace, key)
+    _notice(workspace, key, ahead)
     output.parent.mkdir(parents=True, exist_ok=True)
     deliver(output, [qr_code.svg() if output.suffix == ".svg" else qr_code.png()])
     emit(as_json, {"uri": uri, "file": output})
@@ -74,7 +77,7 @@ def code(
 @click.option("--first", default=1, show_default=True, type=WholeRange(0), help="First serial number.")
 @click.option("--count", required=True, type=WholeRange(1), help="Number of labels.")
 @click.option("--width", default=6, show_default=True, type=WholeRange(1, 20), help="Number of digits of a serial.")
-@click.option("--title", default="", help="Product name, printed on each label.")
+@click.option("--title", default="", help="Product name, printed at the bottom of each page.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PDF file to write."
 )
@@ -93,15 +96,27 @@ def labels(
     ahead: bool,
     as_json: bool,
 ) -> None:
-    """Write a printable A4 label sheet for a range of serials of a registered lot."""
+    """Write a printable A4 label sheet for a range of serials of a registered lot.
+
+    A lot that is recalled, stopped, recycled or scrapped gets no labels. If the lot is not released, or on hold, each
+    page is marked with it. The title may have the characters of Western
+    European languages; for others, set label_font to a TrueType font.
+    """
     from chromatrace.identity.labels import label_sheet
 
     _require_suffix(output, ".pdf")
     key, serials = BatchKey.parse(gtin, lot), SerialRange(first, count, width)
-    if not ahead:
-        _require_registered(workspace, key)
+    notice = _notice(workspace, key, ahead)
     with progress("drawing labels", total=count, hidden=as_json) as show:
-        sheet = label_sheet(workspace.settings.code_url, key, serials, title=title, progress=lambda done, _: show(done))
+        sheet = label_sheet(
+            workspace.settings.code_url,
+            key,
+            serials,
+            title=title,
+            notice=notice,
+            font=workspace.settings.label_font,
+            progress=lambda done, _: show(done),
+        )
     output.parent.mkdir(parents=True, exist_ok=True)
     deliver(output, [sheet])
     emit(as_json, {"labels": count, "file": output, "bytes": len(sheet)})
@@ -118,19 +133,28 @@ def read(photo: Path, as_json: bool) -> None:
     emit(as_json, {"uri": link.uri, "elements": {element.ai: element.value for element in link.elements()}})
 
 
-def _require_registered(workspace: Workspace, key: BatchKey) -> None:
-    """Raise `NotFound` if the lot is not registered: a scan of its codes would find nothing."""
+def _notice(workspace: Workspace, key: BatchKey, ahead: bool) -> str:
+    """Return the notice for codes of the lot. Raises `NotFound`, `Conflict` if it must not get codes."""
+    from chromatrace.services.labelling import NOT_RELEASED, label_notice
+
     try:
-        registered = workspace.reader.read(reads.batch(key.batch_id)).state
-    except Unavailable as error:
+        batch = workspace.reader.read(reads.batch(key.batch_id))
+    except ChromaTraceError as error:
+        if ahead:
+            return NOT_RELEASED
+        if not isinstance(error, Unavailable):
+            raise
         hint = "name the node with --rpc-url, or use --ahead to create codes without a chain"
         raise type(error)(error.message, field=error.field, hint=hint) from error
-    if not registered:
+    if batch.state is BatchState.UNKNOWN:
+        if ahead:
+            return NOT_RELEASED
         raise NotFound(
             f"no batch {key.gtin}/{key.lot} is registered on this chain",
             field="lot",
             hint="run `chromatrace batch register` first, or use --ahead to create codes before that",
         )
+    return label_notice(key, batch)
 
 
 def _require_suffix(output: Path, *suffixes: str) -> None:

@@ -121,6 +121,9 @@ def fetch(workspace: Workspace, route_id: str, out: Path, as_json: bool) -> None
 @DESIGN
 @TRACE
 @click.option("--station", "station_name", required=True, help="Name of the station that signs.")
+@click.option(
+    "--step", type=WholeRange(1), help="Number of the step to sign. Default: the next step, once for each station."
+)
 @click.option("--log", metavar="CHANNEL", help="Sign the head of all spooled readings of this channel.")
 @click.option(
     "--log-of",
@@ -131,15 +134,16 @@ def fetch(workspace: Workspace, route_id: str, out: Path, as_json: bool) -> None
 @click.option("--channel", help="With --digest: id of the log's channel, 0x…. Default: no log.")
 @click.option("--log-size", type=WholeRange(0), help="With --digest: number of entries under the head.")
 @click.option("--completed-at", type=WholeRange(0), help="Completion time, Unix seconds. Default: now.")
-@click.option("--batch", help="First step: subject as GTIN/LOT.")
-@click.option("--unit", type=WholeRange(0), help="First step: number of a unit or component of the batch.")
-@click.option("--subject", help="First step: id of the subject, 0x….")
+@click.option("--ignore-times", is_flag=True, help="Sign even if a completion time is in the future or out of order.")
+@click.option("--batch", help="Subject as GTIN/LOT; a later step checks it.")
+@click.option("--unit", type=WholeRange(0), help="With --batch: number of a unit or component of the batch.")
+@click.option("--subject", help="Id of the subject, 0x…; a later step checks it.")
 @click.option(
     "--component",
     "components",
     multiple=True,
     metavar="ROUTE:SUBJECT",
-    help="First step of an assembly: a component; may be repeated.",
+    help="Component of an assembly; may be repeated. A later step checks them.",
 )
 @json_option
 @click.pass_obj
@@ -148,28 +152,37 @@ def sign(
 ) -> None:
     """Sign the next step of TRACE as a station, after verifying the steps before it.
 
-    The first step creates TRACE and names the subject. The file is CBOR if its name ends in .cbor, JSON otherwise. A
-    step is rejected if the previous signature is invalid or it is another station's turn.
+    The first step creates TRACE and names the subject. Later steps may name it again; another subject is rejected. The
+    file is CBOR if its name ends in .cbor, JSON otherwise. A step is rejected if the previous signature is invalid, if
+    it is another station's turn, if it is already signed, or if its time is in the future or before the previous step.
+
+    A station signs once, also if the command is repeated. If the route has several steps of one station, --step N
+    names each step after its first.
 
     --log binds the step to the readings taken until now: the size and root of the channel's Merkle log. The next
     `chromatrace log anchor` anchors this head, and `route explain --chain` checks it.
     """
     from chromatrace.crypto.route import begin
     from chromatrace.crypto.step import NO_CHANNEL
-    from chromatrace.services.routes import sign_step
+    from chromatrace.services.routes import check_turn, sign_step
+    from chromatrace.storage.lock import ProcessLock
 
     designed = load_design(design_path)
-    if trace_path.exists():
-        if options["batch"] or options["subject"] or options["components"] or options["unit"] is not None:
-            raise Conflict(f"{trace_path} already has a subject", field="trace", hint="omit the subject")
-        trace = load_trace(trace_path)
-    else:
-        trace = begin(designed, _subject(options), [_component(text) for text in options["components"]])
-    at = designed.station(min(len(trace.steps) + 1, len(designed)))
-    completed_at = int(time.time()) if options["completed_at"] is None else options["completed_at"]
-    digest = _step_digest(workspace, at, options)
-    signed, record = sign_step(workspace, designed, trace, station_name, digest, completed_at)
-    save_trace(trace_path, signed)
+    components = [_component(text) for text in options["components"]]
+    with ProcessLock(trace_path.with_name(f".{trace_path.name}.lock")):
+        if trace_path.exists():
+            trace = load_trace(trace_path)
+            _require_same_subject(trace, trace_path, options, components)
+        else:
+            trace = begin(designed, _subject(options), components)
+        check_turn(workspace, designed, trace, station_name, options["step"])
+        at = designed.station(min(len(trace.steps) + 1, len(designed)))
+        completed_at = int(time.time()) if options["completed_at"] is None else options["completed_at"]
+        digest = _step_digest(workspace, at, options)
+        signed, record = sign_step(
+            workspace, designed, trace, station_name, digest, completed_at, ignore_times=options["ignore_times"]
+        )
+        save_trace(trace_path, signed)
     last = signed.steps[-1]
     facts = {
         "step": record.step,
@@ -185,6 +198,22 @@ def sign(
         "path": trace_path,
     }
     emit(as_json, facts)
+
+
+def _require_same_subject(
+    trace: RouteTrace, trace_path: Path, options: dict[str, Any], components: list[Component]
+) -> None:
+    """Raise `Conflict` if the options name another subject or other components than the trace."""
+    if options["batch"] or options["subject"] or options["unit"] is not None:
+        subject = _subject(options)
+        if subject != trace.subject:
+            raise Conflict(
+                f"{trace_path} is about subject 0x{trace.subject.hex()}, not 0x{subject.hex()}",
+                field="trace",
+                hint="give the trace of this subject",
+            )
+    if components and tuple(components) != trace.components:
+        raise Conflict(f"{trace_path} has other components", field="trace", hint="give the trace of this assembly")
 
 
 def _step_digest(workspace: Workspace, at: RouteStation, options: dict[str, Any]) -> StepDigest:
@@ -209,7 +238,7 @@ def _subject(options: dict[str, Any]) -> bytes:
 
     if (options["batch"] is None) == (options["subject"] is None):
         raise InvalidInput(
-            "the first step requires either --batch or --subject",
+            "expected either --batch or --subject",
             field="batch",
             hint="give --batch GTIN/LOT or --subject 0x…",
         )
@@ -291,8 +320,9 @@ def verify(
 def explain(workspace: Workspace, design_path: Path, trace_path: Path, with_chain: bool, as_json: bool) -> None:
     """Verify TRACE step by step and name the first invalid step. Exit status 1 if there is one.
 
-    With --chain, also show whether the log heads are anchored, whether the design is the one on the chain, and whether
-    the route and its components are proven there; exit status 1 also if a root on the chain differs.
+    With --chain, also show whether the log heads are anchored, whether the design is the one on the chain, whether a
+    station's key is revoked, and whether the route and its components are proven there. Exit status 1 also if a root on
+    the chain differs, a component is not proven, or a key is revoked and the route is not proven.
     """
     from chromatrace.cli.route_report import explanation_facts, print_explanation
     from chromatrace.crypto.route import explain as explain_trace
@@ -306,7 +336,7 @@ def explain(workspace: Workspace, design_path: Path, trace_path: Path, with_chai
         explanation_facts(designed, trace, explanation, on_chain),
         lambda: print_explanation(designed, trace, explanation, on_chain),
     )
-    if not explanation.proven or (on_chain is not None and on_chain.contradicts):
+    if not explanation.proven or (on_chain is not None and on_chain.faults):
         raise SystemExit(1)
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from chromatrace.cli.output import print_line
 from chromatrace.crypto.route import Explanation, RouteDesign, RouteTrace
 from chromatrace.crypto.step import NO_CHANNEL
-from chromatrace.services.routes import AnchorStatus, StepEvidence, TraceOnChain, offline_evidence
+from chromatrace.exchange.proven import utc
+from chromatrace.services.routes import (
+    AnchorStatus,
+    StepEvidence,
+    TraceOnChain,
+    completion_times,
+    offline_evidence,
+    time_faults,
+)
 
 _INDENT = " " * 36
 _STATUS_TEXTS = {
@@ -74,6 +83,8 @@ def explanation_facts(
         ],
         "records_absent": absent_records(trace),
         "not_checked": not_checked(trace, [], on_chain),
+        "faults_on_chain": on_chain.faults if on_chain else None,
+        "implausible_times": [text for _, text in time_faults(completion_times(trace), time.time())],
         "steps": [
             {
                 "step": result.step,
@@ -81,6 +92,7 @@ def explanation_facts(
                 "organisation": result.organisation,
                 "holds": result.holds if result.checked else None,
                 "reason": str(result.reason) if result.reason else None,
+                "revoked_from": on_chain.revoked_from[result.step - 1] if on_chain else None,
             }
             | _evidence_facts(evidence[result.step - 1] if result.step <= len(evidence) else None)
             for result in explanation.steps
@@ -94,6 +106,7 @@ def _evidence_facts(evidence: StepEvidence | None) -> dict[str, Any]:
         "record": "present" if record else "absent",
         "channel": record.channel if record and record.channel != NO_CHANNEL else None,
         "log_size": record.log_size if record else None,
+        "completed_at": record.completed_at if record else None,
         "digest": record.digest if record else None,
         "head": str(evidence.status if evidence else AnchorStatus.UNKNOWN),
         "anchored_in_block": evidence.block if evidence else None,
@@ -117,20 +130,23 @@ def print_explanation(
         if result.holds and step is not None:
             print_line(f"{result.step:>4}  {result.process:<28}  valid    c = 0x{step.state.link.hex()[:16]}…")
             print_line(f"{_INDENT}{_evidence_text(evidence[result.step - 1])}")
+            if step.record is not None:
+                print_line(f"{_INDENT}completed at {utc(step.record.completed_at)}")
         else:
             text = f"INVALID  {result.message}" if result.checked else "not checked: an earlier step is invalid"
             print_line(f"{result.step:>4}  {result.process:<28}  {text}")
+        if on_chain is not None and (start := on_chain.revoked_from[result.step - 1]) is not None:
+            print_line(f"{_INDENT}KEY REVOKED from {utc(start)}")
+    for _, text in time_faults(completion_times(trace), time.time()):
+        print_line(f"IMPLAUSIBLE TIME: {text}")
     if explanation.error is None:
         print_verdict(route, not_checked(trace, [], on_chain))
     else:
         print_line(f"NOT PROVEN: {explanation.error.message}")
     if on_chain is not None:
         print_line(f"the route is {'proven' if on_chain.proven else 'not proven'} on the chain")
-        for number, step_evidence in enumerate(on_chain.evidence, 1):
-            if step_evidence.status is AnchorStatus.OTHER_ROOT:
-                print_line(
-                    f"CONTRADICTED: the root of step {number} differs from the one in block {step_evidence.block}"
-                )
+        for text in on_chain.faults:
+            print_line(text)
 
 
 def _evidence_text(evidence: StepEvidence) -> str:

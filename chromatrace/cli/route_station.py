@@ -87,18 +87,23 @@ def revoke(workspace: Workspace, name: str, begin: int | None, as_json: bool) ->
 @json_option
 @click.pass_obj
 def list_(workspace: Workspace, on_chain: bool, as_json: bool) -> None:
-    """List the stations whose keys are in the data folder."""
+    """List the stations whose keys are in the data folder. Exit status 1 if a key file is damaged or not private."""
     from chromatrace.services.stations import list_stations
 
     stations = list_stations(workspace, on_chain=on_chain)
 
     def human() -> None:
         for facts in stations:
-            print_line(f"{facts['station']:<24}  0x{facts['key'].hex()}{_status(facts) if on_chain else ''}")
+            if "error" in facts:
+                print_line(f"{facts['station']:<24}  UNUSABLE: {facts['error']}")
+            else:
+                print_line(f"{facts['station']:<24}  0x{facts['key'].hex()}{_status(facts) if on_chain else ''}")
         if not stations:
             print_line("no station keys; create one with `chromatrace route station create NAME`")
 
     emit(as_json, {"stations": stations}, human)
+    if any("error" in facts for facts in stations):
+        raise SystemExit(1)
 
 
 def _status(facts: dict[str, Any]) -> str:

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
     from chromatrace.exchange.findings import VerificationFinding
 
+NOT_PROVEN = 3
+"""Exit status if nothing is invalid, but the bundle is not proven. Click uses 2 for wrong usage."""
+
 
 @click.command()
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--block-hash", "block_hashes", multiple=True, help="Block hash that you trust; may be repeated.")
-@click.option("--rpc", metavar="URL", help="Node that you trust; the block hashes are read from it.")
+@click.option(
+    "--rpc", metavar="URL", help="Node that you trust; the block hashes and the batch's current state are read from it."
+)
 @click.option(
     "--manifest",
     "manifest_path",
@@ -41,8 +46,11 @@ def verify(
     """Check a proof bundle offline.
 
     FILE is checked against block hashes that you trust. The result is a tree: ✓ valid, ! valid, with a warning
-    about the product, ✗ invalid, ? not checked. Exit status 1 if anything is invalid. Blocks are checked only with
-    --block-hash or --rpc, and contracts only with --manifest; otherwise the result is NOT PROVEN.
+    about the product, ✗ invalid, ? not checked. Blocks are checked only with --block-hash or --rpc, and contracts only
+    with --manifest; otherwise the result is NOT PROVEN. With --rpc, a batch that has changed since the bundle was
+    written, for example by a recall, is NOT PROVEN either.
+
+    Exit status: 0 if the bundle holds, 1 if anything is invalid, 3 if the bundle is not proven.
 
     \b
     Example: prove a lot, then check the bundle against a node and a manifest that you trust
@@ -52,14 +60,11 @@ def verify(
     from chromatrace.exchange.bundle import Bundle
     from chromatrace.exchange.findings import FindingStatus, conclusion
     from chromatrace.exchange.verifier import verify as check
-    from chromatrace.services.verification import block_hashes_from
+    from chromatrace.services.verification import view_of_node
 
     bundle = Bundle.from_bytes(path.read_bytes())
     trusted = [parse_bytes32(f"0x{text.removeprefix('0x')}", "block_hash") for text in block_hashes]
-    head = None
-    if rpc is not None:
-        from_node, head = block_hashes_from(rpc, bundle)
-        trusted += from_node
+    node = view_of_node(rpc, bundle) if rpc is not None else None
     contracts, chain_id = None, None
     if manifest_path is not None:
         from chromatrace.ethereum.manifest import Manifest
@@ -67,15 +72,15 @@ def verify(
         manifest = Manifest.load(manifest_path)
         chain_id = manifest.chain_id
         contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in manifest.contracts.items()}
-    result = check(bundle, trusted, contracts, chain_id, head)
+    result = check(bundle, trusted, contracts, chain_id, node)
     lines = conclusion(result)
     counts = {status.value.replace(" ", "_"): count for status, count in result.counts.items()}
     facts = result.as_json() | {"failed": len(result.failures), "counts": counts, "conclusion": lines}
     emit(as_json, facts, lambda: _print(result, lines))
-    if result.failures or (
-        strict and (result.unchecked or result.warnings or result.status is not FindingStatus.HOLDS)
-    ):
+    if result.failures or (strict and (result.unchecked or result.warnings)):
         raise SystemExit(1)
+    if result.status is not FindingStatus.HOLDS:
+        raise SystemExit(NOT_PROVEN)
 
 
 _MARKS = {

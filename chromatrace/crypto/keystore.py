@@ -24,6 +24,7 @@ from chromatrace.crypto.errors import KeyPasswordError
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.storage import strict_json
 from chromatrace.storage.files import write_once
+from chromatrace.storage.private import read_private
 from chromatrace.storage.strict_json import JsonObject
 
 _VERSION = 4
@@ -147,7 +148,7 @@ def open_key(path: Path, password: str) -> SecretKey:
 
 def _read(path: Path) -> _Keystore:
     try:
-        return strict_json.decode(path.read_bytes(), _Keystore)
+        return strict_json.decode(read_private(path), _Keystore)
     except FileNotFoundError as error:
         hint = "create one with `chromatrace route station create`"
         raise NotFound(f"keystore {path} does not exist", field="keystore", hint=hint) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from chromatrace.documents.errors import DocumentCorruptError, DocumentNotFoundError, DocumentStoreUnavailableError
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.storage.files import UNFINISHED, flush_folder, write_whole
+from chromatrace.storage.private import private_folder
 
 DIGEST_SIZE = 32
 
@@ -38,7 +39,8 @@ class DocumentStore:
         with self._typed_errors():
             if path.exists() and path.read_bytes() == document:
                 return digest
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
+            private_folder(path.parent)
             write_whole(path, [document])
             # New folder entries must survive a power failure as well.
             for folder in (self.folder, self.folder.parent):

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from chromatrace.crypto.eip712 import Inspection, recover_inspector
 from chromatrace.crypto.route.state import RouteTrace
 from chromatrace.domain.errors import ChromaTraceError, NotFound
-from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.ethereum.abi import contract
@@ -25,7 +24,7 @@ from chromatrace.exchange.bundle import (
     Subject,
 )
 from chromatrace.exchange.signed_route import signed_route
-from chromatrace.exchange.slot import BATCHES_SLOT
+from chromatrace.exchange.slot import storage_slot
 from chromatrace.exchange.units import UnitProof
 from chromatrace.storage.strict_json import Digits, Hex
 
@@ -97,10 +96,11 @@ def collect(
     )
 
 
-def gaps(bundle: Bundle) -> list[int]:
-    """Return the last block number of each run of headers; each needs its own trusted hash."""
-    numbers = [decode_header(header).number for header in bundle.headers]
-    return [number for number, following in pairwise(numbers) if following != number + 1] + numbers[-1:]
+def required_hashes(bundle: Bundle) -> dict[int, bytes]:
+    """Return the blocks whose hashes a reader must trust: the last of each run of headers, with the bundle's hash."""
+    headers = [decode_header(header) for header in bundle.headers]
+    ends = [header for header, following in pairwise(headers) if following.number != header.number + 1]
+    return {header.number: header.hash for header in (*ends, *headers[-1:])}
 
 
 def _blocks(node: Node, numbers: list[int]) -> list[Any]:
@@ -117,7 +117,7 @@ def _receipts(node: Node, headers: Mapping[int, bytes], cited: Sequence[tuple[in
 
 
 def _state(node: Node, registry: bytes, key: BatchKey, block: int) -> CitedState:
-    slot = keccak(bytes(key.batch_id) + BATCHES_SLOT.to_bytes(32, "big"))
+    slot = storage_slot(key)
     proof = node.call("eth_getProof", "0x" + registry.hex(), ["0x" + slot.hex()], hex(block))
     account = tuple(map(Hex.from_json, proof["accountProof"]))
     return CitedState(block, account, tuple(map(Hex.from_json, proof["storageProof"][0]["proof"])))

@@ -102,8 +102,9 @@ def conclusion(result: VerificationFinding) -> list[str]:
     if result.failures:
         lines.append("DOES NOT HOLD: do not rely on anything in this bundle.")
     elif result.status is FindingStatus.UNCHECKED:
-        lines.append("NOT PROVEN: the bundle is consistent, but its foundations were not checked:")
-        lines += [f"? {part.text}" for part in result.parts if part.status is FindingStatus.UNCHECKED]
+        lines.append("NOT PROVEN: nothing in the bundle is invalid, but it is not proven:")
+        foundations = [part for part in result.parts if part.status is FindingStatus.UNCHECKED]
+        lines += [f"? {finding.text}" for part in foundations for finding in part.unchecked]
     else:
         lines.append("HOLDS, with warnings." if result.warnings else "HOLDS.")
     counts = result.counts

@@ -12,15 +12,21 @@ from enum import IntEnum
 from typing import TypeVar
 
 from chromatrace.domain.errors import IntegrityError
-from chromatrace.domain.identifiers import OrganisationId
+from chromatrace.domain.hashing import keccak
+from chromatrace.domain.identifiers import BatchKey, OrganisationId
 from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
 from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.exchange.events import ProvenEvent
 
+Member = TypeVar("Member", bound=IntEnum)
+
 BATCHES_SLOT = 0
 """Storage slot of `BatchRegistry`'s mapping of batches."""
 
-Member = TypeVar("Member", bound=IntEnum)
+
+def storage_slot(key: BatchKey) -> bytes:
+    """Return the 32-byte storage slot of a batch in `BatchRegistry`."""
+    return keccak(bytes(key.batch_id) + BATCHES_SLOT.to_bytes(32, "big"))
 
 
 def unpack(packed: int) -> StoredBatch:

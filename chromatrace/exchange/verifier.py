@@ -15,12 +15,12 @@ Verification needs no server, network, database or clock. `docs/proof-bundle.md`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from chromatrace.documents.content import BatchContent, digest
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
-from chromatrace.domain.hashing import keccak
 from chromatrace.domain.rights import BatchState
 from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.exchange.blocks import BlockHeader, verify_storage
@@ -31,7 +31,7 @@ from chromatrace.exchange.inspection_check import check_inspections
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_readings
 from chromatrace.exchange.route_check import check_route
-from chromatrace.exchange.slot import BATCHES_SLOT, replay, unpack
+from chromatrace.exchange.slot import replay, storage_slot, unpack
 from chromatrace.exchange.units import serial_root, verify_unit
 
 
@@ -40,19 +40,28 @@ def verify(
     trusted: Sequence[bytes] = (),
     contracts: dict[str, bytes] | None = None,
     chain_id: int | None = None,
-    head: int | None = None,
+    node: NodeView | None = None,
 ) -> VerificationFinding:
     """Return all findings about `bundle` as a tree.
 
-    The result FAILS if any part fails. It is UNCHECKED if no block or contract is trusted or the current state is
-    missing. Otherwise it HOLDS.
+    The result FAILS if any part fails. It is UNCHECKED if a block or contract is not trusted, the state is missing, or
+    the batch has changed on the trusted node since. Otherwise it HOLDS.
 
     trusted    block hashes (32 bytes each) that the reader trusts, from a node or another source
     contracts  addresses of the deployment that the reader trusts, by contract name
     chain_id   expected chain
-    head       number of the chain's newest block, if known
+    node       what a node that the reader trusts returned, if one was asked
     """
-    return _Verification(bundle, trusted, contracts, chain_id, head).run()
+    return _Verification(bundle, trusted, contracts, chain_id, node).run()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """Data from a trusted node: 32-byte block hashes by block number, and the batch's slot in block `number`."""
+
+    number: int
+    hashes: Mapping[int, bytes]
+    slot: int
 
 
 class _Verification:
@@ -62,14 +71,14 @@ class _Verification:
         trusted: Sequence[bytes],
         contracts: dict[str, bytes] | None,
         chain_id: int | None,
-        head: int | None,
+        node: NodeView | None,
     ) -> None:
         self.bundle = bundle
         self.proven = ProvenHistory(bundle)
-        self.trusted = set(trusted)
+        self.trusted = set(trusted) | (set(node.hashes.values()) if node is not None else set())
         self.trusted_contracts = contracts
         self.expected_chain = chain_id
-        self.head = head
+        self.node = node
 
     def run(self) -> VerificationFinding:
         subject = f"{self.bundle.key}" + (f"(21){self.bundle.serial}" if self.bundle.serial else "")
@@ -115,12 +124,26 @@ class _Verification:
             else:
                 untrusted.append(header)
         finding = holds(f"{len(headers) - len(untrusted)} blocks lead to a trusted block hash")
+        unmatched = self.trusted - {header.hash for header in headers.values()}
         for run in _runs(untrusted):
-            text = f"blocks {run[0].number} to {run[-1].number} do not lead to a trusted block hash"
-            finding.parts.append(fails(f"{text}; the hash of the newest is 0x{run[-1].hash.hex()}"))
-        for block_hash in self.trusted - {header.hash for header in headers.values()}:
-            finding.parts.append(unchecked(f"no block of the bundle has the hash 0x{block_hash.hex()}"))
+            last = run[-1]
+            text = f"blocks {run[0].number} to {last.number} do not lead to a trusted block hash"
+            if last.number in self._node_hashes:
+                finding.parts.append(fails(f"{text}: block {last.number} of the node has another hash"))
+            elif last.number == newest.number and unmatched:
+                finding.parts.append(fails(f"{text}; the hash of the newest is 0x{last.hash.hex()}"))
+            else:
+                finding.status = FindingStatus.UNCHECKED
+                text = f"{text}: compare 0x{last.hash.hex()} with the hash of block {last.number} from a node"
+                finding.parts.append(unchecked(f"{text} that you trust, and give it as a further block hash"))
+        finding.parts += [
+            unchecked(f"no block of the bundle has the hash 0x{block_hash.hex()}") for block_hash in unmatched
+        ]
         return finding
+
+    @property
+    def _node_hashes(self) -> Mapping[int, bytes]:
+        return self.node.hashes if self.node is not None else {}
 
     def _receipts(self) -> VerificationFinding:
         self.proven.read_events()
@@ -139,7 +162,7 @@ class _Verification:
                 field="state",
                 hint="events between the two blocks would go unnoticed",
             )
-        slot = keccak(bytes(self.bundle.key.batch_id) + BATCHES_SLOT.to_bytes(32, "big"))
+        slot = storage_slot(self.bundle.key)
         registry = self.bundle.contracts["BatchRegistry"]
         packed = verify_storage(header.state_root, registry, slot, cited.account, cited.storage)
         if not packed:
@@ -148,10 +171,28 @@ class _Verification:
         finding = holds(f"as of {proven.when(cited.block)} the batch is {stored.state.name.lower()}")
         finding.parts = [*_flags(stored), self._completeness(stored)]
         finding.parts.append(holds(f"held by {proven.organisation(stored.custodian)}"))
-        if self.head is not None and self.head > cited.block:
-            text = f"the chain has {self.head - cited.block} newer blocks; get a newer bundle for changes since then"
-            finding.parts.append(unchecked(text))
+        if self.node is not None and self.node.number > cited.block:
+            self._compare_with_node(stored, self.node, finding)
         return finding
+
+    def _compare_with_node(self, stored: StoredBatch, node: NodeView, finding: VerificationFinding) -> None:
+        """Compare the state in the bundle with the state in a newer block of the trusted node."""
+        if not node.slot:
+            finding.parts.append(fails(f"in block {node.number} of the node, the batch is not registered"))
+            return
+        current = unpack(node.slot)
+        changes = stored.differences(current)
+        if not changes:
+            finding.parts.append(holds(f"unchanged in block {node.number} of the node"))
+            return
+        finding.status = FindingStatus.UNCHECKED
+        known = set(_adverse(stored))
+        finding.parts += [
+            warning(f"in block {node.number} of the node, {text}") for text in _adverse(current) if text not in known
+        ]
+        names = ", ".join(name.replace("_", " ") for name in changes)
+        text = f"the batch has changed since the bundle was written, as of block {node.number} of the node ({names})"
+        finding.parts.append(unchecked(f"{text}; get a newer bundle"))
 
     def _completeness(self, stored: StoredBatch) -> VerificationFinding:
         differing = replay(self.proven.of_batch()).differences(stored)
@@ -231,6 +272,11 @@ class _Verification:
 
 
 def _flags(stored: StoredBatch) -> list[VerificationFinding]:
+    return [warning(text) for text in _adverse(stored)] or [holds("not recalled, not on hold")]
+
+
+def _adverse(stored: StoredBatch) -> list[str]:
+    """Return why the batch must not be used or sold, if so."""
     texts = []
     if stored.recalled:
         texts.append("this batch is RECALLED: do not use or sell it")
@@ -238,7 +284,7 @@ def _flags(stored: StoredBatch) -> list[VerificationFinding]:
         texts.append("this batch is ON HOLD")
     if stored.state in (BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED):
         texts.append(f"this batch is {stored.state.name}: its units are not for sale")
-    return [warning(text) for text in texts] or [holds("not recalled, not on hold")]
+    return texts
 
 
 def _life_event(event: ProvenEvent, events: list[ProvenEvent], proven: ProvenHistory) -> VerificationFinding:

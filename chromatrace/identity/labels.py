@@ -7,15 +7,15 @@ embedded. The output is deterministic.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import reportlab
 from reportlab.lib.units import mm
-from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
-from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfbase.pdfmetrics import getFont, registerFont, stringWidth
+from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import FILL_EVEN_ODD, Canvas
 
 from chromatrace.domain.errors import InvalidInput
@@ -113,16 +113,20 @@ def label_sheet(
     serials: SerialRange,
     *,
     title: str = "",
+    notice: str = "",
+    font: Path | None = None,
     layout: SheetLayout | None = None,
     level: ErrorCorrection = ErrorCorrection.M,
     progress: Progress | None = None,
 ) -> bytes:
     """Return the PDF of labels for `serials` of the batch `key`, with codes below `base_url`.
 
-    title  product name in the footer of each page; not printed on labels
+    title   product name in the footer of each page; not printed on labels
+    notice  warning in the footer of each page, in bold
+    font    TrueType font of `title`; a subset of it is embedded. Default: a font for Western European languages
 
-    Raises `InvalidInput` if there are too many serials or the modules are too small, `DigitalLinkError` if `base_url`
-    is not a web address.
+    Raises `InvalidInput` if there are too many serials, the modules are too small, or the font does not have a
+    character of the title; `DigitalLinkError` if `base_url` is not a web address.
     """
     layout = layout or SheetLayout()
     if serials.count > MAX_LABELS:
@@ -131,7 +135,8 @@ def label_sheet(
             field="count",
             hint="split the range into several files",
         )
-    _register_fonts()
+    title_font = _register_fonts(font)
+    _require_glyphs(title, title_font)
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=(PAGE_WIDTH_MM * mm, PAGE_HEIGHT_MM * mm), invariant=1, pageCompression=1)
     canvas.setTitle(f"Labels {key}, serials {serials}")
@@ -145,8 +150,8 @@ def label_sheet(
             row, column = divmod(index, layout.columns)
             _draw_label(canvas, layout, layout.left_mm(column), layout.top_mm(row), next(codes), key, serial)
         run = f"serials {batch[0]} to {batch[-1]}"
-        foot = " · ".join(part for part in (title, str(key), run, f"page {number} of {pages}") if part)
-        _draw_foot(canvas, layout, foot)
+        details = " · ".join(part for part in (str(key), run, f"page {number} of {pages}") if part)
+        _draw_foot(canvas, layout, ((notice, _BOLD), (title, title_font.fontName), (details, _REGULAR)))
         canvas.showPage()
         done += len(batch)
         if progress:
@@ -161,10 +166,34 @@ def _pages(serials: SerialRange, size: int) -> Iterator[list[Serial]]:
         yield page
 
 
-def _register_fonts() -> None:
+def _register_fonts(title_font: Path | None) -> TTFont:
+    """Register the fonts of a sheet and return the one of its title."""
     folder = Path(reportlab.__file__).parent / "fonts"
     for name in (_REGULAR, _BOLD):
         registerFont(TTFont(name, folder / f"{name}.ttf"))
+    if title_font is None:
+        return getFont(_REGULAR)
+    try:
+        registerFont(font := TTFont(f"title {title_font}", title_font))
+    except (OSError, TTFError) as error:
+        raise InvalidInput(
+            f"{title_font} cannot be used as a font: {error}",
+            field="font",
+            hint="give a TrueType file (.ttf); fonts with PostScript outlines (.otf) are not supported",
+        ) from error
+    return font
+
+
+def _require_glyphs(title: str, font: TTFont) -> None:
+    """Raise `InvalidInput` naming the characters of `title` that the font cannot print."""
+    missing = [character for character in dict.fromkeys(title) if ord(character) not in font.face.charToGlyph]
+    if missing:
+        names = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing[:10])
+        raise InvalidInput(
+            f"the font of the label sheet does not have {names}" + (", …" if len(missing) > 10 else ""),
+            field="title",
+            hint="set label_font to a TrueType font that has them, or use another title",
+        )
 
 
 def _draw_label(
@@ -254,8 +283,14 @@ def _line(canvas: Canvas, x1_mm: float, y1_mm: float, x2_mm: float, y2_mm: float
     canvas.line(x1_mm * mm, y1_mm * mm, x2_mm * mm, y2_mm * mm)
 
 
-def _draw_foot(canvas: Canvas, layout: SheetLayout, text: str) -> None:
-    canvas.setFillGray(_GREY)
+def _draw_foot(canvas: Canvas, layout: SheetLayout, parts: Sequence[tuple[str, str]]) -> None:
+    """Draw texts, each in its font, on one line at the bottom of the page."""
+    texts = [(text + " " * 3, font) for text, font in parts if text]
     room_pt = layout.columns * layout.label_width_mm * mm
-    canvas.setFont(_REGULAR, min(6.0, 6.0 * room_pt / stringWidth(text, _REGULAR, 6)))
-    canvas.drawString(layout.left_mm(0) * mm, 4.5 * mm, text)
+    size_pt = min(6.0, 6.0 * room_pt / sum(stringWidth(text, font, 6) for text, font in texts))
+    x = layout.left_mm(0) * mm
+    for text, font in texts:
+        canvas.setFillGray(_BLACK if font == _BOLD else _GREY)
+        canvas.setFont(font, size_pt)
+        canvas.drawString(x, 4.5 * mm, text)
+        x += stringWidth(text, font, size_pt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from chromatrace.index import schema
 from chromatrace.index.errors import database_errors
 from chromatrace.index.lock import writer_lock
 from chromatrace.index.snapshot import Snapshot
+from chromatrace.storage.private import private_database
 
 _POSTGRESQL_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
 """Parameters of libpq: seconds to connect, milliseconds until sent data must be acknowledged."""
@@ -81,6 +82,8 @@ def _engine(database_url: str | Path) -> Engine:
     if url.database in (None, "", ":memory:"):
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     else:
+        with suppress(OSError):  # the first statement reports why the file cannot be opened
+            private_database(Path(url.database))
         engine = create_engine(url, connect_args={"timeout": 30.0})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.storage.closing import Closing
+from chromatrace.storage.private import private_folder
 from chromatrace.storage.sqlite import FileErrors, open_file
 
 _BUSY_S = 5.0
@@ -19,9 +20,8 @@ class AnswerStore(Closing):
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         self._db = open_file(path, FileErrors("answers"), _BUSY_S)
-        path.chmod(0o600)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS answers (round BLOB PRIMARY KEY, state INTEGER, defects INTEGER, "

@@ -19,6 +19,7 @@ from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.quality.check_sheet import Parameter, Size, ToleranceSheet
 from chromatrace.quality.findings import check_finding
 from chromatrace.storage.closing import Closing
+from chromatrace.storage.private import private_folder
 from chromatrace.storage.sqlite import FileErrors, open_file, transaction
 
 FILE_NAME = "inspection-tasks.db"
@@ -88,9 +89,8 @@ class InspectionTasks(Closing):
     """The task file of one data folder. Any number of processes may have it open."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         self._db = open_file(path, FileErrors("inspection_tasks"), _BUSY_S)
-        path.chmod(0o600)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,10 +24,10 @@ from chromatrace.crypto.route import (
     sign_record,
 )
 from chromatrace.crypto.step import StepRecord
-from chromatrace.domain.errors import IntegrityError
+from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput
 from chromatrace.domain.identifiers import ChannelId, StationKeyId
-from chromatrace.exchange.proven import channel_id
-from chromatrace.services.stations import open_station
+from chromatrace.exchange.proven import channel_id, utc
+from chromatrace.services.stations import open_station, stored_station
 from chromatrace.services.workspace import Workspace
 
 
@@ -60,11 +61,29 @@ class TraceOnChain:
     proven: bool
     components: tuple[bool, ...]
     evidence: tuple[StepEvidence, ...]
+    revoked_from: tuple[int | None, ...]
+    """Start of the revocation of each station's key, Unix seconds; None if the key is not revoked."""
 
     @property
-    def contradicts(self) -> bool:
-        """Whether a step names a root that differs from the chain's."""
-        return any(step.status is AnchorStatus.OTHER_ROOT for step in self.evidence)
+    def faults(self) -> list[str]:
+        """Return what contradicts or prevents a proof on the chain."""
+        lines = [
+            f"CONTRADICTED: the root of step {number} differs from the one in block {step.block}"
+            for number, step in enumerate(self.evidence, 1)
+            if step.status is AnchorStatus.OTHER_ROOT
+        ]
+        lines += [
+            f"NOT PROVEN: component {number} has no proof on the chain"
+            for number, proven in enumerate(self.components, 1)
+            if not proven
+        ]
+        if not self.proven:
+            lines += [
+                f"REVOKED: the key of step {number} is revoked from {utc(start)}, and the route is not proven"
+                for number, start in enumerate(self.revoked_from, 1)
+                if start is not None
+            ]
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +111,69 @@ def head_digest(workspace: Workspace, channel: str, organisation: int) -> StepDi
     return StepDigest(channel_id(organisation, channel), head.size, head.root)
 
 
+def check_turn(workspace: Workspace, route: RouteDesign, trace: RouteTrace, station: str, step: int | None) -> None:
+    """Raise `Conflict` if `step` is not the next step, or if the station has signed and `step` is not given."""
+    following = len(trace.steps) + 1
+    if step is not None and step != following:
+        signed = f"step {step} is already signed" if step < following else f"step {following} is not signed yet"
+        raise Conflict(f"{signed}: the next step is {following}", field="step")
+    key = stored_station(workspace, station).public_key
+    own = [number for number, signed in enumerate(trace.steps, 1) if signed.state.signer == key]
+    if own and step is None:
+        raise Conflict(
+            f"station {station} has already signed step {own[-1]} of {len(route)}",
+            field="step",
+            hint=f"use --step {following} if it signs step {following} too" if following <= len(route) else None,
+        )
+
+
+CLOCK_TOLERANCE_S = 300
+"""How far a completion time may be ahead of this machine's clock, seconds."""
+
+
+def time_faults(completed_at: Sequence[int | None], now_s: float) -> list[tuple[int, str]]:
+    """Return each step whose completion time is implausible, with the reason.
+
+    completed_at  Unix seconds by step; None if unknown
+    now_s         Unix seconds
+    """
+    faults, latest = [], (0, 0)
+    for number, at in enumerate(completed_at, 1):
+        if at is None:
+            continue
+        if at > now_s + CLOCK_TOLERANCE_S:
+            faults.append((number, f"step {number} is completed at {utc(at)}, which is in the future"))
+        if at < latest[1]:
+            before = f"step {latest[0]} ({utc(latest[1])})"
+            faults.append((number, f"step {number} is completed at {utc(at)}, before {before}"))
+        latest = max(latest, (number, at), key=lambda step: step[1])
+    return faults
+
+
+def completion_times(trace: RouteTrace) -> list[int | None]:
+    """Return the completion time of each step, Unix seconds; None if its record is absent."""
+    return [step.record.completed_at if step.record is not None else None for step in trace.steps]
+
+
 def sign_step(
-    workspace: Workspace, route: RouteDesign, trace: RouteTrace, station: str, digest: StepDigest, completed_at: int
+    workspace: Workspace,
+    route: RouteDesign,
+    trace: RouteTrace,
+    station: str,
+    digest: StepDigest,
+    completed_at: int,
+    *,
+    ignore_times: bool = False,
 ) -> tuple[RouteTrace, StepRecord]:
-    """Sign the next step of a trace with the key of a station; checks the trace first."""
+    """Sign the next step of a trace with the key of a station; checks the trace first.
+
+    ignore_times  accept a completion time in the future or out of order. Without it, raises `InvalidInput`.
+    """
     number = len(trace.steps) + 1
+    times = [*completion_times(trace), completed_at]
+    faults = [text for step, text in time_faults(times, time.time()) if step == number]
+    if faults and not ignore_times:
+        raise InvalidInput(faults[0], field="completed_at", hint="correct the clock or the time, or use --ignore-times")
     process = route.station(min(number, len(route))).process
     record = StepRecord(
         route.route,
@@ -153,6 +230,10 @@ def compare_with_chain(chain: Chain, route: RouteDesign, trace: RouteTrace) -> T
         _is_proven(chain, Component(route.route, trace.subject)),
         tuple(_is_proven(chain, component) for component in trace.components),
         tuple(_checked(chain, evidence) for evidence in offline_evidence(trace)),
+        tuple(
+            chain.read(reads.station_key(StationKeyId(station.key_id))).revoked_from or None
+            for station in route.stations
+        ),
     )
 
 

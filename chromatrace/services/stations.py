@@ -10,9 +10,9 @@ from chromatrace.chain import calls, reads
 from chromatrace.chain.routes import verifier_of
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.eip2537 import key_id
-from chromatrace.crypto.keystore import describe_key, open_key, save_key
+from chromatrace.crypto.keystore import StoredKey, describe_key, open_key, save_key
 from chromatrace.crypto.route import key_words, prove_possession, signature_words
-from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.identifiers import StationKeyId
 from chromatrace.services.organisations import signer_organisation
 from chromatrace.services.workspace import Workspace
@@ -37,9 +37,14 @@ def open_station(workspace: Workspace, name: str) -> SecretKey:
     return open_key(path, password)
 
 
+def stored_station(workspace: Workspace, name: str) -> StoredKey:
+    """Return the public part of a station's key in the data folder. Raises `NotFound`, `InvalidInput`."""
+    return describe_key(key_path(workspace, name))
+
+
 def station_key_id(workspace: Workspace, name: str) -> StationKeyId:
     """Return the key id of a station whose key is in the data folder."""
-    return StationKeyId(key_id(describe_key(key_path(workspace, name)).public_key))
+    return StationKeyId(key_id(stored_station(workspace, name).public_key))
 
 
 def create_station(workspace: Workspace, name: str, password: str) -> dict[str, Any]:
@@ -70,10 +75,17 @@ def register_station(workspace: Workspace, name: str, *, unverified: bool = Fals
 
 
 def list_stations(workspace: Workspace, *, on_chain: bool) -> list[dict[str, Any]]:
-    """Return the stations whose keys are in the data folder; with `on_chain`, also their owners on the chain."""
-    stations = []
+    """Return the stations whose keys are in the data folder; with `on_chain`, also their owners on the chain.
+
+    A file that is damaged, or not private, has the member `error` in place of its key.
+    """
+    stations: list[dict[str, Any]] = []
     for path in sorted(key_path(workspace, "any").parent.glob("*.json")):
-        stored = describe_key(path)
+        try:
+            stored = describe_key(path)
+        except ChromaTraceError as error:
+            stations.append({"station": path.stem, "error": str(error)})
+            continue
         identifier = StationKeyId(key_id(stored.public_key))
         facts: dict[str, Any] = {"station": path.stem, "key": identifier, "public_key": stored.public_key.data}
         if on_chain:

@@ -1,15 +1,17 @@
-"""Block hashes from a trusted node, for the verification of a proof bundle."""
+"""Ask a trusted node what the verification of a proof bundle needs."""
 
 from __future__ import annotations
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.exchange.bundle import Bundle
-from chromatrace.exchange.collect import gaps
+from chromatrace.exchange.collect import required_hashes
+from chromatrace.exchange.slot import storage_slot
+from chromatrace.exchange.verifier import NodeView
 
 
-def block_hashes_from(url: str, bundle: Bundle) -> tuple[list[bytes], int]:
-    """Return a node's hashes of the bundle's newest block and of the block at each gap, and the node's block number.
+def view_of_node(url: str, bundle: Bundle) -> NodeView:
+    """Return a node's hashes of the blocks that the bundle depends on, and its current state of the batch.
 
     Raises `InvalidInput` if the node follows another chain.
     """
@@ -21,6 +23,17 @@ def block_hashes_from(url: str, bundle: Bundle) -> tuple[list[bytes], int]:
             field="rpc",
             hint="use a node of the bundle's chain",
         )
-    blocks = node.batch([("eth_getBlockByNumber", [hex(number), False]) for number in gaps(bundle)])
-    newest = int(node.call("eth_blockNumber"), 16)
-    return [bytes.fromhex(block["hash"][2:]) for block in blocks if block is not None], newest
+    newest = node.call("eth_blockNumber")
+    numbers = list(required_hashes(bundle))
+    blocks = node.batch([("eth_getBlockByNumber", [hex(number), False]) for number in numbers])
+    registry, slot = bundle.contracts["BatchRegistry"], storage_slot(bundle.key)
+    stored = node.call("eth_getStorageAt", "0x" + registry.hex(), "0x" + slot.hex(), newest)
+    return NodeView(
+        number=int(newest, 16),
+        hashes={
+            number: bytes.fromhex(block["hash"][2:])
+            for number, block in zip(numbers, blocks, strict=True)
+            if block is not None
+        },
+        slot=int(stored, 16),
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.settings import Settings
+from chromatrace.storage.private import private_folder
 
 if TYPE_CHECKING:
     from chromatrace.anchor import Anchorer
@@ -70,8 +71,7 @@ class Workspace:
     @cached_property
     def data(self) -> Path:
         """The data folder; created if it does not exist, readable by its owner only."""
-        self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return self.settings.data
+        return private_folder(self.settings.data)
 
     @cached_property
     def rpc(self) -> RpcClient:

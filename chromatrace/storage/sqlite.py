@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError, Unavailable
+from chromatrace.storage.private import private_database
 
 _HINTS = {
     sqlite3.SQLITE_FULL: "free disk space and try again",
@@ -60,11 +61,15 @@ class DatabaseFile(sqlite3.Connection):
 def open_file(
     path: Path | str | None, errors: FileErrors, timeout_s: float, *, check_same_thread: bool = True
 ) -> DatabaseFile:
-    """Open or create a database file (None: in memory), in autocommit mode. Raises `errors`.
+    """Open or create a database file of mode 0600 (None: in memory), in autocommit mode. Raises `errors`.
 
     timeout_s  how long a statement waits for another process's lock
     """
     with _typed_errors(path, errors):
+        if path is not None:
+            # If it cannot be opened or created, SQLite gives the reason.
+            with suppress(OSError):
+                private_database(Path(path))
         database = sqlite3.connect(
             path or ":memory:",
             timeout=timeout_s,

@@ -236,7 +236,7 @@ def test_batches_of_other_organisations_are_not_recalled(shop):
     assert shop.recalled("R4", "R4B", "R4C") == [True, True, False]
     page = own.get(path).text
     assert "1 batch belongs to other organisations." in page
-    assert "Recalled by a supervisor of Example Frames or of an authority." in page
+    assert "Recalled by a supervisor of <bdi>Example Frames</bdi> or of an authority." in page
     assert send(own, path).status_code == 409
     assert send(other, path).status_code == 303
     world.sync()

@@ -9,14 +9,12 @@ from flask import Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from app.api.records.request_context import (
-    held_keys,
     open_for_writing,
     open_records,
-    requested_readers,
     require_parameters,
 )
 from app.api.records.views import load_record
-from app.context import current_operator, current_portal
+from app.context import current_operator
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.records.errors import KeyMissingError
 
@@ -24,13 +22,13 @@ _MEDIA_TYPE = "application/octet-stream"
 
 
 def upload() -> ResponseReturnValue:
-    """Store the body for the readers of the schema's department. Return 201 and the digest that a record refers to."""
-    require_parameters("schema", "reader")
+    """Store the body for a later record of the schema's department. Return 201 and the digest that the record names."""
+    require_parameters("schema")
     current_operator()
     if request.mimetype != _MEDIA_TYPE:
         raise InvalidInput(f"expected {_MEDIA_TYPE}, got {request.mimetype or 'none'}", field="Content-Type")
     records, kind = open_for_writing(request.args.get("schema"), "schema")
-    content = records.store(request.stream, requested_readers(kind.department))
+    content = records.upload(request.stream, kind)
     response = jsonify({"file": f"0x{content.digest.hex()}", "size": content.size})
     response.status_code = 201
     return response
@@ -43,13 +41,14 @@ def download(record: str, name: str) -> ResponseReturnValue:
     """
     require_parameters()
     records, _ = open_records()
-    _, document = load_record(records, record)
+    entry, document = load_record(records, record)
     if document is None:
         raise KeyMissingError("the portal has no key for this document", field="record")
     if document.kind.field(name) is None or name not in document.fields:
         raise NotFound("the record has no such file", field="name")
-    size, chunks = records.file(document, name, held_keys(current_portal(), document.kind.department))
-    return Response(_started(chunks), mimetype=_MEDIA_TYPE, headers={"Content-Length": str(size)})
+    content = records.file(entry, name)
+    headers = {"Content-Length": str(content.size)}
+    return Response(_started(records.content(content)), mimetype=_MEDIA_TYPE, headers=headers)
 
 
 def _started(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -72,7 +72,7 @@ def _card(item: TracedBatch, link_of: LinkOf | None, *, selected: bool) -> Card:
     elif batch.state in _PASSED:
         tone = CardTone.GOOD
     state = "recalled" if batch.recalled else "on hold" if batch.on_hold else batch.state.name.lower().replace("_", " ")
-    first = f"{item.product} · {batch.quantity:,}" if item.product else f"{batch.quantity:,} units"
+    first = f"{item.product} · {batch.units:,}" if item.product else f"{batch.units:,} units"
     second = f"{state} · {item.holder.name}"
     if step.overused:
         excess = step.used - batch.quantity

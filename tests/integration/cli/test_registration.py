@@ -1,7 +1,9 @@
 """Commands that register organisations, policies and batches."""
 
+import base64
 import json
 import re
+import zlib
 
 import pytest
 
@@ -112,7 +114,35 @@ def test_codes_of_an_unregistered_lot_require_ahead(site, document, tmp_path):
     for command in commands:
         site(*command)
     assert code.read_bytes() == ahead
-    assert sheet.stat().st_size > 1000
+    assert "NOT RELEASED FOR SALE WHEN PRINTED" in printed_text(sheet)
+    error = site(*commands[1], "--title", "Fenster 电致变色 źle", status=1).stderr
+    assert "does not have '电' (U+7535), '致' (U+81F4)" in error
+    assert "label_font" in error
+
+
+def printed_text(sheet):
+    """Return the drawing operators of a label sheet, in which ASCII text is readable."""
+    pattern = rb"/Filter \[ /ASCII85Decode /FlateDecode \][^>]*>>\s*stream\r?\n(.*?)endstream"
+    streams = re.findall(pattern, sheet.read_bytes(), re.DOTALL)
+    pages = (zlib.decompress(base64.a85decode(stream.strip().removesuffix(b"~>"))) for stream in streams)
+    return b"".join(pages).decode("latin-1")
+
+
+def test_a_recalled_or_stopped_lot_gets_no_codes(site, document, tmp_path):
+    roles, address = ("--roles", "producer,supervisor"), site.node.rpc().call("eth_accounts")[4]
+    site("org", "register", "9521234530008", "Example Recaller", "--kind", "manufacturer", *roles)
+    site("org", "appoint", address, "9521234530008", *roles)
+    site("batch", "register", document("R-withdrawn"), account=4)
+    site("batch", "recall", "09521234543213", "R-withdrawn", "--reason", "leak", account=4)
+    lot = ("09521234543213", "R-withdrawn")
+    for command in (
+        ("qr", "code", *lot, "-o", tmp_path / "a.svg"),
+        ("qr", "labels", *lot, "--count", "2", "-o", tmp_path / "a.pdf"),
+    ):
+        for options in ((), ("--ahead",)):
+            error = site(*command, *options, status=1).stderr
+            assert "lot (01)09521234543213(10)R-withdrawn is recalled; its units must not get labels" in error
+    assert list(tmp_path.glob("a.*")) == []
 
 
 def test_the_policy_of_a_stage_can_be_set(site):

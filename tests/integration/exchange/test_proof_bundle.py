@@ -10,13 +10,17 @@ import pytest
 from click.testing import CliRunner
 from forging import failing, texts
 from msgspec.structs import replace
+from works import MAKER
 
+from chromatrace.chain import calls
 from chromatrace.cli import main
+from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.exchange import collect
 from chromatrace.exchange.blocks import decode_header
 from chromatrace.exchange.bundle import Bundle
 from chromatrace.exchange.events import CITED_EVENTS
 from chromatrace.exchange.findings import FindingStatus, conclusion
-from chromatrace.exchange.verifier import verify
+from chromatrace.exchange.verifier import NodeView, verify
 
 BATCHES = ["released", "recalled", "superseded", "held", "failed", "fresh"]
 
@@ -118,7 +122,8 @@ def test_older_block_hash_does_not_cover_newer_blocks(prove):
     proof = prove("recalled")
     older = decode_header(proof.bundle.headers[-3])
     result = verify(proof.bundle, [older.hash], proof.contracts, proof.chain_id)
-    assert texts(result.failures)[0].startswith(f"blocks {older.number + 1} to {older.number + 2} do not lead")
+    assert (result.status, result.failures) == (FindingStatus.UNCHECKED, [])
+    assert f"? blocks {older.number + 1} to {older.number + 2} do not lead" in "\n".join(conclusion(result))
 
 
 @pytest.mark.parametrize("name", CITED_EVENTS)
@@ -143,10 +148,59 @@ def test_bundle_for_another_chain_is_rejected(prove):
     ]
 
 
-def test_newer_blocks_are_reported(prove):
+def test_headers_before_a_gap_are_not_checked_without_their_own_hash(works, prove, monkeypatch):
+    """An honest bundle whose reader lacks a hash is not proven; it is not invalid."""
+    monkeypatch.setattr(collect, "LONGEST_CHAIN", 3)
+    bundle = works.bundle("released")
+    required = collect.required_hashes(bundle)
+    assert len(required) > 2
+    *older, newest = required.items()
+    contracts, chain_id = prove("released").contracts, prove("released").chain_id
+    assert verify(bundle, list(required.values()), contracts, chain_id).status is FindingStatus.HOLDS
+    result = verify(bundle, [newest[1]], contracts, chain_id)
+    assert (result.status, result.failures) == (FindingStatus.UNCHECKED, [])
+    for number, block_hash in older:
+        assert any(
+            f"compare 0x{block_hash.hex()} with the hash of block {number}" in line for line in conclusion(result)
+        )
+    # A node that follows another chain contradicts the older blocks.
+    hashes = required | {older[0][0]: b"\1" * 32}
+    result = verify(bundle, (), contracts, chain_id, NodeView(newest[0], hashes, 0))
+    assert [f"block {older[0][0]} of the node has another hash" in text for text in texts(result.failures)] == [True]
+
+
+def test_recall_after_the_bundle_was_written_is_reported(works, tmp_path):
+    """The node shows what has happened to the batch since."""
+    for name in ("later-recalled", "later-held", "later-passed", "unchanged"):
+        works.register(name)
+    bundles = {name: works.bundle(name) for name in works.keys if name.startswith(("later", "unchanged"))}
+    works.send(MAKER, calls.recall(works.keys["later-recalled"].batch_id, "delamination"))
+    works.send(MAKER, calls.hold(works.keys["later-held"].batch_id, "colour"))
+    works.inspect("later-passed", Stage.FIRST, Verdict.PASS)
+    results = {}
+    for name, bundle in bundles.items():
+        path = tmp_path / f"{name}.json"
+        path.write_bytes(bundle.to_bytes())
+        given = ("--rpc", works.workspace.settings.rpc_url, "--manifest", works.manifest_path)
+        completed = run("verify", path, *given)
+        results[name] = completed.exit_code, completed.output
+    assert {name: status for name, (status, _) in results.items()} == {
+        "later-recalled": 3, "later-held": 3, "later-passed": 3, "unchanged": 0,
+    }  # fmt: skip
+    assert "this batch is RECALLED: do not use or sell it" in results["later-recalled"][1]
+    assert "this batch is ON HOLD" in results["later-held"][1]
+    assert "(state, first verdict, first revision); get a newer bundle" in results["later-passed"][1].replace("\n", " ")
+    assert "unchanged in block" in results["unchanged"][1]
+    for name in ("later-recalled", "later-held", "later-passed"):
+        assert "HOLDS" not in results[name][1]
+        assert "the batch has changed since the bundle was written" in " ".join(results[name][1].split())
+
+
+def test_batch_that_the_node_does_not_know_fails(prove):
     proof = prove("released")
-    result = verify(proof.bundle, *proof.terms, head=proof.bundle.state.block + 5)
-    assert texts(result.unchecked) == ["the chain has 5 newer blocks; get a newer bundle for changes since then"]
+    newest = proof.bundle.state.block
+    result = verify(proof.bundle, *proof.terms, NodeView(newest + 5, {newest: proof.trusted}, 0))
+    assert texts(result.failures) == [f"in block {newest + 5} of the node, the batch is not registered"]
 
 
 # -- the command, and the verifier alone
@@ -173,7 +227,9 @@ def test_verify_command(works, prove, tmp_path):
     assert run("verify", recalled, *given, "--strict").exit_code == 1
     assert run("verify", bad, *given).exit_code == 1
     completed = run("verify", good)
-    assert (completed.exit_code, "NOT PROVEN" in completed.output) == (0, True)
+    assert (completed.exit_code, "NOT PROVEN" in completed.output) == (3, True)
+    assert run("verify", good, "--manifest", works.manifest_path).exit_code == 3
+    assert run("verify", good, *given[:2]).exit_code == 3
     assert run("verify", good, "--strict").exit_code == 1
     assert run("verify", good, "--block-hash", "0x" + "11" * 32).exit_code == 1
     assert run("verify", good, "--block-hash", "0x11").exit_code == 1

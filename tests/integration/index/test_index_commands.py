@@ -70,6 +70,20 @@ def test_trace_reports_quantities_in_both_directions_and_overuse(run, family, tm
     assert "11 units overused" in " ".join(svg.itertext())
 
 
+def test_trace_nests_each_batch_below_its_parent(run, world):
+    """Two branches of equal depth do not mix."""
+    root = world.register(quantity=10)
+    left, right = world.register(inputs=[(root, 1)]), world.register(inputs=[(root, 1)])
+    of_right, of_left = world.register(inputs=[(right, 1)]), world.register(inputs=[(left, 1)])
+    printed = run("batch", "trace", *key_of(run, root), "--direction", "forward").stdout.splitlines()[1:]
+    rows = [(len(line) - len(line.lstrip()), line.split("(10)")[1].split()[0]) for line in printed if "(10)" in line]
+    expected = [(2, root), (4, left), (6, of_left), (4, right), (6, of_right)]
+    assert rows == [(indent, key_of(run, batch)[1]) for indent, batch in expected]
+    back = run("batch", "trace", *key_of(run, of_left), "--direction", "back").stdout.splitlines()[1:]
+    lots = [line.split("(10)")[1].split()[0] for line in back if "(10)" in line]
+    assert lots == [key_of(run, batch)[1] for batch in (of_left, left, root)]
+
+
 @pytest.mark.parametrize("command", ["trace", "impact"])
 def test_one_snapshot_serves_table_csv_and_drawing(run, family, tmp_path, monkeypatch, command):
     key = key_of(run, family[0])

@@ -136,8 +136,9 @@ def test_an_assembly_is_verified_with_its_components(run, tmp_path):
     assert error.value.name == "ComponentNotProven"
     explain = ("explain", "window.json", "window.cbor", "--chain")
     run(route, "prove", "film.json", "pane0.cbor")
-    half = run(route, *explain)
+    half = run(route, *explain, status=1)
     assert [part["proven_on_chain"] for part in half["components"]] == [True, False]
+    assert half["faults_on_chain"] == ["NOT PROVEN: component 2 has no proof on the chain"]
     assert half["not_checked"] == ["components: 2 not proven on the chain"]
     run(route, "prove", "film.json", "pane1.cbor")
     assert run(route, *explain)["not_checked"] == []
@@ -156,9 +157,10 @@ def test_explain_prints_every_step(run, workspace_settings, tmp_path):
             return CliRunner().invoke(group, arguments, obj=workspace).stdout.splitlines()
 
     lines = printed(route, "explain", "design.json", "lot.json")
-    assert [line.split()[:3] for line in lines[1:5:2]] == [["1", "one", "valid"], ["2", "two", "valid"]]
-    assert all(line.strip() == f"digest {DIGEST[:18]}…, not of a log" for line in lines[2:5:2])
-    assert lines[5:] == [
+    assert [line.split()[:3] for line in lines[1:7:3]] == [["1", "one", "valid"], ["2", "two", "valid"]]
+    assert all(line.strip() == f"digest {DIGEST[:18]}…, not of a log" for line in lines[2:7:3])
+    assert all(line.strip().startswith("completed at 20") for line in lines[3:7:3])
+    assert lines[7:] == [
         "proven in order: all 2 stations signed",
         "NOT CHECKED: design: use `route fetch` or `route explain --chain` to compare it with the chain",
     ]
@@ -196,9 +198,18 @@ def test_invalid_files_and_passwords_are_rejected(run, tmp_path, monkeypatch):
     with pytest.raises(Conflict) as error:
         run(station, "create", "a")
     assert error.value.field == "keystore"
-    (tmp_path / "data" / "keys" / "stations" / "junk.json").write_bytes(b"[" * 100_000)
-    with pytest.raises(InvalidInput):
-        run(station, "list")
+    keys = tmp_path / "data" / "keys" / "stations"
+    (keys / "junk.json").touch(mode=0o600)
+    (keys / "junk.json").write_bytes(b"[" * 100_000)
+    (keys / "open.json").write_bytes((keys / "a.json").read_bytes())
+    (keys / "open.json").chmod(0o640)
+    listed = run(station, "list", status=1)["stations"]
+    assert [(entry["station"], "error" in entry) for entry in listed] == [("a", False), ("junk", True), ("open", True)]
+    assert "not an EIP-2335 keystore" in listed[1]["error"]
+    assert "other users may read or change the key file" in listed[2]["error"]
+    with pytest.raises(InvalidInput) as error:
+        run(route, "sign", "design.json", "next.json", "--station", "open", "--digest", DIGEST, "--subject", DIGEST)
+    assert error.value.field == "keystore"
     monkeypatch.setenv("CHROMATRACE_STATION_PASSWORD", "another password")
     sign = ("sign", "design.json", "next.json", "--station", "a", "--digest", DIGEST, "--subject", DIGEST)
     with pytest.raises(KeyPasswordError) as error:
@@ -244,6 +255,86 @@ def test_errors_name_the_field(run):
     with pytest.raises(ContractError) as error:
         run(station, "revoke", DIGEST)
     assert error.value.name == "UnknownStationKey"
+
+
+@pytest.fixture
+def two_steps(run):
+    """Create a route with the steps one (station a), two (station a) and three (station b)."""
+    for name in ("a", "b"):
+        run(station, "create", name)
+        run(station, "register", name)
+    steps = ("--step", "one=a", "--step", "two=a", "--step", "three=b")
+    run(route, "design", "repeated", *steps, "--out", "design.json")
+    return ("sign", "design.json", "lot.json", "--digest", DIGEST, "--station")
+
+
+def test_a_later_step_checks_the_subject(run, two_steps):
+    run(route, *two_steps, "a", "--batch", BATCH)
+    for wrong in (("--batch", "09521234543213/L8"), ("--batch", BATCH, "--unit", "1"), ("--subject", DIGEST)):
+        with pytest.raises(Conflict) as error:
+            run(route, *two_steps, "a", "--step", "2", *wrong)
+        assert (error.value.field, "lot.json is about subject 0x" in error.value.message) == ("trace", True)
+    with pytest.raises(Conflict) as error:
+        run(route, *two_steps, "a", "--step", "2", "--batch", BATCH, "--component", f"{DIGEST}:{DIGEST}")
+    assert "has other components" in error.value.message
+    assert run(route, *two_steps, "a", "--step", "2", "--batch", BATCH)["step"] == 2
+
+
+def test_a_repeated_command_does_not_sign_the_next_step(run, two_steps):
+    run(route, *two_steps, "a", "--batch", BATCH)
+    with pytest.raises(Conflict) as error:
+        run(route, *two_steps, "a", "--batch", BATCH)
+    assert (error.value.message, "use --step 2" in error.value.hint) == (
+        "station a has already signed step 1 of 3",
+        True,
+    )
+    for step in (1, 3):
+        with pytest.raises(Conflict) as error:
+            run(route, *two_steps, "a", "--step", str(step))
+        assert error.value.field == "step"
+    assert run(route, *two_steps, "a", "--step", "2")["step"] == 2
+    assert run(route, *two_steps, "b")["step"] == 3
+
+
+def test_concurrent_commands_sign_a_step_once(run, two_steps, workspace_settings, tmp_path):
+    import fork_server
+
+    run(route, *two_steps, "a", "--batch", BATCH)
+    folder, manifest = workspace_settings.data, workspace_settings.manifest
+    chain = ("--rpc-url", workspace_settings.rpc_url, "--data", folder, "--manifest", manifest, "--dev-account", "0")
+    files = (tmp_path / "design.json", tmp_path / "lot.json")
+    sign = ("route", "sign", *files, "--digest", DIGEST, "--station", "a", "--step", "2", "--json")
+    processes = [fork_server.command_line().start(*chain, *sign) for _ in range(3)]
+    assert sorted(process.wait(180) for process in processes) == [0, 1, 1]
+    assert len(json.loads((tmp_path / "lot.json").read_text())["steps"]) == 2
+
+
+def test_implausible_times_are_rejected_and_shown(run, two_steps):
+    run(route, *two_steps, "a", "--batch", BATCH, "--completed-at", "1700000000")
+    for at, reason in (("1699999999", "before step 1 (2023-11-14 22:13:20 UTC)"), (str(2**33), "is in the future")):
+        with pytest.raises(InvalidInput) as error:
+            run(route, *two_steps, "a", "--step", "2", "--completed-at", at)
+        assert (error.value.field, reason in error.value.message) == ("completed_at", True)
+    run(route, *two_steps, "a", "--step", "2", "--completed-at", "1699999999", "--ignore-times")
+    run(route, *two_steps, "b")
+    explained = run(route, "explain", "design.json", "lot.json")
+    assert [step["completed_at"] for step in explained["steps"]][:2] == [1700000000, 1699999999]
+    assert len(explained["implausible_times"]) == 1
+    assert explained["implausible_times"][0].startswith("step 2 is completed at 2023-11-14 22:13:19 UTC, before step 1")
+
+
+def test_a_revoked_key_is_shown_and_fails_until_the_route_is_proven(run, two_steps):
+    run(route, *two_steps, "a", "--batch", BATCH)
+    run(route, *two_steps, "a", "--step", "2")
+    run(route, *two_steps, "b")
+    explain = ("explain", "design.json", "lot.json", "--chain")
+    assert run(route, *explain)["faults_on_chain"] == []
+    begin = run(station, "revoke", "b", "--from", str(2**33))["revoked_from"]
+    explained = run(route, *explain, status=1)
+    assert [step["revoked_from"] for step in explained["steps"]] == [None, None, begin]
+    assert explained["faults_on_chain"][0].startswith("REVOKED: the key of step 3 is revoked from")
+    run(route, "prove", "design.json", "lot.json")
+    assert run(route, *explain)["faults_on_chain"] == []
 
 
 def test_a_revoked_station_is_listed_as_revoked(run):

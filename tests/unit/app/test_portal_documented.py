@@ -30,7 +30,11 @@ def test_every_json_route_is_in_openapi_document(config):
     described = app.test_client().get("/api/v1/openapi.json").json
     served = set()
     for rule in app.url_map.iter_rules():
-        if rule.rule.startswith(("/api/", "/epcis/")) or rule.rule in ("/healthz", "/.well-known/gs1resolver"):
+        if rule.rule.startswith(("/api/", "/epcis/")) or rule.rule in (
+            "/healthz",
+            "/readyz",
+            "/.well-known/gs1resolver",
+        ):
             served |= {(rule.rule, method) for method in rule.methods - {"HEAD", "OPTIONS"}}
     renamed = {
         "/api/v1/batches/{gtin}/{lot}/{serial}": None,

@@ -94,7 +94,11 @@ def test_recall_precedes_hold_and_hold_precedes_release():
     ],
 )
 def test_status_names_sales_channel(channels, code):
-    assert batch_status(replace(RELEASED, channels=frozenset(channels))).code == code
+    status = batch_status(replace(RELEASED, channels=frozenset(channels)))
+    assert status.code == code
+    assert f"of {RELEASED.quantity:,} units" in status.explanation
+    assert status.explanation.endswith("The grade of a single unit is not recorded.")
+    assert "quality" not in status.headline + status.explanation
 
 
 def test_progress_stages():

@@ -3,7 +3,9 @@
 import base64
 import re
 import zlib
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -95,6 +97,37 @@ def test_fonts_are_embedded_and_codes_are_vectors():
     pdf = label_sheet(BASE, KEY, SerialRange(1, 3, 6))
     assert pdf.count(b"/FontFile2") == 2
     assert b"/Subtype /Image" not in pdf
+
+
+def test_missing_characters_of_the_title_are_named():
+    for title, missing in (
+        ("Okno źle", "'ź' (U+017A)"),
+        ("电致变色", "'电' (U+7535), '致' (U+81F4)"),
+        ("a\u202eb", "U+202E"),
+    ):
+        with pytest.raises(InvalidInput) as error:
+            label_sheet(BASE, KEY, SerialRange(1, 3, 6), title=title)
+        assert error.value.field == "title"
+        assert missing in error.value.message
+
+
+def test_title_font_is_embedded_as_a_subset(tmp_path):
+    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    pdf = label_sheet(BASE, KEY, SerialRange(1, 3, 6), title="Okno źle, Окно, Παράθυρο", font=font)
+    assert pdf.count(b"/FontFile2") == 3
+    assert len(pdf) < 200_000 < font.stat().st_size
+    broken = tmp_path / "broken.ttf"
+    broken.write_bytes(b"no font")
+    for path in (broken, tmp_path / "absent.ttf"):
+        with pytest.raises(InvalidInput) as error:
+            label_sheet(BASE, KEY, SerialRange(1, 3, 6), title="ź", font=path)
+        assert error.value.field == "font"
+
+
+def test_notice_is_on_each_page():
+    pdf = label_sheet(BASE, KEY, SerialRange(1, 30, 6), notice="NOT RELEASED")
+    pages = list(page_contents(pdf))
+    assert [page.count("(NOT RELEASED   )") for page in pages] == [1, 1]
 
 
 def test_other_layouts_and_long_texts(decode):
