@@ -29,3 +29,20 @@ def transactions(shop):
     from department_shop import append_contract
 
     return append_contract(shop)
+
+
+@pytest.fixture(scope="module")
+def world(deploy, tmp_path_factory):
+    """Return three organisations with records of all departments, on one chain, portal and vault."""
+    from argon2 import PasswordHasher
+    from three_organisations import World
+
+    import app.accounts
+
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patched, DevNode() as node:
+        patched.setattr(app.accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        world = World(node, deploy(node, folder), folder)
+        world.add_records_of_all_departments()
+        yield world
+        world.close()
