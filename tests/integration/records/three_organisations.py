@@ -21,6 +21,7 @@ from typing import Any
 
 from chromatrace.records.key_ring import load_key
 from click.testing import CliRunner
+from dev_chain import wait_until_mined
 from querying import query
 
 from chromatrace.chain import calls, reads
@@ -144,9 +145,10 @@ class World:
         """Public part of each department's reader key, as text."""
         self.fingerprints: dict[tuple[str, str], str] = {}
         self._count = 0
-        self._register()
-        self._create_keys()
-        self._open_portal()
+        import time; t=time.time()
+        self._register(); print("register", time.time()-t); t=time.time()
+        self._create_keys(); print("keys", time.time()-t); t=time.time()
+        self._open_portal(); print("portal", time.time()-t)
 
     # -- set-up
 
@@ -299,6 +301,7 @@ class World:
 
     def sync(self):
         """Bring the portal's index to the newest block."""
+        wait_until_mined(self.rpc)
         self.follower.sync()
 
     def _note_readers(self):
