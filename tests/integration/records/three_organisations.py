@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chromatrace.records.key_ring import load_key
 from click.testing import CliRunner
 from dev_chain import wait_until_mined
 from querying import query
@@ -36,6 +35,7 @@ from chromatrace.ethereum.signer import DevKeyWarning, dev_signer, keystore_sign
 from chromatrace.index import Follower, Index
 from chromatrace.plant import example_plant
 from chromatrace.records.catalogue import Catalogue
+from chromatrace.records.key_ring import load_key
 from chromatrace.records.reader_key import ReaderKey
 
 PLANT = "engineer-to-order"
@@ -132,7 +132,7 @@ class World:
     def __init__(self, node, manifest_path, folder):
         self.node, self.manifest_path, self.folder = node, manifest_path, folder
         self.manifest, self.rpc = Manifest.load(manifest_path), node.rpc()
-        self.vault, self.portal_data = folder / "vault", folder / "portal"
+        self.vault, self.portal_data, self.temporary = folder / "vault", folder / "portal", folder / "temporary"
         self.rights, self.departments = Rights(), {}
         self.documents: list[Document] = []
         self.replays: list[Replay] = []
@@ -145,10 +145,9 @@ class World:
         """Public part of each department's reader key, as text."""
         self.fingerprints: dict[tuple[str, str], str] = {}
         self._count = 0
-        import time; t=time.time()
-        self._register(); print("register", time.time()-t); t=time.time()
-        self._create_keys(); print("keys", time.time()-t); t=time.time()
-        self._open_portal(); print("portal", time.time()-t)
+        self._register()
+        self._create_keys()
+        self._open_portal()
 
     # -- set-up
 
@@ -382,13 +381,9 @@ class World:
         document = item.document if isinstance(item, Replay) else item
         return bytes(subject_id(product)) == bytes(document.subject)
 
-    def replays_of(self, replay):
-        """Return all entries of the organisation with the same record."""
-        return [
-            other
-            for other in self.replays
-            if (other.organisation, other.document.record) == (replay.organisation, replay.document.record)
-        ]
+    def replays_of(self, document):
+        """Return the entries that other departments appended with the record id of a document."""
+        return [item for item in self.replays if item.document.record == document.record]
 
     @property
     def key_folders(self):
