@@ -26,7 +26,7 @@ from three_organisations import (
 )
 
 UNKNOWN = "0x" + "5a" * 32
-"""Digest of a file that nobody stored."""
+"""Digest of a file that is not stored."""
 FRONT_ENDS = ("portal", "command line")
 
 

@@ -1,4 +1,4 @@
-"""Table of every route and command of records, imports and captures: whose right in which department they check.
+"""Table of every route and command of records and imports, with the right and the department that it checks.
 
 Each row is executed as each caller, and the result is compared with the rights on the chain. A route or command
 without a row fails the test.

@@ -280,7 +280,7 @@ class World:
         self._note_readers()
 
     def chain_may_read(self, person, organisation, department):
-        """Return what the contract says now."""
+        """Return the answer of the contract."""
         who = self.rights.people[person]
         return self.chain(0).read(reads.may_read_department(self.departments[organisation, department], who.address))
 
