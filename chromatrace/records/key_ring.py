@@ -24,6 +24,7 @@ from chromatrace.records.errors import KeyMissingError
 from chromatrace.records.reader_key import WHOLE_ORGANISATION, Reader, ReaderIdentity, ReaderKey
 from chromatrace.storage import strict_json
 from chromatrace.storage.files import write_once
+from chromatrace.storage.private import read_private
 
 _FOLDER = re.compile(r"([1-9][0-9]*)-([0-9a-f]{64})")
 _FILE = re.compile(r"([1-9][0-9]*)\.json")
@@ -63,12 +64,13 @@ def save_key(key: ReaderKey, path: Path, password: str | None = None) -> None:
 def load_key(path: Path, password: str | None = None) -> ReaderKey:
     """Read a key that `save_key` wrote. Raises `InvalidInput` naming the file, and `KeyMissingError` without one."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_FILE + 1).rstrip(b"\n")
+        data = read_private(path).rstrip(b"\n")
     except FileNotFoundError as error:
         raise KeyMissingError(f"{path} does not exist", field="reader") from error
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", field="reader") from error
+    except InvalidInput as error:
+        raise InvalidInput(error.message, field="reader", hint=error.hint) from error
     try:
         content = strict_json.decode(data, _KeyFile, max_bytes=_MAX_FILE)
         private = serialization.load_pem_private_key(content.private.encode(), password.encode() if password else None)

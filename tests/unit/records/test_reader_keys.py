@@ -126,6 +126,15 @@ def test_keys_are_encrypted_with_the_password(tmp_path):
             KeyRing(tmp_path, password).current(SALES)
 
 
+def test_key_file_that_others_may_read_is_rejected(tmp_path):
+    _, path = KeyRing(tmp_path).create(SALES, "Sales")
+    path.chmod(0o640)
+    with pytest.raises(InvalidInput, match="other users") as error:
+        KeyRing(tmp_path).current(SALES)
+    assert str(path) in error.value.message
+    assert error.value.field == "reader"
+
+
 def test_saved_key_is_not_overwritten(tmp_path):
     save_key(KEY, tmp_path / "key.json")
     with pytest.raises(InvalidInput):
@@ -138,7 +147,7 @@ def test_saved_key_is_not_overwritten(tmp_path):
 def files():
     """Return invalid contents of a key file."""
     valid = {"schema": "chromatrace.reader-key/1", "organisation": 1, "department": "0x" + "51" * 32, "name": "Sales"}
-    valid["private"] = "-----BEGIN PRIVATE KEY-----"
+    valid["private"] = "not a key"
     changes = [{"name": 5}, {"name": ""}, {"name": None}, {"organisation": "1"}, {"organisation": 0}]
     changes += [{"department": 5}, {"department": "0x51"}, {"private": 5}, {"private": None}, {"reader": 5}, {}]
     changes += [{"schema": "chromatrace.reader-key/2"}, {"organisation": True}, {"name": ["Sales"]}]
