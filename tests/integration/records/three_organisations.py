@@ -168,7 +168,7 @@ class World:
         database = PortalDatabase(f"sqlite:///{self.portal_data / 'portal.db'}")
 
         def person(name, organisation, department=None, *, supervisor=False):
-            password = f"password of {name} {secrets.token_hex(8)}"
+            password = f"password {secrets.token_hex(12)}"
             account = create_account(database, self.portal_data / "keys", name, password)
             keystore = self.portal_data / "keys" / account.keystore
             self.rights.people[name] = Person(
