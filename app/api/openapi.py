@@ -335,7 +335,8 @@ def _records(record: Json) -> Json:
                 "Get a file of a record",
                 *(record_id, name, organisation),
                 media_type="application/octet-stream",
-                success={"200": binary},
+                success={"200": binary, "206": binary},
+                errors=["416"],
             )
         },
         "/api/v1/records/{record}/readers": {

@@ -342,9 +342,9 @@ class DepartmentRecords:
             raise ContentCorruptError(f"the manifest of the record lacks its file 0x{digest.hex()}", field="digest")
         return content
 
-    def content(self, content: Content, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes of a file; see `Vault.read`."""
-        return self._vault.read(content, start, stop)
+    def content(self, content: Content) -> Iterator[bytes]:
+        """Yield a file in chunks; see `Vault.read`."""
+        return self._vault.read(content)
 
     def upload(self, source: ByteSource, kind: RecordKind) -> Content:
         """Store a file for a later record of this kind."""

@@ -146,6 +146,18 @@ def test_large_file_is_streamed(shop, order, tmp_path):
         record = indexed(shop, client, f"/{answer['record']}").json()["record"]
         path = f"/api/v1/records/{record}/files/drawing_file"
         assert client.get(path).content == whole
+        size = len(whole)
+        for text, start, stop in (
+            ("bytes=0-9", 0, 10),
+            (f"bytes={size // 2}-{size // 2 + 70_000}", size // 2, size // 2 + 70_001),
+            ("bytes=-5", size - 5, size),
+            (f"bytes={size - 3}-", size - 3, size),
+        ):
+            part = client.get(path, headers={"Range": text})
+            assert (part.status_code, part.content) == (206, whole[start:stop]), text
+            assert part.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{size}"
+        beyond = client.get(path, headers={"Range": f"bytes={size}-"})
+        assert (beyond.status_code, beyond.headers["Content-Type"]) == (416, "application/problem+json")
         assert client.get(path.replace("drawing_file", "no_file")).status_code == 404
         _corrupt(shop.data / "vault", len(whole))
         with pytest.raises(httpx.RemoteProtocolError):

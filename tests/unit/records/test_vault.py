@@ -446,39 +446,6 @@ def test_unknown_record_is_reported(vault):
         vault.change_readers(scope_of(), [SALES], add=[DESIGN.reader])
 
 
-# Parts of a file.
-
-
-@pytest.mark.parametrize(
-    ("start", "stop"),
-    [
-        (0, None),
-        (0, 10),
-        (5, 6),
-        (5, 5),
-        (CHUNK - 1, CHUNK + 1),
-        (2 * CHUNK, None),
-        (599_999, 600_000),
-        (600_000, None),
-    ],
-)
-def test_part_of_a_file(vault, start, stop):
-    data = random.Random(5).randbytes(600_000)
-    content = vault.upload(io.BytesIO(data), SALES)
-    assert b"".join(vault.read(content, start, stop)) == data[start:stop]
-
-
-def test_changed_part_of_a_file_is_detected(tmp_path):
-    content = Vault(tmp_path).upload(io.BytesIO(bytes(600_000)), SALES)
-    path = tmp_path / blob_of(content)
-    data = bytearray(path.read_bytes())
-    data[400_000] ^= 1
-    path.write_bytes(data)
-    assert b"".join(Vault(tmp_path).read(content, 0, 1000)) == bytes(1000)
-    with pytest.raises(ContentCorruptError):
-        list(Vault(tmp_path).read(content, 390_000, 410_000))
-
-
 def test_extract_is_atomic(tmp_path):
     vault = Vault(tmp_path / "vault")
     content, target = vault.upload(io.BytesIO(bytes(600_000)), SALES), tmp_path / "target"
@@ -632,7 +599,6 @@ vault.upload(open("/dev/null", "rb"), key)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 content = vault.upload(Zeros(), key)
 assert sum(map(len, vault.read(content))) == content.size == Zeros.size
-assert sum(map(len, vault.read(content, Zeros.size - 1_000_000))) == 1_000_000
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
