@@ -250,6 +250,15 @@ def test_second_key_of_a_reader_requires_a_rotation(vault):
         vault.open(scope, [OTHER_SALES])
 
 
+def test_one_key_of_two_departments_does_not_replace_a_reader(vault):
+    scope = put(vault)
+    twin = ReaderKey(DESIGN.identity, "Product design", SALES.private)
+    manifest = vault.change_readers(scope, [SALES], add=[twin.reader])
+    assert {reader.identity for reader in manifest.readers} == {SALES.identity, DESIGN.identity}
+    with pytest.raises(InvalidInput, match="own department"):
+        vault.change_readers(scope, [SALES, twin], revoke=[SALES.fingerprint])
+
+
 def test_grant_rewrites_the_manifest_only(vault, blobs):
     scope = put(vault, files=[vault.upload(io.BytesIO(bytes(100_000)), SALES)])
     before = {name: blobs.read(name) for name in names(blobs)}
