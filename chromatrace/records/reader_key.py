@@ -71,7 +71,7 @@ class Reader:
         require_name(self.name)
         try:
             _ANY_KEY.exchange(X25519PublicKey.from_public_bytes(_montgomery(self.public)))
-        except ValueError as error:  # a point of low order: anyone can decrypt, and signatures prove nothing
+        except ValueError as error:  # low order: decryption and signatures need no private key
             raise InvalidInput(f"the public key of {self.name!r} is not valid", field="reader") from error
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(
