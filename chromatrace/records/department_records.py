@@ -211,7 +211,7 @@ class DepartmentRecords:
         self._require_departments(readers)
         self._appender.check(department.id, prepared[0].kind, packed)
         identity = _identity(department)
-        keys, everyone = list(self._keys.keys(identity)), [*self._keys.readers(identity), *readers]
+        keys, all_readers = list(self._keys.keys(identity)), [*self._keys.readers(identity), *readers]
         for path in files.values():
             with path.open("rb") as file:
                 self._vault.upload(file, keys[0])
@@ -219,7 +219,7 @@ class DepartmentRecords:
             document = record.document
             attached = [self._vault.uploaded(digest, keys) for digest in dict.fromkeys(document.files)]
             scope = Scope(identity, document.record, document.digest)
-            self._vault.put(scope, document.to_bytes(), attached, everyone, keys)
+            self._vault.put(scope, document.to_bytes(), attached, all_readers, keys)
         return self._appender.append(department.id, prepared[0].kind, packed)
 
     def repeats_in(self, tx: str) -> frozenset[RecordId]:
