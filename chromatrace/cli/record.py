@@ -322,6 +322,7 @@ def _description(records: DepartmentRecords, entry: Any) -> dict[str, Any]:
     metavar="NAME",
     help="Name or fingerprint of a reader key to use; may be repeated. Default: the keys of the record's department.",
 )
+@organisation_option
 @json_option
 @click.pass_obj
 def grant(
@@ -332,12 +333,14 @@ def grant(
     revoke: tuple[str, ...],
     rotate: bool,
     names: tuple[str, ...],
+    organisation: int | None,
     as_json: bool,
 ) -> None:
     """Grant or revoke access to the document of a record and its files, in one step. Print its readers.
 
-    Requires a key of the department that wrote the record, which remains a reader. Other records that share a file keep
-    their readers. A revoked reader keeps every document, and every key of a document, that it has already read.
+    You must be allowed to read the department that wrote the record and to append to it, and hold a key of it, which
+    remains a reader. Other records that share a file keep their readers. A revoked reader keeps every document, and
+    every key of a document, that it has already read.
     """
     from chromatrace.records.reader_key import Reader
     from chromatrace.services.records import open_records, reading_keys
@@ -345,7 +348,7 @@ def grant(
     added = [Reader.parse(text) for text in readers]
     records = open_records(workspace)
     record_kind = records.catalogue.newest(kind)
-    entry = records.find(record_id(record_kind.id, record_key), record_kind)
+    entry = records.find(record_id(record_kind.id, record_key), record_kind, organisation)
     keys = reading_keys(workspace, names) if names else None
     remaining = records.grant(entry, added, revoke, keys=keys, rotate=rotate)
     emit(as_json, {"readers": [reader.as_dict() for reader in remaining]})

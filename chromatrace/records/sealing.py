@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pyrage
@@ -42,7 +42,7 @@ def seal(source: ByteSource, identity: str) -> Iterator[bytes]:
     return _stream(source, lambda reader, writer: pyrage.encrypt_io(reader, writer, [recipient]))
 
 
-def unseal(sealed: ByteSource, identity: str) -> Generator[bytes, None, None]:
+def unseal(sealed: ByteSource, identity: str) -> Iterator[bytes]:
     """Yield the plaintext in authenticated chunks. After a `ContentCorruptError`, only a prefix was yielded."""
     key = pyrage.x25519.Identity.from_str(identity)
     try:

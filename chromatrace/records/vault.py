@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import io
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,24 +128,18 @@ class Vault:
             raise ContentNotFoundError("the vault does not have the document of this record", field="record")
         return Manifest.unseal(data, name, scope, keys)
 
-    def read(self, content: Content, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes from `start` to `stop` (exclusive) in chunks. Raises `ContentCorruptError`.
+    def read(self, content: Content) -> Iterator[bytes]:
+        """Yield a content in chunks. Raises `ContentCorruptError`.
 
-        age authenticates each chunk. The last byte of the content is yielded only if size and digest are correct; do
-        not use the others before. Bytes before `start` are decrypted and skipped.
+        age authenticates each chunk. The last one is yielded only if size and digest are correct; do not use a whole
+        content before that.
         """
         with self._blobs.open(_blob(content)) as sealed:
             if sealed is None:
                 raise ContentCorruptError(
-                    f"the vault's file {_blob(content)} is missing",
-                    field="digest",
-                    hint="restore this file from a copy",
+                    f"the vault's file {_blob(content)} is missing", field="digest", hint="restore it from a copy"
                 )
-            plain = unseal(sealed, content.key)
-            if stop is None or stop >= content.size:
-                plain, stop = _checked(content, plain), max(1, content.size)
-            with contextlib.closing(plain):
-                yield from _part(plain, start, stop)
+            yield from _checked(content, unseal(sealed, content.key))
 
     def extract(self, content: Content, target: Path) -> int:
         """Write a content to `target` atomically after checking its digest, and return its size in bytes."""
@@ -171,9 +165,11 @@ class Vault:
         """
 
         def changed(manifest: Manifest) -> tuple[Reader, ...]:
-            readers = {reader.fingerprint: reader for reader in manifest.readers}
+            readers = set(manifest.readers)
             for fingerprint in revoke:
-                if readers.pop(fingerprint, None) is None:
+                removed = {reader for reader in readers if reader.fingerprint == fingerprint}
+                readers -= removed
+                if not removed:
                     known = ", ".join(f"{reader.fingerprint} ({reader.name})" for reader in manifest.readers)
                     raise InvalidInput(
                         f"{fingerprint!r:.80} is not the fingerprint of a reader of this record",
@@ -181,21 +177,19 @@ class Vault:
                         hint=f"readers: {known}",
                     )
             for reader in add:
-                others = [other for other in readers.values() if other.identity == reader.identity]
-                if any(other.fingerprint != reader.fingerprint for other in others):
-                    if not rotate:
-                        raise ReaderExistsError(reader.name, others[0].fingerprint)
-                    for other in others:
-                        del readers[other.fingerprint]
-                readers[reader.fingerprint] = reader
+                replaced = {other for other in readers if other.identity == reader.identity}
+                for other in replaced:
+                    if other.fingerprint != reader.fingerprint and not rotate:
+                        raise ReaderExistsError(reader.name, other.fingerprint)
+                readers = readers - replaced | {reader}
             own = {key.fingerprint for key in keys if key.identity == scope.identity}
-            if not own & readers.keys():
+            if not any(reader.identity == scope.identity and reader.fingerprint in own for reader in readers):
                 raise InvalidInput(
                     "the record would have no reader of its own department whose key is available here",
                     field="reader",
                     hint="keep the department's key as a reader",
                 )
-            return _sorted_readers(readers.values())
+            return _sorted_readers(readers)
 
         return self._replace_readers(scope, keys, changed)[0]
 
@@ -287,7 +281,7 @@ def _blob(content: Content) -> str:
     return f"contents/{content.blob[:2]}/{content.blob[2:]}"
 
 
-def _checked(content: Content, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
+def _checked(content: Content, chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the chunks, the last one only after checking size and digest."""
     hasher, size, previous = hashlib.sha256(), 0, b""
     for chunk in chunks:
@@ -305,15 +299,6 @@ def _checked(content: Content, chunks: Iterable[bytes]) -> Generator[bytes, None
             hint="restore this file from a copy",
         )
     yield previous
-
-
-def _part(chunks: Iterator[bytes], start: int, stop: int) -> Iterator[bytes]:
-    """Yield the bytes from `start` to `stop`, and read no chunk after them."""
-    position = 0
-    while position < stop and (chunk := next(chunks, b"")):
-        if start < position + len(chunk):
-            yield chunk[max(0, start - position) : stop - position]
-        position += len(chunk)
 
 
 class _HashingSource:

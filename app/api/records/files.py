@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 
 from flask import Response, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -37,9 +36,10 @@ def upload() -> ResponseReturnValue:
 def download(record: str, name: str) -> ResponseReturnValue:
     """Return a record's file if the caller may read the department and the portal has its key.
 
-    The bytes are verified while they are sent; the response ends early if they were changed.
+    The bytes are verified while they are sent; the response ends early if they were changed. The header `Range` selects
+    a part; the bytes before it are decrypted and skipped.
     """
-    require_parameters()
+    require_parameters("organisation")
     records, _ = open_records()
     entry, document = load_record(records, record)
     if document is None:
@@ -47,10 +47,17 @@ def download(record: str, name: str) -> ResponseReturnValue:
     if document.kind.field(name) is None or name not in document.fields:
         raise NotFound("the record has no such file", field="name")
     content = records.file(entry, name)
-    headers = {"Content-Length": str(content.size)}
-    return Response(_started(records.content(content)), mimetype=_MEDIA_TYPE, headers=headers)
+    response = Response(_started(records.content(content)), mimetype=_MEDIA_TYPE)
+    response.content_length = content.size
+    response.set_etag(content.digest.hex())
+    return response.make_conditional(request, accept_ranges=True, complete_length=content.size)
 
 
 def _started(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Read the first chunk now, so a file that cannot be decrypted is an error response."""
-    return chain([next(chunks, b"")], chunks)
+    return _after(next(chunks, b""), chunks)
+
+
+def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from chunks
