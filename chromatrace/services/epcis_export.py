@@ -69,6 +69,12 @@ class IndexDirectory:
             mapped.append(epcis_event)
         return mapped
 
+    def batches_of(self, events: Sequence[EventView]) -> list[list[BatchView]]:
+        """Return the batches that each event names, the one that it is about first. One lookup for all."""
+        named = [list(_batches_of(event)) for event in events]
+        self._batches.update(self._snapshot.batches_by_id([batch for batches in named for batch in batches]).items())
+        return [[view for batch in batches if (view := self._batch(batch)) is not None] for batches in named]
+
     def _batch(self, batch: Any) -> BatchView | None:
         if batch not in self._batches:
             identifier: BatchId = batch
