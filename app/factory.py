@@ -18,7 +18,7 @@ from app.request_bodies import BodyLimits
 from app.responses import register_error_handlers
 from app.rights import CONSOLE_ROLES
 from app.secret_key import load_secret_key
-from app.security import add_headers, build_limiter, csrf, flask_settings
+from app.security import add_headers, build_limiter, csrf, flask_settings, protect_from_other_sites
 from app.services import ChainService, Key, Manifest
 from app.sessions import SessionStore
 from app.settings import PortalSettings
@@ -89,6 +89,7 @@ def create_app(
     )
     app.teardown_appcontext(close_snapshot)
     BodyLimits(app)  # before CSRF protection, which reads forms
+    protect_from_other_sites(app)
     csrf.init_app(app)
     add_headers(app, config)
     register_error_handlers(app)
